@@ -1,0 +1,1 @@
+//! The embedded MQTT broker, as a component.

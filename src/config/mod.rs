@@ -1,0 +1,5 @@
+//! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
+
+mod secret;
+
+pub use secret::{MASK, Secret};

@@ -1,0 +1,1 @@
+//! Connections: their parameters, discovery services, and the resolver that brings both together.

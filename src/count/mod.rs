@@ -1,0 +1,1 @@
+//! Counting: counters that cost one atomic operation, and the sinks that report them.

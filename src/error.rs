@@ -1,0 +1,271 @@
+//! The error that components speak: a Pip.Services category and code, a message, and the whole chain of causes.
+//!
+//! Modules keep small enums of their own and say by [`Coded`] which category and code each variant has; `?` turns
+//! them into an [`Error`] without losing anything: the enum stays reachable through [`Error::downcast_ref`].
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What kind of failure it is. The names and statuses are those of Pip.Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Category {
+    /// Nobody knows.
+    Unknown,
+    /// A mistake in the program.
+    Internal,
+    /// A mistake in the configuration.
+    Misconfiguration,
+    /// The component is in no state to do what was asked.
+    InvalidState,
+    /// A remote side did not answer, or refused the connection.
+    NoResponse,
+    /// A remote side answered with a failure.
+    FailedInvocation,
+    /// A file could not be read or written.
+    FileError,
+    /// The caller asked for something malformed.
+    BadRequest,
+    /// The caller may not do that.
+    Unauthorized,
+    /// There is no such thing.
+    NotFound,
+    /// Somebody else was first.
+    Conflict,
+    /// This implementation cannot do that.
+    Unsupported,
+}
+
+impl Category {
+    /// The category's name in the Pip.Services error model.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "Unknown",
+            Self::Internal => "Internal",
+            Self::Misconfiguration => "Misconfiguration",
+            Self::InvalidState => "InvalidState",
+            Self::NoResponse => "NoResponse",
+            Self::FailedInvocation => "FailedInvocation",
+            Self::FileError => "FileError",
+            Self::BadRequest => "BadRequest",
+            Self::Unauthorized => "Unauthorized",
+            Self::NotFound => "NotFound",
+            Self::Conflict => "Conflict",
+            Self::Unsupported => "Unsupported",
+        }
+    }
+
+    /// The HTTP status that Pip.Services gives the category.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            _ => 500,
+        }
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error enum that knows the category and code of each of its variants.
+pub trait Coded: StdError + Send + Sync + 'static {
+    /// The category of this error.
+    fn category(&self) -> Category;
+    /// The code of this error, such as `NOT_OPEN`; upper case with underscores.
+    fn code(&self) -> &'static str;
+}
+
+/// A failure of a component: category, code, message and causes.
+///
+/// ```
+/// use wirework::{Category, Error};
+/// let error = Error::new(Category::InvalidState, "NOT_OPEN", "connection `default` was not opened");
+/// assert_eq!(error.code(), "NOT_OPEN");
+/// assert_eq!(error.to_string(), "connection `default` was not opened");
+/// ```
+pub struct Error(Box<Repr>);
+
+struct Repr {
+    category: Category,
+    code: Cow<'static, str>,
+    message: Message,
+    details: Vec<(Cow<'static, str>, String)>,
+}
+
+/// Where the text comes from: written here over an optional cause, or the text of a typed error.
+enum Message {
+    Own { text: Cow<'static, str>, source: Option<Box<dyn StdError + Send + Sync>> },
+    Typed(Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// An error with a category, a code (upper case with underscores) and a lower-case message that names the thing,
+    /// what was found and what would be right.
+    pub fn new(
+        category: Category,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let message = Message::Own { text: message.into(), source: None };
+        Self(Box::new(Repr { category, code: code.into(), message, details: Vec::new() }))
+    }
+
+    /// Wraps `source`: this error's text comes first, the causes follow.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let text = match self.0.message {
+            Message::Own { text, .. } => text,
+            Message::Typed(error) => error.to_string().into(),
+        };
+        self.0.message = Message::Own { text, source: Some(source.into()) };
+        self
+    }
+
+    /// Adds a named detail, as Pip.Services errors carry them.
+    #[must_use]
+    pub fn with_detail(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+        self.0.details.push((key.into(), value.to_string()));
+        self
+    }
+
+    /// Puts this error under a line of context; category and code stay those of the cause.
+    #[must_use]
+    pub fn context(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(self.0.category, self.0.code.clone(), message).with_source(self)
+    }
+
+    /// The category.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        self.0.category
+    }
+
+    /// The code, such as `CONNECT_FAILED`.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The named details, in the order they were added.
+    pub fn details(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.details.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
+    }
+
+    /// The typed error behind this one, here or further down the chain of causes.
+    #[must_use]
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next: Option<&(dyn StdError + 'static)> = match &self.0.message {
+            Message::Typed(error) => Some(&**error),
+            Message::Own { source, .. } => source.as_deref().map(|error| error as _),
+        };
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<E>() {
+                return Some(found);
+            }
+            next = match error.downcast_ref::<Error>().map(|error| &error.0.message) {
+                Some(Message::Typed(typed)) => Some(&**typed),
+                _ => error.source(),
+            };
+        }
+        None
+    }
+
+    /// The message and those of all its causes on one line, joined by `: `.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// The message of `error` and those of all its causes on one line, joined by `: `.
+#[must_use]
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some libraries repeat their cause in their own text; once is enough.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.message {
+            Message::Own { text, .. } => f.write_str(text),
+            Message::Typed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.0.category, self.0.code, self.chain())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.message {
+            Message::Own { source, .. } => source.as_deref().map(|error| error as _),
+            Message::Typed(error) => error.source(),
+        }
+    }
+}
+
+impl<E: Coded> From<E> for Error {
+    fn from(error: E) -> Self {
+        let (category, code) = (error.category(), error.code().into());
+        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details: Vec::new() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("link to `{0}` is down")]
+    struct Down(&'static str, #[source] std::io::Error);
+
+    impl Coded for Down {
+        fn category(&self) -> Category {
+            Category::NoResponse
+        }
+        fn code(&self) -> &'static str {
+            "CONNECT_FAILED"
+        }
+    }
+
+    #[test]
+    fn wrapping_loses_nothing() {
+        let error =
+            Error::from(Down("h:1", std::io::Error::other("refused"))).context("cannot open `a:b:c:d:1.0`");
+        assert_eq!(error.chain(), "cannot open `a:b:c:d:1.0`: link to `h:1` is down: refused");
+        assert_eq!((error.category(), error.code()), (Category::NoResponse, "CONNECT_FAILED"));
+        assert_eq!(error.downcast_ref::<Down>().map(|down| down.0), Some("h:1"));
+        assert!(error.downcast_ref::<std::io::Error>().is_some());
+    }
+
+    #[test]
+    fn details_keep_their_order() {
+        let error =
+            Error::new(Category::Conflict, "LOCK_TIMEOUT", "locked").with_detail("b", 1).with_detail("a", 2);
+        assert_eq!(error.details().collect::<Vec<_>>(), [("b", "1"), ("a", "2")]);
+        assert_eq!(error.category().status(), 409);
+    }
+}

@@ -1,0 +1,23 @@
+//! Wirework: a service container for Rust.
+//!
+//! This crate is what a component author links: the component model, configuration, logging, counting, tracing,
+//! connections, credentials and the stock components. The container that runs a manifest is `wirework-container`.
+
+pub mod auth;
+#[cfg(feature = "broker")]
+pub mod broker;
+pub mod component;
+pub mod config;
+pub mod connect;
+pub mod count;
+mod error;
+pub mod log;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+pub mod trace;
+
+/// A boxed future that can move between threads; what an object-safe trait returns.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+pub use component::{Descriptor, Pattern};
+pub use error::{Category, Coded, Error, chain};

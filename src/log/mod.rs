@@ -1,0 +1,1 @@
+//! Speaking: log records, their routing to sinks, and the stock loggers.

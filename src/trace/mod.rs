@@ -1,0 +1,1 @@
+//! Tracing of operations: how long each took and whether it failed.
