@@ -1,0 +1,131 @@
+//! What an event says, collected into one buffer that is used again for the next event.
+
+use std::cell::Cell;
+use std::fmt::{self, Write};
+use std::ops::Range;
+
+use tracing::field::{Field, Visit};
+
+use super::record::Value;
+
+/// A buffer that has grown beyond this many bytes is not kept for the next event.
+const KEEP: usize = 16 * 1024;
+
+/// Message, trace id and fields of one event; all text lies in one string.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Body {
+    text: String,
+    message: Range<usize>,
+    trace_id: Option<Range<usize>>,
+    fields: Vec<(&'static str, Stored)>,
+    fatal: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Stored {
+    Text(Range<usize>),
+    I64(i64),
+    U64(u64),
+    F64(f64),
+    Bool(bool),
+}
+
+impl Body {
+    /// Collects what `fill` visits, in this thread's buffer, and hands it to `use_it`.
+    pub(super) fn with<R>(fill: impl FnOnce(&mut Body), use_it: impl FnOnce(&Body) -> R) -> R {
+        thread_local!(static SPARE: Cell<Option<Body>> = const { Cell::new(None) });
+        // An event written while another is handled finds no spare and makes one.
+        let mut body = SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default();
+        body.clear();
+        fill(&mut body);
+        let result = use_it(&body);
+        if body.text.capacity() <= KEEP {
+            let _ = SPARE.try_with(|spare| spare.set(Some(body)));
+        }
+        result
+    }
+
+    /// A body that is only a message.
+    #[cfg(test)]
+    pub(super) fn message_only(message: &str) -> Self {
+        Self { text: message.to_owned(), message: 0..message.len(), ..Self::default() }
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.message = 0..0;
+        self.trace_id = None;
+        self.fields.clear();
+        self.fatal = false;
+    }
+
+    pub(super) fn message(&self) -> &str {
+        self.slice(&self.message)
+    }
+
+    pub(super) fn trace_id(&self) -> Option<&str> {
+        self.trace_id.as_ref().map(|range| self.slice(range))
+    }
+
+    pub(super) fn is_fatal(&self) -> bool {
+        self.fatal
+    }
+
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        self.fields.iter().map(|(name, stored)| {
+            let value = match stored {
+                Stored::Text(range) => Value::Text(self.slice(range)),
+                Stored::I64(number) => Value::I64(*number),
+                Stored::U64(number) => Value::U64(*number),
+                Stored::F64(number) => Value::F64(*number),
+                Stored::Bool(flag) => Value::Bool(*flag),
+            };
+            (*name, value)
+        })
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &str {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+
+    fn text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        let start = self.text.len();
+        write(&mut self.text);
+        let range = start..self.text.len();
+        match name {
+            "message" => self.message = range,
+            "trace_id" => self.trace_id = Some(range),
+            _ => self.fields.push((name, Stored::Text(range))),
+        }
+    }
+}
+
+impl Visit for Body {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field.name(), |text| text.push_str(value));
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string fails only where the value's own `Debug` does; what it wrote until then is kept.
+        self.text(field.name(), |text| {
+            let _ = write!(text, "{value:?}");
+        });
+    }
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.text(field.name(), |text| text.push_str(&crate::error::chain(value)));
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.fields.push((field.name(), Stored::I64(value)));
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.fields.push((field.name(), Stored::U64(value)));
+    }
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.fields.push((field.name(), Stored::F64(value)));
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        match field.name() {
+            "fatal" if value => self.fatal = true,
+            name => self.fields.push((name, Stored::Bool(value))),
+        }
+    }
+}

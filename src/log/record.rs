@@ -1,0 +1,155 @@
+//! One log line with everything that is known of it.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use super::body::Body;
+use super::level::Level;
+use crate::component::Descriptor;
+
+/// The value of a field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Text; also the text form of everything that is none of the others.
+    Text(&'a str),
+    /// A signed integer.
+    I64(i64),
+    /// An unsigned integer.
+    U64(u64),
+    /// A floating-point number.
+    F64(f64),
+    /// True or false.
+    Bool(bool),
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::I64(number) => number.fmt(f),
+            Self::U64(number) => number.fmt(f),
+            Self::F64(number) => number.fmt(f),
+            Self::Bool(flag) => flag.fmt(f),
+        }
+    }
+}
+
+/// One log line: when, how important, from whom, the message and its fields.
+///
+/// Sinks get it from the [`Router`](super::Router). The author of a sink builds one to test it:
+///
+/// ```
+/// use wirework::log::{Level, Record, Value};
+/// let record = Record::new(Level::Info, "reading").with_fields(&[("celsius", Value::F64(21.5))]);
+/// assert_eq!(record.message(), "reading");
+/// assert_eq!(record.field("celsius"), Some(Value::F64(21.5)));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    pub(super) time: SystemTime,
+    pub(super) level: Level,
+    pub(super) target: &'a str,
+    pub(super) component: Option<&'a Descriptor>,
+    pub(super) trace_id: Option<&'a str>,
+    pub(super) message: &'a str,
+    pub(super) fields: Fields<'a>,
+}
+
+/// Where the fields are: in the buffer an event was collected in, or in a list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fields<'a> {
+    Body(&'a Body),
+    List(&'a [(&'a str, Value<'a>)]),
+}
+
+impl<'a> Record<'a> {
+    /// A record of now, from no component, without fields.
+    #[must_use]
+    pub fn new(level: Level, message: &'a str) -> Self {
+        Self {
+            time: SystemTime::now(),
+            level,
+            target: "",
+            component: None,
+            trace_id: None,
+            message,
+            fields: Fields::List(&[]),
+        }
+    }
+
+    /// The same record at another time.
+    #[must_use]
+    pub fn with_time(mut self, time: SystemTime) -> Self {
+        self.time = time;
+        self
+    }
+    /// The same record with a target.
+    #[must_use]
+    pub fn with_target(mut self, target: &'a str) -> Self {
+        self.target = target;
+        self
+    }
+    /// The same record from a component.
+    #[must_use]
+    pub fn with_component(mut self, component: &'a Descriptor) -> Self {
+        self.component = Some(component);
+        self
+    }
+    /// The same record with a trace id.
+    #[must_use]
+    pub fn with_trace_id(mut self, trace_id: &'a str) -> Self {
+        self.trace_id = Some(trace_id);
+        self
+    }
+    /// The same record with other fields.
+    #[must_use]
+    pub fn with_fields(mut self, fields: &'a [(&'a str, Value<'a>)]) -> Self {
+        self.fields = Fields::List(fields);
+        self
+    }
+
+    /// When it was written.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        self.time
+    }
+    /// How important it is; never [`Level::None`].
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+    /// The `tracing` target: the module that wrote it, unless it said otherwise.
+    #[must_use]
+    pub fn target(&self) -> &'a str {
+        self.target
+    }
+    /// The component in whose scope it was written; none outside of any.
+    #[must_use]
+    pub fn component(&self) -> Option<&'a Descriptor> {
+        self.component
+    }
+    /// The trace id of the operation it belongs to.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&'a str> {
+        self.trace_id
+    }
+    /// The message; may be empty, and may hold any character, line ends too.
+    #[must_use]
+    pub fn message(&self) -> &'a str {
+        self.message
+    }
+    /// The other fields in the order they were written; an error with all its causes is the field `error`.
+    pub fn fields(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let (body, list) = match self.fields {
+            Fields::Body(body) => (Some(body), &[] as &[_]),
+            Fields::List(list) => (None, list),
+        };
+        body.into_iter().flat_map(Body::fields).chain(list.iter().copied())
+    }
+    /// The first field of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<Value<'a>> {
+        self.fields().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+}

@@ -1,0 +1,133 @@
+//! The one place through which all records of a process go.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::dispatcher;
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::hub::Hub;
+use super::layer::RouterLayer;
+use super::scope::Scope;
+use super::sink::{LogSink, SinkId};
+use crate::error::{Category, Coded};
+
+/// Why the router could not be installed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// The process has a global `tracing` subscriber without the router.
+    #[error(
+        "this process has a global tracing subscriber already; add `Router::process().layer()` to it where it is made"
+    )]
+    Occupied,
+}
+
+impl Coded for InstallError {
+    fn category(&self) -> Category {
+        Category::InvalidState
+    }
+    fn code(&self) -> &'static str {
+        "SUBSCRIBER_EXISTS"
+    }
+}
+
+/// Handle to the router of log records: one a process, shared by all containers in it.
+///
+/// A host calls [`Router::install`]. An embedder with a `tracing` subscriber of its own adds [`Router::layer`]:
+///
+/// ```
+/// use tracing_subscriber::layer::SubscriberExt;
+/// use wirework::log::Router;
+/// let subscriber = tracing_subscriber::Registry::default().with(Router::process().layer());
+/// tracing::subscriber::with_default(subscriber, || tracing::info!("both hear this"));
+/// ```
+///
+/// Which sink gets a record: those that the [`Scope`] it was written in is bound to; all, where it is not bound or
+/// there is no scope; never the sink in whose own scope it was written. What no sink can take goes to stderr as text
+/// from `info` on, in an installed router. Of what a sink says of itself, only what is amiss (`warn` on) goes there.
+#[derive(Clone)]
+pub struct Router(Arc<Hub>);
+
+impl Router {
+    /// The router of this process, installed or not.
+    #[must_use]
+    pub fn process() -> Self {
+        Self(Hub::process().clone())
+    }
+
+    /// Makes the router the global `tracing` subscriber of the process, if it is not that already.
+    ///
+    /// # Errors
+    /// [`InstallError::Occupied`] where another subscriber is global and the router is not a layer of it.
+    pub fn install() -> Result<Self, InstallError> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let hub = Hub::process();
+        let installed = hub.is_only() || dispatcher::get_default(|subscriber| subscriber.is::<RouterLayer>());
+        if !installed {
+            let layer = RouterLayer::new(hub.clone(), true);
+            tracing::subscriber::set_global_default(Registry::default().with(layer))
+                .map_err(|_| InstallError::Occupied)?;
+            hub.listen_alone(super::console::fallback());
+        }
+        Ok(Self::process())
+    }
+
+    /// A layer for a subscriber that has other layers too. It switches nothing off for them, so filters are theirs to
+    /// set, and what no sink takes is theirs to show: nothing goes to stderr.
+    #[must_use]
+    pub fn layer(&self) -> RouterLayer {
+        RouterLayer::new(self.0.clone(), false)
+    }
+
+    /// Starts to keep records, at most 10,000, for sinks that are not open yet.
+    #[must_use = "records are kept as long as this is"]
+    pub fn hold(&self) -> Hold {
+        self.0.hold();
+        Hold(self.0.clone())
+    }
+
+    /// Adds the sink that the component `owner` offers. It gets the kept records that are routed to it before the call
+    /// returns, and all to come. Add it as the same `Arc` that scopes are bound to.
+    pub fn add(&self, owner: &Arc<Scope>, sink: Arc<dyn LogSink>) -> SinkId {
+        self.0.add(owner, sink)
+    }
+
+    /// Takes a sink out and flushes it; false where it was not there.
+    pub fn remove(&self, id: SinkId) -> bool {
+        self.0.remove(id)
+    }
+
+    /// Asks every sink for its level again; call it when one has changed.
+    pub fn refresh(&self) {
+        self.0.relevel();
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("level", &self.0.max()).finish_non_exhaustive()
+    }
+}
+
+/// Keeps records until it is released or dropped. What has reached no sink by then goes to stderr.
+pub struct Hold(Arc<Hub>);
+
+impl Hold {
+    /// Stops keeping: all sinks are open, or there will be none. The same as dropping it.
+    pub fn release(self) {}
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
+}

@@ -1,0 +1,143 @@
+//! The identity of a component in logging: its descriptor, its span, and where its records go.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+
+use tracing::Span;
+
+use super::hub::Hub;
+use super::level::Level;
+use super::sink::LogSink;
+use crate::component::Descriptor;
+
+/// Target and name of the spans that carry a scope; the router knows them by these.
+pub(super) const SPAN_TARGET: &str = "wirework::scope";
+
+/// What a component is to the [`Router`](super::Router): who speaks, and to which sinks.
+///
+/// The container makes one for each component and runs the component's calls and tasks in its [`span`](Self::span),
+/// so that every event, also one of a library, is known to come from there.
+///
+/// ```
+/// use wirework::log::Scope;
+/// let scope = Scope::new("acme:sensor:simulated:default:1.0".parse()?);
+/// scope.span().in_scope(|| tracing::info!(celsius = 21.5, "reading"));
+/// # Ok::<(), wirework::Error>(())
+/// ```
+pub struct Scope {
+    id: u64,
+    /// The id of the first scope of this component; those of its loggers share it.
+    component: u64,
+    descriptor: Descriptor,
+    hub: Arc<Hub>,
+    /// The least important level that anybody wants from here; written by the hub, read before each record.
+    level: AtomicU8,
+    /// The sinks it is routed to, none: all. Weak, because sinks may log to one another.
+    bound: RwLock<Option<Vec<Weak<dyn LogSink>>>>,
+    span: OnceLock<Span>,
+}
+
+impl Scope {
+    /// The scope of a component, routed to all sinks until it is bound.
+    #[must_use]
+    pub fn new(descriptor: Descriptor) -> Arc<Self> {
+        Self::in_hub(Hub::process().clone(), descriptor, None)
+    }
+
+    /// A scope of the same component with a routing of its own: what a [`Logger`](super::Logger) reference has.
+    #[must_use]
+    pub fn child(&self) -> Arc<Self> {
+        Self::in_hub(self.hub.clone(), self.descriptor.clone(), Some(self.component))
+    }
+
+    pub(super) fn in_hub(hub: Arc<Hub>, descriptor: Descriptor, component: Option<u64>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let scope = Arc::new(Self {
+            id,
+            component: component.unwrap_or(id),
+            descriptor,
+            hub,
+            level: AtomicU8::new(Level::Trace as u8),
+            bound: RwLock::new(None),
+            span: OnceLock::new(),
+        });
+        scope.hub.enlist(&scope);
+        scope
+    }
+
+    /// The component's descriptor.
+    #[must_use]
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The component's span. It is made at the first call, for the subscriber of that moment: install the
+    /// [`Router`](super::Router) before.
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        self.span.get_or_init(|| {
+            tracing::error_span!(target: SPAN_TARGET, parent: None, "component",
+                component = %self.descriptor, scope = self.id)
+        })
+    }
+
+    /// Routes its records to these sinks and no others; further calls add sinks. Bound to an empty list, it is silent.
+    pub fn bind(&self, sinks: Vec<Arc<dyn LogSink>>) {
+        let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
+        bound.get_or_insert_default().extend(sinks.iter().map(Arc::downgrade));
+        drop(bound);
+        self.hub.rerouted(self);
+    }
+
+    /// Whether somebody wants records of this level from here.
+    #[must_use]
+    pub fn enabled(&self, level: Level) -> bool {
+        level != Level::None && (level <= self.level() || !self.hub.is_only())
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(super) fn level(&self) -> Level {
+        Level::from_number(self.level.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    pub(super) fn set_level(&self, level: Level) {
+        self.level.store(level as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_same_component(&self, other: &Self) -> bool {
+        self.component == other.component
+    }
+
+    /// Whether it is routed to `sink`.
+    pub(super) fn reaches(&self, sink: &Arc<dyn LogSink>) -> bool {
+        let bound = self.bound.read().unwrap_or_else(PoisonError::into_inner);
+        let address = Arc::as_ptr(sink).cast::<()>();
+        bound.as_ref().is_none_or(|bound| bound.iter().any(|bound| bound.as_ptr().cast::<()>() == address))
+    }
+
+    /// Whether it was bound to no sink at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.bound.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.hub.delist(self.id);
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("descriptor", &self.descriptor).field("level", &self.level()).finish()
+    }
+}
