@@ -34,8 +34,8 @@ impl fmt::Display for Severity {
 ///
 /// ```
 /// use wirework::config::{Problem, Span, code};
-/// let problem = Problem::error(code::UNKNOWN_KEY, "unknown key `levle`", Span::new(40, 45))
-///     .help("did you mean `level`?");
+/// let problem = Problem::error(code::UNKNOWN_KEY, Span::new(40, 45), "unknown key `levle`")
+///     .with_help("did you mean `level`?");
 /// assert_eq!(problem.to_string(), "unknown key `levle`; did you mean `level`?");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,38 +58,38 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(severity: Severity, code: &'static str, message: impl Into<String>, span: Span) -> Self {
+    fn new(severity: Severity, code: &'static str, span: Span, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { severity, code, message, span, help: None, related: Vec::new(), shown: Vec::new() }
     }
 
     /// An error at `span`.
-    pub fn error(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self::new(Severity::Error, code, message, span)
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, span, message)
     }
 
     /// A warning at `span`.
-    pub fn warning(code: &'static str, message: impl Into<String>, span: Span) -> Self {
-        Self::new(Severity::Warning, code, message, span)
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, span, message)
     }
 
     /// Says what would be right.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Points at another place that belongs to the problem.
     #[must_use]
-    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub fn with_related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related.push((span, label.into()));
         self
     }
 
     /// Permits an excerpt to show the value at `span`: its key is known and not secret.
     #[must_use]
-    pub fn show(mut self, span: Span) -> Self {
+    pub fn with_shown(mut self, span: Span) -> Self {
         self.shown.push(span);
         self
     }
@@ -122,13 +122,13 @@ impl Problems {
     }
 
     /// Adds an error.
-    pub fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
-        self.push(Problem::error(code, message, span));
+    pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+        self.push(Problem::error(code, span, message));
     }
 
     /// Adds a warning.
-    pub fn warning(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
-        self.push(Problem::warning(code, message, span));
+    pub fn warning(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+        self.push(Problem::warning(code, span, message));
     }
 
     /// Whether one of them is an error.
