@@ -1,0 +1,62 @@
+//! When one filter matches everything that another one does.
+
+/// Whether every topic that `narrow` matches is matched by `wide`; both without `$share/<group>/`.
+///
+/// It goes level by level, with one exception: a topic has at least one level, so `+/#` is the same as `#`.
+pub(super) fn covers(wide: &str, narrow: &str) -> bool {
+    if narrow.starts_with('$') && wide.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut levels = canonical(narrow).split('/');
+    for wanted in canonical(wide).split('/') {
+        match (wanted, levels.next()) {
+            ("#", _) => return true,
+            // `a/#` matches `a` and every depth below it, which nothing but `#` does.
+            (_, Some("#")) => return false,
+            ("+", Some(_)) => {}
+            (name, Some(level)) if name == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
+/// The filter under which `pattern` is known: `#` for `+/#`.
+pub(super) fn canonical(pattern: &str) -> &str {
+    if pattern == "+/#" { "#" } else { pattern }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::topic::matches;
+
+    /// All texts of up to `depth` levels out of `levels`.
+    fn texts(levels: &[&str], depth: usize) -> Vec<String> {
+        let mut all: Vec<String> = levels.iter().map(ToString::to_string).collect();
+        let mut last = all.clone();
+        for _ in 1..depth {
+            last = last.iter().flat_map(|head| levels.iter().map(move |l| format!("{head}/{l}"))).collect();
+            all.extend(last.clone());
+        }
+        all
+    }
+
+    #[test]
+    fn is_what_matching_says() {
+        // Deeper topics and one more name than the filters use stand for all topics there are.
+        let topics = texts(&["a", "", "$s", "z"], 4);
+        let filters: Vec<String> = texts(&["a", "", "$s", "+", "#"], 3)
+            .into_iter()
+            .filter(|text| !text.is_empty() && !text.contains("#/"))
+            .collect();
+        let matched: Vec<Vec<bool>> =
+            filters.iter().map(|f| topics.iter().map(|topic| matches(f, topic)).collect()).collect();
+        for (wide, by_wide) in filters.iter().zip(&matched) {
+            for (narrow, by_narrow) in filters.iter().zip(&matched) {
+                let expected = by_wide.iter().zip(by_narrow).all(|(wide, narrow)| *wide || !narrow);
+                assert_eq!(covers(wide, narrow), expected, "{wide} covers {narrow}");
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A topic filter, plain or shared.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::error::excerpt;
+use super::name::check_text;
+use super::{MAX_LEVELS, TopicError, covering, matches};
+
+const SHARE: &str = "$share/";
+
+/// A checked topic filter; `$share/<group>/<filter>` is a shared one. Cloning is cheap.
+///
+/// `+` stands for one level, also an empty one; `#`, in the last place, for any number of levels, and for the level
+/// before it too. A filter that begins with a wildcard matches no topic that begins with `$`. A filter has at most
+/// [`MAX_LEVELS`] levels.
+///
+/// ```
+/// use wirework::mqtt::topic::Filter;
+/// let filter: Filter = "$share/workers/sensors/+/temperature".parse()?;
+/// assert_eq!(filter.group(), Some("workers"));
+/// assert_eq!(filter.pattern(), "sensors/+/temperature");
+/// assert!(filter.matches("sensors/kitchen/temperature"));
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Filter {
+    text: Arc<str>,
+    /// Where the part that is matched against topics begins; 0 unless shared.
+    start: usize,
+}
+
+impl Filter {
+    /// Checks a text.
+    ///
+    /// # Errors
+    /// Says what MQTT forbids in it, and in which level.
+    pub fn new(text: &str) -> Result<Self, TopicError> {
+        check_text(text)?;
+        let start = check_share(text)?;
+        let pattern = text.get(start..).unwrap_or_default();
+        let found = pattern.split('/').count();
+        if found > MAX_LEVELS {
+            return Err(TopicError::TooDeep { text: excerpt(text), found });
+        }
+        for (index, level) in pattern.split('/').enumerate() {
+            if level == "#" && index + 1 < found {
+                return Err(TopicError::NotLast { text: excerpt(text), level: index + 1 });
+            }
+            if let (true, Some(wildcard)) = (level.len() > 1, level.chars().find(|c| matches!(c, '+' | '#')))
+            {
+                let text = excerpt(text);
+                return Err(TopicError::PartialWildcard { text, wildcard, level: index + 1 });
+            }
+        }
+        Ok(Self { text: text.into(), start })
+    }
+
+    /// The whole text, as SUBSCRIBE carries it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What topics are matched against: the text without `$share/<group>/`.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    /// The group of a shared filter.
+    #[must_use]
+    pub fn group(&self) -> Option<&str> {
+        self.text.get(SHARE.len()..self.start.checked_sub(1)?)
+    }
+
+    /// Whether the filter holds `+` or `#`.
+    #[must_use]
+    pub fn has_wildcard(&self) -> bool {
+        self.pattern().contains(['+', '#'])
+    }
+
+    /// Whether a message on `topic` is one that this filter asks for.
+    #[must_use]
+    pub fn matches(&self, topic: &str) -> bool {
+        matches(self.pattern(), topic)
+    }
+
+    /// Whether every topic that `other` matches is matched by this filter too. Groups of shared filters are not
+    /// looked at.
+    ///
+    /// ```
+    /// use wirework::mqtt::topic::Filter;
+    /// let filter = |text: &str| text.parse::<Filter>();
+    /// assert!(filter("a/#")?.covers(&filter("a/+/c")?));
+    /// assert!(filter("a/#")?.covers(&filter("a")?));
+    /// assert!(!filter("#")?.covers(&filter("$SYS/#")?));
+    /// # Ok::<(), wirework::Error>(())
+    /// ```
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        covering::covers(self.pattern(), other.pattern())
+    }
+}
+
+/// Where the filter proper begins: after `$share/<group>/`, else at 0.
+fn check_share(text: &str) -> Result<usize, TopicError> {
+    let Some(shared) = text.strip_prefix(SHARE) else { return Ok(0) };
+    let group = shared.split('/').next().unwrap_or_default();
+    if group.is_empty() || group.contains(['+', '#']) {
+        return Err(TopicError::BadShareName { text: excerpt(text), group: excerpt(group) });
+    }
+    let start = SHARE.len() + group.len() + 1;
+    if start >= text.len() {
+        return Err(TopicError::NoSharedFilter { text: excerpt(text) });
+    }
+    Ok(start)
+}
+
+impl FromStr for Filter {
+    type Err = TopicError;
+
+    fn from_str(text: &str) -> Result<Self, TopicError> {
+        Self::new(text)
+    }
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Filter {}
+
+impl Hash for Filter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_filters_are_taken_apart() {
+        for (text, group, pattern) in [
+            ("$share/g/#", Some("g"), "#"),
+            ("$share/g//a", Some("g"), "/a"),
+            ("$share/g//", Some("g"), "/"),
+            ("$share", None, "$share"),
+            ("$SHARE/g/a", None, "$SHARE/g/a"),
+            ("a/$share/g", None, "a/$share/g"),
+        ] {
+            let filter = Filter::new(text).unwrap();
+            assert_eq!((filter.group(), filter.pattern(), filter.as_str()), (group, pattern, text));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let fail = |text: &str| Filter::new(text).unwrap_err().to_string();
+        assert_eq!(fail("a/#/b"), "level 2 of filter `a/#/b` is `#`, which can only be the last level");
+        let partial =
+            "level 2 of filter `a/b+` holds `+` beside other characters; a wildcard is a whole level";
+        assert_eq!(fail("a/b+"), partial);
+        assert!(fail("a/##").contains("level 2"));
+        assert_eq!(
+            fail("$share//a"),
+            "`` in filter `$share//a` is no share name; one has at least one character, and no `+` or `#`"
+        );
+        assert!(fail("$share/g+/a").contains("`g+`"));
+        assert!(fail("$share/g").contains("`$share/<group>/<filter>`"));
+        assert!(fail("$share/g/").contains("has no filter"));
+        assert!(fail(&"+/".repeat(128)).contains("has 129 levels; at most 128"));
+        assert!(Filter::new(&"a/".repeat(127)).is_ok());
+    }
+}

@@ -1,0 +1,97 @@
+//! The name of a topic that messages are published to.
+
+use std::fmt;
+
+use super::error::excerpt;
+use super::{MAX_LEN, TopicError};
+
+/// A checked topic: 1 to 65,535 bytes of UTF-8, no U+0000, no wildcards. Levels may be empty.
+///
+/// ```
+/// use wirework::mqtt::topic::Topic;
+/// assert_eq!(Topic::new("sensors/kitchen")?.as_str(), "sensors/kitchen");
+/// let error = Topic::new("sensors/+").unwrap_err();
+/// assert_eq!(error.to_string(), "topic `sensors/+` holds `+` in level 2; only filters take wildcards");
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Topic<'a>(&'a str);
+
+impl<'a> Topic<'a> {
+    /// Checks a text.
+    ///
+    /// # Errors
+    /// Says what MQTT forbids in it: nothing at all, too many bytes, U+0000 or a wildcard.
+    pub fn new(text: &'a str) -> Result<Self, TopicError> {
+        check_text(text)?;
+        if let Some((at, wildcard)) = text.char_indices().find(|(_, c)| matches!(c, '+' | '#')) {
+            let level = 1 + text.bytes().take(at).filter(|byte| *byte == b'/').count();
+            return Err(TopicError::Wildcard { text: excerpt(text), wildcard, level });
+        }
+        Ok(Self(text))
+    }
+
+    /// Checks bytes from the wire.
+    ///
+    /// # Errors
+    /// As [`Topic::new`], and when the bytes are not UTF-8.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, TopicError> {
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| TopicError::NotUtf8 { at: error.valid_up_to() })?;
+        Self::new(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Display for Topic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// What topics and filters have in common.
+pub(super) fn check_text(text: &str) -> Result<(), TopicError> {
+    if text.is_empty() {
+        return Err(TopicError::Empty);
+    }
+    if text.len() > MAX_LEN {
+        return Err(TopicError::TooLong { found: text.len() });
+    }
+    match text.find('\0') {
+        Some(at) => Err(TopicError::Nul { text: excerpt(text).replace('\0', "\\0"), at }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_levels_and_dollar_are_topics() {
+        for text in ["/", "a//b", "$SYS/x", " ", "é/ü", "a"] {
+            assert_eq!(Topic::new(text).map(Topic::as_str), Ok(text));
+        }
+        assert!(Topic::new(&"a/".repeat(32_767)).is_ok());
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let fail = |text: &str| Topic::new(text).unwrap_err().to_string();
+        assert_eq!(fail(""), "a topic or filter has at least one character, this one is empty");
+        assert_eq!(
+            fail(&"x".repeat(65_536)),
+            "a topic or filter has at most 65535 bytes, this one has 65536"
+        );
+        assert_eq!(fail("a\0b"), "`a\\0b` holds the character U+0000 at byte 1, which MQTT forbids");
+        assert_eq!(fail("a/b#"), "topic `a/b#` holds `#` in level 2; only filters take wildcards");
+        let error = Topic::from_bytes(b"a/\xff").unwrap_err();
+        assert_eq!(error.to_string(), "a topic is UTF-8 text, byte 2 of this one begins no character");
+        assert!(fail(&format!("{}+", "é".repeat(5000))).len() < 300);
+    }
+}
