@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What kind of failure it is. The names and statuses are those of Pip.Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -230,6 +231,14 @@ impl StdError for Error {
 impl<E: Coded> From<E> for Error {
     fn from(error: E) -> Self {
         let (category, code) = (error.category(), error.code().into());
+        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details: Vec::new() }))
+    }
+}
+
+/// A shared error, such as that of a status, with its category, code and causes.
+impl From<Arc<Error>> for Error {
+    fn from(error: Arc<Error>) -> Self {
+        let (category, code) = (error.category(), error.0.code.clone());
         Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details: Vec::new() }))
     }
 }

@@ -19,5 +19,8 @@ pub mod trace;
 /// A boxed future that can move between threads; what an object-safe trait returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+#[doc(hidden)]
+pub use inventory;
+
 pub use component::{Descriptor, Pattern};
 pub use error::{Category, Coded, Error, chain};

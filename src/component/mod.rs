@@ -1,5 +1,32 @@
 //! The component model: descriptors, references, offers, factories and the registry.
+//!
+//! A component author writes a struct, its configuration and its references, implements [`Component`] and registers
+//! it with one line, [`register!`](crate::register). Everything a type declares is static, so that a container can
+//! check a whole manifest before it makes anything.
 
+mod claim;
+mod context;
+mod definition;
 mod descriptor;
+mod factory;
+mod found;
+mod instance;
+mod offer;
+mod reference;
+mod registry;
+mod slot;
+mod status;
+mod tasks;
 
+pub use claim::Claim;
+pub use context::{Context, Supervisor, new_trace_id, panic_error};
+pub use definition::{Component, NoConfig};
 pub use descriptor::{Descriptor, DescriptorError, MAX_LEN, Pattern, TOKENS};
+pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
+pub use found::{Deferred, Found, Matches};
+pub use instance::Instance;
+pub use offer::{AnyArc, Capability, Cast, Offer};
+pub use reference::{Cardinality, Reference, References};
+pub use registry::{Lookup, Registered, Registration, Registry, RegistryError};
+pub use slot::{Late, Slot};
+pub use status::Status;

@@ -17,6 +17,7 @@ mod record;
 mod router;
 mod scope;
 mod sink;
+mod slot;
 
 pub use console::{Colour, ConsoleConfig, ConsoleLogger, Format, Output};
 pub use layer::RouterLayer;

@@ -1,0 +1,21 @@
+//! What a configuration claims for itself in the world, so that two components cannot claim the same.
+
+/// Something that only one component of a service, or of the world, can have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Claim {
+    /// A port to listen on; the same twice is an error. Port 0 claims nothing.
+    Port {
+        /// The address listened on, as written.
+        host: String,
+        /// The TCP port.
+        port: u16,
+    },
+    /// A client id at a broker; the same twice is a warning, since each connection would throw the other out.
+    ClientId {
+        /// The broker, as `host:port`.
+        endpoint: String,
+        /// The client id.
+        client_id: String,
+    },
+}

@@ -1,0 +1,123 @@
+//! What a component author writes.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Claim, Context, Descriptor, Offer, References};
+use crate::error::Error;
+
+/// A component: a type with a configuration, references and a life cycle.
+///
+/// The container parses the configuration, finds the references, and then, for each component:
+/// 1. [`create`](Component::create), once, after everything it references by value has been created. Pure: no I/O, no
+///    tasks. All components are created before any is opened; it runs on a thread of its own under a watchdog (5 s).
+/// 2. [`open`](Component::open), at most once, after everything it references has opened (late references excepted),
+///    under a deadline (default 60 s, `timeout` in the manifest).
+/// 3. [`close`](Component::close), after everything that references it has closed: also after a failed or abandoned
+///    open, and possibly twice. Components close in the reverse of the order in which they opened.
+///
+/// A panic in any of them is an error of that component and harms nobody else.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+/// use wirework::component::{Component, Context};
+/// use wirework::{Descriptor, Error, log::Logger, references, register};
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct GreeterConfig {
+///     /// Whom to greet.
+///     #[serde(default = "world")]
+///     whom: String,
+/// }
+/// fn world() -> String {
+///     "World".to_owned()
+/// }
+///
+/// references! {
+///     struct GreeterReferences {
+///         /// Where it greets.
+///         logger: Logger = "*:logger:*:*:1.0",
+///     }
+/// }
+///
+/// struct Greeter {
+///     whom: String,
+///     logger: Logger,
+/// }
+///
+/// impl Component for Greeter {
+///     const DESCRIPTOR: &'static str = "acme:greeter:default:*:1.0";
+///     const SUMMARY: &'static str = "Says hello when it opens.";
+///     type Config = GreeterConfig;
+///     type References = GreeterReferences;
+///
+///     fn create(_: &Descriptor, config: GreeterConfig, references: GreeterReferences) -> Result<Self, Error> {
+///         Ok(Self { whom: config.whom, logger: references.logger })
+///     }
+///     async fn open(&self, _: &Context) -> Result<(), Error> {
+///         self.logger.info(format_args!("Hello, {}!", self.whom));
+///         Ok(())
+///     }
+/// }
+/// register!(Greeter);
+/// ```
+pub trait Component: Sized + Send + Sync + 'static {
+    /// The pattern of the descriptors that this type serves; checked when the program is compiled.
+    const DESCRIPTOR: &'static str;
+    /// One sentence for `components` and `describe`.
+    const SUMMARY: &'static str;
+    /// The traits by which others may ask for it; see [`offers!`](crate::offers). The type itself is always offered.
+    const OFFERS: &'static [&'static dyn Offer] = &[];
+    /// Its configuration. The documentation of the fields is what `describe` shows.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+    /// Its references; see [`references!`](crate::references).
+    type References: References;
+
+    /// What a configuration claims: ports to listen on, client ids.
+    #[must_use]
+    fn claims(_config: &Self::Config) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    /// How long `open` may take by its own configuration; `check` warns when the deadline is not above it.
+    #[must_use]
+    fn open_limit(_config: &Self::Config) -> Option<Duration> {
+        None
+    }
+
+    /// Makes the component. Pure: no I/O and no tasks.
+    ///
+    /// # Errors
+    /// Whatever the configuration allows but the component cannot do.
+    fn create(
+        identity: &Descriptor,
+        config: Self::Config,
+        references: Self::References,
+    ) -> Result<Self, Error>;
+
+    /// Makes it ready for work.
+    ///
+    /// # Errors
+    /// Why it cannot work. The container then closes it and everything that had opened, in reverse.
+    fn open(&self, _context: &Context) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Ends its work. Safe after a failed open and when called twice.
+    ///
+    /// # Errors
+    /// What was lost; the others are closed all the same.
+    fn close(&self, _context: &Context) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// The configuration of a component that has none.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}

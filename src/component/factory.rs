@@ -1,0 +1,175 @@
+//! What the container knows of a component type before it makes one, and how it makes one.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::Schema;
+
+use super::{Cast, Claim, Component, Descriptor, Found, Instance, Offer, Pattern, Reference, References};
+use crate::config::{Problems, Section, read, schema_of};
+use crate::error::{Category, Error};
+
+/// A parsed configuration, and what it says about the component before there is one.
+pub struct Parsed {
+    /// What the factory's `create` takes.
+    pub config: Box<dyn Any + Send>,
+    /// See [`Component::claims`].
+    pub claims: Vec<Claim>,
+    /// See [`Component::open_limit`].
+    pub open_limit: Option<Duration>,
+}
+
+/// What makes components. [`register!`](crate::register) provides one for a [`Component`]; implement it by hand for
+/// what that trait does not fit.
+///
+/// Everything but `create` is asked while a manifest is checked, and nothing of it may have an effect.
+pub trait Factory: Send + Sync + 'static {
+    /// The pattern of the descriptors that it serves.
+    fn pattern(&self) -> &str;
+    /// One sentence.
+    fn summary(&self) -> &str;
+    /// By what its components can be asked for.
+    fn offers(&self) -> Vec<&'static dyn Offer>;
+    /// What its components ask for.
+    fn references(&self) -> &'static [Reference];
+    /// The schema of the configuration: draft-07, the component's own keys only.
+    fn schema(&self) -> Arc<Schema>;
+    /// Reads a section, reporting every problem; `None` where one is an error.
+    fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed>;
+    /// Makes a component out of what `parse` returned.
+    ///
+    /// # Errors
+    /// Those of [`Component::create`].
+    fn create(
+        &self,
+        identity: &Descriptor,
+        config: Box<dyn Any + Send>,
+        found: &mut Found<'_>,
+    ) -> Result<Arc<dyn Instance>, Error>;
+}
+
+type Create<C> = fn(&Descriptor, <C as Component>::Config, <C as Component>::References) -> Result<C, Error>;
+
+/// The factory of a [`Component`] type, by its own `create` or by a function given instead.
+pub struct ComponentFactory<C: Component, F = Create<C>> {
+    pattern: PatternText,
+    create: F,
+    component: PhantomData<fn() -> C>,
+}
+
+enum PatternText {
+    Static(&'static str),
+    Owned(Pattern),
+}
+
+impl<C: Component> ComponentFactory<C> {
+    /// The factory that calls `C::create` and serves `C::DESCRIPTOR`.
+    pub const NEW: Self = {
+        assert!(Pattern::is_valid(C::DESCRIPTOR), "DESCRIPTOR is no pattern `group:type:kind:name:version`");
+        Self { pattern: PatternText::Static(C::DESCRIPTOR), create: C::create, component: PhantomData }
+    };
+}
+
+impl<C, F> ComponentFactory<C, F>
+where
+    C: Component,
+    F: Fn(&Descriptor, C::Config, C::References) -> Result<C, Error> + Send + Sync + 'static,
+{
+    /// A factory that serves `pattern` and makes components with `create`: a closure in place of `C::create`.
+    pub fn with(pattern: impl Into<Pattern>, create: F) -> Self {
+        Self { pattern: PatternText::Owned(pattern.into()), create, component: PhantomData }
+    }
+}
+
+impl<C, F> Factory for ComponentFactory<C, F>
+where
+    C: Component,
+    F: Fn(&Descriptor, C::Config, C::References) -> Result<C, Error> + Send + Sync + 'static,
+{
+    fn pattern(&self) -> &str {
+        match &self.pattern {
+            PatternText::Static(text) => text,
+            PatternText::Owned(pattern) => pattern.as_str(),
+        }
+    }
+    fn summary(&self) -> &str {
+        C::SUMMARY
+    }
+    fn offers(&self) -> Vec<&'static dyn Offer> {
+        let own: &'static dyn Offer = const { &Cast::<C, C>(|component| component) };
+        C::OFFERS.iter().copied().chain([own]).collect()
+    }
+    fn references(&self) -> &'static [Reference] {
+        C::References::LIST
+    }
+    fn schema(&self) -> Arc<Schema> {
+        schema_of::<C::Config>()
+    }
+    fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
+        let config = read::<C::Config>(section, problems)?;
+        let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));
+        Some(Parsed { config: Box::new(config), claims, open_limit })
+    }
+    fn create(
+        &self,
+        identity: &Descriptor,
+        config: Box<dyn Any + Send>,
+        found: &mut Found<'_>,
+    ) -> Result<Arc<dyn Instance>, Error> {
+        let config = config.downcast::<C::Config>().map_err(|_| foreign_config(identity))?;
+        let references = C::References::take(found)?;
+        Ok(Arc::new((self.create)(identity, *config, references)?))
+    }
+}
+
+/// A factory that hands out one component made beforehand; for tests and for what exists before the container.
+pub struct InstanceFactory<C: Component> {
+    descriptor: Descriptor,
+    instance: Arc<C>,
+}
+
+impl<C: Component> InstanceFactory<C> {
+    /// Serves exactly `descriptor` with `instance`.
+    pub fn new(descriptor: Descriptor, instance: Arc<C>) -> Self {
+        Self { descriptor, instance }
+    }
+}
+
+impl<C: Component> Factory for InstanceFactory<C> {
+    fn pattern(&self) -> &str {
+        self.descriptor.as_str()
+    }
+    fn summary(&self) -> &str {
+        C::SUMMARY
+    }
+    fn offers(&self) -> Vec<&'static dyn Offer> {
+        ComponentFactory::<C>::NEW.offers()
+    }
+    fn references(&self) -> &'static [Reference] {
+        &[]
+    }
+    fn schema(&self) -> Arc<Schema> {
+        schema_of::<C::Config>()
+    }
+    fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
+        ComponentFactory::<C>::NEW.parse(section, problems)
+    }
+    fn create(
+        &self,
+        _: &Descriptor,
+        _: Box<dyn Any + Send>,
+        _: &mut Found<'_>,
+    ) -> Result<Arc<dyn Instance>, Error> {
+        Ok(Arc::clone(&self.instance) as Arc<dyn Instance>)
+    }
+}
+
+fn foreign_config(identity: &Descriptor) -> Error {
+    Error::new(
+        Category::Internal,
+        "CANNOT_CREATE",
+        format!("`{identity}` was given the config of another factory"),
+    )
+}

@@ -1,0 +1,80 @@
+//! What the container found for the references of one component, while it is being created.
+
+use std::sync::Arc;
+
+use super::{AnyArc, Capability, Offer};
+use crate::log::Scope;
+
+/// Where matches come from: the container's table of created components.
+pub trait Matches {
+    /// Calls `visit` with each component that reference number `reference` resolved to, in manifest order.
+    fn each(&self, reference: usize, visit: &mut dyn FnMut(&dyn Offer, AnyArc));
+}
+
+/// What binds a late slot, once every component has been created.
+pub struct Deferred(Box<dyn FnOnce(&dyn Matches) + Send>);
+
+impl Deferred {
+    /// Binds the slot.
+    pub fn bind(self, matches: &dyn Matches) {
+        (self.0)(matches);
+    }
+}
+
+/// The matches of one component, taken slot by slot in the order of [`References::LIST`](super::References::LIST).
+pub struct Found<'a> {
+    scope: &'a Arc<Scope>,
+    matches: &'a dyn Matches,
+    next: usize,
+    deferred: Vec<Deferred>,
+}
+
+impl<'a> Found<'a> {
+    /// Starts at the first reference of the component whose scope it is.
+    #[must_use]
+    pub fn new(scope: &'a Arc<Scope>, matches: &'a dyn Matches) -> Self {
+        Self { scope, matches, next: 0, deferred: Vec::new() }
+    }
+
+    /// The identity of the component that is being created, as logging knows it.
+    #[must_use]
+    pub fn scope(&self) -> &Arc<Scope> {
+        self.scope
+    }
+
+    /// The number of the reference that is taken next.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.next
+    }
+
+    /// Takes the next reference: all components it resolved to, cast to `D`.
+    pub fn take_all<D: Capability + ?Sized>(&mut self) -> Vec<Arc<D>> {
+        let reference = self.next;
+        self.next += 1;
+        cast_all(self.matches, reference)
+    }
+
+    /// Takes the next reference late: `bind` gets the components after every creation and before any open.
+    pub fn defer<D: Capability + ?Sized>(&mut self, bind: impl FnOnce(Vec<Arc<D>>) + Send + 'static) {
+        let reference = self.next;
+        self.next += 1;
+        self.deferred.push(Deferred(Box::new(move |matches| bind(cast_all(matches, reference)))));
+    }
+
+    /// The late slots that were taken; the container binds them.
+    #[must_use]
+    pub fn into_deferred(self) -> Vec<Deferred> {
+        self.deferred
+    }
+}
+
+fn cast_all<D: Capability + ?Sized>(matches: &dyn Matches, reference: usize) -> Vec<Arc<D>> {
+    let mut all = Vec::new();
+    matches.each(reference, &mut |offer, component| {
+        let mut slot: Option<Arc<D>> = None;
+        offer.cast(component, &mut slot);
+        all.extend(slot);
+    });
+    all
+}

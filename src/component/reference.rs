@@ -1,0 +1,133 @@
+//! What a component asks for: a struct of references whose field types say how many each takes.
+
+use std::any::TypeId;
+
+use super::{Capability, Found, Slot};
+use crate::error::Error;
+
+/// How many components a reference takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cardinality {
+    /// Exactly one; none is an error, two are an error.
+    One,
+    /// One or none; two are an error.
+    Optional,
+    /// All, in manifest order; none is fine.
+    Many,
+    /// All, bound after every creation and before any open; makes no ordering edge.
+    Late,
+}
+
+impl Cardinality {
+    /// The word that `describe` shows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Optional => "optional",
+            Self::Many => "all",
+            Self::Late => "all, late",
+        }
+    }
+}
+
+/// One declared reference: static, so that a plan needs no instance.
+pub struct Reference {
+    /// The field of the reference struct; the key under `references` in a manifest.
+    pub field: &'static str,
+    /// The field's documentation, a line each.
+    pub docs: &'static str,
+    /// Which components are meant; a valid [`Pattern`](super::Pattern).
+    pub pattern: &'static str,
+    /// How many it takes.
+    pub cardinality: Cardinality,
+    /// The name of the wanted capability.
+    pub capability: fn() -> &'static str,
+    /// The identity of the wanted capability.
+    pub id: fn() -> TypeId,
+}
+
+impl Reference {
+    /// The declaration that a slot type makes for a field; what `references!` calls.
+    #[must_use]
+    pub const fn of<S: Slot>(field: &'static str, docs: &'static str, pattern: &'static str) -> Self {
+        Self {
+            field,
+            docs,
+            pattern,
+            cardinality: S::CARDINALITY,
+            capability: S::Capability::short_name,
+            id: TypeId::of::<S::Capability>,
+        }
+    }
+}
+
+/// The references of a component type. Written by [`references!`](crate::references); `()` asks for nothing.
+pub trait References: Sized {
+    /// What is asked for, in the order in which [`References::take`] takes it.
+    const LIST: &'static [Reference];
+
+    /// Takes what the container found, one slot after the other.
+    ///
+    /// # Errors
+    /// `REF_ERROR` where a slot does not get what it needs; after a checked plan that cannot happen.
+    fn take(found: &mut Found<'_>) -> Result<Self, Error>;
+}
+
+impl References for () {
+    const LIST: &'static [Reference] = &[];
+
+    fn take(_: &mut Found<'_>) -> Result<Self, Error> {
+        Ok(())
+    }
+}
+
+/// Declares what a component asks for.
+///
+/// The *type* of a field sets how many components it takes: `Arc<dyn T>` one, `Option<Arc<dyn T>>` one or none,
+/// `Vec<Arc<dyn T>>` all, `Late<dyn T>` all without an ordering edge; `Logger`, `Counters` and `Tracer` are handles.
+/// The literal is the pattern, checked when the program is compiled; `{name}` stands for the asking component's name.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wirework::{component::Late, log::Logger, references};
+/// # trait Clock: Send + Sync {}
+/// # impl wirework::component::Capability for dyn Clock { const NAME: &'static str = "Clock"; }
+/// references! {
+///     /// What the pacer needs.
+///     pub struct PacerReferences {
+///         /// Where it speaks.
+///         logger: Logger = "*:logger:*:*:1.0",
+///         /// What tells the time.
+///         clock: Arc<dyn Clock> = "*:clock:*:*:1.0",
+///         /// Others of its kind.
+///         peers: Late<dyn Clock> = "*:clock:*:{name}:1.0",
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! references {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[doc = $doc:literal])* $field_vis:vis $field:ident : $slot:ty = $pattern:literal),* $(,)?
+    }) => {
+        $(#[$meta])*
+        $vis struct $name {
+            $($(#[doc = $doc])* $field_vis $field: $slot),*
+        }
+
+        impl $crate::component::References for $name {
+            const LIST: &'static [$crate::component::Reference] = &[$({
+                assert!(
+                    $crate::Pattern::is_valid($pattern),
+                    "{}",
+                    concat!("`", $pattern, "` is no pattern: five tokens `group:type:kind:name:version`, each may be `*`")
+                );
+                $crate::component::Reference::of::<$slot>(stringify!($field), concat!($($doc, "\n"),*), $pattern)
+            }),*];
+
+            fn take(found: &mut $crate::component::Found<'_>) -> ::core::result::Result<Self, $crate::Error> {
+                Ok(Self { $($field: <$slot as $crate::component::Slot>::take(found)?),* })
+            }
+        }
+    };
+}

@@ -1,0 +1,108 @@
+//! The field types of a reference struct.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::{Capability, Cardinality, Found};
+use crate::error::{Category, Error};
+
+/// A field type that can hold what a reference resolved to; it sets how many components the reference takes.
+pub trait Slot: Sized {
+    /// What is asked for.
+    type Capability: Capability + ?Sized;
+    /// How many it takes.
+    const CARDINALITY: Cardinality;
+
+    /// Takes the next reference out of `found`.
+    ///
+    /// # Errors
+    /// `REF_ERROR` where the number of matches does not fit.
+    fn take(found: &mut Found<'_>) -> Result<Self, Error>;
+}
+
+impl<D: Capability + ?Sized> Slot for Arc<D> {
+    type Capability = D;
+    const CARDINALITY: Cardinality = Cardinality::One;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        <Option<Self> as Slot>::take(found)?.ok_or_else(|| count_error::<D>(found, "one", 0))
+    }
+}
+
+impl<D: Capability + ?Sized> Slot for Option<Arc<D>> {
+    type Capability = D;
+    const CARDINALITY: Cardinality = Cardinality::Optional;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        let mut all = found.take_all::<D>();
+        match all.len() {
+            0 | 1 => Ok(all.pop()),
+            many => Err(count_error::<D>(found, "at most one", many)),
+        }
+    }
+}
+
+impl<D: Capability + ?Sized> Slot for Vec<Arc<D>> {
+    type Capability = D;
+    const CARDINALITY: Cardinality = Cardinality::Many;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        Ok(found.take_all())
+    }
+}
+
+fn count_error<D: Capability + ?Sized>(found: &Found<'_>, wanted: &str, count: usize) -> Error {
+    let (component, capability) = (found.scope().descriptor(), D::short_name());
+    let position = found.position();
+    let message = format!(
+        "reference number {position} of `{component}` takes {wanted} {capability}, {count} were given"
+    );
+    Error::new(Category::Internal, "REF_ERROR", message)
+}
+
+/// All matching components, bound after every creation and before any open.
+///
+/// It makes no ordering edge, so harmless cycles stay legal: before binding it is empty, and what it yields may not be
+/// open yet. It holds its components weakly, so that a cycle of them frees itself.
+pub struct Late<D: ?Sized>(Arc<OnceLock<Vec<Weak<D>>>>);
+
+impl<D: ?Sized> Late<D> {
+    /// A slot bound to given components, for code that runs without a container.
+    pub fn of<'a>(components: impl IntoIterator<Item = &'a Arc<D>>) -> Self
+    where
+        D: 'a,
+    {
+        Self(Arc::new(OnceLock::from(components.into_iter().map(Arc::downgrade).collect::<Vec<_>>())))
+    }
+
+    /// The components, in manifest order; those already gone are left out.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<D>> + '_ {
+        self.0.get().into_iter().flatten().filter_map(Weak::upgrade)
+    }
+
+    /// The first of the components.
+    #[must_use]
+    pub fn first(&self) -> Option<Arc<D>> {
+        self.iter().next()
+    }
+}
+
+impl<D: ?Sized> Clone for Late<D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<D: Capability + ?Sized> Slot for Late<D> {
+    type Capability = D;
+    const CARDINALITY: Cardinality = Cardinality::Late;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        let cell = Arc::new(OnceLock::new());
+        let late = Self(Arc::clone(&cell));
+        found.defer::<D>(move |all| {
+            // A slot is deferred once and so set once.
+            let _ = cell.set(all.iter().map(Arc::downgrade).collect());
+        });
+        Ok(late)
+    }
+}
