@@ -1,1 +1,25 @@
 //! Connections: their parameters, discovery services, and the resolver that brings both together.
+//!
+//! A component's config has `connection: Option<ConnectionConfig>` and `connections: Option<Vec<ConnectionConfig>>`,
+//! joined by [`one_or_many`]. In `open` it asks a [`ConnectionResolver`] for [`ConnectionParams`] and turns them, with
+//! the credential, into [`Endpoint`]s by [`endpoints`].
+
+mod config;
+mod discovery;
+mod endpoint;
+mod error;
+mod params;
+mod plural;
+mod resolver;
+mod uri;
+
+pub use config::ConnectionConfig;
+pub(crate) use config::{Hidden, Masked};
+pub use discovery::Discovery;
+pub use endpoint::{Endpoint, endpoints};
+pub use error::ConnectError;
+pub(crate) use error::list;
+pub use params::ConnectionParams;
+pub use plural::{BothGiven, OneOrMany, one_or_many};
+pub use resolver::ConnectionResolver;
+pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};

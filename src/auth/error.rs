@@ -1,0 +1,63 @@
+//! What can be wrong with credentials.
+
+use crate::connect::list;
+use crate::{Category, Coded};
+
+/// Why a credential cannot be found. No variant shows any part of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// Two keys of one meaning.
+    #[error("`{one}` and `{other}` are both given, but mean the same; give `{one}`")]
+    TwoSpellings {
+        /// The spelling to keep.
+        one: &'static str,
+        /// The other one.
+        other: &'static str,
+    },
+    /// A store key, but nobody to ask.
+    #[error(
+        "credential `{key}` is to be looked up, but no credential store is referenced; add a component such as \
+         `pip-services:credential-store:memory:default:1.0`"
+    )]
+    NoStore {
+        /// The key.
+        key: String,
+    },
+    /// No store has the key.
+    #[error("credential `{key}` is in none of the credential stores: {}", list(.stores))]
+    NotFound {
+        /// The key.
+        key: String,
+        /// The stores that were asked, in order.
+        stores: Vec<String>,
+    },
+    /// A store that only reads.
+    #[error("credential store `{store}` is read-only: credential `{key}` cannot be stored")]
+    ReadOnly {
+        /// The store.
+        store: String,
+        /// The key.
+        key: String,
+    },
+}
+
+impl Coded for CredentialError {
+    fn category(&self) -> Category {
+        match self {
+            // As in Pip.Services, although the cause is a manifest that lacks a component.
+            Self::NoStore { .. } => Category::Internal,
+            Self::ReadOnly { .. } => Category::Unsupported,
+            _ => Category::Misconfiguration,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TwoSpellings { .. } => "BAD_CONFIG",
+            Self::NoStore { .. } => "REF_ERROR",
+            Self::NotFound { .. } => "MISSING_CREDENTIALS",
+            Self::ReadOnly { .. } => "UNSUPPORTED",
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Connections and a credential, checked and composed into addresses that can be dialled.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::uri::{is_host, write_host};
+use super::{ConnectError, ConnectionParams, Hidden, Masked};
+use crate::auth::CredentialParams;
+use crate::config::{MASK, Secret};
+
+/// One server to connect to. `Display` is `protocol://host:port/path`, without user-info; `Debug` masks it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The protocol, one of those that [`endpoints`] was given.
+    pub protocol: &'static str,
+    /// Host name or IP address; IPv6 without brackets.
+    pub host: String,
+    /// The port, 1 to 65535.
+    pub port: u16,
+    /// The path with its leading `/` and its escapes.
+    pub path: Option<String>,
+    /// The user name, of the credential or of the URI.
+    pub username: Option<String>,
+    /// The password, of the credential or of the URI.
+    pub password: Option<Secret>,
+    /// Further parameters of the connection.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut host = String::with_capacity(self.host.len() + 2);
+        write_host(&self.host, &mut host);
+        write!(f, "{}://{host}:{}{}", self.protocol, self.port, self.path.as_deref().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("address", &format_args!("{self}"))
+            .field("username", &self.username.as_ref().map(|_| Hidden))
+            .field("password", &self.password)
+            .field("parameters", &Masked(&self.parameters))
+            .finish()
+    }
+}
+
+/// Checks resolved connections and composes each with the credential, in their order.
+///
+/// `supported` are the protocols with their default ports (0 for none); the first is the default protocol. A user name
+/// in the credential replaces the user-info of a URI altogether; a password alone goes with the URI's user name.
+///
+/// ```
+/// use wirework::connect::{ConnectionParams, endpoints};
+/// let connection = ConnectionParams { host: Some("::1".to_owned()), ..ConnectionParams::default() };
+/// let found = endpoints(&[connection], None, &[("mqtt", 1883), ("mqtts", 8883)])?;
+/// assert_eq!(found[0].to_string(), "mqtt://[::1]:1883");
+/// # Ok::<(), wirework::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ConnectError`], naming the first connection that cannot be used and what it lacks.
+pub fn endpoints(
+    connections: &[ConnectionParams],
+    credential: Option<&CredentialParams>,
+    supported: &[(&'static str, u16)],
+) -> Result<Vec<Endpoint>, ConnectError> {
+    let connections: Vec<_> = connections.iter().cloned().flat_map(ConnectionParams::expand).collect();
+    if connections.is_empty() {
+        return Err(ConnectError::NoConnection);
+    }
+    let count = connections.len();
+    let name = |index: usize| match (count, index) {
+        (1, _) => "the connection".to_owned(),
+        (_, index) => format!("connection {} of {count}", index + 1),
+    };
+    let composed = connections.into_iter().enumerate().map(|(index, connection)| {
+        let mut endpoint = check(connection, &name(index), supported)?;
+        if let Some(credential) = credential {
+            authenticate(&mut endpoint, credential);
+        }
+        Ok(endpoint)
+    });
+    composed.collect()
+}
+
+fn check(
+    from: ConnectionParams,
+    name: &str,
+    supported: &[(&'static str, u16)],
+) -> Result<Endpoint, ConnectError> {
+    let connection = || name.to_owned();
+    let names = || supported.iter().map(|(protocol, _)| (*protocol).to_owned()).collect();
+    let (protocol, default_port) = match &from.protocol {
+        None => *supported
+            .first()
+            .ok_or_else(|| ConnectError::NoProtocol { connection: connection(), supported: names() })?,
+        Some(protocol) => {
+            let known = supported.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol));
+            *known.ok_or_else(|| ConnectError::UnsupportedProtocol {
+                connection: connection(),
+                protocol: shown_protocol(protocol),
+                supported: names(),
+            })?
+        }
+    };
+    let host = from.host.ok_or_else(|| ConnectError::NoHost { connection: connection() })?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+    if !is_host(bare) {
+        return Err(ConnectError::BadHost { connection: connection() });
+    }
+    let port = from.port.unwrap_or(default_port);
+    if port == 0 {
+        return Err(ConnectError::NoPort { connection: connection() });
+    }
+    Ok(Endpoint {
+        protocol,
+        host: bare.to_owned(),
+        port,
+        path: from.path,
+        username: from.username,
+        password: from.password,
+        parameters: from.parameters,
+    })
+}
+
+/// A protocol as it may be shown: one that is no word may be a whole URI in the wrong key.
+fn shown_protocol(protocol: &str) -> String {
+    let word =
+        protocol.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character));
+    if word { protocol.to_owned() } else { MASK.to_owned() }
+}
+
+fn authenticate(endpoint: &mut Endpoint, credential: &CredentialParams) {
+    if credential.username.is_some() {
+        endpoint.username.clone_from(&credential.username);
+        endpoint.password.clone_from(&credential.password);
+    } else if credential.password.is_some() {
+        endpoint.password.clone_from(&credential.password);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Coded;
+
+    const MQTT: &[(&str, u16)] = &[("mqtt", 1883), ("mqtts", 8883), ("custom", 0)];
+
+    fn one(uri: &str) -> ConnectionParams {
+        ConnectionParams::from_uri(uri.parse().unwrap())
+    }
+
+    fn host(host: &str) -> ConnectionParams {
+        ConnectionParams { host: Some(host.to_owned()), ..ConnectionParams::default() }
+    }
+
+    fn show(connections: &[ConnectionParams]) -> Vec<String> {
+        endpoints(connections, None, MQTT).unwrap().iter().map(Endpoint::to_string).collect()
+    }
+
+    #[test]
+    fn defaults_are_put_in() {
+        assert_eq!(show(&[host("h"), host("[::1]")]), ["mqtt://h:1883", "mqtt://[::1]:1883"]);
+        assert_eq!(show(&[one("MQTTS://u:p@a,[::2]:7/x?y=z")]), ["mqtts://a:8883/x", "mqtts://[::2]:7/x"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let fail = |connections: &[ConnectionParams]| {
+            let error = endpoints(connections, None, MQTT).unwrap_err();
+            (error.code(), error.to_string())
+        };
+        assert_eq!(fail(&[]).0, "NO_CONNECTION");
+        assert_eq!(
+            fail(&[host("h"), host("")]),
+            ("NO_HOST", "connection 2 of 2 has no host; give `host`, or a `uri` with one".to_owned())
+        );
+        assert_eq!(
+            fail(&[one("unix:///run/x")]),
+            (
+                "UNSUPPORTED_PROTOCOL",
+                "the connection has the protocol `unix`; supported are `mqtt`, `mqtts`, `custom`".to_owned()
+            )
+        );
+        assert_eq!(fail(&[one("mqtt:///run/x")]).0, "NO_HOST");
+        assert_eq!(fail(&[one("mqtt://h:0")]).0, "NO_PORT");
+        assert_eq!(fail(&[one("custom://h")]).0, "NO_PORT");
+        for bad in ["h:1883", "h/x", "u:canary@h", "a b", "::1::"] {
+            let (code, text) = fail(&[host(bad)]);
+            assert_eq!(code, "BAD_HOST", "{bad}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+        let error = endpoints(&[host("h")], None, &[]).unwrap_err();
+        assert_eq!(error.code(), "NO_PROTOCOL");
+        let wrong_key = ConnectionParams { protocol: Some("mqtt://u:canary@h".to_owned()), ..host("h") };
+        assert!(!fail(&[wrong_key]).1.contains("canary"));
+    }
+
+    #[test]
+    fn explicit_credential_wins_over_the_uri() {
+        let login = |credential: Option<(Option<&str>, Option<&str>)>| {
+            let credential = credential.map(|(username, password)| CredentialParams {
+                username: username.map(str::to_owned),
+                password: password.map(Secret::new),
+                ..CredentialParams::default()
+            });
+            let found = endpoints(&[one("mqtt://ann:uri@h")], credential.as_ref(), MQTT).unwrap().remove(0);
+            (found.username.unwrap(), found.password.map(|password| password.expose().to_owned()))
+        };
+        assert_eq!(login(None), ("ann".to_owned(), Some("uri".to_owned())));
+        assert_eq!(login(Some((None, None))), ("ann".to_owned(), Some("uri".to_owned())));
+        assert_eq!(login(Some((Some("bob"), Some("own")))), ("bob".to_owned(), Some("own".to_owned())));
+        assert_eq!(login(Some((Some("bob"), None))), ("bob".to_owned(), None));
+        assert_eq!(login(Some((None, Some("own")))), ("ann".to_owned(), Some("own".to_owned())));
+    }
+
+    #[test]
+    fn nothing_secret_shows() {
+        let found = endpoints(&[one("mqtt://canary:canary@h?a=canary")], None, MQTT).unwrap().remove(0);
+        let shown = format!("{found} {found:?}");
+        assert!(!shown.contains("canary") && shown.contains("mqtt://h:1883"), "{shown}");
+    }
+}
