@@ -5,15 +5,19 @@
 //! smallest set of filters that asks a broker for all of them. [`matches`] is the plain definition of matching that
 //! both are tested against.
 
+mod cover;
 mod covering;
 mod error;
 mod filter;
 mod levels;
 mod matching;
+mod members;
 mod name;
+mod postings;
 mod trie;
 mod values;
 
+pub use cover::{Changes, Cover};
 pub use error::TopicError;
 pub use filter::Filter;
 pub use matching::matches;

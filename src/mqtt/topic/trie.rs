@@ -174,7 +174,6 @@ impl<T> Trie<T> {
 
     /// Calls `found` with each value of each filter that covers `filter` in the sense of [`Filter::covers`], among
     /// them `filter` itself; `+/#` must have been inserted, and must be asked for, as `#`.
-    #[cfg(test)]
     pub(super) fn for_each_covering<F: FnMut(&T)>(&self, filter: &Filter, mut found: F) {
         let mut known = [UNKNOWN; MAX_LEVELS];
         let (levels, below) = parts(filter.pattern());
@@ -184,6 +183,11 @@ impl<T> Trie<T> {
             count + 1
         });
         self.enter(filter.pattern(), known.get(..count).unwrap_or_default(), !below, &mut found);
+    }
+
+    /// The number of a level's name, which means something only as long as a filter with it is in the trie.
+    pub(super) fn level(&self, name: &str) -> u32 {
+        self.levels.get(name)
     }
 
     /// Wildcards in the first place match nothing that begins with `$`.
