@@ -357,3 +357,6 @@ impl Hub {
 fn lost(count: usize) -> String {
     format!("{count} records from before any logger was open are lost; only the last {LIMIT} are kept")
 }
+
+#[cfg(test)]
+mod tests;

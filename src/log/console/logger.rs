@@ -63,7 +63,7 @@ impl ConsoleLogger {
     #[must_use]
     pub fn new(config: ConsoleConfig) -> Self {
         let colour = config.colour.resolve(config.output);
-        Self::build(config, colour, |output| To::Console(output))
+        Self::build(config, colour, To::Console)
     }
 
     /// A logger that writes to `writer` what it would write to the console; `auto` means no colour.
