@@ -1,1 +1,18 @@
 //! Counting: counters that cost one atomic operation, and the sinks that report them.
+//!
+//! A component asks its [`Counters`] once for a handle, such as [`Increment`], and uses that; a handle goes straight to
+//! its [`Cell`]. [`CounterSink`]s are shown every cell once and read it when they report.
+
+mod cell;
+mod counters;
+mod handle;
+mod set;
+mod sink;
+mod value;
+
+pub use cell::Cell;
+pub use counters::Counters;
+pub use handle::{Increment, Last, Stats, Timestamp, Timing, TimingRun};
+pub use set::CounterSet;
+pub use sink::{CounterSink, NullCounters};
+pub use value::{Kind, Sample, Statistics, Value};

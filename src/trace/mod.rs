@@ -1,1 +1,9 @@
 //! Tracing of operations: how long each took and whether it failed.
+//!
+//! A component begins an operation with its [`Tracer`] and ends the [`Timing`] it got; [`TraceSink`]s are told.
+
+mod record;
+mod tracer;
+
+pub use record::{NullTracer, TraceRecord, TraceSink};
+pub use tracer::{Timing, Tracer};

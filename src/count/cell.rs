@@ -1,0 +1,135 @@
+//! The place where one counter of one component counts.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::value::{Kind, Statistics, Value};
+use crate::component::Descriptor;
+
+/// One counter of one component, as a [`CounterSink`](super::CounterSink) sees it.
+#[derive(Debug)]
+pub struct Cell {
+    name: Box<str>,
+    component: Option<Descriptor>,
+    data: Data,
+    /// All handles are gone: it counts no more.
+    retired: AtomicBool,
+}
+
+/// An increment and a time stamp are one number. A last value and its time, and the numbers of a statistic, must be
+/// seen together and do not fit into one atomic; a lock that is held for some additions costs about as much as an atomic.
+#[derive(Debug)]
+enum Data {
+    Increment(AtomicU64),
+    /// Microseconds since 1970; 0: never.
+    Timestamp(AtomicU64),
+    Last(Mutex<Option<(f64, Instant)>>),
+    Statistics(Mutex<Option<Statistics>>),
+    Interval(Mutex<Option<Statistics>>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Cell {
+    pub(super) fn new(name: &str, kind: Kind, component: Option<Descriptor>) -> Self {
+        let data = match kind {
+            Kind::Increment => Data::Increment(AtomicU64::new(0)),
+            Kind::Timestamp => Data::Timestamp(AtomicU64::new(0)),
+            Kind::LastValue => Data::Last(Mutex::default()),
+            Kind::Statistics => Data::Statistics(Mutex::default()),
+            Kind::Interval => Data::Interval(Mutex::default()),
+        };
+        Self { name: name.into(), component, data, retired: AtomicBool::new(false) }
+    }
+
+    /// The counter's dotted name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The component that counts; none for counters made outside of a container.
+    #[must_use]
+    pub fn component(&self) -> Option<&Descriptor> {
+        self.component.as_ref()
+    }
+
+    /// What it measures.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.data {
+            Data::Increment(_) => Kind::Increment,
+            Data::Timestamp(_) => Kind::Timestamp,
+            Data::Last(_) => Kind::LastValue,
+            Data::Statistics(_) => Kind::Statistics,
+            Data::Interval(_) => Kind::Interval,
+        }
+    }
+
+    /// What it stands at; nothing before the first value, except that an increment begins at 0.
+    #[must_use]
+    pub fn value(&self) -> Option<Value> {
+        match &self.data {
+            Data::Increment(count) => Some(Value::Increment(count.load(Ordering::Relaxed))),
+            Data::Last(value) => lock(value).map(|(value, at)| Value::Last(value, at)),
+            Data::Statistics(statistics) => lock(statistics).map(Value::Statistics),
+            Data::Interval(statistics) => lock(statistics).map(Value::Interval),
+            Data::Timestamp(micros) => match micros.load(Ordering::Relaxed) {
+                0 => None,
+                micros => Some(Value::Timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))),
+            },
+        }
+    }
+
+    /// Whether nobody can count here any more: the component and all its handles are gone. A sink may then take the
+    /// value for the last time, and forget the cell.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    // Each of these does nothing on a cell of another kind; the handles see to it that there is none.
+
+    #[inline]
+    pub(super) fn add(&self, n: u64) {
+        if let Data::Increment(count) = &self.data {
+            count.fetch_add(n, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set(&self, value: f64) {
+        if let (Data::Last(last), true) = (&self.data, value.is_finite()) {
+            *lock(last) = Some((value, Instant::now()));
+        }
+    }
+
+    pub(super) fn record(&self, value: f64, at: Instant) {
+        if let (Data::Statistics(statistics) | Data::Interval(statistics), true) =
+            (&self.data, value.is_finite())
+        {
+            let mut statistics = lock(statistics);
+            let one = Statistics::of(value, at);
+            *statistics = Some(statistics.map_or(one, |before| before.merge(one)));
+        }
+    }
+
+    pub(super) fn stamp(&self, time: SystemTime) {
+        if let Data::Timestamp(micros) = &self.data {
+            let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            micros.store(u64::try_from(since.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What the handles of a cell share; when the last is gone, the cell is retired.
+#[derive(Debug)]
+pub(super) struct Live(pub(super) Arc<Cell>);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.retired.store(true, Ordering::Release);
+    }
+}

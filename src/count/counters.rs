@@ -1,0 +1,227 @@
+//! The handle from which a component gets its counters.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::cell::{Cell, Live};
+use super::handle::{Increment, Last, Stats, Timestamp, Timing};
+use super::sink::CounterSink;
+use super::value::Kind;
+use crate::component::Descriptor;
+
+/// Gives a component its counters. Cheap to clone.
+///
+/// Ask once, when the component is created, and keep the handles: a handle costs an atomic operation when used. As a
+/// reference it takes every matching counters component, is bound late and never required; counters made before that
+/// are shown to the sinks then, with what they have counted.
+///
+/// Names are dotted, `<component>.<operation>.<metric>`. One name with one kind is one counter, also over several
+/// calls; one name with two kinds is two counters. An empty name is logged as a mistake, and that counter not reported.
+///
+/// ```
+/// use wirework::count::Counters;
+/// let counters = Counters::standalone();
+/// let published = counters.increment("mqtt.publish.count");
+/// let time = counters.timing("mqtt.publish.time");
+/// let run = time.begin();
+/// published.one();
+/// run.end();
+/// ```
+#[derive(Clone, Default)]
+pub struct Counters(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    component: Option<Descriptor>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The counters of each name, one a kind.
+    cells: HashMap<Box<str>, Vec<Arc<Live>>>,
+    /// Weak, because a sink may count too.
+    sinks: Vec<Weak<dyn CounterSink>>,
+}
+
+impl Counters {
+    /// Counters of no component, which nobody reports unless they are bound.
+    #[must_use]
+    pub fn standalone() -> Self {
+        Self::default()
+    }
+
+    /// Counters of a component.
+    #[must_use]
+    pub fn of(component: Descriptor) -> Self {
+        Self(Arc::new(Inner { component: Some(component), state: Mutex::default() }))
+    }
+
+    /// Shows all counters, those there are and those to come, to these sinks too.
+    pub fn bind(&self, sinks: Vec<Arc<dyn CounterSink>>) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.sinks.extend(sinks.iter().map(Arc::downgrade));
+        let cells: Vec<_> = state.cells.values().flatten().map(|live| live.0.clone()).collect();
+        drop(state);
+        for sink in sinks {
+            for cell in &cells {
+                sink.register(cell.clone());
+            }
+        }
+    }
+
+    /// A counter of how often something happens.
+    #[must_use]
+    pub fn increment(&self, name: &str) -> Increment {
+        Increment(self.cell(name, Kind::Increment))
+    }
+
+    /// The last value of something.
+    #[must_use]
+    pub fn last(&self, name: &str) -> Last {
+        Last(self.cell(name, Kind::LastValue))
+    }
+
+    /// Number, extremes and mean of values.
+    #[must_use]
+    pub fn stats(&self, name: &str) -> Stats {
+        Stats(self.cell(name, Kind::Statistics))
+    }
+
+    /// Number, extremes and mean of durations, in milliseconds.
+    #[must_use]
+    pub fn timing(&self, name: &str) -> Timing {
+        Timing(self.cell(name, Kind::Interval))
+    }
+
+    /// When something happened last.
+    #[must_use]
+    pub fn timestamp(&self, name: &str) -> Timestamp {
+        Timestamp(self.cell(name, Kind::Timestamp))
+    }
+
+    fn cell(&self, name: &str, kind: Kind) -> Arc<Live> {
+        let name = name.trim();
+        let make = || Arc::new(Live(Arc::new(Cell::new(name, kind, self.0.component.clone()))));
+        if name.is_empty() {
+            tracing::error!(kind = kind.as_str(), "a counter without a name is not reported");
+            return make();
+        }
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(live) = state.cells.get(name).into_iter().flatten().find(|live| live.0.kind() == kind) {
+            return live.clone();
+        }
+        let live = make();
+        state.cells.entry(name.into()).or_default().push(live.clone());
+        // A sink bound from now on sees the counter in `bind`, one bound before sees it here, none sees it twice.
+        let sinks: Vec<_> = state.sinks.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
+        for sink in sinks {
+            sink.register(live.0.clone());
+        }
+        live
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counters").field("component", &self.0.component).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::count::{CounterSet, Value};
+
+    #[derive(Default)]
+    struct Sink(CounterSet);
+
+    impl CounterSink for Sink {
+        fn register(&self, cell: Arc<Cell>) {
+            self.0.register(cell);
+        }
+    }
+
+    fn lines(sink: &Sink) -> Vec<String> {
+        sink.0.snapshot().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn counters_from_before_and_after_binding_are_reported() {
+        let counters = Counters::of("a:b:c:d:1.0".parse().unwrap());
+        let before = counters.increment("x.before");
+        before.add(2);
+        let sink = Arc::new(Sink::default());
+        counters.bind(vec![sink.clone()]);
+        counters.increment("x.after").one();
+        before.one();
+        assert_eq!(lines(&sink), ["x.after: 1", "x.before: 3"]);
+    }
+
+    #[test]
+    fn one_name_and_kind_is_one_counter() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        counters.increment("x").one();
+        counters.clone().increment(" x ").one();
+        counters.last("x").set(7.0);
+        assert_eq!(lines(&sink), ["x: 7", "x: 2"]);
+    }
+
+    #[test]
+    fn every_kind_counts() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        let (last, stats, timing) = (counters.last("a"), counters.stats("b"), counters.timing("c"));
+        let stamp = counters.timestamp("d");
+        assert!(lines(&sink).is_empty(), "nothing was measured yet");
+        for value in [3.0, f64::NAN, 1.0, f64::INFINITY] {
+            last.set(value);
+            stats.record(value);
+        }
+        timing.record(Duration::from_micros(1500));
+        timing.begin().discard();
+        stamp.at(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
+        let expected = [
+            "a: 1",
+            "b: count=2 min=1 max=3 average=2 last=1",
+            "c: count=1 min=1.5 max=1.5 average=1.5 last=1.5 ms",
+            "d: 1970-01-01T00:00:01.000Z",
+        ];
+        assert_eq!(lines(&sink), expected);
+        timing.begin().end();
+        drop(timing.begin());
+        let snapshot = sink.0.snapshot();
+        assert!(matches!(snapshot[2].value, Value::Interval(statistics) if statistics.count == 3));
+    }
+
+    #[test]
+    fn a_counter_without_a_name_is_not_reported() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        counters.increment(" ").one();
+        assert!(lines(&sink).is_empty());
+    }
+
+    #[test]
+    fn threads_lose_no_increment() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    let (count, stats) = (counters.increment("n"), counters.stats("s"));
+                    for _ in 0..10_000 {
+                        count.one();
+                        stats.record(1.0);
+                    }
+                });
+            }
+        });
+        assert_eq!(lines(&sink), ["n: 40000", "s: count=40000 min=1 max=1 average=1 last=1"]);
+    }
+}

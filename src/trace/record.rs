@@ -1,0 +1,75 @@
+//! One operation that has ended, and the trait of those who are told.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::component::Descriptor;
+
+/// An operation that has ended, well or badly.
+///
+/// As text: `executed orders.create in 12 ms` or `failed to execute orders.create in 12 ms: <error and causes>`.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TraceRecord<'a> {
+    /// When it began.
+    pub began: SystemTime,
+    /// How long it took.
+    pub duration: Duration,
+    /// The part of the service that did it, in the words of who traced it, such as `orders`.
+    pub component: &'a str,
+    /// What was done, such as `create`.
+    pub operation: &'a str,
+    /// Why it failed; none where it went well.
+    pub error: Option<&'a (dyn StdError + 'static)>,
+    /// The trace id of the call it belongs to.
+    pub trace_id: Option<&'a str>,
+    /// The component of the service whose tracer it was.
+    pub source: Option<&'a Descriptor>,
+}
+
+impl<'a> TraceRecord<'a> {
+    /// An operation that went well, of no trace and no source; for tests of sinks.
+    #[must_use]
+    pub fn new(component: &'a str, operation: &'a str, duration: Duration) -> Self {
+        let began = SystemTime::now();
+        Self { began, duration, component, operation, error: None, trace_id: None, source: None }
+    }
+}
+
+impl fmt::Display for TraceRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.error.is_some() { "failed to execute" } else { "executed" };
+        let millis = self.duration.as_secs_f64() * 1e3;
+        // Whole milliseconds where there are many, so that the digits say no more than was measured.
+        let decimals = if millis < 10.0 { 3 } else { 0 };
+        write!(f, "{verb} {}.{} in {millis:.decimals$} ms", self.component, self.operation)?;
+        self.error.map_or(Ok(()), |error| write!(f, ": {}", crate::error::chain(error)))
+    }
+}
+
+/// Is told of every operation that ends: what a tracer component offers.
+///
+/// Called on the thread that ends the operation, by several at once, without a lock held. A panic of it is swallowed.
+///
+/// ```
+/// use wirework::trace::{TraceRecord, TraceSink};
+/// struct Slow;
+/// impl TraceSink for Slow {
+///     fn trace(&self, record: &TraceRecord<'_>) {
+///         if record.duration.as_secs() > 1 { eprintln!("{record}"); }
+///     }
+/// }
+/// ```
+pub trait TraceSink: Send + Sync + 'static {
+    /// An operation has ended.
+    fn trace(&self, record: &TraceRecord<'_>);
+}
+
+/// Is told of every operation, and does nothing with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullTracer;
+
+impl TraceSink for NullTracer {
+    fn trace(&self, _: &TraceRecord<'_>) {}
+}
