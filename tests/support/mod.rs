@@ -1,0 +1,24 @@
+//! What several end-to-end tests need: a broker that follows a script, real brokers, child processes.
+//!
+//! A test takes it in with `mod support;`. Nothing here sleeps; what is waited for has [`LIMIT`] to happen, and a test
+//! that waits in vain fails saying what came instead. Not for tests under tokio's paused time: sockets and processes
+//! do not know of it.
+#![allow(dead_code, reason = "each test is a crate of its own and uses a part")]
+
+pub mod fake_broker;
+pub mod fuzz_topics;
+pub mod mosquitto;
+pub mod process;
+
+use std::time::Duration;
+
+/// How long anything that is awaited may take before the test fails.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
+/// Awaits `future` for [`LIMIT`] and fails the test, naming `what`, when that passes.
+pub async fn within<T>(what: impl std::fmt::Display, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LIMIT, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("waited {LIMIT:?} for {what}"),
+    }
+}
