@@ -8,7 +8,8 @@ use super::cell::{Cell, Live};
 use super::handle::{Increment, Last, Stats, Timestamp, Timing};
 use super::sink::CounterSink;
 use super::value::Kind;
-use crate::component::Descriptor;
+use crate::component::{Cardinality, Descriptor, Found, Slot};
+use crate::error::Error;
 
 /// Gives a component its counters. Cheap to clone.
 ///
@@ -121,6 +122,18 @@ impl Counters {
             sink.register(live.0.clone());
         }
         live
+    }
+}
+
+impl Slot for Counters {
+    type Capability = dyn CounterSink;
+    const CARDINALITY: Cardinality = Cardinality::Late;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        let counters = Self::of(found.scope().descriptor().clone());
+        let late = counters.clone();
+        found.defer::<dyn CounterSink>(move |sinks| late.bind(sinks));
+        Ok(counters)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::cell::Cell;
+use crate::component::{Capability, Component, Descriptor, NoConfig, Offer};
+use crate::{Error, offers, register};
 
 /// Is shown every counter once, and reads it whenever it reports: what a counters component offers.
 ///
@@ -25,6 +27,10 @@ pub trait CounterSink: Send + Sync + 'static {
     fn register(&self, cell: Arc<Cell>);
 }
 
+impl Capability for dyn CounterSink {
+    const NAME: &'static str = "CounterSink";
+}
+
 /// Reports no counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullCounters;
@@ -32,3 +38,16 @@ pub struct NullCounters;
 impl CounterSink for NullCounters {
     fn register(&self, _: Arc<Cell>) {}
 }
+
+impl Component for NullCounters {
+    const DESCRIPTOR: &'static str = "pip-services:counters:null:*:1.0";
+    const SUMMARY: &'static str = "Takes counters and reports nothing.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn CounterSink];
+    type Config = NoConfig;
+    type References = ();
+
+    fn create(_: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+register!(NullCounters);

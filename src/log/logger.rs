@@ -43,6 +43,12 @@ impl Logger {
         Self { scope: Some(scope), trace_id: None }
     }
 
+    /// The scope it speaks for; none for a standalone logger.
+    #[must_use]
+    pub fn scope(&self) -> Option<&Arc<Scope>> {
+        self.scope.as_ref()
+    }
+
     /// The same logger, putting a trace id on every record that brings none.
     #[must_use]
     pub fn with_trace_id(&self, trace_id: &str) -> Self {

@@ -27,8 +27,8 @@ pub(super) const SPAN_TARGET: &str = "wirework::scope";
 /// ```
 pub struct Scope {
     id: u64,
-    /// The id of the first scope of this component; those of its loggers share it.
-    component: u64,
+    /// The component's own scope, where this is that of one of its loggers.
+    parent: Option<Arc<Scope>>,
     descriptor: Descriptor,
     hub: Arc<Hub>,
     /// The least important level that anybody wants from here; written by the hub, read before each record.
@@ -47,16 +47,17 @@ impl Scope {
 
     /// A scope of the same component with a routing of its own: what a [`Logger`](super::Logger) reference has.
     #[must_use]
-    pub fn child(&self) -> Arc<Self> {
-        Self::in_hub(self.hub.clone(), self.descriptor.clone(), Some(self.component))
+    pub fn child(self: &Arc<Self>) -> Arc<Self> {
+        let parent = self.parent.as_ref().unwrap_or(self).clone();
+        Self::in_hub(self.hub.clone(), self.descriptor.clone(), Some(parent))
     }
 
-    pub(super) fn in_hub(hub: Arc<Hub>, descriptor: Descriptor, component: Option<u64>) -> Arc<Self> {
+    pub(super) fn in_hub(hub: Arc<Hub>, descriptor: Descriptor, parent: Option<Arc<Self>>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let scope = Arc::new(Self {
             id,
-            component: component.unwrap_or(id),
+            parent,
             descriptor,
             hub,
             level: AtomicU8::new(Level::Trace as u8),
@@ -77,10 +78,13 @@ impl Scope {
     /// [`Router`](super::Router) before.
     #[must_use]
     pub fn span(&self) -> &Span {
-        self.span.get_or_init(|| {
-            tracing::error_span!(target: SPAN_TARGET, parent: None, "component",
-                component = %self.descriptor, scope = self.id)
-        })
+        match &self.parent {
+            Some(parent) => parent.span(),
+            None => self.span.get_or_init(|| {
+                tracing::error_span!(target: SPAN_TARGET, parent: None, "component",
+                    component = %self.descriptor, scope = self.id)
+            }),
+        }
     }
 
     /// Routes its records to these sinks and no others; further calls add sinks. Bound to an empty list, it is silent.
@@ -114,7 +118,8 @@ impl Scope {
     }
 
     pub(super) fn is_same_component(&self, other: &Self) -> bool {
-        self.component == other.component
+        let root = |scope: &Self| scope.parent.as_ref().map_or(scope.id, |parent| parent.id);
+        root(self) == root(other)
     }
 
     /// Whether it is routed to `sink`.

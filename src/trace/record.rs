@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::component::Descriptor;
+use crate::component::{Capability, Component, Descriptor, NoConfig, Offer};
+use crate::{Error, offers, register};
 
 /// An operation that has ended, well or badly.
 ///
@@ -66,6 +67,10 @@ pub trait TraceSink: Send + Sync + 'static {
     fn trace(&self, record: &TraceRecord<'_>);
 }
 
+impl Capability for dyn TraceSink {
+    const NAME: &'static str = "TraceSink";
+}
+
 /// Is told of every operation, and does nothing with it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullTracer;
@@ -73,3 +78,16 @@ pub struct NullTracer;
 impl TraceSink for NullTracer {
     fn trace(&self, _: &TraceRecord<'_>) {}
 }
+
+impl Component for NullTracer {
+    const DESCRIPTOR: &'static str = "pip-services:tracer:null:*:1.0";
+    const SUMMARY: &'static str = "Is told of traced operations and does nothing.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn TraceSink];
+    type Config = NoConfig;
+    type References = ();
+
+    fn create(_: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+register!(NullTracer);

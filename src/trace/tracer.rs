@@ -8,7 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Instant, SystemTime};
 
 use super::record::{TraceRecord, TraceSink};
-use crate::component::Descriptor;
+use crate::component::{Cardinality, Descriptor, Found, Slot};
+use crate::error::Error;
 
 /// Traces the operations of a component. Cheap to clone.
 ///
@@ -77,6 +78,18 @@ impl Tracer {
         for sink in sinks.iter().filter_map(Weak::upgrade) {
             let _ = catch_unwind(AssertUnwindSafe(|| sink.trace(&record)));
         }
+    }
+}
+
+impl Slot for Tracer {
+    type Capability = dyn TraceSink;
+    const CARDINALITY: Cardinality = Cardinality::Late;
+
+    fn take(found: &mut Found<'_>) -> Result<Self, Error> {
+        let tracer = Self::of(found.scope().descriptor().clone());
+        let late = tracer.clone();
+        found.defer::<dyn TraceSink>(move |sinks| late.bind(sinks));
+        Ok(tracer)
     }
 }
 

@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use super::output::{Colour, Output};
 use super::{json, text};
+use crate::component::{Component, Context, Descriptor, Offer};
 use crate::log::{Level, LogSink, Record};
+use crate::{Error, offers, register};
 
 /// How a record is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -115,6 +117,25 @@ impl fmt::Debug for ConsoleLogger {
             .finish_non_exhaustive()
     }
 }
+
+impl Component for ConsoleLogger {
+    const DESCRIPTOR: &'static str = "pip-services:logger:console:*:1.0";
+    const SUMMARY: &'static str = "Writes log records to the console, as text or JSON lines.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn LogSink];
+    type Config = ConsoleConfig;
+    type References = ();
+
+    fn create(_: &Descriptor, config: ConsoleConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self::new(config))
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        // Set already where the configuration names a source.
+        let _ = self.source.set(context.service_name().to_owned());
+        Ok(())
+    }
+}
+register!(ConsoleLogger);
 
 /// What takes records when there is no logger: text from `info` on, on stderr.
 pub(in crate::log) fn fallback() -> Arc<dyn LogSink> {
