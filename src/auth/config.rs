@@ -57,14 +57,31 @@ impl TryFrom<CredentialFields> for CredentialConfig {
     type Error = CredentialError;
 
     fn try_from(fields: CredentialFields) -> Result<Self, CredentialError> {
-        let both = |one, other| CredentialError::TwoSpellings { one, other };
-        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let secret = |secret: Option<Secret>| secret.filter(|secret| !secret.expose().is_empty());
-        let username = either(text(fields.username), text(fields.user)).ok_or(both("username", "user"))?;
-        let password =
-            either(secret(fields.password), secret(fields.pass)).ok_or(both("password", "pass"))?;
-        Ok(Self { store_key: text(fields.store_key), username, password, parameters: fields.parameters })
+        Ok(Self {
+            store_key: fields.store_key.filter(|key| !key.is_empty()),
+            username: one_user(fields.username, fields.user)?,
+            password: one_password(fields.password, fields.pass)?,
+            parameters: fields.parameters,
+        })
     }
+}
+
+/// The user name by whichever key it is given.
+pub(super) fn one_user(
+    username: Option<String>,
+    user: Option<String>,
+) -> Result<Option<String>, CredentialError> {
+    let [one, other] = [username, user].map(|text| text.filter(|text| !text.is_empty()));
+    either(one, other).ok_or(CredentialError::TwoSpellings { one: "username", other: "user" })
+}
+
+/// The password by whichever key it is given.
+pub(super) fn one_password(
+    password: Option<Secret>,
+    pass: Option<Secret>,
+) -> Result<Option<Secret>, CredentialError> {
+    let [one, other] = [password, pass].map(|secret| secret.filter(|secret| !secret.expose().is_empty()));
+    either(one, other).ok_or(CredentialError::TwoSpellings { one: "password", other: "pass" })
 }
 
 /// The one that is given; nothing where both are.

@@ -4,13 +4,25 @@
 //! joined by [`one_or_many`](crate::connect::one_or_many). In `open` it asks a [`CredentialResolver`].
 
 mod config;
+mod entry;
+mod env;
 mod error;
+mod file;
+mod memory;
 mod params;
+mod permissions;
 mod resolver;
 mod store;
 
 pub use config::CredentialConfig;
+pub use entry::CredentialEntry;
+pub use env::EnvCredentialStore;
 pub use error::CredentialError;
+pub use file::{
+    FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences, SecretFileError,
+};
+pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use params::CredentialParams;
+pub use permissions::Exposure;
 pub use resolver::CredentialResolver;
 pub use store::CredentialStore;

@@ -1,6 +1,7 @@
 //! What a credential store does.
 
 use super::{CredentialError, CredentialParams};
+use crate::component::Capability;
 use crate::{BoxFuture, Error};
 
 /// Keeps credentials by key.
@@ -37,4 +38,8 @@ pub trait CredentialStore: Send + Sync + 'static {
         let error = CredentialError::ReadOnly { store: self.name().to_owned(), key: key.to_owned() };
         Box::pin(async move { Err(error.into()) })
     }
+}
+
+impl Capability for dyn CredentialStore {
+    const NAME: &'static str = "CredentialStore";
 }

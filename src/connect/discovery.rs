@@ -1,6 +1,7 @@
 //! What a discovery service does.
 
 use super::{ConnectError, ConnectionParams};
+use crate::component::Capability;
 use crate::{BoxFuture, Error};
 
 /// Finds connections by key.
@@ -42,4 +43,8 @@ pub trait Discovery: Send + Sync + 'static {
         let error = ConnectError::ReadOnly { service: self.name().to_owned(), key: key.to_owned() };
         Box::pin(async move { Err(error.into()) })
     }
+}
+
+impl Capability for dyn Discovery {
+    const NAME: &'static str = "Discovery";
 }

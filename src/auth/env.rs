@@ -1,0 +1,107 @@
+//! Credentials in environment variables.
+
+use std::ffi::OsString;
+
+use super::{CredentialParams, CredentialStore};
+use crate::component::{Component, NoConfig, Offer};
+use crate::config::Secret;
+use crate::connect::{Environment, variable_part};
+use crate::{BoxFuture, Descriptor, Error, offers, register};
+
+/// Finds the credential `KEY` in the environment variables `CREDENTIAL_<KEY>_USERNAME` and `CREDENTIAL_<KEY>_PASSWORD`,
+/// either of which may be missing. The key is put in upper case, and everything in it but ASCII letters and digits
+/// becomes `_`. Variables are read at each look-up; an empty one counts as not set.
+///
+/// ```toml
+/// [[component]]
+/// descriptor = "pip-services:credential-store:env:default:1.0"   # CREDENTIAL_MQTT_USERNAME, CREDENTIAL_MQTT_PASSWORD
+/// ```
+pub struct EnvCredentialStore {
+    name: String,
+    environment: Environment,
+}
+
+impl EnvCredentialStore {
+    /// A store that reads the environment of the process; `name` is what errors call it.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), environment: Environment::process() }
+    }
+
+    /// A store that reads variables by `get` instead; for tests.
+    #[must_use]
+    pub fn with_environment(
+        name: impl Into<String>,
+        get: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), environment: Environment::new(get) }
+    }
+
+    fn find(&self, key: &str) -> Result<Option<CredentialParams>, Error> {
+        let part = variable_part(key);
+        let username = self.environment.get(&format!("CREDENTIAL_{part}_USERNAME"))?;
+        let password = self.environment.get(&format!("CREDENTIAL_{part}_PASSWORD"))?.map(Secret::new);
+        let found = CredentialParams { username, password, ..CredentialParams::default() };
+        Ok((!found.is_empty()).then_some(found))
+    }
+}
+
+impl CredentialStore for EnvCredentialStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
+        Box::pin(std::future::ready(self.find(key)))
+    }
+}
+
+impl Component for EnvCredentialStore {
+    const DESCRIPTOR: &'static str = "pip-services:credential-store:env:*:1.0";
+    const SUMMARY: &'static str =
+        "Finds the credential of a key in CREDENTIAL_<KEY>_USERNAME and CREDENTIAL_<KEY>_PASSWORD.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
+    type Config = NoConfig;
+    type References = ();
+
+    fn create(identity: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self::new(identity.as_str()))
+    }
+}
+register!(EnvCredentialStore);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn key_names_the_variables() {
+        let environment = Environment::of(&[
+            ("CREDENTIAL_MAIN_MQTT_USERNAME", "ann"),
+            ("CREDENTIAL_MAIN_MQTT_PASSWORD", "canary"),
+            ("CREDENTIAL_TOKEN_PASSWORD", "t"),
+            ("CREDENTIAL_EMPTY_PASSWORD", ""),
+        ]);
+        let store = EnvCredentialStore { name: "env".to_owned(), environment };
+        let found = store.lookup("main-mqtt").await.unwrap().unwrap();
+        assert_eq!(
+            (found.username.as_deref(), found.password.as_ref().unwrap().expose()),
+            (Some("ann"), "canary")
+        );
+        assert!(!format!("{found:?}").contains("canary"));
+        assert_eq!(store.lookup("token").await.unwrap().unwrap().username, None);
+        assert_eq!(store.lookup("empty").await.unwrap(), None);
+        let error = store.store("k", Some(found)).await.unwrap_err();
+        assert_eq!(error.code(), "UNSUPPORTED");
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn value_that_is_no_text_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let store = EnvCredentialStore::with_environment("env", |_| Some(OsString::from_vec(vec![0xff])));
+        let error = store.lookup("k").await.unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable `CREDENTIAL_K_USERNAME` is not UTF-8");
+    }
+}

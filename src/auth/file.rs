@@ -1,0 +1,362 @@
+//! Credentials in files, one secret a file, as Docker and Kubernetes mount them.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::permissions::{Exposure, exposure};
+use super::{CredentialParams, CredentialStore};
+use crate::component::{Component, Offer};
+use crate::config::Secret;
+use crate::log::Logger;
+use crate::{BoxFuture, Category, Coded, Descriptor, Error, offers, references, register};
+
+/// The longest secret, in bytes.
+const LIMIT: u64 = 64 * 1024;
+
+/// Configuration of [`FileCredentialStore`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileCredentialStoreConfig {
+    /// Directory of the secrets, such as `/run/secrets`; relative to the working directory of the process.
+    pub path: PathBuf,
+    /// Refuse a file that others can write or, outside a read-only mount, read; otherwise that is a warning. Unix
+    /// only.
+    #[serde(default)]
+    pub strict: bool,
+}
+
+references! {
+    /// What [`FileCredentialStore`] asks for.
+    pub struct FileCredentialStoreReferences {
+        /// Where it warns of files that others can read or write.
+        logger: Logger = "*:logger:*:*:1.0",
+    }
+}
+
+/// Finds the credential `key` in the first of these places under `path` that has any of its files:
+/// 1. `key/username` and `key/password`, as Kubernetes mounts a secret of the type `basic-auth`,
+/// 2. `key_username` and `key_password`, as Docker and Compose mount two secrets,
+/// 3. `key`, a file with the password alone.
+///
+/// Files are read at each look-up, so that a rotated secret is found. They are UTF-8, at most 64 KiB; one line end at
+/// the end is not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no `/`
+/// or `\` and does not begin with a dot. Links are followed.
+///
+/// ```toml
+/// [[component]]
+/// descriptor = "pip-services:credential-store:file:default:1.0"
+/// path = "/run/secrets"
+/// strict = true
+/// ```
+pub struct FileCredentialStore {
+    name: String,
+    secrets: Arc<Secrets>,
+}
+
+struct Secrets {
+    path: PathBuf,
+    strict: bool,
+    logger: Logger,
+    /// What was warned of; once is enough for each file.
+    warned: Mutex<HashSet<(PathBuf, Exposure)>>,
+}
+
+/// Why a secret cannot be read from its file. No variant shows any of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretFileError {
+    /// A key that is no plain file name.
+    #[error(
+        "`{key}` is no key of a secret in a file: a key has no `/` or `\\` and does not begin with a dot"
+    )]
+    BadKey {
+        /// The key.
+        key: String,
+    },
+    /// The file system says no.
+    #[error("cannot read the secret `{}`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something else than a file, such as a pipe.
+    #[error("the secret `{}` is no regular file", .path.display())]
+    NotAFile {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// More than 64 KiB.
+    #[error("the secret `{}` is longer than {LIMIT} bytes", .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Bytes that are no text.
+    #[error("the secret `{}` is not UTF-8", .path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others may read or write it, and `strict` is set.
+    #[error("the secret `{}` can be {exposure} by others; take that right away, or set `strict = false`", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What others may do.
+        exposure: Exposure,
+    },
+}
+
+impl Coded for SecretFileError {
+    fn category(&self) -> Category {
+        match self {
+            Self::BadKey { .. } | Self::Exposed { .. } => Category::Misconfiguration,
+            _ => Category::FileError,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BadKey { .. } => "BAD_KEY",
+            Self::Exposed { .. } => "EXPOSED_SECRET",
+            _ => "READ_FAILED",
+        }
+    }
+}
+
+impl FileCredentialStore {
+    /// A store over a directory; `name` is what errors call it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, config: FileCredentialStoreConfig, logger: Logger) -> Self {
+        let secrets = Secrets { path: config.path, strict: config.strict, logger, warned: Mutex::default() };
+        Self { name: name.into(), secrets: Arc::new(secrets) }
+    }
+}
+
+impl Secrets {
+    fn find(&self, key: &str) -> Result<Option<CredentialParams>, SecretFileError> {
+        if key.is_empty() || key.starts_with('.') || key.contains(['/', '\\', '\0']) {
+            return Err(SecretFileError::BadKey { key: key.to_owned() });
+        }
+        let own = self.path.join(key);
+        let beside = |what: &str| self.path.join(format!("{key}_{what}"));
+        let pairs = [
+            (Some(own.join("username")), own.join("password")),
+            (Some(beside("username")), beside("password")),
+            (None, own),
+        ];
+        for (username, password) in pairs {
+            let username = username.map_or(Ok(None), |path| self.read(&path))?;
+            let password = self.read(&password)?;
+            if username.is_some() || password.is_some() {
+                let username = username.map(|username| username.expose().to_owned());
+                return Ok(Some(CredentialParams { username, password, ..CredentialParams::default() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The secret in a file; none where there is no such file, or nothing in it.
+    fn read(&self, path: &Path) -> Result<Option<Secret>, SecretFileError> {
+        let failed = |source| SecretFileError::Read { path: path.to_owned(), source };
+        let metadata = match fs::metadata(path) {
+            // `NotADirectory`: `key/username` where `key` is a file with a password.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            found => found.map_err(failed)?,
+        };
+        if metadata.is_dir() {
+            return Ok(None);
+        }
+        // Checked before it is opened: opening a pipe would wait for somebody to write.
+        if !metadata.is_file() {
+            return Err(SecretFileError::NotAFile { path: path.to_owned() });
+        }
+        if let Some(exposure) = exposure(path, &metadata) {
+            self.expose(path, exposure)?;
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(SecretFileError::TooLong { path: path.to_owned() });
+        }
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| SecretFileError::NotText { path: path.to_owned() })?;
+        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        Ok((!text.is_empty()).then(|| Secret::new(text)))
+    }
+
+    fn expose(&self, path: &Path, exposure: Exposure) -> Result<(), SecretFileError> {
+        let path = path.to_owned();
+        if self.strict {
+            return Err(SecretFileError::Exposed { path, exposure });
+        }
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert((path.clone(), exposure)) {
+            drop(warned);
+            self.logger.warn(format_args!("the secret `{}` can be {exposure} by others", path.display()));
+        }
+        Ok(())
+    }
+}
+
+impl CredentialStore for FileCredentialStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
+        let (secrets, key) = (Arc::clone(&self.secrets), key.to_owned());
+        let reading = async move { tokio::task::spawn_blocking(move || secrets.find(&key)).await };
+        Box::pin(async move {
+            let found = reading.await.map_err(|error| {
+                Error::new(Category::Internal, "READ_FAILED", "reading a secret was broken off")
+                    .with_source(error)
+            })?;
+            Ok(found?)
+        })
+    }
+}
+
+impl Component for FileCredentialStore {
+    const DESCRIPTOR: &'static str = "pip-services:credential-store:file:*:1.0";
+    const SUMMARY: &'static str =
+        "Finds credentials in files, one secret a file, as Docker and Kubernetes mount them.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
+    type Config = FileCredentialStoreConfig;
+    type References = FileCredentialStoreReferences;
+
+    fn create(
+        identity: &Descriptor,
+        config: FileCredentialStoreConfig,
+        references: FileCredentialStoreReferences,
+    ) -> Result<Self, Error> {
+        Ok(Self::new(identity.as_str(), config, references.logger))
+    }
+}
+register!(FileCredentialStore);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files with these contents, for nobody else to read or write.
+    fn store(files: &[(&str, &[u8])], strict: bool) -> (tempfile::TempDir, FileCredentialStore) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            set_mode(&path, 0o600);
+        }
+        let config = FileCredentialStoreConfig { path: directory.path().to_owned(), strict };
+        (directory, FileCredentialStore::new("file", config, Logger::standalone()))
+    }
+
+    #[cfg(unix)]
+    fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    fn set_mode(_: &Path, _: u32) {}
+
+    async fn find(store: &FileCredentialStore, key: &str) -> Option<(Option<String>, Option<String>)> {
+        let found = store.lookup(key).await.unwrap()?;
+        Some((found.username, found.password.map(|password| password.expose().to_owned())))
+    }
+
+    fn pair(user: Option<&str>, password: Option<&str>) -> Option<(Option<String>, Option<String>)> {
+        Some((user.map(str::to_owned), password.map(str::to_owned)))
+    }
+
+    #[tokio::test]
+    async fn three_layouts_are_read() {
+        let (directory, store) = store(
+            &[
+                ("kube/username", b"ann\n"),
+                ("kube/password", b"p 1\r\n"),
+                ("docker_username", b"bob"),
+                ("docker_password", b"p2\n\n"),
+                ("alone", b"p3"),
+                ("half_username", b"eve"),
+                ("empty", b"\n"),
+                ("other/notes", b"x"),
+            ],
+            true,
+        );
+        assert_eq!(find(&store, "kube").await, pair(Some("ann"), Some("p 1")));
+        assert_eq!(find(&store, "docker").await, pair(Some("bob"), Some("p2\n")));
+        assert_eq!(find(&store, "alone").await, pair(None, Some("p3")));
+        assert_eq!(find(&store, "half").await, pair(Some("eve"), None));
+        for none in ["empty", "other", "unknown"] {
+            assert_eq!(find(&store, none).await, None, "{none}");
+        }
+        fs::write(directory.path().join("alone"), "rotated").unwrap();
+        assert_eq!(find(&store, "alone").await, pair(None, Some("rotated")));
+    }
+
+    #[tokio::test]
+    async fn key_stays_in_the_directory() {
+        let (_directory, store) = store(&[("k", b"x")], false);
+        for key in ["../k", "/etc/passwd", "..", ".", "", "a/b", "a\\b", ".hidden", "a\0"] {
+            let error = store.lookup(key).await.unwrap_err();
+            assert_eq!((error.category(), error.code()), (Category::Misconfiguration, "BAD_KEY"), "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_files_are_refused_without_showing_them() {
+        let long = vec![b'x'; usize::try_from(LIMIT).unwrap() + 1];
+        let (_directory, store) = store(&[("long", &long), ("bytes", b"canary\xff")], false);
+        let error = store.lookup("long").await.unwrap_err();
+        assert!(error.to_string().ends_with("long` is longer than 65536 bytes"), "{error}");
+        let error = store.lookup("bytes").await.unwrap_err();
+        let shown = format!("{error} {error:?} {:?}", error.downcast_ref::<SecretFileError>());
+        assert!(shown.contains("is not UTF-8") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn exposed_file_is_warned_of_or_refused() {
+        for (mode, exposure) in [(0o604, Exposure::Read), (0o602, Exposure::Write)] {
+            let (directory, strict) = store(&[("k", b"canary")], true);
+            let path = directory.path().join("k");
+            set_mode(&path, mode);
+            let error = strict.lookup("k").await.unwrap_err();
+            assert_eq!((error.category(), error.code()), (Category::Misconfiguration, "EXPOSED_SECRET"));
+            assert!(error.to_string().contains(&format!("can be {exposure} by others")), "{error}");
+            assert!(!format!("{error:?}").contains("canary"));
+
+            let config = FileCredentialStoreConfig { path: directory.path().to_owned(), strict: false };
+            let lenient = FileCredentialStore::new("file", config, Logger::standalone());
+            assert_eq!(find(&lenient, "k").await, pair(None, Some("canary")));
+            assert_eq!(find(&lenient, "k").await, pair(None, Some("canary")));
+            let warned = lenient.secrets.warned.lock().unwrap();
+            assert_eq!(*warned, HashSet::from([(path, exposure)]));
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn links_are_followed_and_other_files_refused() {
+        let (directory, store) = store(&[("..data/password", b"p")], true);
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("k")).unwrap();
+        std::os::unix::fs::symlink(at("..data/password"), at("k/password")).unwrap();
+        assert_eq!(find(&store, "k").await, pair(None, Some("p")));
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        let error = store.lookup("socket").await.unwrap_err();
+        assert!(error.to_string().ends_with("socket` is no regular file"), "{error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Credentials by what the manifest says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{CredentialEntry, CredentialParams, CredentialStore};
+use crate::component::{Component, Offer};
+use crate::{BoxFuture, Descriptor, Error, offers, register};
+
+/// Configuration of [`MemoryCredentialStore`].
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryCredentialStoreConfig {
+    /// Credentials by key. Take passwords from a parameter, such as `"${MQTT_PASSWORD}"` or `"${file:password}"`.
+    pub credentials: BTreeMap<String, CredentialEntry>,
+}
+
+/// Keeps credentials in memory: those of its section, and those that are stored while it runs.
+///
+/// ```toml
+/// [[component]]
+/// descriptor = "pip-services:credential-store:memory:default:1.0"
+/// credentials.mqtt = { username = "ann", password = "${MQTT_PASSWORD}" }
+/// ```
+pub struct MemoryCredentialStore {
+    name: String,
+    credentials: Mutex<HashMap<String, CredentialParams>>,
+}
+
+impl MemoryCredentialStore {
+    /// A store with these credentials; `name` is what errors call it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, config: MemoryCredentialStoreConfig) -> Self {
+        let credentials = config.credentials.into_iter().map(|(key, entry)| (key, entry.into())).collect();
+        Self { name: name.into(), credentials: Mutex::new(credentials) }
+    }
+}
+
+impl CredentialStore for MemoryCredentialStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
+        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(std::future::ready(Ok(credentials.get(key).cloned())))
+    }
+
+    fn store<'a>(
+        &'a self,
+        key: &'a str,
+        credential: Option<CredentialParams>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            match credential {
+                Some(credential) => credentials.insert(key.to_owned(), credential.filled()),
+                None => credentials.remove(key),
+            };
+            Ok(())
+        })
+    }
+}
+
+impl Component for MemoryCredentialStore {
+    const DESCRIPTOR: &'static str = "pip-services:credential-store:memory:*:1.0";
+    const SUMMARY: &'static str = "Keeps credentials by key in its own section.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
+    type Config = MemoryCredentialStoreConfig;
+    type References = ();
+
+    fn create(identity: &Descriptor, config: MemoryCredentialStoreConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self::new(identity.as_str(), config))
+    }
+}
+register!(MemoryCredentialStore);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn config(text: &str) -> Result<MemoryCredentialStoreConfig, String> {
+        toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    #[tokio::test]
+    async fn configured_and_stored_are_found() {
+        let config = config("credentials = { mqtt = { user = 'ann', pass = 'a;b=c' } }").unwrap();
+        let memory = MemoryCredentialStore::new("memory", config);
+        let found = memory.lookup("mqtt").await.unwrap().unwrap();
+        assert_eq!((found.username.as_deref(), found.password.unwrap().expose()), (Some("ann"), "a;b=c"));
+        let changed = CredentialParams { password: Some(Secret::new("new")), ..CredentialParams::default() };
+        memory.store("mqtt", Some(changed.clone())).await.unwrap();
+        assert_eq!(memory.lookup("mqtt").await.unwrap(), Some(changed));
+        memory.store("mqtt", None).await.unwrap();
+        assert_eq!(memory.lookup("mqtt").await.unwrap(), None);
+    }
+
+    #[test]
+    fn mistakes_and_debug_show_no_secret() {
+        let error = config("credentials = { k = { user = 'canary', username = 'canary' } }").unwrap_err();
+        assert!(
+            error.contains("`username` and `user` are both given") && !error.contains("canary"),
+            "{error}"
+        );
+        let all = "username = 'canary', password = 'canary', parameters = { token = 'canary' }";
+        let shown = format!("{:?}", config(&format!("credentials = {{ k = {{ {all} }} }}")).unwrap());
+        assert!(!shown.contains("canary") && shown.contains("token"), "{shown}");
+    }
+
+    #[test]
+    fn schema_marks_secrets() {
+        let schema = schemars::schema_for!(MemoryCredentialStoreConfig).to_value().to_string();
+        assert!(schema.contains(r#""pass":{"#) && schema.contains(r#""writeOnly":true"#), "{schema}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What a discovery service is told of a connection.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::ConnectionParams;
+use super::config::{Masked, shown_host};
+use super::uri::{Uri, deserialize_filled};
+
+/// One connection as a discovery service keeps it. An empty text counts as not set.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionEntry {
+    /// Protocol, such as `mqtt`.
+    pub protocol: Option<String>,
+    /// Host name or IP address of the server, without port.
+    pub host: Option<String>,
+    /// Port of the server, 1 to 65535.
+    pub port: Option<u16>,
+    /// All in one: `protocol://user:password@host:port,host2:port2/path?name=value`. Where it is given, the other
+    /// keys fill what it leaves out. Better keep the password in a credential store.
+    #[serde(deserialize_with = "deserialize_filled")]
+    pub uri: Option<Uri>,
+    /// Further parameters of the connection, by name.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl From<ConnectionEntry> for ConnectionParams {
+    fn from(entry: ConnectionEntry) -> Self {
+        Self {
+            protocol: entry.protocol,
+            host: entry.host,
+            port: entry.port,
+            uri: entry.uri,
+            parameters: entry.parameters,
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Debug for ConnectionEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionEntry")
+            .field("protocol", &self.protocol)
+            .field("host", &self.host.as_deref().map(shown_host))
+            .field("port", &self.port)
+            .field("uri", &self.uri)
+            .field("parameters", &Masked(&self.parameters))
+            .finish()
+    }
+}
+
+/// The connections under one key: a table, or a list of tables in order of preference.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionEntries(pub Vec<ConnectionEntry>);
+
+impl ConnectionEntries {
+    /// The connections, URIs taken apart.
+    pub(super) fn into_params(self) -> Vec<ConnectionParams> {
+        self.0.into_iter().flat_map(|entry| ConnectionParams::from(entry).expand()).collect()
+    }
+}
+
+/// Reads either by what is there. serde's `untagged` would forget where in the file a mistake is.
+struct Either;
+
+impl<'de> Visitor<'de> for Either {
+    type Value = ConnectionEntries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table or a list of tables")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConnectionEntries, A::Error> {
+        ConnectionEntry::deserialize(MapAccessDeserializer::new(map)).map(|one| ConnectionEntries(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ConnectionEntries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            entries.push(entry);
+        }
+        Ok(ConnectionEntries(entries))
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectionEntries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for ConnectionEntries {
+    fn schema_name() -> Cow<'static, str> {
+        "ConnectionEntries".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<ConnectionEntry>();
+        json_schema!({ "oneOf": [one.clone(), { "type": "array", "items": one }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    struct All {
+        connections: BTreeMap<String, ConnectionEntries>,
+    }
+
+    #[test]
+    fn table_and_list_are_read() {
+        let all: All = toml::from_str(
+            "[connections]\none = { host = 'h' }\nmany = [{ host = 'a' }, { uri = 'mqtt://b,c' }]\nnone = []",
+        )
+        .unwrap();
+        let hosts = |key: &str| {
+            let found = all.connections[key].clone().into_params();
+            found.into_iter().map(|one| one.host.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (hosts("one"), hosts("many")),
+            (vec!["h".to_owned()], ["a", "b", "c"].map(str::to_owned).to_vec())
+        );
+        assert!(hosts("none").is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let error = |text: &str| {
+            let error = toml::from_str::<All>(&format!("[connections]\n{text}")).unwrap_err();
+            (error.message().to_owned(), error.span().unwrap())
+        };
+        assert_eq!(
+            error("k = { hosst = 'h' }"),
+            (
+                "unknown field `hosst`, expected one of `protocol`, `host`, `port`, `uri`, `parameters`"
+                    .to_owned(),
+                20..25
+            )
+        );
+        assert!(error("k = 'h'").0.contains("expected a table or a list of tables"));
+        assert!(error("k = [{ discovery_key = 'k' }]").0.contains("unknown field `discovery_key`"));
+    }
+
+    #[test]
+    fn schema_takes_both() {
+        let schema = schemars::schema_for!(All).to_value();
+        let branches = &schema["$defs"]["ConnectionEntries"]["oneOf"];
+        assert_eq!(branches[0]["$ref"], "#/$defs/ConnectionEntry");
+        assert_eq!(branches[1]["items"]["$ref"], "#/$defs/ConnectionEntry");
+    }
+}

@@ -1,0 +1,97 @@
+//! Discovery by what the manifest says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{ConnectionEntries, ConnectionParams, Discovery};
+use crate::component::{Component, Offer};
+use crate::{BoxFuture, Descriptor, Error, offers, register};
+
+/// Configuration of [`MemoryDiscovery`].
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MemoryDiscoveryConfig {
+    /// Connections by key; under each a table, or a list of tables in order of preference.
+    pub connections: BTreeMap<String, ConnectionEntries>,
+}
+
+/// Keeps connections in memory: those of its section, and those that are registered while it runs.
+///
+/// ```toml
+/// [[component]]
+/// descriptor = "pip-services:discovery:memory:default:1.0"
+/// connections.mqtt = { host = "broker", port = 1883 }
+/// connections.backup = [{ uri = "mqtt://one" }, { uri = "mqtt://two" }]
+/// ```
+pub struct MemoryDiscovery {
+    name: String,
+    connections: Mutex<HashMap<String, Vec<ConnectionParams>>>,
+}
+
+impl MemoryDiscovery {
+    /// A service with these connections; `name` is what errors call it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, config: MemoryDiscoveryConfig) -> Self {
+        let connections = config.connections.into_iter().map(|(key, all)| (key, all.into_params())).collect();
+        Self { name: name.into(), connections: Mutex::new(connections) }
+    }
+}
+
+impl Discovery for MemoryDiscovery {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = connections.get(key).cloned().unwrap_or_default();
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn register<'a>(
+        &'a self,
+        key: &'a str,
+        connection: ConnectionParams,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+            connections.entry(key.to_owned()).or_default().extend(connection.expand());
+            Ok(())
+        })
+    }
+}
+
+impl Component for MemoryDiscovery {
+    const DESCRIPTOR: &'static str = "pip-services:discovery:memory:*:1.0";
+    const SUMMARY: &'static str = "Finds connections by key in its own section.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn Discovery];
+    type Config = MemoryDiscoveryConfig;
+    type References = ();
+
+    fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {
+        Ok(Self::new(identity.as_str(), config))
+    }
+}
+register!(MemoryDiscovery);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn configured_and_registered_are_found_in_order() {
+        let config =
+            toml::from_str("connections = { mqtt = [{ uri = 'mqtt://a,b' }, { host = 'c' }] }").unwrap();
+        let memory = MemoryDiscovery::new("memory", config);
+        memory.register("mqtt", ConnectionParams::from_uri("mqtt://d".parse().unwrap())).await.unwrap();
+        memory.register("new", ConnectionParams::from_uri("mqtt://e".parse().unwrap())).await.unwrap();
+        let found = memory.resolve_all("mqtt").await.unwrap();
+        let hosts: Vec<_> = found.iter().map(|one| one.host.as_deref().unwrap()).collect();
+        assert_eq!(hosts, ["a", "b", "c", "d"]);
+        assert_eq!(memory.resolve_one("new").await.unwrap().unwrap().host.as_deref(), Some("e"));
+        assert_eq!(memory.resolve_one("unknown").await.unwrap(), None);
+    }
+}
