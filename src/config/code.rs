@@ -9,6 +9,8 @@ codes! {
     BAD_SYNTAX,
     /// A file cannot be read.
     BAD_FILE,
+    /// A configuration in code that cannot be read.
+    BAD_CONFIG,
     /// A key that nobody reads.
     UNKNOWN_KEY,
     /// Two spellings of one key.

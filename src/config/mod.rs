@@ -1,12 +1,26 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
 pub mod code;
+mod document;
+mod mask;
+mod millis;
+mod outline;
+mod pairs;
 mod problem;
-mod provisional;
+mod read;
+mod schema;
 mod secret;
+mod suggest;
 mod tree;
 
+pub use document::{MAX_DEPTH, parse_toml};
+pub use mask::{has_user_info, mask_user_info, printable};
+pub use millis::{Millis, MillisError};
+pub use outline::{KeyDoc, is_secret, keys};
+pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use problem::{Problem, Problems, Severity};
-pub use provisional::{read, schema_of};
+pub use read::read;
+pub use schema::schema_of;
 pub use secret::{MASK, Secret};
+pub use suggest::nearest;
 pub use tree::{Key, Node, Origin, Section, Span, Table, Value};

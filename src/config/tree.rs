@@ -229,7 +229,7 @@ impl Table {
     }
 
     /// Keys and values in their order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Key, &Node)> + ExactSizeIterator {
+    pub fn iter(&self) -> indexmap::map::Iter<'_, Key, Node> {
         self.0.iter()
     }
 

@@ -1,0 +1,173 @@
+//! TOML text to our tree, with every syntax error.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Key, Node, Problem, Problems, Span, Table, Value, code};
+
+/// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
+pub const MAX_DEPTH: usize = 64;
+
+/// Reads TOML. All syntax errors are reported, at most one a line, since the parser takes up again behind each; the
+/// table holds what could be read. Spans begin at `base`, the place of `text` in the address space of all files.
+///
+/// ```
+/// use wirework::config::{Problems, parse_toml};
+/// let mut problems = Problems::new();
+/// let table = parse_toml("connection.host = 'h'\nport = \nlevel = info", 0, &mut problems);
+/// assert_eq!(problems.len(), 2);
+/// assert_eq!(table.find("connection.host").and_then(|host| host.as_str()), Some("h"));
+/// ```
+pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { base, problems: Vec::new() };
+    let table = reader.table(document.into_inner(), 0);
+    let errors = errors.iter().map(|error| {
+        let span = error.span().map_or_else(Span::default, |range| shift(base, range));
+        syntax(error.message(), span)
+    });
+    reader.problems.extend(errors);
+    reader.problems.sort_by_key(|problem| problem.span.start);
+    let mut last = None;
+    for problem in reader.problems {
+        // What follows on the same line is nearly always a consequence of the first.
+        let line = line_of(text, problem.span.start.saturating_sub(base), last);
+        if last.is_none_or(|(before, _)| before != line.0) {
+            problems.push(problem);
+        }
+        last = Some(line);
+    }
+    table
+}
+
+/// The number of the line at `offset`, counted on from a place before it.
+fn line_of(text: &str, offset: u32, from: Option<(usize, usize)>) -> (usize, usize) {
+    let (line, start) = from.unwrap_or((0, 0));
+    let end = (offset as usize).min(text.len()).max(start);
+    let between = text.as_bytes().get(start..end).unwrap_or_default();
+    (line + between.iter().filter(|byte| **byte == b'\n').count(), end)
+}
+
+fn syntax(message: &str, span: Span) -> Problem {
+    let help = match message {
+        _ if message.starts_with("string values must be quoted") => "write the value in quotes",
+        "duplicate key" => "keep one of them",
+        "recursion limit" => "nest less deep",
+        _ => "",
+    };
+    let message = message.strip_suffix(", expected literal string").unwrap_or(message);
+    let problem = Problem::error(code::BAD_SYNTAX, span, message);
+    if help.is_empty() { problem } else { problem.with_help(help) }
+}
+
+fn shift(base: u32, range: std::ops::Range<usize>) -> Span {
+    let at = |offset: usize| base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+    Span::new(at(range.start), at(range.end))
+}
+
+struct Reader {
+    base: u32,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
+        let mut pairs: Vec<_> = table.into_iter().collect();
+        // The parser sorts by name; a reader of a manifest expects the order in which it was written.
+        pairs.sort_by_key(|(key, _)| key.span().start);
+        let mut result = Table::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let span = shift(self.base, key.span());
+            if let Some(node) = self.node(value, depth) {
+                result.insert(Key::new(key.into_inner(), span), node);
+            }
+        }
+        result
+    }
+
+    fn node(&mut self, value: Spanned<DeValue<'_>>, depth: usize) -> Option<Node> {
+        let span = shift(self.base, value.span());
+        let value = match value.into_inner() {
+            DeValue::String(text) => Value::String(text.into_owned()),
+            DeValue::Boolean(flag) => Value::Boolean(flag),
+            DeValue::Datetime(time) => Value::Datetime(time.to_string()),
+            DeValue::Integer(number) => integer(number.as_str(), number.radix()),
+            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Array(_) | DeValue::Table(_) if depth >= MAX_DEPTH => {
+                let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
+                self.problems.push(Problem::error(code::BAD_SYNTAX, span, message));
+                return None;
+            }
+            DeValue::Array(list) => {
+                Value::Array(list.into_iter().filter_map(|node| self.node(node, depth + 1)).collect())
+            }
+            DeValue::Table(table) => Value::Table(self.table(table, depth + 1)),
+        };
+        Some(Node::new(value, span))
+    }
+}
+
+/// A number beyond 64 bits becomes a float, so that whoever reads the key says what would be right.
+fn integer(digits: &str, radix: u32) -> Value {
+    match i64::from_str_radix(digits, radix) {
+        Ok(number) => Value::Integer(number),
+        Err(_) => Value::Float(digits.parse().unwrap_or(f64::INFINITY)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn problems_of(text: &str) -> Vec<(u32, String)> {
+        let mut problems = Problems::new();
+        parse_toml(text, 0, &mut problems);
+        problems.into_iter().map(|problem| (problem.span.start, problem.message)).collect()
+    }
+
+    #[test]
+    fn keeps_the_order_and_the_places() {
+        let mut problems = Problems::new();
+        let table = parse_toml("z = 1\na.b = 'x'\nbig = 99999999999999999999", 100, &mut problems);
+        let names: Vec<_> = table.iter().map(|(key, _)| key.name.as_str()).collect();
+        assert_eq!(names, ["z", "a", "big"]);
+        assert_eq!(table.find("a.b").map(|node| node.span), Some(Span::new(112, 115)));
+        assert!(matches!(table.get("big").map(|node| &node.value), Some(Value::Float(_))));
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn reports_every_syntax_error_once() {
+        let found = problems_of("a = \nb = 1\nc = \"x\nd = 3\n[x\n[y]\n= 4\n");
+        assert_eq!(
+            found,
+            [
+                (4, "string values must be quoted".to_owned()),
+                (17, "invalid basic string, expected `\"`".to_owned()),
+                (26, "unclosed table, expected `]`".to_owned()),
+                (31, "unquoted keys cannot be empty, expected letters, numbers, `-`, `_`".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        for text in [
+            format!("a = {}1{}", "[".repeat(70), "]".repeat(70)),
+            format!("{}a = 1", "a.".repeat(300_000)),
+            format!("a = {}1{}", "{ b.b.b.b.b = ".repeat(70), "}".repeat(70)),
+            "[".repeat(500_000),
+        ] {
+            assert!(!problems_of(&text).is_empty());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in "([a-c\\[\\]{}=\"'.,# \n\r\t\u{feff}é0-9_-]|\"\"\"|'''){0,80}") {
+            problems_of(&text);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What of a value may be shown.
+
+use std::borrow::Cow;
+
+use super::MASK;
+
+/// Replaces user name and password of every URI in a text by `…`: `mqtt://…@host`. Masks rather too much than too
+/// little: from `://`, or the beginning of a word that has a colon, to the last `@` of the word.
+///
+/// ```
+/// use wirework::config::mask_user_info;
+/// assert_eq!(mask_user_info("mqtt://me:p@ss@broker:1883"), "mqtt://…@broker:1883");
+/// assert_eq!(mask_user_info("tcp://broker"), "tcp://broker");
+/// ```
+#[must_use]
+pub fn mask_user_info(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split_inclusive(char::is_whitespace).map(mask_word).collect())
+}
+
+/// Whether a text holds user name or password of a URI.
+#[must_use]
+pub fn has_user_info(text: &str) -> bool {
+    mask_user_info(text) != text
+}
+
+fn mask_word(word: &str) -> Cow<'_, str> {
+    let Some((before, host)) = word.rsplit_once('@') else { return Cow::Borrowed(word) };
+    match (before.split_once("://"), before.contains(':')) {
+        (Some((scheme, _)), _) => Cow::Owned(format!("{scheme}://{MASK}@{host}")),
+        (None, true) => Cow::Owned(format!("{MASK}@{host}")),
+        (None, false) => Cow::Borrowed(word),
+    }
+}
+
+/// The text without control characters, which could move a terminal's cursor or colour what follows.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut result = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if harmful(c) { result.extend(c.escape_default()) } else { result.push(c) }
+    }
+    Cow::Owned(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_info_is_masked() {
+        for (text, expected) in [
+            ("no route to a@b", "no route to a@b"),
+            ("user:pw@h", "…@h"),
+            ("x mqtt://u:p/w@h y ws://v@i/p?q=1", "x mqtt://…@h y ws://…@i/p?q=1"),
+            ("mqtt://a:b@h1,mqtt://c:d@h2", "mqtt://…@h2"),
+        ] {
+            assert_eq!(mask_user_info(text), expected);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(printable("a\u{1b}[31mé\n"), "a\\u{1b}[31mé\\n");
+    }
+}

@@ -1,0 +1,239 @@
+//! Tables, lists and variants, handed to serde element by element.
+
+use std::vec::IntoIter;
+
+use serde::Deserializer;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use super::marks::Mark;
+use super::node::{De, Source};
+use super::path::Path;
+use super::reader::{Fields, Reader};
+use super::refusal::Refusal;
+use crate::config::{Key, Node, Table};
+
+type Pair<'a> = (&'a Key, &'a Node);
+
+/// The keys of a table, as fields of a struct or as entries of a map.
+pub struct Entries<'a> {
+    reader: &'a Reader,
+    path: &'a Path<'a>,
+    table: Option<&'a Table>,
+    /// The names that a struct takes; a map takes all.
+    fields: Option<&'static [&'static str]>,
+    pairs: Pairs<'a>,
+    /// Missing keys that are fed at the end.
+    fed: IntoIter<&'static str>,
+    current: Option<(&'a str, Source<'a>, Option<&'a Key>)>,
+}
+
+/// As written, or the marked ones last.
+enum Pairs<'a> {
+    Plain(indexmap::map::Iter<'a, Key, Node>),
+    Sorted(IntoIter<Pair<'a>>),
+    None,
+}
+
+impl<'a> Entries<'a> {
+    /// For a struct with these fields and other spellings of them.
+    pub fn fields(
+        reader: &'a Reader,
+        path: &'a Path<'a>,
+        table: Option<&'a Table>,
+        fields: &'static [&'static str],
+    ) -> Self {
+        Self::new(reader, path, table, Some(fields))
+    }
+
+    /// For a map.
+    pub fn map(reader: &'a Reader, path: &'a Path<'a>, table: Option<&'a Table>) -> Self {
+        Self::new(reader, path, table, None)
+    }
+
+    fn new(
+        reader: &'a Reader,
+        path: &'a Path<'a>,
+        table: Option<&'a Table>,
+        fields: Option<&'static [&'static str]>,
+    ) -> Self {
+        let pairs = match table {
+            None => Pairs::None,
+            Some(table) if reader.has_marks() => {
+                let mut pairs: Vec<_> = table.iter().collect();
+                pairs.sort_by_cached_key(|(key, _)| reader.rank(&path.key(&key.name)));
+                Pairs::Sorted(pairs.into_iter())
+            }
+            Some(table) => Pairs::Plain(table.iter()),
+        };
+        let fed = if fields.is_some() { reader.fed(path) } else { Vec::new() };
+        Self { reader, path, table, fields, pairs, fed: fed.into_iter(), current: None }
+    }
+
+    /// The field came twice, by two spellings; the current key is the second.
+    pub fn twice(&self, name: &'static str) -> Refusal {
+        let (key, source, written) = self.current.unwrap_or((name, Source::Nothing, None));
+        let span = written.map_or_else(|| source.span(), |key| key.span);
+        self.reader.twice(&self.path.key(key), span, name)
+    }
+
+    fn next_pair(&mut self) -> Option<Pair<'a>> {
+        match &mut self.pairs {
+            Pairs::Plain(pairs) => pairs.next(),
+            Pairs::Sorted(pairs) => pairs.next(),
+            Pairs::None => None,
+        }
+    }
+
+    /// Whether a key is taken; one that no field has is recorded.
+    fn takes(&self, key: &'a Key) -> bool {
+        let Some(fields) = self.fields else {
+            return self.reader.mark(&self.path.key(&key.name)).is_none();
+        };
+        if fields.contains(&key.name.as_str()) {
+            return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Hopeless);
+        }
+        let present: Vec<_> =
+            self.table.into_iter().flat_map(Table::iter).map(|(key, _)| key.name.as_str()).collect();
+        self.reader.unknown(self.path, &key.name, key.span, &Fields { known: fields, present: &present });
+        false
+    }
+}
+
+impl<'de> MapAccess<'de> for &mut Entries<'_> {
+    type Error = Refusal;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
+        while let Some((key, node)) = self.next_pair() {
+            if self.takes(key) {
+                self.current = Some((&key.name, Source::Node(node), Some(key)));
+                let result = seed.deserialize(StrDeserializer::<Refusal>::new(&key.name));
+                return result.map(Some).map_err(|refusal| {
+                    self.reader.refused(&self.path.key(&key.name), Source::Node(node), refusal)
+                });
+            }
+        }
+        for name in self.fed.by_ref() {
+            let path = self.path.key(name);
+            if self.reader.mark(&path) != Some(Mark::Hopeless) {
+                self.current = Some((name, Source::Nothing, None));
+                return seed.deserialize(StrDeserializer::<Refusal>::new(name)).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
+        let (name, source, _) = self.current.unwrap_or(("", Source::Nothing, None));
+        let path = self.path.key(name);
+        let de = De { reader: self.reader, path: &path, source };
+        seed.deserialize(de).map_err(|refusal| self.reader.refused(&path, source, refusal))
+    }
+}
+
+/// The elements of a list.
+pub struct Elements<'a> {
+    reader: &'a Reader,
+    path: &'a Path<'a>,
+    list: IntoIter<(usize, &'a Node)>,
+    /// How many a tuple takes; 0 for a list of any length.
+    len: usize,
+    given: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Hands out a list; a tuple is filled up to `len` with placeholders.
+    pub fn new(
+        reader: &'a Reader,
+        path: &'a Path<'a>,
+        list: Option<Vec<(usize, &'a Node)>>,
+        len: usize,
+    ) -> Self {
+        let mut list = list.unwrap_or_default();
+        if len == 0 && reader.has_marks() {
+            list.retain(|(index, _)| reader.mark(&path.index(*index)).is_none());
+            list.sort_by_cached_key(|(index, _)| reader.rank(&path.index(*index)));
+        }
+        Self { reader, path, list: list.into_iter(), len, given: 0 }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_> {
+    type Error = Refusal;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Refusal> {
+        let (index, source) = match self.list.next() {
+            Some((index, node)) => (index, Source::Node(node)),
+            None if self.given < self.len => (self.given, Source::Nothing),
+            None => return Ok(None),
+        };
+        self.given += 1;
+        let path = self.path.index(index);
+        let de = De { reader: self.reader, path: &path, source };
+        seed.deserialize(de).map(Some).map_err(|refusal| self.reader.refused(&path, source, refusal))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.list.len())
+    }
+}
+
+/// A variant of an enum and what it holds.
+pub struct Choice<'a> {
+    /// The reading it belongs to.
+    pub reader: &'a Reader,
+    /// Where the enum is.
+    pub path: &'a Path<'a>,
+    /// The variant's name.
+    pub name: &'a str,
+    /// What it holds.
+    pub content: Source<'a>,
+    /// Whether it stands for a value that cannot be had.
+    pub placeholder: bool,
+}
+
+impl<'a> Choice<'a> {
+    fn with<R>(&self, what: &str, read: impl FnOnce(De<'_>) -> Result<R, Refusal>) -> Result<R, Refusal> {
+        if matches!(self.content, Source::Nothing) && !self.placeholder {
+            return Err(Refusal::Expected(format!("{what} for `{}`", self.name)));
+        }
+        let path = self.path.key(self.name);
+        let de = De { reader: self.reader, path: &path, source: self.content };
+        read(de).map_err(|refusal| self.reader.refused(&path, self.content, refusal))
+    }
+}
+
+impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
+    type Error = Refusal;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Refusal> {
+        let variant = seed.deserialize(StrDeserializer::<Refusal>::new(self.name))?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Choice<'_> {
+    type Error = Refusal;
+
+    fn unit_variant(self) -> Result<(), Refusal> {
+        match self.content.table() {
+            None if matches!(self.content, Source::Nothing) => Ok(()),
+            Some(table) if table.is_empty() => Ok(()),
+            _ => Err(Refusal::Expected(format!("only the name {:?}", self.name))),
+        }
+    }
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refusal> {
+        self.with("a value", |de| seed.deserialize(de))
+    }
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
+        self.with("a list", |de| de.deserialize_tuple(len, visitor))
+    }
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        self.with("a table", |de| de.deserialize_struct("", fields, visitor))
+    }
+}

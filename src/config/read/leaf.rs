@@ -1,0 +1,251 @@
+//! The deserializer proper: what serde asks for decides what a value is read as.
+
+use serde::Deserializer;
+use serde::de::Visitor;
+use serde::forward_to_deserialize_any;
+
+use super::access::{Choice, Elements, Entries};
+use super::node::{De, Source};
+use super::refusal::Refusal;
+use crate::config::suggest::quoted;
+use crate::config::{Node, Problem, Table, Value, code, nearest};
+
+macro_rules! integers {
+    ($($method:ident $visit:ident $type:ty,)*) => { $(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+            let number = self.integer(i128::from(<$type>::MIN), i128::from(<$type>::MAX));
+            visitor.$visit(number.and_then(|number| <$type>::try_from(number).ok()).unwrap_or(1))
+        }
+    )* };
+}
+
+/// What stands for a text that cannot be had.
+const PLACEHOLDER: &str = "x";
+
+impl<'de> Deserializer<'de> for De<'_> {
+    type Error = Refusal;
+
+    integers! {
+        deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16, deserialize_i32 visit_i32 i32,
+        deserialize_i64 visit_i64 i64, deserialize_u8 visit_u8 u8, deserialize_u16 visit_u16 u16,
+        deserialize_u32 visit_u32 u32, deserialize_u64 visit_u64 u64,
+    }
+
+    /// For types that take more than one kind of value. A parameter is text to them.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        if self.source.table().is_some() {
+            return self.deserialize_map(visitor);
+        }
+        match self.value() {
+            None => visitor.visit_i64(1),
+            Some(Value::String(text)) => visitor.visit_str(text),
+            Some(Value::Datetime(text)) => visitor.visit_str(text),
+            Some(Value::Integer(number)) => visitor.visit_i64(*number),
+            Some(Value::Float(number)) => visitor.visit_f64(*number),
+            Some(Value::Boolean(flag)) => visitor.visit_bool(*flag),
+            Some(Value::Array(_)) => self.deserialize_seq(visitor),
+            Some(Value::Table(_)) => self.deserialize_map(visitor),
+        }
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_i128(self.integer(i128::MIN, i128::MAX).unwrap_or(1))
+    }
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        let number = self.integer(0, i128::MAX).and_then(|number| u128::try_from(number).ok());
+        visitor.visit_u128(number.unwrap_or(1))
+    }
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_bool(self.boolean().unwrap_or_default())
+    }
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_f64(self.float().unwrap_or(1.0))
+    }
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_f64(self.float().unwrap_or(1.0))
+    }
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_str(self.text().unwrap_or(PLACEHOLDER))
+    }
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.deserialize_str(visitor)
+    }
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.deserialize_str(visitor)
+    }
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_bytes(self.text().unwrap_or(PLACEHOLDER).as_bytes())
+    }
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.deserialize_bytes(visitor)
+    }
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        let one = |value: &Value| match value {
+            Value::String(text) => text.chars().next().filter(|first| first.len_utf8() == text.len()),
+            _ => None,
+        };
+        visitor.visit_char(self.leaf(|| "a string of one character".to_owned(), one).unwrap_or('x'))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.source {
+            Source::Nothing => visitor.visit_none(),
+            Source::Node(_) if self.reader.mark(self.path).is_some() => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        let (table, source) = self.table();
+        let mut entries = Entries::fields(self.reader, self.path, table, fields);
+        match visitor.visit_map(&mut entries) {
+            Err(Refusal::Missing(name)) => Err(self.reader.missing(self.path, source, name)),
+            Err(Refusal::Duplicate(name)) => Err(entries.twice(name)),
+            result => result,
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        let (table, _) = self.table();
+        visitor.visit_map(&mut Entries::map(self.reader, self.path, table))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_seq(Elements::new(self.reader, self.path, self.list(), 0))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
+        let list = self.list();
+        if list.as_ref().is_some_and(|list| list.len() != len) {
+            let wanted = format!("a list of {len}");
+            self.reader
+                .record(self.path, || self.reader.wrong(self.path, self.source, code::BAD_VALUE, &wanted));
+        }
+        visitor.visit_seq(Elements::new(self.reader, self.path, list, len))
+    }
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
+        visitor.visit_enum(self.choice(variants))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_unit()
+    }
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        visitor.visit_unit()
+    }
+    forward_to_deserialize_any! { unit_struct }
+}
+
+impl<'a> De<'a> {
+    /// The table, and whether there is one at all; something else is recorded.
+    fn table(&self) -> (Option<&'a Table>, Source<'a>) {
+        if let Source::Root(table, _) = self.source {
+            return (Some(table), self.source);
+        }
+        let wanted = || match is_list_of_tables(self) {
+            true => "a table, not a list of them".to_owned(),
+            false => "a table".to_owned(),
+        };
+        let table = self.leaf(wanted, |value| match value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        });
+        (table, if table.is_some() { self.source } else { Source::Nothing })
+    }
+
+    /// The elements of the list, or of a table of numbered pairs given in code; something else is recorded.
+    fn list(&self) -> Option<Vec<(usize, &'a Node)>> {
+        if let Source::Root(..) | Source::Nothing = self.source {
+            return None;
+        }
+        let value = self.value()?;
+        let list = match value {
+            Value::Array(list) => Some(list.iter().enumerate().collect()),
+            Value::Table(table) if self.source.is_text() => numbered(table),
+            _ => None,
+        };
+        if list.is_none() {
+            self.reader.record(self.path, || self.no_list(value));
+        }
+        list
+    }
+
+    fn no_list(&self, value: &Value) -> Problem {
+        let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, "a list");
+        let key = self.path.last_key();
+        match value {
+            Value::Table(_) => problem
+                .with_help(format!("for a list of one table write `[[…{key}]]` or `{key} = [{{ … }}]`")),
+            Value::String(_) => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
+            _ => problem.with_help(format!("for a list of one write `{key} = […]`")),
+        }
+    }
+
+    /// The variant of an enum; a name that is none is recorded, and the first variant stands for it.
+    fn choice(&self, variants: &'static [&'static str]) -> Choice<'a> {
+        let found = match self.value() {
+            Some(Value::String(name)) => Some((name.as_str(), Source::Nothing)),
+            Some(Value::Table(table)) if table.len() == 1 => {
+                table.iter().next().map(|(key, node)| (key.name.as_str(), Source::Node(node)))
+            }
+            _ => None,
+        };
+        let known = found.filter(|(name, _)| variants.contains(name));
+        if known.is_none() && self.value().is_some() {
+            let names = quoted(variants.iter().copied());
+            let wanted = if variants.len() == 1 { names } else { format!("one of {names}") };
+            self.reader.record(self.path, || {
+                let code = if found.is_some() { code::BAD_VALUE } else { code::WRONG_TYPE };
+                let problem = self.reader.wrong(self.path, self.source, code, &wanted);
+                match found.and_then(|(name, _)| nearest(name, variants.iter().copied())) {
+                    Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+                    None => problem,
+                }
+            });
+        }
+        let (name, content) =
+            known.unwrap_or((variants.first().copied().unwrap_or_default(), Source::Nothing));
+        Choice { reader: self.reader, path: self.path, name, content, placeholder: known.is_none() }
+    }
+}
+
+/// Whether a list stands where one table is wanted.
+fn is_list_of_tables(de: &De<'_>) -> bool {
+    matches!(de.source, Source::Node(Node { value: Value::Array(list), .. })
+        if list.iter().all(|node| node.as_table().is_some()))
+}
+
+/// The values of a table whose keys are all numbers, in the order of these.
+fn numbered(table: &Table) -> Option<Vec<(usize, &Node)>> {
+    let pairs = table.iter().map(|(key, node)| Some((key.name.parse().ok()?, node)));
+    let mut list = pairs.collect::<Option<Vec<(usize, &Node)>>>()?;
+    list.sort_by_key(|(index, _)| *index);
+    Some(list)
+}

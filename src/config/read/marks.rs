@@ -1,0 +1,83 @@
+//! What is known of the places of a section from earlier attempts at reading it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of a value with a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Recorded: a placeholder stands for it.
+    Aside,
+    /// The placeholder was refused as well: it is left out.
+    Hopeless,
+}
+
+/// Places by their dotted path. Empty while nothing was wrong.
+#[derive(Debug, Default)]
+pub struct Marks {
+    values: BTreeMap<String, Mark>,
+    /// Missing keys that are fed with placeholders, by the table in which they are missing.
+    missing: BTreeMap<String, Vec<&'static str>>,
+    /// Keys that an unknown key was probably meant to be.
+    meant: BTreeSet<String>,
+}
+
+impl Marks {
+    /// Whether nothing is marked.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.missing.is_empty()
+    }
+
+    /// The mark of one place.
+    pub fn get(&self, path: &str) -> Option<Mark> {
+        self.values.get(path).copied()
+    }
+
+    /// Marks a place and answers whether that is new.
+    pub fn set(&mut self, path: String, mark: Mark) -> bool {
+        let before = self.values.insert(path, mark);
+        before != Some(mark)
+    }
+
+    /// The worst mark at or under a place: what is clean is read first, what is hopeless last, so that whatever stops
+    /// an attempt has let all others be seen.
+    pub fn rank(&self, path: &str) -> Option<Mark> {
+        let under = format!("{path}.");
+        let inside = self.values.range(under.clone()..).take_while(|(path, _)| path.starts_with(&under));
+        inside.map(|(_, mark)| *mark).chain(self.get(path)).max()
+    }
+
+    /// Whether a key of the table was left out, but for the keys in `known`.
+    pub fn lost_other_than(&self, table: &str, known: impl Fn(&str) -> bool) -> bool {
+        let under = if table.is_empty() { String::new() } else { format!("{table}.") };
+        let inside = self.values.range(under.clone()..).take_while(|(path, _)| path.starts_with(&under));
+        let keys = inside
+            .filter(|(_, mark)| **mark == Mark::Hopeless)
+            .filter_map(|(path, _)| path.get(under.len()..));
+        keys.into_iter().any(|key| !key.contains('.') && !known(key))
+    }
+
+    /// Has a missing key fed from now on; answers whether that is new.
+    pub fn feed(&mut self, table: String, name: &'static str) -> bool {
+        let names = self.missing.entry(table).or_default();
+        if names.contains(&name) {
+            return false;
+        }
+        names.push(name);
+        true
+    }
+
+    /// The missing keys to feed to a table.
+    pub fn fed(&self, table: &str) -> Vec<&'static str> {
+        self.missing.get(table).cloned().unwrap_or_default()
+    }
+
+    /// Notes that a key was probably meant, though misspelled.
+    pub fn mean(&mut self, path: String) {
+        self.meant.insert(path);
+    }
+
+    /// Whether a missing key was probably meant by an unknown one.
+    pub fn is_meant(&self, path: &str) -> bool {
+        self.meant.contains(path)
+    }
+}

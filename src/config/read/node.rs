@@ -1,0 +1,189 @@
+//! A value on its way to serde: what it is, where it stands, and what may be shown of it.
+
+use super::path::Path;
+use super::reader::Reader;
+use crate::config::mask::has_user_info;
+use crate::config::{MASK, Node, Origin, Problem, Span, Table, Value, code};
+
+/// The longest text that a message quotes, in characters.
+const QUOTED: usize = 60;
+
+/// A deserializer of one value.
+#[derive(Clone, Copy)]
+pub struct De<'a> {
+    /// The reading it belongs to.
+    pub reader: &'a Reader,
+    /// Where the value is in the section.
+    pub path: &'a Path<'a>,
+    /// The value.
+    pub source: Source<'a>,
+}
+
+/// What is read.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// The section itself.
+    Root(&'a Table, Span),
+    /// A value.
+    Node(&'a Node),
+    /// Nothing: a placeholder is wanted, so that reading can go on.
+    Nothing,
+}
+
+impl<'a> Source<'a> {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Root(_, span) => *span,
+            Self::Node(node) => node.span,
+            Self::Nothing => Span::default(),
+        }
+    }
+
+    /// The table, where it is one.
+    pub fn table(&self) -> Option<&'a Table> {
+        match self {
+            Self::Root(table, _) => Some(table),
+            Self::Node(node) => node.as_table(),
+            Self::Nothing => None,
+        }
+    }
+
+    /// Whether a parameter or a pair in code gave it, so that it takes the type that its field wants.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Node(Node { origin: Origin::Parameter { .. }, .. }))
+    }
+
+    /// Whether it must not be shown, whatever its key: it came from a secret place, or is a URI with user name.
+    pub fn is_secret(&self) -> bool {
+        let Self::Node(node) = self else { return false };
+        node.origin.is_secret() || node.as_str().is_some_and(has_user_info)
+    }
+
+    /// What was found, for a message: the value where it may be shown.
+    pub fn found(&self, shown: bool) -> String {
+        let Self::Node(node) = self else { return "a table".to_owned() };
+        match &node.value {
+            Value::Array(list) => format!("a list of {}", list.len()),
+            Value::Table(_) => "a table".to_owned(),
+            value if !shown => format!("the {} {MASK}", value.kind()),
+            Value::String(text) if text.chars().count() > QUOTED => {
+                format!("the string {:?}…", text.chars().take(QUOTED).collect::<String>())
+            }
+            Value::String(text) => format!("the string {text:?}"),
+            Value::Integer(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::Boolean(flag) => format!("`{flag}`"),
+            Value::Datetime(time) => format!("the date {time}"),
+        }
+    }
+}
+
+impl<'a> De<'a> {
+    /// The value, or nothing where the place is marked: a placeholder stands for it then.
+    pub fn value(&self) -> Option<&'a Value> {
+        match self.source {
+            Source::Node(node) if self.reader.mark(self.path).is_none() => Some(&node.value),
+            _ => None,
+        }
+    }
+
+    /// The value as `take` makes it; where it makes nothing, that is recorded as "expected `wanted`".
+    pub fn leaf<R>(
+        &self,
+        wanted: impl Fn() -> String,
+        take: impl FnOnce(&'a Value) -> Option<R>,
+    ) -> Option<R> {
+        let value = match self.source {
+            Source::Root(..) => None,
+            Source::Nothing => return None,
+            Source::Node(_) => Some(self.value()?),
+        };
+        let taken = value.and_then(take);
+        if taken.is_none() {
+            self.reader.record(self.path, || self.wrong_type(&wanted()));
+        }
+        taken
+    }
+
+    /// An integer between two bounds.
+    pub fn integer(&self, low: i128, high: i128) -> Option<i128> {
+        let read = |value: &Value| match value {
+            Value::Integer(number) => Some(i128::from(*number)),
+            Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
+            _ => None,
+        };
+        self.leaf(|| range(low, high), |value| read(value).filter(|number| (low..=high).contains(number)))
+    }
+
+    /// A number; an integer is one, too.
+    #[expect(clippy::cast_precision_loss, reason = "a float field takes the nearest value, as from any text")]
+    pub fn float(&self) -> Option<f64> {
+        self.leaf(
+            || "a number".to_owned(),
+            |value| match value {
+                Value::Float(number) => Some(*number),
+                Value::Integer(number) => Some(*number as f64),
+                Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
+                _ => None,
+            },
+        )
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&self) -> Option<bool> {
+        self.leaf(
+            || "`true` or `false`".to_owned(),
+            |value| match value {
+                Value::Boolean(flag) => Some(*flag),
+                Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
+                _ => None,
+            },
+        )
+    }
+
+    /// A text.
+    pub fn text(&self) -> Option<&'a str> {
+        self.leaf(
+            || "a string".to_owned(),
+            |value| match value {
+                Value::String(text) => Some(text.as_str()),
+                _ => None,
+            },
+        )
+    }
+
+    fn wrong_type(&self, wanted: &str) -> Problem {
+        let Source::Node(node) = self.source else {
+            return self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
+        };
+        let in_range = matches!(node.value, Value::Integer(_)) && wanted.starts_with("an integer");
+        let code = if in_range { code::BAD_VALUE } else { code::WRONG_TYPE };
+        let problem = self.reader.wrong(self.path, self.source, code, wanted);
+        match (&node.value, wanted) {
+            (Value::String(text), _) if !self.source.is_text() && is_scalar(text, wanted) => {
+                problem.with_help("write it without quotes")
+            }
+            (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), "a string") => {
+                problem.with_help("write it in quotes")
+            }
+            _ => problem,
+        }
+    }
+}
+
+/// Whether the text without its quotes would be what is wanted.
+fn is_scalar(text: &str, wanted: &str) -> bool {
+    match wanted {
+        "a number" => text.parse::<f64>().is_ok(),
+        "`true` or `false`" => text.parse::<bool>().is_ok(),
+        _ => wanted.starts_with("an integer") && text.parse::<i64>().is_ok(),
+    }
+}
+
+fn range(low: i128, high: i128) -> String {
+    if high < i128::from(i64::MAX) {
+        return format!("an integer from {low} to {high}");
+    }
+    if low == 0 { "an integer of at least 0".to_owned() } else { "an integer".to_owned() }
+}

@@ -1,0 +1,218 @@
+//! The state of reading one section: its problems so far, and what is marked for the next attempt.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use schemars::Schema;
+
+use super::marks::{Mark, Marks};
+use super::node::Source;
+use super::path::Path;
+use super::refusal::Refusal;
+use crate::config::suggest::quoted;
+use crate::config::{Problem, code, mask_user_info, nearest, outline, printable};
+
+/// Shared by all deserializers of one section.
+pub struct Reader {
+    schema: fn() -> Arc<Schema>,
+    marks: RefCell<Marks>,
+    problems: RefCell<Vec<Problem>>,
+    progress: Cell<bool>,
+}
+
+impl Reader {
+    /// A reader for a type with this schema, which is only asked for when there is something to say.
+    pub fn new(schema: fn() -> Arc<Schema>) -> Self {
+        Self { schema, marks: RefCell::default(), problems: RefCell::default(), progress: Cell::new(false) }
+    }
+
+    /// Begins another attempt.
+    pub fn begin(&self) {
+        self.progress.set(false);
+    }
+
+    /// Whether this attempt found something that will change the next one.
+    pub fn has_progress(&self) -> bool {
+        self.progress.get()
+    }
+
+    /// All that was recorded.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    /// Whether any place is marked; where none is, nobody needs to ask for one.
+    pub fn has_marks(&self) -> bool {
+        !self.marks.borrow().is_empty()
+    }
+
+    /// The mark of a place.
+    pub fn mark(&self, path: &Path<'_>) -> Option<Mark> {
+        let marks = self.marks.borrow();
+        if marks.is_empty() { None } else { marks.get(&path.to_string()) }
+    }
+
+    /// See [`Marks::rank`].
+    pub fn rank(&self, path: &Path<'_>) -> Option<Mark> {
+        self.marks.borrow().rank(&path.to_string())
+    }
+
+    /// The missing keys to feed to a table.
+    pub fn fed(&self, path: &Path<'_>) -> Vec<&'static str> {
+        if self.has_marks() { self.marks.borrow().fed(&path.to_string()) } else { Vec::new() }
+    }
+
+    /// Records a problem with the value at `path`, once, and sets the value aside.
+    pub fn record(&self, path: &Path<'_>, problem: impl FnOnce() -> Problem) {
+        if self.marks.borrow().get(&path.to_string()).is_none() {
+            let problem = problem();
+            self.problems.borrow_mut().push(problem);
+            self.marks.borrow_mut().set(path.to_string(), Mark::Aside);
+        }
+    }
+
+    /// Records a key that the table has no field for.
+    pub fn unknown(&self, table: &Path<'_>, name: &str, span: crate::config::Span, facts: &Fields<'_>) {
+        let path = table.key(name);
+        self.record(&path, || {
+            let problem = Problem::error(
+                code::UNKNOWN_KEY,
+                span,
+                format!("unknown key `{}`", printable(&path.to_string())),
+            );
+            let free = facts.known.iter().copied().filter(|field| !facts.present.contains(field));
+            if let Some(meant) = nearest(name, free) {
+                let meant = table.key(meant).to_string();
+                let help = format!("did you mean `{meant}`?");
+                self.marks.borrow_mut().mean(meant);
+                return problem.with_help(help);
+            }
+            match self.elsewhere(name, facts.known) {
+                Some(key) => problem.with_help(format!("did you mean `{key}`?")),
+                None if facts.known.is_empty() => problem.with_help("no key is known here"),
+                None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
+            }
+        });
+    }
+
+    /// The only place of a key of that name elsewhere in the configuration.
+    fn elsewhere(&self, name: &str, here: &[&str]) -> Option<String> {
+        let schema = (self.schema)();
+        let suffix = format!(".{name}");
+        let mut places = outline::keys(&schema).into_iter().filter(|key| key.path.ends_with(&suffix));
+        let place = places.next().filter(|_| places.next().is_none())?;
+        // A pattern of keys, such as `connections.<key>.host`, is no suggestion; nor is a place right here.
+        let fits = !place.path.contains(['<', '*']) && !here.contains(&place.path.as_str());
+        fits.then_some(place.path)
+    }
+
+    /// Takes over what a type refused at `path`, and answers what to tell serde.
+    pub fn refused(&self, path: &Path<'_>, source: Source<'_>, refusal: Refusal) -> Refusal {
+        if matches!(refusal, Refusal::Recorded) {
+            return refusal;
+        }
+        let text = path.to_string();
+        let before = self.marks.borrow().get(&text);
+        match (before, source) {
+            (None, Source::Nothing) => self.mark_as(text, Mark::Hopeless),
+            (None, _) => {
+                self.record(path, || self.refusal_problem(path, source, &refusal));
+                self.progress.set(true);
+            }
+            (Some(_), _) => self.mark_as(text, Mark::Hopeless),
+        }
+        Refusal::Recorded
+    }
+
+    fn mark_as(&self, path: String, mark: Mark) {
+        if self.marks.borrow_mut().set(path, mark) {
+            self.progress.set(true);
+        }
+    }
+
+    fn refusal_problem(&self, path: &Path<'_>, source: Source<'_>, refusal: &Refusal) -> Problem {
+        match refusal {
+            Refusal::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
+            _ => {
+                let name = if let Path::Root = path { String::new() } else { format!("`{path}`: ") };
+                let shown = self.may_show(path, source);
+                let text = refusal.to_string();
+                let message = if shown || matches!(path, Path::Root) {
+                    format!("{name}{}", mask_user_info(&text))
+                } else {
+                    format!("{name}the value is not accepted")
+                };
+                let problem = Problem::error(code::BAD_VALUE, source.span(), printable(&message));
+                if shown { problem.with_shown(source.span()) } else { problem }
+            }
+        }
+    }
+
+    /// A key that serde misses in the table at `path`.
+    pub fn missing(&self, path: &Path<'_>, source: Source<'_>, name: &'static str) -> Refusal {
+        let key = path.key(name).to_string();
+        let table = path.to_string();
+        let reported = {
+            let marks = self.marks.borrow();
+            let other_spelling = || {
+                let schema = (self.schema)();
+                let known = outline::names_at(&schema, &path.segments());
+                marks.lost_other_than(&table, |lost| known.contains(&lost))
+            };
+            marks.get(&key).is_some()
+                || marks.is_meant(&key)
+                || marks.get(&table).is_some()
+                || other_spelling()
+        };
+        if !reported && !matches!(source, Source::Nothing) {
+            let mut problem =
+                Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{key}`"));
+            if let Some(doc) = outline::describe(&(self.schema)(), &path.key(name).segments()) {
+                problem = problem.with_help(doc);
+            }
+            self.problems.borrow_mut().push(problem);
+        }
+        if self.marks.borrow_mut().feed(table, name) {
+            self.progress.set(true);
+        }
+        Refusal::Recorded
+    }
+
+    /// A key that came twice, by two spellings; `path` is the second.
+    pub fn twice(&self, path: &Path<'_>, span: crate::config::Span, name: &'static str) -> Refusal {
+        self.record(path, || {
+            let other = path.last_key();
+            let message = if other == name {
+                format!("`{path}` is given twice, by two of its spellings")
+            } else {
+                format!("`{path}` is another spelling of `{name}`, which is given too")
+            };
+            Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them")
+        });
+        self.mark_as(path.to_string(), Mark::Hopeless);
+        Refusal::Recorded
+    }
+
+    /// A value of a type or in a range that the field does not want.
+    pub fn wrong(&self, path: &Path<'_>, source: Source<'_>, code: &'static str, wanted: &str) -> Problem {
+        let shown = self.may_show(path, source);
+        let found = source.found(shown);
+        let message = format!("`{path}`: expected {wanted}, found {found}");
+        let problem = Problem::error(code, source.span(), printable(&message));
+        if shown { problem.with_shown(source.span()) } else { problem }
+    }
+
+    /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.
+    pub fn may_show(&self, path: &Path<'_>, source: Source<'_>) -> bool {
+        let known = || outline::is_public(&(self.schema)(), &path.segments());
+        !source.is_secret() && known()
+    }
+}
+
+/// What a table can take, for the message about a key that it can not.
+pub struct Fields<'f> {
+    /// All names and other spellings.
+    pub known: &'static [&'static str],
+    /// Those that are there.
+    pub present: &'f [&'f str],
+}

@@ -1,0 +1,55 @@
+//! What serde tells us when a type does not take a value.
+
+use std::fmt;
+
+use serde::de::{Error, Expected, Unexpected};
+
+/// Why a type refused. Where it happened is known to the reader, which is asked next.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A required field did not come.
+    Missing(&'static str),
+    /// A field came twice, by two spellings.
+    Duplicate(&'static str),
+    /// The value is of another type, or not among those accepted; with what is.
+    Expected(String),
+    /// In the words of the type; they may hold the value.
+    Custom(String),
+    /// The problem has been recorded; this attempt at reading ends.
+    Recorded,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "missing key `{name}`"),
+            Self::Duplicate(name) => write!(f, "key `{name}` twice"),
+            Self::Expected(what) => write!(f, "expected {what}"),
+            Self::Custom(text) => f.write_str(text),
+            Self::Recorded => f.write_str("reported"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Error for Refusal {
+    fn custom<T: fmt::Display>(text: T) -> Self {
+        Self::Custom(text.to_string())
+    }
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::Expected(expected.to_string())
+    }
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::Expected(expected.to_string())
+    }
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Self::Expected(expected.to_string())
+    }
+    fn missing_field(field: &'static str) -> Self {
+        Self::Missing(field)
+    }
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::Duplicate(field)
+    }
+}

@@ -1,0 +1,69 @@
+//! "Did you mean …?"
+
+/// The candidate that `name` is most probably a misspelling of.
+///
+/// ```
+/// use wirework::config::nearest;
+/// assert_eq!(nearest("levle", ["level", "format"]), Some("level"));
+/// assert_eq!(nearest("colour", ["level", "format"]), None);
+/// ```
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A name of a kilobyte is no misspelling, and the distance takes time that grows with the square.
+    if name.len() > 100 {
+        return None;
+    }
+    let plain = plain(name);
+    let near = |candidate: &'a str| {
+        let other = self::plain(candidate);
+        let allowed = (plain.chars().count().max(other.chars().count()) / 3).max(1);
+        let distance = strsim::damerau_levenshtein(&plain, &other);
+        let whole = plain.chars().count().min(other.chars().count()) <= distance;
+        (distance <= allowed && !whole).then_some((distance, candidate))
+    };
+    candidates
+        .into_iter()
+        .filter_map(near)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Lower case without separators, so that `keepAlive` and `keep-alive` are `keep_alive`.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// A list for messages: `` `a`, `b`, `c` ``.
+pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push('`');
+        text.push_str(name);
+        text.push('`');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_misspellings_only() {
+        let keys = ["port", "host", "keepalive_timeout", "id"];
+        for (name, expected) in [
+            ("prot", Some("port")),
+            ("hst", Some("host")),
+            ("keepAliveTimeout", Some("keepalive_timeout")),
+            ("Port", Some("port")),
+            ("x", None),
+            ("ab", None),
+            ("timeout", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, keys), expected, "{name}");
+        }
+    }
+}
