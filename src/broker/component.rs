@@ -1,0 +1,164 @@
+//! The component around the broker.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mqtt5::broker::MqttBroker;
+use mqtt5::broker::server::BrokerShutdownHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::admission::Admission;
+use super::{BrokerConfig, BrokerError};
+use crate::auth::CredentialStore;
+use crate::component::{Claim, Component, Context, Descriptor};
+use crate::error::Error;
+use crate::log::Logger;
+use crate::{references, register};
+
+references! {
+    /// What a [`Broker`] asks for.
+    pub struct BrokerReferences {
+        /// Where it says what it does.
+        logger: Logger = "*:logger:*:*:1.0",
+        /// Where the store keys of its credentials are looked up.
+        credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
+    }
+}
+
+/// An MQTT broker inside the service, `pip-services:broker:mqtt:*:1.0`.
+///
+/// It is open when clients can connect; [`Broker::address`] says where. It keeps sessions (of absent clients for an
+/// hour), retained and queued messages in memory and forgets them when it closes.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use wirework::broker::{Broker, BrokerConfig};
+/// use wirework::component::{Component, Context};
+///
+/// let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() })?;
+/// let context = Context::standalone("pip-services:broker:mqtt:default:1.0".parse()?);
+/// broker.open(&context).await?;
+/// assert!(broker.address().is_some_and(|address| address.port() != 0));
+/// broker.close(&context).await?;
+/// assert_eq!(broker.address(), None);
+/// # Ok::<(), wirework::Error>(()) }).unwrap();
+/// ```
+pub struct Broker {
+    config: BrokerConfig,
+    logger: Logger,
+    stores: Vec<Arc<dyn CredentialStore>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// A broker that has been started.
+struct Running {
+    address: SocketAddr,
+    shutdown: BrokerShutdownHandle,
+    /// True once it accepts connections.
+    ready: watch::Receiver<bool>,
+    /// Its sender is dropped once the broker has ended.
+    ended: watch::Receiver<()>,
+}
+
+impl Broker {
+    /// A broker outside any container, that looks up no store keys.
+    ///
+    /// # Errors
+    /// [`BrokerError::LimitTooLow`] where a limit is.
+    pub fn new(config: BrokerConfig) -> Result<Self, BrokerError> {
+        Self::with(config, Logger::standalone(), Vec::new())
+    }
+
+    fn with(
+        config: BrokerConfig,
+        logger: Logger,
+        stores: Vec<Arc<dyn CredentialStore>>,
+    ) -> Result<Self, BrokerError> {
+        config.check()?;
+        Ok(Self { config, logger, stores, running: Mutex::new(None) })
+    }
+
+    /// Where it listens, with the port that the system has chosen; `None` while it is not open.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.running().as_ref().map(|running| running.address)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address to listen on, of those that the host has the first.
+    async fn resolve(&self) -> Result<SocketAddr, BrokerError> {
+        let no_address = |source| BrokerError::NoAddress { host: self.config.host.clone(), source };
+        let mut found = tokio::net::lookup_host((self.config.host.as_str(), self.config.port))
+            .await
+            .map_err(|error| no_address(Some(error)))?;
+        found.next().ok_or_else(|| no_address(None))
+    }
+
+    /// The library says in words alone why it could not listen; the system says it again, in kind.
+    async fn why_not(&self, address: SocketAddr, error: mqtt5::MqttError) -> BrokerError {
+        let (host, port) = (self.config.host.clone(), self.config.port);
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => BrokerError::PortInUse { host, port },
+            Err(source) => BrokerError::CannotListen { host, port, source },
+            Ok(_) => BrokerError::Failed(error),
+        }
+    }
+}
+
+impl Component for Broker {
+    const DESCRIPTOR: &'static str = "pip-services:broker:mqtt:*:1.0";
+    const SUMMARY: &'static str = "MQTT broker inside the service, for MQTT 3.1.1 and 5, in memory.";
+    type Config = BrokerConfig;
+    type References = BrokerReferences;
+
+    fn claims(config: &BrokerConfig) -> Vec<Claim> {
+        vec![Claim::Port { host: config.host.clone(), port: config.port }]
+    }
+
+    fn create(_: &Descriptor, config: BrokerConfig, references: BrokerReferences) -> Result<Self, Error> {
+        Ok(Self::with(config, references.logger, references.credentials)?)
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        if let Some(address) = self.address() {
+            return Err(BrokerError::AlreadyOpen { address }.into());
+        }
+        let wanted = self.resolve().await?;
+        let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;
+        let mut broker = match MqttBroker::with_config(self.config.settings(wanted)).await {
+            Ok(broker) => broker.with_auth_provider(Arc::new(admission)),
+            Err(error) => return Err(self.why_not(wanted, error).await.into()),
+        };
+        let address = broker.local_addr().unwrap_or(wanted);
+        let mut ready = broker.ready_receiver();
+        let (end, ended) = watch::channel(());
+        let running = Running { address, shutdown: broker.shutdown_handle(), ready: ready.clone(), ended };
+        *self.running() = Some(running);
+        context.spawn("broker", async move {
+            let _end = end;
+            Ok(broker.run().await.map_err(BrokerError::Failed)?)
+        });
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            *self.running() = None;
+            return Err(BrokerError::NotReady.into());
+        }
+        self.logger.info(format_args!("MQTT broker listens on {address}"));
+        Ok(())
+    }
+
+    async fn close(&self, _: &Context) -> Result<(), Error> {
+        let Some(mut running) = self.running().take() else { return Ok(()) };
+        // It listens for the order to end only once it is ready.
+        if running.ready.wait_for(|ready| *ready).await.is_ok() {
+            running.shutdown.shutdown();
+        }
+        while running.ended.changed().await.is_ok() {}
+        Ok(())
+    }
+}
+register!(Broker);

@@ -1,0 +1,113 @@
+//! Why a broker does not run.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::error::{Category, Coded};
+
+/// Why a broker could not be made or opened, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// Another program, or another component, listens there.
+    #[error(
+        "port {port} on {host} is in use; set `port` to another one, or to 0 for one that the system chooses"
+    )]
+    PortInUse {
+        /// The address as configured.
+        host: String,
+        /// The port as configured.
+        port: u16,
+    },
+    /// The host has no address on this machine.
+    #[error(
+        "`host` is `{host}`, which has no address; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks"
+    )]
+    NoAddress {
+        /// The host as configured.
+        host: String,
+        /// What the look-up said, where it failed.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// The system does not let it listen there.
+    #[error("cannot listen on port {port} of {host}")]
+    CannotListen {
+        /// The address as configured.
+        host: String,
+        /// The port as configured.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It would admit anybody from other machines without having been told to.
+    #[error(
+        "{address} can be reached from other machines; give a `credential`, or write `allow_anonymous = true` to admit everybody"
+    )]
+    OpenToAll {
+        /// Where it would listen.
+        address: SocketAddr,
+    },
+    /// Neither anonymous clients nor any user.
+    #[error("`allow_anonymous` is false and no `credential` is given, so that no client could connect")]
+    ClosedToAll,
+    /// A credential without a user name or without a password.
+    #[error("a `credential` of a broker has a user name and a password, this one has no {missing}")]
+    IncompleteCredential {
+        /// What is missing, by its key.
+        missing: &'static str,
+    },
+    /// A limit that the broker cannot work with.
+    #[error("`{key}` is {found}, but has to be at least {least}")]
+    LimitTooLow {
+        /// The key.
+        key: &'static str,
+        /// What is configured.
+        found: usize,
+        /// The least value.
+        least: usize,
+    },
+    /// It is open already.
+    #[error("the broker is open already, at {address}")]
+    AlreadyOpen {
+        /// Where it listens.
+        address: SocketAddr,
+    },
+    /// The broker itself failed.
+    #[error("the broker stopped working")]
+    Failed(#[source] mqtt5::MqttError),
+    /// It did not come up, and did not say why.
+    #[error("the broker ended before it was ready")]
+    NotReady,
+}
+
+impl Coded for BrokerError {
+    fn category(&self) -> Category {
+        match self {
+            Self::PortInUse { .. } => Category::Conflict,
+            Self::NoAddress { .. }
+            | Self::OpenToAll { .. }
+            | Self::ClosedToAll
+            | Self::IncompleteCredential { .. }
+            | Self::LimitTooLow { .. } => Category::Misconfiguration,
+            Self::CannotListen { .. } => Category::FailedInvocation,
+            Self::AlreadyOpen { .. } => Category::InvalidState,
+            Self::Failed(_) | Self::NotReady => Category::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::PortInUse { .. } => "PORT_IN_USE",
+            Self::NoAddress { .. } => "NO_HOST",
+            Self::CannotListen { .. } => "CANNOT_LISTEN",
+            Self::OpenToAll { .. } => "OPEN_TO_ALL",
+            Self::ClosedToAll => "CLOSED_TO_ALL",
+            Self::IncompleteCredential { .. } => "INCOMPLETE_CREDENTIAL",
+            Self::LimitTooLow { .. } => "BAD_LIMIT",
+            Self::AlreadyOpen { .. } => "ALREADY_OPEN",
+            Self::Failed(_) | Self::NotReady => "BROKER_FAILED",
+        }
+    }
+}
