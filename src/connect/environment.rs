@@ -4,8 +4,10 @@ use std::ffi::OsString;
 
 use crate::{Category, Coded};
 
+type Get = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
 /// Looks up environment variables.
-pub(crate) struct Environment(Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+pub(crate) struct Environment(Box<Get>);
 
 /// A value that is no text. It is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

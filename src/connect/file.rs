@@ -1,0 +1,317 @@
+//! Discovery by a file that may change while the service runs.
+
+use std::fs::{self, Metadata};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::listing::{self, Format, Listing, ListingError};
+use super::{ConnectionParams, Discovery};
+use crate::component::{Component, Context, Offer};
+use crate::log::Logger;
+use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, register};
+
+/// Configuration of [`FileDiscovery`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileDiscoveryConfig {
+    /// The file, TOML or JSON by its extension; relative to the working directory of the process. Its top-level keys
+    /// are the keys to look up; under each stands a table, or a list of tables in order of preference.
+    pub path: PathBuf,
+}
+
+references! {
+    /// What [`FileDiscovery`] asks for.
+    pub struct FileDiscoveryReferences {
+        /// Where it tells that the file was read again, and warns when that failed.
+        logger: Logger = "*:logger:*:*:1.0",
+    }
+}
+
+/// Finds connections by key in a file. At a look-up the file is read again when its time stamp, its length or the file
+/// behind the name has changed. A new version that cannot be read is warned of once, and the last good one stays in
+/// force: half a file must not take a service down. Replace the file by renaming. Without any good version, `open`
+/// and look-ups fail.
+///
+/// ```toml
+/// # discovery.toml, named by `path = "discovery.toml"`
+/// mqtt = { host = "broker", port = 1883 }
+/// backup = [{ uri = "mqtt://one" }, { uri = "mqtt://two" }]
+/// ```
+pub struct FileDiscovery {
+    name: String,
+    file: Arc<Listed>,
+}
+
+/// The file, and what was last read from it.
+struct Listed {
+    path: PathBuf,
+    format: Format,
+    logger: Logger,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the file looked like when it was last tried; none while it cannot be reached.
+    tried: Option<Stamp>,
+    good: Option<Arc<Listing>>,
+}
+
+/// What tells one version of a file from the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self { modified: metadata.modified().ok(), length: metadata.len(), inode: inode(metadata) }
+    }
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
+
+impl FileDiscovery {
+    /// A service over a file, which is not read yet; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`ListingError::UnknownFormat`] where the file's name ends in neither `.toml` nor `.json`.
+    pub fn new(
+        name: impl Into<String>,
+        config: FileDiscoveryConfig,
+        logger: Logger,
+    ) -> Result<Self, ListingError> {
+        let format = Format::of(&config.path)?;
+        let file = Listed { path: config.path, format, logger, state: Mutex::default() };
+        Ok(Self { name: name.into(), file: Arc::new(file) })
+    }
+
+    /// What the file lists now.
+    async fn listing(&self) -> Result<Arc<Listing>, Error> {
+        let file = Arc::clone(&self.file);
+        let current = tokio::task::spawn_blocking(move || file.current()).await.map_err(|error| {
+            Error::new(Category::Internal, "READ_FAILED", "reading connections was broken off")
+                .with_source(error)
+        })?;
+        Ok(current?)
+    }
+}
+
+impl Listed {
+    /// The last good version, after a look at whether there is a newer one. It blocks.
+    fn current(&self) -> Result<Arc<Listing>, ListingError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata));
+        let State { tried, good } = &mut *state;
+        let seen = std::mem::replace(tried, stamp.as_ref().ok().copied());
+        let failure = match (stamp, &*good) {
+            (Ok(stamp), Some(good)) if seen == Some(stamp) => return Ok(Arc::clone(good)),
+            // Not there the last time either: that was warned of.
+            (Err(_), Some(good)) if seen.is_none() => return Ok(Arc::clone(good)),
+            (Err(source), _) => ListingError::Read { path: self.path.clone(), source },
+            (Ok(_), _) => match listing::read(&self.path, self.format) {
+                Ok(new) => {
+                    if good.is_some() {
+                        self.logger
+                            .info(format_args!("read `{}` again: it has changed", self.path.display()));
+                    }
+                    return Ok(Arc::clone(good.insert(Arc::new(new))));
+                }
+                Err(failure) => failure,
+            },
+        };
+        let Some(good) = good.clone() else { return Err(failure) };
+        drop(state);
+        let failure = chain(&failure);
+        self.logger.warn(format_args!("{failure}; connections stay as they were before"));
+        Ok(good)
+    }
+}
+
+impl Discovery for FileDiscovery {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>> {
+        Box::pin(async move { Ok(self.listing().await?.get(key).cloned().unwrap_or_default()) })
+    }
+}
+
+impl Component for FileDiscovery {
+    const DESCRIPTOR: &'static str = "pip-services:discovery:file:*:1.0";
+    const SUMMARY: &'static str = "Finds connections by key in a TOML or JSON file that may change.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn Discovery];
+    type Config = FileDiscoveryConfig;
+    type References = FileDiscoveryReferences;
+
+    fn create(
+        identity: &Descriptor,
+        config: FileDiscoveryConfig,
+        references: FileDiscoveryReferences,
+    ) -> Result<Self, Error> {
+        Ok(Self::new(identity.as_str(), config, references.logger)?)
+    }
+
+    /// Reads the file, so that one that cannot be read fails the start.
+    async fn open(&self, _: &Context) -> Result<(), Error> {
+        self.listing().await.map(drop)
+    }
+}
+register!(FileDiscovery);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixture {
+        _directory: tempfile::TempDir,
+        path: PathBuf,
+        discovery: FileDiscovery,
+    }
+
+    fn fixture(name: &str, content: &str) -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        fs::write(&path, content).unwrap();
+        let config = FileDiscoveryConfig { path: path.clone() };
+        let discovery = FileDiscovery::new("file", config, Logger::standalone()).unwrap();
+        Fixture { _directory: directory, path, discovery }
+    }
+
+    impl Fixture {
+        async fn hosts(&self, key: &str) -> Result<Vec<String>, Error> {
+            let found = self.discovery.resolve_all(key).await?;
+            Ok(found.into_iter().map(|one| one.host.unwrap_or_default()).collect())
+        }
+
+        /// A new version that differs in length, so that the clock's resolution does not matter.
+        fn write(&self, content: &str) {
+            let before = fs::metadata(&self.path).map(|metadata| metadata.len()).unwrap_or_default();
+            assert_ne!(before, content.len() as u64);
+            fs::write(&self.path, content).unwrap();
+        }
+    }
+
+    const TOML: &str = "one = { host = 'a' }\n[[many]]\nuri = 'mqtt://b,c'\n[[many]]\nhost = 'd'\n";
+
+    #[tokio::test]
+    async fn toml_and_json_are_read() {
+        let json = r#"{"one": {"host": "a"}, "many": [{"uri": "mqtt://b,c"}, {"host": "d"}]}"#;
+        for file in [fixture("x.toml", TOML), fixture("x.JSON", json)] {
+            assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+            assert_eq!(file.hosts("many").await.unwrap(), ["b", "c", "d"]);
+            assert!(file.hosts("unknown").await.unwrap().is_empty());
+        }
+        let config = FileDiscoveryConfig { path: "x.yaml".into() };
+        let error = FileDiscovery::new("file", config, Logger::standalone()).err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            "`x.yaml` is neither TOML nor JSON by its name; name it `*.toml` or `*.json`"
+        );
+    }
+
+    #[tokio::test]
+    async fn changed_file_is_read_again() {
+        let file = fixture("x.toml", TOML);
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        file.write("one = { host = 'new' }");
+        assert_eq!(file.hosts("one").await.unwrap(), ["new"]);
+        // The same length, another file under the name.
+        let other = file.path.with_extension("new");
+        fs::write(&other, "one = { host = 'wen' }").unwrap();
+        fs::rename(&other, &file.path).unwrap();
+        assert_eq!(file.hosts("one").await.unwrap(), ["wen"]);
+    }
+
+    #[tokio::test]
+    async fn last_good_version_stays_in_force() {
+        let file = fixture("x.toml", TOML);
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        file.write("one = { host = ");
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        fs::remove_file(&file.path).unwrap();
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+        file.write("one = { host = 'back' }");
+        assert_eq!(file.hosts("one").await.unwrap(), ["back"]);
+    }
+
+    /// Counts warnings.
+    #[derive(Clone, Default)]
+    struct Warnings(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Warnings {
+        fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            if *event.metadata().level() == tracing::Level::WARN {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn each_bad_version_is_warned_of_once() {
+        use tracing_subscriber::layer::SubscriberExt;
+        let warnings = Warnings::default();
+        let subscriber = tracing_subscriber::registry().with(warnings.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let file = fixture("x.toml", TOML);
+            let look = || {
+                assert_eq!(file.discovery.file.current().unwrap().len(), 2);
+                warnings.0.load(std::sync::atomic::Ordering::Relaxed)
+            };
+            assert_eq!(look(), 0);
+            file.write("one = 1");
+            assert_eq!([look(), look()], [1, 1]);
+            file.write("one = 12");
+            assert_eq!([look(), look()], [2, 2]);
+            fs::remove_file(&file.path).unwrap();
+            assert_eq!([look(), look()], [3, 3]);
+        });
+    }
+
+    #[tokio::test]
+    async fn without_a_good_version_it_fails_until_there_is_one() {
+        let file = fixture("x.toml", "one = 1");
+        let context = Context::standalone("pip-services:discovery:file:default:1.0".parse().unwrap());
+        let error = Component::open(&file.discovery, &context).await.unwrap_err();
+        assert!(error.to_string().contains("x.toml`, line 1, column 7: no connection"), "{error}");
+        assert!(file.hosts("one").await.is_err());
+        fs::remove_file(&file.path).unwrap();
+        assert_eq!(file.hosts("one").await.unwrap_err().code(), "READ_FAILED");
+        file.write(TOML);
+        assert_eq!(file.hosts("one").await.unwrap(), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn mistakes_show_their_place_and_no_content() {
+        for (name, content, place) in [
+            ("x.toml", "a = {}\nk = { uri = 'mqtt://u:canary/@h' }", "line 2, column 13: no connection"),
+            ("x.toml", "k = { port = 'canary' }", "line 1, column 14: no connection"),
+            ("x.toml", "k = { host = 'canary", "line 1, column 21: no valid TOML"),
+            ("x.json", "{\"k\": {\n\"port\": \"canary\"}}", "line 2, column 16: no connection"),
+            ("x.json", "{\"k\": canary}", "line 1, column 7: no valid JSON"),
+        ] {
+            let error = fixture(name, content).hosts("k").await.unwrap_err();
+            let shown =
+                format!("{error} {error:?} {:?} {}", error.downcast_ref::<ListingError>(), error.chain());
+            assert!(shown.contains(place), "{shown}, not {place}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Files that list connections by key, in TOML or JSON.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{ConnectionEntries, ConnectionParams};
+use crate::{Category, Coded};
+
+/// The longest file, in bytes.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Connections by key.
+pub(super) type Listing = HashMap<String, Vec<ConnectionParams>>;
+
+/// How a file is written; its extension says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Toml,
+    Json,
+}
+
+/// Why a file lists no connections. Nothing of its content is shown: it may hold passwords.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListingError {
+    /// An extension that says neither TOML nor JSON.
+    #[error("`{}` is neither TOML nor JSON by its name; name it `*.toml` or `*.json`", .path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system says no.
+    #[error("cannot read `{}`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// More than 16 MiB.
+    #[error("`{}` is longer than {LIMIT} bytes", .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not well-formed.
+    #[error("`{}`, line {line}, column {column}: no valid {format}", .path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// `TOML` or `JSON`.
+        format: &'static str,
+    },
+    /// Well-formed, but no connections.
+    #[error(
+        "`{}`, line {line}, column {column}: no connection; under each key stands one, or a list of them, with \
+         `protocol`, `host`, `port` (a number), `uri` (`protocol://host:port`) and `parameters` (texts by name)",
+        .path.display()
+    )]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+    },
+}
+
+impl Coded for ListingError {
+    fn category(&self) -> Category {
+        match self {
+            Self::Read { .. } | Self::TooLong { .. } => Category::FileError,
+            _ => Category::Misconfiguration,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } | Self::TooLong { .. } => "READ_FAILED",
+            _ => "BAD_CONFIG",
+        }
+    }
+}
+
+impl Format {
+    /// By the extension of a file's name.
+    pub(super) fn of(path: &Path) -> Result<Self, ListingError> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some(extension) if extension.eq_ignore_ascii_case("toml") => Ok(Self::Toml),
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Ok(Self::Json),
+            _ => Err(ListingError::UnknownFormat { path: path.to_owned() }),
+        }
+    }
+}
+
+/// Reads a file. It blocks.
+pub(super) fn read(path: &Path, format: Format) -> Result<Listing, ListingError> {
+    let mut text = String::new();
+    let length = File::open(path)
+        .and_then(|file| file.take(LIMIT + 1).read_to_string(&mut text))
+        .map_err(|source| ListingError::Read { path: path.to_owned(), source })?;
+    if length as u64 > LIMIT {
+        return Err(ListingError::TooLong { path: path.to_owned() });
+    }
+    let entries = match format {
+        Format::Toml => parse_toml(path, &text)?,
+        Format::Json => parse_json(path, &text)?,
+    };
+    Ok(entries.into_iter().map(|(key, entries)| (key, entries.into_params())).collect())
+}
+
+fn parse_toml(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntries>, ListingError> {
+    let place = |error: &toml::de::Error| {
+        let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    };
+    // First by itself, to tell a mistake in the syntax from one in the content.
+    text.parse::<toml::Table>().map_err(|error| {
+        let (line, column) = place(&error);
+        ListingError::Syntax { path: path.to_owned(), line, column, format: "TOML" }
+    })?;
+    toml::from_str(text).map_err(|error| {
+        let (line, column) = place(&error);
+        ListingError::Content { path: path.to_owned(), line, column }
+    })
+}
+
+fn parse_json(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntries>, ListingError> {
+    serde_json::from_str(text).map_err(|error| {
+        let (path, line, column) = (path.to_owned(), error.line(), error.column());
+        match error.classify() {
+            serde_json::error::Category::Data => ListingError::Content { path, line, column },
+            _ => ListingError::Syntax { path, line, column, format: "JSON" },
+        }
+    })
+}
