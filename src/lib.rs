@@ -9,6 +9,7 @@ pub mod broker;
 pub mod component;
 pub mod config;
 pub mod connect;
+pub mod context_info;
 pub mod count;
 mod error;
 pub mod log;

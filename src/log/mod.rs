@@ -18,6 +18,8 @@ mod router;
 mod scope;
 mod sink;
 mod slot;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use console::{Colour, ConsoleConfig, ConsoleLogger, Format, Output};
 pub use layer::RouterLayer;

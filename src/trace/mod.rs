@@ -2,8 +2,10 @@
 //!
 //! A component begins an operation with its [`Tracer`] and ends the [`Timing`] it got; [`TraceSink`]s are told.
 
+mod log;
 mod record;
 mod tracer;
 
+pub use log::{LogTracer, LogTracerConfig, LogTracerReferences};
 pub use record::{NullTracer, TraceRecord, TraceSink};
 pub use tracer::{Timing, Tracer};

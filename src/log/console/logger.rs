@@ -131,7 +131,9 @@ impl Component for ConsoleLogger {
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
         // Set already where the configuration names a source.
-        let _ = self.source.set(context.service_name().to_owned());
+        if !context.service_name().is_empty() {
+            let _ = self.source.set(context.service_name().to_owned());
+        }
         Ok(())
     }
 }
