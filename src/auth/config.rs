@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{CredentialError, CredentialParams};
+use super::CredentialParams;
 use crate::config::Secret;
 use crate::connect::{Hidden, Masked, OneOrMany};
 
@@ -21,75 +21,40 @@ use crate::connect::{Hidden, Masked, OneOrMany};
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(try_from = "CredentialFields")]
+#[serde(deny_unknown_fields, default)]
+#[schemars(from = "CredentialKeys")]
 pub struct CredentialConfig {
     /// Key under which the referenced credential stores are asked, in order; what the first that has it keeps there
     /// fills what is not given here.
     pub store_key: Option<String>,
     /// User name.
+    #[serde(alias = "user")]
     pub username: Option<String>,
     /// Password.
+    #[serde(alias = "pass")]
     pub password: Option<Secret>,
     /// Further parts of the credential, by name, such as a token.
     pub parameters: BTreeMap<String, Secret>,
 }
 
 /// One credential. An empty text counts as not set.
-#[derive(Default, Deserialize, JsonSchema)]
+// The schema: a derived one would not know the other spellings, and refuse what is read.
+#[derive(Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct CredentialFields {
+struct CredentialKeys {
     /// Key under which the referenced credential stores are asked, in order; what the first that has it keeps there
     /// fills what is not given here.
     store_key: Option<String>,
     /// User name.
     username: Option<String>,
-    /// Another spelling of `username`.
+    /// Another spelling of `username`; give one of them.
     user: Option<String>,
     /// Password; better kept in a credential store and named by `store_key`.
     password: Option<Secret>,
-    /// Another spelling of `password`.
+    /// Another spelling of `password`; give one of them.
     pass: Option<Secret>,
     /// Further parts of the credential, by name, such as a token; which there are depends on the component.
     parameters: BTreeMap<String, Secret>,
-}
-
-impl TryFrom<CredentialFields> for CredentialConfig {
-    type Error = CredentialError;
-
-    fn try_from(fields: CredentialFields) -> Result<Self, CredentialError> {
-        Ok(Self {
-            store_key: fields.store_key.filter(|key| !key.is_empty()),
-            username: one_user(fields.username, fields.user)?,
-            password: one_password(fields.password, fields.pass)?,
-            parameters: fields.parameters,
-        })
-    }
-}
-
-/// The user name by whichever key it is given.
-pub(super) fn one_user(
-    username: Option<String>,
-    user: Option<String>,
-) -> Result<Option<String>, CredentialError> {
-    let [one, other] = [username, user].map(|text| text.filter(|text| !text.is_empty()));
-    either(one, other).ok_or(CredentialError::TwoSpellings { one: "username", other: "user" })
-}
-
-/// The password by whichever key it is given.
-pub(super) fn one_password(
-    password: Option<Secret>,
-    pass: Option<Secret>,
-) -> Result<Option<Secret>, CredentialError> {
-    let [one, other] = [password, pass].map(|secret| secret.filter(|secret| !secret.expose().is_empty()));
-    either(one, other).ok_or(CredentialError::TwoSpellings { one: "password", other: "pass" })
-}
-
-/// The one that is given; nothing where both are.
-fn either<T>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
-    match (one, other) {
-        (Some(_), Some(_)) => None,
-        (one, other) => Some(one.or(other)),
-    }
 }
 
 impl CredentialConfig {
@@ -130,28 +95,27 @@ impl fmt::Debug for CredentialConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::from_toml;
 
     fn read(text: &str) -> Result<CredentialConfig, String> {
-        toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+        from_toml(text).map_err(|error| error.to_string())
     }
 
     #[test]
     fn both_spellings_are_read() {
         let config = read("user = 'ann'\npass = 'p'").unwrap();
         assert_eq!((config.username.as_deref(), config.password.unwrap().expose()), (Some("ann"), "p"));
-        assert_eq!(read("user = 'ann'\nusername = ''").unwrap().username.as_deref(), Some("ann"));
         assert_eq!(read("store_key = ''").unwrap().store_key(), None);
+        assert!(read("user = ''\npassword = ''").unwrap().inline().is_empty());
     }
 
     #[test]
     fn both_at_once_are_an_error() {
-        assert_eq!(
-            read("user = 'canary'\nusername = 'canary'").unwrap_err(),
-            "`username` and `user` are both given, but mean the same; give `username`"
-        );
-        let error = read("pass = 'canary'\npassword = 'canary'").unwrap_err();
-        assert!(error.starts_with("`password` and `pass`") && !error.contains("canary"), "{error}");
-        assert!(read("token = 'x'").unwrap_err().contains("unknown field `token`"));
+        for (one, other) in [("username", "user"), ("password", "pass")] {
+            let error = read(&format!("{other} = 'canary'\n{one} = 'canary'")).unwrap_err();
+            assert!(error.contains(&format!("`{one}`")) && !error.contains("canary"), "{error}");
+        }
+        assert!(read("token = 'x'").unwrap_err().contains("unknown key `token`"));
     }
 
     #[test]

@@ -6,47 +6,40 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::config::{one_password, one_user};
-use super::{CredentialError, CredentialParams};
+use super::CredentialParams;
 use crate::config::Secret;
 
 /// One credential as a store keeps it. An empty text counts as not set; `user` and `pass` are read as `username` and
 /// `password`; both spellings at once are an error.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
-#[serde(try_from = "EntryFields")]
+#[serde(deny_unknown_fields, default)]
+#[schemars(from = "EntryKeys")]
 pub struct CredentialEntry {
     /// User name.
+    #[serde(alias = "user")]
     pub username: Option<String>,
     /// Password.
+    #[serde(alias = "pass")]
     pub password: Option<Secret>,
     /// Further parts of the credential, by name, such as a token.
     pub parameters: BTreeMap<String, Secret>,
 }
 
 /// One credential. An empty text counts as not set.
-#[derive(Default, Deserialize, JsonSchema)]
+// The schema: a derived one would not know the other spellings, and refuse what is read.
+#[derive(Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct EntryFields {
+struct EntryKeys {
     /// User name.
     username: Option<String>,
-    /// Another spelling of `username`.
+    /// Another spelling of `username`; give one of them.
     user: Option<String>,
     /// Password.
     password: Option<Secret>,
-    /// Another spelling of `password`.
+    /// Another spelling of `password`; give one of them.
     pass: Option<Secret>,
     /// Further parts of the credential, by name, such as a token.
     parameters: BTreeMap<String, Secret>,
-}
-
-impl TryFrom<EntryFields> for CredentialEntry {
-    type Error = CredentialError;
-
-    fn try_from(fields: EntryFields) -> Result<Self, CredentialError> {
-        let username = one_user(fields.username, fields.user)?;
-        let password = one_password(fields.password, fields.pass)?;
-        Ok(Self { username, password, parameters: fields.parameters })
-    }
 }
 
 impl From<CredentialEntry> for CredentialParams {

@@ -7,14 +7,6 @@ use crate::{Category, Coded};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// Two keys of one meaning.
-    #[error("`{one}` and `{other}` are both given, but mean the same; give `{one}`")]
-    TwoSpellings {
-        /// The spelling to keep.
-        one: &'static str,
-        /// The other one.
-        other: &'static str,
-    },
     /// A store key, but nobody to ask.
     #[error(
         "credential `{key}` is to be looked up, but no credential store is referenced; add a component such as \
@@ -54,7 +46,6 @@ impl Coded for CredentialError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::TwoSpellings { .. } => "BAD_CONFIG",
             Self::NoStore { .. } => "REF_ERROR",
             Self::NotFound { .. } => "MISSING_CREDENTIALS",
             Self::ReadOnly { .. } => "UNSUPPORTED",

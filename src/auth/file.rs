@@ -1,24 +1,19 @@
 //! Credentials in files, one secret a file, as Docker and Kubernetes mount them.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::permissions::{Exposure, exposure};
+use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
 use crate::component::{Component, Offer};
 use crate::config::Secret;
 use crate::log::Logger;
-use crate::{BoxFuture, Category, Coded, Descriptor, Error, offers, references, register};
-
-/// The longest secret, in bytes.
-const LIMIT: u64 = 64 * 1024;
+use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register};
 
 /// Configuration of [`FileCredentialStore`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -68,71 +63,6 @@ struct Secrets {
     warned: Mutex<HashSet<(PathBuf, Exposure)>>,
 }
 
-/// Why a secret cannot be read from its file. No variant shows any of it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SecretFileError {
-    /// A key that is no plain file name.
-    #[error(
-        "`{key}` is no key of a secret in a file: a key has no `/` or `\\` and does not begin with a dot"
-    )]
-    BadKey {
-        /// The key.
-        key: String,
-    },
-    /// The file system says no.
-    #[error("cannot read the secret `{}`", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Something else than a file, such as a pipe.
-    #[error("the secret `{}` is no regular file", .path.display())]
-    NotAFile {
-        /// What it is.
-        path: PathBuf,
-    },
-    /// More than 64 KiB.
-    #[error("the secret `{}` is longer than {LIMIT} bytes", .path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Bytes that are no text.
-    #[error("the secret `{}` is not UTF-8", .path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Others may read or write it, and `strict` is set.
-    #[error("the secret `{}` can be {exposure} by others; take that right away, or set `strict = false`", .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// What others may do.
-        exposure: Exposure,
-    },
-}
-
-impl Coded for SecretFileError {
-    fn category(&self) -> Category {
-        match self {
-            Self::BadKey { .. } | Self::Exposed { .. } => Category::Misconfiguration,
-            _ => Category::FileError,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::BadKey { .. } => "BAD_KEY",
-            Self::Exposed { .. } => "EXPOSED_SECRET",
-            _ => "READ_FAILED",
-        }
-    }
-}
-
 impl FileCredentialStore {
     /// A store over a directory; `name` is what errors call it.
     #[must_use]
@@ -165,35 +95,13 @@ impl Secrets {
         Ok(None)
     }
 
-    /// The secret in a file; none where there is no such file, or nothing in it.
+    /// The secret in a file, where there is one; what others may do with it is warned of, or refused.
     fn read(&self, path: &Path) -> Result<Option<Secret>, SecretFileError> {
-        let failed = |source| SecretFileError::Read { path: path.to_owned(), source };
-        let metadata = match fs::metadata(path) {
-            // `NotADirectory`: `key/username` where `key` is a file with a password.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(None);
-            }
-            found => found.map_err(failed)?,
-        };
-        if metadata.is_dir() {
-            return Ok(None);
-        }
-        // Checked before it is opened: opening a pipe would wait for somebody to write.
-        if !metadata.is_file() {
-            return Err(SecretFileError::NotAFile { path: path.to_owned() });
-        }
+        let Some(metadata) = secret_file::look(path)? else { return Ok(None) };
         if let Some(exposure) = exposure(path, &metadata) {
             self.expose(path, exposure)?;
         }
-        let mut bytes = Zeroizing::new(Vec::new());
-        File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes)).map_err(failed)?;
-        if bytes.len() as u64 > LIMIT {
-            return Err(SecretFileError::TooLong { path: path.to_owned() });
-        }
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| SecretFileError::NotText { path: path.to_owned() })?;
-        let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
-        Ok((!text.is_empty()).then(|| Secret::new(text)))
+        secret_file::read(path)
     }
 
     fn expose(&self, path: &Path, exposure: Exposure) -> Result<(), SecretFileError> {
@@ -248,6 +156,9 @@ register!(FileCredentialStore);
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::secret_file::LIMIT;
     use super::*;
 
     /// Files with these contents, for nobody else to read or write.

@@ -12,17 +12,17 @@ mod memory;
 mod params;
 mod permissions;
 mod resolver;
+mod secret_file;
 mod store;
 
 pub use config::CredentialConfig;
 pub use entry::CredentialEntry;
 pub use env::EnvCredentialStore;
 pub use error::CredentialError;
-pub use file::{
-    FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences, SecretFileError,
-};
+pub use file::{FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences};
 pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use params::CredentialParams;
 pub use permissions::Exposure;
 pub use resolver::CredentialResolver;
+pub use secret_file::SecretFileError;
 pub use store::CredentialStore;

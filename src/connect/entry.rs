@@ -151,6 +151,32 @@ mod tests {
     }
 
     #[test]
+    fn every_mistake_of_a_section_is_named() {
+        let error = |text: &str| {
+            let error = crate::config::from_toml::<All>(text).unwrap_err();
+            let list: Vec<_> = error.problems.iter().map(ToString::to_string).collect();
+            (list, format!("{error:?}"))
+        };
+        let uri = "'mqtt://u:canary/@h'";
+        let (list, _) =
+            error(&format!("connections.k = [{{ hosst = 'h', uri = {uri} }}, {{ port = true }}]"));
+        assert_eq!(list.len(), 3, "{list:?}");
+        assert!(list[0].contains("unknown key `connections.k.0.hosst`; did you mean"), "{list:?}");
+        assert!(
+            list[1].contains("`connections.k.0.uri`: expected a URI of a server (the URI holds an `@`"),
+            "{list:?}"
+        );
+        assert!(list[2].contains("`connections.k.1.port`"), "{list:?}");
+        let (list, shown) = error(&format!("connections.k = {{ hosst = 'h', prt = 1, uri = {uri} }}"));
+        assert_eq!(list.len(), 3, "{list:?}");
+        assert!(
+            list[0].contains("`connections.k.hosst`") && list[1].contains("`connections.k.prt`"),
+            "{list:?}"
+        );
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
     fn schema_takes_both() {
         let schema = schemars::schema_for!(All).to_value();
         let branches = &schema["$defs"]["ConnectionEntries"]["oneOf"];

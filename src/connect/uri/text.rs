@@ -91,8 +91,8 @@ impl Eq for Uri {}
 
 impl<'de> Deserialize<'de> for Uri {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // By way of a secret, so that the text does not stay in memory, nor in an error of the wrong type.
-        Secret::deserialize(deserializer)?.expose().parse().map_err(de::Error::custom)
+        // By way of a secret, so that the text does not stay in memory.
+        Secret::deserialize(deserializer)?.expose().parse().map_err(refuse)
     }
 }
 
@@ -101,9 +101,15 @@ pub(crate) fn deserialize_filled<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Uri>, D::Error> {
     match Option::<Secret>::deserialize(deserializer)? {
-        Some(text) if !text.expose().is_empty() => text.expose().parse().map(Some).map_err(de::Error::custom),
+        Some(text) if !text.expose().is_empty() => text.expose().parse().map(Some).map_err(refuse),
         _ => Ok(None),
     }
+}
+
+/// As what was expected, which readers always show; of other words they fear that they hold the value.
+fn refuse<E: de::Error>(error: UriError) -> E {
+    let expected = format!("a URI of a server ({error})");
+    E::invalid_value(de::Unexpected::Other("a text"), &expected.as_str())
 }
 
 impl JsonSchema for Uri {
