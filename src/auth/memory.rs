@@ -25,6 +25,13 @@ pub struct MemoryCredentialStoreConfig {
 /// descriptor = "pip-services:credential-store:memory:default:1.0"
 /// credentials.mqtt = { username = "ann", password = "${MQTT_PASSWORD}" }
 /// ```
+///
+/// ```
+/// use wirework::{auth::MemoryCredentialStore, config::from_pairs};
+/// let config = from_pairs([("credentials.mqtt.username", "ann"), ("credentials.mqtt.password", "secret")])?;
+/// let store = MemoryCredentialStore::new("memory", config);
+/// # Ok::<(), wirework::Error>(())
+/// ```
 pub struct MemoryCredentialStore {
     name: String,
     credentials: Mutex<HashMap<String, CredentialParams>>,

@@ -26,6 +26,13 @@ pub struct MemoryDiscoveryConfig {
 /// connections.mqtt = { host = "broker", port = 1883 }
 /// connections.backup = [{ uri = "mqtt://one" }, { uri = "mqtt://two" }]
 /// ```
+///
+/// ```
+/// use wirework::{config::from_toml, connect::MemoryDiscovery};
+/// let config = from_toml(r#"connections.mqtt = { host = "broker", port = 1883 }"#)?;
+/// let discovery = MemoryDiscovery::new("memory", config);
+/// # Ok::<(), wirework::Error>(())
+/// ```
 pub struct MemoryDiscovery {
     name: String,
     connections: Mutex<HashMap<String, Vec<ConnectionParams>>>,

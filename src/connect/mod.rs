@@ -17,6 +17,8 @@ mod memory;
 mod params;
 mod plural;
 mod resolver;
+#[cfg(test)]
+mod stock_tests;
 mod uri;
 
 pub use config::ConnectionConfig;
