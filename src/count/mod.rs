@@ -6,6 +6,7 @@
 mod cell;
 mod counters;
 mod handle;
+mod log;
 mod set;
 mod sink;
 mod value;
@@ -13,6 +14,7 @@ mod value;
 pub use cell::Cell;
 pub use counters::Counters;
 pub use handle::{Increment, Last, Stats, Timestamp, Timing, TimingRun};
+pub use log::{LogCounters, LogCountersConfig, LogCountersReferences};
 pub use set::CounterSet;
 pub use sink::{CounterSink, NullCounters};
 pub use value::{Kind, Sample, Statistics, Value};

@@ -53,6 +53,15 @@ pub(super) fn within<R>(scope: &Arc<Scope>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// The sinks that are being called on this thread.
+pub(super) fn sinks() -> Vec<SinkId> {
+    DELIVERING
+        .try_with(|sinks| sinks.try_borrow().map(|sinks| sinks.clone()))
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_default()
+}
+
 /// Runs `f`, the call of a sink, unless this thread is in a call of the same sink already.
 pub(super) fn delivering(sink: SinkId, f: impl FnOnce()) {
     struct Done;

@@ -9,6 +9,7 @@ use super::body::Body;
 use super::level::Level;
 use super::record::{Fields, Record};
 use super::scope::Scope;
+use super::sink::SinkId;
 
 /// How many records are kept at most.
 pub(super) const LIMIT: usize = 10_000;
@@ -21,6 +22,9 @@ pub(super) struct Kept {
     pub(super) target: &'static str,
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) body: Body,
+    /// The sinks in whose calls it was written. They do not get it, neither at once nor replayed: each would write
+    /// another for every one it gets, for ever.
+    pub(super) within: Vec<SinkId>,
     /// Whether a sink has had the choice to take it. What reached nobody goes to stderr in the end.
     pub(super) reached: AtomicBool,
 }
@@ -77,6 +81,7 @@ mod tests {
             target: "",
             scope: None,
             body: Body::message_only(&number.to_string()),
+            within: Vec::new(),
             reached: AtomicBool::new(false),
         }
     }

@@ -155,6 +155,7 @@ impl Hub {
             target,
             scope: scope.cloned(),
             body: body.clone(),
+            within: current::sinks(),
             reached: AtomicBool::new(false),
         };
         let mut holding = lock(&self.held);
@@ -238,7 +239,9 @@ impl Hub {
                 );
             }
             next = first + batch.len();
-            for kept in batch.iter().filter(|kept| entry.admits(kept.scope.as_deref())) {
+            let admitted =
+                |kept: &&Arc<Kept>| entry.admits(kept.scope.as_deref()) && !kept.within.contains(&id);
+            for kept in batch.iter().filter(admitted) {
                 kept.reached.store(true, Ordering::Relaxed);
                 self.deliver(&entry, &kept.record());
             }

@@ -50,7 +50,6 @@ impl Listener {
     }
 
     /// Listens on this thread until the guard is dropped.
-    #[allow(dead_code, reason = "for the counters that log")]
     pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
         tracing::subscriber::set_default(Registry::default().with(RouterLayer::new(self.hub.clone(), false)))
     }

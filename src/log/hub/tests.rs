@@ -224,6 +224,27 @@ fn sinks_that_log_do_not_call_each_other_for_ever() {
 }
 
 #[test]
+fn sinks_that_log_while_records_are_held_do_not_either() {
+    let (hub, _) = hub();
+    hub.hold();
+    say(&hub, None, Level::Info, "x");
+    let own = |hub: &Arc<Hub>, name: &'static str| {
+        let hub = hub.clone();
+        move || say(&hub, current::get().as_ref(), Level::Info, name)
+    };
+    let sinks = ["a", "b", "c"].map(|name| Recorder::that(Level::Info, own(&hub, name)));
+    for (sink, name) in sinks.iter().zip(["a", "b", "c"]) {
+        hub.add(&scope(&hub, name), sink.clone());
+    }
+    hub.release();
+    for sink in sinks {
+        let lines = sink.take();
+        assert_eq!(lines.iter().filter(|line| *line == "info x").count(), 1);
+        assert!(lines.len() < 20, "{lines:?}");
+    }
+}
+
+#[test]
 fn a_sink_that_panics_is_left_out() {
     let (hub, fallback) = hub();
     let sink = Recorder::that(Level::Info, || panic!("on purpose"));
