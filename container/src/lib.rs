@@ -1,1 +1,2 @@
 //! Container.
+pub mod manifest;

@@ -56,7 +56,9 @@ fn syntax(message: &str, span: Span) -> Problem {
         _ => "",
     };
     let message = message.strip_suffix(", expected literal string").unwrap_or(message);
-    let problem = Problem::error(code::BAD_SYNTAX, span, message);
+    // Of two equal keys the first holds, and nothing else is lost.
+    let code = if message == "duplicate key" { code::DUPLICATE_KEY } else { code::BAD_SYNTAX };
+    let problem = Problem::error(code, span, message);
     if help.is_empty() { problem } else { problem.with_help(help) }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod code;
 mod document;
+mod editor;
 mod mask;
 mod millis;
 mod outline;
@@ -14,9 +15,10 @@ mod suggest;
 mod tree;
 
 pub use document::{MAX_DEPTH, parse_toml};
+pub use editor::editor_schema;
 pub use mask::{has_user_info, mask_user_info, printable};
 pub use millis::{Millis, MillisError};
-pub use outline::{KeyDoc, is_secret, keys};
+pub use outline::{KeyDoc, is_secret, is_shown, keys, schema_secrets};
 pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use problem::{Problem, Problems, Severity};
 pub use read::read;

@@ -6,6 +6,7 @@ use schemars::Schema;
 use serde_json::{Map, Value};
 
 use super::read::Segment;
+use super::{Node, Table, Value as Tree};
 
 /// How deep a schema is followed; a type that contains itself has no end.
 const MAX_DEPTH: usize = 8;
@@ -65,7 +66,7 @@ fn collect(root: &Value, schema: &Value, prefix: &str, required: bool, depth: us
 fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyDoc {
     let doc = property.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     let default = property.get("default").filter(|default| !default.is_null()).cloned();
-    let secret = alternatives(root, property).iter().any(|schema| is_write_only(schema));
+    let secret = holds_secret(root, property);
     KeyDoc { path, kind: kind(root, property, 0), default, doc, required, secret }
 }
 
@@ -128,7 +129,12 @@ fn bounds(schema: &Value) -> String {
 }
 
 /// The type names of a schema, without `null`, which TOML cannot say.
-pub(super) fn types(schema: &Value) -> impl Iterator<Item = &str> {
+fn types(schema: &Value) -> impl Iterator<Item = &str> {
+    schema.as_object().into_iter().flat_map(types_of)
+}
+
+/// The type names of a schema, without `null`, which TOML cannot say.
+pub(super) fn types_of(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
     let names: Vec<_> = match schema.get("type") {
         Some(Value::String(name)) => vec![name.as_str()],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -156,6 +162,15 @@ fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
     found
 }
 
+/// Whether a value is secret, or a list of secrets.
+fn holds_secret(root: &Value, schema: &Value) -> bool {
+    let list = |schema: &Value| {
+        let items = schema.get("items").filter(|items| items.is_object());
+        items.is_some_and(|items| alternatives(root, items).into_iter().any(is_write_only))
+    };
+    alternatives(root, schema).into_iter().any(|schema| is_write_only(schema) || list(schema))
+}
+
 fn is_write_only(schema: &Value) -> bool {
     schema.get("writeOnly").is_some_and(|value| value == true)
 }
@@ -165,6 +180,66 @@ fn is_write_only(schema: &Value) -> bool {
 pub fn is_secret(schema: &Schema, path: &str) -> bool {
     let segments: Vec<_> = path.split('.').map(Segment::Key).collect();
     look_up(schema, &segments).secret
+}
+
+/// Whether the value at a path, key by key, may be shown: its key is one that the schema names, and it is not secret.
+/// A number stands for a place in a list, where the schema has one.
+#[must_use]
+pub fn is_shown(schema: &Schema, path: &[&str]) -> bool {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    is_public(schema, &segments)
+}
+
+/// The values of a table that the schema marks as secret, with their dotted paths.
+#[must_use]
+pub fn schema_secrets<'t>(schema: &Schema, table: &'t Table) -> Vec<(String, &'t Node)> {
+    let root = schema.as_value();
+    let mut found = Vec::new();
+    table_secrets(root, &[root], table, "", &mut found);
+    found
+}
+
+fn table_secrets<'t>(
+    root: &Value,
+    schemas: &[&Value],
+    table: &'t Table,
+    at: &str,
+    found: &mut Vec<(String, &'t Node)>,
+) {
+    for (key, node) in table.iter() {
+        let path = || if at.is_empty() { key.name.clone() } else { format!("{at}.{}", key.name) };
+        let next = schemas.iter().flat_map(|schema| alternatives(root, schema)).filter_map(|schema| {
+            let own = property(schema.get("properties").and_then(Value::as_object), &key.name);
+            own.or_else(|| schema.get("additionalProperties").filter(|values| values.is_object()))
+        });
+        let next: Vec<_> = next.collect();
+        if !next.is_empty() {
+            node_secrets(root, &next, node, &path, found);
+        }
+    }
+}
+
+fn node_secrets<'t>(
+    root: &Value,
+    schemas: &[&Value],
+    node: &'t Node,
+    path: &dyn Fn() -> String,
+    found: &mut Vec<(String, &'t Node)>,
+) {
+    match &node.value {
+        Tree::Table(table) => table_secrets(root, schemas, table, &path(), found),
+        Tree::Array(list) => {
+            let items = schemas.iter().flat_map(|schema| alternatives(root, schema));
+            let items: Vec<_> = items.filter_map(|schema| schema.get("items")).collect();
+            for (index, node) in list.iter().enumerate().filter(|_| !items.is_empty()) {
+                node_secrets(root, &items, node, &|| format!("{}.{index}", path()), found);
+            }
+        }
+        _ if schemas.iter().any(|schema| alternatives(root, schema).into_iter().any(is_write_only)) => {
+            found.push((path(), node));
+        }
+        _ => {}
+    }
 }
 
 /// Whether the value at a path may be shown: its key is one that the schema names, and it is not secret.
@@ -208,7 +283,7 @@ fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s> {
         }
         place.named = !next.is_empty() && next.iter().all(|(_, named)| *named);
         place.schemas = next.iter().flat_map(|(schema, _)| alternatives(root, schema)).collect();
-        place.secret |= place.schemas.iter().any(|schema| is_write_only(schema));
+        place.secret |= place.schemas.iter().any(|schema| holds_secret(root, schema));
     }
     place
 }

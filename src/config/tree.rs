@@ -85,13 +85,15 @@ pub enum Origin {
         /// Whether one of the values came from a place that holds secrets; then the text is never shown.
         secret: bool,
     },
+    /// Its parameters could not be replaced, which has been reported: it is not complained of again.
+    Broken,
 }
 
 impl Origin {
     /// Whether the value must never be shown, whatever the key.
     #[must_use]
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Parameter { secret: true } | Self::Text { secret: true })
+        matches!(self, Self::Parameter { secret: true } | Self::Text { secret: true } | Self::Broken)
     }
 }
 
@@ -163,6 +165,22 @@ impl Value {
             Self::Datetime(_) => "datetime",
             Self::Array(_) => "list",
             Self::Table(_) => "table",
+        }
+    }
+}
+
+impl Value {
+    /// What kind of value it is, with its article: `an integer`.
+    #[must_use]
+    pub const fn a_kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "a string",
+            Self::Integer(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Boolean(_) => "a boolean",
+            Self::Datetime(_) => "a datetime",
+            Self::Array(_) => "a list",
+            Self::Table(_) => "a table",
         }
     }
 }
@@ -264,6 +282,12 @@ fn split(path: &str) -> (&str, Option<&str>) {
 impl FromIterator<(Key, Node)> for Table {
     fn from_iter<I: IntoIterator<Item = (Key, Node)>>(pairs: I) -> Self {
         Self(pairs.into_iter().collect())
+    }
+}
+
+impl Extend<(Key, Node)> for Table {
+    fn extend<I: IntoIterator<Item = (Key, Node)>>(&mut self, pairs: I) {
+        self.0.extend(pairs);
     }
 }
 

@@ -90,7 +90,7 @@ impl<'de> Deserializer<'de> for De<'_> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         match self.source {
             Source::Nothing => visitor.visit_none(),
-            Source::Node(_) if self.reader.mark(self.path).is_some() => visitor.visit_none(),
+            Source::Node(_) if self.value().is_none() => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }

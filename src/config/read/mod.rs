@@ -15,6 +15,8 @@ mod reader;
 mod refusal;
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;
 
 use schemars::JsonSchema;
@@ -30,7 +32,8 @@ pub(super) use self::path::Segment;
 const ATTEMPTS: usize = 1000;
 
 /// Reads a component's configuration. Every problem is added to `problems`: unknown keys, wrong types, missing keys
-/// and refused values; `None` where one of them is an error.
+/// and refused values; `None` where one of them is an error, or where a parameter could not be
+/// replaced, which has been reported by then.
 ///
 /// ```
 /// use wirework::config::{Problems, Section, Span, parse_toml, read};
@@ -83,9 +86,10 @@ where
             }
         }
     };
+    let whole = !reader.has_broken();
     let mut found = reader.into_problems();
     found.sort_by_key(|problem| problem.span.start);
-    let config = config.filter(|_| found.is_empty());
+    let config = config.filter(|_| whole && found.is_empty());
     problems.extend(found);
     config
 }

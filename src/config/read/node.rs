@@ -54,6 +54,11 @@ impl<'a> Source<'a> {
         matches!(self, Self::Node(Node { origin: Origin::Parameter { .. }, .. }))
     }
 
+    /// Whether its problem has been reported before the reading.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Node(Node { origin: Origin::Broken, .. }))
+    }
+
     /// Whether it must not be shown, whatever its key: it came from a secret place, or is a URI with user name.
     pub fn is_secret(&self) -> bool {
         let Self::Node(node) = self else { return false };
@@ -82,6 +87,9 @@ impl<'a> Source<'a> {
 impl<'a> De<'a> {
     /// The value, or nothing where the place is marked: a placeholder stands for it then.
     pub fn value(&self) -> Option<&'a Value> {
+        if self.source.is_broken() {
+            self.reader.broken(self.path);
+        }
         match self.source {
             Source::Node(node) if self.reader.mark(self.path).is_none() => Some(&node.value),
             _ => None,

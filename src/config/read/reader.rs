@@ -18,12 +18,19 @@ pub struct Reader {
     marks: RefCell<Marks>,
     problems: RefCell<Vec<Problem>>,
     progress: Cell<bool>,
+    broken: Cell<bool>,
 }
 
 impl Reader {
     /// A reader for a type with this schema, which is only asked for when there is something to say.
     pub fn new(schema: fn() -> Arc<Schema>) -> Self {
-        Self { schema, marks: RefCell::default(), problems: RefCell::default(), progress: Cell::new(false) }
+        Self {
+            schema,
+            marks: RefCell::default(),
+            problems: RefCell::default(),
+            progress: Cell::new(false),
+            broken: Cell::new(false),
+        }
     }
 
     /// Begins another attempt.
@@ -34,6 +41,21 @@ impl Reader {
     /// Whether this attempt found something that will change the next one.
     pub fn has_progress(&self) -> bool {
         self.progress.get()
+    }
+
+    /// Sets aside a value whose problem has been reported before.
+    pub fn broken(&self, path: &Path<'_>) {
+        self.broken.set(true);
+        let mut marks = self.marks.borrow_mut();
+        let path = path.to_string();
+        if marks.get(&path).is_none() {
+            marks.set(path, Mark::Aside);
+        }
+    }
+
+    /// Whether a value was met that has been reported before, so that there can be no configuration.
+    pub fn has_broken(&self) -> bool {
+        self.broken.get()
     }
 
     /// All that was recorded.
@@ -168,7 +190,7 @@ impl Reader {
             let mut problem =
                 Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{key}`"));
             if let Some(doc) = outline::describe(&(self.schema)(), &path.key(name).segments()) {
-                problem = problem.with_help(doc);
+                problem = problem.with_help(format!("add `{name}`, {doc}"));
             }
             self.problems.borrow_mut().push(problem);
         }

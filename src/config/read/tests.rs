@@ -127,16 +127,16 @@ fn a_refused_value_hides_nothing() {
 
 #[test]
 fn missing_keys_are_reported_with_what_they_are_for() {
-    assert_eq!(problems(""), ["missing key `name`; string: Who it is."]);
+    assert_eq!(problems(""), ["missing key `name`; add `name`, string: Who it is."]);
     let found = problems("connection = {}\nconnections = [{}]");
     assert_eq!(
         found,
         [
-            "missing key `name`; string: Who it is.",
-            "missing key `connection.host`; string: The host's name.",
-            "missing key `connection.port`; integer 0 to 65535: Its port.",
-            "missing key `connections.0.host`; string: The host's name.",
-            "missing key `connections.0.port`; integer 0 to 65535: Its port.",
+            "missing key `name`; add `name`, string: Who it is.",
+            "missing key `connection.host`; add `host`, string: The host's name.",
+            "missing key `connection.port`; add `port`, integer 0 to 65535: Its port.",
+            "missing key `connections.0.host`; add `host`, string: The host's name.",
+            "missing key `connections.0.port`; add `port`, integer 0 to 65535: Its port.",
         ]
     );
 }

@@ -1,0 +1,165 @@
+//! Files and what they include, in the order in which they lie over each other.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use wirework::config::{Node, Problem, Problems, Span, Table, Value, code, parse_toml, printable};
+
+use super::files::Files;
+use super::parameters::Parameters;
+use super::replace::{Replaced, Replacer};
+
+/// The largest manifest file that is read, in bytes.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+/// One file as TOML.
+pub(super) struct Document {
+    pub table: Table,
+    /// Where its syntax errors are.
+    pub errors: Vec<Span>,
+}
+
+/// Reads files and what they include.
+pub(super) struct Loader<'a> {
+    pub parameters: &'a Parameters,
+    pub files: Files,
+    /// The included before the includer.
+    pub documents: Vec<Document>,
+    /// Files that were read, so that one which two others include is read once.
+    seen: HashSet<PathBuf>,
+    /// The files that are being read, each including the next.
+    stack: Vec<(PathBuf, PathBuf)>,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(parameters: &'a Parameters) -> Self {
+        Self {
+            parameters,
+            files: Files::default(),
+            documents: Vec::new(),
+            seen: HashSet::new(),
+            stack: Vec::new(),
+        }
+    }
+
+    /// Reads a file that the command line names.
+    pub fn load(&mut self, path: &Path, problems: &mut Problems) {
+        match read(path) {
+            Ok(bytes) => self.take(path, bytes, problems),
+            Err(error) => {
+                let name = printable(&path.display().to_string()).into_owned();
+                let missing = error.kind() == std::io::ErrorKind::NotFound;
+                let problem = if missing {
+                    Problem::error(
+                        code::NO_CONFIG_FILE,
+                        Span::default(),
+                        format!("there is no file `{name}`"),
+                    )
+                    .with_help("name the manifest with `-c FILE`")
+                } else {
+                    Problem::error(code::BAD_FILE, Span::default(), format!("cannot read `{name}`: {error}"))
+                };
+                problems.push(problem);
+            }
+        }
+    }
+
+    /// Takes a text for a file.
+    pub fn take(&mut self, path: &Path, bytes: Vec<u8>, problems: &mut Problems) {
+        let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if !self.seen.insert(canonical.clone()) {
+            return;
+        }
+        let (text, broken) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(at))
+            }
+        };
+        let Some(base) = self.files.add(path, text) else {
+            let message =
+                format!("`{}` does not fit: all files of a manifest have at most 4 GiB", path.display());
+            return problems.error(code::BAD_FILE, Span::default(), printable(&message));
+        };
+        if let Some(at) = broken {
+            let at = base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+            let problem = Problem::error(code::BAD_SYNTAX, Span::new(at, at), "the file is no UTF-8 text");
+            return problems.push(problem.with_help("save it as UTF-8"));
+        }
+        let mut found = Problems::new();
+        let text = self.files.iter().next_back().map_or("", |file| file.text.as_str());
+        let mut table = parse_toml(text, base, &mut found);
+        let errors = found.iter().filter(|problem| problem.code == code::BAD_SYNTAX);
+        let errors = errors.map(|problem| problem.span).collect();
+        problems.extend(found);
+        self.stack.push((canonical, path.to_owned()));
+        if let Some((_, node)) = table.remove("include") {
+            self.include(path, &node, problems);
+        }
+        self.stack.pop();
+        self.documents.push(Document { table, errors });
+    }
+
+    fn include(&mut self, includer: &Path, node: &Node, problems: &mut Problems) {
+        let Value::Array(list) = &node.value else {
+            let problem = Problem::error(code::WRONG_TYPE, node.span, "`include`: expected a list of files");
+            return problems
+                .push(problem.with_help("write `include = [\"common.toml\"]`").with_shown(node.span));
+        };
+        for node in list {
+            let Value::String(text) = &node.value else {
+                let message =
+                    format!("`include`: expected the name of a file, found {}", node.value.a_kind());
+                problems.error(code::WRONG_TYPE, node.span, message);
+                continue;
+            };
+            let replacer = Replacer { parameters: self.parameters, files: &self.files };
+            let text = match replacer.text(text, node.span, problems) {
+                Replaced::Same => text.clone(),
+                Replaced::Text(text, _) => text,
+                Replaced::NotGiven | Replaced::Failed => continue,
+            };
+            let path = includer.parent().unwrap_or(Path::new("")).join(&text);
+            self.include_one(&path, node.span, problems);
+        }
+    }
+
+    fn include_one(&mut self, path: &Path, span: Span, problems: &mut Problems) {
+        let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(at) = self.stack.iter().position(|(known, _)| *known == canonical) {
+            let circle = self.stack.iter().skip(at).map(|(_, path)| path.as_path()).chain([path]);
+            let circle: Vec<_> = circle.map(|path| format!("`{}`", path.display())).collect();
+            let message = format!("files include each other: {}", circle.join(" → "));
+            return problems
+                .push(Problem::error(code::INCLUDE_CYCLE, span, printable(&message)).with_shown(span));
+        }
+        match read(path) {
+            Ok(bytes) => self.take(path, bytes, problems),
+            Err(error) => {
+                let name = printable(&path.display().to_string()).into_owned();
+                let problem = if error.kind() == std::io::ErrorKind::NotFound {
+                    Problem::error(
+                        code::MISSING_INCLUDE,
+                        span,
+                        format!("there is no file `{name}` to include"),
+                    )
+                    .with_help("a path is relative to the file that includes it")
+                } else {
+                    Problem::error(code::BAD_FILE, span, format!("cannot read `{name}`: {error}"))
+                };
+                problems.push(problem.with_shown(span));
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,286 @@
+//! Documents to entries: descriptors, overlay, disabled sections, parameters.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use wirework::Descriptor;
+use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, nearest, printable};
+
+use super::entry::{Entry, Service};
+use super::files::Files;
+use super::load::{Document, Loader};
+use super::overlay::overlay;
+use super::parameters::Parameters;
+use super::replace::{Replaced, Replacer};
+
+/// The keys at the top of a file.
+const TOP: [&str; 3] = ["component", "service", "include"];
+
+/// What all files together say, in manifest order. Where a problem is an error, it must not be run.
+#[derive(Debug)]
+pub struct Manifest {
+    /// What `[service]` says.
+    pub service: Service,
+    /// The components that are enabled.
+    pub entries: Vec<Entry>,
+    /// Those that are not: nothing of them is read, but a message may name them.
+    pub disabled: Vec<Disabled>,
+    /// The files, to show where something stands.
+    pub files: Files,
+}
+
+/// A component that is declared but not enabled.
+#[derive(Clone, Debug)]
+pub struct Disabled {
+    /// Which component.
+    pub descriptor: Descriptor,
+    /// Where its section begins.
+    pub span: Span,
+}
+
+/// A section of one file, or of several laid over each other.
+struct Draft {
+    descriptor: Descriptor,
+    span: Span,
+    descriptor_span: Span,
+    table: Table,
+    damaged: bool,
+    /// The document that it was last seen in, to find a descriptor twice in one.
+    document: usize,
+}
+
+impl Manifest {
+    /// Reads the files, each lying over those before it, and what they include.
+    ///
+    /// ```
+    /// use wirework::config::Problems;
+    /// use wirework_container::manifest::{Manifest, Parameters, render};
+    /// let mut problems = Problems::new();
+    /// let manifest = Manifest::load(&["nowhere.toml".into()], &Parameters::new(), &mut problems);
+    /// let text = render(&problems, &manifest.files, false);
+    /// assert!(text.starts_with("error[NO_CONFIG_FILE]: there is no file `nowhere.toml`"));
+    /// ```
+    pub fn load(paths: &[PathBuf], parameters: &Parameters, problems: &mut Problems) -> Self {
+        let mut loader = Loader::new(parameters);
+        for path in paths {
+            loader.load(path, problems);
+        }
+        Self::build(loader, problems)
+    }
+
+    /// Takes a text for a manifest; `path` is how messages call it, and what includes are relative to.
+    pub fn parse(path: &Path, text: &str, parameters: &Parameters, problems: &mut Problems) -> Self {
+        let mut loader = Loader::new(parameters);
+        loader.take(path, text.as_bytes().to_owned(), problems);
+        Self::build(loader, problems)
+    }
+
+    fn build(loader: Loader<'_>, problems: &mut Problems) -> Self {
+        let Loader { parameters, files, documents, .. } = loader;
+        let replacer = Replacer { parameters, files: &files };
+        let mut sections =
+            Sections { replacer, problems, drafts: Vec::new(), places: HashMap::new(), service: None };
+        for (number, document) in documents.into_iter().enumerate() {
+            sections.document(number, document);
+        }
+        let Sections { replacer, problems, drafts, service, .. } = sections;
+        let service = service.map(|mut node| {
+            replacer.node(&mut node, problems);
+            node
+        });
+        let service = Service::new(service, problems);
+        let (mut entries, mut disabled) = (Vec::with_capacity(drafts.len()), Vec::new());
+        for draft in drafts {
+            let Draft { descriptor, span, descriptor_span, mut table, damaged, .. } = draft;
+            if let Some(Value::Boolean(false)) = table.get("enabled").map(|node| &node.value) {
+                disabled.push(Disabled { descriptor, span });
+                continue;
+            }
+            replacer.table(&mut table, problems);
+            let entry = Entry::new(descriptor, (span, descriptor_span), table, problems);
+            entries.push(Entry { damaged, ..entry });
+        }
+        Self { service, entries, disabled, files }
+    }
+}
+
+/// The sections as they come, file by file.
+struct Sections<'a> {
+    replacer: Replacer<'a>,
+    problems: &'a mut Problems,
+    drafts: Vec<Draft>,
+    places: HashMap<Descriptor, usize>,
+    service: Option<Node>,
+}
+
+impl Sections<'_> {
+    fn document(&mut self, number: usize, document: Document) {
+        let Document { mut table, errors } = document;
+        let service = table.remove("service");
+        let component = table.remove("component");
+        self.unknown(&table);
+        let other = service.as_ref().map(|(key, _)| key.span.start);
+        if let Some((key, node)) = service {
+            self.service(key, node);
+        }
+        let Some((key, node)) = component else { return };
+        let list = match node.value {
+            Value::Array(list) => list,
+            value => {
+                let message =
+                    format!("`component`: expected sections `[[component]]`, found {}", value.a_kind());
+                let problem = Problem::error(code::WRONG_TYPE, node.span, message);
+                self.problems.push(problem.with_help("write `[[component]]`, with two brackets"));
+                if !matches!(value, Value::Table(_)) {
+                    return;
+                }
+                vec![Node::new(value, key.span)]
+            }
+        };
+        let starts: Vec<u32> = list.iter().map(|node| node.span.start).collect();
+        // The section that each syntax error lies in: the last one that begins before it, unless `[service]` does.
+        let hit = |error: &Span| {
+            let at = starts.partition_point(|start| *start <= error.start).checked_sub(1)?;
+            let between = other.is_some_and(|other| {
+                starts.get(at).is_some_and(|start| *start < other) && other <= error.start
+            });
+            (!between).then_some(at)
+        };
+        let damaged: Vec<usize> = errors.iter().filter_map(hit).collect();
+        for (at, node) in list.into_iter().enumerate() {
+            self.section(number, node, damaged.binary_search(&at).is_ok());
+        }
+    }
+
+    fn unknown(&mut self, table: &Table) {
+        for (key, _) in table.iter() {
+            let message = format!("unknown key `{}` at the top", printable(&key.name));
+            let help = match nearest(&key.name, TOP) {
+                Some("component") => "did you mean `[[component]]`?".to_owned(),
+                Some("service") => "did you mean `[service]`?".to_owned(),
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "known here: `[service]`, `[[component]]`, `include`".to_owned(),
+            };
+            self.problems.push(Problem::error(code::UNKNOWN_KEY, key.span, message).with_help(help));
+        }
+    }
+
+    fn service(&mut self, key: Key, node: Node) {
+        match (&mut self.service, node.value) {
+            (Some(Node { value: Value::Table(below), .. }), Value::Table(above)) => overlay(below, above),
+            (service, value) => *service = Some(Node::new(value, key.span)),
+        }
+    }
+
+    fn section(&mut self, document: usize, node: Node, damaged: bool) {
+        let Value::Table(mut table) = node.value else {
+            let message =
+                format!("`component`: expected sections `[[component]]`, found {}", node.value.a_kind());
+            return self.problems.error(code::WRONG_TYPE, node.span, message);
+        };
+        let Some((descriptor, descriptor_span)) = self.descriptor(&mut table, node.span, damaged) else {
+            return;
+        };
+        self.enabled(&mut table);
+        let Some(draft) = self.places.get(&descriptor).and_then(|place| self.drafts.get_mut(*place)) else {
+            self.places.insert(descriptor.clone(), self.drafts.len());
+            let span = node.span;
+            self.drafts.push(Draft { descriptor, span, descriptor_span, table, damaged, document });
+            return;
+        };
+        if draft.document == document {
+            let message = format!("`{descriptor}` is declared twice in one file");
+            let problem = Problem::error(code::DUPLICATE_DESCRIPTOR, descriptor_span, message)
+                .with_help("give one of them another name, the fourth token")
+                .with_related(draft.descriptor_span, "declared here first")
+                .with_shown(descriptor_span)
+                .with_shown(draft.descriptor_span);
+            self.problems.push(problem);
+        }
+        draft.document = document;
+        draft.descriptor_span = descriptor_span;
+        draft.damaged |= damaged;
+        overlay(&mut draft.table, table);
+    }
+
+    /// Takes out the descriptor, with its parameters replaced.
+    fn descriptor(&mut self, table: &mut Table, section: Span, damaged: bool) -> Option<(Descriptor, Span)> {
+        let Some((_, node)) = table.remove("descriptor") else {
+            if !damaged {
+                let problem = Problem::error(code::MISSING_KEY, section, "missing key `descriptor`");
+                self.problems
+                    .push(problem.with_help(
+                        "it names the component: `descriptor = \"group:type:kind:name:version\"`",
+                    ));
+            }
+            return None;
+        };
+        let span = node.span;
+        let Value::String(text) = node.value else {
+            let message = format!("`descriptor`: expected a string, found {}", node.value.a_kind());
+            self.problems.push(Problem::error(code::WRONG_TYPE, span, message).with_shown(span));
+            return None;
+        };
+        let (text, secret) = match self.replacer.text(&text, span, self.problems) {
+            Replaced::Same => (text, false),
+            Replaced::Text(text, origin) => (text, origin.is_secret()),
+            Replaced::NotGiven => (String::new(), false),
+            Replaced::Failed => return None,
+        };
+        match text.parse() {
+            Ok(descriptor) => Some((descriptor, span)),
+            Err(_) if damaged => None,
+            Err(error) => {
+                let error: wirework::component::DescriptorError = error;
+                let text = if secret {
+                    "not a descriptor".to_owned()
+                } else {
+                    printable(&error.to_string()).into_owned()
+                };
+                self.problems.push(Problem::error(code::BAD_DESCRIPTOR, span, text).with_shown(span));
+                None
+            }
+        }
+    }
+
+    /// Makes `enabled` what it says after its parameters are replaced: a boolean, or nothing.
+    fn enabled(&mut self, table: &mut Table) {
+        let Some(node) = table.get_mut("enabled") else { return };
+        let given = match &node.value {
+            Value::Boolean(_) => return,
+            Value::String(text) => self.replacer.text(text, node.span, self.problems),
+            _ => Replaced::Same,
+        };
+        let span = node.span;
+        match given {
+            Replaced::Text(text, origin) => match text.trim() {
+                "true" => node.value = Value::Boolean(true),
+                "false" => node.value = Value::Boolean(false),
+                text => {
+                    let found = if origin.is_secret() { "…" } else { text };
+                    let message = format!("`enabled`: expected `true` or `false`, found {found:?}");
+                    self.problems
+                        .push(Problem::error(code::BAD_VALUE, span, printable(&message)).with_shown(span));
+                    table.remove("enabled");
+                }
+            },
+            Replaced::Same => {
+                let message = format!(
+                    "`enabled`: expected `true`, `false` or a parameter, found {}",
+                    node.value.a_kind()
+                );
+                let quoted = matches!(node.as_str(), Some("true" | "false"));
+                let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
+                self.problems.push(if quoted {
+                    problem.with_help("write it without quotes")
+                } else {
+                    problem
+                });
+                table.remove("enabled");
+            }
+            Replaced::NotGiven | Replaced::Failed => {
+                table.remove("enabled");
+            }
+        }
+    }
+}

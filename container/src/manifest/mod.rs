@@ -1,0 +1,27 @@
+//! Manifests: files in, checked sections out, and every problem with its place.
+//!
+//! The order of work: read each file and what it includes; replace parameters in `include`, `descriptor` and
+//! `enabled`; lay the sections of one descriptor over each other; drop the disabled ones; replace the other
+//! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
+
+mod entry;
+mod excerpt;
+mod files;
+mod load;
+mod manifest;
+mod overlay;
+mod parameters;
+mod render;
+mod replace;
+mod secrets;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Entry, Service};
+pub use files::{File, Files, Location};
+pub use manifest::{Disabled, Manifest};
+pub use parameters::{Parameters, ParametersError};
+pub use render::{render, render_json};
+pub use replace::{MAX_SECRET_FILE, Piece, Replaced, pieces};
+pub use secrets::{mask_table, warn_literal_secrets};

@@ -1,0 +1,112 @@
+//! Problems for people and for programs.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::json;
+use wirework::config::{Problem, Problems, Severity, Span, printable};
+
+use super::excerpt::{Hidden, excerpt, hidden};
+use super::files::{File, Files};
+
+/// All problems as text, in the order of their places: each with its file, line and column, the line with the place
+/// marked, and what would be right. Values whose key is unknown or secret appear as `…`.
+#[must_use]
+pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut pages = Pages { files, hidden: HashMap::new() };
+    let mut text = String::new();
+    for problem in sorted(problems) {
+        let title = match problem.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let message = printable(&problem.message);
+        let title = title.primary_title(message.as_ref()).id(problem.code);
+        let mut report = vec![pages.place(Group::with_title(title), problem.span, problem, None)];
+        if let Some(help) = &problem.help
+            && let Some(group) = report.pop()
+        {
+            report.push(group.element(Level::HELP.message(printable(help).into_owned())));
+        }
+        for (span, label) in &problem.related {
+            let title = Level::NOTE.secondary_title(printable(label).into_owned());
+            report.push(pages.place(Group::with_title(title), *span, problem, Some(())));
+        }
+        for line in renderer.render(&report).lines().filter(|line| !is_joint(line)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// All problems as a JSON array of objects with `severity`, `code`, `message`, `file`, `line`, `column` and `help`,
+/// in the order of their places; what a problem does not have is `null`.
+#[must_use]
+pub fn render_json(problems: &Problems, files: &Files) -> String {
+    let object = |problem: &Problem| {
+        let place = files.locate(problem.span);
+        json!({
+            "severity": problem.severity.as_str(),
+            "code": problem.code,
+            "message": problem.message,
+            "file": place.map(|place| place.path.display().to_string()),
+            "line": place.map(|place| place.line),
+            "column": place.map(|place| place.column),
+            "help": problem.help,
+        })
+    };
+    serde_json::Value::Array(sorted(problems).into_iter().map(object).collect()).to_string()
+}
+
+fn sorted(problems: &Problems) -> Vec<&Problem> {
+    let mut sorted: Vec<_> = problems.iter().collect();
+    sorted.sort_by_key(|problem| problem.span.start);
+    sorted
+}
+
+/// The files, each with what an excerpt hides, found when a problem first points into it.
+struct Pages<'a> {
+    files: &'a Files,
+    hidden: HashMap<u32, Vec<Hidden>>,
+}
+
+impl Pages<'_> {
+    fn place<'g>(
+        &mut self,
+        group: Group<'g>,
+        span: Span,
+        problem: &Problem,
+        related: Option<()>,
+    ) -> Group<'g> {
+        let (Some(file), Some(place)) = (self.files.file(span), self.files.locate(span)) else {
+            return group;
+        };
+        let hidden = self.hidden.entry(file.base).or_insert_with(|| hidden(&file.text));
+        let (line, start) = file.line_at(span.start - file.base);
+        let shown: Vec<_> = problem.shown.iter().map(|span| range(file, *span)).collect();
+        let excerpt = excerpt(&file.text, start, range(file, span), hidden, &shown);
+        let kind = if related.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
+        let origin = Origin::path(printable(&place.path.display().to_string()).into_owned());
+        let snippet = Snippet::source(excerpt.text).line_start(line).annotation(kind.span(excerpt.marked));
+        group.element(origin.line(place.line).char_column(place.column)).element(snippet)
+    }
+}
+
+/// Whether a line is the renderer's joint between a place and its excerpt. They are given apart, since the column is
+/// that of the file and not that of the masked line, but they belong together.
+fn is_joint(line: &str) -> bool {
+    let mut rest = line.split('\u{1b}');
+    let first = rest.next().unwrap_or_default();
+    let rest = rest.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    std::iter::once(first).chain(rest).collect::<String>().trim() == ":::"
+}
+
+/// A span as a range in its file.
+fn range(file: &File, span: Span) -> Range<usize> {
+    let start = file.floor(span.start.saturating_sub(file.base));
+    start..file.floor(span.end.saturating_sub(file.base)).max(start)
+}

@@ -1,0 +1,369 @@
+//! Parameters in texts: `${NAME}`, `${NAME:-default}`, `${NAME:?message}`, `${file:path}`, and `$$` for a dollar.
+//!
+//! They are replaced in the string leaves of the parsed tree, never in the file's text, so that no value can bring
+//! keys of its own. What is put in is not scanned again, and defaults do not nest. A dollar that is followed by
+//! neither `{` nor `$` stands for itself, as in the topic `$SYS/broker`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use wirework::config::{Node, Origin, Problem, Problems, Span, Table, Value, code, printable};
+
+use super::files::Files;
+use super::parameters::{Parameters, is_name};
+
+/// The largest file that `${file:…}` reads, in bytes.
+pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'t> {
+    /// As it stands.
+    Text(&'t str),
+    /// `${NAME}`, `${NAME:-default}`, `${NAME:?message}`.
+    Name {
+        /// The name.
+        name: &'t str,
+        /// What stands in for an unset parameter.
+        default: Option<&'t str>,
+        /// What to say of an unset parameter.
+        message: Option<&'t str>,
+    },
+    /// `${file:path}`.
+    File(&'t str),
+}
+
+/// Takes a text apart, or says what is wrong with it.
+///
+/// # Errors
+/// One sentence a mistake: a `${` without end, a name that is none, a parameter in a default.
+pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<String>> {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, from) = rest.split_at(at);
+        if !before.is_empty() {
+            found.push(Piece::Text(before));
+        }
+        if let Some(behind) = from.strip_prefix("$$") {
+            found.push(Piece::Text("$"));
+            rest = behind;
+        } else if let Some(inside) = from.strip_prefix("${") {
+            let Some((inside, behind)) = inside.split_once('}') else {
+                wrong.push("a parameter `${` has no closing `}`".to_owned());
+                rest = "";
+                break;
+            };
+            match piece(inside) {
+                Ok(piece) => found.push(piece),
+                Err(reason) => wrong.push(reason),
+            }
+            rest = behind;
+        } else {
+            found.push(Piece::Text("$"));
+            rest = from.get(1..).unwrap_or_default();
+        }
+    }
+    if !rest.is_empty() {
+        found.push(Piece::Text(rest));
+    }
+    if wrong.is_empty() { Ok(found) } else { Err(wrong) }
+}
+
+fn piece(inside: &str) -> Result<Piece<'_>, String> {
+    if inside.contains("${") {
+        return Err("a parameter stands inside another one; they do not nest".to_owned());
+    }
+    if let Some(path) = inside.strip_prefix("file:") {
+        return if path.is_empty() {
+            Err("`${file:}` names no file".to_owned())
+        } else {
+            Ok(Piece::File(path))
+        };
+    }
+    let (name, behind) = inside.split_once(':').map_or((inside, None), |(name, rest)| (name, Some(rest)));
+    if !is_name(name) {
+        let shown: String = printable(name).chars().take(40).collect();
+        return Err(format!("`{shown}` is no name of a parameter"));
+    }
+    let (default, message) = match behind {
+        None => (None, None),
+        Some(text) => match (text.strip_prefix('-'), text.strip_prefix('?')) {
+            (None, None) => return Err(format!("`${{{name}:` is followed by neither `-` nor `?`")),
+            found => found,
+        },
+    };
+    Ok(Piece::Name { name, default, message })
+}
+
+/// What a text became.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It holds no parameter.
+    Same,
+    /// This text.
+    Text(String, Origin),
+    /// An empty parameter: as if the key were not there.
+    NotGiven,
+    /// It could not be replaced; that is reported.
+    Failed,
+}
+
+/// Puts parameters into the leaves of one file.
+pub(super) struct Replacer<'a> {
+    pub parameters: &'a Parameters,
+    /// The manifest's files: `${file:…}` is relative to the one that it stands in.
+    pub files: &'a Files,
+}
+
+impl Replacer<'_> {
+    /// Replaces the parameters of one text, which stands at `span`.
+    pub fn text(&self, text: &str, span: Span, problems: &mut Problems) -> Replaced {
+        if !text.contains('$') {
+            return Replaced::Same;
+        }
+        let pieces = match pieces(text) {
+            Ok(pieces) => pieces,
+            Err(wrong) => {
+                let help = "write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`, and `$$` for a dollar";
+                let problem = |reason| Problem::error(code::BAD_PARAMETER, span, reason).with_help(help);
+                problems.extend(wrong.into_iter().map(problem));
+                return Replaced::Failed;
+            }
+        };
+        let whole = matches!(pieces.as_slice(), [Piece::Name { .. } | Piece::File(_)]);
+        let (mut result, mut secret, mut plain, mut failed) = (String::new(), false, true, false);
+        for piece in pieces {
+            match self.value(piece, text, span) {
+                Ok(value) => result.push_str(&value),
+                Err(problem) => {
+                    problems.push(problem);
+                    failed = true;
+                }
+            }
+            secret |= matches!(piece, Piece::File(_));
+            plain &= matches!(piece, Piece::Text(_));
+        }
+        match (failed, whole) {
+            (true, _) => Replaced::Failed,
+            (_, true) if result.is_empty() => Replaced::NotGiven,
+            (_, true) => Replaced::Text(result, Origin::Parameter { secret }),
+            (_, false) if plain => Replaced::Text(result, Origin::Literal),
+            (_, false) => Replaced::Text(result, Origin::Text { secret }),
+        }
+    }
+
+    fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Problem> {
+        match piece {
+            Piece::Text(text) => Ok(text.to_owned()),
+            Piece::File(path) => self.file(path, span),
+            Piece::Name { name, default, message } => {
+                let value = self.parameters.get(name).or_else(|| default.map(str::to_owned));
+                value.ok_or_else(|| {
+                    let problem = unset(name, message, span);
+                    // The name alone is no secret; a text around it may be one.
+                    if text == format!("${{{name}}}") { problem.with_shown(span) } else { problem }
+                })
+            }
+        }
+    }
+
+    fn file(&self, path: &str, span: Span) -> Result<String, Problem> {
+        let manifest = self.files.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+        let full = manifest.join(path);
+        let name = printable(&full.display().to_string()).into_owned();
+        let wrong = |reason: String| Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span);
+        let bytes = read(full).map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
+        if bytes.len() as u64 > MAX_SECRET_FILE {
+            return Err(wrong(format!("the file `{name}` is larger than 1 MiB")));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|_| wrong(format!("the file `{name}` is no UTF-8 text")))?;
+        let value =
+            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        if value.is_empty() {
+            return Err(wrong(format!("the file `{name}` is empty")));
+        }
+        Ok(value.to_owned())
+    }
+
+    /// Replaces the parameters of a value and all under it. Answers whether the value stays.
+    pub fn node(&self, node: &mut Node, problems: &mut Problems) -> bool {
+        match &mut node.value {
+            Value::String(text) => match self.text(text, node.span, problems) {
+                Replaced::Same => {}
+                Replaced::Failed => node.origin = Origin::Broken,
+                Replaced::NotGiven => return false,
+                Replaced::Text(value, origin) => {
+                    node.value = Value::String(value);
+                    node.origin = origin;
+                }
+            },
+            Value::Array(list) => list.retain_mut(|node| self.node(node, problems)),
+            Value::Table(table) => self.table(table, problems),
+            _ => {}
+        }
+        true
+    }
+
+    /// Replaces the parameters of all values of a table.
+    pub fn table(&self, table: &mut Table, problems: &mut Problems) {
+        table.retain(|_, node| self.node(node, problems));
+    }
+}
+
+fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_SECRET_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unset(name: &str, message: Option<&str>, span: Span) -> Problem {
+    let reason =
+        message.filter(|message| !message.is_empty()).map(|message| format!(": {}", printable(message)));
+    let problem = Problem::error(
+        code::UNSET_PARAMETER,
+        span,
+        format!("parameter `{name}` is not set{}", reason.unwrap_or_default()),
+    );
+    problem.with_help(format!(
+        "set it with `-p {name}=…` or in the environment, or give a default: `${{{name}:-…}}`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn files(directory: &Path) -> Files {
+        let mut files = Files::default();
+        files.add(directory.join("service.toml"), String::new());
+        files
+    }
+
+    fn replace(text: &str, problems: &mut Problems) -> Replaced {
+        let parameters = Parameters::new()
+            .with_environment(|name| name.strip_prefix('S').map(|rest| format!("<{rest}$S${{A}}>")));
+        let files = files(Path::new("/nowhere"));
+        Replacer { parameters: &parameters, files: &files }.text(text, Span::new(1, 1), problems)
+    }
+
+    /// What the text becomes, or every message.
+    fn outcome(text: &str) -> Result<Option<String>, Vec<String>> {
+        let mut problems = Problems::new();
+        match replace(text, &mut problems) {
+            Replaced::Failed => Err(problems.iter().map(|problem| problem.message.clone()).collect()),
+            Replaced::Same => Ok(Some(text.to_owned())),
+            Replaced::NotGiven => Ok(None),
+            Replaced::Text(text, _) => Ok(Some(text)),
+        }
+    }
+
+    #[test]
+    fn every_form() {
+        for (text, expected) in [
+            ("${S}", Some("<$S${A}>")),
+            ("a ${SX:-d} $$ $SYS $", Some("a <X$S${A}> $ $SYS $")),
+            ("${A:-d e:-f}", Some("d e:-f")),
+            ("${A:-}", None),
+            ("x${A:-}", Some("x")),
+            ("$${A}", Some("${A}")),
+            ("$$$$", Some("$$")),
+        ] {
+            assert_eq!(outcome(text), Ok(expected.map(str::to_owned)), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let fail = |text: &str| outcome(text).unwrap_err().join(" / ");
+        insta::assert_snapshot!(
+            [
+                "${",
+                "${A",
+                "${}",
+                "${1A}",
+                "${A B}",
+                "${A-x}",
+                "${A:x}",
+                "${A:-${B}}",
+                "${file:}",
+                "${A} ${B:?say why}",
+                "${file:secret}",
+                "${é\u{1b}} ${-}",
+            ]
+            .map(|text| format!("{text:?}: {}", fail(text)))
+            .join("\n")
+        );
+    }
+
+    #[test]
+    fn a_file_is_a_secret_and_loses_one_newline() {
+        let directory = tempfile::tempdir().unwrap();
+        let parameters = Parameters::new();
+        let files = files(directory.path());
+        let replacer = Replacer { parameters: &parameters, files: &files };
+        let read = |bytes: &[u8]| {
+            std::fs::write(directory.path().join("secret"), bytes).unwrap();
+            let mut problems = Problems::new();
+            let replaced = replacer.text("${file:secret}", Span::new(1, 1), &mut problems);
+            let message = problems.iter().map(|problem| problem.message.clone()).next().unwrap_or_default();
+            (replaced, message.replace(&directory.path().display().to_string(), ""))
+        };
+        let value =
+            |text: &str| (Replaced::Text(text.to_owned(), Origin::Parameter { secret: true }), String::new());
+        assert_eq!(read(b"hunter2\n"), value("hunter2"));
+        assert_eq!(read(b"hunter2\r\n"), value("hunter2"));
+        assert_eq!(read(b"a\n\n"), value("a\n"));
+        assert_eq!(read(b"\n").1, "the file `/secret` is empty");
+        assert_eq!(read(b"\xff").1, "the file `/secret` is no UTF-8 text");
+        assert_eq!(read(&vec![b'x'; 1024 * 1024 + 1]).1, "the file `/secret` is larger than 1 MiB");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Part {
+        Plain(String),
+        Dollar,
+        Set(String),
+        Default(String),
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        prop_oneof![
+            "[a-z{}:é -]{1,5}".prop_map(Part::Plain),
+            Just(Part::Dollar),
+            "S[A-Z0-9_]{0,4}".prop_map(Part::Set),
+            "[a-z:?$ -]{1,5}".prop_filter("no `${`", |text| !text.ends_with('$')).prop_map(Part::Default),
+        ]
+    }
+
+    proptest! {
+        /// The model: write the text from its parts, and their values beside it.
+        #[test]
+        fn replaces_like_the_model(parts in prop::collection::vec(part(), 2..8)) {
+            let (mut text, mut expected) = (String::new(), String::new());
+            for part in &parts {
+                match part {
+                    Part::Plain(plain) => { text.push_str(plain); expected.push_str(plain); }
+                    Part::Dollar => { text.push_str("$$"); expected.push('$'); }
+                    Part::Set(name) => {
+                        text.push_str(&format!("${{{name}}}"));
+                        expected.push_str(&format!("<{}$S${{A}}>", &name[1..]));
+                    }
+                    Part::Default(value) => { text.push_str(&format!("${{A:-{value}}}")); expected.push_str(value); }
+                }
+            }
+            prop_assert_eq!(outcome(&text), Ok(Some(expected)));
+        }
+
+        #[test]
+        fn nothing_panics(text in "[${}:?a-cS é-]{0,20}|.{0,30}") {
+            let _ = outcome(&text);
+            if let Ok(pieces) = pieces(&text) {
+                prop_assert!(text.contains('$') || pieces.len() <= 1);
+            }
+        }
+    }
+}

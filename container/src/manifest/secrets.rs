@@ -1,0 +1,57 @@
+//! Secrets in a manifest: where one is written in clear, and how a section looks without them.
+
+use schemars::Schema;
+use wirework::config::{
+    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, is_shown, mask_user_info,
+    schema_secrets,
+};
+
+/// Warns of every secret that is written in the manifest itself instead of coming from a parameter.
+pub fn warn_literal_secrets(section: &Section<'_>, schema: &Schema, problems: &mut Problems) {
+    for (path, node) in schema_secrets(schema, section.table) {
+        let literal = node.origin == Origin::Literal && node.as_str().is_some_and(|text| !text.is_empty());
+        if literal {
+            let message = format!("the secret `{path}` is written in the manifest in clear");
+            let problem = Problem::warning(code::SECRET_IN_CLEAR, node.span, message);
+            problems.push(problem.with_help(
+                "take it from a file, `${file:…}`, a parameter, `${NAME}`, or a credential store",
+            ));
+        }
+    }
+}
+
+/// The table as it may be shown: secrets, and what the schema does not know, appear as `…`. Without a schema all
+/// values do.
+#[must_use]
+pub fn mask_table(table: &Table, schema: Option<&Schema>) -> Table {
+    masked(table, schema, &mut Vec::new())
+}
+
+fn masked<'t>(table: &'t Table, schema: Option<&Schema>, path: &mut Vec<&'t str>) -> Table {
+    let mut result = Table::with_capacity(table.len());
+    for (key, node) in table.iter() {
+        path.push(&key.name);
+        result.insert(Key::new(key.name.clone(), key.span), masked_node(node, schema, path));
+        path.pop();
+    }
+    result
+}
+
+fn masked_node<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t str>) -> Node {
+    let value = match &node.value {
+        Value::Table(table) => Value::Table(masked(table, schema, path)),
+        // The place in a list does not matter to the schema.
+        Value::Array(list) => {
+            path.push("0");
+            let list = list.iter().map(|node| masked_node(node, schema, path)).collect();
+            path.pop();
+            Value::Array(list)
+        }
+        _ if node.origin.is_secret() || !schema.is_some_and(|schema| is_shown(schema, path)) => {
+            Value::String(MASK.to_owned())
+        }
+        Value::String(text) => Value::String(mask_user_info(text).into_owned()),
+        value => value.clone(),
+    };
+    Node { value, ..*node }
+}
