@@ -1,5 +1,7 @@
 //! The embedded broker as a component, with a client that is not ours.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
 mod support;
 
 use std::net::{SocketAddr, TcpListener};

@@ -3,6 +3,7 @@
 //! A test takes it in with `mod support;`. Nothing here sleeps; what is waited for has [`LIMIT`] to happen, and a test
 //! that waits in vain fails saying what came instead. Not for tests under tokio's paused time: sockets and processes
 //! do not know of it.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(dead_code, reason = "each test is a crate of its own and uses a part")]
 
 pub mod fake_broker;
