@@ -6,6 +6,8 @@
 //!
 //! Prints for each case the median of 101 samples in nanoseconds for one operation, and the quickest and slowest sample.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot start has nothing to say")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,7 @@
 //! The installed router, in a process of its own: what only a global subscriber shows.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use wirework::log::{Level, LogSink, Logger, Record, Router, Scope};
