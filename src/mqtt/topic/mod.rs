@@ -2,7 +2,7 @@
 //!
 //! A [`Topic`] names what a message is about, a [`Filter`] asks for messages (MQTT 3.1.1 and 5.0, section 4.7). The
 //! [`Trie`] finds the values of all filters that match a topic, whatever their number; the [`Cover`] keeps the
-//! smallest set of filters that asks a broker for all of them. [`matches`] is the plain definition of matching that
+//! smallest set of filters that asks a broker for all of them. [`matches()`] is the plain definition of matching that
 //! both are tested against.
 
 mod cover;
