@@ -4,11 +4,11 @@
 //! `enabled`; lay the sections of one descriptor over each other; drop the disabled ones; replace the other
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
+mod assemble;
 mod entry;
 mod excerpt;
 mod files;
 mod load;
-mod manifest;
 mod overlay;
 mod parameters;
 mod render;
@@ -18,9 +18,9 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+pub use assemble::{Disabled, Manifest};
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
-pub use manifest::{Disabled, Manifest};
 pub use parameters::{Parameters, ParametersError};
 pub use render::{render, render_json};
 pub use replace::{MAX_SECRET_FILE, Piece, Replaced, pieces};

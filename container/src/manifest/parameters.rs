@@ -22,8 +22,11 @@ use wirework::{Category, Coded};
 pub struct Parameters {
     given: HashMap<String, String>,
     filed: HashMap<String, String>,
-    environment: Option<Box<dyn Fn(&str) -> Option<String> + Send + Sync>>,
+    environment: Option<Environment>,
 }
+
+/// Answers with the value of a name.
+type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Why parameters cannot be taken over.
 #[derive(Debug, thiserror::Error)]

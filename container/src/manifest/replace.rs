@@ -137,7 +137,7 @@ impl Replacer<'_> {
             match self.value(piece, text, span) {
                 Ok(value) => result.push_str(&value),
                 Err(problem) => {
-                    problems.push(problem);
+                    problems.push(*problem);
                     failed = true;
                 }
             }
@@ -153,7 +153,7 @@ impl Replacer<'_> {
         }
     }
 
-    fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Problem> {
+    fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
         match piece {
             Piece::Text(text) => Ok(text.to_owned()),
             Piece::File(path) => self.file(path, span),
@@ -162,17 +162,18 @@ impl Replacer<'_> {
                 value.ok_or_else(|| {
                     let problem = unset(name, message, span);
                     // The name alone is no secret; a text around it may be one.
-                    if text == format!("${{{name}}}") { problem.with_shown(span) } else { problem }
+                    Box::new(if text == format!("${{{name}}}") { problem.with_shown(span) } else { problem })
                 })
             }
         }
     }
 
-    fn file(&self, path: &str, span: Span) -> Result<String, Problem> {
+    fn file(&self, path: &str, span: Span) -> Result<String, Box<Problem>> {
         let manifest = self.files.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let full = manifest.join(path);
         let name = printable(&full.display().to_string()).into_owned();
-        let wrong = |reason: String| Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span);
+        let wrong =
+            |reason: String| Box::new(Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span));
         let bytes = read(full).map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
         if bytes.len() as u64 > MAX_SECRET_FILE {
             return Err(wrong(format!("the file `{name}` is larger than 1 MiB")));
