@@ -13,6 +13,7 @@ pub mod context_info;
 pub mod count;
 mod error;
 pub mod log;
+pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 pub mod trace;

@@ -1,3 +1,31 @@
 //! MQTT: a connection that loses nothing, on rumqttc's packet codecs and a driver of our own.
 
+mod builder;
+mod client;
+mod component;
+mod config;
+mod connection;
+mod driver;
+mod error;
+mod identity;
+mod listener;
+mod message;
+mod metrics;
+mod options;
+mod protocol;
+mod resolver;
+mod session;
+mod subscriptions;
 pub mod topic;
+
+pub use builder::MqttConnectionBuilder;
+pub use client::{Delivery, MqttClient, MqttSubscription};
+pub use component::MqttReferences;
+pub use config::{MqttConfig, MqttOptions};
+pub use connection::MqttConnection;
+pub use driver::{LinkState, Remaining};
+pub use error::{Lost, MqttError};
+pub use listener::MqttMessageListener;
+pub use message::MqttMessage;
+pub use options::{PublishOptions, QoS, SubscribeOptions};
+pub use resolver::MqttConnectionResolver;

@@ -1,0 +1,115 @@
+//! A connection put together in code.
+
+use std::sync::Arc;
+
+use super::connection::Surroundings;
+use super::{MqttConfig, MqttConnection, MqttOptions};
+use crate::Error;
+use crate::auth::{CredentialConfig, CredentialStore};
+use crate::config::Secret;
+use crate::connect::{ConnectionConfig, Discovery, Uri};
+use crate::count::Counters;
+use crate::log::Logger;
+
+/// Puts an [`MqttConnection`] together without a container; nothing is required but a broker.
+///
+/// ```
+/// use wirework::mqtt::MqttConnection;
+/// let connection = MqttConnection::builder().host("127.0.0.1", 1883).credential("ann", "secret").build()?;
+/// assert!(!connection.is_open());
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Default)]
+pub struct MqttConnectionBuilder {
+    config: MqttConfig,
+    brokers: Vec<ConnectionConfig>,
+    logger: Logger,
+    counters: Counters,
+    discovery: Vec<Arc<dyn Discovery>>,
+    credentials: Vec<Arc<dyn CredentialStore>>,
+}
+
+impl MqttConnectionBuilder {
+    /// Begins with this configuration instead of an empty one.
+    #[must_use]
+    pub fn config(self, config: MqttConfig) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Adds a broker by host and port; several are tried in their order.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>, port: u16) -> Self {
+        let host = Some(host.into());
+        self.brokers.push(ConnectionConfig { host, port: Some(port), ..ConnectionConfig::default() });
+        self
+    }
+
+    /// Adds a broker, or several, by URI.
+    #[must_use]
+    pub fn uri(mut self, uri: Uri) -> Self {
+        self.brokers.push(ConnectionConfig { uri: Some(uri), ..ConnectionConfig::default() });
+        self
+    }
+
+    /// Sets user name and password.
+    #[must_use]
+    pub fn credential(mut self, username: impl Into<String>, password: impl Into<String>) -> Self {
+        let (username, password) = (Some(username.into()), Some(Secret::new(password)));
+        self.config.credential = Some(CredentialConfig { username, password, ..CredentialConfig::default() });
+        self
+    }
+
+    /// Sets the client id.
+    #[must_use]
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.config.client_id = Some(client_id.into());
+        self
+    }
+
+    /// Sets how it behaves.
+    #[must_use]
+    pub fn options(mut self, options: MqttOptions) -> Self {
+        self.config.options = options;
+        self
+    }
+
+    /// Where it says what it does; plain `tracing` events if nothing else is said.
+    #[must_use]
+    pub fn logger(self, logger: Logger) -> Self {
+        Self { logger, ..self }
+    }
+
+    /// Where it counts.
+    #[must_use]
+    pub fn counters(self, counters: Counters) -> Self {
+        Self { counters, ..self }
+    }
+
+    /// Adds a service that knows discovery keys.
+    #[must_use]
+    pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
+        self.discovery.push(discovery);
+        self
+    }
+
+    /// Adds a store that knows store keys.
+    #[must_use]
+    pub fn credential_store(mut self, store: Arc<dyn CredentialStore>) -> Self {
+        self.credentials.push(store);
+        self
+    }
+
+    /// Makes the connection; nothing is sent before it is opened.
+    ///
+    /// # Errors
+    /// What contradicts itself in the configuration.
+    pub fn build(self) -> Result<MqttConnection, Error> {
+        let Self { mut config, brokers, logger, counters, discovery, credentials } = self;
+        if !brokers.is_empty() {
+            let one = config.connection.take();
+            let several = config.connections.get_or_insert_default();
+            several.extend(one.into_iter().chain(brokers));
+        }
+        MqttConnection::with("default", config, Surroundings { logger, counters, discovery, credentials })
+    }
+}

@@ -1,0 +1,213 @@
+//! The handle, and the life of what is behind it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use super::MqttSubscription;
+use crate::log::Logger;
+use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Settings, run};
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::V4;
+use crate::mqtt::subscriptions::SharedListener;
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{MqttError, SubscribeOptions};
+
+/// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.
+///
+/// It comes from [`MqttConnection::client`](crate::mqtt::MqttConnection::client). When the connection has closed, every
+/// operation fails with `NOT_OPEN`.
+#[derive(Clone)]
+pub struct MqttClient(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) permits: Arc<Permits>,
+    state: watch::Receiver<LinkState>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Shared {
+    /// Nobody can use the link any more: it is not left behind.
+    fn drop(&mut self) {
+        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl MqttClient {
+    /// Connects; returns when the broker has said welcome.
+    pub(crate) async fn connect(
+        settings: Settings,
+        logger: Logger,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, MqttError> {
+        let settings = Arc::new(settings);
+        let intake = Intake::new();
+        let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
+        let (sender, state) = watch::channel(LinkState::Connecting);
+        let parts = Parts {
+            settings: Arc::clone(&settings),
+            intake: Arc::clone(&intake),
+            permits: Arc::clone(&permits),
+            logger,
+            metrics,
+            state: sender,
+        };
+        let task = Mutex::new(Some(tokio::spawn(run::<V4>(parts).in_current_span())));
+        let client = Self(Arc::new(Shared { settings, intake, permits, state, task }));
+        let mut state = client.state();
+        let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
+        match first.as_deref() {
+            Ok(LinkState::Failed(error)) => Err(error.clone()),
+            Ok(LinkState::Closed(_)) | Err(_) => Err(MqttError::Closed),
+            Ok(_) => {
+                drop(first);
+                Ok(client)
+            }
+        }
+    }
+
+    /// The state of the link, to look at and to wait for.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.0.state.clone()
+    }
+
+    /// Whether the connection is open: the link may be down and coming back, but it was neither closed nor given up.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.state.has_changed().is_ok()
+            && !matches!(&*self.0.state.borrow(), LinkState::Closed(_) | LinkState::Failed(_))
+    }
+
+    /// Whether the link is up right now.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.0.intake.is_up()
+    }
+
+    /// The client id that the broker knows.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.0.settings.client_id
+    }
+
+    /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
+    ///
+    /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
+    /// The same listener for the same filter once more changes the QoS. On a filter that a live one covers, the broker
+    /// is asked for the wider one again, and the new listener alone gets the messages that the broker had kept.
+    ///
+    /// # Errors
+    /// A filter that MQTT forbids, a refusal by the broker (which names the filter), `TIMEOUT` after
+    /// `options.subscribe_timeout` (the subscription is taken back then), or why there is no connection.
+    pub async fn subscribe(
+        &self,
+        filter: &str,
+        options: SubscribeOptions,
+        listener: SharedListener,
+    ) -> Result<MqttSubscription, MqttError> {
+        let filter = Filter::new(filter)?;
+        let (size, max) = (filter.as_str().len() + 16, self.0.settings.max_packet_size);
+        if size > max {
+            return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });
+        }
+        let (reply, answer) = oneshot::channel();
+        let (asked, qos) = (Arc::clone(&listener), options.qos);
+        self.0.intake.push(Command::Subscribe { filter: filter.clone(), qos, listener: asked, reply })?;
+        // Whoever stops waiting does not want it: the subscription is taken back, unless it was granted.
+        let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
+        let granted = self.limited("subscribe", answer).await??;
+        pending.disarm();
+        Ok(MqttSubscription::new(self.clone(), filter, listener, granted))
+    }
+
+    /// Takes a subscription back: from here on nothing more comes to this listener for this filter. The broker is told when
+    /// nobody else needs the filter. Returns whether there was such a subscription.
+    ///
+    /// # Errors
+    /// A filter that MQTT forbids, or why there is no connection.
+    pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
+        let filter = Filter::new(filter)?;
+        let (reply, answer) = oneshot::channel();
+        self.0.intake.push(Command::Unsubscribe { filter, listener: Arc::clone(listener), reply })?;
+        self.limited("unsubscribe", answer).await
+    }
+
+    async fn limited<T>(
+        &self,
+        operation: &'static str,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, MqttError> {
+        let limit = self.0.settings.subscribe_timeout;
+        let answer = if limit.is_zero() { Ok(answer.await) } else { timeout(limit, answer).await };
+        match answer {
+            Ok(answer) => answer.map_err(|_| self.ended()),
+            Err(_) => Err(MqttError::TimedOut { operation, limit, accepted: true }),
+        }
+    }
+
+    /// Why there is no connection any more.
+    pub(super) fn ended(&self) -> MqttError {
+        match &*self.0.state.borrow() {
+            LinkState::Failed(error) => error.clone(),
+            _ => MqttError::NotOpen,
+        }
+    }
+
+    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit`; then says good-bye to
+    /// the broker. Tells what was left. Nothing is taken any more from the moment of the call.
+    pub(crate) async fn close(&self, limit: Duration) -> Remaining {
+        self.0.intake.stop(Instant::now() + limit);
+        self.0.permits.close();
+        let mut state = self.state();
+        let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
+        // The driver ends at its deadline; the rest is for saying good-bye.
+        let closed = timeout(limit + Duration::from_secs(1), state.wait_for(ended)).await;
+        let remaining = match closed {
+            Ok(Ok(state)) => match &*state {
+                LinkState::Closed(remaining) => *remaining,
+                _ => Remaining::default(),
+            },
+            _ => Remaining::default(),
+        };
+        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+        remaining
+    }
+}
+
+/// Takes a subscription back if whoever asked for it stops waiting.
+struct Pending<'a> {
+    client: &'a MqttClient,
+    filter: &'a Filter,
+    listener: &'a SharedListener,
+    armed: bool,
+}
+
+impl Pending<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
+            let (reply, _) = oneshot::channel();
+            // A connection that has closed needs no taking back.
+            let _ = self.client.0.intake.push(Command::Unsubscribe { filter, listener, reply });
+        }
+    }
+}

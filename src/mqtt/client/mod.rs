@@ -1,0 +1,10 @@
+//! The live connection: a cheap handle that publishes and subscribes, without component or container.
+
+mod delivery;
+mod handle;
+mod publishing;
+mod subscription;
+
+pub use delivery::Delivery;
+pub use handle::MqttClient;
+pub use subscription::MqttSubscription;

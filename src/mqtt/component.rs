@@ -1,0 +1,97 @@
+//! The connection as a container sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::Surroundings;
+use super::{MqttConfig, MqttConnection};
+use crate::auth::CredentialStore;
+use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::connect::Discovery;
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::messaging::MessageQueueConnection;
+use crate::{BoxFuture, Error, offers, references, register};
+
+references! {
+    /// What an [`MqttConnection`] asks for; nothing of it is required.
+    pub struct MqttReferences {
+        /// Where it says what it does.
+        logger: Logger = "*:logger:*:*:1.0",
+        /// Where it counts; all names begin with `mqtt.`.
+        counters: Counters = "*:counters:*:*:1.0",
+        /// Where discovery keys of its connections are looked up.
+        discovery: Vec<Arc<dyn Discovery>> = "*:discovery:*:*:1.0",
+        /// Where store keys of its credentials are looked up.
+        credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
+    }
+}
+
+impl Component for MqttConnection {
+    const DESCRIPTOR: &'static str = "pip-services:connection:mqtt:*:1.0";
+    const SUMMARY: &'static str = "Connection to an MQTT broker.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueueConnection];
+    type Config = MqttConfig;
+    type References = MqttReferences;
+
+    /// A client id of the operator's choice, at each broker that the configuration itself names.
+    fn claims(config: &MqttConfig) -> Vec<Claim> {
+        let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
+        let connections = config.connection.iter().chain(config.connections.iter().flatten());
+        let named = connections.flat_map(|connection| connection.expand()).filter_map(|connection| {
+            let endpoint = format!("{}:{}", connection.host?, connection.port.unwrap_or(1883));
+            Some(Claim::ClientId { endpoint, client_id: client_id.to_owned() })
+        });
+        named.collect()
+    }
+
+    fn open_limit(config: &MqttConfig) -> Option<Duration> {
+        Some(config.options.connect_timeout.0).filter(|limit| !limit.is_zero())
+    }
+
+    fn create(identity: &Descriptor, config: MqttConfig, references: MqttReferences) -> Result<Self, Error> {
+        let MqttReferences { logger, counters, discovery, credentials } = references;
+        Self::with(identity.name(), config, Surroundings { logger, counters, discovery, credentials })
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.open(context).await
+    }
+
+    async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.close(context).await
+    }
+}
+register!(MqttConnection);
+
+/// MQTT knows topics, which need no creating: there are no queues to read, create or delete.
+impl MessageQueueConnection for MqttConnection {
+    fn read_queue_names(&self) -> BoxFuture<'_, Result<Vec<String>, Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn create_queue<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn delete_queue<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_id_that_was_given_is_claimed() {
+        let claims = |pairs: &[(&str, &str)]| {
+            MqttConnection::claims(&crate::config::from_pairs(pairs.iter().copied()).unwrap())
+        };
+        assert!(claims(&[("connection.host", "h")]).is_empty());
+        let claim = |endpoint: &str| Claim::ClientId { endpoint: endpoint.into(), client_id: "me".into() };
+        assert_eq!(claims(&[("client_id", "me"), ("connection.uri", "mqtt://u:p@h:7")]), [claim("h:7")]);
+        assert_eq!(claims(&[("client_id", "me"), ("connections.0.host", "h")]), [claim("h:1883")]);
+        assert!(claims(&[("client_id", "me"), ("connection.discovery_key", "k")]).is_empty());
+    }
+}

@@ -1,0 +1,206 @@
+//! What a connection can be told, and whether it makes sense.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::MqttError;
+use super::driver::MAX_WINDOW;
+use crate::auth::CredentialConfig;
+use crate::config::Millis;
+use crate::connect::ConnectionConfig;
+
+/// The largest packet that MQTT has, in bytes.
+const LARGEST_PACKET: usize = 268_435_460;
+/// The smallest limit that leaves room for SUBSCRIBE.
+const SMALLEST_LIMIT: usize = 16 * 1024;
+
+/// The configuration of [`MqttConnection`](super::MqttConnection).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttConfig {
+    /// Client id, by which the broker knows the client and keeps its session. When not given:
+    /// `<service>-<name>-<host>-<8 hexadecimal digits>`, new each process. Two clients with one id throw each other out.
+    pub client_id: Option<String>,
+    /// Where the broker is: `host`, `port` (1883), `uri` or `discovery_key`.
+    pub connection: Option<ConnectionConfig>,
+    /// Several brokers in place of `connection`: they are tried in this order.
+    pub connections: Option<Vec<ConnectionConfig>>,
+    /// User name and password, or the `store_key` under which they are found.
+    pub credential: Option<CredentialConfig>,
+    /// Several credentials in place of `credential`: the first that is there is used.
+    pub credentials: Option<Vec<CredentialConfig>>,
+    /// How the connection behaves.
+    pub options: MqttOptions,
+}
+
+/// How an [`MqttConnection`](super::MqttConnection) behaves. Times are milliseconds, or texts such as `30s`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttOptions {
+    /// Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false
+    /// one attempt is made at each broker, and a lost connection is a failure. Default true.
+    pub retry_connect: bool,
+    /// How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit.
+    /// Default 30000.
+    pub connect_timeout: Millis,
+    /// The wait before the first attempt to connect again; it doubles from there, with a random part. Default 1000.
+    pub reconnect_timeout: Millis,
+    /// The longest wait between attempts. Default 30000.
+    pub max_reconnect_timeout: Millis,
+    /// How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is
+    /// found within 1.5 times this. 0 is off. Default 60000.
+    pub keepalive_timeout: Millis,
+    /// How long the broker may take no bytes before the connection counts as lost. 0 is without limit. Default 30000.
+    pub write_timeout: Millis,
+    /// How long a publish takes at most, waiting for the connection included. 0 is without limit. Default 30000.
+    pub publish_timeout: Millis,
+    /// How long a subscription may wait to be granted. 0 is without limit. Default 30000.
+    pub subscribe_timeout: Millis,
+    /// How long closing waits for what is on its way. Default 10000.
+    pub close_timeout: Millis,
+    /// Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages
+    /// for a client that is away, and `client_id` must be given. Default true.
+    pub clean_session: bool,
+    /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place. Default
+    /// 1000.
+    pub max_inflight: u16,
+    /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room. Default 67108864
+    /// (64 MiB).
+    pub max_queued_bytes: u32,
+    /// How many bytes of received messages can wait for listeners. Beyond it QoS 0 is dropped, and a message of QoS 1 or 2
+    /// makes the connection start anew once listeners have caught up. Default 67108864 (64 MiB).
+    pub max_incoming_bytes: usize,
+    /// How many messages can wait for one listener before QoS 0 is dropped. Default 1000.
+    pub listener_queue: usize,
+    /// The largest packet sent or received, in bytes, 16384 to 268435460. Default 16777216 (16 MiB).
+    pub max_packet_size: usize,
+}
+
+impl Default for MqttOptions {
+    fn default() -> Self {
+        Self {
+            retry_connect: true,
+            connect_timeout: Millis::new(30_000),
+            reconnect_timeout: Millis::new(1000),
+            max_reconnect_timeout: Millis::new(30_000),
+            keepalive_timeout: Millis::new(60_000),
+            write_timeout: Millis::new(30_000),
+            publish_timeout: Millis::new(30_000),
+            subscribe_timeout: Millis::new(30_000),
+            close_timeout: Millis::new(10_000),
+            clean_session: true,
+            max_inflight: 1000,
+            max_queued_bytes: 64 * 1024 * 1024,
+            max_incoming_bytes: 64 * 1024 * 1024,
+            listener_queue: 1000,
+            max_packet_size: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl MqttConfig {
+    /// The client id, where one is given.
+    pub(super) fn explicit_client_id(&self) -> Option<&str> {
+        self.client_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// Names the first value that contradicts another one or MQTT.
+    pub(super) fn check(&self) -> Result<(), MqttError> {
+        let options = &self.options;
+        let wrong = |key, problem| Err(MqttError::Config { key, problem });
+        if !options.clean_session && self.explicit_client_id().is_none() {
+            let problem =
+                "is false, but there is no `client_id`: the broker could never find the session again";
+            return wrong("options.clean_session", problem);
+        }
+        if self.explicit_client_id().is_some_and(|id| id.len() > usize::from(u16::MAX)) {
+            return wrong("client_id", "is longer than 65535 bytes");
+        }
+        if options.keepalive_seconds().is_none() {
+            return wrong("options.keepalive_timeout", "is longer than 65535 seconds");
+        }
+        if !(1..=MAX_WINDOW).contains(&options.max_inflight) {
+            return wrong("options.max_inflight", "is not between 1 and 65519");
+        }
+        if options.max_queued_bytes == 0 {
+            return wrong("options.max_queued_bytes", "is 0; nothing could be sent");
+        }
+        if options.max_incoming_bytes == 0 {
+            return wrong("options.max_incoming_bytes", "is 0; nothing could be received");
+        }
+        if options.listener_queue == 0 {
+            return wrong("options.listener_queue", "is 0; no message of QoS 0 would ever be handled");
+        }
+        if !(SMALLEST_LIMIT..=LARGEST_PACKET).contains(&options.max_packet_size) {
+            return wrong("options.max_packet_size", "is not between 16384 and 268435460");
+        }
+        Ok(())
+    }
+}
+
+impl MqttOptions {
+    /// The keep-alive as CONNECT carries it, unless it is too long for that.
+    pub(super) fn keepalive_seconds(&self) -> Option<u16> {
+        u16::try_from(self.keepalive_timeout.0.as_millis().div_ceil(1000)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{from_pairs, from_toml};
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let config: MqttConfig = from_toml("").unwrap();
+        let options = &config.options;
+        assert!(config.check().is_ok() && options.retry_connect && options.clean_session);
+        let times = [options.connect_timeout, options.reconnect_timeout, options.keepalive_timeout];
+        assert_eq!(times, [Millis::new(30_000), Millis::new(1000), Millis::new(60_000)]);
+    }
+
+    #[test]
+    fn keep_alive_rounds_up_and_0_is_off() {
+        let seconds = |text: &str| {
+            let config: MqttConfig = from_pairs([("options.keepalive_timeout", text)]).unwrap();
+            config.options.keepalive_seconds()
+        };
+        assert_eq!(seconds("0"), Some(0));
+        assert_eq!(seconds("1"), Some(1));
+        assert_eq!(seconds("1001"), Some(2));
+        assert_eq!(seconds("18h12m15s"), Some(65_535));
+        assert_eq!(seconds("65535001"), None);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_named() {
+        let wrong = |key: &str, value: &str| {
+            let config: MqttConfig = from_pairs([(key, value)]).unwrap();
+            config.check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            wrong("options.clean_session", "false"),
+            "`options.clean_session` is false, but there is no `client_id`: the broker could never find the session \
+             again"
+        );
+        assert!(wrong("options.max_inflight", "0").contains("between 1 and 65519"));
+        assert!(wrong("options.max_inflight", "65535").contains("between 1 and 65519"));
+        assert!(wrong("options.max_packet_size", "16383").contains("16384"));
+        assert!(wrong("options.listener_queue", "0").starts_with("`options.listener_queue` is 0"));
+    }
+
+    #[test]
+    fn reads_the_documented_keys() {
+        let config: MqttConfig = from_pairs([
+            ("client_id", "me"),
+            ("connections.0.host", "a"),
+            ("connections.1.uri", "mqtt://b:1884"),
+            ("credential.store_key", "mqtt"),
+            ("options.clean_session", "false"),
+            ("options.retry_connect", "false"),
+        ])
+        .unwrap();
+        assert!(config.check().is_ok());
+        assert_eq!(config.connections.map(|list| list.len()), Some(2));
+    }
+}

@@ -1,0 +1,265 @@
+//! The component around the live connection.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::driver::Settings;
+use super::metrics::Metrics;
+use super::{
+    LinkState, MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError,
+    MqttMessageListener, MqttSubscription, PublishOptions, SubscribeOptions, identity,
+};
+use crate::Error;
+use crate::auth::CredentialStore;
+use crate::component::{Context, Status};
+use crate::connect::{Discovery, Endpoint};
+use crate::count::Counters;
+use crate::log::Logger;
+
+/// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
+///
+/// In a container it is configured by its section; alone it comes from [`MqttConnection::builder`] or
+/// [`MqttConnection::from_pairs`] and is opened with [`Context::standalone`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), wirework::Error> {
+/// use std::sync::Arc;
+/// use wirework::component::Context;
+/// use wirework::mqtt::{MqttConnection, MqttMessage, PublishOptions, SubscribeOptions};
+///
+/// let connection = MqttConnection::from_pairs([("connection.host", "127.0.0.1")])?;
+/// let context = Context::standalone("pip-services:connection:mqtt:default:1.0".parse()?);
+/// connection.open(&context).await?;
+/// let listener = Arc::new(|message: MqttMessage| async move {
+///     println!("{}: {:?}", message.topic, message.text());
+///     Ok(())
+/// });
+/// connection.subscribe("sensors/+/temperature", SubscribeOptions::at_least_once(), listener).await?;
+/// connection.publish("sensors/kitchen/temperature", "21.5", PublishOptions::at_least_once()).await?;
+/// connection.close(&context).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct MqttConnection {
+    config: MqttConfig,
+    name: String,
+    resolver: MqttConnectionResolver,
+    logger: Logger,
+    metrics: Arc<Metrics>,
+    client: Mutex<Option<MqttClient>>,
+    /// How often it was closed: an `open` that a `close` overtook must not leave a connection behind.
+    closed: AtomicU64,
+}
+
+/// What a connection is made of, beside its configuration.
+pub(super) struct Surroundings {
+    pub(super) logger: Logger,
+    pub(super) counters: Counters,
+    pub(super) discovery: Vec<Arc<dyn Discovery>>,
+    pub(super) credentials: Vec<Arc<dyn CredentialStore>>,
+}
+
+impl MqttConnection {
+    pub(super) fn with(name: &str, config: MqttConfig, around: Surroundings) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self {
+            resolver: MqttConnectionResolver::new(&config, around.discovery, around.credentials)?,
+            config,
+            name: name.to_owned(),
+            metrics: Arc::new(Metrics::new(&around.counters)),
+            logger: around.logger,
+            client: Mutex::new(None),
+            closed: AtomicU64::new(0),
+        })
+    }
+
+    /// A connection outside any container.
+    #[must_use]
+    pub fn builder() -> MqttConnectionBuilder {
+        MqttConnectionBuilder::default()
+    }
+
+    /// A connection outside any container, from the same keys that its section in a manifest has.
+    ///
+    /// # Errors
+    /// Every key that is unknown or has a bad value, and what contradicts itself.
+    pub fn from_pairs(
+        pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<Self, Error> {
+        let config: MqttConfig = crate::config::from_pairs(pairs)?;
+        Self::builder().config(config).build()
+    }
+
+    /// Connects; returns when the broker has said welcome. Does nothing when it is open.
+    ///
+    /// # Errors
+    /// `CONNECT_FAILED`, with the broker's reason or what happened last within `options.connect_timeout`; or what cannot be
+    /// resolved.
+    pub async fn open(&self, context: &Context) -> Result<(), Error> {
+        if self.is_open() {
+            return Ok(());
+        }
+        let closed = self.closed.load(Ordering::Acquire);
+        let endpoints = self.resolver.resolve().await?;
+        let settings = self.settings(endpoints, context);
+        let logger = self.logger.with_trace_id(context.trace_id());
+        let client = MqttClient::connect(settings, logger, Arc::clone(&self.metrics)).await?;
+        let overtaken = {
+            let mut place = self.place();
+            let overtaken = self.closed.load(Ordering::Acquire) != closed;
+            // Of two that open at once the first one stays.
+            if overtaken || place.as_ref().is_some_and(MqttClient::is_open) {
+                Some((client, overtaken))
+            } else {
+                report(&client, context);
+                *place = Some(client);
+                None
+            }
+        };
+        match overtaken {
+            None => Ok(()),
+            Some((client, closed)) => {
+                client.close(Duration::ZERO).await;
+                if closed { Err(MqttError::NotOpen.into()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Sends what is on its way, waits for the acknowledgements and for listeners that handle a message, until
+    /// `options.close_timeout` or most of the context's deadline has passed, and says good-bye to the broker. What was left
+    /// is logged. Does nothing when it is not open.
+    ///
+    /// # Errors
+    /// None so far: what was left is no reason not to be closed.
+    pub async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.closed.fetch_add(1, Ordering::AcqRel);
+        let Some(client) = self.place().take() else { return Ok(()) };
+        let mut limit = self.config.options.close_timeout.0;
+        if let Some(deadline) = context.deadline() {
+            limit = limit.min(deadline.saturating_duration_since(Instant::now()) * 4 / 5);
+        }
+        let was_open = client.is_open();
+        client.close(limit).await;
+        if was_open {
+            self.logger.debug(format_args!("Disconnected from MQTT broker"));
+        }
+        Ok(())
+    }
+
+    /// Whether it is open: also while a lost link is coming back, but not when it was given up.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.place().as_ref().is_some_and(MqttClient::is_open)
+    }
+
+    /// The live connection; [`MqttClient`] can do more than this component shows.
+    ///
+    /// # Errors
+    /// `NOT_OPEN`.
+    pub fn client(&self) -> Result<MqttClient, MqttError> {
+        self.place().clone().ok_or(MqttError::NotOpen)
+    }
+
+    /// Publishes a message; see [`MqttClient::publish`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn publish(
+        &self,
+        topic: impl Into<Arc<str>>,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        self.client()?.publish(topic, payload, options).await
+    }
+
+    /// Has messages sent to a listener; see [`MqttClient::subscribe`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn subscribe(
+        &self,
+        filter: &str,
+        options: SubscribeOptions,
+        listener: Arc<dyn MqttMessageListener>,
+    ) -> Result<MqttSubscription, MqttError> {
+        self.client()?.subscribe(filter, options, listener).await
+    }
+
+    /// Takes a subscription back; see [`MqttClient::unsubscribe`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn unsubscribe(
+        &self,
+        filter: &str,
+        listener: &Arc<dyn MqttMessageListener>,
+    ) -> Result<bool, MqttError> {
+        self.client()?.unsubscribe(filter, listener).await
+    }
+
+    fn settings(&self, endpoints: Vec<Endpoint>, context: &Context) -> Settings {
+        let options = &self.config.options;
+        let client_id = match self.config.explicit_client_id() {
+            Some(id) => id.to_owned(),
+            None => identity::client_id(context.service_name(), &self.name),
+        };
+        Settings {
+            endpoints,
+            client_id,
+            clean_session: options.clean_session,
+            retry_connect: options.retry_connect,
+            connect_timeout: options.connect_timeout.0,
+            reconnect_timeout: options.reconnect_timeout.0,
+            max_reconnect_timeout: options.max_reconnect_timeout.0,
+            keep_alive: options.keepalive_seconds().unwrap_or(u16::MAX),
+            write_timeout: options.write_timeout.0,
+            publish_timeout: options.publish_timeout.0,
+            subscribe_timeout: options.subscribe_timeout.0,
+            max_inflight: options.max_inflight,
+            max_queued_bytes: options.max_queued_bytes,
+            max_incoming_bytes: options.max_incoming_bytes,
+            listener_queue: options.listener_queue,
+            max_packet_size: options.max_packet_size,
+        }
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<MqttClient>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has the component's status follow the link, until either ends.
+fn report(client: &MqttClient, context: &Context) {
+    let mut state = client.state();
+    let mut recovering = false;
+    let following = context.clone();
+    context.spawn("mqtt status", async move {
+        loop {
+            let changed = tokio::select! {
+                changed = state.changed() => changed,
+                () = following.cancelled() => return Ok(()),
+            };
+            if changed.is_err() {
+                return Ok(());
+            }
+            let status = match &*state.borrow_and_update() {
+                // The first time is the container's to say.
+                LinkState::Up { .. } if !std::mem::take(&mut recovering) => continue,
+                LinkState::Up { .. } => Status::Open,
+                LinkState::Down(lost) => {
+                    recovering = true;
+                    Status::recovering(crate::error::chain(lost))
+                }
+                LinkState::Failed(error) => return Err(error.clone().into()),
+                LinkState::Connecting => continue,
+                LinkState::Closed(_) => return Ok(()),
+            };
+            following.set_status(status);
+        }
+    });
+}

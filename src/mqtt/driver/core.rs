@@ -1,0 +1,279 @@
+//! What outlives a link: the session, the subscriptions, and everybody who waits for something.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Accepted, Command, Intake, Permits, Settings};
+use crate::log::Logger;
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::{AckKind, Incoming, Publish};
+use crate::mqtt::session::{self, Acked, Arrival, Outgoing, Token};
+use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry};
+use crate::mqtt::{Lost, MqttError, MqttMessage, QoS};
+
+/// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
+const CONTROL_IDS: u16 = 16;
+
+/// The largest window that leaves room for them.
+pub(crate) const MAX_WINDOW: u16 = u16::MAX - CONTROL_IDS;
+
+/// Whoever waits for a publish.
+pub(super) struct Waiter {
+    reply: oneshot::Sender<Result<(), MqttError>>,
+    cost: u32,
+    windowed: bool,
+}
+
+type Grant = oneshot::Sender<Result<QoS, MqttError>>;
+
+pub(super) struct Core {
+    pub(super) settings: Arc<Settings>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) logger: Logger,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) held: Arc<Held>,
+    pub(super) outgoing: Outgoing<Waiter>,
+    pub(super) incoming: session::Incoming,
+    pub(super) registry: Registry<Grant>,
+    /// Why the link is down, while it is.
+    pub(super) down: Option<Lost>,
+    /// The connection ends: what comes in from now on is left to the broker.
+    pub(super) closing: bool,
+    permits: Arc<Permits>,
+    commands: Vec<Command>,
+    done: Vec<Token>,
+    /// What has been settled since permits were last given back.
+    settled: (usize, usize),
+}
+
+impl Core {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        intake: Arc<Intake>,
+        permits: Arc<Permits>,
+        logger: Logger,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let held = Held::new(Arc::clone(&intake));
+        let capacity = settings.listener_queue;
+        let context = Context { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
+        let window = settings.max_inflight.clamp(1, MAX_WINDOW);
+        let ids = window + 1..=window + CONTROL_IDS;
+        Self {
+            outgoing: Outgoing::new(window),
+            incoming: session::Incoming::default(),
+            registry: Registry::new(ids, context),
+            down: Some(Lost::NotYet),
+            closing: false,
+            commands: Vec::new(),
+            done: Vec::new(),
+            settled: (0, 0),
+            settings,
+            intake,
+            logger,
+            metrics,
+            held,
+            permits,
+        }
+    }
+
+    /// Takes what clients and listeners handed over. Returns when to stop, where that was asked.
+    pub(super) fn take(&mut self) -> Option<Instant> {
+        let (mut commands, mut done) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.done));
+        let stop = self.intake.take(&mut commands, &mut done);
+        for token in done.drain(..) {
+            self.incoming.done(token);
+        }
+        for command in commands.drain(..) {
+            self.command(command);
+        }
+        // What a burst has grown is kept for the next one, within reason.
+        commands.shrink_to(1024);
+        done.shrink_to(1024);
+        (self.commands, self.done) = (commands, done);
+        stop
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Publish(accepted) => self.accept(accepted),
+            Command::Subscribe { filter, qos, listener, reply } => {
+                // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
+                self.registry.subscribe(&filter, qos, &listener, reply);
+            }
+            Command::Unsubscribe { filter, listener, reply } => {
+                let waiters = self.registry.unsubscribe(&filter, &listener);
+                // The caller may not wait for the answer.
+                let _ = reply.send(waiters.is_some());
+                for waiter in waiters.into_iter().flatten() {
+                    let _ = waiter.send(Err(MqttError::Closed));
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, accepted: Accepted) {
+        let Accepted { publish, waits, cost, reply } = accepted;
+        let windowed = publish.qos != QoS::AtMostOnce;
+        let waiter = Waiter { reply, cost, windowed };
+        if let (Some(lost), false, false) = (&self.down, windowed, waits) {
+            let error = MqttError::Down(lost.clone());
+            return self.settle(waiter, Err(error));
+        }
+        if let Err((publish, waiter)) = self.outgoing.accept(publish, waiter, waits) {
+            // The window is counted by permits, so this cannot happen; if it does, nobody is left waiting.
+            let (in_flight, queued_bytes) = (self.outgoing.in_flight(), publish.payload.len());
+            self.settle(waiter, Err(MqttError::Full { in_flight, queued_bytes }));
+        }
+    }
+
+    /// A publish has come to its end.
+    pub(super) fn settle(&mut self, waiter: Waiter, result: Result<(), MqttError>) {
+        if result.is_err() {
+            self.metrics.failed.one();
+        }
+        self.settled.0 += usize::from(waiter.windowed);
+        self.settled.1 += waiter.cost as usize;
+        // The publisher may not wait for it.
+        let _ = waiter.reply.send(result);
+    }
+
+    /// Gives the room of everything settled to those who wait for it.
+    pub(super) fn give_back(&mut self) {
+        let (window, bytes) = std::mem::take(&mut self.settled);
+        if window + bytes > 0 {
+            self.permits.give_back(window, bytes);
+            self.metrics.in_flight.set(self.outgoing.in_flight() as f64);
+        }
+    }
+
+    /// A packet came in on the link.
+    pub(super) fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
+        match packet {
+            Incoming::Publish { id, message } => return self.message(id, message, now),
+            Incoming::Ack { kind: AckKind::Release, id } => self.incoming.release(id),
+            Incoming::Ack { kind, id } => match self.outgoing.acknowledge(kind, id) {
+                Acked::Done(_, waiter) => {
+                    self.metrics.acknowledged.one();
+                    self.settle(waiter, Ok(()));
+                }
+                Acked::Progress => {}
+                Acked::Unsolicited => self.unsolicited("an acknowledgement", id),
+            },
+            Incoming::Subscribed { id, codes } => match self.registry.granted(id, &codes, now) {
+                Some(outcomes) => outcomes.into_iter().for_each(|outcome| self.answer(outcome)),
+                None => self.unsolicited("SUBACK", id),
+            },
+            Incoming::Unsubscribed { id } => {
+                if !self.registry.revoked(id) {
+                    self.unsolicited("UNSUBACK", id);
+                }
+            }
+            Incoming::Pong => {}
+            Incoming::Disconnect => return Err(Lost::Disconnected),
+            Incoming::Welcome { .. } | Incoming::Refusal { .. } => return Err(Lost::Unexpected("CONNACK")),
+            Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, id: u16, message: MqttMessage, now: Instant) -> Result<(), Lost> {
+        self.metrics.received.one();
+        if self.closing {
+            return Ok(());
+        }
+        let size = message.topic.len() + message.payload.len();
+        let (held, max) = (self.held.bytes() + size, self.settings.max_incoming_bytes);
+        let token = if message.qos == QoS::AtMostOnce {
+            if held > max {
+                self.metrics.dropped.one();
+                return Ok(());
+            }
+            None
+        } else {
+            // A single message is always let in, however large.
+            if held > max && held > size {
+                return Err(Lost::Overflow { held, max });
+            }
+            match self.incoming.arrive(id, message.qos) {
+                Arrival::New(token) => Some(token),
+                Arrival::Again => {
+                    self.metrics.repeated.one();
+                    return Ok(());
+                }
+            }
+        };
+        let receipt = self.held.take(size, token);
+        let topic = Arc::clone(&message.topic);
+        if self.registry.deliver(message, &receipt, now) == 0 {
+            self.metrics.unmatched.one();
+            self.logger.debug(format_args!("nobody listens to the message on `{topic}`"));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, outcome: Outcome<Grant>) {
+        match outcome {
+            Outcome::Granted { waiter, code } => {
+                // The subscriber may have gone; the subscription stays until it is taken back.
+                let _ = waiter.send(Ok(QoS::from_number(code).unwrap_or_default()));
+            }
+            Outcome::Refused { waiter, filter, code } => {
+                let _ =
+                    waiter.send(Err(MqttError::SubscriptionRefused { filter: filter.as_str().into(), code }));
+            }
+            Outcome::TakenBack { filter, code } => {
+                let error = MqttError::SubscriptionRefused { filter: filter.as_str().into(), code };
+                self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+            }
+        }
+    }
+
+    fn unsolicited(&self, what: &str, id: u16) {
+        self.metrics.unsolicited.one();
+        self.logger.debug(format_args!("{what} for packet id {id} belongs to nothing; ignored"));
+    }
+
+    /// The link is gone.
+    pub(super) fn lost(&mut self, reason: &Lost) {
+        self.down = Some(reason.clone());
+        self.intake.set_up(false);
+        self.incoming.lost();
+        self.registry.lost();
+        for (_, waiter) in self.outgoing.lost() {
+            self.settle(waiter, Err(MqttError::Down(reason.clone())));
+        }
+        self.give_back();
+    }
+
+    /// The broker has welcomed us on a new link.
+    pub(super) fn resume(&mut self, session_present: bool, now: Instant) {
+        self.incoming.resume(session_present);
+        self.registry.resume(session_present, now);
+        for (Publish { topic, .. }, waiter) in self.outgoing.resume(session_present) {
+            self.settle(waiter, Err(MqttError::SessionLost { topic }));
+        }
+        self.give_back();
+    }
+
+    /// Nothing can be done any more: everybody who waits is told why. Returns how many publishes were left.
+    pub(super) fn fail(&mut self, reason: &MqttError) -> usize {
+        self.intake.set_up(false);
+        self.intake.close(reason.clone());
+        self.take();
+        self.permits.close();
+        let left = self.outgoing.drain();
+        let count = left.len();
+        for (_, waiter) in left {
+            self.settle(waiter, Err(reason.clone()));
+        }
+        count
+    }
+
+    /// Whether everything accepted is sent and acknowledged, and every message handled.
+    pub(super) fn is_drained(&self) -> bool {
+        self.outgoing.is_idle() && self.held.messages() == 0
+    }
+}

@@ -1,0 +1,335 @@
+//! The life of one link: packets in, packets out, until it ends.
+//!
+//! Everything happens in one poll, in this order: take what was handed over, read a batch, encode a batch, write it with
+//! one flush. Nothing in it waits, so reading goes on while the socket takes no bytes.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_util::codec::Framed;
+
+use super::alive::{Alive, Due};
+use super::core::{Core, Waiter};
+use super::dial::protocol;
+use crate::connect::Endpoint;
+use crate::mqtt::protocol::{AckKind, Protocol};
+use crate::mqtt::session::Transmit;
+use crate::mqtt::subscriptions::Control;
+use crate::mqtt::{Lost, MqttError};
+
+/// How many packets are read before others get their turn.
+const BATCH: usize = 256;
+
+/// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
+const HIGH_WATER: usize = 128 * 1024;
+
+/// How long the broker may take to close the stream after DISCONNECT.
+const GOOD_BYE: Duration = Duration::from_millis(500);
+
+/// How a link ended.
+pub(super) enum End {
+    Lost(Lost),
+    /// Everything was drained and DISCONNECT is out.
+    Closed,
+}
+
+pub(super) struct Drive<'a, P: Protocol, S> {
+    framed: Framed<S, P::Codec>,
+    core: &'a mut Core,
+    alive: Alive,
+    timer: Pin<Box<Sleep>>,
+    /// Publishing begins when all subscriptions are back.
+    up: bool,
+    /// Since when the broker owes an answer to SUBSCRIBE or UNSUBSCRIBE.
+    asked: Option<Instant>,
+    /// When the link must be closed.
+    stop: Option<Instant>,
+    /// DISCONNECT is encoded; nothing follows it.
+    ended: bool,
+    /// All bytes ever encoded.
+    encoded: u64,
+    /// QoS 0 messages that resolve when everything up to here is written.
+    unflushed: VecDeque<(u64, Waiter)>,
+}
+
+impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
+    pub(super) fn new(framed: Framed<S, P::Codec>, core: &'a mut Core, now: Instant) -> Self {
+        let settings = &core.settings;
+        let keep_alive = Duration::from_secs(settings.keep_alive.into());
+        let alive = Alive::new(keep_alive, settings.write_timeout, now);
+        Self {
+            framed,
+            core,
+            alive,
+            timer: Box::pin(sleep_until(now)),
+            up: false,
+            asked: None,
+            stop: None,
+            ended: false,
+            encoded: 0,
+            unflushed: VecDeque::new(),
+        }
+    }
+
+    /// Works until all subscriptions are back; only then the state may say that the link is up.
+    pub(super) async fn restore(&mut self) -> Result<(), End> {
+        let end = std::future::poll_fn(|cx| match self.poll(cx) {
+            Poll::Ready(end) => Poll::Ready(Some(end)),
+            Poll::Pending if self.core.registry.is_settled() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        match end.await {
+            Some(end) => Err(end),
+            None => {
+                self.up = true;
+                self.core.down = None;
+                self.core.intake.set_up(true);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn say_connected(&self, endpoint: &Endpoint) {
+        self.core.logger.info(format_args!("Connected to MQTT broker at {endpoint}"));
+    }
+
+    /// Works until the link ends.
+    pub(super) async fn run(&mut self) -> End {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// QoS 0 messages that were encoded and perhaps not written go with the link.
+    pub(super) fn abandon(self, reason: &Lost) {
+        for (_, waiter) in self.unflushed {
+            self.core.settle(waiter, Err(MqttError::Down(reason.clone())));
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        match self.turn(cx) {
+            Ok(ended) => {
+                self.core.give_back();
+                if ended { Poll::Ready(End::Closed) } else { Poll::Pending }
+            }
+            Err(lost) => Poll::Ready(End::Lost(lost)),
+        }
+    }
+
+    /// One turn; true when the link is closed in good order.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+        let now = Instant::now();
+        self.core.intake.register(cx.waker());
+        self.stop = self.core.take();
+        if self.stop.is_some() && !self.core.closing {
+            self.core.closing = true;
+            self.core.held.watch(true);
+        }
+        let read_all = self.read(cx, now)?;
+        let written = self.write(cx, now)?;
+        let late = self.stop.is_some_and(|stop| now >= stop);
+        if late && !self.ended {
+            self.ended = true;
+            self.encode(P::disconnect())?;
+            self.write(cx, now)?;
+        }
+        if self.ended && (written || late) {
+            return Ok(true);
+        }
+        self.tick(cx, now)?;
+        if !read_all {
+            cx.waker().wake_by_ref();
+        }
+        Ok(false)
+    }
+
+    /// Reads a batch; false if there may be more.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+        for count in 0..BATCH {
+            match Pin::new(&mut self.framed).poll_next(cx) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(None) => return Err(Lost::Ended),
+                Poll::Ready(Some(Err(error))) => return Err(protocol(error)),
+                Poll::Ready(Some(Ok(packet))) => {
+                    if count == 0 {
+                        self.alive.heard(now);
+                    }
+                    self.core.handle(P::read(packet), now)?;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Encodes and writes until there is nothing left or the socket takes no more; true if nothing is left.
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+        loop {
+            let any = self.fill(now)?;
+            let before = self.waiting_bytes();
+            if before == 0 && !any {
+                return Ok(true);
+            }
+            let flushed = match Pin::new(&mut self.framed).poll_flush(cx) {
+                Poll::Ready(Err(error)) => return Err(protocol(error)),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            let left = self.waiting_bytes();
+            if left < before {
+                self.alive.sent(now);
+            }
+            self.alive.wrote(left > 0, left < before, now);
+            self.flushed(left);
+            if !flushed {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Encodes what there is to send; true if that was anything.
+    fn fill(&mut self, now: Instant) -> Result<bool, Lost> {
+        let before = self.encoded;
+        if self.ended {
+            return Ok(false);
+        }
+        self.acknowledge()?;
+        if let Some(control) = self.core.registry.next(now) {
+            let packet = match control {
+                Control::Subscribe { id, filters } => P::subscribe(id, filters),
+                Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
+            };
+            self.encode(packet)?;
+            self.asked = Some(now);
+        }
+        while self.up && self.waiting_bytes() < HIGH_WATER {
+            let Some(transmit) = self.core.outgoing.next() else { break };
+            match transmit {
+                Transmit::Release { id } => {
+                    self.encode(P::ack(AckKind::Release, id))?;
+                }
+                Transmit::Publish { id, dup, publish } => {
+                    let packet = P::publish(publish, id, dup);
+                    self.core.metrics.sent.one();
+                    if dup {
+                        self.core.metrics.redelivered.one();
+                    }
+                    self.encode(packet)?;
+                }
+                Transmit::Plain { publish, waiter } => {
+                    self.core.metrics.sent.one();
+                    self.unflushed.push_back((u64::MAX, waiter));
+                    self.encode(P::publish(&publish, 0, false))?;
+                    if let Some(last) = self.unflushed.back_mut() {
+                        last.0 = self.encoded;
+                    }
+                }
+            }
+        }
+        if self.stop.is_some() && !self.ended && self.core.is_drained() {
+            // The last message may have been finished since the last look.
+            self.core.take();
+            self.acknowledge()?;
+            self.ended = true;
+            self.encode(P::disconnect())?;
+        }
+        Ok(self.encoded > before)
+    }
+
+    fn acknowledge(&mut self) -> Result<(), Lost> {
+        while let Some((kind, id)) = self.core.incoming.next() {
+            self.encode(P::ack(kind, id))?;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
+        let before = self.waiting_bytes();
+        // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
+        Pin::new(&mut self.framed).start_send(packet).map_err(protocol)?;
+        self.encoded += (self.waiting_bytes() - before) as u64;
+        Ok(())
+    }
+
+    fn flushed(&mut self, left: usize) {
+        let written = self.encoded - left as u64;
+        while self.unflushed.front().is_some_and(|(at, _)| *at <= written) {
+            if let Some((_, waiter)) = self.unflushed.pop_front() {
+                self.core.settle(waiter, Ok(()));
+            }
+        }
+    }
+
+    /// Looks at the clocks, and sets the timer to when they are due next.
+    fn tick(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
+        loop {
+            let answer = self.answer_due(now)?;
+            let due = match self.alive.due(now) {
+                Due::Dead(lost) => return Err(lost),
+                Due::Ping => {
+                    self.alive.pinged(now);
+                    if !self.ended {
+                        self.encode(P::ping())?;
+                        self.write(cx, now)?;
+                    }
+                    continue;
+                }
+                Due::Later(due) => due,
+            };
+            let Some(due) = [due, answer, self.stop].into_iter().flatten().min() else { return Ok(()) };
+            // The timer is moved only when it would come too late: re-arming it every turn would cost more than a
+            // turn now and then for nothing.
+            if self.timer.deadline() > due || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(due);
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            self.timer.as_mut().reset(due);
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
+    }
+
+    /// When an answer to SUBSCRIBE or UNSUBSCRIBE is overdue.
+    fn answer_due(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
+        if !self.core.registry.is_waiting() {
+            self.asked = None;
+        }
+        let Some(asked) = self.asked else { return Ok(None) };
+        let limit = self.core.settings.connect_timeout;
+        if now < asked + limit {
+            return Ok(Some(asked + limit));
+        }
+        if self.core.registry.give_up() {
+            self.asked = None;
+            self.core.logger.warn(format_args!("the broker did not answer UNSUBSCRIBE; it counts as done"));
+            return Ok(None);
+        }
+        Err(Lost::NoAnswer { what: "SUBSCRIBE", limit })
+    }
+
+    fn waiting_bytes(&mut self) -> usize {
+        self.framed.write_buffer().len()
+    }
+
+    /// Ends the stream in good order: after DISCONNECT the broker closes it, and until then bytes that it still sends are
+    /// read, since a socket closed over unread bytes is reset and DISCONNECT may be lost.
+    pub(super) async fn finish(self) {
+        let mut stream = self.framed.into_inner();
+        let rest = async {
+            stream.shutdown().await?;
+            let mut rest = [0; 1024];
+            while stream.read(&mut rest).await? > 0 {}
+            Ok::<(), std::io::Error>(())
+        };
+        // The broker has our DISCONNECT or is gone; there is nothing to be done about either failure.
+        let _ = timeout(GOOD_BYE, rest).await;
+    }
+}

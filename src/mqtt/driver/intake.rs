@@ -1,0 +1,138 @@
+//! What clients and listeners hand to the driver.
+//!
+//! The driver takes everything at once and swaps its own empty list in; whoever adds to an empty list wakes it. So a
+//! burst costs one wake-up, and an addition one short lock. It is bounded by the permits that publishers hold, by the
+//! bytes that listeners hold, and by the callers that wait for their subscriptions.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::mqtt::protocol::Publish;
+use crate::mqtt::session::Token;
+use crate::mqtt::subscriptions::SharedListener;
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{MqttError, QoS};
+
+/// A message that will be sent, whatever becomes of its publisher.
+pub(crate) struct Accepted {
+    pub(crate) publish: Publish,
+    /// At QoS 0: whether it waits for a link.
+    pub(crate) waits: bool,
+    /// The bytes of its permit.
+    pub(crate) cost: u32,
+    pub(crate) reply: oneshot::Sender<Result<(), MqttError>>,
+}
+
+/// Something for the driver to do.
+pub(crate) enum Command {
+    Publish(Accepted),
+    Subscribe {
+        filter: Filter,
+        qos: QoS,
+        listener: SharedListener,
+        reply: oneshot::Sender<Result<QoS, MqttError>>,
+    },
+    Unsubscribe {
+        filter: Filter,
+        listener: SharedListener,
+        reply: oneshot::Sender<bool>,
+    },
+}
+
+pub(crate) struct Intake {
+    queue: Mutex<Queue>,
+    waker: AtomicWaker,
+    up: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    commands: Vec<Command>,
+    done: Vec<Token>,
+    /// Why nothing is taken any more.
+    closed: Option<MqttError>,
+    /// The connection is to close by then.
+    stop: Option<Instant>,
+}
+
+impl Intake {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { queue: Mutex::default(), waker: AtomicWaker::new(), up: AtomicBool::new(false) })
+    }
+
+    /// Hands over a command.
+    pub(crate) fn push(&self, command: Command) -> Result<(), MqttError> {
+        let mut queue = self.queue();
+        if let Some(reason) = &queue.closed {
+            return Err(reason.clone());
+        }
+        queue.commands.push(command);
+        let first = queue.commands.len() == 1;
+        drop(queue);
+        if first {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// A listener is done with a message.
+    pub(crate) fn done(&self, token: Token) {
+        let mut queue = self.queue();
+        queue.done.push(token);
+        let first = queue.done.len() == 1;
+        drop(queue);
+        if first {
+            self.wake();
+        }
+    }
+
+    /// Takes nothing more, for this reason.
+    pub(crate) fn close(&self, reason: MqttError) {
+        self.queue().closed.get_or_insert(reason);
+        self.wake();
+    }
+
+    /// Takes nothing more, and asks the driver to end by `deadline`. The earliest deadline counts.
+    pub(crate) fn stop(&self, deadline: Instant) {
+        let mut queue = self.queue();
+        queue.closed.get_or_insert(MqttError::NotOpen);
+        queue.stop = Some(queue.stop.map_or(deadline, |before| before.min(deadline)));
+        drop(queue);
+        self.wake();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Says whose turn it is when something comes in.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Takes everything; the lists must be empty. Returns when to stop, where that was asked.
+    pub(crate) fn take(&self, commands: &mut Vec<Command>, done: &mut Vec<Token>) -> Option<Instant> {
+        let mut queue = self.queue();
+        std::mem::swap(&mut queue.commands, commands);
+        std::mem::swap(&mut queue.done, done);
+        queue.stop
+    }
+
+    /// Whether the link is up, as far as the driver knows.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_up(&self, up: bool) {
+        self.up.store(up, Ordering::Release);
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

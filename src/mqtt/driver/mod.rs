@@ -1,0 +1,19 @@
+//! The task behind a connection: it dials, keeps the link alive, moves packets, and does it again when the link breaks.
+
+mod alive;
+mod backoff;
+mod core;
+mod dial;
+mod drive;
+mod intake;
+mod link;
+mod permits;
+mod settings;
+mod state;
+
+pub(crate) use core::MAX_WINDOW;
+pub(crate) use intake::{Accepted, Command, Intake};
+pub(crate) use link::{Parts, run};
+pub(crate) use permits::{Permits, Refused};
+pub(crate) use settings::Settings;
+pub use state::{LinkState, Remaining};

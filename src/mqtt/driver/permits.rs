@@ -1,0 +1,122 @@
+//! How much publishers may have on its way: messages in the window, and bytes.
+//!
+//! Both are given out in the order in which they were asked for. A publisher that is dropped while it waits has sent
+//! nothing; the driver gives back what a message held when it is settled.
+
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
+
+use crate::mqtt::QoS;
+
+pub(crate) struct Permits {
+    window: Semaphore,
+    bytes: Semaphore,
+    max_window: usize,
+    max_bytes: u32,
+}
+
+/// What one message holds until it is settled.
+pub(crate) struct Permit<'a> {
+    window: Option<SemaphorePermit<'a>>,
+    bytes: SemaphorePermit<'a>,
+    pub(crate) cost: u32,
+}
+
+impl Permit<'_> {
+    /// The message is accepted: from here on the driver gives back.
+    pub(crate) fn keep(self) {
+        if let Some(window) = self.window {
+            window.forget();
+        }
+        self.bytes.forget();
+    }
+}
+
+/// Why there was no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Full,
+    Closed,
+}
+
+impl Permits {
+    pub(crate) fn new(window: u16, bytes: u32) -> Self {
+        Self {
+            window: Semaphore::new(usize::from(window)),
+            bytes: Semaphore::new(bytes as usize),
+            max_window: usize::from(window),
+            max_bytes: bytes,
+        }
+    }
+
+    /// What is wanted at once, or nothing.
+    pub(crate) fn try_take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, Refused> {
+        let cost = self.cost(size);
+        let refused = |error| if error == TryAcquireError::Closed { Refused::Closed } else { Refused::Full };
+        let window = match qos {
+            QoS::AtMostOnce => None,
+            _ => Some(self.window.try_acquire().map_err(refused)?),
+        };
+        let bytes = self.bytes.try_acquire_many(cost).map_err(refused)?;
+        Ok(Permit { window, bytes, cost })
+    }
+
+    /// Waits for what is wanted; the error says that the connection has closed.
+    pub(crate) async fn take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, Refused> {
+        let cost = self.cost(size);
+        let window = match qos {
+            QoS::AtMostOnce => None,
+            _ => Some(self.window.acquire().await.map_err(|_| Refused::Closed)?),
+        };
+        let bytes = self.bytes.acquire_many(cost).await.map_err(|_| Refused::Closed)?;
+        Ok(Permit { window, bytes, cost })
+    }
+
+    pub(crate) fn give_back(&self, window: usize, bytes: usize) {
+        if window > 0 {
+            self.window.add_permits(window);
+        }
+        if bytes > 0 {
+            self.bytes.add_permits(bytes);
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.window.close();
+        self.bytes.close();
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.max_window.saturating_sub(self.window.available_permits())
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        (self.max_bytes as usize).saturating_sub(self.bytes.available_permits())
+    }
+
+    /// A message larger than the whole bound takes all of it, alone.
+    fn cost(&self, size: usize) -> u32 {
+        u32::try_from(size).unwrap_or(u32::MAX).saturating_add(64).min(self.max_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_bounds_hold_and_qos_0_needs_no_window() {
+        let permits = Permits::new(1, 300);
+        let first = permits.try_take(QoS::AtLeastOnce, 36).unwrap();
+        assert_eq!((first.cost, permits.in_flight(), permits.queued_bytes()), (100, 1, 100));
+        first.keep();
+        assert_eq!(permits.try_take(QoS::AtLeastOnce, 0).err(), Some(Refused::Full));
+        assert!(permits.try_take(QoS::AtMostOnce, 36).is_ok());
+        assert_eq!(permits.try_take(QoS::AtMostOnce, 1000).err(), Some(Refused::Full));
+        permits.give_back(1, 100);
+        let huge = permits.try_take(QoS::AtLeastOnce, 1000).unwrap();
+        assert_eq!(huge.cost, 300);
+        drop(huge);
+        permits.close();
+        assert_eq!(permits.try_take(QoS::AtMostOnce, 0).err(), Some(Refused::Closed));
+    }
+}

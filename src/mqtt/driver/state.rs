@@ -1,0 +1,51 @@
+//! What others may know of the link.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::mqtt::{Lost, MqttError};
+
+/// The state of the link to the broker.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// `open` has not been answered yet.
+    Connecting,
+    /// The broker has welcomed the client and has all its subscriptions.
+    Up {
+        /// The broker's address, without credentials.
+        endpoint: Arc<str>,
+        /// Whether the broker still had the session.
+        session_present: bool,
+    },
+    /// The link broke and is being set up again.
+    Down(Lost),
+    /// The link is gone for good.
+    Failed(MqttError),
+    /// The connection was closed.
+    Closed(Remaining),
+}
+
+/// What was left when a connection closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remaining {
+    /// Publishes that were accepted and not acknowledged; they have failed.
+    pub publishes: usize,
+    /// Received messages that no listener had finished.
+    pub messages: usize,
+}
+
+impl Remaining {
+    /// Whether nothing was left.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.publishes == 0 && self.messages == 0
+    }
+}
+
+impl fmt::Display for Remaining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} publishes not acknowledged, {} messages not handled", self.publishes, self.messages)
+    }
+}

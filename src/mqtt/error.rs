@@ -1,0 +1,221 @@
+//! What can go wrong on an MQTT connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::topic::TopicError;
+use crate::error::{Category, Coded};
+
+/// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MqttError {
+    /// The connection was never opened, or is closed.
+    #[error("the MQTT connection is not open; open it first")]
+    NotOpen,
+    /// The connection closed before the broker had acknowledged; the message may have arrived.
+    #[error("the MQTT connection was closed before the broker acknowledged the operation")]
+    Closed,
+    /// No broker could be reached within `options.connect_timeout`, or in the one sweep of `retry_connect = false`.
+    #[error("cannot connect to the MQTT broker at {endpoints} within {} ms", waited.as_millis())]
+    ConnectFailed {
+        /// The addresses tried, without credentials.
+        endpoints: Arc<str>,
+        /// How long it was tried.
+        waited: Duration,
+        /// What happened last.
+        source: Lost,
+    },
+    /// The broker answered CONNECT with a refusal.
+    #[error("the MQTT broker at {endpoint} refuses the connection: {reason} (code {code})")]
+    Refused {
+        /// The broker's address, without credentials.
+        endpoint: Arc<str>,
+        /// The return code of CONNACK.
+        code: u8,
+        /// What the code means.
+        reason: &'static str,
+    },
+    /// The link to the broker is down, and the operation is one that does not wait for it.
+    #[error("the link to the MQTT broker is down")]
+    Down(#[source] Lost),
+    /// The broker has forgotten the session, so that nobody can say whether this QoS 2 message arrived.
+    #[error(
+        "the MQTT broker lost the session: whether the QoS 2 message on `{topic}` arrived cannot be proven"
+    )]
+    SessionLost {
+        /// The topic of the message.
+        topic: Arc<str>,
+    },
+    /// The deadline passed.
+    #[error("{operation} was not finished within {} ms{}", limit.as_millis(), if *accepted { "; it may still take effect" } else { "; nothing was sent" })]
+    TimedOut {
+        /// What was to be done.
+        operation: &'static str,
+        /// The limit.
+        limit: Duration,
+        /// Whether the operation had been accepted, so that it may still take effect.
+        accepted: bool,
+    },
+    /// The packet would be larger than this side or the broker permits.
+    #[error("the message on `{topic}` makes a packet of {size} bytes; at most {max} are permitted")]
+    TooLarge {
+        /// The topic of the message.
+        topic: Arc<str>,
+        /// The size of the packet, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// `try_publish` found no room.
+    #[error("{in_flight} publishes are in flight and {queued_bytes} bytes wait; try again later")]
+    Full {
+        /// How many publishes are not acknowledged yet.
+        in_flight: usize,
+        /// How many bytes they have.
+        queued_bytes: usize,
+    },
+    /// A topic or filter that MQTT forbids.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// The broker refused a subscription.
+    #[error("the MQTT broker refuses the subscription to `{filter}` (code {code:#04x})")]
+    SubscriptionRefused {
+        /// The filter as it went over the wire: the one asked for, or a wider one that covers it.
+        filter: Arc<str>,
+        /// The return code of SUBACK.
+        code: u8,
+    },
+    /// The configuration contradicts itself.
+    #[error("`{key}` {problem}")]
+    Config {
+        /// The configuration key.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+}
+
+impl Coded for MqttError {
+    fn category(&self) -> Category {
+        match self {
+            Self::NotOpen | Self::Closed => Category::InvalidState,
+            Self::ConnectFailed { .. } | Self::Down(_) | Self::TimedOut { .. } => Category::NoResponse,
+            Self::Refused { code: 4 | 5, .. } => Category::Unauthorized,
+            Self::Refused { .. } => Category::NoResponse,
+            Self::SessionLost { .. } | Self::SubscriptionRefused { .. } => Category::FailedInvocation,
+            Self::TooLarge { .. } => Category::BadRequest,
+            Self::Full { .. } => Category::Conflict,
+            Self::Topic(error) => error.category(),
+            Self::Config { .. } => Category::Misconfiguration,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotOpen => "NOT_OPEN",
+            Self::Closed => "CLOSED",
+            Self::ConnectFailed { .. } | Self::Refused { .. } => "CONNECT_FAILED",
+            Self::Down(_) => "CONNECTION_LOST",
+            Self::SessionLost { .. } => "SESSION_LOST",
+            Self::TimedOut { .. } => "TIMEOUT",
+            Self::TooLarge { .. } => "PACKET_TOO_LARGE",
+            Self::Full { .. } => "WINDOW_FULL",
+            Self::Topic(error) => error.code(),
+            Self::SubscriptionRefused { .. } => "SUBSCRIBE_REFUSED",
+            Self::Config { .. } => "BAD_CONFIG",
+        }
+    }
+}
+
+/// Why a link to a broker is not, or no longer, there.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Lost {
+    /// There has been no link yet.
+    #[error("not connected yet")]
+    NotYet,
+    /// The address could not be found or reached, or reading or writing failed.
+    #[error("{doing} failed")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// The broker closed the stream.
+    #[error("the broker closed the connection")]
+    Ended,
+    /// The broker said good-bye.
+    #[error("the broker sent DISCONNECT")]
+    Disconnected,
+    /// Bytes that are no MQTT, or a packet that makes no sense at this point.
+    #[error("the broker broke the protocol")]
+    Protocol(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A packet that no broker sends, or not now.
+    #[error("the broker sent {0}, which it may not send now")]
+    Unexpected(&'static str),
+    /// Nothing came within 1.5 keep-alives.
+    #[error("nothing was heard from the broker for {} ms", .0.as_millis())]
+    Silent(Duration),
+    /// The broker takes no bytes.
+    #[error("the broker took no bytes for {} ms", .0.as_millis())]
+    Stalled(Duration),
+    /// An answer to CONNECT or to the subscriptions after it did not come in time.
+    #[error("the broker did not answer {what} within {} ms", limit.as_millis())]
+    NoAnswer {
+        /// The packet that was not answered.
+        what: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The listeners are so far behind that `options.max_incoming_bytes` was passed.
+    #[error("listeners left {held} bytes unhandled, more than the {max} of `options.max_incoming_bytes`")]
+    Overflow {
+        /// How many bytes are held.
+        held: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The broker refused CONNECT.
+    #[error("the broker refuses the connection: {reason} (code {code})")]
+    Refused {
+        /// The return code of CONNACK.
+        code: u8,
+        /// What the code means.
+        reason: &'static str,
+    },
+}
+
+impl Lost {
+    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
+        Self::Io { doing, source: Arc::new(source) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn a_failed_connect_says_what_happened_last() {
+        let source = Lost::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
+        let error = Error::from(MqttError::ConnectFailed {
+            endpoints: "mqtt://127.0.0.1:1".into(),
+            waited: Duration::from_secs(3),
+            source,
+        });
+        assert_eq!(error.code(), "CONNECT_FAILED");
+        let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
+                        127.0.0.1:1 failed: refused";
+        assert_eq!(error.chain(), expected);
+    }
+
+    #[test]
+    fn bad_credentials_are_unauthorized() {
+        let refused = |code| MqttError::Refused { endpoint: "e".into(), code, reason: "r" }.category();
+        assert_eq!((refused(3), refused(5)), (Category::NoResponse, Category::Unauthorized));
+    }
+}

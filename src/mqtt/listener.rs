@@ -1,0 +1,35 @@
+//! Who gets messages.
+
+use super::MqttMessage;
+use crate::{BoxFuture, Error};
+
+/// Gets the messages of its subscriptions, one at a time, in the order in which the broker sent them.
+///
+/// A message of QoS 1 or 2 is acknowledged when the future has ended. An error or a panic is logged and counted, and
+/// the message counts as handled: MQTT 3.1.1 has no way to give it back, and withholding its acknowledgement would hold
+/// up every later one. Closures that return a future are listeners:
+///
+/// ```
+/// use wirework::mqtt::{MqttMessage, MqttMessageListener};
+/// fn listener() -> impl MqttMessageListener {
+///     |message: MqttMessage| async move {
+///         println!("{}: {} bytes", message.topic, message.payload.len());
+///         Ok(())
+///     }
+/// }
+/// # let _ = listener();
+/// ```
+pub trait MqttMessageListener: Send + Sync + 'static {
+    /// Handles one message.
+    fn on_message(&self, message: MqttMessage) -> BoxFuture<'_, Result<(), Error>>;
+}
+
+impl<F, R> MqttMessageListener for F
+where
+    F: Fn(MqttMessage) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    fn on_message(&self, message: MqttMessage) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self(message))
+    }
+}

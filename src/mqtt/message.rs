@@ -1,0 +1,45 @@
+//! A message as listeners get it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::QoS;
+
+/// A message that a broker delivered. Cloning is cheap.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MqttMessage {
+    /// What it is about.
+    pub topic: Arc<str>,
+    /// Its bytes.
+    pub payload: Bytes,
+    /// The QoS it was delivered with: at most what the subscription asked for.
+    pub qos: QoS,
+    /// Whether the broker had kept it, and sends it because of a subscription.
+    pub retain: bool,
+    /// Whether the broker says that it may have sent it before.
+    pub dup: bool,
+}
+
+impl MqttMessage {
+    /// The payload as text, where it is UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.payload).ok()
+    }
+}
+
+/// Shows the payload's length, not its bytes: what services send each other is not for logs.
+impl fmt::Debug for MqttMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttMessage")
+            .field("topic", &self.topic)
+            .field("bytes", &self.payload.len())
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("dup", &self.dup)
+            .finish()
+    }
+}

@@ -1,0 +1,57 @@
+//! What a connection counts.
+
+use crate::count::{Counters, Increment, Last};
+
+/// The counters of one connection. All names begin with `mqtt.`.
+pub(crate) struct Metrics {
+    /// `publish.sent`: PUBLISH packets written.
+    pub(crate) sent: Increment,
+    /// `publish.acknowledged`: messages of QoS 1 and 2 that the broker has acknowledged in full.
+    pub(crate) acknowledged: Increment,
+    /// `publish.redelivered`: PUBLISH packets written again on a resumed session.
+    pub(crate) redelivered: Increment,
+    /// `publish.failed`: accepted messages that failed.
+    pub(crate) failed: Increment,
+    /// `publish.in_flight`: messages of QoS 1 and 2 that are accepted and not acknowledged.
+    pub(crate) in_flight: Last,
+    /// `message.received`: PUBLISH packets read.
+    pub(crate) received: Increment,
+    /// `message.repeated`: of those, QoS 2 messages that had been delivered before.
+    pub(crate) repeated: Increment,
+    /// `message.unmatched`: of those, messages that no listener asked for.
+    pub(crate) unmatched: Increment,
+    /// `message.dropped`: QoS 0 messages that a listener, or `options.max_incoming_bytes`, had no room for.
+    pub(crate) dropped: Increment,
+    /// `listener.failed`: errors and panics of listeners.
+    pub(crate) listener_failed: Increment,
+    /// `listener.behind`: how often a listener fell behind so far that acknowledgements wait for it.
+    pub(crate) behind: Increment,
+    /// `link.opened`: links that the broker welcomed.
+    pub(crate) opened: Increment,
+    /// `link.reconnects`: of those, all after the first.
+    pub(crate) reconnects: Increment,
+    /// `link.unsolicited`: acknowledgements that belong to nothing.
+    pub(crate) unsolicited: Increment,
+}
+
+impl Metrics {
+    pub(crate) fn new(counters: &Counters) -> Self {
+        let increment = |name: &str| counters.increment(&format!("mqtt.{name}"));
+        Self {
+            sent: increment("publish.sent"),
+            acknowledged: increment("publish.acknowledged"),
+            redelivered: increment("publish.redelivered"),
+            failed: increment("publish.failed"),
+            in_flight: counters.last("mqtt.publish.in_flight"),
+            received: increment("message.received"),
+            repeated: increment("message.repeated"),
+            unmatched: increment("message.unmatched"),
+            dropped: increment("message.dropped"),
+            listener_failed: increment("listener.failed"),
+            behind: increment("listener.behind"),
+            opened: increment("link.opened"),
+            reconnects: increment("link.reconnects"),
+            unsolicited: increment("link.unsolicited"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How a message is published and how a filter is subscribed to.
+
+use std::time::Duration;
+
+/// How hard a message is delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QoS {
+    /// QoS 0: sent once, never acknowledged.
+    #[default]
+    AtMostOnce = 0,
+    /// QoS 1: sent until acknowledged; may arrive more than once.
+    AtLeastOnce = 1,
+    /// QoS 2: arrives exactly once, for two round trips.
+    ExactlyOnce = 2,
+}
+
+impl QoS {
+    /// The level with this number, where there is one.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::AtMostOnce),
+            1 => Some(Self::AtLeastOnce),
+            2 => Some(Self::ExactlyOnce),
+            _ => None,
+        }
+    }
+}
+
+/// How one message is published. The default is QoS 0, not retained.
+///
+/// ```
+/// use wirework::mqtt::{PublishOptions, QoS};
+/// let options = PublishOptions::at_least_once().retain();
+/// assert_eq!((options.qos, options.retain), (QoS::AtLeastOnce, true));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishOptions {
+    /// How hard it is delivered.
+    pub qos: QoS,
+    /// Whether the broker keeps it for later subscribers.
+    pub retain: bool,
+    /// Whether a QoS 0 message waits while the link is down instead of failing at once. QoS 1 and 2 always wait.
+    pub wait: bool,
+    /// How long `publish` takes at most, instead of `options.publish_timeout`; zero is without limit.
+    pub timeout: Option<Duration>,
+}
+
+impl PublishOptions {
+    /// QoS 1.
+    #[must_use]
+    pub fn at_least_once() -> Self {
+        Self { qos: QoS::AtLeastOnce, ..Self::default() }
+    }
+
+    /// QoS 2.
+    #[must_use]
+    pub fn exactly_once() -> Self {
+        Self { qos: QoS::ExactlyOnce, ..Self::default() }
+    }
+
+    /// The same with another QoS.
+    #[must_use]
+    pub fn qos(self, qos: QoS) -> Self {
+        Self { qos, ..self }
+    }
+
+    /// The same, retained.
+    #[must_use]
+    pub fn retain(self) -> Self {
+        Self { retain: true, ..self }
+    }
+
+    /// The same, waiting for the link also at QoS 0.
+    #[must_use]
+    pub fn wait(self) -> Self {
+        Self { wait: true, ..self }
+    }
+
+    /// The same with a limit of its own.
+    #[must_use]
+    pub fn timeout(self, limit: Duration) -> Self {
+        Self { timeout: Some(limit), ..self }
+    }
+}
+
+/// How a filter is subscribed to. The default is QoS 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscribeOptions {
+    /// The highest QoS at which messages come.
+    pub qos: QoS,
+}
+
+impl SubscribeOptions {
+    /// QoS 1.
+    #[must_use]
+    pub fn at_least_once() -> Self {
+        Self { qos: QoS::AtLeastOnce }
+    }
+
+    /// QoS 2.
+    #[must_use]
+    pub fn exactly_once() -> Self {
+        Self { qos: QoS::ExactlyOnce }
+    }
+
+    /// The same with another QoS.
+    #[must_use]
+    pub fn qos(self, qos: QoS) -> Self {
+        Self { qos }
+    }
+}

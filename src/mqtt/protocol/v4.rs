@@ -1,0 +1,177 @@
+//! MQTT 3.1.1, on rumqttc's codec.
+
+use rumqttc::mqttbytes::{self, v4};
+
+use super::{AckKind, Hello, Incoming, Protocol, Publish};
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{MqttMessage, QoS};
+
+/// MQTT 3.1.1.
+pub(crate) struct V4;
+
+impl Protocol for V4 {
+    type Packet = v4::Packet;
+    type Error = mqttbytes::Error;
+    type Codec = v4::Codec;
+
+    fn codec(max_packet: usize) -> v4::Codec {
+        v4::Codec { max_incoming_size: max_packet, max_outgoing_size: max_packet }
+    }
+
+    fn connect(hello: &Hello) -> v4::Packet {
+        let mut connect = v4::Connect::new(hello.client_id.clone());
+        connect.clean_session = hello.clean_session;
+        connect.keep_alive = hello.keep_alive;
+        if let Some(username) = &hello.username {
+            let password = hello.password.as_ref().map(|password| password.expose()).unwrap_or_default();
+            connect.set_login(username, password);
+        }
+        v4::Packet::Connect(connect)
+    }
+
+    fn publish(publish: &Publish, id: u16, dup: bool) -> v4::Packet {
+        v4::Packet::Publish(v4::Publish {
+            dup,
+            qos: to_wire(publish.qos),
+            retain: publish.retain,
+            topic: publish.topic.as_ref().to_owned(),
+            pkid: id,
+            payload: publish.payload.clone(),
+        })
+    }
+
+    fn publish_size(publish: &Publish) -> usize {
+        let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
+        let rest = 2 + publish.topic.len() + id + publish.payload.len();
+        let length = match rest {
+            0..0x80 => 1,
+            0x80..0x4000 => 2,
+            0x4000..0x20_0000 => 3,
+            _ => 4,
+        };
+        1 + length + rest
+    }
+
+    fn ack(kind: AckKind, id: u16) -> v4::Packet {
+        match kind {
+            AckKind::Ack => v4::Packet::PubAck(v4::PubAck { pkid: id }),
+            AckKind::Received => v4::Packet::PubRec(v4::PubRec { pkid: id }),
+            AckKind::Release => v4::Packet::PubRel(v4::PubRel { pkid: id }),
+            AckKind::Complete => v4::Packet::PubComp(v4::PubComp { pkid: id }),
+        }
+    }
+
+    fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> v4::Packet {
+        let filters = filters
+            .iter()
+            .map(|(filter, qos)| v4::SubscribeFilter::new(filter.as_str().to_owned(), to_wire(*qos)))
+            .collect();
+        v4::Packet::Subscribe(v4::Subscribe { pkid: id, filters })
+    }
+
+    fn unsubscribe(id: u16, filters: &[Filter]) -> v4::Packet {
+        let topics = filters.iter().map(|filter| filter.as_str().to_owned()).collect();
+        v4::Packet::Unsubscribe(v4::Unsubscribe { pkid: id, topics })
+    }
+
+    fn ping() -> v4::Packet {
+        v4::Packet::PingReq
+    }
+
+    fn disconnect() -> v4::Packet {
+        v4::Packet::Disconnect
+    }
+
+    fn read(packet: v4::Packet) -> Incoming {
+        match packet {
+            v4::Packet::Publish(publish) => {
+                let message = MqttMessage {
+                    topic: publish.topic.into(),
+                    payload: publish.payload,
+                    qos: from_wire(publish.qos),
+                    retain: publish.retain,
+                    dup: publish.dup,
+                };
+                Incoming::Publish { id: publish.pkid, message }
+            }
+            v4::Packet::PubAck(ack) => Incoming::Ack { kind: AckKind::Ack, id: ack.pkid },
+            v4::Packet::PubRec(ack) => Incoming::Ack { kind: AckKind::Received, id: ack.pkid },
+            v4::Packet::PubRel(ack) => Incoming::Ack { kind: AckKind::Release, id: ack.pkid },
+            v4::Packet::PubComp(ack) => Incoming::Ack { kind: AckKind::Complete, id: ack.pkid },
+            v4::Packet::SubAck(ack) => {
+                Incoming::Subscribed { id: ack.pkid, codes: ack.return_codes.into_iter().map(code).collect() }
+            }
+            v4::Packet::UnsubAck(ack) => Incoming::Unsubscribed { id: ack.pkid },
+            v4::Packet::ConnAck(ack) => match refusal(ack.code) {
+                None => Incoming::Welcome { session_present: ack.session_present },
+                Some((code, reason)) => Incoming::Refusal { code, reason },
+            },
+            v4::Packet::PingResp => Incoming::Pong,
+            // 3.1.1 knows no DISCONNECT from a broker; some send it all the same when another client takes the id over.
+            v4::Packet::Disconnect => Incoming::Disconnect,
+            v4::Packet::Connect(_) => Incoming::Unexpected("CONNECT"),
+            v4::Packet::Subscribe(_) => Incoming::Unexpected("SUBSCRIBE"),
+            v4::Packet::Unsubscribe(_) => Incoming::Unexpected("UNSUBSCRIBE"),
+            v4::Packet::PingReq => Incoming::Unexpected("PINGREQ"),
+        }
+    }
+}
+
+fn code(code: v4::SubscribeReasonCode) -> u8 {
+    match code {
+        v4::SubscribeReasonCode::Success(qos) => qos as u8,
+        v4::SubscribeReasonCode::Failure => 0x80,
+    }
+}
+
+fn refusal(code: v4::ConnectReturnCode) -> Option<(u8, &'static str)> {
+    use v4::ConnectReturnCode as Code;
+    let reason = match code {
+        Code::Success => return None,
+        Code::RefusedProtocolVersion => "it does not speak MQTT 3.1.1",
+        Code::BadClientId => "the client id is not permitted",
+        Code::ServiceUnavailable => "the service is unavailable",
+        Code::BadUserNamePassword => "bad user name or password",
+        Code::NotAuthorized => "not authorized",
+    };
+    Some((code as u8, reason))
+}
+
+const fn to_wire(qos: QoS) -> mqttbytes::QoS {
+    match qos {
+        QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
+        QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
+        QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
+    }
+}
+
+const fn from_wire(qos: mqttbytes::QoS) -> QoS {
+    match qos {
+        mqttbytes::QoS::AtMostOnce => QoS::AtMostOnce,
+        mqttbytes::QoS::AtLeastOnce => QoS::AtLeastOnce,
+        mqttbytes::QoS::ExactlyOnce => QoS::ExactlyOnce,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Bytes, BytesMut};
+    use tokio_util::codec::Encoder;
+
+    use super::*;
+
+    #[test]
+    fn the_size_is_what_the_codec_writes() {
+        for (topic, payload) in
+            [(1, 0), (3, 122), (3, 123), (3, 124), (9, 16_370), (9, 16_371), (9, 2_097_150)]
+        {
+            for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+                let topic = "t".repeat(topic).into();
+                let publish = Publish { topic, payload: Bytes::from(vec![0; payload]), qos, retain: false };
+                let mut bytes = BytesMut::new();
+                V4::codec(usize::MAX).encode(V4::publish(&publish, 1, false), &mut bytes).unwrap();
+                assert_eq!(bytes.len(), V4::publish_size(&publish));
+            }
+        }
+    }
+}

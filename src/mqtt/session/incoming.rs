@@ -1,0 +1,197 @@
+//! Messages that came in and are not acknowledged yet.
+//!
+//! Acknowledgements leave in the order in which their messages came (MQTT-4.6.0-2), each once its listeners are done; one
+//! that belongs to an earlier link is dropped, since the broker sends that message again. The ids of QoS 2 outlive a
+//! link: a message that comes again is not delivered again as long as the session lives.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::mqtt::QoS;
+use crate::mqtt::protocol::AckKind;
+
+/// One message in the hands of listeners; given back when they are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// Its place among all messages ever received.
+    number: u64,
+    id: u16,
+    exactly: bool,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Deliver it, and give the token back.
+    New(Token),
+    /// It was delivered before: drop it.
+    Again,
+}
+
+/// The receiving half of a session.
+#[derive(Default)]
+pub(crate) struct Incoming {
+    /// What came over this link, in order.
+    ring: VecDeque<Entry>,
+    /// The number of the ring's first entry.
+    first: u64,
+    /// QoS 2 messages by id, from PUBLISH to PUBREL.
+    exactly: HashMap<u16, Exactly>,
+    ready: VecDeque<(AckKind, u16)>,
+}
+
+struct Entry {
+    id: u16,
+    kind: AckKind,
+    done: bool,
+}
+
+struct Exactly {
+    token: u64,
+    done: bool,
+    /// Where in the ring its acknowledgement stands.
+    place: u64,
+}
+
+impl Incoming {
+    /// A message of QoS 1 or 2 came.
+    pub(crate) fn arrive(&mut self, id: u16, qos: QoS) -> Arrival {
+        let number = self.first + self.ring.len() as u64;
+        if qos != QoS::ExactlyOnce {
+            self.ring.push_back(Entry { id, kind: AckKind::Ack, done: false });
+            return Arrival::New(Token { number, id, exactly: false });
+        }
+        if let Some(known) = self.exactly.get_mut(&id) {
+            known.place = number;
+            let done = known.done;
+            self.ring.push_back(Entry { id, kind: AckKind::Received, done });
+            self.advance();
+            return Arrival::Again;
+        }
+        self.exactly.insert(id, Exactly { token: number, done: false, place: number });
+        self.ring.push_back(Entry { id, kind: AckKind::Received, done: false });
+        Arrival::New(Token { number, id, exactly: true })
+    }
+
+    /// PUBREL came; it is answered even where its message is unknown, so that the broker can forget it.
+    pub(crate) fn release(&mut self, id: u16) {
+        self.exactly.remove(&id);
+        self.ready.push_back((AckKind::Complete, id));
+    }
+
+    /// The listeners are done with a message.
+    pub(crate) fn done(&mut self, token: Token) {
+        let mut number = token.number;
+        if token.exactly {
+            match self.exactly.get_mut(&token.id).filter(|known| known.token == token.number) {
+                Some(known) => {
+                    known.done = true;
+                    number = known.place;
+                }
+                None => return,
+            }
+        }
+        let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        if let Some(entry) = index.and_then(|index| self.ring.get_mut(index)) {
+            entry.done = true;
+            self.advance();
+        }
+    }
+
+    /// The next acknowledgement to send.
+    pub(crate) fn next(&mut self) -> Option<(AckKind, u16)> {
+        self.ready.pop_front()
+    }
+
+    /// The link is gone: what is not acknowledged comes again.
+    pub(crate) fn lost(&mut self) {
+        self.first += self.ring.len() as u64;
+        self.ring.clear();
+        self.ready.clear();
+    }
+
+    /// A new link is there; without the session the broker's ids start anew.
+    pub(crate) fn resume(&mut self, session_present: bool) {
+        if !session_present {
+            self.exactly.clear();
+        }
+    }
+
+    fn advance(&mut self) {
+        while self.ring.front().is_some_and(|entry| entry.done) {
+            if let Some(entry) = self.ring.pop_front() {
+                self.first += 1;
+                self.ready.push_back((entry.kind, entry.id));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(incoming: &mut Incoming, id: u16, qos: QoS) -> Token {
+        match incoming.arrive(id, qos) {
+            Arrival::New(token) => token,
+            Arrival::Again => panic!("{id} is new"),
+        }
+    }
+
+    fn acks(incoming: &mut Incoming) -> Vec<(AckKind, u16)> {
+        std::iter::from_fn(|| incoming.next()).collect()
+    }
+
+    #[test]
+    fn acknowledgements_leave_in_the_order_of_arrival() {
+        let mut incoming = Incoming::default();
+        let first = new(&mut incoming, 5, QoS::AtLeastOnce);
+        let second = new(&mut incoming, 3, QoS::ExactlyOnce);
+        let third = new(&mut incoming, 4, QoS::AtLeastOnce);
+        incoming.done(third);
+        incoming.done(second);
+        assert!(acks(&mut incoming).is_empty());
+        incoming.done(first);
+        assert_eq!(acks(&mut incoming), [(AckKind::Ack, 5), (AckKind::Received, 3), (AckKind::Ack, 4)]);
+    }
+
+    #[test]
+    fn what_a_lost_link_left_is_not_acknowledged_on_the_next() {
+        let mut incoming = Incoming::default();
+        let stale = new(&mut incoming, 1, QoS::AtLeastOnce);
+        incoming.lost();
+        incoming.resume(true);
+        let again = new(&mut incoming, 1, QoS::AtLeastOnce);
+        incoming.done(stale);
+        assert!(acks(&mut incoming).is_empty());
+        incoming.done(again);
+        assert_eq!(acks(&mut incoming), [(AckKind::Ack, 1)]);
+    }
+
+    #[test]
+    fn qos_2_is_delivered_once_across_links_of_one_session() {
+        let mut incoming = Incoming::default();
+        let token = new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.lost();
+        incoming.resume(true);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        assert!(acks(&mut incoming).is_empty(), "its listener is not done");
+        incoming.done(token);
+        assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
+        incoming.release(7);
+        assert_eq!(acks(&mut incoming), [(AckKind::Complete, 7)]);
+        assert!(matches!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::New(_)), "the id is free again");
+    }
+
+    #[test]
+    fn another_session_knows_nothing() {
+        let mut incoming = Incoming::default();
+        let stale = new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.lost();
+        incoming.resume(false);
+        new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.done(stale);
+        assert!(acks(&mut incoming).is_empty());
+    }
+}

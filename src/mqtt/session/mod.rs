@@ -1,0 +1,8 @@
+//! What both sides must remember of a session, without any I/O: what is on its way out, and what came in and is not
+//! acknowledged yet.
+
+mod incoming;
+mod outgoing;
+
+pub(crate) use incoming::{Arrival, Incoming, Token};
+pub(crate) use outgoing::{Acked, Outgoing, Transmit};

@@ -1,0 +1,378 @@
+//! Messages on their way out: their packet ids, how far each has come, and what has to be sent next.
+//!
+//! A slot holds the message and whoever waits for it; its number is the packet id. So an acknowledgement finds its waiter
+//! by index, an id is never used twice at a time, and what a lost link left behind is still here.
+
+use std::collections::VecDeque;
+
+use crate::mqtt::QoS;
+use crate::mqtt::protocol::{AckKind, Publish};
+
+/// How many ids rest before one is used again, where the window permits: an acknowledgement that comes twice must not
+/// hit the next message.
+const REST: usize = 64;
+
+/// Messages of QoS 1 and 2 from acceptance to acknowledgement, and those of QoS 0 until they are encoded. `W` is whoever
+/// waits for one.
+pub(crate) struct Outgoing<W> {
+    slots: Vec<Option<Slot<W>>>,
+    free: VecDeque<u16>,
+    window: u16,
+    queue: VecDeque<Entry<W>>,
+    /// PUBRELs to send; they go before anything else.
+    releases: VecDeque<u16>,
+    held: usize,
+    accepted: u64,
+}
+
+struct Slot<W> {
+    publish: Publish,
+    waiter: W,
+    /// The order of acceptance.
+    number: u64,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not sent on this session yet.
+    Queued,
+    /// Sent on an earlier link of this session: goes out again, marked as a duplicate.
+    Again,
+    /// PUBLISH is out.
+    Sent,
+    /// QoS 2: PUBREC has come; only PUBREL may be sent from here on.
+    Released,
+}
+
+enum Entry<W> {
+    Id(u16),
+    Plain { publish: Publish, waiter: W, waits: bool },
+}
+
+/// What to send next.
+pub(crate) enum Transmit<'a, W> {
+    Publish {
+        id: u16,
+        dup: bool,
+        publish: &'a Publish,
+    },
+    /// QoS 0: whoever waits is told when the bytes are flushed.
+    Plain {
+        publish: Publish,
+        waiter: W,
+    },
+    Release {
+        id: u16,
+    },
+}
+
+/// What an acknowledgement did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Acked<W> {
+    /// The message has arrived.
+    Done(Publish, W),
+    /// One more step towards that.
+    Progress,
+    /// It belongs to nothing that is on its way.
+    Unsolicited,
+}
+
+impl<W> Outgoing<W> {
+    /// Room for `window` messages of QoS 1 and 2; ids are 1 to `window`.
+    pub(crate) fn new(window: u16) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: VecDeque::new(),
+            window,
+            queue: VecDeque::new(),
+            releases: VecDeque::new(),
+            held: 0,
+            accepted: 0,
+        }
+    }
+
+    /// How many messages of QoS 1 and 2 are accepted and not acknowledged.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.held
+    }
+
+    /// Whether nothing is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.held == 0 && self.queue.is_empty()
+    }
+
+    /// Takes over a message; at QoS 0 `waits` says whether it outlives a lost link. Given back when the window is full,
+    /// which whoever counts the window prevents.
+    pub(crate) fn accept(&mut self, publish: Publish, waiter: W, waits: bool) -> Result<(), (Publish, W)> {
+        if publish.qos == QoS::AtMostOnce {
+            self.queue.push_back(Entry::Plain { publish, waiter, waits });
+            return Ok(());
+        }
+        let Some(id) = self.free_id() else { return Err((publish, waiter)) };
+        let number = self.accepted;
+        if let Some(slot) = self.slots.get_mut(usize::from(id) - 1) {
+            *slot = Some(Slot { publish, waiter, number, phase: Phase::Queued });
+        }
+        self.accepted += 1;
+        self.held += 1;
+        self.queue.push_back(Entry::Id(id));
+        Ok(())
+    }
+
+    /// What to send next, if anything; it counts as sent.
+    pub(crate) fn next(&mut self) -> Option<Transmit<'_, W>> {
+        if let Some(id) = self.releases.pop_front() {
+            return Some(Transmit::Release { id });
+        }
+        let id = match self.queue.pop_front()? {
+            Entry::Plain { publish, waiter, .. } => return Some(Transmit::Plain { publish, waiter }),
+            Entry::Id(id) => id,
+        };
+        // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is out.
+        let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
+        let dup = slot.phase == Phase::Again;
+        slot.phase = Phase::Sent;
+        Some(Transmit::Publish { id, dup, publish: &slot.publish })
+    }
+
+    /// The broker acknowledges. A PUBREC is always answered: a broker that repeats it waits for its PUBREL.
+    pub(crate) fn acknowledge(&mut self, kind: AckKind, id: u16) -> Acked<W> {
+        let slot = usize::from(id).checked_sub(1).and_then(|index| self.slots.get_mut(index));
+        let state = slot.as_ref().and_then(|slot| slot.as_ref()).map(|slot| (slot.publish.qos, slot.phase));
+        match (kind, state) {
+            (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
+            | (AckKind::Complete, Some((QoS::ExactlyOnce, Phase::Released))) => {
+                let Some(done) = slot.and_then(Option::take) else { return Acked::Unsolicited };
+                self.held -= 1;
+                self.free.push_back(id);
+                Acked::Done(done.publish, done.waiter)
+            }
+            (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Released))) => {
+                if let Some(Some(slot)) = slot {
+                    slot.phase = Phase::Released;
+                }
+                self.release(id);
+                Acked::Progress
+            }
+            (AckKind::Received, _) => {
+                self.release(id);
+                Acked::Unsolicited
+            }
+            _ => Acked::Unsolicited,
+        }
+    }
+
+    fn release(&mut self, id: u16) {
+        if id != 0 && !self.releases.contains(&id) {
+            self.releases.push_back(id);
+        }
+    }
+
+    /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
+    pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
+        self.releases.clear();
+        let mut dropped = Vec::new();
+        for entry in std::mem::take(&mut self.queue) {
+            match entry {
+                Entry::Plain { publish, waiter, waits: false } => dropped.push((publish, waiter)),
+                keep => self.queue.push_back(keep),
+            }
+        }
+        dropped
+    }
+
+    /// A new link is there. With the session, what is unacknowledged goes out again in its old order, before anything
+    /// new; without, QoS 1 goes out anew, and QoS 2 messages that were sent are returned: nobody can say whether they
+    /// arrived.
+    pub(crate) fn resume(&mut self, session_present: bool) -> Vec<(Publish, W)> {
+        // A link that broke before everything had gone out again left that in the queue.
+        let slots = &self.slots;
+        let phase = |id: u16| slots.get(usize::from(id) - 1).and_then(Option::as_ref).map(|slot| slot.phase);
+        self.queue.retain(|entry| match entry {
+            Entry::Plain { .. } => true,
+            Entry::Id(id) => phase(*id) == Some(Phase::Queued),
+        });
+        let mut order: Vec<(u64, u16)> = Vec::new();
+        let mut released: Vec<(u64, u16)> = Vec::new();
+        let mut unproven: Vec<(u64, u16)> = Vec::new();
+        for (id, slot) in (1..).zip(&mut self.slots) {
+            let Some(slot) = slot else { continue };
+            match slot.phase {
+                Phase::Queued => {}
+                Phase::Sent | Phase::Again if session_present => {
+                    slot.phase = Phase::Again;
+                    order.push((slot.number, id));
+                }
+                Phase::Released if session_present => released.push((slot.number, id)),
+                _ if slot.publish.qos == QoS::ExactlyOnce => unproven.push((slot.number, id)),
+                _ => {
+                    slot.phase = Phase::Queued;
+                    order.push((slot.number, id));
+                }
+            }
+        }
+        for list in [&mut order, &mut released, &mut unproven] {
+            list.sort_unstable();
+        }
+        self.releases = released.into_iter().map(|(_, id)| id).collect();
+        // What was never sent is still queued, and newer than all that was.
+        for (_, id) in order.into_iter().rev() {
+            self.queue.push_front(Entry::Id(id));
+        }
+        unproven.into_iter().filter_map(|(_, id)| self.take(id)).collect()
+    }
+
+    /// Takes out everything, because the connection ends.
+    pub(crate) fn drain(&mut self) -> Vec<(Publish, W)> {
+        self.releases.clear();
+        let mut all = Vec::new();
+        for entry in std::mem::take(&mut self.queue) {
+            if let Entry::Plain { publish, waiter, .. } = entry {
+                all.push((publish, waiter));
+            }
+        }
+        self.free.clear();
+        all.extend(
+            std::mem::take(&mut self.slots).into_iter().flatten().map(|slot| (slot.publish, slot.waiter)),
+        );
+        self.held = 0;
+        all
+    }
+
+    fn take(&mut self, id: u16) -> Option<(Publish, W)> {
+        let slot = self.slots.get_mut(usize::from(id) - 1)?.take()?;
+        self.held -= 1;
+        self.free.push_back(id);
+        Some((slot.publish, slot.waiter))
+    }
+
+    fn free_id(&mut self) -> Option<u16> {
+        let fresh = u16::try_from(self.slots.len() + 1).ok().filter(|id| *id <= self.window);
+        match fresh {
+            Some(id) if self.free.len() < REST => {
+                self.slots.push(None);
+                Some(id)
+            }
+            _ => self.free.pop_front(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn publish(qos: QoS) -> Publish {
+        Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false }
+    }
+
+    fn accept(outgoing: &mut Outgoing<u32>, qos: QoS, waiter: u32) {
+        outgoing.accept(publish(qos), waiter, false).unwrap();
+    }
+
+    /// Everything there is to send, as text.
+    fn sent(outgoing: &mut Outgoing<u32>) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(transmit) = outgoing.next() {
+            lines.push(match transmit {
+                Transmit::Publish { id, dup, .. } => format!("{}{id}", if dup { "dup" } else { "pub" }),
+                Transmit::Plain { waiter, .. } => format!("plain{waiter}"),
+                Transmit::Release { id } => format!("rel{id}"),
+            });
+        }
+        lines
+    }
+
+    #[test]
+    fn a_resumed_session_sends_again_in_order_with_the_same_ids() {
+        let mut outgoing = Outgoing::new(10);
+        for waiter in 1..=4 {
+            accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
+        }
+        assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "pub3", "pub4"]);
+        assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3), Acked::Done(_, 3)));
+        assert_eq!(outgoing.acknowledge(AckKind::Received, 2), Acked::Progress);
+        accept(&mut outgoing, QoS::AtLeastOnce, 5);
+        assert!(outgoing.lost().is_empty());
+        assert!(outgoing.resume(true).is_empty());
+        assert_eq!(sent(&mut outgoing), ["rel2", "dup1", "dup4", "pub5"]);
+        assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2), Acked::Done(_, 2)));
+    }
+
+    #[test]
+    fn a_link_that_breaks_while_sending_again_changes_nothing() {
+        let mut outgoing = Outgoing::new(10);
+        for waiter in 1..=3 {
+            accept(&mut outgoing, QoS::AtLeastOnce, waiter);
+        }
+        assert!(outgoing.next().is_some() && outgoing.next().is_some());
+        for _ in 0..3 {
+            outgoing.lost();
+            outgoing.resume(true);
+            assert!(matches!(outgoing.next(), Some(Transmit::Publish { id: 1, dup: true, .. })));
+        }
+        assert_eq!(sent(&mut outgoing), ["dup2", "pub3"]);
+    }
+
+    #[test]
+    fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
+        let mut outgoing = Outgoing::new(10);
+        accept(&mut outgoing, QoS::AtLeastOnce, 1);
+        accept(&mut outgoing, QoS::ExactlyOnce, 2);
+        accept(&mut outgoing, QoS::ExactlyOnce, 3);
+        assert_eq!(sent(&mut outgoing).len(), 3);
+        assert_eq!(outgoing.acknowledge(AckKind::Received, 3), Acked::Progress);
+        accept(&mut outgoing, QoS::ExactlyOnce, 4);
+        assert!(outgoing.lost().is_empty());
+        let unproven: Vec<u32> = outgoing.resume(false).into_iter().map(|(_, waiter)| waiter).collect();
+        assert_eq!(unproven, [2, 3]);
+        assert_eq!(sent(&mut outgoing), ["pub1", "pub4"]);
+        assert_eq!(outgoing.in_flight(), 2);
+    }
+
+    #[test]
+    fn acknowledgements_that_fit_nothing_are_unsolicited() {
+        let mut outgoing = Outgoing::new(10);
+        accept(&mut outgoing, QoS::AtLeastOnce, 1);
+        assert_eq!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Unsolicited, "it is not sent yet");
+        assert_eq!(sent(&mut outgoing), ["pub1"]);
+        for (kind, id) in
+            [(AckKind::Ack, 0), (AckKind::Ack, 2), (AckKind::Complete, 1), (AckKind::Ack, 65_535)]
+        {
+            assert_eq!(outgoing.acknowledge(kind, id), Acked::Unsolicited);
+        }
+        assert_eq!(outgoing.acknowledge(AckKind::Received, 7), Acked::Unsolicited);
+        assert_eq!(sent(&mut outgoing), ["rel7"], "a broker that repeats PUBREC waits for its PUBREL");
+        assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Done(_, 1)));
+        assert_eq!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Unsolicited, "it came twice");
+    }
+
+    #[test]
+    fn qos_0_goes_with_the_link_unless_told_to_wait() {
+        let mut outgoing = Outgoing::new(1);
+        outgoing.accept(publish(QoS::AtMostOnce), 1, false).unwrap();
+        outgoing.accept(publish(QoS::AtMostOnce), 2, true).unwrap();
+        accept(&mut outgoing, QoS::AtLeastOnce, 3);
+        assert!(outgoing.accept(publish(QoS::AtLeastOnce), 4, false).is_err(), "the window is full");
+        assert_eq!(outgoing.lost().into_iter().map(|(_, waiter)| waiter).collect::<Vec<_>>(), [1]);
+        outgoing.resume(false);
+        assert_eq!(sent(&mut outgoing), ["plain2", "pub1"]);
+    }
+
+    #[test]
+    fn ids_rest_before_they_are_used_again() {
+        let mut outgoing = Outgoing::new(100);
+        let mut last = Vec::new();
+        for waiter in 0..1000 {
+            accept(&mut outgoing, QoS::AtLeastOnce, waiter);
+            let Some(Transmit::Publish { id, .. }) = outgoing.next() else { panic!("nothing to send") };
+            assert!(!last.iter().rev().take(REST - 1).any(|used| *used == id));
+            last.push(id);
+            assert!(matches!(outgoing.acknowledge(AckKind::Ack, id), Acked::Done(..)));
+        }
+        assert!(outgoing.slots.len() <= REST + 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! How much of what came in lies unhandled before listeners.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::mqtt::driver::Intake;
+use crate::mqtt::session::Token;
+
+/// What a message costs beside its topic and payload, about.
+const OVERHEAD: usize = 128;
+
+/// Counts messages and bytes that no listener has finished yet.
+pub(crate) struct Held {
+    bytes: AtomicUsize,
+    messages: AtomicUsize,
+    /// Whether the driver waits for the counts to fall.
+    watched: AtomicBool,
+    intake: Arc<Intake>,
+}
+
+impl Held {
+    pub(crate) fn new(intake: Arc<Intake>) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicUsize::new(0),
+            messages: AtomicUsize::new(0),
+            watched: AtomicBool::new(false),
+            intake,
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.messages.load(Ordering::Acquire)
+    }
+
+    /// From now on the driver is woken whenever a message is finished.
+    pub(crate) fn watch(&self, on: bool) {
+        self.watched.store(on, Ordering::Release);
+    }
+
+    /// Counts one message in; the receipt counts it out.
+    pub(crate) fn take(self: &Arc<Self>, size: usize, token: Option<Token>) -> Arc<Receipt> {
+        let bytes = size + OVERHEAD;
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.messages.fetch_add(1, Ordering::AcqRel);
+        Arc::new(Receipt { held: Arc::clone(self), bytes, token })
+    }
+}
+
+/// One message in the hands of its listeners. When the last of them lets go of it, it may be acknowledged: also when a
+/// listener panics or is thrown out.
+pub(crate) struct Receipt {
+    held: Arc<Held>,
+    bytes: usize,
+    token: Option<Token>,
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        // The token first: whoever sees the counts fall finds it.
+        if let Some(token) = self.token {
+            self.held.intake.done(token);
+        }
+        self.held.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.held.messages.fetch_sub(1, Ordering::AcqRel);
+        if self.held.watched.load(Ordering::Acquire) {
+            self.held.intake.wake();
+        }
+    }
+}

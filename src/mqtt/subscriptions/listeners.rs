@@ -1,0 +1,134 @@
+//! The listeners of a connection, each with a mailbox and a task of its own.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::Receipt;
+use super::mailbox::{Mailbox, Put, serve};
+use crate::log::Logger;
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::{MqttMessage, MqttMessageListener, QoS};
+
+/// A listener as the connection keeps it; two are the same when they are one allocation.
+pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
+
+/// What listeners' tasks need.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) logger: Logger,
+    pub(crate) metrics: Arc<Metrics>,
+    /// How many messages wait before a listener.
+    pub(crate) capacity: usize,
+}
+
+/// All listeners, by number. One that is subscribed several times is one listener here, so that it gets a message once.
+pub(super) struct Listeners {
+    list: Vec<Option<One>>,
+    tasks: JoinSet<()>,
+    /// Counts messages, to see whether a listener is already among those of the current one.
+    round: u64,
+    targets: Vec<(usize, QoS)>,
+    context: Context,
+}
+
+struct One {
+    listener: SharedListener,
+    mailbox: Arc<Mailbox>,
+    subscriptions: usize,
+    /// The round in which it was chosen last, and where among the targets.
+    chosen: (u64, usize),
+}
+
+impl Listeners {
+    pub(super) fn new(context: Context) -> Self {
+        Self { list: Vec::new(), tasks: JoinSet::new(), round: 0, targets: Vec::new(), context }
+    }
+
+    /// Counts one more subscription of the listener; its first starts its task.
+    pub(super) fn acquire(&mut self, listener: &SharedListener) -> usize {
+        if let Some(index) = self.find(listener) {
+            if let Some(Some(one)) = self.list.get_mut(index) {
+                one.subscriptions += 1;
+            }
+            return index;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        let mailbox = Arc::new(Mailbox::new(self.context.capacity));
+        let task = serve(Arc::clone(&mailbox), Arc::clone(listener), self.context.clone());
+        self.tasks.spawn(task.in_current_span());
+        let one = One { listener: Arc::clone(listener), mailbox, subscriptions: 1, chosen: (0, 0) };
+        let index = self.list.iter().position(Option::is_none).unwrap_or(self.list.len());
+        match self.list.get_mut(index) {
+            Some(place) => *place = Some(one),
+            None => self.list.push(Some(one)),
+        }
+        index
+    }
+
+    /// Counts one subscription less; after the last its waiting messages are let go and its task ends.
+    pub(super) fn release(&mut self, index: usize) {
+        let Some(place) = self.list.get_mut(index) else { return };
+        if let Some(one) = place {
+            one.subscriptions -= 1;
+            if one.subscriptions == 0 {
+                one.mailbox.close();
+                *place = None;
+            }
+        }
+    }
+
+    pub(super) fn find(&self, listener: &SharedListener) -> Option<usize> {
+        let same = |one: &One| Arc::ptr_eq(&one.listener, listener);
+        self.list.iter().position(|one| one.as_ref().is_some_and(same))
+    }
+
+    /// Begins to choose who gets the next message.
+    pub(super) fn begin(&mut self) {
+        self.round += 1;
+        self.targets.clear();
+    }
+
+    /// One of the subscriptions of this listener matches.
+    pub(super) fn choose(&mut self, index: usize, qos: QoS) {
+        let Some(Some(one)) = self.list.get_mut(index) else { return };
+        if one.chosen.0 == self.round {
+            if let Some((_, highest)) = self.targets.get_mut(one.chosen.1) {
+                *highest = qos.max(*highest);
+            }
+            return;
+        }
+        one.chosen = (self.round, self.targets.len());
+        self.targets.push((index, qos));
+    }
+
+    /// Gives the message to those chosen; returns how many there were.
+    pub(super) fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
+        for (index, qos) in &self.targets {
+            let Some(Some(one)) = self.list.get(*index) else { continue };
+            let qos = message.qos.min(*qos);
+            match one.mailbox.put(MqttMessage { qos, ..message.clone() }, Arc::clone(receipt)) {
+                Put::Queued => {}
+                Put::Dropped => self.context.metrics.dropped.one(),
+                Put::Behind => {
+                    self.context.metrics.behind.one();
+                    self.context.logger.warn(format_args!(
+                        "a listener of `{}` is {} messages behind; acknowledgements wait for it",
+                        message.topic, self.context.capacity
+                    ));
+                }
+            }
+        }
+        self.targets.len()
+    }
+
+    /// Ends all tasks: those that wait end by themselves, those that handle a message are aborted.
+    pub(super) async fn end(&mut self) {
+        for one in self.list.drain(..).flatten() {
+            one.mailbox.close();
+        }
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,13 @@
+//! Who listens to what, what the broker has been asked for because of that, and who gets a message.
+
+mod held;
+mod listeners;
+mod mailbox;
+mod registry;
+mod retained;
+mod wire;
+
+pub(crate) use held::{Held, Receipt};
+pub(crate) use listeners::{Context, SharedListener};
+pub(crate) use registry::{Outcome, Registry};
+pub(crate) use wire::Control;

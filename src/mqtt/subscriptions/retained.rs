@@ -1,0 +1,137 @@
+//! Who gets the messages that a broker had kept.
+//!
+//! A broker sends them because of a SUBSCRIBE, and in 3.1.1 nothing in them says which. So a subscription counts as fresh
+//! from its SUBSCRIBE until a while after the SUBACK, longer as long as kept messages come, and kept messages go to the
+//! fresh ones alone, each topic once. When a cover is only replaced by another, nobody is fresh and they are let go. A
+//! kept message that matches neither goes to everybody: too much rather than too little.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use tokio::time::Instant;
+
+use crate::mqtt::topic::Filter;
+
+/// How long after the SUBACK, or the last kept message, more of them are waited for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How many topics are remembered for each fresh subscription; beyond them a topic may come twice.
+const REMEMBERED: usize = 4096;
+
+#[derive(Default)]
+pub(super) struct Retained {
+    fresh: HashMap<u32, Fresh>,
+    quiet: Vec<Quiet>,
+    hasher: RandomState,
+}
+
+struct Fresh {
+    until: Instant,
+    seen: HashSet<u64>,
+}
+
+struct Quiet {
+    filter: Filter,
+    until: Instant,
+}
+
+/// Whom a kept message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// These subscriptions, among those that match.
+    These(Vec<u32>),
+    /// All that match.
+    All,
+}
+
+impl Retained {
+    /// The SUBSCRIBE of a subscription goes out, or its SUBACK came.
+    pub(super) fn fresh(&mut self, subscription: u32, now: Instant) {
+        let fresh = Fresh { until: now, seen: HashSet::new() };
+        self.fresh.entry(subscription).or_insert(fresh).until = now + GRACE;
+    }
+
+    /// A filter is subscribed to only to replace another one.
+    pub(super) fn quiet(&mut self, filter: &Filter, now: Instant) {
+        self.quiet.retain(|quiet| quiet.until > now);
+        self.quiet.push(Quiet { filter: filter.clone(), until: now + GRACE });
+    }
+
+    pub(super) fn forget(&mut self, subscription: u32) {
+        self.fresh.remove(&subscription);
+    }
+
+    /// Another session begins: everybody gets everything again.
+    pub(super) fn clear(&mut self) {
+        self.fresh.clear();
+        self.quiet.clear();
+    }
+
+    /// Whom a kept message is for, of the subscriptions that match its topic.
+    pub(super) fn choose(&mut self, topic: &str, matching: &[u32], now: Instant) -> For {
+        self.fresh.retain(|_, fresh| fresh.until > now);
+        let hash = self.hasher.hash_one(topic);
+        let mut these = Vec::new();
+        let mut any = false;
+        for subscription in matching {
+            let Some(fresh) = self.fresh.get_mut(subscription) else { continue };
+            any = true;
+            fresh.until = now + GRACE;
+            let known = fresh.seen.contains(&hash);
+            if !known && fresh.seen.len() < REMEMBERED {
+                fresh.seen.insert(hash);
+            }
+            if !known {
+                these.push(*subscription);
+            }
+        }
+        if any {
+            return For::These(these);
+        }
+        let replaced = self.quiet.iter_mut().find(|quiet| quiet.until > now && quiet.filter.matches(topic));
+        match replaced {
+            Some(quiet) => {
+                quiet.until = now + GRACE;
+                For::These(Vec::new())
+            }
+            None => For::All,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_messages_go_to_the_fresh_once_each() {
+        let mut retained = Retained::default();
+        let now = Instant::now();
+        retained.fresh(2, now);
+        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![2]));
+        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![]));
+        retained.fresh(1, now);
+        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1]));
+        let later = now + GRACE * 2;
+        assert_eq!(retained.choose("t", &[1, 2], later), For::All);
+    }
+
+    #[test]
+    fn a_replaced_cover_brings_nobody_anything() {
+        let mut retained = Retained::default();
+        let now = Instant::now();
+        retained.quiet(&"a/+".parse().unwrap(), now);
+        assert_eq!(retained.choose("a/b", &[1], now), For::These(vec![]));
+        assert_eq!(retained.choose("b", &[1], now), For::All);
+        let later = now + GRACE * 3 / 4;
+        assert_eq!(retained.choose("a/b", &[1], later), For::These(vec![]));
+        assert_eq!(
+            retained.choose("a/b", &[1], later + GRACE * 3 / 4),
+            For::These(vec![]),
+            "it was extended"
+        );
+        assert_eq!(retained.choose("a/b", &[1], now + GRACE * 3), For::All);
+    }
+}

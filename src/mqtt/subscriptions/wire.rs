@@ -1,0 +1,371 @@
+//! What the broker has been asked for, and what it still has to be asked for.
+//!
+//! At most one SUBSCRIBE or UNSUBSCRIBE is out at a time: what is asked for meanwhile goes out together in the next.
+//! SUBSCRIBE goes before UNSUBSCRIBE, so that no message falls between a filter and the wider one that replaces it.
+
+use std::collections::{HashMap, HashSet};
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::mqtt::QoS;
+use crate::mqtt::topic::{Changes, Cover, Filter};
+
+/// How many filters one packet carries at most, and how many bytes of them.
+const MOST: usize = 64;
+const MOST_BYTES: usize = 8 * 1024;
+
+/// Somebody who waits for a filter to be granted.
+pub(super) struct Waiting<W> {
+    pub(super) subscription: u32,
+    pub(super) filter: Filter,
+    pub(super) waiter: W,
+}
+
+pub(super) struct Wire<W> {
+    cover: Cover<QoS>,
+    /// What the broker has granted.
+    held: HashSet<Filter>,
+    subscribe: IndexMap<Filter, QoS>,
+    unsubscribe: IndexSet<Filter>,
+    /// By the filter that goes over the wire.
+    waiting: HashMap<Filter, Vec<Waiting<W>>>,
+    out: Option<Out<W>>,
+    ids: std::ops::RangeInclusive<u16>,
+    last_id: u16,
+}
+
+enum Out<W> {
+    Subscribe { id: u16, filters: Vec<(Filter, QoS)>, waiting: Vec<Vec<Waiting<W>>> },
+    Unsubscribe { id: u16, filters: Vec<Filter> },
+}
+
+/// A control packet to send.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Control<'a> {
+    Subscribe { id: u16, filters: &'a [(Filter, QoS)] },
+    Unsubscribe { id: u16, filters: &'a [Filter] },
+}
+
+/// What a broker said to one filter, and who waited for it.
+pub(super) struct Answer<W> {
+    pub(super) filter: Filter,
+    pub(super) code: u8,
+    pub(super) waiting: Vec<Waiting<W>>,
+}
+
+impl<W> Wire<W> {
+    /// Takes packet ids from `ids`.
+    pub(super) fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
+        Self {
+            cover: Cover::new(),
+            held: HashSet::new(),
+            subscribe: IndexMap::new(),
+            unsubscribe: IndexSet::new(),
+            waiting: HashMap::new(),
+            out: None,
+            last_id: *ids.end(),
+            ids,
+        }
+    }
+
+    /// Whether the broker has answered everything.
+    pub(super) fn is_settled(&self) -> bool {
+        self.out.is_none() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
+    }
+
+    /// Whether a packet is out.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.out.is_some()
+    }
+
+    /// Adds a filter to the cover.
+    pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
+        let changes = self.cover.add(filter, qos);
+        self.apply(changes);
+    }
+
+    /// Takes one away.
+    pub(super) fn remove(&mut self, filter: &Filter, qos: QoS) {
+        let changes = self.cover.remove(filter, qos);
+        self.apply(changes);
+    }
+
+    /// Has the SUBSCRIBE through which the messages of this filter come sent, again if need be.
+    pub(super) fn ask(&mut self, waiting: Waiting<W>) {
+        let covering = self.cover.covering(&waiting.filter);
+        let Some((filter, qos)) = covering.into_iter().next() else { return };
+        self.subscribe.insert(filter.clone(), qos);
+        self.waiting.entry(filter).or_default().push(waiting);
+    }
+
+    /// Nobody waits for this subscription any more.
+    pub(super) fn forget(&mut self, subscription: u32) -> Vec<W> {
+        let mut gone = Vec::new();
+        let out = match &mut self.out {
+            Some(Out::Subscribe { waiting, .. }) => waiting.as_mut_slice(),
+            _ => &mut [],
+        };
+        for list in self.waiting.values_mut().chain(out) {
+            gone.extend(
+                list.extract_if(.., |waiting| waiting.subscription == subscription).map(|w| w.waiter),
+            );
+        }
+        gone
+    }
+
+    /// The next packet to send, and the subscriptions that it is sent for.
+    pub(super) fn next(&mut self) -> Option<(Control<'_>, Vec<u32>)> {
+        if self.out.is_some() || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
+            return None;
+        }
+        let id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
+        self.last_id = id;
+        if self.subscribe.is_empty() {
+            let count = fitting(self.unsubscribe.iter());
+            let filters = self.unsubscribe.drain(..count).collect();
+            self.out = Some(Out::Unsubscribe { id, filters });
+        } else {
+            let count = fitting(self.subscribe.keys());
+            let filters: Vec<(Filter, QoS)> = self.subscribe.drain(..count).collect();
+            let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
+            let waiting = waiting.collect();
+            self.out = Some(Out::Subscribe { id, filters, waiting });
+        }
+        let subscriptions = match self.out.as_ref()? {
+            Out::Unsubscribe { .. } => Vec::new(),
+            Out::Subscribe { waiting, .. } => waiting.iter().flatten().map(|w| w.subscription).collect(),
+        };
+        Some((self.current()?, subscriptions))
+    }
+
+    /// The packet that is out.
+    pub(super) fn current(&self) -> Option<Control<'_>> {
+        Some(match self.out.as_ref()? {
+            Out::Unsubscribe { id, filters } => Control::Unsubscribe { id: *id, filters },
+            Out::Subscribe { id, filters, .. } => Control::Subscribe { id: *id, filters },
+        })
+    }
+
+    /// Filters of the packet that is out for which nobody waits: they replace others.
+    pub(super) fn replacing(&self) -> Vec<Filter> {
+        let Some(Out::Subscribe { filters, waiting, .. }) = &self.out else { return Vec::new() };
+        let each = filters.iter().zip(waiting);
+        each.filter(|(_, waiting)| waiting.is_empty()).map(|((filter, _), _)| filter.clone()).collect()
+    }
+
+    /// SUBACK came; none if nothing waits for this one.
+    pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
+        match &self.out {
+            Some(Out::Subscribe { id: out, filters, .. }) if *out == id && filters.len() == codes.len() => {}
+            _ => return None,
+        }
+        let Some(Out::Subscribe { filters, waiting, .. }) = self.out.take() else { return None };
+        let mut answers = Vec::new();
+        for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
+            if *code < 0x80 {
+                self.held.insert(filter.clone());
+            } else if !self.held.contains(&filter) {
+                self.unsubscribe.shift_remove(&filter);
+            }
+            answers.push(Answer { filter, code: *code, waiting });
+        }
+        Some(answers)
+    }
+
+    /// UNSUBACK came; false if nothing waits for this one.
+    pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
+        match self.out.take_if(|out| matches!(out, Out::Unsubscribe { id: out, .. } if *out == id)) {
+            Some(Out::Unsubscribe { filters, .. }) => {
+                for filter in filters {
+                    self.held.remove(&filter);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The broker has not answered in time. An UNSUBSCRIBE counts as done, as some brokers never answer one for a filter
+    /// they do not know; false for a SUBSCRIBE, which cannot.
+    pub(super) fn give_up(&mut self) -> bool {
+        match &self.out {
+            Some(Out::Unsubscribe { id, .. }) => {
+                let id = *id;
+                self.unsubscribed(id)
+            }
+            _ => false,
+        }
+    }
+
+    /// The link is gone: what was out is to be asked again.
+    pub(super) fn lost(&mut self) {
+        match self.out.take() {
+            Some(Out::Subscribe { filters, waiting, .. }) => {
+                for ((filter, qos), waiting) in filters.into_iter().zip(waiting) {
+                    // The broker may have got it.
+                    self.held.insert(filter.clone());
+                    if !self.unsubscribe.contains(&filter) {
+                        self.subscribe.entry(filter).or_insert(qos);
+                    }
+                    for waiting in waiting {
+                        self.ask(waiting);
+                    }
+                }
+            }
+            Some(Out::Unsubscribe { filters, .. }) => {
+                for filter in filters {
+                    if !self.subscribe.contains_key(&filter) {
+                        self.unsubscribe.insert(filter);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// A new link is there. A broker that has forgotten the session is asked for everything.
+    pub(super) fn resume(&mut self, session_present: bool) {
+        if !session_present {
+            self.held.clear();
+            self.unsubscribe.clear();
+            self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
+        }
+    }
+
+    fn apply(&mut self, changes: Changes<QoS>) {
+        for (filter, qos) in changes.subscribe {
+            self.unsubscribe.shift_remove(&filter);
+            self.subscribe.insert(filter, qos);
+        }
+        for filter in changes.unsubscribe {
+            self.subscribe.shift_remove(&filter);
+            if self.held.contains(&filter) || self.is_out(&filter) {
+                self.unsubscribe.insert(filter.clone());
+            }
+            for waiting in self.waiting.remove(&filter).unwrap_or_default() {
+                self.ask(waiting);
+            }
+        }
+    }
+
+    fn is_out(&self, filter: &Filter) -> bool {
+        let Some(Out::Subscribe { filters, .. }) = &self.out else { return false };
+        filters.iter().any(|(out, _)| out == filter)
+    }
+}
+
+fn fitting<'a>(filters: impl Iterator<Item = &'a Filter>) -> usize {
+    let mut bytes = 0;
+    let fits = |filter: &&Filter| {
+        bytes += filter.as_str().len() + 3;
+        bytes <= MOST_BYTES
+    };
+    filters.take(MOST).take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> Filter {
+        text.parse().unwrap()
+    }
+
+    /// Adds a subscription that waits for its grant.
+    fn subscribe(wire: &mut Wire<u32>, subscription: u32, text: &str, qos: QoS) {
+        wire.add(&filter(text), qos);
+        wire.ask(Waiting { subscription, filter: filter(text), waiter: subscription });
+    }
+
+    /// The next packet as text.
+    fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
+        let (control, _) = wire.next()?;
+        Some(match control {
+            Control::Subscribe { id, filters } => {
+                let each = filters.iter().map(|(filter, qos)| format!("{filter}@{}", *qos as u8));
+                (id, format!("sub {}", each.collect::<Vec<_>>().join(" ")))
+            }
+            Control::Unsubscribe { id, filters } => {
+                let each = filters.iter().map(ToString::to_string);
+                (id, format!("unsub {}", each.collect::<Vec<_>>().join(" ")))
+            }
+        })
+    }
+
+    fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
+        let count = match &wire.out {
+            Some(Out::Subscribe { filters, .. }) => filters.len(),
+            _ => panic!("no SUBSCRIBE is out"),
+        };
+        let answers = wire.subscribed(id, &vec![code; count]).unwrap();
+        answers.into_iter().flat_map(|answer| answer.waiting).map(|waiting| waiting.waiter).collect()
+    }
+
+    #[test]
+    fn a_wider_filter_goes_out_before_the_narrow_one_is_taken_back() {
+        let mut wire = Wire::new(100..=101);
+        subscribe(&mut wire, 1, "a/b", QoS::AtLeastOnce);
+        assert_eq!(next(&mut wire), Some((100, "sub a/b@1".to_owned())));
+        assert_eq!(next(&mut wire), None, "one at a time");
+        subscribe(&mut wire, 2, "a/#", QoS::AtMostOnce);
+        subscribe(&mut wire, 3, "a/c", QoS::AtMostOnce);
+        assert_eq!(granted(&mut wire, 100, 1), [1]);
+        assert_eq!(next(&mut wire), Some((101, "sub a/#@1".to_owned())));
+        assert_eq!(granted(&mut wire, 101, 1), [2, 3]);
+        assert_eq!(next(&mut wire), Some((100, "unsub a/b".to_owned())));
+        assert!(!wire.unsubscribed(101) && wire.unsubscribed(100));
+        assert!(wire.is_settled());
+    }
+
+    #[test]
+    fn a_listener_under_a_live_cover_has_it_sent_again() {
+        let mut wire = Wire::new(1..=9);
+        subscribe(&mut wire, 1, "a/#", QoS::AtLeastOnce);
+        next(&mut wire);
+        assert_eq!(granted(&mut wire, 1, 1), [1]);
+        subscribe(&mut wire, 2, "a/b", QoS::AtMostOnce);
+        assert_eq!(next(&mut wire), Some((2, "sub a/#@1".to_owned())));
+        assert!(wire.replacing().is_empty());
+        assert_eq!(granted(&mut wire, 2, 1), [2]);
+        wire.remove(&filter("a/#"), QoS::AtLeastOnce);
+        assert_eq!(next(&mut wire), Some((3, "sub a/b@0".to_owned())));
+        assert_eq!(wire.replacing(), [filter("a/b")]);
+    }
+
+    #[test]
+    fn those_who_wait_follow_their_filter_to_the_one_that_covers_it() {
+        let mut wire = Wire::new(1..=9);
+        subscribe(&mut wire, 1, "a/b", QoS::AtMostOnce);
+        subscribe(&mut wire, 2, "a/+", QoS::AtMostOnce);
+        assert_eq!(next(&mut wire), Some((1, "sub a/+@0".to_owned())));
+        assert_eq!(granted(&mut wire, 1, 0), [1, 2]);
+        assert!(wire.is_settled(), "a/b never went out");
+    }
+
+    #[test]
+    fn what_was_out_when_the_link_broke_goes_out_again() {
+        let mut wire = Wire::new(1..=9);
+        subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
+        next(&mut wire);
+        wire.lost();
+        wire.resume(true);
+        assert_eq!(next(&mut wire), Some((2, "sub a@0".to_owned())));
+        assert_eq!(granted(&mut wire, 2, 0), [1]);
+        wire.remove(&filter("a"), QoS::AtMostOnce);
+        assert_eq!(next(&mut wire), Some((3, "unsub a".to_owned())));
+        wire.lost();
+        wire.resume(false);
+        assert_eq!(next(&mut wire), None, "the broker has forgotten it");
+    }
+
+    #[test]
+    fn answers_that_fit_nothing_are_refused() {
+        let mut wire = Wire::new(1..=9);
+        assert!(wire.subscribed(1, &[0]).is_none() && !wire.unsubscribed(1));
+        subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
+        next(&mut wire);
+        assert!(wire.subscribed(2, &[0]).is_none() && wire.subscribed(1, &[0, 0]).is_none());
+        assert_eq!(wire.forget(1), [1]);
+        assert!(granted(&mut wire, 1, 0x80).is_empty());
+    }
+}

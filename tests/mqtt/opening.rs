@@ -1,0 +1,155 @@
+//! How a connection comes about, or not.
+
+use std::sync::Arc;
+
+use wirework::auth::{CredentialConfig, CredentialParams, CredentialStore};
+use wirework::config::Secret;
+use wirework::mqtt::{Lost, MqttConfig, MqttConnection, MqttError, PublishOptions, SubscribeOptions};
+use wirework::{BoxFuture, Error};
+
+use crate::common::{connection, context, listener};
+use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker};
+use crate::support::process::free_port;
+use crate::support::within;
+
+/// A store that knows one key.
+struct Store;
+
+impl CredentialStore for Store {
+    fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
+        Box::pin(async move {
+            let (username, password) = (Some("ann".to_owned()), Some(Secret::new("se:cr@et")));
+            let found = CredentialParams { username, password, ..CredentialParams::default() };
+            Ok((key == "mqtt").then_some(found))
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_broker_sees_what_is_configured() {
+    let broker = FakeBroker::start().await;
+    let credential = CredentialConfig { store_key: Some("mqtt".into()), ..CredentialConfig::default() };
+    let mut config = MqttConfig { credential: Some(credential), ..MqttConfig::default() };
+    config.options.keepalive_timeout = wirework::config::Millis::new(1500);
+    let connection = MqttConnection::builder()
+        .config(config)
+        .host("127.0.0.1", broker.port())
+        .credential_store(Arc::new(Store))
+        .build()
+        .unwrap();
+    assert!(!connection.is_open());
+    let context = context();
+    let (opened, (_peer, connect)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    let login = connect.login.unwrap();
+    assert_eq!((login.username.as_str(), login.password.as_str()), ("ann", "se:cr@et"));
+    assert_eq!((connect.keep_alive, connect.clean_session), (2, true));
+    assert!(connect.client_id.starts_with("standalone-default-"), "{}", connect.client_id);
+    assert!(connection.is_open());
+    connection.open(&context).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_fails_at_once_with_the_brokers_reason() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let refuse = async {
+        let (mut peer, _) = broker.accept_connect().await;
+        peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
+        peer.expect_end().await;
+    };
+    let context = context();
+    let (opened, ()) = tokio::join!(connection.open(&context), refuse);
+    let error = opened.unwrap_err();
+    assert_eq!((error.code(), error.category()), ("CONNECT_FAILED", wirework::Category::Unauthorized));
+    assert!(error.to_string().contains("not authorized"), "{error}");
+    assert!(!connection.is_open());
+}
+
+#[tokio::test]
+async fn a_broker_that_cannot_be_reached_is_tried_again() {
+    let port = free_port();
+    let text = port.to_string();
+    let pairs = [
+        ("connection.host", "127.0.0.1"),
+        ("connection.port", &text),
+        ("options.reconnect_timeout", "10"),
+        ("options.max_reconnect_timeout", "10"),
+    ];
+    let connection = MqttConnection::from_pairs(pairs).unwrap();
+    let context = context();
+    let late = async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        // The first one is closed at once, as a broker that is only starting does.
+        drop(stream);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &[0x20, 2, 0, 0]).await.unwrap();
+        stream
+    };
+    let (opened, _stream) = within("the link", async { tokio::join!(connection.open(&context), late) }).await;
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn time_runs_out_and_the_error_says_what_happened_last() {
+    let port = free_port().to_string();
+    let pairs = |retry, limit| {
+        [
+            ("connection.host", "127.0.0.1"),
+            ("connection.port", port.as_str()),
+            ("options.reconnect_timeout", "10"),
+            ("options.retry_connect", retry),
+            ("options.connect_timeout", limit),
+        ]
+    };
+    for (retry, limit) in [("true", "100"), ("false", "30000")] {
+        let connection = MqttConnection::from_pairs(pairs(retry, limit)).unwrap();
+        let error = within("the failure", connection.open(&context())).await.unwrap_err();
+        let typed = error.downcast_ref::<MqttError>().unwrap();
+        assert!(matches!(typed, MqttError::ConnectFailed { source: Lost::Io { .. }, .. }), "{error:?}");
+        assert!(error.chain().contains("refused"), "{}", error.chain());
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_says_nothing_is_given_up() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[("options.connect_timeout", "100")]);
+    let (context, silent) = (context(), broker.accept_connect());
+    let (opened, _peer) = tokio::join!(connection.open(&context), silent);
+    let error = opened.unwrap_err();
+    assert!(error.chain().contains("did not answer CONNECT"), "{}", error.chain());
+}
+
+#[tokio::test]
+async fn the_next_broker_is_tried_when_one_is_not_there() {
+    let broker = FakeBroker::start().await;
+    let (dead, alive) = (free_port().to_string(), broker.port().to_string());
+    let pairs = [
+        ("connections.0.host", "127.0.0.1"),
+        ("connections.0.port", &dead),
+        ("connections.1.host", "127.0.0.1"),
+        ("connections.1.port", &alive),
+        ("options.retry_connect", "false"),
+    ];
+    let connection = MqttConnection::from_pairs(pairs).unwrap();
+    let context = context();
+    let (opened, _) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_never_opened_is_not_open() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let publish = connection.publish("t", "x", PublishOptions::default()).await.unwrap_err();
+    let (listener, _heard) = listener();
+    let subscribe =
+        connection.subscribe("t", SubscribeOptions::default(), listener.clone()).await.unwrap_err();
+    let unsubscribe = connection.unsubscribe("t", &listener).await.unwrap_err();
+    for error in [publish, subscribe, unsubscribe, connection.client().err().unwrap()] {
+        assert_eq!(Error::from(error).code(), "NOT_OPEN");
+    }
+    connection.close(&context()).await.unwrap();
+}

@@ -1,0 +1,307 @@
+//! Lost links, and what comes back.
+
+use std::time::Duration;
+
+use wirework::Error;
+use wirework::mqtt::{LinkState, Lost, MqttClient, PublishOptions, SubscribeOptions};
+
+use crate::common::{connection, context, listener, opened, opened_keeping};
+use crate::support::fake_broker::{
+    ConnAck, ConnectReturnCode, FakeBroker, Packet, PubAck, PubComp, PubRec, QoS, SubAck,
+    SubscribeReasonCode, message,
+};
+use crate::support::within;
+
+async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
+    let mut state = client.state();
+    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_resumed_session_goes_on_where_it_was() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let client = connection.client().unwrap();
+    let (qos1, qos2) = (PublishOptions::at_least_once(), PublishOptions::exactly_once());
+    let mut deliveries = Vec::new();
+    for (payload, options) in [("1", qos1), ("2", qos2), ("3", qos1), ("4", qos2)] {
+        deliveries.push(client.send("t", payload, options).await.unwrap());
+    }
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(peer.expect_publish().await.pkid);
+    }
+    peer.send(PubRec::new(ids[1])).await;
+    peer.expect_pubrel().await;
+    peer.send(PubAck::new(ids[2])).await;
+    within("the third", deliveries.remove(2)).await.unwrap();
+    peer.reset();
+    let (mut peer, connect) = broker.accept_session(true).await;
+    assert_eq!((connect.client_id.as_str(), connect.clean_session), ("me", false));
+    deliveries.push(client.send("t", "5", qos1).await.unwrap());
+    assert_eq!(peer.expect_pubrel().await.pkid, ids[1]);
+    for (id, payload) in [(ids[0], "1"), (ids[3], "4")] {
+        let publish = peer.expect_publish().await;
+        assert_eq!((publish.pkid, publish.dup, &publish.payload[..]), (id, true, payload.as_bytes()));
+    }
+    let new = peer.expect_publish().await;
+    assert_eq!((new.dup, &new.payload[..]), (false, &b"5"[..]));
+    peer.send(PubAck::new(ids[0])).await;
+    peer.send(PubComp::new(ids[1])).await;
+    peer.send(PubRec::new(ids[3])).await;
+    peer.expect_pubrel().await;
+    peer.send(PubComp::new(ids[3])).await;
+    peer.send(PubAck::new(new.pkid)).await;
+    for delivery in deliveries {
+        within("a delivery", delivery).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_lost_loses_nothing_that_can_be_proven() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let client = connection.client().unwrap();
+    let (qos1, qos2) = (PublishOptions::at_least_once(), PublishOptions::exactly_once());
+    let first = client.send("t", "1", qos1).await.unwrap();
+    let second = client.send("t", "2", qos2).await.unwrap();
+    peer.expect_publish().await;
+    let publish = peer.expect_publish().await;
+    peer.send(PubRec::new(publish.pkid)).await;
+    peer.expect_pubrel().await;
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    let again = peer.expect_publish().await;
+    assert_eq!((again.dup, &again.payload[..]), (false, &b"1"[..]));
+    peer.send(PubAck::new(again.pkid)).await;
+    within("the first", first).await.unwrap();
+    assert_eq!(Error::from(within("the second", second).await.unwrap_err()).code(), "SESSION_LOST");
+}
+
+#[tokio::test]
+async fn a_clean_session_that_the_broker_claims_to_have_kept_is_not_believed() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::default();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted.unwrap();
+    let delivery =
+        connection.client().unwrap().send("t", "1", PublishOptions::at_least_once()).await.unwrap();
+    peer.expect_publish().await;
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(true).await;
+    peer.grant().await;
+    let publish = peer.expect_publish().await;
+    assert!(!publish.dup);
+    peer.send(PubAck::new(publish.pkid)).await;
+    within("the delivery", delivery).await.unwrap();
+    peer.send(message("a", "x", QoS::AtMostOnce, 0)).await;
+    assert_eq!(heard.line().await, "a x");
+}
+
+#[tokio::test]
+async fn subscriptions_are_back_before_the_link_is_up() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let client = connection.client().unwrap();
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted.unwrap();
+    peer.send(Packet::Disconnect).await;
+    until(&client, |state| matches!(state, LinkState::Down(Lost::Disconnected))).await;
+    let error = connection.publish("t", "x", PublishOptions::default()).await.unwrap_err();
+    assert_eq!(Error::from(error).code(), "CONNECTION_LOST");
+    let waiting = client.send("t", "waits", PublishOptions::default().wait()).await.unwrap();
+    let (mut peer, _) = broker.accept_session(false).await;
+    let subscribe = peer.expect_subscribe().await;
+    assert!(connection.is_open() && !client.is_up());
+    peer.send(message("a", "early", QoS::AtLeastOnce, 1)).await;
+    assert_eq!(heard.line().await, "a early");
+    peer.expect_puback().await;
+    peer.send(SubAck::new(subscribe.pkid, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)])).await;
+    assert_eq!(&peer.expect_publish().await.payload[..], b"waits");
+    within("the waiting one", waiting).await.unwrap();
+    assert!(client.is_up());
+    assert!(matches!(*client.state().borrow(), LinkState::Up { session_present: false, .. }));
+}
+
+#[tokio::test]
+async fn a_subscribe_survives_a_link_that_breaks_under_it() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (listener, _heard) = listener();
+    let script = async {
+        peer.expect_subscribe().await;
+        peer.reset();
+        let (mut peer, _) = broker.accept_session(false).await;
+        peer.expect_subscribe().await;
+        peer.finish().await;
+        let (mut peer, _) = broker.accept_session(false).await;
+        peer.grant().await;
+        peer
+    };
+    let (granted, _peer) =
+        tokio::join!(connection.subscribe("a", SubscribeOptions::default(), listener), script);
+    granted.unwrap();
+}
+
+#[tokio::test]
+async fn a_filter_that_does_not_come_back_leaves_the_narrower_ones() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (wide, _) = listener();
+    let (narrow, mut heard) = listener();
+    let options = SubscribeOptions::default();
+    let (granted, _) = tokio::join!(connection.subscribe("a/#", options, wide), peer.grant());
+    granted.unwrap();
+    let (granted, _) = tokio::join!(connection.subscribe("a/b", options, narrow), peer.grant());
+    granted.unwrap();
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    assert_eq!(peer.refuse().await.filters[0].path, "a/#");
+    assert_eq!(peer.grant().await.filters[0].path, "a/b");
+    until(&connection.client().unwrap(), |state| matches!(state, LinkState::Up { .. })).await;
+    peer.send(message("a/b", "x", QoS::AtMostOnce, 0)).await;
+    assert_eq!(heard.line().await, "a/b x");
+}
+
+#[tokio::test]
+async fn qos_2_comes_once_over_two_links() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::exactly_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted.unwrap();
+    peer.send(message("a", "once", QoS::ExactlyOnce, 5)).await;
+    peer.expect_pubrec().await;
+    assert_eq!(heard.line().await, "a once");
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(true).await;
+    let mut again = message("a", "once", QoS::ExactlyOnce, 5);
+    again.dup = true;
+    peer.send(again).await;
+    assert_eq!(peer.expect_pubrec().await.pkid, 5);
+    peer.send(crate::support::fake_broker::PubRel::new(5)).await;
+    assert_eq!(peer.expect_pubcomp().await.pkid, 5);
+    peer.send(message("a", "next", QoS::ExactlyOnce, 6)).await;
+    assert_eq!(heard.line().await, "a next");
+}
+
+#[tokio::test]
+async fn a_silent_broker_is_found_out() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[("options.keepalive_timeout", "1000")]).await;
+    let started = std::time::Instant::now();
+    peer.expect_pingreq().await;
+    let lost = until(&connection.client().unwrap(), |state| matches!(state, LinkState::Down(_))).await;
+    assert!(matches!(lost, LinkState::Down(Lost::Silent(_))), "{lost:?}");
+    assert!(started.elapsed() >= Duration::from_millis(1400));
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.expect_pingreq().await;
+}
+
+#[tokio::test]
+async fn garbage_and_wrong_packets_start_the_link_anew() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let client = connection.client().unwrap();
+    for bytes in [
+        &b"\xff\xff\xff\xff\xff"[..],
+        &[0x20, 2, 0, 0],
+        &[0xc0, 0],
+        &[0x40, 1, 0],
+        &[0x30, 0xff, 0xff, 0xff, 0x7f],
+    ] {
+        peer.send_raw(bytes).await;
+        peer.expect_end().await;
+        (peer, _) = broker.accept_session(false).await;
+    }
+    until(&client, |state| matches!(state, LinkState::Up { .. })).await;
+}
+
+#[tokio::test]
+async fn without_retries_a_lost_link_is_a_failure() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[("options.retry_connect", "false")]).await;
+    let client = connection.client().unwrap();
+    let delivery = client.send("t", "x", PublishOptions::at_least_once()).await.unwrap();
+    peer.expect_publish().await;
+    peer.reset();
+    assert_eq!(Error::from(within("the delivery", delivery).await.unwrap_err()).code(), "CONNECTION_LOST");
+    until(&client, |state| matches!(state, LinkState::Failed(_))).await;
+    assert!(!connection.is_open());
+    let error = connection.publish("t", "x", PublishOptions::at_least_once()).await.unwrap_err();
+    assert_eq!(Error::from(error).code(), "CONNECTION_LOST");
+    let context = context();
+    let (opened, _) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_lost_link_is_final_only_when_it_is_meant() {
+    let broker = FakeBroker::start().await;
+    let (connection, peer) = opened(&broker, &[]).await;
+    let client = connection.client().unwrap();
+    peer.reset();
+    let (mut peer, _) = broker.accept_connect().await;
+    peer.send(ConnAck::new(ConnectReturnCode::ServiceUnavailable, false)).await;
+    let (mut peer, _) = broker.accept_connect().await;
+    peer.send(ConnAck::new(ConnectReturnCode::BadUserNamePassword, false)).await;
+    let state = until(&client, |state| matches!(state, LinkState::Failed(_))).await;
+    assert!(format!("{state:?}").contains("bad user name or password"), "{state:?}");
+}
+
+#[tokio::test]
+async fn reading_goes_on_while_the_broker_takes_nothing() {
+    let broker = FakeBroker::start().await;
+    let more = [("options.max_inflight", "2000"), ("options.write_timeout", "500")];
+    let (connection, mut peer) = opened(&broker, &more).await;
+    let client = connection.client().unwrap();
+    let (listener, mut heard) = listener();
+    let (granted, _) =
+        tokio::join!(connection.subscribe("a", SubscribeOptions::default(), listener), peer.grant());
+    granted.unwrap();
+    // More than the buffers of both sockets hold: the broker does not read.
+    let mut deliveries = Vec::new();
+    for _ in 0..600 {
+        deliveries.push(client.send("t", vec![0; 64 * 1024], PublishOptions::at_least_once()).await.unwrap());
+    }
+    for number in 0..100 {
+        peer.send(message("a", &number.to_string(), QoS::AtMostOnce, 0)).await;
+        assert_eq!(heard.line().await, format!("a {number}"));
+    }
+    let lost = until(&client, |state| matches!(state, LinkState::Down(_))).await;
+    assert!(matches!(lost, LinkState::Down(Lost::Stalled(_))), "{lost:?}");
+    drop(peer);
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.grant().await;
+    for _ in 0..600 {
+        let publish = peer.expect_publish().await;
+        peer.send(PubAck::new(publish.pkid)).await;
+    }
+    for delivery in deliveries {
+        within("a delivery", delivery).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn cut_at_every_step_of_the_handshake_it_comes_back() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let context = context();
+    let script = async {
+        broker.accept().await.reset();
+        broker.accept_connect().await.0.reset();
+        for part in [&[0x20_u8][..], &[0x20, 2], &[0x20, 2, 0]] {
+            let (mut peer, _) = broker.accept_connect().await;
+            peer.send_raw(part).await;
+            peer.finish().await;
+        }
+        broker.accept_session(false).await
+    };
+    let (opened, _) = tokio::join!(connection.open(&context), script);
+    opened.unwrap();
+}
