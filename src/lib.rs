@@ -24,5 +24,5 @@ pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a
 #[doc(hidden)]
 pub use inventory;
 
-pub use component::{Descriptor, Pattern};
+pub use component::{Descriptor, DescriptorError, Pattern};
 pub use error::{Category, Coded, Error, chain};

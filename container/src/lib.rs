@@ -1,2 +1,10 @@
-//! Container.
+//! The container of Wirework: a TOML manifest is checked as a whole, planned, and run.
+
+mod cli;
 pub mod manifest;
+pub mod plan;
+pub mod run;
+pub mod testing;
+
+pub use cli::{Host, manifest_schema};
+pub(crate) use wirework::BoxFuture;

@@ -1,2 +1,9 @@
-//! The command.
-fn main() {}
+//! The command `wirework` with every stock component.
+
+use std::process::ExitCode;
+
+use wirework_container::Host;
+
+fn main() -> ExitCode {
+    Host::new().main()
+}

@@ -12,7 +12,9 @@ pub trait Matches {
 }
 
 /// What binds a late slot, once every component has been created.
-pub struct Deferred(Box<dyn FnOnce(&dyn Matches) + Send>);
+pub struct Deferred(Bind);
+
+type Bind = Box<dyn FnOnce(&dyn Matches) + Send>;
 
 impl Deferred {
     /// Binds the slot.

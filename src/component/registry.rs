@@ -186,8 +186,8 @@ impl Registry {
         let text = descriptor.as_str();
         let prefix = text.match_indices(':').nth(2).and_then(|(at, _)| text.get(..at)).unwrap_or_default();
         let candidates = self.index.by_prefix.get(prefix).into_iter().flatten().chain(&self.index.others);
-        let (mut best, mut rivals): (Option<(usize, &Arc<Registered>)>, Vec<&Arc<Registered>>) =
-            (None, Vec::new());
+        let mut best: Option<(usize, &Arc<Registered>)> = None;
+        let mut rivals: Vec<&Arc<Registered>> = Vec::new();
         for &number in candidates {
             let Some(candidate) = self.all.get(number).filter(|found| found.pattern.matches(descriptor))
             else {

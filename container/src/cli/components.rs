@@ -1,0 +1,64 @@
+//! `components`: what this binary can make.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use wirework::component::Registered;
+
+use super::Host;
+use super::options::print;
+
+/// Lists the components that this binary can make
+#[derive(Args)]
+#[command(after_help = "Example: components --format json")]
+pub(super) struct Components {
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Components {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        let registry = match host.registry() {
+            Ok(registry) => registry,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let width = registry.all().iter().map(|one| one.pattern().as_str().len()).max().unwrap_or_default();
+        match self.format {
+            Format::Text => {
+                let mut out = String::new();
+                for one in registry.all() {
+                    let _ = writeln!(out, "{:width$}  {}", one.pattern(), one.factory().summary());
+                }
+                print(&out);
+            }
+            Format::Json => {
+                let all: Vec<_> = registry.all().iter().map(|one| json_of(one)).collect();
+                print(&format!("{:#}\n", Value::from(all)));
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+fn json_of(one: &Registered) -> Value {
+    let offers: Vec<_> = one.factory().offers().iter().map(|offer| offer.name()).collect();
+    json!({
+        "pattern": one.pattern().as_str(),
+        "summary": one.factory().summary(),
+        "offers": offers,
+        "registered": one.at(),
+    })
+}

@@ -1,0 +1,188 @@
+//! `describe`: all about one kind of component.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use wirework::component::{Lookup, Reference, Registered, Registry};
+use wirework::config::{KeyDoc, keys, nearest};
+
+use super::options::print;
+use super::{EXIT_USAGE, Host};
+
+/// Shows what a component is for, its keys, its references, what it offers, and an example entry
+#[derive(Args)]
+#[command(
+    after_help = "Examples: describe pip-services:connection:mqtt:default:1.0\n          describe connection:mqtt"
+)]
+pub(super) struct Describe {
+    /// A descriptor, a pattern as `components` lists it, or a part of one
+    component: String,
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Describe {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        let registry = match host.registry() {
+            Ok(registry) => registry,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let found = find(registry, &self.component);
+        if found.is_empty() {
+            eprintln!("error: no linked component is called `{}`", self.component);
+            let patterns = registry.all().iter().map(|one| one.pattern().as_str());
+            match nearest(&self.component, patterns) {
+                Some(near) => eprintln!("help: did you mean `{near}`?"),
+                None => eprintln!("help: `components` lists them"),
+            }
+            return ExitCode::from(EXIT_USAGE);
+        }
+        match self.format {
+            Format::Text => {
+                let pages: Vec<_> = found.iter().map(|one| text(one)).collect();
+                print(&pages.join("\n"));
+            }
+            Format::Json => {
+                let all: Vec<_> = found.iter().map(|one| json_of(one)).collect();
+                print(&format!("{:#}\n", Value::from(all)));
+            }
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+/// The factory that serves a descriptor, else all whose pattern holds the text.
+fn find(registry: &Registry, text: &str) -> Vec<Arc<Registered>> {
+    let exact = text.parse().ok().map(|descriptor| registry.find(&descriptor));
+    match exact {
+        Some(Lookup::One(number)) => return registry.all().get(number).cloned().into_iter().collect(),
+        Some(Lookup::Ambiguous(all)) => return all,
+        _ => {}
+    }
+    let same: Vec<_> = registry.all().iter().filter(|one| one.pattern().as_str() == text).cloned().collect();
+    if !same.is_empty() {
+        return same;
+    }
+    registry.all().iter().filter(|one| one.pattern().as_str().contains(text)).cloned().collect()
+}
+
+fn text(one: &Registered) -> String {
+    let factory = one.factory();
+    let mut out = format!("{}\n{}\n", one.pattern(), factory.summary());
+    let keys = keys(&factory.schema());
+    out.push_str("\nConfiguration\n");
+    if keys.is_empty() {
+        out.push_str("  none\n");
+    }
+    for key in &keys {
+        let _ = writeln!(out, "  {}  {}{}", key.path, key.kind, remarks(key));
+        indent(&mut out, &key.doc);
+    }
+    out.push_str("\nReferences\n");
+    if factory.references().is_empty() {
+        out.push_str("  none\n");
+    }
+    for reference in factory.references() {
+        let _ = writeln!(out, "  {}  {}", reference.field, asks(reference));
+        indent(&mut out, reference.docs);
+    }
+    let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
+    let _ = write!(out, "\nOffers\n  {}\n\nExample\n{}", offers.join(", "), example(one, &keys));
+    out
+}
+
+fn indent(out: &mut String, docs: &str) {
+    for line in docs.lines() {
+        let _ = writeln!(out, "      {}", line.trim());
+    }
+}
+
+fn asks(reference: &Reference) -> String {
+    format!("{} {} at `{}`", reference.cardinality.as_str(), (reference.capability)(), reference.pattern)
+}
+
+fn remarks(key: &KeyDoc) -> String {
+    let default = key.default.as_ref().map(|default| format!("default {default}"));
+    let words =
+        [key.required.then(|| "required".to_owned()), default, key.secret.then(|| "secret".to_owned())];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
+}
+
+/// An entry with the required keys and, where there are none, the first few that have a default.
+fn example(one: &Registered, keys: &[KeyDoc]) -> String {
+    let tokens = (0..5).map(|place| match (place, one.pattern().token(place)) {
+        (4, "*") => "1.0",
+        (_, "*") => "default",
+        (_, token) => token,
+    });
+    let descriptor = tokens.collect::<Vec<_>>().join(":");
+    let mut out = format!("  [[component]]\n  descriptor = \"{descriptor}\"\n");
+    let leaf = |key: &&KeyDoc| !key.path.contains(['*', '<']) && !key.kind.starts_with("table");
+    let required: Vec<_> = keys.iter().filter(leaf).filter(|key| key.required).collect();
+    let shown = if required.is_empty() {
+        keys.iter().filter(leaf).filter(|key| key.default.is_some()).take(3).collect()
+    } else {
+        required
+    };
+    for key in shown {
+        let _ = writeln!(out, "  {} = {}", key.path, sample(key));
+    }
+    out
+}
+
+/// A value that fits a key: its default, else one of its kind.
+fn sample(key: &KeyDoc) -> String {
+    if key.secret {
+        return "\"${SECRET}\"".to_owned();
+    }
+    if let Some(default) = &key.default {
+        return default.to_string();
+    }
+    match key.kind.split([' ', '|']).next().unwrap_or_default() {
+        "integer" | "number" => "1".to_owned(),
+        "boolean" => "true".to_owned(),
+        "time" => "\"30s\"".to_owned(),
+        "list" => "[]".to_owned(),
+        word if word.starts_with('"') => word.to_owned(),
+        _ => "\"…\"".to_owned(),
+    }
+}
+
+fn json_of(one: &Registered) -> Value {
+    let factory = one.factory();
+    let keys = keys(&factory.schema()).into_iter().map(|key| {
+        json!({
+            "key": key.path, "type": key.kind, "default": key.default, "doc": key.doc,
+            "required": key.required, "secret": key.secret,
+        })
+    });
+    let references = factory.references().iter().map(|reference| {
+        json!({
+            "field": reference.field, "pattern": reference.pattern, "takes": reference.cardinality.as_str(),
+            "capability": (reference.capability)(), "doc": reference.docs.trim(),
+        })
+    });
+    json!({
+        "pattern": one.pattern().as_str(),
+        "summary": factory.summary(),
+        "keys": keys.collect::<Vec<_>>(),
+        "references": references.collect::<Vec<_>>(),
+        "offers": factory.offers().iter().map(|offer| offer.name()).collect::<Vec<_>>(),
+        "registered": one.at(),
+    })
+}

@@ -1,0 +1,118 @@
+//! `explain`: why every reference went where it went.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use wirework::Pattern;
+
+use super::options::print;
+use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
+use crate::plan::{Candidate, Plan, Planned, Verdict};
+
+/// Says for every reference which components were considered, and why each was or was not taken
+#[derive(Args)]
+#[command(after_help = "Example: explain -c service.toml '*:connection:mqtt:*:*'")]
+pub(super) struct Explain {
+    /// The components to explain: a descriptor, or a pattern with `*`; all without it
+    component: Option<Pattern>,
+    #[command(flatten)]
+    options: Options,
+    /// Text for people, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Explain {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        checked.print_problems();
+        let plan = checked.plan();
+        let asked = |planned: &Planned| {
+            self.component.as_ref().is_none_or(|pattern| pattern.matches(&planned.entry.descriptor))
+        };
+        let chosen: Vec<_> = (0..).zip(&plan.components).filter(|(_, planned)| asked(planned)).collect();
+        if let (Some(pattern), true) = (&self.component, chosen.is_empty()) {
+            eprintln!("error: no component of the manifest matches `{pattern}`");
+            return ExitCode::from(EXIT_USAGE);
+        }
+        match self.format {
+            Format::Text => {
+                chosen.iter().for_each(|(position, planned)| print(&text(plan, *position, planned)));
+            }
+            Format::Json => {
+                let all: Vec<_> =
+                    chosen.iter().map(|(position, planned)| json_of(plan, *position, planned)).collect();
+                print(&format!("{:#}\n", Value::from(all)));
+            }
+        }
+        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+}
+
+fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
+    let mut out = format!("{}\n", planned.entry.descriptor);
+    let Some(known) = &planned.known else {
+        out.push_str("  no factory makes it, so that nothing is known of its references\n");
+        return out;
+    };
+    if known.references.is_empty() {
+        out.push_str("  asks for nothing\n");
+    }
+    for (number, (wanted, resolved)) in known.references.iter().zip(&planned.references).enumerate() {
+        let (reference, pattern) = (wanted.reference, &resolved.pattern);
+        let (takes, capability) = (reference.cardinality.as_str(), (reference.capability)());
+        let by = if resolved.overridden.is_some() { ", as the manifest says" } else { "" };
+        let _ = writeln!(out, "  {}: takes {takes} {capability} at `{pattern}`{by}", reference.field);
+        let candidates = plan.candidates(position, number);
+        if candidates.is_empty() {
+            out.push_str("    nothing to consider: no component matches or offers it\n");
+        }
+        for candidate in &candidates {
+            let mark = if candidate.verdict == Verdict::Taken { "taken" } else { "not taken" };
+            let _ = writeln!(out, "    {mark:9}  {}  {}", candidate.descriptor, reason(candidate));
+        }
+    }
+    out
+}
+
+fn reason(candidate: &Candidate<'_>) -> &'static str {
+    match (candidate.verdict, candidate.enabled) {
+        (Verdict::Taken, _) => "",
+        (_, false) => "(it is not enabled)",
+        (Verdict::Itself, _) => "(a component never gets itself)",
+        (Verdict::OtherDescriptor, _) => "(it offers this, but its descriptor does not match)",
+        (Verdict::NotOffered, _) => "(its descriptor matches, but it does not offer this)",
+        (Verdict::Unknown, _) => "(no factory makes it, so that nobody knows what it offers)",
+    }
+}
+
+fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
+    let wanted = planned.known.iter().flat_map(|known| &known.references);
+    let references = wanted.zip(&planned.references).enumerate().map(|(number, (wanted, resolved))| {
+        let candidates = plan.candidates(position, number).into_iter().map(|candidate| {
+            json!({
+                "descriptor": candidate.descriptor.as_str(),
+                "taken": candidate.verdict == Verdict::Taken,
+                "reason": reason(&candidate).trim_matches(['(', ')']),
+            })
+        });
+        json!({
+            "field": wanted.reference.field,
+            "pattern": resolved.pattern.as_str(),
+            "capability": (wanted.reference.capability)(),
+            "takes": wanted.reference.cardinality.as_str(),
+            "overridden": resolved.overridden.is_some(),
+            "candidates": candidates.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "component": planned.entry.descriptor.as_str(), "references": references.collect::<Vec<_>>() })
+}

@@ -1,0 +1,84 @@
+//! The command `wirework`, which every service author's own binary has too: one file a sub-command.
+
+mod check;
+mod components;
+mod describe;
+mod explain;
+mod graph;
+mod host;
+mod options;
+mod print;
+mod run;
+mod schema;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use host::Host;
+use options::Options;
+pub use schema::of as manifest_schema;
+
+/// The exit code for a bad or missing manifest: `EX_CONFIG` of sysexits.
+pub const EXIT_CONFIG: u8 = 78;
+/// The exit code for a command line that cannot be understood.
+pub const EXIT_USAGE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "Checks and runs a service: a TOML manifest of components",
+    after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
+                  130 and 143 ended at once by a second signal."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Check(check::Check),
+    Graph(graph::Graph),
+    Components(components::Components),
+    Describe(describe::Describe),
+    Explain(explain::Explain),
+    Schema(schema::Schema),
+    Print(print::Print),
+}
+
+/// Reads a command line and does what it says.
+fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
+    let mut command = Cli::command();
+    if let Some(manifest) = host.default_manifest() {
+        command =
+            command.about(format!("Checks and runs this service; its manifest is {}", manifest.display()));
+    }
+    let parsed =
+        command.clone().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe is no reason to fail in another way.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Some(Command::Run(run)) => run.main(host),
+        Some(Command::Check(check)) => check.main(host),
+        Some(Command::Graph(graph)) => graph.main(host),
+        Some(Command::Components(components)) => components.main(host),
+        Some(Command::Describe(describe)) => describe.main(host),
+        Some(Command::Explain(explain)) => explain.main(host),
+        Some(Command::Schema(schema)) => schema.main(host),
+        Some(Command::Print(print)) => print.main(host),
+        None if host.default_manifest().is_some() => run::Run::default().main(host),
+        None => {
+            let _ = command.print_long_help();
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What most sub-commands take: which manifest, with which parameters; and the plan that comes of it.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use wirework::config::{Problems, Severity};
+
+use super::Host;
+use crate::manifest::{Manifest, Parameters, render, render_json};
+use crate::plan::Plan;
+
+/// The manifest of a binary that sets none.
+const DEFAULT_MANIFEST: &str = "./config/config.toml";
+
+/// Which manifest, with which parameters.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Options {
+    /// A manifest; several are laid over each other, later ones win [default: the service's own, else ./config/config.toml]
+    #[arg(short, long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Sets a parameter of the manifest; wins over --params and the environment
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
+    param: Vec<(String, String)>,
+    /// A file of NAME=VALUE lines; wins over the environment
+    #[arg(long, value_name = "FILE")]
+    params: Vec<PathBuf>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is given as NAME=VALUE")?;
+    if name.is_empty() {
+        Err("the name before `=` is empty")
+    } else {
+        Ok((name.to_owned(), value.to_owned()))
+    }
+}
+
+impl Options {
+    /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
+    pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
+        let registry = host.registry().map_err(|error| eprintln!("error: {error}")).ok()?;
+        let mut paths = self.config.clone();
+        if paths.is_empty() {
+            paths
+                .push(host.default_manifest().map_or_else(|| PathBuf::from(DEFAULT_MANIFEST), PathBuf::from));
+        }
+        let mut problems = Problems::new();
+        let parameters = Parameters::gather(self.param.iter().cloned(), &self.params, &mut problems);
+        let manifest = Manifest::load(&paths, &parameters, &mut problems);
+        let plan = Plan::new(manifest, registry, &mut problems);
+        problems.sort();
+        Some(Checked { plan, problems })
+    }
+}
+
+/// A plan with its problems.
+pub(super) struct Checked {
+    plan: Plan,
+    problems: Problems,
+}
+
+impl Checked {
+    /// The plan, as complete as its problems allow.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan, if it can be run.
+    pub(super) fn into_plan(self) -> Option<Plan> {
+        (!self.problems.has_errors()).then_some(self.plan)
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.problems.has_errors()
+    }
+
+    /// Shows every problem on stderr.
+    pub(super) fn print_problems(&self) {
+        if !self.problems.is_empty() {
+            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let text = render(&self.problems, &self.plan.files, color);
+            // Nobody may be listening any more; the exit code says it too.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    }
+
+    pub(super) fn render_json(&self) -> String {
+        render_json(&self.problems, &self.plan.files)
+    }
+
+    /// Components, references and problems in one line.
+    pub(super) fn summary(&self) -> String {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let warnings = self.problems.len() - errors;
+        let parts = [
+            count(self.plan.components.len(), "component"),
+            count(self.plan.references(), "reference"),
+            count(errors, "error"),
+            count(warnings, "warning"),
+        ];
+        let verdict = if errors == 0 { "ok" } else { "not ok" };
+        format!("{verdict}: {}\n", parts.join(", "))
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Writes to stdout; a reader that has gone away is no failure.
+pub(super) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

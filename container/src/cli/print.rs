@@ -1,0 +1,101 @@
+//! `print`: the manifest as it takes effect, after includes, overlays and parameters, with secrets masked.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use wirework::config::{Node, Table, Value};
+
+use super::options::print;
+use super::{EXIT_CONFIG, Host, Options};
+use crate::manifest::mask_table;
+use crate::plan::{Plan, Planned};
+
+/// Prints the manifest as it takes effect; secrets appear as `…`
+#[derive(Args)]
+#[command(after_help = "Example: print -c service.toml -c local.toml -p MQTT_PORT=18890")]
+pub(super) struct Print {
+    #[command(flatten)]
+    options: Options,
+    /// TOML, or JSON
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Toml,
+    Json,
+}
+
+impl Print {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        checked.print_problems();
+        let document = document(checked.plan());
+        match self.format {
+            Format::Toml => print(&toml::to_string_pretty(&document).unwrap_or_default()),
+            Format::Json => print(&format!("{:#}\n", serde_json::to_value(&document).unwrap_or_default())),
+        }
+        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+}
+
+fn document(plan: &Plan) -> toml::Table {
+    let mut service = toml::Table::new();
+    service.insert("name".to_owned(), plan.service.name.clone().into());
+    if let Some(description) = &plan.service.description {
+        service.insert("description".to_owned(), description.clone().into());
+    }
+    service.insert("timeout".to_owned(), millis(plan.service.timeout));
+    let concurrency = i64::try_from(plan.service.open_concurrency).unwrap_or(i64::MAX);
+    service.insert("open_concurrency".to_owned(), concurrency.into());
+    let components = plan.components.iter().map(|planned| toml::Value::Table(component(planned)));
+    let mut document = toml::Table::new();
+    document.insert("service".to_owned(), service.into());
+    document.insert("component".to_owned(), components.collect::<Vec<_>>().into());
+    document
+}
+
+fn component(planned: &Planned) -> toml::Table {
+    let entry = &planned.entry;
+    let mut section = toml::Table::new();
+    section.insert("descriptor".to_owned(), entry.descriptor.as_str().into());
+    if !entry.critical {
+        section.insert("critical".to_owned(), false.into());
+    }
+    if let Some(timeout) = entry.timeout {
+        section.insert("timeout".to_owned(), millis(timeout));
+    }
+    if !entry.after.is_empty() {
+        let after = entry.after.iter().map(|(pattern, _)| toml::Value::from(pattern.as_str()));
+        section.insert("after".to_owned(), after.collect::<Vec<_>>().into());
+    }
+    if !entry.references.is_empty() {
+        let references =
+            entry.references.iter().map(|(name, pattern, _)| (name.clone(), pattern.as_str().into()));
+        section.insert("references".to_owned(), references.collect::<toml::Table>().into());
+    }
+    let schema = planned.known.as_ref().map(|known| &*known.schema);
+    section.extend(table(&mask_table(&entry.table, schema)));
+    section
+}
+
+fn millis(duration: std::time::Duration) -> toml::Value {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).into()
+}
+
+fn table(from: &Table) -> toml::Table {
+    from.iter().map(|(key, node)| (key.name.clone(), value(node))).collect()
+}
+
+fn value(node: &Node) -> toml::Value {
+    match &node.value {
+        Value::Table(inner) => table(inner).into(),
+        Value::Array(items) => items.iter().map(value).collect::<Vec<_>>().into(),
+        Value::String(text) | Value::Datetime(text) => text.clone().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Boolean(truth) => (*truth).into(),
+    }
+}

@@ -1,0 +1,180 @@
+//! `schema`: a JSON schema of the manifests that this binary can run, for editors.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use wirework::Pattern;
+use wirework::component::{Registered, Registry};
+use wirework::config::editor_schema;
+
+use super::Host;
+use super::options::print;
+
+/// Prints a JSON schema (draft-07) of manifests, for editors
+#[derive(Args)]
+#[command(after_help = "Example: schema > service.schema.json, then begin the manifest with\n         \
+                        #:schema ./service.schema.json")]
+pub(super) struct Schema {}
+
+impl Schema {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        match host.registry() {
+            Ok(registry) => {
+                print(&format!("{:#}\n", of(registry)));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The schema of manifests whose components the registry can make: a branch a factory.
+#[must_use]
+pub fn of(registry: &Registry) -> Value {
+    let mut definitions = Map::new();
+    let branches = registry.all().iter().enumerate();
+    let mut branches: Vec<_> = branches.map(|(number, one)| branch(number, one, &mut definitions)).collect();
+    // A descriptor with a parameter in it may become any.
+    branches.push(json!({
+        "type": "object",
+        "properties": { "descriptor": { "type": "string", "pattern": "\\$\\{" } },
+        "required": ["descriptor"],
+    }));
+    let time = time();
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Wirework service manifest",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "include": {
+                "description": "Manifests that are read before this one; relative to it.",
+                "type": "array", "items": { "type": "string" },
+            },
+            "service": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "name": { "description": "The name of the service.", "type": "string" },
+                    "description": { "description": "What it is for.", "type": "string" },
+                    "timeout": described(&time, "How long closing may take in all. Default 25 s."),
+                    "open_concurrency": or_parameter(json!({
+                        "description": "How many components may open at once. Default 64.",
+                        "type": "integer", "minimum": 1,
+                    })),
+                },
+            },
+            "component": { "type": "array", "items": { "anyOf": branches } },
+        },
+        "definitions": definitions,
+    })
+}
+
+/// The schema of the sections that one factory serves.
+fn branch(number: usize, one: &Registered, definitions: &mut Map<String, Value>) -> Value {
+    let mut schema = editor_schema(&one.factory().schema()).to_value();
+    if let Some(Value::Object(own)) = schema.as_object_mut().and_then(|schema| schema.remove("definitions")) {
+        for (name, mut definition) in own {
+            move_references(&mut definition, number);
+            definitions.insert(format!("{number}-{name}"), definition);
+        }
+    }
+    move_references(&mut schema, number);
+    let mut properties = container_keys(one.pattern());
+    if let Some(Value::Object(own)) = schema.get_mut("properties").map(Value::take) {
+        properties.extend(own);
+    }
+    let mut required = vec![Value::from("descriptor")];
+    required.extend(schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+    let mut branch = json!({
+        "title": one.pattern().as_str(),
+        "description": one.factory().summary(),
+        "type": "object",
+        "properties": properties,
+        "required": required,
+    });
+    let rest = schema.get("additionalProperties").cloned().unwrap_or(Value::Bool(false));
+    branch["additionalProperties"] = rest;
+    branch
+}
+
+/// The keys that the container reads in every section.
+fn container_keys(pattern: &Pattern) -> Map<String, Value> {
+    let patterns = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    let truth = or_parameter(json!({ "type": "boolean" }));
+    let keys = [
+        ("descriptor", json!({ "type": "string", "pattern": regex(pattern) })),
+        ("enabled", described(&truth, "Whether the component is there at all. Default true.")),
+        ("references", described(&patterns, "Which components its references resolve to, by pattern.")),
+        ("dependencies", described(&patterns, "An older spelling of `references`.")),
+        (
+            "after",
+            json!({
+                "description": "Components that it opens after and closes before, without a reference.",
+                "type": "array", "items": { "type": "string" },
+            }),
+        ),
+        ("timeout", described(&time(), "How long it may take to open or close. Default 60 s.")),
+        ("critical", described(&truth, "Whether the service cannot do without it. Default true.")),
+    ];
+    keys.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
+}
+
+fn described(schema: &Value, text: &str) -> Value {
+    let mut schema = schema.clone();
+    schema["description"] = text.into();
+    schema
+}
+
+fn time() -> Value {
+    json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] })
+}
+
+/// A regular expression for the descriptors that a pattern matches; tokens may have spaces around them.
+fn regex(pattern: &Pattern) -> String {
+    let tokens = (0..5).map(|place| match pattern.token(place) {
+        "*" => "[^:*]+".to_owned(),
+        token => escape(token),
+    });
+    let tokens: Vec<_> = tokens.map(|token| format!("\\s*{token}\\s*")).collect();
+    format!("^{}$", tokens.join(":"))
+}
+
+fn escape(token: &str) -> String {
+    let mut out = String::new();
+    for c in token.chars() {
+        if !c.is_alphanumeric() && c != '_' && c != '-' {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Points references at the definitions that all branches share.
+fn move_references(schema: &mut Value, number: usize) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::String(reference)) = object.get_mut("$ref") {
+                *reference = reference.replace("#/definitions/", &format!("#/definitions/{number}-"));
+            }
+            object.values_mut().for_each(|schema| move_references(schema, number));
+        }
+        Value::Array(all) => all.iter_mut().for_each(|schema| move_references(schema, number)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A value of the container's, or a string with a parameter instead.
+fn or_parameter(mut schema: Value) -> Value {
+    let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+    let mut either = json!({ "anyOf": [schema, { "type": "string", "pattern": "\\$\\{|\\$\\$" }] });
+    if let Some(description) = description {
+        either["description"] = description;
+    }
+    either
+}

@@ -1,0 +1,55 @@
+//! Claims that collide: one port twice, one client id twice.
+
+use std::collections::HashMap;
+
+use wirework::Descriptor;
+use wirework::component::Claim;
+use wirework::config::{Problem, Problems, Span};
+
+/// A claim, by whom, and where its component stands in the manifest.
+pub type Claimed<'a> = (Claim, &'a Descriptor, Span);
+
+/// Reports every claim that an earlier component has made already.
+pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
+    let mut ports: HashMap<u16, Vec<(&str, &Claimed<'_>)>> = HashMap::new();
+    let mut clients: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
+    for claimed in claims {
+        match &claimed.0 {
+            Claim::Port { port: 0, .. } => {}
+            Claim::Port { host, port } => {
+                let others = ports.entry(*port).or_default();
+                match others.iter().find(|(other, _)| overlap(host, other)) {
+                    Some((_, first)) => problems.push(port_twice(*port, first, claimed)),
+                    None => others.push((host, claimed)),
+                }
+            }
+            Claim::ClientId { endpoint, client_id } => match clients.get(&(&**endpoint, &**client_id)) {
+                Some(first) => problems.push(client_twice(endpoint, client_id, first, claimed)),
+                None => drop(clients.insert((endpoint, client_id), claimed)),
+            },
+            _ => {}
+        }
+    }
+}
+
+/// Whether two listeners on these addresses would meet: the same address, or one of them is all addresses.
+fn overlap(a: &str, b: &str) -> bool {
+    let all = |host: &str| matches!(host, "0.0.0.0" | "::" | "[::]" | "");
+    let local = |host: &str| if host == "localhost" { "127.0.0.1".to_owned() } else { host.to_lowercase() };
+    all(a) || all(b) || local(a) == local(b)
+}
+
+fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let message = format!("`{}` claims port {port}, which `{}` has claimed", second.1, first.1);
+    Problem::error("PORT_CLAIMED_TWICE", second.2, message)
+        .with_help("give one of them another port, or port 0 for one that the system chooses")
+        .with_related(first.2, "claimed here first")
+}
+
+fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let (descriptor, other) = (second.1, first.1);
+    let message = format!("`{descriptor}` uses client id `{client_id}` at {endpoint}, as `{other}` does");
+    Problem::warning("CLIENT_ID_TWICE", second.2, message)
+        .with_help("a broker throws out the older of two connections with one client id; give each its own")
+        .with_related(first.2, "used here first")
+}

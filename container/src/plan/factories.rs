@@ -1,0 +1,124 @@
+//! What a plan knows of the factories it uses: asked once each, however many components they serve.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use schemars::Schema;
+use wirework::component::{Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry};
+use wirework::count::CounterSink;
+use wirework::log::LogSink;
+use wirework::trace::TraceSink;
+use wirework::{Descriptor, Pattern};
+
+/// The keys of a section that the container reads itself; no component may have a key of that name.
+pub const CONTAINER_KEYS: [&str; 7] =
+    ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
+
+/// One factory with everything static about it.
+pub struct Known {
+    /// How it is registered.
+    pub registered: Arc<Registered>,
+    /// By what its components can be asked for.
+    pub offers: Vec<&'static dyn Offer>,
+    /// What its components ask for.
+    pub references: Vec<Wanted>,
+    /// The schema of its configuration.
+    pub schema: Arc<Schema>,
+    /// Whether its components take log records, and so open before all others.
+    pub log_sink: bool,
+    /// Whether its components take log records, counters or traces, and so open before those that do not.
+    pub sink: bool,
+}
+
+/// A declared reference with its pattern parsed.
+pub struct Wanted {
+    /// As declared.
+    pub reference: &'static Reference,
+    /// What is asked for unless the manifest says otherwise.
+    pub pattern: Pattern,
+    /// The identity of the wanted capability.
+    pub id: TypeId,
+}
+
+impl Wanted {
+    /// Whether the asking component waits for what it finds.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.reference.cardinality != Cardinality::Late
+    }
+}
+
+impl Known {
+    fn new(registered: Arc<Registered>) -> Self {
+        let factory: &dyn Factory = registered.factory();
+        let offers = factory.offers();
+        let offered = |id: TypeId| offers.iter().any(|offer| offer.id() == id);
+        let log_sink = offered(TypeId::of::<dyn LogSink>());
+        let sink =
+            log_sink || offered(TypeId::of::<dyn CounterSink>()) || offered(TypeId::of::<dyn TraceSink>());
+        let references = factory.references().iter().filter_map(|reference| {
+            // `references!` has the compiler check its patterns; one written by hand may be wrong, and then matches
+            // nothing.
+            let pattern = reference.pattern.parse().ok()?;
+            Some(Wanted { reference, pattern, id: (reference.id)() })
+        });
+        let (references, schema) = (references.collect(), factory.schema());
+        Self { registered, references, schema, log_sink, sink, offers }
+    }
+
+    /// The offer by which its components can be asked for `capability`.
+    #[must_use]
+    pub fn offer(&self, capability: TypeId) -> Option<&'static dyn Offer> {
+        self.offers.iter().copied().find(|offer| offer.id() == capability)
+    }
+
+    /// The factory.
+    #[must_use]
+    pub fn factory(&self) -> &dyn Factory {
+        self.registered.factory()
+    }
+
+    /// The first configuration key that the container would take for its own.
+    #[must_use]
+    pub fn clash(&self) -> Option<&'static str> {
+        let properties = self.schema.as_object()?.get("properties")?.as_object()?;
+        CONTAINER_KEYS.into_iter().find(|key| properties.contains_key(*key))
+    }
+}
+
+/// The factories used so far, by their number in the registry.
+pub struct Factories<'a> {
+    registry: &'a Registry,
+    known: Vec<Option<Arc<Known>>>,
+}
+
+impl<'a> Factories<'a> {
+    /// None is used yet.
+    #[must_use]
+    pub fn new(registry: &'a Registry) -> Self {
+        Self { registry, known: registry.all().iter().map(|_| None).collect() }
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &'a Registry {
+        self.registry
+    }
+
+    /// The factory for `descriptor`.
+    ///
+    /// # Errors
+    /// None, or several that rank alike.
+    pub fn find(&mut self, descriptor: &Descriptor) -> Result<Arc<Known>, Vec<Arc<Registered>>> {
+        let number = match self.registry.find(descriptor) {
+            Lookup::None => return Err(Vec::new()),
+            Lookup::Ambiguous(rivals) => return Err(rivals),
+            Lookup::One(number) => number,
+        };
+        let (Some(slot), Some(registered)) = (self.known.get_mut(number), self.registry.all().get(number))
+        else {
+            return Err(Vec::new());
+        };
+        Ok(Arc::clone(slot.get_or_insert_with(|| Arc::new(Known::new(Arc::clone(registered))))))
+    }
+}

@@ -1,0 +1,339 @@
+//! Who opens before whom.
+//!
+//! Nodes are components and groups. A group stands for a list of components that several wait for, so that a list of
+//! m members that n components reference costs n + m edges and not n · m.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// What an edge means when the component at its end fails to open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// The one that waits fails too.
+    Need,
+    /// It opens all the same.
+    Order,
+}
+
+/// An acyclic graph of waiting, ready to be walked in either direction.
+#[derive(Debug, Default)]
+pub struct Graph {
+    components: usize,
+    /// For every node, those that wait for it.
+    dependents: Adjacency,
+    /// For every node, those it waits for.
+    dependencies: Adjacency,
+}
+
+/// Lists of neighbours in one piece of memory.
+#[derive(Debug, Default)]
+struct Adjacency {
+    starts: Vec<u32>,
+    targets: Vec<(u32, Edge)>,
+}
+
+impl Adjacency {
+    fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32, Edge)> + Clone) -> Self {
+        let mut starts = vec![0u32; nodes + 1];
+        for (from, ..) in edges.clone() {
+            if let Some(count) = starts.get_mut(from as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let mut targets = vec![(0, Edge::Order); sum as usize];
+        for (from, to, edge) in edges {
+            let place = next.get_mut(from as usize).map(|next| {
+                *next += 1;
+                *next as usize - 1
+            });
+            if let Some(target) = place.and_then(|place| targets.get_mut(place)) {
+                *target = (to, edge);
+            }
+        }
+        Self { starts, targets }
+    }
+
+    fn of(&self, node: u32) -> &[(u32, Edge)] {
+        let bounds = self.starts.get(node as usize).zip(self.starts.get(node as usize + 1));
+        bounds.and_then(|(start, end)| self.targets.get(*start as usize..*end as usize)).unwrap_or_default()
+    }
+
+    fn counts(&self) -> Vec<u32> {
+        self.starts.iter().zip(self.starts.iter().skip(1)).map(|(start, end)| end - start).collect()
+    }
+}
+
+/// Collects edges.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    components: u32,
+    nodes: u32,
+    edges: Vec<(u32, u32, Edge)>,
+}
+
+impl GraphBuilder {
+    /// Nodes 0 to `components` - 1 are components.
+    #[must_use]
+    pub fn new(components: u32) -> Self {
+        Self { components, nodes: components, edges: Vec::new() }
+    }
+
+    /// A node that stands for `members`: whoever waits for it waits for all of them.
+    pub fn group(&mut self, members: impl IntoIterator<Item = u32>) -> u32 {
+        let group = self.nodes;
+        self.nodes += 1;
+        self.edges.extend(members.into_iter().map(|member| (group, member, Edge::Order)));
+        group
+    }
+
+    /// `node` waits for `on`.
+    pub fn wait(&mut self, node: u32, on: u32, edge: Edge) {
+        self.edges.push((node, on, edge));
+    }
+
+    /// The nodes that `roots` wait for, directly or not, and the roots; by node.
+    #[must_use]
+    pub fn reach(&self, roots: impl IntoIterator<Item = u32>) -> Vec<bool> {
+        let dependencies = Adjacency::new(self.nodes as usize, self.edges.iter().copied());
+        let mut reached = vec![false; self.nodes as usize];
+        let mut stack: Vec<u32> = roots.into_iter().collect();
+        while let Some(node) = stack.pop() {
+            if let Some(reached) = reached.get_mut(node as usize).filter(|reached| !**reached) {
+                *reached = true;
+                stack.extend(dependencies.of(node).iter().map(|(to, _)| *to));
+            }
+        }
+        reached
+    }
+
+    /// The graph, the components in the order in which they can be created, lowest number first among equals, and
+    /// every disjoint cycle as the components on it.
+    #[must_use]
+    pub fn build(self) -> (Graph, Vec<u32>, Vec<Vec<u32>>) {
+        let nodes = self.nodes as usize;
+        let graph = Graph {
+            components: self.components as usize,
+            dependencies: Adjacency::new(nodes, self.edges.iter().copied()),
+            dependents: Adjacency::new(nodes, self.edges.iter().map(|&(from, to, edge)| (to, from, edge))),
+        };
+        let (mut walk, mut order, mut cycles) = (graph.opening(), Vec::new(), Vec::new());
+        loop {
+            while let Some(component) = walk.next_ready() {
+                order.push(component);
+                walk.done(component);
+            }
+            let Some(cycle) = walk.cycle() else { break };
+            walk.force(&cycle);
+            let members: Vec<u32> = cycle.into_iter().filter(|node| *node < self.components).collect();
+            order.extend(&members);
+            cycles.push(members);
+        }
+        drop(walk);
+        (graph, order, cycles)
+    }
+}
+
+impl Graph {
+    /// A walk in opening order: a component is ready when all it waits for is done.
+    #[must_use]
+    pub fn opening(&self) -> Walk<'_> {
+        Walk::new(self, &self.dependencies, &self.dependents)
+    }
+
+    /// A walk in closing order: a component is ready when all that wait for it are done.
+    #[must_use]
+    pub fn closing(&self) -> Walk<'_> {
+        Walk::new(self, &self.dependents, &self.dependencies)
+    }
+
+    /// The components that fail when `component` does.
+    pub fn needed_by(&self, component: u32) -> impl Iterator<Item = u32> + '_ {
+        self.dependents.of(component).iter().filter(|(_, edge)| *edge == Edge::Need).map(|(to, _)| *to)
+    }
+
+    /// How many edges it has.
+    #[must_use]
+    pub fn edges(&self) -> usize {
+        self.dependencies.targets.len()
+    }
+}
+
+/// One pass over a graph, each component once.
+pub struct Walk<'a> {
+    graph: &'a Graph,
+    blockers: &'a Adjacency,
+    blocked: &'a Adjacency,
+    pending: Vec<u32>,
+    ready: BinaryHeap<Reverse<(u32, u32)>>,
+    rank: Option<Vec<u32>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(graph: &'a Graph, blockers: &'a Adjacency, blocked: &'a Adjacency) -> Self {
+        let pending = blockers.counts();
+        let mut walk = Self { graph, blockers, blocked, pending, ready: BinaryHeap::new(), rank: None };
+        walk.start();
+        walk
+    }
+
+    /// The same walk from its start, with ties broken by `rank` of each component instead of its number.
+    #[must_use]
+    pub fn ranked(mut self, rank: Vec<u32>) -> Self {
+        self.rank = Some(rank);
+        self.pending = self.blockers.counts();
+        self.ready.clear();
+        self.start();
+        self
+    }
+
+    fn start(&mut self) {
+        let free: Vec<u32> =
+            (0..).zip(&self.pending).filter(|(_, pending)| **pending == 0).map(|(node, _)| node).collect();
+        free.into_iter().for_each(|node| self.release(node));
+    }
+
+    /// The next component that waits for nothing, if there is one now.
+    pub fn next_ready(&mut self) -> Option<u32> {
+        self.ready.pop().map(|Reverse((_, node))| node)
+    }
+
+    /// `component` is done; those that waited for it alone become ready.
+    pub fn done(&mut self, component: u32) {
+        let mut stack = vec![component];
+        while let Some(node) = stack.pop() {
+            let blocked: &'a [(u32, Edge)] = self.blocked.of(node);
+            for &(next, _) in blocked {
+                let Some(pending) = self.pending.get_mut(next as usize).filter(|pending| **pending > 0)
+                else {
+                    continue;
+                };
+                *pending -= 1;
+                if *pending == 0 {
+                    if (next as usize) < self.graph.components { self.push(next) } else { stack.push(next) }
+                }
+            }
+        }
+    }
+
+    /// A node that waits for nothing: a component is ready, a group is done at once.
+    fn release(&mut self, node: u32) {
+        if (node as usize) < self.graph.components { self.push(node) } else { self.done(node) }
+    }
+
+    fn push(&mut self, component: u32) {
+        let rank =
+            self.rank.as_ref().and_then(|rank| rank.get(component as usize)).copied().unwrap_or(component);
+        self.ready.push(Reverse((rank, component)));
+    }
+
+    /// Lets go of the nodes of a cycle, none of which becomes ready any more.
+    fn force(&mut self, cycle: &[u32]) {
+        for node in cycle {
+            if let Some(pending) = self.pending.get_mut(*node as usize) {
+                *pending = 0;
+            }
+        }
+        cycle.iter().for_each(|node| self.done(*node));
+    }
+
+    /// The nodes of a cycle among those that still wait, each waiting for the next.
+    fn cycle(&self) -> Option<Vec<u32>> {
+        let waits = |node: u32| self.pending.get(node as usize).is_some_and(|pending| *pending > 0);
+        let mut node = (0..).zip(&self.pending).find(|(_, pending)| **pending > 0)?.0;
+        let (mut path, mut place) = (Vec::new(), vec![u32::MAX; self.pending.len()]);
+        loop {
+            let at = place.get_mut(node as usize)?;
+            if *at != u32::MAX {
+                return Some(path.split_off(*at as usize));
+            }
+            *at = u32::try_from(path.len()).ok()?;
+            path.push(node);
+            node = self.blockers.of(node).iter().map(|(to, _)| *to).find(|to| waits(*to))?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn build(components: u32, edges: &[(u32, u32)]) -> (Graph, Vec<u32>, Vec<Vec<u32>>) {
+        let mut builder = GraphBuilder::new(components);
+        edges.iter().for_each(|&(from, to)| builder.wait(from, to, Edge::Need));
+        builder.build()
+    }
+
+    #[test]
+    fn numbers_break_ties() {
+        let (_, order, cycles) = build(4, &[(0, 3), (1, 3)]);
+        assert_eq!((order, cycles), (vec![2, 3, 0, 1], vec![]));
+    }
+
+    #[test]
+    fn groups_are_waited_for_as_a_whole() {
+        let mut builder = GraphBuilder::new(4);
+        let group = builder.group([2, 3]);
+        builder.wait(0, group, Edge::Order);
+        let (graph, order, _) = builder.build();
+        assert_eq!(order, [1, 2, 3, 0]);
+        let mut close = graph.closing();
+        assert_eq!([close.next_ready(), close.next_ready(), close.next_ready()], [Some(0), Some(1), None]);
+        close.done(0);
+        assert_eq!([close.next_ready(), close.next_ready()], [Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn every_disjoint_cycle_is_found() {
+        let (_, order, cycles) = build(6, &[(0, 1), (1, 0), (2, 3), (3, 4), (4, 2), (5, 0)]);
+        assert_eq!(cycles, [vec![0, 1], vec![2, 3, 4]]);
+        assert_eq!(order.len(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_comes_after_what_it_waits_for(edges in prop::collection::vec((0u32..20, 0u32..20), 0..60)) {
+            let downhill: Vec<_> = edges.into_iter().filter(|(from, to)| from > to).collect();
+            let (graph, order, cycles) = build(20, &downhill);
+            prop_assert!(cycles.is_empty());
+            prop_assert_eq!(order.len(), 20);
+            let place = |node: u32| order.iter().position(|at| *at == node).unwrap();
+            for (from, to) in &downhill {
+                prop_assert!(place(*to) < place(*from));
+            }
+            let mut closed = vec![];
+            let mut walk = graph.closing();
+            while let Some(node) = walk.next_ready() {
+                closed.push(node);
+                walk.done(node);
+            }
+            prop_assert_eq!(closed.len(), 20);
+            for (from, to) in &downhill {
+                let at = |node: u32| closed.iter().position(|at| *at == node).unwrap();
+                prop_assert!(at(*from) < at(*to));
+            }
+        }
+
+        #[test]
+        fn a_cycle_is_reported_exactly_when_there_is_one(edges in prop::collection::vec((0u32..8, 0u32..8), 0..14)) {
+            let edges: Vec<_> = edges.into_iter().filter(|(from, to)| from != to).collect();
+            let (_, order, cycles) = build(8, &edges);
+            prop_assert_eq!(order.len(), 8);
+            for cycle in &cycles {
+                for (at, node) in cycle.iter().enumerate() {
+                    prop_assert!(edges.contains(&(*node, cycle[(at + 1) % cycle.len()])));
+                }
+            }
+            let place = |node: u32| order.iter().position(|at| *at == node).unwrap();
+            let sorted = edges.iter().all(|(from, to)| place(*to) < place(*from));
+            prop_assert_eq!(cycles.is_empty(), sorted);
+        }
+    }
+}

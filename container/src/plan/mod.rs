@@ -1,0 +1,17 @@
+//! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
+
+mod claims;
+mod draft;
+mod factories;
+mod graph;
+mod index;
+mod lists;
+mod references;
+
+pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
+pub use factories::{CONTAINER_KEYS, Factories, Known, Wanted};
+pub use graph::{Edge, Graph, GraphBuilder, Walk};
+pub use index::Index;
+pub use lists::{Asked, List, Lists, others};
+
+pub use references::{Candidate, Question, Scene, Verdict};

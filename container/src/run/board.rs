@@ -1,0 +1,139 @@
+//! The states of all components of a service, and whether it is ready.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use wirework::component::{Status, Supervisor};
+use wirework::{Descriptor, Error};
+
+use super::{Failure, Phase};
+
+/// What the container and the components report, in one place that others can watch.
+pub struct Board {
+    members: Vec<Member>,
+    statuses: Mutex<Vec<Status>>,
+    /// Counts changes; whoever waits for a state waits for this.
+    changes: watch::Sender<u64>,
+    /// The first failure that ends the service.
+    stop: Mutex<Option<Failure>>,
+    stopped: watch::Sender<bool>,
+}
+
+/// What of a component matters here.
+pub struct Member {
+    /// Its name.
+    pub descriptor: Descriptor,
+    /// Whether the service is ready only while it is open.
+    pub critical: bool,
+}
+
+impl Board {
+    /// All components, created.
+    #[must_use]
+    pub fn new(members: Vec<Member>) -> Self {
+        let statuses = Mutex::new(members.iter().map(|_| Status::Created).collect());
+        let (changes, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
+        Self { members, statuses, changes, stop: Mutex::new(None), stopped }
+    }
+
+    /// Sets a life-cycle state; the container's right alone.
+    pub fn set(&self, component: u32, status: Status) {
+        self.update(component as usize, |now| *now = status);
+    }
+
+    /// The state of the component at a position.
+    #[must_use]
+    pub fn get(&self, component: u32) -> Option<Status> {
+        self.lock().get(component as usize).cloned()
+    }
+
+    /// All components with their states, in manifest order.
+    #[must_use]
+    pub fn all(&self) -> Vec<(Descriptor, Status)> {
+        let statuses = self.lock();
+        self.members.iter().map(|member| member.descriptor.clone()).zip(statuses.iter().cloned()).collect()
+    }
+
+    /// Whether every critical component is open.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let statuses = self.lock();
+        self.members.iter().zip(statuses.iter()).all(|(member, status)| !member.critical || status.is_open())
+    }
+
+    /// Waits until `holds` is true of the component's state.
+    pub async fn wait(&self, component: u32, holds: impl Fn(&Status) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !self.get(component).is_some_and(|status| holds(&status)) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until a component has asked the service to stop, or a critical one has failed; then
+    /// [`Board::take_stop`] says why.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives in `self`, so that this cannot fail while it is borrowed.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Why the service must stop, once.
+    #[must_use]
+    pub fn take_stop(&self) -> Option<Failure> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn update(&self, component: usize, change: impl FnOnce(&mut Status)) {
+        if let Some(status) = self.lock().get_mut(component) {
+            change(status);
+        }
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn request_stop(&self, component: usize, reason: Error) {
+        let Some(member) = self.members.get(component) else { return };
+        let failure = Failure { component: member.descriptor.clone(), phase: Phase::Run, source: reason };
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        self.stopped.send_replace(true);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Status>> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor for Board {
+    /// A component says how it is. Only a running one has a say, and only about its health: `Open`, `Recovering`,
+    /// `Failed`. A critical component that failed for good stops the service.
+    fn status(&self, component: usize, status: Status) {
+        let Some(member) = self.members.get(component) else { return };
+        let descriptor = &member.descriptor;
+        let mut accepted = false;
+        self.update(component, |now| {
+            let running = matches!(now, Status::Opening | Status::Open | Status::Recovering(_));
+            let health = matches!(status, Status::Open | Status::Recovering(_) | Status::Failed(_));
+            // While it opens, only the container says that it is open.
+            accepted = running && health && !(matches!(now, Status::Opening) && status.is_open());
+            if accepted {
+                *now = status.clone();
+            }
+        });
+        match &status {
+            _ if !accepted => {}
+            Status::Failed(error) => {
+                tracing::error!(component = %descriptor, "failed: {}", error.chain());
+                if member.critical {
+                    self.request_stop(component, Arc::clone(error).into());
+                }
+            }
+            Status::Recovering(reason) => tracing::warn!(component = %descriptor, "recovering: {reason}"),
+            _ => tracing::info!(component = %descriptor, "open again"),
+        }
+    }
+
+    fn stop(&self, component: usize, reason: Error) {
+        self.request_stop(component, reason);
+    }
+}

@@ -1,0 +1,140 @@
+//! Closing what was opened: each component after all that wait for it, in the reverse of the order of opening.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use wirework::component::Status;
+use wirework::{Descriptor, Error};
+
+use super::{CallError, Container, Failure, Failures, Phase, call};
+use crate::BoxFuture;
+use crate::plan::Walk;
+
+/// How often it is said what is still waited for.
+const REMINDER: Duration = Duration::from_secs(3);
+
+type Finished = (u32, Descriptor, Result<(), Error>);
+
+struct Closing<'a> {
+    container: &'a mut Container,
+    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    /// Those whose close runs, since when.
+    waiting: BTreeMap<u32, (Descriptor, Instant)>,
+    /// Whether a component has begun to open and so must be closed, by position.
+    begun: Vec<bool>,
+    deadline: Instant,
+    failures: Vec<Failure>,
+}
+
+/// Closes everything that had begun to open, within `limit` in all. One that fails or hangs does not keep the others
+/// from closing: a single close may take at most half of the time that is left.
+pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<Failures> {
+    let graph = Arc::clone(&container.graph);
+    let count = container.members.len();
+    let (mut rank, mut begun) = (vec![0; count], vec![false; count]);
+    for (at, component) in (0u32..).zip(&container.begun) {
+        // The last to open is the first to close.
+        if let (Some(rank), Some(begun)) =
+            (rank.get_mut(*component as usize), begun.get_mut(*component as usize))
+        {
+            (*rank, *begun) = (u32::MAX - at, true);
+        }
+    }
+    let deadline = Instant::now() + limit;
+    let running = FuturesUnordered::new();
+    let mut closing =
+        Closing { container, running, waiting: BTreeMap::new(), begun, deadline, failures: Vec::new() };
+    closing.run(graph.closing().ranked(rank)).await;
+    closing.container.begun.clear();
+    Failures::of(closing.failures)
+}
+
+impl Closing<'_> {
+    async fn run(&mut self, mut walk: Walk<'_>) {
+        let mut reminder = interval_at(Instant::now() + REMINDER, REMINDER);
+        reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            while self.running.len() < self.container.concurrency {
+                let Some(component) = walk.next_ready() else { break };
+                self.begin(component, &mut walk);
+            }
+            if self.running.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(finished) = self.running.next() => self.finish(finished, &mut walk),
+                _ = reminder.tick() => self.remind(),
+                () = sleep_until(self.deadline) => return self.give_up(),
+            }
+        }
+    }
+
+    fn begin(&mut self, component: u32, walk: &mut Walk<'_>) {
+        let index = component as usize;
+        let begun = self.begun.get_mut(index).is_some_and(std::mem::take);
+        let member = self.container.members.get(index).filter(|_| begun);
+        let Some((member, instance)) =
+            member.and_then(|member| member.instance.clone().map(|it| (member, it)))
+        else {
+            walk.done(component);
+            return;
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let (limit, workers, context) =
+            (member.timeout.min(left / 2), self.container.workers.clone(), member.context.clone());
+        self.container.detach_sink(component);
+        self.container.board.set(component, Status::Closing);
+        let name = context.scope().descriptor().clone();
+        self.waiting.insert(component, (name.clone(), Instant::now()));
+        self.running.push(Box::pin(async move {
+            (component, name, call::close(&workers, instance, context, limit).await)
+        }));
+    }
+
+    fn finish(&mut self, (component, name, result): Finished, walk: &mut Walk<'_>) {
+        self.waiting.remove(&component);
+        match result {
+            Ok(()) => {
+                self.container.board.set(component, Status::Closed);
+                tracing::debug!(component = %name, "closed");
+            }
+            Err(error) => self.fail(component, name, error),
+        }
+        walk.done(component);
+    }
+
+    fn fail(&mut self, component: u32, name: Descriptor, source: Error) {
+        tracing::error!(component = %name, "cannot close: {}", source.chain());
+        let shared = Arc::new(source);
+        self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
+        self.failures.push(Failure { component: name, phase: Phase::Close, source: shared.into() });
+    }
+
+    fn remind(&self) {
+        let now = Instant::now();
+        for (name, since) in self.waiting.values() {
+            let waited = now.duration_since(*since).as_secs();
+            tracing::warn!(component = %name, "still closing after {waited} s");
+        }
+    }
+
+    /// The time is over: what still runs is named and left behind, and so is what never had its turn.
+    fn give_up(&mut self) {
+        for (component, (name, since)) in std::mem::take(&mut self.waiting) {
+            self.fail(
+                component,
+                name,
+                CallError::TimedOut { phase: Phase::Close, limit: since.elapsed() }.into(),
+            );
+        }
+        let begun = (0..).zip(&self.begun).zip(self.container.names()).filter(|((_, begun), _)| **begun);
+        let left: Vec<_> = begun.map(|((component, _), name)| (component, name.clone())).collect();
+        for (component, name) in left {
+            self.fail(component, name, CallError::NoTimeLeft.into());
+        }
+    }
+}

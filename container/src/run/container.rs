@@ -1,0 +1,236 @@
+//! A running service: created, opened, watched and closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use wirework::Descriptor;
+use wirework::component::{Context, Instance, Status, Supervisor, new_trace_id};
+use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
+
+use super::board::{Board, Member as Listed};
+use super::create::{self, Created};
+use super::open::Opened;
+use super::{Failure, Failures, close, open};
+use crate::plan::{Graph, Plan};
+
+/// A service that runs, or one that is being started or closed.
+///
+/// It is made from a [`Plan`] without errors. Dropped without [`Container::close`], its components are dropped as they
+/// are, open or not.
+pub struct Container {
+    pub(super) members: Vec<Member>,
+    pub(super) board: Arc<Board>,
+    pub(super) graph: Arc<Graph>,
+    pub(super) concurrency: usize,
+    /// Where the components' calls and tasks run.
+    pub(super) workers: Handle,
+    /// The components that have begun to open and are not closed, in that order.
+    pub(super) begun: Vec<u32>,
+    descriptors: Vec<Descriptor>,
+    router: Option<Router>,
+    hold: Option<Hold>,
+    /// Sinks that have not opened yet.
+    sinks_ahead: usize,
+    close_limit: Duration,
+}
+
+/// What the container keeps of one component.
+pub(super) struct Member {
+    pub(super) instance: Option<Arc<dyn Instance>>,
+    pub(super) context: Context,
+    pub(super) timeout: Duration,
+    pub(super) critical: bool,
+    log_sink: Option<Arc<dyn LogSink>>,
+    sink_id: Option<SinkId>,
+    sink: bool,
+}
+
+/// How a start ended that did not fail.
+pub enum Started {
+    /// Every critical component is open.
+    Ready(Container),
+    /// `stop` resolved first; what had opened was closed, with these failures.
+    Stopped(Option<Failures>),
+}
+
+impl Container {
+    /// Creates all components of a plan and opens them; `stop` gives up a start that is under way.
+    ///
+    /// Components run on `workers`; the caller's runtime only watches them, so that one that blocks its thread does
+    /// not block the container when the two are different runtimes.
+    ///
+    /// # Errors
+    /// The first failure of a critical component, then every later one, those of closing what had opened included.
+    pub async fn start(
+        plan: Plan,
+        router: Option<Router>,
+        workers: Handle,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Started, Failures> {
+        let began = Instant::now();
+        let hold = router.as_ref().map(Router::hold);
+        let mut container = Self::create(plan, router, hold, workers).await?;
+        let outcome = open::open(&mut container, stop).await;
+        let limit = container.close_limit;
+        match outcome {
+            Opened::All => {
+                tracing::info!(
+                    "ready: {} components in {}",
+                    container.members.len(),
+                    super::millis(began.elapsed())
+                );
+                Ok(Started::Ready(container))
+            }
+            Opened::Failed(failure) => {
+                tracing::error!(component = %failure.component, "cannot {}: {}", failure.phase, failure.source.chain());
+                let later = close::close(&mut container, limit).await;
+                Err(Failures::from(failure).followed_by(later))
+            }
+            Opened::Stopped => Ok(Started::Stopped(close::close(&mut container, limit).await)),
+        }
+    }
+
+    async fn create(
+        plan: Plan,
+        router: Option<Router>,
+        hold: Option<Hold>,
+        workers: Handle,
+    ) -> Result<Self, Failures> {
+        let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
+        let members = plan.components.iter().map(|planned| Listed {
+            descriptor: planned.entry.descriptor.clone(),
+            critical: planned.entry.critical,
+        });
+        let board = Arc::new(Board::new(members.collect()));
+        let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
+        check(&plan, failures, &board)?;
+        let service: Arc<str> = plan.service.name.clone().into();
+        let trace_id: Arc<str> = new_trace_id().into();
+        let context = |index: usize, scope: &Arc<Scope>| {
+            let supervisor = Arc::clone(&board) as Arc<dyn Supervisor>;
+            Context::new(index, Arc::clone(&service), Arc::clone(scope), supervisor)
+                .for_call(Arc::clone(&trace_id), None)
+        };
+        let parts = plan.components.iter().zip(instances).zip(scopes.iter()).enumerate();
+        let members: Vec<Member> = parts
+            .map(|(index, ((planned, instance), scope))| Member {
+                log_sink: instance.as_ref().and_then(|instance| planned.log_sink(instance)),
+                instance,
+                context: context(index, scope),
+                timeout: planned.timeout(),
+                critical: planned.entry.critical,
+                sink_id: None,
+                sink: planned.known.as_ref().is_some_and(|known| known.sink),
+            })
+            .collect();
+        let sinks_ahead = members.iter().filter(|member| member.sink && member.instance.is_some()).count();
+        Ok(Self {
+            sinks_ahead,
+            // Without a sink there is nobody to keep records for.
+            hold: hold.filter(|_| sinks_ahead > 0),
+            members,
+            board,
+            graph: Arc::new(plan.graph),
+            concurrency: plan.service.open_concurrency.max(1),
+            workers,
+            begun: Vec::new(),
+            descriptors: plan.descriptors,
+            router,
+            close_limit: plan.service.timeout,
+        })
+    }
+
+    /// Closes everything in the reverse of the order in which it opened.
+    ///
+    /// # Errors
+    /// Every component that could not be closed, or not within the service's `timeout`.
+    pub async fn close(mut self) -> Result<(), Failures> {
+        let limit = self.close_limit;
+        match close::close(&mut self, limit).await {
+            None => Ok(()),
+            Some(failures) => Err(failures),
+        }
+    }
+
+    /// Waits until a component asks the service to stop or a critical one has failed, and says which and why.
+    pub async fn failed(&self) -> Failure {
+        loop {
+            self.board.stopped().await;
+            if let Some(failure) = self.board.take_stop() {
+                return failure;
+            }
+            // It was taken by an earlier call; there is no second one.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether every critical component is open.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.board.is_ready()
+    }
+
+    /// All components with their states, in manifest order.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<(Descriptor, Status)> {
+        self.board.all()
+    }
+
+    /// Waits until `holds` is true of the state of a component; at once where there is none of that name.
+    pub async fn wait(&self, descriptor: &Descriptor, holds: impl Fn(&Status) -> bool) {
+        if let Some(position) = (0..).zip(&self.descriptors).find(|(_, other)| *other == descriptor) {
+            self.board.wait(position.0, holds).await;
+        }
+    }
+
+    /// The component of a name, if it is of type `C`.
+    #[must_use]
+    pub fn get<C: wirework::component::Component>(&self, descriptor: &Descriptor) -> Option<Arc<C>> {
+        let position = self.descriptors.iter().position(|other| other == descriptor)?;
+        let instance = self.members.get(position)?.instance.clone()?;
+        (instance as wirework::component::AnyArc).downcast().ok()
+    }
+
+    /// The descriptors of all components, by position.
+    pub(super) fn names(&self) -> &[Descriptor] {
+        &self.descriptors
+    }
+
+    /// A sink that opened takes log records from now on; once all are open nothing is kept back any more.
+    pub(super) fn attach_sink(&mut self, component: u32) {
+        let Some(member) = self.members.get_mut(component as usize).filter(|member| member.sink) else {
+            return;
+        };
+        if let (Some(router), Some(sink)) = (&self.router, &member.log_sink) {
+            member.sink_id = Some(router.add(member.context.scope(), Arc::clone(sink)));
+        }
+        self.sinks_ahead = self.sinks_ahead.saturating_sub(1);
+        if self.sinks_ahead == 0 {
+            self.hold = None;
+        }
+    }
+
+    pub(super) fn detach_sink(&mut self, component: u32) {
+        let sink_id = self.members.get_mut(component as usize).and_then(|member| member.sink_id.take());
+        if let Some((router, sink_id)) = self.router.as_ref().zip(sink_id) {
+            router.remove(sink_id);
+        }
+    }
+}
+
+/// A critical component that could not be created ends the start; any other is only reported.
+fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board) -> Result<(), Failures> {
+    let critical = |position: u32| plan.get(position).is_some_and(|planned| planned.entry.critical);
+    let (fatal, harmless): (Vec<_>, Vec<_>) =
+        failures.into_iter().partition(|(position, _)| critical(*position));
+    for (position, failure) in harmless {
+        tracing::error!(component = %failure.component, "cannot create, and is not critical: {}", failure.source.chain());
+        board.set(position, Status::failed(failure.source));
+    }
+    match Failures::of(fatal.into_iter().map(|(_, failure)| failure).collect()) {
+        Some(failures) => Err(failures),
+        None => Ok(()),
+    }
+}

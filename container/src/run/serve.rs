@@ -1,0 +1,101 @@
+//! A whole run of a service: start, wait, close.
+
+use tokio::runtime::{Builder, Runtime};
+use wirework::log::{InstallError, Router};
+
+use super::{Container, Failure, Failures, Signals, Started};
+use crate::plan::Plan;
+
+/// How a run ended that was not asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A component failed while the service started, and with it every one of these.
+    #[error("the service did not start")]
+    Start(#[source] Failures),
+    /// A component stopped the service; the others were closed.
+    #[error("the service was stopped by a failure")]
+    Stopped {
+        /// The component and its reason.
+        #[source]
+        cause: Failure,
+        /// What could not be closed after it.
+        close: Option<Failures>,
+    },
+    /// The service was asked to stop, but some components did not close.
+    #[error("the service did not close cleanly")]
+    Close(#[source] Failures),
+    /// The process cannot run a service.
+    #[error("the system refuses threads or signal handlers")]
+    System(#[source] std::io::Error),
+    /// Something else takes the log records of this process.
+    #[error(transparent)]
+    Router(InstallError),
+}
+
+impl ServeError {
+    /// Every failure behind it, the cause first.
+    #[must_use]
+    pub fn failures(&self) -> Vec<&Failure> {
+        match self {
+            Self::Start(failures) | Self::Close(failures) => failures.iter().collect(),
+            Self::Stopped { cause, close } => {
+                std::iter::once(cause).chain(close.iter().flat_map(Failures::iter)).collect()
+            }
+            Self::System(_) | Self::Router(_) => Vec::new(),
+        }
+    }
+}
+
+/// Runs a plan until SIGINT, SIGTERM or a failure, then closes.
+///
+/// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
+/// that deadlines hold even where components block every thread of theirs.
+///
+/// # Errors
+/// Everything but a clean end after a signal.
+pub fn serve(plan: Plan) -> Result<(), ServeError> {
+    let router = Router::install().map_err(ServeError::Router)?;
+    let signals = Signals::listen().map_err(ServeError::System)?;
+    let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
+    let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
+    let served = control.block_on(serve_until(plan, router, &workers, &signals));
+    // What is left behind must not keep the process from ending.
+    workers.shutdown_background();
+    served
+}
+
+async fn serve_until(
+    plan: Plan,
+    router: Router,
+    workers: &Runtime,
+    signals: &Signals,
+) -> Result<(), ServeError> {
+    let stop = async {
+        let signal = signals.first().await;
+        tracing::info!("{signal}: the start is given up");
+    };
+    let container = match Container::start(plan, Some(router), workers.handle().clone(), stop).await {
+        Ok(Started::Ready(container)) => container,
+        Ok(Started::Stopped(None)) => return Ok(()),
+        Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
+        Err(failures) => return Err(ServeError::Start(failures)),
+    };
+    let failure = tokio::select! {
+        biased;
+        signal = signals.first() => {
+            tracing::info!("{signal}: closing");
+            None
+        }
+        failure = container.failed() => {
+            tracing::error!(component = %failure.component, "stops the service: {}", failure.source.chain());
+            Some(failure)
+        }
+    };
+    let close = container.close().await.err();
+    match (failure, close) {
+        (Some(cause), close) => Err(ServeError::Stopped { cause, close }),
+        (None, Some(failures)) => Err(ServeError::Close(failures)),
+        (None, None) => Ok(()),
+    }
+}

@@ -1,0 +1,189 @@
+//! Components that write down what is done to them, and that fail on demand.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use wirework::component::{Capability, Component, ComponentFactory, Context, Late, Offer, Registry};
+use wirework::{Category, Descriptor, Error, Pattern, offers, references};
+
+/// What was done to whom, such as `open a`; shared by all components of a test.
+pub type Journal = Arc<Mutex<Vec<String>>>;
+
+pub trait Thing: Send + Sync {}
+impl Capability for dyn Thing {
+    const NAME: &'static str = "Thing";
+}
+
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeConfig {
+    /// In which phase it fails.
+    #[serde(default)]
+    fail: Option<Phase>,
+    /// In which way.
+    #[serde(default)]
+    how: How,
+    /// How long `open` takes, in milliseconds.
+    #[serde(default)]
+    opens_in: u64,
+    /// What it reports once it is open.
+    #[serde(default)]
+    then: Then,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Create,
+    Open,
+    Close,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    #[default]
+    Error,
+    Panic,
+    /// It waits for ever.
+    Hang,
+    /// It blocks its thread.
+    Block,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    #[default]
+    Nothing,
+    /// A task of it fails.
+    Task,
+    /// It asks the service to stop.
+    Stop,
+}
+
+references! {
+    /// What a probe may ask for; the manifest says whom.
+    pub struct ProbeReferences {
+        /// Everything it waits for.
+        all: Vec<Arc<dyn Thing>> = "t:nothing:x:x:1.0",
+        /// Those it does not wait for.
+        late: Late<dyn Thing> = "t:nothing:x:x:1.0",
+    }
+}
+
+references! {
+    /// What a needy probe cannot do without.
+    pub struct NeedyReferences {
+        /// The one.
+        need: Arc<dyn Thing> = "t:nothing:x:x:1.0",
+    }
+}
+
+/// A probe that asks for `R`.
+pub struct Probe<R> {
+    name: String,
+    config: ProbeConfig,
+    journal: Journal,
+    _references: R,
+}
+
+impl<R: Send + Sync> Thing for Probe<R> {}
+
+impl<R> Probe<R> {
+    fn new(
+        journal: &Journal,
+        identity: &Descriptor,
+        config: ProbeConfig,
+        references: R,
+    ) -> Result<Self, Error> {
+        let name = identity.name().to_owned();
+        let probe = Self { name, config, journal: Arc::clone(journal), _references: references };
+        probe.note("create");
+        if probe.config.fail == Some(Phase::Create) {
+            match probe.config.how {
+                How::Error => return Err(Error::new(Category::Internal, "TEST", "out of clay")),
+                How::Panic => panic!("dropped the clay"),
+                How::Hang | How::Block => std::thread::sleep(Duration::from_secs(60)),
+            }
+        }
+        Ok(probe)
+    }
+
+    fn note(&self, what: &str) {
+        self.journal.lock().unwrap().push(format!("{what} {}", self.name));
+    }
+
+    async fn act(&self, phase: Phase) -> Result<(), Error> {
+        match (self.config.fail == Some(phase), self.config.how) {
+            (false, _) => Ok(()),
+            (_, How::Error) => Err(Error::new(Category::NoResponse, "TEST", "no answer")),
+            (_, How::Panic) => panic!("lost my mind"),
+            (_, How::Hang) => std::future::pending().await,
+            (_, How::Block) => {
+                std::thread::sleep(Duration::from_secs(3));
+                Ok(())
+            }
+        }
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.note("open");
+        self.act(Phase::Open).await?;
+        tokio::time::sleep(Duration::from_millis(self.config.opens_in)).await;
+        let failure = || Error::new(Category::Internal, "TEST", "worn out");
+        match self.config.then {
+            Then::Nothing => {}
+            Then::Task => context.spawn("wear", async move { Err(failure()) }),
+            Then::Stop => context.stop(failure()),
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.note("close");
+        self.act(Phase::Close).await
+    }
+}
+
+macro_rules! probe {
+    ($references:ty, $descriptor:literal) => {
+        impl Component for Probe<$references> {
+            const DESCRIPTOR: &'static str = $descriptor;
+            const SUMMARY: &'static str = "Writes down what is done to it.";
+            const OFFERS: &'static [&'static dyn Offer] = offers![dyn Thing];
+            type Config = ProbeConfig;
+            type References = $references;
+            fn create(_: &Descriptor, _: ProbeConfig, _: $references) -> Result<Self, Error> {
+                Err(Error::new(Category::Internal, "TEST", "made only with a journal"))
+            }
+            async fn open(&self, context: &Context) -> Result<(), Error> {
+                Probe::open(self, context).await
+            }
+            async fn close(&self, _: &Context) -> Result<(), Error> {
+                Probe::close(self).await
+            }
+        }
+    };
+}
+probe!(ProbeReferences, "t:probe:x:*:1.0");
+probe!(NeedyReferences, "t:needy:x:*:1.0");
+
+/// A registry whose probes write into `journal`.
+pub fn registry(journal: &Journal) -> Registry {
+    let mut registry = Registry::new();
+    let mine = Arc::clone(journal);
+    let probe = ComponentFactory::<Probe<ProbeReferences>, _>::with(
+        "t:probe:x:*:1.0".parse::<Pattern>().unwrap(),
+        move |identity, config, references| Probe::new(&mine, identity, config, references),
+    );
+    let mine = Arc::clone(journal);
+    let needy = ComponentFactory::<Probe<NeedyReferences>, _>::with(
+        "t:needy:x:*:1.0".parse::<Pattern>().unwrap(),
+        move |identity, config, references| Probe::new(&mine, identity, config, references),
+    );
+    registry.add(probe).unwrap().add(needy).unwrap();
+    registry
+}
