@@ -14,7 +14,7 @@ use super::{BrokerConfig, BrokerError};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor};
 use crate::error::Error;
-use crate::log::Logger;
+use crate::log::{Level, Logger, Router};
 use crate::{references, register};
 
 references! {
@@ -128,6 +128,8 @@ impl Component for Broker {
         if let Some(address) = self.address() {
             return Err(BrokerError::AlreadyOpen { address }.into());
         }
+        // Every connection of every client would be a line or two at `info`.
+        Router::quiet("mqtt5", Level::Warn);
         let wanted = self.resolve().await?;
         let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;
         let mut broker = match MqttBroker::with_config(self.config.settings(wanted)).await {

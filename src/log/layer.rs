@@ -14,6 +14,7 @@ use super::body::Body;
 use super::current;
 use super::hub::Hub;
 use super::level::Level;
+use super::quiet;
 use super::scope::{SPAN_TARGET, Scope};
 
 /// Hands events to the [`Router`](super::Router); see [`Router::layer`](super::Router::layer).
@@ -44,11 +45,15 @@ fn at_best(metadata: &Metadata<'_>) -> Level {
     }
 }
 
+fn silenced(metadata: &Metadata<'_>) -> bool {
+    quiet::silences(metadata.target(), Level::from(*metadata.level()))
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RouterLayer {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if !self.only || carries_scope(metadata) {
             Interest::always()
-        } else if metadata.is_span() || at_best(metadata) > self.hub.max() {
+        } else if metadata.is_span() || at_best(metadata) > self.hub.max() || silenced(metadata) {
             Interest::never()
         } else {
             Interest::sometimes()
@@ -107,6 +112,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RouterLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // Where the router is the only layer, such an event was switched off at its source.
+        if !self.only && silenced(event.metadata()) {
+            return;
+        }
         let scope = match event.parent() {
             Some(parent) => context.span_scope(parent).and_then(|mut spans| {
                 spans.find_map(|span| {

@@ -13,6 +13,7 @@ mod layer;
 mod level;
 mod logger;
 mod null;
+mod quiet;
 mod record;
 mod router;
 mod scope;

@@ -100,6 +100,13 @@ impl Router {
         self.0.remove(id)
     }
 
+    /// Silences a library: of the events whose target begins with `target`, only those at least as important as `level`
+    /// are looked at, in the whole process. For a component that runs a library which logs more than operators want.
+    pub fn quiet(target: &'static str, level: super::Level) {
+        super::quiet::limit(target, level);
+        tracing::callsite::rebuild_interest_cache();
+    }
+
     /// Asks every sink for its level again; call it when one has changed.
     pub fn refresh(&self) {
         self.0.relevel();

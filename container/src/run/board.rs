@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use wirework::component::{Status, Supervisor};
 use wirework::{Descriptor, Error};
 
-use super::{Failure, Phase};
+use super::{Failure, LOG, Phase};
 
 /// What the container and the components report, in one place that others can watch.
 pub struct Board {
@@ -123,13 +123,13 @@ impl Supervisor for Board {
         match &status {
             _ if !accepted => {}
             Status::Failed(error) => {
-                tracing::error!(component = %descriptor, "failed: {}", error.chain());
+                tracing::error!(target: LOG, "{descriptor} failed: {}", error.chain());
                 if member.critical {
                     self.request_stop(component, Arc::clone(error).into());
                 }
             }
-            Status::Recovering(reason) => tracing::warn!(component = %descriptor, "recovering: {reason}"),
-            _ => tracing::info!(component = %descriptor, "open again"),
+            Status::Recovering(reason) => tracing::warn!(target: LOG, "{descriptor} is recovering: {reason}"),
+            _ => tracing::info!(target: LOG, "{descriptor} is open again"),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use wirework::component::Status;
 use wirework::{Descriptor, Error};
 
-use super::{CallError, Container, Failure, Failures, Phase, call};
+use super::{CallError, Container, Failure, Failures, LOG, Phase, call};
 use crate::BoxFuture;
 use crate::plan::Walk;
 
@@ -100,7 +100,7 @@ impl Closing<'_> {
         match result {
             Ok(()) => {
                 self.container.board.set(component, Status::Closed);
-                tracing::debug!(component = %name, "closed");
+                tracing::info!(target: LOG, "closed {name}");
             }
             Err(error) => self.fail(component, name, error),
         }
@@ -108,7 +108,7 @@ impl Closing<'_> {
     }
 
     fn fail(&mut self, component: u32, name: Descriptor, source: Error) {
-        tracing::error!(component = %name, "cannot close: {}", source.chain());
+        tracing::error!(target: LOG, "cannot close {name}: {}", source.chain());
         let shared = Arc::new(source);
         self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
         self.failures.push(Failure { component: name, phase: Phase::Close, source: shared.into() });
@@ -118,7 +118,7 @@ impl Closing<'_> {
         let now = Instant::now();
         for (name, since) in self.waiting.values() {
             let waited = now.duration_since(*since).as_secs();
-            tracing::warn!(component = %name, "still closing after {waited} s");
+            tracing::warn!(target: LOG, "still closing {name} after {waited} s");
         }
     }
 

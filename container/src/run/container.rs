@@ -12,7 +12,7 @@ use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
 use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
 use super::open::Opened;
-use super::{Failure, Failures, close, open};
+use super::{Failure, Failures, LOG, close, open};
 use crate::plan::{Graph, Plan};
 
 /// A service that runs, or one that is being started or closed.
@@ -76,15 +76,12 @@ impl Container {
         let limit = container.close_limit;
         match outcome {
             Opened::All => {
-                tracing::info!(
-                    "ready: {} components in {}",
-                    container.members.len(),
-                    super::millis(began.elapsed())
-                );
+                let (count, took) = (container.members.len(), super::millis(began.elapsed()));
+                tracing::info!(target: LOG, "ready: {count} components in {took}");
                 Ok(Started::Ready(container))
             }
             Opened::Failed(failure) => {
-                tracing::error!(component = %failure.component, "cannot {}: {}", failure.phase, failure.source.chain());
+                tracing::error!(target: LOG, "{failure}: {}", failure.source.chain());
                 let later = close::close(&mut container, limit).await;
                 Err(Failures::from(failure).followed_by(later))
             }
@@ -226,7 +223,7 @@ fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board) -> Result<()
     let (fatal, harmless): (Vec<_>, Vec<_>) =
         failures.into_iter().partition(|(position, _)| critical(*position));
     for (position, failure) in harmless {
-        tracing::error!(component = %failure.component, "cannot create, and is not critical: {}", failure.source.chain());
+        tracing::error!(target: LOG, "{failure}, which is not critical: {}", failure.source.chain());
         board.set(position, Status::failed(failure.source));
     }
     match Failures::of(fatal.into_iter().map(|(_, failure)| failure).collect()) {

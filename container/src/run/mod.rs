@@ -19,6 +19,9 @@ pub use failure::{CallError, Failure, Failures, Phase};
 pub use serve::{ServeError, serve};
 pub use signals::Signals;
 
+/// The target of what the container itself logs.
+const LOG: &str = "wirework";
+
 /// A duration as people read it in a log: three digits and a unit.
 pub(crate) fn millis(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();

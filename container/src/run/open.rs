@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wirework::Error;
 use wirework::component::Status;
 
-use super::{CallError, Container, Failure, Phase, call};
+use super::{CallError, Container, Failure, LOG, Phase, call};
 use crate::BoxFuture;
 use crate::plan::Walk;
 
@@ -106,7 +106,7 @@ impl Opening<'_> {
         self.container.board.set(component, Status::Open);
         if let Some(member) = self.container.members.get(component as usize) {
             let descriptor = member.context.scope().descriptor();
-            tracing::info!(component = %descriptor, "opened in {}", super::millis(took));
+            tracing::info!(target: LOG, "opened {descriptor} in {}", super::millis(took));
         }
         self.container.attach_sink(component);
         walk.done(component);
@@ -123,7 +123,7 @@ impl Opening<'_> {
         if member.critical {
             return Some(Failure { component: descriptor, phase: Phase::Open, source: shared.into() });
         }
-        tracing::error!(component = %descriptor, "cannot open, and is not critical: {}", shared.chain());
+        tracing::error!(target: LOG, "cannot open {descriptor}, which is not critical: {}", shared.chain());
         let graph = Arc::clone(&self.container.graph);
         for dependent in graph.needed_by(component) {
             if let Some(doom) = self.doomed.get_mut(dependent as usize) {

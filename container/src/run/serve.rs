@@ -3,7 +3,7 @@
 use tokio::runtime::{Builder, Runtime};
 use wirework::log::{InstallError, Router};
 
-use super::{Container, Failure, Failures, Signals, Started};
+use super::{Container, Failure, Failures, LOG, Signals, Started};
 use crate::plan::Plan;
 
 /// How a run ended that was not asked to.
@@ -73,7 +73,7 @@ async fn serve_until(
 ) -> Result<(), ServeError> {
     let stop = async {
         let signal = signals.first().await;
-        tracing::info!("{signal}: the start is given up");
+        tracing::info!(target: LOG, "{signal}: the start is given up");
     };
     let container = match Container::start(plan, Some(router), workers.handle().clone(), stop).await {
         Ok(Started::Ready(container)) => container,
@@ -84,11 +84,11 @@ async fn serve_until(
     let failure = tokio::select! {
         biased;
         signal = signals.first() => {
-            tracing::info!("{signal}: closing");
+            tracing::info!(target: LOG, "{signal}: closing");
             None
         }
         failure = container.failed() => {
-            tracing::error!(component = %failure.component, "stops the service: {}", failure.source.chain());
+            tracing::error!(target: LOG, "{} stops the service: {}", failure.component, failure.source.chain());
             Some(failure)
         }
     };
