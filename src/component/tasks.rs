@@ -16,9 +16,15 @@ pub(super) struct Tasks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// Made with the first task: most components have none.
+    running: Option<Box<Running>>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Running {
     set: JoinSet<()>,
     names: HashMap<Id, &'static str>,
-    closed: bool,
 }
 
 impl Tasks {
@@ -32,23 +38,25 @@ impl Tasks {
         if state.closed {
             return false;
         }
-        while let Some(finished) = state.set.try_join_next_with_id() {
-            let id = finished.map_or_else(|error| error.id(), |(id, ())| id);
-            state.names.remove(&id);
+        let Running { set, names } = &mut **state.running.get_or_insert_default();
+        while let Some(finished) = set.try_join_next_with_id() {
+            names.remove(&finished.map_or_else(|error| error.id(), |(id, ())| id));
         }
-        let id = state.set.spawn(future).id();
-        state.names.insert(id, name);
+        let id = set.spawn(future).id();
+        names.insert(id, name);
         true
     }
 
     /// Closes the set, waits up to `grace` for the tasks to end by themselves, then aborts the others. Returns the
     /// names of those that were aborted.
     pub(super) async fn end(&self, grace: Duration) -> Vec<&'static str> {
-        let (mut set, mut names) = {
+        let running = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             state.closed = true;
-            (std::mem::take(&mut state.set), std::mem::take(&mut state.names))
+            state.running.take()
         };
+        let Some(running) = running else { return Vec::new() };
+        let Running { mut set, mut names } = *running;
         join(&mut set, &mut names, Instant::now() + grace).await;
         let mut aborted: Vec<_> = names.values().copied().collect();
         aborted.sort_unstable();
@@ -85,6 +93,7 @@ mod tests {
             tasks.spawn("one", async {});
             tokio::task::yield_now().await;
         }
-        assert!(tasks.0.lock().unwrap().names.len() < 10);
+        let state = tasks.0.lock().unwrap();
+        assert!(state.running.as_ref().unwrap().names.len() < 10);
     }
 }

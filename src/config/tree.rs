@@ -187,7 +187,7 @@ impl Value {
 
 /// Keys and values in the order in which they were written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table(IndexMap<Key, Node>);
+pub struct Table(IndexMap<Key, Node, foldhash::fast::RandomState>);
 
 impl Table {
     /// An empty table.
@@ -199,7 +199,7 @@ impl Table {
     /// An empty table with room for `capacity` keys.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(IndexMap::with_capacity(capacity))
+        Self(IndexMap::with_capacity_and_hasher(capacity, foldhash::fast::RandomState::default()))
     }
 
     /// How many keys it has.

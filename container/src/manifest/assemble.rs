@@ -1,6 +1,8 @@
 //! Documents to entries: descriptors, overlay, disabled sections, parameters.
 
 use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use std::path::{Path, PathBuf};
 
 use wirework::Descriptor;
@@ -79,7 +81,7 @@ impl Manifest {
         let Loader { parameters, files, documents, .. } = loader;
         let replacer = Replacer { parameters, files: &files };
         let mut sections =
-            Sections { replacer, problems, drafts: Vec::new(), places: HashMap::new(), service: None };
+            Sections { replacer, problems, drafts: Vec::new(), places: HashMap::default(), service: None };
         for (number, document) in documents.into_iter().enumerate() {
             sections.document(number, document);
         }
@@ -109,7 +111,7 @@ struct Sections<'a> {
     replacer: Replacer<'a>,
     problems: &'a mut Problems,
     drafts: Vec<Draft>,
-    places: HashMap<Descriptor, usize>,
+    places: HashMap<Descriptor, usize, RandomState>,
     service: Option<Node>,
 }
 

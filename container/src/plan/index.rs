@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use once_cell::unsync::OnceCell;
 use wirework::{Descriptor, Pattern};
 
 /// The descriptors of a plan: by their whole text for complete patterns, by token for the others.
 pub struct Index<'a> {
     all: &'a [Descriptor],
-    exact: HashMap<&'a str, u32>,
+    exact: HashMap<&'a str, u32, RandomState>,
     /// Made when the first pattern with a wildcard is asked for.
-    tokens: OnceCell<[HashMap<&'a str, Vec<u32>>; 5]>,
+    tokens: OnceCell<[HashMap<&'a str, Vec<u32>, RandomState>; 5]>,
 }
 
 impl<'a> Index<'a> {
@@ -53,9 +55,9 @@ impl<'a> Index<'a> {
         concrete.min_by_key(|positions| positions.len()).map_or(Rarest::Any, Rarest::Token)
     }
 
-    fn by_token(&self) -> [HashMap<&'a str, Vec<u32>>; 5] {
+    fn by_token(&self) -> [HashMap<&'a str, Vec<u32>, RandomState>; 5] {
         std::array::from_fn(|place| {
-            let mut positions: HashMap<&'a str, Vec<u32>> = HashMap::new();
+            let mut positions: HashMap<&'a str, Vec<u32>, RandomState> = HashMap::default();
             for (descriptor, at) in self.all.iter().zip(0..) {
                 positions.entry(descriptor.token(place)).or_default().push(at);
             }

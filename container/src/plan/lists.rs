@@ -5,6 +5,8 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 use wirework::Pattern;
@@ -34,14 +36,14 @@ pub enum Asked {
 pub struct Lists<'a> {
     index: &'a Index<'a>,
     known: &'a [Option<Arc<Known>>],
-    found: HashMap<(Pattern, Asked), List>,
+    found: HashMap<(Pattern, Asked), List, RandomState>,
 }
 
 impl<'a> Lists<'a> {
     /// Over components whose factories are `known`, by position; where a factory is not, its component offers nothing.
     #[must_use]
     pub fn new(index: &'a Index<'a>, known: &'a [Option<Arc<Known>>]) -> Self {
-        Self { index, known, found: HashMap::new() }
+        Self { index, known, found: HashMap::default() }
     }
 
     /// The components that match a resolved pattern and offer what is asked.

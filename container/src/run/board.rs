@@ -89,7 +89,10 @@ impl Board {
         if let Some(status) = self.lock().get_mut(component) {
             change(status);
         }
-        self.changes.send_modify(|count| *count += 1);
+        // Whoever waits subscribes before it looks, so that nobody misses what nobody is told.
+        if self.changes.receiver_count() > 0 {
+            self.changes.send_modify(|count| *count += 1);
+        }
     }
 
     fn request_stop(&self, component: usize, reason: Error) {

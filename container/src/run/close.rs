@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
-use wirework::component::Status;
+use wirework::component::{Status, new_trace_id};
 use wirework::{Descriptor, Error};
 
 use super::{CallError, Container, Failure, Failures, LOG, Phase, call};
@@ -27,6 +27,8 @@ struct Closing<'a> {
     /// Whether a component has begun to open and so must be closed, by position.
     begun: Vec<bool>,
     deadline: Instant,
+    /// The whole close is one operation, with one trace id.
+    trace_id: Arc<str>,
     failures: Vec<Failure>,
 }
 
@@ -46,8 +48,8 @@ pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<
     }
     let deadline = Instant::now() + limit;
     let running = FuturesUnordered::new();
-    let mut closing =
-        Closing { container, running, waiting: BTreeMap::new(), begun, deadline, failures: Vec::new() };
+    let (waiting, failures, trace_id) = (BTreeMap::new(), Vec::new(), new_trace_id().into());
+    let mut closing = Closing { container, running, waiting, begun, deadline, trace_id, failures };
     closing.run(graph.closing().ranked(rank)).await;
     closing.container.begun.clear();
     Failures::of(closing.failures)
@@ -85,7 +87,8 @@ impl Closing<'_> {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let (limit, workers, context) =
-            (member.timeout.min(left / 2), self.container.workers.clone(), member.context.clone());
+            (member.timeout.min(left / 2), self.container.workers.clone(), &member.context);
+        let context = context.for_call(Arc::clone(&self.trace_id), None);
         self.container.detach_sink(component);
         self.container.board.set(component, Status::Closing);
         let name = context.scope().descriptor().clone();

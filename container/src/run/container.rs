@@ -122,6 +122,9 @@ impl Container {
                 sink: planned.known.as_ref().is_some_and(|known| known.sink),
             })
             .collect();
+        let Plan { service: settings, components, descriptors, graph, .. } = plan;
+        // The sections of a large manifest take their time to free, and nothing waits for that.
+        drop(workers.spawn_blocking(move || drop(components)));
         let sinks_ahead = members.iter().filter(|member| member.sink && member.instance.is_some()).count();
         Ok(Self {
             sinks_ahead,
@@ -129,13 +132,13 @@ impl Container {
             hold: hold.filter(|_| sinks_ahead > 0),
             members,
             board,
-            graph: Arc::new(plan.graph),
-            concurrency: plan.service.open_concurrency.max(1),
+            graph: Arc::new(graph),
+            concurrency: settings.open_concurrency.max(1),
             workers,
             begun: Vec::new(),
-            descriptors: plan.descriptors,
+            descriptors,
             router,
-            close_limit: plan.service.timeout,
+            close_limit: settings.timeout,
         })
     }
 
