@@ -18,7 +18,7 @@ pub use document::{MAX_DEPTH, parse_toml};
 pub use editor::editor_schema;
 pub use mask::{has_user_info, mask_user_info, printable};
 pub use millis::{Millis, MillisError};
-pub use outline::{KeyDoc, is_secret, is_shown, keys, schema_secrets};
+pub use outline::{KeyDoc, is_secret, is_shown, keys, schema_secrets, value_types};
 pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use problem::{Problem, Problems, Severity};
 pub use read::read;

@@ -292,6 +292,13 @@ fn property<'s>(properties: Option<&'s Map<String, Value>>, name: &str) -> Optio
     properties.and_then(|properties| properties.get(name))
 }
 
+/// The type names, as JSON schema has them, that the value at a path may have; none where the schema does not say.
+#[must_use]
+pub fn value_types<'s>(schema: &'s Schema, path: &[&str]) -> Vec<&'s str> {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    look_up(schema, &segments).schemas.into_iter().flat_map(types).collect()
+}
+
 /// The schema of a list's elements, for a dotted path with a number in it.
 fn element<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
     schema.get("items").filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()))

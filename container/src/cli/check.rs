@@ -28,7 +28,7 @@ impl Check {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
         match self.format {
-            Format::Json => super::options::print(&checked.render_json()),
+            Format::Json => super::options::print(&format!("{}\n", checked.render_json())),
             Format::Text => {
                 checked.print_problems();
                 super::options::print(&checked.summary());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wirework::component::Registered;
 
 use super::Host;
-use super::options::print;
+use super::options::{complain, print};
 
 /// Lists the components that this binary can make
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl Components {
         let registry = match host.registry() {
             Ok(registry) => registry,
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(format_args!("error: {error}"));
                 return ExitCode::FAILURE;
             }
         };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use wirework::component::{Lookup, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 
-use super::options::print;
+use super::options::{complain, print};
 use super::{EXIT_USAGE, Host};
 
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
@@ -37,17 +37,17 @@ impl Describe {
         let registry = match host.registry() {
             Ok(registry) => registry,
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(format_args!("error: {error}"));
                 return ExitCode::FAILURE;
             }
         };
         let found = find(registry, &self.component);
         if found.is_empty() {
-            eprintln!("error: no linked component is called `{}`", self.component);
+            complain(format_args!("error: no linked component is called `{}`", self.component));
             let patterns = registry.all().iter().map(|one| one.pattern().as_str());
             match nearest(&self.component, patterns) {
-                Some(near) => eprintln!("help: did you mean `{near}`?"),
-                None => eprintln!("help: `components` lists them"),
+                Some(near) => complain(format_args!("help: did you mean `{near}`?")),
+                None => complain(format_args!("help: `components` lists them")),
             }
             return ExitCode::from(EXIT_USAGE);
         }

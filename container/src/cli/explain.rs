@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use wirework::Pattern;
 
-use super::options::print;
+use super::options::{complain, print};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
 
@@ -41,7 +41,7 @@ impl Explain {
         };
         let chosen: Vec<_> = (0..).zip(&plan.components).filter(|(_, planned)| asked(planned)).collect();
         if let (Some(pattern), true) = (&self.component, chosen.is_empty()) {
-            eprintln!("error: no component of the manifest matches `{pattern}`");
+            complain(format_args!("error: no component of the manifest matches `{pattern}`"));
             return ExitCode::from(EXIT_USAGE);
         }
         match self.format {
@@ -78,7 +78,7 @@ fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
         }
         for candidate in &candidates {
             let mark = if candidate.verdict == Verdict::Taken { "taken" } else { "not taken" };
-            let _ = writeln!(out, "    {mark:9}  {}  {}", candidate.descriptor, reason(candidate));
+            let _ = writeln!(out, "    {mark:9}  {}  ({})", candidate.descriptor, reason(candidate));
         }
     }
     out
@@ -86,12 +86,12 @@ fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
 
 fn reason(candidate: &Candidate<'_>) -> &'static str {
     match (candidate.verdict, candidate.enabled) {
-        (Verdict::Taken, _) => "",
-        (_, false) => "(it is not enabled)",
-        (Verdict::Itself, _) => "(a component never gets itself)",
-        (Verdict::OtherDescriptor, _) => "(it offers this, but its descriptor does not match)",
-        (Verdict::NotOffered, _) => "(its descriptor matches, but it does not offer this)",
-        (Verdict::Unknown, _) => "(no factory makes it, so that nobody knows what it offers)",
+        (_, false) => "it is not enabled",
+        (Verdict::Taken, _) => "its descriptor matches and it offers this",
+        (Verdict::Itself, _) => "a component never gets itself",
+        (Verdict::OtherDescriptor, _) => "it offers this, but its descriptor does not match",
+        (Verdict::NotOffered, _) => "its descriptor matches, but it does not offer this",
+        (Verdict::Unknown, _) => "no factory makes it, so that nobody knows what it offers",
     }
 }
 
@@ -102,7 +102,7 @@ fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
             json!({
                 "descriptor": candidate.descriptor.as_str(),
                 "taken": candidate.verdict == Verdict::Taken,
-                "reason": reason(&candidate).trim_matches(['(', ')']),
+                "reason": reason(&candidate),
             })
         });
         json!({

@@ -27,6 +27,8 @@ pub const EXIT_USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(
+    // Also in a service's own binary: the version is that of the container.
+    name = "wirework",
     version,
     about = "Checks and runs a service: a TOML manifest of components",
     after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
@@ -56,8 +58,8 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
         command =
             command.about(format!("Checks and runs this service; its manifest is {}", manifest.display()));
     }
-    let parsed =
-        command.clone().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    // By reference, so that the command learns the binary's name, which the help without arguments shows.
+    let parsed = command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,9 +1,12 @@
 //! What most sub-commands take: which manifest, with which parameters; and the plan that comes of it.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use wirework::config::{Problems, Severity};
 
 use super::Host;
@@ -20,26 +23,44 @@ pub(super) struct Options {
     #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// Sets a parameter of the manifest; wins over --params and the environment
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = assignment)]
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = Assignment)]
     param: Vec<(String, String)>,
     /// A file of NAME=VALUE lines; wins over the environment
     #[arg(long, value_name = "FILE")]
     params: Vec<PathBuf>,
 }
 
-fn assignment(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("a parameter is given as NAME=VALUE")?;
-    if name.is_empty() {
-        Err("the name before `=` is empty")
-    } else {
-        Ok((name.to_owned(), value.to_owned()))
+/// Takes `NAME=VALUE` apart. clap's own messages would show what is wrong, which may be a secret that lost its name.
+#[derive(Clone)]
+struct Assignment;
+
+impl TypedValueParser for Assignment {
+    type Value = (String, String);
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<(String, String), clap::Error> {
+        let fail = |reason| Err(clap::Error::raw(ErrorKind::ValueValidation, reason).with_cmd(command));
+        let Some(text) = value.to_str() else {
+            return fail("what is given with `--param` is no UTF-8 text\n");
+        };
+        match text.split_once('=') {
+            None => fail("what is given with `--param` has no `=`; write `-p NAME=VALUE`\n"),
+            Some(("", _)) => {
+                fail("what is given with `--param` has no name before its `=`; write `-p NAME=VALUE`\n")
+            }
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        }
     }
 }
 
 impl Options {
     /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
     pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
-        let registry = host.registry().map_err(|error| eprintln!("error: {error}")).ok()?;
+        let registry = host.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
         let mut paths = self.config.clone();
         if paths.is_empty() {
             paths
@@ -106,6 +127,11 @@ impl Checked {
 
 fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Writes a line to stderr; nobody may be listening there either, and `eprintln!` would panic.
+pub(super) fn complain(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Writes to stdout; a reader that has gone away is no failure.

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use wirework::config::{Node, Table, Value};
+use schemars::Schema;
+use wirework::config::{Node, Origin, Table, Value, value_types};
 
 use super::options::print;
 use super::{EXIT_CONFIG, Host, Options};
@@ -77,7 +78,7 @@ fn component(planned: &Planned) -> toml::Table {
         section.insert("references".to_owned(), references.collect::<toml::Table>().into());
     }
     let schema = planned.known.as_ref().map(|known| &*known.schema);
-    section.extend(table(&mask_table(&entry.table, schema)));
+    section.extend(table(&mask_table(&entry.table, schema), schema, &mut Vec::new()));
     section
 }
 
@@ -85,17 +86,45 @@ fn millis(duration: std::time::Duration) -> toml::Value {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).into()
 }
 
-fn table(from: &Table) -> toml::Table {
-    from.iter().map(|(key, node)| (key.name.clone(), value(node))).collect()
+/// A table of the manifest, at a path of keys.
+fn table<'t>(from: &'t Table, schema: Option<&Schema>, path: &mut Vec<&'t str>) -> toml::Table {
+    let mut keys = toml::Table::new();
+    for (key, node) in from.iter() {
+        path.push(&key.name);
+        keys.insert(key.name.clone(), value(node, schema, path));
+        path.pop();
+    }
+    keys
 }
 
-fn value(node: &Node) -> toml::Value {
+fn value<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t str>) -> toml::Value {
     match &node.value {
-        Value::Table(inner) => table(inner).into(),
-        Value::Array(items) => items.iter().map(value).collect::<Vec<_>>().into(),
-        Value::String(text) | Value::Datetime(text) => text.clone().into(),
+        Value::Table(inner) => table(inner, schema, path).into(),
+        Value::Array(items) => {
+            // The place in a list does not matter to the schema.
+            path.push("0");
+            let items: Vec<_> = items.iter().map(|item| value(item, schema, path)).collect();
+            path.pop();
+            items.into()
+        }
+        Value::String(text) => match (node.origin, schema) {
+            (Origin::Parameter { .. }, Some(schema)) => typed(text, &value_types(schema, path)),
+            _ => text.clone().into(),
+        },
+        Value::Datetime(text) => text.clone().into(),
         Value::Integer(number) => (*number).into(),
         Value::Float(number) => (*number).into(),
         Value::Boolean(truth) => (*truth).into(),
     }
+}
+
+/// The text of a whole parameter as the type that its key wants, so that what is printed is a manifest that means the
+/// same.
+fn typed(text: &str, types: &[&str]) -> toml::Value {
+    let wanted = |name: &str| types.contains(&name);
+    let trimmed = text.trim();
+    let integer = trimmed.parse::<i64>().ok().filter(|_| wanted("integer")).map(toml::Value::from);
+    let truth = || trimmed.parse::<bool>().ok().filter(|_| wanted("boolean")).map(toml::Value::from);
+    let number = || trimmed.parse::<f64>().ok().filter(|_| wanted("number")).map(toml::Value::from);
+    integer.or_else(truth).or_else(number).unwrap_or_else(|| text.into())
 }

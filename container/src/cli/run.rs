@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::options::complain;
 use super::{EXIT_CONFIG, Host, Options};
 use crate::run::{ServeError, serve};
 
@@ -34,11 +35,11 @@ impl Run {
 fn report(error: &ServeError) {
     let failures = error.failures();
     if failures.is_empty() {
-        eprintln!("error: {}", wirework::chain(error));
+        complain(format_args!("error: {}", wirework::chain(error)));
         return;
     }
-    eprintln!("error: {error}");
+    complain(format_args!("error: {error}"));
     for failure in failures {
-        eprintln!("  {failure}: {}", failure.source.chain());
+        complain(format_args!("  {failure}: {}", failure.source.chain()));
     }
 }

@@ -9,7 +9,7 @@ use wirework::component::{Registered, Registry};
 use wirework::config::editor_schema;
 
 use super::Host;
-use super::options::print;
+use super::options::{complain, print};
 
 /// Prints a JSON schema (draft-07) of manifests, for editors
 #[derive(Args)]
@@ -25,7 +25,7 @@ impl Schema {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(format_args!("error: {error}"));
                 ExitCode::FAILURE
             }
         }

@@ -1,0 +1,12 @@
+//! The command from outside: the binary with every stock component on good and bad manifests, and the messages that
+//! its users read.
+//!
+//! The texts are snapshots; after a change that is meant, `INSTA_UPDATE=always cargo test -p wirework-container` writes
+//! them anew, to be read before they are committed.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod good;
+mod run;
+mod tool;
+mod usage;
