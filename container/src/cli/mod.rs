@@ -6,6 +6,7 @@ mod describe;
 mod explain;
 mod graph;
 mod host;
+mod last_words;
 mod options;
 mod print;
 mod run;

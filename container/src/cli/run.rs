@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::options::complain;
+use super::last_words::report;
 use super::{EXIT_CONFIG, Host, Options};
-use crate::run::{ServeError, serve};
+use crate::run::serve;
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
@@ -24,22 +24,9 @@ impl Run {
         match serve(plan) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                report(&error);
+                report(&error, || self.options.plan(host));
                 ExitCode::FAILURE
             }
         }
-    }
-}
-
-/// The last words of a service that failed, on stderr: its log may be anywhere.
-fn report(error: &ServeError) {
-    let failures = error.failures();
-    if failures.is_empty() {
-        complain(format_args!("error: {}", wirework::chain(error)));
-        return;
-    }
-    complain(format_args!("error: {error}"));
-    for failure in failures {
-        complain(format_args!("  {failure}: {}", failure.source.chain()));
     }
 }

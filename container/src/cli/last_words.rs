@@ -1,0 +1,133 @@
+//! What a service that failed says last, on stderr: its log may be anywhere.
+
+use wirework::Descriptor;
+use wirework::config::{Node, Span, Table, Value};
+
+use super::options::{Checked, complain};
+use crate::manifest::{Files, Piece, pieces};
+use crate::plan::Plan;
+use crate::run::{Failure, ServeError};
+
+/// Says every failure with its causes, and where the manifest sets up what failed. The plan has been used up by then:
+/// `again` reads the manifest once more.
+pub(super) fn report(error: &ServeError, again: impl FnOnce() -> Option<Checked>) {
+    let failures = error.failures();
+    if failures.is_empty() {
+        complain(format_args!("error: {}", wirework::chain(error)));
+        return;
+    }
+    complain(format_args!("error: {error}"));
+    let checked = again();
+    for failure in failures {
+        let why = failure.source.chain();
+        complain(format_args!("  {failure}: {why}"));
+        for help in checked.iter().flat_map(|checked| helps(checked.plan(), failure, &why)) {
+            complain(format_args!("  help: {help}"));
+        }
+    }
+}
+
+/// Where the keys are set that the reason names; where it names none, where the section is.
+fn helps(plan: &Plan, failure: &Failure, why: &str) -> Vec<String> {
+    let Some(planned) = plan.position(&failure.component).and_then(|position| plan.get(position)) else {
+        return Vec::new();
+    };
+    let mut named = Vec::new();
+    keys(&planned.entry.table, "", &mut |path, node| {
+        if why.contains(&format!("`{path}`")) {
+            named.extend(setting(&plan.files, path, node));
+        }
+    });
+    if named.is_empty() {
+        named.extend(section(&plan.files, &failure.component, planned.entry.descriptor_span));
+    }
+    named
+}
+
+fn keys(table: &Table, prefix: &str, visit: &mut impl FnMut(&str, &Node)) {
+    for (key, node) in table.iter() {
+        let path = format!("{prefix}{}", key.name);
+        match &node.value {
+            Value::Table(inner) => keys(inner, &format!("{path}."), visit),
+            _ => visit(&path, node),
+        }
+    }
+}
+
+fn section(files: &Files, component: &Descriptor, span: Span) -> Option<String> {
+    let place = files.locate(span)?;
+    Some(format!("`{component}` is set up in {}:{}", place.path.display(), place.line))
+}
+
+/// Where a key is set and, where a parameter sets it, by which option of the command line.
+fn setting(files: &Files, path: &str, node: &Node) -> Option<String> {
+    let place = files.locate(node.span)?;
+    let file = files.file(node.span)?;
+    let [start, end] = [node.span.start, node.span.end].map(|at| at.saturating_sub(file.base) as usize);
+    let written = file.text.get(start..end).unwrap_or_default();
+    let names = pieces(written).unwrap_or_default().into_iter().filter_map(|piece| match piece {
+        Piece::Name { name, .. } => Some(format!("`-p {name}=…`")),
+        _ => None,
+    });
+    let names: Vec<_> = names.collect();
+    let at = format!("`{path}` is set in {}:{}", place.path.display(), place.line);
+    Some(if names.is_empty() { at } else { format!("{at}; change it with {}", names.join(" and ")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use wirework::component::{Component, ComponentFactory, Registry};
+    use wirework::config::Problems;
+    use wirework::{Category, Error};
+
+    use super::*;
+    use crate::manifest::{Manifest, Parameters};
+    use crate::run::Phase;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only where they are set matters")]
+    struct Config {
+        port: u16,
+        limits: Limits,
+    }
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "only where they are set matters")]
+    struct Limits {
+        clients: u16,
+    }
+
+    struct Server;
+
+    impl Component for Server {
+        const DESCRIPTOR: &'static str = "t:server:*:*:1.0";
+        const SUMMARY: &'static str = "Serves nothing.";
+        type Config = Config;
+        type References = ();
+        fn create(_: &Descriptor, _: Config, (): ()) -> Result<Self, Error> {
+            Err(Error::new(Category::Internal, "TEST", "not made"))
+        }
+    }
+
+    fn helps_for(why: &str) -> Vec<String> {
+        let text =
+            "[[component]]\ndescriptor = 't:server:a:b:1.0'\nport = \"${PORT:-1883}\"\nlimits.clients = 3\n";
+        let (mut registry, mut problems) = (Registry::new(), Problems::new());
+        registry.add(ComponentFactory::<Server>::NEW).unwrap();
+        let manifest = Manifest::parse(Path::new("a.toml"), text, &Parameters::new(), &mut problems);
+        let plan = Plan::new(manifest, &registry, &mut problems);
+        assert!(problems.is_empty());
+        let component = "t:server:a:b:1.0".parse().unwrap();
+        let source = Error::new(Category::Conflict, "TEST", why.to_owned());
+        helps(&plan, &Failure { component, phase: Phase::Open, source }, why)
+    }
+
+    #[test]
+    fn a_key_that_the_reason_names_is_found_with_its_parameter() {
+        assert_eq!(helps_for("set `port`"), ["`port` is set in a.toml:3; change it with `-p PORT=…`"]);
+        assert_eq!(helps_for("`limits.clients` is 3"), ["`limits.clients` is set in a.toml:4"]);
+        assert_eq!(helps_for("no luck on this port"), ["`t:server:a:b:1.0` is set up in a.toml:2"]);
+    }
+}
