@@ -7,4 +7,3 @@ pub mod run;
 pub mod testing;
 
 pub use cli::{Host, manifest_schema};
-pub(crate) use wirework::BoxFuture;

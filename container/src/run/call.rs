@@ -1,100 +1,190 @@
-//! One call of one component: in a task of its own, under a deadline, its panic caught.
+//! The calls of components that run at one time: each in a task of its own, under a deadline, its panic caught.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::Instrument;
+use wirework::Error;
 use wirework::component::{Context, Instance, panic_error};
-use wirework::{Category, Error};
 
-use super::{CallError, Phase};
+use super::{CallError, LOG, Phase};
 
-/// How long an aborted call may take to let go of its thread.
-const ABORT_GRACE: Duration = Duration::from_millis(100);
+/// How long after its deadline a call may take to say so; one that takes longer blocks its thread.
+const WORD: Duration = Duration::from_millis(300);
+
+/// How often calls without a word are looked for.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long the tasks of a component may run on after its `close`.
 const TASK_GRACE: Duration = Duration::from_secs(1);
 
-/// Opens a component. A call that does not end in time is dropped where it waits.
-///
-/// # Errors
-/// The component's own, its panic, or a [`CallError`].
-pub(super) async fn open(
-    workers: &Handle,
-    instance: Arc<dyn Instance>,
-    context: Context,
-    limit: Duration,
-) -> Result<(), Error> {
-    let deadline = Instant::now() + limit;
-    let context = context.for_call(context.trace_id(), Some(deadline));
-    let span = context.scope().span().clone();
-    let call = async move { AssertUnwindSafe(instance.open(&context)).catch_unwind().await };
-    finish(workers.spawn(call.instrument(span)), Phase::Open, limit, deadline).await
+/// How a call ended.
+pub(super) struct Finished {
+    pub(super) component: u32,
+    pub(super) took: Duration,
+    pub(super) result: Result<(), Error>,
 }
 
-/// Closes a component: cancels it, calls `close`, then ends its tasks.
-///
-/// # Errors
-/// The component's own, its panic, or a [`CallError`].
-pub(super) async fn close(
-    workers: &Handle,
-    instance: Arc<dyn Instance>,
-    context: Context,
+/// Calls that run.
+pub(super) struct Calls {
+    workers: Handle,
+    phase: Phase,
+    set: JoinSet<Finished>,
+    running: HashMap<u32, Running, foldhash::fast::RandomState>,
+    look: Interval,
+}
+
+struct Running {
+    began: Instant,
     limit: Duration,
-) -> Result<(), Error> {
+    abort: AbortHandle,
+}
+
+impl Calls {
+    /// None yet; they will run on `workers`.
+    pub(super) fn new(workers: Handle, phase: Phase) -> Self {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { workers, phase, set: JoinSet::new(), running: HashMap::default(), look }
+    }
+
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Opens a component. A call that does not end in time is dropped where it waits.
+    pub(super) fn open(
+        &mut self,
+        component: u32,
+        instance: Arc<dyn Instance>,
+        context: Context,
+        limit: Duration,
+    ) {
+        let span = context.scope().span().clone();
+        self.start(component, limit, open(instance, context, limit).instrument(span));
+    }
+
+    /// Closes a component: cancels it, calls `close`, then ends its tasks.
+    pub(super) fn close(
+        &mut self,
+        component: u32,
+        instance: Arc<dyn Instance>,
+        context: Context,
+        limit: Duration,
+    ) {
+        let span = context.scope().span().clone();
+        self.start(component, limit, close(instance, context, limit).instrument(span));
+    }
+
+    fn start(
+        &mut self,
+        component: u32,
+        limit: Duration,
+        call: impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) {
+        let began = Instant::now();
+        let task = async move {
+            let result = call.await;
+            Finished { component, took: began.elapsed(), result }
+        };
+        let abort = self.set.spawn_on(task, &self.workers);
+        self.running.insert(component, Running { began, limit, abort });
+    }
+
+    /// The next call that ends, or that is given up because it keeps its thread; `None` when none runs.
+    pub(super) async fn next(&mut self) -> Option<Finished> {
+        if self.running.is_empty() {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                next = self.set.join_next(), if !self.set.is_empty() => {
+                    if let Some(finished) = self.known(next) {
+                        return Some(finished);
+                    }
+                }
+                now = self.look.tick() => {
+                    if let Some(finished) = self.give_up(now) {
+                        return Some(finished);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes over a task that was aborted, or that ends after it was given up.
+    fn known(&mut self, next: Option<Result<Finished, tokio::task::JoinError>>) -> Option<Finished> {
+        let finished = next?.ok()?;
+        self.running.remove(&finished.component)?;
+        Some(finished)
+    }
+
+    fn give_up(&mut self, now: Instant) -> Option<Finished> {
+        let late = |running: &Running| now.duration_since(running.began) > running.limit + WORD;
+        let component =
+            self.running.iter().find(|(_, running)| late(running)).map(|(component, _)| *component)?;
+        let Running { began, limit, abort } = self.running.remove(&component)?;
+        abort.abort();
+        let error = CallError::LeftBehind { phase: self.phase, limit };
+        Some(Finished { component, took: now.duration_since(began), result: Err(error.into()) })
+    }
+
+    /// Drops all calls that run, and waits until they are gone; those that block their thread are left behind.
+    pub(super) async fn abandon(&mut self) {
+        self.running.clear();
+        self.set.abort_all();
+        let gone = async { while self.set.join_next().await.is_some() {} };
+        if timeout(WORD, gone).await.is_err() {
+            self.set.detach_all();
+        }
+    }
+}
+
+async fn open(instance: Arc<dyn Instance>, context: Context, limit: Duration) -> Result<(), Error> {
+    let deadline = Instant::now() + limit;
+    let context = context.for_call(context.trace_id(), Some(deadline));
+    let call = AssertUnwindSafe(async { instance.open(&context).await }).catch_unwind();
+    bounded(call, Phase::Open, limit, deadline).await
+}
+
+async fn close(instance: Arc<dyn Instance>, context: Context, limit: Duration) -> Result<(), Error> {
     let deadline = Instant::now() + limit;
     context.cancel();
-    let call_context = context.for_call(context.trace_id(), Some(deadline));
-    let span = context.scope().span().clone();
-    let call = async move { AssertUnwindSafe(instance.close(&call_context)).catch_unwind().await };
-    let closed = finish(workers.spawn(call.instrument(span)), Phase::Close, limit, deadline).await;
+    let context = context.for_call(context.trace_id(), Some(deadline));
+    let call = AssertUnwindSafe(async { instance.close(&context).await }).catch_unwind();
+    let closed = bounded(call, Phase::Close, limit, deadline).await;
     let grace = TASK_GRACE.min(deadline.saturating_duration_since(Instant::now()));
     let aborted = context.end_tasks(grace).await;
     if !aborted.is_empty() {
-        tracing::debug!(component = %context.scope().descriptor(), tasks = %aborted.join(", "), "tasks aborted");
+        let descriptor = context.scope().descriptor();
+        tracing::debug!(target: LOG, "tasks of {descriptor} were aborted: {}", aborted.join(", "));
     }
     closed
 }
 
 type Outcome = Result<Result<(), Error>, Box<dyn std::any::Any + Send>>;
 
-async fn finish(
-    mut task: JoinHandle<Outcome>,
+async fn bounded(
+    call: impl Future<Output = Outcome>,
     phase: Phase,
     limit: Duration,
     deadline: Instant,
 ) -> Result<(), Error> {
-    let _abort = AbortOnDrop(task.abort_handle());
-    match timeout_at(deadline, &mut task).await {
-        Ok(Ok(Ok(result))) => result,
-        Ok(Ok(Err(panic))) => Err(panic_error(&format!("its `{phase}`"), &*panic)),
-        Ok(Err(error)) => {
-            Err(Error::new(Category::Internal, "CANCELLED", "the runtime dropped its task")
-                .with_source(error))
-        }
-        Err(_) => {
-            task.abort();
-            let let_go = timeout(ABORT_GRACE, task).await.is_ok();
-            Err(if let_go {
-                CallError::TimedOut { phase, limit }
-            } else {
-                CallError::LeftBehind { phase, limit }
-            }
-            .into())
-        }
-    }
-}
-
-/// A call that nobody waits for any more is dropped with its future.
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+    match timeout_at(deadline, call).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(panic_error(&format!("its `{phase}`"), &*panic)),
+        Err(_) => Err(CallError::TimedOut { phase, limit }.into()),
     }
 }

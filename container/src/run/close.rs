@@ -4,24 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use wirework::component::{Status, new_trace_id};
 use wirework::{Descriptor, Error};
 
-use super::{CallError, Container, Failure, Failures, LOG, Phase, call};
-use crate::BoxFuture;
+use super::call::{Calls, Finished};
+use super::{CallError, Container, Failure, Failures, LOG, Phase};
 use crate::plan::Walk;
 
 /// How often it is said what is still waited for.
 const REMINDER: Duration = Duration::from_secs(3);
 
-type Finished = (u32, Descriptor, Result<(), Error>);
-
 struct Closing<'a> {
     container: &'a mut Container,
-    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    running: Calls,
     /// Those whose close runs, since when.
     waiting: BTreeMap<u32, (Descriptor, Instant)>,
     /// Whether a component has begun to open and so must be closed, by position.
@@ -47,7 +43,7 @@ pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<
         }
     }
     let deadline = Instant::now() + limit;
-    let running = FuturesUnordered::new();
+    let running = Calls::new(container.workers.clone(), Phase::Close);
     let (waiting, failures, trace_id) = (BTreeMap::new(), Vec::new(), new_trace_id().into());
     let mut closing = Closing { container, running, waiting, begun, deadline, trace_id, failures };
     closing.run(graph.closing().ranked(rank)).await;
@@ -86,20 +82,16 @@ impl Closing<'_> {
             return;
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let (limit, workers, context) =
-            (member.timeout.min(left / 2), self.container.workers.clone(), &member.context);
-        let context = context.for_call(Arc::clone(&self.trace_id), None);
+        let limit = member.timeout.min(left / 2);
+        let context = member.context.for_call(Arc::clone(&self.trace_id), None);
         self.container.detach_sink(component);
         self.container.board.set(component, Status::Closing);
-        let name = context.scope().descriptor().clone();
-        self.waiting.insert(component, (name.clone(), Instant::now()));
-        self.running.push(Box::pin(async move {
-            (component, name, call::close(&workers, instance, context, limit).await)
-        }));
+        self.waiting.insert(component, (context.scope().descriptor().clone(), Instant::now()));
+        self.running.close(component, instance, context, limit);
     }
 
-    fn finish(&mut self, (component, name, result): Finished, walk: &mut Walk<'_>) {
-        self.waiting.remove(&component);
+    fn finish(&mut self, Finished { component, result, .. }: Finished, walk: &mut Walk<'_>) {
+        let Some((name, _)) = self.waiting.remove(&component) else { return };
         match result {
             Ok(()) => {
                 self.container.board.set(component, Status::Closed);

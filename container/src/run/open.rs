@@ -1,16 +1,12 @@
 //! Opening what was created: independent components concurrently, dependants after what they wait for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use tokio::time::Instant;
 use wirework::Error;
 use wirework::component::Status;
 
-use super::{CallError, Container, Failure, LOG, Phase, call};
-use crate::BoxFuture;
+use super::call::{Calls, Finished};
+use super::{CallError, Container, Failure, LOG, Phase};
 use crate::plan::Walk;
 
 /// How opening ended.
@@ -23,12 +19,10 @@ pub(super) enum Opened {
     Stopped,
 }
 
-type Finished = (u32, Duration, Result<(), Error>);
-
 /// One pass of opening.
 struct Opening<'a> {
     container: &'a mut Container,
-    running: FuturesUnordered<BoxFuture<'static, Finished>>,
+    running: Calls,
     /// Those that cannot open any more, and why.
     doomed: Vec<Option<CallError>>,
 }
@@ -37,32 +31,39 @@ struct Opening<'a> {
 /// as opened, so that it is closed too.
 pub(super) async fn open(container: &mut Container, stop: impl Future<Output = ()>) -> Opened {
     let graph = Arc::clone(&container.graph);
-    let mut walk = graph.opening();
     let doomed = container.members.iter().map(|_| None).collect();
-    let mut opening = Opening { container, running: FuturesUnordered::new(), doomed };
-    let mut stop = std::pin::pin!(stop);
-    let board = Arc::clone(&opening.container.board);
-    loop {
-        if let Some(failure) = opening.start(&mut walk) {
-            return Opened::Failed(failure);
-        }
-        if opening.running.is_empty() {
-            return Opened::All;
-        }
-        tokio::select! {
-            biased;
-            () = &mut stop => return Opened::Stopped,
-            () = board.stopped() => return board.take_stop().map_or(Opened::Stopped, Opened::Failed),
-            Some(finished) = opening.running.next() => {
-                if let Some(failure) = opening.finish(finished, &mut walk) {
-                    return Opened::Failed(failure);
+    let running = Calls::new(container.workers.clone(), Phase::Open);
+    let mut opening = Opening { container, running, doomed };
+    let opened = opening.run(graph.opening(), stop).await;
+    opening.running.abandon().await;
+    opened
+}
+
+impl Opening<'_> {
+    async fn run(&mut self, mut walk: Walk<'_>, stop: impl Future<Output = ()>) -> Opened {
+        let mut stop = std::pin::pin!(stop);
+        let board = Arc::clone(&self.container.board);
+        let mut stopped = std::pin::pin!(board.stopped());
+        loop {
+            if let Some(failure) = self.start(&mut walk) {
+                return Opened::Failed(failure);
+            }
+            if self.running.is_empty() {
+                return Opened::All;
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop => return Opened::Stopped,
+                () = &mut stopped => return board.take_stop().map_or(Opened::Stopped, Opened::Failed),
+                Some(finished) = self.running.next() => {
+                    if let Some(failure) = self.finish(finished, &mut walk) {
+                        return Opened::Failed(failure);
+                    }
                 }
             }
         }
     }
-}
 
-impl Opening<'_> {
     /// Starts what is ready, as many as may run at once.
     fn start(&mut self, walk: &mut Walk<'_>) -> Option<Failure> {
         while self.running.len() < self.container.concurrency {
@@ -89,17 +90,14 @@ impl Opening<'_> {
             walk.done(component);
             return;
         };
-        let (workers, context) = (self.container.workers.clone(), member.context.clone());
-        let (limit, began) = (member.timeout, Instant::now());
+        let (context, limit) = (member.context.clone(), member.timeout);
         self.container.board.set(component, Status::Opening);
         self.container.begun.push(component);
-        self.running.push(Box::pin(async move {
-            let result = call::open(&workers, instance, context, limit).await;
-            (component, began.elapsed(), result)
-        }));
+        self.running.open(component, instance, context, limit);
     }
 
-    fn finish(&mut self, (component, took, result): Finished, walk: &mut Walk<'_>) -> Option<Failure> {
+    fn finish(&mut self, finished: Finished, walk: &mut Walk<'_>) -> Option<Failure> {
+        let Finished { component, took, result } = finished;
         if let Err(error) = result {
             return self.fail(component, error, walk);
         }
