@@ -26,3 +26,8 @@ pub use inventory;
 
 pub use component::{Descriptor, DescriptorError, Pattern};
 pub use error::{Category, Coded, Error, chain};
+
+/// Compiles every Rust block of README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
