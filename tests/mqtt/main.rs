@@ -1,12 +1,15 @@
-//! The MQTT connection against a broker that follows a script.
+//! The MQTT connection against a broker that follows a script, and against real ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod closing;
 mod common;
+mod observing;
 mod opening;
 mod publishing;
+mod real;
 mod receiving;
 mod reconnecting;
 mod subscribing;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::codec::Framed;
 
-use super::alive::{Alive, Due};
+use super::alive::Alive;
 use super::core::{Core, Waiter};
 use super::dial::protocol;
 use crate::connect::Endpoint;
@@ -40,17 +40,17 @@ pub(super) enum End {
 
 pub(super) struct Drive<'a, P: Protocol, S> {
     framed: Framed<S, P::Codec>,
-    core: &'a mut Core,
-    alive: Alive,
-    timer: Pin<Box<Sleep>>,
+    pub(super) core: &'a mut Core,
+    pub(super) alive: Alive,
+    pub(super) timer: Pin<Box<Sleep>>,
     /// Publishing begins when all subscriptions are back.
     up: bool,
     /// Since when the broker owes an answer to SUBSCRIBE or UNSUBSCRIBE.
-    asked: Option<Instant>,
+    pub(super) asked: Option<Instant>,
     /// When the link must be closed.
-    stop: Option<Instant>,
+    pub(super) stop: Option<Instant>,
     /// DISCONNECT is encoded; nothing follows it.
-    ended: bool,
+    pub(super) ended: bool,
     /// All bytes ever encoded.
     encoded: u64,
     /// QoS 0 messages that resolve when everything up to here is written.
@@ -166,7 +166,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
     }
 
     /// Encodes and writes until there is nothing left or the socket takes no more; true if nothing is left.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+    pub(super) fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
         loop {
             let any = self.fill(now)?;
             let before = self.waiting_bytes();
@@ -246,7 +246,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         Ok(())
     }
 
-    fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
+    pub(super) fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
         let before = self.waiting_bytes();
         // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
         Pin::new(&mut self.framed).start_send(packet).map_err(protocol)?;
@@ -261,58 +261,6 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
                 self.core.settle(waiter, Ok(()));
             }
         }
-    }
-
-    /// Looks at the clocks, and sets the timer to when they are due next.
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
-        loop {
-            let answer = self.answer_due(now)?;
-            let due = match self.alive.due(now) {
-                Due::Dead(lost) => return Err(lost),
-                Due::Ping => {
-                    self.alive.pinged(now);
-                    if !self.ended {
-                        self.encode(P::ping())?;
-                        self.write(cx, now)?;
-                    }
-                    continue;
-                }
-                Due::Later(due) => due,
-            };
-            let Some(due) = [due, answer, self.stop].into_iter().flatten().min() else { return Ok(()) };
-            // The timer is moved only when it would come too late: re-arming it every turn would cost more than a
-            // turn now and then for nothing.
-            if self.timer.deadline() > due || self.timer.is_elapsed() {
-                self.timer.as_mut().reset(due);
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Ok(());
-            }
-            self.timer.as_mut().reset(due);
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Ok(());
-            }
-            cx.waker().wake_by_ref();
-            return Ok(());
-        }
-    }
-
-    /// When an answer to SUBSCRIBE or UNSUBSCRIBE is overdue.
-    fn answer_due(&mut self, now: Instant) -> Result<Option<Instant>, Lost> {
-        if !self.core.registry.is_waiting() {
-            self.asked = None;
-        }
-        let Some(asked) = self.asked else { return Ok(None) };
-        let limit = self.core.settings.connect_timeout;
-        if now < asked + limit {
-            return Ok(Some(asked + limit));
-        }
-        if self.core.registry.give_up() {
-            self.asked = None;
-            self.core.logger.warn(format_args!("the broker did not answer UNSUBSCRIBE; it counts as done"));
-            return Ok(None);
-        }
-        Err(Lost::NoAnswer { what: "SUBSCRIBE", limit })
     }
 
     fn waiting_bytes(&mut self) -> usize {

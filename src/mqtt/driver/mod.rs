@@ -10,6 +10,7 @@ mod link;
 mod permits;
 mod settings;
 mod state;
+mod tick;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use intake::{Accepted, Command, Intake};

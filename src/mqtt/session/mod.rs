@@ -2,6 +2,8 @@
 //! acknowledged yet.
 
 mod incoming;
+#[cfg(test)]
+mod model;
 mod outgoing;
 
 pub(crate) use incoming::{Arrival, Incoming, Token};

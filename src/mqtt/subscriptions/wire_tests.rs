@@ -1,0 +1,103 @@
+use super::*;
+
+fn filter(text: &str) -> Filter {
+    text.parse().unwrap()
+}
+
+/// Adds a subscription that waits for its grant.
+fn subscribe(wire: &mut Wire<u32>, subscription: u32, text: &str, qos: QoS) {
+    wire.add(&filter(text), qos);
+    wire.ask(Waiting { subscription, filter: filter(text), waiter: subscription });
+}
+
+/// The next packet as text.
+fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
+    let (control, _) = wire.next()?;
+    Some(match control {
+        Control::Subscribe { id, filters } => {
+            let each = filters.iter().map(|(filter, qos)| format!("{filter}@{}", *qos as u8));
+            (id, format!("sub {}", each.collect::<Vec<_>>().join(" ")))
+        }
+        Control::Unsubscribe { id, filters } => {
+            let each = filters.iter().map(ToString::to_string);
+            (id, format!("unsub {}", each.collect::<Vec<_>>().join(" ")))
+        }
+    })
+}
+
+fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
+    let count = match &wire.out {
+        Some(Out::Subscribe { filters, .. }) => filters.len(),
+        _ => panic!("no SUBSCRIBE is out"),
+    };
+    let answers = wire.subscribed(id, &vec![code; count]).unwrap();
+    answers.into_iter().flat_map(|answer| answer.waiting).map(|waiting| waiting.waiter).collect()
+}
+
+#[test]
+fn a_wider_filter_goes_out_before_the_narrow_one_is_taken_back() {
+    let mut wire = Wire::new(100..=101);
+    subscribe(&mut wire, 1, "a/b", QoS::AtLeastOnce);
+    assert_eq!(next(&mut wire), Some((100, "sub a/b@1".to_owned())));
+    assert_eq!(next(&mut wire), None, "one at a time");
+    subscribe(&mut wire, 2, "a/#", QoS::AtMostOnce);
+    subscribe(&mut wire, 3, "a/c", QoS::AtMostOnce);
+    assert_eq!(granted(&mut wire, 100, 1), [1]);
+    assert_eq!(next(&mut wire), Some((101, "sub a/#@1".to_owned())));
+    assert_eq!(granted(&mut wire, 101, 1), [2, 3]);
+    assert_eq!(next(&mut wire), Some((100, "unsub a/b".to_owned())));
+    assert!(!wire.unsubscribed(101) && wire.unsubscribed(100));
+    assert!(wire.is_settled());
+}
+
+#[test]
+fn a_listener_under_a_live_cover_has_it_sent_again() {
+    let mut wire = Wire::new(1..=9);
+    subscribe(&mut wire, 1, "a/#", QoS::AtLeastOnce);
+    next(&mut wire);
+    assert_eq!(granted(&mut wire, 1, 1), [1]);
+    subscribe(&mut wire, 2, "a/b", QoS::AtMostOnce);
+    assert_eq!(next(&mut wire), Some((2, "sub a/#@1".to_owned())));
+    assert!(wire.replacing().is_empty());
+    assert_eq!(granted(&mut wire, 2, 1), [2]);
+    wire.remove(&filter("a/#"), QoS::AtLeastOnce);
+    assert_eq!(next(&mut wire), Some((3, "sub a/b@0".to_owned())));
+    assert_eq!(wire.replacing(), [filter("a/b")]);
+}
+
+#[test]
+fn those_who_wait_follow_their_filter_to_the_one_that_covers_it() {
+    let mut wire = Wire::new(1..=9);
+    subscribe(&mut wire, 1, "a/b", QoS::AtMostOnce);
+    subscribe(&mut wire, 2, "a/+", QoS::AtMostOnce);
+    assert_eq!(next(&mut wire), Some((1, "sub a/+@0".to_owned())));
+    assert_eq!(granted(&mut wire, 1, 0), [1, 2]);
+    assert!(wire.is_settled(), "a/b never went out");
+}
+
+#[test]
+fn what_was_out_when_the_link_broke_goes_out_again() {
+    let mut wire = Wire::new(1..=9);
+    subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
+    next(&mut wire);
+    wire.lost();
+    wire.resume(true);
+    assert_eq!(next(&mut wire), Some((2, "sub a@0".to_owned())));
+    assert_eq!(granted(&mut wire, 2, 0), [1]);
+    wire.remove(&filter("a"), QoS::AtMostOnce);
+    assert_eq!(next(&mut wire), Some((3, "unsub a".to_owned())));
+    wire.lost();
+    wire.resume(false);
+    assert_eq!(next(&mut wire), None, "the broker has forgotten it");
+}
+
+#[test]
+fn answers_that_fit_nothing_are_refused() {
+    let mut wire = Wire::new(1..=9);
+    assert!(wire.subscribed(1, &[0]).is_none() && !wire.unsubscribed(1));
+    subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
+    next(&mut wire);
+    assert!(wire.subscribed(2, &[0]).is_none() && wire.subscribed(1, &[0, 0]).is_none());
+    assert_eq!(wire.forget(1), [1]);
+    assert!(granted(&mut wire, 1, 0x80).is_empty());
+}

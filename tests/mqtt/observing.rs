@@ -1,0 +1,120 @@
+//! What a connection says of itself: status and counters.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use wirework::Error;
+use wirework::component::{Context, Status, Supervisor};
+use wirework::count::{Cell, CounterSet, CounterSink, Counters, Value};
+use wirework::log::Scope;
+use wirework::mqtt::{MqttConnection, MqttOptions, PublishOptions, SubscribeOptions};
+
+use crate::common::{connection, listener};
+use crate::support::fake_broker::{FakeBroker, PubAck, QoS, message};
+use crate::support::within;
+
+#[derive(Default)]
+struct Seen(Mutex<VecDeque<String>>, tokio::sync::Notify);
+
+impl Supervisor for Seen {
+    fn status(&self, _: usize, status: Status) {
+        self.0.lock().unwrap().push_back(status.to_string());
+        self.1.notify_one();
+    }
+    fn stop(&self, _: usize, _: Error) {}
+}
+
+impl Seen {
+    async fn next(&self) -> String {
+        loop {
+            let first = self.0.lock().unwrap().pop_front();
+            if let Some(first) = first {
+                return first;
+            }
+            within("a status", self.1.notified()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_status_follows_the_link() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let seen = Arc::new(Seen::default());
+    let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
+    let context = Context::new(0, "telemetry".into(), scope, seen.clone());
+    let (opened, (peer, connect)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    assert!(connect.client_id.starts_with("telemetry-default-"), "{}", connect.client_id);
+    peer.finish().await;
+    assert_eq!(seen.next().await, "recovering: the broker closed the connection");
+    let (mut peer, _) = broker.accept_session(false).await;
+    assert_eq!(seen.next().await, "open");
+    peer.send_raw(&[0xc0, 0]).await;
+    let reason = "recovering: the broker sent PINGREQ, which it may not send now";
+    assert_eq!(seen.next().await, reason);
+}
+
+#[derive(Default)]
+struct Sink(CounterSet);
+
+impl CounterSink for Sink {
+    fn register(&self, cell: Arc<Cell>) {
+        self.0.register(cell);
+    }
+}
+
+#[tokio::test]
+async fn everything_is_counted() {
+    let broker = FakeBroker::start().await;
+    let counters = Counters::standalone();
+    let sink = Arc::new(Sink::default());
+    counters.bind(vec![Arc::clone(&sink) as Arc<dyn CounterSink>]);
+    let options =
+        MqttOptions { reconnect_timeout: wirework::config::Millis::new(10), ..MqttOptions::default() };
+    let builder =
+        MqttConnection::builder().host("127.0.0.1", broker.port()).counters(counters).options(options);
+    let connection = builder.build().unwrap();
+    let context = crate::common::context();
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    let (listener, mut heard) = listener();
+    let qos1 = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", qos1, listener), peer.grant());
+    granted.unwrap();
+    for (topic, id) in [("a", 1), ("b", 2)] {
+        peer.send(message(topic, "x", QoS::AtLeastOnce, id)).await;
+        peer.expect_puback().await;
+    }
+    heard.next().await;
+    peer.send(PubAck::new(77)).await;
+    let (published, ()) =
+        tokio::join!(connection.publish("t", "x", PublishOptions::at_least_once()), async {
+            let publish = peer.expect_publish().await;
+            peer.send(PubAck::new(publish.pkid)).await;
+        });
+    published.unwrap();
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.grant().await;
+    connection.publish("t", "y", PublishOptions::default().wait()).await.unwrap();
+    let counted: BTreeMap<String, u64> = sink
+        .0
+        .snapshot()
+        .into_iter()
+        .filter_map(|sample| match sample.value {
+            Value::Increment(count) if count > 0 => Some((sample.name, count)),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        ("mqtt.link.opened", 2),
+        ("mqtt.link.reconnects", 1),
+        ("mqtt.link.unsolicited", 1),
+        ("mqtt.message.received", 2),
+        ("mqtt.message.unmatched", 1),
+        ("mqtt.publish.acknowledged", 1),
+        ("mqtt.publish.sent", 2),
+    ];
+    assert_eq!(counted, expected.map(|(name, count)| (name.to_owned(), count)).into());
+}
