@@ -25,6 +25,14 @@ use crate::log::Logger;
 /// In a container it is configured by its section; alone it comes from [`MqttConnection::builder`] or
 /// [`MqttConnection::from_pairs`] and is opened with [`Context::standalone`].
 ///
+/// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
+/// `publish.in_flight` (last), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
+/// (nobody listens), `message.dropped` (QoS 0 without room), `listener.failed`, `listener.behind`, `link.opened`,
+/// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
+///
+/// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each makes their
+/// listeners get two. While one filter replaces another, a QoS 0 message can come twice.
+///
 /// ```no_run
 /// # async fn example() -> Result<(), wirework::Error> {
 /// use std::sync::Arc;

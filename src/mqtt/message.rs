@@ -24,6 +24,12 @@ pub struct MqttMessage {
 }
 
 impl MqttMessage {
+    /// A message of QoS 0, not kept; for the tests of listeners.
+    pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
+        let (topic, payload) = (topic.into(), payload.into());
+        Self { topic, payload, qos: QoS::AtMostOnce, retain: false, dup: false }
+    }
+
     /// The payload as text, where it is UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
