@@ -201,7 +201,7 @@ fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut Problems) ->
             return Planned { entry, known: None, parsed: None, references: Vec::new() };
         }
     };
-    if let Some(key) = known.clash() {
+    if let Some(key) = known.clash {
         let (descriptor, at) = (&entry.descriptor, known.registered.at());
         let message =
             format!("the factory of `{descriptor}`, registered at {at}, has a configuration key `{key}`");
@@ -216,7 +216,9 @@ fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut Problems) ->
     } else {
         known.factory().parse(&section, problems)
     };
-    warn_literal_secrets(&section, &known.schema, problems);
+    if known.secrets {
+        warn_literal_secrets(&section, &known.schema, problems);
+    }
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 

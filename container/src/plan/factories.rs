@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schemars::Schema;
 use wirework::component::{Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry};
+use wirework::config::keys;
 use wirework::count::CounterSink;
 use wirework::log::LogSink;
 use wirework::trace::TraceSink;
@@ -24,6 +25,10 @@ pub struct Known {
     pub references: Vec<Wanted>,
     /// The schema of its configuration.
     pub schema: Arc<Schema>,
+    /// The first configuration key that the container would take for its own.
+    pub clash: Option<&'static str>,
+    /// Whether any key is secret.
+    pub secrets: bool,
     /// Whether its components take log records, and so open before all others.
     pub log_sink: bool,
     /// Whether its components take log records, counters or traces, and so open before those that do not.
@@ -63,7 +68,8 @@ impl Known {
             Some(Wanted { reference, pattern, id: (reference.id)() })
         });
         let (references, schema) = (references.collect(), factory.schema());
-        Self { registered, references, schema, log_sink, sink, offers }
+        let (clash, secrets) = (clash(&schema), keys(&schema).iter().any(|key| key.secret));
+        Self { registered, references, schema, clash, secrets, log_sink, sink, offers }
     }
 
     /// The offer by which its components can be asked for `capability`.
@@ -77,13 +83,11 @@ impl Known {
     pub fn factory(&self) -> &dyn Factory {
         self.registered.factory()
     }
+}
 
-    /// The first configuration key that the container would take for its own.
-    #[must_use]
-    pub fn clash(&self) -> Option<&'static str> {
-        let properties = self.schema.as_object()?.get("properties")?.as_object()?;
-        CONTAINER_KEYS.into_iter().find(|key| properties.contains_key(*key))
-    }
+fn clash(schema: &Schema) -> Option<&'static str> {
+    let properties = schema.as_object()?.get("properties")?.as_object()?;
+    CONTAINER_KEYS.into_iter().find(|key| properties.contains_key(*key))
 }
 
 /// The factories used so far, by their number in the registry.
