@@ -4,6 +4,7 @@
 //! references (one by a pattern, one by a complete descriptor), every run in a process of its own so that peak memory
 //! is that of the size alone. The median of `RUNS` runs is shown.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by a panic")]
 #![allow(missing_docs)]
 
 use std::fmt::Write;

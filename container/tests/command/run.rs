@@ -32,7 +32,7 @@ impl Running {
     }
 
     fn wait_for(&mut self, text: &str) {
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             let line = line.unwrap();
             self.said.push_str(&line);
             self.said.push('\n');

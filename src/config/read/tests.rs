@@ -25,7 +25,7 @@ struct Even(u16);
 impl TryFrom<u16> for Even {
     type Error = String;
     fn try_from(number: u16) -> Result<Self, String> {
-        if number % 2 == 0 { Ok(Self(number)) } else { Err(format!("{number} is odd")) }
+        if number.is_multiple_of(2) { Ok(Self(number)) } else { Err(format!("{number} is odd")) }
     }
 }
 

@@ -97,7 +97,7 @@ impl World {
         let payload = Bytes::copy_from_slice(&number.to_be_bytes());
         let publish = Publish { topic: "t".into(), payload, qos, retain: false };
         let full = self.client().in_flight() >= usize::from(WINDOW) && qos != QoS::AtMostOnce;
-        let accepted = self.client().accept(publish, number, number % 2 == 0);
+        let accepted = self.client().accept(publish, number, number.is_multiple_of(2));
         assert_eq!(accepted.is_err(), full, "the window is exactly that");
         if !full {
             self.accepted.push(qos);
