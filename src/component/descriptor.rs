@@ -85,19 +85,31 @@ impl Tokens {
         if text.len() > MAX_LEN {
             return Err(DescriptorError::TooLong { found: text.len() });
         }
-        let found = text.split(':').count();
+        // One pass, since a large manifest has hundreds of thousands of them.
+        let (mut tokens, mut ends, mut found, mut trimmed) = ([""; 5], [0; 5], 0, false);
+        for token in text.split(':') {
+            if let (Some(place), Some(end)) = (tokens.get_mut(found), ends.get_mut(found)) {
+                *place = token.trim();
+                trimmed |= place.len() < token.len();
+                *end = offset(text, token) + token.len();
+            }
+            found += 1;
+        }
         if found != 5 {
             return Err(DescriptorError::TokenCount { text: text.to_owned(), found });
         }
-        for (token, name) in text.split(':').map(str::trim).zip(TOKENS) {
+        for (token, name) in tokens.into_iter().zip(TOKENS) {
             if token.is_empty() {
                 return Err(DescriptorError::EmptyToken { text: text.to_owned(), token: name });
             }
-            if token.contains(['*', '{', '}']) && !is_wildcard(token) {
+            if token.bytes().any(|byte| matches!(byte, b'*' | b'{' | b'}')) && !is_wildcard(token) {
                 return Err(DescriptorError::PartialWildcard { text: text.to_owned(), token: name });
             }
         }
-        Ok(Self::join(text.split(':').map(str::trim)))
+        if trimmed {
+            return Ok(Self::join(tokens.into_iter()));
+        }
+        Ok(Self { text: text.into(), ends: ends.map(|end| u16::try_from(end).unwrap_or(u16::MAX)) })
     }
 
     /// Joins five tokens that are known to be good and, together, at most [`MAX_LEN`] bytes.
@@ -126,6 +138,11 @@ impl Tokens {
     fn iter(&self) -> impl Iterator<Item = &str> {
         (0..5).map(|index| self.get(index))
     }
+}
+
+/// Where `part` begins in `whole`, of which it is a slice.
+fn offset(whole: &str, part: &str) -> usize {
+    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr())
 }
 
 fn is_wildcard(token: &str) -> bool {
@@ -181,6 +198,12 @@ impl Descriptor {
     #[must_use]
     pub fn token(&self, index: usize) -> &str {
         self.0.get(index)
+    }
+
+    /// The first three tokens: group, type and kind.
+    pub(super) fn prefix(&self) -> &str {
+        let [_, _, end, ..] = self.0.ends;
+        self.0.text.get(..usize::from(end)).unwrap_or_default()
     }
 }
 

@@ -119,7 +119,7 @@ pub struct Registry {
 /// stand apart.
 #[derive(Default)]
 struct Index {
-    by_prefix: HashMap<String, Vec<usize>>,
+    by_prefix: HashMap<String, Vec<usize>, foldhash::fast::RandomState>,
     others: Vec<usize>,
 }
 
@@ -183,9 +183,8 @@ impl Registry {
     /// The factory that serves `descriptor`: code before linked crates, then the most concrete pattern.
     #[must_use]
     pub fn find(&self, descriptor: &Descriptor) -> Lookup {
-        let text = descriptor.as_str();
-        let prefix = text.match_indices(':').nth(2).and_then(|(at, _)| text.get(..at)).unwrap_or_default();
-        let candidates = self.index.by_prefix.get(prefix).into_iter().flatten().chain(&self.index.others);
+        let candidates =
+            self.index.by_prefix.get(descriptor.prefix()).into_iter().flatten().chain(&self.index.others);
         let mut best: Option<(usize, &Arc<Registered>)> = None;
         let mut rivals: Vec<&Arc<Registered>> = Vec::new();
         for &number in candidates {
