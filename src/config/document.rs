@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Key, Node, Problem, Problems, Span, Table, Value, code};
+use super::{Key, Node, Problem, Problems, Span, Table, Value, code, printable};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
 pub const MAX_DEPTH: usize = 64;
@@ -24,7 +24,8 @@ pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
     let table = reader.table(document.into_inner(), 0);
     let errors = errors.iter().map(|error| {
         let span = error.span().map_or_else(Span::default, |range| shift(base, range));
-        syntax(error.message(), span)
+        let key = error.span().and_then(|range| text.get(range)).unwrap_or_default();
+        syntax(error.message(), key, span)
     });
     reader.problems.extend(errors);
     reader.problems.sort_by_key(|problem| problem.span.start);
@@ -48,7 +49,7 @@ fn line_of(text: &str, offset: u32, from: Option<(usize, usize)>) -> (usize, usi
     (line + between.iter().filter(|byte| **byte == b'\n').count(), end)
 }
 
-fn syntax(message: &str, span: Span) -> Problem {
+fn syntax(message: &str, marked: &str, span: Span) -> Problem {
     let help = match message {
         _ if message.starts_with("string values must be quoted") => "write the value in quotes",
         "duplicate key" => "keep one of them",
@@ -57,8 +58,12 @@ fn syntax(message: &str, span: Span) -> Problem {
     };
     let message = message.strip_suffix(", expected literal string").unwrap_or(message);
     // Of two equal keys the first holds, and nothing else is lost.
-    let code = if message == "duplicate key" { code::DUPLICATE_KEY } else { code::BAD_SYNTAX };
-    let problem = Problem::error(code, span, message);
+    let problem = if message == "duplicate key" {
+        let key = marked.trim_matches(['"', '\'']);
+        Problem::error(code::DUPLICATE_KEY, span, format!("`{}` is given twice", printable(key)))
+    } else {
+        Problem::error(code::BAD_SYNTAX, span, message)
+    };
     if help.is_empty() { problem } else { problem.with_help(help) }
 }
 
@@ -75,7 +80,7 @@ struct Reader {
 impl Reader {
     fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
         let mut pairs: Vec<_> = table.into_iter().collect();
-        // The parser sorts by name; a reader of a manifest expects the order in which it was written.
+        // The parser may sort by name; a reader of a manifest expects the order in which it was written.
         pairs.sort_by_key(|(key, _)| key.span().start);
         let mut result = Table::with_capacity(pairs.len());
         for (key, value) in pairs {

@@ -33,7 +33,9 @@ pub struct Millis(pub Duration);
 #[non_exhaustive]
 pub enum MillisError {
     /// Neither a number nor numbers with units.
-    #[error("not a time; milliseconds such as `1500`, or units such as `500ms`, `30s`, `1m30s`, `2h` are")]
+    #[error(
+        "expected a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`"
+    )]
     Malformed,
     /// Longer than a hundred years.
     #[error("a time has at most 100 years")]

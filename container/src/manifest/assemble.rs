@@ -232,6 +232,12 @@ impl Sections<'_> {
         match text.parse() {
             Ok(descriptor) => Some((descriptor, span)),
             Err(_) if damaged => None,
+            Err(_) if text.trim().is_empty() => {
+                let problem = Problem::error(code::BAD_DESCRIPTOR, span, "`descriptor` is empty");
+                let help = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
+                self.problems.push(problem.with_help(help).with_shown(span));
+                None
+            }
             Err(error) => {
                 let error: wirework::component::DescriptorError = error;
                 let text = if secret {

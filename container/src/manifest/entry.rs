@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wirework::config::{Key, Millis, Node, Problem, Problems, Section, Span, Table, Value, code, read};
+use wirework::component::DescriptorError;
+use wirework::config::{
+    Key, Millis, Node, Problem, Problems, Section, Span, Table, Value, code, printable, read,
+};
 use wirework::{Descriptor, Pattern};
 
 /// The keys of a section that are the container's, but for `descriptor`.
@@ -37,6 +40,8 @@ pub struct Entry {
     pub critical: bool,
     /// The component's own keys.
     pub table: Table,
+    /// The references whose pattern could not be read: what they resolve to instead means nothing.
+    pub misread: Vec<String>,
     /// A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
     pub damaged: bool,
 }
@@ -67,7 +72,7 @@ impl Default for Service {
 }
 
 /// The keys of a section that belong to the container.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     #[serde(default)]
@@ -123,6 +128,7 @@ impl Entry {
             timeout: None,
             critical: true,
             table,
+            misread: Vec::new(),
             damaged: false,
         };
         if !own.is_empty() {
@@ -133,7 +139,7 @@ impl Entry {
 
     fn take(&mut self, own: &Table, problems: &mut Problems) {
         let section = Section { descriptor: &self.descriptor, table: own, span: self.span };
-        let Some(keys) = read::<Keys>(&section, problems) else { return };
+        let keys = read::<Keys>(&section, problems).unwrap_or_else(|| self.salvage(own));
         self.critical = keys.critical.unwrap_or(true);
         self.timeout = keys.timeout.map(Duration::from);
         if self.timeout == Some(Duration::ZERO) {
@@ -156,25 +162,75 @@ impl Entry {
                     );
                     continue;
                 }
-                let pattern = pattern(&format!("{name}.{field}"), text, span, problems);
-                self.references.extend(pattern.map(|pattern| (field.clone(), pattern, span)));
+                let secret = found.is_some_and(|(_, node)| node.origin.is_secret());
+                match pattern(&format!("{name}.{field}"), (text, secret), span, problems) {
+                    Some(pattern) => self.references.push((field.clone(), pattern, span)),
+                    None => self.misread.push(field.clone()),
+                }
             }
         }
         let spans = match own.get("after").map(|node| &node.value) {
-            Some(Value::Array(list)) => list.iter().map(|node| node.span).collect(),
+            Some(Value::Array(list)) => {
+                let texts = list.iter().filter(|node| node.as_str().is_some());
+                texts.map(|node| (node.span, node.origin.is_secret())).collect()
+            }
             _ => Vec::new(),
         };
-        for (text, span) in keys.after.iter().zip(spans) {
-            self.after.extend(pattern("after", text, span, problems).map(|pattern| (pattern, span)));
+        for (text, (span, secret)) in keys.after.iter().zip(spans) {
+            let pattern = pattern("after", (text, secret), span, problems);
+            self.after.extend(pattern.map(|pattern| (pattern, span)));
         }
+    }
+
+    /// What can be read of keys of which some can not, which has been reported: one wrong key loses no other.
+    fn salvage(&mut self, own: &Table) -> Keys {
+        let mut keys = Keys::default();
+        for (key, node) in own.iter() {
+            let alone = |node: &Node| {
+                let table: Table = [(key.clone(), node.clone())].into_iter().collect();
+                let section = Section { descriptor: &self.descriptor, table: &table, span: self.span };
+                read::<Keys>(&section, &mut Problems::new())
+            };
+            if let Some(read) = alone(node) {
+                keys.take(read);
+                continue;
+            }
+            // A list, or a table of references, may be sound but for some of its values.
+            let mut node = node.clone();
+            match &mut node.value {
+                Value::Table(table) => table.retain(|field, node| {
+                    let sound = node.as_str().is_some();
+                    self.misread.extend((!sound).then(|| field.name.clone()));
+                    sound
+                }),
+                Value::Array(list) => list.retain(|node| node.as_str().is_some()),
+                _ => continue,
+            }
+            alone(&node).into_iter().for_each(|read| keys.take(read));
+        }
+        keys
     }
 }
 
-fn pattern(key: &str, text: &str, span: Span, problems: &mut Problems) -> Option<Pattern> {
+impl Keys {
+    /// Takes over the keys that are given in another reading.
+    fn take(&mut self, other: Self) {
+        self.references.extend(other.references);
+        self.dependencies.extend(other.dependencies);
+        self.after.extend(other.after);
+        self.timeout = self.timeout.or(other.timeout);
+        self.critical = self.critical.or(other.critical);
+    }
+}
+
+/// Reads a pattern; a text that comes from a secret is not shown.
+fn pattern(key: &str, (text, secret): (&str, bool), span: Span, problems: &mut Problems) -> Option<Pattern> {
     match text.parse() {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("`{key}`: {error}");
+            let error: DescriptorError = error;
+            let reason = if secret { "not a pattern".to_owned() } else { error.to_string() };
+            let message = format!("`{key}`: {}", printable(&reason));
             problems.push(Problem::error(code::BAD_DESCRIPTOR, span, message).with_shown(span));
             None
         }

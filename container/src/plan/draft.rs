@@ -12,6 +12,7 @@ use wirework::{Descriptor, Pattern};
 use super::claims;
 use super::factories::{Factories, Known};
 use super::graph::{Edge, Graph, GraphBuilder};
+use super::hints;
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::references::{Candidate, Question, Scene, Verdict};
@@ -211,23 +212,17 @@ fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut Problems) ->
         );
     }
     let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
-    let parsed = if entry.damaged {
-        parse_damaged(&known, &section, problems)
-    } else {
-        known.factory().parse(&section, problems)
-    };
+    let mut found = Problems::new();
+    let parsed = known.factory().parse(&section, &mut found);
+    if entry.damaged {
+        // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
+        found = found.into_iter().filter(|problem| problem.code != code::MISSING_KEY).collect();
+    }
+    hints::extend(problems, found, section.table);
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
-}
-
-/// Reads a section in which a syntax error lies: keys may be lost, so that what is missing means nothing.
-fn parse_damaged(known: &Known, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
-    let mut found = Problems::new();
-    let parsed = known.factory().parse(section, &mut found);
-    problems.extend(found.iter().filter(|problem| problem.code != code::MISSING_KEY).cloned());
-    parsed
 }
 
 fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) -> Problem {
@@ -284,7 +279,9 @@ fn resolve(
                 reference: wanted.reference,
                 pattern: &pattern,
             };
-            problems.extend(scene.problem(&question, &list));
+            if !entry.misread.iter().any(|name| name == field) {
+                problems.extend(scene.problem(&question, &list));
+            }
             planned.references.push(Resolved { pattern, overridden: span, list });
         }
         unknown_references(planned, problems);

@@ -4,6 +4,7 @@ mod claims;
 mod draft;
 mod factories;
 mod graph;
+mod hints;
 mod index;
 mod lists;
 mod references;

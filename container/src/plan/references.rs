@@ -137,7 +137,10 @@ impl Scene<'_> {
         let names: Vec<_> =
             offering.take(SHOWN).map(|(position, _)| format!("`{}`", self.name(*position))).collect();
         match names.as_slice() {
-            [] => format!("add a component that matches `{}`", question.pattern),
+            [] => {
+                let capability = (question.reference.capability)();
+                format!("add a component that matches `{}` and offers {capability}", question.pattern)
+            }
             [only] => format!("{only} offers it: set `references.{field}` to it"),
             many => format!("these offer it: {}; set `references.{field}` to one", many.join(", ")),
         }

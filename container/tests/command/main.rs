@@ -7,6 +7,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod good;
+mod mistakes;
+mod parts;
 mod run;
 mod tool;
 mod usage;
