@@ -170,7 +170,8 @@ mod tests {
         let (list, shown) = error(&format!("connections.k = {{ hosst = 'h', prt = 1, uri = {uri} }}"));
         assert_eq!(list.len(), 3, "{list:?}");
         assert!(
-            list[0].contains("`connections.k.hosst`") && list[1].contains("`connections.k.prt`"),
+            list[0].contains("unknown key `connections.k.hosst`; did you mean `connections.k.host`?")
+                && list[1].contains("unknown key `connections.k.prt`; did you mean `connections.k.port`?"),
             "{list:?}"
         );
         assert!(!shown.contains("canary"), "{shown}");

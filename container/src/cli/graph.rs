@@ -69,8 +69,11 @@ fn name(plan: &Plan, position: u32) -> &str {
 }
 
 fn text(plan: &Plan) -> String {
-    let mut out =
-        format!("{}: {} components, in the order in which they open\n", plan.service.name, plan.order.len());
+    let mut out = format!(
+        "{}: {} components, in the order in which they open\n",
+        plan.service.shown_name(),
+        plan.order.len()
+    );
     for (number, &position) in plan.order.iter().enumerate() {
         let Some(planned) = plan.get(position) else { continue };
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
@@ -101,7 +104,8 @@ fn mermaid(plan: &Plan) -> String {
 
 fn dot(plan: &Plan) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let mut out = format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(&plan.service.name));
+    let mut out =
+        format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(plan.service.shown_name()));
     for &position in &plan.order {
         let _ = writeln!(out, "  c{position} [label={}];", quoted(name(plan, position)));
     }
@@ -135,6 +139,6 @@ fn json_text(plan: &Plan) -> String {
             "references": references.collect::<Vec<_>>(),
         }))
     });
-    let all = json!({ "service": plan.service.name, "components": components.collect::<Vec<_>>() });
+    let all = json!({ "service": plan.service.shown_name(), "components": components.collect::<Vec<_>>() });
     format!("{all:#}\n")
 }

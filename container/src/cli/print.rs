@@ -44,9 +44,9 @@ impl Print {
 
 fn document(plan: &Plan) -> toml::Table {
     let mut service = toml::Table::new();
-    service.insert("name".to_owned(), plan.service.name.clone().into());
-    if let Some(description) = &plan.service.description {
-        service.insert("description".to_owned(), description.clone().into());
+    service.insert("name".to_owned(), plan.service.shown_name().into());
+    if let Some(description) = plan.service.shown_description() {
+        service.insert("description".to_owned(), description.into());
     }
     service.insert("timeout".to_owned(), millis(plan.service.timeout));
     let concurrency = i64::try_from(plan.service.open_concurrency).unwrap_or(i64::MAX);

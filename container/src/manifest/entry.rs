@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wirework::component::DescriptorError;
 use wirework::config::{
-    Key, Millis, Node, Problem, Problems, Section, Span, Table, Value, code, printable, read,
+    Key, MASK, Millis, Node, Problem, Problems, Section, Span, Table, Value, code, printable, read,
 };
 use wirework::{Descriptor, Pattern};
 
@@ -58,6 +58,22 @@ pub struct Service {
     pub timeout: Duration,
     /// How many components may open at once; 64 unless given.
     pub open_concurrency: usize,
+    /// Whether the name, and whether the description, come from a secret file and must not be shown.
+    secret: (bool, bool),
+}
+
+impl Service {
+    /// The name as it may be shown.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        if self.secret.0 { MASK } else { &self.name }
+    }
+
+    /// The description as it may be shown.
+    #[must_use]
+    pub fn shown_description(&self) -> Option<&str> {
+        if self.secret.1 { Some(MASK) } else { self.description.as_deref() }
+    }
 }
 
 impl Default for Service {
@@ -67,6 +83,7 @@ impl Default for Service {
             description: None,
             timeout: SERVICE_TIMEOUT.0,
             open_concurrency: OPEN_CONCURRENCY as usize,
+            secret: (false, false),
         }
     }
 }
@@ -246,6 +263,9 @@ impl Service {
         let find =
             |name: &str| node.as_table().and_then(|table| table.get(name)).map_or(span, |node| node.span);
         let (timeout, concurrency) = (find("timeout"), find("open_concurrency"));
+        let key = |name: &str| node.as_table().and_then(|table| table.get(name));
+        let is_secret = |name: &str| key(name).is_some_and(|node| node.origin.is_secret());
+        let secret = (is_secret("name"), is_secret("description"));
         let table: Table = [(Key::new("service", span), node)].into_iter().collect();
         let section = Section { descriptor: &nobody, table: &table, span };
         let Some(Top { service }) = read::<Top>(&section, problems) else { return Self::default() };
@@ -265,6 +285,7 @@ impl Service {
             open_concurrency: service
                 .open_concurrency
                 .map_or(default.open_concurrency, |count| count as usize),
+            secret,
         }
     }
 }

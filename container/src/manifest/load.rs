@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wirework::config::{Node, Problem, Problems, Span, Table, Value, code, parse_toml, printable};
+use wirework::config::{MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml, printable};
 
 use super::files::Files;
 use super::parameters::Parameters;
@@ -116,21 +116,23 @@ impl<'a> Loader<'a> {
                 continue;
             };
             let replacer = Replacer { parameters: self.parameters, files: &self.files };
-            let text = match replacer.text(text, node.span, problems) {
-                Replaced::Same => text.clone(),
-                Replaced::Text(text, _) => text,
+            let (text, secret) = match replacer.text(text, node.span, problems) {
+                Replaced::Same => (text.clone(), false),
+                Replaced::Text(text, origin) => (text, origin.is_secret()),
                 Replaced::NotGiven | Replaced::Failed => continue,
             };
             let path = includer.parent().unwrap_or(Path::new("")).join(&text);
-            self.include_one(&path, node.span, problems);
+            let name =
+                if secret { MASK.to_owned() } else { printable(&path.display().to_string()).into_owned() };
+            self.include_one(&path, &name, node.span, problems);
         }
     }
 
-    fn include_one(&mut self, path: &Path, span: Span, problems: &mut Problems) {
+    fn include_one(&mut self, path: &Path, name: &str, span: Span, problems: &mut Problems) {
         let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if let Some(at) = self.stack.iter().position(|(known, _)| *known == canonical) {
-            let circle = self.stack.iter().skip(at).map(|(_, path)| path.as_path()).chain([path]);
-            let circle: Vec<_> = circle.map(|path| format!("`{}`", path.display())).collect();
+            let circle = self.stack.iter().skip(at).map(|(_, path)| path.display().to_string());
+            let circle: Vec<_> = circle.chain([name.to_owned()]).map(|name| format!("`{name}`")).collect();
             let message = format!("files include each other: {}", circle.join(" → "));
             return problems
                 .push(Problem::error(code::INCLUDE_CYCLE, span, printable(&message)).with_shown(span));
@@ -138,7 +140,6 @@ impl<'a> Loader<'a> {
         match read(path) {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
-                let name = printable(&path.display().to_string()).into_owned();
                 let problem = if error.kind() == std::io::ErrorKind::NotFound {
                     Problem::error(
                         code::MISSING_INCLUDE,

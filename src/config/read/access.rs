@@ -93,10 +93,24 @@ impl<'a> Entries<'a> {
         if fields.contains(&key.name.as_str()) {
             return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Hopeless);
         }
+        self.unknown(key, fields);
+        false
+    }
+
+    fn unknown(&self, key: &Key, known: &'static [&'static str]) {
         let present: Vec<_> =
             self.table.into_iter().flat_map(Table::iter).map(|(key, _)| key.name.as_str()).collect();
-        self.reader.unknown(self.path, &key.name, key.span, &Fields { known: fields, present: &present });
-        false
+        self.reader.unknown(self.path, &key.name, key.span, &Fields { known, present: &present });
+    }
+
+    /// Takes over why a key was refused, and answers what to tell serde.
+    fn refused_key(&self, key: &Key, node: &Node, refusal: Refusal) -> Refusal {
+        if let Refusal::Unknown(known) = refusal {
+            self.unknown(key, known);
+            self.reader.again();
+            return Refusal::Recorded;
+        }
+        self.reader.refused(&self.path.key(&key.name), Source::Node(node), refusal)
     }
 }
 
@@ -108,9 +122,7 @@ impl<'de> MapAccess<'de> for &mut Entries<'_> {
             if self.takes(key) {
                 self.current = Some((&key.name, Source::Node(node), Some(key)));
                 let result = seed.deserialize(StrDeserializer::<Refusal>::new(&key.name));
-                return result.map(Some).map_err(|refusal| {
-                    self.reader.refused(&self.path.key(&key.name), Source::Node(node), refusal)
-                });
+                return result.map(Some).map_err(|refusal| self.refused_key(key, node, refusal));
             }
         }
         for name in self.fed.by_ref() {

@@ -65,6 +65,11 @@ impl<'a> Source<'a> {
         node.origin.is_secret() || node.as_str().is_some_and(has_user_info)
     }
 
+    /// Whether it is a single value: a table or a list may hold what the key's own value would not.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self, Self::Node(node) if !matches!(node.value, Value::Table(_) | Value::Array(_)))
+    }
+
     /// What was found, for a message: the value where it may be shown.
     pub fn found(&self, shown: bool) -> String {
         let Self::Node(node) = self else { return "a table".to_owned() };

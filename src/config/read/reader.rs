@@ -38,6 +38,11 @@ impl Reader {
         self.progress.set(false);
     }
 
+    /// Asks for another attempt, since something was set aside that ended this one.
+    pub fn again(&self) {
+        self.progress.set(true);
+    }
+
     /// Whether this attempt found something that will change the next one.
     pub fn has_progress(&self) -> bool {
         self.progress.get()
@@ -165,7 +170,7 @@ impl Reader {
                     format!("{name}the value is not accepted")
                 };
                 let problem = Problem::error(code::BAD_VALUE, source.span(), printable(&message));
-                if shown { problem.with_shown(source.span()) } else { problem }
+                if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
             }
         }
     }
@@ -221,7 +226,7 @@ impl Reader {
         let found = source.found(shown);
         let message = format!("`{path}`: expected {wanted}, found {found}");
         let problem = Problem::error(code, source.span(), printable(&message));
-        if shown { problem.with_shown(source.span()) } else { problem }
+        if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 
     /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
+use crate::config::suggest::quoted;
+
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
 #[derive(Debug)]
 pub enum Refusal {
@@ -11,6 +13,8 @@ pub enum Refusal {
     Missing(&'static str),
     /// A field came twice, by two spellings.
     Duplicate(&'static str),
+    /// A key that the type has no field for, met where the reader did not know of the fields: behind `deserialize_any`.
+    Unknown(&'static [&'static str]),
     /// The value is of another type, or not among those accepted; with what is.
     Expected(String),
     /// In the words of the type; they may hold the value.
@@ -24,6 +28,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Missing(name) => write!(f, "missing key `{name}`"),
             Self::Duplicate(name) => write!(f, "key `{name}` twice"),
+            Self::Unknown(known) => write!(f, "unknown key; known here: {}", quoted(known.iter().copied())),
             Self::Expected(what) => write!(f, "expected {what}"),
             Self::Custom(text) => f.write_str(text),
             Self::Recorded => f.write_str("reported"),
@@ -45,6 +50,9 @@ impl Error for Refusal {
     }
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
         Self::Expected(expected.to_string())
+    }
+    fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
+        Self::Unknown(known)
     }
     fn missing_field(field: &'static str) -> Self {
         Self::Missing(field)
