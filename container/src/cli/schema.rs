@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use wirework::Pattern;
 use wirework::component::{Registered, Registry};
-use wirework::config::editor_schema;
+use wirework::config::{Millis, editor_schema, schema_of};
 
 use super::Host;
 use super::options::{complain, print};
@@ -130,8 +130,13 @@ fn described(schema: &Value, text: &str) -> Value {
     schema
 }
 
+/// A time of the container's own, as the reader takes it.
 fn time() -> Value {
-    json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] })
+    let mut schema = editor_schema(&schema_of::<Millis>()).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.retain(|word, _| word == "anyOf");
+    }
+    schema
 }
 
 /// A regular expression for the descriptors that a pattern matches; tokens may have spaces around them.

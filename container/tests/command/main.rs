@@ -9,7 +9,10 @@
 mod canary;
 mod good;
 mod mistakes;
+mod mutations;
 mod parts;
 mod run;
+mod scale;
+mod schema;
 mod tool;
 mod usage;
