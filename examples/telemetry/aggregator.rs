@@ -1,5 +1,6 @@
 //! `acme:aggregator:window`: averages of what the sensors send.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -182,13 +183,30 @@ impl Work {
 
     fn say(&self, report: &Report) {
         let Report { averages, readings, refused, left_out } = report;
-        self.logger.info(format_args!("window: {readings} readings of {} sensors", averages.len()));
+        let sensors = u64::try_from(averages.len()).unwrap_or(u64::MAX);
+        self.logger.info(format_args!(
+            "window: {} of {}",
+            Count(*readings, "reading"),
+            Count(sensors, "sensor")
+        ));
         if *refused > 0 {
-            self.logger.warn(format_args!("window: {refused} payloads were no numbers"));
+            self.logger.warn(format_args!("window: {} refused as no number", Count(*refused, "payload")));
         }
         if *left_out > 0 {
-            self.logger.warn(format_args!("window: {left_out} readings of further sensors were left out"));
+            let left_out = Count(*left_out, "reading");
+            self.logger
+                .warn(format_args!("window: {left_out} left out: too many sensors, or too long names"));
         }
+    }
+}
+
+/// So many of something.
+struct Count(u64, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, what) = self;
+        write!(f, "{number} {what}{}", if *number == 1 { "" } else { "s" })
     }
 }
 
