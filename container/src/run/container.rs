@@ -13,7 +13,7 @@ use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
 use super::open::Opened;
 use super::{Failure, Failures, LOG, close, open};
-use crate::plan::{Graph, Plan};
+use crate::plan::{Graph, Plan, Planned};
 
 /// A service that runs, or one that is being started or closed.
 ///
@@ -71,13 +71,15 @@ impl Container {
     ) -> Result<Started, Failures> {
         let began = Instant::now();
         let hold = router.as_ref().map(Router::hold);
-        let mut container = Self::create(plan, router, hold, workers).await?;
+        let (mut container, sections) = Self::create(plan, router, hold, workers).await?;
         let outcome = open::open(&mut container, stop).await;
         let limit = container.close_limit;
         match outcome {
             Opened::All => {
                 let (count, took) = (container.members.len(), super::millis(began.elapsed()));
                 tracing::info!(target: LOG, "ready: {count} components in {took}");
+                // The sections of a large manifest take their time to free, and nothing waits for that.
+                drop(container.workers.spawn_blocking(move || drop(sections)));
                 Ok(Started::Ready(container))
             }
             Opened::Failed(failure) => {
@@ -94,7 +96,7 @@ impl Container {
         router: Option<Router>,
         hold: Option<Hold>,
         workers: Handle,
-    ) -> Result<Self, Failures> {
+    ) -> Result<(Self, Vec<Planned>), Failures> {
         let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
         let members = plan.components.iter().map(|planned| Listed {
             descriptor: planned.entry.descriptor.clone(),
@@ -123,10 +125,8 @@ impl Container {
             })
             .collect();
         let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        // The sections of a large manifest take their time to free, and nothing waits for that.
-        drop(workers.spawn_blocking(move || drop(components)));
         let sinks_ahead = members.iter().filter(|member| member.sink && member.instance.is_some()).count();
-        Ok(Self {
+        let container = Self {
             sinks_ahead,
             // Without a sink there is nobody to keep records for.
             hold: hold.filter(|_| sinks_ahead > 0),
@@ -139,7 +139,8 @@ impl Container {
             descriptors,
             router,
             close_limit: settings.timeout,
-        })
+        };
+        Ok((container, components))
     }
 
     /// Closes everything in the reverse of the order in which it opened.
