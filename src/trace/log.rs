@@ -13,6 +13,7 @@ use crate::{Error, offers, references, register};
 #[serde(default, deny_unknown_fields)]
 pub struct LogTracerConfig {
     /// The level at which operations that went well are logged; failures are logged as errors, unless it is `none`.
+    #[schemars(extend("default" = "debug"))]
     pub level: Level,
 }
 

@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM: the first asks the service to stop, the second ends the process at once.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -32,7 +33,9 @@ impl Signals {
                 let (name, _) = source.next().await;
                 sender.send_replace(Some(name));
                 let (name, code) = source.next().await;
-                eprintln!("{name} again: ended at once, components may be left open");
+                // Not `eprintln!`: it would panic where nobody listens any more, and the process would live on.
+                let last_words = format!("{name} again: ended at once, components may be left open\n");
+                let _ = std::io::stderr().write_all(last_words.as_bytes());
                 std::process::exit(code);
             });
         })?;

@@ -12,6 +12,7 @@ mod mistakes;
 mod mutations;
 mod parts;
 mod run;
+mod running;
 mod scale;
 mod schema;
 mod tool;

@@ -1,11 +1,8 @@
 //! `run` with stock components: it starts, answers signals, and says why when it cannot.
 
-use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpListener;
-use std::process::{Child, ChildStderr, Command, Stdio};
 
-use tempfile::TempDir;
-
+use crate::running::Running;
 use crate::tool::{Said, directory, redacted, wirework};
 
 const SERVICE: &str = "[service]\nname = 'demo'\n\
@@ -13,57 +10,18 @@ const SERVICE: &str = "[service]\nname = 'demo'\n\
     [[component]]\ndescriptor = 'pip-services:counters:log:default:1.0'\n\
     [[component]]\ndescriptor = 'pip-services:context-info:default:default:1.0'\n";
 
-/// A running command and what it says on stderr, line by line.
-struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStderr>>,
-    said: String,
-    _directory: TempDir,
-}
-
-impl Running {
-    fn start(manifest: &str, more: &[&str]) -> Self {
-        let directory = directory(&[("service.toml", manifest)]);
-        let mut command = wirework(directory.path());
-        command.args(["run", "-c", "service.toml"]).args(more);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, lines, said: String::new(), _directory: directory }
-    }
-
-    fn wait_for(&mut self, text: &str) {
-        for line in self.lines.by_ref() {
-            let line = line.unwrap();
-            self.said.push_str(&line);
-            self.said.push('\n');
-            if line.contains(text) {
-                return;
-            }
-        }
-        panic!("it never said {text:?}, but:\n{}", self.said);
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
-    }
-
-    /// Waits for the end, and answers with all it has said.
-    fn end(mut self) -> Said {
-        for line in self.lines.by_ref() {
-            self.said.push_str(&line.unwrap());
-            self.said.push('\n');
-        }
-        let output = self.child.wait_with_output().unwrap();
-        Said { code: output.status.code(), out: String::from_utf8(output.stdout).unwrap(), err: self.said }
-    }
+fn start(manifest: &str, more: &[&str]) -> Running {
+    let directory = directory(&[("service.toml", manifest)]);
+    let mut command = wirework(directory.path());
+    command.args(["run", "-c", "service.toml"]).args(more);
+    Running::start(command, directory)
 }
 
 #[cfg(unix)]
 #[test]
 fn both_signals_close_the_service() {
     for (signal, parameters) in [("INT", &[][..]), ("TERM", &["-p", "LOG_LEVEL=debug"][..])] {
-        let mut running = Running::start(SERVICE, parameters);
+        let mut running = start(SERVICE, parameters);
         running.wait_for(" ready: ");
         running.signal(signal);
         let said = running.end();
@@ -77,7 +35,7 @@ fn both_signals_close_the_service() {
 #[test]
 fn warnings_are_shown_and_the_service_runs() {
     let manifest = format!("{SERVICE}after = ['a:b:c:d:e']\n");
-    let mut running = Running::start(&manifest, &[]);
+    let mut running = start(&manifest, &[]);
     running.wait_for("warning[AFTER_NOTHING]");
     running.wait_for(" ready: ");
     running.signal("TERM");
@@ -109,7 +67,7 @@ fn a_port_in_use_is_said() {
 #[test]
 fn without_a_logger_the_log_goes_to_stderr() {
     let mut running =
-        Running::start("[[component]]\ndescriptor = 'pip-services:context-info:default:default:1.0'\n", &[]);
+        start("[[component]]\ndescriptor = 'pip-services:context-info:default:default:1.0'\n", &[]);
     running.wait_for("ready");
     running.signal("INT");
     let said = running.end();

@@ -73,7 +73,8 @@ impl fmt::Display for Said {
 pub fn redacted(text: &str) -> String {
     let mut lines = String::new();
     for line in text.lines() {
-        let line = line.split(' ').map(redacted_word).collect::<Vec<_>>().join(" ");
+        let words = line.split(' ').filter(|word| !is_thread(word));
+        let line = words.map(redacted_word).collect::<Vec<_>>().join(" ");
         lines.push_str(&time_taken(&line));
         lines.push('\n');
     }
@@ -92,6 +93,12 @@ fn redacted_word(word: &str) -> String {
         }
         None => word.to_owned(),
     }
+}
+
+/// The number of a thread that panicked, which only newer toolchains show.
+fn is_thread(word: &str) -> bool {
+    let inside = word.strip_prefix('(').and_then(|word| word.strip_suffix(')'));
+    inside.is_some_and(|inside| !inside.is_empty() && inside.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `in 349 µs` as `in <time>`.

@@ -29,12 +29,16 @@ pub enum Format {
 #[serde(default, deny_unknown_fields)]
 pub struct ConsoleConfig {
     /// The least important records to show: `none`, `fatal`, `error`, `warn`, `info`, `debug`, `trace`, or 0 to 6.
+    #[schemars(extend("default" = "info"))]
     pub level: Level,
     /// `text` for people, or `json` for machines, one object a line.
+    #[schemars(extend("default" = "text"))]
     pub format: Format,
     /// Whether text is coloured: `auto` (on a terminal), `always` or `never`.
+    #[schemars(extend("default" = "auto"))]
     pub colour: Colour,
     /// `stderr`, `stdout`, or `split`: what is amiss (`warn` and worse) to stderr and all else to stdout.
+    #[schemars(extend("default" = "stderr"))]
     pub output: Output,
     /// What each line names as its source; the name of the service when not given.
     pub source: Option<String>,

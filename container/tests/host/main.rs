@@ -1,0 +1,197 @@
+//! A service author's own binary, with components that fail, hang and panic: what its user reads, and how it ends.
+//!
+//! The test starts itself again as that binary, since no stock component misbehaves on demand. Without a harness, so
+//! that the whole command line is the host's. Unix only, as are the signals it sends.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, reason = "what it shares with the test `command` it uses in part")]
+
+#[path = "../command/running.rs"]
+mod running;
+#[path = "../command/tool.rs"]
+mod tool;
+mod trouble;
+
+use std::io::{BufRead, BufReader};
+use std::panic::catch_unwind;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use running::Running;
+use tool::{Said, directory, redacted};
+use wirework_container::Host;
+
+/// Set for the process that is the host.
+const ROLE: &str = "WIREWORK_TEST_HOST";
+
+const TESTS: &[(&str, fn())] = &[
+    ("without_a_command_it_runs_its_manifest", without_a_command_it_runs_its_manifest),
+    ("it_has_the_whole_command", it_has_the_whole_command),
+    ("failures_end_the_service", failures_end_the_service),
+    ("a_hanging_open_is_given_up_on_a_signal", a_hanging_open_is_given_up_on_a_signal),
+    ("a_second_signal_ends_at_once", a_second_signal_ends_at_once),
+    ("a_second_signal_needs_no_listener", a_second_signal_needs_no_listener),
+];
+
+fn main() -> ExitCode {
+    if std::env::var_os(ROLE).is_some() {
+        return Host::new().manifest("service.toml").main();
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let chosen =
+        |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let list = arguments.iter().any(|argument| argument == "--list");
+    let mut failed = false;
+    for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
+        if list {
+            println!("{name}: test");
+            continue;
+        }
+        let passed = catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        failed |= !passed;
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// This program as the host, in a directory with this manifest.
+fn host(manifest: &str) -> (Command, tempfile::TempDir) {
+    let directory = directory(&[("service.toml", manifest)]);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.current_dir(directory.path()).stdin(Stdio::null());
+    command.env(ROLE, "1").env("NO_COLOR", "1").env("RUST_BACKTRACE", "0");
+    (command, directory)
+}
+
+fn start(manifest: &str) -> Running {
+    let (command, directory) = host(manifest);
+    Running::start(command, directory)
+}
+
+/// A service whose trouble is between two components that have none.
+fn service(keys: &str) -> String {
+    let part = |name: &str, keys: &str| {
+        format!("[[component]]\ndescriptor = \"test:trouble:default:{name}:1.0\"\n{keys}\n")
+    };
+    format!(
+        "[service]\nname = \"demo\"\ntimeout = \"500ms\"\nopen_concurrency = 1\n\
+         [[component]]\ndescriptor = \"pip-services:logger:console:default:1.0\"\nlevel = \"debug\"\n{}{}{}",
+        part("first", ""),
+        part("bad", keys),
+        part("last", "")
+    )
+}
+
+fn without_a_command_it_runs_its_manifest() {
+    let mut running = start(&service(""));
+    running.wait_for(" ready: 4 components");
+    running.signal("TERM");
+    let said = running.end();
+    assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{said}");
+}
+
+fn it_has_the_whole_command() {
+    let (mut command, _directory) = host(&service(""));
+    let help = Said::by(command.arg("--help"));
+    assert_eq!(help.code, Some(0));
+    assert!(help.out.starts_with("Checks and runs this service; its manifest is service.toml\n"), "{help}");
+    for (line, begins) in [
+        ("check", "ok: 4 components, 0 references, 0 errors, 0 warnings\n"),
+        ("graph", "demo: 4 components"),
+        ("print", "[service]\nname = \"demo\"\n"),
+        ("describe test:trouble", "test:trouble:default:*:1.0\nMisbehaves on demand.\n"),
+        ("explain", "pip-services:logger:console:default:1.0\n"),
+    ] {
+        let (mut command, _directory) = host(&service(""));
+        let said = Said::by(command.args(line.split(' ')));
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{line}: {said}");
+        assert!(said.out.starts_with(begins), "{line}: {said}");
+    }
+    let (mut command, _directory) = host(&service(""));
+    assert!(Said::by(command.arg("components")).out.contains("test:trouble:default:*:1.0 "));
+}
+
+fn failures_end_the_service() {
+    let troubles = [
+        ("create_fails", "phase = \"create\""),
+        ("create_panics", "phase = \"create\"\nhow = \"panics\""),
+        ("create_hangs", "phase = \"create\"\nhow = \"hangs\""),
+        ("open_fails", "phase = \"open\""),
+        ("open_panics", "phase = \"open\"\nhow = \"panics\""),
+        ("open_hangs", "phase = \"open\"\nhow = \"hangs\"\ntimeout = \"200ms\""),
+        ("open_fails_uncritical", "phase = \"open\"\ncritical = false"),
+        ("task_fails", "phase = \"task\""),
+        ("task_panics", "phase = \"task\"\nhow = \"panics\""),
+        ("close_fails", "phase = \"close\""),
+        ("close_panics", "phase = \"close\"\nhow = \"panics\""),
+        ("close_hangs", "phase = \"close\"\nhow = \"hangs\""),
+    ];
+    let runs = troubles.map(|(name, keys)| {
+        std::thread::spawn(move || {
+            let mut running = start(&service(keys));
+            let is_ready =
+                name.starts_with("close") || name.starts_with("task") || name.ends_with("uncritical");
+            if is_ready {
+                running.wait_for(" ready: ");
+                running.signal(if name.starts_with("task") { "USR1" } else { "TERM" });
+            }
+            (name, running.end())
+        })
+    });
+    for run in runs {
+        let (name, said) = run.join().unwrap();
+        let code = if name.ends_with("uncritical") { 0 } else { 1 };
+        assert_eq!(said.code, Some(code), "{name}: {said}");
+        if name == "close_hangs" {
+            // How much of the service's time it was given depends on the others.
+            let last_words = "error: the service did not close cleanly\n  cannot close `test:trouble:default:bad:1.0`: it did not";
+            assert!(said.err.contains(last_words), "{said}");
+            assert!(said.err.contains("closed test:trouble:default:first:1.0"), "the others close: {said}");
+            continue;
+        }
+        insta::assert_snapshot!(name, redacted(&said.to_string()));
+    }
+}
+
+fn a_hanging_open_is_given_up_on_a_signal() {
+    let mut running = start(&service("phase = \"open\"\nhow = \"hangs\""));
+    running.wait_for("test:trouble:default:first:1.0");
+    running.signal("INT");
+    let said = running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.err.contains("SIGINT: the start is given up"), "{said}");
+}
+
+fn a_second_signal_ends_at_once() {
+    for (first, second, code) in [("INT", "INT", 130), ("TERM", "TERM", 143), ("INT", "TERM", 143)] {
+        let manifest = service("phase = \"close\"\nhow = \"hangs\"").replace("500ms", "1h");
+        let mut running = start(&manifest);
+        running.wait_for(" ready: ");
+        running.signal(first);
+        running.wait_for("closing");
+        running.signal(second);
+        let said = running.end();
+        assert_eq!(said.code, Some(code), "{said}");
+        assert!(said.err.contains(&format!("SIG{second} again: ended at once")), "{said}");
+    }
+}
+
+/// Also when nobody reads what it says any more.
+fn a_second_signal_needs_no_listener() {
+    let (mut command, _directory) =
+        host(&service("phase = \"close\"\nhow = \"hangs\"").replace("500ms", "1h"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    drop(command);
+    let mut lines = BufReader::new(reader).lines();
+    assert!(lines.any(|line| line.unwrap().contains(" ready: ")));
+    drop(lines);
+    let id = child.id().to_string();
+    // Two signals that come before the first was taken are one: so it is told until it ends.
+    while child.try_wait().unwrap().is_none() {
+        assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
