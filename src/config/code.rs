@@ -39,4 +39,8 @@ codes! {
     NO_CONFIG_FILE,
     /// A secret that stands in the manifest itself.
     SECRET_IN_CLEAR,
+    /// A parameter that is given and not used.
+    UNUSED_PARAMETER,
+    /// A manifest without an enabled component.
+    NO_COMPONENTS,
 }

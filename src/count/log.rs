@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::cell::Cell;
 use super::set::CounterSet;
 use super::sink::CounterSink;
-use super::value::Sample;
+use super::value::{Sample, Value};
 use crate::component::{Component, Context, Descriptor, Offer};
 use crate::config::Millis;
 use crate::log::Logger;
@@ -38,7 +38,7 @@ references! {
 }
 
 /// Writes all counters to the log at `info`, a line each in the order of their names: regularly, if any has changed
-/// since, and at the close.
+/// since, and at the close. What never happened is left out.
 #[derive(Debug)]
 pub struct LogCounters {
     interval: Duration,
@@ -55,7 +55,9 @@ struct Report {
 
 impl Report {
     fn write(&self) {
-        let samples = self.set.snapshot();
+        // What never happened would drown what did.
+        let happened = |sample: &Sample| sample.value != Value::Increment(0);
+        let samples: Vec<_> = self.set.snapshot().into_iter().filter(happened).collect();
         {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             if *written == samples {

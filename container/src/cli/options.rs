@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use wirework::config::{Problems, Severity};
+use wirework::config::{Problem, Problems, Severity, Span, code};
 
 use super::Host;
-use crate::manifest::{Manifest, Parameters, render, render_json};
+use crate::manifest::{Manifest, Parameters, render, render_json, warn_unused};
 use crate::plan::Plan;
 
 /// The manifest of a binary that sets none.
@@ -69,6 +69,14 @@ impl Options {
         let mut problems = Problems::new();
         let parameters = Parameters::gather(self.param.iter().cloned(), &self.params, &mut problems);
         let manifest = Manifest::load(&paths, &parameters, &mut problems);
+        if !problems.has_errors() {
+            warn_unused(self.param.iter().map(|(name, _)| name.as_str()), &manifest.files, &mut problems);
+            if manifest.entries.is_empty() {
+                let message =
+                    "the manifest has no component that is enabled, so that there is nothing to run";
+                problems.push(Problem::warning(code::NO_COMPONENTS, Span::default(), message));
+            }
+        }
         let plan = Plan::new(manifest, registry, &mut problems);
         problems.sort();
         Some(Checked { plan, problems })

@@ -14,6 +14,7 @@ mod parameters;
 mod render;
 mod replace;
 mod secrets;
+mod unused;
 
 #[cfg(test)]
 mod tests;
@@ -25,3 +26,4 @@ pub use parameters::{Parameters, ParametersError};
 pub use render::{render, render_json};
 pub use replace::{MAX_SECRET_FILE, Piece, Replaced, pieces};
 pub use secrets::{mask_table, warn_literal_secrets};
+pub use unused::warn_unused;

@@ -1,0 +1,56 @@
+//! Parameters that are given but that the manifest never mentions: most likely a typo.
+
+use std::collections::BTreeSet;
+
+use wirework::config::{Problem, Problems, Span, code, nearest};
+
+use super::files::Files;
+
+/// Warns of every name that stands in no file as `${name}`, not even in a section that is not enabled.
+pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, problems: &mut Problems) {
+    let mentioned: BTreeSet<&str> = files.iter().flat_map(|file| mentions(&file.text)).collect();
+    for name in names {
+        if mentioned.contains(name) {
+            continue;
+        }
+        let message = format!("parameter `{name}` is given, but the manifest does not use it");
+        let problem = Problem::warning(code::UNUSED_PARAMETER, Span::default(), message);
+        problems.push(match nearest(name, mentioned.iter().copied()) {
+            Some(near) => problem.with_help(format!("did you mean `{near}`?")),
+            None => problem,
+        });
+    }
+}
+
+/// The names that follow `${` in a text.
+fn mentions(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        rest.get(..end).filter(|name| !name.is_empty())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(names: &[&str], text: &str) -> Vec<String> {
+        let (mut files, mut problems) = (Files::default(), Problems::new());
+        files.add("m.toml", text.to_owned()).unwrap();
+        warn_unused(names.iter().copied(), &files, &mut problems);
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_typo_is_suggested_and_a_mention_is_enough() {
+        let text = "port = \"${MQTT_PORT:-1883}\"\n[[component]]\nenabled = false\nlevel = \"a ${LEVEL}\"";
+        assert!(warnings(&["MQTT_PORT", "LEVEL"], text).is_empty());
+        assert_eq!(
+            warnings(&["MQTT_PROT", "LEVE"], text),
+            [
+                "parameter `MQTT_PROT` is given, but the manifest does not use it; did you mean `MQTT_PORT`?",
+                "parameter `LEVE` is given, but the manifest does not use it; did you mean `LEVEL`?"
+            ]
+        );
+    }
+}
