@@ -328,17 +328,17 @@ fn find_after(entry: &Entry, asker: u32, lists: &mut Lists<'_>, problems: &mut P
 
 /// A critical component that requires one that is not: the latter's failure would still fail the start.
 fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: &mut Problems) {
-    for planned in components.iter().filter(|planned| planned.entry.critical) {
+    for (asker, planned) in (0..).zip(components).filter(|(_, planned)| planned.entry.critical) {
         let wanted = planned.known.iter().flat_map(|known| &known.references);
         let required = wanted.zip(&planned.references).filter(|(wanted, _)| is_required(wanted.reference));
         for (wanted, resolved) in required {
-            let Some(on) = resolved.list.first().and_then(|on| components.get(*on as usize)) else {
-                continue;
-            };
-            if !on.entry.critical && resolved.list.len() == 1 {
+            // Several are an error of their own.
+            let mut found = others(&resolved.list, asker);
+            let (Some(at), None) = (found.next(), found.next()) else { continue };
+            let Some(on) = components.get(at as usize) else { continue };
+            if !on.entry.critical {
                 let (name, field) = (&planned.entry.descriptor, wanted.reference.field);
-                let other = descriptors.get(resolved.list.first().map_or(0, |on| *on as usize));
-                let other = other.map_or("", Descriptor::as_str);
+                let other = descriptors.get(at as usize).map_or("", Descriptor::as_str);
                 let message = format!(
                     "`{name}` is critical, but its reference `{field}` requires `{other}`, which is not"
                 );
