@@ -41,6 +41,16 @@ impl Board {
         self.update(component as usize, |now| *now = status);
     }
 
+    /// The component's `open` has returned: it is open, unless it has said meanwhile that it failed.
+    pub fn opened(&self, component: u32) -> Option<Arc<Error>> {
+        let mut failed = None;
+        self.update(component as usize, |now| match now {
+            Status::Failed(error) => failed = Some(Arc::clone(error)),
+            _ => *now = Status::Open,
+        });
+        failed
+    }
+
     /// The state of the component at a position.
     #[must_use]
     pub fn get(&self, component: u32) -> Option<Status> {
@@ -98,7 +108,19 @@ impl Board {
     fn request_stop(&self, component: usize, reason: Error) {
         let Some(member) = self.members.get(component) else { return };
         let failure = Failure { component: member.descriptor.clone(), phase: Phase::Run, source: reason };
-        self.stop.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
+        let later = match &*stop {
+            Some(_) => Some(failure),
+            None => {
+                *stop = Some(failure);
+                None
+            }
+        };
+        drop(stop);
+        if let Some(later) = later {
+            let reason = later.source.chain();
+            tracing::error!(target: LOG, "{} asks to stop the service too: {reason}", later.component);
+        }
         self.stopped.send_replace(true);
     }
 
@@ -124,6 +146,10 @@ impl Supervisor for Board {
             }
         });
         match &status {
+            Status::Failed(error) if !accepted => {
+                // It is closing, closed, or has failed before; still nobody else would tell.
+                tracing::warn!(target: LOG, "{descriptor} failed besides: {}", error.chain());
+            }
             _ if !accepted => {}
             Status::Failed(error) => {
                 tracing::error!(target: LOG, "{descriptor} failed: {}", error.chain());

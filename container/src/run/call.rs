@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout_at};
 use tracing::Instrument;
 use wirework::Error;
 use wirework::component::{Context, Instance, panic_error};
@@ -141,14 +141,24 @@ impl Calls {
         Some(Finished { component, took: now.duration_since(began), result: Err(error.into()) })
     }
 
-    /// Drops all calls that run, and waits until they are gone; those that block their thread are left behind.
-    pub(super) async fn abandon(&mut self) {
-        self.running.clear();
+    /// Drops all calls that run, and waits until they are gone; those that block their thread are left behind. Returns
+    /// the calls that had ended by themselves.
+    pub(super) async fn abandon(&mut self) -> Vec<Finished> {
         self.set.abort_all();
-        let gone = async { while self.set.join_next().await.is_some() {} };
-        if timeout(WORD, gone).await.is_err() {
-            self.set.detach_all();
+        let until = Instant::now() + WORD;
+        let mut ended = Vec::new();
+        loop {
+            match timeout_at(until, self.set.join_next()).await {
+                Ok(None) => break,
+                Ok(next) => ended.extend(self.known(next)),
+                Err(_) => {
+                    self.set.detach_all();
+                    break;
+                }
+            }
         }
+        self.running.clear();
+        ended
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
-use wirework::component::{Status, new_trace_id};
+use wirework::component::{Context, Status, new_trace_id};
 use wirework::{Descriptor, Error};
 
 use super::call::{Calls, Finished};
@@ -26,6 +26,8 @@ struct Closing<'a> {
     /// The whole close is one operation, with one trace id.
     trace_id: Arc<str>,
     failures: Vec<Failure>,
+    /// Those whose close failed or never ran, and whose tasks may so have been left.
+    stray: Vec<Context>,
 }
 
 /// Closes everything that had begun to open, within `limit` in all. One that fails or hangs does not keep the others
@@ -45,9 +47,13 @@ pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<
     let deadline = Instant::now() + limit;
     let running = Calls::new(container.workers.clone(), Phase::Close);
     let (waiting, failures, trace_id) = (BTreeMap::new(), Vec::new(), new_trace_id().into());
-    let mut closing = Closing { container, running, waiting, begun, deadline, trace_id, failures };
+    let mut closing =
+        Closing { container, running, waiting, begun, deadline, trace_id, failures, stray: Vec::new() };
     closing.run(graph.closing().ranked(rank)).await;
+    closing.end_stray_tasks().await;
     closing.container.begun.clear();
+    // A stop that was asked for when nobody waited for it any more.
+    closing.failures.extend(closing.container.board.take_stop());
     Failures::of(closing.failures)
 }
 
@@ -105,8 +111,17 @@ impl Closing<'_> {
     fn fail(&mut self, component: u32, name: Descriptor, source: Error) {
         tracing::error!(target: LOG, "cannot close {name}: {}", source.chain());
         let shared = Arc::new(source);
+        self.stray
+            .extend(self.container.members.get(component as usize).map(|member| member.context.clone()));
         self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
         self.failures.push(Failure { component: name, phase: Phase::Close, source: shared.into() });
+    }
+
+    /// Nothing of what is left behind may go on where it can be stopped.
+    async fn end_stray_tasks(&mut self) {
+        let stray = std::mem::take(&mut self.stray);
+        let ends = stray.iter().map(|context| context.end_tasks(Duration::ZERO));
+        futures_util::future::join_all(ends).await;
     }
 
     fn remind(&self) {

@@ -71,8 +71,16 @@ impl Container {
     ) -> Result<Started, Failures> {
         let began = Instant::now();
         let hold = router.as_ref().map(Router::hold);
-        let (mut container, sections) = Self::create(plan, router, hold, workers).await?;
+        let mut stop = std::pin::pin!(stop);
+        let (mut container, sections) = tokio::select! {
+            biased;
+            // Nothing has opened; what is being created is dropped when it is done.
+            () = &mut stop => return Ok(Started::Stopped(None)),
+            created = Self::create(plan, router, hold, workers) => created?,
+        };
         let outcome = open::open(&mut container, stop).await;
+        // No sink opens any more: whoever waits for the rollback is to see what it says.
+        container.hold = None;
         let limit = container.close_limit;
         match outcome {
             Opened::All => {
@@ -82,12 +90,19 @@ impl Container {
                 drop(container.workers.spawn_blocking(move || drop(sections)));
                 Ok(Started::Ready(container))
             }
-            Opened::Failed(failure) => {
+            Opened::Failed(failure, later) => {
                 tracing::error!(target: LOG, "{failure}: {}", failure.source.chain());
-                let later = close::close(&mut container, limit).await;
-                Err(Failures::from(failure).followed_by(later))
+                let closed = close::close(&mut container, limit).await;
+                let later = Failures::of(later);
+                Err(Failures::from(failure).followed_by(later).followed_by(closed))
             }
-            Opened::Stopped => Ok(Started::Stopped(close::close(&mut container, limit).await)),
+            Opened::Stopped(failures) => {
+                let closed = close::close(&mut container, limit).await;
+                Ok(Started::Stopped(match Failures::of(failures) {
+                    Some(failures) => Some(failures.followed_by(closed)),
+                    None => closed,
+                }))
+            }
         }
     }
 
@@ -199,13 +214,21 @@ impl Container {
         &self.descriptors
     }
 
-    /// A sink that opened takes log records from now on; once all are open nothing is kept back any more.
+    /// A sink that opened takes log records from now on.
     pub(super) fn attach_sink(&mut self, component: u32) {
         let Some(member) = self.members.get_mut(component as usize).filter(|member| member.sink) else {
             return;
         };
         if let (Some(router), Some(sink)) = (&self.router, &member.log_sink) {
             member.sink_id = Some(router.add(member.context.scope(), Arc::clone(sink)));
+        }
+        self.sink_settled(component);
+    }
+
+    /// A sink has opened or never will; once that is so of all, nothing is kept back any more.
+    pub(super) fn sink_settled(&mut self, component: u32) {
+        if !self.members.get(component as usize).is_some_and(|member| member.sink) {
+            return;
         }
         self.sinks_ahead = self.sinks_ahead.saturating_sub(1);
         if self.sinks_ahead == 0 {

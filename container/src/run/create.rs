@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -31,19 +31,21 @@ pub(super) struct Created {
 /// # Errors
 /// One `create` did not return within [`CREATE_LIMIT`]; its thread is left behind.
 pub(super) async fn create(plan: Plan, scopes: Arc<[Arc<Scope>]>) -> Result<Created, Failure> {
-    let watched: Vec<Descriptor> =
-        plan.order.iter().filter_map(|position| plan.descriptors.get(*position as usize).cloned()).collect();
+    let watched = plan.descriptors.clone();
     let Some(first) = watched.first().cloned() else {
         return Ok(Created { plan, instances: Vec::new(), failures: Vec::new() });
     };
+    let progress = Arc::new(Progress::default());
+    // However this ends, also when it is dropped: no further component is created.
+    let _given_up = GivenUp(Arc::clone(&progress));
     let (sender, receiver) = oneshot::channel();
     let watch = std::thread::Builder::new().name("create-watch".to_owned());
     let started = watch.spawn(move || {
         // Nobody listens any more when the start was given up.
-        let _ = sender.send(watch_creation(plan, scopes));
+        let _ = sender.send(watch_creation(plan, scopes, progress));
     });
-    let failed = |at: usize, source: Error| {
-        let component = watched.get(at).cloned().unwrap_or(first);
+    let failed = |at: u32, source: Error| {
+        let component = watched.get(at as usize).cloned().unwrap_or(first);
         Failure { component, phase: Phase::Create, source }
     };
     match started {
@@ -61,9 +63,37 @@ fn thread_error(error: impl std::error::Error + Send + Sync + 'static) -> Error 
         .with_source(error)
 }
 
+/// How far creating has come; written by the thread that creates, read by those that watch.
+#[derive(Default)]
+struct Progress {
+    /// Counts creations, then bindings of late references.
+    step: AtomicUsize,
+    /// Whose turn it is.
+    component: AtomicU32,
+    given_up: AtomicBool,
+}
+
+impl Progress {
+    fn next(&self, component: u32) {
+        self.component.store(component, Ordering::Relaxed);
+        self.step.fetch_add(1, Ordering::Release);
+    }
+}
+
+struct GivenUp(Arc<Progress>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Creates on another thread and watches it from this one: by the system's clock, whatever the runtime's says.
-fn watch_creation(plan: Plan, scopes: Arc<[Arc<Scope>]>) -> Result<Created, (usize, Error)> {
-    let progress = Arc::new(AtomicUsize::new(0));
+fn watch_creation(
+    plan: Plan,
+    scopes: Arc<[Arc<Scope>]>,
+    progress: Arc<Progress>,
+) -> Result<Created, (u32, Error)> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     let seen = Arc::clone(&progress);
     let work = move || {
@@ -76,27 +106,31 @@ fn watch_creation(plan: Plan, scopes: Arc<[Arc<Scope>]>) -> Result<Created, (usi
         match receiver.recv_timeout(CREATE_LIMIT / 20) {
             Ok(created) => return Ok(created),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err((progress.load(Ordering::Relaxed), thread_error(RecvTimeoutError::Disconnected)));
+                let at = progress.component.load(Ordering::Relaxed);
+                return Err((at, thread_error(RecvTimeoutError::Disconnected)));
             }
             Err(RecvTimeoutError::Timeout) => {
-                let at = progress.load(Ordering::Relaxed);
-                if at != stands.0 {
-                    stands = (at, Instant::now());
+                let step = progress.step.load(Ordering::Acquire);
+                if step != stands.0 {
+                    stands = (step, Instant::now());
                 } else if stands.1.elapsed() >= CREATE_LIMIT {
                     let hung = CallError::LeftBehind { phase: Phase::Create, limit: CREATE_LIMIT };
-                    return Err((at, hung.into()));
+                    return Err((progress.component.load(Ordering::Relaxed), hung.into()));
                 }
             }
         }
     }
 }
 
-fn create_all(mut plan: Plan, scopes: &[Arc<Scope>], progress: &AtomicUsize) -> Created {
+fn create_all(mut plan: Plan, scopes: &[Arc<Scope>], progress: &Progress) -> Created {
     let mut instances: Vec<Option<Arc<dyn Instance>>> = plan.components.iter().map(|_| None).collect();
     let (mut failures, mut deferred) = (Vec::new(), Vec::new());
     for at in 0..plan.order.len() {
-        progress.store(at, Ordering::Relaxed);
         let Some(position) = plan.order.get(at).copied() else { continue };
+        if progress.given_up.load(Ordering::Relaxed) {
+            break;
+        }
+        progress.next(position);
         match create_one(&mut plan, position, scopes, &instances) {
             Ok((instance, late)) => {
                 deferred.extend(late.into_iter().map(|late| (position, late)));
@@ -104,17 +138,50 @@ fn create_all(mut plan: Plan, scopes: &[Arc<Scope>], progress: &AtomicUsize) -> 
                     *slot = Some(instance);
                 }
             }
-            Err(source) => {
-                let component = plan.descriptors.get(position as usize).cloned();
-                let failure = component.map(|component| Failure { component, phase: Phase::Create, source });
-                failures.extend(failure.map(|failure| (position, failure)));
-            }
+            Err(source) => failures.extend(failure(&plan, position, source)),
         }
     }
     for (asker, late) in deferred {
-        late.bind(&Table { plan: &plan, instances: &instances, asker });
+        progress.next(asker);
+        let table = Table { plan: &plan, instances: &instances, asker };
+        let bound = catch_unwind(AssertUnwindSafe(|| late.bind(&table)));
+        if let Err(panic) = bound {
+            let source = panic_error("binding its late references", &*panic);
+            failures.extend(failure(&plan, asker, source));
+            // Half bound it must not open, whoever requires it included.
+            forget(&plan, asker, &mut instances, &mut failures);
+        }
     }
     Created { plan, instances, failures }
+}
+
+fn failure(plan: &Plan, position: u32, source: Error) -> Option<(u32, Failure)> {
+    let component = plan.descriptors.get(position as usize).cloned()?;
+    Some((position, Failure { component, phase: Phase::Create, source }))
+}
+
+/// Takes a created component back, and with it those that require it.
+fn forget(
+    plan: &Plan,
+    broken: u32,
+    instances: &mut [Option<Arc<dyn Instance>>],
+    failures: &mut Vec<(u32, Failure)>,
+) {
+    let mut stack = vec![broken];
+    while let Some(position) = stack.pop() {
+        let taken = instances.get_mut(position as usize).and_then(Option::take);
+        let Some(needed) = plan.descriptors.get(position as usize).filter(|_| taken.is_some()) else {
+            continue;
+        };
+        for dependent in plan.graph.needed_by(position) {
+            let there = instances.get(dependent as usize).is_some_and(Option::is_some);
+            if there && !failures.iter().any(|(failed, _)| *failed == dependent) {
+                let source = CallError::NeedFailed { needed: needed.clone() };
+                failures.extend(failure(plan, dependent, source.into()));
+                stack.push(dependent);
+            }
+        }
+    }
 }
 
 fn create_one(

@@ -13,10 +13,10 @@ use crate::plan::Walk;
 pub(super) enum Opened {
     /// Every critical component is open.
     All,
-    /// One that is critical failed.
-    Failed(Failure),
-    /// Somebody asked to stop before all were open.
-    Stopped,
+    /// One that is critical failed, and later these did.
+    Failed(Failure, Vec<Failure>),
+    /// Somebody asked to stop before all were open; these failed meanwhile.
+    Stopped(Vec<Failure>),
 }
 
 /// One pass of opening.
@@ -34,30 +34,41 @@ pub(super) async fn open(container: &mut Container, stop: impl Future<Output = (
     let doomed = container.members.iter().map(|_| None).collect();
     let running = Calls::new(container.workers.clone(), Phase::Open);
     let mut opening = Opening { container, running, doomed };
-    let opened = opening.run(graph.opening(), stop).await;
-    opening.running.abandon().await;
-    opened
+    let ended = opening.run(graph.opening(), stop).await;
+    let late = opening.running.abandon().await;
+    let later = late.into_iter().filter_map(|finished| opening.too_late(finished)).collect();
+    match ended {
+        End::All => Opened::All,
+        End::Failed(failure) => Opened::Failed(failure, later),
+        End::Stopped => Opened::Stopped(later),
+    }
+}
+
+enum End {
+    All,
+    Failed(Failure),
+    Stopped,
 }
 
 impl Opening<'_> {
-    async fn run(&mut self, mut walk: Walk<'_>, stop: impl Future<Output = ()>) -> Opened {
+    async fn run(&mut self, mut walk: Walk<'_>, stop: impl Future<Output = ()>) -> End {
         let mut stop = std::pin::pin!(stop);
         let board = Arc::clone(&self.container.board);
         let mut stopped = std::pin::pin!(board.stopped());
         loop {
             if let Some(failure) = self.start(&mut walk) {
-                return Opened::Failed(failure);
+                return End::Failed(failure);
             }
             if self.running.is_empty() {
-                return Opened::All;
+                return End::All;
             }
             tokio::select! {
                 biased;
-                () = &mut stop => return Opened::Stopped,
-                () = &mut stopped => return board.take_stop().map_or(Opened::Stopped, Opened::Failed),
+                () = &mut stop => return End::Stopped,
+                () = &mut stopped => return board.take_stop().map_or(End::Stopped, End::Failed),
                 Some(finished) = self.running.next() => {
                     if let Some(failure) = self.finish(finished, &mut walk) {
-                        return Opened::Failed(failure);
+                        return End::Failed(failure);
                     }
                 }
             }
@@ -101,7 +112,10 @@ impl Opening<'_> {
         if let Err(error) = result {
             return self.fail(component, error, walk);
         }
-        self.container.board.set(component, Status::Open);
+        if let Some(error) = self.container.board.opened(component) {
+            // A task of it has failed while it opened.
+            return self.fail(component, error.into(), walk);
+        }
         if let Some(member) = self.container.members.get(component as usize) {
             let descriptor = member.context.scope().descriptor();
             tracing::info!(target: LOG, "opened {descriptor} in {}", super::millis(took));
@@ -111,14 +125,25 @@ impl Opening<'_> {
         None
     }
 
+    /// One whose open ended when the start had failed already: its error must not be lost.
+    fn too_late(&self, Finished { component, result, .. }: Finished) -> Option<Failure> {
+        let source = Arc::new(result.err()?);
+        let member = self.container.members.get(component as usize)?;
+        let descriptor = member.context.scope().descriptor().clone();
+        self.container.board.set(component, Status::Failed(Arc::clone(&source)));
+        tracing::error!(target: LOG, "cannot open {descriptor} either: {}", source.chain());
+        Some(Failure { component: descriptor, phase: Phase::Open, source: source.into() })
+    }
+
     /// A component failed. A critical one ends the start; otherwise those that require it fail with it, and the start
     /// goes on.
     fn fail(&mut self, component: u32, source: Error, walk: &mut Walk<'_>) -> Option<Failure> {
         let member = self.container.members.get(component as usize)?;
-        let descriptor = member.context.scope().descriptor().clone();
+        let (descriptor, critical) = (member.context.scope().descriptor().clone(), member.critical);
         let shared = Arc::new(source);
         self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
-        if member.critical {
+        self.container.sink_settled(component);
+        if critical {
             return Some(Failure { component: descriptor, phase: Phase::Open, source: shared.into() });
         }
         tracing::error!(target: LOG, "cannot open {descriptor}, which is not critical: {}", shared.chain());

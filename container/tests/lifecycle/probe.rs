@@ -28,7 +28,7 @@ pub struct ProbeConfig {
     /// How long `open` takes, in milliseconds.
     #[serde(default)]
     opens_in: u64,
-    /// What it reports once it is open.
+    /// What else it does.
     #[serde(default)]
     then: Then,
 }
@@ -62,6 +62,10 @@ pub enum Then {
     Task,
     /// It asks the service to stop.
     Stop,
+    /// It asks the service to stop when it closes.
+    StopLate,
+    /// A task of it never ends.
+    Endless,
 }
 
 references! {
@@ -132,19 +136,41 @@ impl<R> Probe<R> {
     async fn open(&self, context: &Context) -> Result<(), Error> {
         self.note("open");
         self.act(Phase::Open).await?;
-        tokio::time::sleep(Duration::from_millis(self.config.opens_in)).await;
-        let failure = || Error::new(Category::Internal, "TEST", "worn out");
         match self.config.then {
-            Then::Nothing => {}
-            Then::Task => context.spawn("wear", async move { Err(failure()) }),
-            Then::Stop => context.stop(failure()),
+            Then::Nothing | Then::StopLate => {}
+            Then::Task => context.spawn("wear", async move { Err(worn_out()) }),
+            Then::Stop => context.stop(worn_out()),
+            Then::Endless => {
+                let ended = Ended(Arc::clone(&self.journal), self.name.clone());
+                context.spawn("endless", async move {
+                    let _ended = ended;
+                    std::future::pending().await
+                });
+            }
         }
+        tokio::time::sleep(Duration::from_millis(self.config.opens_in)).await;
         Ok(())
     }
 
-    async fn close(&self) -> Result<(), Error> {
+    async fn close(&self, context: &Context) -> Result<(), Error> {
         self.note("close");
+        if matches!(self.config.then, Then::StopLate) {
+            context.stop(worn_out());
+        }
         self.act(Phase::Close).await
+    }
+}
+
+fn worn_out() -> Error {
+    Error::new(Category::Internal, "TEST", "worn out")
+}
+
+/// Notes the end of a task, however it comes.
+struct Ended(Journal, String);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(format!("ended {}", self.1));
     }
 }
 
@@ -162,8 +188,8 @@ macro_rules! probe {
             async fn open(&self, context: &Context) -> Result<(), Error> {
                 Probe::open(self, context).await
             }
-            async fn close(&self, _: &Context) -> Result<(), Error> {
-                Probe::close(self).await
+            async fn close(&self, context: &Context) -> Result<(), Error> {
+                Probe::close(self, context).await
             }
         }
     };
