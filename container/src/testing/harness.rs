@@ -202,3 +202,6 @@ impl<C: Component> Running<C> {
         self.container.close().await
     }
 }
+
+#[cfg(test)]
+mod tests;
