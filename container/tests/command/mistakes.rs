@@ -325,3 +325,25 @@ fn check_reports_problems_as_json() {
     let text = Said::line(&[("service.toml", manifest)], "check -c service.toml");
     assert_eq!(text.out, "not ok: 1 component, 0 references, 1 error, 1 warning\n");
 }
+
+/// With `--format json` stdout is JSON and nothing else, whatever is wrong; people read the rest on stderr.
+#[test]
+fn json_stays_json() {
+    let manifests = [
+        "[[component]]\ndescriptor = \"pip-services:logger:console:default:1.0\"\nlevle = 1\n",
+        "[[component]]\ndescriptor = \"a:b:c:d:e\"\nkey = nan\n",
+        "[[component]\n",
+        "\u{0}",
+    ];
+    for manifest in manifests {
+        for command in ["check", "graph", "explain", "print"] {
+            let line = format!("{command} -c service.toml --format json");
+            let said = Said::line(&[("service.toml", manifest)], &line);
+            assert_eq!(said.code, Some(78), "{said}");
+            assert!(!said.json().is_null(), "{said}");
+            assert_eq!(said.err.is_empty(), command == "check", "{said}");
+        }
+        let printed = Said::line(&[("service.toml", manifest)], "print -c service.toml").out;
+        assert!(toml::from_str::<toml::Table>(&printed).is_ok(), "{printed}");
+    }
+}
