@@ -7,7 +7,10 @@ mod graph;
 mod hints;
 mod index;
 mod lists;
+mod order;
 mod references;
+mod resolve;
+mod sections;
 
 pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
 pub use factories::{CONTAINER_KEYS, Factories, Known, Wanted};

@@ -1,0 +1,70 @@
+//! Who waits for whom.
+
+use super::draft::Planned;
+use super::factories::Known;
+use super::graph::{Edge, GraphBuilder};
+use super::lists::{List, others};
+use super::resolve::is_required;
+
+/// Who waits for whom: by references that are not late, by `after`, and everybody for the sinks.
+pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphBuilder {
+    let count = u32::try_from(components.len()).unwrap_or(u32::MAX);
+    let mut builder = GraphBuilder::new(count);
+    let mut groups = std::collections::HashMap::new();
+    for ((asker, planned), afters) in (0..).zip(components).zip(afters) {
+        let wanted = planned.known.iter().flat_map(|known| &known.references);
+        for (wanted, resolved) in wanted.zip(&planned.references).filter(|(wanted, _)| wanted.waits()) {
+            let edge = if is_required(wanted.reference) { Edge::Need } else { Edge::Order };
+            wait(&mut builder, &mut groups, asker, &resolved.list, edge);
+        }
+        afters.iter().for_each(|list| wait(&mut builder, &mut groups, asker, list, Edge::Order));
+    }
+    // Counters and traces may end in the log, so that the log comes first of all.
+    let early = stage(&mut builder, components, |known| known.log_sink, &[]);
+    stage(&mut builder, components, |known| known.sink, &early);
+    builder
+}
+
+/// Lets all components wait for those that `first` chooses and what these need; but for `before`, which came first
+/// already. By position, whether a component is in the stage.
+fn stage(
+    builder: &mut GraphBuilder,
+    components: &[Planned],
+    first: impl Fn(&Known) -> bool,
+    before: &[bool],
+) -> Vec<bool> {
+    let chosen = |planned: &Planned| planned.known.as_ref().is_some_and(|known| first(known));
+    let roots: Vec<u32> =
+        (0..).zip(components).filter(|(_, planned)| chosen(planned)).map(|(position, _)| position).collect();
+    if roots.is_empty() {
+        return Vec::new();
+    }
+    let mut staged = builder.reach(roots);
+    staged.truncate(components.len());
+    let earlier = |position: usize| before.get(position).copied().unwrap_or(false);
+    let members = |wanted: bool| {
+        let all = (0..).zip(&staged).enumerate();
+        all.filter(move |(at, (_, staged))| **staged == wanted && !earlier(*at))
+            .map(|(_, (position, _))| position)
+    };
+    let barrier = builder.group(members(true));
+    members(false).for_each(|position| builder.wait(position, barrier, Edge::Order));
+    staged
+}
+
+/// `asker` waits for the others of `list`: one by one when they are few or it is among them, else for their group.
+fn wait(
+    builder: &mut GraphBuilder,
+    groups: &mut std::collections::HashMap<*const u32, u32>,
+    asker: u32,
+    list: &List,
+    edge: Edge,
+) {
+    if list.len() <= 2 || list.binary_search(&asker).is_ok() {
+        others(list, asker).for_each(|member| builder.wait(asker, member, edge));
+        return;
+    }
+    // Equal questions share one list, so that its address names it.
+    let group = *groups.entry(list.as_ptr()).or_insert_with(|| builder.group(list.iter().copied()));
+    builder.wait(asker, group, Edge::Order);
+}

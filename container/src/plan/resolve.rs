@@ -1,0 +1,117 @@
+//! Finding what each reference and each `after` asks for.
+
+use std::sync::Arc;
+
+use wirework::config::{Problem, Problems, Span};
+use wirework::{Descriptor, Pattern};
+
+use super::draft::{Planned, Resolved};
+use super::factories::Known;
+use super::index::Index;
+use super::lists::{Asked, List, Lists, others};
+use super::references::{Question, Scene};
+use crate::manifest::Entry;
+
+/// Resolves the references of all components, and returns for each what its `after` patterns matched.
+pub(super) fn resolve(
+    components: &mut [Planned],
+    descriptors: &[Descriptor],
+    disabled: &[(Descriptor, Option<Arc<Known>>)],
+    problems: &mut Problems,
+) -> Vec<Vec<List>> {
+    let known: Vec<_> = components.iter().map(|planned| planned.known.clone()).collect();
+    let spans: Vec<_> = components.iter().map(|planned| planned.entry.span).collect();
+    let index = Index::new(descriptors);
+    let mut lists = Lists::new(&index, &known);
+    let scene = Scene { descriptors, known: &known, spans: &spans, disabled };
+    let resolve_one = |(asker, planned): (u32, &mut Planned)| {
+        let entry = &planned.entry;
+        for wanted in planned.known.iter().flat_map(|known| &known.references) {
+            let field = wanted.reference.field;
+            let overridden = entry.references.iter().find(|(name, ..)| name == field);
+            let pattern =
+                overridden.map_or(&wanted.pattern, |(_, pattern, _)| pattern).resolve(&entry.descriptor);
+            let span = overridden.map(|(.., span)| *span);
+            let list = lists.find(pattern.clone(), Asked::Capability(wanted.id));
+            let question = Question {
+                asker,
+                span: span.unwrap_or(entry.span),
+                reference: wanted.reference,
+                pattern: &pattern,
+            };
+            if !entry.misread.iter().any(|name| name == field) {
+                problems.extend(scene.problem(&question, &list));
+            }
+            planned.references.push(Resolved { pattern, overridden: span, list });
+        }
+        unknown_references(planned, problems);
+        find_after(&planned.entry, asker, &mut lists, problems)
+    };
+    let afters = (0..).zip(components.iter_mut()).map(resolve_one).collect();
+    check_critical(components, descriptors, problems);
+    afters
+}
+
+/// Names under `references` that the component does not have.
+fn unknown_references(planned: &Planned, problems: &mut Problems) {
+    let Some(known) = &planned.known else { return };
+    for (name, _, span) in &planned.entry.references {
+        let fields = known.references.iter().map(|wanted| wanted.reference.field);
+        if fields.clone().any(|field| field == name) {
+            continue;
+        }
+        let near = fields.clone().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+        let help = match near {
+            Some(near) if strsim::jaro(near, name) > 0.7 => format!("did you mean `{near}`?"),
+            Some(_) => {
+                format!("it has {}", fields.map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "))
+            }
+            None => "it asks for nothing".to_owned(),
+        };
+        let message = format!("`{}` has no reference `{name}`", planned.entry.descriptor);
+        problems.push(Problem::error("UNKNOWN_REFERENCE", *span, message).with_help(help));
+    }
+}
+
+fn find_after(entry: &Entry, asker: u32, lists: &mut Lists<'_>, problems: &mut Problems) -> Vec<List> {
+    let find = |(pattern, span): &(Pattern, Span)| {
+        let list = lists.find(pattern.resolve(&entry.descriptor), Asked::Anything);
+        if others(&list, asker).next().is_none() {
+            let message =
+                format!("`after` of `{}` matches no other component: `{pattern}`", entry.descriptor);
+            problems.push(Problem::warning("AFTER_NOTHING", *span, message));
+        }
+        list
+    };
+    entry.after.iter().map(find).collect()
+}
+
+/// A critical component that requires one that is not: the latter's failure would still fail the start.
+fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: &mut Problems) {
+    for (asker, planned) in (0..).zip(components).filter(|(_, planned)| planned.entry.critical) {
+        let wanted = planned.known.iter().flat_map(|known| &known.references);
+        let required = wanted.zip(&planned.references).filter(|(wanted, _)| is_required(wanted.reference));
+        for (wanted, resolved) in required {
+            // Several are an error of their own.
+            let mut found = others(&resolved.list, asker);
+            let (Some(at), None) = (found.next(), found.next()) else { continue };
+            let Some(on) = components.get(at as usize) else { continue };
+            if !on.entry.critical {
+                let (name, field) = (&planned.entry.descriptor, wanted.reference.field);
+                let other = descriptors.get(at as usize).map_or("", Descriptor::as_str);
+                let message = format!(
+                    "`{name}` is critical, but its reference `{field}` requires `{other}`, which is not"
+                );
+                let problem = Problem::warning("CRITICAL_NEEDS_UNCRITICAL", planned.entry.span, message)
+                    .with_help(format!("when `{other}` fails to open, the start fails all the same"))
+                    .with_related(on.entry.span, "declared with `critical = false`");
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+/// Whether the asker cannot be without what it finds.
+pub(super) fn is_required(reference: &wirework::component::Reference) -> bool {
+    reference.cardinality == wirework::component::Cardinality::One
+}

@@ -1,0 +1,100 @@
+//! Sections read by their factories, and what can be told from one configuration alone.
+
+use std::sync::Arc;
+
+use wirework::Descriptor;
+use wirework::component::{Claim, Registered, Registry};
+use wirework::config::{Problem, Problems, Section, Span, code};
+
+use super::claims;
+use super::draft::Planned;
+use super::factories::Factories;
+use super::hints;
+use crate::manifest::{Entry, warn_literal_secrets};
+
+/// Finds the factory of a section and reads its configuration.
+pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut Problems) -> Planned {
+    let known = match factories.find(&entry.descriptor) {
+        Ok(known) => known,
+        Err(rivals) => {
+            problems.push(no_factory(&entry, &rivals, factories.registry()));
+            return Planned { entry, known: None, parsed: None, references: Vec::new() };
+        }
+    };
+    if let Some(key) = known.clash {
+        let (descriptor, at) = (&entry.descriptor, known.registered.at());
+        let message =
+            format!("the factory of `{descriptor}`, registered at {at}, has a configuration key `{key}`");
+        problems.push(
+            Problem::error("BAD_FACTORY", entry.span, message)
+                .with_help("the container reads that key itself; the component's author must rename it"),
+        );
+    }
+    let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
+    let mut found = Problems::new();
+    let parsed = known.factory().parse(&section, &mut found);
+    if entry.damaged {
+        // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
+        found = found.into_iter().filter(|problem| problem.code != code::MISSING_KEY).collect();
+    }
+    hints::extend(problems, found, section.table);
+    if known.secrets {
+        warn_literal_secrets(&section, &known.schema, problems);
+    }
+    Planned { entry, known: Some(known), parsed, references: Vec::new() }
+}
+
+fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) -> Problem {
+    let descriptor = &entry.descriptor;
+    if let [first, ..] = rivals {
+        let places: Vec<_> = rivals.iter().map(|rival| rival.at()).collect();
+        let message =
+            format!("{} factories serve `{descriptor}` alike, by `{}`", rivals.len(), first.pattern());
+        return Problem::error("AMBIGUOUS_FACTORY", entry.descriptor_span, message).with_help(format!(
+            "registered at {}; add one to the `Registry` in code to decide",
+            places.join(" and ")
+        ));
+    }
+    let near: Vec<_> =
+        registry.nearest(descriptor).iter().map(|near| format!("`{}`", near.pattern())).collect();
+    let hint = if near.is_empty() { String::new() } else { format!("nearest: {}; ", near.join(", ")) };
+    let help = format!(
+        "{hint}a factory registers only when its crate is linked: name it once in the binary, `use {}_components as _;` \
+         or whatever its crate is called",
+        descriptor.group().replace('-', "_")
+    );
+    Problem::error(
+        "UNKNOWN_DESCRIPTOR",
+        entry.descriptor_span,
+        format!("no linked factory makes `{descriptor}`"),
+    )
+    .with_help(help)
+}
+
+/// Claims of several components that collide.
+pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) {
+    let mut claims: Vec<(Claim, &Descriptor, Span)> = Vec::new();
+    for planned in components {
+        let claimed =
+            planned.parsed.as_mut().map(|parsed| std::mem::take(&mut parsed.claims)).unwrap_or_default();
+        claims
+            .extend(claimed.into_iter().map(|claim| (claim, &planned.entry.descriptor, planned.entry.span)));
+    }
+    claims::check(&claims, problems);
+}
+
+/// A component whose own limit is not below the deadline never gets to report what went wrong.
+pub(super) fn check_limits(components: &[Planned], problems: &mut Problems) {
+    for planned in components {
+        let Some(limit) = planned.parsed.as_ref().and_then(|parsed| parsed.open_limit) else { continue };
+        if limit >= planned.timeout() {
+            let (descriptor, timeout) = (&planned.entry.descriptor, planned.timeout());
+            let message = format!(
+                "`{descriptor}` may take {limit:?} to open by its own settings, but is stopped after {timeout:?}"
+            );
+            let problem = Problem::warning("TIMEOUT_TOO_SHORT", planned.entry.span, message)
+                .with_help("raise `timeout` of its section, so that it can report what went wrong");
+            problems.push(problem);
+        }
+    }
+}
