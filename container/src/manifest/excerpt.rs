@@ -48,7 +48,10 @@ pub(super) fn excerpt(
 ) -> Excerpt {
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let end = start + line.len();
-    let mark = mark.start.clamp(start, end)..mark.end.clamp(start, end);
+    let whole = |at: usize| {
+        (start..=at.clamp(start, end)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(start)
+    };
+    let mark = whole(mark.start)..whole(mark.end);
     let mut out = Masked { text, line: String::new(), mark, marked: 0..0 };
     let mut at = start;
     let first = hidden.partition_point(|hidden| hidden.range.end <= start);
@@ -101,8 +104,8 @@ impl Masked<'_> {
     }
 
     fn finish(self) -> Excerpt {
-        let marked =
-            self.marked.start.min(self.line.len())..self.marked.end.clamp(self.marked.start, self.line.len());
+        let start = self.marked.start.min(self.line.len());
+        let marked = start..self.marked.end.clamp(start, self.line.len());
         let text = self.line.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
         if text.len() != self.line.len() || text.chars().count() > WIDTH {
             return cut(&self.line, marked);
@@ -341,6 +344,22 @@ mod tests {
         let shown = masked(text);
         assert!(!shown.contains("hunter2") && !shown.contains("42"), "{shown}");
         insta::assert_snapshot!(shown);
+    }
+
+    proptest! {
+        #[test]
+        fn any_mark_in_any_text_makes_an_excerpt(
+            text in "([a-c=\"'#.\\[\\]{}, \n\r\u{e9}\u{10000}]|\"\"\"){0,60}",
+            start in 0usize..80,
+            length in 0usize..40,
+        ) {
+            let hidden = hidden(&text);
+            for (line, _) in text.match_indices('\n').chain([(0, "")]) {
+                let line = if line == 0 { 0 } else { line + 1 };
+                let excerpt = excerpt(&text, line, start..start + length, &hidden, &[]);
+                prop_assert!(excerpt.text.get(excerpt.marked).is_some());
+            }
+        }
     }
 
     #[test]
