@@ -61,6 +61,11 @@ pub struct MqttOptions {
     /// Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages
     /// for a client that is away, and `client_id` must be given. Default true.
     pub clean_session: bool,
+    /// With `clean_session = false`: how long after opening a received message of QoS 1 or 2 for which nobody has
+    /// subscribed yet waits, without acknowledgement, for a listener. It holds up the acknowledgements of later messages
+    /// meanwhile. After that such messages are acknowledged, warned of and counted. 0 is without limit: nothing is
+    /// acknowledged that no listener got. Default 30000.
+    pub unclaimed_timeout: Millis,
     /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place. Default
     /// 1000.
     pub max_inflight: u16,
@@ -89,6 +94,7 @@ impl Default for MqttOptions {
             subscribe_timeout: Millis::new(30_000),
             close_timeout: Millis::new(10_000),
             clean_session: true,
+            unclaimed_timeout: Millis::new(30_000),
             max_inflight: 1000,
             max_queued_bytes: 64 * 1024 * 1024,
             max_incoming_bytes: 64 * 1024 * 1024,

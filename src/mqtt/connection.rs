@@ -228,6 +228,7 @@ impl MqttConnection {
             write_timeout: options.write_timeout.0,
             publish_timeout: options.publish_timeout.0,
             subscribe_timeout: options.subscribe_timeout.0,
+            unclaimed_timeout: options.unclaimed_timeout.0,
             max_inflight: options.max_inflight,
             max_queued_bytes: options.max_queued_bytes,
             max_incoming_bytes: options.max_incoming_bytes,

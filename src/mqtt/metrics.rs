@@ -18,6 +18,8 @@ pub(crate) struct Metrics {
     pub(crate) received: Increment,
     /// `message.repeated`: of those, QoS 2 messages that had been delivered before.
     pub(crate) repeated: Increment,
+    /// `message.unclaimed`: of those, messages that wait for a listener to subscribe (`options.unclaimed_timeout`).
+    pub(crate) unclaimed: Increment,
     /// `message.unmatched`: of those, messages that no listener asked for.
     pub(crate) unmatched: Increment,
     /// `message.dropped`: QoS 0 messages that a listener, or `options.max_incoming_bytes`, had no room for.
@@ -45,6 +47,7 @@ impl Metrics {
             in_flight: counters.last("mqtt.publish.in_flight"),
             received: increment("message.received"),
             repeated: increment("message.repeated"),
+            unclaimed: increment("message.unclaimed"),
             unmatched: increment("message.unmatched"),
             dropped: increment("message.dropped"),
             listener_failed: increment("listener.failed"),

@@ -13,3 +13,4 @@ mod real;
 mod receiving;
 mod reconnecting;
 mod subscribing;
+mod unclaimed;

@@ -9,9 +9,9 @@ use super::{Accepted, Command, Intake, Permits, Settings};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Publish};
-use crate::mqtt::session::{self, Acked, Arrival, Outgoing, Token};
-use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry};
-use crate::mqtt::{Lost, MqttError, MqttMessage, QoS};
+use crate::mqtt::session::{self, Acked, Outgoing, Token};
+use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry, Unclaimed};
+use crate::mqtt::{Lost, MqttError, QoS};
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
 const CONTROL_IDS: u16 = 16;
@@ -37,6 +37,9 @@ pub(super) struct Core {
     pub(super) outgoing: Outgoing<Waiter>,
     pub(super) incoming: session::Incoming,
     pub(super) registry: Registry<Grant>,
+    pub(super) unclaimed: Unclaimed,
+    /// How many messages were left to the broker when closing began.
+    pub(super) left: usize,
     /// Why the link is down, while it is.
     pub(super) down: Option<Lost>,
     /// The connection ends: what comes in from now on is left to the broker.
@@ -65,6 +68,8 @@ impl Core {
             outgoing: Outgoing::new(window),
             incoming: session::Incoming::default(),
             registry: Registry::new(ids, context),
+            unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
+            left: 0,
             down: Some(Lost::NotYet),
             closing: false,
             commands: Vec::new(),
@@ -102,9 +107,16 @@ impl Core {
             Command::Subscribe { filter, qos, listener, reply } => {
                 // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
                 self.registry.subscribe(&filter, qos, &listener, reply);
+                for (message, receipt) in self.unclaimed.claim(&filter) {
+                    self.registry.deliver(message, &receipt, Instant::now());
+                }
             }
             Command::Unsubscribe { filter, listener, reply } => {
                 let waiters = self.registry.unsubscribe(&filter, &listener);
+                // Where the grant was still awaited, it may be asked for again.
+                if waiters.as_ref().is_some_and(Vec::is_empty) {
+                    self.unclaimed.taken_back(filter);
+                }
                 // The caller may not wait for the answer.
                 let _ = reply.send(waiters.is_some());
                 for waiter in waiters.into_iter().flatten() {
@@ -179,41 +191,6 @@ impl Core {
         Ok(())
     }
 
-    fn message(&mut self, id: u16, message: MqttMessage, now: Instant) -> Result<(), Lost> {
-        self.metrics.received.one();
-        if self.closing {
-            return Ok(());
-        }
-        let size = message.topic.len() + message.payload.len();
-        let (held, max) = (self.held.bytes() + size, self.settings.max_incoming_bytes);
-        let token = if message.qos == QoS::AtMostOnce {
-            if held > max {
-                self.metrics.dropped.one();
-                return Ok(());
-            }
-            None
-        } else {
-            // A single message is always let in, however large.
-            if held > max && held > size {
-                return Err(Lost::Overflow { held, max });
-            }
-            match self.incoming.arrive(id, message.qos) {
-                Arrival::New(token) => Some(token),
-                Arrival::Again => {
-                    self.metrics.repeated.one();
-                    return Ok(());
-                }
-            }
-        };
-        let receipt = self.held.take(size, token);
-        let topic = Arc::clone(&message.topic);
-        if self.registry.deliver(message, &receipt, now) == 0 {
-            self.metrics.unmatched.one();
-            self.logger.debug(format_args!("nobody listens to the message on `{topic}`"));
-        }
-        Ok(())
-    }
-
     fn answer(&mut self, outcome: Outcome<Grant>) {
         match outcome {
             Outcome::Granted { waiter, code } => {
@@ -241,6 +218,7 @@ impl Core {
         self.down = Some(reason.clone());
         self.intake.set_up(false);
         self.incoming.lost();
+        self.leave_unclaimed();
         self.registry.lost();
         for (_, waiter) in self.outgoing.lost() {
             self.settle(waiter, Err(MqttError::Down(reason.clone())));
@@ -250,6 +228,7 @@ impl Core {
 
     /// The broker has welcomed us on a new link.
     pub(super) fn resume(&mut self, session_present: bool, now: Instant) {
+        self.unclaimed.begin(now);
         self.incoming.resume(session_present);
         self.registry.resume(session_present, now);
         for (Publish { topic, .. }, waiter) in self.outgoing.resume(session_present) {

@@ -126,9 +126,9 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         self.core.intake.register(cx.waker());
         self.stop = self.core.take();
         if self.stop.is_some() && !self.core.closing {
-            self.core.closing = true;
-            self.core.held.watch(true);
+            self.core.close();
         }
+        self.core.expire(now);
         let read_all = self.read(cx, now)?;
         let written = self.write(cx, now)?;
         let late = self.stop.is_some_and(|stop| now >= stop);

@@ -223,7 +223,7 @@ impl Link {
             Ending::Closed => MqttError::Closed,
             Ending::Failed(error) => error.clone(),
         };
-        let remaining = Remaining { publishes: self.core.fail(&reason), messages: self.core.held.messages() };
+        let remaining = Remaining { publishes: self.core.fail(&reason), messages: self.core.unhandled() };
         self.core.registry.end().await;
         if !remaining.is_nothing() {
             self.core.logger.warn(format_args!("The MQTT connection ends with {remaining}"));
@@ -244,8 +244,7 @@ async fn attend(core: &mut Core) {
         let stop = core.take();
         core.give_back();
         let Some(stop) = stop else { return Poll::Pending };
-        core.closing = true;
-        core.held.watch(true);
+        core.close();
         if core.is_drained() {
             return Poll::Ready(());
         }

@@ -8,6 +8,7 @@ mod drive;
 mod intake;
 mod link;
 mod permits;
+mod receive;
 mod settings;
 mod state;
 mod tick;

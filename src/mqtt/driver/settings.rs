@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) write_timeout: Duration,
     pub(crate) publish_timeout: Duration,
     pub(crate) subscribe_timeout: Duration,
+    pub(crate) unclaimed_timeout: Duration,
     pub(crate) max_inflight: u16,
     pub(crate) max_queued_bytes: u32,
     pub(crate) max_incoming_bytes: usize,

@@ -32,7 +32,7 @@ pub enum LinkState {
 pub struct Remaining {
     /// Publishes that were accepted and not acknowledged; they have failed.
     pub publishes: usize,
-    /// Received messages that no listener had finished.
+    /// Received messages that no listener had finished; on a kept session the broker sends those of QoS 1 and 2 again.
     pub messages: usize,
 }
 

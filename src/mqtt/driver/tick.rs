@@ -24,7 +24,10 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
             Due::Later(due) => due,
             Due::Ping => None,
         };
-        let Some(due) = [alive, answer, self.stop].into_iter().flatten().min() else { return Ok(()) };
+        let Some(due) = [alive, answer, self.stop, self.core.unclaimed.due()].into_iter().flatten().min()
+        else {
+            return Ok(());
+        };
         // The timer is only moved forward in time when it fires: re-arming it every turn would cost more than a turn now
         // and then for nothing.
         if self.timer.deadline() > due {

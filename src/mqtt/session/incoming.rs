@@ -97,6 +97,13 @@ impl Incoming {
         }
     }
 
+    /// A message was not delivered to anybody: when the broker sends it again, it is new.
+    pub(crate) fn forget(&mut self, token: Token) {
+        if self.exactly.get(&token.id).is_some_and(|known| token.exactly && known.token == token.number) {
+            self.exactly.remove(&token.id);
+        }
+    }
+
     /// The next acknowledgement to send.
     pub(crate) fn next(&mut self) -> Option<(AckKind, u16)> {
         self.ready.pop_front()
@@ -182,6 +189,21 @@ mod tests {
         incoming.release(7);
         assert_eq!(acks(&mut incoming), [(AckKind::Complete, 7)]);
         assert!(matches!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::New(_)), "the id is free again");
+    }
+
+    #[test]
+    fn what_nobody_got_comes_again_as_new() {
+        let mut incoming = Incoming::default();
+        let token = new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.lost();
+        incoming.forget(token);
+        incoming.resume(true);
+        let again = new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.done(token);
+        assert!(acks(&mut incoming).is_empty());
+        incoming.forget(token);
+        incoming.done(again);
+        assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
     }
 
     #[test]

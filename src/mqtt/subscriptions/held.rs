@@ -58,6 +58,13 @@ pub(crate) struct Receipt {
     token: Option<Token>,
 }
 
+impl Receipt {
+    /// Lets go of a message that must not be acknowledged.
+    pub(crate) fn leave(receipt: Arc<Self>) -> Option<Token> {
+        Arc::into_inner(receipt).and_then(|mut receipt| receipt.token.take())
+    }
+}
+
 impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.

@@ -5,9 +5,11 @@ mod listeners;
 mod mailbox;
 mod registry;
 mod retained;
+mod unclaimed;
 mod wire;
 
 pub(crate) use held::{Held, Receipt};
 pub(crate) use listeners::{Context, SharedListener};
 pub(crate) use registry::{Outcome, Registry};
+pub(crate) use unclaimed::Unclaimed;
 pub(crate) use wire::Control;

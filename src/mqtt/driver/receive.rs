@@ -1,0 +1,86 @@
+//! What becomes of a received message: it goes to listeners, waits for one, or is let go.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::core::Core;
+use crate::mqtt::session::Arrival;
+use crate::mqtt::{Lost, MqttMessage, QoS};
+
+impl Core {
+    pub(super) fn message(&mut self, id: u16, message: MqttMessage, now: Instant) -> Result<(), Lost> {
+        self.metrics.received.one();
+        if self.closing {
+            return Ok(());
+        }
+        let size = message.topic.len() + message.payload.len();
+        let (held, max) = (self.held.bytes() + size, self.settings.max_incoming_bytes);
+        let token = if message.qos == QoS::AtMostOnce {
+            if held > max {
+                self.metrics.dropped.one();
+                return Ok(());
+            }
+            None
+        } else {
+            // A single message is always let in, however large.
+            if held > max && held > size {
+                return Err(Lost::Overflow { held, max });
+            }
+            match self.incoming.arrive(id, message.qos) {
+                Arrival::New(token) => Some(token),
+                Arrival::Again => {
+                    self.metrics.repeated.one();
+                    return Ok(());
+                }
+            }
+        };
+        let receipt = self.held.take(size, token);
+        let topic = Arc::clone(&message.topic);
+        let kept = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
+        if self.registry.deliver(message, &receipt, now) > 0 {
+            return Ok(());
+        }
+        if let Some(message) = kept {
+            self.metrics.unclaimed.one();
+            self.unclaimed.keep(message, receipt);
+        } else {
+            self.metrics.unmatched.one();
+            self.logger.debug(format_args!("nobody listens to the message on `{topic}`"));
+        }
+        Ok(())
+    }
+
+    /// Lets messages go to which nobody has subscribed in time.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let expired = self.unclaimed.expire(now);
+        let Some((first, _)) = expired.first() else { return };
+        self.metrics.unmatched.add(expired.len() as u64);
+        self.logger.warn(format_args!(
+            "{} messages of the kept session are acknowledged unhandled, as nobody has subscribed to them within \
+             `options.unclaimed_timeout`; the first is on `{}`",
+            expired.len(),
+            first.topic
+        ));
+    }
+
+    /// The connection is to end: nothing more is taken, and what nobody got stays with the broker.
+    pub(super) fn close(&mut self) {
+        if !std::mem::replace(&mut self.closing, true) {
+            self.left += self.leave_unclaimed();
+        }
+        self.held.watch(true);
+    }
+
+    /// How many received messages no listener has finished.
+    pub(super) fn unhandled(&self) -> usize {
+        self.held.messages() + self.left
+    }
+
+    pub(super) fn leave_unclaimed(&mut self) -> usize {
+        let left = self.unclaimed.leave();
+        let count = left.len();
+        left.into_iter().flatten().for_each(|token| self.incoming.forget(token));
+        count
+    }
+}

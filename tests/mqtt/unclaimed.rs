@@ -1,0 +1,151 @@
+//! What a kept session delivers before anybody has subscribed.
+
+use std::sync::Arc;
+
+use wirework::Error;
+use wirework::mqtt::{MqttConnection, SubscribeOptions};
+
+use crate::common::{connection, context, listener, opened};
+use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubRel, QoS, message};
+use crate::support::within;
+
+const KEEPING: [(&str, &str); 2] = [("client_id", "me"), ("options.clean_session", "false")];
+
+/// A process with the same client id starts anew and finds its session.
+async fn restarted(broker: &FakeBroker, more: &[(&str, &str)]) -> (Arc<MqttConnection>, Peer) {
+    let connection = connection(broker, &[&KEEPING, more].concat());
+    let context = context();
+    let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(true));
+    opened.unwrap();
+    (connection, peer)
+}
+
+/// The next packet must be the SUBSCRIBE: nothing was acknowledged before it.
+async fn subscribed(connection: &MqttConnection, peer: &mut Peer, filter: &str) -> crate::common::Heard {
+    let (listener, heard) = listener();
+    let options = SubscribeOptions::exactly_once();
+    let (granted, _) = tokio::join!(connection.subscribe(filter, options, listener), peer.grant());
+    granted.unwrap();
+    heard
+}
+
+#[tokio::test]
+async fn stored_messages_wait_for_who_subscribes_and_are_acknowledged_in_order() {
+    let broker = FakeBroker::start().await;
+    let (first, mut peer) = opened(&broker, &KEEPING).await;
+    subscribed(&first, &mut peer, "a/#").await;
+    peer.reset();
+    drop(first);
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    peer.send(message("a/1", "one", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("b", "two", QoS::ExactlyOnce, 2)).await;
+    peer.send(message("a/2", "three", QoS::ExactlyOnce, 3)).await;
+    let mut b = subscribed(&connection, &mut peer, "b").await;
+    assert_eq!(b.line().await, "b two");
+    let (listener, mut a) = listener();
+    let options = SubscribeOptions::exactly_once();
+    let (granted, ()) = tokio::join!(connection.subscribe("a/#", options, listener), async {
+        // They go out as soon as their listeners are done, beside SUBSCRIBE; among themselves in order of arrival.
+        let mut acknowledged = Vec::new();
+        while acknowledged.len() < 4 {
+            match peer.next("acknowledgements and SUBSCRIBE").await {
+                Some(Packet::PubAck(ack)) => acknowledged.push(format!("ack {}", ack.pkid)),
+                Some(Packet::PubRec(rec)) => acknowledged.push(format!("rec {}", rec.pkid)),
+                Some(Packet::Subscribe(subscribe)) => {
+                    let code = rumqttc::mqttbytes::v4::SubscribeReasonCode::Success(QoS::ExactlyOnce);
+                    peer.send(crate::support::fake_broker::SubAck::new(subscribe.pkid, vec![code])).await;
+                    acknowledged.insert(0, "sub".to_owned());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(acknowledged, ["sub", "ack 1", "rec 2", "rec 3"]);
+    });
+    granted.unwrap();
+    assert_eq!((a.line().await, a.line().await), ("a/1 one".into(), "a/2 three".into()));
+    peer.send(PubRel::new(2)).await;
+    assert_eq!(peer.expect_pubcomp().await.pkid, 2);
+    assert!(a.is_empty() && b.is_empty(), "once each");
+}
+
+#[tokio::test]
+async fn a_link_that_breaks_loses_none_that_wait_at_either_qos() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    for _ in 0..2 {
+        peer.send(message("a", "1", QoS::AtLeastOnce, 1)).await;
+        peer.send(message("a", "2", QoS::ExactlyOnce, 2)).await;
+        peer.finish().await;
+        peer = broker.accept_session(true).await.0;
+    }
+    peer.send(message("a", "1", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("a", "2", QoS::ExactlyOnce, 2)).await;
+    let (listener, mut heard) = listener();
+    let client = connection.client().unwrap();
+    let subscribing =
+        tokio::spawn(async move { client.subscribe("a", SubscribeOptions::exactly_once(), listener).await });
+    assert_eq!((heard.line().await, heard.line().await), ("a 1".into(), "a 2".into()));
+    let mut acknowledged = 0;
+    while acknowledged < 2 {
+        match peer.next("an acknowledgement").await {
+            Some(Packet::PubAck(_) | Packet::PubRec(_)) => acknowledged += 1,
+            Some(Packet::Subscribe(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(heard.is_empty());
+    subscribing.abort();
+}
+
+#[tokio::test]
+async fn closing_leaves_them_to_the_broker_and_to_the_next_process() -> Result<(), Error> {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    peer.send(message("a", "1", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("a", "2", QoS::ExactlyOnce, 2)).await;
+    let mut b = subscribed(&connection, &mut peer, "b").await;
+    peer.send(message("b", "3", QoS::AtMostOnce, 0)).await;
+    assert_eq!(b.line().await, "b 3", "so those before it have come");
+    let context = context();
+    let (closed, ()) = tokio::join!(connection.close(&context), peer.expect_disconnect());
+    closed?;
+    peer.expect_end().await;
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    peer.send(message("a", "1", QoS::AtLeastOnce, 1)).await;
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted?;
+    assert_eq!(heard.line().await, "a 1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn those_that_nobody_wants_are_acknowledged_in_the_end() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[("options.unclaimed_timeout", "50")]).await;
+    let mut heard = subscribed(&connection, &mut peer, "wanted").await;
+    peer.send(message("old", "1", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("old", "2", QoS::ExactlyOnce, 2)).await;
+    peer.send(message("wanted", "3", QoS::AtLeastOnce, 3)).await;
+    assert_eq!(heard.line().await, "wanted 3");
+    assert_eq!(peer.expect_puback().await.pkid, 1);
+    assert_eq!(peer.expect_pubrec().await.pkid, 2);
+    assert_eq!(peer.expect_puback().await.pkid, 3);
+    peer.send(message("old", "4", QoS::AtLeastOnce, 4)).await;
+    assert_eq!(peer.expect_puback().await.pkid, 4, "time is up once and for all");
+}
+
+#[tokio::test]
+async fn what_was_unsubscribed_holds_up_nobody() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    let (listener, _heard) = listener();
+    let options = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("t", options, listener), peer.grant());
+    let unsubscribed = within("the unsubscription", granted.unwrap().unsubscribe());
+    let (unsubscribed, _) = tokio::join!(unsubscribed, peer.expect_unsubscribe());
+    unsubscribed.unwrap();
+    peer.send(message("t", "x", QoS::AtLeastOnce, 1)).await;
+    assert_eq!(peer.expect_puback().await.pkid, 1);
+}
