@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use schemars::Schema;
 
-use super::{Cast, Claim, Component, Descriptor, Found, Instance, Offer, Pattern, Reference, References};
+use super::{
+    Cast, Claim, Component, Descriptor, Found, Instance, NoConfig, Offer, Pattern, Reference, References,
+};
 use crate::config::{Problems, Section, read, schema_of};
 use crate::error::{Category, Error};
 
@@ -150,11 +152,13 @@ impl<C: Component> Factory for InstanceFactory<C> {
     fn references(&self) -> &'static [Reference] {
         &[]
     }
+    /// What exists already has no configuration any more.
     fn schema(&self) -> Arc<Schema> {
-        schema_of::<C::Config>()
+        schema_of::<NoConfig>()
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
-        ComponentFactory::<C>::NEW.parse(section, problems)
+        let config = read::<NoConfig>(section, problems)?;
+        Some(Parsed { config: Box::new(config), claims: Vec::new(), open_limit: None })
     }
     fn create(
         &self,

@@ -1,9 +1,10 @@
 //! Sections read by their factories, and what can be told from one configuration alone.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wirework::Descriptor;
-use wirework::component::{Claim, Registered, Registry};
+use wirework::component::{Claim, Registered, Registry, panic_error};
 use wirework::config::{Problem, Problems, Section, Span, code};
 
 use super::claims;
@@ -32,7 +33,12 @@ pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut P
     }
     let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
     let mut found = Problems::new();
-    let parsed = known.factory().parse(&section, &mut found);
+    let parse = AssertUnwindSafe(|| known.factory().parse(&section, &mut found));
+    let parsed = catch_unwind(parse).unwrap_or_else(|panic| {
+        let error = panic_error(&format!("the factory registered at {}", known.registered.at()), &*panic);
+        found.push(Problem::error("BAD_FACTORY", entry.span, error.to_string()));
+        None
+    });
     if entry.damaged {
         // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
         found = found.into_iter().filter(|problem| problem.code != code::MISSING_KEY).collect();

@@ -64,6 +64,12 @@ impl Board {
         self.members.iter().map(|member| member.descriptor.clone()).zip(statuses.iter().cloned()).collect()
     }
 
+    /// How many components are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.lock().iter().filter(|status| status.is_open()).count()
+    }
+
     /// Whether every critical component is open.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -84,7 +84,7 @@ impl Container {
         let limit = container.close_limit;
         match outcome {
             Opened::All => {
-                let (count, took) = (container.members.len(), super::millis(began.elapsed()));
+                let (count, took) = (container.board.open(), super::millis(began.elapsed()));
                 tracing::info!(target: LOG, "ready: {count} components in {took}");
                 // The sections of a large manifest take their time to free, and nothing waits for that.
                 drop(container.workers.spawn_blocking(move || drop(sections)));

@@ -77,7 +77,7 @@ async fn more_that_hang_than_may_open_at_once_are_rolled_back() {
     let run = run(&manifest(&names.join(" "), &with, "")).await;
     assert_eq!(only("open", &run.journal).split(' ').count(), 64);
     assert_eq!(only("close", &run.journal).split(' ').count(), 64);
-    assert!(run.failures[0].ends_with("it did not open within 60s"), "{:?}", run.failures);
+    assert!(run.failures[0].ends_with("its `open` did not end within 60 s"), "{:?}", run.failures);
 }
 
 async fn ready(text: &str, journal: &Journal) -> Container {

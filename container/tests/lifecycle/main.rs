@@ -165,13 +165,13 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         "fail = \"open\"\nhow = \"hang\"",
         "a b",
         "b a",
-        "cannot open `t:probe:x:b:1.0`: it did not open within 60s",
+        "cannot open `t:probe:x:b:1.0`: its `open` did not end within 60 s",
     ),
     (
         "fail = \"open\"\nhow = \"hang\"\ntimeout = 2000",
         "a b",
         "b a",
-        "cannot open `t:probe:x:b:1.0`: it did not open within 2s",
+        "cannot open `t:probe:x:b:1.0`: its `open` did not end within 2 s",
     ),
     ("fail = \"close\"\nhow = \"error\"", "a b c x", "x c b a", "cannot close `t:probe:x:b:1.0`: no answer"),
     (
@@ -184,7 +184,7 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         "fail = \"close\"\nhow = \"hang\"",
         "a b c x",
         "x c b a",
-        "cannot close `t:probe:x:b:1.0`: it did not close within 12.5s",
+        "cannot close `t:probe:x:b:1.0`: its `close` did not end within 12.5 s",
     ),
 ];
 
@@ -253,7 +253,7 @@ async fn what_blocks_its_thread_is_left_behind_and_the_others_close() {
 #[tokio::test]
 async fn a_create_that_hangs_is_named() {
     let run = run(&manifest("a b>a c>b", &[("b", "fail = \"create\"\nhow = \"hang\"")], "")).await;
-    let said = "cannot create `t:probe:x:b:1.0`: it did not create within 5s and cannot be stopped, since it blocks its \
+    let said = "cannot create `t:probe:x:b:1.0`: its `create` did not end within 5 s and cannot be stopped, since it blocks its \
                 thread; it is left behind";
     assert_eq!(run.failures, [said]);
     assert_eq!(run.journal, ["create a", "create b"]);
