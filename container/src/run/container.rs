@@ -15,6 +15,9 @@ use super::open::Opened;
 use super::{Failure, Failures, LOG, close, open};
 use crate::plan::{Graph, Plan, Planned};
 
+/// From how many components on a manifest is large.
+const LARGE: usize = 1_000;
+
 /// A service that runs, or one that is being started or closed.
 ///
 /// It is made from a [`Plan`] without errors. Dropped without [`Container::close`], its components are dropped as they
@@ -86,8 +89,11 @@ impl Container {
             Opened::All => {
                 let (count, took) = (container.board.open(), super::millis(began.elapsed()));
                 tracing::info!(target: LOG, "ready: {count} components in {took}");
-                // The sections of a large manifest take their time to free, and nothing waits for that.
-                drop(container.workers.spawn_blocking(move || drop(sections)));
+                // The sections of a large manifest take their time to free, and nothing waits for that; those of a small
+                // one are not worth a thread.
+                if sections.len() > LARGE {
+                    drop(container.workers.spawn_blocking(move || drop(sections)));
+                }
                 Ok(Started::Ready(container))
             }
             Opened::Failed(failure, later) => {
