@@ -6,6 +6,7 @@ mod support;
 
 mod closing;
 mod common;
+mod inheriting;
 mod observing;
 mod opening;
 mod publishing;
@@ -13,4 +14,3 @@ mod real;
 mod receiving;
 mod reconnecting;
 mod subscribing;
-mod unclaimed;

@@ -228,6 +228,9 @@ impl Core {
 
     /// The broker has welcomed us on a new link.
     pub(super) fn resume(&mut self, session_present: bool, now: Instant) {
+        if matches!(self.down, Some(Lost::NotYet)) && session_present {
+            self.outgoing.inherit();
+        }
         self.unclaimed.begin(now);
         self.incoming.resume(session_present);
         self.registry.resume(session_present, now);

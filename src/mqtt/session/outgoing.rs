@@ -3,7 +3,7 @@
 //! A slot holds the message and whoever waits for it; its number is the packet id. So an acknowledgement finds its waiter
 //! by index, an id is never used twice at a time, and what a lost link left behind is still here.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{AckKind, Publish};
@@ -23,6 +23,8 @@ pub(crate) struct Outgoing<W> {
     releases: VecDeque<u16>,
     held: usize,
     accepted: u64,
+    /// On a session of an earlier process: the ids that its broker has been told to forget on this link.
+    inherited: Option<HashSet<u16>>,
 }
 
 struct Slot<W> {
@@ -89,6 +91,7 @@ impl<W> Outgoing<W> {
             releases: VecDeque::new(),
             held: 0,
             accepted: 0,
+            inherited: None,
         }
     }
 
@@ -120,6 +123,13 @@ impl<W> Outgoing<W> {
         Ok(())
     }
 
+    /// The session began in an earlier process, of whose messages nothing is known here. The broker may still have one
+    /// under an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So it is
+    /// told to release each id before that is used.
+    pub(crate) fn inherit(&mut self) {
+        self.inherited = Some(HashSet::new());
+    }
+
     /// What to send next, if anything; it counts as sent.
     pub(crate) fn next(&mut self) -> Option<Transmit<'_, W>> {
         if let Some(id) = self.releases.pop_front() {
@@ -131,6 +141,14 @@ impl<W> Outgoing<W> {
         };
         // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is out.
         let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
+        if let Some(cleared) = &mut self.inherited
+            && slot.phase == Phase::Queued
+            && slot.publish.qos == QoS::ExactlyOnce
+            && cleared.insert(id)
+        {
+            self.queue.push_front(Entry::Id(id));
+            return Some(Transmit::Release { id });
+        }
         let dup = slot.phase == Phase::Again;
         slot.phase = Phase::Sent;
         Some(Transmit::Publish { id, dup, publish: &slot.publish })
@@ -172,6 +190,9 @@ impl<W> Outgoing<W> {
     /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
     pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
         self.releases.clear();
+        if let Some(cleared) = &mut self.inherited {
+            cleared.clear();
+        }
         let mut dropped = Vec::new();
         for entry in std::mem::take(&mut self.queue) {
             match entry {
@@ -186,6 +207,9 @@ impl<W> Outgoing<W> {
     /// new; without, QoS 1 goes out anew, and QoS 2 messages that were sent are returned: nobody can say whether they
     /// arrived.
     pub(crate) fn resume(&mut self, session_present: bool) -> Vec<(Publish, W)> {
+        if !session_present {
+            self.inherited = None;
+        }
         // A link that broke before everything had gone out again left that in the queue.
         let slots = &self.slots;
         let phase = |id: u16| slots.get(usize::from(id) - 1).and_then(Option::as_ref).map(|slot| slot.phase);

@@ -1,12 +1,12 @@
-//! What a kept session delivers before anybody has subscribed.
+//! What a kept session holds when a process starts: messages that nobody has subscribed to yet, and ids in use.
 
 use std::sync::Arc;
 
 use wirework::Error;
-use wirework::mqtt::{MqttConnection, SubscribeOptions};
+use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{connection, context, listener, opened};
-use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubRel, QoS, message};
+use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubComp, PubRec, PubRel, QoS, message};
 use crate::support::within;
 
 const KEEPING: [(&str, &str); 2] = [("client_id", "me"), ("options.clean_session", "false")];
@@ -148,4 +148,27 @@ async fn what_was_unsubscribed_holds_up_nobody() {
     unsubscribed.unwrap();
     peer.send(message("t", "x", QoS::AtLeastOnce, 1)).await;
     assert_eq!(peer.expect_puback().await.pkid, 1);
+}
+
+/// The broker still knows an unfinished QoS 2 message of the process before, under the id that the next one uses. Were it
+/// not released first, the broker would take the new message for that one.
+#[tokio::test]
+async fn an_id_that_an_earlier_process_left_in_use_is_released_before_it_is_used() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[]).await;
+    let client = connection.client().unwrap();
+    let delivery = client.send("t", "new", PublishOptions::exactly_once()).await.unwrap();
+    let id = peer.expect_pubrel().await.pkid;
+    peer.send(PubComp::new(id)).await;
+    let publish = peer.expect_publish().await;
+    assert_eq!((publish.pkid, publish.dup), (id, false));
+    peer.reset();
+    // Sent on this session, so it is a repetition now and must not be released before.
+    let (mut peer, _) = broker.accept_session(true).await;
+    let publish = peer.expect_publish().await;
+    assert_eq!((publish.pkid, publish.dup), (id, true));
+    peer.send(PubRec::new(id)).await;
+    peer.expect_pubrel().await;
+    peer.send(PubComp::new(id)).await;
+    within("the delivery", delivery).await.unwrap();
 }
