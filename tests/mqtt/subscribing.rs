@@ -68,6 +68,25 @@ async fn a_refusal_names_the_filter_and_leaves_others_alone() {
 }
 
 #[tokio::test]
+async fn an_answer_to_another_number_of_filters_ends_the_link_at_once() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (listener, _heard) = listener();
+    let granted = SubscribeReasonCode::Success(Wire::AtMostOnce);
+    let script = async {
+        let subscribe = peer.expect_subscribe().await;
+        peer.send(SubAck::new(subscribe.pkid, vec![granted, granted])).await;
+        let (mut peer, _) = within("a new link", broker.accept_session(false)).await;
+        let subscribe = peer.expect_subscribe().await;
+        peer.send(SubAck::new(subscribe.pkid, vec![granted])).await;
+        peer
+    };
+    let options = SubscribeOptions::default();
+    let (subscription, _peer) = tokio::join!(connection.subscribe("a/b", options, listener), script);
+    assert_eq!(subscription.unwrap().granted(), QoS::AtMostOnce);
+}
+
+#[tokio::test]
 async fn the_wire_carries_the_cover_and_each_listener_gets_each_message_once() {
     let broker = FakeBroker::start().await;
     let (connection, mut peer) = opened(&broker, &[]).await;

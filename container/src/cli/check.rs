@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::options::Format;
 use super::{EXIT_CONFIG, Host, Options};
 
 /// Reports every mistake of a manifest at once
@@ -15,13 +16,6 @@ pub(super) struct Check {
     /// How to print: text for people, or an array of problems
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 impl Check {

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use wirework::component::Registered;
 
 use super::Host;
-use super::options::{complain, print};
+use super::options::{Format, complain, print};
 
 /// Lists the components that this binary can make
 #[derive(Args)]
@@ -17,13 +17,6 @@ pub(super) struct Components {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 impl Components {

@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use wirework::component::{Lookup, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 
-use super::options::{complain, print};
+use super::options::{Format, complain, print};
 use super::{EXIT_USAGE, Host};
 
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
@@ -23,13 +23,6 @@ pub(super) struct Describe {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 impl Describe {

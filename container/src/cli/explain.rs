@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use wirework::Pattern;
 
-use super::options::{complain, print};
+use super::options::{Format, complain, print};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
 
@@ -22,13 +22,6 @@ pub(super) struct Explain {
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 impl Explain {

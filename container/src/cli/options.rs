@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
+use clap::{Args, ValueEnum};
 use wirework::config::{Problem, Problems, Severity, Span, code};
 
 use super::Host;
@@ -15,6 +15,14 @@ use crate::plan::Plan;
 
 /// The manifest of a binary that sets none.
 const DEFAULT_MANIFEST: &str = "./config/config.toml";
+
+/// How most sub-commands print.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Json,
+}
 
 /// Which manifest, with which parameters.
 #[derive(Args, Clone, Debug, Default)]

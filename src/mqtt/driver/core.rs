@@ -176,6 +176,10 @@ impl Core {
             },
             Incoming::Subscribed { id, codes } => match self.registry.granted(id, &codes, now) {
                 Some(outcomes) => outcomes.into_iter().for_each(|outcome| self.answer(outcome)),
+                // Which filter an answer is for can no longer be told; the next link asks again.
+                None if self.registry.awaits(id) => {
+                    return Err(Lost::Unexpected("a SUBACK for another number of filters"));
+                }
                 None => self.unsolicited("SUBACK", id),
             },
             Incoming::Unsubscribed { id } => {

@@ -128,6 +128,11 @@ impl<W> Registry<W> {
         self.wire.current()
     }
 
+    /// Whether the SUBSCRIBE of this id is out.
+    pub(crate) fn awaits(&self, id: u16) -> bool {
+        self.wire.awaits(id)
+    }
+
     /// SUBACK came; none if it answers nothing.
     pub(crate) fn granted(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
         let mut outcomes = Vec::new();

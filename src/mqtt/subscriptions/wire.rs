@@ -153,6 +153,11 @@ impl<W> Wire<W> {
         each.filter(|(_, waiting)| waiting.is_empty()).map(|((filter, _), _)| filter.clone()).collect()
     }
 
+    /// Whether the SUBSCRIBE of this id is out.
+    pub(super) fn awaits(&self, id: u16) -> bool {
+        matches!(&self.out, Some(Out::Subscribe { id: out, .. }) if *out == id)
+    }
+
     /// SUBACK came; none if nothing waits for this one.
     pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
         match &self.out {
