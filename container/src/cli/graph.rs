@@ -45,7 +45,7 @@ impl Graph {
     }
 }
 
-/// One reference of a component that resolved to something.
+/// One reference of a component, or its `after`, and what it resolved to.
 struct Link<'a> {
     field: &'a str,
     pattern: &'a str,
@@ -64,6 +64,20 @@ fn links(position: u32, planned: &Planned) -> Vec<Link<'_>> {
     links.collect()
 }
 
+/// The references of a component, then what it opens after without asking for it.
+fn edges<'p>(plan: &'p Plan, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
+    let mut edges = links(position, planned);
+    for (pattern, _) in &planned.entry.after {
+        let resolved = pattern.resolve(&planned.entry.descriptor);
+        let matching = (0..)
+            .zip(&plan.descriptors)
+            .filter(|(other, descriptor)| *other != position && resolved.matches(descriptor));
+        let to = matching.map(|(other, _)| other).collect();
+        edges.push(Link { field: "after", pattern: pattern.as_str(), late: false, to });
+    }
+    edges
+}
+
 fn name(plan: &Plan, position: u32) -> &str {
     plan.descriptors.get(position as usize).map_or("", |descriptor| descriptor.as_str())
 }
@@ -78,7 +92,8 @@ fn text(plan: &Plan) -> String {
         let Some(planned) = plan.get(position) else { continue };
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
         let _ = writeln!(out, "{:>3}  {}{critical}", number + 1, name(plan, position));
-        let links: Vec<_> = links(position, planned).into_iter().filter(|link| !link.to.is_empty()).collect();
+        let links: Vec<_> =
+            edges(plan, position, planned).into_iter().filter(|link| !link.to.is_empty()).collect();
         let width = links.iter().map(|link| link.field.len()).max().unwrap_or_default();
         for link in links {
             let late = if link.late { " (late)" } else { "" };
@@ -119,7 +134,7 @@ fn dot(plan: &Plan) -> String {
 
 fn each_edge(plan: &Plan, mut visit: impl FnMut(u32, &Link<'_>, u32)) {
     for &position in &plan.order {
-        for link in plan.get(position).map(|planned| links(position, planned)).unwrap_or_default() {
+        for link in plan.get(position).map(|planned| edges(plan, position, planned)).unwrap_or_default() {
             link.to.iter().for_each(|to| visit(position, &link, *to));
         }
     }
