@@ -1,23 +1,11 @@
-//! One attempt: from an address to a broker that says welcome.
+//! From an address to a stream.
 
 use std::io;
-use std::sync::Arc;
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio_util::codec::Framed;
 
-use super::Settings;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
-use crate::mqtt::protocol::{Hello, Incoming, Protocol};
-
-/// A link that the broker has welcomed.
-pub(super) struct Welcome<P: Protocol, S> {
-    pub(super) framed: Framed<S, P::Codec>,
-    pub(super) session_present: bool,
-}
 
 /// Connects by TCP: the addresses of the host in their order, until one answers.
 pub(super) async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, Lost> {
@@ -35,44 +23,4 @@ pub(super) async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, Lost> {
         }
     }
     Err(last)
-}
-
-/// Sends CONNECT and waits for CONNACK.
-pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    endpoint: &Endpoint,
-    settings: &Settings,
-) -> Result<Welcome<P, S>, Lost> {
-    let mut framed = Framed::new(stream, P::codec(settings.max_packet_size));
-    let hello = Hello {
-        client_id: settings.client_id.clone(),
-        clean_session: settings.clean_session,
-        keep_alive: settings.keep_alive,
-        username: endpoint.username.clone(),
-        password: endpoint.password.clone(),
-    };
-    framed.send(P::connect(&hello)).await.map_err(protocol)?;
-    match framed.next().await {
-        None => Err(Lost::Ended),
-        Some(Err(error)) => Err(protocol(error)),
-        Some(Ok(packet)) => match P::read(packet) {
-            Incoming::Welcome { session_present } => {
-                // A broker that keeps a session it was told to clear has nothing that we know of.
-                let session_present = session_present && !settings.clean_session;
-                Ok(Welcome { framed, session_present })
-            }
-            Incoming::Refusal { code, reason } => Err(Lost::Refused { code, reason }),
-            Incoming::Disconnect => Err(Lost::Disconnected),
-            _ => Err(Lost::Unexpected("something else than CONNACK")),
-        },
-    }
-}
-
-/// A failure of the codec: of the stream below it, or of what came over it.
-pub(super) fn protocol<E: std::error::Error + Send + Sync + 'static>(error: E) -> Lost {
-    let below = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-    match below {
-        Some(io) => Lost::io("talking to the broker", io::Error::new(io.kind(), io.to_string())),
-        None => Lost::Protocol(Arc::new(error)),
-    }
 }

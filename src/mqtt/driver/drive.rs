@@ -15,7 +15,7 @@ use tokio_util::codec::Framed;
 
 use super::alive::Alive;
 use super::core::{Core, Waiter};
-use super::dial::protocol;
+use super::greet::protocol;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{AckKind, Protocol};
 use crate::mqtt::session::Transmit;

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::core::Core;
-use super::dial::{self, Welcome};
+use super::dial;
 use super::drive::{Drive, End};
+use super::greet::{self, Welcome};
 use super::state::{LinkState, Remaining};
 use super::{Intake, Permits, Settings};
 use crate::connect::Endpoint;
@@ -152,7 +153,7 @@ impl Link {
         let settings = Arc::clone(&self.core.settings);
         let dial = async {
             let stream = dial::tcp(endpoint).await?;
-            dial::greet::<P, _>(stream, endpoint, &settings).await
+            greet::greet::<P, _>(stream, endpoint, &settings).await
         };
         let result = tokio::select! {
             biased;

@@ -5,6 +5,7 @@ mod backoff;
 mod core;
 mod dial;
 mod drive;
+mod greet;
 mod intake;
 mod link;
 mod permits;
