@@ -27,7 +27,8 @@ use crate::log::Logger;
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
 /// `publish.in_flight` (last), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
-/// (nobody listens), `message.dropped` (QoS 0 without room), `listener.failed`, `listener.behind`, `link.opened`,
+/// (nobody listens), `message.dropped` (QoS 0 without room), `message.refused` (left unacknowledged under
+/// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
 /// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each makes their

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::QoS;
+use super::acknowledgement::Offered;
+use super::{MqttAcknowledgement, QoS};
 
 /// A message that a broker delivered. Cloning is cheap.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct MqttMessage {
     /// What it is about.
@@ -21,13 +22,32 @@ pub struct MqttMessage {
     pub retain: bool,
     /// Whether the broker says that it may have sent it before.
     pub dup: bool,
+    pub(super) offered: Offered,
 }
+
+/// Messages are equal when what the broker sent is equal.
+impl PartialEq for MqttMessage {
+    fn eq(&self, other: &Self) -> bool {
+        let plain = |message: &Self| (message.qos, message.retain, message.dup);
+        self.topic == other.topic && self.payload == other.payload && plain(self) == plain(other)
+    }
+}
+
+impl Eq for MqttMessage {}
 
 impl MqttMessage {
     /// A message of QoS 0, not kept; for the tests of listeners.
     pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
         let (topic, payload) = (topic.into(), payload.into());
-        Self { topic, payload, qos: QoS::AtMostOnce, retain: false, dup: false }
+        Self { topic, payload, qos: QoS::AtMostOnce, retain: false, dup: false, offered: Offered::default() }
+    }
+
+    /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it
+    /// ([`SubscribeOptions::manual_ack`](super::SubscribeOptions::manual_ack)) and the message is of QoS 1 or 2; once, and
+    /// before the listener has returned.
+    #[must_use = "dropped, it leaves the message unacknowledged"]
+    pub fn acknowledgement(&self) -> Option<MqttAcknowledgement> {
+        self.offered.take()
     }
 
     /// The payload as text, where it is UTF-8.

@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     pub(crate) unmatched: Increment,
     /// `message.dropped`: QoS 0 messages that a listener, or `options.max_incoming_bytes`, had no room for.
     pub(crate) dropped: Increment,
+    /// `message.refused`: of those, messages under manual acknowledgement that were not finished well.
+    pub(crate) refused: Increment,
     /// `listener.failed`: errors and panics of listeners.
     pub(crate) listener_failed: Increment,
     /// `listener.behind`: how often a listener fell behind so far that acknowledgements wait for it.
@@ -50,6 +52,7 @@ impl Metrics {
             unclaimed: increment("message.unclaimed"),
             unmatched: increment("message.unmatched"),
             dropped: increment("message.dropped"),
+            refused: increment("message.refused"),
             listener_failed: increment("listener.failed"),
             behind: increment("listener.behind"),
             opened: increment("link.opened"),

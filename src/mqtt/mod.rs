@@ -1,5 +1,6 @@
 //! MQTT: a connection that loses nothing, on rumqttc's packet codecs and a driver of our own.
 
+mod acknowledgement;
 mod builder;
 mod client;
 mod component;
@@ -18,6 +19,7 @@ mod session;
 mod subscriptions;
 pub mod topic;
 
+pub use acknowledgement::MqttAcknowledgement;
 pub use builder::MqttConnectionBuilder;
 pub use client::{Delivery, MqttClient, MqttSubscription};
 pub use component::MqttReferences;

@@ -91,24 +91,42 @@ impl PublishOptions {
 pub struct SubscribeOptions {
     /// The highest QoS at which messages come.
     pub qos: QoS,
+    /// Whether a message is acknowledged only when its listener has finished it well; see
+    /// [`SubscribeOptions::manual_ack`].
+    pub manual_ack: bool,
 }
 
 impl SubscribeOptions {
     /// QoS 1.
     #[must_use]
     pub fn at_least_once() -> Self {
-        Self { qos: QoS::AtLeastOnce }
+        Self { qos: QoS::AtLeastOnce, ..Self::default() }
     }
 
     /// QoS 2.
     #[must_use]
     pub fn exactly_once() -> Self {
-        Self { qos: QoS::ExactlyOnce }
+        Self { qos: QoS::ExactlyOnce, ..Self::default() }
     }
 
     /// The same with another QoS.
     #[must_use]
     pub fn qos(self, qos: QoS) -> Self {
-        Self { qos }
+        Self { qos, ..self }
+    }
+
+    /// The same, with messages of QoS 1 and 2 acknowledged only when the listener has returned `Ok`, or, where it took
+    /// [`MqttMessage::acknowledgement`](super::MqttMessage::acknowledgement), when that is given. An error, a panic or an
+    /// acknowledgement that was dropped leaves the message unacknowledged: on a kept session it comes again on the next
+    /// link, to all its listeners. Until then it takes one of the places that the broker has for messages on their way (20
+    /// by default in mosquitto), so this is for failures that are rare.
+    ///
+    /// ```
+    /// use wirework::mqtt::SubscribeOptions;
+    /// assert!(SubscribeOptions::at_least_once().manual_ack().manual_ack);
+    /// ```
+    #[must_use]
+    pub fn manual_ack(self) -> Self {
+        Self { manual_ack: true, ..self }
     }
 }

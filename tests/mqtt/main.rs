@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acknowledging;
 mod closing;
 mod common;
 mod inheriting;

@@ -87,6 +87,13 @@ async fn everything_is_counted() {
         peer.expect_puback().await;
     }
     heard.next().await;
+    let refuse = |_| std::future::ready(Err(Error::new(wirework::Category::Internal, "BAD", "as it should")));
+    let manual = qos1.manual_ack();
+    let (granted, _) = tokio::join!(connection.subscribe("c", manual, Arc::new(refuse)), peer.grant());
+    granted.unwrap();
+    peer.send(message("c", "x", QoS::AtLeastOnce, 3)).await;
+    peer.send(message("a", "x", QoS::AtLeastOnce, 4)).await;
+    assert_eq!(peer.expect_puback().await.pkid, 4);
     peer.send(PubAck::new(77)).await;
     let (published, ()) =
         tokio::join!(connection.publish("t", "x", PublishOptions::at_least_once()), async {
@@ -111,7 +118,9 @@ async fn everything_is_counted() {
         ("mqtt.link.opened", 2),
         ("mqtt.link.reconnects", 1),
         ("mqtt.link.unsolicited", 1),
-        ("mqtt.message.received", 2),
+        ("mqtt.listener.failed", 1),
+        ("mqtt.message.received", 4),
+        ("mqtt.message.refused", 1),
         ("mqtt.message.unmatched", 1),
         ("mqtt.publish.acknowledged", 1),
         ("mqtt.publish.sent", 2),

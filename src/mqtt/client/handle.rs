@@ -121,8 +121,8 @@ impl MqttClient {
             return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });
         }
         let (reply, answer) = oneshot::channel();
-        let (asked, qos) = (Arc::clone(&listener), options.qos);
-        self.0.intake.push(Command::Subscribe { filter: filter.clone(), qos, listener: asked, reply })?;
+        let asked = Arc::clone(&listener);
+        self.0.intake.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
         // Whoever stops waiting does not want it: the subscription is taken back, unless it was granted.
         let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
         let granted = self.limited("subscribe", answer).await??;

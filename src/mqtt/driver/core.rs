@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Accepted, Command, Intake, Permits, Settings};
+use super::{Accepted, Command, Intake, Permits, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Publish};
-use crate::mqtt::session::{self, Acked, Outgoing, Token};
+use crate::mqtt::session::{self, Acked, Outgoing};
 use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry, Unclaimed};
 use crate::mqtt::{Lost, MqttError, QoS};
 
@@ -44,9 +44,11 @@ pub(super) struct Core {
     pub(super) down: Option<Lost>,
     /// The connection ends: what comes in from now on is left to the broker.
     pub(super) closing: bool,
+    /// Whether a refused message has been warned of since the link came up.
+    pub(super) refusals_said: bool,
     permits: Arc<Permits>,
     commands: Vec<Command>,
-    done: Vec<Token>,
+    done: Vec<Settled>,
     /// What has been settled since permits were last given back.
     settled: (usize, usize),
 }
@@ -72,6 +74,7 @@ impl Core {
             left: 0,
             down: Some(Lost::NotYet),
             closing: false,
+            refusals_said: false,
             commands: Vec::new(),
             done: Vec::new(),
             settled: (0, 0),
@@ -88,8 +91,8 @@ impl Core {
     pub(super) fn take(&mut self) -> Option<Instant> {
         let (mut commands, mut done) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.done));
         let stop = self.intake.take(&mut commands, &mut done);
-        for token in done.drain(..) {
-            self.incoming.done(token);
+        for settled in done.drain(..) {
+            self.let_go(settled);
         }
         for command in commands.drain(..) {
             self.command(command);
@@ -104,9 +107,9 @@ impl Core {
     fn command(&mut self, command: Command) {
         match command {
             Command::Publish(accepted) => self.accept(accepted),
-            Command::Subscribe { filter, qos, listener, reply } => {
+            Command::Subscribe { filter, options, listener, reply } => {
                 // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
-                self.registry.subscribe(&filter, qos, &listener, reply);
+                self.registry.subscribe(&filter, options, &listener, reply);
                 for (message, receipt) in self.unclaimed.claim(&filter) {
                     self.registry.deliver(message, &receipt, Instant::now());
                 }
@@ -222,6 +225,7 @@ impl Core {
         self.down = Some(reason.clone());
         self.intake.set_up(false);
         self.incoming.lost();
+        self.refusals_said = false;
         self.leave_unclaimed();
         self.registry.lost();
         for (_, waiter) in self.outgoing.lost() {

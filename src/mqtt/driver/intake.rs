@@ -16,7 +16,7 @@ use crate::mqtt::protocol::Publish;
 use crate::mqtt::session::Token;
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{MqttError, QoS};
+use crate::mqtt::{MqttError, QoS, SubscribeOptions};
 
 /// A message that will be sent, whatever becomes of its publisher.
 pub(crate) struct Accepted {
@@ -28,12 +28,20 @@ pub(crate) struct Accepted {
     pub(crate) reply: oneshot::Sender<Result<(), MqttError>>,
 }
 
+/// A received message that its listeners have let go of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) token: Token,
+    /// Whether it was refused: it must not be acknowledged.
+    pub(crate) refused: bool,
+}
+
 /// Something for the driver to do.
 pub(crate) enum Command {
     Publish(Accepted),
     Subscribe {
         filter: Filter,
-        qos: QoS,
+        options: SubscribeOptions,
         listener: SharedListener,
         reply: oneshot::Sender<Result<QoS, MqttError>>,
     },
@@ -53,7 +61,7 @@ pub(crate) struct Intake {
 #[derive(Default)]
 struct Queue {
     commands: Vec<Command>,
-    done: Vec<Token>,
+    done: Vec<Settled>,
     /// Why nothing is taken any more.
     closed: Option<MqttError>,
     /// The connection is to close by then.
@@ -80,10 +88,10 @@ impl Intake {
         Ok(())
     }
 
-    /// A listener is done with a message.
-    pub(crate) fn done(&self, token: Token) {
+    /// The listeners have let go of a message.
+    pub(crate) fn settled(&self, settled: Settled) {
         let mut queue = self.queue();
-        queue.done.push(token);
+        queue.done.push(settled);
         let first = queue.done.len() == 1;
         drop(queue);
         if first {
@@ -116,7 +124,7 @@ impl Intake {
     }
 
     /// Takes everything; the lists must be empty. Returns when to stop, where that was asked.
-    pub(crate) fn take(&self, commands: &mut Vec<Command>, done: &mut Vec<Token>) -> Option<Instant> {
+    pub(crate) fn take(&self, commands: &mut Vec<Command>, done: &mut Vec<Settled>) -> Option<Instant> {
         let mut queue = self.queue();
         std::mem::swap(&mut queue.commands, commands);
         std::mem::swap(&mut queue.done, done);

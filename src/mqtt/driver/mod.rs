@@ -15,7 +15,7 @@ mod state;
 mod tick;
 
 pub(crate) use core::MAX_WINDOW;
-pub(crate) use intake::{Accepted, Command, Intake};
+pub(crate) use intake::{Accepted, Command, Intake, Settled};
 pub(crate) use link::{Parts, run};
 pub(crate) use permits::{Permits, Refused};
 pub(crate) use settings::Settings;

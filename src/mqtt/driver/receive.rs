@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::Settled;
 use super::core::Core;
 use crate::mqtt::session::Arrival;
 use crate::mqtt::{Lost, MqttMessage, QoS};
@@ -49,6 +50,27 @@ impl Core {
             self.logger.debug(format_args!("nobody listens to the message on `{topic}`"));
         }
         Ok(())
+    }
+
+    /// The listeners have let go of a message.
+    pub(super) fn let_go(&mut self, Settled { token, refused }: Settled) {
+        if !refused {
+            return self.incoming.done(token);
+        }
+        self.incoming.refuse(token);
+        // What closing leaves is counted and said once, when it is over.
+        if self.closing {
+            self.left += 1;
+            return;
+        }
+        self.metrics.refused.one();
+        if !std::mem::replace(&mut self.refusals_said, true) {
+            self.logger.warn(format_args!(
+                "a message was not finished well and stays unacknowledged: the broker sends it again on the next link of \
+                 this session, and until then it takes a place among those that the broker sends at a time; more of \
+                 them on this link are only counted (`mqtt.message.refused`)"
+            ));
+        }
     }
 
     /// Lets messages go to which nobody has subscribed in time.

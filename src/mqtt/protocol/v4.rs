@@ -86,6 +86,7 @@ impl Protocol for V4 {
         match packet {
             v4::Packet::Publish(publish) => {
                 let message = MqttMessage {
+                    offered: Default::default(),
                     topic: publish.topic.into(),
                     payload: publish.payload,
                     qos: from_wire(publish.qos),

@@ -3,6 +3,9 @@
 //! Acknowledgements leave in the order in which their messages came (MQTT-4.6.0-2), each once its listeners are done; one
 //! that belongs to an earlier link is dropped, since the broker sends that message again. The ids of QoS 2 outlive a
 //! link: a message that comes again is not delivered again as long as the session lives.
+//!
+//! A message that listeners refused is passed over: it is never acknowledged on this link and holds up nobody, and on the
+//! next link it is new.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -42,7 +45,22 @@ pub(crate) struct Incoming {
 struct Entry {
     id: u16,
     kind: AckKind,
-    done: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In the hands of listeners.
+    Waits,
+    Done,
+    /// Not to be acknowledged on this link.
+    Refused,
+}
+
+impl State {
+    fn of(done: bool) -> Self {
+        if done { Self::Done } else { Self::Waits }
+    }
 }
 
 struct Exactly {
@@ -57,18 +75,18 @@ impl Incoming {
     pub(crate) fn arrive(&mut self, id: u16, qos: QoS) -> Arrival {
         let number = self.first + self.ring.len() as u64;
         if qos != QoS::ExactlyOnce {
-            self.ring.push_back(Entry { id, kind: AckKind::Ack, done: false });
+            self.ring.push_back(Entry { id, kind: AckKind::Ack, state: State::Waits });
             return Arrival::New(Token { number, id, exactly: false });
         }
         if let Some(known) = self.exactly.get_mut(&id) {
             known.place = number;
             let done = known.done;
-            self.ring.push_back(Entry { id, kind: AckKind::Received, done });
+            self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::of(done) });
             self.advance();
             return Arrival::Again;
         }
         self.exactly.insert(id, Exactly { token: number, done: false, place: number });
-        self.ring.push_back(Entry { id, kind: AckKind::Received, done: false });
+        self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::Waits });
         Arrival::New(Token { number, id, exactly: true })
     }
 
@@ -90,9 +108,27 @@ impl Incoming {
                 None => return,
             }
         }
+        self.settle(number, State::Done);
+    }
+
+    /// The listeners refused a message: it stays unacknowledged as long as this link lasts, and comes again on the next.
+    pub(crate) fn refuse(&mut self, token: Token) {
+        let mut number = token.number;
+        if token.exactly {
+            match self.exactly.get(&token.id).filter(|known| known.token == token.number) {
+                Some(known) => number = known.place,
+                None => return,
+            }
+            self.forget(token);
+        }
+        self.settle(number, State::Refused);
+    }
+
+    /// Sets the state of a message that came over this link.
+    fn settle(&mut self, number: u64, state: State) {
         let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
         if let Some(entry) = index.and_then(|index| self.ring.get_mut(index)) {
-            entry.done = true;
+            entry.state = state;
             self.advance();
         }
     }
@@ -124,10 +160,12 @@ impl Incoming {
     }
 
     fn advance(&mut self) {
-        while self.ring.front().is_some_and(|entry| entry.done) {
+        while self.ring.front().is_some_and(|entry| entry.state != State::Waits) {
             if let Some(entry) = self.ring.pop_front() {
                 self.first += 1;
-                self.ready.push_back((entry.kind, entry.id));
+                if entry.state == State::Done {
+                    self.ready.push_back((entry.kind, entry.id));
+                }
             }
         }
     }
@@ -189,6 +227,46 @@ mod tests {
         incoming.release(7);
         assert_eq!(acks(&mut incoming), [(AckKind::Complete, 7)]);
         assert!(matches!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::New(_)), "the id is free again");
+    }
+
+    #[test]
+    fn what_was_refused_is_passed_over_and_new_on_the_next_link() {
+        let mut incoming = Incoming::default();
+        let first = new(&mut incoming, 1, QoS::AtLeastOnce);
+        let second = new(&mut incoming, 2, QoS::ExactlyOnce);
+        let third = new(&mut incoming, 3, QoS::AtLeastOnce);
+        incoming.done(third);
+        incoming.refuse(second);
+        incoming.refuse(first);
+        assert_eq!(acks(&mut incoming), [(AckKind::Ack, 3)]);
+        incoming.done(first);
+        incoming.done(second);
+        assert!(acks(&mut incoming).is_empty(), "refused is refused");
+        incoming.lost();
+        incoming.resume(true);
+        let first = new(&mut incoming, 1, QoS::AtLeastOnce);
+        let second = new(&mut incoming, 2, QoS::ExactlyOnce);
+        incoming.done(second);
+        incoming.done(first);
+        assert_eq!(acks(&mut incoming), [(AckKind::Ack, 1), (AckKind::Received, 2)]);
+    }
+
+    #[test]
+    fn what_is_refused_after_it_came_again_comes_once_more() {
+        let mut incoming = Incoming::default();
+        let stale = new(&mut incoming, 1, QoS::AtLeastOnce);
+        let token = new(&mut incoming, 7, QoS::ExactlyOnce);
+        incoming.lost();
+        incoming.resume(true);
+        let again = new(&mut incoming, 1, QoS::AtLeastOnce);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        incoming.refuse(token);
+        incoming.refuse(stale);
+        incoming.done(again);
+        assert_eq!(acks(&mut incoming), [(AckKind::Ack, 1)]);
+        incoming.lost();
+        incoming.resume(true);
+        new(&mut incoming, 7, QoS::ExactlyOnce);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::mqtt::driver::Intake;
+use crate::mqtt::driver::{Intake, Settled};
 use crate::mqtt::session::Token;
 
 /// What a message costs beside its topic and payload, about.
@@ -46,19 +46,31 @@ impl Held {
         let bytes = size + OVERHEAD;
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
         self.messages.fetch_add(1, Ordering::AcqRel);
-        Arc::new(Receipt { held: Arc::clone(self), bytes, token })
+        let refused = AtomicBool::new(false);
+        Arc::new(Receipt { held: Arc::clone(self), bytes, token, refused })
     }
 }
 
 /// One message in the hands of its listeners. When the last of them lets go of it, it may be acknowledged: also when a
-/// listener panics or is thrown out.
+/// listener panics or is thrown out. Not so when one of them has refused it.
 pub(crate) struct Receipt {
     held: Arc<Held>,
     bytes: usize,
     token: Option<Token>,
+    refused: AtomicBool,
 }
 
 impl Receipt {
+    /// Whether the broker waits for an acknowledgement.
+    pub(super) fn is_owed(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// It must not be acknowledged, whatever the other listeners say.
+    pub(crate) fn refuse(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
     /// Lets go of a message that must not be acknowledged.
     pub(crate) fn leave(receipt: Arc<Self>) -> Option<Token> {
         Arc::into_inner(receipt).and_then(|mut receipt| receipt.token.take())
@@ -69,7 +81,7 @@ impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {
-            self.held.intake.done(token);
+            self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
         }
         self.held.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
         self.held.messages.fetch_sub(1, Ordering::AcqRel);

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::Receipt;
-use super::mailbox::{Mailbox, Put, serve};
+use super::mailbox::{Hold, Mailbox, Put, serve};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::{MqttMessage, MqttMessageListener, QoS};
@@ -29,8 +29,15 @@ pub(super) struct Listeners {
     tasks: JoinSet<()>,
     /// Counts messages, to see whether a listener is already among those of the current one.
     round: u64,
-    targets: Vec<(usize, QoS)>,
+    targets: Vec<Target>,
     context: Context,
+}
+
+/// One listener that gets the message at hand.
+struct Target {
+    listener: usize,
+    qos: QoS,
+    manual: bool,
 }
 
 struct One {
@@ -91,24 +98,25 @@ impl Listeners {
     }
 
     /// One of the subscriptions of this listener matches.
-    pub(super) fn choose(&mut self, index: usize, qos: QoS) {
+    pub(super) fn choose(&mut self, index: usize, qos: QoS, manual: bool) {
         let Some(Some(one)) = self.list.get_mut(index) else { return };
         if one.chosen.0 == self.round {
-            if let Some((_, highest)) = self.targets.get_mut(one.chosen.1) {
-                *highest = qos.max(*highest);
+            if let Some(target) = self.targets.get_mut(one.chosen.1) {
+                target.qos = qos.max(target.qos);
+                target.manual |= manual;
             }
             return;
         }
         one.chosen = (self.round, self.targets.len());
-        self.targets.push((index, qos));
+        self.targets.push(Target { listener: index, qos, manual });
     }
 
     /// Gives the message to those chosen; returns how many there were.
     pub(super) fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
-        for (index, qos) in &self.targets {
-            let Some(Some(one)) = self.list.get(*index) else { continue };
+        for Target { listener, qos, manual } in &self.targets {
+            let Some(Some(one)) = self.list.get(*listener) else { continue };
             let qos = message.qos.min(*qos);
-            match one.mailbox.put(MqttMessage { qos, ..message.clone() }, Arc::clone(receipt)) {
+            match one.mailbox.put(MqttMessage { qos, ..message.clone() }, Hold::new(receipt, *manual)) {
                 Put::Queued => {}
                 Put::Dropped => self.context.metrics.dropped.one(),
                 Put::Behind => {

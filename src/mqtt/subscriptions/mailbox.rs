@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 use super::listeners::Context;
 use super::{Receipt, SharedListener};
+use crate::Error;
 use crate::component::panic_error;
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::acknowledgement::Offered;
+use crate::mqtt::{MqttAcknowledgement, MqttMessage, QoS};
 
 /// Messages that wait for one listener.
 ///
@@ -33,7 +35,26 @@ struct State {
 
 struct Item {
     message: MqttMessage,
-    receipt: Arc<Receipt>,
+    hold: Hold,
+}
+
+/// How a listener holds a message until it has handled it.
+pub(super) enum Hold {
+    /// Let go of in any way, it counts as handled.
+    Plain(Arc<Receipt>),
+    /// Only what was finished well counts.
+    Manual(MqttAcknowledgement),
+}
+
+impl Hold {
+    pub(super) fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
+        let receipt = Arc::clone(receipt);
+        if manual && receipt.is_owed() {
+            Self::Manual(MqttAcknowledgement::new(receipt))
+        } else {
+            Self::Plain(receipt)
+        }
+    }
 }
 
 /// What became of a message.
@@ -52,13 +73,13 @@ impl Mailbox {
         Self { state, ready, capacity, warned: AtomicBool::new(false) }
     }
 
-    pub(super) fn put(&self, message: MqttMessage, receipt: Arc<Receipt>) -> Put {
+    pub(super) fn put(&self, message: MqttMessage, hold: Hold) -> Put {
         let mut state = self.state();
         let full = state.queue.len() >= self.capacity;
         if state.closed || (full && message.qos == QoS::AtMostOnce) {
             return Put::Dropped;
         }
-        state.queue.push_back(Item { message, receipt });
+        state.queue.push_back(Item { message, hold });
         let first = state.queue.len() == 1;
         drop(state);
         if first {
@@ -102,22 +123,34 @@ impl Mailbox {
 
 /// Hands one message after the other to the listener until the mailbox closes.
 pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: Context) {
-    while let Some(Item { message, receipt }) = mailbox.next().await {
+    while let Some(Item { mut message, hold }) = mailbox.next().await {
+        let (offered, receipt) = match hold {
+            Hold::Plain(receipt) => (Offered::default(), Some(receipt)),
+            Hold::Manual(acknowledgement) => (Offered::new(acknowledgement), None),
+        };
+        message.offered = offered.clone();
         let topic = Arc::clone(&message.topic);
         let listener = &listener;
         let handled =
             AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
-        let error = match handled {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(panic) => Some(panic_error("the listener", &*panic)),
-        };
-        if let Some(error) = error {
-            context.metrics.listener_failed.one();
-            context.logger.error(Some(&error), format_args!("a listener failed on a message from `{topic}`"));
+        // Taken back, where the listener has not taken it.
+        let acknowledgement = offered.take();
+        match handled {
+            Ok(Ok(())) => {
+                if let Some(acknowledgement) = acknowledgement {
+                    acknowledgement.acknowledge();
+                }
+            }
+            Ok(Err(error)) => failed(&context, &topic, &error),
+            Err(panic) => failed(&context, &topic, &panic_error("the listener", &*panic)),
         }
         drop(receipt);
     }
+}
+
+fn failed(context: &Context, topic: &str, error: &Error) {
+    context.metrics.listener_failed.one();
+    context.logger.error(Some(error), format_args!("a listener failed on a message from `{topic}`"));
 }
 
 #[cfg(test)]
@@ -129,14 +162,14 @@ mod tests {
     use crate::mqtt::driver::Intake;
 
     fn message(qos: QoS) -> MqttMessage {
-        MqttMessage { topic: "t".into(), payload: Bytes::new(), qos, retain: false, dup: false }
+        MqttMessage { qos, ..MqttMessage::new("t", Bytes::new()) }
     }
 
     #[tokio::test]
     async fn qos_0_is_dropped_when_full_and_qos_1_is_kept() {
         let held = Held::new(Intake::new());
         let mailbox = Mailbox::new(1);
-        let put = |qos| mailbox.put(message(qos), held.take(0, None));
+        let put = |qos| mailbox.put(message(qos), Hold::new(&held.take(0, None), false));
         assert_eq!(put(QoS::AtMostOnce), Put::Queued);
         assert_eq!(put(QoS::AtMostOnce), Put::Dropped);
         assert_eq!(put(QoS::AtLeastOnce), Put::Behind);

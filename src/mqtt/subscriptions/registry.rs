@@ -10,7 +10,7 @@ use super::retained::{For, Retained};
 use super::wire::{Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
 use crate::mqtt::topic::{Filter, Trie};
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
 
 /// All subscriptions. `W` is whoever waits for one to be granted.
 pub(crate) struct Registry<W> {
@@ -27,6 +27,7 @@ pub(crate) struct Registry<W> {
 struct Subscription {
     filter: Filter,
     qos: QoS,
+    manual: bool,
     listener: usize,
     /// The broker has taken it back on a later session: it is not part of the cover until the next one.
     refused: bool,
@@ -37,6 +38,7 @@ struct Entry {
     subscription: u32,
     listener: usize,
     qos: QoS,
+    manual: bool,
 }
 
 /// What a broker decided about those who waited.
@@ -71,8 +73,15 @@ impl<W> Registry<W> {
     }
 
     /// Adds a listener, before anything is sent, so that it misses nothing. The same listener for the same filter once
-    /// more changes the QoS of that subscription.
-    pub(crate) fn subscribe(&mut self, filter: &Filter, qos: QoS, listener: &SharedListener, waiter: W) {
+    /// more changes the options of that subscription.
+    pub(crate) fn subscribe(
+        &mut self,
+        filter: &Filter,
+        options: SubscribeOptions,
+        listener: &SharedListener,
+        waiter: W,
+    ) {
+        let (qos, manual) = (options.qos, options.manual_ack);
         let known = self.find(filter, listener);
         let subscription = known.unwrap_or_else(|| {
             self.last = self.last.wrapping_add(1);
@@ -83,8 +92,8 @@ impl<W> Registry<W> {
         if known.is_some() {
             self.discard(subscription);
         }
-        self.trie.insert(filter, Entry { subscription, listener, qos });
-        let new = Subscription { filter: filter.clone(), qos, listener, refused: false };
+        self.trie.insert(filter, Entry { subscription, listener, qos, manual });
+        let new = Subscription { filter: filter.clone(), qos, manual, listener, refused: false };
         self.subscriptions.insert(subscription, new);
         self.wire.ask(Waiting { subscription, filter: filter.clone(), waiter });
     }
@@ -108,11 +117,14 @@ impl<W> Registry<W> {
                 For::All => true,
                 For::These(these) => these.contains(&entry.subscription),
             };
-            matching.iter().filter(wanted).for_each(|entry| listeners.choose(entry.listener, entry.qos));
+            let wanted = matching.iter().filter(wanted);
+            wanted.for_each(|entry| listeners.choose(entry.listener, entry.qos, entry.manual));
             listeners.deliver(message, receipt);
             return matching.len();
         }
-        trie.for_each_match(&message.topic, |entry| listeners.choose(entry.listener, entry.qos));
+        trie.for_each_match(&message.topic, |entry| {
+            listeners.choose(entry.listener, entry.qos, entry.manual);
+        });
         listeners.deliver(message, receipt)
     }
 
@@ -216,7 +228,8 @@ impl<W> Registry<W> {
 
     fn discard(&mut self, number: u32) {
         let Some(gone) = self.subscriptions.remove(&number) else { return };
-        let entry = Entry { subscription: number, listener: gone.listener, qos: gone.qos };
+        let (listener, qos, manual) = (gone.listener, gone.qos, gone.manual);
+        let entry = Entry { subscription: number, listener, qos, manual };
         self.trie.remove(&gone.filter, &entry);
         self.retained.forget(number);
         if !gone.refused {

@@ -1,0 +1,78 @@
+//! The right to acknowledge one message.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::subscriptions::Receipt;
+
+/// The right, and the duty, to acknowledge one message of a subscription with
+/// [`SubscribeOptions::manual_ack`](super::SubscribeOptions::manual_ack); it comes from
+/// [`MqttMessage::acknowledgement`](super::MqttMessage::acknowledgement).
+///
+/// Dropped without [`MqttAcknowledgement::acknowledge`], the message stays unacknowledged: on a kept session the broker
+/// sends it again on the next link. Acknowledgements leave in the order in which messages came, and never on a later link
+/// than their message: what is acknowledged too late comes again.
+///
+/// ```
+/// use wirework::mqtt::{MqttMessage, MqttMessageListener};
+/// fn listener(work: tokio::sync::mpsc::Sender<MqttMessage>) -> impl MqttMessageListener {
+///     move |message: MqttMessage| {
+///         let work = work.clone();
+///         async move {
+///             let acknowledgement = message.acknowledgement();
+///             // An error here drops the acknowledgement: the message comes again.
+///             work.send(message).await.map_err(|_| wirework::mqtt::MqttError::NotOpen)?;
+///             if let Some(acknowledgement) = acknowledgement {
+///                 acknowledgement.acknowledge();
+///             }
+///             Ok(())
+///         }
+///     }
+/// }
+/// # let _ = listener(tokio::sync::mpsc::channel(1).0);
+/// ```
+#[must_use = "dropped, it leaves the message unacknowledged"]
+pub struct MqttAcknowledgement {
+    receipt: Option<Arc<Receipt>>,
+}
+
+impl MqttAcknowledgement {
+    pub(super) fn new(receipt: Arc<Receipt>) -> Self {
+        Self { receipt: Some(receipt) }
+    }
+
+    /// The message is finished well. Its acknowledgement leaves once those of all earlier messages have, and everybody
+    /// else who got the message is done with it too.
+    pub fn acknowledge(mut self) {
+        self.receipt = None;
+    }
+}
+
+/// Not finished well: nothing is acknowledged.
+impl Drop for MqttAcknowledgement {
+    fn drop(&mut self) {
+        if let Some(receipt) = &self.receipt {
+            receipt.refuse();
+        }
+    }
+}
+
+impl fmt::Debug for MqttAcknowledgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttAcknowledgement").finish_non_exhaustive()
+    }
+}
+
+/// Where the acknowledgement of a message lies until somebody takes it: the listener, or whoever called the listener.
+#[derive(Clone, Default)]
+pub(super) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
+
+impl Offered {
+    pub(super) fn new(acknowledgement: MqttAcknowledgement) -> Self {
+        Self(Some(Arc::new(Mutex::new(Some(acknowledgement)))))
+    }
+
+    pub(super) fn take(&self) -> Option<MqttAcknowledgement> {
+        self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
