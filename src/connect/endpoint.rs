@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::uri::{is_host, write_host};
-use super::{ConnectError, ConnectionParams, Hidden, Masked};
+use super::uri::{decode, encode, is_host, write_host};
+use super::{ConnectError, ConnectionParams, Hidden, Masked, UriPart};
 use crate::auth::CredentialParams;
 use crate::config::{MASK, Secret};
 
-/// One server to connect to. `Display` is `protocol://host:port/path`, without user-info; `Debug` masks it.
+/// The protocol whose servers have a path in place of host and port.
+const LOCAL: &str = "unix";
+
+/// One server to connect to. `Display` is `protocol://host:port/path`, without user-info and parameters; `Debug` masks
+/// them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The protocol, one of those that [`endpoints`] was given.
     pub protocol: &'static str,
-    /// Host name or IP address; IPv6 without brackets.
+    /// Host name or IP address; IPv6 without brackets. Empty for `unix`.
     pub host: String,
-    /// The port, 1 to 65535.
+    /// The port, 1 to 65535; 0 for `unix`.
     pub port: u16,
     /// The path with its leading `/` and its escapes.
     pub path: Option<String>,
@@ -29,9 +33,44 @@ pub struct Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut host = String::with_capacity(self.host.len() + 2);
-        write_host(&self.host, &mut host);
-        write!(f, "{}://{host}:{}{}", self.protocol, self.port, self.path.as_deref().unwrap_or_default())
+        let path = self.path.as_deref().unwrap_or_default();
+        write!(f, "{}://{}{path}", self.protocol, self.authority())
+    }
+}
+
+impl Endpoint {
+    /// `host:port` as a URI writes it; empty for `unix`.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        if self.host.is_empty() {
+            return String::new();
+        }
+        let mut text = String::with_capacity(self.host.len() + 8);
+        write_host(&self.host, &mut text);
+        text.push_str(&format!(":{}", self.port));
+        text
+    }
+
+    /// The parameters as a URI's query without the `?`, where there are any. They may be secret.
+    #[must_use]
+    pub fn query(&self) -> Option<String> {
+        let mut text = String::new();
+        for (name, value) in &self.parameters {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            encode(name, &mut text);
+            text.push('=');
+            encode(value, &mut text);
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The path of a Unix socket, its percent-escapes replaced.
+    #[must_use]
+    pub fn local_path(&self) -> Option<String> {
+        let path = self.path.as_deref().filter(|_| self.protocol == LOCAL)?;
+        decode(path, UriPart::Path).ok()
     }
 }
 
@@ -48,7 +87,8 @@ impl fmt::Debug for Endpoint {
 
 /// Checks resolved connections and composes each with the credential, in their order.
 ///
-/// `supported` are the protocols with their default ports (0 for none); the first is the default protocol. A user name
+/// `supported` are the protocols with their default ports (0 for none); the first is the default protocol. `unix` takes the
+/// path of a socket in place of host and port. A user name
 /// in the credential replaces the user-info of a URI altogether; a password alone goes with the URI's user name.
 ///
 /// ```
@@ -105,6 +145,9 @@ fn check(
             })?
         }
     };
+    if protocol == LOCAL {
+        return local(from, protocol, connection());
+    }
     let host = from.host.ok_or_else(|| ConnectError::NoHost { connection: connection() })?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
     if !is_host(bare) {
@@ -123,6 +166,20 @@ fn check(
         password: from.password,
         parameters: from.parameters,
     })
+}
+
+/// A server on this machine, by the path of its socket.
+fn local(
+    from: ConnectionParams,
+    protocol: &'static str,
+    connection: String,
+) -> Result<Endpoint, ConnectError> {
+    let path = from.path.filter(|path| path.len() > 1 && from.host.is_none());
+    if path.as_deref().is_none_or(|path| decode(path, UriPart::Path).is_err()) {
+        return Err(ConnectError::NoPath { connection });
+    }
+    let (username, password, parameters) = (from.username, from.password, from.parameters);
+    Ok(Endpoint { protocol, host: String::new(), port: 0, path, username, password, parameters })
 }
 
 /// A protocol as it may be shown: one that is no word may be a whole URI in the wrong key.
@@ -196,6 +253,28 @@ mod tests {
         assert_eq!(error.code(), "NO_PROTOCOL");
         let wrong_key = ConnectionParams { protocol: Some("mqtt://u:canary@h".to_owned()), ..host("h") };
         assert!(!fail(&[wrong_key]).1.contains("canary"));
+    }
+
+    #[test]
+    fn a_unix_socket_has_a_path_and_no_host() {
+        let supported = &[("mqtt", 1883), ("unix", 0)];
+        let read = |uri: &str| endpoints(&[one(uri)], None, supported).map(|mut found| found.remove(0));
+        let found = read("unix:///run/a%20b.sock").unwrap();
+        assert_eq!(found.to_string(), "unix:///run/a%20b.sock");
+        assert_eq!(found.local_path().as_deref(), Some("/run/a b.sock"));
+        assert_eq!((found.host.as_str(), found.port), ("", 0));
+        for bad in ["unix://", "unix:///", "unix://run/x", "unix:///run/%zz"] {
+            let error = read(bad).unwrap_err();
+            assert_eq!(error.code(), "NO_PATH", "{bad}");
+            assert!(error.to_string().contains("`unix:///run/broker.sock`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_escaped() {
+        let found = endpoints(&[one("mqtt://h/x?b=a%26b&a=")], None, MQTT).unwrap().remove(0);
+        assert_eq!((found.query().as_deref(), found.authority().as_str()), (Some("b=a%26b"), "h:1883"));
+        assert_eq!(endpoints(&[host("::1")], None, MQTT).unwrap()[0].query(), None);
     }
 
     #[test]

@@ -66,6 +66,12 @@ pub enum ConnectError {
         /// Which connection.
         connection: String,
     },
+    /// A Unix socket without a path, or with a host.
+    #[error("{connection} has no path of a socket; write its URI as `unix:///run/broker.sock`")]
+    NoPath {
+        /// Which connection.
+        connection: String,
+    },
     /// Port 0, or no port where the protocol has no default.
     #[error("{connection} has no port; give `port`, 1 to 65535")]
     NoPort {
@@ -102,6 +108,7 @@ impl Coded for ConnectError {
             Self::UnsupportedProtocol { .. } => "UNSUPPORTED_PROTOCOL",
             Self::NoHost { .. } => "NO_HOST",
             Self::BadHost { .. } => "BAD_HOST",
+            Self::NoPath { .. } => "NO_PATH",
             Self::NoPort { .. } => "NO_PORT",
         }
     }

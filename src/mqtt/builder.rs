@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Surroundings;
-use super::{MqttConfig, MqttConnection, MqttOptions};
+use super::{MqttConfig, MqttConnection, MqttOptions, TlsConfig};
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
 use crate::config::Secret;
@@ -44,7 +44,7 @@ impl MqttConnectionBuilder {
         self
     }
 
-    /// Adds a broker, or several, by URI.
+    /// Adds a broker, or several, by URI, such as `mqtts://broker.example` or `unix:///run/mosquitto.sock`.
     #[must_use]
     pub fn uri(mut self, uri: Uri) -> Self {
         self.brokers.push(ConnectionConfig { uri: Some(uri), ..ConnectionConfig::default() });
@@ -63,6 +63,13 @@ impl MqttConnectionBuilder {
     #[must_use]
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
         self.config.client_id = Some(client_id.into());
+        self
+    }
+
+    /// Sets how TLS trusts and is trusted, for the brokers whose protocol has TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        self.config.tls = tls;
         self
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Surroundings;
+use super::transport::PROTOCOLS;
 use super::{MqttConfig, MqttConnection};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Offer};
@@ -39,7 +40,12 @@ impl Component for MqttConnection {
         let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
         let connections = config.connection.iter().chain(config.connections.iter().flatten());
         let named = connections.flat_map(|connection| connection.expand()).filter_map(|connection| {
-            let endpoint = format!("{}:{}", connection.host?, connection.port.unwrap_or(1883));
+            let protocol = connection.protocol.as_deref().unwrap_or("mqtt");
+            let (_, port) = PROTOCOLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol))?;
+            let endpoint = match connection.host {
+                Some(host) => format!("{host}:{}", connection.port.unwrap_or(*port)),
+                None => connection.path?,
+            };
             Some(Claim::ClientId { endpoint, client_id: client_id.to_owned() })
         });
         named.collect()
@@ -92,6 +98,8 @@ mod tests {
         let claim = |endpoint: &str| Claim::ClientId { endpoint: endpoint.into(), client_id: "me".into() };
         assert_eq!(claims(&[("client_id", "me"), ("connection.uri", "mqtt://u:p@h:7")]), [claim("h:7")]);
         assert_eq!(claims(&[("client_id", "me"), ("connections.0.host", "h")]), [claim("h:1883")]);
+        assert_eq!(claims(&[("client_id", "me"), ("connection.uri", "wss://h/x")]), [claim("h:443")]);
+        assert_eq!(claims(&[("client_id", "me"), ("connection.uri", "unix:///run/x")]), [claim("/run/x")]);
         assert!(claims(&[("client_id", "me"), ("connection.discovery_key", "k")]).is_empty());
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::MqttError;
 use super::driver::MAX_WINDOW;
+use super::{MqttError, TlsConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
@@ -21,7 +21,9 @@ pub struct MqttConfig {
     /// Client id, by which the broker knows the client and keeps its session. When not given:
     /// `<service>-<name>-<host>-<8 hexadecimal digits>`, new each process. Two clients with one id throw each other out.
     pub client_id: Option<String>,
-    /// Where the broker is: `host`, `port` (1883), `uri` or `discovery_key`.
+    /// Where the broker is: `host`, `port`, `protocol`, `uri` or `discovery_key`. Protocols and their ports: `mqtt` or `tcp`
+    /// (1883), `mqtts`, `ssl` or `tls` (8883), `ws` (80), `wss` (443), with the path `/mqtt` unless the URI has one, and
+    /// `unix:///path` for a Unix socket. Default `mqtt`.
     pub connection: Option<ConnectionConfig>,
     /// Several brokers in place of `connection`: they are tried in this order.
     pub connections: Option<Vec<ConnectionConfig>>,
@@ -29,6 +31,8 @@ pub struct MqttConfig {
     pub credential: Option<CredentialConfig>,
     /// Several credentials in place of `credential`: the first that is there is used.
     pub credentials: Option<Vec<CredentialConfig>>,
+    /// Trust in TLS, with the protocols `mqtts`, `ssl`, `tls` and `wss`.
+    pub tls: TlsConfig,
     /// How the connection behaves.
     pub options: MqttOptions,
 }
@@ -114,6 +118,7 @@ impl MqttConfig {
     pub(super) fn check(&self) -> Result<(), MqttError> {
         let options = &self.options;
         let wrong = |key, problem| Err(MqttError::Config { key, problem });
+        self.tls.check()?;
         if !options.clean_session && self.explicit_client_id().is_none() {
             let problem =
                 "is false, but there is no `client_id`: the broker could never find the session again";

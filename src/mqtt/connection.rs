@@ -219,6 +219,7 @@ impl MqttConnection {
         };
         Settings {
             endpoints,
+            tls: self.config.tls.clone(),
             client_id,
             clean_session: options.clean_session,
             retry_connect: options.retry_connect,

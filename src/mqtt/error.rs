@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::TlsError;
 use super::topic::TopicError;
 use crate::error::{Category, Coded};
 
@@ -87,6 +88,16 @@ pub enum MqttError {
         /// The return code of SUBACK.
         code: u8,
     },
+    /// A protocol that this program was built without.
+    #[error(
+        "the protocol `{protocol}` needs the cargo feature `{feature}` of `wirework`, without which this program was built"
+    )]
+    FeatureMissing {
+        /// The protocol.
+        protocol: &'static str,
+        /// The feature that brings it.
+        feature: &'static str,
+    },
     /// The configuration contradicts itself.
     #[error("`{key}` {problem}")]
     Config {
@@ -101,6 +112,7 @@ impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
             Self::NotOpen | Self::Closed => Category::InvalidState,
+            Self::ConnectFailed { source: Lost::Tls(error), .. } => error.category(),
             Self::ConnectFailed { .. } | Self::Down(_) | Self::TimedOut { .. } => Category::NoResponse,
             Self::Refused { code: 4 | 5, .. } => Category::Unauthorized,
             Self::Refused { .. } => Category::NoResponse,
@@ -108,7 +120,7 @@ impl Coded for MqttError {
             Self::TooLarge { .. } => Category::BadRequest,
             Self::Full { .. } => Category::Conflict,
             Self::Topic(error) => error.category(),
-            Self::Config { .. } => Category::Misconfiguration,
+            Self::Config { .. } | Self::FeatureMissing { .. } => Category::Misconfiguration,
         }
     }
 
@@ -124,6 +136,7 @@ impl Coded for MqttError {
             Self::Full { .. } => "WINDOW_FULL",
             Self::Topic(error) => error.code(),
             Self::SubscriptionRefused { .. } => "SUBSCRIBE_REFUSED",
+            Self::FeatureMissing { .. } => "FEATURE_MISSING",
             Self::Config { .. } => "BAD_CONFIG",
         }
     }
@@ -144,6 +157,9 @@ pub enum Lost {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// TLS failed, or a file that it needs.
+    #[error(transparent)]
+    Tls(Arc<TlsError>),
     /// The broker closed the stream.
     #[error("the broker closed the connection")]
     Ended,
@@ -191,6 +207,12 @@ pub enum Lost {
 impl Lost {
     pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
         Self::Io { doing, source: Arc::new(source) }
+    }
+}
+
+impl From<TlsError> for Lost {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(Arc::new(error))
     }
 }
 

@@ -18,6 +18,7 @@ mod resolver;
 mod session;
 mod subscriptions;
 pub mod topic;
+mod transport;
 
 pub use acknowledgement::MqttAcknowledgement;
 pub use builder::MqttConnectionBuilder;
@@ -31,3 +32,4 @@ pub use listener::MqttMessageListener;
 pub use message::MqttMessage;
 pub use options::{PublishOptions, QoS, SubscribeOptions};
 pub use resolver::MqttConnectionResolver;
+pub use transport::{TlsConfig, TlsError};

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use super::MqttConfig;
+use super::transport::{Kind, PROTOCOLS};
 use crate::Error;
 use crate::auth::{CredentialResolver, CredentialStore};
 use crate::connect::{ConnectionResolver, Discovery, Endpoint, endpoints, one_or_many};
-
-/// The protocols it speaks, with their ports; the first is the default.
-const PROTOCOLS: &[(&str, u16)] = &[("mqtt", 1883), ("tcp", 1883)];
 
 /// Resolves the connections and the credential of an MQTT component.
 ///
@@ -48,11 +46,15 @@ impl MqttConnectionResolver {
     /// The brokers, in the order in which they are to be tried, with the credential put in.
     ///
     /// # Errors
-    /// What cannot be found or makes no sense: `NO_CONNECTION`, `NO_HOST`, `NO_PORT`, `UNSUPPORTED_PROTOCOL`, or the
-    /// failure of a service that was asked.
+    /// What cannot be found or makes no sense: `NO_CONNECTION`, `NO_HOST`, `NO_PORT`, `NO_PATH`, `UNSUPPORTED_PROTOCOL`,
+    /// `FEATURE_MISSING`, or the failure of a service that was asked.
     pub async fn resolve(&self) -> Result<Vec<Endpoint>, Error> {
         let connections = self.connections.resolve_all().await?;
         let credential = self.credentials.lookup().await?;
-        Ok(endpoints(&connections, credential.as_ref(), PROTOCOLS)?)
+        let endpoints = endpoints(&connections, credential.as_ref(), PROTOCOLS)?;
+        for endpoint in &endpoints {
+            Kind::check(endpoint.protocol)?;
+        }
+        Ok(endpoints)
     }
 }

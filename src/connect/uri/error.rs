@@ -11,6 +11,8 @@ pub enum UriPart {
     User,
     /// Between the first `:` and the `@`.
     Password,
+    /// Before the `?`.
+    Path,
     /// After the `?`.
     Query,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for UriPart {
         f.write_str(match self {
             Self::User => "user name",
             Self::Password => "password",
+            Self::Path => "path",
             Self::Query => "query",
         })
     }

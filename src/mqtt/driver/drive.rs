@@ -51,6 +51,8 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) stop: Option<Instant>,
     /// DISCONNECT is encoded; nothing follows it.
     pub(super) ended: bool,
+    /// Bytes that are no longer ours may still wait in the stream: TLS and WebSocket hold some back.
+    flushing: bool,
     /// All bytes ever encoded.
     encoded: u64,
     /// QoS 0 messages that resolve when everything up to here is written.
@@ -71,6 +73,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             asked: None,
             stop: None,
             ended: false,
+            flushing: false,
             encoded: 0,
             unflushed: VecDeque::new(),
         }
@@ -170,7 +173,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         loop {
             let any = self.fill(now)?;
             let before = self.waiting_bytes();
-            if before == 0 && !any {
+            if before == 0 && !any && !self.flushing {
                 return Ok(true);
             }
             let flushed = match Pin::new(&mut self.framed).poll_flush(cx) {
@@ -178,11 +181,12 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
+            self.flushing = !flushed;
             let left = self.waiting_bytes();
             if left < before {
                 self.alive.sent(now);
             }
-            self.alive.wrote(left > 0, left < before, now);
+            self.alive.wrote(!flushed, left < before, now);
             self.flushed(left);
             if !flushed {
                 return Ok(false);

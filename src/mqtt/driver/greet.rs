@@ -9,8 +9,8 @@ use tokio_util::codec::Framed;
 
 use super::Settings;
 use crate::connect::Endpoint;
-use crate::mqtt::Lost;
 use crate::mqtt::protocol::{Hello, Incoming, Protocol};
+use crate::mqtt::{Lost, TlsError};
 
 /// A link that the broker has welcomed.
 pub(super) struct Welcome<P: Protocol, S> {
@@ -52,8 +52,9 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
 /// A failure of the codec: of the stream below it, or of what came over it.
 pub(super) fn protocol<E: std::error::Error + Send + Sync + 'static>(error: E) -> Lost {
     let below = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-    match below {
-        Some(io) => Lost::io("talking to the broker", io::Error::new(io.kind(), io.to_string())),
-        None => Lost::Protocol(Arc::new(error)),
+    let Some(io) = below else { return Lost::Protocol(Arc::new(error)) };
+    match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
+        Some(tls) => Lost::Tls(Arc::clone(tls)),
+        None => Lost::io("talking to the broker", io::Error::new(io.kind(), io.to_string())),
     }
 }

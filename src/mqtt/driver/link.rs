@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::core::Core;
-use super::dial;
 use super::drive::{Drive, End};
 use super::greet::{self, Welcome};
 use super::state::{LinkState, Remaining};
@@ -19,6 +17,7 @@ use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
+use crate::mqtt::transport::{Stream, dial};
 use crate::mqtt::{Lost, MqttError};
 
 /// A link that lasted this long was a good one: waits start anew after it.
@@ -43,7 +42,7 @@ enum Ending {
     Failed(MqttError),
 }
 
-type Linked<P> = (Welcome<P, TcpStream>, Endpoint);
+type Linked<P> = (Welcome<P, Stream>, Endpoint);
 
 struct Link {
     core: Core,
@@ -149,10 +148,10 @@ impl Link {
         &mut self,
         endpoint: &Endpoint,
         limit: Duration,
-    ) -> Result<Result<Welcome<P, TcpStream>, Lost>, Ending> {
+    ) -> Result<Result<Welcome<P, Stream>, Lost>, Ending> {
         let settings = Arc::clone(&self.core.settings);
         let dial = async {
-            let stream = dial::tcp(endpoint).await?;
+            let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
             greet::greet::<P, _>(stream, endpoint, &settings).await
         };
         let result = tokio::select! {

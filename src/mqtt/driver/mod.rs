@@ -3,7 +3,6 @@
 mod alive;
 mod backoff;
 mod core;
-mod dial;
 mod drive;
 mod greet;
 mod intake;

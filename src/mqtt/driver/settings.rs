@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::connect::Endpoint;
+use crate::mqtt::TlsConfig;
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// In the order in which they are tried; never empty.
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) tls: TlsConfig,
     pub(crate) client_id: String,
     pub(crate) clean_session: bool,
     pub(crate) retry_connect: bool,

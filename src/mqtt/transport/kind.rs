@@ -1,0 +1,103 @@
+//! Which transport a protocol means, and whether this program has it.
+
+use crate::mqtt::MqttError;
+
+/// The protocols that can be told, with their ports; the first is the default.
+pub(crate) const PROTOCOLS: &[(&str, u16)] = &[
+    ("mqtt", 1883),
+    ("tcp", 1883),
+    ("mqtts", 8883),
+    ("ssl", 8883),
+    ("tls", 8883),
+    ("ws", 80),
+    ("wss", 443),
+    #[cfg(unix)]
+    ("unix", 0),
+];
+
+/// A transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    Tls,
+    WebSocket,
+    SecureWebSocket,
+    Unix,
+}
+
+impl Kind {
+    /// The transport of a protocol out of [`PROTOCOLS`].
+    pub(crate) fn of(protocol: &str) -> Self {
+        match protocol {
+            "mqtts" | "ssl" | "tls" => Self::Tls,
+            "ws" => Self::WebSocket,
+            "wss" => Self::SecureWebSocket,
+            "unix" => Self::Unix,
+            _ => Self::Tcp,
+        }
+    }
+
+    /// As spans and log lines name it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::WebSocket => "websocket",
+            Self::SecureWebSocket => "secure websocket",
+            Self::Unix => "unix socket",
+        }
+    }
+
+    pub(crate) const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::SecureWebSocket)
+    }
+
+    const fn is_websocket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::SecureWebSocket)
+    }
+
+    /// Fails where this program was built without what the protocol needs.
+    pub(crate) fn check(protocol: &'static str) -> Result<(), MqttError> {
+        let kind = Self::of(protocol);
+        let missing = |feature| Err(MqttError::FeatureMissing { protocol, feature });
+        if kind.is_tls() && !cfg!(feature = "tls") {
+            return missing("tls");
+        }
+        if kind.is_websocket() && !cfg!(feature = "websocket") {
+            return missing("websocket");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_has_its_transport() {
+        let kinds: Vec<_> = PROTOCOLS.iter().map(|(protocol, _)| Kind::of(protocol).name()).collect();
+        let expected = ["tcp", "tcp", "tls", "tls", "tls", "websocket", "secure websocket", "unix socket"];
+        assert_eq!(kinds, expected[..kinds.len()]);
+    }
+
+    #[test]
+    fn what_was_not_built_in_is_named() {
+        for (protocol, feature, built) in
+            [("mqtts", "tls", cfg!(feature = "tls")), ("ws", "websocket", cfg!(feature = "websocket"))]
+        {
+            match Kind::check(protocol) {
+                Ok(()) => assert!(built),
+                Err(error) => {
+                    assert!(!built);
+                    let text = error.to_string();
+                    assert!(
+                        text.contains(protocol) && text.contains(&format!("feature `{feature}`")),
+                        "{text}"
+                    );
+                }
+            }
+        }
+        assert!(Kind::check("mqtt").is_ok());
+    }
+}

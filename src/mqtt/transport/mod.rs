@@ -1,0 +1,18 @@
+//! How a stream to a broker comes about: TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket.
+//!
+//! The protocol of an address says which: `mqtt` and `tcp` (port 1883), `mqtts`, `ssl` and `tls` (8883), `ws` (80), `wss`
+//! (443), `unix` with a path. What comes out is a [`Stream`] of bytes, whatever is below it.
+
+mod addresses;
+mod dial;
+mod kind;
+mod stream;
+mod tcp;
+mod tls;
+#[cfg(feature = "websocket")]
+mod websocket;
+
+pub(crate) use dial::dial;
+pub(crate) use kind::{Kind, PROTOCOLS};
+pub(crate) use stream::Stream;
+pub use tls::{TlsConfig, TlsError};

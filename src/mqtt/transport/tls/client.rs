@@ -1,0 +1,140 @@
+//! The client's side of TLS, made anew for each connection so that renewed files are used.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+
+use super::secured::Secured;
+use super::{TlsConfig, TlsError, pem};
+use crate::connect::Endpoint;
+use crate::mqtt::Lost;
+
+/// How many bytes TLS holds back at most before the driver learns that the socket takes none.
+const HELD_BACK: usize = 16 * 1024;
+
+/// Everything that a handshake needs.
+pub(crate) struct Client {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    shown: String,
+}
+
+impl Client {
+    /// Reads the files, and checks that they make sense.
+    pub(crate) async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
+        let shown = config.name().unwrap_or(&endpoint.host).to_owned();
+        // A zone belongs to this machine, not to the name of the other one.
+        let bare = shown.split_once('%').map_or(shown.as_str(), |(address, _)| address).to_owned();
+        let Ok(name) = ServerName::try_from(bare) else {
+            return Err(TlsError::BadServerName { name: shown }.into());
+        };
+        let config = config.clone();
+        let loaded = spawn_blocking(move || load(&config)).await;
+        let config = loaded.map_err(|error| Lost::io("reading certificates", io::Error::other(error)))??;
+        Ok(Self { config: Arc::new(config), name, shown })
+    }
+
+    pub(crate) async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
+        let Self { config, name, shown } = self;
+        let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
+            connection.set_buffer_limit(Some(HELD_BACK));
+        };
+        match TlsConnector::from(config).connect_with(name, stream, limit).await {
+            Ok(stream) => Ok(Secured::new(stream)),
+            Err(error) => Err(failed(shown, error)),
+        }
+    }
+}
+
+fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
+    let roots = roots(config)?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| handshake(String::new(), error))?
+        .with_root_certificates(roots);
+    let mut client = match config.identity() {
+        None => builder.with_no_client_auth(),
+        Some((cert_file, key_file)) => {
+            let chain = pem::certificates("tls.cert_file", cert_file)?;
+            let key = pem::private_key("tls.key_file", key_file)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::BadIdentity {
+                cert_file: cert_file.to_owned(),
+                key_file: key_file.to_owned(),
+                source: error.into(),
+            })?
+        }
+    };
+    client.alpn_protocols = config.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+    Ok(client)
+}
+
+/// Whom to trust.
+fn roots(config: &TlsConfig) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = config.ca() {
+        let certificates = pem::certificates("tls.ca_file", path)?;
+        for (number, certificate) in (1..).zip(certificates) {
+            roots.add(certificate).map_err(|error| TlsError::BadCertificate {
+                key: "tls.ca_file",
+                path: path.to_owned(),
+                number,
+                source: error.into(),
+            })?;
+        }
+    }
+    if config.trusts_system() {
+        // A system has hundreds of them; one that cannot be read is no reason to trust none.
+        let system = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(system.certs);
+        if roots.is_empty() {
+            let first = system.errors.first().map(|error| format!(" ({error})"));
+            return Err(TlsError::NoRoots { found: first.unwrap_or_default() });
+        }
+    }
+    Ok(roots)
+}
+
+fn failed(server_name: String, error: io::Error) -> Lost {
+    match rustls_error(&error) {
+        Some(error) => handshake(server_name, error).into(),
+        None => Lost::io("the TLS handshake", error),
+    }
+}
+
+fn handshake(server_name: String, error: Error) -> TlsError {
+    TlsError::Handshake { server_name, advice: advice(&error), source: error.into() }
+}
+
+/// The error of rustls inside one of the system.
+pub(super) fn rustls_error(error: &io::Error) -> Option<Error> {
+    error.get_ref()?.downcast_ref::<Error>().cloned()
+}
+
+/// What an operator can do about it.
+pub(super) fn advice(error: &Error) -> &'static str {
+    use tokio_rustls::rustls::AlertDescription::{
+        BadCertificate, CertificateRequired, CertificateUnknown, DecryptError, HandshakeFailure, UnknownCA,
+    };
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; if its certificate is to be trusted, `tls.ca_file` must hold the one of its authority"
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "; if that is the right broker, `tls.server_name` says which name its certificate has",
+        Error::InvalidMessage(_) => "; does it speak TLS at this port?",
+        Error::AlertReceived(CertificateRequired | HandshakeFailure) => {
+            "; the broker may want a certificate of this client: `tls.cert_file` and `tls.key_file`"
+        }
+        Error::AlertReceived(UnknownCA | BadCertificate | CertificateUnknown | DecryptError) => {
+            "; the broker does not trust the certificate in `tls.cert_file`"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,109 @@
+//! What a connection can be told about TLS.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::mqtt::MqttError;
+
+/// How a connection with TLS trusts and is trusted: the table `tls` of
+/// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
+///
+/// ```
+/// use wirework::mqtt::{MqttConfig, MqttConnection, TlsConfig};
+/// let tls = TlsConfig { ca_file: Some("/etc/ssl/broker-ca.pem".into()), ..TlsConfig::default() };
+/// let connection = MqttConnection::builder().uri("mqtts://broker.example".parse()?).tls(tls).build()?;
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM file with the certificates of the authorities (or of the broker itself) that are trusted. Read anew at each
+    /// connect, as are `cert_file` and `key_file`, so renewed files are used from the next connect on. Relative to the
+    /// working directory of the process. When not given, the authorities that the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate by which this client is known, and the intermediate ones behind it. Needs `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of `cert_file`, not encrypted: PKCS #8, PKCS #1 or SEC1.
+    pub key_file: Option<PathBuf>,
+    /// The name that the broker's certificate must have. When not given: the host of the connection.
+    pub server_name: Option<String>,
+    /// Application protocols offered by ALPN, in order of preference, such as `mqtt`. Some brokers want one where MQTT
+    /// shares a port with something else. Default none.
+    pub alpn: Vec<String>,
+    /// Whether the authorities that the system trusts are trusted too. Default: true without `ca_file`, false with it.
+    pub system_roots: Option<bool>,
+}
+
+impl TlsConfig {
+    /// Names what contradicts itself.
+    pub(crate) fn check(&self) -> Result<(), MqttError> {
+        let wrong = |key, problem| Err(MqttError::Config { key, problem });
+        match (filled(&self.cert_file), filled(&self.key_file)) {
+            (Some(_), None) => return wrong("tls.cert_file", "is given without `tls.key_file`; give both"),
+            (None, Some(_)) => return wrong("tls.key_file", "is given without `tls.cert_file`; give both"),
+            _ => {}
+        }
+        if self.system_roots == Some(false) && self.ca().is_none() {
+            let problem = "is false, but there is no `tls.ca_file`: no broker could ever be trusted";
+            return wrong("tls.system_roots", problem);
+        }
+        if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
+            return wrong("tls.alpn", "has a name that is empty or longer than 255 bytes");
+        }
+        Ok(())
+    }
+
+    /// Whether it says anything.
+    pub(crate) fn is_given(&self) -> bool {
+        *self != Self::default()
+    }
+
+    pub(super) fn ca(&self) -> Option<&Path> {
+        filled(&self.ca_file)
+    }
+
+    /// Certificate and key.
+    #[cfg(feature = "tls")]
+    pub(super) fn identity(&self) -> Option<(&Path, &Path)> {
+        filled(&self.cert_file).zip(filled(&self.key_file))
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn trusts_system(&self) -> bool {
+        self.system_roots.unwrap_or(self.ca().is_none())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn name(&self) -> Option<&str> {
+        self.server_name.as_deref().filter(|name| !name.is_empty())
+    }
+}
+
+/// An empty text counts as not given.
+fn filled(path: &Option<PathBuf>) -> Option<&Path> {
+    path.as_deref().filter(|path| !path.as_os_str().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_pairs;
+    use crate::mqtt::MqttConfig;
+
+    #[test]
+    fn what_contradicts_itself_is_named() {
+        let wrong = |pairs: &[(&str, &str)]| {
+            let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
+            config.check().map_or_else(|error| error.to_string(), |()| "fine".to_owned())
+        };
+        let both = "is given without `tls.key_file`; give both";
+        assert_eq!(wrong(&[("tls.cert_file", "c.pem")]), format!("`tls.cert_file` {both}"));
+        assert!(wrong(&[("tls.key_file", "k.pem"), ("tls.cert_file", "")]).starts_with("`tls.key_file` is"));
+        assert_eq!(wrong(&[("tls.key_file", "k.pem"), ("tls.cert_file", "c.pem")]), "fine");
+        assert!(wrong(&[("tls.system_roots", "false")]).contains("no `tls.ca_file`"));
+        assert_eq!(wrong(&[("tls.system_roots", "false"), ("tls.ca_file", "ca.pem")]), "fine");
+        assert!(wrong(&[("tls.alpn.0", "")]).starts_with("`tls.alpn` has a name"));
+    }
+}

@@ -1,0 +1,17 @@
+//! TLS: what can be configured, what can go wrong, and the client.
+
+#[cfg(feature = "tls")]
+mod client;
+mod config;
+mod error;
+#[cfg(feature = "tls")]
+mod pem;
+#[cfg(feature = "tls")]
+mod secured;
+
+#[cfg(feature = "tls")]
+pub(crate) use client::Client;
+pub use config::TlsConfig;
+pub use error::TlsError;
+#[cfg(feature = "tls")]
+pub(crate) use secured::Secured;

@@ -1,0 +1,107 @@
+//! Certificates and keys from files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::TlsError;
+
+/// All certificates of a file; at least one.
+pub(super) fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(key, path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| unsound(key, path, &error))?;
+    if found.is_empty() { Err(missing(key, path, "certificate", &text)) } else { Ok(found) }
+}
+
+/// The first private key of a file.
+pub(super) fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(key, path)?;
+    match PrivateKeyDer::from_pem_slice(&text) {
+        Ok(found) => Ok(found),
+        Err(pem::Error::NoItemsFound) => Err(missing(key, path, "private key", &text)),
+        Err(error) => Err(unsound(key, path, &error)),
+    }
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
+}
+
+/// The error of the parser may show a line of the file, which may be a key: it is dropped here.
+fn unsound(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {
+    let problem = match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no END line; the file may be cut off",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed",
+        pem::Error::Base64Decode(_) => "a section is no Base64",
+        _ => "it cannot be parsed",
+    };
+    TlsError::BadPem { key, path: path.to_owned(), problem }
+}
+
+fn missing(key: &'static str, path: &Path, wanted: &'static str, text: &[u8]) -> TlsError {
+    TlsError::Missing { key, path: PathBuf::from(path), wanted, found: sections(text) }
+}
+
+/// What the sections of a file say that they are.
+fn sections(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let labels = text.lines().filter_map(|line| {
+        line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----").map(|label| label.to_ascii_lowercase())
+    });
+    let mut labels: Vec<String> = labels.take(4).collect();
+    labels.dedup();
+    match labels.as_slice() {
+        [] if text.trim().is_empty() => "is empty".to_owned(),
+        [] => "no PEM at all".to_owned(),
+        [label] if label.starts_with("encrypted") => {
+            format!("{label}; write it without a passphrase, as `openssl pkey` does")
+        }
+        labels => labels.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(text: &str) -> [String; 2] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        let shown = |error: TlsError| error.to_string().replace(&file.path().display().to_string(), "F");
+        [
+            shown(certificates("tls.ca_file", file.path()).unwrap_err()),
+            shown(private_key("tls.key_file", file.path()).unwrap_err()),
+        ]
+    }
+
+    #[test]
+    fn what_a_file_holds_instead_is_named() {
+        assert_eq!(
+            fail(""),
+            [
+                "`tls.ca_file`: the file `F` holds no certificate in PEM, but is empty",
+                "`tls.key_file`: the file `F` holds no private key in PEM, but is empty",
+            ]
+        );
+        assert!(fail("\u{30}\u{82}binary")[0].ends_with("no certificate in PEM, but no PEM at all"));
+        let other = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+        assert!(fail(other)[1].ends_with("holds no private key in PEM, but public key"));
+        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        assert!(fail(encrypted)[1].contains("encrypted private key; write it without a passphrase"));
+    }
+
+    #[test]
+    fn broken_pem_is_named_and_not_shown() {
+        let cut = fail("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n");
+        assert!(cut[1].ends_with("a section has no END line; the file may be cut off"), "{cut:?}");
+        let garbage = fail("-----BEGIN CERTIFICATE-----\n!canary!\n-----END CERTIFICATE-----\n");
+        assert!(garbage[0].ends_with("a section is no Base64"), "{garbage:?}");
+        assert!(!format!("{cut:?}{garbage:?}").contains("canary"));
+        let path = Path::new("/no/such/file");
+        let error = certificates("tls.cert_file", path).unwrap_err();
+        assert_eq!(error.to_string(), "`tls.cert_file`: the file `/no/such/file` cannot be read");
+    }
+}

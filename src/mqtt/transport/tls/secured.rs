@@ -1,0 +1,61 @@
+//! A TCP stream within TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::TlsError;
+use super::client::{advice, rustls_error};
+
+/// The stream; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
+pub(crate) struct Secured(TlsStream<TcpStream>);
+
+impl Secured {
+    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
+        Self(stream)
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match ready!(Pin::new(&mut self.get_mut().0).poll_read(cx, buffer)) {
+            // The broker closed without the good-bye of TLS. MQTT has a good-bye of its own and frames its packets, so
+            // this is an end like any other.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            other => Poll::Ready(other.map_err(named)),
+        }
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes).map_err(named)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx).map_err(named)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx).map_err(named)
+    }
+}
+
+fn named(error: io::Error) -> io::Error {
+    match rustls_error(&error) {
+        None => error,
+        Some(source) => {
+            let failed = TlsError::Session { advice: advice(&source), source: source.into() };
+            io::Error::new(error.kind(), Arc::new(failed))
+        }
+    }
+}
