@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::driver::Settings;
 use super::metrics::Metrics;
+use super::transport::Kind;
 use super::{
     LinkState, MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError,
     MqttMessageListener, MqttSubscription, PublishOptions, SubscribeOptions, identity,
@@ -114,8 +115,12 @@ impl MqttConnection {
         }
         let closed = self.closed.load(Ordering::Acquire);
         let endpoints = self.resolver.resolve().await?;
-        let settings = self.settings(endpoints, context);
         let logger = self.logger.with_trace_id(context.trace_id());
+        if self.config.tls.is_given() && !endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
+            let problem = "but no connection uses it; TLS has the protocol `mqtts` or `wss`";
+            logger.warn(format_args!("`tls` is configured, {problem}"));
+        }
+        let settings = self.settings(endpoints, context);
         let client = MqttClient::connect(settings, logger, Arc::clone(&self.metrics)).await?;
         let overtaken = {
             let mut place = self.place();

@@ -15,3 +15,4 @@ mod real;
 mod receiving;
 mod reconnecting;
 mod subscribing;
+mod transports;

@@ -6,7 +6,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(dead_code, reason = "each test is a crate of its own and uses a part")]
 
+pub mod certificates;
 pub mod fake_broker;
+pub mod front;
 pub mod fuzz_topics;
 pub mod mosquitto;
 pub mod process;

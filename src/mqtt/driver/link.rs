@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::backoff::Backoff;
 use super::core::Core;
@@ -17,7 +18,7 @@ use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::transport::{Stream, dial};
+use crate::mqtt::transport::{Kind, Stream, dial};
 use crate::mqtt::{Lost, MqttError};
 
 /// A link that lasted this long was a good one: waits start anew after it.
@@ -93,6 +94,7 @@ impl Link {
         let mut last = Lost::NotYet;
         loop {
             let count = settings.endpoints.len();
+            let mut hopeless = true;
             for (index, endpoint) in settings.endpoints.iter().enumerate() {
                 let left = u32::try_from(count - index).unwrap_or(1);
                 let share = deadline.saturating_duration_since(Instant::now()) / left;
@@ -102,14 +104,18 @@ impl Link {
                     Err(Lost::Refused { code, reason }) if code != 3 || left == 1 => {
                         return Err(Ending::Failed(refused(endpoint, code, reason)));
                     }
-                    Err(lost) => last = lost,
+                    Err(lost) => {
+                        hopeless &= matches!(lost, Lost::Tls(_));
+                        last = lost;
+                    }
                 }
             }
             let wait = self.backoff.next();
-            if !settings.retry_connect || Instant::now() + wait >= deadline {
-                let waited =
-                    if settings.retry_connect { settings.connect_timeout } else { started.elapsed() };
-                if settings.retry_connect {
+            // What is wrong with certificates does not mend itself while somebody waits for the service to start.
+            let retry = settings.retry_connect && !hopeless;
+            if !retry || Instant::now() + wait >= deadline {
+                let waited = if retry { settings.connect_timeout } else { started.elapsed() };
+                if retry {
                     self.pause(sleep_until(deadline)).await?;
                 }
                 let endpoints = settings.endpoint_names().into();
@@ -154,6 +160,8 @@ impl Link {
             let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
             greet::greet::<P, _>(stream, endpoint, &settings).await
         };
+        let transport = Kind::of(endpoint.protocol).name();
+        let dial = dial.instrument(tracing::debug_span!("mqtt_connect", %endpoint, transport));
         let result = tokio::select! {
             biased;
             () = attend(&mut self.core) => return Err(Ending::Closed),

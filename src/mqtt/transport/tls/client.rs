@@ -122,7 +122,7 @@ pub(super) fn advice(error: &Error) -> &'static str {
         BadCertificate, CertificateRequired, CertificateUnknown, DecryptError, HandshakeFailure, UnknownCA,
     };
     match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "; if its certificate is to be trusted, `tls.ca_file` must hold the one of its authority"
         }
         Error::InvalidCertificate(

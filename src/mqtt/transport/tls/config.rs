@@ -88,7 +88,6 @@ fn filled(path: &Option<PathBuf>) -> Option<&Path> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::from_pairs;
     use crate::mqtt::MqttConfig;
 
