@@ -15,7 +15,12 @@ pub fn context() -> Context {
 
 /// A connection to the fake broker, with further keys; not opened. Reconnects are quick.
 pub fn connection(broker: &FakeBroker, more: &[(&str, &str)]) -> Arc<MqttConnection> {
-    let port = broker.port().to_string();
+    connection_to(broker.port(), more)
+}
+
+/// The same to whatever listens there.
+pub fn connection_to(port: u16, more: &[(&str, &str)]) -> Arc<MqttConnection> {
+    let port = port.to_string();
     let mut pairs = vec![
         ("connection.host", "127.0.0.1"),
         ("connection.port", port.as_str()),
@@ -55,6 +60,11 @@ impl Heard {
         format!("{} {}", message.topic, message.text().unwrap())
     }
 
+    /// A message that has come already.
+    pub fn now(&mut self) -> Option<MqttMessage> {
+        self.0.try_recv().ok()
+    }
+
     /// Whether nothing more has come; of use only after something that comes later is known to have been handled.
     pub fn is_empty(&mut self) -> bool {
         self.0.try_recv().is_err()
@@ -73,4 +83,9 @@ pub fn listener() -> (Arc<dyn MqttMessageListener>, Heard) {
         }
     };
     (Arc::new(listener), Heard(receiver))
+}
+
+/// Whether a connection can be told this.
+pub fn knows(key: &str) -> bool {
+    MqttConnection::from_pairs([("connection.host", "127.0.0.1"), (key, "0")]).is_ok()
 }

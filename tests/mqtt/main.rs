@@ -7,6 +7,7 @@ mod support;
 mod acknowledging;
 mod closing;
 mod common;
+mod faults;
 mod inheriting;
 mod observing;
 mod opening;

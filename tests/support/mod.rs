@@ -1,15 +1,17 @@
-//! What several end-to-end tests need: a broker that follows a script, real brokers, child processes.
+//! What several end-to-end tests need: a broker that follows a script, one that keeps its word over bad links, real
+//! brokers, child processes.
 //!
 //! A test takes it in with `mod support;`. Nothing here sleeps; what is waited for has [`LIMIT`] to happen, and a test
 //! that waits in vain fails saying what came instead. Not for tests under tokio's paused time: sockets and processes
 //! do not know of it.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
-#![allow(dead_code, reason = "each test is a crate of its own and uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test is a crate of its own and uses a part")]
 
 pub mod certificates;
 pub mod fake_broker;
 pub mod front;
 pub mod fuzz_topics;
+pub mod honest;
 pub mod mosquitto;
 pub mod process;
 

@@ -1,7 +1,7 @@
 //! The reference broker, where it is installed.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
@@ -11,23 +11,37 @@ use super::within;
 /// Where the variable is 1, a machine without mosquitto fails the tests that need it; elsewhere they are skipped.
 const REQUIRE: &str = "WIREWORK_REQUIRE_MOSQUITTO";
 
-/// A mosquitto of its own on a port of its own on 127.0.0.1, storing nothing; stopped when dropped.
+/// A mosquitto of its own on a port of its own on 127.0.0.1; stopped when dropped.
 pub struct Mosquitto {
     /// Where it listens.
     pub port: u16,
     /// The broker process; its log goes to standard error.
     pub process: Process,
+    program: PathBuf,
+    config: PathBuf,
     _directory: tempfile::TempDir,
 }
 
 impl Mosquitto {
-    /// Starts one that admits everybody, or says that the test is skipped because there is none on this machine.
+    /// Starts one that admits everybody and stores nothing, or says that the test is skipped because there is none on
+    /// this machine.
     pub async fn start() -> Option<Self> {
         Self::start_with("allow_anonymous true\n").await
     }
 
-    /// The same with settings of the test's own after the `listener` line.
+    /// The same with settings of the test's own after the `listener` line; `DIRECTORY` in them is a directory for it.
     pub async fn start_with(settings: &str) -> Option<Self> {
+        Self::launch("persistence false\n", settings).await
+    }
+
+    /// One that keeps what it has when it is stopped in good order, without limit, and sends without Nagle's delay.
+    pub async fn start_keeping(settings: &str) -> Option<Self> {
+        let kept = "user root\npersistence true\npersistence_location DIRECTORY/\nautosave_interval 0\n\
+                    max_queued_messages 0\nset_tcp_nodelay true\n";
+        Self::launch(kept, &format!("allow_anonymous true\n{settings}")).await
+    }
+
+    async fn launch(before: &str, settings: &str) -> Option<Self> {
         let Some(program) = installed("mosquitto") else {
             assert!(
                 std::env::var(REQUIRE).as_deref() != Ok("1"),
@@ -40,34 +54,49 @@ impl Mosquitto {
         let mut said = String::new();
         // Between the choice of a port and its use somebody else can take it.
         for _ in 0..5 {
-            match Self::try_start(&program, settings).await {
-                Ok(broker) => return Some(broker),
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let config = directory.path().join("mosquitto.conf");
+            let port = free_port();
+            let text = format!("log_dest stderr\n{before}listener {port} 127.0.0.1\n{settings}");
+            let text = text.replace("DIRECTORY", &directory.path().display().to_string());
+            std::fs::write(&config, text).expect("a file in it");
+            match run(&program, &config).await {
+                Ok(process) => {
+                    return Some(Self { port, process, program, config, _directory: directory });
+                }
                 Err(log) => said = log,
             }
         }
         panic!("mosquitto does not start:\n{said}");
     }
 
-    async fn try_start(program: &PathBuf, settings: &str) -> Result<Self, String> {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = directory.path().join("mosquitto.conf");
-        let port = free_port();
-        let config = format!("log_dest stderr\npersistence false\nlistener {port} 127.0.0.1\n{settings}");
-        std::fs::write(&file, config).expect("a file in it");
-        let mut process = Process::start(Command::new(program).arg("-v").arg("-c").arg(&file));
-        let running = async {
-            while let Some(line) = process.next_line().await {
-                if line.contains(" running") {
-                    return true;
-                }
-            }
-            false
-        };
-        if within("mosquitto to run", running).await {
-            return Ok(Self { port, process, _directory: directory });
-        }
-        Err(process.said.join("\n"))
+    /// Ends it by this signal, and waits until it is gone.
+    pub async fn stop(&mut self, signal: &str) {
+        self.process.signal(signal).await;
+        self.process.exit().await;
     }
+
+    /// Starts it again, on the same port and with what it had kept.
+    pub async fn restart(&mut self) {
+        match run(&self.program, &self.config).await {
+            Ok(process) => self.process = process,
+            Err(said) => panic!("mosquitto does not start again:\n{said}"),
+        }
+    }
+}
+
+/// Starts it; the error is what it says instead of running.
+async fn run(program: &Path, config: &Path) -> Result<Process, String> {
+    let mut process = Process::start(Command::new(program).arg("-c").arg(config));
+    let running = async {
+        while let Some(line) = process.next_line().await {
+            if line.contains(" running") {
+                return true;
+            }
+        }
+        false
+    };
+    if within("mosquitto to run", running).await { Ok(process) } else { Err(process.said.join("\n")) }
 }
 
 /// Where a program is, `/usr/sbin` included: Debian puts brokers there, outside the path of ordinary users.

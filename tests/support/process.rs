@@ -1,17 +1,22 @@
 //! Child processes: started, listened to line by line, signalled, awaited.
 
+use std::collections::VecDeque;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 use super::within;
+
+/// How many lines that nobody has asked for are kept; older ones are let go. A program must never wait for its reader.
+const KEPT: usize = 8192;
 
 /// A running program whose standard output and error are read as they come; killed when dropped.
 pub struct Process {
     child: Child,
-    lines: mpsc::Receiver<String>,
+    lines: Arc<Lines>,
     /// Everything it has said so far, shown when a test fails.
     pub said: Vec<String>,
 }
@@ -22,15 +27,15 @@ impl Process {
         let command =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let (sender, lines) = mpsc::channel(1024);
-        forward(child.stdout.take().expect("piped"), sender.clone());
-        forward(child.stderr.take().expect("piped"), sender);
+        let lines = Arc::new(Lines::default());
+        forward(child.stdout.take().expect("piped"), Arc::clone(&lines));
+        forward(child.stderr.take().expect("piped"), Arc::clone(&lines));
         Self { child, lines, said: Vec::new() }
     }
 
     /// The next line of either output; `None` when both are closed.
     pub async fn next_line(&mut self) -> Option<String> {
-        let line = self.lines.recv().await?;
+        let line = self.lines.next().await?;
         self.said.push(line.clone());
         Some(line)
     }
@@ -69,14 +74,52 @@ impl Process {
     }
 }
 
-fn forward(output: impl AsyncRead + Unpin + Send + 'static, to: mpsc::Sender<String>) {
+/// What a program says, until somebody asks.
+#[derive(Default)]
+struct Lines {
+    /// The lines, and how many of the two outputs have ended.
+    said: Mutex<(VecDeque<String>, usize)>,
+    more: Notify,
+}
+
+impl Lines {
+    fn push(&self, line: String) {
+        let mut said = self.said.lock().expect("nobody panics here");
+        if said.0.len() >= KEPT {
+            said.0.pop_front();
+        }
+        said.0.push_back(line);
+        self.more.notify_one();
+    }
+
+    fn end(&self) {
+        self.said.lock().expect("nobody panics here").1 += 1;
+        self.more.notify_one();
+    }
+
+    async fn next(&self) -> Option<String> {
+        loop {
+            {
+                let mut said = self.said.lock().expect("nobody panics here");
+                if let Some(line) = said.0.pop_front() {
+                    return Some(line);
+                }
+                if said.1 == 2 {
+                    return None;
+                }
+            }
+            self.more.notified().await;
+        }
+    }
+}
+
+fn forward(output: impl AsyncRead + Unpin + Send + 'static, to: Arc<Lines>) {
     tokio::spawn(async move {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            if to.send(line).await.is_err() {
-                return;
-            }
+            to.push(line);
         }
+        to.end();
     });
 }
 

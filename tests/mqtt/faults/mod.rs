@@ -1,0 +1,10 @@
+//! Links that break anywhere, answers that come late, twice, out of order or never, and sessions that are lied about:
+//! nothing is lost, nothing comes twice beyond its QoS, no id is leaked, and nobody spins.
+
+mod acks;
+mod cutting;
+mod garbage;
+mod inside;
+mod life;
+mod quiet;
+mod sessions;
