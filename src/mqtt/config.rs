@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::driver::MAX_WINDOW;
-use super::{MqttError, TlsConfig};
+use super::properties::seconds;
+use super::{MqttError, MqttVersion, TlsConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
@@ -41,6 +42,8 @@ pub struct MqttConfig {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttOptions {
+    /// Which MQTT is spoken: `3.1.1` (or 4), or `5`. Default `3.1.1`.
+    pub protocol_version: MqttVersion,
     /// Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false
     /// one attempt is made at each broker, and a lost connection is a failure. Default true.
     pub retry_connect: bool,
@@ -65,6 +68,10 @@ pub struct MqttOptions {
     /// Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages
     /// for a client that is away, and `client_id` must be given. Default true.
     pub clean_session: bool,
+    /// MQTT 5: how long the broker keeps the session when the link is lost, rounded up to seconds. With `clean_session =
+    /// true` the first link begins a new session, later ones take it up, and closing ends it. When not given: not at all with
+    /// `clean_session = true`, else for ever.
+    pub session_expiry: Option<Millis>,
     /// With `clean_session = false`: how long after opening a received message of QoS 1 or 2 for which nobody has
     /// subscribed yet waits, without acknowledgement, for a listener. It holds up the acknowledgements of later messages
     /// meanwhile. After that such messages are acknowledged, warned of and counted. 0 is without limit: nothing is
@@ -73,6 +80,11 @@ pub struct MqttOptions {
     /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place. Default
     /// 1000.
     pub max_inflight: u16,
+    /// MQTT 5: how many received messages of QoS 1 and 2 can wait for listeners before the broker sends no more of them, 1 to
+    /// 65535. Default 1000.
+    pub receive_maximum: u16,
+    /// MQTT 5: how many topics can be abbreviated to a number, each way; the broker may permit fewer. 0 is off. Default 16.
+    pub topic_alias_maximum: u16,
     /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room. Default 67108864
     /// (64 MiB).
     pub max_queued_bytes: u32,
@@ -88,6 +100,7 @@ pub struct MqttOptions {
 impl Default for MqttOptions {
     fn default() -> Self {
         Self {
+            protocol_version: MqttVersion::V4,
             retry_connect: true,
             connect_timeout: Millis::new(30_000),
             reconnect_timeout: Millis::new(1000),
@@ -98,8 +111,11 @@ impl Default for MqttOptions {
             subscribe_timeout: Millis::new(30_000),
             close_timeout: Millis::new(10_000),
             clean_session: true,
+            session_expiry: None,
             unclaimed_timeout: Millis::new(30_000),
             max_inflight: 1000,
+            receive_maximum: 1000,
+            topic_alias_maximum: 16,
             max_queued_bytes: 64 * 1024 * 1024,
             max_incoming_bytes: 64 * 1024 * 1024,
             listener_queue: 1000,
@@ -133,6 +149,12 @@ impl MqttConfig {
         if !(1..=MAX_WINDOW).contains(&options.max_inflight) {
             return wrong("options.max_inflight", "is not between 1 and 65519");
         }
+        if options.receive_maximum == 0 {
+            return wrong("options.receive_maximum", "is 0; no message of QoS 1 or 2 could come");
+        }
+        if options.protocol_version == MqttVersion::V4 && options.session_expiry.is_some() {
+            return wrong("options.session_expiry", "needs `options.protocol_version = 5`");
+        }
         if options.max_queued_bytes == 0 {
             return wrong("options.max_queued_bytes", "is 0; nothing could be sent");
         }
@@ -153,6 +175,15 @@ impl MqttOptions {
     /// The keep-alive as CONNECT carries it, unless it is too long for that.
     pub(super) fn keepalive_seconds(&self) -> Option<u16> {
         u16::try_from(self.keepalive_timeout.0.as_millis().div_ceil(1000)).ok()
+    }
+
+    /// How long the session outlives its link, as CONNECT of MQTT 5 carries it.
+    pub(super) fn session_expiry_seconds(&self) -> u32 {
+        match self.session_expiry {
+            Some(time) => seconds(time.0).unwrap_or(u32::MAX),
+            None if self.clean_session => 0,
+            None => u32::MAX,
+        }
     }
 }
 
@@ -196,6 +227,8 @@ mod tests {
         );
         assert!(wrong("options.max_inflight", "0").contains("between 1 and 65519"));
         assert!(wrong("options.max_inflight", "65535").contains("between 1 and 65519"));
+        assert!(wrong("options.session_expiry", "1h").contains("protocol_version = 5"));
+        assert!(wrong("options.receive_maximum", "0").contains("is 0"));
         assert!(wrong("options.max_packet_size", "16383").contains("16384"));
         assert!(wrong("options.listener_queue", "0").starts_with("`options.listener_queue` is 0"));
     }

@@ -225,8 +225,12 @@ impl MqttConnection {
         Settings {
             endpoints,
             tls: self.config.tls.clone(),
+            version: options.protocol_version,
             client_id,
             clean_session: options.clean_session,
+            session_expiry: options.session_expiry_seconds(),
+            receive_maximum: options.receive_maximum,
+            topic_alias_maximum: options.topic_alias_maximum,
             retry_connect: options.retry_connect,
             connect_timeout: options.connect_timeout.0,
             reconnect_timeout: options.reconnect_timeout.0,

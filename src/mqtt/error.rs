@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TlsError;
+use super::protocol::Reason;
 use super::topic::TopicError;
 use crate::error::{Category, Coded};
 
@@ -29,14 +30,19 @@ pub enum MqttError {
         source: Lost,
     },
     /// The broker answered CONNECT with a refusal.
-    #[error("the MQTT broker at {endpoint} refuses the connection: {reason} (code {code})")]
+    #[error(
+        "the MQTT broker at {endpoint} refuses the connection: {reason} (code {code}){}",
+        elsewhere(server_reference)
+    )]
     Refused {
         /// The broker's address, without credentials.
         endpoint: Arc<str>,
         /// The return code of CONNACK.
         code: u8,
-        /// What the code means.
-        reason: &'static str,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+        /// Where the broker sends its clients instead (MQTT 5).
+        server_reference: Option<Arc<str>>,
     },
     /// The link to the broker is down, and the operation is one that does not wait for it.
     #[error("the link to the MQTT broker is down")]
@@ -81,12 +87,46 @@ pub enum MqttError {
     #[error(transparent)]
     Topic(#[from] TopicError),
     /// The broker refused a subscription.
-    #[error("the MQTT broker refuses the subscription to `{filter}` (code {code:#04x})")]
+    #[error("the MQTT broker refuses the subscription to `{filter}`: {reason} (code {code:#04x})")]
     SubscriptionRefused {
         /// The filter as it went over the wire: the one asked for, or a wider one that covers it.
         filter: Arc<str>,
         /// The return code of SUBACK.
         code: u8,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+    },
+    /// The broker refused a message (MQTT 5).
+    #[error("the MQTT broker refuses the message on `{topic}`: {reason} (code {code:#04x})")]
+    PublishRefused {
+        /// The topic of the message.
+        topic: Arc<str>,
+        /// The reason code of PUBACK or PUBREC.
+        code: u8,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+    },
+    /// The broker, or the version of MQTT spoken, cannot do what was asked for.
+    #[error("{what} cannot be had here: {why}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// Who lacks it.
+        why: &'static str,
+    },
+    /// The message was not sent before its expiry had passed.
+    #[error("the message on `{topic}` expired before it could be sent")]
+    Expired {
+        /// The topic of the message.
+        topic: Arc<str>,
+    },
+    /// A message property that MQTT 5 cannot carry.
+    #[error("the message property `{property}` {problem}")]
+    BadProperty {
+        /// The field of [`MessageProperties`](super::MessageProperties).
+        property: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// A protocol that this program was built without.
     #[error(
@@ -114,10 +154,20 @@ impl Coded for MqttError {
             Self::NotOpen | Self::Closed => Category::InvalidState,
             Self::ConnectFailed { source: Lost::Tls(error), .. } => error.category(),
             Self::ConnectFailed { .. } | Self::Down(_) | Self::TimedOut { .. } => Category::NoResponse,
-            Self::Refused { code: 4 | 5, .. } => Category::Unauthorized,
+            Self::Refused { code, .. }
+            | Self::SubscriptionRefused { code, .. }
+            | Self::PublishRefused { code, .. }
+                if is_unauthorized(*code) =>
+            {
+                Category::Unauthorized
+            }
             Self::Refused { .. } => Category::NoResponse,
-            Self::SessionLost { .. } | Self::SubscriptionRefused { .. } => Category::FailedInvocation,
-            Self::TooLarge { .. } => Category::BadRequest,
+            Self::SessionLost { .. }
+            | Self::SubscriptionRefused { .. }
+            | Self::PublishRefused { .. }
+            | Self::Expired { .. } => Category::FailedInvocation,
+            Self::Unsupported { .. } => Category::Unsupported,
+            Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
             Self::Full { .. } => Category::Conflict,
             Self::Topic(error) => error.category(),
             Self::Config { .. } | Self::FeatureMissing { .. } => Category::Misconfiguration,
@@ -137,6 +187,10 @@ impl Coded for MqttError {
             Self::Topic(error) => error.code(),
             Self::SubscriptionRefused { .. } => "SUBSCRIBE_REFUSED",
             Self::FeatureMissing { .. } => "FEATURE_MISSING",
+            Self::PublishRefused { .. } => "PUBLISH_REFUSED",
+            Self::Unsupported { .. } => "NOT_SUPPORTED",
+            Self::Expired { .. } => "EXPIRED",
+            Self::BadProperty { .. } => "BAD_PROPERTY",
             Self::Config { .. } => "BAD_CONFIG",
         }
     }
@@ -164,8 +218,20 @@ pub enum Lost {
     #[error("the broker closed the connection")]
     Ended,
     /// The broker said good-bye.
-    #[error("the broker sent DISCONNECT")]
-    Disconnected,
+    #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
+    Disconnected {
+        /// The reason code; 0 where it gave none, as on 3.1.1.
+        code: u8,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+        /// Where the broker sends its clients instead (MQTT 5).
+        server_reference: Option<Arc<str>>,
+    },
+    /// The broker wants enhanced authentication (MQTT 5), which was not asked for.
+    #[error(
+        "the broker sent AUTH, but enhanced authentication is not supported; use a user name and password"
+    )]
+    Authentication,
     /// Bytes that are no MQTT, or a packet that makes no sense at this point.
     #[error("the broker broke the protocol")]
     Protocol(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -195,12 +261,14 @@ pub enum Lost {
         max: usize,
     },
     /// The broker refused CONNECT.
-    #[error("the broker refuses the connection: {reason} (code {code})")]
+    #[error("the broker refuses the connection: {reason} (code {code}){}", elsewhere(server_reference))]
     Refused {
         /// The return code of CONNACK.
         code: u8,
-        /// What the code means.
-        reason: &'static str,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+        /// Where the broker sends its clients instead (MQTT 5).
+        server_reference: Option<Arc<str>>,
     },
 }
 
@@ -208,6 +276,37 @@ impl Lost {
     pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
         Self::Io { doing, source: Arc::new(source) }
     }
+
+    /// Whether the broker means it: the same attempt will be refused again. A server that is busy, unavailable, or only
+    /// names another one may have a neighbour that is not, or be itself again later.
+    pub(crate) const fn is_final(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => {
+                !matches!(code, 3 | 0x80 | 0x83 | 0x88 | 0x89 | 0x97 | 0x9c | 0x9d | 0x9f)
+            }
+            Self::Authentication => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn refused(reason: Reason) -> Self {
+        let Reason { code, text, server_reference } = reason;
+        Self::Refused { code, reason: text, server_reference }
+    }
+
+    pub(crate) fn disconnected(reason: Reason) -> Self {
+        let Reason { code, text, server_reference } = reason;
+        Self::Disconnected { code, reason: text, server_reference }
+    }
+}
+
+/// Whether a return code of 3.1.1, or a reason code of 5, is about who the client is.
+const fn is_unauthorized(code: u8) -> bool {
+    matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
+}
+
+fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
+    server_reference.as_ref().map_or_else(String::new, |server| format!("; use {server} instead"))
 }
 
 impl From<TlsError> for Lost {
@@ -237,7 +336,11 @@ mod tests {
 
     #[test]
     fn bad_credentials_are_unauthorized() {
-        let refused = |code| MqttError::Refused { endpoint: "e".into(), code, reason: "r" }.category();
+        let refused = |code| {
+            let (endpoint, reason) = ("e".into(), "r".into());
+            MqttError::Refused { endpoint, code, reason, server_reference: None }.category()
+        };
         assert_eq!((refused(3), refused(5)), (Category::NoResponse, Category::Unauthorized));
+        assert_eq!((refused(0x88), refused(0x86)), (Category::NoResponse, Category::Unauthorized));
     }
 }

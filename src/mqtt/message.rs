@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::acknowledgement::Offered;
-use super::{MqttAcknowledgement, QoS};
+use super::{MessageProperties, MqttAcknowledgement, QoS, properties};
 
 /// A message that a broker delivered. Cloning is cheap.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct MqttMessage {
     pub retain: bool,
     /// Whether the broker says that it may have sent it before.
     pub dup: bool,
+    /// What it says about itself, on MQTT 5 and where it says something.
+    pub properties: Option<Arc<MessageProperties>>,
     pub(super) offered: Offered,
 }
 
@@ -29,7 +31,8 @@ pub struct MqttMessage {
 impl PartialEq for MqttMessage {
     fn eq(&self, other: &Self) -> bool {
         let plain = |message: &Self| (message.qos, message.retain, message.dup);
-        self.topic == other.topic && self.payload == other.payload && plain(self) == plain(other)
+        let bytes = self.topic == other.topic && self.payload == other.payload;
+        bytes && plain(self) == plain(other) && self.properties == other.properties
     }
 }
 
@@ -39,7 +42,28 @@ impl MqttMessage {
     /// A message of QoS 0, not kept; for the tests of listeners.
     pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
         let (topic, payload) = (topic.into(), payload.into());
-        Self { topic, payload, qos: QoS::AtMostOnce, retain: false, dup: false, offered: Offered::default() }
+        Self {
+            topic,
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            dup: false,
+            properties: None,
+            offered: Offered::default(),
+        }
+    }
+
+    /// The same with properties.
+    #[must_use]
+    pub fn with_properties(self, properties: MessageProperties) -> Self {
+        Self { properties: Some(Arc::new(properties)), ..self }
+    }
+
+    /// The trace id that it came with: of the `traceparent` of W3C Trace Context in its user properties, or else the text
+    /// of `trace_id` there. Give it to [`Logger::with_trace_id`](crate::log::Logger::with_trace_id).
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        properties::read_trace(&self.properties.as_ref()?.user)
     }
 
     /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it
@@ -66,6 +90,7 @@ impl fmt::Debug for MqttMessage {
             .field("qos", &self.qos)
             .field("retain", &self.retain)
             .field("dup", &self.dup)
+            .field("properties", &self.properties.is_some())
             .finish()
     }
 }

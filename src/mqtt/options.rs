@@ -1,6 +1,9 @@
 //! How a message is published and how a filter is subscribed to.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::MessageProperties;
 
 /// How hard a message is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +37,7 @@ impl QoS {
 /// let options = PublishOptions::at_least_once().retain();
 /// assert_eq!((options.qos, options.retain), (QoS::AtLeastOnce, true));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublishOptions {
     /// How hard it is delivered.
@@ -45,6 +48,11 @@ pub struct PublishOptions {
     pub wait: bool,
     /// How long `publish` takes at most, instead of `options.publish_timeout`; zero is without limit.
     pub timeout: Option<Duration>,
+    /// What the message says about itself. MQTT 5 only: on 3.1.1 a message with properties fails.
+    pub properties: Option<Arc<MessageProperties>>,
+    /// The trace id that the message belongs to. On MQTT 5 it goes out as a user property, `traceparent` of W3C Trace
+    /// Context where it has 32 hexadecimal digits, else `trace_id`; 3.1.1 has no place for it and leaves it out.
+    pub trace_id: Option<Arc<str>>,
 }
 
 impl PublishOptions {
@@ -82,6 +90,18 @@ impl PublishOptions {
     #[must_use]
     pub fn timeout(self, limit: Duration) -> Self {
         Self { timeout: Some(limit), ..self }
+    }
+
+    /// The same with properties, on MQTT 5.
+    #[must_use]
+    pub fn properties(self, properties: impl Into<Arc<MessageProperties>>) -> Self {
+        Self { properties: Some(properties.into()), ..self }
+    }
+
+    /// The same, belonging to a trace, such as that of [`Context::trace_id`](crate::component::Context::trace_id).
+    #[must_use]
+    pub fn trace_id(self, trace_id: impl Into<Arc<str>>) -> Self {
+        Self { trace_id: Some(trace_id.into()), ..self }
     }
 }
 

@@ -17,3 +17,4 @@ mod receiving;
 mod reconnecting;
 mod subscribing;
 mod transports;
+mod version5;

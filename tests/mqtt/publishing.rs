@@ -49,12 +49,12 @@ async fn the_window_is_kept_and_given_out_in_order() {
     let broker = FakeBroker::start().await;
     let (connection, mut peer) = opened(&broker, &[("options.max_inflight", "2")]).await;
     let client = connection.client().unwrap();
-    let qos1 = PublishOptions::at_least_once();
-    let _one = client.send("t", "1", qos1).await.unwrap();
-    let _two = client.send("t", "2", qos1).await.unwrap();
-    assert_eq!(Error::from(client.try_publish("t", "x", qos1).unwrap_err()).code(), "WINDOW_FULL");
-    let mut dropped = Box::pin(client.send("t", "dropped", qos1));
-    let mut waiting = Box::pin(client.send("t", "3", qos1));
+    let qos1 = PublishOptions::at_least_once;
+    let _one = client.send("t", "1", qos1()).await.unwrap();
+    let _two = client.send("t", "2", qos1()).await.unwrap();
+    assert_eq!(Error::from(client.try_publish("t", "x", qos1()).unwrap_err()).code(), "WINDOW_FULL");
+    let mut dropped = Box::pin(client.send("t", "dropped", qos1()));
+    let mut waiting = Box::pin(client.send("t", "3", qos1()));
     assert!(!poll_once(&mut dropped) && !poll_once(&mut waiting));
     drop(dropped);
     // QoS 0 needs no place in the window.

@@ -22,9 +22,9 @@ async fn a_resumed_session_goes_on_where_it_was() {
     let broker = FakeBroker::start().await;
     let (connection, mut peer) = opened_keeping(&broker).await;
     let client = connection.client().unwrap();
-    let (qos1, qos2) = (PublishOptions::at_least_once(), PublishOptions::exactly_once());
+    let (qos1, qos2) = (PublishOptions::at_least_once, PublishOptions::exactly_once);
     let mut deliveries = Vec::new();
-    for (payload, options) in [("1", qos1), ("2", qos2), ("3", qos1), ("4", qos2)] {
+    for (payload, options) in [("1", qos1()), ("2", qos2()), ("3", qos1()), ("4", qos2())] {
         deliveries.push(client.send("t", payload, options).await.unwrap());
     }
     let mut ids = Vec::new();
@@ -38,7 +38,7 @@ async fn a_resumed_session_goes_on_where_it_was() {
     peer.reset();
     let (mut peer, connect) = broker.accept_session(true).await;
     assert_eq!((connect.client_id.as_str(), connect.clean_session), ("me", false));
-    deliveries.push(client.send("t", "5", qos1).await.unwrap());
+    deliveries.push(client.send("t", "5", qos1()).await.unwrap());
     assert_eq!(peer.expect_pubrel().await.pkid, ids[1]);
     for (id, payload) in [(ids[0], "1"), (ids[3], "4")] {
         let publish = peer.expect_publish().await;
@@ -110,7 +110,7 @@ async fn subscriptions_are_back_before_the_link_is_up() {
     let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
     granted.unwrap();
     peer.send(Packet::Disconnect).await;
-    until(&client, |state| matches!(state, LinkState::Down(Lost::Disconnected))).await;
+    until(&client, |state| matches!(state, LinkState::Down(Lost::Disconnected { .. }))).await;
     let error = connection.publish("t", "x", PublishOptions::default()).await.unwrap_err();
     assert_eq!(Error::from(error).code(), "CONNECTION_LOST");
     let waiting = client.send("t", "waits", PublishOptions::default().wait()).await.unwrap();

@@ -12,10 +12,10 @@ use super::MqttSubscription;
 use crate::log::Logger;
 use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Settings, run};
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::V4;
+use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{MqttError, SubscribeOptions};
+use crate::mqtt::{MqttError, MqttVersion, SubscribeOptions};
 
 /// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.
 ///
@@ -61,7 +61,11 @@ impl MqttClient {
             metrics,
             state: sender,
         };
-        let task = Mutex::new(Some(tokio::spawn(run::<V4>(parts).in_current_span())));
+        let task = match settings.version {
+            MqttVersion::V4 => tokio::spawn(run::<V4>(parts).in_current_span()),
+            MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
+        };
+        let task = Mutex::new(Some(task));
         let client = Self(Arc::new(Shared { settings, intake, permits, state, task }));
         let mut state = client.state();
         let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
@@ -92,6 +96,12 @@ impl MqttClient {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.0.intake.is_up()
+    }
+
+    /// The version of MQTT that is spoken.
+    #[must_use]
+    pub fn version(&self) -> MqttVersion {
+        self.0.settings.version
     }
 
     /// The client id that the broker knows.

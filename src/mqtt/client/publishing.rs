@@ -9,9 +9,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, MqttClient};
 use crate::mqtt::driver::{Accepted, Command, Refused};
-use crate::mqtt::protocol::{Protocol, Publish, V4};
+use crate::mqtt::properties::write_trace;
+use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::Topic;
-use crate::mqtt::{Lost, MqttError, PublishOptions, QoS};
+use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
 
 /// A year: "without limit", as a deadline.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -66,15 +67,16 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
+        let (qos, waits) = (options.qos, options.wait);
         let (publish, size) = self.check(topic.into(), payload.into(), options)?;
-        let permit = match self.0.permits.try_take(options.qos, size) {
+        let permit = match self.0.permits.try_take(qos, size) {
             Ok(permit) => permit,
-            Err(Refused::Full) => self.0.permits.take(options.qos, size).await.map_err(|_| self.ended())?,
+            Err(Refused::Full) => self.0.permits.take(qos, size).await.map_err(|_| self.ended())?,
             Err(Refused::Closed) => return Err(self.ended()),
         };
         let (reply, delivery) = oneshot::channel();
         let cost = permit.cost;
-        self.0.intake.push(Command::Publish(Accepted { publish, waits: options.wait, cost, reply }))?;
+        self.0.intake.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
         permit.keep();
         Ok(Delivery::new(delivery))
     }
@@ -89,8 +91,9 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
+        let (qos, waits) = (options.qos, options.wait);
         let (publish, size) = self.check(topic.into(), payload.into(), options)?;
-        let permit = self.0.permits.try_take(options.qos, size).map_err(|refused| match refused {
+        let permit = self.0.permits.try_take(qos, size).map_err(|refused| match refused {
             Refused::Closed => self.ended(),
             Refused::Full => {
                 let permits = &self.0.permits;
@@ -99,7 +102,7 @@ impl MqttClient {
         })?;
         let (reply, delivery) = oneshot::channel();
         let cost = permit.cost;
-        self.0.intake.push(Command::Publish(Accepted { publish, waits: options.wait, cost, reply }))?;
+        self.0.intake.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
         permit.keep();
         Ok(Delivery::new(delivery))
     }
@@ -112,8 +115,20 @@ impl MqttClient {
         options: PublishOptions,
     ) -> Result<(Publish, usize), MqttError> {
         Topic::new(&topic)?;
-        let publish = Publish { topic, payload, qos: options.qos, retain: options.retain };
-        let (size, max) = (V4::publish_size(&publish), self.0.settings.max_packet_size);
+        let extra = match self.0.settings.version {
+            MqttVersion::V4 if options.properties.is_some() => {
+                let why = "MQTT 3.1.1 has none; set `options.protocol_version = 5`";
+                return Err(MqttError::Unsupported { what: "message properties", why });
+            }
+            MqttVersion::V4 => None,
+            MqttVersion::V5 => extra(&options)?,
+        };
+        let publish = Publish { topic, payload, qos: options.qos, retain: options.retain, extra };
+        let size = match self.0.settings.version {
+            MqttVersion::V4 => V4::publish_size(&publish),
+            MqttVersion::V5 => V5::publish_size(&publish),
+        };
+        let max = self.0.settings.max_packet_size;
         if size > max {
             return Err(MqttError::TooLarge { topic: publish.topic, size, max });
         }
@@ -129,4 +144,18 @@ impl MqttClient {
             _ => Lost::NotYet,
         }
     }
+}
+
+/// What a message carries on MQTT 5. Its time runs from here on.
+fn extra(options: &PublishOptions) -> Result<Option<Arc<Extra>>, MqttError> {
+    if options.properties.is_none() && options.trace_id.is_none() {
+        return Ok(None);
+    }
+    let mut properties = options.properties.as_deref().cloned().unwrap_or_default();
+    properties.check()?;
+    if let Some(trace) = options.trace_id.as_deref().and_then(write_trace) {
+        properties.user.push(trace);
+    }
+    let expires = properties.expiry.map(|expiry| Instant::now() + expiry.min(NEVER));
+    Ok(Some(Arc::new(Extra { properties, expires })))
 }

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use super::{Accepted, Command, Intake, Permits, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{AckKind, Incoming, Publish};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
 use crate::mqtt::session::{self, Acked, Outgoing};
 use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry, Unclaimed};
+use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
@@ -40,12 +41,16 @@ pub(super) struct Core {
     pub(super) unclaimed: Unclaimed,
     /// How many messages were left to the broker when closing began.
     pub(super) left: usize,
+    /// What the broker permits on the link that is up.
+    pub(super) limits: Limits,
     /// Why the link is down, while it is.
     pub(super) down: Option<Lost>,
     /// The connection ends: what comes in from now on is left to the broker.
     pub(super) closing: bool,
     /// Whether a refused message has been warned of since the link came up.
     pub(super) refusals_said: bool,
+    /// No broker has said welcome yet.
+    new: bool,
     permits: Arc<Permits>,
     commands: Vec<Command>,
     done: Vec<Settled>,
@@ -72,6 +77,8 @@ impl Core {
             registry: Registry::new(ids, context),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
             left: 0,
+            limits: Limits::default(),
+            new: true,
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
@@ -167,49 +174,66 @@ impl Core {
     /// A packet came in on the link.
     pub(super) fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
         match packet {
-            Incoming::Publish { id, message } => return self.message(id, message, now),
-            Incoming::Ack { kind: AckKind::Release, id } => self.incoming.release(id),
-            Incoming::Ack { kind, id } => match self.outgoing.acknowledge(kind, id) {
+            Incoming::Publish { id, message, .. } => return self.message(id, message, now),
+            Incoming::Ack { kind: AckKind::Release, id, .. } => self.incoming.release(id),
+            Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
                 Acked::Done(_, waiter) => {
                     self.metrics.acknowledged.one();
                     self.settle(waiter, Ok(()));
                 }
+                Acked::Refused(Publish { topic, .. }, waiter) => {
+                    let reason = describe(code, reason.as_deref());
+                    self.settle(waiter, Err(MqttError::PublishRefused { topic, code, reason }));
+                }
                 Acked::Progress => {}
                 Acked::Unsolicited => self.unsolicited("an acknowledgement", id),
             },
-            Incoming::Subscribed { id, codes } => match self.registry.granted(id, &codes, now) {
-                Some(outcomes) => outcomes.into_iter().for_each(|outcome| self.answer(outcome)),
+            Incoming::Subscribed { id, codes, reason } => match self.registry.granted(id, &codes, now) {
+                Some(outcomes) => {
+                    outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref()));
+                }
                 // Which filter an answer is for can no longer be told; the next link asks again.
                 None if self.registry.awaits(id) => {
                     return Err(Lost::Unexpected("a SUBACK for another number of filters"));
                 }
                 None => self.unsolicited("SUBACK", id),
             },
-            Incoming::Unsubscribed { id } => {
+            Incoming::Unsubscribed { id, codes } => {
+                // Whatever it says, nobody here listens to that filter any more.
+                if let Some(code) = codes.into_iter().find(|code| *code >= 0x80) {
+                    let why = describe(code, None);
+                    self.logger
+                        .warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
+                }
                 if !self.registry.revoked(id) {
                     self.unsolicited("UNSUBACK", id);
                 }
             }
             Incoming::Pong => {}
-            Incoming::Disconnect => return Err(Lost::Disconnected),
-            Incoming::Welcome { .. } | Incoming::Refusal { .. } => return Err(Lost::Unexpected("CONNACK")),
+            Incoming::Disconnect(reason) => return Err(Lost::disconnected(reason)),
+            Incoming::Authentication => return Err(Lost::Authentication),
+            Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
         }
         Ok(())
     }
 
-    fn answer(&mut self, outcome: Outcome<Grant>) {
+    fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>) {
+        let refused = |filter: &Filter, code| {
+            let (filter, reason) = (filter.as_str().into(), describe(code, said));
+            MqttError::SubscriptionRefused { filter, code, reason }
+        };
         match outcome {
             Outcome::Granted { waiter, code } => {
                 // The subscriber may have gone; the subscription stays until it is taken back.
                 let _ = waiter.send(Ok(QoS::from_number(code).unwrap_or_default()));
             }
             Outcome::Refused { waiter, filter, code } => {
-                let _ =
-                    waiter.send(Err(MqttError::SubscriptionRefused { filter: filter.as_str().into(), code }));
+                // The subscriber may have gone; then nothing is left to be told.
+                let _ = waiter.send(Err(refused(&filter, code)));
             }
             Outcome::TakenBack { filter, code } => {
-                let error = MqttError::SubscriptionRefused { filter: filter.as_str().into(), code };
+                let error = refused(&filter, code);
                 self.logger.error(Some(&error), format_args!("a subscription did not come back"));
             }
         }
@@ -234,11 +258,17 @@ impl Core {
         self.give_back();
     }
 
+    /// Whether no broker has said welcome yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.new
+    }
+
     /// The broker has welcomed us on a new link.
-    pub(super) fn resume(&mut self, session_present: bool, now: Instant) {
-        if matches!(self.down, Some(Lost::NotYet)) && session_present {
+    pub(super) fn resume(&mut self, session_present: bool, limits: Limits, now: Instant) {
+        if std::mem::take(&mut self.new) && session_present {
             self.outgoing.inherit();
         }
+        self.limits = limits;
         self.unclaimed.begin(now);
         self.incoming.resume(session_present);
         self.registry.resume(session_present, now);

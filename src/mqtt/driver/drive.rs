@@ -62,7 +62,8 @@ pub(super) struct Drive<'a, P: Protocol, S> {
 impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
     pub(super) fn new(framed: Framed<S, P::Codec>, core: &'a mut Core, now: Instant) -> Self {
         let settings = &core.settings;
-        let keep_alive = Duration::from_secs(settings.keep_alive.into());
+        let seconds = core.limits.server_keep_alive.unwrap_or(settings.keep_alive);
+        let keep_alive = Duration::from_secs(seconds.into());
         let alive = Alive::new(keep_alive, settings.write_timeout, now);
         Self {
             framed,
@@ -107,9 +108,14 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
     }
 
     /// QoS 0 messages that were encoded and perhaps not written go with the link.
-    pub(super) fn abandon(self, reason: &Lost) {
-        for (_, waiter) in self.unflushed {
+    pub(super) async fn abandon(mut self, reason: &Lost) {
+        for (_, waiter) in std::mem::take(&mut self.unflushed) {
             self.core.settle(waiter, Err(MqttError::Down(reason.clone())));
+        }
+        let Some(complaint) = P::complaint(reason).filter(|_| !self.ended) else { return };
+        // The link is given up in any case; whether the broker learns why is up to it.
+        if self.encode(complaint).is_ok() {
+            let _ = timeout(GOOD_BYE, futures_util::SinkExt::flush(&mut self.framed)).await;
         }
     }
 
@@ -137,7 +143,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         let late = self.stop.is_some_and(|stop| now >= stop);
         if late && !self.ended {
             self.ended = true;
-            self.encode(P::disconnect())?;
+            self.encode(P::disconnect(self.core.settings.clean_session))?;
             self.write(cx, now)?;
         }
         if self.ended && (written || late) {
@@ -238,7 +244,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             self.core.take();
             self.acknowledge()?;
             self.ended = true;
-            self.encode(P::disconnect())?;
+            self.encode(P::disconnect(self.core.settings.clean_session))?;
         }
         Ok(self.encoded > before)
     }

@@ -101,8 +101,8 @@ impl Link {
                 match self.attempt::<P>(endpoint, share).await? {
                     Ok(welcome) => return Ok((welcome, endpoint.clone())),
                     // A service that is unavailable may have a neighbour that is not; other refusals are meant.
-                    Err(Lost::Refused { code, reason }) if code != 3 || left == 1 => {
-                        return Err(Ending::Failed(refused(endpoint, code, reason)));
+                    Err(lost) if lost.is_final() || (left == 1 && matches!(lost, Lost::Refused { .. })) => {
+                        return Err(Ending::Failed(refused(endpoint, lost)));
                     }
                     Err(lost) => {
                         hopeless &= matches!(lost, Lost::Tls(_));
@@ -137,9 +137,7 @@ impl Link {
             for endpoint in &settings.endpoints {
                 match self.attempt::<P>(endpoint, share).await? {
                     Ok(welcome) => return Ok((welcome, endpoint.clone())),
-                    Err(Lost::Refused { code, reason }) if code != 3 => {
-                        return Err(Ending::Failed(refused(endpoint, code, reason)));
-                    }
+                    Err(lost) if lost.is_final() => return Err(Ending::Failed(refused(endpoint, lost))),
                     Err(lost) => {
                         self.core.down = Some(lost.clone());
                         self.state.send_replace(LinkState::Down(lost));
@@ -156,9 +154,10 @@ impl Link {
         limit: Duration,
     ) -> Result<Result<Welcome<P, Stream>, Lost>, Ending> {
         let settings = Arc::clone(&self.core.settings);
+        let anew = self.core.is_new();
         let dial = async {
             let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
-            greet::greet::<P, _>(stream, endpoint, &settings).await
+            greet::greet::<P, _>(stream, endpoint, &settings, anew).await
         };
         let transport = Kind::of(endpoint.protocol).name();
         let dial = dial.instrument(tracing::debug_span!("mqtt_connect", %endpoint, transport));
@@ -178,10 +177,10 @@ impl Link {
 
     /// Works on a link until it ends.
     async fn work<P: Protocol>(&mut self, (welcome, endpoint): Linked<P>) -> End {
-        let Welcome { framed, session_present } = welcome;
+        let Welcome { framed, session_present, limits } = welcome;
         let begun = Instant::now();
         self.core.metrics.opened.one();
-        self.core.resume(session_present, begun);
+        self.core.resume(session_present, limits, begun);
         let mut drive = Drive::<P, _>::new(framed, &mut self.core, begun);
         let end = match drive.restore().await {
             Err(end) => end,
@@ -194,7 +193,7 @@ impl Link {
         };
         match &end {
             End::Closed => drive.finish().await,
-            End::Lost(lost) => drive.abandon(lost),
+            End::Lost(lost) => drive.abandon(lost).await,
         }
         if begun.elapsed() >= STABLE {
             self.backoff.reset();
@@ -266,6 +265,11 @@ fn limit(configured: Duration) -> Duration {
     if configured.is_zero() { NEVER } else { configured }
 }
 
-fn refused(endpoint: &Endpoint, code: u8, reason: &'static str) -> MqttError {
-    MqttError::Refused { endpoint: endpoint.to_string().into(), code, reason }
+fn refused(endpoint: &Endpoint, lost: Lost) -> MqttError {
+    match lost {
+        Lost::Refused { code, reason, server_reference } => {
+            MqttError::Refused { endpoint: endpoint.to_string().into(), code, reason, server_reference }
+        }
+        lost => MqttError::Down(lost),
+    }
 }

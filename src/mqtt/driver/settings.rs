@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::connect::Endpoint;
-use crate::mqtt::TlsConfig;
+use crate::mqtt::{MqttVersion, TlsConfig};
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
 #[derive(Clone, Debug)]
@@ -11,8 +11,13 @@ pub(crate) struct Settings {
     /// In the order in which they are tried; never empty.
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) tls: TlsConfig,
+    pub(crate) version: MqttVersion,
     pub(crate) client_id: String,
     pub(crate) clean_session: bool,
+    /// MQTT 5: in seconds; the largest number is for ever.
+    pub(crate) session_expiry: u32,
+    pub(crate) receive_maximum: u16,
+    pub(crate) topic_alias_maximum: u16,
     pub(crate) retry_connect: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect_timeout: Duration,
@@ -31,6 +36,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether the broker is told to keep the session when a link is lost although the connection began with a clean one.
+    pub(crate) fn outlives_links(&self) -> bool {
+        self.version == MqttVersion::V5 && self.session_expiry > 0
+    }
+
     /// The endpoints as messages name them.
     pub(crate) fn endpoint_names(&self) -> String {
         self.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

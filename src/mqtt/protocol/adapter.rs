@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::codec::{Decoder, Encoder};
 
+use super::Limits;
 use crate::config::Secret;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::{Lost, MessageProperties, MqttMessage, QoS};
 
 /// A version of MQTT, on the codec that speaks it. Nothing here is dynamic: the driver is compiled once a version.
 pub(crate) trait Protocol: Send + 'static {
@@ -18,8 +20,11 @@ pub(crate) trait Protocol: Send + 'static {
         + Send
         + Unpin;
 
-    /// A codec that refuses packets above the limit in either direction, in bytes.
-    fn codec(max_packet: usize) -> Self::Codec;
+    /// A codec that refuses packets above the limit in either direction, in bytes, and lets the broker set so many topic
+    /// aliases.
+    fn codec(max_packet: usize, aliases: u16) -> Self::Codec;
+    /// The broker has said welcome: from here on the codec keeps to its limits.
+    fn welcomed(codec: &mut Self::Codec, limits: &Limits);
     fn connect(hello: &Hello) -> Self::Packet;
     fn publish(publish: &Publish, id: u16, dup: bool) -> Self::Packet;
     /// The size on the wire of a publish, in bytes.
@@ -28,7 +33,10 @@ pub(crate) trait Protocol: Send + 'static {
     fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> Self::Packet;
     fn unsubscribe(id: u16, filters: &[Filter]) -> Self::Packet;
     fn ping() -> Self::Packet;
-    fn disconnect() -> Self::Packet;
+    /// Good-bye, in good order; `forget` has the broker forget the session at once, whatever CONNECT said.
+    fn disconnect(forget: bool) -> Self::Packet;
+    /// What the broker is told when this side ends the link for that reason, if anything.
+    fn complaint(lost: &Lost) -> Option<Self::Packet>;
     /// What a received packet says; borrows nothing, copies no payload.
     fn read(packet: Self::Packet) -> Incoming;
 }
@@ -42,6 +50,14 @@ pub(crate) struct Hello {
     pub(crate) keep_alive: u16,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
+    /// MQTT 5: how long the session outlives the link, in seconds; the largest number is for ever.
+    pub(crate) session_expiry: u32,
+    /// MQTT 5: how many messages of QoS 1 and 2 may be on their way to us at a time.
+    pub(crate) receive_maximum: u16,
+    /// MQTT 5: how many topic aliases the broker may set.
+    pub(crate) topic_alias_maximum: u16,
+    /// MQTT 5: the largest packet that we take, in bytes.
+    pub(crate) max_packet_size: usize,
 }
 
 /// A message on its way out.
@@ -51,6 +67,16 @@ pub(crate) struct Publish {
     pub(crate) payload: Bytes,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
+    /// What only MQTT 5 can say.
+    pub(crate) extra: Option<Arc<Extra>>,
+}
+
+/// What a message says beyond 3.1.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
+    pub(crate) properties: MessageProperties,
+    /// When it is of no more use.
+    pub(crate) expires: Option<Instant>,
 }
 
 /// The four packets that acknowledge publishes.
@@ -66,38 +92,58 @@ pub(crate) enum AckKind {
     Complete,
 }
 
+/// What a broker gives as its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) code: u8,
+    /// What the code means, and what the broker says beside it.
+    pub(crate) text: Arc<str>,
+    /// Where the broker sends us instead.
+    pub(crate) server_reference: Option<Arc<str>>,
+}
+
 /// A received packet, in neutral terms.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// CONNACK that welcomes.
     Welcome {
         session_present: bool,
+        limits: Box<Limits>,
     },
     /// CONNACK that refuses.
-    Refusal {
-        code: u8,
-        reason: &'static str,
-    },
+    Refusal(Reason),
     /// A message; the id is 0 at QoS 0.
     Publish {
         id: u16,
         message: MqttMessage,
+        /// The identifiers of the subscriptions that it comes for, where the broker names them.
+        #[allow(dead_code, reason = "dispatch does not go by them yet")]
+        subscriptions: Vec<u32>,
     },
+    /// An acknowledgement; the code is below 0x80 unless it refuses.
     Ack {
         kind: AckKind,
         id: u16,
+        code: u8,
+        /// What the broker says beside it.
+        reason: Option<Arc<str>>,
     },
     /// One code a filter, in their order; from 0x80 on they refuse.
     Subscribed {
         id: u16,
         codes: Vec<u8>,
+        reason: Option<Arc<str>>,
     },
+    /// On MQTT 5 one code a filter.
     Unsubscribed {
         id: u16,
+        codes: Vec<u8>,
     },
     Pong,
     /// The broker ends the connection.
-    Disconnect,
-    /// A packet that only clients send.
+    Disconnect(Reason),
+    /// AUTH, which belongs to a way of authentication that nobody asked for.
+    Authentication,
+    /// A packet that only clients send, or that makes no sense.
     Unexpected(&'static str),
 }

@@ -1,7 +1,13 @@
 //! What the driver needs of a version of the protocol, and its versions.
 
 mod adapter;
+mod limits;
+mod reasons;
 mod v4;
+mod v5;
 
-pub(crate) use adapter::{AckKind, Hello, Incoming, Protocol, Publish};
+pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Protocol, Publish, Reason};
+pub(crate) use limits::Limits;
+pub(crate) use reasons::describe;
 pub(crate) use v4::V4;
+pub(crate) use v5::V5;

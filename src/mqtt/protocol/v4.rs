@@ -2,9 +2,9 @@
 
 use rumqttc::mqttbytes::{self, v4};
 
-use super::{AckKind, Hello, Incoming, Protocol, Publish};
+use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish, Reason};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::{Lost, MqttMessage, QoS};
 
 /// MQTT 3.1.1.
 pub(crate) struct V4;
@@ -14,9 +14,11 @@ impl Protocol for V4 {
     type Error = mqttbytes::Error;
     type Codec = v4::Codec;
 
-    fn codec(max_packet: usize) -> v4::Codec {
+    fn codec(max_packet: usize, _: u16) -> v4::Codec {
         v4::Codec { max_incoming_size: max_packet, max_outgoing_size: max_packet }
     }
+
+    fn welcomed(_: &mut v4::Codec, _: &Limits) {}
 
     fn connect(hello: &Hello) -> v4::Packet {
         let mut connect = v4::Connect::new(hello.client_id.clone());
@@ -78,8 +80,13 @@ impl Protocol for V4 {
         v4::Packet::PingReq
     }
 
-    fn disconnect() -> v4::Packet {
+    fn disconnect(_: bool) -> v4::Packet {
         v4::Packet::Disconnect
+    }
+
+    /// Nothing: 3.1.1 has no reasons, and a broker that gets DISCONNECT drops the will.
+    fn complaint(_: &Lost) -> Option<v4::Packet> {
+        None
     }
 
     fn read(packet: v4::Packet) -> Incoming {
@@ -92,30 +99,41 @@ impl Protocol for V4 {
                     qos: from_wire(publish.qos),
                     retain: publish.retain,
                     dup: publish.dup,
+                    properties: None,
                 };
-                Incoming::Publish { id: publish.pkid, message }
+                Incoming::Publish { id: publish.pkid, message, subscriptions: Vec::new() }
             }
-            v4::Packet::PubAck(ack) => Incoming::Ack { kind: AckKind::Ack, id: ack.pkid },
-            v4::Packet::PubRec(ack) => Incoming::Ack { kind: AckKind::Received, id: ack.pkid },
-            v4::Packet::PubRel(ack) => Incoming::Ack { kind: AckKind::Release, id: ack.pkid },
-            v4::Packet::PubComp(ack) => Incoming::Ack { kind: AckKind::Complete, id: ack.pkid },
+            v4::Packet::PubAck(ack) => acknowledgement(AckKind::Ack, ack.pkid),
+            v4::Packet::PubRec(ack) => acknowledgement(AckKind::Received, ack.pkid),
+            v4::Packet::PubRel(ack) => acknowledgement(AckKind::Release, ack.pkid),
+            v4::Packet::PubComp(ack) => acknowledgement(AckKind::Complete, ack.pkid),
             v4::Packet::SubAck(ack) => {
-                Incoming::Subscribed { id: ack.pkid, codes: ack.return_codes.into_iter().map(code).collect() }
+                let codes = ack.return_codes.into_iter().map(code).collect();
+                Incoming::Subscribed { id: ack.pkid, codes, reason: None }
             }
-            v4::Packet::UnsubAck(ack) => Incoming::Unsubscribed { id: ack.pkid },
+            v4::Packet::UnsubAck(ack) => Incoming::Unsubscribed { id: ack.pkid, codes: Vec::new() },
             v4::Packet::ConnAck(ack) => match refusal(ack.code) {
-                None => Incoming::Welcome { session_present: ack.session_present },
-                Some((code, reason)) => Incoming::Refusal { code, reason },
+                None => Incoming::Welcome { session_present: ack.session_present, limits: Box::default() },
+                Some((code, text)) => {
+                    Incoming::Refusal(Reason { code, text: text.into(), server_reference: None })
+                }
             },
             v4::Packet::PingResp => Incoming::Pong,
             // 3.1.1 knows no DISCONNECT from a broker; some send it all the same when another client takes the id over.
-            v4::Packet::Disconnect => Incoming::Disconnect,
+            v4::Packet::Disconnect => {
+                let text = "no reason given, as MQTT 3.1.1 has none".into();
+                Incoming::Disconnect(Reason { code: 0, text, server_reference: None })
+            }
             v4::Packet::Connect(_) => Incoming::Unexpected("CONNECT"),
             v4::Packet::Subscribe(_) => Incoming::Unexpected("SUBSCRIBE"),
             v4::Packet::Unsubscribe(_) => Incoming::Unexpected("UNSUBSCRIBE"),
             v4::Packet::PingReq => Incoming::Unexpected("PINGREQ"),
         }
     }
+}
+
+fn acknowledgement(kind: AckKind, id: u16) -> Incoming {
+    Incoming::Ack { kind, id, code: 0, reason: None }
 }
 
 fn code(code: v4::SubscribeReasonCode) -> u8 {
@@ -168,9 +186,15 @@ mod tests {
         {
             for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
                 let topic = "t".repeat(topic).into();
-                let publish = Publish { topic, payload: Bytes::from(vec![0; payload]), qos, retain: false };
+                let publish = Publish {
+                    topic,
+                    payload: Bytes::from(vec![0; payload]),
+                    qos,
+                    retain: false,
+                    extra: None,
+                };
                 let mut bytes = BytesMut::new();
-                V4::codec(usize::MAX).encode(V4::publish(&publish, 1, false), &mut bytes).unwrap();
+                V4::codec(usize::MAX, 0).encode(V4::publish(&publish, 1, false), &mut bytes).unwrap();
                 assert_eq!(bytes.len(), V4::publish_size(&publish));
             }
         }

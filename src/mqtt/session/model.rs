@@ -95,7 +95,7 @@ impl World {
     fn accept(&mut self, qos: QoS) {
         let number = self.accepted.len() as u32;
         let payload = Bytes::copy_from_slice(&number.to_be_bytes());
-        let publish = Publish { topic: "t".into(), payload, qos, retain: false };
+        let publish = Publish { topic: "t".into(), payload, qos, retain: false, extra: None };
         let full = self.client().in_flight() >= usize::from(WINDOW) && qos != QoS::AtMostOnce;
         let accepted = self.client().accept(publish, number, number.is_multiple_of(2));
         assert_eq!(accepted.is_err(), full, "the window is exactly that");
@@ -142,12 +142,13 @@ impl World {
 
     fn hear(&mut self) {
         let Some((kind, id)) = self.down.pop_front() else { return };
-        match self.client().acknowledge(kind, id) {
+        match self.client().acknowledge(kind, id, 0) {
             Acked::Done(publish, number) => {
                 assert_eq!(publish.payload, number.to_be_bytes()[..]);
                 assert!(self.delivered.contains(&number), "acknowledged, so it arrived");
                 assert!(self.done.insert(number), "once");
             }
+            Acked::Refused(..) => unreachable!("this server refuses nothing"),
             Acked::Progress | Acked::Unsolicited => {}
         }
     }

@@ -12,6 +12,9 @@ use crate::mqtt::protocol::{AckKind, Publish};
 /// hit the next message.
 const REST: usize = 64;
 
+/// Codes from here on refuse.
+const REFUSED: u8 = 0x80;
+
 /// Messages of QoS 1 and 2 from acceptance to acknowledgement, and those of QoS 0 until they are encoded. `W` is whoever
 /// waits for one.
 pub(crate) struct Outgoing<W> {
@@ -74,6 +77,8 @@ pub(crate) enum Transmit<'a, W> {
 pub(crate) enum Acked<W> {
     /// The message has arrived.
     Done(Publish, W),
+    /// The broker does not want it, and its id is free.
+    Refused(Publish, W),
     /// One more step towards that.
     Progress,
     /// It belongs to nothing that is on its way.
@@ -154,17 +159,22 @@ impl<W> Outgoing<W> {
         Some(Transmit::Publish { id, dup, publish: &slot.publish })
     }
 
-    /// The broker acknowledges. A PUBREC is always answered: a broker that repeats it waits for its PUBREL.
-    pub(crate) fn acknowledge(&mut self, kind: AckKind, id: u16) -> Acked<W> {
+    /// The broker acknowledges, or refuses with a code from 0x80 on. A PUBREC is always answered: a broker that repeats it
+    /// waits for its PUBREL. But one that refuses ends the matter.
+    pub(crate) fn acknowledge(&mut self, kind: AckKind, id: u16, code: u8) -> Acked<W> {
         let slot = usize::from(id).checked_sub(1).and_then(|index| self.slots.get_mut(index));
         let state = slot.as_ref().and_then(|slot| slot.as_ref()).map(|slot| (slot.publish.qos, slot.phase));
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
+            | (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent)))
+                if code >= REFUSED =>
+            {
+                self.take(id).map_or(Acked::Unsolicited, |(publish, waiter)| Acked::Refused(publish, waiter))
+            }
+            (AckKind::Received, _) if code >= REFUSED => Acked::Unsolicited,
+            (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Complete, Some((QoS::ExactlyOnce, Phase::Released))) => {
-                let Some(done) = slot.and_then(Option::take) else { return Acked::Unsolicited };
-                self.held -= 1;
-                self.free.push_back(id);
-                Acked::Done(done.publish, done.waiter)
+                self.take(id).map_or(Acked::Unsolicited, |(publish, waiter)| Acked::Done(publish, waiter))
             }
             (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Released))) => {
                 if let Some(Some(slot)) = slot {

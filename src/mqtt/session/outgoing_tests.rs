@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::*;
 
 fn publish(qos: QoS) -> Publish {
-    Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false }
+    Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false, extra: None }
 }
 
 fn accept(outgoing: &mut Outgoing<u32>, qos: QoS, waiter: u32) {
@@ -30,13 +30,13 @@ fn a_resumed_session_sends_again_in_order_with_the_same_ids() {
         accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
     }
     assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "pub3", "pub4"]);
-    assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3), Acked::Done(_, 3)));
-    assert_eq!(outgoing.acknowledge(AckKind::Received, 2), Acked::Progress);
+    assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3, 0), Acked::Done(_, 3)));
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
     accept(&mut outgoing, QoS::AtLeastOnce, 5);
     assert!(outgoing.lost().is_empty());
     assert!(outgoing.resume(true).is_empty());
     assert_eq!(sent(&mut outgoing), ["rel2", "dup1", "dup4", "pub5"]);
-    assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2), Acked::Done(_, 2)));
+    assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2, 0), Acked::Done(_, 2)));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
     accept(&mut outgoing, QoS::ExactlyOnce, 2);
     accept(&mut outgoing, QoS::ExactlyOnce, 3);
     assert_eq!(sent(&mut outgoing).len(), 3);
-    assert_eq!(outgoing.acknowledge(AckKind::Received, 3), Acked::Progress);
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 3, 0), Acked::Progress);
     accept(&mut outgoing, QoS::ExactlyOnce, 4);
     assert!(outgoing.lost().is_empty());
     let unproven: Vec<u32> = outgoing.resume(false).into_iter().map(|(_, waiter)| waiter).collect();
@@ -74,15 +74,15 @@ fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
 fn acknowledgements_that_fit_nothing_are_unsolicited() {
     let mut outgoing = Outgoing::new(10);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
-    assert_eq!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Unsolicited, "it is not sent yet");
+    assert_eq!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Unsolicited, "it is not sent yet");
     assert_eq!(sent(&mut outgoing), ["pub1"]);
     for (kind, id) in [(AckKind::Ack, 0), (AckKind::Ack, 2), (AckKind::Complete, 1), (AckKind::Ack, 65_535)] {
-        assert_eq!(outgoing.acknowledge(kind, id), Acked::Unsolicited);
+        assert_eq!(outgoing.acknowledge(kind, id, 0), Acked::Unsolicited);
     }
-    assert_eq!(outgoing.acknowledge(AckKind::Received, 7), Acked::Unsolicited);
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 7, 0), Acked::Unsolicited);
     assert_eq!(sent(&mut outgoing), ["rel7"], "a broker that repeats PUBREC waits for its PUBREL");
-    assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Done(_, 1)));
-    assert_eq!(outgoing.acknowledge(AckKind::Ack, 1), Acked::Unsolicited, "it came twice");
+    assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
+    assert_eq!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Unsolicited, "it came twice");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn ids_rest_before_they_are_used_again() {
         let Some(Transmit::Publish { id, .. }) = outgoing.next() else { panic!("nothing to send") };
         assert!(!last.iter().rev().take(REST - 1).any(|used| *used == id));
         last.push(id);
-        assert!(matches!(outgoing.acknowledge(AckKind::Ack, id), Acked::Done(..)));
+        assert!(matches!(outgoing.acknowledge(AckKind::Ack, id, 0), Acked::Done(..)));
     }
     assert!(outgoing.slots.len() <= REST + 1);
 }

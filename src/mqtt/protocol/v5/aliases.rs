@@ -1,0 +1,113 @@
+//! Topic aliases of one link: short numbers in place of topics.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+/// A topic this long or shorter gains nothing.
+const SHORT: usize = 6;
+
+/// How the topic of a message goes over the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alias {
+    /// In full.
+    None,
+    /// In full, setting this alias for it.
+    New(u16),
+    /// As this alias alone.
+    Known(u16),
+}
+
+/// What we have set. The first topics get the aliases and keep them while the link lasts: were they given to others in
+/// turn, more topics than aliases would make every message carry both.
+#[derive(Default)]
+pub(super) struct Sent {
+    max: u16,
+    known: HashMap<Arc<str>, u16, RandomState>,
+}
+
+impl Sent {
+    pub(super) fn new(max: u16) -> Self {
+        Self { max, known: HashMap::default() }
+    }
+
+    /// The alias of a topic; a new one only where there is `room` for it in the packet.
+    pub(super) fn choose(&mut self, topic: &Arc<str>, room: bool) -> Alias {
+        if self.max == 0 || topic.len() <= SHORT {
+            return Alias::None;
+        }
+        if let Some(alias) = self.known.get(topic) {
+            return Alias::Known(*alias);
+        }
+        match u16::try_from(self.known.len() + 1) {
+            Ok(alias) if room && alias <= self.max => {
+                self.known.insert(Arc::clone(topic), alias);
+                Alias::New(alias)
+            }
+            _ => Alias::None,
+        }
+    }
+}
+
+/// What the broker has set.
+pub(super) struct Received {
+    max: u16,
+    topics: Vec<Option<Arc<str>>>,
+}
+
+impl Received {
+    pub(super) fn new(max: u16) -> Self {
+        Self { max, topics: Vec::new() }
+    }
+
+    /// The topic of a message with this alias; nothing if the broker may not use the alias like that.
+    pub(super) fn resolve(&mut self, alias: u16, topic: Option<Arc<str>>) -> Option<Arc<str>> {
+        if alias == 0 || alias > self.max {
+            return None;
+        }
+        let place = usize::from(alias) - 1;
+        let Some(topic) = topic else { return self.topics.get(place)?.clone() };
+        if self.topics.len() <= place {
+            self.topics.resize(place + 1, None);
+        }
+        if let Some(known) = self.topics.get_mut(place) {
+            *known = Some(Arc::clone(&topic));
+        }
+        Some(topic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_topics_get_the_aliases() {
+        let mut sent = Sent::new(2);
+        let topic = |name: &str| Arc::<str>::from(format!("sensors/{name}"));
+        assert_eq!(sent.choose(&topic("a"), false), Alias::None, "no room");
+        assert_eq!(sent.choose(&topic("a"), true), Alias::New(1));
+        assert_eq!(sent.choose(&topic("b"), true), Alias::New(2));
+        assert_eq!(sent.choose(&topic("c"), true), Alias::None);
+        assert_eq!(sent.choose(&topic("a"), false), Alias::Known(1));
+        assert_eq!(sent.choose(&"short".into(), true), Alias::None);
+        assert_eq!(Sent::default().choose(&topic("a"), true), Alias::None);
+    }
+
+    #[test]
+    fn a_received_alias_stands_for_the_topic_it_was_last_set_to() {
+        let mut received = Received::new(2);
+        let mut resolve = |alias, topic: Option<&str>| {
+            received.resolve(alias, topic.map(Into::into)).map(|topic| topic.to_string())
+        };
+        assert_eq!(resolve(2, None), None, "never set");
+        assert_eq!(resolve(2, Some("a")).as_deref(), Some("a"));
+        assert_eq!(resolve(1, None), None);
+        assert_eq!(resolve(2, None).as_deref(), Some("a"));
+        assert_eq!(resolve(2, Some("b")).as_deref(), Some("b"));
+        assert_eq!(resolve(2, None).as_deref(), Some("b"));
+        assert_eq!(resolve(0, Some("a")), None);
+        assert_eq!(resolve(3, Some("a")), None, "beyond what we permit");
+    }
+}

@@ -1,0 +1,121 @@
+//! Packets from and to bytes, with what one link has to remember for it.
+
+use bytes::{BufMut, BytesMut};
+use rumqttc::v5::mqttbytes::{Error, v5};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::aliases::{Received, Sent};
+use super::frame::Frame;
+use super::{answers, connect, message, publish};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish};
+
+/// What is unexpected about a message whose topic cannot be told.
+pub(super) const BAD_ALIAS: &str = "a message with a topic alias that it has not set";
+
+/// How many bytes setting an alias adds at most: the property, and one more byte for the length of all of them and of
+/// the packet.
+const ALIAS_BYTES: usize = 5;
+
+/// A packet: to be written, or read.
+pub(crate) enum Packet {
+    Publish { publish: Publish, id: u16, dup: bool },
+    Ack(AckKind, u16),
+    Other(Box<v5::Packet>),
+    Came(Incoming),
+}
+
+/// The codec of one link.
+pub(crate) struct Codec {
+    max_incoming: usize,
+    max_outgoing: usize,
+    sent: Sent,
+    received: Received,
+}
+
+impl Codec {
+    pub(super) fn new(max_packet: usize, aliases: u16) -> Self {
+        Self {
+            max_incoming: max_packet,
+            max_outgoing: max_packet,
+            sent: Sent::default(),
+            received: Received::new(aliases),
+        }
+    }
+
+    pub(super) fn welcomed(&mut self, limits: &Limits) {
+        self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
+        self.sent = Sent::new(limits.topic_alias_maximum);
+    }
+}
+
+impl Encoder<Packet> for Codec {
+    type Error = Error;
+
+    fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
+        match packet {
+            Packet::Publish { publish, id, dup } => {
+                let room = publish::size(&publish) + ALIAS_BYTES <= self.max_outgoing;
+                let alias = self.sent.choose(&publish.topic, room);
+                publish::write(&publish, id, dup, alias, to);
+            }
+            Packet::Ack(kind, id) => {
+                to.reserve(4);
+                to.put_u8(match kind {
+                    AckKind::Ack => 0x40,
+                    AckKind::Received => 0x50,
+                    AckKind::Release => 0x62,
+                    AckKind::Complete => 0x70,
+                });
+                to.put_u8(2);
+                to.put_u16(id);
+            }
+            Packet::Other(packet) => {
+                packet.write(to, u32::try_from(self.max_outgoing).ok())?;
+            }
+            Packet::Came(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Decoder for Codec {
+    type Item = Packet;
+    type Error = Error;
+
+    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, Error> {
+        let Some(frame) = Frame::take(from, self.max_incoming)? else { return Ok(None) };
+        // All of the packet is there: a reader that wants more bytes has read a wrong length in it.
+        let incoming = self.read(frame).map_err(|error| match error {
+            Error::InsufficientBytes(_) => Error::MalformedPacket,
+            other => other,
+        })?;
+        Ok(Some(Packet::Came(incoming)))
+    }
+}
+
+impl Codec {
+    fn read(&mut self, frame: Frame) -> Result<Incoming, Error> {
+        Ok(match frame.kind() {
+            2 => connect::welcome(frame)?,
+            3 => message::read(frame, &mut self.received)?,
+            4 => answers::acknowledgement(AckKind::Ack, frame.body())?,
+            5 => answers::acknowledgement(AckKind::Received, frame.body())?,
+            6 => answers::acknowledgement(AckKind::Release, frame.body())?,
+            7 => answers::acknowledgement(AckKind::Complete, frame.body())?,
+            9 => answers::subscribed(frame.body())?,
+            11 => answers::unsubscribed(frame.body())?,
+            13 => Incoming::Pong,
+            14 => answers::disconnect(frame.body())?,
+            15 => Incoming::Authentication,
+            1 => Incoming::Unexpected("CONNECT"),
+            8 => Incoming::Unexpected("SUBSCRIBE"),
+            10 => Incoming::Unexpected("UNSUBSCRIBE"),
+            12 => Incoming::Unexpected("PINGREQ"),
+            other => return Err(Error::InvalidPacketType(other)),
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

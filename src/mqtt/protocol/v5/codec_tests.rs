@@ -1,0 +1,231 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::*;
+use crate::mqtt::protocol::v5::V5;
+use crate::mqtt::protocol::{Extra, Protocol, Reason};
+use crate::mqtt::{MessageProperties, QoS};
+
+fn publish(topic: &str, payload: usize, qos: QoS, properties: MessageProperties) -> Publish {
+    let expires = properties.expiry.map(|expiry| Instant::now() + expiry);
+    let extra = Some(std::sync::Arc::new(Extra { properties, expires }));
+    Publish { topic: topic.into(), payload: Bytes::from(vec![b'x'; payload]), qos, retain: true, extra }
+}
+
+fn full() -> MessageProperties {
+    MessageProperties::default()
+        .content_type("text/plain")
+        .response_topic("answers")
+        .correlation_data("4711")
+        .text()
+        .user("a", "b")
+        .user("a", "c")
+}
+
+fn encoded(codec: &mut Codec, packet: Packet) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    codec.encode(packet, &mut bytes).unwrap();
+    bytes
+}
+
+fn decoded(codec: &mut Codec, bytes: &[u8]) -> Incoming {
+    let mut bytes = BytesMut::from(bytes);
+    let packet = codec.decode(&mut bytes).unwrap().expect("a whole packet");
+    assert!(bytes.is_empty());
+    V5::read(packet)
+}
+
+fn fails(bytes: &[u8]) -> String {
+    match V5::codec(1000, 0).decode(&mut BytesMut::from(bytes)) {
+        Err(error) => error.to_string(),
+        Ok(packet) => panic!("{:?}", packet.map(V5::read)),
+    }
+}
+
+#[test]
+fn the_size_is_what_is_written_and_what_is_written_is_read_back() {
+    let properties = [
+        MessageProperties::default(),
+        full(),
+        full().user("long", "x".repeat(200)),
+        full().expiry(Duration::from_secs(60)),
+    ];
+    for properties in properties {
+        for payload in [0, 100, 120, 16_300, 16_384] {
+            for qos in [QoS::AtMostOnce, QoS::ExactlyOnce] {
+                let mut codec = V5::codec(100_000, 0);
+                let publish = publish("sensors/a", payload, qos, properties.clone());
+                let bytes = encoded(&mut codec, V5::publish(&publish, 7, true));
+                assert_eq!(bytes.len(), V5::publish_size(&publish));
+                let Incoming::Publish { id, message, subscriptions } = decoded(&mut codec, &bytes) else {
+                    panic!("a message");
+                };
+                assert_eq!((id, subscriptions.len()), (if qos == QoS::AtMostOnce { 0 } else { 7 }, 0));
+                assert_eq!(
+                    (&*message.topic, message.payload.len(), message.qos),
+                    ("sensors/a", payload, qos)
+                );
+                assert!(message.retain && message.dup);
+                let read = message.properties.as_deref().cloned().unwrap_or_default();
+                assert_eq!(read, properties);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_expired_message_that_has_to_go_out_never_seems_to_be_one_without_expiry() {
+    let mut codec = V5::codec(1000, 0);
+    let publish = publish("t", 0, QoS::AtLeastOnce, full().expiry(Duration::ZERO));
+    let bytes = encoded(&mut codec, V5::publish(&publish, 1, false));
+    let Incoming::Publish { message, .. } = decoded(&mut codec, &bytes) else { panic!("a message") };
+    assert_eq!(message.properties.unwrap().expiry, Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn aliases_take_the_place_of_topics_and_never_break_the_limit() {
+    let mut ours = V5::codec(1000, 0);
+    let mut theirs = V5::codec(1000, 10);
+    V5::welcomed(&mut ours, &Limits { topic_alias_maximum: 1, ..Limits::default() });
+    let mut sizes = Vec::new();
+    for topic in ["a/long/topic", "another/topic", "a/long/topic"] {
+        let bytes = encoded(&mut ours, V5::publish(&publish(topic, 0, QoS::AtMostOnce, full()), 0, false));
+        let Incoming::Publish { message, .. } = decoded(&mut theirs, &bytes) else { panic!("a message") };
+        assert_eq!(&*message.topic, topic);
+        sizes.push(bytes.len());
+    }
+    assert_eq!(sizes, [sizes[1] + 2, sizes[1], sizes[1] - 10]);
+    let publish = publish("a/long/topic", 100, QoS::AtLeastOnce, full());
+    let size = V5::publish_size(&publish);
+    for (limit, room) in [(size, false), (size + 4, false), (size + 5, true)] {
+        let mut codec = V5::codec(1000, 0);
+        let maximum_packet_size = Some(limit);
+        V5::welcomed(
+            &mut codec,
+            &Limits { topic_alias_maximum: 1, maximum_packet_size, ..Limits::default() },
+        );
+        let bytes = encoded(&mut codec, V5::publish(&publish, 1, false));
+        assert_eq!(bytes.len(), if room { size + 3 } else { size });
+    }
+}
+
+#[test]
+fn an_alias_that_was_never_set_is_named() {
+    for (aliases, alias) in [(0, 1), (2, 2), (2, 3), (2, 0)] {
+        let mut codec = V5::codec(1000, aliases);
+        let incoming = decoded(&mut codec, &[0x30, 6, 0, 0, 3, 35, 0, alias]);
+        assert!(matches!(incoming, Incoming::Unexpected(BAD_ALIAS)), "{incoming:?}");
+    }
+    assert!(matches!(decoded(&mut V5::codec(99, 9), &[0x30, 3, 0, 0, 0]), Incoming::Unexpected(BAD_ALIAS)));
+}
+
+#[test]
+fn answers_may_leave_out_what_may_be_left_out() {
+    let mut codec = V5::codec(1000, 0);
+    for (bytes, expected) in [
+        (&[0x40, 2, 0, 9][..], (9, 0, None)),
+        (&[0x40, 3, 0, 9, 0x97], (9, 0x97, None)),
+        (&[0x50, 4, 0, 9, 0x10, 0], (9, 0x10, None)),
+        (&[0x70, 3, 0, 9, 0xfe], (9, 0xfe, None)),
+        (&[0x62, 9, 0, 9, 0x92, 5, 31, 0, 2, b'o', b'h'], (9, 0x92, Some("oh"))),
+        (&[0x40, 11, 0, 9, 0, 7, 38, 0, 1, b'a', 0, 1, b'b'], (9, 0, None)),
+    ] {
+        let Incoming::Ack { id, code, reason, .. } = decoded(&mut codec, bytes) else { panic!("an answer") };
+        assert_eq!((id, code, reason.as_deref()), expected);
+    }
+    let Incoming::Subscribed { id, codes, .. } = decoded(&mut codec, &[0x90, 6, 0, 3, 0, 1, 0x87, 0x99])
+    else {
+        panic!("an answer");
+    };
+    assert_eq!((id, codes), (3, vec![1, 0x87, 0x99]));
+    for (bytes, code, text) in [
+        (&[0xe0, 0][..], 0, "no reason given"),
+        (&[0xe0, 1, 0x8b], 0x8b, "the server is shutting down"),
+        (&[0xe0, 2, 0x98, 0], 0x98, "an administrator did it"),
+        (&[0xe0, 7, 0x98, 5, 31, 0, 2, b'o', b'h'], 0x98, "an administrator did it: oh"),
+    ] {
+        let Incoming::Disconnect(reason) = decoded(&mut codec, bytes) else { panic!("good-bye") };
+        assert_eq!(reason, Reason { code, text: text.into(), server_reference: None });
+    }
+    let Incoming::Disconnect(reason) = decoded(&mut codec, &[0xe0, 6, 0x9c, 4, 28, 0, 1, b'h']) else {
+        panic!("good-bye");
+    };
+    assert_eq!(reason.server_reference.as_deref(), Some("h"));
+    assert!(matches!(decoded(&mut codec, &[0xf0, 2, 0x18, 0]), Incoming::Authentication));
+    assert!(matches!(decoded(&mut codec, &[0xd0, 0]), Incoming::Pong));
+}
+
+#[test]
+fn a_refusal_is_read_whatever_its_code_and_version() {
+    let mut codec = V5::codec(1000, 0);
+    for (bytes, code) in [
+        (&[0x20, 2, 0, 1][..], 0x84),
+        (&[0x20, 2, 0, 0x84], 0x84),
+        (&[0x20, 3, 0, 0x87, 0], 0x87),
+        (&[0x20, 3, 0, 0xee, 0], 0xee),
+    ] {
+        let Incoming::Refusal(reason) = decoded(&mut codec, bytes) else { panic!("a refusal") };
+        assert_eq!(reason.code, code);
+    }
+    let moved = [0x20, 7, 0, 0x9d, 4, 28, 0, 1, b'h'];
+    let Incoming::Refusal(reason) = decoded(&mut codec, &moved) else { panic!("a refusal") };
+    assert_eq!(reason.server_reference.as_deref(), Some("h"));
+}
+
+#[test]
+fn the_limits_of_a_welcome_are_read() {
+    let mut codec = V5::codec(1000, 0);
+    let Incoming::Welcome { session_present, limits } = decoded(&mut codec, &[0x20, 3, 1, 0, 0]) else {
+        panic!("a welcome");
+    };
+    assert!(session_present && limits.subscription_ids_available);
+    assert_eq!(*limits, Limits { subscription_ids_available: true, ..Limits::default() });
+    let properties =
+        [33, 0, 20, 36, 1, 37, 0, 39, 0, 0, 4, 0, 34, 0, 10, 40, 0, 41, 0, 42, 0, 19, 0, 30, 17, 0, 0, 0, 60];
+    let mut bytes = vec![0x20, properties.len() as u8 + 3, 0, 0, properties.len() as u8];
+    bytes.extend(properties);
+    let Incoming::Welcome { limits, .. } = decoded(&mut codec, &bytes) else { panic!("a welcome") };
+    let expected = Limits {
+        receive_maximum: 20,
+        maximum_packet_size: Some(1024),
+        topic_alias_maximum: 10,
+        maximum_qos: QoS::AtLeastOnce,
+        retain_available: false,
+        wildcard_available: false,
+        subscription_ids_available: false,
+        shared_available: false,
+        server_keep_alive: Some(30),
+        session_expiry: Some(60),
+        assigned_client_id: None,
+    };
+    assert_eq!(*limits, expected);
+}
+
+#[test]
+fn what_is_no_packet_fails_and_is_not_waited_for() {
+    assert!(fails(&[0x00, 0]).contains("packet type"));
+    assert!(fails(&[0x30, 0xff, 0xff, 0xff, 0xff]).contains("length"));
+    assert!(fails(&[0x30, 0xff, 0x7f]).contains("1000"), "too large, said before all of it is there");
+    assert!(fails(&[0x40, 1, 0]).contains("malformed"));
+    assert!(fails(&[0x40, 2, 0, 0]).contains("Zero"));
+    assert!(fails(&[0x40, 5, 0, 1, 0, 9, 31]).contains("boundary"));
+    assert!(fails(&[0x30, 3, 0, 1, b't']).contains("malformed"), "no length of the properties");
+    assert!(fails(&[0x30, 4, 0, 1, 0xff, 0]).contains("utf-8"));
+}
+
+proptest! {
+    #[test]
+    fn bytes_of_any_kind_do_no_harm(kind in 0_u8..16, flags in 0_u8..16, body in prop::collection::vec(any::<u8>(), 0..40)) {
+        let mut bytes = BytesMut::from(&[kind << 4 | flags, body.len() as u8][..]);
+        bytes.extend_from_slice(&body);
+        let mut codec = V5::codec(1000, 3);
+        // Whole it is read or refused; in parts it is waited for until it is whole.
+        for end in 0..bytes.len() {
+            prop_assert!(matches!(codec.decode(&mut BytesMut::from(&bytes[..end])), Ok(None)));
+        }
+        prop_assert!(!matches!(codec.decode(&mut bytes), Ok(None)));
+    }
+}

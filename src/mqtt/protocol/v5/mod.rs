@@ -1,0 +1,119 @@
+//! MQTT 5, on rumqttc's codec; what that codec cannot do, or would allocate for, is done here.
+
+mod aliases;
+mod answers;
+mod codec;
+mod connect;
+mod frame;
+mod message;
+mod publish;
+
+use rumqttc::v5::mqttbytes::{self, v5};
+
+use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{Lost, QoS};
+use codec::{Codec, Packet};
+
+/// MQTT 5.
+pub(crate) struct V5;
+
+impl Protocol for V5 {
+    type Packet = Packet;
+    type Error = mqttbytes::Error;
+    type Codec = Codec;
+
+    fn codec(max_packet: usize, aliases: u16) -> Codec {
+        Codec::new(max_packet, aliases)
+    }
+
+    fn welcomed(codec: &mut Codec, limits: &Limits) {
+        codec.welcomed(limits);
+    }
+
+    fn connect(hello: &Hello) -> Packet {
+        other(connect::connect(hello))
+    }
+
+    fn publish(publish: &Publish, id: u16, dup: bool) -> Packet {
+        Packet::Publish { publish: publish.clone(), id, dup }
+    }
+
+    fn publish_size(publish: &Publish) -> usize {
+        publish::size(publish)
+    }
+
+    fn ack(kind: AckKind, id: u16) -> Packet {
+        Packet::Ack(kind, id)
+    }
+
+    fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> Packet {
+        let filters = filters.iter().map(|(filter, qos)| v5::Filter::new(filter.as_str(), to_wire(*qos)));
+        other(v5::Packet::Subscribe(v5::Subscribe { pkid: id, filters: filters.collect(), properties: None }))
+    }
+
+    fn unsubscribe(id: u16, filters: &[Filter]) -> Packet {
+        let filters = filters.iter().map(|filter| filter.as_str().to_owned()).collect();
+        other(v5::Packet::Unsubscribe(v5::Unsubscribe { pkid: id, filters, properties: None }))
+    }
+
+    fn ping() -> Packet {
+        other(v5::Packet::PingReq(v5::PingReq))
+    }
+
+    fn disconnect(forget: bool) -> Packet {
+        let mut disconnect = v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection);
+        disconnect.properties = forget.then(|| v5::DisconnectProperties {
+            session_expiry_interval: Some(0),
+            reason_string: None,
+            user_properties: Vec::new(),
+            server_reference: None,
+        });
+        other(v5::Packet::Disconnect(disconnect))
+    }
+
+    fn complaint(lost: &Lost) -> Option<Packet> {
+        use v5::DisconnectReasonCode as Code;
+        let code = match lost {
+            Lost::Protocol(error) => match error.downcast_ref() {
+                Some(mqttbytes::Error::PayloadSizeLimitExceeded { .. }) => Code::PacketTooLarge,
+                _ => Code::MalformedPacket,
+            },
+            Lost::Unexpected(what) if *what == codec::BAD_ALIAS => Code::TopicAliasInvalid,
+            Lost::Unexpected(_) | Lost::Authentication => Code::ProtocolError,
+            Lost::Overflow { .. } => Code::QuotaExceeded,
+            Lost::NoAnswer { .. } => Code::UnspecifiedError,
+            _ => return None,
+        };
+        Some(other(v5::Packet::Disconnect(v5::Disconnect::new(code))))
+    }
+
+    fn read(packet: Packet) -> Incoming {
+        match packet {
+            Packet::Came(incoming) => incoming,
+            Packet::Publish { .. } | Packet::Ack(..) | Packet::Other(_) => {
+                Incoming::Unexpected("a packet of its own")
+            }
+        }
+    }
+}
+
+fn other(packet: v5::Packet) -> Packet {
+    Packet::Other(Box::new(packet))
+}
+
+const fn to_wire(qos: QoS) -> mqttbytes::QoS {
+    match qos {
+        QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
+        QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
+        QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
+    }
+}
+
+const fn from_wire(qos: mqttbytes::QoS) -> QoS {
+    match qos {
+        mqttbytes::QoS::AtMostOnce => QoS::AtMostOnce,
+        mqttbytes::QoS::AtLeastOnce => QoS::AtLeastOnce,
+        mqttbytes::QoS::ExactlyOnce => QoS::ExactlyOnce,
+    }
+}
