@@ -6,7 +6,9 @@ use wirework::Error;
 use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{connection, context, listener, opened};
-use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubComp, PubRec, PubRel, QoS, message};
+use crate::support::fake_broker::{
+    FakeBroker, Packet, Peer, PubComp, PubRec, PubRel, QoS, SubAck, SubscribeReasonCode, UnsubAck, message,
+};
 use crate::support::within;
 
 const KEEPING: [(&str, &str); 2] = [("client_id", "me"), ("options.clean_session", "false")];
@@ -148,6 +150,52 @@ async fn what_was_unsubscribed_holds_up_nobody() {
     unsubscribed.unwrap();
     peer.send(message("t", "x", QoS::AtLeastOnce, 1)).await;
     assert_eq!(peer.expect_puback().await.pkid, 1);
+}
+
+/// Their listener is busy with the first when its `subscribe` is given up: nobody has handled the others.
+#[tokio::test]
+async fn a_subscribe_that_is_given_up_leaves_what_waited_for_its_listener_to_the_next_one() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &[("options.subscribe_timeout", "50")]).await;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let busy = {
+        let gate = Arc::clone(&gate);
+        move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                Ok(())
+            }
+        }
+    };
+    for (id, qos) in [(1, QoS::AtLeastOnce), (2, QoS::AtLeastOnce), (3, QoS::ExactlyOnce)] {
+        peer.send(message("a", &id.to_string(), qos, id)).await;
+    }
+    let options = SubscribeOptions::exactly_once();
+    let error = connection.subscribe("a", options, Arc::new(busy)).await.unwrap_err();
+    assert_eq!(Error::from(error).code(), "TIMEOUT");
+    gate.add_permits(1);
+    let (listener, mut heard) = listener();
+    let script = tokio::spawn(async move {
+        let (mut acknowledged, mut granted) = (Vec::new(), 0);
+        while acknowledged.len() < 3 || granted < 2 {
+            match peer.next("an acknowledgement").await.unwrap() {
+                Packet::PubAck(ack) => acknowledged.push(ack.pkid),
+                Packet::PubRec(ack) => acknowledged.push(ack.pkid),
+                Packet::Subscribe(subscribe) => {
+                    let code = SubscribeReasonCode::Success(QoS::ExactlyOnce);
+                    peer.send(SubAck::new(subscribe.pkid, vec![code])).await;
+                    granted += 1;
+                }
+                Packet::Unsubscribe(unsubscribe) => peer.send(UnsubAck::new(unsubscribe.pkid)).await,
+                other => panic!("{other:?}"),
+            }
+        }
+        (acknowledged, peer)
+    });
+    connection.subscribe("a", options, listener).await.unwrap();
+    assert_eq!((heard.line().await, heard.line().await), ("a 2".into(), "a 3".into()));
+    assert_eq!(within("all acknowledgements", script).await.unwrap().0, [1, 2, 3]);
 }
 
 /// The broker still knows an unfinished QoS 2 message of the process before, under the id that the next one uses. Were it

@@ -148,7 +148,8 @@ impl MqttClient {
     pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
         let filter = Filter::new(filter)?;
         let (reply, answer) = oneshot::channel();
-        self.0.intake.push(Command::Unsubscribe { filter, listener: Arc::clone(listener), reply })?;
+        let listener = Arc::clone(listener);
+        self.0.intake.push(Command::Unsubscribe { given_up: false, filter, listener, reply })?;
         self.limited("unsubscribe", answer).await
     }
 
@@ -217,7 +218,8 @@ impl Drop for Pending<'_> {
             let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
             let (reply, _) = oneshot::channel();
             // A connection that has closed needs no taking back.
-            let _ = self.client.0.intake.push(Command::Unsubscribe { filter, listener, reply });
+            let _ =
+                self.client.0.intake.push(Command::Unsubscribe { given_up: true, filter, listener, reply });
         }
     }
 }

@@ -121,11 +121,14 @@ impl Core {
                     self.registry.deliver(message, &receipt, Instant::now());
                 }
             }
-            Command::Unsubscribe { filter, listener, reply } => {
+            Command::Unsubscribe { given_up, filter, listener, reply } => {
                 let waiters = self.registry.unsubscribe(&filter, &listener);
+                let left = self.registry.left();
                 // Where the grant was still awaited, it may be asked for again.
-                if waiters.as_ref().is_some_and(Vec::is_empty) {
+                if waiters.as_ref().is_some_and(Vec::is_empty) && !given_up {
                     self.unclaimed.taken_back(filter);
+                } else {
+                    self.keep(left);
                 }
                 // The caller may not wait for the answer.
                 let _ = reply.send(waiters.is_some());
@@ -191,6 +194,8 @@ impl Core {
             Incoming::Subscribed { id, codes, reason } => match self.registry.granted(id, &codes, now) {
                 Some(outcomes) => {
                     outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref()));
+                    let left = self.registry.left();
+                    self.keep(left);
                 }
                 // Which filter an answer is for can no longer be told; the next link asks again.
                 None if self.registry.awaits(id) => {

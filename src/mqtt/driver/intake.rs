@@ -46,6 +46,8 @@ pub(crate) enum Command {
         reply: oneshot::Sender<Result<QoS, MqttError>>,
     },
     Unsubscribe {
+        /// Whoever had asked for it does not wait for the grant any more, and has not seen it.
+        given_up: bool,
         filter: Filter,
         listener: SharedListener,
         reply: oneshot::Sender<bool>,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Settled;
 use super::core::Core;
 use crate::mqtt::session::Arrival;
+use crate::mqtt::subscriptions::Receipt;
 use crate::mqtt::{Lost, MqttMessage, QoS};
 
 impl Core {
@@ -70,6 +71,18 @@ impl Core {
                  this session, and until then it takes a place among those that the broker sends at a time; more of \
                  them on this link are only counted (`mqtt.message.refused`)"
             ));
+        }
+    }
+
+    /// What waited for a listener whose subscription never came about: nobody has handled it, so on a kept session it is
+    /// not acknowledged. It waits for whoever subscribes next, or comes again on the next link.
+    pub(super) fn keep(&mut self, left: Vec<(MqttMessage, Arc<Receipt>)>) {
+        for (message, receipt) in left.into_iter().filter(|(_, receipt)| receipt.is_owed()) {
+            if self.unclaimed.waits_for(&message.topic) {
+                self.unclaimed.keep(message, receipt);
+            } else if !self.settings.clean_session {
+                receipt.refuse();
+            }
         }
     }
 

@@ -62,7 +62,7 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     /// Whether the broker waits for an acknowledgement.
-    pub(super) fn is_owed(&self) -> bool {
+    pub(crate) fn is_owed(&self) -> bool {
         self.token.is_some()
     }
 

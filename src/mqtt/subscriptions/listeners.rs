@@ -74,16 +74,17 @@ impl Listeners {
         index
     }
 
-    /// Counts one subscription less; after the last its waiting messages are let go and its task ends.
-    pub(super) fn release(&mut self, index: usize) {
-        let Some(place) = self.list.get_mut(index) else { return };
-        if let Some(one) = place {
-            one.subscriptions -= 1;
-            if one.subscriptions == 0 {
-                one.mailbox.close();
-                *place = None;
-            }
+    /// Counts one subscription less; after the last its task ends, and what still waited for it is returned.
+    pub(super) fn release(&mut self, index: usize) -> Vec<(MqttMessage, Arc<Receipt>)> {
+        let Some(place) = self.list.get_mut(index) else { return Vec::new() };
+        let Some(one) = place else { return Vec::new() };
+        one.subscriptions -= 1;
+        if one.subscriptions > 0 {
+            return Vec::new();
         }
+        let left = one.mailbox.close();
+        *place = None;
+        left
     }
 
     pub(super) fn find(&self, listener: &SharedListener) -> Option<usize> {
@@ -134,7 +135,7 @@ impl Listeners {
     /// Ends all tasks: those that wait end by themselves, those that handle a message are aborted.
     pub(super) async fn end(&mut self) {
         for one in self.list.drain(..).flatten() {
-            one.mailbox.close();
+            drop(one.mailbox.close());
         }
         self.tasks.abort_all();
         while self.tasks.join_next().await.is_some() {}

@@ -88,14 +88,18 @@ impl Mailbox {
         if full && !self.warned.swap(true, Ordering::Relaxed) { Put::Behind } else { Put::Queued }
     }
 
-    /// No more messages; those that wait are let go.
-    pub(super) fn close(&self) {
+    /// No more messages; returns those that waited and that no acknowledgement by hand is to settle.
+    pub(super) fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let mut state = self.state();
         state.closed = true;
         let rest = std::mem::take(&mut state.queue);
         drop(state);
-        drop(rest);
         self.ready.notify_one();
+        let plain = rest.into_iter().filter_map(|Item { message, hold }| match hold {
+            Hold::Plain(receipt) => Some((message, receipt)),
+            Hold::Manual(_) => None,
+        });
+        plain.collect()
     }
 
     async fn next(&self) -> Option<Item> {
@@ -176,7 +180,7 @@ mod tests {
         assert_eq!(put(QoS::AtLeastOnce), Put::Queued, "said once");
         assert_eq!(held.messages(), 3);
         assert!(mailbox.next().await.is_some());
-        mailbox.close();
+        assert_eq!(mailbox.close().len(), 2);
         assert_eq!(held.messages(), 0);
         assert!(mailbox.next().await.is_none());
     }

@@ -20,6 +20,8 @@ pub(crate) struct Registry<W> {
     listeners: Listeners,
     wire: Wire<W>,
     retained: Retained,
+    /// What waited for listeners that are gone.
+    left: Vec<(MqttMessage, Arc<Receipt>)>,
     /// Scratch space for dispatch.
     matching: Vec<Entry>,
 }
@@ -68,6 +70,7 @@ impl<W> Registry<W> {
             listeners: Listeners::new(context),
             wire: Wire::new(ids),
             retained: Retained::default(),
+            left: Vec::new(),
             matching: Vec::new(),
         }
     }
@@ -235,7 +238,12 @@ impl<W> Registry<W> {
         if !gone.refused {
             self.wire.remove(&gone.filter, gone.qos);
         }
-        self.listeners.release(gone.listener);
+        self.left.extend(self.listeners.release(gone.listener));
+    }
+
+    /// Takes the messages that waited for listeners whose last subscription has gone since.
+    pub(crate) fn left(&mut self) -> Vec<(MqttMessage, Arc<Receipt>)> {
+        std::mem::take(&mut self.left)
     }
 
     /// The broker refuses a filter that it had granted: narrower ones under it get their chance.
