@@ -1,7 +1,7 @@
 //! Acknowledgements that come late, out of order, twice, or never.
 
 use super::life::{WINDOW, born};
-use crate::support::fake_broker::{V4, Version};
+use crate::support::fake_broker::{V4, V5, Version};
 use crate::support::honest::Weather;
 
 /// A life in this weather: its first link lasts until the publishes are over, or until it is cut.
@@ -39,4 +39,9 @@ async fn all<V: Version>() {
 #[tokio::test]
 async fn late_out_of_order_twice_or_never() {
     all::<V4>().await;
+}
+
+#[tokio::test]
+async fn late_out_of_order_twice_or_never_in_mqtt_5() {
+    all::<V5>().await;
 }

@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::life::{Life, WINDOW, born};
-use crate::support::fake_broker::{V4, Version};
+use crate::support::fake_broker::{V4, V5, Version};
 use crate::support::honest::Weather;
 
 /// How many lives run at a time.
@@ -85,6 +85,11 @@ async fn at_every_byte_boundary_in_both_directions() {
     everywhere::<V4>().await;
 }
 
+#[tokio::test]
+async fn at_every_byte_boundary_in_both_directions_of_mqtt_5() {
+    everywhere::<V5>().await;
+}
+
 /// Again and again at the same place, with ever so little progress.
 async fn often<V: Version>() {
     let weather = (0..40).map(|step| Weather::cut_reading(30 + step * 3)).collect();
@@ -99,6 +104,7 @@ async fn often<V: Version>() {
 #[tokio::test]
 async fn again_and_again() {
     often::<V4>().await;
+    often::<V5>().await;
 }
 
 /// Both directions move one byte at a time.
@@ -111,4 +117,5 @@ async fn dripping<V: Version>() {
 #[tokio::test]
 async fn one_byte_at_a_time() {
     dripping::<V4>().await;
+    dripping::<V5>().await;
 }

@@ -3,7 +3,7 @@
 use wirework::mqtt::QoS;
 
 use super::life::{WINDOW, born};
-use crate::support::fake_broker::{V4, Version};
+use crate::support::fake_broker::{V4, V5, Version};
 use crate::support::honest::Weather;
 
 /// The broker has forgotten everything and says that it has not: publishes go on as if, and end.
@@ -45,9 +45,11 @@ async fn kept_and_denied<V: Version>() {
 #[tokio::test]
 async fn a_session_that_is_gone_though_the_broker_claims_it() {
     forgotten_and_denied::<V4>().await;
+    forgotten_and_denied::<V5>().await;
 }
 
 #[tokio::test]
 async fn a_session_that_is_kept_though_the_broker_denies_it() {
     kept_and_denied::<V4>().await;
+    kept_and_denied::<V5>().await;
 }
