@@ -89,6 +89,11 @@ impl Context {
         &self.life.scope
     }
 
+    /// Whom all components of one container have in common; it tells one container from another.
+    pub(crate) fn supervisor(&self) -> &Arc<dyn Supervisor> {
+        &self.life.supervisor
+    }
+
     /// Resolves when the component begins to close. Tasks that loop should end then.
     pub async fn cancelled(&self) {
         self.life.cancellation.cancelled().await;

@@ -1,5 +1,25 @@
-//! Messaging: what message queues and their connections have in common.
+//! Messaging: envelopes, what every queue can be asked for, and the queue in memory.
 
+mod capabilities;
 mod connection;
+mod envelope;
+mod error;
+pub(crate) mod local;
+mod memory;
+mod message_id;
+mod queue;
+mod receiver;
+pub(crate) mod shelf;
+mod wire;
 
+pub use capabilities::MessagingCapabilities;
 pub use connection::MessageQueueConnection;
+pub use envelope::MessageEnvelope;
+pub use error::{EnvelopeError, QueueError};
+pub use memory::{
+    MemoryMessageQueue, MemoryMessageQueueFactory, MemoryQueueConfig, MemoryQueueFactoryConfig,
+    MemoryQueueOptions,
+};
+pub use message_id::MessageId;
+pub use queue::{ListenOptions, MessageQueue, MessageQueueFactory, MessageStream};
+pub use receiver::MessageReceiver;

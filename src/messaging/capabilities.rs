@@ -1,0 +1,25 @@
+//! What a queue can do.
+
+/// What a queue can do; what it cannot do fails with `UNSUPPORTED`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessagingCapabilities {
+    /// Tell how many messages wait: in the whole queue, not only in this process.
+    pub message_count: bool,
+    /// Send.
+    pub send: bool,
+    /// Receive.
+    pub receive: bool,
+    /// Show the next message without taking it.
+    pub peek: bool,
+    /// Show several.
+    pub peek_batch: bool,
+    /// Make the lock of a received message last longer.
+    pub renew_lock: bool,
+    /// Take a received message back, to be delivered again.
+    pub abandon: bool,
+    /// Put a received message where those go that cannot be handled.
+    pub dead_letter: bool,
+    /// Drop all messages that wait.
+    pub clear: bool,
+}

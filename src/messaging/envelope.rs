@@ -1,0 +1,154 @@
+//! A message with what belongs to it: id, type, trace id, time and bytes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::shelf::Lock;
+use super::{EnvelopeError, MessageId};
+
+/// A message as queues carry it. Cloning is cheap.
+///
+/// ```
+/// use wirework::messaging::MessageEnvelope;
+/// let envelope = MessageEnvelope::new("order.created", "ABC").with_trace_id("trace-123");
+/// assert_eq!(envelope.text(), Some("ABC"));
+/// assert_eq!(envelope.to_string(), "[trace-123,order.created,ABC]");
+/// let copy = MessageEnvelope::from_json(&envelope.to_json())?;
+/// assert_eq!(copy.message_id, envelope.message_id);
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct MessageEnvelope {
+    /// What tells it from every other message.
+    pub message_id: MessageId,
+    /// What ties it to the call that caused it.
+    pub trace_id: Option<Arc<str>>,
+    /// What it is about, for those who receive it; may be empty.
+    pub message_type: Arc<str>,
+    /// When it was sent; a queue sets it where it is not.
+    pub sent_time: Option<SystemTime>,
+    /// Its bytes.
+    pub payload: Bytes,
+    /// The right to settle it, on a message that was received.
+    pub(crate) lock: Option<Lock>,
+    pub(crate) deliveries: u32,
+}
+
+impl MessageEnvelope {
+    /// A message with a new id, of these bytes.
+    pub fn new(message_type: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
+        Self {
+            message_id: MessageId::unique(),
+            trace_id: None,
+            message_type: message_type.into(),
+            sent_time: None,
+            payload: payload.into(),
+            lock: None,
+            deliveries: 0,
+        }
+    }
+
+    /// A message whose bytes are `value` as JSON.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Value`] where `value` is nothing that JSON knows.
+    pub fn of_json(message_type: impl Into<Arc<str>>, value: &impl Serialize) -> Result<Self, EnvelopeError> {
+        let payload = serde_json::to_vec(value).map_err(|error| EnvelopeError::Value(Arc::new(error)))?;
+        Ok(Self::new(message_type, payload))
+    }
+
+    /// The same with a trace id.
+    #[must_use]
+    pub fn with_trace_id(self, trace_id: impl Into<Arc<str>>) -> Self {
+        Self { trace_id: Some(trace_id.into()), ..self }
+    }
+
+    /// The bytes as text, where they are UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.payload).ok()
+    }
+
+    /// The bytes, read as JSON.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Value`] where they are no JSON, or not what is wanted.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, EnvelopeError> {
+        serde_json::from_slice(&self.payload).map_err(|error| EnvelopeError::Value(Arc::new(error)))
+    }
+
+    /// How often it has been delivered, this time included; 0 on a message that was not received.
+    #[must_use]
+    pub fn deliveries(&self) -> u32 {
+        self.deliveries
+    }
+
+    /// A message to be sent on: the same without the lock and the count of where it was received.
+    #[must_use]
+    pub fn unlocked(&self) -> Self {
+        Self { lock: None, deliveries: 0, ..self.clone() }
+    }
+}
+
+/// Envelopes are equal when what is sent of them is equal.
+impl PartialEq for MessageEnvelope {
+    fn eq(&self, other: &Self) -> bool {
+        self.message_id == other.message_id
+            && self.trace_id == other.trace_id
+            && self.message_type == other.message_type
+            && self.sent_time == other.sent_time
+            && self.payload == other.payload
+    }
+}
+
+impl Eq for MessageEnvelope {}
+
+/// `[trace id,type,first 50 bytes of the payload]`, each `---` where there is none.
+impl fmt::Display for MessageEnvelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or_dashes = |text: &str| if text.is_empty() { "---".to_owned() } else { text.to_owned() };
+        let start = self.payload.get(..50).unwrap_or(&self.payload);
+        let trace_id = or_dashes(self.trace_id.as_deref().unwrap_or_default());
+        let (kind, text) = (or_dashes(&self.message_type), or_dashes(&String::from_utf8_lossy(start)));
+        write!(f, "[{trace_id},{kind},{text}]")
+    }
+}
+
+/// Shows the payload's length, not its bytes: what services send each other is not for logs.
+impl fmt::Debug for MessageEnvelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageEnvelope")
+            .field("message_id", &self.message_id)
+            .field("trace_id", &self.trace_id)
+            .field("message_type", &self.message_type)
+            .field("bytes", &self.payload.len())
+            .field("deliveries", &self.deliveries)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_the_start_of_its_payload_and_dashes() {
+        assert_eq!(MessageEnvelope::new("", "").to_string(), "[---,---,---]");
+        let long = MessageEnvelope::new("t", "x".repeat(60));
+        assert_eq!(long.to_string(), format!("[---,t,{}]", "x".repeat(50)));
+    }
+
+    #[test]
+    fn values_go_through_json() {
+        let envelope = MessageEnvelope::of_json("t", &(1, "two")).unwrap();
+        assert_eq!(envelope.json::<(u8, String)>().unwrap(), (1, "two".into()));
+        let error = envelope.json::<bool>().unwrap_err();
+        assert!(error.to_string().starts_with("the payload is not the JSON wanted"), "{error}");
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong with messages and queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Category, Coded};
+
+/// Bytes that are no envelope, or not the value wanted.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// No JSON, or a field of another type.
+    #[error("the envelope is no JSON of the right form")]
+    Json(#[source] Arc<serde_json::Error>),
+    /// The payload is no base64.
+    #[error("the field `message` is no base64")]
+    Base64(#[source] base64::DecodeError),
+    /// The time of sending cannot be read.
+    #[error(
+        "the field `sent_time` is `{found}`, which is no time; expected one such as `2026-11-22T21:31:21.431Z`"
+    )]
+    Time {
+        /// The start of what was found.
+        found: String,
+    },
+    /// The payload is not what the receiver wants, or a value is nothing that JSON knows.
+    #[error("the payload is not the JSON wanted")]
+    Value(#[source] Arc<serde_json::Error>),
+}
+
+impl EnvelopeError {
+    pub(super) fn time(text: &str) -> Self {
+        Self::Time { found: text.chars().take(40).collect() }
+    }
+}
+
+impl Coded for EnvelopeError {
+    fn category(&self) -> Category {
+        Category::BadRequest
+    }
+    fn code(&self) -> &'static str {
+        "BAD_ENVELOPE"
+    }
+}
+
+/// An operation on a queue that failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// The queue was never opened, or is closed.
+    #[error("the queue `{queue}` is not opened; open it first")]
+    NotOpened {
+        /// The queue's name.
+        queue: Arc<str>,
+    },
+    /// The message was not received from this queue, is settled already, or its lock has expired.
+    #[error(
+        "the message is not locked in the queue `{queue}`: it was not received there, is settled already, or its lock expired"
+    )]
+    NotLocked {
+        /// The queue's name.
+        queue: Arc<str>,
+    },
+    /// The queue stayed full.
+    #[error("the queue `{queue}` stayed full, with {capacity} unfinished messages, for {} ms", limit.as_millis())]
+    Full {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// How many messages it holds at most.
+        capacity: usize,
+        /// How long room was waited for.
+        limit: Duration,
+    },
+    /// A queue cannot do that.
+    #[error("the queue `{queue}` cannot {operation}")]
+    Unsupported {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// What it cannot do.
+        operation: &'static str,
+    },
+    /// The configuration contradicts itself.
+    #[error("`{key}` {problem}")]
+    Config {
+        /// The configuration key.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+}
+
+impl Coded for QueueError {
+    fn category(&self) -> Category {
+        match self {
+            Self::NotOpened { .. } => Category::InvalidState,
+            Self::NotLocked { .. } | Self::Full { .. } => Category::Conflict,
+            Self::Unsupported { .. } => Category::Unsupported,
+            Self::Config { .. } => Category::Misconfiguration,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotOpened { .. } => "NOT_OPENED",
+            Self::NotLocked { .. } => "NOT_LOCKED",
+            Self::Full { .. } => "QUEUE_FULL",
+            Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Config { .. } => "BAD_CONFIG",
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The state of a queue beside its messages: whether it is open, and who listens.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Metrics;
+use crate::log::Logger;
+use crate::messaging::QueueError;
+use crate::messaging::shelf::Shelf;
+
+/// The part that all queues have.
+pub(crate) struct Body<H> {
+    pub(crate) name: Arc<str>,
+    pub(crate) logger: Logger,
+    pub(crate) metrics: Metrics,
+    /// Bound when the queue is first opened.
+    shelf: OnceLock<Arc<Shelf<H>>>,
+    open: AtomicBool,
+    /// Counts how often listening was ended.
+    endings: watch::Sender<u64>,
+    /// How many listen.
+    listeners: watch::Sender<usize>,
+    /// The sweeper ends with the last of these.
+    life: watch::Sender<bool>,
+}
+
+impl<H> Body<H> {
+    pub(crate) fn new(name: &str, logger: Logger, metrics: Metrics) -> Self {
+        Self {
+            name: name.into(),
+            logger,
+            metrics,
+            shelf: OnceLock::new(),
+            open: AtomicBool::new(false),
+            endings: watch::Sender::new(0),
+            listeners: watch::Sender::new(0),
+            life: watch::Sender::new(false),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Opens with this shelf, or the one of earlier; false where it is open already.
+    pub(crate) fn open(&self, shelf: impl FnOnce() -> Arc<Shelf<H>>) -> bool {
+        self.shelf.get_or_init(shelf);
+        self.life.send_replace(true);
+        !self.open.swap(true, Ordering::AcqRel)
+    }
+
+    /// Takes nothing any more, ends listening and waits for it; false where it is not open.
+    pub(crate) async fn close(&self, limit: Duration) -> bool {
+        let was_open = self.open.swap(false, Ordering::AcqRel);
+        self.end_listen();
+        let mut listeners = self.listeners.subscribe();
+        if timeout(limit, listeners.wait_for(|count| *count == 0)).await.is_err() {
+            let name = &self.name;
+            self.logger.warn(format_args!("receivers of the queue `{name}` are at work while it closes"));
+        }
+        was_open
+    }
+
+    /// Ends the sweeper.
+    pub(crate) fn end(&self) {
+        self.life.send_replace(false);
+    }
+
+    /// Resolves when the sweeper is to end.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut life = self.life.subscribe();
+        async move {
+            // A queue that is gone needs no sweeper either.
+            let _ = life.wait_for(|alive| !alive).await;
+        }
+    }
+
+    /// The shelf of an open queue.
+    pub(crate) fn opened(&self) -> Result<&Arc<Shelf<H>>, QueueError> {
+        let shelf = if self.is_open() { self.shelf.get() } else { None };
+        shelf.ok_or_else(|| self.closed())
+    }
+
+    /// The shelf, also of a queue that is closing: what was received may be settled.
+    pub(crate) fn shelf(&self) -> Result<&Arc<Shelf<H>>, QueueError> {
+        self.shelf.get().ok_or_else(|| self.closed())
+    }
+
+    pub(crate) fn closed(&self) -> QueueError {
+        QueueError::NotOpened { queue: Arc::clone(&self.name) }
+    }
+
+    pub(crate) fn not_locked(&self) -> QueueError {
+        QueueError::NotLocked { queue: Arc::clone(&self.name) }
+    }
+
+    pub(crate) fn end_listen(&self) {
+        self.endings.send_modify(|count| *count += 1);
+    }
+
+    /// Hears when listening is ended, or the queue closes.
+    pub(super) fn endings(&self) -> watch::Receiver<u64> {
+        self.endings.subscribe()
+    }
+
+    /// Counts one more who listens, until it is dropped.
+    pub(super) fn listener(&self) -> Listener<'_> {
+        self.listeners.send_modify(|count| *count += 1);
+        Listener(&self.listeners)
+    }
+}
+
+pub(super) struct Listener<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}

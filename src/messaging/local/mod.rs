@@ -1,0 +1,11 @@
+//! What the queues of this process have in common: a shelf, listening, opening and closing. A kind of queue brings how
+//! messages are sent and where the dead ones go.
+
+mod body;
+mod listening;
+mod metrics;
+mod queue;
+
+pub(crate) use body::Body;
+pub(crate) use metrics::Metrics;
+pub(crate) use queue::{Local, sweep};

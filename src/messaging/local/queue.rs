@@ -1,0 +1,192 @@
+//! [`MessageQueue`] for every queue with a shelf.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Body, listening};
+use crate::component::Context;
+use crate::messaging::shelf::{Bury, Shelf};
+use crate::messaging::{
+    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities,
+};
+use crate::{BoxFuture, Error};
+
+/// What a kind of queue brings.
+pub(crate) trait Local: Send + Sync + 'static {
+    /// What the transport holds for each message.
+    type Hold: Send + 'static;
+
+    fn body(&self) -> &Body<Self::Hold>;
+    fn can(&self) -> MessagingCapabilities;
+    fn start(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
+    fn end(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Sends a message whose time is set.
+    fn deliver(&self, envelope: MessageEnvelope) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Makes messages come, where they do not come by themselves.
+    fn attend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// A message is completed, or cleared.
+    fn finish(&self, hold: Self::Hold);
+}
+
+/// Starts the task that minds a shelf.
+pub(crate) fn sweep<H: Send + 'static>(
+    context: &Context,
+    body: &Body<H>,
+    shelf: &Arc<Shelf<H>>,
+    bury: impl Bury<H> + 'static,
+) {
+    let (ended, shelf) = (body.ended(), Arc::clone(shelf));
+    context.spawn("queue", async move {
+        tokio::select! {
+            () = ended => {}
+            () = shelf.sweep(&bury) => {}
+        }
+        Ok(())
+    });
+}
+
+impl<Q: Local> MessageQueue for Q {
+    fn name(&self) -> &str {
+        &self.body().name
+    }
+
+    fn capabilities(&self) -> MessagingCapabilities {
+        self.can()
+    }
+
+    fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.start(context))
+    }
+
+    fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.end(context))
+    }
+
+    fn is_open(&self) -> bool {
+        self.body().is_open()
+    }
+
+    fn message_count(&self) -> BoxFuture<'_, Result<usize, Error>> {
+        let count = self.body().opened().map(|shelf| shelf.count());
+        Box::pin(std::future::ready(count.map_err(Into::into)))
+    }
+
+    fn send(&self, mut envelope: MessageEnvelope) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.body().opened()?;
+            envelope.sent_time.get_or_insert_with(SystemTime::now);
+            self.deliver(envelope).await?;
+            self.body().metrics.sent.one();
+            Ok(())
+        })
+    }
+
+    fn peek(&self) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>> {
+        Box::pin(async { Ok(self.peek_batch(1).await?.pop()) })
+    }
+
+    fn peek_batch(&self, count: usize) -> BoxFuture<'_, Result<Vec<MessageEnvelope>, Error>> {
+        Box::pin(async move {
+            self.body().opened()?;
+            self.attend().await?;
+            Ok(self.body().opened()?.peek(count))
+        })
+    }
+
+    fn receive(&self, wait: Duration) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>> {
+        Box::pin(async move {
+            self.body().opened()?;
+            self.attend().await?;
+            receive(self.body(), wait).await
+        })
+    }
+
+    fn renew_lock<'a>(
+        &'a self,
+        message: &'a MessageEnvelope,
+        lock: Duration,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let body = self.body();
+            if body.shelf()?.renew(message, lock) { Ok(()) } else { Err(body.not_locked().into()) }
+        })
+    }
+
+    fn complete<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let body = self.body();
+            let item = body.shelf()?.settle(message).ok_or_else(|| body.not_locked())?;
+            self.finish(item.hold);
+            body.metrics.completed.one();
+            Ok(())
+        })
+    }
+
+    fn abandon<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let body = self.body();
+            if !body.shelf()?.abandon(message) {
+                return Err(body.not_locked().into());
+            }
+            body.metrics.abandoned.one();
+            Ok(())
+        })
+    }
+
+    fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let body = self.body();
+            let told = body.opened()?.give_up(message).ok_or_else(|| body.not_locked())?;
+            // Cleared or closed before it was its turn.
+            told.await.unwrap_or_else(|_| Err(body.not_locked().into()))
+        })
+    }
+
+    fn clear(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async {
+            for item in self.body().opened()?.clear(false) {
+                self.finish(item.hold);
+            }
+            Ok(())
+        })
+    }
+
+    fn listen<'a>(
+        &'a self,
+        receiver: Arc<dyn MessageReceiver>,
+        options: ListenOptions,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(listening::listen(self, receiver, options))
+    }
+
+    fn end_listen(&self) {
+        self.body().end_listen();
+    }
+}
+
+async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnvelope>, Error> {
+    let shelf = body.opened()?;
+    let taken = shelf.take();
+    if taken.is_some() || wait.is_zero() {
+        body.metrics.received.add(u64::from(taken.is_some()));
+        return Ok(taken);
+    }
+    let deadline = Instant::now() + wait;
+    let mut closed = std::pin::pin!(body.ended());
+    loop {
+        let mut arrival = std::pin::pin!(shelf.arrival());
+        arrival.as_mut().enable();
+        body.opened()?;
+        // What arrived before is not told again.
+        if let Some(envelope) = shelf.take() {
+            body.metrics.received.one();
+            return Ok(Some(envelope));
+        }
+        tokio::select! {
+            arrived = timeout_at(deadline, arrival) => if arrived.is_err() { return Ok(None) },
+            () = &mut closed => return Err(body.closed().into()),
+        }
+    }
+}

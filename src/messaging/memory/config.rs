@@ -1,0 +1,87 @@
+//! The configuration of queues in memory.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::Millis;
+use crate::messaging::QueueError;
+use crate::messaging::shelf::Rules;
+
+/// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryQueueConfig {
+    /// Name of the queue; all queues in memory of one name in one container are one queue. Default: the name in the
+    /// descriptor.
+    pub queue: Option<String>,
+    /// Name of the queue in memory to which messages go that were delivered too often. Without it they are logged, counted
+    /// and dropped.
+    pub dead_letter: Option<String>,
+    /// How it behaves. Of queues that share a name, the first that opens decides.
+    pub options: MemoryQueueOptions,
+}
+
+/// The configuration of a [`MemoryMessageQueueFactory`](super::MemoryMessageQueueFactory): that of the queues it makes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryQueueFactoryConfig {
+    /// Name of the queue in memory to which messages go that were delivered too often. Without it they are logged, counted
+    /// and dropped.
+    pub dead_letter: Option<String>,
+    /// How the queues behave.
+    pub options: MemoryQueueOptions,
+}
+
+/// How a queue in memory behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemoryQueueOptions {
+    /// How many messages it holds, those with receivers included; senders wait for room. Default 100000.
+    pub capacity: usize,
+    /// How long a received message is locked; after that it comes back. Default 30000.
+    pub lock_timeout: Millis,
+    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Default 10.
+    pub max_deliveries: u32,
+    /// How long a message that came back waits before it is delivered again. Default 1000.
+    pub redelivery_delay: Millis,
+    /// How long sending waits for room; 0 is without limit. Default 30000.
+    pub send_timeout: Millis,
+    /// How long closing waits for receivers at work. Default 10000.
+    pub close_timeout: Millis,
+}
+
+impl Default for MemoryQueueOptions {
+    fn default() -> Self {
+        Self {
+            capacity: 100_000,
+            lock_timeout: Millis::new(30_000),
+            max_deliveries: 10,
+            redelivery_delay: Millis::new(1000),
+            send_timeout: Millis::new(30_000),
+            close_timeout: Millis::new(10_000),
+        }
+    }
+}
+
+impl MemoryQueueOptions {
+    /// Names the first value that makes no sense.
+    pub(super) fn check(&self) -> Result<(), QueueError> {
+        let wrong = |key, problem| Err(QueueError::Config { key, problem });
+        if self.capacity == 0 {
+            return wrong("options.capacity", "is 0; nothing could be sent");
+        }
+        if self.lock_timeout.0.is_zero() {
+            return wrong("options.lock_timeout", "is 0; no message could be completed");
+        }
+        Ok(())
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            capacity: self.capacity,
+            lock: self.lock_timeout.0,
+            max_deliveries: self.max_deliveries,
+            delay: self.redelivery_delay.0,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Queues in memory, shared by name within one container.
+
+mod board;
+mod config;
+mod factory;
+mod queue;
+
+pub use config::{MemoryQueueConfig, MemoryQueueFactoryConfig, MemoryQueueOptions};
+pub use factory::MemoryMessageQueueFactory;
+pub use queue::MemoryMessageQueue;

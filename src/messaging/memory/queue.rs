@@ -1,0 +1,244 @@
+//! A queue in memory.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
+
+use super::board::Board;
+use super::{MemoryQueueConfig, MemoryQueueOptions};
+use crate::component::{Component, Context, Descriptor, Offer};
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::messaging::local::{Body, Local, Metrics, sweep};
+use crate::messaging::shelf::{Bury, Item, Shelf};
+use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError};
+use crate::{Error, offers, references, register};
+
+references! {
+    /// What a queue in memory asks for; nothing of it is required.
+    pub struct MemoryQueueReferences {
+        /// Where it says what it does.
+        pub(super) logger: Logger = "*:logger:*:*:1.0",
+        /// Where it counts; all names begin with `queue.<name>.`.
+        pub(super) counters: Counters = "*:counters:*:*:1.0",
+    }
+}
+
+/// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
+///
+/// All queues in memory of one name that are opened within one container, or with clones of one standalone context, are one
+/// queue. Messages outlive `close` as long as one of these components lives, and no process.
+///
+/// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
+/// `expired_messages` (locks), `dead_messages`, `failed_messages` (receivers). For an example see [`MessageQueue`].
+pub struct MemoryMessageQueue {
+    body: Body<()>,
+    dead_letter: Option<String>,
+    options: MemoryQueueOptions,
+    /// Keeps the names together as long as the queue lives.
+    board: OnceLock<Arc<Board>>,
+}
+
+impl MemoryMessageQueue {
+    /// A queue outside any container, with the default configuration.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let (logger, counters) = (Logger::standalone(), Counters::standalone());
+        Self::with(name, None, MemoryQueueOptions::default(), logger, &counters)
+    }
+
+    /// A queue outside any container, from the same keys that its section in a manifest has.
+    ///
+    /// # Errors
+    /// Every key that is unknown or has a bad value, and what contradicts itself.
+    pub fn from_pairs(
+        name: &str,
+        pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<Self, Error> {
+        let config = crate::config::from_pairs(pairs)?;
+        Ok(Self::configured(name, config, Logger::standalone(), &Counters::standalone())?)
+    }
+
+    pub(super) fn configured(
+        name: &str,
+        config: MemoryQueueConfig,
+        logger: Logger,
+        counters: &Counters,
+    ) -> Result<Self, QueueError> {
+        config.options.check()?;
+        let MemoryQueueConfig { queue, dead_letter, options } = config;
+        let name = queue.filter(|queue| !queue.is_empty()).unwrap_or_else(|| name.to_owned());
+        let dead_letter = dead_letter.filter(|dead| !dead.is_empty());
+        if dead_letter.as_ref() == Some(&name) {
+            return Err(QueueError::Config { key: "dead_letter", problem: "is the queue itself" });
+        }
+        Ok(Self::with(&name, dead_letter, options, logger, counters))
+    }
+
+    fn with(
+        name: &str,
+        dead_letter: Option<String>,
+        options: MemoryQueueOptions,
+        logger: Logger,
+        counters: &Counters,
+    ) -> Self {
+        let body = Body::new(name, logger, Metrics::new(counters, name));
+        Self { body, dead_letter, options, board: OnceLock::new() }
+    }
+
+    /// Makes it ready for work; does nothing on an open queue.
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.start(context).await
+    }
+
+    /// Ends listening, waits for receivers at work, up to `options.close_timeout`. Messages stay.
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.end(context).await
+    }
+}
+
+impl Local for MemoryMessageQueue {
+    type Hold = ();
+
+    fn body(&self) -> &Body<()> {
+        &self.body
+    }
+
+    fn can(&self) -> MessagingCapabilities {
+        MessagingCapabilities {
+            message_count: true,
+            send: true,
+            receive: true,
+            peek: true,
+            peek_batch: true,
+            renew_lock: true,
+            abandon: true,
+            dead_letter: true,
+            clear: true,
+        }
+    }
+
+    async fn start(&self, context: &Context) -> Result<(), Error> {
+        let (name, rules) = (&self.body.name, self.options.rules());
+        let board = self.board.get_or_init(|| Board::of(context));
+        if !self.body.open(|| board.shelf(name, rules)) {
+            return Ok(());
+        }
+        let shelf = self.body.opened()?;
+        if shelf.rules() != rules {
+            let logger = &self.body.logger;
+            logger.warn(format_args!(
+                "another queue `{name}` was opened first; its options hold for this one too"
+            ));
+        }
+        let dead = self.dead_letter.as_ref().map(|dead| board.shelf(dead, rules));
+        let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());
+        sweep(context, &self.body, shelf, Graveyard { name: Arc::clone(name), dead, logger, metrics });
+        Ok(())
+    }
+
+    async fn end(&self, _: &Context) -> Result<(), Error> {
+        self.body.close(self.options.close_timeout.0).await;
+        self.body.end();
+        Ok(())
+    }
+
+    async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+        let shelf = self.body.opened()?;
+        let item = Item { envelope: envelope.unlocked(), hold: () };
+        let Err(item) = shelf.try_put(item) else { return Ok(()) };
+        let limit = self.options.send_timeout.0;
+        let deadline = (!limit.is_zero()).then(|| Instant::now() + limit);
+        tokio::select! {
+            put = shelf.put(item, deadline) => match put {
+                Ok(()) => Ok(()),
+                Err(_) => {
+                    let (queue, capacity) = (Arc::clone(&self.body.name), shelf.rules().capacity);
+                    Err(QueueError::Full { queue, capacity, limit }.into())
+                }
+            },
+            () = self.body.ended() => Err(self.body.closed().into()),
+        }
+    }
+
+    async fn attend(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn finish(&self, (): ()) {}
+}
+
+impl Component for MemoryMessageQueue {
+    const DESCRIPTOR: &'static str = "pip-services:message-queue:memory:*:1.0";
+    const SUMMARY: &'static str = "Message queue in memory, shared by name within the service.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
+    type Config = MemoryQueueConfig;
+    type References = MemoryQueueReferences;
+
+    fn create(
+        identity: &Descriptor,
+        config: MemoryQueueConfig,
+        references: MemoryQueueReferences,
+    ) -> Result<Self, Error> {
+        let MemoryQueueReferences { logger, counters } = references;
+        Ok(Self::configured(identity.name(), config, logger, &counters)?)
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.start(context).await
+    }
+
+    async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.end(context).await
+    }
+}
+register!(MemoryMessageQueue);
+
+/// Where the dead of a queue go.
+struct Graveyard {
+    name: Arc<str>,
+    dead: Option<Arc<Shelf<()>>>,
+    logger: Logger,
+    metrics: Metrics,
+}
+
+impl Bury<()> for Graveyard {
+    async fn bury(&self, item: Item<()>) -> Result<(), (Item<()>, Error)> {
+        let Item { envelope, .. } = &item;
+        let (id, count, name) = (&envelope.message_id, envelope.deliveries, &self.name);
+        let Some(dead) = &self.dead else {
+            self.metrics.dead.one();
+            self.logger.error(
+                None,
+                format_args!("message {id} of the queue `{name}` is dropped after {count} deliveries: there is no `dead_letter`"),
+            );
+            return Ok(());
+        };
+        if dead.try_put(Item { envelope: envelope.unlocked(), hold: () }).is_err() {
+            let capacity = dead.rules().capacity;
+            let full =
+                QueueError::Full { queue: Arc::clone(name), capacity, limit: std::time::Duration::ZERO };
+            let full =
+                Error::from(full).context(format!("message {id} finds no room among the dead letters"));
+            self.logger.error(
+                Some(&full),
+                format_args!("a message of the queue `{name}` is kept and delivered again"),
+            );
+            return Err((item, full));
+        }
+        self.metrics.dead.one();
+        Ok(())
+    }
+
+    fn expired(&self, count: u64) {
+        self.metrics.expired.add(count);
+        let name = &self.name;
+        self.logger.warn(format_args!("{count} locks of the queue `{name}` expired; the messages come back"));
+    }
+}

@@ -1,0 +1,179 @@
+//! What every queue can be asked for.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+
+use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities};
+use crate::component::{Capability, Context};
+use crate::{BoxFuture, Error};
+
+/// The messages of a queue, one after the other; see [`MessageQueue::messages`].
+pub type MessageStream<'a> = Pin<Box<dyn Stream<Item = Result<MessageEnvelope, Error>> + Send + 'a>>;
+
+/// How a queue listens.
+///
+/// ```
+/// use wirework::messaging::ListenOptions;
+/// assert_eq!(ListenOptions::default().concurrency(8).concurrency, 8);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// How many messages are with the receiver at a time; default 1, which keeps their order.
+    pub concurrency: usize,
+    /// How long those at work may take when listening ends; default 10 s.
+    pub grace: Duration,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { concurrency: 1, grace: Duration::from_secs(10) }
+    }
+}
+
+impl ListenOptions {
+    /// The same with so many messages at a time; at least 1.
+    #[must_use]
+    pub fn concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency: concurrency.max(1), ..self }
+    }
+
+    /// The same with another grace.
+    #[must_use]
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+}
+
+/// A message queue.
+///
+/// A received message is locked: nobody else gets it until it is settled, that is completed, abandoned or moved to the dead
+/// letters, or until its lock expires, when it comes back as if abandoned. Settling needs the received envelope or a clone
+/// of it. An operation fails with `NOT_OPENED` on a queue that is not open, settling with `NOT_LOCKED` where the
+/// message is no longer, or never was, locked.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use std::time::Duration;
+/// use wirework::component::Context;
+/// use wirework::messaging::{MemoryMessageQueue, MessageEnvelope, MessageQueue};
+///
+/// let queue = MemoryMessageQueue::new("orders");
+/// let context = Context::standalone("pip-services:message-queue:memory:orders:1.0".parse()?);
+/// queue.open(&context).await?;
+/// queue.send(MessageEnvelope::new("order.created", "ABC")).await?;
+/// if let Some(message) = queue.receive(Duration::from_secs(1)).await? {
+///     assert_eq!(message.text(), Some("ABC"));
+///     queue.complete(&message).await?;
+/// }
+/// queue.close(&context).await?;
+/// # Ok::<(), wirework::Error>(()) }).unwrap();
+/// ```
+pub trait MessageQueue: Send + Sync + 'static {
+    /// The queue's name.
+    fn name(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities(&self) -> MessagingCapabilities;
+
+    /// Makes it ready for work; for a queue from a factory: one in a manifest is opened by the container. Does nothing on an
+    /// open queue.
+    fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Ends listening, waits for receivers at work, and lets go of what is locked. Does nothing on a closed queue.
+    fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Whether it is open.
+    fn is_open(&self) -> bool;
+
+    /// How many messages wait to be received, as far as this process knows; see
+    /// [`MessagingCapabilities::message_count`].
+    fn message_count(&self) -> BoxFuture<'_, Result<usize, Error>>;
+
+    /// Sends a message; returns when the queue has it. Waits for room within the queue's own limit of time. The time
+    /// of sending is set where it is not.
+    fn send(&self, envelope: MessageEnvelope) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// The next message, without taking it; none where none waits.
+    fn peek(&self) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>>;
+
+    /// The next messages, at most `count`, without taking them.
+    fn peek_batch(&self, count: usize) -> BoxFuture<'_, Result<Vec<MessageEnvelope>, Error>>;
+
+    /// Takes and locks the next message; waits for one as long as this. Zero takes what is there. Dropping the
+    /// future takes nothing.
+    fn receive(&self, wait: Duration) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>>;
+
+    /// Has the lock of a received message last so long from now.
+    fn renew_lock<'a>(
+        &'a self,
+        message: &'a MessageEnvelope,
+        lock: Duration,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The message is handled: it is gone for good.
+    fn complete<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The message is not handled: it is delivered again after the queue's delay, or goes to the dead letters where it has
+    /// been delivered too often.
+    fn abandon<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The message cannot be handled: it goes to the dead letters.
+    fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Drops all messages that wait.
+    fn clear(&self) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Gives messages to `receiver` until [`MessageQueue::end_listen`] or the queue closes; then waits for those at work, up to
+    /// the grace. Messages that came before are given too. What runs longer, or is at work when the future is dropped,
+    /// comes back when its lock expires.
+    fn listen<'a>(
+        &'a self,
+        receiver: Arc<dyn MessageReceiver>,
+        options: ListenOptions,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Ends all listening that has begun; does not wait.
+    fn end_listen(&self);
+
+    /// Received messages as a stream, each to be settled by whoever takes it. It ends after its first error, such as
+    /// `NOT_OPENED` when the queue closes.
+    fn messages(&self) -> MessageStream<'_> {
+        let next = move |ended: bool| async move {
+            if ended {
+                return None;
+            }
+            loop {
+                match self.receive(A_WHILE).await {
+                    Ok(Some(envelope)) => return Some((Ok(envelope), false)),
+                    Ok(None) => {}
+                    Err(error) => return Some((Err(error), true)),
+                }
+            }
+        };
+        Box::pin(stream::unfold(false, next))
+    }
+}
+
+/// How long one wait within an endless one takes.
+pub(super) const A_WHILE: Duration = Duration::from_secs(60 * 60);
+
+impl Capability for dyn MessageQueue {
+    const NAME: &'static str = "MessageQueue";
+}
+
+/// Makes queues that share one configuration, at run time.
+pub trait MessageQueueFactory: Send + Sync + 'static {
+    /// A queue of this name, not opened. Whoever opens it closes it.
+    ///
+    /// # Errors
+    /// What contradicts itself in the configuration.
+    fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error>;
+}
+
+impl Capability for dyn MessageQueueFactory {
+    const NAME: &'static str = "MessageQueueFactory";
+}

@@ -1,0 +1,39 @@
+//! What lies on a shelf, and by which rules.
+
+use std::time::Duration;
+
+use crate::messaging::MessageEnvelope;
+
+/// A message and what its transport holds for it, such as an acknowledgement.
+pub(crate) struct Item<H> {
+    pub(crate) envelope: MessageEnvelope,
+    pub(crate) hold: H,
+}
+
+/// The right to settle one delivery of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lock {
+    /// Which shelf.
+    pub(super) shelf: u64,
+    pub(super) place: Place,
+}
+
+/// Where a held message is. A place is used again, with another generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) index: usize,
+    pub(super) generation: u64,
+}
+
+/// How a shelf deals with its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// How many unfinished messages it holds.
+    pub(crate) capacity: usize,
+    /// How long a received message is locked.
+    pub(crate) lock: Duration,
+    /// After how many deliveries a message is dead; 0 is never.
+    pub(crate) max_deliveries: u32,
+    /// How long a message that came back waits before it is delivered again.
+    pub(crate) delay: Duration,
+}

@@ -1,0 +1,237 @@
+//! The shelf: putting, taking, settling.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::held::Held;
+use super::item::{Item, Lock, Rules};
+use super::sweep::Dead;
+use crate::messaging::MessageEnvelope;
+
+/// "Without limit", as a deadline.
+const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
+/// The messages of one queue in this process. `H` is what the transport holds for each.
+pub(crate) struct Shelf<H> {
+    /// Tells its locks from those of other shelves.
+    id: u64,
+    pub(super) rules: Rules,
+    state: Mutex<State<H>>,
+    /// A message waits.
+    arrived: Notify,
+    /// There is room again.
+    room: Notify,
+    /// There is something for the sweeper to do, or to wait for.
+    pub(super) stirred: Notify,
+}
+
+pub(super) struct State<H> {
+    pub(super) waiting: VecDeque<Item<H>>,
+    pub(super) held: Held<H>,
+    /// Messages that are dead and not buried yet.
+    pub(super) dead: Vec<Dead<H>>,
+    /// How many of those are being buried.
+    pub(super) burying: usize,
+    /// For when the sweeper has set its clock.
+    pub(super) alarm: Option<Instant>,
+}
+
+impl<H> State<H> {
+    fn unfinished(&self) -> usize {
+        self.waiting.len() + self.held.count() + self.dead.len() + self.burying
+    }
+}
+
+impl<H> Shelf<H> {
+    pub(crate) fn new(rules: Rules) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (waiting, held, dead) = (VecDeque::new(), Held::default(), Vec::new());
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            rules,
+            state: Mutex::new(State { waiting, held, dead, burying: 0, alarm: None }),
+            arrived: Notify::new(),
+            room: Notify::new(),
+            stirred: Notify::new(),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Puts a message at the end if there is room; gives it back if not.
+    #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
+    pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
+        let mut state = self.state();
+        if state.unfinished() >= self.rules.capacity {
+            return Err(item);
+        }
+        state.waiting.push_back(item);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Puts a message at the end; waits for room up to the deadline, and gives the message back then.
+    pub(crate) async fn put(&self, mut item: Item<H>, deadline: Option<Instant>) -> Result<(), Item<H>> {
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + NEVER);
+        loop {
+            item = match self.try_put(item) {
+                Ok(()) => return Ok(()),
+                Err(item) => item,
+            };
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            // Room that came before is not told again.
+            item = match self.try_put(item) {
+                Ok(()) => return Ok(()),
+                Err(item) => item,
+            };
+            if timeout_at(deadline, room).await.is_err() {
+                return self.try_put(item);
+            }
+        }
+    }
+
+    /// Takes and locks the next message.
+    pub(crate) fn take(&self) -> Option<MessageEnvelope> {
+        let mut state = self.state();
+        let mut item = state.waiting.pop_front()?;
+        item.envelope.deliveries += 1;
+        let mut envelope = item.envelope.clone();
+        let until = Instant::now() + self.rules.lock;
+        let place = state.held.insert(item, until, true);
+        let more = !state.waiting.is_empty();
+        let alarmed = self.alarm(&state, until);
+        drop(state);
+        if more {
+            // Two that arrived while nobody waited were told once.
+            self.arrived.notify_one();
+        }
+        if alarmed {
+            self.stirred.notify_one();
+        }
+        envelope.lock = Some(Lock { shelf: self.id, place });
+        Some(envelope)
+    }
+
+    /// Resolves when there may be a message. Made before the look that finds none, it misses nothing.
+    pub(crate) fn arrival(&self) -> tokio::sync::futures::Notified<'_> {
+        self.arrived.notified()
+    }
+
+    /// The first messages that wait.
+    pub(crate) fn peek(&self, count: usize) -> Vec<MessageEnvelope> {
+        self.state().waiting.iter().take(count).map(|item| item.envelope.clone()).collect()
+    }
+
+    /// How many messages wait, those with a delay included.
+    pub(crate) fn count(&self) -> usize {
+        let state = self.state();
+        state.waiting.len() + state.held.delayed().count()
+    }
+
+    /// Takes a message whose lock holds off the shelf.
+    pub(crate) fn settle(&self, message: &MessageEnvelope) -> Option<Item<H>> {
+        let lock = self.lock_of(message)?;
+        let mut state = self.state();
+        state.held.locked(lock.place, Instant::now())?;
+        let entry = state.held.remove(lock.place)?;
+        drop(state);
+        self.room.notify_one();
+        Some(entry.item)
+    }
+
+    /// Has a lock last so long from now; false where it holds no more.
+    pub(crate) fn renew(&self, message: &MessageEnvelope, lock: Duration) -> bool {
+        let Some(old) = self.lock_of(message) else { return false };
+        let now = Instant::now();
+        let mut state = self.state();
+        let renewed = state.held.renew(old.place, now, now + lock);
+        if renewed && self.alarm(&state, now + lock) {
+            self.stirred.notify_one();
+        }
+        renewed
+    }
+
+    /// Gives a message back: it is delivered again after the delay, or dead where it was delivered too often. False where
+    /// its lock holds no more.
+    pub(crate) fn abandon(&self, message: &MessageEnvelope) -> bool {
+        let Some(lock) = self.lock_of(message) else { return false };
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.held.locked(lock.place, now).is_none() {
+            return false;
+        }
+        if let Some(entry) = state.held.remove(lock.place) {
+            self.come_back(&mut state, entry.item, now);
+        }
+        drop(state);
+        self.stirred.notify_one();
+        true
+    }
+
+    /// Lets go of everything that waits, and of what is locked too where that is asked. The items are returned to be
+    /// dropped outside.
+    pub(crate) fn clear(&self, locked: bool) -> Vec<Item<H>> {
+        let mut state = self.state();
+        let held = if locked { state.held.take_all() } else { state.held.take_delayed() };
+        let mut cleared: Vec<_> = std::mem::take(&mut state.waiting).into();
+        cleared.extend(held);
+        if locked {
+            cleared.extend(std::mem::take(&mut state.dead).into_iter().map(|dead| dead.item));
+        }
+        drop(state);
+        self.room.notify_waiters();
+        cleared
+    }
+
+    /// A message was not handled: what becomes of it.
+    pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
+        let limit = self.rules.max_deliveries;
+        if limit > 0 && item.envelope.deliveries >= limit {
+            state.dead.push(Dead { item, told: None });
+        } else {
+            self.delay(state, item, now);
+        }
+    }
+
+    pub(super) fn delay(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
+        if self.rules.delay.is_zero() {
+            state.waiting.push_front(item);
+            self.arrived.notify_one();
+        } else {
+            state.held.insert(item, now + self.rules.delay, false);
+        }
+    }
+
+    /// Room for messages has become free.
+    pub(super) fn freed(&self) {
+        self.room.notify_one();
+    }
+
+    /// Messages have come to wait.
+    pub(super) fn announce(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Whether the sweeper has to set its clock earlier.
+    fn alarm(&self, state: &State<H>, until: Instant) -> bool {
+        state.alarm.is_none_or(|alarm| until < alarm)
+    }
+
+    pub(super) fn lock_of(&self, message: &MessageEnvelope) -> Option<Lock> {
+        message.lock.filter(|lock| lock.shelf == self.id)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State<H>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,12 @@
+//! Where the messages of a queue lie in this process: waiting, locked, delayed. All kinds of queue share it.
+
+mod held;
+mod item;
+mod keep;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use item::{Item, Lock, Rules};
+pub(crate) use keep::Shelf;
+pub(crate) use sweep::Bury;

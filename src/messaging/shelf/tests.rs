@@ -1,0 +1,137 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::{Instant, advance};
+
+use super::*;
+use crate::Error;
+use crate::messaging::MessageEnvelope;
+
+const RULES: Rules =
+    Rules { capacity: 3, lock: Duration::from_secs(30), max_deliveries: 2, delay: Duration::from_secs(1) };
+
+fn item(text: &'static str) -> Item<()> {
+    Item { envelope: MessageEnvelope::new("t", text), hold: () }
+}
+
+/// Buries everything, or nothing.
+#[derive(Default)]
+struct Yard {
+    buried: Mutex<Vec<String>>,
+    full: bool,
+    expired: Mutex<u64>,
+}
+
+impl Bury<()> for Yard {
+    async fn bury(&self, item: Item<()>) -> Result<(), (Item<()>, Error)> {
+        if self.full {
+            return Err((item, Error::new(crate::Category::Conflict, "FULL", "no room")));
+        }
+        self.buried.lock().unwrap().push(item.envelope.text().unwrap().to_owned());
+        Ok(())
+    }
+    fn expired(&self, count: u64) {
+        *self.expired.lock().unwrap() += count;
+    }
+}
+
+/// Lets the sweeper run for so long of the paused time.
+async fn swept(shelf: &Shelf<()>, yard: &Yard, time: Duration) {
+    tokio::select! {
+        () = shelf.sweep(yard) => {}
+        () = tokio::time::sleep(time) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_is_locked_until_it_is_settled() {
+    let shelf = Shelf::new(RULES);
+    assert!(shelf.try_put(item("a")).is_ok() && shelf.try_put(item("b")).is_ok());
+    let a = shelf.take().unwrap();
+    assert_eq!((a.text(), a.deliveries()), (Some("a"), 1));
+    assert_eq!(shelf.take().unwrap().text(), Some("b"));
+    assert!(shelf.take().is_none());
+    assert!(shelf.settle(&a).is_some());
+    assert!(shelf.settle(&a).is_none(), "once");
+    let other = Shelf::new(RULES);
+    assert!(other.try_put(item("x")).is_ok());
+    let x = other.take().unwrap();
+    assert!(shelf.settle(&x).is_none() && !shelf.abandon(&x), "a lock of another shelf is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_expires_and_the_message_comes_back_until_it_is_dead() {
+    let (shelf, yard) = (Shelf::new(RULES), Yard::default());
+    assert!(shelf.try_put(item("a")).is_ok());
+    let a = shelf.take().unwrap();
+    swept(&shelf, &yard, Duration::from_millis(30_500)).await;
+    assert!(shelf.settle(&a).is_none(), "too late");
+    assert!(shelf.take().is_none(), "its delay is not over");
+    assert_eq!(shelf.count(), 1);
+    swept(&shelf, &yard, Duration::from_secs(1)).await;
+    let a = shelf.take().unwrap();
+    assert_eq!(a.deliveries(), 2);
+    assert!(shelf.abandon(&a));
+    swept(&shelf, &yard, Duration::from_secs(1)).await;
+    assert_eq!(*yard.buried.lock().unwrap(), ["a"]);
+    assert_eq!((shelf.count(), *yard.expired.lock().unwrap()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_lock_lasts() {
+    let (shelf, yard) = (Shelf::new(RULES), Yard::default());
+    assert!(shelf.try_put(item("a")).is_ok());
+    let a = shelf.take().unwrap();
+    advance(Duration::from_secs(29)).await;
+    assert!(shelf.renew(&a, Duration::from_secs(60)));
+    swept(&shelf, &yard, Duration::from_secs(59)).await;
+    assert!(shelf.settle(&a).is_some());
+    assert!(!shelf.renew(&a, Duration::from_secs(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_bounded_by_all_that_is_unfinished() {
+    let (shelf, yard) = (Shelf::new(RULES), Yard::default());
+    for text in ["a", "b", "c"] {
+        assert!(shelf.try_put(item(text)).is_ok());
+    }
+    let a = shelf.take().unwrap();
+    let deadline = Some(Instant::now() + Duration::from_secs(1));
+    assert!(shelf.put(item("d"), deadline).await.is_err(), "a locked message takes room");
+    let (put, ()) = tokio::join!(shelf.put(item("d"), None), async {
+        tokio::task::yield_now().await;
+        assert!(shelf.settle(&a).is_some());
+    });
+    assert!(put.is_ok());
+    let b = shelf.take().unwrap();
+    assert!(shelf.abandon(&b), "what comes back has its room");
+    swept(&shelf, &yard, Duration::from_secs(2)).await;
+    assert_eq!(shelf.clear(false).len(), 3);
+    assert!(shelf.try_put(item("e")).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_buried_is_delivered_again() {
+    let (shelf, yard) = (Shelf::new(RULES), Yard { full: true, ..Yard::default() });
+    assert!(shelf.try_put(item("a")).is_ok());
+    let a = shelf.take().unwrap();
+    let told = shelf.give_up(&a).unwrap();
+    swept(&shelf, &yard, Duration::from_secs(2)).await;
+    assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
+    assert_eq!(shelf.take().unwrap().deliveries(), 2);
+}
+
+#[test]
+fn timers_of_settled_messages_are_cleared_away() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    let shelf = Shelf::new(RULES);
+    let allocated = allocation_counter::measure(|| {
+        for _ in 0..100_000 {
+            assert!(shelf.try_put(item("a")).is_ok());
+            let a = shelf.take().unwrap();
+            assert!(shelf.settle(&a).is_some());
+        }
+    });
+    assert!(allocated.bytes_max < 100_000, "{} bytes", allocated.bytes_max);
+}

@@ -1,0 +1,102 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Bytes of the toolkits, as they went over the wire.
+const VERSION_4: &str = r#"{"message_id":"bc9dc70941f84dc2ab4d7e7ac78a80d1","trace_id":"trace-123","message_type":"order.created","sent_time":"2026-11-22T21:31:21.431Z","message":"QUJD"}"#;
+const VERSION_4_NULL: &str = r#"{"message_id":"bc9dc70941f84dc2ab4d7e7ac78a80d1","trace_id":null,"message_type":"order.created","sent_time":"2026-11-22T21:31:21.620Z","message":null}"#;
+const VERSION_3: &str = r#"{"message_id": "b4f057cc4ac84848a8c1c6a4621d56bd", "correlation_id": "corr-123", "message_type": "order.created", "sent_time": "2026-11-22T21:52:03.271058", "message": "eyJhIjogMSwgInMiOiAiXHUwMTdlbHVcdTAxNjUifQ=="}"#;
+
+fn read(json: &str) -> MessageEnvelope {
+    MessageEnvelope::from_json(json.as_bytes()).unwrap()
+}
+
+#[test]
+fn both_dialects_are_read() {
+    let envelope = read(VERSION_4);
+    assert_eq!(envelope.to_string(), "[trace-123,order.created,ABC]");
+    assert_eq!(envelope.message_id.to_string(), "bc9dc70941f84dc2ab4d7e7ac78a80d1");
+    assert_eq!(time_text(envelope.sent_time.unwrap()).unwrap(), "2026-11-22T21:31:21.431Z");
+    assert_eq!(read(VERSION_4_NULL).to_string(), "[---,order.created,---]");
+    let envelope = read(VERSION_3);
+    assert_eq!(envelope.trace_id.as_deref(), Some("corr-123"));
+    assert_eq!(envelope.json::<serde_json::Value>().unwrap()["s"], "žluť");
+    assert_eq!(time_text(envelope.sent_time.unwrap()).unwrap(), "2026-11-22T21:52:03.271Z");
+}
+
+#[test]
+fn both_dialects_find_what_they_read() {
+    let envelope = MessageEnvelope { sent_time: time("2026-01-02T03:04:05Z"), ..read(VERSION_4) };
+    assert_eq!(
+        String::from_utf8(envelope.to_json()).unwrap(),
+        r#"{"message_id":"bc9dc70941f84dc2ab4d7e7ac78a80d1","trace_id":"trace-123","correlation_id":"trace-123","message_type":"order.created","sent_time":"2026-01-02T03:04:05.000Z","message":"QUJD"}"#
+    );
+}
+
+#[test]
+fn what_is_missing_is_empty() {
+    assert_eq!(read("{}").to_string(), "[---,---,---]");
+    assert_eq!(read(r#"{"correlation_id":"c","trace_id":null,"more":[1]}"#).to_string(), "[c,---,---]");
+    assert_eq!(read(r#"{"correlation_id":"c","trace_id":"t"}"#).to_string(), "[t,---,---]");
+    assert_eq!(read(r#"{"message":"QQ"}"#).text(), Some("A"), "padding may be missing");
+}
+
+#[test]
+fn times_with_and_without_zone() {
+    let same = [
+        "2026-11-22T20:31:21",
+        "2026-11-22T20:31:21Z",
+        "2026-11-22 22:31:21.0+02:00",
+        "2026-11-22T15:01:21-0530",
+    ];
+    for text in same {
+        assert_eq!(time(text).and_then(time_text).as_deref(), Some("2026-11-22T20:31:21.000Z"), "{text}");
+    }
+    for text in
+        ["", "yesterday", "2026-11-22", "2026-11-22T20:31:21+2", "2026-11-22T20:31:21+xx:00", "žžžžžžžž"]
+    {
+        assert_eq!(time(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_is_malformed_says_why() {
+    let wrong = |json: &str| MessageEnvelope::from_json(json.as_bytes()).unwrap_err().to_string();
+    assert!(wrong(&VERSION_4[..40]).starts_with("the envelope is no JSON of the right form"));
+    assert!(wrong(r#"{"message_type":7}"#).contains("JSON"));
+    assert!(wrong(r#"{"message":"?"}"#).starts_with("the field `message` is no base64"));
+    assert_eq!(
+        wrong(r#"{"sent_time":"soon"}"#),
+        "the field `sent_time` is `soon`, which is no time; expected one such as `2026-11-22T21:31:21.431Z`"
+    );
+    assert!(wrong(&"[".repeat(1 << 20)).contains("JSON"));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        id in ".*", trace in proptest::option::of(".+"), kind in ".*",
+        payload in proptest::collection::vec(any::<u8>(), 0..200),
+        millis in 0u64..253_402_300_799_999,
+    ) {
+        let envelope = MessageEnvelope {
+            message_id: MessageId::from(if id.is_empty() { "x" } else { id.as_str() }),
+            trace_id: trace.map(Into::into),
+            sent_time: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(millis)),
+            ..MessageEnvelope::new(kind, payload)
+        };
+        prop_assert_eq!(MessageEnvelope::from_json(&envelope.to_json()).unwrap(), envelope);
+    }
+
+    #[test]
+    fn no_bytes_break_the_reader(
+        noise in proptest::collection::vec(any::<u8>(), 0..100), at in 0usize..150, text in ".{0,40}",
+    ) {
+        let _ = MessageEnvelope::from_json(&noise);
+        let mut damaged = VERSION_4.as_bytes().to_vec();
+        damaged.splice(at..(at + noise.len()).min(damaged.len()).max(at), noise);
+        let _ = MessageEnvelope::from_json(&damaged);
+        let _ = time(&text);
+        let _ = MessageEnvelope::from_json(serde_json::json!({ "sent_time": text, "message": text }).to_string().as_bytes());
+    }
+}

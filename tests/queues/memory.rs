@@ -1,0 +1,47 @@
+//! What only the queue in memory has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wirework::messaging::{MemoryMessageQueue, MemoryMessageQueueFactory, MessageQueue, MessageQueueFactory};
+
+use crate::behaviours::{next, send};
+use crate::kinds::context;
+
+#[tokio::test]
+async fn one_name_is_one_queue_within_one_container_alone() {
+    let (here, elsewhere) = (context(), context());
+    let one: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("orders"));
+    let factory = MemoryMessageQueueFactory::from_pairs([("options.capacity", "100000")]).unwrap();
+    let same = factory.create_queue("orders").unwrap();
+    let other = factory.create_queue("returns").unwrap();
+    let far = factory.create_queue("orders").unwrap();
+    for queue in [&one, &same, &other] {
+        queue.open(&here).await.unwrap();
+    }
+    far.open(&elsewhere).await.unwrap();
+    send(&one, "a").await;
+    for queue in [&other, &far] {
+        assert!(queue.receive(Duration::ZERO).await.unwrap().is_none());
+    }
+    one.close(&here).await.unwrap();
+    assert_eq!(next(&same).await, "a", "the others go on when one closes");
+}
+
+#[tokio::test]
+async fn a_full_queue_says_so_in_time() {
+    let pairs = [("options.capacity", "1"), ("options.send_timeout", "10")];
+    let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::from_pairs("orders", pairs).unwrap());
+    queue.open(&context()).await.unwrap();
+    send(&queue, "a").await;
+    let error = queue.send(wirework::messaging::MessageEnvelope::new("t", "b")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the queue `orders` stayed full, with 1 unfinished messages, for 10 ms");
+}
+
+#[tokio::test]
+async fn configuration_that_makes_no_sense_is_refused() {
+    let wrong = |pair| MemoryMessageQueue::from_pairs("orders", [pair]).err().unwrap().to_string();
+    assert_eq!(wrong(("options.capacity", "0")), "`options.capacity` is 0; nothing could be sent");
+    assert!(wrong(("options.lock_timeout", "0")).starts_with("`options.lock_timeout` is 0"));
+    assert_eq!(wrong(("dead_letter", "orders")), "`dead_letter` is the queue itself");
+}
