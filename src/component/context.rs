@@ -158,7 +158,8 @@ impl Context {
         self.life.tasks.end(grace).await
     }
 
-    /// Reports a state: `Recovering`, `Open` again, or `Failed`. Life-cycle states are the container's.
+    /// Reports a state: `Recovering`, `Open` again, or `Failed`. Life-cycle states are the container's. What is reported while
+    /// `open` runs stays in force after it: whoever reports `Recovering` there must report `Open` in the end.
     pub fn set_status(&self, status: Status) {
         self.life.supervisor.status(self.life.index, status);
     }

@@ -85,7 +85,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Checks resolved connections and composes each with the credential, in their order.
+/// Checks resolved connections and composes each with the credential, in their order, none twice.
 ///
 /// `supported` are the protocols with their default ports (0 for none); the first is the default protocol. `unix` takes the
 /// path of a socket in place of host and port. A user name
@@ -115,14 +115,18 @@ pub fn endpoints(
         (1, _) => "the connection".to_owned(),
         (_, index) => format!("connection {} of {count}", index + 1),
     };
-    let composed = connections.into_iter().enumerate().map(|(index, connection)| {
+    let mut composed: Vec<Endpoint> = Vec::with_capacity(count);
+    for (index, connection) in connections.into_iter().enumerate() {
         let mut endpoint = check(connection, &name(index), supported)?;
         if let Some(credential) = credential {
             authenticate(&mut endpoint, credential);
         }
-        Ok(endpoint)
-    });
-    composed.collect()
+        // A connection that was taken apart before still has its URI with all its hosts.
+        if !composed.contains(&endpoint) {
+            composed.push(endpoint);
+        }
+    }
+    Ok(composed)
 }
 
 fn check(
@@ -221,6 +225,12 @@ mod tests {
     fn defaults_are_put_in() {
         assert_eq!(show(&[host("h"), host("[::1]")]), ["mqtt://h:1883", "mqtt://[::1]:1883"]);
         assert_eq!(show(&[one("MQTTS://u:p@a,[::2]:7/x?y=z")]), ["mqtts://a:8883/x", "mqtts://[::2]:7/x"]);
+    }
+
+    #[test]
+    fn hosts_of_one_uri_are_not_multiplied() {
+        let resolved = one("mqtt://a,b,c").expand();
+        assert_eq!(show(&resolved), ["mqtt://a:1883", "mqtt://b:1883", "mqtt://c:1883"]);
     }
 
     #[test]

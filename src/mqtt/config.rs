@@ -26,7 +26,8 @@ pub struct MqttConfig {
     /// (1883), `mqtts`, `ssl` or `tls` (8883), `ws` (80), `wss` (443), with the path `/mqtt` unless the URI has one, and
     /// `unix:///path` for a Unix socket. Default `mqtt`.
     pub connection: Option<ConnectionConfig>,
-    /// Several brokers in place of `connection`: they are tried in this order.
+    /// Several brokers in place of `connection`, in order of preference: they are tried in this order, except that those
+    /// that failed within `options.endpoint_cooldown` come last, and after a lost connection the one that was lost first.
     pub connections: Option<Vec<ConnectionConfig>>,
     /// User name and password, or the `store_key` under which they are found.
     pub credential: Option<CredentialConfig>,
@@ -45,7 +46,8 @@ pub struct MqttOptions {
     /// Which MQTT is spoken: `3.1.1` (or 4), or `5`. Default `3.1.1`.
     pub protocol_version: MqttVersion,
     /// Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false
-    /// one attempt is made at each broker, and a lost connection is a failure. Default true.
+    /// one attempt is made at each broker, and a lost connection is a failure. Connections and credentials are looked up
+    /// again before each new attempt. Default true.
     pub retry_connect: bool,
     /// How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit.
     /// Default 30000.
@@ -54,6 +56,12 @@ pub struct MqttOptions {
     pub reconnect_timeout: Millis,
     /// The longest wait between attempts. Default 30000.
     pub max_reconnect_timeout: Millis,
+    /// How long a broker that failed is tried only after the others, where there are several. 0 is off. Default 30000.
+    pub endpoint_cooldown: Millis,
+    /// Whether the first broker of several is preferred: while at another one, the first is looked for every
+    /// `endpoint_cooldown`, and when it is there the connection moves back, once what is on its way has arrived. Default
+    /// false: it stays where it is.
+    pub prefer_first: bool,
     /// How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is
     /// found within 1.5 times this. 0 is off. Default 60000.
     pub keepalive_timeout: Millis,
@@ -105,6 +113,8 @@ impl Default for MqttOptions {
             connect_timeout: Millis::new(30_000),
             reconnect_timeout: Millis::new(1000),
             max_reconnect_timeout: Millis::new(30_000),
+            endpoint_cooldown: Millis::new(30_000),
+            prefer_first: false,
             keepalive_timeout: Millis::new(60_000),
             write_timeout: Millis::new(30_000),
             publish_timeout: Millis::new(30_000),

@@ -1,13 +1,13 @@
 //! The component around the live connection.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::driver::Settings;
+use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
 use super::transport::Kind;
 use super::{
@@ -31,6 +31,10 @@ use crate::log::Logger;
 /// (nobody listens), `message.dropped` (QoS 0 without room), `message.refused` (left unacknowledged under
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
+///
+/// It owns the link: dropped without a `close`, it leaves the broker without good-bye, and every [`MqttClient`] of it fails with
+/// `NOT_OPEN`. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
+/// alive until `close`, so let it hold a `Weak`.
 ///
 /// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each makes their
 /// listeners get two. While one filter replaces another, a QoS 0 message can come twice.
@@ -57,12 +61,14 @@ use crate::log::Logger;
 pub struct MqttConnection {
     config: MqttConfig,
     name: String,
-    resolver: MqttConnectionResolver,
+    resolver: Arc<MqttConnectionResolver>,
     logger: Logger,
     metrics: Arc<Metrics>,
     client: Mutex<Option<MqttClient>>,
-    /// How often it was closed: an `open` that a `close` overtook must not leave a connection behind.
-    closed: AtomicU64,
+    /// Whose turn it is to open.
+    opening: tokio::sync::Mutex<()>,
+    /// How often it was closed: an `open` that a `close` overtakes ends.
+    closed: watch::Sender<u64>,
 }
 
 /// What a connection is made of, beside its configuration.
@@ -77,13 +83,14 @@ impl MqttConnection {
     pub(super) fn with(name: &str, config: MqttConfig, around: Surroundings) -> Result<Self, Error> {
         config.check()?;
         Ok(Self {
-            resolver: MqttConnectionResolver::new(&config, around.discovery, around.credentials)?,
+            resolver: Arc::new(MqttConnectionResolver::new(&config, around.discovery, around.credentials)?),
             config,
             name: name.to_owned(),
             metrics: Arc::new(Metrics::new(&around.counters)),
             logger: around.logger,
             client: Mutex::new(None),
-            closed: AtomicU64::new(0),
+            opening: tokio::sync::Mutex::new(()),
+            closed: watch::Sender::new(0),
         })
     }
 
@@ -104,54 +111,86 @@ impl MqttConnection {
         Self::builder().config(config).build()
     }
 
-    /// Connects; returns when the broker has said welcome. Does nothing when it is open.
+    /// Connects; returns when the broker has said welcome. Does nothing when it is open; of several calls at a time the
+    /// later ones wait for the first.
     ///
     /// # Errors
-    /// `CONNECT_FAILED`, with the broker's reason or what happened last within `options.connect_timeout`; or what cannot be
-    /// resolved.
+    /// `CONNECT_FAILED`, with the broker's reason or what happened last within `options.connect_timeout`; what cannot be
+    /// resolved; `NOT_OPEN` at once when it is closed meanwhile.
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
+        let mut closed = self.closed.subscribe();
+        // A lock over an await is what it is for: two links with one client id would throw each other out.
+        let _turn = tokio::select! {
+            biased;
+            _ = closed.changed() => return Err(MqttError::NotOpen.into()),
+            turn = self.opening.lock() => turn,
+        };
         if self.is_open() {
             return Ok(());
         }
-        let closed = self.closed.load(Ordering::Acquire);
-        let endpoints = self.resolver.resolve().await?;
+        let endpoints = tokio::select! {
+            biased;
+            _ = closed.changed() => return Err(MqttError::NotOpen.into()),
+            endpoints = self.resolver.resolve() => endpoints?,
+        };
+        let client = self.begin(endpoints, context);
+        let welcomed = tokio::select! {
+            biased;
+            _ = closed.changed() => false,
+            welcomed = client.welcomed() => {
+                welcomed?;
+                self.keep(&client, &closed, context)
+            }
+        };
+        if welcomed {
+            return Ok(());
+        }
+        client.close(Duration::ZERO).await;
+        Err(MqttError::NotOpen.into())
+    }
+
+    /// Has the driver begin.
+    fn begin(&self, endpoints: Vec<Endpoint>, context: &Context) -> MqttClient {
         let logger = self.logger.with_trace_id(context.trace_id());
         if self.config.tls.is_given() && !endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
             let problem = "but no connection uses it; TLS has the protocol `mqtts` or `wss`";
             logger.warn(format_args!("`tls` is configured, {problem}"));
         }
-        let settings = self.settings(endpoints, context);
-        let client = MqttClient::connect(settings, logger, Arc::clone(&self.metrics)).await?;
-        let overtaken = {
-            let mut place = self.place();
-            let overtaken = self.closed.load(Ordering::Acquire) != closed;
-            // Of two that open at once the first one stays.
-            if overtaken || place.as_ref().is_some_and(MqttClient::is_open) {
-                Some((client, overtaken))
-            } else {
-                report(&client, context);
-                *place = Some(client);
-                None
-            }
-        };
-        match overtaken {
-            None => Ok(()),
-            Some((client, closed)) => {
-                client.close(Duration::ZERO).await;
-                if closed { Err(MqttError::NotOpen.into()) } else { Ok(()) }
-            }
+        let options = &self.config.options;
+        let resolver = Arc::clone(&self.resolver);
+        let roads = Roads::new(resolver, endpoints, options.prefer_first, options.endpoint_cooldown.0);
+        MqttClient::begin(self.settings(context), roads, logger, Arc::clone(&self.metrics))
+    }
+
+    /// Puts a client in place, unless it was overtaken by a `close`.
+    fn keep(&self, client: &MqttClient, closed: &watch::Receiver<u64>, context: &Context) -> bool {
+        let mut place = self.place();
+        // A close says so while it holds the place.
+        if closed.has_changed().unwrap_or(true) {
+            return false;
         }
+        report(client, context);
+        *place = Some(client.clone());
+        true
     }
 
     /// Sends what is on its way, waits for the acknowledgements and for listeners that handle a message, until
     /// `options.close_timeout` or most of the context's deadline has passed, and says good-bye to the broker. What was left
-    /// is logged. Does nothing when it is not open.
+    /// is logged. An `open` that still runs ends. Does nothing when it is not open.
     ///
     /// # Errors
     /// None so far: what was left is no reason not to be closed.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
-        self.closed.fetch_add(1, Ordering::AcqRel);
-        let Some(client) = self.place().take() else { return Ok(()) };
+        let client = {
+            let mut place = self.place();
+            self.closed.send_modify(|closes| *closes += 1);
+            place.take()
+        };
+        let Some(client) = client else {
+            // The one that still opened, if any, has ended when its turn is over.
+            drop(self.opening.lock().await);
+            return Ok(());
+        };
         let mut limit = self.config.options.close_timeout.0;
         if let Some(deadline) = context.deadline() {
             limit = limit.min(deadline.saturating_duration_since(Instant::now()) * 4 / 5);
@@ -170,7 +209,8 @@ impl MqttConnection {
         self.place().as_ref().is_some_and(MqttClient::is_open)
     }
 
-    /// The live connection; [`MqttClient`] can do more than this component shows.
+    /// The live connection; [`MqttClient`] can do more than this component shows. It ends with this component, when that is
+    /// closed or dropped.
     ///
     /// # Errors
     /// `NOT_OPEN`.
@@ -216,14 +256,13 @@ impl MqttConnection {
         self.client()?.unsubscribe(filter, listener).await
     }
 
-    fn settings(&self, endpoints: Vec<Endpoint>, context: &Context) -> Settings {
+    fn settings(&self, context: &Context) -> Settings {
         let options = &self.config.options;
         let client_id = match self.config.explicit_client_id() {
             Some(id) => id.to_owned(),
             None => identity::client_id(context.service_name(), &self.name),
         };
         Settings {
-            endpoints,
             tls: self.config.tls.clone(),
             version: options.protocol_version,
             client_id,
@@ -235,6 +274,7 @@ impl MqttConnection {
             connect_timeout: options.connect_timeout.0,
             reconnect_timeout: options.reconnect_timeout.0,
             max_reconnect_timeout: options.max_reconnect_timeout.0,
+            close_timeout: options.close_timeout.0,
             keep_alive: options.keepalive_seconds().unwrap_or(u16::MAX),
             write_timeout: options.write_timeout.0,
             publish_timeout: options.publish_timeout.0,
@@ -250,6 +290,15 @@ impl MqttConnection {
 
     fn place(&self) -> MutexGuard<'_, Option<MqttClient>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for MqttConnection {
+    /// A listener may hold a client, and the client's driver the listener: the owner ends it, whoever still has a handle.
+    fn drop(&mut self) {
+        if let Some(client) = self.place().take() {
+            client.abandon();
+        }
     }
 }
 

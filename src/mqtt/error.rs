@@ -227,6 +227,26 @@ pub enum Lost {
         /// Where the broker sends its clients instead (MQTT 5).
         server_reference: Option<Arc<str>>,
     },
+    /// Another client has the same client id, and the broker ends the link of the older one; two such clients throw each other
+    /// out for ever.
+    #[error("{}", taken_over(client_id, *times, *certain))]
+    TakenOver {
+        /// The client id.
+        client_id: Arc<str>,
+        /// How many links in a row have ended that way.
+        times: u32,
+        /// Whether the broker has said so (MQTT 5); otherwise it is what the ends of the links look like.
+        certain: bool,
+        /// How the last one ended.
+        #[source]
+        last: Arc<Lost>,
+    },
+    /// The link was left for the preferred broker, with nothing on its way.
+    #[error("moving to the preferred broker at {to}")]
+    Moving {
+        /// Its address, without credentials.
+        to: Arc<str>,
+    },
     /// The broker wants enhanced authentication (MQTT 5), which was not asked for.
     #[error(
         "the broker sent AUTH, but enhanced authentication is not supported; use a user name and password"
@@ -303,6 +323,16 @@ impl Lost {
 /// Whether a return code of 3.1.1, or a reason code of 5, is about who the client is.
 const fn is_unauthorized(code: u8) -> bool {
     matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
+}
+
+fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
+    if certain {
+        format!("another client with the client id `{client_id}` has taken the session over")
+    } else {
+        format!(
+            "the link has ended {times} times soon after the welcome; another client may use the client id `{client_id}`"
+        )
+    }
 }
 
 fn elsewhere(server_reference: &Option<Arc<str>>) -> String {

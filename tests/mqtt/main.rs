@@ -15,6 +15,7 @@ mod publishing;
 mod real;
 mod receiving;
 mod reconnecting;
+mod roads;
 mod subscribing;
 mod transports;
 mod version5;

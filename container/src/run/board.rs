@@ -41,11 +41,13 @@ impl Board {
         self.update(component as usize, |now| *now = status);
     }
 
-    /// The component's `open` has returned: it is open, unless it has said meanwhile that it failed.
+    /// The component's `open` has returned: it is open, unless it has said meanwhile that it failed, or that it has lost
+    /// already what it had opened.
     pub fn opened(&self, component: u32) -> Option<Arc<Error>> {
         let mut failed = None;
         self.update(component as usize, |now| match now {
             Status::Failed(error) => failed = Some(Arc::clone(error)),
+            Status::Recovering(_) => {}
             _ => *now = Status::Open,
         });
         failed

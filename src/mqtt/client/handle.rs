@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::MqttSubscription;
 use crate::log::Logger;
-use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Settings, run};
+use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run};
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
@@ -43,18 +43,15 @@ impl Drop for Shared {
 }
 
 impl MqttClient {
-    /// Connects; returns when the broker has said welcome.
-    pub(crate) async fn connect(
-        settings: Settings,
-        logger: Logger,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, MqttError> {
+    /// Has the driver begin to connect.
+    pub(crate) fn begin(settings: Settings, roads: Roads, logger: Logger, metrics: Arc<Metrics>) -> Self {
         let settings = Arc::new(settings);
         let intake = Intake::new();
         let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
         let (sender, state) = watch::channel(LinkState::Connecting);
         let parts = Parts {
             settings: Arc::clone(&settings),
+            roads,
             intake: Arc::clone(&intake),
             permits: Arc::clone(&permits),
             logger,
@@ -66,16 +63,27 @@ impl MqttClient {
             MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
         };
         let task = Mutex::new(Some(task));
-        let client = Self(Arc::new(Shared { settings, intake, permits, state, task }));
-        let mut state = client.state();
+        Self(Arc::new(Shared { settings, intake, permits, state, task }))
+    }
+
+    /// Waits until the broker has said welcome, or why there is no connection.
+    pub(crate) async fn welcomed(&self) -> Result<(), MqttError> {
+        let mut state = self.state();
         let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
         match first.as_deref() {
             Ok(LinkState::Failed(error)) => Err(error.clone()),
             Ok(LinkState::Closed(_)) | Err(_) => Err(MqttError::Closed),
-            Ok(_) => {
-                drop(first);
-                Ok(client)
-            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Ends at once and without good-bye, whoever still has a handle.
+    pub(crate) fn abandon(&self) {
+        self.0.intake.close(MqttError::NotOpen);
+        self.0.permits.close();
+        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
         }
     }
 

@@ -9,15 +9,30 @@ pub(super) struct Backoff {
     first: Duration,
     most: Duration,
     attempt: u32,
+    /// The wait before the link that is, or will be.
+    last: Duration,
     random: RandomState,
 }
 
+/// A link that lasted this long may be a good one.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// Less than this would be a busy loop, whatever is configured.
+const LEAST: Duration = Duration::from_millis(5);
+
 impl Backoff {
     pub(super) fn new(first: Duration, most: Duration) -> Self {
-        Self { first, most: most.max(first), attempt: 0, random: RandomState::new() }
+        let first = first.max(LEAST);
+        Self { first, most: most.max(first), attempt: 0, last: Duration::ZERO, random: RandomState::new() }
     }
 
-    /// The link was well for a while.
+    /// Whether a link that lasted so long was a good one. It must also have outlasted the wait before it, or two clients that
+    /// throw each other out at the pace of their waits would pass for good ones.
+    pub(super) fn is_good(&self, lived: Duration) -> bool {
+        lived >= STABLE.max(self.last * 2)
+    }
+
+    /// Waits start anew.
     pub(super) fn reset(&mut self) {
         self.attempt = 0;
     }
@@ -26,8 +41,9 @@ impl Backoff {
     pub(super) fn next(&mut self) -> Duration {
         let span = self.first.saturating_mul(1 << self.attempt.min(20)).min(self.most);
         let draw = (self.random.hash_one(self.attempt) % 1024) as u32;
-        self.attempt += 1;
-        span / 2 + span * draw / 2048
+        self.attempt = self.attempt.saturating_add(1);
+        self.last = span / 2 + span * draw / 2048;
+        self.last
     }
 }
 
@@ -47,6 +63,16 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next() <= first);
-        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).next(), Duration::ZERO);
+        assert!(Backoff::new(Duration::ZERO, Duration::ZERO).next() > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_link_must_outlast_the_wait_before_it() {
+        let most = Duration::from_secs(30);
+        let mut backoff = Backoff::new(most, most);
+        let wait = backoff.next();
+        assert!(!backoff.is_good(wait + wait / 2) && backoff.is_good(wait * 2));
+        let short = Backoff::new(LEAST, LEAST);
+        assert!(!short.is_good(STABLE - LEAST) && short.is_good(STABLE));
     }
 }

@@ -268,6 +268,16 @@ impl Core {
         self.new
     }
 
+    /// The link was left in good order for another one: what waits goes there.
+    pub(super) fn moved(&mut self) {
+        self.incoming.lost();
+        self.refusals_said = false;
+        self.leave_unclaimed();
+        self.registry.lost();
+        self.outgoing.pause();
+        self.give_back();
+    }
+
     /// The broker has welcomed us on a new link.
     pub(super) fn resume(&mut self, session_present: bool, limits: Limits, now: Instant) {
         if std::mem::take(&mut self.new) && session_present {

@@ -36,6 +36,8 @@ pub(super) enum End {
     Lost(Lost),
     /// Everything was drained and DISCONNECT is out.
     Closed,
+    /// The same, for another link.
+    Left,
 }
 
 pub(super) struct Drive<'a, P: Protocol, S> {
@@ -51,12 +53,14 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) stop: Option<Instant>,
     /// DISCONNECT is encoded; nothing follows it.
     pub(super) ended: bool,
+    /// Nothing new goes out: the link is to be left for another one.
+    pub(super) leaving: bool,
     /// Bytes that are no longer ours may still wait in the stream: TLS and WebSocket hold some back.
     flushing: bool,
     /// All bytes ever encoded.
     encoded: u64,
     /// QoS 0 messages that resolve when everything up to here is written.
-    unflushed: VecDeque<(u64, Waiter)>,
+    pub(super) unflushed: VecDeque<(u64, Waiter)>,
 }
 
 impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
@@ -74,6 +78,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             asked: None,
             stop: None,
             ended: false,
+            leaving: false,
             flushing: false,
             encoded: 0,
             unflushed: VecDeque::new(),
@@ -119,7 +124,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         match self.turn(cx) {
             Ok(ended) => {
                 self.core.give_back();
@@ -207,6 +212,10 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             return Ok(false);
         }
         self.acknowledge()?;
+        if self.leaving {
+            self.wind_up()?;
+            return Ok(self.encoded > before);
+        }
         if let Some(control) = self.core.registry.next(now) {
             let packet = match control {
                 Control::Subscribe { id, filters } => P::subscribe(id, filters),
@@ -249,7 +258,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         Ok(self.encoded > before)
     }
 
-    fn acknowledge(&mut self) -> Result<(), Lost> {
+    pub(super) fn acknowledge(&mut self) -> Result<(), Lost> {
         while let Some((kind, id)) = self.core.incoming.next() {
             self.encode(P::ack(kind, id))?;
         }

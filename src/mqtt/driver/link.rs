@@ -5,24 +5,25 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::Instrument;
+use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::greet::{self, Welcome};
+use super::greet::Welcome;
+use super::leave::is_back;
+use super::lives::Lives;
 use super::state::{LinkState, Remaining};
-use super::{Intake, Permits, Settings};
+use super::{Intake, Permits, Roads, Settings};
 use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::transport::{Kind, Stream, dial};
+use crate::mqtt::transport::Stream;
 use crate::mqtt::{Lost, MqttError};
 
-/// A link that lasted this long was a good one: waits start anew after it.
-const STABLE: Duration = Duration::from_secs(10);
+/// Looking for the preferred broker more often would be a load on it.
+const LEAST_PROBE: Duration = Duration::from_millis(50);
 
 /// "Without limit", as a deadline.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -30,6 +31,7 @@ const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// What the task is made of.
 pub(crate) struct Parts {
     pub(crate) settings: Arc<Settings>,
+    pub(crate) roads: Roads,
     pub(crate) intake: Arc<Intake>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) logger: Logger,
@@ -38,25 +40,32 @@ pub(crate) struct Parts {
 }
 
 /// Why the task ends.
-enum Ending {
+pub(super) enum Ending {
     Closed,
     Failed(MqttError),
 }
 
-type Linked<P> = (Welcome<P, Stream>, Endpoint);
+pub(super) type Linked<P> = (Welcome<P, Stream>, Endpoint);
 
-struct Link {
-    core: Core,
-    state: watch::Sender<LinkState>,
-    backoff: Backoff,
+pub(super) struct Link {
+    pub(super) core: Core,
+    pub(super) roads: Roads,
+    pub(super) state: watch::Sender<LinkState>,
+    pub(super) backoff: Backoff,
+    /// Attempts since the last welcome.
+    pub(super) attempts: u32,
+    lives: Lives,
+    /// How often a link was left for the preferred broker since that has welcomed us.
+    in_vain: u32,
 }
 
 /// Runs a connection to its end.
 pub(crate) async fn run<P: Protocol>(parts: Parts) {
-    let Parts { settings, intake, permits, logger, metrics, state } = parts;
+    let Parts { settings, roads, intake, permits, logger, metrics, state } = parts;
     let backoff = Backoff::new(settings.reconnect_timeout, settings.max_reconnect_timeout);
     let core = Core::new(settings, intake, permits, logger, metrics);
-    let mut link = Link { core, state, backoff };
+    let lives = Lives::default();
+    let mut link = Link { core, roads, state, backoff, attempts: 0, lives, in_vain: 0 };
     let ending = link.live::<P>().await;
     link.end(ending).await;
 }
@@ -70,109 +79,24 @@ impl Link {
         loop {
             let lost = match self.work(linked).await {
                 End::Closed => return Ending::Closed,
-                End::Lost(lost) => lost,
+                End::Left => None,
+                End::Lost(lost) => Some(lost),
             };
-            self.core.lost(&lost);
-            self.core.logger.error(Some(&lost), format_args!("Lost the connection to the MQTT broker"));
-            if !self.core.settings.retry_connect {
-                return Ending::Failed(MqttError::Down(lost));
+            let at_once = lost.is_none();
+            if let Some(lost) = lost {
+                self.core.lost(&lost);
+                self.core.logger.error(Some(&lost), format_args!("Lost the connection to the MQTT broker"));
+                if !self.core.settings.retry_connect {
+                    return Ending::Failed(MqttError::Down(lost));
+                }
+                self.state.send_replace(LinkState::Down(lost));
             }
-            self.state.send_replace(LinkState::Down(lost));
-            linked = match self.reconnect::<P>().await {
+            linked = match self.reconnect::<P>(at_once).await {
                 Ok(linked) => linked,
                 Err(ending) => return ending,
             };
             self.core.metrics.reconnects.one();
         }
-    }
-
-    /// The first link: sweeps over the endpoints until one welcomes us, one refuses us, or time is up.
-    async fn open<P: Protocol>(&mut self) -> Result<Linked<P>, Ending> {
-        let settings = Arc::clone(&self.core.settings);
-        let started = Instant::now();
-        let deadline = started + limit(settings.connect_timeout);
-        let mut last = Lost::NotYet;
-        loop {
-            let count = settings.endpoints.len();
-            let mut hopeless = true;
-            for (index, endpoint) in settings.endpoints.iter().enumerate() {
-                let left = u32::try_from(count - index).unwrap_or(1);
-                let share = deadline.saturating_duration_since(Instant::now()) / left;
-                match self.attempt::<P>(endpoint, share).await? {
-                    Ok(welcome) => return Ok((welcome, endpoint.clone())),
-                    // A service that is unavailable may have a neighbour that is not; other refusals are meant.
-                    Err(lost) if lost.is_final() || (left == 1 && matches!(lost, Lost::Refused { .. })) => {
-                        return Err(Ending::Failed(refused(endpoint, lost)));
-                    }
-                    Err(lost) => {
-                        hopeless &= matches!(lost, Lost::Tls(_));
-                        last = lost;
-                    }
-                }
-            }
-            let wait = self.backoff.next();
-            // What is wrong with certificates does not mend itself while somebody waits for the service to start.
-            let retry = settings.retry_connect && !hopeless;
-            if !retry || Instant::now() + wait >= deadline {
-                let waited = if retry { settings.connect_timeout } else { started.elapsed() };
-                if retry {
-                    self.pause(sleep_until(deadline)).await?;
-                }
-                let endpoints = settings.endpoint_names().into();
-                return Err(Ending::Failed(MqttError::ConnectFailed { endpoints, waited, source: last }));
-            }
-            self.pause(sleep(wait)).await?;
-        }
-    }
-
-    /// Another link, however long it takes; only a refusal that will not change ends it.
-    async fn reconnect<P: Protocol>(&mut self) -> Result<Linked<P>, Ending> {
-        let settings = Arc::clone(&self.core.settings);
-        let count = u32::try_from(settings.endpoints.len()).unwrap_or(u32::MAX).max(1);
-        let share = limit(settings.connect_timeout) / count;
-        loop {
-            let wait = self.backoff.next();
-            self.pause(sleep(wait)).await?;
-            self.relief().await?;
-            for endpoint in &settings.endpoints {
-                match self.attempt::<P>(endpoint, share).await? {
-                    Ok(welcome) => return Ok((welcome, endpoint.clone())),
-                    Err(lost) if lost.is_final() => return Err(Ending::Failed(refused(endpoint, lost))),
-                    Err(lost) => {
-                        self.core.down = Some(lost.clone());
-                        self.state.send_replace(LinkState::Down(lost));
-                    }
-                }
-            }
-        }
-    }
-
-    /// One attempt at one endpoint.
-    async fn attempt<P: Protocol>(
-        &mut self,
-        endpoint: &Endpoint,
-        limit: Duration,
-    ) -> Result<Result<Welcome<P, Stream>, Lost>, Ending> {
-        let settings = Arc::clone(&self.core.settings);
-        let anew = self.core.is_new();
-        let dial = async {
-            let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
-            greet::greet::<P, _>(stream, endpoint, &settings, anew).await
-        };
-        let transport = Kind::of(endpoint.protocol).name();
-        let dial = dial.instrument(tracing::debug_span!("mqtt_connect", %endpoint, transport));
-        let result = tokio::select! {
-            biased;
-            () = attend(&mut self.core) => return Err(Ending::Closed),
-            result = timeout(limit, dial) => {
-                result.unwrap_or(Err(Lost::NoAnswer { what: "CONNECT", limit }))
-            }
-        };
-        if let Err(lost) = &result {
-            let cause = crate::error::chain(lost);
-            self.core.logger.debug(format_args!("No connection to the MQTT broker at {endpoint}: {cause}"));
-        }
-        Ok(result)
     }
 
     /// Works on a link until it ends.
@@ -181,6 +105,8 @@ impl Link {
         let begun = Instant::now();
         self.core.metrics.opened.one();
         self.core.resume(session_present, limits, begun);
+        let better = self.better_than(&endpoint);
+        let settings = Arc::clone(&self.core.settings);
         let mut drive = Drive::<P, _>::new(framed, &mut self.core, begun);
         let end = match drive.restore().await {
             Err(end) => end,
@@ -188,21 +114,63 @@ impl Link {
                 drive.say_connected(&endpoint);
                 let endpoint = endpoint.to_string().into();
                 self.state.send_replace(LinkState::Up { endpoint, session_present });
-                drive.run().await
+                stay(&mut drive, better.as_ref(), &settings).await
             }
         };
-        match &end {
+        match end {
             End::Closed => drive.finish().await,
-            End::Lost(lost) => drive.abandon(lost).await,
-        }
-        if begun.elapsed() >= STABLE {
-            self.backoff.reset();
+            End::Left => {
+                drive.finish().await;
+                self.left(better);
+            }
+            End::Lost(lost) => {
+                drive.abandon(&lost).await;
+                return End::Lost(self.judge(lost, &endpoint, begun.elapsed()));
+            }
         }
         end
     }
 
+    /// The preferred broker, where this is another one, and how often to look for it.
+    fn better_than(&mut self, endpoint: &Endpoint) -> Option<(Endpoint, Duration)> {
+        let Some(first) = self.roads.preferred(endpoint) else {
+            self.in_vain = 0;
+            return None;
+        };
+        let every = self.roads.cooldown().max(self.core.settings.reconnect_timeout).max(LEAST_PROBE);
+        // One that is there and does not welcome us is looked for less and less.
+        Some((first.clone(), every * 2_u32.pow(self.in_vain.min(5))))
+    }
+
+    /// The link was left for a better one.
+    fn left(&mut self, better: Option<(Endpoint, Duration)>) {
+        let Some((first, _)) = better else { return };
+        self.in_vain += 1;
+        self.core.logger.info(format_args!("Moving to the preferred MQTT broker at {first}"));
+        self.core.moved();
+        self.roads.back(&first);
+        self.state.send_replace(LinkState::Down(Lost::Moving { to: first.to_string().into() }));
+    }
+
+    /// What the end of a link says about the endpoint, about other clients, and about how long to wait.
+    fn judge(&mut self, lost: Lost, endpoint: &Endpoint, lived: Duration) -> Lost {
+        if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
+            self.roads.sent_on(endpoint, reference);
+        }
+        let good = self.backoff.is_good(lived);
+        let verdict = self.lives.ended(lost, good, &self.core.settings.client_id);
+        if verdict.avoid {
+            self.roads.failed(endpoint, Instant::now());
+        }
+        if good && verdict.calm {
+            self.backoff.reset();
+            self.roads.lasted();
+        }
+        verdict.lost
+    }
+
     /// Waits, while what comes in is attended to.
-    async fn pause(&mut self, wait: impl Future<Output = ()>) -> Result<(), Ending> {
+    pub(super) async fn pause(&mut self, wait: impl Future<Output = ()>) -> Result<(), Ending> {
         tokio::select! {
             biased;
             () = attend(&mut self.core) => Err(Ending::Closed),
@@ -211,7 +179,7 @@ impl Link {
     }
 
     /// Waits until listeners have worked off half of what they may hold: the broker sends everything unacknowledged again.
-    async fn relief(&mut self) -> Result<(), Ending> {
+    pub(super) async fn relief(&mut self) -> Result<(), Ending> {
         let held = Arc::clone(&self.core.held);
         let enough = self.core.settings.max_incoming_bytes / 2;
         held.watch(true);
@@ -242,9 +210,28 @@ impl Link {
     }
 }
 
+/// Works on a link; where there is a better one, until that is back and this one can be left with nothing lost.
+async fn stay<P: Protocol>(
+    drive: &mut Drive<'_, P, Stream>,
+    better: Option<&(Endpoint, Duration)>,
+    settings: &Settings,
+) -> End {
+    let Some((first, every)) = better else { return drive.run().await };
+    loop {
+        tokio::select! {
+            biased;
+            end = drive.run() => return end,
+            () = is_back(first, settings, *every, limit(settings.connect_timeout)) => {}
+        }
+        if let Some(end) = drive.leave(settings.close_timeout).await {
+            return end;
+        }
+    }
+}
+
 /// Takes what comes in while there is no link; resolves when the connection is to end: as soon as nothing is left to be
 /// sent, or at its deadline.
-async fn attend(core: &mut Core) {
+pub(super) async fn attend(core: &mut Core) {
     let mut timer = None;
     let attended = std::future::poll_fn(|cx| {
         core.intake.register(cx.waker());
@@ -261,15 +248,6 @@ async fn attend(core: &mut Core) {
     attended.await;
 }
 
-fn limit(configured: Duration) -> Duration {
+pub(super) fn limit(configured: Duration) -> Duration {
     if configured.is_zero() { NEVER } else { configured }
-}
-
-fn refused(endpoint: &Endpoint, lost: Lost) -> MqttError {
-    match lost {
-        Lost::Refused { code, reason, server_reference } => {
-            MqttError::Refused { endpoint: endpoint.to_string().into(), code, reason, server_reference }
-        }
-        lost => MqttError::Down(lost),
-    }
 }

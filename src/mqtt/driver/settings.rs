@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use crate::connect::Endpoint;
 use crate::mqtt::{MqttVersion, TlsConfig};
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// In the order in which they are tried; never empty.
-    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) tls: TlsConfig,
     pub(crate) version: MqttVersion,
     pub(crate) client_id: String,
@@ -22,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect_timeout: Duration,
     pub(crate) max_reconnect_timeout: Duration,
+    /// How long leaving a broker for a better one may take.
+    pub(crate) close_timeout: Duration,
     /// In seconds; 0 is off.
     pub(crate) keep_alive: u16,
     pub(crate) write_timeout: Duration,
@@ -39,10 +38,5 @@ impl Settings {
     /// Whether the broker is told to keep the session when a link is lost although the connection began with a clean one.
     pub(crate) fn outlives_links(&self) -> bool {
         self.version == MqttVersion::V5 && self.session_expiry > 0
-    }
-
-    /// The endpoints as messages name them.
-    pub(crate) fn endpoint_names(&self) -> String {
-        self.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 }

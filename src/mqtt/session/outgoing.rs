@@ -197,12 +197,28 @@ impl<W> Outgoing<W> {
         }
     }
 
-    /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
-    pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
+    /// There is no link, but another one will come at once: everything waits for it.
+    pub(crate) fn pause(&mut self) {
         self.releases.clear();
         if let Some(cleared) = &mut self.inherited {
             cleared.clear();
         }
+    }
+
+    /// A PUBREL to send, where nothing else is to be.
+    pub(crate) fn next_release(&mut self) -> Option<u16> {
+        self.releases.pop_front()
+    }
+
+    /// Whether everything that was sent has been acknowledged; what waits to be sent does not count.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let waits = |slot: &Slot<W>| matches!(slot.phase, Phase::Queued | Phase::Again);
+        self.releases.is_empty() && self.slots.iter().flatten().all(waits)
+    }
+
+    /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
+    pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
+        self.pause();
         let mut dropped = Vec::new();
         for entry in std::mem::take(&mut self.queue) {
             match entry {

@@ -74,6 +74,7 @@ impl Component for Cuckoo {
         }
         match &*self.config.then {
             "fail" => return Err(tired()),
+            "lose" => context.set_status(Status::recovering("lost already")),
             "recover" => {
                 let (task, error) = (context.clone(), tired());
                 context.spawn("recover", async move {
@@ -100,6 +101,12 @@ const NAME: &str = "t:cuckoo:x:test:1.0";
 
 fn cuckoo(config: &str) -> Harness<Cuckoo> {
     Harness::new(NAME).config(config).fake("t:clock:fake:noon:1.0", Arc::new(Stopped(12)))
+}
+
+#[tokio::test]
+async fn what_is_lost_before_open_returns_is_not_open_after_it() {
+    let running = cuckoo("calls = 0\nthen = 'lose'").open().await.unwrap();
+    assert!(matches!(running.status(), Status::Recovering(_)), "{:?}", running.status());
 }
 
 #[tokio::test]

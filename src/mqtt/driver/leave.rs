@@ -1,0 +1,61 @@
+//! Leaving a link that works for a better one, with nothing on its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
+
+use super::Settings;
+use super::drive::{Drive, End};
+use crate::connect::Endpoint;
+use crate::mqtt::Lost;
+use crate::mqtt::protocol::{AckKind, Protocol};
+use crate::mqtt::transport::dial;
+
+impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
+    /// Sends nothing new, waits until everything sent is acknowledged and everything received is handled, and says good-bye. What
+    /// is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`.
+    pub(super) async fn leave(&mut self, limit: Duration) -> Option<End> {
+        let held = Arc::clone(&self.core.held);
+        self.leaving = true;
+        held.watch(true);
+        let end = timeout(limit, std::future::poll_fn(|cx| self.poll(cx))).await;
+        held.watch(self.core.closing);
+        self.leaving = false;
+        match end {
+            // Told to close meanwhile, it is not to come back.
+            Ok(End::Closed) if self.stop.is_none() => Some(End::Left),
+            Ok(end) => Some(end),
+            // The broker has been told already.
+            Err(_) if self.ended => Some(End::Left),
+            Err(_) => None,
+        }
+    }
+
+    /// What still has to be said before the end, and the end.
+    pub(super) fn wind_up(&mut self) -> Result<(), Lost> {
+        while let Some(id) = self.core.outgoing.next_release() {
+            self.encode(P::ack(AckKind::Release, id))?;
+        }
+        let core = &self.core;
+        let quiet = core.outgoing.is_quiet() && core.held.messages() == 0 && !core.registry.is_waiting();
+        if quiet && self.unflushed.is_empty() {
+            self.ended = true;
+            self.encode(P::disconnect(self.core.settings.clean_session))?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks for a broker every so often; resolves when something listens there.
+pub(super) async fn is_back(endpoint: &Endpoint, settings: &Settings, every: Duration, limit: Duration) {
+    loop {
+        sleep(every).await;
+        // No CONNECT: a broker that is the same behind both addresses would end the link that works.
+        let dialled = timeout(limit, dial(endpoint, &settings.tls, settings.max_packet_size)).await;
+        if matches!(dialled, Ok(Ok(_))) {
+            return;
+        }
+    }
+}

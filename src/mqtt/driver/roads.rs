@@ -1,0 +1,218 @@
+//! The brokers that can be connected to, and which of them to try next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::connect::Endpoint;
+use crate::log::Logger;
+use crate::mqtt::MqttConnectionResolver;
+
+/// How often a broker may send the client on to another one before it must have been welcomed for a while.
+pub(super) const MOST_HOPS: u32 = 4;
+
+/// The list, in order of preference, with those that failed lately set back.
+pub(crate) struct Roads {
+    resolver: Arc<MqttConnectionResolver>,
+    endpoints: Vec<Endpoint>,
+    prefer_first: bool,
+    cooldown: Duration,
+    /// Until when an endpoint is tried only after the others, by its address.
+    resting: HashMap<String, Instant>,
+    /// The address that welcomed us last.
+    last: Option<String>,
+    /// Where the last broker has sent us; tried before everything else, once.
+    detour: Option<Endpoint>,
+    hops: u32,
+    /// The last look-up failed, and that was said.
+    warned: bool,
+}
+
+impl Roads {
+    /// What was resolved first, and what resolves it anew.
+    pub(crate) fn new(
+        resolver: Arc<MqttConnectionResolver>,
+        endpoints: Vec<Endpoint>,
+        prefer_first: bool,
+        cooldown: Duration,
+    ) -> Self {
+        Self {
+            resolver,
+            endpoints,
+            prefer_first,
+            cooldown,
+            resting: HashMap::new(),
+            last: None,
+            detour: None,
+            hops: 0,
+            warned: false,
+        }
+    }
+
+    /// Asks discovery and credential stores again. When they fail, what was known goes on.
+    pub(super) async fn refresh(&mut self, limit: Duration, logger: &Logger) {
+        let failed = match timeout(limit, self.resolver.resolve()).await {
+            Ok(Ok(endpoints)) => {
+                self.resting.retain(|address, _| endpoints.iter().any(|one| one.to_string() == *address));
+                self.endpoints = endpoints;
+                self.warned = false;
+                return;
+            }
+            Ok(Err(error)) => error.chain(),
+            Err(_) => format!("no answer within {} ms", limit.as_millis()),
+        };
+        if !std::mem::replace(&mut self.warned, true) {
+            logger.warn(format_args!(
+                "MQTT brokers or credentials cannot be looked up again, so what was known is used: {failed}"
+            ));
+        }
+    }
+
+    /// All endpoints in the order in which to try them: where a broker sent us, where we were (unless the first is
+    /// preferred), then the list; those that failed lately come last, the longest rested first.
+    pub(super) fn order(&mut self, now: Instant) -> Vec<Endpoint> {
+        self.resting.retain(|_, until| *until > now);
+        let place = |endpoint: &Endpoint| {
+            let address = endpoint.to_string();
+            let resting = self.resting.get(&address).copied();
+            let elsewhere = self.prefer_first || self.last.as_ref() != Some(&address);
+            (resting, elsewhere)
+        };
+        let mut order: Vec<Endpoint> = self.endpoints.clone();
+        // Stable: what is alike stays in the order of the list.
+        order.sort_by_key(place);
+        order.splice(0..0, self.detour.take());
+        order
+    }
+
+    /// An attempt has failed, or a link did not last.
+    pub(super) fn failed(&mut self, endpoint: &Endpoint, now: Instant) {
+        if !self.cooldown.is_zero() {
+            self.resting.insert(endpoint.to_string(), now + self.cooldown);
+        }
+    }
+
+    /// A broker has welcomed us.
+    pub(super) fn welcomed(&mut self, endpoint: &Endpoint) {
+        let address = endpoint.to_string();
+        self.resting.remove(&address);
+        self.last = Some(address);
+    }
+
+    /// The link has lasted: whoever sends us on from here is not part of a ring.
+    pub(super) fn lasted(&mut self) {
+        self.hops = 0;
+    }
+
+    /// The broker at `from` ended a good link and named another server: that is tried first next time, unless we have been sent
+    /// around enough.
+    pub(super) fn sent_on(&mut self, from: &Endpoint, reference: &str) {
+        if self.hops < MOST_HOPS {
+            self.detour = referred(from, reference);
+            self.hops += 1;
+        }
+    }
+
+    /// The first endpoint, where being at another one is not wanted.
+    pub(super) fn preferred(&self, now_at: &Endpoint) -> Option<&Endpoint> {
+        let first = self.endpoints.first().filter(|_| self.prefer_first)?;
+        // Where the first has sent us we are at its wish.
+        let listed = self.endpoints.iter().skip(1).any(|one| one.to_string() == now_at.to_string());
+        listed.then_some(first)
+    }
+
+    /// The preferred endpoint is there again.
+    pub(super) fn back(&mut self, first: &Endpoint) {
+        self.resting.remove(&first.to_string());
+    }
+
+    pub(super) fn cooldown(&self) -> Duration {
+        self.cooldown
+    }
+
+    /// The endpoints as messages name them.
+    pub(super) fn names(&self) -> String {
+        self.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The first server of a reference: MQTT 5 makes it a list of `host`, `host:port` or `[v6]:port`; some brokers write a URI.
+/// Protocol and credentials stay.
+pub(super) fn referred(from: &Endpoint, reference: &str) -> Option<Endpoint> {
+    let first = reference.split([' ', ',']).find(|part| !part.is_empty())?;
+    let bare = first.split_once("://").map_or(first, |(_, rest)| rest);
+    let uri: crate::connect::Uri = format!("{}://{bare}", from.protocol).parse().ok()?;
+    let server = uri.parts().hosts.first()?.clone();
+    // A reference decides where to go, not who we are there.
+    let port = server.port.unwrap_or(from.port);
+    (port != 0).then(|| Endpoint { host: server.host, port, ..from.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::MqttConfig;
+
+    const COOL: Duration = Duration::from_secs(30);
+
+    async fn roads(uri: &str, prefer_first: bool) -> Roads {
+        let config: MqttConfig = crate::config::from_pairs([("connection.uri", uri)]).unwrap();
+        let resolver = Arc::new(MqttConnectionResolver::new(&config, vec![], vec![]).unwrap());
+        let endpoints = resolver.resolve().await.unwrap();
+        Roads::new(resolver, endpoints, prefer_first, COOL)
+    }
+
+    fn hosts(roads: &mut Roads, now: Instant) -> String {
+        roads.order(now).iter().map(|one| one.host.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn those_that_failed_come_last_until_they_have_rested() {
+        let mut roads = roads("mqtt://a,b,c", false).await;
+        let (now, all) = (Instant::now(), roads.endpoints.clone());
+        roads.failed(&all[0], now);
+        assert_eq!(hosts(&mut roads, now), "bca");
+        roads.failed(&all[2], now + COOL / 2);
+        assert_eq!(hosts(&mut roads, now + COOL / 2), "bac");
+        assert_eq!(hosts(&mut roads, now + COOL), "abc");
+        roads.welcomed(&all[2]);
+        assert_eq!(hosts(&mut roads, now + COOL), "cab", "where the session is");
+        roads.failed(&all[2], now + COOL);
+        assert_eq!(hosts(&mut roads, now + COOL), "abc");
+    }
+
+    #[tokio::test]
+    async fn the_first_is_preferred_when_asked() {
+        let mut roads = roads("mqtt://a,b", true).await;
+        let (now, all) = (Instant::now(), roads.endpoints.clone());
+        roads.welcomed(&all[1]);
+        assert_eq!(hosts(&mut roads, now), "ab");
+        assert_eq!(roads.preferred(&all[1]).map(|one| one.host.as_str()), Some("a"));
+        assert!(roads.preferred(&all[0]).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_reference_is_followed_so_often_and_no_more() {
+        let mut roads = roads("mqtts://ann:secret@a:1", false).await;
+        let from = roads.endpoints[0].clone();
+        let to = |reference: &str| referred(&from, reference);
+        let next = to("b:7 c:8").unwrap();
+        assert_eq!((next.to_string().as_str(), next.username.as_deref()), ("mqtts://b:7", Some("ann")));
+        assert_eq!(to("mqtt://[::1]").unwrap().to_string(), "mqtts://[::1]:1");
+        for nothing in ["", "b:x", "b:0", "b:99999"] {
+            assert!(to(nothing).is_none(), "{nothing}");
+        }
+        for _ in 0..MOST_HOPS {
+            roads.sent_on(&from, "b");
+            assert_eq!(hosts(&mut roads, Instant::now()), "ba");
+            assert_eq!(hosts(&mut roads, Instant::now()), "a");
+        }
+        roads.sent_on(&from, "b");
+        assert_eq!(hosts(&mut roads, Instant::now()), "a");
+        roads.lasted();
+        roads.sent_on(&from, "b");
+        assert_eq!(hosts(&mut roads, Instant::now()), "ba");
+    }
+}

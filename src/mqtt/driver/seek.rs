@@ -1,0 +1,209 @@
+//! Getting a link: endpoint after endpoint, sweep after sweep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Instrument;
+
+use super::greet::{self, Welcome};
+use super::link::{Ending, Link, Linked, attend, limit};
+use super::roads::{MOST_HOPS, referred};
+use super::state::LinkState;
+use crate::connect::Endpoint;
+use crate::mqtt::protocol::Protocol;
+use crate::mqtt::transport::{Kind, Stream, dial};
+use crate::mqtt::{Lost, MqttError};
+
+/// How long discovery and credential stores may take before what was known is used.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// "Use another server" and "server moved".
+const ELSEWHERE: [u8; 2] = [0x9c, 0x9d];
+
+/// A sweep that has found nothing.
+struct Missed {
+    at: Endpoint,
+    last: Lost,
+    /// Nothing that failed will mend itself.
+    hopeless: bool,
+}
+
+/// What an attempt comes to: where it ended, and how.
+type Attempt<P> = Result<Linked<P>, (Endpoint, Lost)>;
+
+impl Link {
+    /// The first link: sweeps over the endpoints until one welcomes us, one refuses us, or time is up.
+    pub(super) async fn open<P: Protocol>(&mut self) -> Result<Linked<P>, Ending> {
+        let settings = Arc::clone(&self.core.settings);
+        let started = Instant::now();
+        let deadline = started + limit(settings.connect_timeout);
+        loop {
+            let missed = match self.sweep::<P>(deadline).await? {
+                Ok(linked) => return Ok(linked),
+                Err(Some(missed)) => missed,
+                Err(None) => return Err(Ending::Failed(MqttError::NotOpen)),
+            };
+            if matches!(missed.last, Lost::Refused { .. }) {
+                return Err(Ending::Failed(refused(&missed.at, missed.last)));
+            }
+            let wait = self.backoff.next();
+            let retry = settings.retry_connect && !missed.hopeless;
+            if !retry || Instant::now() + wait >= deadline {
+                let waited = if retry { settings.connect_timeout } else { started.elapsed() };
+                if retry {
+                    self.pause(sleep_until(deadline)).await?;
+                }
+                let (endpoints, source) = (self.roads.names().into(), missed.last);
+                return Err(Ending::Failed(MqttError::ConnectFailed { endpoints, waited, source }));
+            }
+            self.pause(sleep(wait)).await?;
+            self.look_up().await?;
+        }
+    }
+
+    /// Another link, however long it takes; only a refusal that will not change ends it. With `at_once` the last one was left
+    /// for a better one.
+    pub(super) async fn reconnect<P: Protocol>(&mut self, at_once: bool) -> Result<Linked<P>, Ending> {
+        let settings = Arc::clone(&self.core.settings);
+        let mut at_once = at_once;
+        loop {
+            if !std::mem::take(&mut at_once) {
+                let wait = self.backoff.next();
+                self.pause(sleep(wait)).await?;
+                self.look_up().await?;
+            }
+            self.relief().await?;
+            let deadline = Instant::now() + limit(settings.connect_timeout);
+            match self.sweep::<P>(deadline).await? {
+                Ok(linked) => return Ok(linked),
+                Err(Some(missed)) if !settings.retry_connect => {
+                    return Err(Ending::Failed(MqttError::Down(missed.last)));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Asks anew where the brokers are and who we are there.
+    async fn look_up(&mut self) -> Result<(), Ending> {
+        let limit = limit(self.core.settings.connect_timeout).min(LOOK_UP);
+        let logger = self.core.logger.clone();
+        tokio::select! {
+            biased;
+            () = attend(&mut self.core) => Err(Ending::Closed),
+            () = self.roads.refresh(limit, &logger) => Ok(()),
+        }
+    }
+
+    /// One attempt at each endpoint; each may use an equal share of the time that is left.
+    async fn sweep<P: Protocol>(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Result<Linked<P>, Option<Missed>>, Ending> {
+        let order = self.roads.order(Instant::now());
+        let mut missed: Option<Missed> = None;
+        for (index, endpoint) in order.iter().enumerate() {
+            let left = u32::try_from(order.len() - index).unwrap_or(1).max(1);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            let (at, lost) = match self.attempt::<P>(endpoint, share).await? {
+                Ok(linked) => {
+                    self.roads.welcomed(endpoint);
+                    return Ok(Ok(linked));
+                }
+                Err((at, lost)) if lost.is_final() => return Err(Ending::Failed(refused(&at, lost))),
+                Err(failed) => failed,
+            };
+            self.roads.failed(endpoint, Instant::now());
+            if !self.core.is_new() {
+                self.still_down(lost.clone());
+            }
+            let hopeless = matches!(lost, Lost::Tls(_)) && missed.is_none_or(|before| before.hopeless);
+            missed = Some(Missed { at, last: lost, hopeless });
+        }
+        Ok(Err(missed))
+    }
+
+    fn still_down(&mut self, lost: Lost) {
+        if self.core.down.is_none() {
+            // The last link was left in good order, for one that did not come about.
+            self.core.lost(&lost);
+        }
+        self.core.down = Some(lost.clone());
+        self.state.send_replace(LinkState::Down(lost));
+    }
+
+    /// One attempt at one endpoint, or where that sends us.
+    async fn attempt<P: Protocol>(
+        &mut self,
+        endpoint: &Endpoint,
+        limit: Duration,
+    ) -> Result<Attempt<P>, Ending> {
+        let deadline = Instant::now() + limit;
+        let mut at = endpoint.clone();
+        let mut hops = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let lost = match self.approach::<P>(&at, left).await? {
+                Ok(welcome) => return Ok(Ok((welcome, at))),
+                Err(lost) => lost,
+            };
+            let next = match &lost {
+                Lost::Refused { code, server_reference: Some(reference), .. }
+                    if ELSEWHERE.contains(code) && hops < MOST_HOPS =>
+                {
+                    referred(&at, reference)
+                }
+                _ => None,
+            };
+            let Some(next) = next else { return Ok(Err((at, lost))) };
+            self.core.logger.info(format_args!("The MQTT broker at {at} sends its clients to {next}"));
+            at = next;
+            hops += 1;
+        }
+    }
+
+    /// Dials and greets, once.
+    async fn approach<P: Protocol>(
+        &mut self,
+        endpoint: &Endpoint,
+        limit: Duration,
+    ) -> Result<Result<Welcome<P, Stream>, Lost>, Ending> {
+        let settings = Arc::clone(&self.core.settings);
+        let anew = self.core.is_new();
+        self.attempts += 1;
+        let (transport, attempt) = (Kind::of(endpoint.protocol).name(), self.attempts);
+        let span = tracing::debug_span!("mqtt_connect", %endpoint, transport, attempt);
+        let dial = async {
+            let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
+            greet::greet::<P, _>(stream, endpoint, &settings, anew).await
+        };
+        let result = tokio::select! {
+            biased;
+            () = attend(&mut self.core) => return Err(Ending::Closed),
+            result = timeout(limit, dial.instrument(span.clone())) => {
+                result.unwrap_or(Err(Lost::NoAnswer { what: "CONNECT", limit }))
+            }
+        };
+        match &result {
+            Ok(_) => self.attempts = 0,
+            Err(lost) => span.in_scope(|| {
+                let cause = crate::error::chain(lost);
+                self.core
+                    .logger
+                    .debug(format_args!("No connection to the MQTT broker at {endpoint}: {cause}"));
+            }),
+        }
+        Ok(result)
+    }
+}
+
+fn refused(endpoint: &Endpoint, lost: Lost) -> MqttError {
+    let endpoint: Arc<str> = endpoint.to_string().into();
+    match lost {
+        Lost::Refused { code, reason, server_reference } => {
+            MqttError::Refused { endpoint, code, reason, server_reference }
+        }
+        source => MqttError::ConnectFailed { endpoints: endpoint, waited: Duration::ZERO, source },
+    }
+}
