@@ -10,8 +10,7 @@ use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
 use crate::mqtt::session::{self, Acked, Outgoing};
-use crate::mqtt::subscriptions::{Context, Held, Outcome, Registry, Unclaimed};
-use crate::mqtt::topic::Filter;
+use crate::mqtt::subscriptions::{Context, Held, Registry, Unclaimed};
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
@@ -27,7 +26,7 @@ pub(super) struct Waiter {
     windowed: bool,
 }
 
-type Grant = oneshot::Sender<Result<QoS, MqttError>>;
+pub(super) type Grant = oneshot::Sender<Result<QoS, MqttError>>;
 
 pub(super) struct Core {
     pub(super) settings: Arc<Settings>,
@@ -188,6 +187,7 @@ impl Core {
                     let reason = describe(code, reason.as_deref());
                     self.settle(waiter, Err(MqttError::PublishRefused { topic, code, reason }));
                 }
+                Acked::Unfit(publish, waiter, why) => self.unfit(publish, waiter, why),
                 Acked::Progress => {}
                 Acked::Unsolicited => self.unsolicited("an acknowledgement", id),
             },
@@ -221,27 +221,6 @@ impl Core {
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
         }
         Ok(())
-    }
-
-    fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>) {
-        let refused = |filter: &Filter, code| {
-            let (filter, reason) = (filter.as_str().into(), describe(code, said));
-            MqttError::SubscriptionRefused { filter, code, reason }
-        };
-        match outcome {
-            Outcome::Granted { waiter, code } => {
-                // The subscriber may have gone; the subscription stays until it is taken back.
-                let _ = waiter.send(Ok(QoS::from_number(code).unwrap_or_default()));
-            }
-            Outcome::Refused { waiter, filter, code } => {
-                // The subscriber may have gone; then nothing is left to be told.
-                let _ = waiter.send(Err(refused(&filter, code)));
-            }
-            Outcome::TakenBack { filter, code } => {
-                let error = refused(&filter, code);
-                self.logger.error(Some(&error), format_args!("a subscription did not come back"));
-            }
-        }
     }
 
     fn unsolicited(&self, what: &str, id: u16) {
@@ -284,10 +263,13 @@ impl Core {
             self.outgoing.inherit();
         }
         self.limits = limits;
+        self.tell_expiry();
         self.unclaimed.begin(now);
         self.incoming.resume(session_present);
         self.registry.resume(session_present, now);
-        for (Publish { topic, .. }, waiter) in self.outgoing.resume(session_present) {
+        for (Publish { topic, .. }, waiter) in
+            self.outgoing.resume(session_present, self.limits.receive_maximum)
+        {
             self.settle(waiter, Err(MqttError::SessionLost { topic }));
         }
         self.give_back();

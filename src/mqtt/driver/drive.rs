@@ -216,6 +216,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             self.wind_up()?;
             return Ok(self.encoded > before);
         }
+        self.core.refuse_filters(now);
         if let Some(control) = self.core.registry.next(now) {
             let packet = match control {
                 Control::Subscribe { id, filters } => P::subscribe(id, filters),
@@ -225,8 +226,10 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             self.asked = Some(now);
         }
         while self.up && self.waiting_bytes() < HIGH_WATER {
-            let Some(transmit) = self.core.outgoing.next() else { break };
+            let Core { outgoing, limits, .. } = &mut *self.core;
+            let Some(transmit) = outgoing.next(|publish| limits.unfit::<P>(publish, now)) else { break };
             match transmit {
+                Transmit::Unfit { publish, waiter, why } => self.core.unfit(publish, waiter, why),
                 Transmit::Release { id } => {
                     self.encode(P::ack(AckKind::Release, id))?;
                 }

@@ -7,6 +7,7 @@ mod drive;
 mod greet;
 mod intake;
 mod leave;
+mod limiting;
 mod link;
 mod lives;
 mod permits;

@@ -1,6 +1,11 @@
 //! What a broker permits on one link.
 
+use tokio::time::Instant;
+
+use super::{Protocol, Publish};
 use crate::mqtt::QoS;
+use crate::mqtt::session::Unfit;
+use crate::mqtt::topic::Filter;
 
 /// What CONNACK says about the link. It holds for that link alone: the next one begins from the broker's next CONNACK.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,3 +46,48 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Why a message cannot be sent on this link, if so.
+    pub(crate) fn unfit<P: Protocol>(&self, publish: &Publish, now: Instant) -> Option<Unfit> {
+        if publish.qos > self.maximum_qos {
+            return Some(Unfit::Qos(self.maximum_qos));
+        }
+        if publish.retain && !self.retain_available {
+            return Some(Unfit::Retained);
+        }
+        if let Some(max) = self.maximum_packet_size {
+            let size = P::publish_size(publish);
+            if size > max {
+                return Some(Unfit::TooLarge { size, max });
+            }
+        }
+        let expires = publish.extra.as_ref().and_then(|extra| extra.expires);
+        expires.filter(|expires| *expires <= now).map(|_| Unfit::Expired)
+    }
+
+    /// With which code the broker would refuse this filter, if that is known beforehand.
+    pub(crate) fn refuses(&self, filter: &Filter) -> Option<u8> {
+        if filter.has_wildcard() && !self.wildcard_available {
+            return Some(0xa2);
+        }
+        if filter.group().is_some() && !self.shared_available {
+            return Some(0x9e);
+        }
+        (!self.takes(filter)).then_some(0x95)
+    }
+
+    /// Whether a packet about this filter alone is not too large for the broker.
+    pub(crate) fn takes(&self, filter: &Filter) -> bool {
+        self.maximum_packet_size.is_none_or(|max| filter.as_str().len() + CONTROL <= max)
+    }
+
+    /// How many bytes of filters may go into one packet.
+    pub(crate) fn room_for_filters(&self) -> usize {
+        self.maximum_packet_size.unwrap_or(usize::MAX).saturating_sub(CONTROL)
+    }
+}
+
+/// What SUBSCRIBE and UNSUBSCRIBE of one filter have beside its text, in bytes, at most: header, packet id, properties with
+/// an identifier, length and options.
+const CONTROL: usize = 5 + 2 + 6 + 3;

@@ -7,4 +7,4 @@ mod model;
 mod outgoing;
 
 pub(crate) use incoming::{Arrival, Incoming, Token};
-pub(crate) use outgoing::{Acked, Outgoing, Transmit};
+pub(crate) use outgoing::{Acked, Outgoing, Transmit, Unfit};

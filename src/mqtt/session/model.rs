@@ -1,14 +1,16 @@
 //! The two halves of a session against each other, over a wire that breaks anywhere.
 //!
 //! Whatever happens: QoS 1 arrives, QoS 2 that is acknowledged arrives once, QoS 2 that is given up arrives once at most,
-//! the order of first arrivals is kept, and when the wire holds at last, everything ends and no id is leaked.
+//! the order of first arrivals is kept, and when the wire holds at last, everything ends and no id is leaked. The server
+//! takes so many messages at a time and no more, on some links none that is large, and never those that it refuses; and
+//! it may still know ids of an earlier process.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit};
+use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit, Unfit};
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{AckKind, Publish};
 
@@ -27,8 +29,42 @@ enum Op {
     Answer,
     /// The client reads one.
     Hear,
-    /// What is on the wire is lost; is the session kept?
-    Break(bool),
+    /// What is on the wire is lost.
+    Break(Link),
+}
+
+/// The next link.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// Whether the server has kept the session.
+    kept: bool,
+    /// How many messages it takes at a time.
+    quota: u16,
+    /// Whether it takes large ones.
+    large: bool,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Self { kept: true, quota: u16::MAX, large: true }
+    }
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    let quota = prop_oneof![1..=WINDOW, Just(u16::MAX)];
+    (prop::bool::weighted(0.7), quota, prop::bool::weighted(0.7)).prop_map(|(kept, quota, large)| Link {
+        kept,
+        quota,
+        large,
+    })
+}
+
+const fn is_large(number: u32) -> bool {
+    number % 7 == 5
+}
+
+const fn is_refused(number: u32) -> bool {
+    number % 11 == 3
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -39,7 +75,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (0..8_usize).prop_map(Op::Finish),
         5 => Just(Op::Answer),
         5 => Just(Op::Hear),
-        1 => prop::bool::weighted(0.7).prop_map(Op::Break),
+        1 => link().prop_map(Op::Break),
     ]
 }
 
@@ -54,7 +90,13 @@ struct World {
     client: Option<Outgoing<u32>>,
     server: Incoming,
     up: VecDeque<Packet>,
-    down: VecDeque<(AckKind, u16)>,
+    down: VecDeque<(AckKind, u16, u8)>,
+    link: Link,
+    /// Whether the session is that of an earlier process.
+    known: bool,
+    /// The ids that the server has taken on this link, as far as the client can know.
+    taken: HashSet<u16>,
+    refused: HashSet<u32>,
     listening: Vec<Token>,
     accepted: Vec<QoS>,
     delivered: Vec<u32>,
@@ -70,6 +112,19 @@ fn number(publish: &Publish) -> u32 {
 }
 
 impl World {
+    /// A server that knows these ids of QoS 2 from an earlier process of the client.
+    fn inherited(ids: std::ops::Range<u16>) -> Self {
+        let mut world = Self::default();
+        for id in ids {
+            world.server.arrive(id, QoS::ExactlyOnce);
+        }
+        world.server.lost();
+        world.server.resume(true);
+        world.known = true;
+        world.client().inherit();
+        world
+    }
+
     fn client(&mut self) -> &mut Outgoing<u32> {
         self.client.get_or_insert_with(|| Outgoing::new(WINDOW))
     }
@@ -86,9 +141,9 @@ impl World {
                     self.server.done(token);
                 }
             }
-            Op::Answer => self.down.extend(self.server.next()),
+            Op::Answer => self.down.extend(self.server.next().map(|(kind, id)| (kind, id, 0))),
             Op::Hear => self.hear(),
-            Op::Break(kept) => self.cut(*kept),
+            Op::Break(link) => self.cut(*link),
         }
     }
 
@@ -105,11 +160,22 @@ impl World {
     }
 
     fn send(&mut self) {
-        let packet = match self.client().next() {
+        let large = self.link.large;
+        let unfit = |publish: &Publish| {
+            (!large && is_large(number(publish))).then_some(Unfit::TooLarge { size: 2, max: 1 })
+        };
+        let packet = match self.client().next(unfit) {
             None => return,
+            Some(Transmit::Unfit { publish, waiter, .. }) => {
+                assert!(!large && is_large(waiter) && number(&publish) == waiter);
+                assert!(self.given_up.insert(waiter));
+                return;
+            }
             Some(Transmit::Release { id }) => Packet::Ack(AckKind::Release, id),
             Some(Transmit::Publish { id, dup, publish }) => {
                 let publish = publish.clone();
+                assert!(large || !is_large(number(&publish)));
+                assert!(self.taken.insert(id) && self.taken.len() <= usize::from(self.link.quota));
                 let before = self.sent.insert(number(&publish), id);
                 assert_eq!(dup, before.is_some(), "marked as a duplicate when it is one");
                 assert!(before.is_none_or(|before| before == id), "under its old id");
@@ -130,7 +196,14 @@ impl World {
             Some(Packet::Ack(..)) => unreachable!("a client that only publishes sends no other"),
             Some(Packet::Publish { id, publish }) => {
                 let number = number(&publish);
-                if publish.qos == QoS::AtMostOnce {
+                let refusal = match publish.qos {
+                    QoS::AtMostOnce => None,
+                    QoS::AtLeastOnce => Some(AckKind::Ack),
+                    QoS::ExactlyOnce => Some(AckKind::Received),
+                };
+                if let Some(kind) = refusal.filter(|_| is_refused(number)) {
+                    self.down.push_back((kind, id, 0x97));
+                } else if publish.qos == QoS::AtMostOnce {
                     self.delivered.push(number);
                 } else if let Arrival::New(token) = self.server.arrive(id, publish.qos) {
                     self.delivered.push(number);
@@ -141,19 +214,29 @@ impl World {
     }
 
     fn hear(&mut self) {
-        let Some((kind, id)) = self.down.pop_front() else { return };
-        match self.client().acknowledge(kind, id, 0) {
+        let Some((kind, id, code)) = self.down.pop_front() else { return };
+        if kind != AckKind::Received || code >= 0x80 {
+            self.taken.remove(&id);
+        }
+        match self.client().acknowledge(kind, id, code) {
             Acked::Done(publish, number) => {
                 assert_eq!(publish.payload, number.to_be_bytes()[..]);
                 assert!(self.delivered.contains(&number), "acknowledged, so it arrived");
                 assert!(self.done.insert(number), "once");
             }
-            Acked::Refused(..) => unreachable!("this server refuses nothing"),
+            Acked::Refused(_, number) => {
+                assert!(is_refused(number) && code >= 0x80 && self.refused.insert(number));
+            }
+            Acked::Unfit(_, number, _) => assert!(is_large(number) && self.given_up.insert(number)),
             Acked::Progress | Acked::Unsolicited => {}
         }
     }
 
-    fn cut(&mut self, kept: bool) {
+    fn cut(&mut self, link: Link) {
+        let Link { kept, quota, .. } = link;
+        let known = self.known;
+        self.link = link;
+        self.taken.clear();
         self.up.clear();
         self.down.clear();
         self.server.lost();
@@ -163,12 +246,14 @@ impl World {
             self.given_up.insert(number);
         }
         if !kept {
+            self.known = false;
             self.session_lost = true;
             self.sent.clear();
         }
         self.server.resume(kept);
-        for (publish, number) in self.client().resume(kept) {
-            assert!(!kept && publish.qos == QoS::ExactlyOnce);
+        for (publish, number) in self.client().resume(kept, quota) {
+            assert!(publish.qos == QoS::ExactlyOnce);
+            assert!(!kept || known, "what the broker can tell from an earlier process's is sent again");
             assert!(self.given_up.insert(number));
         }
     }
@@ -190,10 +275,13 @@ impl World {
         }
         for (number, qos) in (0..).zip(&self.accepted) {
             let times = times.get(&number).copied().unwrap_or_default();
-            let (done, given_up) = (self.done.contains(&number), self.given_up.contains(&number));
-            assert!(done ^ given_up, "{number} at {qos:?}: done {done}, given up {given_up}");
+            let ends = [&self.done, &self.given_up, &self.refused].map(|end| end.contains(&number));
+            assert_eq!(ends.iter().filter(|end| **end).count(), 1, "{number} at {qos:?}: {ends:?}");
+            let [done, given_up, refused] = ends;
             match qos {
                 QoS::AtMostOnce => assert!(times <= 1),
+                _ if refused => assert!(is_refused(number) && times == 0),
+                QoS::AtLeastOnce if given_up => assert!(is_large(number)),
                 QoS::AtLeastOnce => assert!(times >= 1 && done),
                 QoS::ExactlyOnce => assert!(times == usize::from(done) || (given_up && times <= 1)),
             }
@@ -220,11 +308,11 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_over_a_wire_that_breaks(ops in prop::collection::vec(op(), 0..200)) {
-        let mut world = World::default();
+    fn nothing_is_lost_over_a_wire_that_breaks(ops in prop::collection::vec(op(), 0..200), known in 0..=WINDOW) {
+        let mut world = if known > 0 { World::inherited(1..known + 1) } else { World::default() };
         for op in &ops {
             world.apply(op);
         }

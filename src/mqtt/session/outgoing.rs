@@ -22,12 +22,26 @@ pub(crate) struct Outgoing<W> {
     free: VecDeque<u16>,
     window: u16,
     queue: VecDeque<Entry<W>>,
+    /// Messages that came up while the broker takes no more of QoS 1 and 2; they go before the queue.
+    blocked: VecDeque<u16>,
+    /// How many messages of QoS 1 and 2 the broker takes at a time, and how many it has taken on this link.
+    quota: usize,
+    taken: usize,
     /// PUBRELs to send; they go before anything else.
     releases: VecDeque<u16>,
     held: usize,
     accepted: u64,
-    /// On a session of an earlier process: the ids that its broker has been told to forget on this link.
-    inherited: Option<HashSet<u16>>,
+    /// On a session of an earlier process.
+    inherited: Option<Inherited>,
+}
+
+/// The ids that the broker may still know from an earlier process.
+#[derive(Default)]
+struct Inherited {
+    /// Those that it has been told to forget on this link.
+    asked: HashSet<u16>,
+    /// Those that it has forgotten for sure.
+    clear: HashSet<u16>,
 }
 
 struct Slot<W> {
@@ -36,6 +50,24 @@ struct Slot<W> {
     /// The order of acceptance.
     number: u64,
     phase: Phase,
+    /// Whether it counts against the broker's quota.
+    taken: bool,
+    /// It went out on an earlier link, and must not go out on this one: its id is released, and then it fails.
+    unfit: Option<Unfit>,
+}
+
+/// Why a message cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    TooLarge {
+        size: usize,
+        max: usize,
+    },
+    /// The broker takes none above this.
+    Qos(QoS),
+    /// The broker keeps no messages.
+    Retained,
+    Expired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +102,12 @@ pub(crate) enum Transmit<'a, W> {
     Release {
         id: u16,
     },
+    /// A message that is not sent.
+    Unfit {
+        publish: Publish,
+        waiter: W,
+        why: Unfit,
+    },
 }
 
 /// What an acknowledgement did.
@@ -79,6 +117,8 @@ pub(crate) enum Acked<W> {
     Done(Publish, W),
     /// The broker does not want it, and its id is free.
     Refused(Publish, W),
+    /// What could not be sent again has come to its end.
+    Unfit(Publish, W, Unfit),
     /// One more step towards that.
     Progress,
     /// It belongs to nothing that is on its way.
@@ -93,6 +133,9 @@ impl<W> Outgoing<W> {
             free: VecDeque::new(),
             window,
             queue: VecDeque::new(),
+            blocked: VecDeque::new(),
+            quota: usize::from(u16::MAX),
+            taken: 0,
             releases: VecDeque::new(),
             held: 0,
             accepted: 0,
@@ -120,7 +163,7 @@ impl<W> Outgoing<W> {
         let Some(id) = self.free_id() else { return Err((publish, waiter)) };
         let number = self.accepted;
         if let Some(slot) = self.slots.get_mut(usize::from(id) - 1) {
-            *slot = Some(Slot { publish, waiter, number, phase: Phase::Queued });
+            *slot = Some(Slot { publish, waiter, number, phase: Phase::Queued, taken: false, unfit: None });
         }
         self.accepted += 1;
         self.held += 1;
@@ -132,31 +175,69 @@ impl<W> Outgoing<W> {
     /// under an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So it is
     /// told to release each id before that is used.
     pub(crate) fn inherit(&mut self) {
-        self.inherited = Some(HashSet::new());
+        self.inherited = Some(Inherited::default());
     }
 
-    /// What to send next, if anything; it counts as sent.
-    pub(crate) fn next(&mut self) -> Option<Transmit<'_, W>> {
+    /// What to send next, if anything; it counts as sent. `unfit` says what this link cannot take.
+    pub(crate) fn next(&mut self, unfit: impl FnOnce(&Publish) -> Option<Unfit>) -> Option<Transmit<'_, W>> {
         if let Some(id) = self.releases.pop_front() {
             return Some(Transmit::Release { id });
         }
-        let id = match self.queue.pop_front()? {
-            Entry::Plain { publish, waiter, .. } => return Some(Transmit::Plain { publish, waiter }),
+        let id = match self.pick()? {
+            Entry::Plain { publish, waiter, .. } => {
+                return Some(match unfit(&publish) {
+                    None => Transmit::Plain { publish, waiter },
+                    Some(why) => Transmit::Unfit { publish, waiter, why },
+                });
+            }
             Entry::Id(id) => id,
         };
         // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is out.
+        let slot = self.slots.get(usize::from(id) - 1)?.as_ref()?;
+        let dup = slot.phase == Phase::Again;
+        // What went out before is brought to its end, however old it is.
+        if let Some(why) = unfit(&slot.publish).filter(|why| !dup || *why != Unfit::Expired) {
+            return self.hold_back(id, why);
+        }
         let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
-        if let Some(cleared) = &mut self.inherited
+        if let Some(inherited) = &mut self.inherited
             && slot.phase == Phase::Queued
             && slot.publish.qos == QoS::ExactlyOnce
-            && cleared.insert(id)
+            && !inherited.clear.contains(&id)
+            && inherited.asked.insert(id)
         {
-            self.queue.push_front(Entry::Id(id));
+            self.blocked.push_front(id);
             return Some(Transmit::Release { id });
         }
-        let dup = slot.phase == Phase::Again;
-        slot.phase = Phase::Sent;
+        (slot.phase, slot.taken) = (Phase::Sent, true);
+        self.taken += 1;
         Some(Transmit::Publish { id, dup, publish: &slot.publish })
+    }
+
+    /// A message that this link cannot take fails. But at QoS 2 a broker that got it on an earlier link remembers its id,
+    /// and would take the next message under that id for its repetition: so the id is released first.
+    fn hold_back(&mut self, id: u16, why: Unfit) -> Option<Transmit<'_, W>> {
+        let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
+        if slot.phase == Phase::Again && slot.publish.qos == QoS::ExactlyOnce {
+            (slot.phase, slot.unfit) = (Phase::Released, Some(why));
+            return Some(Transmit::Release { id });
+        }
+        let (publish, waiter) = self.take(id)?;
+        Some(Transmit::Unfit { publish, waiter, why })
+    }
+
+    /// The next of the queue that the broker takes now: QoS 0 passes what it does not.
+    fn pick(&mut self) -> Option<Entry<W>> {
+        let open = self.taken < self.quota;
+        if open && let Some(id) = self.blocked.pop_front() {
+            return Some(Entry::Id(id));
+        }
+        loop {
+            match self.queue.pop_front()? {
+                Entry::Id(id) if !open => self.blocked.push_back(id),
+                entry => return Some(entry),
+            }
+        }
     }
 
     /// The broker acknowledges, or refuses with a code from 0x80 on. A PUBREC is always answered: a broker that repeats it
@@ -164,6 +245,12 @@ impl<W> Outgoing<W> {
     pub(crate) fn acknowledge(&mut self, kind: AckKind, id: u16, code: u8) -> Acked<W> {
         let slot = usize::from(id).checked_sub(1).and_then(|index| self.slots.get_mut(index));
         let state = slot.as_ref().and_then(|slot| slot.as_ref()).map(|slot| (slot.publish.qos, slot.phase));
+        // What was sent on this link after PUBREL is answered after it: this id holds nothing of an earlier process.
+        if let (Some(inherited), AckKind::Complete | AckKind::Received) = (&mut self.inherited, kind)
+            && inherited.asked.contains(&id)
+        {
+            inherited.clear.insert(id);
+        }
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent)))
@@ -174,7 +261,12 @@ impl<W> Outgoing<W> {
             (AckKind::Received, _) if code >= REFUSED => Acked::Unsolicited,
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Complete, Some((QoS::ExactlyOnce, Phase::Released))) => {
-                self.take(id).map_or(Acked::Unsolicited, |(publish, waiter)| Acked::Done(publish, waiter))
+                let unfit = slot.and_then(|slot| slot.as_ref()?.unfit);
+                match (self.take(id), unfit) {
+                    (None, _) => Acked::Unsolicited,
+                    (Some((publish, waiter)), None) => Acked::Done(publish, waiter),
+                    (Some((publish, waiter)), Some(why)) => Acked::Unfit(publish, waiter, why),
+                }
             }
             (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Released))) => {
                 if let Some(Some(slot)) = slot {
@@ -200,8 +292,13 @@ impl<W> Outgoing<W> {
     /// There is no link, but another one will come at once: everything waits for it.
     pub(crate) fn pause(&mut self) {
         self.releases.clear();
-        if let Some(cleared) = &mut self.inherited {
-            cleared.clear();
+        self.taken = 0;
+        self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
+        for id in std::mem::take(&mut self.blocked).into_iter().rev() {
+            self.queue.push_front(Entry::Id(id));
+        }
+        if let Some(inherited) = &mut self.inherited {
+            inherited.asked.clear();
         }
     }
 
@@ -231,8 +328,9 @@ impl<W> Outgoing<W> {
 
     /// A new link is there. With the session, what is unacknowledged goes out again in its old order, before anything
     /// new; without, QoS 1 goes out anew, and QoS 2 messages that were sent are returned: nobody can say whether they
-    /// arrived.
-    pub(crate) fn resume(&mut self, session_present: bool) -> Vec<(Publish, W)> {
+    /// arrived. So are those whose id the broker may have taken for that of an earlier process. The broker takes `quota` messages of QoS 1 and 2 at a time.
+    pub(crate) fn resume(&mut self, session_present: bool, quota: u16) -> Vec<(Publish, W)> {
+        self.quota = usize::from(quota);
         if !session_present {
             self.inherited = None;
         }
@@ -243,6 +341,8 @@ impl<W> Outgoing<W> {
             Entry::Plain { .. } => true,
             Entry::Id(id) => phase(*id) == Some(Phase::Queued),
         });
+        let inherited = self.inherited.as_ref();
+        let doubtful = |id: u16| inherited.is_some_and(|inherited| !inherited.clear.contains(&id));
         let mut order: Vec<(u64, u16)> = Vec::new();
         let mut released: Vec<(u64, u16)> = Vec::new();
         let mut unproven: Vec<(u64, u16)> = Vec::new();
@@ -250,6 +350,9 @@ impl<W> Outgoing<W> {
             let Some(slot) = slot else { continue };
             match slot.phase {
                 Phase::Queued => {}
+                Phase::Sent if slot.publish.qos == QoS::ExactlyOnce && doubtful(id) => {
+                    unproven.push((slot.number, id));
+                }
                 Phase::Sent | Phase::Again if session_present => {
                     slot.phase = Phase::Again;
                     order.push((slot.number, id));
@@ -276,6 +379,7 @@ impl<W> Outgoing<W> {
     /// Takes out everything, because the connection ends.
     pub(crate) fn drain(&mut self) -> Vec<(Publish, W)> {
         self.releases.clear();
+        self.blocked.clear();
         let mut all = Vec::new();
         for entry in std::mem::take(&mut self.queue) {
             if let Entry::Plain { publish, waiter, .. } = entry {
@@ -293,6 +397,7 @@ impl<W> Outgoing<W> {
     fn take(&mut self, id: u16) -> Option<(Publish, W)> {
         let slot = self.slots.get_mut(usize::from(id) - 1)?.take()?;
         self.held -= 1;
+        self.taken -= usize::from(slot.taken);
         self.free.push_back(id);
         Some((slot.publish, slot.waiter))
     }

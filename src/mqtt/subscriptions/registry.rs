@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use super::listeners::Listeners;
 use super::retained::{For, Retained};
-use super::wire::{Control, Waiting, Wire};
+use super::wire::{Answer, Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
+use crate::mqtt::protocol::Limits;
 use crate::mqtt::topic::{Filter, Trie};
 use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
 
@@ -150,25 +151,33 @@ impl<W> Registry<W> {
 
     /// SUBACK came; none if it answers nothing.
     pub(crate) fn granted(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
+        let answers = self.wire.subscribed(id, codes)?;
+        Some(answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect())
+    }
+
+    /// What the broker of this link is not even asked for.
+    pub(crate) fn unfit(&mut self, limits: &Limits, now: Instant) -> Vec<Outcome<W>> {
+        let answers = self.wire.unfit(limits);
+        answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect()
+    }
+
+    fn answered(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
+        let Answer { filter, code, waiting } = answer;
         let mut outcomes = Vec::new();
-        for answer in self.wire.subscribed(id, codes)? {
-            let (filter, code) = (answer.filter, answer.code);
-            let waited = !answer.waiting.is_empty();
-            for Waiting { subscription, waiter, .. } in answer.waiting {
-                if code < 0x80 {
-                    self.retained.fresh(subscription, now);
-                    outcomes.push(Outcome::Granted { waiter, code });
-                } else {
-                    self.remove(subscription);
-                    outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
-                }
-            }
-            if code >= 0x80 && !waited {
-                self.take_back(&filter);
-                outcomes.push(Outcome::TakenBack { filter, code });
+        if code >= 0x80 && waiting.is_empty() {
+            self.take_back(&filter);
+            outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
+        }
+        for Waiting { subscription, waiter, .. } in waiting {
+            if code < 0x80 {
+                self.retained.fresh(subscription, now);
+                outcomes.push(Outcome::Granted { waiter, code });
+            } else {
+                self.remove(subscription);
+                outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
             }
         }
-        Some(outcomes)
+        outcomes
     }
 
     /// UNSUBACK came; false if it answers nothing.

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::mqtt::QoS;
+use crate::mqtt::protocol::Limits;
 use crate::mqtt::topic::{Changes, Cover, Filter};
 
 /// How many filters one packet carries at most, and how many bytes of them.
@@ -32,6 +33,8 @@ pub(super) struct Wire<W> {
     out: Option<Out<W>>,
     ids: std::ops::RangeInclusive<u16>,
     last_id: u16,
+    /// How many bytes of filters a packet may carry on this link.
+    room: usize,
 }
 
 enum Out<W> {
@@ -65,6 +68,7 @@ impl<W> Wire<W> {
             out: None,
             last_id: *ids.end(),
             ids,
+            room: MOST_BYTES,
         }
     }
 
@@ -121,11 +125,11 @@ impl<W> Wire<W> {
         let id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
         self.last_id = id;
         if self.subscribe.is_empty() {
-            let count = fitting(self.unsubscribe.iter());
+            let count = fitting(self.unsubscribe.iter(), self.room);
             let filters = self.unsubscribe.drain(..count).collect();
             self.out = Some(Out::Unsubscribe { id, filters });
         } else {
-            let count = fitting(self.subscribe.keys());
+            let count = fitting(self.subscribe.keys(), self.room);
             let filters: Vec<(Filter, QoS)> = self.subscribe.drain(..count).collect();
             let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
             let waiting = waiting.collect();
@@ -136,6 +140,25 @@ impl<W> Wire<W> {
             Out::Subscribe { waiting, .. } => waiting.iter().flatten().map(|w| w.subscription).collect(),
         };
         Some((self.current()?, subscriptions))
+    }
+
+    /// Takes out what the broker of this link would refuse, with the code it would give.
+    pub(super) fn unfit(&mut self, limits: &Limits) -> Vec<Answer<W>> {
+        self.room = MOST_BYTES.min(limits.room_for_filters());
+        if self.subscribe.is_empty() && self.unsubscribe.is_empty() {
+            return Vec::new();
+        }
+        // What it cannot be told to take back is of no consequence: nobody here listens to it.
+        self.unsubscribe.retain(|filter| limits.takes(filter));
+        let refused =
+            self.subscribe.keys().filter_map(|filter| Some((filter.clone(), limits.refuses(filter)?)));
+        let refused: Vec<(Filter, u8)> = refused.collect();
+        let answer = |(filter, code)| {
+            self.subscribe.shift_remove(&filter);
+            let waiting = self.waiting.remove(&filter).unwrap_or_default();
+            Answer { filter, code, waiting }
+        };
+        refused.into_iter().map(answer).collect()
     }
 
     /// The packet that is out.
@@ -259,11 +282,11 @@ impl<W> Wire<W> {
     }
 }
 
-fn fitting<'a>(filters: impl Iterator<Item = &'a Filter>) -> usize {
+fn fitting<'a>(filters: impl Iterator<Item = &'a Filter>, room: usize) -> usize {
     let mut bytes = 0;
     let fits = |filter: &&Filter| {
         bytes += filter.as_str().len() + 3;
-        bytes <= MOST_BYTES
+        bytes <= room
     };
     filters.take(MOST).take_while(fits).count().max(1)
 }

@@ -1,0 +1,73 @@
+//! What a broker does not permit fails alone, and the link goes on.
+
+use tokio::time::Instant;
+
+use super::core::{Core, Grant, Waiter};
+use crate::mqtt::protocol::{Publish, describe};
+use crate::mqtt::session::Unfit;
+use crate::mqtt::subscriptions::Outcome;
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{MqttError, QoS};
+
+/// What stands beside the reason of a refusal that the broker did not even have to speak.
+const ANNOUNCED: &str = "it said so when it admitted the client";
+
+impl Core {
+    /// A message cannot be sent on this link.
+    pub(super) fn unfit(&mut self, publish: Publish, waiter: Waiter, why: Unfit) {
+        let topic = publish.topic;
+        let error = match why {
+            Unfit::TooLarge { size, max } => MqttError::TooLarge { topic, size, max },
+            Unfit::Expired => MqttError::Expired { topic },
+            Unfit::Retained => {
+                MqttError::Unsupported { what: "a retained message", why: "the broker keeps no messages" }
+            }
+            Unfit::Qos(QoS::AtMostOnce) => {
+                MqttError::Unsupported { what: "QoS 1 or 2", why: "the broker takes messages of QoS 0 only" }
+            }
+            Unfit::Qos(_) => {
+                MqttError::Unsupported { what: "QoS 2", why: "the broker takes messages of QoS 0 and 1 only" }
+            }
+        };
+        self.settle(waiter, Err(error));
+    }
+
+    /// Refuses filters that the broker of this link has said it does not take.
+    pub(super) fn refuse_filters(&mut self, now: Instant) {
+        for outcome in self.registry.unfit(&self.limits, now) {
+            self.answer(outcome, Some(ANNOUNCED));
+        }
+    }
+
+    /// Passes on what became of a subscription.
+    pub(super) fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>) {
+        let refused = |filter: &Filter, code| {
+            let (filter, reason) = (filter.as_str().into(), describe(code, said));
+            MqttError::SubscriptionRefused { filter, code, reason }
+        };
+        match outcome {
+            Outcome::Granted { waiter, code } => {
+                // The subscriber may have gone; the subscription stays until it is taken back.
+                let _ = waiter.send(Ok(QoS::from_number(code).unwrap_or_default()));
+            }
+            Outcome::Refused { waiter, filter, code } => {
+                // The subscriber may have gone; then nothing is left to be told.
+                let _ = waiter.send(Err(refused(&filter, code)));
+            }
+            Outcome::TakenBack { filter, code } => {
+                let error = refused(&filter, code);
+                self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+            }
+        }
+    }
+
+    /// Says so where the broker keeps the session for a shorter time than it was asked to.
+    pub(super) fn tell_expiry(&self) {
+        let asked = self.settings.session_expiry;
+        if let Some(kept) = self.limits.session_expiry.filter(|kept| *kept < asked) {
+            self.logger.warn(format_args!(
+                "the broker keeps the session for {kept} s after the connection is lost, not as long as it was asked to"
+            ));
+        }
+    }
+}
