@@ -34,7 +34,10 @@ pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
             let title = Level::NOTE.secondary_title(printable(label).into_owned());
             report.push(pages.place(Group::with_title(title), *span, problem, Some(())));
         }
-        for line in renderer.render(&report).lines().filter(|line| !is_joint(line)) {
+        // Without a place there is nothing between the message and its help that a bar could belong to.
+        let placed = files.file(problem.span).is_some();
+        let shown = |line: &&str| !is(line, ":::") && (placed || !is(line, "|"));
+        for line in renderer.render(&report).lines().filter(shown) {
             text.push_str(line);
             text.push('\n');
         }
@@ -96,17 +99,32 @@ impl Pages<'_> {
     }
 }
 
-/// Whether a line is the renderer's joint between a place and its excerpt. They are given apart, since the column is
-/// that of the file and not that of the masked line, but they belong together.
-fn is_joint(line: &str) -> bool {
+/// Whether a line of the renderer's is nothing but `mark`, whatever its colour. `:::` joins a place and its excerpt: they
+/// are given apart, since the column is that of the file and not that of the masked line, but they belong together.
+fn is(line: &str, mark: &str) -> bool {
     let mut rest = line.split('\u{1b}');
     let first = rest.next().unwrap_or_default();
     let rest = rest.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
-    std::iter::once(first).chain(rest).collect::<String>().trim() == ":::"
+    std::iter::once(first).chain(rest).collect::<String>().trim() == mark
 }
 
 /// A span as a range in its file.
 fn range(file: &File, span: Span) -> Range<usize> {
     let start = file.floor(span.start.saturating_sub(file.base));
     start..file.floor(span.end.saturating_sub(file.base)).max(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_place_the_help_follows_the_message() {
+        let mut problems = Problems::new();
+        let problem = Problem::error("X", Span::default(), "there is no file").with_help("name one");
+        problems.push(problem);
+        let files = Files::default();
+        assert_eq!(render(&problems, &files, false), "error[X]: there is no file\n = help: name one\n\n");
+        assert_eq!(render(&problems, &files, true).lines().filter(|line| !line.is_empty()).count(), 2);
+    }
 }
