@@ -70,9 +70,19 @@ impl<'a> Source<'a> {
         matches!(self, Self::Node(node) if !matches!(node.value, Value::Table(_) | Value::Array(_)))
     }
 
+    /// The whole number that a parameter gave.
+    fn number(&self) -> Option<i128> {
+        let Self::Node(Node { value: Value::String(text), .. }) = self else { return None };
+        text.trim().parse().ok().filter(|_| self.is_text())
+    }
+
     /// What was found, for a message: the value where it may be shown.
     pub fn found(&self, shown: bool) -> String {
         let Self::Node(node) = self else { return "a table".to_owned() };
+        // A parameter's text takes the type that its field wants, and so a number from there is one.
+        if let Some(number) = self.number().filter(|_| shown) {
+            return number.to_string();
+        }
         match &node.value {
             Value::Array(list) => format!("a list of {}", list.len()),
             Value::Table(_) => "a table".to_owned(),
@@ -170,7 +180,8 @@ impl<'a> De<'a> {
         let Source::Node(node) = self.source else {
             return self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
         };
-        let in_range = matches!(node.value, Value::Integer(_)) && wanted.starts_with("an integer");
+        let number = matches!(node.value, Value::Integer(_)) || self.source.number().is_some();
+        let in_range = number && wanted.starts_with("an integer");
         let code = if in_range { code::BAD_VALUE } else { code::WRONG_TYPE };
         let problem = self.reader.wrong(self.path, self.source, code, wanted);
         match (&node.value, wanted) {

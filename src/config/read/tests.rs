@@ -201,7 +201,11 @@ fn a_parameter_takes_the_type_of_its_field() {
     assert_eq!(set("1883", false).unwrap().connection.unwrap().port, 1883);
     assert_eq!(
         set("99999", false).unwrap_err(),
-        ["`connection.port`: expected an integer from 0 to 65535, found the string \"99999\""]
+        ["`connection.port`: expected an integer from 0 to 65535, found 99999"]
+    );
+    assert_eq!(
+        set("many", false).unwrap_err(),
+        ["`connection.port`: expected an integer from 0 to 65535, found the string \"many\""]
     );
     assert_eq!(
         set("hunter2", true).unwrap_err(),
