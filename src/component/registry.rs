@@ -208,6 +208,12 @@ impl Registry {
         }
     }
 
+    /// Whether any factory serves descriptors of a group: then the crate, or one of the crates, that brings it is linked.
+    #[must_use]
+    pub fn has_group(&self, group: &str) -> bool {
+        self.all.iter().any(|registered| registered.pattern.token(0) == group)
+    }
+
     /// The patterns nearest to a descriptor that nothing serves, best first, at most three.
     #[must_use]
     pub fn nearest(&self, descriptor: &Descriptor) -> Vec<Arc<Registered>> {

@@ -63,12 +63,20 @@ fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) ->
     }
     let near: Vec<_> =
         registry.nearest(descriptor).iter().map(|near| format!("`{}`", near.pattern())).collect();
-    let hint = if near.is_empty() { String::new() } else { format!("nearest: {}; ", near.join(", ")) };
-    let help = format!(
-        "{hint}a factory registers only when its crate is linked: name it once in the binary, `use {}_components as _;` \
-         or whatever its crate is called",
-        descriptor.group().replace('-', "_")
-    );
+    let nearest = if near.is_empty() { String::new() } else { format!("nearest: {}; ", near.join(", ")) };
+    let group = descriptor.group();
+    let help = if registry.has_group(group) {
+        format!(
+            "{nearest}`components` lists what is linked; if another crate of `{group}` brings it, name that crate once in \
+             the binary, `use its_name as _;`"
+        )
+    } else {
+        format!(
+            "{nearest}a factory registers only when its crate is linked: name it once in the binary, \
+             `use {}_components as _;` or whatever its crate is called",
+            group.replace('-', "_")
+        )
+    };
     Problem::error(
         "UNKNOWN_DESCRIPTOR",
         entry.descriptor_span,
