@@ -83,7 +83,7 @@ fn text(one: &Registered) -> String {
     }
     for key in &keys {
         let _ = writeln!(out, "  {}  {}{}", key.path, key.kind, remarks(key));
-        indent(&mut out, &key.doc);
+        indent(&mut out, doc(key));
     }
     out.push_str("\nReferences\n");
     if factory.references().is_empty() {
@@ -102,6 +102,19 @@ fn indent(out: &mut String, docs: &str) {
     for line in docs.lines() {
         let _ = writeln!(out, "      {}", line.trim());
     }
+}
+
+/// The documentation of a key without what its remarks say already: a last sentence `Default 1000.`
+fn doc(key: &KeyDoc) -> &str {
+    let said = key.default.as_ref().and_then(|default| {
+        let (before, last) = key.doc.trim_end().rsplit_once("Default")?;
+        let last = last.trim().strip_suffix('.')?.trim_matches('`');
+        let default = default.to_string();
+        (last == default).then_some(before)
+    });
+    said.filter(|before| before.trim_end().is_empty() || before.trim_end().ends_with('.'))
+        .unwrap_or(&key.doc)
+        .trim_end()
 }
 
 fn asks(reference: &Reference) -> String {
