@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::cancellation::Cancellation;
 use super::tasks::Tasks;
 use super::{Descriptor, Status};
 use crate::error::{Category, Error};
@@ -38,7 +38,7 @@ struct Life {
     service: Arc<str>,
     scope: Arc<Scope>,
     supervisor: Arc<dyn Supervisor>,
-    cancellation: CancellationToken,
+    cancellation: Cancellation,
     tasks: Tasks,
 }
 
@@ -46,9 +46,9 @@ impl Context {
     /// The context of component number `index` of a service.
     #[must_use]
     pub fn new(index: usize, service: Arc<str>, scope: Arc<Scope>, supervisor: Arc<dyn Supervisor>) -> Self {
-        let cancellation = CancellationToken::new();
+        let cancellation = Cancellation::default();
         let life = Life { index, service, scope, supervisor, cancellation, tasks: Tasks::default() };
-        Self { life: Arc::new(life), trace_id: "".into(), deadline: None }
+        Self { life: Arc::new(life), trace_id: Arc::default(), deadline: None }
     }
 
     /// A context for a component that runs without a container: states it reports are logged, and that is all.
@@ -156,6 +156,12 @@ impl Context {
     pub async fn end_tasks(&self, grace: Duration) -> Vec<&'static str> {
         self.cancel();
         self.life.tasks.end(grace).await
+    }
+
+/// Cancels, and aborts the tasks without waiting for them: for a container that is dropped without having closed.
+    pub fn abort_tasks(&self) {
+        self.cancel();
+        self.life.tasks.abort();
     }
 
     /// Reports a state: `Recovering`, `Open` again, or `Failed`. Life-cycle states are the container's. What is reported while

@@ -4,6 +4,7 @@
 //! it with one line, [`register!`](crate::register). Everything a type declares is static, so that a container can
 //! check a whole manifest before it makes anything.
 
+mod cancellation;
 mod claim;
 mod context;
 mod definition;

@@ -50,13 +50,29 @@ impl Tasks {
     /// Closes the set, waits up to `grace` for the tasks to end by themselves, then aborts the others. Returns the
     /// names of those that were aborted.
     pub(super) async fn end(&self, grace: Duration) -> Vec<&'static str> {
-        let running = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.closed = true;
-            state.running.take()
-        };
-        let Some(running) = running else { return Vec::new() };
-        let Running { mut set, mut names } = *running;
+        match self.close() {
+            // Boxed, so that to close the many components without a task takes no room for these.
+            Some(running) => Box::pin(running.end(grace)).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Closes the set and aborts the tasks; each ends when it next waits.
+    pub(super) fn abort(&self) {
+        // Not under the lock: what a task held may look here when it is dropped.
+        drop(self.close());
+    }
+
+    fn close(&self) -> Option<Box<Running>> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.closed = true;
+        state.running.take()
+    }
+}
+
+impl Running {
+    async fn end(self, grace: Duration) -> Vec<&'static str> {
+        let Self { mut set, mut names } = self;
         join(&mut set, &mut names, Instant::now() + grace).await;
         let mut aborted: Vec<_> = names.values().copied().collect();
         aborted.sort_unstable();
@@ -83,6 +99,20 @@ mod tests {
         assert!(tasks.spawn("short", async { tokio::time::sleep(Duration::from_millis(500)).await }));
         assert!(tasks.spawn("endless", std::future::pending()));
         assert_eq!(tasks.end(Duration::from_secs(1)).await, ["endless"]);
+        assert!(!tasks.spawn("late", async {}));
+    }
+
+    #[tokio::test]
+    async fn aborted_they_drop_what_they_hold() {
+        let tasks = Tasks::default();
+        let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+        tasks.spawn("endless", async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        tokio::task::yield_now().await;
+        tasks.abort();
+        assert!(dropped.await.is_err());
         assert!(!tasks.spawn("late", async {}));
     }
 

@@ -21,7 +21,7 @@ const LARGE: usize = 1_000;
 /// A service that runs, or one that is being started or closed.
 ///
 /// It is made from a [`Plan`] without errors. Dropped without [`Container::close`], its components are dropped as they
-/// are, open or not.
+/// are, open or not, and the tasks that they spawned through their contexts are aborted.
 pub struct Container {
     pub(super) members: Vec<Member>,
     pub(super) board: Arc<Board>,
@@ -247,6 +247,13 @@ impl Container {
         if let Some((router, sink_id)) = self.router.as_ref().zip(sink_id) {
             router.remove(sink_id);
         }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // A task holds its component's context, and so would keep itself alive. After a close there is none.
+        self.members.iter().for_each(|member| member.context.abort_tasks());
     }
 }
 

@@ -14,7 +14,7 @@ use wirework_container::plan::Plan;
 use wirework_container::run::{Container, Started};
 
 use crate::probe::{Journal, registry};
-use crate::{manifest, noted, only, plan, run, texts};
+use crate::{manifest, only, plan, run, texts};
 
 /// Every way to fail, at every place of the chain `a`, `b>a`, `c>b`, `d>c`.
 #[tokio::test(start_paused = true)]
@@ -117,9 +117,9 @@ async fn a_start_can_be_given_up_while_components_are_created() {
     let journal = Journal::default();
     let hang = [("b", "fail = \"create\"\nhow = \"hang\"")];
     let plan = plan(&manifest("a b>a c>b", &hang, ""), &journal).unwrap_or_else(|found| panic!("{found:?}"));
-    let started = Container::start(plan, None, Handle::current(), noted(&journal, "create b")).await;
+    let started = Container::start(plan, None, Handle::current(), journal.noted("create b")).await;
     assert!(matches!(started, Ok(Started::Stopped(None))));
-    assert_eq!(*journal.lock().unwrap(), ["create a", "create b"]);
+    assert_eq!(journal.lines(), ["create a", "create b"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -130,7 +130,16 @@ async fn tasks_of_those_that_had_no_time_to_close_end_too() {
     let container = ready(&manifest("a b>a c>b", &with, "timeout = \"1s\""), &journal).await;
     let failures = container.close().await.unwrap_err();
     assert!(texts(&failures)[2].contains("was over before its turn came"), "{:?}", texts(&failures));
-    assert_eq!(only("ended", &journal.lock().unwrap()), "a");
+    assert_eq!(only("ended", &journal.lines()), "a");
+}
+
+#[tokio::test]
+async fn tasks_of_a_container_that_is_dropped_without_a_close_are_aborted() {
+    let journal = Journal::default();
+    let container = ready(&manifest("a b", &[("a", "then = \"endless\"")], ""), &journal).await;
+    drop(container);
+    journal.noted("ended a").await;
+    assert_eq!(only("close", &journal.lines()), "");
 }
 
 struct Broken;

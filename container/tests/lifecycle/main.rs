@@ -7,7 +7,6 @@ mod probe;
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use probe::{Journal, registry};
 use tokio::runtime::Handle;
@@ -59,7 +58,7 @@ fn texts(failures: &Failures) -> Vec<String> {
 
 /// Starts and closes a service; what was done to whom and what went wrong.
 async fn run(text: &str) -> Run {
-    let journal: Journal = Arc::new(Mutex::new(Vec::new()));
+    let journal = Journal::default();
     let plan = plan(text, &journal).unwrap_or_else(|problems| panic!("{problems:?}"));
     let started = Container::start(plan, None, Handle::current(), std::future::pending()).await;
     let failures = match started {
@@ -70,15 +69,8 @@ async fn run(text: &str) -> Run {
         Ok(Started::Stopped(failures)) => failures,
         Err(failures) => Some(failures),
     };
-    let journal = journal.lock().unwrap().clone();
+    let journal = journal.lines();
     Run { journal, failures: failures.as_ref().map(texts).unwrap_or_default() }
-}
-
-/// Waits until something was done.
-async fn noted(journal: &Journal, what: &str) {
-    while !journal.lock().unwrap().iter().any(|line| line == what) {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
 }
 
 fn only(what: &str, journal: &[String]) -> String {
@@ -278,7 +270,7 @@ async fn a_task_that_fails_or_a_component_that_asks_stops_the_service() {
             Err(failures) => assert_eq!(failures.first().source.chain(), said),
             Ok(Started::Stopped(_)) => panic!("nobody asked"),
         }
-        assert_eq!(only("close", &journal.lock().unwrap()).split(' ').count(), 2);
+        assert_eq!(only("close", &journal.lines()).split(' ').count(), 2);
     }
 }
 
@@ -287,8 +279,8 @@ async fn a_start_that_is_given_up_is_rolled_back() {
     let journal = Journal::default();
     let plan = plan(&manifest("a b>a c>b", &[("b", "opens_in = 60000\ntimeout = \"2m\"")], ""), &journal)
         .unwrap_or_else(|problems| panic!("{problems:?}"));
-    let stop = noted(&journal, "open b");
+    let stop = journal.noted("open b");
     let started = Container::start(plan, None, Handle::current(), stop).await;
     assert!(matches!(started, Ok(Started::Stopped(None))));
-    assert_eq!(journal.lock().unwrap()[3..], ["open a", "open b", "close b", "close a"]);
+    assert_eq!(journal.lines()[3..], ["open a", "open b", "close b", "close a"]);
 }

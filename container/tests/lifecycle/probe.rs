@@ -1,15 +1,34 @@
 //! Components that write down what is done to them, and that fail on demand.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::watch;
 use wirework::component::{Capability, Component, ComponentFactory, Context, Late, Offer, Registry};
 use wirework::{Category, Descriptor, Error, Pattern, offers, references};
 
 /// What was done to whom, such as `open a`; shared by all components of a test.
-pub type Journal = Arc<Mutex<Vec<String>>>;
+#[derive(Clone, Default)]
+pub struct Journal(Arc<watch::Sender<Vec<String>>>);
+
+impl Journal {
+    fn note(&self, line: String) {
+        self.0.send_modify(|lines| lines.push(line));
+    }
+
+    /// All that was done so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    /// Waits until something was done.
+    pub async fn noted(&self, what: &str) {
+        let mut lines = self.0.subscribe();
+        lines.wait_for(|lines| lines.iter().any(|line| line == what)).await.expect("the journal is ours");
+    }
+}
 
 pub trait Thing: Send + Sync {}
 impl Capability for dyn Thing {
@@ -104,7 +123,7 @@ impl<R> Probe<R> {
         references: R,
     ) -> Result<Self, Error> {
         let name = identity.name().to_owned();
-        let probe = Self { name, config, journal: Arc::clone(journal), _references: references };
+        let probe = Self { name, config, journal: journal.clone(), _references: references };
         probe.note("create");
         if probe.config.fail == Some(Phase::Create) {
             match probe.config.how {
@@ -117,7 +136,7 @@ impl<R> Probe<R> {
     }
 
     fn note(&self, what: &str) {
-        self.journal.lock().unwrap().push(format!("{what} {}", self.name));
+        self.journal.note(format!("{what} {}", self.name));
     }
 
     async fn act(&self, phase: Phase) -> Result<(), Error> {
@@ -141,7 +160,7 @@ impl<R> Probe<R> {
             Then::Task => context.spawn("wear", async move { Err(worn_out()) }),
             Then::Stop => context.stop(worn_out()),
             Then::Endless => {
-                let ended = Ended(Arc::clone(&self.journal), self.name.clone());
+                let ended = Ended(self.journal.clone(), self.name.clone());
                 context.spawn("endless", async move {
                     let _ended = ended;
                     std::future::pending().await
@@ -170,7 +189,7 @@ struct Ended(Journal, String);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.lock().unwrap().push(format!("ended {}", self.1));
+        self.0.note(format!("ended {}", self.1));
     }
 }
 
@@ -200,12 +219,12 @@ probe!(NeedyReferences, "t:needy:x:*:1.0");
 /// A registry whose probes write into `journal`.
 pub fn registry(journal: &Journal) -> Registry {
     let mut registry = Registry::new();
-    let mine = Arc::clone(journal);
+    let mine = journal.clone();
     let probe = ComponentFactory::<Probe<ProbeReferences>, _>::with(
         "t:probe:x:*:1.0".parse::<Pattern>().unwrap(),
         move |identity, config, references| Probe::new(&mine, identity, config, references),
     );
-    let mine = Arc::clone(journal);
+    let mine = journal.clone();
     let needy = ComponentFactory::<Probe<NeedyReferences>, _>::with(
         "t:needy:x:*:1.0".parse::<Pattern>().unwrap(),
         move |identity, config, references| Probe::new(&mine, identity, config, references),
