@@ -2,7 +2,12 @@
 //!
 //! `cargo bench --bench container` measures manifests of 10, 1,000, 10,000 and 100,000 components, each with two
 //! references (one by a pattern, one by a complete descriptor), every run in a process of its own so that peak memory
-//! is that of the size alone. The median of `RUNS` runs is shown.
+//! is that of the size alone. The median of `RUNS` runs is shown. The time of the TOML parser is taken inside, so that
+//! what is shown of the rest is all that comes after it: the tree, the plan, the graph, the instances, opening.
+//!
+//! `cargo bench --bench container -- --phases 100000` counts instead of timing, for a machine that is busy with other
+//! things: page faults and processor time of each phase of one run. `--one COUNT --until PHASE` runs to the end of
+//! `text`, `plan`, `open` or `close` and ends the process there, for callgrind.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by a panic")]
 #![allow(missing_docs)]
@@ -76,12 +81,15 @@ impl Component for Node {
 }
 
 fn main() {
-    let mut args = std::env::args().skip(1);
-    if let (Some("--one"), Some(count)) = (args.next().as_deref(), args.next()) {
-        return one(count.parse().expect("a number of components"));
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let number = |text: &str| text.parse().expect("a number of components");
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--one", count, ..] => return one(number(count), args.get(3).map(String::as_str)),
+        ["--phases", count, ..] => return phases(number(count)),
+        _ => {}
     }
     println!(
-        "| components | parse | read and plan | create and open | close | peak memory | after parse | lookup |"
+        "| components | parse | read and plan | create and open | both | close | peak memory | lookup |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for count in SIZES {
@@ -93,7 +101,8 @@ fn main() {
         };
         let ms = |column: usize| format!("{:.2} ms", median(column) * 1e3);
         let mib = |column: usize| format!("{:.1} MiB", median(column) / 1024.0);
-        let cells = [ms(0), ms(1), ms(2), ms(3), mib(4), mib(5), format!("{:.0} ns", median(6))];
+        let lookup = format!("{:.0} ns", median(6));
+        let cells = [ms(0), ms(1), ms(2), ms(3), ms(4), mib(5), lookup];
         println!("| {count} | {} |", cells.join(" | "));
     }
 }
@@ -107,27 +116,76 @@ fn measure(count: usize) -> Vec<f64> {
     text.split_whitespace().map(|figure| figure.parse().expect("a figure")).collect()
 }
 
-fn one(count: usize) {
+fn one(count: usize, until: Option<&str>) {
+    let reached = |phase: &str| {
+        if until == Some(phase) {
+            std::process::exit(0);
+        }
+    };
     let text = manifest(count);
     let registry = registry();
+    reached("text");
     let began = Instant::now();
+    let (plan, parse) = plan(&text, &registry);
+    let planned = began.elapsed() - parse;
+    reached("plan");
+    let lookup = if until.is_none() { lookup(&plan.descriptors) } else { Duration::ZERO };
+    let runtime = runtime();
+    let began = Instant::now();
+    let container = runtime.block_on(open(plan, runtime.handle().clone()));
+    let opened = began.elapsed();
+    reached("open");
+    let began = Instant::now();
+    runtime.block_on(container.close()).expect("a clean close");
+    let closed = began.elapsed();
+    reached("close");
+    let times = [parse, planned, opened, planned + opened, closed].map(|time| time.as_secs_f64().to_string());
+    println!("{} {} {}", times.join(" "), peak_kib(), lookup.as_secs_f64() * 1e9);
+}
+
+/// Counts what wall time on a busy machine does not tell.
+fn phases(count: usize) {
+    let text = manifest(count);
+    let registry = registry();
+    let runtime = runtime();
+    println!("| {count} components | page faults | user | system | memory at most |\n|---|---|---|---|---|");
+    let mut before = usage();
+    let mut done = |phase: &str| {
+        let after = usage();
+        let [faults, user, system] = [0, 1, 2].map(|at| after[at] - before[at]);
+        let mib = peak_kib() / 1024.0;
+        println!("| {phase} | {faults} | {user}0 ms | {system}0 ms | {mib:.0} MiB |");
+        before = after;
+    };
     drop(black_box(toml::de::DeTable::parse(&text).expect("good TOML")));
-    let parse = began.elapsed();
-    let after_parse = peak_kib();
+    done("the TOML parser alone");
+    let (plan, _) = plan(&text, &registry);
+    done("parse, read and plan");
+    let container = runtime.block_on(open(plan, runtime.handle().clone()));
+    done("create and open");
+    runtime.block_on(container.close()).expect("a clean close");
+    done("close");
+}
 
-    let began = Instant::now();
+/// Page faults, and processor time in user and system mode in hundredths of a second, of this process so far.
+fn usage() -> [u64; 3] {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let fields: Vec<u64> = behind_name.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    [7, 11, 12].map(|at| fields.get(at).copied().unwrap_or(0))
+}
+
+fn plan(text: &str, registry: &Registry) -> (Plan, Duration) {
     let mut problems = Problems::new();
-    let manifest = Manifest::parse(Path::new("bench.toml"), &text, &Parameters::new(), &mut problems);
-    let plan = Plan::new(manifest, &registry, &mut problems);
+    let manifest = Manifest::parse(Path::new("bench.toml"), text, &Parameters::new(), &mut problems);
+    let parse = manifest.files.iter().map(|file| file.parsing).sum();
+    let plan = Plan::new(manifest, registry, &mut problems);
     assert!(problems.is_empty(), "{problems:?}");
-    // The text is parsed a second time in there.
-    let planned = began.elapsed().saturating_sub(parse);
+    (plan, parse)
+}
 
-    let lookup = lookup(&plan.descriptors);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime");
-    let (open, close) = runtime.block_on(run(plan, runtime.handle().clone()));
-    let figures = [parse, planned, open, close].map(|time| time.as_secs_f64().to_string());
-    println!("{} {} {} {}", figures.join(" "), peak_kib(), after_parse, lookup.as_secs_f64() * 1e9);
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("runtime")
 }
 
 fn registry() -> Registry {
@@ -142,14 +200,10 @@ fn registry() -> Registry {
     registry
 }
 
-async fn run(plan: Plan, workers: tokio::runtime::Handle) -> (Duration, Duration) {
-    let began = Instant::now();
+async fn open(plan: Plan, workers: tokio::runtime::Handle) -> Container {
     let started = Container::start(plan, None, workers, std::future::pending()).await;
     let Ok(Started::Ready(container)) = started else { panic!("it did not open") };
-    let open = began.elapsed();
-    let began = Instant::now();
-    container.close().await.expect("a clean close");
-    (open, began.elapsed())
+    container
 }
 
 /// The time to find one component by its complete descriptor.

@@ -70,6 +70,9 @@ impl FromStr for Descriptor {
     type Err = DescriptorError;
 
     fn from_str(text: &str) -> Result<Self, DescriptorError> {
+        if let Some(plain) = Tokens::plain(text) {
+            return Ok(Self(plain));
+        }
         let tokens = Tokens::parse(text)?;
         if let Some((_, token)) = tokens.iter().zip(TOKENS).find(|(token, _)| is_wildcard(token)) {
             return Err(DescriptorError::Wildcard { text: text.to_owned(), token });

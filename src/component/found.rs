@@ -57,6 +57,20 @@ impl<'a> Found<'a> {
         cast_all(self.matches, reference)
     }
 
+    /// Takes the next reference: the first component it resolved to, cast to `D`, and how many there are.
+    pub(super) fn take_first<D: Capability + ?Sized>(&mut self) -> (Option<Arc<D>>, usize) {
+        let reference = self.next;
+        self.next += 1;
+        let (mut first, mut count) = (None, 0);
+        self.matches.each(reference, &mut |offer, component| {
+            let mut slot: Option<Arc<D>> = None;
+            offer.cast(component, &mut slot);
+            count += usize::from(slot.is_some());
+            first = first.take().or(slot);
+        });
+        (first, count)
+    }
+
     /// Takes the next reference late: `bind` gets the components after every creation and before any open.
     pub fn defer<D: Capability + ?Sized>(&mut self, bind: impl FnOnce(Vec<Arc<D>>) + Send + 'static) {
         let reference = self.next;

@@ -33,10 +33,9 @@ impl<D: Capability + ?Sized> Slot for Option<Arc<D>> {
     const CARDINALITY: Cardinality = Cardinality::Optional;
 
     fn take(found: &mut Found<'_>) -> Result<Self, Error> {
-        let mut all = found.take_all::<D>();
-        match all.len() {
-            0 | 1 => Ok(all.pop()),
-            many => Err(count_error::<D>(found, "at most one", many)),
+        match found.take_first::<D>() {
+            (first, 0 | 1) => Ok(first),
+            (_, many) => Err(count_error::<D>(found, "at most one", many)),
         }
     }
 }

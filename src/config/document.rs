@@ -1,5 +1,10 @@
 //! TOML text to our tree, with every syntax error.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,8 +24,15 @@ pub const MAX_DEPTH: usize = 64;
 /// assert_eq!(table.find("connection.host").and_then(|host| host.as_str()), Some("h"));
 /// ```
 pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
+    parse_toml_timed(text, base, problems).0
+}
+
+/// The same, with the time that the TOML parser took; what it takes to make our tree of its own is not in it.
+pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Table, Duration) {
+    let began = Instant::now();
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { base, problems: Vec::new() };
+    let took = began.elapsed();
+    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     let errors = errors.iter().map(|error| {
         let span = error.span().map_or_else(Span::default, |range| shift(base, range));
@@ -38,7 +50,7 @@ pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
         }
         last = Some(line);
     }
-    table
+    (table, took)
 }
 
 /// The number of the line at `offset`, counted on from a place before it.
@@ -74,22 +86,32 @@ fn shift(base: u32, range: std::ops::Range<usize>) -> Span {
 
 struct Reader {
     base: u32,
+    /// The names of keys so far: a large manifest has few, each many times.
+    names: HashSet<Arc<str>, foldhash::fast::RandomState>,
     problems: Vec<Problem>,
 }
 
 impl Reader {
     fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
-        let mut pairs: Vec<_> = table.into_iter().collect();
-        // The parser may sort by name; a reader of a manifest expects the order in which it was written.
-        pairs.sort_by_key(|(key, _)| key.span().start);
-        let mut result = Table::with_capacity(pairs.len());
-        for (key, value) in pairs {
+        let mut result = Table::with_capacity(table.len());
+        for (key, value) in table {
             let span = shift(self.base, key.span());
             if let Some(node) = self.node(value, depth) {
-                result.insert(Key::new(key.into_inner(), span), node);
+                result.insert(Key::new(self.name(key.into_inner()), span), node);
             }
         }
+        // The parser may sort by name; a reader of a manifest expects the order in which it was written.
+        result.sort();
         result
+    }
+
+    fn name(&mut self, name: Cow<'_, str>) -> Arc<str> {
+        if let Some(known) = self.names.get(&*name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
     }
 
     fn node(&mut self, value: Spanned<DeValue<'_>>, depth: usize) -> Option<Node> {
@@ -138,7 +160,7 @@ mod tests {
     fn keeps_the_order_and_the_places() {
         let mut problems = Problems::new();
         let table = parse_toml("z = 1\na.b = 'x'\nbig = 99999999999999999999", 100, &mut problems);
-        let names: Vec<_> = table.iter().map(|(key, _)| key.name.as_str()).collect();
+        let names: Vec<_> = table.iter().map(|(key, _)| &*key.name).collect();
         assert_eq!(names, ["z", "a", "big"]);
         assert_eq!(table.find("a.b").map(|node| node.span), Some(Span::new(112, 115)));
         assert!(matches!(table.get("big").map(|node| &node.value), Some(Value::Float(_))));

@@ -12,9 +12,10 @@ mod read;
 mod schema;
 mod secret;
 mod suggest;
+mod table;
 mod tree;
 
-pub use document::{MAX_DEPTH, parse_toml};
+pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
 pub use mask::{has_user_info, mask_user_info, printable};
 pub use millis::{Millis, MillisError};
@@ -25,4 +26,5 @@ pub use read::read;
 pub use schema::schema_of;
 pub use secret::{MASK, Secret};
 pub use suggest::nearest;
-pub use tree::{Key, Node, Origin, Section, Span, Table, Value};
+pub use table::Table;
+pub use tree::{Key, Node, Origin, Section, Span, Value};

@@ -207,7 +207,7 @@ fn table_secrets<'t>(
     found: &mut Vec<(String, &'t Node)>,
 ) {
     for (key, node) in table.iter() {
-        let path = || if at.is_empty() { key.name.clone() } else { format!("{at}.{}", key.name) };
+        let path = || if at.is_empty() { key.name.to_string() } else { format!("{at}.{}", key.name) };
         let next = schemas.iter().flat_map(|schema| alternatives(root, schema)).filter_map(|schema| {
             let own = property(schema.get("properties").and_then(Value::as_object), &key.name);
             own.or_else(|| schema.get("additionalProperties").filter(|values| values.is_object()))

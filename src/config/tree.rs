@@ -5,9 +5,9 @@
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use indexmap::IndexMap;
-
+use super::Table;
 use crate::component::Descriptor;
 
 /// Where something stands: byte offsets, the end not included, in the address space of all loaded files.
@@ -36,15 +36,15 @@ impl Span {
 /// A key of a [`Table`] and where it stands. Two keys are equal when their names are.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// The name, without quotes.
-    pub name: String,
+    /// The name, without quotes. The keys of one file that are called alike share it.
+    pub name: Arc<str>,
     /// Where it stands; with its quotes.
     pub span: Span,
 }
 
 impl Key {
     /// A key that was written at `span`.
-    pub fn new(name: impl Into<String>, span: Span) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, span: Span) -> Self {
         Self { name: name.into(), span }
     }
 }
@@ -182,120 +182,6 @@ impl Value {
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",
         }
-    }
-}
-
-/// Keys and values in the order in which they were written.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table(IndexMap<Key, Node, foldhash::fast::RandomState>);
-
-impl Table {
-    /// An empty table.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An empty table with room for `capacity` keys.
-    #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self(IndexMap::with_capacity_and_hasher(capacity, foldhash::fast::RandomState::default()))
-    }
-
-    /// How many keys it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether it has no key.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The value of `name`.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Node> {
-        self.0.get(name)
-    }
-
-    /// The value of `name`, to change it.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
-        self.0.get_mut(name)
-    }
-
-    /// The key `name`, for where it stands, and its value.
-    #[must_use]
-    pub fn entry(&self, name: &str) -> Option<(&Key, &Node)> {
-        self.0.get_key_value(name)
-    }
-
-    /// Sets a key; the value that it had before is returned. A key that was there keeps its place and its span.
-    pub fn insert(&mut self, key: Key, node: Node) -> Option<Node> {
-        self.0.insert(key, node)
-    }
-
-    /// Takes a key out; the others keep their order.
-    pub fn remove(&mut self, name: &str) -> Option<(Key, Node)> {
-        self.0.shift_remove_entry(name)
-    }
-
-    /// Keeps the keys for which `keep` answers true; it may change the values.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut Node) -> bool) {
-        self.0.retain(|key, node| keep(key, node));
-    }
-
-    /// Keys and values in their order.
-    pub fn iter(&self) -> indexmap::map::Iter<'_, Key, Node> {
-        self.0.iter()
-    }
-
-    /// Keys and values in their order, the values to change.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Node)> {
-        self.0.iter_mut()
-    }
-
-    /// Follows dotted keys, such as `connection.host` or `connections.0.host`, from this table to a value.
-    #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Node> {
-        let (first, rest) = split(path);
-        let mut node = self.get(first)?;
-        let mut rest = rest;
-        while let Some(path) = rest {
-            let (segment, behind) = split(path);
-            node = match &node.value {
-                Value::Table(table) => table.get(segment)?,
-                Value::Array(list) => list.get(segment.parse::<usize>().ok()?)?,
-                _ => return None,
-            };
-            rest = behind;
-        }
-        Some(node)
-    }
-}
-
-fn split(path: &str) -> (&str, Option<&str>) {
-    path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)))
-}
-
-impl FromIterator<(Key, Node)> for Table {
-    fn from_iter<I: IntoIterator<Item = (Key, Node)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
-    }
-}
-
-impl Extend<(Key, Node)> for Table {
-    fn extend<I: IntoIterator<Item = (Key, Node)>>(&mut self, pairs: I) {
-        self.0.extend(pairs);
-    }
-}
-
-impl IntoIterator for Table {
-    type Item = (Key, Node);
-    type IntoIter = indexmap::map::IntoIter<Key, Node>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
     }
 }
 

@@ -34,7 +34,7 @@ type Sinks = Arc<[Arc<Entry>]>;
 pub(super) struct Hub {
     sinks: RwLock<Sinks>,
     held: Mutex<Holding>,
-    scopes: Mutex<HashMap<u64, Weak<Scope>>>,
+    scopes: Mutex<HashMap<u64, Weak<Scope>, foldhash::fast::RandomState>>,
     /// One computation of levels at a time, so that an older one cannot overwrite a newer one.
     leveling: Mutex<()>,
     /// Whether records are held; the same as `held.holds > 0`, for a look without a lock.

@@ -74,7 +74,7 @@ fn component(planned: &Planned) -> toml::Table {
     }
     if !entry.references.is_empty() {
         let references =
-            entry.references.iter().map(|(name, pattern, _)| (name.clone(), pattern.as_str().into()));
+            entry.references.iter().map(|(name, pattern, _)| (name.to_string(), pattern.as_str().into()));
         section.insert("references".to_owned(), references.collect::<toml::Table>().into());
     }
     let schema = planned.known.as_ref().map(|known| &*known.schema);
@@ -91,7 +91,7 @@ fn table<'t>(from: &'t Table, schema: Option<&Schema>, path: &mut Vec<&'t str>) 
     let mut keys = toml::Table::new();
     for (key, node) in from.iter() {
         path.push(&key.name);
-        keys.insert(key.name.clone(), value(node, schema, path));
+        keys.insert(key.name.to_string(), value(node, schema, path));
         path.pop();
     }
     keys

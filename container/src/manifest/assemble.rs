@@ -42,11 +42,7 @@ pub struct Disabled {
 
 /// A section of one file, or of several laid over each other.
 struct Draft {
-    descriptor: Descriptor,
-    span: Span,
-    descriptor_span: Span,
-    table: Table,
-    damaged: bool,
+    entry: Entry,
     /// The document that it was last seen in, to find a descriptor twice in one.
     document: usize,
 }
@@ -91,17 +87,18 @@ impl Manifest {
             node
         });
         let service = Service::new(service, problems);
-        let (mut entries, mut disabled) = (Vec::with_capacity(drafts.len()), Vec::new());
-        for draft in drafts {
-            let Draft { descriptor, span, descriptor_span, mut table, damaged, .. } = draft;
-            if let Some(Value::Boolean(false)) = table.get("enabled").map(|node| &node.value) {
-                disabled.push(Disabled { descriptor, span });
-                continue;
+        let mut disabled = Vec::new();
+        // The entries take the place of the drafts: a large manifest has no second list of them.
+        let entries = drafts.into_iter().filter_map(|Draft { mut entry, .. }| {
+            if let Some(Value::Boolean(false)) = entry.table.get("enabled").map(|node| &node.value) {
+                disabled.push(Disabled { descriptor: entry.descriptor, span: entry.span });
+                return None;
             }
-            replacer.table(&mut table, problems);
-            let entry = Entry::new(descriptor, (span, descriptor_span), table, problems);
-            entries.push(Entry { damaged, ..entry });
-        }
+            replacer.table(&mut entry.table, problems);
+            entry.take_own_keys(problems);
+            Some(entry)
+        });
+        let entries = entries.collect();
         Self { service, entries, disabled, files }
     }
 }
@@ -148,6 +145,8 @@ impl Sections<'_> {
             });
             (!between).then_some(at)
         };
+        self.drafts.reserve(list.len());
+        self.places.reserve(list.len());
         let damaged: Vec<usize> = errors.iter().filter_map(hit).collect();
         for (at, node) in list.into_iter().enumerate() {
             self.section(number, node, damaged.binary_search(&at).is_ok());
@@ -186,23 +185,24 @@ impl Sections<'_> {
         self.enabled(&mut table);
         let Some(draft) = self.places.get(&descriptor).and_then(|place| self.drafts.get_mut(*place)) else {
             self.places.insert(descriptor.clone(), self.drafts.len());
-            let span = node.span;
-            self.drafts.push(Draft { descriptor, span, descriptor_span, table, damaged, document });
+            let entry = Entry { damaged, ..Entry::new(descriptor, (node.span, descriptor_span), table) };
+            self.drafts.push(Draft { entry, document });
             return;
         };
+        let entry = &mut draft.entry;
         if draft.document == document {
             let message = format!("`{descriptor}` is declared twice in one file");
             let problem = Problem::error(code::DUPLICATE_DESCRIPTOR, descriptor_span, message)
                 .with_help("give one of them another name, the fourth token")
-                .with_related(draft.descriptor_span, "declared here first")
+                .with_related(entry.descriptor_span, "declared here first")
                 .with_shown(descriptor_span)
-                .with_shown(draft.descriptor_span);
+                .with_shown(entry.descriptor_span);
             self.problems.push(problem);
         }
         draft.document = document;
-        draft.descriptor_span = descriptor_span;
-        draft.damaged |= damaged;
-        overlay(&mut draft.table, table);
+        entry.descriptor_span = descriptor_span;
+        entry.damaged |= damaged;
+        overlay(&mut entry.table, table);
     }
 
     /// Takes out the descriptor, with its parameters replaced.

@@ -1,13 +1,14 @@
 //! A section with the container's own keys taken out and understood.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use wirework::component::DescriptorError;
 use wirework::config::{
-    Key, MASK, Millis, Node, Problem, Problems, Section, Span, Table, Value, code, printable, read,
+    Key, MASK, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, printable, read,
 };
 use wirework::{Descriptor, Pattern};
 
@@ -31,7 +32,7 @@ pub struct Entry {
     /// Where the descriptor stands.
     pub descriptor_span: Span,
     /// What `references.<field>` says: the field, the pattern, and where it stands.
-    pub references: Vec<(String, Pattern, Span)>,
+    pub references: Vec<(Arc<str>, Pattern, Span)>,
     /// What must be open before it, without being referenced.
     pub after: Vec<(Pattern, Span)>,
     /// How long opening and closing may take each; nothing where the default holds.
@@ -41,7 +42,7 @@ pub struct Entry {
     /// The component's own keys.
     pub table: Table,
     /// The references whose pattern could not be read: what they resolve to instead means nothing.
-    pub misread: Vec<String>,
+    pub misread: Vec<Arc<str>>,
     /// A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
     pub damaged: bool,
 }
@@ -88,9 +89,10 @@ impl Default for Service {
     }
 }
 
-/// The keys of a section that belong to the container.
+/// The keys of a section that belong to the container. Most are here only so that their type is checked.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is of the right type is taken from the tree, where it stands")]
 struct Keys {
     #[serde(default)]
     references: BTreeMap<String, String>,
@@ -100,7 +102,6 @@ struct Keys {
     after: Vec<String>,
     timeout: Option<Millis>,
     critical: Option<bool>,
-    #[expect(dead_code, reason = "read before; here so that its type is checked")]
     enabled: Option<bool>,
 }
 
@@ -125,18 +126,9 @@ struct ServiceKeys {
 }
 
 impl Entry {
-    /// Takes the container's keys out of a section.
-    pub(super) fn new(
-        descriptor: Descriptor,
-        (span, descriptor_span): (Span, Span),
-        mut table: Table,
-        problems: &mut Problems,
-    ) -> Self {
-        let mut own = Table::new();
-        for name in OWN {
-            own.extend(table.remove(name));
-        }
-        let mut entry = Self {
+    /// A section as it was written.
+    pub(super) fn new(descriptor: Descriptor, (span, descriptor_span): (Span, Span), table: Table) -> Self {
+        Self {
             descriptor,
             span,
             descriptor_span,
@@ -147,14 +139,36 @@ impl Entry {
             table,
             misread: Vec::new(),
             damaged: false,
-        };
-        if !own.is_empty() {
-            entry.take(&own, problems);
         }
-        entry
+    }
+
+    /// Takes the container's keys out of the section, once its parameters are replaced.
+    pub(super) fn take_own_keys(&mut self, problems: &mut Problems) {
+        let own = self.table.split_off(|key| OWN.contains(&&*key.name));
+        if !own.is_empty() {
+            self.take(&own, problems);
+        }
     }
 
     fn take(&mut self, own: &Table, problems: &mut Problems) {
+        if !own.iter().all(|(key, node)| is_plain(&key.name, node)) {
+            self.take_typed(own, problems);
+        }
+        for name in ["references", "dependencies"] {
+            if let Some(table) = own.get(name).and_then(Node::as_table) {
+                self.take_references(name, table, problems);
+            }
+        }
+        if let Some(Value::Array(list)) = own.get("after").map(|node| &node.value) {
+            for node in list {
+                let pattern = text(node).and_then(|text| pattern(("after", None), text, node, problems));
+                self.after.extend(pattern.map(|pattern| (pattern, node.span)));
+            }
+        }
+    }
+
+    /// Takes over the keys that have a type of their own, and has all that are of a wrong one reported.
+    fn take_typed(&mut self, own: &Table, problems: &mut Problems) {
         let section = Section { descriptor: &self.descriptor, table: own, span: self.span };
         let keys = read::<Keys>(&section, problems).unwrap_or_else(|| self.salvage(own));
         self.critical = keys.critical.unwrap_or(true);
@@ -165,93 +179,73 @@ impl Entry {
             problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
             self.timeout = None;
         }
-        for (name, list) in [("references", &keys.references), ("dependencies", &keys.dependencies)] {
-            for (field, text) in list {
-                let found = own.get(name).and_then(Node::as_table).and_then(|table| table.entry(field));
-                let span = found.map_or(self.span, |(_, node)| node.span);
-                if self.references.iter().any(|(known, ..)| known == field) {
-                    let key = found.map_or(self.span, |(key, _)| key.span);
-                    let message = format!(
-                        "`dependencies.{field}` is another spelling of `references.{field}`, which is given too"
-                    );
-                    problems.push(
-                        Problem::error(code::DUPLICATE_KEY, key, message).with_help("keep one of them"),
-                    );
-                    continue;
-                }
-                let secret = found.is_some_and(|(_, node)| node.origin.is_secret());
-                match pattern(&format!("{name}.{field}"), (text, secret), span, problems) {
-                    Some(pattern) => self.references.push((field.clone(), pattern, span)),
-                    None => self.misread.push(field.clone()),
-                }
+    }
+
+    fn take_references(&mut self, name: &str, table: &Table, problems: &mut Problems) {
+        self.references.reserve_exact(table.len());
+        for (key, node) in table.iter() {
+            let field = &key.name;
+            if self.references.iter().any(|(known, ..)| known == field) {
+                let message = format!(
+                    "`dependencies.{field}` is another spelling of `references.{field}`, which is given too"
+                );
+                problems.push(
+                    Problem::error(code::DUPLICATE_KEY, key.span, message).with_help("keep one of them"),
+                );
+                continue;
             }
-        }
-        let spans = match own.get("after").map(|node| &node.value) {
-            Some(Value::Array(list)) => {
-                let texts = list.iter().filter(|node| node.as_str().is_some());
-                texts.map(|node| (node.span, node.origin.is_secret())).collect()
+            match text(node).and_then(|text| pattern((name, Some(field)), text, node, problems)) {
+                Some(pattern) => self.references.push((Arc::clone(field), pattern, node.span)),
+                None => self.misread.push(Arc::clone(field)),
             }
-            _ => Vec::new(),
-        };
-        for (text, (span, secret)) in keys.after.iter().zip(spans) {
-            let pattern = pattern("after", (text, secret), span, problems);
-            self.after.extend(pattern.map(|pattern| (pattern, span)));
         }
     }
 
     /// What can be read of keys of which some can not, which has been reported: one wrong key loses no other.
-    fn salvage(&mut self, own: &Table) -> Keys {
-        let mut keys = Keys::default();
-        for (key, node) in own.iter() {
-            let alone = |node: &Node| {
-                let table: Table = [(key.clone(), node.clone())].into_iter().collect();
-                let section = Section { descriptor: &self.descriptor, table: &table, span: self.span };
-                read::<Keys>(&section, &mut Problems::new())
-            };
-            if let Some(read) = alone(node) {
-                keys.take(read);
-                continue;
-            }
-            // A list, or a table of references, may be sound but for some of its values.
-            let mut node = node.clone();
-            match &mut node.value {
-                Value::Table(table) => table.retain(|field, node| {
-                    let sound = node.as_str().is_some();
-                    self.misread.extend((!sound).then(|| field.name.clone()));
-                    sound
-                }),
-                Value::Array(list) => list.retain(|node| node.as_str().is_some()),
-                _ => continue,
-            }
-            alone(&node).into_iter().for_each(|read| keys.take(read));
-        }
-        keys
+    fn salvage(&self, own: &Table) -> Keys {
+        let alone = |name: &str| {
+            let table: Table =
+                own.entry(name).map(|(key, node)| (key.clone(), node.clone())).into_iter().collect();
+            let section = Section { descriptor: &self.descriptor, table: &table, span: self.span };
+            read::<Keys>(&section, &mut Problems::new()).unwrap_or_default()
+        };
+        Keys { timeout: alone("timeout").timeout, critical: alone("critical").critical, ..Keys::default() }
     }
 }
 
-impl Keys {
-    /// Takes over the keys that are given in another reading.
-    fn take(&mut self, other: Self) {
-        self.references.extend(other.references);
-        self.dependencies.extend(other.dependencies);
-        self.after.extend(other.after);
-        self.timeout = self.timeout.or(other.timeout);
-        self.critical = self.critical.or(other.critical);
+/// Whether nothing can be said against a key of the container's: then it is not worth a deserializer, and a large
+/// manifest has one in each of its sections.
+fn is_plain(name: &str, node: &Node) -> bool {
+    match (name, &node.value) {
+        ("references" | "dependencies", Value::Table(table)) => {
+            table.iter().all(|(_, node)| text(node).is_some())
+        }
+        ("after", Value::Array(list)) => list.iter().all(|node| text(node).is_some()),
+        _ => false,
     }
+}
+
+/// A text whose parameters could be replaced.
+fn text(node: &Node) -> Option<&str> {
+    node.as_str().filter(|_| node.origin != Origin::Broken)
 }
 
 /// Reads a pattern; a text that comes from a secret is not shown.
-fn pattern(key: &str, (text, secret): (&str, bool), span: Span, problems: &mut Problems) -> Option<Pattern> {
-    match text.parse() {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            let error: DescriptorError = error;
-            let reason = if secret { "not a pattern".to_owned() } else { error.to_string() };
-            let message = format!("`{key}`: {}", printable(&reason));
-            problems.push(Problem::error(code::BAD_DESCRIPTOR, span, message).with_shown(span));
-            None
-        }
-    }
+fn pattern(
+    (key, field): (&str, Option<&str>),
+    text: &str,
+    node: &Node,
+    problems: &mut Problems,
+) -> Option<Pattern> {
+    let error: DescriptorError = match text.parse() {
+        Ok(pattern) => return Some(pattern),
+        Err(error) => error,
+    };
+    let reason = if node.origin.is_secret() { "not a pattern".to_owned() } else { error.to_string() };
+    let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{field}"));
+    let message = format!("`{key}`: {}", printable(&reason));
+    problems.push(Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span));
+    None
 }
 
 impl Service {

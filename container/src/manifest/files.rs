@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use wirework::config::Span;
 
@@ -18,6 +19,8 @@ pub struct File {
     pub text: String,
     /// Where it begins in the address space.
     pub base: u32,
+    /// How long the TOML parser took over it.
+    pub parsing: Duration,
     /// Where each line begins, in the file; found when first asked for.
     lines: OnceLock<Vec<u32>>,
 }
@@ -38,8 +41,15 @@ impl Files {
     pub fn add(&mut self, path: impl Into<PathBuf>, text: String) -> Option<u32> {
         let base = self.0.last().map_or(Some(1), |last| last.end().checked_add(1))?;
         base.checked_add(u32::try_from(text.len()).ok()?)?.checked_add(1)?;
-        self.0.push(File { path: path.into(), text, base, lines: OnceLock::new() });
+        self.0.push(File { path: path.into(), text, base, parsing: Duration::ZERO, lines: OnceLock::new() });
         Some(base)
+    }
+
+    /// The file that was added last has been parsed in this time.
+    pub(super) fn parsed(&mut self, took: Duration) {
+        if let Some(last) = self.0.last_mut() {
+            last.parsing = took;
+        }
     }
 
     /// The files in the order in which they were read.

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wirework::config::{MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml, printable};
+use wirework::config::{
+    MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml_timed, printable,
+};
 
 use super::files::Files;
 use super::parameters::Parameters;
@@ -90,7 +92,8 @@ impl<'a> Loader<'a> {
         }
         let mut found = Problems::new();
         let text = self.files.iter().next_back().map_or("", |file| file.text.as_str());
-        let mut table = parse_toml(text, base, &mut found);
+        let (mut table, took) = parse_toml_timed(text, base, &mut found);
+        self.files.parsed(took);
         let errors = found.iter().filter(|problem| problem.code == code::BAD_SYNTAX);
         let errors = errors.map(|problem| problem.span).collect();
         problems.extend(found);

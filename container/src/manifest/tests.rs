@@ -85,9 +85,9 @@ fn a_good_manifest() {
     assert_eq!((entry.critical, entry.timeout.map(|timeout| timeout.as_secs())), (false, Some(30)));
     assert_eq!(entry.after[0].0.as_str(), "a:*:*:*:*");
     let fields: Vec<_> =
-        entry.references.iter().map(|(field, pattern, _)| (field.as_str(), pattern.as_str())).collect();
+        entry.references.iter().map(|(field, pattern, _)| (&**field, pattern.as_str())).collect();
     assert_eq!(fields, [("logger", "*:logger:*:{name}:1.0"), ("x", "a:b:c:e:1.0")]);
-    let keys: Vec<_> = entry.table.iter().map(|(key, _)| key.name.as_str()).collect();
+    let keys: Vec<_> = entry.table.iter().map(|(key, _)| &*key.name).collect();
     assert_eq!(keys, ["host", "port"]);
     assert_eq!(manifest.disabled[0].descriptor.as_str(), "a:b:c:e:1.0");
 }

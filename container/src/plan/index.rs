@@ -11,16 +11,19 @@ use wirework::{Descriptor, Pattern};
 pub struct Index<'a> {
     all: &'a [Descriptor],
     exact: HashMap<&'a str, u32, RandomState>,
-    /// Made when the first pattern with a wildcard is asked for.
-    tokens: OnceCell<[HashMap<&'a str, Vec<u32>, RandomState>; 5]>,
+    /// By each of the five tokens; made when the first pattern with a wildcard asks for that token.
+    tokens: [OnceCell<Positions<'a>>; 5],
 }
+
+/// By token, the positions of the descriptors that have it in one place.
+type Positions<'a> = HashMap<&'a str, Vec<u32>, RandomState>;
 
 impl<'a> Index<'a> {
     /// Indexes descriptors, which are known to be distinct, by their position.
     #[must_use]
     pub fn new(all: &'a [Descriptor]) -> Self {
         let exact = all.iter().map(Descriptor::as_str).zip(0..).collect();
-        Self { all, exact, tokens: OnceCell::new() }
+        Self { all, exact, tokens: Default::default() }
     }
 
     /// The positions of all descriptors that `pattern` matches, ascending. A complete pattern costs one lookup; any
@@ -47,22 +50,20 @@ impl<'a> Index<'a> {
         if pattern.specificity() == 5 {
             return Rarest::Complete;
         }
-        let tokens = self.tokens.get_or_init(|| self.by_token());
-        let concrete = tokens.iter().enumerate().filter_map(|(place, positions)| {
+        let concrete = self.tokens.iter().enumerate().filter_map(|(place, positions)| {
             let token = pattern.token(place);
-            (token != "*").then(|| positions.get(token).map_or(&[][..], Vec::as_slice))
+            let positions = || positions.get_or_init(|| self.by_token(place));
+            (token != "*").then(|| positions().get(token).map_or(&[][..], Vec::as_slice))
         });
         concrete.min_by_key(|positions| positions.len()).map_or(Rarest::Any, Rarest::Token)
     }
 
-    fn by_token(&self) -> [HashMap<&'a str, Vec<u32>, RandomState>; 5] {
-        std::array::from_fn(|place| {
-            let mut positions: HashMap<&'a str, Vec<u32>, RandomState> = HashMap::default();
-            for (descriptor, at) in self.all.iter().zip(0..) {
-                positions.entry(descriptor.token(place)).or_default().push(at);
-            }
-            positions
-        })
+    fn by_token(&self, place: usize) -> Positions<'a> {
+        let mut positions: Positions<'a> = HashMap::default();
+        for (descriptor, at) in self.all.iter().zip(0..) {
+            positions.entry(descriptor.token(place)).or_default().push(at);
+        }
+        positions
     }
 }
 

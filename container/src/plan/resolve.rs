@@ -26,9 +26,10 @@ pub(super) fn resolve(
     let scene = Scene { descriptors, known: &known, spans: &spans, disabled };
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
+        planned.references.reserve_exact(planned.known.as_ref().map_or(0, |known| known.references.len()));
         for wanted in planned.known.iter().flat_map(|known| &known.references) {
             let field = wanted.reference.field;
-            let overridden = entry.references.iter().find(|(name, ..)| name == field);
+            let overridden = entry.references.iter().find(|(name, ..)| **name == *field);
             let pattern =
                 overridden.map_or(&wanted.pattern, |(_, pattern, _)| pattern).resolve(&entry.descriptor);
             let span = overridden.map(|(.., span)| *span);
@@ -39,7 +40,7 @@ pub(super) fn resolve(
                 reference: wanted.reference,
                 pattern: &pattern,
             };
-            if !entry.misread.iter().any(|name| name == field) {
+            if !entry.misread.iter().any(|name| **name == *field) {
                 problems.extend(scene.problem(&question, &list));
             }
             planned.references.push(Resolved { pattern, overridden: span, list });
@@ -57,7 +58,7 @@ fn unknown_references(planned: &Planned, problems: &mut Problems) {
     let Some(known) = &planned.known else { return };
     for (name, _, span) in &planned.entry.references {
         let fields = known.references.iter().map(|wanted| wanted.reference.field);
-        if fields.clone().any(|field| field == name) {
+        if fields.clone().any(|field| *field == **name) {
             continue;
         }
         let near = fields.clone().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));

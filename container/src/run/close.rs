@@ -70,7 +70,13 @@ impl Closing<'_> {
                 return;
             }
             tokio::select! {
-                Some(finished) = self.running.next() => self.finish(finished, &mut walk),
+                Some(finished) = self.running.next() => {
+                    let mut next = Some(finished);
+                    while let Some(finished) = next {
+                        self.finish(finished, &mut walk);
+                        next = self.running.ended();
+                    }
+                }
                 _ = reminder.tick() => self.remind(),
                 () = sleep_until(self.deadline) => return self.give_up(),
             }

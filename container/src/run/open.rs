@@ -67,8 +67,12 @@ impl Opening<'_> {
                 () = &mut stop => return End::Stopped,
                 () = &mut stopped => return board.take_stop().map_or(End::Stopped, End::Failed),
                 Some(finished) = self.running.next() => {
-                    if let Some(failure) = self.finish(finished, &mut walk) {
-                        return End::Failed(failure);
+                    let mut next = Some(finished);
+                    while let Some(finished) = next {
+                        if let Some(failure) = self.finish(finished, &mut walk) {
+                            return End::Failed(failure);
+                        }
+                        next = self.running.ended();
                     }
                 }
             }

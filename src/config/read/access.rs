@@ -30,7 +30,7 @@ pub struct Entries<'a> {
 
 /// As written, or the marked ones last.
 enum Pairs<'a> {
-    Plain(indexmap::map::Iter<'a, Key, Node>),
+    Plain(std::slice::Iter<'a, (Key, Node)>),
     Sorted(IntoIter<Pair<'a>>),
     None,
 }
@@ -64,7 +64,7 @@ impl<'a> Entries<'a> {
                 pairs.sort_by_cached_key(|(key, _)| reader.rank(&path.key(&key.name)));
                 Pairs::Sorted(pairs.into_iter())
             }
-            Some(table) => Pairs::Plain(table.iter()),
+            Some(table) => Pairs::Plain(table.pairs()),
         };
         let fed = if fields.is_some() { reader.fed(path) } else { Vec::new() };
         Self { reader, path, table, fields, pairs, fed: fed.into_iter(), current: None }
@@ -79,7 +79,7 @@ impl<'a> Entries<'a> {
 
     fn next_pair(&mut self) -> Option<Pair<'a>> {
         match &mut self.pairs {
-            Pairs::Plain(pairs) => pairs.next(),
+            Pairs::Plain(pairs) => pairs.next().map(|(key, node)| (key, node)),
             Pairs::Sorted(pairs) => pairs.next(),
             Pairs::None => None,
         }
@@ -90,7 +90,7 @@ impl<'a> Entries<'a> {
         let Some(fields) = self.fields else {
             return self.reader.mark(&self.path.key(&key.name)).is_none();
         };
-        if fields.contains(&key.name.as_str()) {
+        if fields.contains(&&*key.name) {
             return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Hopeless);
         }
         self.unknown(key, fields);
@@ -99,7 +99,7 @@ impl<'a> Entries<'a> {
 
     fn unknown(&self, key: &Key, known: &'static [&'static str]) {
         let present: Vec<_> =
-            self.table.into_iter().flat_map(Table::iter).map(|(key, _)| key.name.as_str()).collect();
+            self.table.into_iter().flat_map(Table::iter).map(|(key, _)| &*key.name).collect();
         self.reader.unknown(self.path, &key.name, key.span, &Fields { known, present: &present });
     }
 

@@ -213,7 +213,7 @@ impl<'a> De<'a> {
         let found = match self.value() {
             Some(Value::String(name)) => Some((name.as_str(), Source::Nothing)),
             Some(Value::Table(table)) if table.len() == 1 => {
-                table.iter().next().map(|(key, node)| (key.name.as_str(), Source::Node(node)))
+                table.iter().next().map(|(key, node)| (&*key.name, Source::Node(node)))
             }
             _ => None,
         };
