@@ -158,7 +158,7 @@ impl Context {
         self.life.tasks.end(grace).await
     }
 
-/// Cancels, and aborts the tasks without waiting for them: for a container that is dropped without having closed.
+    /// Cancels, and aborts the tasks without waiting for them: for a container that is dropped without having closed.
     pub fn abort_tasks(&self) {
         self.cancel();
         self.life.tasks.abort();
