@@ -13,7 +13,9 @@ pub mod front;
 pub mod fuzz_topics;
 pub mod honest;
 pub mod mosquitto;
+pub mod nats;
 pub mod process;
+pub mod proxy;
 
 use std::time::Duration;
 

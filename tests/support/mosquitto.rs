@@ -11,10 +11,10 @@ use super::within;
 /// Where the variable is 1, a machine without mosquitto fails the tests that need it; elsewhere they are skipped.
 const REQUIRE: &str = "WIREWORK_REQUIRE_MOSQUITTO";
 
-/// Of more QoS 2 messages for one client than it may have in flight, mosquitto 2.0.11 keeps the rest in a queue that it
-/// does not empty, though it has acknowledged them to their publisher; any client shows that, a raw one too. So nothing
-/// is to be queued.
-const UNLIMITED: &str = "max_inflight_messages 0\n";
+/// Nothing is to be queued within mosquitto 2.0.11. Of more QoS 2 messages for one client than may be in flight it keeps
+/// the rest in a queue that it does not empty, though it has acknowledged them to their publisher; a raw client shows
+/// that too. Without any limit (0) it restores messages into that queue, and sends QoS 2 anew after their PUBREL.
+const UNLIMITED: &str = "user root\nmax_inflight_messages 20000\n";
 
 /// A mosquitto of its own on a port of its own on 127.0.0.1; stopped when dropped.
 pub struct Mosquitto {
@@ -42,7 +42,7 @@ impl Mosquitto {
     /// One that keeps what it has when it is stopped in good order, without limit, and sends without Nagle's delay.
     pub async fn start_keeping(settings: &str) -> Option<Self> {
         let kept = format!(
-            "{UNLIMITED}user root\npersistence true\npersistence_location DIRECTORY/\nautosave_interval 0\n\
+            "{UNLIMITED}persistence true\npersistence_location DIRECTORY/\nautosave_interval 0\n\
                     max_queued_messages 0\nset_tcp_nodelay true\n"
         );
         Self::launch(&kept, &format!("allow_anonymous true\n{settings}")).await

@@ -1,0 +1,64 @@
+//! A cluster of three NATS servers with JetStream, speaking MQTT 3.1.1, where it is installed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use super::mosquitto::installed;
+use super::process::{Process, free_port};
+
+/// Where the variable is 1, a machine without nats-server fails the tests that need it; elsewhere they are skipped.
+const REQUIRE: &str = "WIREWORK_REQUIRE_NATS";
+
+/// Three nodes; stopped when dropped.
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    _directory: tempfile::TempDir,
+}
+
+/// One server of a cluster.
+pub struct Node {
+    /// Where it speaks MQTT.
+    pub port: u16,
+    pub process: Process,
+}
+
+impl Cluster {
+    /// Starts one, or says that the test is skipped because there is no nats-server on this machine.
+    pub async fn start() -> Option<Self> {
+        let Some(program) = installed("nats-server") else {
+            assert!(
+                std::env::var(REQUIRE).as_deref() != Ok("1"),
+                "nats-server is not installed, but {REQUIRE}=1"
+            );
+            // Written past the capture of test output: what was skipped has to be seen.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: nats-server is not installed");
+            return None;
+        };
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let routes: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let mut nodes: Vec<Node> =
+            (0..3).map(|number| start(&program, directory.path(), number, &routes)).collect();
+        for node in &mut nodes {
+            node.process.line_with("Server is ready").await;
+        }
+        Some(Self { nodes, _directory: directory })
+    }
+}
+
+fn start(program: &Path, directory: &Path, number: usize, routes: &[u16]) -> Node {
+    let port = free_port();
+    let all: Vec<String> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+    let config = format!(
+        "server_name: node{number}\nlisten: \"127.0.0.1:-1\"\njetstream {{ store_dir: \"{store}\" }}\n\
+         mqtt {{ listen: \"127.0.0.1:{port}\" }}\n\
+         cluster {{ name: test, listen: \"127.0.0.1:{route}\", routes: [{all}] }}\n",
+        store = directory.join(format!("store{number}")).display(),
+        route = routes[number],
+        all = all.join(", "),
+    );
+    let file: PathBuf = directory.join(format!("node{number}.conf"));
+    std::fs::write(&file, config).expect("a file in a temporary directory");
+    Node { port, process: Process::start(Command::new(program).arg("-c").arg(file)) }
+}
