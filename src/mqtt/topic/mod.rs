@@ -7,13 +7,16 @@
 
 mod cover;
 mod covering;
+mod edges;
 mod error;
 mod filter;
 mod levels;
 mod matching;
 mod members;
 mod name;
+mod node;
 mod postings;
+mod tail;
 mod trie;
 mod values;
 

@@ -1,16 +1,14 @@
 //! The trie that finds who wants a message.
 //!
-//! Nodes lie in one arena and are linked by one map keyed by node and level, so that a node with a million children
-//! costs no more than one with none. A match looks at each level of the topic twice at most for every node it visits
-//! (its name, `+`), and takes the values of `#` on its way; it allocates nothing. The number of filters does not
-//! matter, only how many nodes the topic can reach.
+//! Nodes lie in one arena and are linked by one table keyed by node and level, so that a node with a million children
+//! costs no more than one with none; where a filter is alone, the rest of it lies in one node. A match looks at each
+//! level of the topic twice at most for every node it visits (its name, `+`), and takes the values of `#` on its way; it
+//! allocates nothing. The number of filters does not matter, only how many nodes the topic can reach.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
-
+use super::edges::Edges;
 use super::levels::{Levels, UNKNOWN};
-use super::values::Values;
+use super::node::{Node, Path, parts};
+use super::tail::{PLUS, Tail};
 use super::{Filter, MAX_LEVELS};
 
 const ROOT: u32 = 0;
@@ -34,41 +32,10 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct Trie<T> {
     levels: Levels,
-    edges: HashMap<u64, u32, RandomState>,
+    edges: Edges,
     nodes: Vec<Node<T>>,
     free: Vec<u32>,
     len: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Node<T> {
-    /// The child for `+`.
-    plus: u32,
-    /// How many children by name this node has in the map.
-    named: u32,
-    /// Values of the filter that ends here.
-    here: Values<T>,
-    /// Values of the filter that goes on with `#` and ends.
-    below: Values<T>,
-}
-
-impl<T> Node<T> {
-    const fn new() -> Self {
-        Self { plus: NONE, named: 0, here: Values::None, below: Values::None }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.plus == NONE && self.named == 0 && self.here.is_empty() && self.below.is_empty()
-    }
-}
-
-/// A filter in parts: the levels on the way to its node, and whether its values are those for `#` there.
-fn parts(pattern: &str) -> (impl Iterator<Item = &str> + Clone, bool) {
-    (pattern.split('/').take_while(|level| *level != "#"), pattern == "#" || pattern.ends_with("/#"))
-}
-
-const fn edge(node: u32, level: u32) -> u64 {
-    (node as u64) << 32 | level as u64
 }
 
 impl<T> Default for Trie<T> {
@@ -83,8 +50,8 @@ impl<T> Trie<T> {
     pub fn new() -> Self {
         Self {
             levels: Levels::default(),
-            edges: HashMap::default(),
-            nodes: vec![Node::new()],
+            edges: Edges::default(),
+            nodes: vec![Node::new(&[])],
             free: Vec::new(),
             len: 0,
         }
@@ -104,16 +71,20 @@ impl<T> Trie<T> {
 
     /// Adds a value to those of `filter`. False, and nothing done, only when four thousand million nodes are in use.
     pub fn insert(&mut self, filter: &Filter, value: T) -> bool {
-        if self.nodes.len().max(self.levels.len()) + MAX_LEVELS >= NONE as usize {
+        if self.nodes.len().max(self.levels.len()) + 2 * MAX_LEVELS >= PLUS as usize {
             return false;
         }
         let (levels, below) = parts(filter.pattern());
-        let mut node = ROOT;
-        for level in levels {
-            node = self.child_or_new(node, level);
-        }
+        let node = if self.get(filter).is_empty() {
+            // Each filter that has values uses each of its names once.
+            let path = Path::new(levels, |level| self.levels.acquire(level));
+            self.place(path.levels())
+        } else {
+            let path = self.path(filter);
+            self.find(path.levels()).unwrap_or(ROOT)
+        };
         if let Some(node) = self.nodes.get_mut(node as usize) {
-            if below { node.below.push(value) } else { node.here.push(value) }
+            node.values(below).push(value);
         }
         self.len += 1;
         true
@@ -122,8 +93,8 @@ impl<T> Trie<T> {
     /// The values of exactly this filter, in the order of their insertion.
     #[must_use]
     pub fn get(&self, filter: &Filter) -> &[T] {
-        let (mut levels, below) = parts(filter.pattern());
-        let node = levels.try_fold(ROOT, |node, level| self.child(node, level));
+        let (_, below) = parts(filter.pattern());
+        let node = self.find(self.path(filter).levels());
         match node.and_then(|node| self.nodes.get(node as usize)) {
             Some(node) if below => node.below.as_slice(),
             Some(node) => node.here.as_slice(),
@@ -136,20 +107,17 @@ impl<T> Trie<T> {
     where
         T: PartialEq,
     {
+        let path = self.path(filter);
+        let mut node = self.find(path.levels())?;
         let (levels, below) = parts(filter.pattern());
-        let mut path = Vec::new();
-        let mut node = ROOT;
-        for level in levels {
-            path.push((node, level));
-            node = self.child(node, level)?;
-        }
-        let end = self.nodes.get_mut(node as usize)?;
-        let removed = if below { end.below.remove(value) } else { end.here.remove(value) }?;
+        let values = self.nodes.get_mut(node as usize)?.values(below);
+        let removed = values.remove(value)?;
         self.len -= 1;
-        while let Some((parent, level)) = path.pop() {
-            if !self.nodes.get(node as usize).is_some_and(Node::is_idle) {
-                break;
-            }
+        if values.is_empty() {
+            levels.filter(|level| *level != "+").for_each(|level| self.levels.release(level));
+        }
+        while node != ROOT && self.nodes.get(node as usize).is_some_and(Node::is_idle) {
+            let Some((parent, level)) = self.parent(path.levels(), node) else { break };
             self.unlink(parent, level);
             self.free.push(node);
             node = parent;
@@ -196,15 +164,19 @@ impl<T> Trie<T> {
             return self.walk(ROOT, levels, whole, found);
         }
         if let Some((level, rest)) = levels.split_first()
-            && let Some(node) = self.edges.get(&edge(ROOT, *level))
+            && let Some(node) = self.edges.get(ROOT, *level)
         {
-            self.walk(*node, rest, whole, found);
+            self.walk(node, rest, whole, found);
         }
     }
 
     /// Goes down from `node`; `whole` says that the text ends where `levels` does. Recursion is as deep as filters are.
     fn walk<F: FnMut(&T)>(&self, mut node: u32, mut levels: &[u32], whole: bool, found: &mut F) {
         while let Some(this) = self.nodes.get(node as usize) {
+            if !this.tail.is_empty() {
+                let Some(rest) = this.tail.strip(levels) else { return };
+                levels = rest;
+            }
             this.below.as_slice().iter().for_each(&mut *found);
             let Some((level, rest)) = levels.split_first() else {
                 if whole {
@@ -218,45 +190,106 @@ impl<T> Trie<T> {
             if this.named == 0 || *level == UNKNOWN {
                 return;
             }
-            let Some(next) = self.edges.get(&edge(node, *level)) else { return };
-            (node, levels) = (*next, rest);
+            let Some(next) = self.edges.get(node, *level) else { return };
+            (node, levels) = (next, rest);
         }
     }
 
-    fn child(&self, node: u32, level: &str) -> Option<u32> {
-        if level == "+" {
+    fn path(&self, filter: &Filter) -> Path {
+        Path::new(parts(filter.pattern()).0, |level| self.levels.get(level))
+    }
+
+    fn child(&self, node: u32, level: u32) -> Option<u32> {
+        if level == PLUS {
             return self.nodes.get(node as usize).map(|node| node.plus).filter(|child| *child != NONE);
         }
-        self.edges.get(&edge(node, self.levels.get(level))).copied()
+        self.edges.get(node, level)
     }
 
-    fn child_or_new(&mut self, parent: u32, level: &str) -> u32 {
-        if let Some(child) = self.child(parent, level) {
-            return child;
+    /// The node where the values of a filter are, if it has one.
+    fn find(&self, path: &[u32]) -> Option<u32> {
+        let (mut node, mut rest) = (ROOT, path);
+        loop {
+            let tail = &self.nodes.get(node as usize)?.tail;
+            if !tail.is_empty() {
+                return (tail.levels() == rest).then_some(node);
+            }
+            let Some((level, below)) = rest.split_first() else { return Some(node) };
+            (node, rest) = (self.child(node, *level)?, below);
         }
+    }
+
+    /// The node on a path from which `node` hangs, and the level under which it does.
+    fn parent(&self, path: &[u32], node: u32) -> Option<(u32, u32)> {
+        let mut parent = ROOT;
+        for level in path {
+            let child = self.child(parent, *level)?;
+            if child == node {
+                return Some((parent, *level));
+            }
+            parent = child;
+        }
+        None
+    }
+
+    /// The node for a filter, made where it is missing.
+    fn place(&mut self, path: &[u32]) -> u32 {
+        let (mut node, mut rest) = (ROOT, path);
+        loop {
+            let tail = self.nodes.get(node as usize).map(|node| &node.tail).filter(|tail| !tail.is_empty());
+            if let Some(tail) = tail {
+                if tail.levels() == rest {
+                    return node;
+                }
+                self.push_down(node);
+            }
+            let Some((level, below)) = rest.split_first() else { return node };
+            let Some(child) = self.child(node, *level) else {
+                return self.link(node, *level, Node::new(below));
+            };
+            (node, rest) = (child, below);
+        }
+    }
+
+    /// The only filter of a node is no more so: what is left of it goes one level down.
+    fn push_down(&mut self, node: u32) {
+        let Some(this) = self.nodes.get_mut(node as usize) else { return };
+        let alone = std::mem::replace(this, Node::new(&[]));
+        if let Some((level, below)) = alone.tail.levels().split_first() {
+            let (level, tail) = (*level, Tail::new(below));
+            self.link(node, level, Node { tail, ..alone });
+        }
+    }
+
+    /// Adds a child that is not there.
+    fn link(&mut self, parent: u32, level: u32, node: Node<T>) -> u32 {
         let child = match self.free.pop() {
-            Some(child) => child,
+            Some(child) => {
+                if let Some(free) = self.nodes.get_mut(child as usize) {
+                    *free = node;
+                }
+                child
+            }
             None => {
-                self.nodes.push(Node::new());
+                self.nodes.push(node);
                 u32::try_from(self.nodes.len() - 1).unwrap_or(NONE)
             }
         };
-        if level != "+" {
-            self.edges.insert(edge(parent, self.levels.acquire(level)), child);
+        if level != PLUS {
+            self.edges.insert(parent, level, child);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
-            if level == "+" { parent.plus = child } else { parent.named += 1 }
+            if level == PLUS { parent.plus = child } else { parent.named += 1 }
         }
         child
     }
 
-    fn unlink(&mut self, parent: u32, level: &str) {
-        if level != "+" {
-            self.edges.remove(&edge(parent, self.levels.get(level)));
-            self.levels.release(level);
+    fn unlink(&mut self, parent: u32, level: u32) {
+        if level != PLUS {
+            self.edges.remove(parent, level);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
-            if level == "+" { parent.plus = NONE } else { parent.named -= 1 }
+            if level == PLUS { parent.plus = NONE } else { parent.named -= 1 }
         }
     }
 }

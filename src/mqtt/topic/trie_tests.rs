@@ -38,7 +38,7 @@ fn what_is_removed_is_freed() {
     for (value, filter) in filters.iter().enumerate() {
         assert_eq!(trie.remove(filter, &value), Some(value));
     }
-    assert!(trie.is_empty() && trie.edges.is_empty() && trie.levels.len() == 0);
+    assert!(trie.is_empty() && trie.edges.len() == 0 && trie.levels.len() == 0);
     assert_eq!(trie.free.len(), nodes - 1, "all but the root");
     for (value, filter) in filters.iter().enumerate() {
         trie.insert(filter, value);

@@ -5,7 +5,9 @@ pub(super) enum Values<T> {
     #[default]
     None,
     One(T),
-    Many(Vec<T>),
+    /// Boxed, so that a node of the trie is no larger for the few that have many.
+    #[allow(clippy::box_collection, reason = "a vector takes twice the room")]
+    Many(Box<Vec<T>>),
 }
 
 impl<T> Values<T> {
@@ -24,7 +26,7 @@ impl<T> Values<T> {
     pub(super) fn push(&mut self, value: T) {
         *self = match std::mem::take(self) {
             Self::None => Self::One(value),
-            Self::One(first) => Self::Many(vec![first, value]),
+            Self::One(first) => Self::Many(Box::new(vec![first, value])),
             Self::Many(mut values) => {
                 values.push(value);
                 Self::Many(values)
