@@ -1,0 +1,167 @@
+//! How fast a client publishes when the server costs next to nothing: thousands of 64-byte messages a second, to a
+//! server on a thread of this process. A run of QoS 1 ends with the last acknowledgement, one of QoS 0 when the server
+//! has read the last message.
+//!
+//! rumqttc does not tell which message was acknowledged, so nothing of it stands beside "100 tasks that each await".
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rumqttc::mqttbytes::v4::Packet;
+use wirework::mqtt::{MqttClient, PublishOptions};
+
+use super::acker::Acker;
+use super::figures::{Case, Figure, Group, Report, Spread};
+use super::ours::Ours;
+use super::{Effort, RUMQTTC, WIREWORK};
+
+const TASKS: u32 = 100;
+const BATCH: u32 = 500;
+const WINDOW: u16 = 10_000;
+const TOPIC: &str = "bench/topic";
+
+fn payload() -> Bytes {
+    Bytes::from(vec![b'x'; 64])
+}
+
+pub fn measure(report: &mut Report, effort: Effort) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let server = Acker::start();
+    let (many, few) = (effort.messages(400_000), effort.messages(100_000));
+    let mut rates: [Vec<f64>; 5] = Default::default();
+    let (mut ratios, runs) = (Vec::new(), effort.runs(11));
+    for run in 0..runs {
+        super::progress("publishing to an acknowledging server", run, runs);
+        let run = runtime.block_on(async {
+            [
+                ours(&server, |client| one_task(client, many)).await,
+                rumqttc(&server, rumqttc::QoS::AtLeastOnce, few).await,
+                ours(&server, |client| many_tasks(client, few)).await,
+                ours(&server, |client| at_most_once(client, many)).await,
+                rumqttc(&server, rumqttc::QoS::AtMostOnce, few).await,
+            ]
+        });
+        ratios.push(run[0] / run[1]);
+        rates.iter_mut().zip(run).for_each(|(rates, rate)| rates.push(rate / 1000.0));
+    }
+    let [one, theirs_one, tasks, none, theirs_none] = rates.map(|rates| Spread::of(&rates));
+    let case = |name: &str, ours, theirs: Option<Spread>| Case {
+        name: name.to_owned(),
+        figures: [Some((WIREWORK, ours)), theirs.map(|theirs| (RUMQTTC, theirs))]
+            .into_iter()
+            .flatten()
+            .map(|(client, spread)| Figure { client, spread })
+            .collect(),
+    };
+    report.groups.push(Group {
+        title: "Publishing 64 bytes to an acknowledging server in this process",
+        unit: "thousand messages a second",
+        decimals: 0,
+        cases: vec![
+            case("QoS 1, one task that awaits in batches", one, Some(theirs_one)),
+            case("QoS 1, 100 tasks that each await", tasks, None),
+            case("QoS 0, one task", none, Some(theirs_none)),
+        ],
+    });
+    report.at_least("QoS 1 from one task, thousand a second", 1000.0, one, 0);
+    report.at_least("the same, times rumqttc", 5.0, Spread::of(&ratios), 1);
+    report.at_least("QoS 1 from 100 tasks that each await, thousand a second", 250.0, tasks, 0);
+}
+
+async fn ours<F: Future<Output = u32>>(server: &Acker, run: impl FnOnce(MqttClient) -> F) -> f64 {
+    let ours = Ours::connect(server.port, WINDOW).await;
+    server.forget();
+    let start = Instant::now();
+    let count = run(ours.client.clone()).await;
+    server.wait_for(count).await;
+    let rate = f64::from(count) / start.elapsed().as_secs_f64();
+    ours.close().await;
+    rate
+}
+
+/// Deliveries awaited in batches; a batch is on its way while the one before it is awaited.
+async fn one_task(client: MqttClient, count: u32) -> u32 {
+    let (payload, topic): (_, Arc<str>) = (payload(), TOPIC.into());
+    let mut before = Vec::new();
+    for _ in 0..count / BATCH {
+        let mut batch = Vec::with_capacity(BATCH as usize);
+        for _ in 0..BATCH {
+            let options = PublishOptions::at_least_once();
+            batch.push(client.send(Arc::clone(&topic), payload.clone(), options).await.expect("accepted"));
+        }
+        for delivery in std::mem::replace(&mut before, batch) {
+            delivery.await.expect("acknowledged");
+        }
+    }
+    for delivery in before {
+        delivery.await.expect("acknowledged");
+    }
+    count
+}
+
+async fn many_tasks(client: MqttClient, count: u32) -> u32 {
+    let topic: Arc<str> = TOPIC.into();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..TASKS {
+        let (client, topic, payload) = (client.clone(), Arc::clone(&topic), payload());
+        tasks.spawn(async move {
+            for _ in 0..count / TASKS {
+                let options = PublishOptions::at_least_once();
+                client.publish(Arc::clone(&topic), payload.clone(), options).await.expect("acknowledged");
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.expect("it ends");
+    }
+    count
+}
+
+async fn at_most_once(client: MqttClient, count: u32) -> u32 {
+    let (payload, topic): (_, Arc<str>) = (payload(), TOPIC.into());
+    let mut last = None;
+    for number in 0..count {
+        let options = PublishOptions::default();
+        last = Some(client.send(Arc::clone(&topic), payload.clone(), options).await.expect("accepted"));
+        if number % BATCH == 0
+            && let Some(delivery) = last.take()
+        {
+            delivery.await.expect("written");
+        }
+    }
+    if let Some(delivery) = last {
+        delivery.await.expect("written");
+    }
+    count
+}
+
+/// rumqttc's client, its requests made by a task of their own, without Nagle's delay.
+async fn rumqttc(server: &Acker, qos: rumqttc::QoS, count: u32) -> f64 {
+    let (client, mut events) = super::theirs::client("bench", server.port, WINDOW);
+    events.poll().await.expect("the server is there");
+    server.forget();
+    let start = Instant::now();
+    let payload = payload();
+    let publishing = tokio::spawn(async move {
+        for _ in 0..count {
+            client.publish_bytes(TOPIC, qos, false, payload.clone()).await.expect("accepted");
+        }
+        client
+    });
+    if qos == rumqttc::QoS::AtMostOnce {
+        tokio::select! {
+            () = server.wait_for(count) => {}
+            () = async { while events.poll().await.is_ok() {} } => panic!("the connection was lost"),
+        }
+    } else {
+        let mut acknowledged = 0;
+        while acknowledged < count {
+            let event = events.poll().await.expect("the connection holds");
+            acknowledged += u32::from(matches!(event, rumqttc::Event::Incoming(Packet::PubAck(_))));
+        }
+    }
+    let rate = f64::from(count) / start.elapsed().as_secs_f64();
+    publishing.abort();
+    rate
+}
