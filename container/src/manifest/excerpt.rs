@@ -1,41 +1,21 @@
 //! The line that a problem points at, with every value that must not be shown masked.
 //!
 //! A value is shown where the problem permits it or where the key is the container's own; comments are masked, too.
-//! Values are found by their characters, not by the parser, since a line that TOML cannot read may hold a secret as
-//! well. What cannot be told apart is masked.
 
 use std::ops::Range;
 
 use wirework::config::{MASK, has_user_info};
 
+use super::hidden::Hidden;
+
 /// The longest excerpt, in characters.
 const WIDTH: usize = 160;
-
-/// A stretch of a file that an excerpt hides: a value or a comment, without its quotes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hidden {
-    pub range: Range<usize>,
-    /// The key is the container's own: its value is no secret.
-    public: bool,
-}
 
 /// A line to show: its text, and what to mark in it, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Excerpt {
     pub text: String,
     pub marked: Range<usize>,
-}
-
-/// Finds all values and comments of a file, in their order.
-pub(super) fn hidden(text: &str) -> Vec<Hidden> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, header: "", found: Vec::new() };
-    if text.starts_with('\u{feff}') {
-        scanner.at = '\u{feff}'.len_utf8();
-    }
-    while scanner.at < text.len() {
-        scanner.statement();
-    }
-    scanner.found
 }
 
 /// The line of `text` that begins at `start`, its values masked but for those in `shown`; `mark` is cut to this line.
@@ -129,197 +109,11 @@ fn cut(line: &str, marked: Range<usize>) -> Excerpt {
     Excerpt { text, marked: start..end }
 }
 
-struct Scanner<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
-    at: usize,
-    /// What stands between the brackets of the last header.
-    header: &'t str,
-    found: Vec<Hidden>,
-}
-
-impl<'t> Scanner<'t> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn starts_with(&self, what: &str) -> bool {
-        self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(what.as_bytes()))
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn hide(&mut self, start: usize, public: bool) {
-        if start < self.at {
-            self.found.push(Hidden { range: start..self.at, public });
-        }
-    }
-
-    fn line_end(&self) -> usize {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|byte| *byte == b'\n').map_or(self.bytes.len(), |at| self.at + at);
-        if end > self.at && self.bytes.get(end - 1) == Some(&b'\r') { end - 1 } else { end }
-    }
-
-    /// One line, or a value over several.
-    fn statement(&mut self) {
-        self.blanks();
-        match self.peek() {
-            None => {}
-            Some(b'\n' | b'\r') => self.at += 1,
-            Some(b'#') => self.comment(),
-            Some(b'[') => {
-                let line = self.text.get(self.at..self.line_end()).unwrap_or_default();
-                let header = line.split('#').next().unwrap_or_default();
-                self.at += header.len();
-                self.header = header.trim().trim_matches(['[', ']', ' ']);
-                if self.peek() == Some(b'#') {
-                    self.comment();
-                }
-            }
-            Some(_) => self.pair(),
-        }
-    }
-
-    fn comment(&mut self) {
-        let start = self.at + 1;
-        self.at = self.line_end();
-        self.hide(start, false);
-    }
-
-    fn pair(&mut self) {
-        let (start, end) = (self.at, self.line_end());
-        while self.at < end {
-            match self.peek() {
-                Some(b'=') => break,
-                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, 1),
-                _ => self.at += 1,
-            }
-        }
-        if self.peek() != Some(b'=') {
-            // No key: perhaps what is left of a value.
-            self.at = end.max(start + 1);
-            return self.hide(start, false);
-        }
-        let key = self.text.get(start..self.at).unwrap_or_default();
-        let public = is_public(self.header, key);
-        self.at += 1;
-        self.value(public);
-    }
-
-    /// All up to the end of the line on which no bracket is open any more.
-    fn value(&mut self, public: bool) {
-        let mut open: Vec<u8> = Vec::new();
-        let mut key = false;
-        loop {
-            self.blanks();
-            let start = self.at;
-            match self.peek() {
-                None => return,
-                Some(b'\n' | b'\r') if open.is_empty() => return,
-                Some(b'\n' | b'\r') => self.at += 1,
-                Some(b'#') => self.comment(),
-                Some(bracket @ (b'[' | b'{')) => {
-                    open.push(bracket);
-                    key = bracket == b'{';
-                    self.at += 1;
-                }
-                Some(b']' | b'}') => {
-                    open.pop();
-                    key = false;
-                    self.at += 1;
-                }
-                Some(b',') => {
-                    key = open.last() == Some(&b'{');
-                    self.at += 1;
-                }
-                Some(b'=') => {
-                    key = false;
-                    self.at += 1;
-                }
-                Some(_) => {
-                    let inner = self.token();
-                    self.blanks();
-                    if !(key && matches!(self.peek(), Some(b'=' | b'.'))) {
-                        self.found.push(Hidden { range: inner, public });
-                    }
-                    debug_assert!(self.at > start);
-                }
-            }
-        }
-    }
-
-    /// Passes a string or a bare word, and answers where what is in it lies.
-    fn token(&mut self) -> Range<usize> {
-        let start = self.at;
-        for (quotes, quote) in [("\"\"\"", b'"'), ("'''", b'\'')] {
-            if self.starts_with(quotes) {
-                self.quoted(quote, 3);
-                return start + 3..self.at.saturating_sub(3).max(start + 3).min(self.bytes.len());
-            }
-        }
-        if let Some(quote @ (b'"' | b'\'')) = self.peek() {
-            self.quoted(quote, 1);
-            let closed = self.at > start + 1 && self.bytes.get(self.at - 1) == Some(&quote);
-            return start + 1..if closed { self.at - 1 } else { self.at };
-        }
-        while self.peek().is_some_and(|byte| {
-            !matches!(byte, b',' | b']' | b'}' | b'#' | b'=' | b' ' | b'\t' | b'\r' | b'\n')
-        }) {
-            self.at += 1;
-        }
-        if self.at == start {
-            self.at += 1;
-        }
-        start..self.at
-    }
-
-    /// Passes a string in `count` quotes; one in single quotes ends with its line, closed or not.
-    fn quoted(&mut self, quote: u8, count: usize) {
-        self.at += count;
-        while let Some(byte) = self.peek() {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            if byte == quote && rest.iter().take(count).filter(|byte| **byte == quote).count() == count {
-                self.at += count;
-                // A text may end in up to two quotes of its own.
-                while count == 3 && self.peek() == Some(quote) {
-                    self.at += 1;
-                }
-                return;
-            }
-            match byte {
-                b'\n' if count == 1 => return,
-                b'\\' if quote == b'"' && rest.get(1).is_some_and(|next| *next != b'\n') => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.at = self.at.min(self.bytes.len());
-    }
-}
-
-/// Whether a key under a header is the container's own, so that its value is no secret.
-fn is_public(header: &str, key: &str) -> bool {
-    let first = key.split('.').next().unwrap_or_default().trim();
-    match header {
-        "" => first == "include",
-        "service" => matches!(first, "name" | "description" | "timeout" | "open_concurrency"),
-        "component" => matches!(
-            first,
-            "descriptor" | "enabled" | "references" | "dependencies" | "after" | "timeout" | "critical"
-        ),
-        "component.references" | "component.dependencies" => true,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::hidden::hidden;
     use super::*;
 
     /// All lines of a text as excerpts show them.

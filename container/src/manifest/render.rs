@@ -7,8 +7,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::json;
 use wirework::config::{Problem, Problems, Severity, Span, printable};
 
-use super::excerpt::{Hidden, excerpt, hidden};
+use super::excerpt::excerpt;
 use super::files::{File, Files};
+use super::hidden::{Hidden, hidden};
 
 /// All problems as text, in the order of their places: each with its file, line and column, the line with the place
 /// marked, and what would be right. Values whose key is unknown or secret appear as `…`.

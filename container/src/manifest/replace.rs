@@ -1,8 +1,7 @@
-//! Parameters in texts: `${NAME}`, `${NAME:-default}`, `${NAME:?message}`, `${file:path}`, and `$$` for a dollar.
+//! Values for the parameters in texts.
 //!
-//! They are replaced in the string leaves of the parsed tree, never in the file's text, so that no value can bring
-//! keys of its own. What is put in is not scanned again, and defaults do not nest. A dollar that is followed by
-//! neither `{` nor `$` stands for itself, as in the topic `$SYS/broker`.
+//! They are put into the string leaves of the parsed tree, never into the file's text, so that no value can bring
+//! keys of its own. What is put in is not scanned again.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,91 +9,11 @@ use std::path::{Path, PathBuf};
 use wirework::config::{Node, Origin, Problem, Problems, Span, Table, Value, code, printable};
 
 use super::files::Files;
-use super::parameters::{Parameters, is_name};
+use super::parameters::Parameters;
+use super::pieces::{Piece, pieces};
 
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
-
-/// A part of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'t> {
-    /// As it stands.
-    Text(&'t str),
-    /// `${NAME}`, `${NAME:-default}`, `${NAME:?message}`.
-    Name {
-        /// The name.
-        name: &'t str,
-        /// What stands in for an unset parameter.
-        default: Option<&'t str>,
-        /// What to say of an unset parameter.
-        message: Option<&'t str>,
-    },
-    /// `${file:path}`.
-    File(&'t str),
-}
-
-/// Takes a text apart, or says what is wrong with it.
-///
-/// # Errors
-/// One sentence a mistake: a `${` without end, a name that is none, a parameter in a default.
-pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<String>> {
-    let (mut found, mut wrong) = (Vec::new(), Vec::new());
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        let (before, from) = rest.split_at(at);
-        if !before.is_empty() {
-            found.push(Piece::Text(before));
-        }
-        if let Some(behind) = from.strip_prefix("$$") {
-            found.push(Piece::Text("$"));
-            rest = behind;
-        } else if let Some(inside) = from.strip_prefix("${") {
-            let Some((inside, behind)) = inside.split_once('}') else {
-                wrong.push("a parameter `${` has no closing `}`".to_owned());
-                rest = "";
-                break;
-            };
-            match piece(inside) {
-                Ok(piece) => found.push(piece),
-                Err(reason) => wrong.push(reason),
-            }
-            rest = behind;
-        } else {
-            found.push(Piece::Text("$"));
-            rest = from.get(1..).unwrap_or_default();
-        }
-    }
-    if !rest.is_empty() {
-        found.push(Piece::Text(rest));
-    }
-    if wrong.is_empty() { Ok(found) } else { Err(wrong) }
-}
-
-fn piece(inside: &str) -> Result<Piece<'_>, String> {
-    if inside.contains("${") {
-        return Err("a parameter stands inside another one; they do not nest".to_owned());
-    }
-    if let Some(path) = inside.strip_prefix("file:") {
-        return if path.is_empty() {
-            Err("`${file:}` names no file".to_owned())
-        } else {
-            Ok(Piece::File(path))
-        };
-    }
-    let (name, behind) = inside.split_once(':').map_or((inside, None), |(name, rest)| (name, Some(rest)));
-    if !is_name(name) {
-        let shown: String = printable(name).chars().take(40).collect();
-        return Err(format!("`{shown}` is no name of a parameter"));
-    }
-    let (default, message) = match behind {
-        None => (None, None),
-        Some(text) => match (text.strip_prefix('-'), text.strip_prefix('?')) {
-            (None, None) => return Err(format!("`${{{name}:` is followed by neither `-` nor `?`")),
-            found => found,
-        },
-    };
-    Ok(Piece::Name { name, default, message })
-}
 
 /// What a text became.
 #[derive(Clone, Debug, PartialEq, Eq)]

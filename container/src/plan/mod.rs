@@ -11,11 +11,12 @@ mod order;
 mod references;
 mod resolve;
 mod sections;
+mod walk;
 
 pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
 pub use factories::{CONTAINER_KEYS, Factories, Known, Wanted};
-pub use graph::{Edge, Graph, GraphBuilder, Walk};
+pub use graph::{Edge, Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
-
 pub use references::{Candidate, Question, Scene, Verdict};
+pub use walk::Walk;
