@@ -42,7 +42,7 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
         let quiet = core.outgoing.is_quiet() && core.held.messages() == 0 && !core.registry.is_waiting();
         if quiet && self.unflushed.is_empty() {
             self.ended = true;
-            self.encode(P::disconnect(self.core.settings.clean_session))?;
+            self.encode(P::disconnect(false))?;
         }
         Ok(())
     }
