@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Surroundings;
-use super::{MqttConfig, MqttConnection, MqttOptions, TlsConfig};
+use super::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
 use crate::config::Secret;
@@ -27,6 +27,7 @@ pub struct MqttConnectionBuilder {
     counters: Counters,
     discovery: Vec<Arc<dyn Discovery>>,
     credentials: Vec<Arc<dyn CredentialStore>>,
+    will: Option<MqttWill>,
 }
 
 impl MqttConnectionBuilder {
@@ -73,6 +74,12 @@ impl MqttConnectionBuilder {
         self
     }
 
+    /// Sets what the broker publishes when the connection is lost without a good-bye.
+    #[must_use]
+    pub fn will(self, will: MqttWill) -> Self {
+        Self { will: Some(will), ..self }
+    }
+
     /// Sets how it behaves.
     #[must_use]
     pub fn options(mut self, options: MqttOptions) -> Self {
@@ -111,12 +118,16 @@ impl MqttConnectionBuilder {
     /// # Errors
     /// What contradicts itself in the configuration.
     pub fn build(self) -> Result<MqttConnection, Error> {
-        let Self { mut config, brokers, logger, counters, discovery, credentials } = self;
+        let Self { mut config, brokers, logger, counters, discovery, credentials, will } = self;
         if !brokers.is_empty() {
             let one = config.connection.take();
             let several = config.connections.get_or_insert_default();
             several.extend(one.into_iter().chain(brokers));
         }
-        MqttConnection::with("default", config, Surroundings { logger, counters, discovery, credentials })
+        MqttConnection::with(
+            "default",
+            config,
+            Surroundings { logger, counters, discovery, credentials, will },
+        )
     }
 }

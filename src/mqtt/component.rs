@@ -57,7 +57,11 @@ impl Component for MqttConnection {
 
     fn create(identity: &Descriptor, config: MqttConfig, references: MqttReferences) -> Result<Self, Error> {
         let MqttReferences { logger, counters, discovery, credentials } = references;
-        Self::with(identity.name(), config, Surroundings { logger, counters, discovery, credentials })
+        Self::with(
+            identity.name(),
+            config,
+            Surroundings { logger, counters, discovery, credentials, will: None },
+        )
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {

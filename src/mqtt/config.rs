@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::driver::MAX_WINDOW;
 use super::properties::seconds;
-use super::{MqttError, MqttVersion, TlsConfig};
+use super::topic::Topic;
+use super::{MqttError, MqttVersion, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
@@ -35,6 +36,8 @@ pub struct MqttConfig {
     pub credentials: Option<Vec<CredentialConfig>>,
     /// Trust in TLS, with the protocols `mqtts`, `ssl`, `tls` and `wss`.
     pub tls: TlsConfig,
+    /// What the broker publishes when the connection is lost without a good-bye.
+    pub will: Option<WillConfig>,
     /// How the connection behaves.
     pub options: MqttOptions,
 }
@@ -91,6 +94,9 @@ pub struct MqttOptions {
     /// MQTT 5: how many received messages of QoS 1 and 2 can wait for listeners before the broker sends no more of them, 1 to
     /// 65535. Default 1000.
     pub receive_maximum: u16,
+    /// MQTT 5: what the topics begin with on which answers to requests come (`MqttClient::request`); behind it come the
+    /// client id and 8 hexadecimal digits. Default `responses`.
+    pub response_topic: String,
     /// MQTT 5: how many topics can be abbreviated to a number, each way; the broker may permit fewer. 0 is off. Default 16.
     pub topic_alias_maximum: u16,
     /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room. Default 67108864
@@ -125,6 +131,7 @@ impl Default for MqttOptions {
             unclaimed_timeout: Millis::new(30_000),
             max_inflight: 1000,
             receive_maximum: 1000,
+            response_topic: "responses".to_owned(),
             topic_alias_maximum: 16,
             max_queued_bytes: 64 * 1024 * 1024,
             max_incoming_bytes: 64 * 1024 * 1024,
@@ -158,6 +165,15 @@ impl MqttConfig {
         }
         if !(1..=MAX_WINDOW).contains(&options.max_inflight) {
             return wrong("options.max_inflight", "is not between 1 and 65519");
+        }
+        if Topic::new(&options.response_topic).is_err() {
+            return wrong(
+                "options.response_topic",
+                "is no topic: it is empty, or has `+`, `#` or U+0000 in it",
+            );
+        }
+        if let Some(will) = &self.will {
+            will.read()?.check(options.protocol_version)?;
         }
         if options.receive_maximum == 0 {
             return wrong("options.receive_maximum", "is 0; no message of QoS 1 or 2 could come");

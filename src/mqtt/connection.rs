@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::transport::Kind;
 use super::{
     LinkState, MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError,
-    MqttMessageListener, MqttSubscription, PublishOptions, SubscribeOptions, identity,
+    MqttMessageListener, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -60,6 +60,7 @@ use crate::log::Logger;
 /// ```
 pub struct MqttConnection {
     config: MqttConfig,
+    will: Option<Arc<MqttWill>>,
     name: String,
     resolver: Arc<MqttConnectionResolver>,
     logger: Logger,
@@ -77,14 +78,24 @@ pub(super) struct Surroundings {
     pub(super) counters: Counters,
     pub(super) discovery: Vec<Arc<dyn Discovery>>,
     pub(super) credentials: Vec<Arc<dyn CredentialStore>>,
+    /// Instead of the one that the configuration has.
+    pub(super) will: Option<MqttWill>,
 }
 
 impl MqttConnection {
     pub(super) fn with(name: &str, config: MqttConfig, around: Surroundings) -> Result<Self, Error> {
         config.check()?;
+        let will = match around.will {
+            None => config.will.as_ref().map(WillConfig::read).transpose()?,
+            Some(will) => {
+                will.check(config.options.protocol_version)?;
+                Some(will)
+            }
+        };
         Ok(Self {
             resolver: Arc::new(MqttConnectionResolver::new(&config, around.discovery, around.credentials)?),
             config,
+            will: will.map(Arc::new),
             name: name.to_owned(),
             metrics: Arc::new(Metrics::new(&around.counters)),
             logger: around.logger,
@@ -267,7 +278,9 @@ impl MqttConnection {
             version: options.protocol_version,
             client_id,
             clean_session: options.clean_session,
+            will: self.will.clone(),
             session_expiry: options.session_expiry_seconds(),
+            response_topic: options.response_topic.clone(),
             receive_maximum: options.receive_maximum,
             topic_alias_maximum: options.topic_alias_maximum,
             retry_connect: options.retry_connect,

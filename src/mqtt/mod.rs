@@ -21,6 +21,7 @@ mod subscriptions;
 pub mod topic;
 mod transport;
 mod version;
+mod will;
 
 pub use acknowledgement::MqttAcknowledgement;
 pub use builder::MqttConnectionBuilder;
@@ -37,3 +38,4 @@ pub use properties::MessageProperties;
 pub use resolver::MqttConnectionResolver;
 pub use transport::{TlsConfig, TlsError};
 pub use version::MqttVersion;
+pub use will::{MqttWill, WillConfig};

@@ -83,3 +83,91 @@ async fn at_mosquitto() {
     let Some(broker) = Mosquitto::start().await else { return };
     prove(broker.port, 100).await;
 }
+
+/// A request whose answers come in reverse, and one that nobody answers; the will of a client that is gone.
+async fn prove_requests(port: u16) {
+    let (asking, answering) = (connect(port, &[]).await, connect(port, &[]).await);
+    let (client, answerer) = (asking.client().unwrap(), answering.client().unwrap());
+    let (listener, mut heard) = listener();
+    answering.subscribe("clock/+", SubscribeOptions::at_least_once(), listener).await.unwrap();
+    let options = || PublishOptions::at_least_once();
+    let asked = async {
+        let ask = |what: &'static str| client.request("clock/now", what, options());
+        let all = tokio::join!(ask("1"), ask("2"), ask("3"));
+        [all.0, all.1, all.2].map(|answer| answer.unwrap().text().unwrap().to_owned())
+    };
+    let answered = async {
+        let mut requests = [heard.next().await, heard.next().await, heard.next().await];
+        requests.reverse();
+        for request in &requests {
+            let answer = format!("answer {}", request.text().unwrap());
+            answerer.answer(request, answer, options()).await.unwrap();
+        }
+    };
+    let (answers, ()) = within("the answers", async { tokio::join!(asked, answered) }).await;
+    assert_eq!(answers, ["answer 1", "answer 2", "answer 3"]);
+    let unanswered = client.request("nobody", "", options().timeout(Duration::from_millis(50))).await;
+    let error = wirework::Error::from(unanswered.unwrap_err());
+    assert_eq!(error.code(), "TIMEOUT");
+    let plain = wirework::mqtt::MqttMessage::new("t", "");
+    let error = wirework::Error::from(answerer.answer(&plain, "", options()).await.unwrap_err());
+    assert_eq!(error.code(), "BAD_PROPERTY");
+}
+
+#[tokio::test]
+async fn requests_are_answered_at_the_embedded_broker() {
+    let (broker, context) = embedded().await;
+    prove_requests(broker.address().unwrap().port()).await;
+    broker.close(&context).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_are_answered_at_mosquitto() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    prove_requests(broker.port).await;
+}
+
+#[tokio::test]
+async fn the_will_of_a_client_that_is_gone_is_published_and_that_of_one_that_closes_is_not() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    for version in ["3.1.1", "5"] {
+        let watching = connect(broker.port, &[]).await;
+        let (listener, mut heard) = listener();
+        watching.subscribe("state/#", SubscribeOptions::at_least_once(), listener).await.unwrap();
+        let will = |topic| {
+            let pairs = [
+                ("options.protocol_version", version),
+                ("will.topic", topic),
+                ("will.payload", "gone"),
+                ("will.qos", "1"),
+            ];
+            let port = broker.port.to_string();
+            let mut all = vec![("connection.host", "127.0.0.1"), ("connection.port", port.as_str())];
+            all.extend(pairs);
+            MqttConnection::from_pairs(all).unwrap()
+        };
+        let closed = will("state/closed");
+        closed.open(&context()).await.unwrap();
+        closed.close(&context()).await.unwrap();
+        let gone = will("state/gone");
+        gone.open(&context()).await.unwrap();
+        drop(gone);
+        assert_eq!(heard.line().await, "state/gone gone", "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_id_comes_with_the_message() {
+    let (broker, context) = embedded().await;
+    let connection = connect(broker.address().unwrap().port(), &[]).await;
+    let (listener, mut heard) = listener();
+    connection.subscribe("t", SubscribeOptions::default(), listener).await.unwrap();
+    for id in [context.trace_id(), "4711"] {
+        connection.publish("t", "", PublishOptions::default().trace_id(id)).await.unwrap();
+        let message = heard.next().await;
+        assert_eq!(message.trace_id(), Some(id));
+        let parent = message.properties.as_ref().unwrap().get("traceparent").is_some();
+        assert_eq!(parent, id.len() == 32);
+    }
+    broker.close(&context).await.unwrap();
+}

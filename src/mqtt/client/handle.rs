@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::MqttSubscription;
+use super::requests::Requests;
 use crate::log::Logger;
 use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run};
 use crate::mqtt::metrics::Metrics;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) intake: Arc<Intake>,
     pub(super) permits: Arc<Permits>,
+    pub(super) requests: Requests,
     state: watch::Receiver<LinkState>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -63,7 +65,7 @@ impl MqttClient {
             MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
         };
         let task = Mutex::new(Some(task));
-        Self(Arc::new(Shared { settings, intake, permits, state, task }))
+        Self(Arc::new(Shared { settings, intake, permits, requests: Requests::default(), state, task }))
     }
 
     /// Waits until the broker has said welcome, or why there is no connection.

@@ -3,6 +3,7 @@
 mod delivery;
 mod handle;
 mod publishing;
+mod requests;
 mod subscription;
 
 pub use delivery::Delivery;

@@ -15,7 +15,7 @@ use crate::mqtt::topic::Topic;
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
 
 /// A year: "without limit", as a deadline.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+pub(super) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl MqttClient {
     /// Publishes, and returns when the broker has acknowledged (QoS 1 and 2) or the bytes are written (QoS 0).

@@ -35,6 +35,7 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
         keep_alive: settings.keep_alive,
         username: endpoint.username.clone(),
         password: endpoint.password.clone(),
+        will: settings.will.clone(),
         session_expiry: settings.session_expiry,
         receive_maximum: settings.receive_maximum,
         topic_alias_maximum: settings.topic_alias_maximum,

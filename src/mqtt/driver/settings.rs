@@ -1,8 +1,9 @@
 //! What the driver has to know, checked and resolved.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mqtt::{MqttVersion, TlsConfig};
+use crate::mqtt::{MqttVersion, MqttWill, TlsConfig};
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
 #[derive(Clone, Debug)]
@@ -11,6 +12,9 @@ pub(crate) struct Settings {
     pub(crate) version: MqttVersion,
     pub(crate) client_id: String,
     pub(crate) clean_session: bool,
+    pub(crate) will: Option<Arc<MqttWill>>,
+    /// What the topics of answers begin with.
+    pub(crate) response_topic: String,
     /// MQTT 5: in seconds; the largest number is for ever.
     pub(crate) session_expiry: u32,
     pub(crate) receive_maximum: u16,

@@ -9,7 +9,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::Limits;
 use crate::config::Secret;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MessageProperties, MqttMessage, QoS};
+use crate::mqtt::{Lost, MessageProperties, MqttMessage, MqttWill, QoS};
 
 /// A version of MQTT, on the codec that speaks it. Nothing here is dynamic: the driver is compiled once a version.
 pub(crate) trait Protocol: Send + 'static {
@@ -50,6 +50,7 @@ pub(crate) struct Hello {
     pub(crate) keep_alive: u16,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
+    pub(crate) will: Option<Arc<MqttWill>>,
     /// MQTT 5: how long the session outlives the link, in seconds; the largest number is for ever.
     pub(crate) session_expiry: u32,
     /// MQTT 5: how many messages of QoS 1 and 2 may be on their way to us at a time.

@@ -32,6 +32,12 @@ impl Protocol for V4 {
             let password = hello.password.as_ref().map(|password| password.expose()).unwrap_or_default();
             connect.set_login(username, password);
         }
+        connect.last_will = hello.will.as_ref().map(|will| v4::LastWill {
+            topic: will.topic.as_ref().to_owned(),
+            message: will.payload.clone(),
+            qos: to_wire(will.qos),
+            retain: will.retain,
+        });
         Packet::Other(v4::Packet::Connect(connect))
     }
 

@@ -1,11 +1,15 @@
 //! CONNECT and its answer.
 
-use bytes::Buf;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
 use rumqttc::v5::mqttbytes::{Error, v5};
 
 use super::frame::Frame;
-use crate::mqtt::QoS;
+use super::to_wire;
+use crate::mqtt::properties::seconds;
 use crate::mqtt::protocol::{Hello, Incoming, Limits, Reason, describe};
+use crate::mqtt::{MessageProperties, MqttWill, QoS};
 
 pub(super) fn connect(hello: &Hello) -> v5::Packet {
     let mut properties = v5::ConnectProperties::new();
@@ -23,7 +27,29 @@ pub(super) fn connect(hello: &Hello) -> v5::Packet {
         let password = hello.password.as_ref().map(|password| password.expose()).unwrap_or_default();
         v5::Login::new(username, password)
     });
-    v5::Packet::Connect(connect, None, login)
+    v5::Packet::Connect(connect, hello.will.as_deref().map(will), login)
+}
+
+fn will(will: &MqttWill) -> v5::LastWill {
+    let MessageProperties { content_type, response_topic, correlation_data, expiry, text, user } =
+        &will.properties;
+    let owned = |text: &Option<Arc<str>>| text.as_deref().map(ToOwned::to_owned);
+    let properties = v5::LastWillProperties {
+        delay_interval: seconds(will.delay),
+        payload_format_indicator: text.then_some(1),
+        message_expiry_interval: expiry.and_then(seconds),
+        content_type: owned(content_type),
+        response_topic: owned(response_topic),
+        correlation_data: correlation_data.clone(),
+        user_properties: user.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+    };
+    v5::LastWill {
+        topic: Bytes::copy_from_slice(will.topic.as_bytes()),
+        message: will.payload.clone(),
+        qos: to_wire(will.qos),
+        retain: will.retain,
+        properties: Some(properties),
+    }
 }
 
 /// CONNACK.
@@ -52,7 +78,7 @@ pub(super) fn welcome(frame: Frame) -> Result<Incoming, Error> {
     Ok(Incoming::Welcome { session_present: connack.session_present, limits })
 }
 
-fn refusal(code: u8, text: std::sync::Arc<str>, server_reference: Option<String>) -> Incoming {
+fn refusal(code: u8, text: Arc<str>, server_reference: Option<String>) -> Incoming {
     Incoming::Refusal(Reason { code, text, server_reference: server_reference.map(Into::into) })
 }
 

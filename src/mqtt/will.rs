@@ -1,0 +1,164 @@
+//! What a broker publishes for a client that is gone without a good-bye.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::properties::seconds;
+use super::topic::Topic;
+use super::{MessageProperties, MqttError, MqttVersion, QoS};
+use crate::config::Millis;
+
+/// The message that the broker publishes when the connection is lost: not when it is closed.
+///
+/// ```
+/// use std::time::Duration;
+/// use wirework::mqtt::{MqttConnection, MqttWill, QoS};
+/// let will = MqttWill::new("sensors/kitchen/state", "gone").qos(QoS::AtLeastOnce).retain();
+/// let connection = MqttConnection::builder().host("127.0.0.1", 1883).will(will).build()?;
+/// # Ok::<(), wirework::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MqttWill {
+    /// Where it is published.
+    pub topic: Arc<str>,
+    /// Its bytes, 65535 at most.
+    pub payload: Bytes,
+    /// The QoS it is published with.
+    pub qos: QoS,
+    /// Whether the broker keeps it for later subscribers.
+    pub retain: bool,
+    /// MQTT 5: how long the broker waits for the client to come back, in whole seconds, rounded up. A session that ends
+    /// earlier ends the wait.
+    pub delay: Duration,
+    /// MQTT 5: what it says about itself; the expiry runs from when it is published.
+    pub properties: MessageProperties,
+}
+
+impl MqttWill {
+    /// A will of QoS 0, not kept.
+    pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
+        let (topic, payload) = (topic.into(), payload.into());
+        let properties = MessageProperties::default();
+        Self { topic, payload, qos: QoS::AtMostOnce, retain: false, delay: Duration::ZERO, properties }
+    }
+
+    /// The same with another QoS.
+    #[must_use]
+    pub fn qos(self, qos: QoS) -> Self {
+        Self { qos, ..self }
+    }
+
+    /// The same, retained.
+    #[must_use]
+    pub fn retain(self) -> Self {
+        Self { retain: true, ..self }
+    }
+
+    /// The same with a delay, on MQTT 5.
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// The same with properties, on MQTT 5.
+    #[must_use]
+    pub fn properties(self, properties: MessageProperties) -> Self {
+        Self { properties, ..self }
+    }
+
+    /// Whether a client of this version can leave it.
+    pub(super) fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
+        let wrong = |key, problem| Err(MqttError::Config { key, problem });
+        Topic::new(&self.topic)?;
+        self.properties.check()?;
+        if self.payload.len() > usize::from(u16::MAX) {
+            return wrong("will.payload", "is longer than 65535 bytes");
+        }
+        if seconds(self.delay).is_none() {
+            return wrong("will.delay", "is longer than 4294967295 seconds");
+        }
+        if version == MqttVersion::V5 {
+            return Ok(());
+        }
+        if !self.delay.is_zero() {
+            return wrong("will.delay", "needs `options.protocol_version = 5`");
+        }
+        if self.properties != MessageProperties::default() {
+            return wrong("will", "has properties, which need `options.protocol_version = 5`");
+        }
+        Ok(())
+    }
+}
+
+/// The message that the broker publishes when the connection is lost: not when it is closed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WillConfig {
+    /// Where it is published.
+    pub topic: String,
+    /// Its text. Default empty.
+    pub payload: Option<String>,
+    /// The QoS it is published with, 0 to 2. Default 0.
+    pub qos: Option<u8>,
+    /// Whether the broker keeps it for later subscribers. Default false.
+    pub retain: Option<bool>,
+    /// MQTT 5: how long the broker waits for the client to come back, rounded up to seconds; the end of the session ends the
+    /// wait (`options.session_expiry`). Default 0.
+    pub delay: Option<Millis>,
+    /// MQTT 5: how long the message is of use, rounded up to seconds.
+    pub expiry: Option<Millis>,
+    /// MQTT 5: what the payload is, such as a MIME type.
+    pub content_type: Option<String>,
+    /// MQTT 5: names and values of your own.
+    pub user: Option<BTreeMap<String, String>>,
+}
+
+impl WillConfig {
+    pub(super) fn read(&self) -> Result<MqttWill, MqttError> {
+        let Some(qos) = QoS::from_number(self.qos.unwrap_or_default()) else {
+            return Err(MqttError::Config { key: "will.qos", problem: "is not 0, 1 or 2" });
+        };
+        let user =
+            self.user.iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+        let properties = MessageProperties {
+            content_type: self.content_type.as_deref().map(Into::into),
+            expiry: self.expiry.map(|expiry| expiry.0),
+            user: user.collect(),
+            ..MessageProperties::default()
+        };
+        let will = MqttWill::new(self.topic.as_str(), self.payload.clone().unwrap_or_default()).qos(qos);
+        let (retain, delay) = (self.retain.unwrap_or_default(), self.delay.unwrap_or_default().0);
+        Ok(MqttWill { retain, delay, properties, ..will })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::from_pairs;
+    use crate::mqtt::MqttConfig;
+
+    fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
+        let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
+        config.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_no_broker_could_publish_is_named() {
+        let fails = |pairs: &[(&str, &str)]| check(pairs).unwrap_err();
+        assert_eq!(check(&[("will.topic", "t"), ("will.qos", "2"), ("will.retain", "true")]), Ok(()));
+        assert!(fails(&[("will.payload", "x")]).contains("topic"));
+        assert!(fails(&[("will.topic", "a/#")]).contains("a/#"));
+        assert!(fails(&[("will.topic", "t"), ("will.qos", "3")]).starts_with("`will.qos`"));
+        let delay = [("will.topic", "t"), ("will.delay", "5s"), ("will.user.a", "b")];
+        assert!(fails(&delay).contains("protocol_version = 5"));
+        assert!(fails(&[delay[0], delay[2]]).contains("properties"));
+        assert_eq!(check(&[delay[0], delay[1], delay[2], ("options.protocol_version", "5")]), Ok(()));
+        assert!(fails(&[("will.topic", "t"), ("will.payload", &"x".repeat(65_536))]).contains("65535"));
+    }
+}
