@@ -3,10 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::copy_bidirectional;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+/// How long bytes take through the proxy, in each direction.
+const DELAY: Duration = Duration::from_millis(5);
 
 pub struct Proxy {
     pub port: u16,
@@ -57,9 +62,23 @@ impl Proxy {
 async fn pass(mut client: TcpStream, to: u16, mut cuts: watch::Receiver<u64>) {
     cuts.mark_unchanged();
     let Ok(mut broker) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+    let (from_client, to_client) = client.split();
+    let (from_broker, to_broker) = broker.split();
     tokio::select! {
         _ = cuts.changed() => {}
         // Whoever ends it, both sides see that.
-        _ = copy_bidirectional(&mut client, &mut broker) => {}
+        () = carry(from_client, to_broker) => {}
+        () = carry(from_broker, to_client) => {}
+    }
+}
+
+/// Bytes take their time, so that there are always some on the way when a link is cut.
+async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        tokio::time::sleep(DELAY).await;
+        if to.write_all(bytes.get(..count).unwrap_or_default()).await.is_err() {
+            return;
+        }
     }
 }

@@ -27,7 +27,7 @@ use crate::log::Logger;
 /// [`MqttConnection::from_pairs`] and is opened with [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
-/// `publish.in_flight` (last), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
+/// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
 /// (nobody listens), `message.dropped` (QoS 0 without room), `message.refused` (left unacknowledged under
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).

@@ -1,6 +1,6 @@
 //! What a connection counts.
 
-use crate::count::{Counters, Increment, Last};
+use crate::count::{Counters, Increment, Last, Timing};
 
 /// The counters of one connection. All names begin with `mqtt.`.
 pub(crate) struct Metrics {
@@ -14,6 +14,10 @@ pub(crate) struct Metrics {
     pub(crate) failed: Increment,
     /// `publish.in_flight`: messages of QoS 1 and 2 that are accepted and not acknowledged.
     pub(crate) in_flight: Last,
+    /// `publish.queued_bytes`: what accepted messages take of `options.max_queued_bytes`.
+    pub(crate) queued_bytes: Last,
+    /// `publish.round_trip`: from PUBLISH to the last acknowledgement; of all messages on their way one at a time is timed.
+    pub(crate) round_trip: Timing,
     /// `message.received`: PUBLISH packets read.
     pub(crate) received: Increment,
     /// `message.repeated`: of those, QoS 2 messages that had been delivered before.
@@ -47,6 +51,8 @@ impl Metrics {
             redelivered: increment("publish.redelivered"),
             failed: increment("publish.failed"),
             in_flight: counters.last("mqtt.publish.in_flight"),
+            queued_bytes: counters.last("mqtt.publish.queued_bytes"),
+            round_trip: counters.timing("mqtt.publish.round_trip"),
             received: increment("message.received"),
             repeated: increment("message.repeated"),
             unclaimed: increment("message.unclaimed"),

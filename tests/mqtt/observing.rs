@@ -127,3 +127,40 @@ async fn everything_is_counted() {
     ];
     assert_eq!(counted, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
+
+#[tokio::test]
+async fn levels_and_round_trips_are_shown() {
+    let broker = FakeBroker::start().await;
+    let counters = Counters::standalone();
+    let sink = Arc::new(Sink::default());
+    counters.bind(vec![Arc::clone(&sink) as Arc<dyn CounterSink>]);
+    let builder = MqttConnection::builder().host("127.0.0.1", broker.port()).counters(counters);
+    let connection = builder.build().unwrap();
+    let context = crate::common::context();
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    let shown = |name: &str| {
+        let sample = sink.0.snapshot().into_iter().find(|sample| sample.name == name);
+        sample.map(|sample| sample.value)
+    };
+    let level = |name: &str| match shown(name) {
+        Some(Value::Last(level, _)) => level,
+        other => panic!("{name} is {other:?}"),
+    };
+    let client = connection.client().unwrap();
+    let first = client.send("t", "x", PublishOptions::at_least_once()).await.unwrap();
+    let second = client.send("t", "x", PublishOptions::at_least_once()).await.unwrap();
+    let ids = [peer.expect_publish().await.pkid, peer.expect_publish().await.pkid];
+    assert_eq!(level("mqtt.publish.in_flight"), 2.0);
+    assert!(level("mqtt.publish.queued_bytes") > 0.0);
+    for id in ids {
+        peer.send(PubAck::new(id)).await;
+    }
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!((level("mqtt.publish.in_flight"), level("mqtt.publish.queued_bytes")), (0.0, 0.0));
+    match shown("mqtt.publish.round_trip") {
+        Some(Value::Interval(times)) => assert_eq!(times.count, 1, "one at a time"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::gauges::Gauges;
 use super::{Accepted, Command, Intake, Permits, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
@@ -50,7 +51,8 @@ pub(super) struct Core {
     pub(super) refusals_said: bool,
     /// No broker has said welcome yet.
     new: bool,
-    permits: Arc<Permits>,
+    pub(super) permits: Arc<Permits>,
+    pub(super) gauges: Gauges,
     commands: Vec<Command>,
     done: Vec<Settled>,
     /// What has been settled since permits were last given back.
@@ -81,6 +83,7 @@ impl Core {
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
+            gauges: Gauges::default(),
             commands: Vec::new(),
             done: Vec::new(),
             settled: (0, 0),
@@ -169,8 +172,8 @@ impl Core {
         let (window, bytes) = std::mem::take(&mut self.settled);
         if window + bytes > 0 {
             self.permits.give_back(window, bytes);
-            self.metrics.in_flight.set(self.outgoing.in_flight() as f64);
         }
+        self.show();
     }
 
     /// A packet came in on the link.
@@ -181,10 +184,14 @@ impl Core {
             Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
                 Acked::Done(_, waiter) => {
                     self.metrics.acknowledged.one();
+                    if let Some(took) = self.gauges.acknowledged(id, now) {
+                        self.metrics.round_trip.record(took);
+                    }
                     self.settle(waiter, Ok(()));
                 }
                 Acked::Refused(Publish { topic, .. }, waiter) => {
                     let reason = describe(code, reason.as_deref());
+                    self.gauges.forget();
                     self.settle(waiter, Err(MqttError::PublishRefused { topic, code, reason }));
                 }
                 Acked::Unfit(publish, waiter, why) => self.unfit(publish, waiter, why),
@@ -233,6 +240,7 @@ impl Core {
         self.down = Some(reason.clone());
         self.intake.set_up(false);
         self.incoming.lost();
+        self.gauges.forget();
         self.refusals_said = false;
         self.leave_unclaimed();
         self.registry.lost();

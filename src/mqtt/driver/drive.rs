@@ -235,6 +235,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
                 }
                 Transmit::Publish { id, dup, publish } => {
                     let packet = P::publish(publish, id, dup);
+                    self.core.gauges.sent(id, now);
                     self.core.metrics.sent.one();
                     if dup {
                         self.core.metrics.redelivered.one();

@@ -4,6 +4,7 @@ mod alive;
 mod backoff;
 mod core;
 mod drive;
+mod gauges;
 mod greet;
 mod intake;
 mod leave;
