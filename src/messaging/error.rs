@@ -9,6 +9,9 @@ use crate::error::{Category, Coded};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
+    /// Something else than a JSON object.
+    #[error("the envelope is no JSON object")]
+    NoObject,
     /// No JSON, or a field of another type.
     #[error("the envelope is no JSON of the right form")]
     Json(#[source] Arc<serde_json::Error>),

@@ -84,6 +84,10 @@ impl MessageEnvelope {
     /// # Errors
     /// [`EnvelopeError`] where it is no JSON, a field has the wrong type, or the payload is no base64.
     pub fn from_json(json: &[u8]) -> Result<Self, EnvelopeError> {
+        // A list would be read as fields in order.
+        if json.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(EnvelopeError::NoObject);
+        }
         let read: Read<'_> =
             serde_json::from_slice(json).map_err(|error| EnvelopeError::Json(Arc::new(error)))?;
         let payload = match &read.message {

@@ -69,7 +69,10 @@ fn what_is_malformed_says_why() {
         wrong(r#"{"sent_time":"soon"}"#),
         "the field `sent_time` is `soon`, which is no time; expected one such as `2026-11-22T21:31:21.431Z`"
     );
-    assert!(wrong(&"[".repeat(1 << 20)).contains("JSON"));
+    assert!(wrong(&r#"{"a":"#.repeat(1 << 18)).contains("JSON"));
+    for other in ["", " ", "[]", "null", "7", "\"{}\""] {
+        assert_eq!(wrong(other), "the envelope is no JSON object");
+    }
 }
 
 proptest! {

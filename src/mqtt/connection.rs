@@ -267,6 +267,11 @@ impl MqttConnection {
         self.client()?.unsubscribe(filter, listener).await
     }
 
+    /// Whether the broker keeps the session while the client is away.
+    pub(super) fn keeps_session(&self) -> bool {
+        !self.config.options.clean_session
+    }
+
     fn settings(&self, context: &Context) -> Settings {
         let options = &self.config.options;
         let client_id = match self.config.explicit_client_id() {

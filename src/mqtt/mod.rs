@@ -15,6 +15,7 @@ mod metrics;
 mod options;
 mod properties;
 mod protocol;
+mod queue;
 mod resolver;
 mod session;
 mod subscriptions;
@@ -35,6 +36,9 @@ pub use listener::MqttMessageListener;
 pub use message::MqttMessage;
 pub use options::{PublishOptions, QoS, SubscribeOptions};
 pub use properties::MessageProperties;
+pub use queue::{
+    MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,
+};
 pub use resolver::MqttConnectionResolver;
 pub use transport::{TlsConfig, TlsError};
 pub use version::MqttVersion;

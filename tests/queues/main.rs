@@ -7,5 +7,9 @@ mod support;
 mod behaviours;
 mod kinds;
 mod memory;
+mod mqtt;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
+behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);
+behaviours::prove!(over_mosquitto, crate::kinds::AtMosquitto);
+behaviours::prove!(over_mosquitto_in_mqtt_5, crate::kinds::AtMosquitto5);

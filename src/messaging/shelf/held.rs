@@ -128,6 +128,11 @@ impl<H> Held<H> {
             .map(|entry| &entry.item)
     }
 
+    /// Everything.
+    pub(super) fn items(&mut self) -> impl Iterator<Item = &mut Item<H>> {
+        self.places.iter_mut().filter_map(|(_, slot)| slot.as_mut()).map(|entry| &mut entry.item)
+    }
+
     fn entry(&mut self, place: Place) -> Option<&mut Entry<H>> {
         self.places.get_mut(place.index).filter(|slot| slot.0 == place.generation)?.1.as_mut()
     }

@@ -1,0 +1,338 @@
+//! A queue over MQTT.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::burst::Burst;
+use super::codec::Codec;
+use super::config::filled;
+use super::graveyard::Graveyard;
+use super::inbox::Inbox;
+use super::transport::Transport;
+use super::{MqttQueueConfig, MqttQueueOptions};
+use crate::auth::CredentialStore;
+use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::connect::Discovery;
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::messaging::local::{Body, Local, Metrics, sweep};
+use crate::messaging::shelf::Shelf;
+use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities};
+use crate::mqtt::connection::Surroundings;
+use crate::mqtt::{
+    MqttAcknowledgement, MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions,
+};
+use crate::{Category, Error, offers, references, register};
+
+references! {
+    /// What a queue over MQTT asks for.
+    pub struct MqttQueueReferences {
+        /// Where it says what it does.
+        pub(super) logger: Logger = "*:logger:*:*:1.0",
+        /// Where it counts; all names begin with `queue.<name>.`.
+        pub(super) counters: Counters = "*:counters:*:*:1.0",
+        /// The connection that it shares, unless its configuration names a broker.
+        pub(super) connection: Option<Arc<MqttConnection>> = "*:connection:mqtt:*:1.0",
+        /// Where discovery keys of a connection of its own are looked up.
+        pub(super) discovery: Vec<Arc<dyn Discovery>> = "*:discovery:*:*:1.0",
+        /// Where store keys of its credentials are looked up.
+        pub(super) credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
+    }
+}
+
+type Hold = Option<MqttAcknowledgement>;
+
+/// A queue over MQTT, `pip-services:message-queue:mqtt:*:1.0`.
+///
+/// It publishes and subscribes to one topic, over a connection that it shares, or one of its own where its configuration
+/// names a broker. At QoS 1 and 2 a message is acknowledged to the broker when it is completed: what is not completed
+/// survives a crash when the session does (`clean_session = false`). A message that is abandoned, or whose lock expires, comes
+/// back in this process after a delay, its acknowledgement outstanding; after too many deliveries it goes to
+/// `dead_letter_topic`. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
+/// up those of later ones, and so, at the broker's in-flight limit, the flow of the connection.
+///
+/// With `group`, several hosts divide the messages of a topic. It counts like the queue in memory, and `malformed_messages`
+/// (no envelopes), `repeated_messages` (sent again by the broker while they were here).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), wirework::Error> {
+/// use std::time::Duration;
+/// use wirework::component::Context;
+/// use wirework::messaging::{MessageEnvelope, MessageQueue};
+/// use wirework::mqtt::MqttMessageQueue;
+///
+/// let queue = MqttMessageQueue::from_pairs("orders", [
+///     ("connection.host", "127.0.0.1"),
+///     ("options.qos", "1"),
+///     ("options.autosubscribe", "true"),
+///     ("options.serialize_envelope", "true"),
+/// ])?;
+/// let context = Context::standalone("pip-services:message-queue:mqtt:orders:1.0".parse()?);
+/// queue.open(&context).await?;
+/// queue.send(MessageEnvelope::new("order.created", "ABC")).await?;
+/// if let Some(message) = queue.receive(Duration::from_secs(10)).await? {
+///     queue.complete(&message).await?;
+/// }
+/// queue.close(&context).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct MqttMessageQueue {
+    body: Body<Hold>,
+    topic: Arc<str>,
+    filter: String,
+    options: MqttQueueOptions,
+    graveyard: Graveyard,
+    inbox: Arc<Inbox>,
+    /// Whether the broker was asked for messages.
+    subscribed: AtomicBool,
+    /// Held by whoever subscribes or unsubscribes.
+    subscribing: Mutex<()>,
+}
+
+impl MqttMessageQueue {
+    /// A queue outside any container, with a connection of its own, from the same keys that its section in a manifest has.
+    ///
+    /// # Errors
+    /// Every key that is unknown or has a bad value, and what contradicts itself.
+    pub fn from_pairs(
+        name: &str,
+        pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<Self, Error> {
+        Self::new(name, crate::config::from_pairs(pairs)?, None)
+    }
+
+    /// A queue outside any container that shares a connection, unless its configuration names a broker. The connection
+    /// is opened before the queue, and closed after it.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub fn new(
+        name: &str,
+        config: MqttQueueConfig,
+        connection: Option<Arc<MqttConnection>>,
+    ) -> Result<Self, Error> {
+        let (logger, counters) = (Logger::standalone(), Counters::standalone());
+        let (discovery, credentials) = (Vec::new(), Vec::new());
+        Self::with(
+            name,
+            config,
+            &MqttQueueReferences { logger, counters, connection, discovery, credentials },
+        )
+    }
+
+    pub(super) fn with(
+        name: &str,
+        config: MqttQueueConfig,
+        references: &MqttQueueReferences,
+    ) -> Result<Self, Error> {
+        config.options.check()?;
+        let MqttQueueReferences { logger, counters, .. } = references;
+        let transport = transport(name, &config, references)?;
+        let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
+        let name = filled(queue).unwrap_or_else(|| name.to_owned());
+        let topic: Arc<str> = filled(topic).unwrap_or_else(|| name.clone()).into();
+        let filter =
+            filled(group).map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
+        crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
+        let body = Body::new(&name, logger.clone(), Metrics::new(counters, &name));
+        let graveyard = Graveyard {
+            name: Arc::clone(&body.name),
+            topic: filled(dead_letter_topic).map(Into::into),
+            codec: if options.serialize_envelope { Codec::Envelope } else { Codec::Raw },
+            transport,
+            logger: logger.clone(),
+            metrics: body.metrics.clone(),
+        };
+        let inbox = Arc::new(Inbox {
+            shelf: Arc::new(Shelf::new(options.rules())),
+            codec: graveyard.codec,
+            graveyard: graveyard.clone(),
+            malformed: counters.increment(&format!("queue.{name}.malformed_messages")),
+            repeated: counters.increment(&format!("queue.{name}.repeated_messages")),
+            burst: Burst::default(),
+            open: AtomicBool::new(false),
+        });
+        let (subscribed, subscribing) = (AtomicBool::new(false), Mutex::new(()));
+        Ok(Self { body, topic, filter, options, graveyard, inbox, subscribed, subscribing })
+    }
+
+    /// Makes it ready for work; does nothing on an open queue.
+    ///
+    /// # Errors
+    /// `CONNECT_FAILED`, `NOT_OPEN` where a shared connection is not open, or why it cannot subscribe.
+    pub async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.start(context).await
+    }
+
+    /// Ends listening, waits for receivers at work, up to `options.close_timeout`, and leaves what is not completed to the
+    /// broker.
+    ///
+    /// # Errors
+    /// Why the subscription could not be taken back.
+    pub async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.end(context).await
+    }
+
+    fn listener(&self) -> Arc<dyn MqttMessageListener> {
+        Arc::clone(&self.inbox) as Arc<dyn MqttMessageListener>
+    }
+
+    async fn subscribe(&self) -> Result<(), Error> {
+        let _subscribing = self.subscribing.lock().await;
+        if self.subscribed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.body.opened()?;
+        let options = SubscribeOptions::default().qos(self.options.qos()).manual_ack();
+        self.graveyard.transport.subscribe(&self.filter, options, self.listener()).await?;
+        self.subscribed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn unsubscribe(&self) -> Result<(), Error> {
+        let _subscribing = self.subscribing.lock().await;
+        if self.subscribed.swap(false, Ordering::AcqRel) {
+            self.graveyard.transport.unsubscribe(&self.filter, &self.listener()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection of its own where the configuration names a broker, else the one that is shared.
+fn transport(
+    name: &str,
+    config: &MqttQueueConfig,
+    references: &MqttQueueReferences,
+) -> Result<Transport, Error> {
+    if let Some(own) = config.own_connection() {
+        let around = Surroundings {
+            logger: references.logger.clone(),
+            counters: references.counters.clone(),
+            discovery: references.discovery.clone(),
+            credentials: references.credentials.clone(),
+        };
+        let connection = Arc::new(MqttConnection::with(name, own, around)?);
+        return Ok(Transport { connection, owned: true });
+    }
+    let connection = references.connection.clone().ok_or_else(|| {
+        let message =
+            "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
+        Error::new(Category::Misconfiguration, "NO_CONNECTION", message)
+    })?;
+    Ok(Transport { connection, owned: false })
+}
+
+impl Local for MqttMessageQueue {
+    type Hold = Hold;
+
+    fn body(&self) -> &Body<Hold> {
+        &self.body
+    }
+
+    fn can(&self) -> MessagingCapabilities {
+        MessagingCapabilities {
+            message_count: false,
+            send: true,
+            receive: true,
+            peek: true,
+            peek_batch: true,
+            renew_lock: true,
+            abandon: true,
+            dead_letter: self.graveyard.topic.is_some(),
+            clear: true,
+        }
+    }
+
+    async fn start(&self, context: &Context) -> Result<(), Error> {
+        if self.body.is_open() {
+            return Ok(());
+        }
+        self.graveyard.transport.open(context).await?;
+        if !self.body.open(|| Arc::clone(&self.inbox.shelf)) {
+            return Ok(());
+        }
+        self.inbox.open.store(true, Ordering::Release);
+        sweep(context, &self.body, &self.inbox.shelf, self.graveyard.clone());
+        if self.options.autosubscribe
+            && let Err(error) = self.subscribe().await
+        {
+            // What was opened is not left behind; the failure to subscribe is what counts.
+            let _ = self.end(context).await;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    async fn end(&self, context: &Context) -> Result<(), Error> {
+        self.body.close(self.options.close_timeout.0).await;
+        self.inbox.open.store(false, Ordering::Release);
+        let unsubscribed = self.unsubscribe().await;
+        self.body.end();
+        // Acknowledgements that are dropped leave their messages to the broker.
+        drop(self.inbox.shelf.clear(true));
+        let closed = self.graveyard.transport.close(context).await;
+        unsubscribed.and(closed)
+    }
+
+    async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+        let mut options = PublishOptions::default().qos(self.options.qos()).timeout(self.send_timeout());
+        options.retain = self.options.retain;
+        options.trace_id = envelope.trace_id.clone();
+        let payload = self.graveyard.codec.encode(&envelope);
+        Ok(self.graveyard.transport.publish(Arc::clone(&self.topic), payload, options).await?)
+    }
+
+    async fn attend(&self) -> Result<(), Error> {
+        if self.subscribed.load(Ordering::Acquire) { Ok(()) } else { self.subscribe().await }
+    }
+
+    fn finish(&self, hold: Hold) {
+        if let Some(acknowledgement) = hold {
+            acknowledgement.acknowledge();
+        }
+    }
+}
+
+impl MqttMessageQueue {
+    fn send_timeout(&self) -> Duration {
+        self.options.send_timeout.0
+    }
+}
+
+impl Component for MqttMessageQueue {
+    const DESCRIPTOR: &'static str = "pip-services:message-queue:mqtt:*:1.0";
+    const SUMMARY: &'static str =
+        "Message queue over an MQTT topic, with locks, redelivery and dead letters.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
+    type Config = MqttQueueConfig;
+    type References = MqttQueueReferences;
+
+    fn claims(config: &MqttQueueConfig) -> Vec<Claim> {
+        config.own_connection().map_or_else(Vec::new, |own| MqttConnection::claims(&own))
+    }
+
+    fn open_limit(config: &MqttQueueConfig) -> Option<Duration> {
+        MqttConnection::open_limit(&config.own_connection()?)
+    }
+
+    fn create(
+        identity: &Descriptor,
+        config: MqttQueueConfig,
+        references: MqttQueueReferences,
+    ) -> Result<Self, Error> {
+        Self::with(identity.name(), config, &references)
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        self.start(context).await
+    }
+
+    async fn close(&self, context: &Context) -> Result<(), Error> {
+        self.end(context).await
+    }
+}
+register!(MqttMessageQueue);

@@ -1,0 +1,277 @@
+//! The configuration of queues over MQTT.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::auth::CredentialConfig;
+use crate::config::Millis;
+use crate::connect::ConnectionConfig;
+use crate::messaging::QueueError;
+use crate::messaging::shelf::Rules;
+use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
+
+/// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttQueueConfig {
+    /// Name of the queue. Default: the name in the descriptor.
+    pub queue: Option<String>,
+    /// Topic of the queue, to which it publishes and subscribes. With wildcards the queue only receives. Default: the name of
+    /// the queue.
+    pub topic: Option<String>,
+    /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
+    /// them. Without it each gets all.
+    pub group: Option<String>,
+    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
+    /// Without it they are logged, counted and dropped.
+    pub dead_letter_topic: Option<String>,
+    /// Client id of a connection of its own; see `connection`.
+    pub client_id: Option<String>,
+    /// Where the broker is. When given, the queue has a connection of its own, which it opens and closes; else it shares the
+    /// MQTT connection that it references.
+    pub connection: Option<ConnectionConfig>,
+    /// Several brokers in place of `connection`: they are tried in this order.
+    pub connections: Option<Vec<ConnectionConfig>>,
+    /// User name and password for a connection of its own, or the `store_key` under which they are found.
+    pub credential: Option<CredentialConfig>,
+    /// Several credentials in place of `credential`: the first that is there is used.
+    pub credentials: Option<Vec<CredentialConfig>>,
+    /// Trust in TLS of a connection of its own.
+    pub tls: TlsConfig,
+    /// How the queue behaves.
+    pub options: MqttQueueOptions,
+}
+
+/// The configuration of a [`MqttMessageQueueFactory`](super::MqttMessageQueueFactory): that of the queues it makes, whose
+/// topics are their names.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttQueueFactoryConfig {
+    /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
+    /// them. Without it each gets all.
+    pub group: Option<String>,
+    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
+    /// Without it they are logged, counted and dropped.
+    pub dead_letter_topic: Option<String>,
+    /// Client id of connections of their own, to which `-<name of the queue>` is added; see `connection`.
+    pub client_id: Option<String>,
+    /// Where the broker is. When given, each queue has a connection of its own; else they share the MQTT connection that the
+    /// factory references.
+    pub connection: Option<ConnectionConfig>,
+    /// Several brokers in place of `connection`: they are tried in this order.
+    pub connections: Option<Vec<ConnectionConfig>>,
+    /// User name and password for connections of their own, or the `store_key` under which they are found.
+    pub credential: Option<CredentialConfig>,
+    /// Several credentials in place of `credential`: the first that is there is used.
+    pub credentials: Option<Vec<CredentialConfig>>,
+    /// Trust in TLS of connections of their own.
+    pub tls: TlsConfig,
+    /// How the queues behave.
+    pub options: MqttQueueOptions,
+}
+
+/// How a queue over MQTT behaves. Times are milliseconds, or texts such as `30s`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttQueueOptions {
+    /// Whether messages travel as JSON envelopes, with id, type, trace id and time. When false the payload alone travels, and
+    /// the type of a received message is its topic. All who share the topic must agree. Default false.
+    pub serialize_envelope: bool,
+    /// Whether the queue subscribes when it opens. When false it does so at the first `receive`, `peek` or `listen`, and
+    /// without a kept session gets nothing of what was sent before. Default false.
+    pub autosubscribe: bool,
+    /// QoS with which it publishes and subscribes, 0 to 2. At 0 nothing is acknowledged, and what a crash finds unfinished is
+    /// lost. Default 0.
+    pub qos: u8,
+    /// Whether the broker keeps the last message for later subscribers. Default false.
+    pub retain: bool,
+    /// How many received messages it holds, those with receivers included; beyond it the broker is left to wait. Default
+    /// 1000.
+    pub capacity: usize,
+    /// How long a received message is locked; after that it comes back. Default 30000.
+    pub lock_timeout: Millis,
+    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Deliveries by an earlier
+    /// process are not known. Default 10.
+    pub max_deliveries: u32,
+    /// How long a message that came back waits before it is delivered again. Default 1000.
+    pub redelivery_delay: Millis,
+    /// How long sending takes at most. 0 is without limit. Default 30000.
+    pub send_timeout: Millis,
+    /// How long closing waits for receivers at work. Default 10000.
+    pub close_timeout: Millis,
+    /// Of a connection of its own: which MQTT is spoken, `3.1.1` (or 4), or `5`. Default `3.1.1`.
+    pub protocol_version: MqttVersion,
+    /// Of a connection of its own: whether a broker that cannot be reached is tried again. Default true.
+    pub retry_connect: bool,
+    /// Of a connection of its own: how long opening takes at most. Default 30000.
+    pub connect_timeout: Millis,
+    /// Of a connection of its own: the wait before the first attempt to connect again. Default 1000.
+    pub reconnect_timeout: Millis,
+    /// Of a connection of its own: how long nothing is sent or heard before the broker is pinged. Default 60000.
+    pub keepalive_timeout: Millis,
+    /// Of a connection of its own: whether the broker forgets the session when the connection ends. When false, messages that
+    /// were not completed survive a crash, and `client_id` must be given. Default true.
+    pub clean_session: bool,
+}
+
+impl Default for MqttQueueOptions {
+    fn default() -> Self {
+        let connection = MqttOptions::default();
+        Self {
+            serialize_envelope: false,
+            autosubscribe: false,
+            qos: 0,
+            retain: false,
+            capacity: 1000,
+            lock_timeout: Millis::new(30_000),
+            max_deliveries: 10,
+            redelivery_delay: Millis::new(1000),
+            send_timeout: Millis::new(30_000),
+            close_timeout: Millis::new(10_000),
+            protocol_version: connection.protocol_version,
+            retry_connect: connection.retry_connect,
+            connect_timeout: connection.connect_timeout,
+            reconnect_timeout: connection.reconnect_timeout,
+            keepalive_timeout: connection.keepalive_timeout,
+            clean_session: connection.clean_session,
+        }
+    }
+}
+
+impl MqttQueueOptions {
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            capacity: self.capacity,
+            lock: self.lock_timeout.0,
+            max_deliveries: self.max_deliveries,
+            delay: self.redelivery_delay.0,
+        }
+    }
+
+    /// The QoS, which `check` has seen.
+    pub(super) fn qos(&self) -> QoS {
+        QoS::from_number(self.qos).unwrap_or_default()
+    }
+
+    /// Names the first value that makes no sense.
+    pub(super) fn check(&self) -> Result<(), QueueError> {
+        let wrong = |key, problem| Err(QueueError::Config { key, problem });
+        if self.qos > 2 {
+            return wrong("options.qos", "is neither 0, 1 nor 2");
+        }
+        if self.capacity == 0 {
+            return wrong("options.capacity", "is 0; nothing could be received");
+        }
+        if self.lock_timeout.0.is_zero() {
+            return wrong("options.lock_timeout", "is 0; no message could be completed");
+        }
+        Ok(())
+    }
+}
+
+impl MqttQueueConfig {
+    /// What a connection of its own is configured with, if it is to have one.
+    pub(super) fn own_connection(&self) -> Option<MqttConfig> {
+        if self.connection.is_none() && self.connections.is_none() {
+            return None;
+        }
+        let options = &self.options;
+        Some(MqttConfig {
+            client_id: self.client_id.clone(),
+            connection: self.connection.clone(),
+            connections: self.connections.clone(),
+            credential: self.credential.clone(),
+            credentials: self.credentials.clone(),
+            tls: self.tls.clone(),
+            options: MqttOptions {
+                protocol_version: options.protocol_version,
+                retry_connect: options.retry_connect,
+                connect_timeout: options.connect_timeout,
+                reconnect_timeout: options.reconnect_timeout,
+                keepalive_timeout: options.keepalive_timeout,
+                clean_session: options.clean_session,
+                ..MqttOptions::default()
+            },
+        })
+    }
+}
+
+impl MqttQueueFactoryConfig {
+    /// The configuration of a queue of this name.
+    pub(super) fn of_queue(&self, name: &str) -> MqttQueueConfig {
+        let Self {
+            group,
+            dead_letter_topic,
+            client_id,
+            connection,
+            connections,
+            credential,
+            credentials,
+            tls,
+            options,
+        } = self.clone();
+        // Two clients with one id would throw each other out.
+        let client_id = client_id.filter(|id| !id.is_empty()).map(|id| format!("{id}-{name}"));
+        MqttQueueConfig {
+            queue: None,
+            topic: None,
+            group,
+            dead_letter_topic,
+            client_id,
+            connection,
+            connections,
+            credential,
+            credentials,
+            tls,
+            options,
+        }
+    }
+}
+
+/// What says something; an empty text is as good as none.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_keys_are_read() {
+        let pairs = [
+            ("topic", "orders"),
+            ("client_id", "me"),
+            ("connection.host", "h"),
+            ("options.qos", "1"),
+            ("options.clean_session", "false"),
+            ("options.serialize_envelope", "true"),
+            ("options.keepalive_timeout", "3000"),
+        ];
+        let config: MqttQueueConfig = crate::config::from_pairs(pairs).unwrap();
+        let own = config.own_connection().unwrap();
+        assert_eq!(
+            (own.client_id.as_deref(), own.options.keepalive_timeout),
+            (Some("me"), Millis::new(3000))
+        );
+        assert!(!own.options.clean_session && config.options.qos() == QoS::AtLeastOnce);
+        assert!(MqttQueueConfig::default().own_connection().is_none());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        let wrong = |key: &str, value: &str| {
+            let config: MqttQueueConfig = crate::config::from_pairs([(key, value)]).unwrap();
+            config.options.check().unwrap_err().to_string()
+        };
+        assert_eq!(wrong("options.qos", "3"), "`options.qos` is neither 0, 1 nor 2");
+        assert!(wrong("options.capacity", "0").contains("nothing could be received"));
+        assert!(wrong("options.lock_timeout", "0").contains("is 0"));
+    }
+
+    #[test]
+    fn queues_of_a_factory_have_client_ids_of_their_own() {
+        let config = MqttQueueFactoryConfig { client_id: Some("me".into()), ..Default::default() };
+        assert_eq!(config.of_queue("orders").client_id.as_deref(), Some("me-orders"));
+    }
+}

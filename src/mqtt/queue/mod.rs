@@ -1,0 +1,14 @@
+//! Message queues over MQTT: a topic is a queue, and what is not completed is not acknowledged.
+
+mod burst;
+mod codec;
+mod component;
+mod config;
+mod factory;
+mod graveyard;
+mod inbox;
+mod transport;
+
+pub use component::MqttMessageQueue;
+pub use config::{MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions};
+pub use factory::MqttMessageQueueFactory;

@@ -1,0 +1,65 @@
+//! The connection of a queue: shared, or its own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::Error;
+use crate::component::Context;
+use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions};
+
+/// A connection that is opened and closed by the queue only where it is the queue's.
+#[derive(Clone)]
+pub(super) struct Transport {
+    pub(super) connection: Arc<MqttConnection>,
+    pub(super) owned: bool,
+}
+
+impl Transport {
+    /// Opens what is owned; what is shared must be open.
+    pub(super) async fn open(&self, context: &Context) -> Result<(), Error> {
+        if self.owned {
+            return self.connection.open(context).await;
+        }
+        if self.connection.is_open() {
+            return Ok(());
+        }
+        let error = Error::from(MqttError::NotOpen);
+        Err(error
+            .context("the MQTT connection that the queue shares is not opened; open it before the queue"))
+    }
+
+    pub(super) async fn close(&self, context: &Context) -> Result<(), Error> {
+        if self.owned { self.connection.close(context).await } else { Ok(()) }
+    }
+
+    pub(super) async fn publish(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        self.connection.publish(topic, payload, options).await
+    }
+
+    pub(super) async fn subscribe(
+        &self,
+        filter: &str,
+        options: SubscribeOptions,
+        listener: Arc<dyn MqttMessageListener>,
+    ) -> Result<(), MqttError> {
+        self.connection.subscribe(filter, options, listener).await.map(drop)
+    }
+
+    /// Ends the flow of messages. A kept session keeps its subscription, so that what comes meanwhile waits at the broker.
+    pub(super) async fn unsubscribe(
+        &self,
+        filter: &str,
+        listener: &Arc<dyn MqttMessageListener>,
+    ) -> Result<(), MqttError> {
+        if self.owned || self.connection.keeps_session() || !self.connection.is_open() {
+            return Ok(());
+        }
+        self.connection.unsubscribe(filter, listener).await.map(drop)
+    }
+}
