@@ -214,6 +214,7 @@ fn transport(
             counters: references.counters.clone(),
             discovery: references.discovery.clone(),
             credentials: references.credentials.clone(),
+            will: None,
         };
         let connection = Arc::new(MqttConnection::with(name, own, around)?);
         return Ok(Transport { connection, owned: true });

@@ -183,6 +183,7 @@ impl MqttQueueConfig {
             credential: self.credential.clone(),
             credentials: self.credentials.clone(),
             tls: self.tls.clone(),
+            will: None,
             options: MqttOptions {
                 protocol_version: options.protocol_version,
                 retry_connect: options.retry_connect,
