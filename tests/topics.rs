@@ -33,3 +33,15 @@ proptest! {
         fuzz_topics::cover(&data);
     }
 }
+
+/// One body over the same bytes after the other.
+fn all(data: &[u8]) {
+    fuzz_topics::names(data);
+    fuzz_topics::trie(data);
+    fuzz_topics::cover(data);
+}
+
+#[test]
+fn ten_seconds_of_any_bytes() {
+    support::mutate::for_ten_seconds("topics", all);
+}

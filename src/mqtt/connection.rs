@@ -272,7 +272,7 @@ impl MqttConnection {
         !self.config.options.clean_session
     }
 
-    fn settings(&self, context: &Context) -> Settings {
+    pub(super) fn settings(&self, context: &Context) -> Settings {
         let options = &self.config.options;
         let client_id = match self.config.explicit_client_id() {
             Some(id) => id.to_owned(),

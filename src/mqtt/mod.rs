@@ -30,6 +30,8 @@ pub use client::{Delivery, MqttClient, MqttSubscription};
 pub use component::MqttReferences;
 pub use config::{MqttConfig, MqttOptions};
 pub use connection::MqttConnection;
+#[cfg(fuzzing)]
+pub use driver::fuzz;
 pub use driver::{LinkState, Remaining};
 pub use error::{Lost, MqttError};
 pub use listener::MqttMessageListener;

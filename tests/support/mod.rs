@@ -13,6 +13,7 @@ pub mod front;
 pub mod fuzz_topics;
 pub mod honest;
 pub mod mosquitto;
+pub mod mutate;
 pub mod nats;
 pub mod process;
 pub mod proxy;

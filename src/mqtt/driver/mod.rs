@@ -4,6 +4,8 @@ mod alive;
 mod backoff;
 mod core;
 mod drive;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gauges;
 mod greet;
 mod intake;

@@ -69,11 +69,16 @@ impl<V: Version> Life<V> {
 
     /// Hands over as many messages of QoS 1 and 2 in turn, without waiting.
     pub async fn publish(&self, count: usize) -> Vec<(QoS, Delivery)> {
+        self.publish_after(0, count).await
+    }
+
+    /// The same after so many that have not ended yet.
+    pub async fn publish_after(&self, open: usize, count: usize) -> Vec<(QoS, Delivery)> {
         let client = self.connection.client().unwrap();
         let mut deliveries = Vec::new();
         for number in 0..count {
             let qos = if number % 2 == 0 { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
-            let payload = format!("{}", self.ended.len() + number);
+            let payload = format!("{}", self.ended.len() + open + number);
             let options = PublishOptions::default().qos(qos);
             deliveries.push((qos, within("room", client.send("out", payload, options)).await.unwrap()));
         }

@@ -64,6 +64,11 @@ impl<V: Version> Honest<V> {
         self.shared.weather.lock().expect("no test panics here").push_back(weather);
     }
 
+    /// From here on the weather is good.
+    pub fn clear_up(&self) {
+        self.shared.weather.lock().expect("no test panics here").clear();
+    }
+
     /// Sends the client a message when it can.
     pub fn send(&self, topic: &str, payload: impl Into<Bytes>, qos: u8) {
         self.state().queue(qos, topic, payload.into());
