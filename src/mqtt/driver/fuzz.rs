@@ -161,7 +161,8 @@ fn subscribe(intake: &Intake, flags: u8) {
         let (reply, _) = oneshot::channel();
         let listener = Arc::new(|message: MqttMessage| {
             // Some are acknowledged by hand, some are left.
-            let acknowledgement = message.acknowledgement().filter(|_| message.payload.len().is_multiple_of(2));
+            let acknowledgement =
+                message.acknowledgement().filter(|_| message.payload.len().is_multiple_of(2));
             async move {
                 if let Some(acknowledgement) = acknowledgement {
                     acknowledgement.acknowledge();
