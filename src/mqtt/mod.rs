@@ -36,7 +36,7 @@ pub use driver::{LinkState, Remaining};
 pub use error::{Lost, MqttError};
 pub use listener::MqttMessageListener;
 pub use message::MqttMessage;
-pub use options::{PublishOptions, QoS, SubscribeOptions};
+pub use options::{PublishOptions, QoS, RetainHandling, SubscribeOptions};
 pub use properties::MessageProperties;
 pub use queue::{
     MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,

@@ -114,6 +114,25 @@ pub struct SubscribeOptions {
     /// Whether a message is acknowledged only when its listener has finished it well; see
     /// [`SubscribeOptions::manual_ack`].
     pub manual_ack: bool,
+    /// MQTT 5: whether messages that this client publishes itself do not come.
+    pub no_local: bool,
+    /// MQTT 5: whether messages come with the retain flag that they were published with. Otherwise it says that the broker
+    /// had kept the message.
+    pub retain_as_published: bool,
+    /// MQTT 5: whether the messages come that the broker has kept.
+    pub retain_handling: RetainHandling,
+}
+
+/// Which of the messages that a broker has kept come because of a subscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RetainHandling {
+    /// All that match.
+    #[default]
+    Send,
+    /// Those, if the session had no subscription to this filter yet.
+    SendIfNew,
+    /// None.
+    Never,
 }
 
 impl SubscribeOptions {
@@ -133,6 +152,30 @@ impl SubscribeOptions {
     #[must_use]
     pub fn qos(self, qos: QoS) -> Self {
         Self { qos, ..self }
+    }
+
+    /// The same without the messages that this client publishes, on MQTT 5. A filter that several listeners have in common
+    /// is one subscription for the broker, so they must agree on this and on `retain_as_published`.
+    #[must_use]
+    pub fn no_local(self) -> Self {
+        Self { no_local: true, ..self }
+    }
+
+    /// The same with the retain flag as it was published, on MQTT 5.
+    #[must_use]
+    pub fn retain_as_published(self) -> Self {
+        Self { retain_as_published: true, ..self }
+    }
+
+    /// The same with these of the kept messages, on MQTT 5.
+    #[must_use]
+    pub fn retain_handling(self, retain_handling: RetainHandling) -> Self {
+        Self { retain_handling, ..self }
+    }
+
+    /// Whether it asks for what only MQTT 5 has.
+    pub(crate) fn needs_version_5(&self) -> bool {
+        self.no_local || self.retain_as_published || self.retain_handling != RetainHandling::Send
     }
 
     /// The same, with messages of QoS 1 and 2 acknowledged only when the listener has returned `Ok`, or, where it took

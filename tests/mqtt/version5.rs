@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use wirework::broker::{Broker, BrokerConfig};
 use wirework::component::{Component, Context};
-use wirework::mqtt::{MessageProperties, MqttConnection, MqttVersion, PublishOptions, QoS, SubscribeOptions};
+use wirework::mqtt::{
+    MessageProperties, MqttConnection, MqttVersion, PublishOptions, QoS, RetainHandling, SubscribeOptions,
+};
 
 use crate::common::{context, listener};
 use crate::support::mosquitto::Mosquitto;
@@ -170,4 +172,116 @@ async fn a_trace_id_comes_with_the_message() {
         assert_eq!(parent, id.len() == 32);
     }
     broker.close(&context).await.unwrap();
+}
+
+/// Filters that overlap in every way, for two listeners: each message once to each, whatever copies the broker sends.
+async fn prove_overlaps(port: u16) {
+    let connection = connect(port, &[]).await;
+    let (first, mut by_first) = listener();
+    let (second, mut by_second) = listener();
+    let options = SubscribeOptions::at_least_once;
+    for filter in ["a/+", "+/b", "a/#", "a/b"] {
+        connection.subscribe(filter, options(), Arc::clone(&first)).await.unwrap();
+    }
+    for filter in ["+/b", "a/b"] {
+        connection.subscribe(filter, options(), Arc::clone(&second)).await.unwrap();
+    }
+    for number in 0..20 {
+        connection.publish("a/b", number.to_string(), PublishOptions::exactly_once()).await.unwrap();
+    }
+    connection.publish("a/c", "one", PublishOptions::at_least_once()).await.unwrap();
+    connection.publish("c/b", "end", PublishOptions::at_least_once()).await.unwrap();
+    for number in 0..20 {
+        let expected = format!("a/b {number}");
+        assert_eq!((by_first.line().await, by_second.line().await), (expected.clone(), expected));
+    }
+    assert_eq!((by_first.line().await, by_first.line().await), ("a/c one".into(), "c/b end".into()));
+    assert_eq!(by_second.line().await, "c/b end");
+    // The best subscription goes, and others take over.
+    for filter in ["a/b", "a/+"] {
+        connection.unsubscribe(filter, &first).await.unwrap();
+    }
+    connection.publish("a/b", "more", PublishOptions::at_least_once()).await.unwrap();
+    connection.publish("c/b", "end", PublishOptions::at_least_once()).await.unwrap();
+    for expected in ["a/b more", "c/b end"] {
+        assert_eq!((by_first.line().await, by_second.line().await), (expected.into(), expected.into()));
+    }
+    assert!(by_first.is_empty() && by_second.is_empty());
+    connection.close(&context()).await.unwrap();
+}
+
+/// What a subscription can ask for beside the QoS.
+async fn prove_options(port: u16) {
+    let connection = connect(port, &[]).await;
+    let other = connect(port, &[]).await;
+    let kept = PublishOptions::at_least_once().retain();
+    other.publish("r/1", "kept", kept.clone()).await.unwrap();
+    let (own, mut by_own) = listener();
+    let options = SubscribeOptions::at_least_once().no_local().retain_handling(RetainHandling::Never);
+    connection.subscribe("r/#", options, own).await.unwrap();
+    let (published, mut by_published) = listener();
+    let options = SubscribeOptions::at_least_once().retain_as_published();
+    connection.subscribe("r/+", options, Arc::clone(&published)).await.unwrap();
+    assert_eq!(by_published.line().await, "r/1 kept");
+    connection.publish("r/2", "mine", kept.clone()).await.unwrap();
+    other.publish("r/2", "other", kept.clone()).await.unwrap();
+    other.publish("r/2", "other", kept).await.unwrap();
+    for text in ["mine", "other", "other"] {
+        let message = by_published.next().await;
+        assert_eq!((message.text(), message.retain), (Some(text), true), "as it was published, each time");
+    }
+    for _ in 0..2 {
+        let message = by_own.next().await;
+        assert_eq!((message.text(), message.retain), (Some("other"), false), "neither kept nor its own");
+    }
+    assert!(by_own.is_empty());
+    let (another, _) = listener();
+    let differs = connection.subscribe("r/+", SubscribeOptions::at_least_once(), another).await;
+    assert_eq!(wirework::Error::from(differs.unwrap_err()).code(), "NOT_SUPPORTED");
+    for connection in [connection, other] {
+        connection.close(&context()).await.unwrap();
+    }
+}
+
+/// A group shares what comes.
+async fn prove_shared(port: u16) {
+    let publisher = connect(port, &[]).await;
+    let (one, two) = (connect(port, &[]).await, connect(port, &[]).await);
+    let (all, mut by_all) = listener();
+    one.subscribe("jobs/#", SubscribeOptions::at_least_once(), all).await.unwrap();
+    let (first, mut by_first) = listener();
+    let (second, mut by_second) = listener();
+    one.subscribe("$share/g/jobs/+", SubscribeOptions::at_least_once(), first).await.unwrap();
+    two.subscribe("$share/g/jobs/+", SubscribeOptions::at_least_once(), second).await.unwrap();
+    let mut left: std::collections::HashSet<String> =
+        (0..40).map(|number| format!("jobs/x {number}")).collect();
+    for number in 0..40 {
+        publisher.publish("jobs/x", number.to_string(), PublishOptions::at_least_once()).await.unwrap();
+    }
+    for number in 0..40 {
+        assert_eq!(by_all.line().await, format!("jobs/x {number}"));
+    }
+    while !left.is_empty() {
+        let line = tokio::select! { line = by_first.line() => line, line = by_second.line() => line };
+        assert!(left.remove(&line), "{line} came to both");
+    }
+    assert!(by_first.is_empty() && by_second.is_empty() && by_all.is_empty());
+}
+
+#[tokio::test]
+async fn subscriptions_overlap_at_the_embedded_broker() {
+    let (broker, context) = embedded().await;
+    let port = broker.address().unwrap().port();
+    prove_overlaps(port).await;
+    prove_options(port).await;
+    prove_shared(port).await;
+    broker.close(&context).await.unwrap();
+}
+
+#[tokio::test]
+async fn subscriptions_overlap_at_mosquitto() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    prove_overlaps(broker.port).await;
+    prove_options(broker.port).await;
+    prove_shared(broker.port).await;
 }

@@ -136,6 +136,11 @@ impl MqttClient {
         listener: SharedListener,
     ) -> Result<MqttSubscription, MqttError> {
         let filter = Filter::new(filter)?;
+        if self.version() == MqttVersion::V4 && options.needs_version_5() {
+            let what = "`no_local`, `retain_as_published` and `retain_handling`";
+            let why = "MQTT 3.1.1 has none of them; set `options.protocol_version = 5`";
+            return Err(MqttError::Unsupported { what, why });
+        }
         let (size, max) = (filter.as_str().len() + 16, self.0.settings.max_packet_size);
         if size > max {
             return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });

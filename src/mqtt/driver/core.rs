@@ -118,9 +118,14 @@ impl Core {
             Command::Publish(accepted) => self.accept(accepted),
             Command::Subscribe { filter, options, listener, reply } => {
                 // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
-                self.registry.subscribe(&filter, options, &listener, reply);
+                if let Err((reply, why)) = self.registry.subscribe(&filter, options, &listener, reply) {
+                    // The subscriber may have gone; then nothing is left to be told.
+                    let _ =
+                        reply.send(Err(MqttError::Unsupported { what: "these subscription options", why }));
+                    return;
+                }
                 for (message, receipt) in self.unclaimed.claim(&filter) {
-                    self.registry.deliver(message, &receipt, Instant::now());
+                    self.registry.deliver(message, &[], &receipt, Instant::now());
                 }
             }
             Command::Unsubscribe { given_up, filter, listener, reply } => {
@@ -179,7 +184,9 @@ impl Core {
     /// A packet came in on the link.
     pub(super) fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
         match packet {
-            Incoming::Publish { id, message, .. } => return self.message(id, message, now),
+            Incoming::Publish { id, message, subscriptions } => {
+                return self.message(id, message, &subscriptions, now);
+            }
             Incoming::Ack { kind: AckKind::Release, id, .. } => self.incoming.release(id),
             Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
                 Acked::Done(_, waiter) => {
@@ -274,7 +281,7 @@ impl Core {
         self.tell_expiry();
         self.unclaimed.begin(now);
         self.incoming.resume(session_present);
-        self.registry.resume(session_present, now);
+        self.registry.resume(session_present, self.limits.subscription_ids_available, now);
         for (Publish { topic, .. }, waiter) in
             self.outgoing.resume(session_present, self.limits.receive_maximum)
         {

@@ -217,9 +217,9 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             return Ok(self.encoded > before);
         }
         self.core.refuse_filters(now);
-        if let Some(control) = self.core.registry.next(now) {
+        while let Some((control, identifier)) = self.core.registry.next(now) {
             let packet = match control {
-                Control::Subscribe { id, filters } => P::subscribe(id, filters),
+                Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
                 Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
             };
             self.encode(packet)?;

@@ -11,7 +11,13 @@ use crate::mqtt::subscriptions::Receipt;
 use crate::mqtt::{Lost, MqttMessage, QoS};
 
 impl Core {
-    pub(super) fn message(&mut self, id: u16, message: MqttMessage, now: Instant) -> Result<(), Lost> {
+    pub(super) fn message(
+        &mut self,
+        id: u16,
+        message: MqttMessage,
+        named: &[u32],
+        now: Instant,
+    ) -> Result<(), Lost> {
         self.metrics.received.one();
         if self.closing {
             return Ok(());
@@ -40,7 +46,7 @@ impl Core {
         let receipt = self.held.take(size, token);
         let topic = Arc::clone(&message.topic);
         let kept = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
-        if self.registry.deliver(message, &receipt, now) > 0 {
+        if self.registry.deliver(message, named, &receipt, now) > 0 {
             return Ok(());
         }
         if let Some(message) = kept {

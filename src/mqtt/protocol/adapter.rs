@@ -9,7 +9,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::Limits;
 use crate::config::Secret;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MessageProperties, MqttMessage, MqttWill, QoS};
+use crate::mqtt::{Lost, MessageProperties, MqttMessage, MqttWill, QoS, SubscribeOptions};
 
 /// A version of MQTT, on the codec that speaks it. Nothing here is dynamic: the driver is compiled once a version.
 pub(crate) trait Protocol: Send + 'static {
@@ -30,7 +30,8 @@ pub(crate) trait Protocol: Send + 'static {
     /// The size on the wire of a publish, in bytes.
     fn publish_size(publish: &Publish) -> usize;
     fn ack(kind: AckKind, id: u16) -> Self::Packet;
-    fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> Self::Packet;
+    /// With the identifier that messages are to bring for these filters, where there is one.
+    fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], identifier: Option<u32>) -> Self::Packet;
     fn unsubscribe(id: u16, filters: &[Filter]) -> Self::Packet;
     fn ping() -> Self::Packet;
     /// Good-bye, in good order; `forget` has the broker forget the session at once, whatever CONNECT said.
@@ -118,7 +119,6 @@ pub(crate) enum Incoming {
         id: u16,
         message: MqttMessage,
         /// The identifiers of the subscriptions that it comes for, where the broker names them.
-        #[allow(dead_code, reason = "dispatch does not go by them yet")]
         subscriptions: Vec<u32>,
     },
     /// An acknowledgement; the code is below 0x80 unless it refuses.

@@ -92,6 +92,11 @@ impl Listeners {
         self.list.iter().position(|one| one.as_ref().is_some_and(same))
     }
 
+    /// How many subscriptions a listener has.
+    pub(super) fn subscriptions(&self, index: usize) -> usize {
+        self.list.get(index).and_then(Option::as_ref).map_or(0, |one| one.subscriptions)
+    }
+
     /// Begins to choose who gets the next message.
     pub(super) fn begin(&mut self) {
         self.round += 1;

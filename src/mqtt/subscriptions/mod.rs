@@ -1,6 +1,7 @@
 //! Who listens to what, what the broker has been asked for because of that, and who gets a message.
 
 mod held;
+mod identified;
 mod listeners;
 mod mailbox;
 mod registry;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::identified::Identified;
 use super::listeners::Listeners;
 use super::retained::{For, Retained};
 use super::wire::{Answer, Control, Waiting, Wire};
@@ -21,6 +22,7 @@ pub(crate) struct Registry<W> {
     listeners: Listeners,
     wire: Wire<W>,
     retained: Retained,
+    identified: Identified<Entry>,
     /// What waited for listeners that are gone.
     left: Vec<(MqttMessage, Arc<Receipt>)>,
     /// Scratch space for dispatch.
@@ -31,7 +33,11 @@ struct Subscription {
     filter: Filter,
     qos: QoS,
     manual: bool,
+    /// MQTT 5: no local, and retain as published.
+    flags: (bool, bool),
     listener: usize,
+    /// The broker of this session has granted it.
+    granted: bool,
     /// The broker has taken it back on a later session: it is not part of the cover until the next one.
     refused: bool,
 }
@@ -71,35 +77,64 @@ impl<W> Registry<W> {
             listeners: Listeners::new(context),
             wire: Wire::new(ids),
             retained: Retained::default(),
+            identified: Identified::new(),
             left: Vec::new(),
             matching: Vec::new(),
         }
     }
 
     /// Adds a listener, before anything is sent, so that it misses nothing. The same listener for the same filter once
-    /// more changes the options of that subscription.
+    /// more changes the options of that subscription. Fails where the broker could not tell it from another one.
     pub(crate) fn subscribe(
         &mut self,
         filter: &Filter,
         options: SubscribeOptions,
         listener: &SharedListener,
         waiter: W,
-    ) {
+    ) -> Result<(), (W, &'static str)> {
         let (qos, manual) = (options.qos, options.manual_ack);
+        let flags = (options.no_local, options.retain_as_published);
         let known = self.find(filter, listener);
+        if options.needs_version_5() && !self.wire.is_plain() {
+            return Err((waiter, "the broker offers no subscription identifiers"));
+        }
+        let other = |entry: &Entry| Some(entry.subscription) != known && self.flags(entry) != Some(flags);
+        if self.identified.of(filter).iter().any(other) {
+            let why =
+                "another listener has this filter with others, and to the broker both are one subscription";
+            return Err((waiter, why));
+        }
         let subscription = known.unwrap_or_else(|| {
             self.last = self.last.wrapping_add(1);
             self.last
         });
         let listener = self.listeners.acquire(listener);
+        self.wire.prefer(filter, options);
         self.wire.add(filter, qos);
+        let entry = Entry { subscription, listener, qos, manual };
+        // The new one first: a filter keeps its identifier as long as somebody listens to it.
+        self.identified.add(filter, entry);
         if known.is_some() {
             self.discard(subscription);
         }
-        self.trie.insert(filter, Entry { subscription, listener, qos, manual });
-        let new = Subscription { filter: filter.clone(), qos, manual, listener, refused: false };
+        self.trie.insert(filter, entry);
+        let filter = filter.clone();
+        let new = Subscription {
+            filter: filter.clone(),
+            qos,
+            manual,
+            flags,
+            listener,
+            granted: false,
+            refused: false,
+        };
         self.subscriptions.insert(subscription, new);
-        self.wire.ask(Waiting { subscription, filter: filter.clone(), waiter });
+        self.wire.ask(Waiting { subscription, filter, waiter });
+        Ok(())
+    }
+
+    fn flags(&self, entry: &Entry) -> Option<(bool, bool)> {
+        self.subscriptions.get(&entry.subscription).map(|subscription| subscription.flags)
     }
 
     /// Removes a listener; returns whoever still waited for its grant, or nothing if there is no such subscription.
@@ -108,8 +143,19 @@ impl<W> Registry<W> {
         Some(self.remove(subscription))
     }
 
-    /// Gives a message to all whom it concerns; returns to how many listeners that was.
-    pub(crate) fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>, now: Instant) -> usize {
+    /// Gives a message to all whom it concerns: the listeners of the filters that the broker names by their identifiers,
+    /// or else all whose filters match. Returns how many that are.
+    pub(crate) fn deliver(
+        &mut self,
+        message: MqttMessage,
+        named: &[u32],
+        receipt: &Arc<Receipt>,
+        now: Instant,
+    ) -> usize {
+        self.matching.clear();
+        if !named.is_empty() && self.identified.collect(named, &mut self.matching) {
+            return self.deliver_named(message, receipt, now);
+        }
         let Self { trie, matching, listeners, retained, .. } = self;
         listeners.begin();
         if message.retain {
@@ -132,8 +178,59 @@ impl<W> Registry<W> {
         listeners.deliver(message, receipt)
     }
 
-    /// The next control packet to send.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<Control<'_>> {
+    /// To the listeners that the broker has named. One that listens to several filters which match gets the copy that
+    /// comes for the best of them, whether that is one copy of several or the only one.
+    fn deliver_named(&mut self, message: MqttMessage, receipt: &Arc<Receipt>, now: Instant) -> usize {
+        let mut named = std::mem::take(&mut self.matching);
+        let count = named.len();
+        let published = |entry: &Entry| self.flags(entry).is_some_and(|(_, published)| published);
+        if message.retain {
+            // These come because of a SUBSCRIBE, each for the filter that asked; a flag as published says nothing.
+            let numbers: Vec<u32> =
+                named.iter().filter(|entry| !published(entry)).map(|entry| entry.subscription).collect();
+            let whom = self.retained.choose(&message.topic, &numbers, now);
+            named.retain(|entry| match &whom {
+                For::These(these) if numbers.contains(&entry.subscription) => {
+                    these.contains(&entry.subscription)
+                }
+                _ => true,
+            });
+        } else {
+            named.retain(|entry| self.is_best(entry, &message.topic));
+        }
+        self.listeners.begin();
+        for entry in named.drain(..) {
+            self.listeners.choose(entry.listener, entry.qos, entry.manual);
+        }
+        self.matching = named;
+        self.listeners.deliver(message, receipt);
+        count
+    }
+
+    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: that of the
+    /// highest QoS, and the oldest of those. Shared ones stand for themselves.
+    fn is_best(&self, entry: &Entry, topic: &str) -> bool {
+        if self.listeners.subscriptions(entry.listener) < 2 {
+            return true;
+        }
+        let counts = |number: u32| {
+            let subscription = self.subscriptions.get(&number);
+            subscription.is_some_and(|one| one.granted && one.filter.group().is_none())
+        };
+        if !counts(entry.subscription) {
+            return true;
+        }
+        let mut best = (entry.qos, std::cmp::Reverse(entry.subscription));
+        self.trie.for_each_match(topic, |other| {
+            if other.listener == entry.listener && counts(other.subscription) {
+                best = best.max((other.qos, std::cmp::Reverse(other.subscription)));
+            }
+        });
+        best.1.0 == entry.subscription
+    }
+
+    /// The next control packet to send, and the identifier for the filter in it.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
         let (_, waiting) = self.wire.next()?;
         for subscription in waiting {
             self.retained.fresh(subscription, now);
@@ -141,7 +238,14 @@ impl<W> Registry<W> {
         for filter in self.wire.replacing() {
             self.retained.quiet(&filter, now);
         }
-        self.wire.current()
+        let control = self.wire.current()?;
+        let identifier = match &control {
+            Control::Subscribe { filters: [(filter, _)], .. } if self.wire.is_plain() => {
+                self.identified.id(filter)
+            }
+            _ => None,
+        };
+        Some((control, identifier))
     }
 
     /// Whether the SUBSCRIBE of this id is out.
@@ -164,6 +268,11 @@ impl<W> Registry<W> {
     fn answered(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
         let Answer { filter, code, waiting } = answer;
         let mut outcomes = Vec::new();
+        for entry in self.identified.of(&filter) {
+            if let Some(subscription) = self.subscriptions.get_mut(&entry.subscription) {
+                subscription.granted = code < 0x80;
+            }
+        }
         if code >= 0x80 && waiting.is_empty() {
             self.take_back(&filter);
             outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
@@ -203,10 +312,16 @@ impl<W> Registry<W> {
         self.wire.lost();
     }
 
-    pub(crate) fn resume(&mut self, session_present: bool, now: Instant) {
+    /// A new link is there, on which messages name the filters they come for, or not.
+    pub(crate) fn resume(&mut self, session_present: bool, identifiers: bool, now: Instant) {
+        if identifiers != self.wire.is_plain() {
+            let all = self.subscriptions.values().filter(|subscription| !subscription.refused);
+            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.qos)));
+        }
         if !session_present {
             self.retained.clear();
             for (number, subscription) in &mut self.subscriptions {
+                subscription.granted = false;
                 if std::mem::take(&mut subscription.refused) {
                     self.wire.add(&subscription.filter, subscription.qos);
                 }
@@ -243,6 +358,7 @@ impl<W> Registry<W> {
         let (listener, qos, manual) = (gone.listener, gone.qos, gone.manual);
         let entry = Entry { subscription: number, listener, qos, manual };
         self.trie.remove(&gone.filter, &entry);
+        self.identified.remove(&gone.filter, &entry);
         self.retained.forget(number);
         if !gone.refused {
             self.wire.remove(&gone.filter, gone.qos);

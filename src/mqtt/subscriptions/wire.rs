@@ -2,18 +2,24 @@
 //!
 //! At most one SUBSCRIBE or UNSUBSCRIBE is out at a time: what is asked for meanwhile goes out together in the next.
 //! SUBSCRIBE goes before UNSUBSCRIBE, so that no message falls between a filter and the wider one that replaces it.
+//!
+//! With subscription identifiers every filter stands for itself and has a SUBSCRIBE of its own, as its identifier belongs
+//! to the packet; then several are out at a time.
 
 use std::collections::{HashMap, HashSet};
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::mqtt::QoS;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::topic::{Changes, Cover, Filter};
+use crate::mqtt::{QoS, SubscribeOptions};
 
 /// How many filters one packet carries at most, and how many bytes of them.
 const MOST: usize = 64;
 const MOST_BYTES: usize = 8 * 1024;
+
+/// How many packets are out at a time where each has one filter only; there are more ids than that.
+const PIPELINE: usize = 8;
 
 /// Somebody who waits for a filter to be granted.
 pub(super) struct Waiting<W> {
@@ -30,7 +36,12 @@ pub(super) struct Wire<W> {
     unsubscribe: IndexSet<Filter>,
     /// By the filter that goes over the wire.
     waiting: HashMap<Filter, Vec<Waiting<W>>>,
-    out: Option<Out<W>>,
+    /// In the order in which they went out.
+    out: Vec<Out<W>>,
+    /// Whether every filter stands for itself.
+    plain: bool,
+    /// What was last asked for a filter that stands for itself, beside the QoS.
+    options: HashMap<Filter, SubscribeOptions>,
     ids: std::ops::RangeInclusive<u16>,
     last_id: u16,
     /// How many bytes of filters a packet may carry on this link.
@@ -38,14 +49,14 @@ pub(super) struct Wire<W> {
 }
 
 enum Out<W> {
-    Subscribe { id: u16, filters: Vec<(Filter, QoS)>, waiting: Vec<Vec<Waiting<W>>> },
+    Subscribe { id: u16, filters: Vec<(Filter, SubscribeOptions)>, waiting: Vec<Vec<Waiting<W>>> },
     Unsubscribe { id: u16, filters: Vec<Filter> },
 }
 
 /// A control packet to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Control<'a> {
-    Subscribe { id: u16, filters: &'a [(Filter, QoS)] },
+    Subscribe { id: u16, filters: &'a [(Filter, SubscribeOptions)] },
     Unsubscribe { id: u16, filters: &'a [Filter] },
 }
 
@@ -65,7 +76,9 @@ impl<W> Wire<W> {
             subscribe: IndexMap::new(),
             unsubscribe: IndexSet::new(),
             waiting: HashMap::new(),
-            out: None,
+            out: Vec::new(),
+            plain: false,
+            options: HashMap::new(),
             last_id: *ids.end(),
             ids,
             room: MOST_BYTES,
@@ -74,12 +87,38 @@ impl<W> Wire<W> {
 
     /// Whether the broker has answered everything.
     pub(super) fn is_settled(&self) -> bool {
-        self.out.is_none() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
+        self.out.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
     }
 
     /// Whether a packet is out.
     pub(super) fn is_waiting(&self) -> bool {
-        self.out.is_some()
+        !self.out.is_empty()
+    }
+
+    /// Whether every filter stands for itself.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// From here on every filter stands for itself, or not any more. `all` are the filters that are listened to. What is
+    /// different on the wire is asked for again.
+    pub(super) fn switch<'a>(&mut self, plain: bool, all: impl Iterator<Item = (&'a Filter, QoS)>) {
+        self.plain = plain;
+        self.cover = if plain { Cover::plain() } else { Cover::new() };
+        for (filter, qos) in all {
+            // Changes on the way there mean nothing; the end is compared.
+            self.cover.add(filter, qos);
+        }
+        self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
+        self.unsubscribe =
+            self.held.iter().filter(|held| !self.subscribe.contains_key(*held)).cloned().collect();
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_values().flatten().for_each(|waiting| self.ask(waiting));
+    }
+
+    /// What is to be asked for this filter, beside the QoS.
+    pub(super) fn prefer(&mut self, filter: &Filter, options: SubscribeOptions) {
+        self.options.insert(filter.clone(), options);
     }
 
     /// Adds a filter to the cover.
@@ -91,6 +130,9 @@ impl<W> Wire<W> {
     /// Takes one away.
     pub(super) fn remove(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.remove(filter, qos);
+        if changes.unsubscribe.contains(filter) {
+            self.options.remove(filter);
+        }
         self.apply(changes);
     }
 
@@ -105,10 +147,10 @@ impl<W> Wire<W> {
     /// Nobody waits for this subscription any more.
     pub(super) fn forget(&mut self, subscription: u32) -> Vec<W> {
         let mut gone = Vec::new();
-        let out = match &mut self.out {
-            Some(Out::Subscribe { waiting, .. }) => waiting.as_mut_slice(),
-            _ => &mut [],
-        };
+        let out = self.out.iter_mut().flat_map(|out| match out {
+            Out::Subscribe { waiting, .. } => waiting.as_mut_slice(),
+            Out::Unsubscribe { .. } => &mut [],
+        });
         for list in self.waiting.values_mut().chain(out) {
             gone.extend(
                 list.extract_if(.., |waiting| waiting.subscription == subscription).map(|w| w.waiter),
@@ -119,23 +161,28 @@ impl<W> Wire<W> {
 
     /// The next packet to send, and the subscriptions that it is sent for.
     pub(super) fn next(&mut self) -> Option<(Control<'_>, Vec<u32>)> {
-        if self.out.is_some() || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
+        let most = if self.plain { PIPELINE } else { 1 };
+        if self.out.len() >= most || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
             return None;
         }
-        let id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
-        self.last_id = id;
+        let id = self.free_id();
         if self.subscribe.is_empty() {
             let count = fitting(self.unsubscribe.iter(), self.room);
             let filters = self.unsubscribe.drain(..count).collect();
-            self.out = Some(Out::Unsubscribe { id, filters });
+            self.out.push(Out::Unsubscribe { id, filters });
         } else {
-            let count = fitting(self.subscribe.keys(), self.room);
-            let filters: Vec<(Filter, QoS)> = self.subscribe.drain(..count).collect();
+            let count = if self.plain { 1 } else { fitting(self.subscribe.keys(), self.room) };
+            let options = &self.options;
+            let with = |(filter, qos): (Filter, QoS)| {
+                let options = options.get(&filter).copied().unwrap_or_default();
+                (filter, SubscribeOptions { qos, ..options })
+            };
+            let filters: Vec<_> = self.subscribe.drain(..count).map(with).collect();
             let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
             let waiting = waiting.collect();
-            self.out = Some(Out::Subscribe { id, filters, waiting });
+            self.out.push(Out::Subscribe { id, filters, waiting });
         }
-        let subscriptions = match self.out.as_ref()? {
+        let subscriptions = match self.out.last()? {
             Out::Unsubscribe { .. } => Vec::new(),
             Out::Subscribe { waiting, .. } => waiting.iter().flatten().map(|w| w.subscription).collect(),
         };
@@ -161,33 +208,32 @@ impl<W> Wire<W> {
         refused.into_iter().map(answer).collect()
     }
 
-    /// The packet that is out.
+    /// The packet that went out last.
     pub(super) fn current(&self) -> Option<Control<'_>> {
-        Some(match self.out.as_ref()? {
+        Some(match self.out.last()? {
             Out::Unsubscribe { id, filters } => Control::Unsubscribe { id: *id, filters },
             Out::Subscribe { id, filters, .. } => Control::Subscribe { id: *id, filters },
         })
     }
 
-    /// Filters of the packet that is out for which nobody waits: they replace others.
+    /// Filters of the packet that went out last for which nobody waits: they replace others.
     pub(super) fn replacing(&self) -> Vec<Filter> {
-        let Some(Out::Subscribe { filters, waiting, .. }) = &self.out else { return Vec::new() };
+        let Some(Out::Subscribe { filters, waiting, .. }) = self.out.last() else { return Vec::new() };
         let each = filters.iter().zip(waiting);
         each.filter(|(_, waiting)| waiting.is_empty()).map(|((filter, _), _)| filter.clone()).collect()
     }
 
     /// Whether the SUBSCRIBE of this id is out.
     pub(super) fn awaits(&self, id: u16) -> bool {
-        matches!(&self.out, Some(Out::Subscribe { id: out, .. }) if *out == id)
+        self.out.iter().any(|out| matches!(out, Out::Subscribe { id: out, .. } if *out == id))
     }
 
     /// SUBACK came; none if nothing waits for this one.
     pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
-        match &self.out {
-            Some(Out::Subscribe { id: out, filters, .. }) if *out == id && filters.len() == codes.len() => {}
-            _ => return None,
-        }
-        let Some(Out::Subscribe { filters, waiting, .. }) = self.out.take() else { return None };
+        let count = codes.len();
+        let asked = |out: &Out<W>| matches!(out, Out::Subscribe { id: out, filters, .. } if *out == id && filters.len() == count);
+        let place = self.out.iter().position(asked)?;
+        let Out::Subscribe { filters, waiting, .. } = self.out.remove(place) else { return None };
         let mut answers = Vec::new();
         for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
             if *code < 0x80 {
@@ -202,52 +248,56 @@ impl<W> Wire<W> {
 
     /// UNSUBACK came; false if nothing waits for this one.
     pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
-        match self.out.take_if(|out| matches!(out, Out::Unsubscribe { id: out, .. } if *out == id)) {
-            Some(Out::Unsubscribe { filters, .. }) => {
-                for filter in filters {
-                    self.held.remove(&filter);
-                }
-                true
+        let asked = |out: &Out<W>| matches!(out, Out::Unsubscribe { id: out, .. } if *out == id);
+        let Some(place) = self.out.iter().position(asked) else { return false };
+        if let Out::Unsubscribe { filters, .. } = self.out.remove(place) {
+            for filter in filters {
+                self.held.remove(&filter);
             }
-            _ => false,
         }
+        true
     }
 
     /// The broker has not answered in time. An UNSUBSCRIBE counts as done, as some brokers never answer one for a filter
     /// they do not know; false for a SUBSCRIBE, which cannot.
     pub(super) fn give_up(&mut self) -> bool {
-        match &self.out {
-            Some(Out::Unsubscribe { id, .. }) => {
-                let id = *id;
-                self.unsubscribed(id)
-            }
-            _ => false,
-        }
+        let ids = self.out.iter().map(|out| match out {
+            Out::Unsubscribe { id, .. } => Some(*id),
+            Out::Subscribe { .. } => None,
+        });
+        let Some(ids) = ids.collect::<Option<Vec<u16>>>().filter(|ids| !ids.is_empty()) else { return false };
+        ids.into_iter().for_each(|id| {
+            self.unsubscribed(id);
+        });
+        true
     }
 
     /// The link is gone: what was out is to be asked again.
     pub(super) fn lost(&mut self) {
-        match self.out.take() {
-            Some(Out::Subscribe { filters, waiting, .. }) => {
-                for ((filter, qos), waiting) in filters.into_iter().zip(waiting) {
-                    // The broker may have got it.
-                    self.held.insert(filter.clone());
-                    if !self.unsubscribe.contains(&filter) {
-                        self.subscribe.entry(filter).or_insert(qos);
+        for out in std::mem::take(&mut self.out) {
+            match out {
+                Out::Subscribe { filters, waiting, .. } => {
+                    for ((filter, options), waiting) in filters.into_iter().zip(waiting) {
+                        // The broker may have got it.
+                        self.held.insert(filter.clone());
+                        if self.cover.wire_has(&filter) {
+                            self.subscribe.entry(filter).or_insert(options.qos);
+                        } else {
+                            self.unsubscribe.insert(filter);
+                        }
+                        for waiting in waiting {
+                            self.ask(waiting);
+                        }
                     }
-                    for waiting in waiting {
-                        self.ask(waiting);
+                }
+                Out::Unsubscribe { filters, .. } => {
+                    for filter in filters {
+                        if !self.subscribe.contains_key(&filter) {
+                            self.unsubscribe.insert(filter);
+                        }
                     }
                 }
             }
-            Some(Out::Unsubscribe { filters, .. }) => {
-                for filter in filters {
-                    if !self.subscribe.contains_key(&filter) {
-                        self.unsubscribe.insert(filter);
-                    }
-                }
-            }
-            None => {}
         }
     }
 
@@ -277,8 +327,24 @@ impl<W> Wire<W> {
     }
 
     fn is_out(&self, filter: &Filter) -> bool {
-        let Some(Out::Subscribe { filters, .. }) = &self.out else { return false };
-        filters.iter().any(|(out, _)| out == filter)
+        self.out.iter().any(|out| match out {
+            Out::Subscribe { filters, .. } => filters.iter().any(|(out, _)| out == filter),
+            Out::Unsubscribe { .. } => false,
+        })
+    }
+
+    /// The next id that no packet has which is out.
+    fn free_id(&mut self) -> u16 {
+        loop {
+            self.last_id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
+            let id = self.last_id;
+            let has = |out: &Out<W>| match out {
+                Out::Subscribe { id: out, .. } | Out::Unsubscribe { id: out, .. } => *out == id,
+            };
+            if !self.out.iter().any(has) {
+                return id;
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
     let (control, _) = wire.next()?;
     Some(match control {
         Control::Subscribe { id, filters } => {
-            let each = filters.iter().map(|(filter, qos)| format!("{filter}@{}", *qos as u8));
+            let each = filters.iter().map(|(filter, options)| format!("{filter}@{}", options.qos as u8));
             (id, format!("sub {}", each.collect::<Vec<_>>().join(" ")))
         }
         Control::Unsubscribe { id, filters } => {
@@ -26,7 +26,7 @@ fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
 }
 
 fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
-    let count = match &wire.out {
+    let count = match wire.out.first() {
         Some(Out::Subscribe { filters, .. }) => filters.len(),
         _ => panic!("no SUBSCRIBE is out"),
     };
@@ -100,4 +100,42 @@ fn answers_that_fit_nothing_are_refused() {
     assert!(wire.subscribed(2, &[0]).is_none() && wire.subscribed(1, &[0, 0]).is_none());
     assert_eq!(wire.forget(1), [1]);
     assert!(granted(&mut wire, 1, 0x80).is_empty());
+}
+
+#[test]
+fn filters_that_stand_for_themselves_go_out_one_by_one_without_waiting() {
+    let mut wire = Wire::new(1..=16);
+    wire.switch(true, std::iter::empty());
+    for (number, text) in (1..).zip(["a/#", "a/b", "+/b"]) {
+        subscribe(&mut wire, number, text, QoS::AtMostOnce);
+    }
+    for (id, text) in (1..).zip(["sub a/#@0", "sub a/b@0", "sub +/b@0"]) {
+        assert_eq!(next(&mut wire), Some((id, text.to_owned())));
+    }
+    assert_eq!(granted(&mut wire, 2, 0), [2]);
+    wire.remove(&filter("+/b"), QoS::AtMostOnce);
+    assert_eq!(next(&mut wire), Some((4, "unsub +/b".to_owned())));
+    wire.lost();
+    wire.resume(true);
+    // `+/b` may have been granted and not taken back.
+    assert_eq!(next(&mut wire), Some((5, "sub a/#@0".to_owned())));
+    assert_eq!(next(&mut wire), Some((6, "unsub +/b".to_owned())));
+    assert!(granted(&mut wire, 5, 0) == [1] && wire.unsubscribed(6) && wire.is_settled());
+}
+
+#[test]
+fn a_broker_that_names_no_filters_any_more_is_asked_for_the_cover() {
+    let mut wire = Wire::new(1..=16);
+    wire.switch(true, std::iter::empty());
+    subscribe(&mut wire, 1, "a/#", QoS::AtMostOnce);
+    subscribe(&mut wire, 2, "a/b", QoS::AtLeastOnce);
+    let _ = (next(&mut wire), next(&mut wire));
+    assert_eq!((granted(&mut wire, 1, 0), granted(&mut wire, 2, 1)), (vec![1], vec![2]));
+    wire.lost();
+    let (wide, narrow) = (filter("a/#"), filter("a/b"));
+    wire.switch(false, [(&wide, QoS::AtMostOnce), (&narrow, QoS::AtLeastOnce)].into_iter());
+    wire.resume(true);
+    assert_eq!(next(&mut wire), Some((3, "sub a/#@1".to_owned())));
+    assert_eq!(granted(&mut wire, 3, 1), [0; 0]);
+    assert_eq!(next(&mut wire), Some((4, "unsub a/b".to_owned())));
 }

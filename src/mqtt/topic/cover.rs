@@ -49,6 +49,8 @@ impl<Q> Changes<Q> {
 #[derive(Clone, Debug)]
 pub struct Cover<Q> {
     members: Members<Q>,
+    /// Whether every filter stands for itself, as shared ones do.
+    plain: bool,
     shared: HashMap<Filter, Asked<Q>, RandomState>,
 }
 
@@ -62,13 +64,20 @@ impl<Q: Copy + Ord> Cover<Q> {
     /// A cover of nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { members: Members::new(), shared: HashMap::default() }
+        Self { members: Members::new(), plain: false, shared: HashMap::default() }
+    }
+
+    /// One that leaves nothing out: every filter goes over the wire as it is, once. For brokers that say for which filters
+    /// a message comes.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self { plain: true, ..Self::new() }
     }
 
     /// Adds a filter, once more if it is there.
     pub fn add(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
         let mut changes = Changes::NONE;
-        if filter.group().is_some() {
+        if self.plain || filter.group().is_some() {
             let asked = self.shared.entry(filter.clone()).or_default();
             let before = asked.highest();
             asked.add(qos);
@@ -101,7 +110,7 @@ impl<Q: Copy + Ord> Cover<Q> {
 
     /// Takes away what one [`Cover::add`] with the same arguments has added; nothing if there was none.
     pub fn remove(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
-        if filter.group().is_some() {
+        if self.plain || filter.group().is_some() {
             return self.remove_shared(filter, qos);
         }
         let mut changes = Changes::NONE;
@@ -125,10 +134,15 @@ impl<Q: Copy + Ord> Cover<Q> {
         members.chain(self.shared.iter().filter_map(|(filter, asked)| Some((filter, asked.highest()?))))
     }
 
+    /// Whether the filter itself is one of [`Cover::wire`].
+    pub(crate) fn wire_has(&self, filter: &Filter) -> bool {
+        self.covering(filter).iter().any(|(on_wire, _)| on_wire == filter)
+    }
+
     /// Through which of the filters of [`Cover::wire`] the messages of `filter` come, whether it was added or not.
     #[must_use]
     pub fn covering(&self, filter: &Filter) -> Vec<(Filter, Q)> {
-        if filter.group().is_some() {
+        if self.plain || filter.group().is_some() {
             let asked = self.shared.get_key_value(filter);
             return asked
                 .and_then(|(key, asked)| Some((key.clone(), asked.highest()?)))

@@ -130,3 +130,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_plain_cover_leaves_nothing_out() {
+    let mut cover = Cover::plain();
+    for (text, qos) in [("a/#", 0), ("a/b", 1), ("+/#", 2), ("#", 0)] {
+        let filter: Filter = text.parse().unwrap();
+        assert_eq!(cover.add(&filter, qos).subscribe, [(filter.clone(), qos)]);
+        assert_eq!(cover.covering(&filter), [(filter, qos)]);
+    }
+    assert_eq!(cover.wire().count(), 4);
+    let wide: Filter = "a/#".parse().unwrap();
+    assert_eq!(cover.remove(&wide, 0).unsubscribe, [wide]);
+}

@@ -8,7 +8,7 @@ use codec::{Codec, Packet};
 
 use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish, Reason};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttMessage, QoS};
+use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
 
 /// MQTT 3.1.1.
 pub(crate) struct V4;
@@ -53,10 +53,12 @@ impl Protocol for V4 {
         Packet::Ack(kind, id)
     }
 
-    fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> Packet {
+    fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], _: Option<u32>) -> Packet {
         let filters = filters
             .iter()
-            .map(|(filter, qos)| v4::SubscribeFilter::new(filter.as_str().to_owned(), to_wire(*qos)))
+            .map(|(filter, options)| {
+                v4::SubscribeFilter::new(filter.as_str().to_owned(), to_wire(options.qos))
+            })
             .collect();
         Packet::Other(v4::Packet::Subscribe(v4::Subscribe { pkid: id, filters }))
     }

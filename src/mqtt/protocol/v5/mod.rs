@@ -12,7 +12,7 @@ use rumqttc::v5::mqttbytes::{self, v5};
 
 use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, QoS};
+use crate::mqtt::{Lost, QoS, RetainHandling, SubscribeOptions};
 use codec::{Codec, Packet};
 
 /// MQTT 5.
@@ -47,9 +47,23 @@ impl Protocol for V5 {
         Packet::Ack(kind, id)
     }
 
-    fn subscribe(id: u16, filters: &[(Filter, QoS)]) -> Packet {
-        let filters = filters.iter().map(|(filter, qos)| v5::Filter::new(filter.as_str(), to_wire(*qos)));
-        other(v5::Packet::Subscribe(v5::Subscribe { pkid: id, filters: filters.collect(), properties: None }))
+    fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], identifier: Option<u32>) -> Packet {
+        let filters = filters.iter().map(|(filter, options)| v5::Filter {
+            path: filter.as_str().to_owned(),
+            qos: to_wire(options.qos),
+            nolocal: options.no_local,
+            preserve_retain: options.retain_as_published,
+            retain_forward_rule: match options.retain_handling {
+                RetainHandling::Send => v5::RetainForwardRule::OnEverySubscribe,
+                RetainHandling::SendIfNew => v5::RetainForwardRule::OnNewSubscribe,
+                RetainHandling::Never => v5::RetainForwardRule::Never,
+            },
+        });
+        let properties = identifier.map(|identifier| v5::SubscribeProperties {
+            id: usize::try_from(identifier).ok(),
+            user_properties: Vec::new(),
+        });
+        other(v5::Packet::Subscribe(v5::Subscribe { pkid: id, filters: filters.collect(), properties }))
     }
 
     fn unsubscribe(id: u16, filters: &[Filter]) -> Packet {
