@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_util::codec::Framed;
+use tokio_util::codec::{Encoder, Framed};
 
 use super::alive::Alive;
 use super::core::{Core, Waiter};
@@ -120,7 +120,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         let Some(complaint) = P::complaint(reason).filter(|_| !self.ended) else { return };
         // The link is given up in any case; whether the broker learns why is up to it.
         if self.encode(complaint).is_ok() {
-            let _ = timeout(GOOD_BYE, futures_util::SinkExt::flush(&mut self.framed)).await;
+            let _ = timeout(GOOD_BYE, futures_util::SinkExt::<P::Packet>::flush(&mut self.framed)).await;
         }
     }
 
@@ -187,7 +187,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             if before == 0 && !any && !self.flushing {
                 return Ok(true);
             }
-            let flushed = match Pin::new(&mut self.framed).poll_flush(cx) {
+            let flushed = match Sink::<P::Packet>::poll_flush(Pin::new(&mut self.framed), cx) {
                 Poll::Ready(Err(error)) => return Err(protocol(error)),
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
@@ -234,18 +234,17 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
                     self.encode(P::ack(AckKind::Release, id))?;
                 }
                 Transmit::Publish { id, dup, publish } => {
-                    let packet = P::publish(publish, id, dup);
+                    put::<P, _, _>(&mut self.framed, &mut self.encoded, P::publish(publish, id, dup))?;
                     self.core.gauges.sent(id, now);
                     self.core.metrics.sent.one();
                     if dup {
                         self.core.metrics.redelivered.one();
                     }
-                    self.encode(packet)?;
                 }
                 Transmit::Plain { publish, waiter } => {
                     self.core.metrics.sent.one();
                     self.unflushed.push_back((u64::MAX, waiter));
-                    self.encode(P::publish(&publish, 0, false))?;
+                    put::<P, _, _>(&mut self.framed, &mut self.encoded, P::publish(&publish, 0, false))?;
                     if let Some(last) = self.unflushed.back_mut() {
                         last.0 = self.encoded;
                     }
@@ -270,11 +269,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
     }
 
     pub(super) fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
-        let before = self.waiting_bytes();
-        // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
-        Pin::new(&mut self.framed).start_send(packet).map_err(protocol)?;
-        self.encoded += (self.waiting_bytes() - before) as u64;
-        Ok(())
+        put::<P, _, _>(&mut self.framed, &mut self.encoded, packet)
     }
 
     fn flushed(&mut self, left: usize) {
@@ -303,4 +298,20 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         // The broker has our DISCONNECT or is gone; there is nothing to be done about either failure.
         let _ = timeout(GOOD_BYE, rest).await;
     }
+}
+
+/// Encodes a packet or a message, and counts its bytes.
+fn put<P: Protocol, S: AsyncWrite + Unpin, I>(
+    framed: &mut Framed<S, P::Codec>,
+    encoded: &mut u64,
+    item: I,
+) -> Result<(), Lost>
+where
+    P::Codec: Encoder<I, Error = P::Error>,
+{
+    let before = framed.write_buffer().len();
+    // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
+    Pin::new(&mut *framed).start_send(item).map_err(protocol)?;
+    *encoded += (framed.write_buffer().len() - before) as u64;
+    Ok(())
 }

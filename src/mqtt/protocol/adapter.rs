@@ -16,6 +16,7 @@ pub(crate) trait Protocol: Send + 'static {
     type Packet: Send;
     type Error: std::error::Error + From<std::io::Error> + Send + Sync + 'static;
     type Codec: Encoder<Self::Packet, Error = Self::Error>
+        + for<'a> Encoder<Outbound<'a>, Error = Self::Error>
         + Decoder<Item = Self::Packet, Error = Self::Error>
         + Send
         + Unpin;
@@ -26,7 +27,10 @@ pub(crate) trait Protocol: Send + 'static {
     /// The broker has said welcome: from here on the codec keeps to its limits.
     fn welcomed(codec: &mut Self::Codec, limits: &Limits);
     fn connect(hello: &Hello) -> Self::Packet;
-    fn publish(publish: &Publish, id: u16, dup: bool) -> Self::Packet;
+    /// A message as the codec takes it, without a copy or a count of references.
+    fn publish(publish: &Publish, id: u16, dup: bool) -> Outbound<'_> {
+        Outbound { publish, id, dup }
+    }
     /// The size on the wire of a publish, in bytes.
     fn publish_size(publish: &Publish) -> usize;
     fn ack(kind: AckKind, id: u16) -> Self::Packet;
@@ -60,6 +64,14 @@ pub(crate) struct Hello {
     pub(crate) topic_alias_maximum: u16,
     /// MQTT 5: the largest packet that we take, in bytes.
     pub(crate) max_packet_size: usize,
+}
+
+/// A message that is to be written; the id is 0 at QoS 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outbound<'a> {
+    pub(crate) publish: &'a Publish,
+    pub(crate) id: u16,
+    pub(crate) dup: bool,
 }
 
 /// A message on its way out.

@@ -6,7 +6,7 @@ mod reasons;
 mod v4;
 mod v5;
 
-pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Protocol, Publish, Reason};
+pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Outbound, Protocol, Publish, Reason};
 pub(crate) use limits::Limits;
 pub(crate) use reasons::describe;
 pub(crate) use v4::V4;

@@ -9,12 +9,11 @@ use rumqttc::mqttbytes::{Error, v4};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::publish_size;
-use crate::mqtt::protocol::{AckKind, Publish};
+use crate::mqtt::protocol::{AckKind, Outbound, Publish};
 use crate::mqtt::{MqttMessage, QoS};
 
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
-    Publish { publish: Publish, id: u16, dup: bool },
     Ack(AckKind, u16),
     Message { message: MqttMessage, id: u16 },
     Other(v4::Packet),
@@ -65,12 +64,23 @@ fn put_length(mut length: usize, to: &mut BytesMut) -> Result<(), Error> {
     Ok(())
 }
 
+impl Encoder<Outbound<'_>> for Codec {
+    type Error = Error;
+
+    fn encode(
+        &mut self,
+        Outbound { publish, id, dup }: Outbound<'_>,
+        to: &mut BytesMut,
+    ) -> Result<(), Error> {
+        self.publish(publish, id, dup, to)
+    }
+}
+
 impl Encoder<Packet> for Codec {
     type Error = Error;
 
     fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
         match packet {
-            Packet::Publish { publish, id, dup } => self.publish(&publish, id, dup, to),
             Packet::Ack(kind, id) => {
                 let first = match kind {
                     AckKind::Ack => 0x40,

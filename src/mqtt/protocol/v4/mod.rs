@@ -41,10 +41,6 @@ impl Protocol for V4 {
         Packet::Other(v4::Packet::Connect(connect))
     }
 
-    fn publish(publish: &Publish, id: u16, dup: bool) -> Packet {
-        Packet::Publish { publish: publish.clone(), id, dup }
-    }
-
     fn publish_size(publish: &Publish) -> usize {
         publish_size(publish)
     }
@@ -86,7 +82,6 @@ impl Protocol for V4 {
             Packet::Message { message, id } => Incoming::Publish { id, message, subscriptions: Vec::new() },
             Packet::Ack(kind, id) => acknowledgement(kind, id),
             Packet::Other(packet) => other(packet),
-            Packet::Publish { .. } => Incoming::Unexpected("a message that was to be sent"),
         }
     }
 }

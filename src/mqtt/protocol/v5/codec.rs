@@ -7,7 +7,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::aliases::{Received, Sent};
 use super::frame::Frame;
 use super::{answers, connect, message, publish};
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound};
 
 /// What is unexpected about a message whose topic cannot be told.
 pub(super) const BAD_ALIAS: &str = "a message with a topic alias that it has not set";
@@ -18,7 +18,6 @@ const ALIAS_BYTES: usize = 5;
 
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
-    Publish { publish: Publish, id: u16, dup: bool },
     Ack(AckKind, u16),
     Other(Box<v5::Packet>),
     Came(Incoming),
@@ -48,16 +47,26 @@ impl Codec {
     }
 }
 
+impl Encoder<Outbound<'_>> for Codec {
+    type Error = Error;
+
+    fn encode(
+        &mut self,
+        Outbound { publish, id, dup }: Outbound<'_>,
+        to: &mut BytesMut,
+    ) -> Result<(), Error> {
+        let room = publish::size(publish) + ALIAS_BYTES <= self.max_outgoing;
+        let alias = self.sent.choose(&publish.topic, room);
+        publish::write(publish, id, dup, alias, to);
+        Ok(())
+    }
+}
+
 impl Encoder<Packet> for Codec {
     type Error = Error;
 
     fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
         match packet {
-            Packet::Publish { publish, id, dup } => {
-                let room = publish::size(&publish) + ALIAS_BYTES <= self.max_outgoing;
-                let alias = self.sent.choose(&publish.topic, room);
-                publish::write(&publish, id, dup, alias, to);
-            }
             Packet::Ack(kind, id) => {
                 to.reserve(4);
                 to.put_u8(match kind {

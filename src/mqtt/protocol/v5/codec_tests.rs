@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::mqtt::protocol::v5::V5;
-use crate::mqtt::protocol::{Extra, Protocol, Reason};
+use crate::mqtt::protocol::{Extra, Protocol, Publish, Reason};
 use crate::mqtt::{MessageProperties, QoS};
 
 fn publish(topic: &str, payload: usize, qos: QoS, properties: MessageProperties) -> Publish {
@@ -25,7 +25,10 @@ fn full() -> MessageProperties {
         .user("a", "c")
 }
 
-fn encoded(codec: &mut Codec, packet: Packet) -> BytesMut {
+fn encoded<I>(codec: &mut Codec, packet: I) -> BytesMut
+where
+    Codec: Encoder<I, Error = Error>,
+{
     let mut bytes = BytesMut::new();
     codec.encode(packet, &mut bytes).unwrap();
     bytes

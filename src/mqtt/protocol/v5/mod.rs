@@ -35,10 +35,6 @@ impl Protocol for V5 {
         other(connect::connect(hello))
     }
 
-    fn publish(publish: &Publish, id: u16, dup: bool) -> Packet {
-        Packet::Publish { publish: publish.clone(), id, dup }
-    }
-
     fn publish_size(publish: &Publish) -> usize {
         publish::size(publish)
     }
@@ -105,9 +101,7 @@ impl Protocol for V5 {
     fn read(packet: Packet) -> Incoming {
         match packet {
             Packet::Came(incoming) => incoming,
-            Packet::Publish { .. } | Packet::Ack(..) | Packet::Other(_) => {
-                Incoming::Unexpected("a packet of its own")
-            }
+            Packet::Ack(..) | Packet::Other(_) => Incoming::Unexpected("a packet of its own"),
         }
     }
 }
