@@ -18,6 +18,7 @@ mod receiving;
 mod reconnecting;
 mod roads;
 mod sent_on;
+mod standalone;
 mod subscribing;
 mod transports;
 mod version5;
