@@ -1,5 +1,6 @@
 //! Messaging: envelopes, what every queue can be asked for, and the queue in memory.
 
+mod bridge;
 mod capabilities;
 mod connection;
 mod envelope;
@@ -12,6 +13,7 @@ mod receiver;
 pub(crate) mod shelf;
 mod wire;
 
+pub use bridge::{Bridge, BridgeConfig, Unmatched};
 pub use capabilities::MessagingCapabilities;
 pub use connection::MessageQueueConnection;
 pub use envelope::MessageEnvelope;

@@ -5,6 +5,8 @@
 mod support;
 
 mod behaviours;
+mod bridge;
+mod groups;
 mod kinds;
 mod memory;
 mod mqtt;

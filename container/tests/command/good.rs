@@ -187,7 +187,13 @@ fn every_description_is_whole() {
             }
         }
         let text = said(&format!("describe {pattern}"));
-        let example = text.split("Example\n").nth(1).unwrap().replace("…", "x.toml");
+        let mut example = text.split("Example\n").nth(1).unwrap().replace("…", "x.toml");
+        // What a component cannot do without is not in its example.
+        for one in page["references"].as_array().unwrap().iter().filter(|one| one["takes"] == "one") {
+            let needed =
+                one["pattern"].as_str().unwrap().replacen('*', "pip-services", 1).replace('*', "memory");
+            example.push_str(&format!("\n[[component]]\ndescriptor = \"{needed}\"\n"));
+        }
         let secret = if example.contains("${SECRET}") { " -p SECRET=s" } else { "" };
         let said = Said::line(&[("example.toml", &example)], &format!("check -c example.toml{secret}"));
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{example}{said}");

@@ -7,5 +7,6 @@ mod metrics;
 mod queue;
 
 pub(crate) use body::Body;
+pub(crate) use listening::Listening;
 pub(crate) use metrics::Metrics;
 pub(crate) use queue::{Local, sweep};

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Body, listening};
+use super::{Body, Listening};
 use crate::component::Context;
 use crate::messaging::shelf::{Bury, Shelf};
 use crate::messaging::{
@@ -158,7 +158,18 @@ impl<Q: Local> MessageQueue for Q {
         receiver: Arc<dyn MessageReceiver>,
         options: ListenOptions,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(listening::listen(self, receiver, options))
+        Box::pin(async move {
+            let body = self.body();
+            let mut endings = body.endings();
+            body.opened()?;
+            let _listener = body.listener();
+            let listening = Listening { queue: self, logger: &body.logger, failed: &body.metrics.failed };
+            let ended = async move {
+                // A queue that is gone has ended too.
+                let _ = endings.changed().await;
+            };
+            listening.run(ended, &*receiver, options).await
+        })
     }
 
     fn end_listen(&self) {

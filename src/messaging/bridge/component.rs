@@ -1,0 +1,188 @@
+//! The bridge as a component.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::{oneshot, watch};
+
+use super::forward::Forward;
+use crate::component::{Component, Context, Descriptor};
+use crate::config::Millis;
+use crate::count::{Counters, Increment};
+use crate::log::Logger;
+use crate::messaging::local::Listening;
+use crate::messaging::{ListenOptions, MessageQueue, QueueError};
+use crate::{Error, references, register};
+
+/// The configuration of a [`Bridge`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BridgeConfig {
+    /// Types of the messages that it takes; `*` stands for any text, such as in `order.*`. Of a queue of raw payloads the type
+    /// is the topic, such as `orders/*`. Default: all.
+    pub types: Vec<String>,
+    /// What becomes of messages of other types: `drop`, which completes them, or `dead_letter`. Default `drop`.
+    pub unmatched: Unmatched,
+    /// How many messages are on their way at a time; with 1 they keep their order. Default 1.
+    pub concurrency: usize,
+    /// How long closing waits for messages on their way. Default 10000.
+    pub close_timeout: Millis,
+}
+
+impl Default for BridgeConfig {
+    fn default() -> Self {
+        let (types, unmatched) = (Vec::new(), Unmatched::Drop);
+        Self { types, unmatched, concurrency: 1, close_timeout: Millis::new(10_000) }
+    }
+}
+
+/// What becomes of messages that a bridge does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmatched {
+    /// They are completed, and gone.
+    Drop,
+    /// They go to the source's dead letters.
+    DeadLetter,
+}
+
+references! {
+    /// What a [`Bridge`] asks for. Its section names the queues: `references.source`, `references.target`.
+    pub struct BridgeReferences {
+        /// Where it says what does not go through.
+        logger: Logger = "*:logger:*:*:1.0",
+        /// Where it counts; all names begin with `bridge.<name>.`.
+        counters: Counters = "*:counters:*:*:1.0",
+        /// Where messages come from.
+        source: Arc<dyn MessageQueue> = "*:message-queue:*:source:1.0",
+        /// Where they go.
+        target: Arc<dyn MessageQueue> = "*:message-queue:*:target:1.0",
+    }
+}
+
+/// Passes messages from one queue to another, `pip-services:bridge:message-queue:*:1.0`.
+///
+/// A message is completed in the source when the target has taken it, so that none is lost; after a crash one may come
+/// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again. One that
+/// the target refuses as malformed goes to the source's dead letters.
+///
+/// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed),
+/// `failed_messages`.
+pub struct Bridge {
+    config: BridgeConfig,
+    source: Arc<dyn MessageQueue>,
+    target: Arc<dyn MessageQueue>,
+    logger: Logger,
+    counts: Counts,
+    running: Mutex<Option<Running>>,
+}
+
+struct Counts {
+    forwarded: Increment,
+    filtered: Increment,
+    retried: Increment,
+    failed: Increment,
+}
+
+struct Running {
+    closing: watch::Sender<bool>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Bridge {
+    /// A bridge outside any container, between two queues that are open before it and closed after it.
+    ///
+    /// # Errors
+    /// What makes no sense in the configuration.
+    pub fn new(
+        name: &str,
+        config: BridgeConfig,
+        source: Arc<dyn MessageQueue>,
+        target: Arc<dyn MessageQueue>,
+    ) -> Result<Self, Error> {
+        let (logger, counters) = (Logger::standalone(), Counters::standalone());
+        Self::with(name, config, BridgeReferences { logger, counters, source, target })
+    }
+
+    fn with(name: &str, config: BridgeConfig, references: BridgeReferences) -> Result<Self, Error> {
+        if config.concurrency == 0 {
+            return Err(
+                QueueError::Config { key: "concurrency", problem: "is 0; nothing would go through" }.into()
+            );
+        }
+        let BridgeReferences { logger, counters, source, target } = references;
+        let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
+        let counts = Counts {
+            forwarded: increment("forwarded"),
+            filtered: increment("filtered"),
+            retried: increment("retried"),
+            failed: increment("failed"),
+        };
+        Ok(Self { config, source, target, logger, counts, running: Mutex::new(None) })
+    }
+
+    fn place(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Component for Bridge {
+    const DESCRIPTOR: &'static str = "pip-services:bridge:message-queue:*:1.0";
+    const SUMMARY: &'static str = "Passes messages from one queue to another, at least once.";
+    type Config = BridgeConfig;
+    type References = BridgeReferences;
+
+    fn create(
+        identity: &Descriptor,
+        config: BridgeConfig,
+        references: BridgeReferences,
+    ) -> Result<Self, Error> {
+        Self::with(identity.name(), config, references)
+    }
+
+    async fn open(&self, context: &Context) -> Result<(), Error> {
+        let (closing, mut closed) = watch::channel(false);
+        let (end, ended) = oneshot::channel();
+        {
+            let mut running = self.place();
+            if running.is_some() {
+                return Ok(());
+            }
+            *running = Some(Running { closing, ended });
+        }
+        let forward = Forward {
+            target: Arc::clone(&self.target),
+            types: self.config.types.clone(),
+            unmatched: self.config.unmatched,
+            logger: self.logger.clone(),
+            forwarded: self.counts.forwarded.clone(),
+            filtered: self.counts.filtered.clone(),
+            retried: self.counts.retried.clone(),
+            closing: closed.clone(),
+        };
+        let (source, logger, failed) =
+            (Arc::clone(&self.source), self.logger.clone(), self.counts.failed.clone());
+        let options =
+            ListenOptions::default().concurrency(self.config.concurrency).grace(self.config.close_timeout.0);
+        context.spawn("bridge", async move {
+            let _end = end;
+            let listening = Listening { queue: &*source, logger: &logger, failed: &failed };
+            let closing = async {
+                // A bridge that is gone has closed too.
+                let _ = closed.wait_for(|closing| *closing).await;
+            };
+            listening.run(closing, &forward, options).await
+        });
+        Ok(())
+    }
+
+    async fn close(&self, _: &Context) -> Result<(), Error> {
+        let Some(Running { closing, ended }) = self.place().take() else { return Ok(()) };
+        closing.send_replace(true);
+        // The task drops its end when it is over, and nothing is sent.
+        let _ = ended.await;
+        Ok(())
+    }
+}
+register!(Bridge);

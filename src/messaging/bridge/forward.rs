@@ -1,0 +1,97 @@
+//! Sending on what a bridge takes.
+//!
+//! While the target does not take a message, the bridge keeps it and tries again: given back, it would be delivered again
+//! and again until it counted as dead, though nothing is wrong with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Unmatched;
+use super::pattern::matches;
+use crate::count::Increment;
+use crate::log::Logger;
+use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver};
+use crate::{BoxFuture, Category, Error};
+
+/// The first and the longest wait before the target is tried again.
+const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// How long a message is locked while the target is tried: longer than a wait and a try.
+const LOCK: Duration = Duration::from_secs(120);
+
+/// How long one try takes at most.
+const TRY: Duration = Duration::from_secs(60);
+
+/// Takes the messages of the source.
+pub(super) struct Forward {
+    pub(super) target: Arc<dyn MessageQueue>,
+    pub(super) types: Vec<String>,
+    pub(super) unmatched: Unmatched,
+    pub(super) logger: Logger,
+    pub(super) forwarded: Increment,
+    pub(super) filtered: Increment,
+    pub(super) retried: Increment,
+    /// True when the bridge closes.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl MessageReceiver for Forward {
+    fn receive_message<'a>(
+        &'a self,
+        envelope: MessageEnvelope,
+        queue: &'a dyn MessageQueue,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.take(envelope, queue))
+    }
+}
+
+impl Forward {
+    async fn take(&self, envelope: MessageEnvelope, source: &dyn MessageQueue) -> Result<(), Error> {
+        let kind = &envelope.message_type;
+        if !self.types.is_empty() && !self.types.iter().any(|pattern| matches(pattern, kind)) {
+            self.filtered.one();
+            return match self.unmatched {
+                Unmatched::Drop => source.complete(&envelope).await,
+                Unmatched::DeadLetter => source.move_to_dead_letter(&envelope).await,
+            };
+        }
+        let mut wait = WAITS.0;
+        let mut closing = self.closing.clone();
+        loop {
+            // Without its lock the message is somebody else's.
+            source.renew_lock(&envelope, LOCK).await?;
+            let error = match timeout(TRY, self.target.send(envelope.unlocked())).await {
+                Ok(Ok(())) => break,
+                // The message itself is at fault: no later try would do.
+                Ok(Err(error)) if error.category() == Category::BadRequest => {
+                    self.say(&envelope, &error, "goes to the dead letters");
+                    return source.move_to_dead_letter(&envelope).await;
+                }
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    Error::new(Category::NoResponse, "TIMEOUT", "the target queue did not answer in time")
+                }
+            };
+            self.retried.one();
+            if wait == WAITS.0 {
+                self.say(&envelope, &error, "is kept and tried again");
+            }
+            if timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok() {
+                return Err(error.context("the bridge closes before its target took the message"));
+            }
+            wait = (wait * 2).min(WAITS.1);
+        }
+        self.forwarded.one();
+        source.complete(&envelope).await
+    }
+
+    fn say(&self, envelope: &MessageEnvelope, error: &Error, what: &str) {
+        let (id, target) = (&envelope.message_id, self.target.name());
+        let text =
+            format_args!("the queue `{target}` does not take message {id}, which {what}: {}", error.chain());
+        self.logger.warn(text);
+    }
+}

@@ -1,0 +1,113 @@
+//! Bridges between queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wirework::component::{Component, Context};
+use wirework::config::from_pairs;
+use wirework::messaging::{Bridge, MemoryMessageQueue, MessageEnvelope, MessageQueue};
+
+use crate::behaviours::{next, receive, send};
+use crate::kinds::{connected, context, queue};
+use crate::support::mosquitto::Mosquitto;
+use crate::support::within;
+
+async fn memory(name: &str, pairs: &[(&str, &str)], context: &Context) -> Arc<dyn MessageQueue> {
+    let queue = Arc::new(MemoryMessageQueue::from_pairs(name, pairs.iter().copied()).unwrap());
+    queue.open(context).await.unwrap();
+    queue
+}
+
+async fn bridge(
+    pairs: &[(&str, &str)],
+    source: &Arc<dyn MessageQueue>,
+    target: &Arc<dyn MessageQueue>,
+    context: &Context,
+) -> Bridge {
+    let config = from_pairs(pairs.iter().copied()).unwrap();
+    let bridge = Bridge::new("test", config, Arc::clone(source), Arc::clone(target)).unwrap();
+    bridge.open(context).await.unwrap();
+    bridge
+}
+
+#[tokio::test]
+async fn what_matches_goes_through_unchanged_and_in_order() {
+    let context = context();
+    let source = memory("source", &[("dead_letter", "dead")], &context).await;
+    let (target, dead) = (memory("target", &[], &context).await, memory("dead", &[], &context).await);
+    let pairs = [("types.0", "order.*"), ("types.1", "t"), ("unmatched", "dead_letter")];
+    let bridge = bridge(&pairs, &source, &target, &context).await;
+    let envelope = |kind: &str| MessageEnvelope::new(kind, vec![0, 255]).with_trace_id("trace-1");
+    let (first, other, last) = (envelope("order.created"), envelope("refund"), envelope("t"));
+    for sent in [&first, &other, &last] {
+        source.send(sent.clone()).await.unwrap();
+    }
+    for sent in [&first, &last] {
+        let message = receive(&target).await;
+        assert_eq!((&message.message_id, &message.payload), (&sent.message_id, &sent.payload));
+        assert_eq!((message.trace_id.as_deref(), message.deliveries()), (Some("trace-1"), 1));
+        target.complete(&message).await.unwrap();
+    }
+    assert_eq!(receive(&dead).await.message_id, other.message_id);
+    bridge.close(&context).await.unwrap();
+    bridge.close(&context).await.unwrap();
+    send(&source, "stays").await;
+    assert_eq!(next(&source).await, "stays");
+}
+
+#[tokio::test]
+async fn what_the_target_does_not_take_stays_in_the_source() {
+    let context = context();
+    let source = memory("source", &[("options.redelivery_delay", "0")], &context).await;
+    let target =
+        memory("target", &[("options.capacity", "1"), ("options.send_timeout", "10")], &context).await;
+    let bridge = bridge(&[], &source, &target, &context).await;
+    for text in ["a", "b", "c"] {
+        send(&source, text).await;
+    }
+    let a = receive(&target).await;
+    // `b` is with the bridge, which tries in vain, while `a` takes the only place; `c` waits.
+    bridge.close(&context).await.unwrap();
+    let texts = [next(&source).await, next(&source).await];
+    assert_eq!(texts, ["b", "c"]);
+    target.complete(&a).await.unwrap();
+    assert!(source.receive(Duration::ZERO).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn it_goes_on_when_the_target_has_room_again() {
+    let context = context();
+    let source = memory("source", &[], &context).await;
+    let target =
+        memory("target", &[("options.capacity", "1"), ("options.send_timeout", "10")], &context).await;
+    let bridge = bridge(&[], &source, &target, &context).await;
+    for text in ["a", "b", "c"] {
+        send(&source, text).await;
+    }
+    for text in ["a", "b", "c"] {
+        assert_eq!(next(&target).await, text);
+    }
+    bridge.close(&context).await.unwrap();
+}
+
+#[tokio::test]
+async fn from_the_broker_to_memory_and_back() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let connection = connected(broker.port, &[]).await;
+    let context = context();
+    let orders = queue("orders", &connection, &[], &context).await;
+    let done = queue("done", &connection, &[], &context).await;
+    let local = memory("local", &[], &context).await;
+    let inward = bridge(&[], &orders, &local, &context).await;
+    let outward = bridge(&[("concurrency", "8")], &local, &done, &context).await;
+    for number in 0..100 {
+        send(&orders, &number.to_string()).await;
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    while numbers.len() < 100 {
+        numbers.insert(within("a message", next(&done)).await);
+    }
+    for bridge in [inward, outward] {
+        bridge.close(&context).await.unwrap();
+    }
+}
