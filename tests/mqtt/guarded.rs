@@ -41,7 +41,7 @@ async fn carries(connection: &MqttConnection, large: usize) {
 
 fn files(authority: &Authority, broker: &Identity) -> String {
     format!(
-        "user root\nallow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\n",
+        "allow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\n",
         authority.ca_file().display(),
         broker.cert_file.display(),
         broker.key_file.display()
@@ -111,7 +111,7 @@ async fn passwords_and_access_lists() {
     );
     std::fs::write(&access, "user ann\ntopic readwrite t/#\n").unwrap();
     let settings = format!(
-        "user root\nallow_anonymous false\npassword_file {}\nacl_file {}\n",
+        "allow_anonymous false\npassword_file {}\nacl_file {}\n",
         passwords.display(),
         access.display()
     );

@@ -10,7 +10,7 @@ use wirework::log::Scope;
 use wirework::mqtt::{MqttConnection, MqttOptions, PublishOptions, SubscribeOptions};
 
 use crate::common::{connection, listener};
-use crate::support::fake_broker::{FakeBroker, PubAck, QoS, message};
+use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker, PubAck, QoS, message};
 use crate::support::within;
 
 #[derive(Default)]
@@ -53,6 +53,23 @@ async fn the_status_follows_the_link() {
     peer.send_raw(&[0xc0, 0]).await;
     let reason = "recovering: the broker sent PINGREQ, which it may not send now";
     assert_eq!(seen.next().await, reason);
+}
+
+#[tokio::test]
+async fn a_final_refusal_is_a_failed_status() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let seen = Arc::new(Seen::default());
+    let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
+    let context = Context::new(0, "telemetry".into(), scope, seen.clone());
+    let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    peer.finish().await;
+    assert_eq!(seen.next().await, "recovering: the broker closed the connection");
+    let (mut peer, _) = broker.accept_connect().await;
+    peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
+    let status = seen.next().await;
+    assert!(status.starts_with("failed: ") && status.contains("not authorized"), "{status}");
 }
 
 #[derive(Default)]

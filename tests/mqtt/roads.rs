@@ -114,6 +114,35 @@ async fn a_preferred_broker_that_does_not_welcome_leaves_it_where_it_was() {
     within("the delivery", waiting).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_link_that_cannot_be_left_in_time_goes_on() {
+    let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
+    let more = [
+        ("options.prefer_first", "true"),
+        ("options.endpoint_cooldown", "60"),
+        ("options.close_timeout", "50"),
+    ];
+    let connection = to_both(&first, &second, &more);
+    let mut peer = at_second(&first, &second, &connection).await;
+    let client = connection.client().unwrap();
+    let options = PublishOptions::at_least_once();
+    let slow = client.send("t", "slow", options.clone()).await.unwrap();
+    let slow_id = peer.expect_publish().await.pkid;
+    drop(first.accept().await);
+    // Either it is held back until leaving is given up, or leaving has not begun yet: it goes out here.
+    let next = client.send("t", "next", options).await.unwrap();
+    let next_id = peer.expect_publish().await.pkid;
+    drop(first.accept().await);
+    for id in [slow_id, next_id] {
+        peer.send(PubAck::new(id)).await;
+    }
+    within("the slow one", slow).await.unwrap();
+    within("the next one", next).await.unwrap();
+    peer.expect_disconnect().await;
+    drop(peer);
+    let _peer = first.accept_session(false).await;
+}
+
 /// Says what it was told last, or fails.
 #[derive(Default)]
 struct Changing {

@@ -189,3 +189,22 @@ fn what_expired_before_it_was_sent_fails_and_what_went_out_goes_on() {
     let expired = outgoing.next(|_| Some(Unfit::Expired));
     assert!(matches!(expired, Some(Transmit::Unfit { waiter: 2, why: Unfit::Expired, .. })));
 }
+
+#[test]
+fn it_is_quiet_when_everything_sent_is_acknowledged_and_a_pause_drops_nothing() {
+    let mut outgoing = Outgoing::new(10);
+    accept(&mut outgoing, QoS::ExactlyOnce, 1);
+    assert!(outgoing.is_quiet(), "what waits to be sent does not count");
+    assert_eq!(sent(&mut outgoing), ["pub1"]);
+    assert!(!outgoing.is_quiet());
+    outgoing.acknowledge(AckKind::Received, 1, 0);
+    accept(&mut outgoing, QoS::AtMostOnce, 2);
+    accept(&mut outgoing, QoS::AtLeastOnce, 3);
+    assert_eq!((outgoing.next_release(), outgoing.next_release()), (Some(1), None));
+    assert!(!outgoing.is_quiet(), "PUBCOMP is still to come");
+    assert!(matches!(outgoing.acknowledge(AckKind::Complete, 1, 0), Acked::Done(_, 1)));
+    assert!(outgoing.is_quiet());
+    outgoing.pause();
+    assert!(outgoing.resume(false, u16::MAX).is_empty());
+    assert_eq!(sent(&mut outgoing), ["plain2", "pub2"]);
+}
