@@ -91,3 +91,43 @@ async fn mosquitto_runs_where_it_is_installed() {
     client.publish("a", QoS::AtMostOnce, false, "x").await.unwrap();
     assert_eq!(next_message(&mut events).await.unwrap().topic, "a");
 }
+
+/// Every `.rs` file under a directory, in one text.
+fn sources(directory: &std::path::Path, all: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// What the table of the references' defects names as a test is one.
+#[test]
+fn the_tests_against_the_defects_of_the_references_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = std::fs::read_to_string(root.join("docs/reference-defects.md")).unwrap();
+    let mut all = String::new();
+    for directory in ["src", "tests"] {
+        sources(&root.join(directory), &mut all);
+    }
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| M")).collect();
+    assert_eq!(rows.len(), 43);
+    for row in rows {
+        let (_, here) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+        let named: Vec<&str> = here.split('`').skip(1).step_by(2).collect();
+        // Test names are sentences; other names are not.
+        let tests =
+            named.iter().filter(|name| name.matches('_').count() >= 1 && !name.contains(['.', ':', '!']));
+        let mut any = here.contains("type:") || here.contains("pinned") || here.contains("`Default`");
+        for test in tests
+            .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit()))
+        {
+            any = true;
+            assert!(all.contains(&format!("fn {test}")), "`{test}` of {row}");
+        }
+        assert!(any, "nothing rules out {row}");
+    }
+}

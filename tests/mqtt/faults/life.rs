@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wirework::Error;
-use wirework::mqtt::{Delivery, MqttConnection, PublishOptions, QoS, SubscribeOptions};
+use wirework::mqtt::{Delivery, LinkState, MqttConnection, PublishOptions, QoS, SubscribeOptions};
 
 use crate::common::{Heard, connection_to, context, listener};
 use crate::support::fake_broker::Version;
@@ -114,6 +114,18 @@ impl<V: Version> Life<V> {
         let probed = &self.ended[self.ended.len() - WINDOW..];
         assert!(probed.iter().all(|(_, result)| result.is_ok()), "{probed:?}");
         within("the end", self.connection.close(&context())).await.unwrap();
+    }
+
+    /// The same where the link that is there may still be a bad one: after it the weather is good.
+    pub async fn probe_through_bad_weather(&mut self) {
+        self.broker.cut();
+        let links = self.broker.state().links;
+        self.broker.until("another link", |state| state.links > links).await;
+        let client = self.connection.client().unwrap();
+        let mut state = client.state();
+        let up = |state: &LinkState| matches!(state, LinkState::Up { .. });
+        within("the link", state.wait_for(up)).await.unwrap();
+        self.probe().await;
     }
 
     /// What was acknowledged has arrived, QoS 2 once; what failed says why and came once at most.

@@ -6,5 +6,6 @@ mod cutting;
 mod garbage;
 mod inside;
 mod life;
+mod model;
 mod quiet;
 mod sessions;

@@ -144,6 +144,7 @@ impl<V: Version> Link<V> {
         for packet in std::iter::once(welcome).chain(again) {
             self.send(packet).await?;
         }
+        shared.changed.notify_waiters();
         let ended = self.work(shared).await;
         shared.state().disconnect(clean);
         ended
