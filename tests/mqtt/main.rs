@@ -10,6 +10,7 @@ mod common;
 mod faults;
 mod guarded;
 mod inheriting;
+mod limits5;
 mod observing;
 mod opening;
 mod publishing;

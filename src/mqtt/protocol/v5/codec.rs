@@ -19,6 +19,12 @@ const ALIAS_BYTES: usize = 5;
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
     Ack(AckKind, u16),
+    /// DISCONNECT, which rumqttc's codec writes with a wrong length where there is a code and nothing else.
+    GoodBye {
+        code: u8,
+        /// Whether the session ends at once.
+        forget: bool,
+    },
     Other(Box<v5::Packet>),
     Came(Incoming),
 }
@@ -78,6 +84,9 @@ impl Encoder<Packet> for Codec {
                 to.put_u8(2);
                 to.put_u16(id);
             }
+            Packet::GoodBye { code: 0, forget: false } => to.put_slice(&[0xe0, 0]),
+            Packet::GoodBye { code, forget: false } => to.put_slice(&[0xe0, 2, code, 0]),
+            Packet::GoodBye { code, forget: true } => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
             Packet::Other(packet) => {
                 packet.write(to, u32::try_from(self.max_outgoing).ok())?;
             }

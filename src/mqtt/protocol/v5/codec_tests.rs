@@ -232,3 +232,14 @@ proptest! {
         prop_assert!(!matches!(codec.decode(&mut bytes), Ok(None)));
     }
 }
+
+#[test]
+fn good_byes_have_their_lengths() {
+    let mut codec = V5::codec(1000, 0);
+    for (code, forget) in [(0, false), (0, true), (0x94, false), (0x94, true)] {
+        let bytes = encoded(&mut codec, Packet::GoodBye { code, forget });
+        assert_eq!(bytes.len(), 2 + usize::from(bytes[1]));
+        let Incoming::Disconnect(reason) = decoded(&mut codec, &bytes) else { panic!("good-bye") };
+        assert_eq!(reason.code, code);
+    }
+}

@@ -72,36 +72,30 @@ impl Protocol for V5 {
     }
 
     fn disconnect(forget: bool) -> Packet {
-        let mut disconnect = v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection);
-        disconnect.properties = forget.then(|| v5::DisconnectProperties {
-            session_expiry_interval: Some(0),
-            reason_string: None,
-            user_properties: Vec::new(),
-            server_reference: None,
-        });
-        other(v5::Packet::Disconnect(disconnect))
+        Packet::GoodBye { code: 0, forget }
     }
 
     fn complaint(lost: &Lost) -> Option<Packet> {
-        use v5::DisconnectReasonCode as Code;
         let code = match lost {
             Lost::Protocol(error) => match error.downcast_ref() {
-                Some(mqttbytes::Error::PayloadSizeLimitExceeded { .. }) => Code::PacketTooLarge,
-                _ => Code::MalformedPacket,
+                Some(mqttbytes::Error::PayloadSizeLimitExceeded { .. }) => 0x95,
+                _ => 0x81,
             },
-            Lost::Unexpected(what) if *what == codec::BAD_ALIAS => Code::TopicAliasInvalid,
-            Lost::Unexpected(_) | Lost::Authentication => Code::ProtocolError,
-            Lost::Overflow { .. } => Code::QuotaExceeded,
-            Lost::NoAnswer { .. } => Code::UnspecifiedError,
+            Lost::Unexpected(what) if *what == codec::BAD_ALIAS => 0x94,
+            Lost::Unexpected(_) | Lost::Authentication => 0x82,
+            Lost::Overflow { .. } => 0x97,
+            Lost::NoAnswer { .. } => 0x80,
             _ => return None,
         };
-        Some(other(v5::Packet::Disconnect(v5::Disconnect::new(code))))
+        Some(Packet::GoodBye { code, forget: false })
     }
 
     fn read(packet: Packet) -> Incoming {
         match packet {
             Packet::Came(incoming) => incoming,
-            Packet::Ack(..) | Packet::Other(_) => Incoming::Unexpected("a packet of its own"),
+            Packet::Ack(..) | Packet::GoodBye { .. } | Packet::Other(_) => {
+                Incoming::Unexpected("a packet of its own")
+            }
         }
     }
 }
