@@ -27,14 +27,15 @@ pub fn installed(program: &str) -> Option<PathBuf> {
 }
 
 impl Mosquitto {
-    /// Without limits and without Nagle's delay, storing nothing; `None` where it is not installed.
-    pub fn start() -> Option<Self> {
+    /// Without limits, storing nothing; `None` where it is not installed. Unless told `no_delay`, it sends with Nagle's
+    /// delay, as it does by default: acknowledgements come many in one segment then instead of each in its own.
+    pub fn start(no_delay: bool) -> Option<Self> {
         let program = installed("mosquitto")?;
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("mosquitto.conf");
         let port = free_port();
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\n\
+            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nset_tcp_nodelay {no_delay}\n\
              max_inflight_messages 0\nmax_queued_messages 0\nlog_type error\n"
         );
         std::fs::write(&file, config).expect("a file in it");

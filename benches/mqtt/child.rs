@@ -83,7 +83,7 @@ pub fn run(role: &[String]) {
         ["idle", port, count] => idle::hold(port.parse().expect("a port"), count.parse().expect("a number")),
         ["latency", client, port, qos, count] => {
             let times = block_on(latency::run(
-                client,
+                client.to_owned(),
                 port.parse().expect("a port"),
                 number(qos) as u8,
                 number(count),
@@ -113,7 +113,8 @@ fn once(kind: &str, client: &str, work: Work) -> Cost {
 }
 
 /// On one thread: it is what rumqttc is quickest with, and enough for a connection.
-fn block_on<T>(run: impl Future<Output = T>) -> T {
+fn block_on<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(run)
+    // A task is woken with less ado than what `block_on` waits for itself.
+    runtime.block_on(async { tokio::spawn(run).await }).expect("the run does not panic")
 }

@@ -8,7 +8,7 @@ use super::{Effort, RAW, RUMQTTC, WIREWORK};
 const CLIENTS: [&str; 3] = [RAW, WIREWORK, RUMQTTC];
 
 pub fn measure(report: &mut Report, effort: Effort) {
-    let Some(broker) = Mosquitto::start() else {
+    let Some(broker) = Mosquitto::start(false) else {
         report.missing.push("against mosquitto, which is not installed".to_owned());
         return;
     };

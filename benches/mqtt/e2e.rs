@@ -14,7 +14,9 @@ use super::ours::Ours;
 use super::theirs;
 
 /// How many messages of QoS 1 each client may have on their way.
-const WINDOW: u16 = 1000;
+const WINDOW: u16 = 10_000;
+/// How many deliveries are awaited together; twice as many are on their way.
+const BATCH: u32 = 4000;
 const TOPIC: &str = "bench/topic";
 const SENTINEL: &str = "bench/end";
 
@@ -43,7 +45,7 @@ async fn send_all(client: &MqttClient, work: Work) {
     for number in 0..work.count {
         let options = PublishOptions::default().qos(qos);
         batch.push(client.send(Arc::clone(&topic), payload.clone(), options).await.expect("accepted"));
-        if number % 500 == 499 {
+        if number % BATCH == BATCH - 1 {
             for delivery in std::mem::replace(&mut before, std::mem::take(&mut batch)) {
                 delivery.await.expect("delivered");
             }

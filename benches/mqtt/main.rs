@@ -10,7 +10,7 @@
 //! A complete run that is not quick writes the tables into README.md, between the two marks there, and the picture to
 //! docs/mqtt-benchmark.svg; `--write` has any run do so. The runs of all clients are interleaved; a figure is the median
 //! of the runs, behind it the lowest and the highest. Every client is in a process of its own (but for `publishing`,
-//! where the server is in this one), and none has Nagle's delay.
+//! where the server is in this one), and none sends with Nagle's delay; the broker does not either for `latency`.
 //!
 //! `broker` and `latency` need `mosquitto`; Paho C needs `cc` and Debian's `libpaho-mqtt-dev`. What is not there is left
 //! out, and the report says so.

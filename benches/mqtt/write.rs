@@ -7,6 +7,7 @@ use super::figures::Report;
 use super::picture;
 
 const BEGIN: &str = "<!-- mqtt benchmark: written by `cargo bench --bench mqtt` -->";
+const PICTURE: &str = "![The figures below as bars](docs/mqtt-benchmark.svg)";
 const END: &str = "<!-- end of the mqtt benchmark -->";
 
 pub fn write(report: &Report) {
@@ -22,7 +23,7 @@ pub fn write(report: &Report) {
     let (before, rest) = text.split_once(BEGIN).expect("README.md has the mark of this benchmark");
     let (_, after) = rest.split_once(END).expect("README.md has the second mark of this benchmark");
     let tables = report.markdown();
-    let text = format!("{before}{BEGIN}\n{}\n\n{}\n{END}{after}", machine(), tables.trim_end());
+    let text = format!("{before}{BEGIN}\n{PICTURE}\n\n{}\n\n{}\n{END}{after}", machine(), tables.trim_end());
     fs::write(&readme, text).expect("README.md can be written");
     eprintln!("written: README.md, docs/mqtt-benchmark.svg");
 }
