@@ -10,6 +10,7 @@ mod groups;
 mod kinds;
 mod memory;
 mod mqtt;
+mod toolkits;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
 behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);
