@@ -1,5 +1,7 @@
 //! The subscriptions of a connection: who listens to what, and what that means for the broker.
 
+mod dispatch;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use tokio::time::Instant;
 
 use super::identified::Identified;
 use super::listeners::Listeners;
-use super::retained::{For, Retained};
+use super::retained::Retained;
 use super::wire::{Answer, Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
 use crate::mqtt::protocol::Limits;
@@ -141,92 +143,6 @@ impl<W> Registry<W> {
     pub(crate) fn unsubscribe(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
         let subscription = self.find(filter, listener)?;
         Some(self.remove(subscription))
-    }
-
-    /// Gives a message to all whom it concerns: the listeners of the filters that the broker names by their identifiers,
-    /// or else all whose filters match. Returns how many that are.
-    pub(crate) fn deliver(
-        &mut self,
-        message: MqttMessage,
-        named: &[u32],
-        receipt: &Arc<Receipt>,
-        now: Instant,
-    ) -> usize {
-        self.matching.clear();
-        if !named.is_empty() && self.identified.collect(named, &mut self.matching) {
-            return self.deliver_named(message, receipt, now);
-        }
-        let Self { trie, matching, listeners, retained, .. } = self;
-        listeners.begin();
-        if message.retain {
-            matching.clear();
-            trie.for_each_match(&message.topic, |entry| matching.push(*entry));
-            let numbers: Vec<u32> = matching.iter().map(|entry| entry.subscription).collect();
-            let whom = retained.choose(&message.topic, &numbers, now);
-            let wanted = |entry: &&Entry| match &whom {
-                For::All => true,
-                For::These(these) => these.contains(&entry.subscription),
-            };
-            let wanted = matching.iter().filter(wanted);
-            wanted.for_each(|entry| listeners.choose(entry.listener, entry.qos, entry.manual));
-            listeners.deliver(message, receipt);
-            return matching.len();
-        }
-        trie.for_each_match(&message.topic, |entry| {
-            listeners.choose(entry.listener, entry.qos, entry.manual);
-        });
-        listeners.deliver(message, receipt)
-    }
-
-    /// To the listeners that the broker has named. One that listens to several filters which match gets the copy that
-    /// comes for the best of them, whether that is one copy of several or the only one.
-    fn deliver_named(&mut self, message: MqttMessage, receipt: &Arc<Receipt>, now: Instant) -> usize {
-        let mut named = std::mem::take(&mut self.matching);
-        let count = named.len();
-        let published = |entry: &Entry| self.flags(entry).is_some_and(|(_, published)| published);
-        if message.retain {
-            // These come because of a SUBSCRIBE, each for the filter that asked; a flag as published says nothing.
-            let numbers: Vec<u32> =
-                named.iter().filter(|entry| !published(entry)).map(|entry| entry.subscription).collect();
-            let whom = self.retained.choose(&message.topic, &numbers, now);
-            named.retain(|entry| match &whom {
-                For::These(these) if numbers.contains(&entry.subscription) => {
-                    these.contains(&entry.subscription)
-                }
-                _ => true,
-            });
-        } else {
-            named.retain(|entry| self.is_best(entry, &message.topic));
-        }
-        self.listeners.begin();
-        for entry in named.drain(..) {
-            self.listeners.choose(entry.listener, entry.qos, entry.manual);
-        }
-        self.matching = named;
-        self.listeners.deliver(message, receipt);
-        count
-    }
-
-    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: that of the
-    /// highest QoS, and the oldest of those. Shared ones stand for themselves.
-    fn is_best(&self, entry: &Entry, topic: &str) -> bool {
-        if self.listeners.subscriptions(entry.listener) < 2 {
-            return true;
-        }
-        let counts = |number: u32| {
-            let subscription = self.subscriptions.get(&number);
-            subscription.is_some_and(|one| one.granted && one.filter.group().is_none())
-        };
-        if !counts(entry.subscription) {
-            return true;
-        }
-        let mut best = (entry.qos, std::cmp::Reverse(entry.subscription));
-        self.trie.for_each_match(topic, |other| {
-            if other.listener == entry.listener && counts(other.subscription) {
-                best = best.max((other.qos, std::cmp::Reverse(other.subscription)));
-            }
-        });
-        best.1.0 == entry.subscription
     }
 
     /// The next control packet to send, and the identifier for the filter in it.
