@@ -129,6 +129,7 @@ impl<H> Held<H> {
     }
 
     /// Everything.
+    #[cfg(feature = "mqtt")]
     pub(super) fn items(&mut self) -> impl Iterator<Item = &mut Item<H>> {
         self.places.iter_mut().filter_map(|(_, slot)| slot.as_mut()).map(|entry| &mut entry.item)
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::held::Held;
 use super::item::{Item, Lock, Rules};
 use super::sweep::Dead;
-use crate::messaging::{MessageEnvelope, MessageId};
+use crate::messaging::MessageEnvelope;
 
 /// "Without limit", as a deadline.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
@@ -102,7 +102,8 @@ impl<H> Shelf<H> {
 
     /// A message came a second time while it is here: what is held for it is replaced. Returns what was held before, or
     /// gives `hold` back where the message is not here.
-    pub(crate) fn replace(&self, id: &MessageId, hold: H) -> Result<H, H> {
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn replace(&self, id: &crate::messaging::MessageId, hold: H) -> Result<H, H> {
         let mut state = self.state();
         let State { waiting, held, .. } = &mut *state;
         let mut all = waiting.iter_mut().chain(held.items());
