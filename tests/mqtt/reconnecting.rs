@@ -101,6 +101,27 @@ async fn a_clean_session_that_the_broker_claims_to_have_kept_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_session_that_may_have_begun_unseen_is_asked_for_everything_again() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::exactly_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted.unwrap();
+    peer.send(message("a", "1", QoS::ExactlyOnce, 5)).await;
+    assert_eq!(heard.line().await, "a 1");
+    peer.reset();
+    // The broker begins a new session, but that CONNACK is lost; so it has it, at the next CONNECT.
+    let (peer, _) = broker.accept_connect().await;
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(true).await;
+    peer.grant().await;
+    peer.send(message("a", "2", QoS::ExactlyOnce, 5)).await;
+    assert_eq!(heard.line().await, "a 2", "a new message under the id of one that the broker forgot");
+    drop(connection);
+}
+
+#[tokio::test]
 async fn subscriptions_are_back_before_the_link_is_up() {
     let broker = FakeBroker::start().await;
     let (connection, mut peer) = opened(&broker, &[]).await;

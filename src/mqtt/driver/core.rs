@@ -10,7 +10,7 @@ use super::{Accepted, Command, Intake, Permits, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
-use crate::mqtt::session::{self, Acked, Outgoing};
+use crate::mqtt::session::{self, Acked, Outgoing, Presence};
 use crate::mqtt::subscriptions::{Context, Held, Registry, Unclaimed};
 use crate::mqtt::{Lost, MqttError, QoS};
 
@@ -51,6 +51,8 @@ pub(super) struct Core {
     pub(super) refusals_said: bool,
     /// No broker has said welcome yet.
     new: bool,
+    /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
+    pub(super) unanswered: bool,
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Gauges,
     commands: Vec<Command>,
@@ -80,6 +82,7 @@ impl Core {
             left: 0,
             limits: Limits::default(),
             new: true,
+            unanswered: false,
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
@@ -280,8 +283,9 @@ impl Core {
         self.limits = limits;
         self.tell_expiry();
         self.unclaimed.begin(now);
-        self.incoming.resume(session_present);
-        self.registry.resume(session_present, self.limits.subscription_ids_available, now);
+        let presence = Presence::new(session_present, std::mem::take(&mut self.unanswered));
+        self.incoming.resume(presence);
+        self.registry.resume(presence, self.limits.subscription_ids_available, now);
         for (Publish { topic, .. }, waiter) in
             self.outgoing.resume(session_present, self.limits.receive_maximum)
         {

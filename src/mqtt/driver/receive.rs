@@ -35,7 +35,7 @@ impl Core {
             if held > max && held > size {
                 return Err(Lost::Overflow { held, max });
             }
-            match self.incoming.arrive(id, message.qos) {
+            match self.incoming.arrive(id, message.qos, message.dup) {
                 Arrival::New(token) => Some(token),
                 Arrival::Again => {
                     self.metrics.repeated.one();

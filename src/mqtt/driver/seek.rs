@@ -1,6 +1,7 @@
 //! Getting a link: endpoint after endpoint, sweep after sweep.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -174,8 +175,10 @@ impl Link {
         self.attempts += 1;
         let (transport, attempt) = (Kind::of(endpoint.protocol).name(), self.attempts);
         let span = tracing::debug_span!("mqtt_connect", %endpoint, transport, attempt);
+        let sent = AtomicBool::new(false);
         let dial = async {
             let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
+            sent.store(true, Ordering::Relaxed);
             greet::greet::<P, _>(stream, endpoint, &settings, anew).await
         };
         let result = tokio::select! {
@@ -185,6 +188,9 @@ impl Link {
                 result.unwrap_or(Err(Lost::NoAnswer { what: "CONNECT", limit }))
             }
         };
+        if !matches!(result, Ok(_) | Err(Lost::Refused { .. })) {
+            self.core.unanswered |= sent.load(Ordering::Relaxed);
+        }
         match &result {
             Ok(_) => self.attempts = 0,
             Err(lost) => span.in_scope(|| {

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::Presence;
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::AckKind;
 
@@ -68,12 +69,17 @@ struct Exactly {
     done: bool,
     /// Where in the ring its acknowledgement stands.
     place: u64,
+    /// The broker may have forgotten it, and have given its id to another message.
+    doubtful: bool,
 }
 
 impl Incoming {
-    /// A message of QoS 1 or 2 came.
-    pub(crate) fn arrive(&mut self, id: u16, qos: QoS) -> Arrival {
+    /// A message of QoS 1 or 2 came; with `dup` the broker says that it may have sent it before.
+    pub(crate) fn arrive(&mut self, id: u16, qos: QoS, dup: bool) -> Arrival {
         let number = self.first + self.ring.len() as u64;
+        if !dup && self.exactly.get(&id).is_some_and(|known| known.doubtful) {
+            self.exactly.remove(&id);
+        }
         if qos != QoS::ExactlyOnce {
             self.ring.push_back(Entry { id, kind: AckKind::Ack, state: State::Waits });
             return Arrival::New(Token { number, id, exactly: false });
@@ -85,7 +91,7 @@ impl Incoming {
             self.advance();
             return Arrival::Again;
         }
-        self.exactly.insert(id, Exactly { token: number, done: false, place: number });
+        self.exactly.insert(id, Exactly { token: number, done: false, place: number, doubtful: false });
         self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::Waits });
         Arrival::New(Token { number, id, exactly: true })
     }
@@ -153,9 +159,11 @@ impl Incoming {
     }
 
     /// A new link is there; without the session the broker's ids start anew.
-    pub(crate) fn resume(&mut self, session_present: bool) {
-        if !session_present {
-            self.exactly.clear();
+    pub(crate) fn resume(&mut self, presence: impl Into<Presence>) {
+        match presence.into() {
+            Presence::Kept => {}
+            Presence::Doubtful => self.exactly.values_mut().for_each(|known| known.doubtful = true),
+            Presence::Gone => self.exactly.clear(),
         }
     }
 
@@ -176,7 +184,7 @@ mod tests {
     use super::*;
 
     fn new(incoming: &mut Incoming, id: u16, qos: QoS) -> Token {
-        match incoming.arrive(id, qos) {
+        match incoming.arrive(id, qos, false) {
             Arrival::New(token) => token,
             Arrival::Again => panic!("{id} is new"),
         }
@@ -218,15 +226,18 @@ mod tests {
         let token = new(&mut incoming, 7, QoS::ExactlyOnce);
         incoming.lost();
         incoming.resume(true);
-        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
         assert!(acks(&mut incoming).is_empty(), "its listener is not done");
         incoming.done(token);
         assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
-        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
         assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
         incoming.release(7);
         assert_eq!(acks(&mut incoming), [(AckKind::Complete, 7)]);
-        assert!(matches!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::New(_)), "the id is free again");
+        assert!(
+            matches!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::New(_)),
+            "the id is free again"
+        );
     }
 
     #[test]
@@ -259,7 +270,7 @@ mod tests {
         incoming.lost();
         incoming.resume(true);
         let again = new(&mut incoming, 1, QoS::AtLeastOnce);
-        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce), Arrival::Again);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
         incoming.refuse(token);
         incoming.refuse(stale);
         incoming.done(again);
@@ -267,6 +278,26 @@ mod tests {
         incoming.lost();
         incoming.resume(true);
         new(&mut incoming, 7, QoS::ExactlyOnce);
+    }
+
+    #[test]
+    fn a_session_that_may_be_another_has_new_messages_under_known_ids() {
+        let mut incoming = Incoming::default();
+        for id in [7, 8] {
+            let token = new(&mut incoming, id, QoS::ExactlyOnce);
+            incoming.done(token);
+        }
+        incoming.lost();
+        incoming.resume(Presence::Doubtful);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again, "the broker knows it");
+        let token = new(&mut incoming, 8, QoS::ExactlyOnce);
+        incoming.done(token);
+        assert_eq!(acks(&mut incoming), [(AckKind::Received, 7), (AckKind::Received, 8)]);
+        assert_eq!(
+            incoming.arrive(8, QoS::ExactlyOnce, false),
+            Arrival::Again,
+            "of this link, whatever it says"
+        );
     }
 
     #[test]

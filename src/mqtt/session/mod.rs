@@ -5,6 +5,8 @@ mod incoming;
 #[cfg(test)]
 mod model;
 mod outgoing;
+mod presence;
 
 pub(crate) use incoming::{Arrival, Incoming, Token};
 pub(crate) use outgoing::{Acked, Outgoing, Transmit, Unfit};
+pub(crate) use presence::Presence;

@@ -116,7 +116,7 @@ impl World {
     fn inherited(ids: std::ops::Range<u16>) -> Self {
         let mut world = Self::default();
         for id in ids {
-            world.server.arrive(id, QoS::ExactlyOnce);
+            world.server.arrive(id, QoS::ExactlyOnce, false);
         }
         world.server.lost();
         world.server.resume(true);
@@ -205,7 +205,7 @@ impl World {
                     self.down.push_back((kind, id, 0x97));
                 } else if publish.qos == QoS::AtMostOnce {
                     self.delivered.push(number);
-                } else if let Arrival::New(token) = self.server.arrive(id, publish.qos) {
+                } else if let Arrival::New(token) = self.server.arrive(id, publish.qos, false) {
                     self.delivered.push(number);
                     self.listening.push(token);
                 }

@@ -13,6 +13,7 @@ use super::retained::Retained;
 use super::wire::{Answer, Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
 use crate::mqtt::protocol::Limits;
+use crate::mqtt::session::Presence;
 use crate::mqtt::topic::{Filter, Trie};
 use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
 
@@ -229,12 +230,12 @@ impl<W> Registry<W> {
     }
 
     /// A new link is there, on which messages name the filters they come for, or not.
-    pub(crate) fn resume(&mut self, session_present: bool, identifiers: bool, now: Instant) {
+    pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         if identifiers != self.wire.is_plain() {
             let all = self.subscriptions.values().filter(|subscription| !subscription.refused);
             self.wire.switch(identifiers, all.map(|one| (&one.filter, one.qos)));
         }
-        if !session_present {
+        if presence != Presence::Kept {
             self.retained.clear();
             for (number, subscription) in &mut self.subscriptions {
                 subscription.granted = false;
@@ -244,7 +245,7 @@ impl<W> Registry<W> {
                 self.retained.fresh(*number, now);
             }
         }
-        self.wire.resume(session_present);
+        self.wire.resume(presence);
     }
 
     /// Ends all listeners' tasks.

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::mqtt::protocol::Limits;
+use crate::mqtt::session::Presence;
 use crate::mqtt::topic::{Changes, Cover, Filter};
 use crate::mqtt::{QoS, SubscribeOptions};
 
@@ -301,11 +302,14 @@ impl<W> Wire<W> {
         }
     }
 
-    /// A new link is there. A broker that has forgotten the session is asked for everything.
-    pub(super) fn resume(&mut self, session_present: bool) {
-        if !session_present {
+    /// A new link is there. A broker that has, or may have, forgotten the session is asked for everything.
+    pub(super) fn resume(&mut self, presence: impl Into<Presence>) {
+        let presence = presence.into();
+        if presence == Presence::Gone {
             self.held.clear();
             self.unsubscribe.clear();
+        }
+        if presence != Presence::Kept {
             self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
         }
     }
