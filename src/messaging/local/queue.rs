@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Body, Listening};
 use crate::component::Context;
-use crate::messaging::shelf::{Bury, Shelf};
+use crate::messaging::shelf::{Bury, NEVER, Shelf};
 use crate::messaging::{
     ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities,
 };
@@ -184,7 +184,7 @@ async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnve
         body.metrics.received.add(u64::from(taken.is_some()));
         return Ok(taken);
     }
-    let deadline = Instant::now() + wait;
+    let deadline = Instant::now() + wait.min(NEVER);
     let mut closed = std::pin::pin!(body.ended());
     loop {
         let mut arrival = std::pin::pin!(shelf.arrival());

@@ -14,7 +14,7 @@ use super::sweep::Dead;
 use crate::messaging::MessageEnvelope;
 
 /// "Without limit", as a deadline.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// The messages of one queue in this process. `H` is what the transport holds for each.
 pub(crate) struct Shelf<H> {
@@ -165,7 +165,7 @@ impl<H> Shelf<H> {
     /// Has a lock last so long from now; false where it holds no more.
     pub(crate) fn renew(&self, message: &MessageEnvelope, lock: Duration) -> bool {
         let Some(old) = self.lock_of(message) else { return false };
-        let now = Instant::now();
+        let (now, lock) = (Instant::now(), lock.min(NEVER));
         let mut state = self.state();
         let renewed = state.held.renew(old.place, now, now + lock);
         if renewed && self.alarm(&state, now + lock) {

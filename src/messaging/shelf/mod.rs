@@ -8,5 +8,5 @@ mod sweep;
 mod tests;
 
 pub(crate) use item::{Item, Lock, Rules};
-pub(crate) use keep::Shelf;
+pub(crate) use keep::{NEVER, Shelf};
 pub(crate) use sweep::Bury;
