@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttClient, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkState, Lost, MqttClient, MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{connection, context, listener, opened, opened_keeping};
 use crate::support::fake_broker::{
@@ -119,6 +119,40 @@ async fn a_session_that_may_have_begun_unseen_is_asked_for_everything_again() {
     peer.send(message("a", "2", QoS::ExactlyOnce, 5)).await;
     assert_eq!(heard.line().await, "a 2", "a new message under the id of one that the broker forgot");
     drop(connection);
+}
+
+#[tokio::test]
+async fn a_session_left_at_one_broker_is_asked_for_everything_when_it_is_found_again() {
+    let brokers = [FakeBroker::start().await, FakeBroker::start().await];
+    let ports = [0, 1].map(|index: usize| brokers[index].port().to_string());
+    let connection = MqttConnection::from_pairs([
+        ("client_id", "me"),
+        ("options.clean_session", "false"),
+        ("options.reconnect_timeout", "10"),
+        ("options.endpoint_cooldown", "0"),
+        ("connections.0.host", "127.0.0.1"),
+        ("connections.0.port", ports[0].as_str()),
+        ("connections.1.host", "127.0.0.1"),
+        ("connections.1.port", ports[1].as_str()),
+    ])
+    .unwrap();
+    let context = context();
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), brokers[0].accept_session(false));
+    opened.unwrap();
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
+    granted.unwrap();
+    peer.reset();
+    for (from, to, session_present) in [(0, 1, false), (1, 0, true)] {
+        let (mut closed, _) = brokers[from].accept_connect().await;
+        closed.send(ConnAck::new(ConnectReturnCode::ServiceUnavailable, false)).await;
+        (peer, _) = brokers[to].accept_session(session_present).await;
+        peer.grant().await;
+        peer.send(message("a", "x", QoS::AtMostOnce, 0)).await;
+        assert_eq!(heard.line().await, "a x");
+        peer.reset();
+    }
 }
 
 #[tokio::test]

@@ -235,6 +235,12 @@ async fn prove_options(port: u16) {
         assert_eq!((message.text(), message.retain), (Some("other"), false), "neither kept nor its own");
     }
     assert!(by_own.is_empty());
+    let (both, mut by_both) = listener();
+    let without = SubscribeOptions::exactly_once().no_local();
+    connection.subscribe("own/#", without, Arc::clone(&both)).await.unwrap();
+    connection.subscribe("own/+", SubscribeOptions::at_least_once(), both).await.unwrap();
+    connection.publish("own/1", "mine", PublishOptions::at_least_once()).await.unwrap();
+    assert_eq!(by_both.line().await, "own/1 mine", "the older one does not get it");
     let (another, _) = listener();
     let differs = connection.subscribe("r/+", SubscribeOptions::at_least_once(), another).await;
     assert_eq!(wirework::Error::from(differs.unwrap_err()).code(), "NOT_SUPPORTED");

@@ -34,7 +34,7 @@ impl MqttClient {
         options: PublishOptions,
     ) -> Result<(), MqttError> {
         let limit = options.timeout.unwrap_or(self.0.settings.publish_timeout);
-        let deadline = Instant::now() + if limit.is_zero() { NEVER } else { limit };
+        let deadline = Instant::now() + if limit.is_zero() { NEVER } else { limit.min(NEVER) };
         let timed_out = |accepted| move |_| MqttError::TimedOut { operation: "publish", limit, accepted };
         let sent = timeout_at(deadline, self.send(topic, payload, options));
         let delivery = sent.await.map_err(timed_out(false))??;

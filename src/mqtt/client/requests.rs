@@ -90,7 +90,7 @@ impl MqttClient {
             return Err(MqttError::Unsupported { what: "requests", why });
         }
         let limit = options.timeout.unwrap_or(self.0.settings.publish_timeout);
-        let deadline = Instant::now() + if limit.is_zero() { NEVER } else { limit };
+        let deadline = Instant::now() + if limit.is_zero() { NEVER } else { limit.min(NEVER) };
         let mut sent = false;
         let asked = timeout_at(deadline, self.ask(topic.into(), payload.into(), options, &mut sent)).await;
         asked.map_err(|_| MqttError::TimedOut { operation: "request", limit, accepted: sent })?

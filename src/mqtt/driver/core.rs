@@ -6,11 +6,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::gauges::Gauges;
+use super::places::Places;
 use super::{Accepted, Command, Intake, Permits, Settings, Settled};
+use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
-use crate::mqtt::session::{self, Acked, Outgoing, Presence};
+use crate::mqtt::session::{self, Acked, Outgoing};
 use crate::mqtt::subscriptions::{Context, Held, Registry, Unclaimed};
 use crate::mqtt::{Lost, MqttError, QoS};
 
@@ -53,6 +55,7 @@ pub(super) struct Core {
     new: bool,
     /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
     pub(super) unanswered: bool,
+    places: Places,
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Gauges,
     commands: Vec<Command>,
@@ -83,6 +86,7 @@ impl Core {
             limits: Limits::default(),
             new: true,
             unanswered: false,
+            places: Places::default(),
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
@@ -276,20 +280,23 @@ impl Core {
     }
 
     /// The broker has welcomed us on a new link.
-    pub(super) fn resume(&mut self, session_present: bool, limits: Limits, now: Instant) {
+    pub(super) fn resume(&mut self, at: &Endpoint, session_present: bool, limits: Limits, now: Instant) {
         if std::mem::take(&mut self.new) && session_present {
             self.outgoing.inherit();
         }
         self.limits = limits;
         self.tell_expiry();
         self.unclaimed.begin(now);
-        let presence = Presence::new(session_present, std::mem::take(&mut self.unanswered));
-        self.incoming.resume(presence);
-        self.registry.resume(presence, self.limits.subscription_ids_available, now);
-        for (Publish { topic, .. }, waiter) in
-            self.outgoing.resume(session_present, self.limits.receive_maximum)
-        {
+        let unanswered = std::mem::take(&mut self.unanswered);
+        let place = self.places.welcome(at, session_present, unanswered);
+        self.incoming.resume(place.incoming);
+        self.registry.resume(place.subscriptions, self.limits.subscription_ids_available, now);
+        let proven = session_present && !place.elsewhere;
+        for (Publish { topic, .. }, waiter) in self.outgoing.resume(proven, self.limits.receive_maximum) {
             self.settle(waiter, Err(MqttError::SessionLost { topic }));
+        }
+        if place.elsewhere {
+            self.outgoing.inherit();
         }
         self.give_back();
     }

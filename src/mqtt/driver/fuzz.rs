@@ -98,7 +98,7 @@ async fn link<P: Protocol>(stream: DuplexStream, core: &mut Core, settings: &Set
     let Ok(welcome) = greet::<P, _>(stream, &endpoint, settings, anew).await else { return };
     let Welcome { framed, session_present, limits } = welcome;
     let now = Instant::now();
-    core.resume(session_present, limits, now);
+    core.resume(&endpoint, session_present, limits, now);
     let mut drive = Drive::<P, _>::new(framed, core, now);
     let end = match drive.restore().await {
         Err(end) => end,

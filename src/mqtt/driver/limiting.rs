@@ -37,6 +37,8 @@ impl Core {
         for outcome in self.registry.unfit(&self.limits, now) {
             self.answer(outcome, Some(ANNOUNCED));
         }
+        let left = self.registry.left();
+        self.keep(left);
     }
 
     /// Passes on what became of a subscription.

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::core::Core;
@@ -104,7 +104,7 @@ impl Link {
         let Welcome { framed, session_present, limits } = welcome;
         let begun = Instant::now();
         self.core.metrics.opened.one();
-        self.core.resume(session_present, limits, begun);
+        self.core.resume(&endpoint, session_present, limits, begun);
         let better = self.better_than(&endpoint);
         let settings = Arc::clone(&self.core.settings);
         let mut drive = Drive::<P, _>::new(framed, &mut self.core, begun);
@@ -178,17 +178,22 @@ impl Link {
         }
     }
 
-    /// Waits until listeners have worked off half of what they may hold: the broker sends everything unacknowledged again.
+    /// Waits, for a while, until listeners have worked off half of what they may hold: the broker sends everything
+    /// unacknowledged again.
     pub(super) async fn relief(&mut self) -> Result<(), Ending> {
         let held = Arc::clone(&self.core.held);
         let enough = self.core.settings.max_incoming_bytes / 2;
+        let longest = self.core.settings.max_reconnect_timeout;
         held.watch(true);
         let core = &mut self.core;
         let relieved = std::future::poll_fn(|cx| {
             core.intake.register(cx.waker());
-            if core.take().is_some() || held.bytes() <= enough { Poll::Ready(()) } else { Poll::Pending }
+            let stop = core.take();
+            core.give_back();
+            if stop.is_some() || held.bytes() <= enough { Poll::Ready(()) } else { Poll::Pending }
         });
-        relieved.await;
+        // Listeners that publish wait for the link in turn: it must not wait for them for ever.
+        let _ = timeout(longest, relieved).await;
         held.watch(self.core.closing);
         Ok(())
     }

@@ -14,6 +14,7 @@ mod limiting;
 mod link;
 mod lives;
 mod permits;
+mod places;
 mod receive;
 mod roads;
 mod seek;

@@ -18,6 +18,8 @@ const ROOM: u32 = 1 << 26;
 pub(super) struct Identified<E> {
     first: u32,
     next: u32,
+    /// All numbers have been given out once.
+    full: bool,
     ids: HashMap<Filter, u32>,
     entries: HashMap<u32, Vec<E>>,
 }
@@ -27,7 +29,7 @@ impl<E: Copy + PartialEq> Identified<E> {
         // The keys of a `RandomState` come from the system's source of randomness.
         let random = RandomState::new().hash_one(0) as u32;
         let first = 1 + random % (LARGEST - ROOM);
-        Self { first, next: first, ids: HashMap::new(), entries: HashMap::new() }
+        Self { first, next: first, full: false, ids: HashMap::new(), entries: HashMap::new() }
     }
 
     /// The number of a filter, for as long as somebody listens to it.
@@ -40,6 +42,7 @@ impl<E: Copy + PartialEq> Identified<E> {
             let id = self.next;
             // After 67 million filters the numbers of the first ones come again.
             self.next = if id + 1 < self.first + ROOM { id + 1 } else { self.first };
+            self.full |= self.next == self.first;
             id
         });
         self.entries.entry(id).or_default().push(entry);
@@ -65,7 +68,8 @@ impl<E: Copy + PartialEq> Identified<E> {
 
     /// Collects the listeners of these numbers; false if none of the numbers is ours.
     pub(super) fn collect(&self, named: &[u32], into: &mut Vec<E>) -> bool {
-        let ours = self.first..self.first + ROOM;
+        // Only what was given out: an earlier process may have had any other number.
+        let ours = self.first..if self.full { self.first + ROOM } else { self.next };
         let mut any = false;
         for id in named.iter().filter(|id| ours.contains(id)) {
             any = true;
@@ -100,5 +104,6 @@ mod tests {
         let foreign = if identified.first > 1 { 1 } else { LARGEST };
         assert_eq!(collect(&identified, &[foreign]), None);
         assert_eq!(collect(&identified, &[]), None);
+        assert_eq!(collect(&identified, &[two + 1]), None, "not given out");
     }
 }

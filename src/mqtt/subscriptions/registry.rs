@@ -226,6 +226,7 @@ impl<W> Registry<W> {
     }
 
     pub(crate) fn lost(&mut self) {
+        self.retained.lost();
         self.wire.lost();
     }
 

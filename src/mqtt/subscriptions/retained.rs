@@ -63,6 +63,11 @@ impl Retained {
         self.fresh.remove(&subscription);
     }
 
+    /// The link is gone: what was not acknowledged comes again, and is not known because it came before.
+    pub(super) fn lost(&mut self) {
+        self.fresh.values_mut().for_each(|fresh| fresh.seen.clear());
+    }
+
     /// Another session begins: everybody gets everything again.
     pub(super) fn clear(&mut self) {
         self.fresh.clear();
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![]));
         retained.fresh(1, now);
         assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1]));
+        retained.lost();
+        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1, 2]), "it was not acknowledged");
         let later = now + GRACE * 2;
         assert_eq!(retained.choose("t", &[1, 2], later), For::All);
     }

@@ -74,8 +74,9 @@ impl<W> Registry<W> {
         count
     }
 
-    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: that of the
-    /// highest QoS, and the oldest of those. Shared ones stand for themselves.
+    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: the oldest, since
+    /// a message that waited at the broker comes for what was there then; but one without own messages only after those
+    /// that have them. Shared ones stand for themselves.
     fn is_best(&self, entry: &Entry, topic: &str) -> bool {
         if self.listeners.subscriptions(entry.listener) < 2 {
             return true;
@@ -87,12 +88,14 @@ impl<W> Registry<W> {
         if !counts(entry.subscription) {
             return true;
         }
-        let mut best = (entry.qos, std::cmp::Reverse(entry.subscription));
+        let rank =
+            |entry: &Entry| (self.flags(entry).is_some_and(|(no_local, _)| no_local), entry.subscription);
+        let mut best = rank(entry);
         self.trie.for_each_match(topic, |other| {
             if other.listener == entry.listener && counts(other.subscription) {
-                best = best.max((other.qos, std::cmp::Reverse(other.subscription)));
+                best = best.min(rank(other));
             }
         });
-        best.1.0 == entry.subscription
+        best.1 == entry.subscription
     }
 }
