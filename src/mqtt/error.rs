@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TlsError;
 use super::protocol::Reason;
 use super::topic::TopicError;
+use super::{QoS, TlsError};
 use crate::error::{Category, Coded};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
@@ -106,6 +106,26 @@ pub enum MqttError {
         /// What the code means, and what the broker said beside it.
         reason: Arc<str>,
     },
+    /// The broker has ended one link after the other when it got this message, with nothing else on its way; so it is not
+    /// sent again. Is it larger than the broker takes, or its QoS higher? Whether it has arrived cannot be told.
+    #[error(
+        "the MQTT broker has ended {links} links in a row on the message on `{topic}` ({size} bytes, QoS {}); it is not sent \
+         again",
+        *qos as u8
+    )]
+    EndsLinks {
+        /// The topic of the message.
+        topic: Arc<str>,
+        /// The size of its payload, in bytes.
+        size: usize,
+        /// Its quality of service.
+        qos: QoS,
+        /// How many links it has ended.
+        links: u32,
+        /// How the last of them ended.
+        #[source]
+        last: Lost,
+    },
     /// The broker, or the version of MQTT spoken, cannot do what was asked for.
     #[error("{what} cannot be had here: {why}")]
     Unsupported {
@@ -165,6 +185,7 @@ impl Coded for MqttError {
             Self::SessionLost { .. }
             | Self::SubscriptionRefused { .. }
             | Self::PublishRefused { .. }
+            | Self::EndsLinks { .. }
             | Self::Expired { .. } => Category::FailedInvocation,
             Self::Unsupported { .. } => Category::Unsupported,
             Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
@@ -188,6 +209,7 @@ impl Coded for MqttError {
             Self::SubscriptionRefused { .. } => "SUBSCRIBE_REFUSED",
             Self::FeatureMissing { .. } => "FEATURE_MISSING",
             Self::PublishRefused { .. } => "PUBLISH_REFUSED",
+            Self::EndsLinks { .. } => "PUBLISH_ENDS_LINKS",
             Self::Unsupported { .. } => "NOT_SUPPORTED",
             Self::Expired { .. } => "EXPIRED",
             Self::BadProperty { .. } => "BAD_PROPERTY",

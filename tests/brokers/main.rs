@@ -11,5 +11,6 @@ mod kills;
 mod links;
 mod load;
 mod nats;
+mod oversize;
 mod restarts;
 mod security;

@@ -5,6 +5,7 @@
 mod support;
 
 mod acknowledging;
+mod blaming;
 mod closing;
 mod common;
 mod faults;

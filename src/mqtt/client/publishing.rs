@@ -25,8 +25,8 @@ impl MqttClient {
     ///
     /// # Errors
     /// A topic that MQTT forbids, a packet larger than permitted, `TIMEOUT` (the error says whether the message had been
-    /// accepted), `SESSION_LOST` for a QoS 2 message that can no longer be proven, `CONNECTION_LOST` at QoS 0 while the
-    /// link is down, or why there is no connection.
+    /// accepted), `SESSION_LOST` for a QoS 2 message that can no longer be proven, `PUBLISH_ENDS_LINKS` for a message
+    /// that the broker ends links for one after the other, `CONNECTION_LOST` at QoS 0 while the link is down, or why there is no connection.
     pub async fn publish(
         &self,
         topic: impl Into<Arc<str>>,

@@ -258,6 +258,7 @@ impl Core {
         self.refusals_said = false;
         self.leave_unclaimed();
         self.registry.lost();
+        self.blame(reason);
         for (_, waiter) in self.outgoing.lost() {
             self.settle(waiter, Err(MqttError::Down(reason.clone())));
         }

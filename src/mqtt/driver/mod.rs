@@ -2,6 +2,7 @@
 
 mod alive;
 mod backoff;
+mod blame;
 mod core;
 mod drive;
 #[cfg(any(test, fuzzing))]

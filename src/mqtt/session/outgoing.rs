@@ -3,12 +3,16 @@
 //! A slot holds the message and whoever waits for it; its number is the packet id. So an acknowledgement finds its waiter
 //! by index, an id is never used twice at a time, and what a lost link left behind is still here.
 
+mod probation;
 mod relink;
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{AckKind, Publish};
+use probation::{Probation, Turn};
+
+pub(crate) use probation::ALONE;
 
 /// How many ids rest before one is used again, where the window permits: an acknowledgement that comes twice must not
 /// hit the next message.
@@ -35,6 +39,7 @@ pub(crate) struct Outgoing<W> {
     accepted: u64,
     /// On a session of an earlier process.
     inherited: Option<Inherited>,
+    probation: Probation,
 }
 
 /// The ids that the broker may still know from an earlier process.
@@ -142,6 +147,7 @@ impl<W> Outgoing<W> {
             held: 0,
             accepted: 0,
             inherited: None,
+            probation: Probation::default(),
         }
     }
 
@@ -185,7 +191,12 @@ impl<W> Outgoing<W> {
         if let Some(id) = self.releases.pop_front() {
             return Some(Transmit::Release { id });
         }
-        let id = match self.pick()? {
+        let picked = match self.turn() {
+            Turn::Any => self.pick()?,
+            Turn::Only(id) => Entry::Id(id),
+            Turn::Nobody => return None,
+        };
+        let id = match picked {
             Entry::Plain { publish, waiter, .. } => {
                 return Some(match unfit(&publish) {
                     None => Transmit::Plain { publish, waiter },
@@ -253,6 +264,7 @@ impl<W> Outgoing<W> {
         {
             inherited.clear.insert(id);
         }
+        self.probation.fruitful |= matches!(state, Some((_, Phase::Sent | Phase::Released)));
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent)))

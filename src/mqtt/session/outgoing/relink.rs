@@ -26,6 +26,7 @@ impl<W> Outgoing<W> {
         self.quota = usize::from(quota);
         if !session_present {
             self.inherited = None;
+            self.forgive();
         }
         // A link that broke before everything had gone out again left that in the queue.
         let slots = &self.slots;
