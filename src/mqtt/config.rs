@@ -70,6 +70,10 @@ pub struct MqttOptions {
     pub keepalive_timeout: Millis,
     /// How long the broker may take no bytes before the connection counts as lost. 0 is without limit. Default 30000.
     pub write_timeout: Millis,
+    /// How long reading may pause while packets come in singly at over 20000 a second, so that they are read and acknowledged
+    /// together; it saves most of the processor time of such a stream. A pause that slows it down is given up. Plain TCP
+    /// only. 0 is off. Default 1.
+    pub max_read_pause: Millis,
     /// How long a publish takes at most, waiting for the connection included. 0 is without limit. Default 30000.
     pub publish_timeout: Millis,
     /// How long a subscription may wait to be granted. 0 is without limit. Default 30000.
@@ -123,6 +127,7 @@ impl Default for MqttOptions {
             prefer_first: false,
             keepalive_timeout: Millis::new(60_000),
             write_timeout: Millis::new(30_000),
+            max_read_pause: Millis::new(1),
             publish_timeout: Millis::new(30_000),
             subscribe_timeout: Millis::new(30_000),
             close_timeout: Millis::new(10_000),

@@ -295,6 +295,7 @@ impl MqttConnection {
             close_timeout: options.close_timeout.0,
             keep_alive: options.keepalive_seconds().unwrap_or(u16::MAX),
             write_timeout: options.write_timeout.0,
+            max_read_pause: options.max_read_pause.0,
             publish_timeout: options.publish_timeout.0,
             subscribe_timeout: options.subscribe_timeout.0,
             unclaimed_timeout: options.unclaimed_timeout.0,

@@ -8,22 +8,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures_util::Sink;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::codec::{Encoder, Framed};
 
 use super::alive::Alive;
+use super::coalesce::Coalesce;
 use super::core::{Core, Waiter};
 use super::greet::protocol;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{AckKind, Protocol};
 use crate::mqtt::session::Transmit;
 use crate::mqtt::subscriptions::Control;
+use crate::mqtt::transport::Transport;
 use crate::mqtt::{Lost, MqttError};
-
-/// How many packets are read before others get their turn.
-const BATCH: usize = 256;
 
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
 const HIGH_WATER: usize = 128 * 1024;
@@ -41,12 +40,13 @@ pub(super) enum End {
 }
 
 pub(super) struct Drive<'a, P: Protocol, S> {
-    framed: Framed<S, P::Codec>,
+    pub(super) framed: Framed<S, P::Codec>,
     pub(super) core: &'a mut Core,
     pub(super) alive: Alive,
+    pub(super) coalesce: Coalesce,
     pub(super) timer: Pin<Box<Sleep>>,
     /// Publishing begins when all subscriptions are back.
-    up: bool,
+    pub(super) up: bool,
     /// Since when the broker owes an answer to SUBSCRIBE or UNSUBSCRIBE.
     pub(super) asked: Option<Instant>,
     /// When the link must be closed.
@@ -63,16 +63,18 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) unflushed: VecDeque<(u64, Waiter)>,
 }
 
-impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
+impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     pub(super) fn new(framed: Framed<S, P::Codec>, core: &'a mut Core, now: Instant) -> Self {
         let settings = &core.settings;
         let seconds = core.limits.server_keep_alive.unwrap_or(settings.keep_alive);
         let keep_alive = Duration::from_secs(seconds.into());
         let alive = Alive::new(keep_alive, settings.write_timeout, now);
+        let coalesce = Coalesce::new(settings.max_read_pause, now);
         Self {
             framed,
             core,
             alive,
+            coalesce,
             timer: Box::pin(sleep_until(now)),
             up: false,
             asked: None,
@@ -143,7 +145,7 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
             self.core.close();
         }
         self.core.expire(now);
-        let read_all = self.read(cx, now)?;
+        let read_all = self.rests(now) || self.read(cx, now)?;
         let written = self.write(cx, now)?;
         let late = self.stop.is_some_and(|stop| now >= stop);
         if late && !self.ended {
@@ -157,24 +159,6 @@ impl<'a, P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, P, S> {
         self.tick(cx, now)?;
         if !read_all {
             cx.waker().wake_by_ref();
-        }
-        Ok(false)
-    }
-
-    /// Reads a batch; false if there may be more.
-    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
-        for count in 0..BATCH {
-            match Pin::new(&mut self.framed).poll_next(cx) {
-                Poll::Pending => return Ok(true),
-                Poll::Ready(None) => return Err(Lost::Ended),
-                Poll::Ready(Some(Err(error))) => return Err(protocol(error)),
-                Poll::Ready(Some(Ok(packet))) => {
-                    if count == 0 {
-                        self.alive.heard(now);
-                    }
-                    self.core.handle(P::read(packet), now)?;
-                }
-            }
         }
         Ok(false)
     }

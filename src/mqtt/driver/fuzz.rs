@@ -128,7 +128,7 @@ async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
     std::future::pending().await
 }
 
-fn settings(version: &str, flags: u8) -> Settings {
+pub(super) fn settings(version: &str, flags: u8) -> Settings {
     let clean = if flags & KEPT == 0 { "true" } else { "false" };
     let pairs = [
         ("connection.host", "broker"),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 
 use super::Settings;
@@ -11,9 +10,9 @@ use super::drive::{Drive, End};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, Protocol};
-use crate::mqtt::transport::dial;
+use crate::mqtt::transport::{Transport, dial};
 
-impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
+impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Sends nothing new, waits until everything sent is acknowledged and everything received is handled, and says good-bye. What
     /// is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`.
     pub(super) async fn leave(&mut self, limit: Duration) -> Option<End> {

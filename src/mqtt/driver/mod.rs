@@ -3,6 +3,7 @@
 mod alive;
 mod backoff;
 mod blame;
+mod coalesce;
 mod core;
 mod drive;
 #[cfg(any(test, fuzzing))]
@@ -16,6 +17,7 @@ mod link;
 mod lives;
 mod permits;
 mod places;
+mod read;
 mod receive;
 mod roads;
 mod seek;

@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     /// In seconds; 0 is off.
     pub(crate) keep_alive: u16,
     pub(crate) write_timeout: Duration,
+    pub(crate) max_read_pause: Duration,
     pub(crate) publish_timeout: Duration,
     pub(crate) subscribe_timeout: Duration,
     pub(crate) unclaimed_timeout: Duration,

@@ -2,15 +2,15 @@
 
 use std::task::Context;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::alive::Due;
 use super::drive::Drive;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::Protocol;
+use crate::mqtt::transport::Transport;
 
-impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
+impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Looks at the clocks, and sets the timer to when one of them is due next.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
         let answer = self.answer_due(cx, now)?;
@@ -24,10 +24,8 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Drive<'_, P, S> {
             Due::Later(due) => due,
             Due::Ping => None,
         };
-        let Some(due) = [alive, answer, self.stop, self.core.unclaimed.due()].into_iter().flatten().min()
-        else {
-            return Ok(());
-        };
+        let clocks = [alive, answer, self.stop, self.core.unclaimed.due(), self.coalesce.until(now)];
+        let Some(due) = clocks.into_iter().flatten().min() else { return Ok(()) };
         // The timer is only moved forward in time when it fires: re-arming it every turn would cost more than a turn now
         // and then for nothing.
         if self.timer.deadline() > due {

@@ -1,5 +1,6 @@
 //! From an endpoint to a stream.
 
+use super::watched::Watched;
 use super::{Kind, Stream, TlsConfig, tcp};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
@@ -22,7 +23,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig, max_packet: usize
 }
 
 async fn plain(endpoint: &Endpoint) -> Result<Stream, Lost> {
-    Ok(Stream::Tcp(tcp::connect(endpoint).await?))
+    Ok(Stream::Tcp(Watched::Yes(tcp::connect(endpoint).await?)))
 }
 
 #[cfg(feature = "tls")]

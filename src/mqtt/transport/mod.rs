@@ -9,10 +9,13 @@ mod kind;
 mod stream;
 mod tcp;
 mod tls;
+mod watched;
 #[cfg(feature = "websocket")]
 mod websocket;
 
 pub(crate) use dial::dial;
 pub(crate) use kind::{Kind, PROTOCOLS};
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Stream, Transport};
 pub use tls::{TlsConfig, TlsError};
+#[cfg(test)]
+pub(crate) use watched::Watched;

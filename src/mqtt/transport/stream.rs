@@ -5,16 +5,28 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::watched::Watched;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
 
+/// What the driver needs of a stream.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Nothing will be read for a while, so that nobody needs to be told of bytes that come in. Reading and writing end that
+    /// by themselves. False where it cannot be had.
+    fn rest(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Transport for tokio::io::DuplexStream {}
+
 /// Bytes to and from a broker.
 pub(crate) enum Stream {
-    Tcp(TcpStream),
+    Tcp(Watched),
     #[cfg(feature = "tls")]
     Tls(Box<super::tls::Secured>),
     #[cfg(feature = "websocket")]
@@ -36,6 +48,16 @@ macro_rules! inside {
             Stream::Unix($inner) => $call,
         }
     };
+}
+
+impl Transport for Stream {
+    fn rest(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(stream) => stream.rest(),
+            // Layers above TCP may hold bytes of their own, of which no socket tells.
+            _ => Ok(false),
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -1,0 +1,112 @@
+//! Reading: a batch at a time, and not at all while packets are to gather.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+use tokio::time::Instant;
+
+use super::drive::Drive;
+use super::greet::protocol;
+use crate::mqtt::Lost;
+use crate::mqtt::protocol::Protocol;
+use crate::mqtt::transport::Transport;
+
+/// How many packets are read before others get their turn.
+const BATCH: u64 = 256;
+
+impl<P: Protocol, S: Transport> Drive<'_, P, S> {
+    /// Whether nothing is to be read now, though there may be something. Not where what is read decides when it ends.
+    pub(super) fn rests(&self, now: Instant) -> bool {
+        self.up && self.stop.is_none() && !self.leaving && self.coalesce.until(now).is_some()
+    }
+
+    /// Reads a batch; false if there may be more.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+        for count in 0..BATCH {
+            match Pin::new(&mut self.framed).poll_next(cx) {
+                Poll::Pending => {
+                    self.coalesce.count(count);
+                    return self.rest(now).map(|()| true);
+                }
+                Poll::Ready(None) => return Err(Lost::Ended),
+                Poll::Ready(Some(Err(error))) => return Err(protocol(error)),
+                Poll::Ready(Some(Ok(packet))) => {
+                    if count == 0 {
+                        self.alive.heard(now);
+                    }
+                    self.core.handle(P::read(packet), now)?;
+                }
+            }
+        }
+        self.coalesce.count(BATCH);
+        Ok(false)
+    }
+
+    /// Everything was read: lets packets gather, where that pays.
+    fn rest(&mut self, now: Instant) -> Result<(), Lost> {
+        if self.coalesce.rest(now)
+            && !self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))?
+        {
+            self.coalesce.never();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_util::codec::Framed;
+
+    use super::super::core::Core;
+    use super::super::drive::End;
+    use super::super::{Intake, Permits, fuzz};
+    use super::*;
+    use crate::count::Counters;
+    use crate::log::Logger;
+    use crate::mqtt::metrics::Metrics;
+    use crate::mqtt::protocol::V4;
+    use crate::mqtt::transport::{Stream, Watched};
+
+    fn core() -> Core {
+        let settings = Arc::new(fuzz::settings("3.1.1", 0));
+        let metrics = Arc::new(Metrics::new(&Counters::default()));
+        Core::new(settings, Intake::new(), Arc::new(Permits::new(4, 4096)), Logger::default(), metrics)
+    }
+
+    /// Messages of QoS 1, one segment each; all are acknowledged before the next lot comes.
+    async fn broker(mut stream: TcpStream) {
+        stream.set_nodelay(true).unwrap();
+        for lot in 0..20_u8 {
+            for number in 0..50 {
+                stream.write_all(&[0x32, 6, 0, 1, b't', lot, number + 1, b'x']).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            for number in 0..50 {
+                let mut answer = [0; 4];
+                stream.read_exact(&mut answer).await.unwrap();
+                assert_eq!(answer, [0x40, 2, lot, number + 1]);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_rests_all_the_time_reads_and_acknowledges_everything_and_finds_its_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (ours, theirs) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let mut core = core();
+        let framed = Framed::new(Stream::Tcp(Watched::Yes(ours.unwrap())), V4::codec(16_384, 0));
+        let now = Instant::now();
+        let mut drive = Drive::<V4, _>::new(framed, &mut core, now);
+        drive.restore().await.map_err(|_| "it ended").unwrap();
+        drive.coalesce.always(now, Duration::from_millis(1));
+        let (end, ()) = tokio::join!(drive.run(), broker(theirs.unwrap().0));
+        assert!(matches!(end, End::Lost(Lost::Ended)));
+    }
+}
