@@ -269,6 +269,9 @@ pub enum Lost {
         /// Its address, without credentials.
         to: Arc<str>,
     },
+    /// The link was left for a new one, with nothing on its way to the broker.
+    #[error("the link is made anew, so that messages left unacknowledged come again")]
+    Renewed,
     /// The broker wants enhanced authentication (MQTT 5), which was not asked for.
     #[error(
         "the broker sent AUTH, but enhanced authentication is not supported; use a user name and password"

@@ -6,6 +6,7 @@ mod support;
 
 mod behaviours;
 mod bridge;
+mod closing;
 mod groups;
 mod kinds;
 mod memory;

@@ -139,8 +139,12 @@ impl<Q: Local> MessageQueue for Q {
         Box::pin(async move {
             let body = self.body();
             let told = body.opened()?.give_up(message).ok_or_else(|| body.not_locked())?;
-            // Cleared or closed before it was its turn.
-            told.await.unwrap_or_else(|_| Err(body.not_locked().into()))
+            tokio::select! {
+                biased;
+                // Cleared or closed before it was its turn.
+                told = told => told.unwrap_or_else(|_| Err(body.not_locked().into())),
+                () = body.ended() => Err(body.closed().into()),
+            }
         })
     }
 

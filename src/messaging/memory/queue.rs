@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::time::Instant;
+use tokio::time::sleep;
 
 use super::board::Board;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
@@ -10,7 +10,7 @@ use crate::component::{Component, Context, Descriptor, Offer};
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::local::{Body, Local, Metrics, sweep};
-use crate::messaging::shelf::{Bury, Item, Shelf};
+use crate::messaging::shelf::{Bury, Item, NEVER, Shelf};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError};
 use crate::{Error, offers, references, register};
 
@@ -154,9 +154,9 @@ impl Local for MemoryMessageQueue {
         let item = Item { envelope: envelope.unlocked(), hold: () };
         let Err(item) = shelf.try_put(item) else { return Ok(()) };
         let limit = self.options.send_timeout.0;
-        let deadline = (!limit.is_zero()).then(|| Instant::now() + limit);
+        let late = sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) });
         tokio::select! {
-            put = shelf.put(item, deadline) => match put {
+            put = shelf.put(item, late) => match put {
                 Ok(()) => Ok(()),
                 Err(_) => {
                     let (queue, capacity) = (Arc::clone(&self.body.name), shelf.rules().capacity);

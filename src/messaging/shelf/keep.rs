@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::held::Held;
 use super::item::{Item, Lock, Rules};
@@ -78,9 +78,9 @@ impl<H> Shelf<H> {
         Ok(())
     }
 
-    /// Puts a message at the end; waits for room up to the deadline, and gives the message back then.
-    pub(crate) async fn put(&self, mut item: Item<H>, deadline: Option<Instant>) -> Result<(), Item<H>> {
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + NEVER);
+    /// Puts a message at the end; waits for room until `end` resolves, and gives the message back then.
+    pub(crate) async fn put(&self, mut item: Item<H>, end: impl Future<Output = ()>) -> Result<(), Item<H>> {
+        let mut end = std::pin::pin!(end);
         loop {
             item = match self.try_put(item) {
                 Ok(()) => return Ok(()),
@@ -94,8 +94,9 @@ impl<H> Shelf<H> {
                 Ok(()) => return Ok(()),
                 Err(item) => item,
             };
-            if timeout_at(deadline, room).await.is_err() {
-                return self.try_put(item);
+            tokio::select! {
+                () = room => {}
+                () = &mut end => return self.try_put(item),
             }
         }
     }
@@ -111,6 +112,18 @@ impl<H> Shelf<H> {
             Some(item) => Ok(std::mem::replace(&mut item.hold, hold)),
             None => Err(hold),
         }
+    }
+
+    /// Takes what is held for all messages, which stay.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn take_holds(&self) -> Vec<H>
+    where
+        H: Default,
+    {
+        let mut state = self.state();
+        let State { waiting, held, dead, .. } = &mut *state;
+        let items = waiting.iter_mut().chain(held.items()).chain(dead.iter_mut().map(|dead| &mut dead.item));
+        items.map(|item| std::mem::take(&mut item.hold)).collect()
     }
 
     /// Takes and locks the next message.

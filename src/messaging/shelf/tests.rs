@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::time::{Instant, advance};
+use tokio::time::advance;
 
 use super::*;
 use crate::Error;
@@ -96,9 +96,9 @@ async fn it_is_bounded_by_all_that_is_unfinished() {
         assert!(shelf.try_put(item(text)).is_ok());
     }
     let a = shelf.take().unwrap();
-    let deadline = Some(Instant::now() + Duration::from_secs(1));
-    assert!(shelf.put(item("d"), deadline).await.is_err(), "a locked message takes room");
-    let (put, ()) = tokio::join!(shelf.put(item("d"), None), async {
+    let a_second = tokio::time::sleep(Duration::from_secs(1));
+    assert!(shelf.put(item("d"), a_second).await.is_err(), "a locked message takes room");
+    let (put, ()) = tokio::join!(shelf.put(item("d"), std::future::pending()), async {
         tokio::task::yield_now().await;
         assert!(shelf.settle(&a).is_some());
     });

@@ -120,6 +120,11 @@ impl MqttClient {
         &self.0.settings.client_id
     }
 
+    /// Has the link left in good order for a new one, on which the broker sends everything that stayed unacknowledged again.
+    pub(crate) fn renew(&self) {
+        self.0.intake.renew();
+    }
+
     /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
     ///
     /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.

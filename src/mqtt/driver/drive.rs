@@ -35,8 +35,10 @@ pub(super) enum End {
     Lost(Lost),
     /// Everything was drained and DISCONNECT is out.
     Closed,
-    /// The same, for another link.
+    /// The same, for a link to a better broker.
     Left,
+    /// The same, for a new link to the same one.
+    Renewed,
 }
 
 pub(super) struct Drive<'a, P: Protocol, S> {
@@ -55,6 +57,8 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) ended: bool,
     /// Nothing new goes out: the link is to be left for another one.
     pub(super) leaving: bool,
+    /// Leaving does not wait until what was received is handled: it comes again.
+    pub(super) hasty: bool,
     /// Bytes that are no longer ours may still wait in the stream: TLS and WebSocket hold some back.
     flushing: bool,
     /// All bytes ever encoded.
@@ -81,6 +85,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             stop: None,
             ended: false,
             leaving: false,
+            hasty: false,
             flushing: false,
             encoded: 0,
             unflushed: VecDeque::new(),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::mqtt::protocol::Publish;
@@ -58,6 +58,8 @@ pub(crate) struct Intake {
     queue: Mutex<Queue>,
     waker: AtomicWaker,
     up: AtomicBool,
+    /// The link is to be left for a new one.
+    renewal: Notify,
 }
 
 #[derive(Default)]
@@ -72,7 +74,12 @@ struct Queue {
 
 impl Intake {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { queue: Mutex::default(), waker: AtomicWaker::new(), up: AtomicBool::new(false) })
+        Arc::new(Self {
+            queue: Mutex::default(),
+            waker: AtomicWaker::new(),
+            up: AtomicBool::new(false),
+            renewal: Notify::new(),
+        })
     }
 
     /// Hands over a command.
@@ -114,6 +121,16 @@ impl Intake {
         queue.stop = Some(queue.stop.map_or(deadline, |before| before.min(deadline)));
         drop(queue);
         self.wake();
+    }
+
+    /// Asks the driver to leave its link for a new one.
+    pub(crate) fn renew(&self) {
+        self.renewal.notify_one();
+    }
+
+    /// Resolves when a new link is asked for.
+    pub(crate) async fn renewal(&self) {
+        self.renewal.notified().await;
     }
 
     pub(crate) fn wake(&self) {

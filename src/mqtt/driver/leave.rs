@@ -12,6 +12,9 @@ use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, Protocol};
 use crate::mqtt::transport::{Transport, dial};
 
+/// How long a renewal waits for those who handle messages.
+const MOMENT: Duration = Duration::from_millis(250);
+
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Sends nothing new, waits until everything sent is acknowledged and everything received is handled, and says good-bye. What
     /// is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`.
@@ -32,13 +35,26 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         }
     }
 
+    /// The same for a new link to the same broker. Receivers may hold what came for long, and it comes again: they are waited
+    /// for a moment, and what is on its way to the broker up to `limit`.
+    pub(super) async fn renew(&mut self, limit: Duration) -> Option<End> {
+        let mut end = self.leave(limit.min(MOMENT)).await;
+        if end.is_none() {
+            self.hasty = true;
+            end = self.leave(limit).await;
+            self.hasty = false;
+        }
+        end.map(|end| if matches!(end, End::Left) { End::Renewed } else { end })
+    }
+
     /// What still has to be said before the end, and the end.
     pub(super) fn wind_up(&mut self) -> Result<(), Lost> {
         while let Some(id) = self.core.outgoing.next_release() {
             self.encode(P::ack(AckKind::Release, id))?;
         }
         let core = &self.core;
-        let quiet = core.outgoing.is_quiet() && core.held.messages() == 0 && !core.registry.is_waiting();
+        let handled = self.hasty || core.held.messages() == 0;
+        let quiet = core.outgoing.is_quiet() && handled && !core.registry.is_waiting();
         if quiet && self.unflushed.is_empty() {
             self.ended = true;
             self.encode(P::disconnect(false))?;

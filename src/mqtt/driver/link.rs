@@ -79,7 +79,7 @@ impl Link {
         loop {
             let lost = match self.work(linked).await {
                 End::Closed => return Ending::Closed,
-                End::Left => None,
+                End::Left | End::Renewed => None,
                 End::Lost(lost) => Some(lost),
             };
             let at_once = lost.is_none();
@@ -122,6 +122,11 @@ impl Link {
             End::Left => {
                 drive.finish().await;
                 self.left(better);
+            }
+            End::Renewed => {
+                drive.finish().await;
+                self.core.moved();
+                self.state.send_replace(LinkState::Down(Lost::Renewed));
             }
             End::Lost(lost) => {
                 drive.abandon(&lost).await;
@@ -215,20 +220,28 @@ impl Link {
     }
 }
 
-/// Works on a link; where there is a better one, until that is back and this one can be left with nothing lost.
+/// Works on a link until a new one is asked for, or where there is a better one, until that is back; and this one can be
+/// left with nothing lost.
 async fn stay<P: Protocol>(
     drive: &mut Drive<'_, P, Stream>,
     better: Option<&(Endpoint, Duration)>,
     settings: &Settings,
 ) -> End {
-    let Some((first, every)) = better else { return drive.run().await };
+    let intake = Arc::clone(&drive.core.intake);
+    let back = async || match better {
+        Some((first, every)) => is_back(first, settings, *every, limit(settings.connect_timeout)).await,
+        None => std::future::pending().await,
+    };
     loop {
-        tokio::select! {
+        let renew = tokio::select! {
             biased;
             end = drive.run() => return end,
-            () = is_back(first, settings, *every, limit(settings.connect_timeout)) => {}
-        }
-        if let Some(end) = drive.leave(settings.close_timeout).await {
+            () = intake.renewal() => true,
+            () = back() => false,
+        };
+        let patience = settings.close_timeout;
+        let end = if renew { drive.renew(patience).await } else { drive.leave(patience).await };
+        if let Some(end) = end {
             return end;
         }
     }

@@ -1,10 +1,10 @@
 //! A queue over MQTT.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::burst::Burst;
 use super::codec::Codec;
@@ -134,9 +134,11 @@ impl MqttMessageQueue {
         let transport = transport(name, &config, references)?;
         let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
+        let group = filled(group);
+        // A broker may hand on what a member of a group leaves, also without a session to come back to.
+        let stays = group.is_none() && !transport.keeps_session();
         let topic: Arc<str> = filled(topic).unwrap_or_else(|| name.clone()).into();
-        let filter =
-            filled(group).map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
+        let filter = group.map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
         crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
         let body = Body::new(&name, logger.clone(), Metrics::new(counters, &name));
         let graveyard = Graveyard {
@@ -154,7 +156,9 @@ impl MqttMessageQueue {
             malformed: counters.increment(&format!("queue.{name}.malformed_messages")),
             repeated: counters.increment(&format!("queue.{name}.repeated_messages")),
             burst: Burst::default(),
-            open: AtomicBool::new(false),
+            open: watch::Sender::new(false),
+            stays,
+            left: AtomicU64::new(0),
         });
         let (subscribed, subscribing) = (AtomicBool::new(false), Mutex::new(()));
         Ok(Self { body, topic, filter, options, graveyard, inbox, subscribed, subscribing })
@@ -168,13 +172,34 @@ impl MqttMessageQueue {
         self.start(context).await
     }
 
-    /// Ends listening, waits for receivers at work, up to `options.close_timeout`, and leaves what is not completed to the
-    /// broker.
+    /// Ends listening, and waits for receivers at work, up to `options.close_timeout`. What is not completed then is left to
+    /// the broker where the session is kept, which sends it again when the queue opens; on a connection that is shared it takes
+    /// a place of the broker's window until then. Where the session is not kept, leaving it would lose it: it stays in this
+    /// queue, and the broker is done with it. Of a `group`, everything is left to the broker.
     ///
     /// # Errors
     /// Why the subscription could not be taken back.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
         self.end(context).await
+    }
+
+    /// Says what becomes of so many unfinished messages.
+    fn leave(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let name = &self.body.name;
+        let fate = if self.inbox.stays {
+            "stay in this process until it opens again, and are lost with it (`options.clean_session`)"
+        } else if self.graveyard.transport.owned {
+            "are left to the broker, which sends them again when it opens"
+        } else {
+            "are left to the broker: until it opens again, or the connection has another link, each takes a place among \
+             those that the broker sends at a time over the connection that it shares"
+        };
+        self.body
+            .logger
+            .warn(format_args!("{count} unfinished messages of the closing queue `{name}` {fate}"));
     }
 
     fn listener(&self) -> Arc<dyn MqttMessageListener> {
@@ -256,7 +281,10 @@ impl Local for MqttMessageQueue {
         if !self.body.open(|| Arc::clone(&self.inbox.shelf)) {
             return Ok(());
         }
-        self.inbox.open.store(true, Ordering::Release);
+        self.inbox.open.send_replace(true);
+        if self.inbox.left.swap(0, Ordering::Relaxed) > 0 {
+            self.graveyard.transport.renew();
+        }
         sweep(context, &self.body, &self.inbox.shelf, self.graveyard.clone());
         if self.options.autosubscribe
             && let Err(error) = self.subscribe().await
@@ -269,12 +297,13 @@ impl Local for MqttMessageQueue {
     }
 
     async fn end(&self, context: &Context) -> Result<(), Error> {
-        self.body.close(self.options.close_timeout.0).await;
-        self.inbox.open.store(false, Ordering::Release);
+        let was_open = self.body.close(self.options.close_timeout.0).await;
+        self.inbox.open.send_replace(false);
         let unsubscribed = self.unsubscribe().await;
         self.body.end();
-        // Acknowledgements that are dropped leave their messages to the broker.
-        drop(self.inbox.shelf.clear(true));
+        if was_open {
+            self.leave(self.inbox.close());
+        }
         let closed = self.graveyard.transport.close(context).await;
         unsubscribed.and(closed)
     }

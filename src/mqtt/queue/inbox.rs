@@ -1,8 +1,9 @@
 //! What comes from the broker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::burst::Burst;
@@ -24,8 +25,12 @@ pub(super) struct Inbox {
     /// `repeated_messages`: messages that the broker sent again while they were here.
     pub(super) repeated: Increment,
     pub(super) burst: Burst,
-    /// The queue takes messages; else they are left to the broker.
-    pub(super) open: AtomicBool,
+    /// Whether the queue is open.
+    pub(super) open: watch::Sender<bool>,
+    /// The broker would never send again what is left to it: what is unfinished stays here while the queue is closed.
+    pub(super) stays: bool,
+    /// Messages that were left to the broker since the queue was opened.
+    pub(super) left: AtomicU64,
 }
 
 impl MqttMessageListener for Inbox {
@@ -37,15 +42,19 @@ impl MqttMessageListener for Inbox {
 impl Inbox {
     async fn take(&self, message: MqttMessage) -> Result<(), Error> {
         let hold = message.acknowledgement();
-        // Dropping the acknowledgement leaves the message to the next link of the session.
-        if !self.open.load(Ordering::Acquire) {
-            return Ok(());
-        }
         let envelope = match self.codec.decode(&message) {
             Ok(envelope) => envelope,
-            Err(error) => return self.refuse(message, hold, error).await,
+            Err(error) if *self.open.borrow() => return self.refuse(message, hold, error).await,
+            Err(_) => {
+                hold.into_iter().for_each(|hold| self.leave(hold));
+                return Ok(());
+            }
         };
         let mut item = Item { envelope, hold };
+        if !*self.open.borrow() {
+            self.late(item);
+            return Ok(());
+        }
         if message.dup && self.codec == Codec::Envelope && item.hold.is_some() {
             match self.shelf.replace(&item.envelope.message_id, item.hold) {
                 Ok(before) => {
@@ -60,12 +69,51 @@ impl Inbox {
             }
         }
         // Without room the broker has to wait: this listener takes nothing more, and acknowledges nothing.
-        let _ = self.shelf.put(item, None).await;
-        if !self.open.load(Ordering::Acquire) {
-            // Room came because the queue closed meanwhile.
-            drop(self.shelf.clear(true));
+        if let Err(item) = self.shelf.put(item, self.closed()).await {
+            self.late(item);
+        } else if !*self.open.borrow() {
+            // It closed meanwhile.
+            self.close();
         }
         Ok(())
+    }
+
+    async fn closed(&self) {
+        // A queue that is gone has closed too.
+        let _ = self.open.subscribe().wait_for(|open| !open).await;
+    }
+
+    /// A message that came to a closed queue.
+    fn late(&self, mut item: Item<Option<MqttAcknowledgement>>) {
+        let hold = item.hold.take();
+        if self.stays && self.shelf.try_put(item).is_ok() {
+            if let Some(hold) = hold {
+                hold.acknowledge();
+            }
+        } else if let Some(hold) = hold {
+            self.leave(hold);
+        }
+    }
+
+    /// Leaves a message to the next link of the session.
+    fn leave(&self, hold: MqttAcknowledgement) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+        drop(hold);
+    }
+
+    /// What is unfinished when the queue closes: where the broker would send it again, it is left to it; else it stays, and
+    /// the broker is done with it. Returns how many of them there are.
+    pub(super) fn close(&self) -> usize {
+        if self.stays {
+            let holds: Vec<_> = self.shelf.take_holds();
+            let count = holds.len();
+            holds.into_iter().flatten().for_each(MqttAcknowledgement::acknowledge);
+            return count;
+        }
+        let holds: Vec<_> = self.shelf.clear(true).into_iter().filter_map(|item| item.hold).collect();
+        let count = holds.len();
+        holds.into_iter().for_each(|hold| self.leave(hold));
+        count
     }
 
     /// A message that is no envelope: nobody could receive it.

@@ -33,6 +33,22 @@ impl Transport {
         if self.owned { self.connection.close(context).await } else { Ok(()) }
     }
 
+    /// Whether the broker keeps the session while there is no link.
+    pub(super) fn keeps_session(&self) -> bool {
+        self.connection.keeps_session()
+    }
+
+    /// Has the broker send again what was left to it on a link that others use too; one that is owned is new anyway, and
+    /// a session that is not kept ends with its link.
+    pub(super) fn renew(&self) {
+        if !self.owned
+            && self.keeps_session()
+            && let Ok(client) = self.connection.client()
+        {
+            client.renew();
+        }
+    }
+
     pub(super) async fn publish(
         &self,
         topic: Arc<str>,
