@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use wirework::Pattern;
 
-use super::options::print;
-use super::{EXIT_CONFIG, Host, Options};
+use super::options::{complain, print};
+use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Plan, Planned, others};
 
 /// Shows the components in the order in which they open, and who uses whom
@@ -19,6 +20,9 @@ pub(super) struct Graph {
     /// Text for people, a Mermaid flowchart, a Graphviz digraph, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Leave out what matches, such as '*:logger:*:*:*'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    without: Vec<Pattern>,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -34,14 +38,76 @@ impl Graph {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
-        let plan = checked.plan();
+        let nobody = |pattern: &&Pattern| !checked.plan().descriptors.iter().any(|one| pattern.matches(one));
+        if let Some(pattern) = self.without.iter().find(nobody) {
+            complain(format_args!("error: no component of the manifest matches `{pattern}`"));
+            return ExitCode::from(EXIT_USAGE);
+        }
+        let view = View { plan: checked.plan(), without: &self.without };
         print(&match self.format {
-            Format::Text => text(plan),
-            Format::Mermaid => mermaid(plan),
-            Format::Dot => dot(plan),
-            Format::Json => json_text(plan),
+            Format::Text => text(&view),
+            Format::Mermaid => mermaid(&view),
+            Format::Dot => dot(&view),
+            Format::Json => json_text(&view),
         });
         if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+}
+
+/// The part of a plan that is shown.
+struct View<'p> {
+    plan: &'p Plan,
+    without: &'p [Pattern],
+}
+
+impl<'p> View<'p> {
+    fn name(&self, position: u32) -> &'p str {
+        self.plan.descriptors.get(position as usize).map_or("", |descriptor| descriptor.as_str())
+    }
+
+    fn shows(&self, position: u32) -> bool {
+        let descriptor = self.plan.descriptors.get(position as usize);
+        descriptor.is_some_and(|descriptor| !self.without.iter().any(|pattern| pattern.matches(descriptor)))
+    }
+
+    /// What is shown, in the order in which it opens.
+    fn components(&self) -> impl Iterator<Item = (u32, &'p Planned)> {
+        let shown = self.plan.order.iter().filter(|position| self.shows(**position));
+        shown.filter_map(|&position| Some((position, self.plan.get(position)?)))
+    }
+
+    /// The references of a component.
+    fn links(&self, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
+        let wanted = planned.known.iter().flat_map(|known| &known.references);
+        let links = wanted.zip(&planned.references).map(|(wanted, resolved)| Link {
+            field: wanted.reference.field,
+            pattern: resolved.pattern.as_str(),
+            late: !wanted.waits(),
+            to: others(&resolved.list, position).filter(|to| self.shows(*to)).collect(),
+        });
+        links.collect()
+    }
+
+    /// The references of a component, then what it opens after without asking for it.
+    fn edges(&self, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
+        let mut edges = self.links(position, planned);
+        for (pattern, _) in &planned.entry.after {
+            let resolved = pattern.resolve(&planned.entry.descriptor);
+            let matching = (0..)
+                .zip(&self.plan.descriptors)
+                .filter(|(other, descriptor)| *other != position && resolved.matches(descriptor));
+            let to = matching.map(|(other, _)| other).filter(|to| self.shows(*to)).collect();
+            edges.push(Link { field: "after", pattern: pattern.as_str(), late: false, to });
+        }
+        edges
+    }
+
+    fn each_edge(&self, mut visit: impl FnMut(u32, &Link<'_>, u32)) {
+        for (position, planned) in self.components() {
+            for link in self.edges(position, planned) {
+                link.to.iter().for_each(|to| visit(position, &link, *to));
+            }
+        }
     }
 }
 
@@ -53,78 +119,52 @@ struct Link<'a> {
     to: Vec<u32>,
 }
 
-fn links(position: u32, planned: &Planned) -> Vec<Link<'_>> {
-    let wanted = planned.known.iter().flat_map(|known| &known.references);
-    let links = wanted.zip(&planned.references).map(|(wanted, resolved)| Link {
-        field: wanted.reference.field,
-        pattern: resolved.pattern.as_str(),
-        late: !wanted.waits(),
-        to: others(&resolved.list, position).collect(),
-    });
-    links.collect()
-}
-
-/// The references of a component, then what it opens after without asking for it.
-fn edges<'p>(plan: &'p Plan, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
-    let mut edges = links(position, planned);
-    for (pattern, _) in &planned.entry.after {
-        let resolved = pattern.resolve(&planned.entry.descriptor);
-        let matching = (0..)
-            .zip(&plan.descriptors)
-            .filter(|(other, descriptor)| *other != position && resolved.matches(descriptor));
-        let to = matching.map(|(other, _)| other).collect();
-        edges.push(Link { field: "after", pattern: pattern.as_str(), late: false, to });
-    }
-    edges
-}
-
-fn name(plan: &Plan, position: u32) -> &str {
-    plan.descriptors.get(position as usize).map_or("", |descriptor| descriptor.as_str())
-}
-
-fn text(plan: &Plan) -> String {
-    let mut out = format!(
-        "{}: {} components, in the order in which they open\n",
-        plan.service.shown_name(),
-        plan.order.len()
-    );
-    for (number, &position) in plan.order.iter().enumerate() {
-        let Some(planned) = plan.get(position) else { continue };
+fn text(view: &View<'_>) -> String {
+    let count = view.components().count();
+    let left_out = match view.plan.order.len().saturating_sub(count) {
+        0 => String::new(),
+        left_out => format!(" ({left_out} left out)"),
+    };
+    let name = view.plan.service.shown_name();
+    let mut out = format!("{name}: {count} components, in the order in which they open{left_out}\n");
+    for (number, (position, planned)) in view.components().enumerate() {
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
-        let _ = writeln!(out, "{:>3}  {}{critical}", number + 1, name(plan, position));
+        let _ = writeln!(out, "{:>3}  {}{critical}", number + 1, view.name(position));
         let links: Vec<_> =
-            edges(plan, position, planned).into_iter().filter(|link| !link.to.is_empty()).collect();
+            view.edges(position, planned).into_iter().filter(|link| !link.to.is_empty()).collect();
         let width = links.iter().map(|link| link.field.len()).max().unwrap_or_default();
         for link in links {
             let late = if link.late { " (late)" } else { "" };
             for to in link.to {
-                let _ = writeln!(out, "       {:width$} → {}{late}", link.field, name(plan, to));
+                let _ = writeln!(out, "       {:width$} → {}{late}", link.field, view.name(to));
             }
         }
     }
     out
 }
 
-fn mermaid(plan: &Plan) -> String {
+fn mermaid(view: &View<'_>) -> String {
     let mut out = String::from("flowchart LR\n");
-    for &position in &plan.order {
-        let _ = writeln!(out, "  c{position}[\"{}\"]", name(plan, position).replace('"', "#quot;"));
+    for (position, _) in view.components() {
+        let _ = writeln!(out, "  c{position}[\"{}\"]", view.name(position).replace('"', "#quot;"));
     }
-    each_edge(plan, |from, link, to| {
+    view.each_edge(|from, link, to| {
         let arrow = if link.late { "-.->" } else { "-->" };
         let _ = writeln!(out, "  c{from} {arrow}|{}| c{to}", link.field);
     });
     out
 }
 
-fn dot(plan: &Plan) -> String {
+fn dot(view: &View<'_>) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let mut out =
-        format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(plan.service.shown_name()));
-    for &position in &plan.order {
-        let _ = writeln!(out, "  c{position} [label={}];", quoted(name(plan, position)));
+    let mut out = format!(
+        "digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n",
+        quoted(view.plan.service.shown_name())
+    );
+    for (position, _) in view.components() {
+        let _ = writeln!(out, "  c{position} [label={}];", quoted(view.name(position)));
     }
-    each_edge(plan, |from, link, to| {
+    view.each_edge(|from, link, to| {
         let style = if link.late { ", style=dashed" } else { "" };
         let _ = writeln!(out, "  c{from} -> c{to} [label={}{style}];", quoted(link.field));
     });
@@ -132,28 +172,20 @@ fn dot(plan: &Plan) -> String {
     out
 }
 
-fn each_edge(plan: &Plan, mut visit: impl FnMut(u32, &Link<'_>, u32)) {
-    for &position in &plan.order {
-        for link in plan.get(position).map(|planned| edges(plan, position, planned)).unwrap_or_default() {
-            link.to.iter().for_each(|to| visit(position, &link, *to));
-        }
-    }
-}
-
-fn json_text(plan: &Plan) -> String {
-    let components = plan.order.iter().filter_map(|&position| {
-        let planned = plan.get(position)?;
-        let references = links(position, planned).into_iter().map(|link| {
-            let to: Vec<_> = link.to.iter().map(|to| name(plan, *to)).collect();
+fn json_text(view: &View<'_>) -> String {
+    let components = view.components().map(|(position, planned)| {
+        let references = view.links(position, planned).into_iter().map(|link| {
+            let to: Vec<_> = link.to.iter().map(|to| view.name(*to)).collect();
             json!({ "field": link.field, "pattern": link.pattern, "late": link.late, "to": to })
         });
-        Some(json!({
-            "descriptor": name(plan, position),
+        json!({
+            "descriptor": view.name(position),
             "critical": planned.entry.critical,
             "after": planned.entry.after.iter().map(|(pattern, _)| pattern.as_str()).collect::<Vec<_>>(),
             "references": references.collect::<Vec<_>>(),
-        }))
+        })
     });
-    let all = json!({ "service": plan.service.shown_name(), "components": components.collect::<Vec<_>>() });
+    let all =
+        json!({ "service": view.plan.service.shown_name(), "components": components.collect::<Vec<_>>() });
     format!("{all:#}\n")
 }

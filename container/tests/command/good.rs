@@ -113,6 +113,25 @@ fn graph() {
 }
 
 #[test]
+fn a_graph_leaves_out_what_it_is_told_to() {
+    let all = said("graph -c service.toml");
+    let some = said("graph -c service.toml --without *:logger:*:*:* --without *:counters:*:*:*");
+    assert!(all.contains("logger:console") && all.contains("counters:log"), "{all}");
+    assert!(!some.contains("logger") && !some.contains("counters"), "{some}");
+    assert!(
+        some.starts_with("telemetry: 4 components, in the order in which they open (2 left out)\n"),
+        "{some}"
+    );
+    for format in ["mermaid", "dot", "json"] {
+        let some = said(&format!("graph -c service.toml --without *:logger:*:*:* --format {format}"));
+        assert!(!some.contains("logger:console") && some.contains("connection:mqtt"), "{some}");
+    }
+    let nobody = Said::line(&FILES, "graph -c service.toml --without a:b:c:d:e");
+    assert_eq!((nobody.code, nobody.out.as_str()), (Some(2), ""));
+    assert_eq!(nobody.err, "error: no component of the manifest matches `a:b:c:d:e`\n");
+}
+
+#[test]
 fn explain() {
     insta::assert_snapshot!("explain_text", said("explain -c service.toml"));
     let asked = said("explain -c service.toml *:connection:mqtt:*:*");

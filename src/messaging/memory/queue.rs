@@ -8,7 +8,7 @@ use super::board::Board;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{Component, Context, Descriptor, Offer};
 use crate::count::Counters;
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, Local, Metrics, sweep};
 use crate::messaging::shelf::{Bury, Item, NEVER, Shelf};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError};
@@ -139,7 +139,8 @@ impl Local for MemoryMessageQueue {
         }
         let dead = self.dead_letter.as_ref().map(|dead| board.shelf(dead, rules));
         let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());
-        sweep(context, &self.body, shelf, Graveyard { name: Arc::clone(name), dead, logger, metrics });
+        let (name, dead_letter) = (Arc::clone(name), self.dead_letter.clone());
+        sweep(context, &self.body, shelf, Graveyard { name, dead, dead_letter, logger, metrics });
         Ok(())
     }
 
@@ -204,6 +205,8 @@ register!(MemoryMessageQueue);
 struct Graveyard {
     name: Arc<str>,
     dead: Option<Arc<Shelf<()>>>,
+    /// The name of where they go.
+    dead_letter: Option<String>,
     logger: Logger,
     metrics: Metrics,
 }
@@ -232,6 +235,13 @@ impl Bury<()> for Graveyard {
             );
             return Err((item, full));
         }
+        let to = self.dead_letter.as_deref().unwrap_or_default();
+        self.logger.log(
+            Level::Info,
+            envelope.trace_id.as_deref(),
+            None,
+            format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
+        );
         self.metrics.dead.one();
         Ok(())
     }

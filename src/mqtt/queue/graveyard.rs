@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::codec::Codec;
 use super::transport::Transport;
 use crate::Error;
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::messaging::local::Metrics;
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttAcknowledgement, MqttError, PublishOptions};
@@ -46,7 +46,15 @@ impl Bury<Option<MqttAcknowledgement>> for Graveyard {
         let (envelope, name) = (&item.envelope, &self.name);
         let (id, count) = (&envelope.message_id, envelope.deliveries());
         match self.publish(self.codec.encode(envelope), envelope.trace_id.clone()).await {
-            Ok(true) => {}
+            Ok(true) => {
+                let to = self.topic.as_deref().unwrap_or_default();
+                self.logger.log(
+                    Level::Info,
+                    envelope.trace_id.as_deref(),
+                    None,
+                    format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
+                );
+            }
             Ok(false) => self.logger.error(
                 None,
                 format_args!(
