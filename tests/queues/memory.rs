@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wirework::messaging::{MemoryMessageQueue, MemoryMessageQueueFactory, MessageQueue, MessageQueueFactory};
 
-use crate::behaviours::{next, send};
+use crate::behaviours::{next, receive, send};
 use crate::kinds::context;
 
 #[tokio::test]
@@ -44,4 +44,19 @@ async fn configuration_that_makes_no_sense_is_refused() {
     assert_eq!(wrong(("options.capacity", "0")), "`options.capacity` is 0; nothing could be sent");
     assert!(wrong(("options.lock_timeout", "0")).starts_with("`options.lock_timeout` is 0"));
     assert_eq!(wrong(("dead_letter", "orders")), "`dead_letter` is the queue itself");
+}
+
+#[tokio::test]
+async fn dead_letters_live_as_long_as_the_queue_they_come_from() {
+    let context = context();
+    let pairs = [("dead_letter", "dead"), ("options.max_deliveries", "1")];
+    let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::from_pairs("orders", pairs).unwrap());
+    queue.open(&context).await.unwrap();
+    send(&queue, "a").await;
+    let message = receive(&queue).await;
+    queue.move_to_dead_letter(&message).await.unwrap();
+    queue.close(&context).await.unwrap();
+    let dead: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("dead"));
+    dead.open(&context).await.unwrap();
+    assert_eq!(next(&dead).await, "a");
 }

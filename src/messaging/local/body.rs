@@ -26,6 +26,8 @@ pub(crate) struct Body<H> {
     listeners: watch::Sender<usize>,
     /// The sweeper ends with the last of these.
     life: watch::Sender<bool>,
+    /// How many sweepers are at work.
+    sweepers: watch::Sender<usize>,
 }
 
 impl<H> Body<H> {
@@ -39,6 +41,7 @@ impl<H> Body<H> {
             endings: watch::Sender::new(0),
             listeners: watch::Sender::new(0),
             life: watch::Sender::new(false),
+            sweepers: watch::Sender::new(0),
         }
     }
 
@@ -65,9 +68,17 @@ impl<H> Body<H> {
         was_open
     }
 
-    /// Ends the sweeper.
-    pub(crate) fn end(&self) {
+    /// Ends the sweeper; returns when it has put down what it was at.
+    pub(crate) async fn end(&self) {
         self.life.send_replace(false);
+        let mut sweepers = self.sweepers.subscribe();
+        // The sender is here, so this cannot fail.
+        let _ = sweepers.wait_for(|count| *count == 0).await;
+    }
+
+    /// Counts one more sweeper, until it is dropped.
+    pub(super) fn sweeper(&self) -> Counted {
+        Counted::new(&self.sweepers)
     }
 
     /// Resolves when the sweeper is to end.
@@ -108,15 +119,22 @@ impl<H> Body<H> {
     }
 
     /// Counts one more who listens, until it is dropped.
-    pub(super) fn listener(&self) -> Listener<'_> {
-        self.listeners.send_modify(|count| *count += 1);
-        Listener(&self.listeners)
+    pub(super) fn listener(&self) -> Counted {
+        Counted::new(&self.listeners)
     }
 }
 
-pub(super) struct Listener<'a>(&'a watch::Sender<usize>);
+/// One of those counted.
+pub(super) struct Counted(watch::Sender<usize>);
 
-impl Drop for Listener<'_> {
+impl Counted {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }

@@ -37,8 +37,9 @@ pub(crate) fn sweep<H: Send + 'static>(
     shelf: &Arc<Shelf<H>>,
     bury: impl Bury<H> + 'static,
 ) {
-    let (ended, shelf) = (body.ended(), Arc::clone(shelf));
+    let (ended, shelf, sweeper) = (body.ended(), Arc::clone(shelf), body.sweeper());
     context.spawn("queue", async move {
+        let _sweeper = sweeper;
         tokio::select! {
             () = ended => {}
             () = shelf.sweep(&bury) => {}

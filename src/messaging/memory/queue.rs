@@ -37,6 +37,8 @@ pub struct MemoryMessageQueue {
     options: MemoryQueueOptions,
     /// Keeps the names together as long as the queue lives.
     board: OnceLock<Arc<Board>>,
+    /// Keeps the dead letters as long as the queue lives.
+    dead: OnceLock<Arc<Shelf<()>>>,
 }
 
 impl MemoryMessageQueue {
@@ -83,7 +85,7 @@ impl MemoryMessageQueue {
         counters: &Counters,
     ) -> Self {
         let body = Body::new(name, logger, Metrics::new(counters, name));
-        Self { body, dead_letter, options, board: OnceLock::new() }
+        Self { body, dead_letter, options, board: OnceLock::new(), dead: OnceLock::new() }
     }
 
     /// Makes it ready for work; does nothing on an open queue.
@@ -137,7 +139,8 @@ impl Local for MemoryMessageQueue {
                 "another queue `{name}` was opened first; its options hold for this one too"
             ));
         }
-        let dead = self.dead_letter.as_ref().map(|dead| board.shelf(dead, rules));
+        let dead = self.dead_letter.as_ref().map(|dead| self.dead.get_or_init(|| board.shelf(dead, rules)));
+        let dead = dead.cloned();
         let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());
         let (name, dead_letter) = (Arc::clone(name), self.dead_letter.clone());
         sweep(context, &self.body, shelf, Graveyard { name, dead, dead_letter, logger, metrics });
@@ -146,7 +149,7 @@ impl Local for MemoryMessageQueue {
 
     async fn end(&self, _: &Context) -> Result<(), Error> {
         self.body.close(self.options.close_timeout.0).await;
-        self.body.end();
+        self.body.end().await;
         Ok(())
     }
 
@@ -212,11 +215,9 @@ struct Graveyard {
 }
 
 impl Bury<()> for Graveyard {
-    async fn bury(&self, item: Item<()>) -> Result<(), (Item<()>, Error)> {
-        let Item { envelope, .. } = &item;
+    async fn bury(&self, Item { envelope, .. }: &Item<()>) -> Result<(), Error> {
         let (id, count, name) = (&envelope.message_id, envelope.deliveries, &self.name);
         let Some(dead) = &self.dead else {
-            self.metrics.dead.one();
             self.logger.error(
                 None,
                 format_args!("message {id} of the queue `{name}` is dropped after {count} deliveries: there is no `dead_letter`"),
@@ -233,7 +234,7 @@ impl Bury<()> for Graveyard {
                 Some(&full),
                 format_args!("a message of the queue `{name}` is kept and delivered again"),
             );
-            return Err((item, full));
+            return Err(full);
         }
         let to = self.dead_letter.as_deref().unwrap_or_default();
         self.logger.log(
@@ -242,8 +243,11 @@ impl Bury<()> for Graveyard {
             None,
             format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
         );
-        self.metrics.dead.one();
         Ok(())
+    }
+
+    fn buried(&self, _: Item<()>) {
+        self.metrics.dead.one();
     }
 
     fn expired(&self, count: u64) {

@@ -34,7 +34,7 @@ pub(super) struct State<H> {
     pub(super) waiting: VecDeque<Item<H>>,
     pub(super) held: Held<H>,
     /// Messages that are dead and not buried yet.
-    pub(super) dead: Vec<Dead<H>>,
+    pub(super) dead: VecDeque<Dead<H>>,
     /// How many of those are being buried.
     pub(super) burying: usize,
     /// For when the sweeper has set its clock.
@@ -50,7 +50,7 @@ impl<H> State<H> {
 impl<H> Shelf<H> {
     pub(crate) fn new(rules: Rules) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (waiting, held, dead) = (VecDeque::new(), Held::default(), Vec::new());
+        let (waiting, held, dead) = (VecDeque::new(), Held::default(), VecDeque::new());
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             rules,
@@ -223,7 +223,7 @@ impl<H> Shelf<H> {
     pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
         let limit = self.rules.max_deliveries;
         if limit > 0 && item.envelope.deliveries >= limit {
-            state.dead.push(Dead { item, told: None });
+            state.dead.push_back(Dead { item, told: None });
         } else {
             self.delay(state, item, now);
         }
@@ -244,7 +244,7 @@ impl<H> Shelf<H> {
     }
 
     /// Messages have come to wait.
-    pub(super) fn announce(&self) {
+    pub(crate) fn announce(&self) {
         self.arrived.notify_one();
     }
 

@@ -1,11 +1,16 @@
 //! What happens on a shelf by itself: locks expire, delays end, the dead are buried.
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Item, Shelf};
 use crate::Error;
 use crate::messaging::MessageEnvelope;
+
+/// How many messages are buried at a time.
+const AT_A_TIME: usize = 16;
 
 /// A message that was delivered too often, or was given up by its receiver.
 pub(crate) struct Dead<H> {
@@ -14,10 +19,13 @@ pub(crate) struct Dead<H> {
     pub(super) told: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
-/// Where dead messages go. One that is given back is delivered again after the delay.
+/// Where dead messages go. One that finds no grave is delivered again after the delay.
 pub(crate) trait Bury<H>: Send + Sync {
-    /// Takes a dead message for good.
-    fn bury(&self, item: Item<H>) -> impl Future<Output = Result<(), (Item<H>, Error)>> + Send;
+    /// Makes a grave for a dead message. Dropped, it may have, and the message is buried again.
+    fn bury(&self, item: &Item<H>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// A message has its grave.
+    fn buried(&self, item: Item<H>);
 
     /// So many locks have expired.
     fn expired(&self, count: u64);
@@ -32,7 +40,7 @@ impl<H: Send> Shelf<H> {
         state.held.locked(lock.place, Instant::now())?;
         let item = state.held.remove(lock.place)?.item;
         let (sender, told) = oneshot::channel();
-        state.dead.push(Dead { item, told: Some(sender) });
+        state.dead.push_back(Dead { item, told: Some(sender) });
         drop(state);
         self.stirred.notify_one();
         Some(told)
@@ -42,21 +50,25 @@ impl<H: Send> Shelf<H> {
     pub(crate) async fn sweep(&self, bury: &impl Bury<H>) {
         // When it ends, another sweeper of the same shelf takes over the clock.
         let _clock = Clock(self);
+        // A grave may take as long as a broker is away: the locks of others expire meanwhile.
+        let mut burials = FuturesUnordered::new();
         loop {
             let now = Instant::now();
             self.expire(now, bury);
-            self.bury_all(bury).await;
+            while burials.len() < AT_A_TIME
+                && let Some(dead) = self.next_dead()
+            {
+                burials.push(dead.bury(bury));
+            }
             let next = {
                 let mut state = self.state();
                 state.alarm = state.held.next();
                 state.alarm
             };
-            match next {
-                None => self.stirred.notified().await,
-                Some(next) => tokio::select! {
-                    () = self.stirred.notified() => {}
-                    () = sleep_until(next) => {}
-                },
+            tokio::select! {
+                () = self.stirred.notified() => {}
+                () = alarm(next) => {}
+                Some(()) = burials.next() => {}
             }
         }
     }
@@ -82,40 +94,52 @@ impl<H: Send> Shelf<H> {
         }
     }
 
-    async fn bury_all(&self, bury: &impl Bury<H>) {
-        loop {
-            let Some(Dead { item, told }) = self.next_dead() else { return };
-            let place = Burying(self);
-            let outcome = match bury.bury(item).await {
-                Ok(()) => Ok(()),
-                Err((item, error)) => {
-                    self.delay(&mut self.state(), item, Instant::now());
-                    Err(error)
-                }
-            };
-            drop(place);
-            if let Some(told) = told {
-                // Whoever gave it up may not wait for the answer.
-                let _ = told.send(outcome);
-            }
-        }
-    }
-
-    fn next_dead(&self) -> Option<Dead<H>> {
+    fn next_dead(&self) -> Option<Burying<'_, H>> {
         let mut state = self.state();
-        let dead = (!state.dead.is_empty()).then(|| state.dead.remove(0))?;
+        let dead = state.dead.pop_front()?;
         state.burying += 1;
-        Some(dead)
+        drop(state);
+        Some(Burying { shelf: self, dead: Some(dead) })
     }
 }
 
-/// The place of a message that is being buried.
-struct Burying<'a, H>(&'a Shelf<H>);
+async fn alarm(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A message that is being buried; if that is not brought to an end, it stays among the dead.
+struct Burying<'a, H> {
+    shelf: &'a Shelf<H>,
+    dead: Option<Dead<H>>,
+}
+
+impl<H: Send> Burying<'_, H> {
+    async fn bury(mut self, bury: &impl Bury<H>) {
+        let Some(dead) = &self.dead else { return };
+        let outcome = bury.bury(&dead.item).await;
+        let Some(Dead { item, told }) = self.dead.take() else { return };
+        match &outcome {
+            Ok(()) => bury.buried(item),
+            Err(_) => self.shelf.delay(&mut self.shelf.state(), item, Instant::now()),
+        }
+        drop(self);
+        if let Some(told) = told {
+            // Whoever gave it up may not wait for the answer.
+            let _ = told.send(outcome);
+        }
+    }
+}
 
 impl<H> Drop for Burying<'_, H> {
     fn drop(&mut self) {
-        self.0.state().burying -= 1;
-        self.0.freed();
+        let mut state = self.shelf.state();
+        state.burying -= 1;
+        state.dead.extend(self.dead.take());
+        drop(state);
+        self.shelf.freed();
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::advance;
@@ -19,16 +20,26 @@ fn item(text: &'static str) -> Item<()> {
 struct Yard {
     buried: Mutex<Vec<String>>,
     full: bool,
+    /// How many burials take for ever, and how many have begun.
+    stuck: usize,
+    begun: AtomicUsize,
     expired: Mutex<u64>,
 }
 
 impl Bury<()> for Yard {
-    async fn bury(&self, item: Item<()>) -> Result<(), (Item<()>, Error)> {
-        if self.full {
-            return Err((item, Error::new(crate::Category::Conflict, "FULL", "no room")));
+    async fn bury(&self, item: &Item<()>) -> Result<(), Error> {
+        let begun = self.begun.fetch_add(1, Ordering::Relaxed);
+        if begun < self.stuck {
+            std::future::pending::<()>().await;
         }
-        self.buried.lock().unwrap().push(item.envelope.text().unwrap().to_owned());
+        if self.full {
+            return Err(Error::new(crate::Category::Conflict, "FULL", "no room"));
+        }
+        assert!(item.envelope.text().is_some());
         Ok(())
+    }
+    fn buried(&self, item: Item<()>) {
+        self.buried.lock().unwrap().push(item.envelope.text().unwrap().to_owned());
     }
     fn expired(&self, count: u64) {
         *self.expired.lock().unwrap() += count;
@@ -119,6 +130,26 @@ async fn what_cannot_be_buried_is_delivered_again() {
     swept(&shelf, &yard, Duration::from_secs(2)).await;
     assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
     assert_eq!(shelf.take().unwrap().deliveries(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_long_to_bury_holds_up_no_lock_and_is_not_lost() {
+    let rules = Rules { capacity: 100, max_deliveries: 1, ..RULES };
+    let (shelf, yard) = (Shelf::new(rules), Yard { stuck: usize::MAX, ..Yard::default() });
+    for _ in 0..40 {
+        assert!(shelf.try_put(item("dead")).is_ok());
+        assert!(shelf.abandon(&shelf.take().unwrap()));
+    }
+    assert!(shelf.try_put(item("locked")).is_ok());
+    assert!(shelf.take().is_some());
+    swept(&shelf, &yard, Duration::from_secs(31)).await;
+    assert_eq!(*yard.expired.lock().unwrap(), 1);
+    assert_eq!(yard.begun.load(Ordering::Relaxed), 16, "so many at a time");
+    // The next sweeper begins anew with what the first has not finished.
+    let yard = Yard::default();
+    swept(&shelf, &yard, Duration::from_secs(1)).await;
+    assert_eq!(yard.buried.lock().unwrap().len(), 41);
+    assert_eq!(shelf.state().burying, 0);
 }
 
 #[test]

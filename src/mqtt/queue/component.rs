@@ -300,7 +300,7 @@ impl Local for MqttMessageQueue {
         let was_open = self.body.close(self.options.close_timeout.0).await;
         self.inbox.open.send_replace(false);
         let unsubscribed = self.unsubscribe().await;
-        self.body.end();
+        self.body.end().await;
         if was_open {
             self.leave(self.inbox.close());
         }

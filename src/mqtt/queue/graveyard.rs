@@ -39,11 +39,8 @@ impl Graveyard {
 }
 
 impl Bury<Option<MqttAcknowledgement>> for Graveyard {
-    async fn bury(
-        &self,
-        item: Item<Option<MqttAcknowledgement>>,
-    ) -> Result<(), (Item<Option<MqttAcknowledgement>>, Error)> {
-        let (envelope, name) = (&item.envelope, &self.name);
+    async fn bury(&self, Item { envelope, .. }: &Item<Option<MqttAcknowledgement>>) -> Result<(), Error> {
+        let name = &self.name;
         let (id, count) = (&envelope.message_id, envelope.deliveries());
         match self.publish(self.codec.encode(envelope), envelope.trace_id.clone()).await {
             Ok(true) => {
@@ -65,14 +62,17 @@ impl Bury<Option<MqttAcknowledgement>> for Graveyard {
             Err(error) => {
                 let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
                 self.logger.error(Some(&error), kept);
-                return Err((item, error.into()));
+                return Err(error.into());
             }
         }
+        Ok(())
+    }
+
+    fn buried(&self, item: Item<Option<MqttAcknowledgement>>) {
         self.metrics.dead.one();
         if let Some(acknowledgement) = item.hold {
             acknowledgement.acknowledge();
         }
-        Ok(())
     }
 
     fn expired(&self, count: u64) {
