@@ -194,7 +194,11 @@ async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnve
     loop {
         let mut arrival = std::pin::pin!(shelf.arrival());
         arrival.as_mut().enable();
-        body.opened()?;
+        if let Err(error) = body.opened() {
+            // This one may have been told of a message, which then is for somebody else at the same shelf.
+            shelf.announce();
+            return Err(error.into());
+        }
         // What arrived before is not told again.
         if let Some(envelope) = shelf.take() {
             body.metrics.received.one();
@@ -204,5 +208,38 @@ async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnve
             arrived = timeout_at(deadline, arrival) => if arrived.is_err() { return Ok(None) },
             () = &mut closed => return Err(body.closed().into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messaging::MemoryMessageQueue;
+
+    /// One wakes for a message just when its queue closes; the other queue at the same shelf must get it.
+    #[tokio::test]
+    async fn a_wake_up_of_a_queue_that_closes_goes_to_another() {
+        // Which of the two the first sees first, the message or the end, is by chance.
+        for _ in 0..50 {
+            a_wake_up_while_closing().await;
+        }
+    }
+
+    async fn a_wake_up_while_closing() {
+        let context = Context::standalone("a:b:c:d:1.0".parse().unwrap());
+        let (closing, staying) = (MemoryMessageQueue::new("orders"), MemoryMessageQueue::new("orders"));
+        for queue in [&closing, &staying] {
+            MessageQueue::open(queue, &context).await.unwrap();
+        }
+        let mut first = closing.receive(NEVER);
+        let mut second = staying.receive(NEVER);
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        staying.send(MessageEnvelope::new("t", "a")).await.unwrap();
+        // The first has been told, and hears of the end before it looks.
+        MessageQueue::close(&closing, &context).await.unwrap();
+        first.await.unwrap_err();
+        let second = tokio::time::timeout(Duration::from_secs(20), second).await.unwrap();
+        assert_eq!(second.unwrap().unwrap().text(), Some("a"));
     }
 }
