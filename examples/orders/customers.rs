@@ -71,12 +71,12 @@ impl Component for Customers {
             };
             sign.listen(Arc::new(see), ListenOptions::default()).await
         });
+        self.references.logger.info(format_args!("the shop waits for the warehouse to open"));
         let (references, task) = (Arc::clone(&self.references), context.clone());
         let mut clock =
             tokio::time::interval(self.config.interval.0.max(std::time::Duration::from_millis(1)));
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         context.spawn("order", async move {
-            references.logger.info(format_args!("the shop waits for the warehouse to open"));
             let ordering = async {
                 opened.notified().await;
                 references.logger.info(format_args!("the warehouse is open: customers come in"));
