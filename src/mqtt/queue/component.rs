@@ -49,7 +49,8 @@ type Hold = Option<MqttAcknowledgement>;
 ///
 /// It publishes and subscribes to one topic, over a connection that it shares, or one of its own where its configuration
 /// names a broker. At QoS 1 and 2 a message is acknowledged to the broker when it is completed: what is not completed
-/// survives a crash when the session does (`clean_session = false`). A message that is abandoned, or whose lock expires, comes
+/// survives a crash when the session does (`clean_session = false`). At QoS 0, the default, the broker forgets a message when it
+/// has sent it: nothing survives, and what comes to a full queue is dropped. A message that is abandoned, or whose lock expires, comes
 /// back in this process after a delay, its acknowledgement outstanding; after too many deliveries it goes to
 /// `dead_letter_topic`. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
 /// up those of later ones, and so, at the broker's in-flight limit, the flow of the connection.

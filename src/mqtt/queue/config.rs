@@ -85,8 +85,8 @@ pub struct MqttQueueOptions {
     pub qos: u8,
     /// Whether the broker keeps the last message for later subscribers. Default false.
     pub retain: bool,
-    /// How many received messages it holds, those with receivers included; beyond it the broker is left to wait. Default
-    /// 1000.
+    /// How many received messages it holds, those with receivers included; beyond it, at QoS 1 and 2, the broker waits;
+    /// at QoS 0 they wait in the connection, which drops what is beyond its `listener_queue`. Default 1000.
     pub capacity: usize,
     /// How long a received message is locked; after that it comes back. Default 30000.
     pub lock_timeout: Millis,
@@ -110,7 +110,7 @@ pub struct MqttQueueOptions {
     /// Of a connection of its own: how long nothing is sent or heard before the broker is pinged. Default 60000.
     pub keepalive_timeout: Millis,
     /// Of a connection of its own: whether the broker forgets the session when the connection ends. When false, messages that
-    /// were not completed survive a crash, and `client_id` must be given. Default true.
+    /// were not completed survive a crash at QoS 1 and 2, and `client_id` must be given. Default true.
     pub clean_session: bool,
 }
 
