@@ -74,6 +74,21 @@ pub enum QueueError {
         /// How long room was waited for.
         limit: Duration,
     },
+    /// Two queues in memory of one name in one container are one queue, and are configured to behave differently.
+    #[error(
+        "the queue `{queue}` of `{second}` is the same as that of `{first}`, but has {differences}; let them agree, or give \
+         one another name with `queue`"
+    )]
+    Disagree {
+        /// The name that they share.
+        queue: Arc<str>,
+        /// The component that opened first.
+        first: Arc<str>,
+        /// The one that does not agree with it.
+        second: Arc<str>,
+        /// The keys in which they differ, with both values.
+        differences: Arc<str>,
+    },
     /// A queue cannot do that.
     #[error("the queue `{queue}` cannot {operation}")]
     Unsupported {
@@ -98,7 +113,7 @@ impl Coded for QueueError {
             Self::NotOpened { .. } => Category::InvalidState,
             Self::NotLocked { .. } | Self::Full { .. } => Category::Conflict,
             Self::Unsupported { .. } => Category::Unsupported,
-            Self::Config { .. } => Category::Misconfiguration,
+            Self::Config { .. } | Self::Disagree { .. } => Category::Misconfiguration,
         }
     }
     fn code(&self) -> &'static str {
@@ -107,7 +122,7 @@ impl Coded for QueueError {
             Self::NotLocked { .. } => "NOT_LOCKED",
             Self::Full { .. } => "QUEUE_FULL",
             Self::Unsupported { .. } => "UNSUPPORTED",
-            Self::Config { .. } => "BAD_CONFIG",
+            Self::Config { .. } | Self::Disagree { .. } => "BAD_CONFIG",
         }
     }
 }

@@ -60,3 +60,31 @@ async fn dead_letters_live_as_long_as_the_queue_they_come_from() {
     dead.open(&context).await.unwrap();
     assert_eq!(next(&dead).await, "a");
 }
+
+#[tokio::test]
+async fn queues_of_one_name_that_do_not_agree_are_refused() {
+    let shared = context();
+    let queue = |pairs: &[(&str, &str)]| -> Arc<dyn MessageQueue> {
+        Arc::new(MemoryMessageQueue::from_pairs("orders", pairs.iter().copied()).unwrap())
+    };
+    let first = queue(&[("dead_letter", "dead"), ("options.capacity", "5")]);
+    first.open(&shared).await.unwrap();
+    let second = queue(&[("options.capacity", "6"), ("options.send_timeout", "1")]);
+    let error = second.open(&shared).await.unwrap_err();
+    assert_eq!((error.code(), error.category()), ("BAD_CONFIG", wirework::Category::Misconfiguration));
+    let who = "pip-services:message-queue:test:test:1.0";
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the queue `orders` of `{who}` is the same as that of `{who}`, but has `dead_letter` none in place of \
+             `dead` and `options.capacity` 6 in place of 5; let them agree, or give one another name with `queue`"
+        )
+    );
+    assert!(!second.is_open());
+    // A queue that took dead letters before it was opened behaves as it is configured itself.
+    let dead = MemoryMessageQueue::from_pairs("dead", [("options.max_deliveries", "1")]).unwrap();
+    MessageQueue::open(&dead, &shared).await.unwrap();
+    let other = queue(&[("dead_letter", "dead"), ("options.capacity", "5"), ("options.send_timeout", "1")]);
+    other.open(&shared).await.unwrap();
+    other.open(&shared).await.unwrap();
+}

@@ -7,13 +7,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::terms::Terms;
 use crate::component::{Context, Supervisor};
+use crate::messaging::QueueError;
 use crate::messaging::shelf::{Rules, Shelf};
 
 /// The queues in memory of one container.
 pub(super) struct Board {
     supervisor: Weak<dyn Supervisor>,
-    shelves: Mutex<HashMap<String, Weak<Shelf<()>>>>,
+    shelves: Mutex<HashMap<String, Place>>,
+}
+
+struct Place {
+    shelf: Weak<Shelf<()>>,
+    /// What the queues of this name have agreed on; not for one that only takes dead letters so far.
+    terms: Option<Terms>,
 }
 
 impl Board {
@@ -32,17 +40,35 @@ impl Board {
         board
     }
 
-    /// The shelf of this name; a new one by these rules where there is none.
-    pub(super) fn shelf(&self, name: &str, rules: Rules) -> Arc<Shelf<()>> {
+    /// The shelf of this name for a queue on these terms.
+    pub(super) fn agreed(&self, name: &Arc<str>, terms: Terms) -> Result<Arc<Shelf<()>>, QueueError> {
         let mut shelves = lock(&self.shelves);
-        if let Some(shelf) = shelves.get(name).and_then(Weak::upgrade) {
-            return shelf;
+        let shelf = shelf(&mut shelves, name, terms.rules);
+        let Some(place) = shelves.get_mut(&**name) else { return Ok(shelf) };
+        match &place.terms {
+            Some(first) => first.agree(&terms, name)?,
+            None => {
+                shelf.adopt(terms.rules);
+                place.terms = Some(terms);
+            }
         }
-        shelves.retain(|_, shelf| shelf.strong_count() > 0);
-        let shelf = Arc::new(Shelf::new(rules));
-        shelves.insert(name.to_owned(), Arc::downgrade(&shelf));
-        shelf
+        Ok(shelf)
     }
+
+    /// The shelf of this name; a new one by these rules where there is none, until a queue of this name brings its own.
+    pub(super) fn shelf(&self, name: &str, rules: Rules) -> Arc<Shelf<()>> {
+        shelf(&mut lock(&self.shelves), name, rules)
+    }
+}
+
+fn shelf(shelves: &mut HashMap<String, Place>, name: &str, rules: Rules) -> Arc<Shelf<()>> {
+    if let Some(shelf) = shelves.get(name).and_then(|place| place.shelf.upgrade()) {
+        return shelf;
+    }
+    shelves.retain(|_, place| place.shelf.strong_count() > 0);
+    let shelf = Arc::new(Shelf::new(rules));
+    shelves.insert(name.to_owned(), Place { shelf: Arc::downgrade(&shelf), terms: None });
+    shelf
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -17,7 +17,8 @@ pub struct MemoryQueueConfig {
     /// Name of the queue in memory to which messages go that were delivered too often. Without it they are logged, counted
     /// and dropped.
     pub dead_letter: Option<String>,
-    /// How it behaves. Of queues that share a name, the first that opens decides.
+    /// How it behaves. Queues in memory that share a name must agree on `dead_letter`, and on all but `send_timeout` and
+    /// `close_timeout`.
     pub options: MemoryQueueOptions,
 }
 

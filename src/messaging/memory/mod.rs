@@ -4,6 +4,7 @@ mod board;
 mod config;
 mod factory;
 mod queue;
+mod terms;
 
 pub use config::{MemoryQueueConfig, MemoryQueueFactoryConfig, MemoryQueueOptions};
 pub use factory::MemoryMessageQueueFactory;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::time::sleep;
 
 use super::board::Board;
+use super::terms::Terms;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{Component, Context, Descriptor, Offer};
 use crate::count::Counters;
@@ -91,7 +92,7 @@ impl MemoryMessageQueue {
     /// Makes it ready for work; does nothing on an open queue.
     ///
     /// # Errors
-    /// None so far.
+    /// `BAD_CONFIG` where another queue of this name in the same container is configured to behave differently.
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
         self.start(context).await
     }
@@ -129,16 +130,12 @@ impl Local for MemoryMessageQueue {
     async fn start(&self, context: &Context) -> Result<(), Error> {
         let (name, rules) = (&self.body.name, self.options.rules());
         let board = self.board.get_or_init(|| Board::of(context));
-        if !self.body.open(|| board.shelf(name, rules)) {
+        let (dead_letter, who) = (self.dead_letter.clone(), context.scope().descriptor().to_string().into());
+        let shelf = board.agreed(name, Terms { rules, dead_letter, who })?;
+        if !self.body.open(|| shelf) {
             return Ok(());
         }
         let shelf = self.body.opened()?;
-        if shelf.rules() != rules {
-            let logger = &self.body.logger;
-            logger.warn(format_args!(
-                "another queue `{name}` was opened first; its options hold for this one too"
-            ));
-        }
         let dead = self.dead_letter.as_ref().map(|dead| self.dead.get_or_init(|| board.shelf(dead, rules)));
         let dead = dead.cloned();
         let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());

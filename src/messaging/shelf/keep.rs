@@ -20,7 +20,6 @@ pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 pub(crate) struct Shelf<H> {
     /// Tells its locks from those of other shelves.
     id: u64,
-    pub(super) rules: Rules,
     state: Mutex<State<H>>,
     /// A message waits.
     arrived: Notify,
@@ -31,6 +30,7 @@ pub(crate) struct Shelf<H> {
 }
 
 pub(super) struct State<H> {
+    pub(super) rules: Rules,
     pub(super) waiting: VecDeque<Item<H>>,
     pub(super) held: Held<H>,
     /// Messages that are dead and not buried yet.
@@ -53,8 +53,7 @@ impl<H> Shelf<H> {
         let (waiting, held, dead) = (VecDeque::new(), Held::default(), VecDeque::new());
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            rules,
-            state: Mutex::new(State { waiting, held, dead, burying: 0, alarm: None }),
+            state: Mutex::new(State { rules, waiting, held, dead, burying: 0, alarm: None }),
             arrived: Notify::new(),
             room: Notify::new(),
             stirred: Notify::new(),
@@ -62,14 +61,20 @@ impl<H> Shelf<H> {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        self.rules
+        self.state().rules
+    }
+
+    /// Takes other rules for what comes from now on.
+    pub(crate) fn adopt(&self, rules: Rules) {
+        self.state().rules = rules;
+        self.room.notify_waiters();
     }
 
     /// Puts a message at the end if there is room; gives it back if not.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
-        if state.unfinished() >= self.rules.capacity {
+        if state.unfinished() >= state.rules.capacity {
             return Err(item);
         }
         state.waiting.push_back(item);
@@ -132,7 +137,7 @@ impl<H> Shelf<H> {
         let mut item = state.waiting.pop_front()?;
         item.envelope.deliveries += 1;
         let mut envelope = item.envelope.clone();
-        let until = Instant::now() + self.rules.lock;
+        let until = Instant::now() + state.rules.lock;
         let place = state.held.insert(item, until, true);
         let more = !state.waiting.is_empty();
         let alarmed = self.alarm(&state, until);
@@ -221,7 +226,7 @@ impl<H> Shelf<H> {
 
     /// A message was not handled: what becomes of it.
     pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
-        let limit = self.rules.max_deliveries;
+        let limit = state.rules.max_deliveries;
         if limit > 0 && item.envelope.deliveries >= limit {
             state.dead.push_back(Dead { item, told: None });
         } else {
@@ -230,11 +235,12 @@ impl<H> Shelf<H> {
     }
 
     pub(super) fn delay(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
-        if self.rules.delay.is_zero() {
+        let delay = state.rules.delay;
+        if delay.is_zero() {
             state.waiting.push_front(item);
             self.arrived.notify_one();
         } else {
-            state.held.insert(item, now + self.rules.delay, false);
+            state.held.insert(item, now + delay, false);
         }
     }
 
