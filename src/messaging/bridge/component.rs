@@ -54,9 +54,9 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
         /// Where it counts; all names begin with `bridge.<name>.`.
         counters: Counters = "*:counters:*:*:1.0",
-        /// Where messages come from.
+        /// Where messages come from; `references.source` says which queue, unless one has the name `source`.
         source: Arc<dyn MessageQueue> = "*:message-queue:*:source:1.0",
-        /// Where they go.
+        /// Where they go; `references.target` says which queue, unless one has the name `target`.
         target: Arc<dyn MessageQueue> = "*:message-queue:*:target:1.0",
     }
 }
@@ -112,6 +112,10 @@ impl Bridge {
             );
         }
         let BridgeReferences { logger, counters, source, target } = references;
+        if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
+            let problem = "is the queue of `references.source`; its messages would go round for ever";
+            return Err(QueueError::Config { key: "references.target", problem }.into());
+        }
         let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
         let counts = Counts {
             forwarded: increment("forwarded"),
