@@ -1,0 +1,38 @@
+//! Manifests of queues with mistakes, and why queues went where they went.
+
+use crate::tool::{Said, redacted};
+
+const GOOD: &str = include_str!("good.toml");
+const BAD: &str = include_str!("bad.toml");
+const CONTRADICTING: &str = include_str!("contradicting.toml");
+
+#[test]
+fn every_mistake_has_its_place_and_what_would_do() {
+    let said = Said::line(&[("service.toml", BAD)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+/// What no type can say is told before anything opens.
+#[test]
+fn values_that_contradict_each_other() {
+    let said = Said::line(&[("service.toml", CONTRADICTING)], "run -c service.toml");
+    assert_eq!(said.code, Some(1), "{said}");
+    insta::assert_snapshot!(redacted(&said.to_string()));
+}
+
+#[test]
+fn why_queues_went_where_they_went() {
+    let files = [("service.toml", GOOD)];
+    let said = Said::line(&files, "check -c service.toml");
+    assert_eq!(said.out, "ok: 8 components, 11 references, 0 errors, 0 warnings\n", "{said}");
+    insta::assert_snapshot!(Said::line(&files, "explain -c service.toml *:bridge:*:*:*").out);
+    let explained = Said::line(&files, "explain -c service.toml *:queue-factory:mqtt:*:*").out;
+    assert!(explained.contains("taken      pip-services:connection:mqtt:default:1.0"), "{explained}");
+}
+
+#[test]
+fn the_graph_shows_from_where_to_where() {
+    let line = "graph -c service.toml --without *:logger:*:*:*";
+    insta::assert_snapshot!(Said::line(&[("service.toml", GOOD)], line).out);
+}
