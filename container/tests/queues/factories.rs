@@ -68,6 +68,8 @@ async fn queues_of_a_factory_have_its_configuration_and_are_those_of_their_name(
 
         [[component]]
         descriptor = "pip-services:message-queue:memory:jobs:1.0"
+        options.capacity = 1
+        options.send_timeout = 1
 
         [[component]]
         descriptor = "pip-services:message-queue:mqtt:jobs:1.0"
