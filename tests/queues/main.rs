@@ -11,6 +11,7 @@ mod groups;
 mod kinds;
 mod memory;
 mod mqtt;
+mod subscribing;
 mod toolkits;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);

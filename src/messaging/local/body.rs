@@ -24,10 +24,10 @@ pub(crate) struct Body<H> {
     endings: watch::Sender<u64>,
     /// How many listen.
     listeners: watch::Sender<usize>,
-    /// The sweeper ends with the last of these.
+    /// The tasks of the queue end with the last of these.
     life: watch::Sender<bool>,
-    /// How many sweepers are at work.
-    sweepers: watch::Sender<usize>,
+    /// How many of its tasks are at work.
+    tasks: watch::Sender<usize>,
 }
 
 impl<H> Body<H> {
@@ -41,7 +41,7 @@ impl<H> Body<H> {
             endings: watch::Sender::new(0),
             listeners: watch::Sender::new(0),
             life: watch::Sender::new(false),
-            sweepers: watch::Sender::new(0),
+            tasks: watch::Sender::new(0),
         }
     }
 
@@ -68,24 +68,24 @@ impl<H> Body<H> {
         was_open
     }
 
-    /// Ends the sweeper; returns when it has put down what it was at.
+    /// Ends the tasks of the queue; returns when they have put down what they were at.
     pub(crate) async fn end(&self) {
         self.life.send_replace(false);
-        let mut sweepers = self.sweepers.subscribe();
+        let mut tasks = self.tasks.subscribe();
         // The sender is here, so this cannot fail.
-        let _ = sweepers.wait_for(|count| *count == 0).await;
+        let _ = tasks.wait_for(|count| *count == 0).await;
     }
 
-    /// Counts one more sweeper, until it is dropped.
-    pub(super) fn sweeper(&self) -> Counted {
-        Counted::new(&self.sweepers)
+    /// Counts one more task, until it is dropped.
+    pub(crate) fn task(&self) -> Counted {
+        Counted::new(&self.tasks)
     }
 
-    /// Resolves when the sweeper is to end.
+    /// Resolves when the tasks of the queue are to end.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut life = self.life.subscribe();
         async move {
-            // A queue that is gone needs no sweeper either.
+            // A queue that is gone needs no task either.
             let _ = life.wait_for(|alive| !alive).await;
         }
     }
@@ -125,7 +125,7 @@ impl<H> Body<H> {
 }
 
 /// One of those counted.
-pub(super) struct Counted(watch::Sender<usize>);
+pub(crate) struct Counted(watch::Sender<usize>);
 
 impl Counted {
     fn new(count: &watch::Sender<usize>) -> Self {

@@ -24,8 +24,10 @@ pub(crate) trait Local: Send + Sync + 'static {
     fn end(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
     /// Sends a message whose time is set.
     fn deliver(&self, envelope: MessageEnvelope) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Makes messages come, where they do not come by themselves.
-    fn attend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Makes messages come, where they do not come by themselves; does not wait. Fails with why none came so far.
+    fn attend(&self) -> Result<(), Error>;
+    /// Resolves when no messages will come.
+    fn trouble(&self) -> impl Future<Output = Error> + Send;
     /// A message is completed, or cleared.
     fn finish(&self, hold: Self::Hold);
 }
@@ -37,9 +39,9 @@ pub(crate) fn sweep<H: Send + 'static>(
     shelf: &Arc<Shelf<H>>,
     bury: impl Bury<H> + 'static,
 ) {
-    let (ended, shelf, sweeper) = (body.ended(), Arc::clone(shelf), body.sweeper());
+    let (ended, shelf, task) = (body.ended(), Arc::clone(shelf), body.task());
     context.spawn("queue", async move {
-        let _sweeper = sweeper;
+        let _task = task;
         tokio::select! {
             () = ended => {}
             () = shelf.sweep(&bury) => {}
@@ -90,17 +92,20 @@ impl<Q: Local> MessageQueue for Q {
 
     fn peek_batch(&self, count: usize) -> BoxFuture<'_, Result<Vec<MessageEnvelope>, Error>> {
         Box::pin(async move {
-            self.body().opened()?;
-            self.attend().await?;
-            Ok(self.body().opened()?.peek(count))
+            let shelf = self.body().opened()?;
+            self.attend()?;
+            Ok(shelf.peek(count))
         })
     }
 
     fn receive(&self, wait: Duration) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>> {
         Box::pin(async move {
             self.body().opened()?;
-            self.attend().await?;
-            receive(self.body(), wait).await
+            let attended = self.attend();
+            if wait.is_zero() {
+                attended?;
+            }
+            receive(self.body(), wait, self.trouble()).await
         })
     }
 
@@ -182,7 +187,11 @@ impl<Q: Local> MessageQueue for Q {
     }
 }
 
-async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnvelope>, Error> {
+async fn receive<H>(
+    body: &Body<H>,
+    wait: Duration,
+    trouble: impl Future<Output = Error>,
+) -> Result<Option<MessageEnvelope>, Error> {
     let shelf = body.opened()?;
     let taken = shelf.take();
     if taken.is_some() || wait.is_zero() {
@@ -191,6 +200,7 @@ async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnve
     }
     let deadline = Instant::now() + wait.min(NEVER);
     let mut closed = std::pin::pin!(body.ended());
+    let mut trouble = std::pin::pin!(trouble);
     loop {
         let mut arrival = std::pin::pin!(shelf.arrival());
         arrival.as_mut().enable();
@@ -207,6 +217,7 @@ async fn receive<H>(body: &Body<H>, wait: Duration) -> Result<Option<MessageEnve
         tokio::select! {
             arrived = timeout_at(deadline, arrival) => if arrived.is_err() { return Ok(None) },
             () = &mut closed => return Err(body.closed().into()),
+            trouble = &mut trouble => return Err(trouble),
         }
     }
 }

@@ -168,8 +168,12 @@ impl Local for MemoryMessageQueue {
         }
     }
 
-    async fn attend(&self) -> Result<(), Error> {
+    fn attend(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn trouble(&self) -> Error {
+        std::future::pending().await
     }
 
     fn finish(&self, (): ()) {}

@@ -1,16 +1,17 @@
 //! A queue over MQTT.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use super::burst::Burst;
 use super::codec::Codec;
 use super::config::filled;
 use super::graveyard::Graveyard;
 use super::inbox::Inbox;
+use super::subscribing::Subscribing;
 use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialStore;
@@ -21,11 +22,10 @@ use crate::log::Logger;
 use crate::messaging::local::{Body, Local, Metrics, sweep};
 use crate::messaging::shelf::Shelf;
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities};
-use crate::mqtt::connection::Surroundings;
 use crate::mqtt::{
     MqttAcknowledgement, MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions,
 };
-use crate::{Category, Error, offers, references, register};
+use crate::{Error, offers, references, register};
 
 references! {
     /// What a queue over MQTT asks for.
@@ -84,14 +84,10 @@ type Hold = Option<MqttAcknowledgement>;
 pub struct MqttMessageQueue {
     body: Body<Hold>,
     topic: Arc<str>,
-    filter: String,
     options: MqttQueueOptions,
     graveyard: Graveyard,
     inbox: Arc<Inbox>,
-    /// Whether the broker was asked for messages.
-    subscribed: AtomicBool,
-    /// Held by whoever subscribes or unsubscribes.
-    subscribing: Mutex<()>,
+    subscribing: Arc<Subscribing>,
 }
 
 impl MqttMessageQueue {
@@ -132,7 +128,7 @@ impl MqttMessageQueue {
     ) -> Result<Self, Error> {
         config.options.check()?;
         let MqttQueueReferences { logger, counters, .. } = references;
-        let transport = transport(name, &config, references)?;
+        let transport = Transport::new(name, &config, references)?;
         let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
         let group = filled(group);
@@ -161,8 +157,10 @@ impl MqttMessageQueue {
             stays,
             left: AtomicU64::new(0),
         });
-        let (subscribed, subscribing) = (AtomicBool::new(false), Mutex::new(()));
-        Ok(Self { body, topic, filter, options, graveyard, inbox, subscribed, subscribing })
+        let listener = Arc::clone(&inbox) as Arc<dyn MqttMessageListener>;
+        let asked = SubscribeOptions::default().qos(options.qos()).manual_ack();
+        let subscribing = Subscribing::new(filter, asked, listener, graveyard.transport.clone());
+        Ok(Self { body, topic, options, graveyard, inbox, subscribing: Arc::new(subscribing) })
     }
 
     /// Makes it ready for work; does nothing on an open queue.
@@ -184,6 +182,21 @@ impl MqttMessageQueue {
         self.end(context).await
     }
 
+    /// Starts the task that subscribes when that is asked for.
+    fn mind(&self, context: &Context) {
+        let (ended, task) = (self.body.ended(), self.body.task());
+        let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
+        let subscribing = Arc::clone(&self.subscribing);
+        context.spawn("queue subscription", async move {
+            let _task = task;
+            tokio::select! {
+                () = ended => {}
+                () = subscribing.mind(&name, &logger) => {}
+            }
+            Ok(())
+        });
+    }
+
     /// Says what becomes of so many unfinished messages.
     fn leave(&self, count: usize) {
         if count == 0 {
@@ -202,55 +215,6 @@ impl MqttMessageQueue {
             .logger
             .warn(format_args!("{count} unfinished messages of the closing queue `{name}` {fate}"));
     }
-
-    fn listener(&self) -> Arc<dyn MqttMessageListener> {
-        Arc::clone(&self.inbox) as Arc<dyn MqttMessageListener>
-    }
-
-    async fn subscribe(&self) -> Result<(), Error> {
-        let _subscribing = self.subscribing.lock().await;
-        if self.subscribed.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        self.body.opened()?;
-        let options = SubscribeOptions::default().qos(self.options.qos()).manual_ack();
-        self.graveyard.transport.subscribe(&self.filter, options, self.listener()).await?;
-        self.subscribed.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    async fn unsubscribe(&self) -> Result<(), Error> {
-        let _subscribing = self.subscribing.lock().await;
-        if self.subscribed.swap(false, Ordering::AcqRel) {
-            self.graveyard.transport.unsubscribe(&self.filter, &self.listener()).await?;
-        }
-        Ok(())
-    }
-}
-
-/// A connection of its own where the configuration names a broker, else the one that is shared.
-fn transport(
-    name: &str,
-    config: &MqttQueueConfig,
-    references: &MqttQueueReferences,
-) -> Result<Transport, Error> {
-    if let Some(own) = config.own_connection() {
-        let around = Surroundings {
-            logger: references.logger.clone(),
-            counters: references.counters.clone(),
-            discovery: references.discovery.clone(),
-            credentials: references.credentials.clone(),
-            will: None,
-        };
-        let connection = Arc::new(MqttConnection::with(name, own, around)?);
-        return Ok(Transport { connection, owned: true });
-    }
-    let connection = references.connection.clone().ok_or_else(|| {
-        let message =
-            "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
-        Error::new(Category::Misconfiguration, "NO_CONNECTION", message)
-    })?;
-    Ok(Transport { connection, owned: false })
 }
 
 impl Local for MqttMessageQueue {
@@ -287,12 +251,13 @@ impl Local for MqttMessageQueue {
             self.graveyard.transport.renew();
         }
         sweep(context, &self.body, &self.inbox.shelf, self.graveyard.clone());
+        self.mind(context);
         if self.options.autosubscribe
-            && let Err(error) = self.subscribe().await
+            && let Err(error) = self.subscribing.begin().await
         {
             // What was opened is not left behind; the failure to subscribe is what counts.
             let _ = self.end(context).await;
-            return Err(error);
+            return Err(error.into());
         }
         Ok(())
     }
@@ -300,13 +265,13 @@ impl Local for MqttMessageQueue {
     async fn end(&self, context: &Context) -> Result<(), Error> {
         let was_open = self.body.close(self.options.close_timeout.0).await;
         self.inbox.open.send_replace(false);
-        let unsubscribed = self.unsubscribe().await;
         self.body.end().await;
+        let unsubscribed = self.subscribing.end().await;
         if was_open {
             self.leave(self.inbox.close());
         }
         let closed = self.graveyard.transport.close(context).await;
-        unsubscribed.and(closed)
+        unsubscribed.map_err(Error::from).and(closed)
     }
 
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
@@ -317,8 +282,12 @@ impl Local for MqttMessageQueue {
         Ok(self.graveyard.transport.publish(Arc::clone(&self.topic), payload, options).await?)
     }
 
-    async fn attend(&self) -> Result<(), Error> {
-        if self.subscribed.load(Ordering::Acquire) { Ok(()) } else { self.subscribe().await }
+    fn attend(&self) -> Result<(), Error> {
+        Ok(self.subscribing.want()?)
+    }
+
+    async fn trouble(&self) -> Error {
+        self.subscribing.trouble().await.into()
     }
 
     fn finish(&self, hold: Hold) {

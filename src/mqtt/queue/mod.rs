@@ -7,6 +7,7 @@ mod config;
 mod factory;
 mod graveyard;
 mod inbox;
+mod subscribing;
 mod transport;
 
 pub use component::MqttMessageQueue;

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::Error;
+use super::MqttQueueConfig;
+use super::component::MqttQueueReferences;
 use crate::component::Context;
+use crate::mqtt::connection::Surroundings;
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions};
+use crate::{Category, Error};
 
 /// A connection that is opened and closed by the queue only where it is the queue's.
 #[derive(Clone)]
@@ -16,6 +19,31 @@ pub(super) struct Transport {
 }
 
 impl Transport {
+    /// A connection of its own where the configuration names a broker, else the one that is shared.
+    pub(super) fn new(
+        name: &str,
+        config: &MqttQueueConfig,
+        references: &MqttQueueReferences,
+    ) -> Result<Self, Error> {
+        if let Some(own) = config.own_connection() {
+            let around = Surroundings {
+                logger: references.logger.clone(),
+                counters: references.counters.clone(),
+                discovery: references.discovery.clone(),
+                credentials: references.credentials.clone(),
+                will: None,
+            };
+            let connection = Arc::new(MqttConnection::with(name, own, around)?);
+            return Ok(Self { connection, owned: true });
+        }
+        let connection = references.connection.clone().ok_or_else(|| {
+            let message =
+                "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
+            Error::new(Category::Misconfiguration, "NO_CONNECTION", message)
+        })?;
+        Ok(Self { connection, owned: false })
+    }
+
     /// Opens what is owned; what is shared must be open.
     pub(super) async fn open(&self, context: &Context) -> Result<(), Error> {
         if self.owned {

@@ -1,0 +1,112 @@
+//! The subscription of a queue: whoever wants messages asks for it, and a task of the queue gets it, again and again where
+//! the broker does not answer. So waiting for a message is never longer than was asked, and giving up takes nothing back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::sleep;
+
+use super::transport::Transport;
+use crate::Error;
+use crate::log::Logger;
+use crate::mqtt::{MqttError, MqttMessageListener, SubscribeOptions};
+
+/// The first and the longest wait before the broker is asked again.
+const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What a queue subscribes to, and how far that has come.
+pub(super) struct Subscribing {
+    pub(super) filter: String,
+    pub(super) options: SubscribeOptions,
+    pub(super) listener: Arc<dyn MqttMessageListener>,
+    pub(super) transport: Transport,
+    progress: Progress,
+}
+
+#[derive(Default)]
+struct Progress {
+    granted: AtomicBool,
+    /// Whose turn it is to ask the broker.
+    turn: Mutex<()>,
+    /// Somebody wants messages.
+    wanted: Notify,
+    /// Why there will be none, until somebody wants them again.
+    refused: watch::Sender<Option<MqttError>>,
+}
+
+impl Subscribing {
+    pub(super) fn new(
+        filter: String,
+        options: SubscribeOptions,
+        listener: Arc<dyn MqttMessageListener>,
+        transport: Transport,
+    ) -> Self {
+        Self { filter, options, listener, transport, progress: Progress::default() }
+    }
+
+    /// Asks for messages; does not wait. Fails with what has become of the last attempt, once.
+    pub(super) fn want(&self) -> Result<(), MqttError> {
+        if self.is_granted() {
+            return Ok(());
+        }
+        let refused = self.progress.refused.send_replace(None);
+        self.progress.wanted.notify_one();
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Resolves when messages were asked for and cannot be had.
+    pub(super) async fn trouble(&self) -> MqttError {
+        let mut refused = self.progress.refused.subscribe();
+        let refused = refused.wait_for(Option::is_some).await.map(|refused| refused.clone());
+        // The sender is here, so this cannot fail.
+        refused.ok().flatten().unwrap_or(MqttError::NotOpen)
+    }
+
+    /// Subscribes whenever that is asked for, until it is dropped.
+    pub(super) async fn mind(&self, name: &str, logger: &Logger) {
+        loop {
+            self.progress.wanted.notified().await;
+            let mut wait = WAITS.0;
+            while let Err(error) = self.begin().await {
+                if !matches!(error, MqttError::TimedOut { .. } | MqttError::Down(_)) {
+                    self.progress.refused.send_replace(Some(error));
+                    break;
+                }
+                if wait == WAITS.0 {
+                    let why = Error::from(error).chain();
+                    logger.warn(format_args!(
+                        "the queue `{name}` is not subscribed yet, and tries again: {why}"
+                    ));
+                }
+                sleep(wait).await;
+                wait = (wait * 2).min(WAITS.1);
+            }
+        }
+    }
+
+    /// Subscribes, where that is not done.
+    pub(super) async fn begin(&self) -> Result<(), MqttError> {
+        let _turn = self.progress.turn.lock().await;
+        if !self.is_granted() {
+            let listener = Arc::clone(&self.listener);
+            self.transport.subscribe(&self.filter, self.options, listener).await?;
+            self.progress.granted.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Takes the subscription back, where it was granted.
+    pub(super) async fn end(&self) -> Result<(), MqttError> {
+        let _turn = self.progress.turn.lock().await;
+        if self.progress.granted.swap(false, Ordering::AcqRel) {
+            self.transport.unsubscribe(&self.filter, &self.listener).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        self.progress.granted.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,110 @@
+//! How a queue over MQTT comes to its messages when it did not subscribe at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wirework::component::Context;
+use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
+use wirework::mqtt::{MqttConnection, MqttMessageQueue};
+
+use crate::behaviours::{next, receive};
+use crate::kinds::context;
+use crate::support::fake_broker::{
+    FakeBroker, Packet, Peer, QoS, SubAck, SubscribeReasonCode, UnsubAck, message,
+};
+use crate::support::within;
+
+/// A queue that has not subscribed, the broker's end of its connection, and that connection.
+async fn queue(broker: &FakeBroker, context: &Context) -> (Arc<dyn MessageQueue>, Peer, Arc<MqttConnection>) {
+    let port = broker.port().to_string();
+    let pairs = [
+        ("connection.host", "127.0.0.1"),
+        ("connection.port", port.as_str()),
+        ("options.subscribe_timeout", "50"),
+        ("options.reconnect_timeout", "10"),
+    ];
+    let connection = Arc::new(MqttConnection::from_pairs(pairs).unwrap());
+    let (opened, (peer, _)) = tokio::join!(connection.open(context), broker.accept_session(false));
+    opened.unwrap();
+    let config = wirework::config::from_pairs([("options.qos", "1")]).unwrap();
+    let queue = Arc::new(MqttMessageQueue::new("orders", config, Some(Arc::clone(&connection))).unwrap());
+    MqttMessageQueue::open(&queue, context).await.unwrap();
+    (queue, peer, connection)
+}
+
+/// Grants whatever is asked for, late, and sends a message after each grant, for ever.
+async fn serve(peer: &mut Peer) {
+    let mut id = 0;
+    loop {
+        match peer.next("a packet").await {
+            Some(Packet::Subscribe(subscribe)) => {
+                let codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)];
+                peer.send(SubAck::new(subscribe.pkid, codes)).await;
+                id += 1;
+                peer.send(message("orders", "a", QoS::AtLeastOnce, id)).await;
+            }
+            Some(Packet::Unsubscribe(unsubscribe)) => peer.send(UnsubAck::new(unsubscribe.pkid)).await,
+            Some(Packet::PubAck(_)) => {}
+            other => panic!("expected SUBSCRIBE, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wait_is_as_long_as_was_asked_and_the_broker_is_asked_again() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, _connection) = queue(&broker, &context).await;
+    // Nothing is answered, and nobody waits longer than asked.
+    for wait in [Duration::ZERO, Duration::from_millis(200)] {
+        let received = within("the end of the wait", queue.receive(wait)).await;
+        assert!(received.unwrap().is_none());
+    }
+    assert!(within("nothing", queue.peek()).await.unwrap().is_none());
+    // By now the first attempt has timed out.
+    tokio::select! {
+        message = receive(&queue) => assert_eq!(message.text(), Some("a")),
+        () = serve(&mut peer) => {}
+    }
+}
+
+#[tokio::test]
+async fn listening_outlasts_a_broker_that_does_not_answer() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, _connection) = queue(&broker, &context).await;
+    let (sender, mut heard) = tokio::sync::mpsc::channel(100);
+    let receiver = move |message: MessageEnvelope| {
+        let sender = sender.clone();
+        async move {
+            sender.send(message).await.unwrap();
+            Ok(())
+        }
+    };
+    let listening = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { queue.listen(Arc::new(receiver), ListenOptions::default()).await }
+    });
+    // Long enough for the first attempt to time out.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::select! {
+        message = within("the message", heard.recv()) => assert_eq!(message.unwrap().text(), Some("a")),
+        () = serve(&mut peer) => {}
+    }
+    queue.end_listen();
+    within("the end", listening).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_and_what_is_asked_later_is_asked_anew() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, _connection) = queue(&broker, &context).await;
+    let (refused, _) = tokio::join!(queue.receive(Duration::from_secs(20)), peer.refuse());
+    assert!(refused.unwrap_err().to_string().contains("refuses the subscription to `orders`"));
+    let (text, _) = tokio::join!(next(&queue), async {
+        peer.grant().await;
+        peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    });
+    assert_eq!(text, "a");
+}
