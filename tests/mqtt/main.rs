@@ -18,6 +18,7 @@ mod publishing;
 mod real;
 mod receiving;
 mod reconnecting;
+mod refusing;
 mod roads;
 mod sent_on;
 mod standalone;

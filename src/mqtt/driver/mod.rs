@@ -15,6 +15,7 @@ mod leave;
 mod limiting;
 mod link;
 mod lives;
+mod missed;
 mod permits;
 mod places;
 mod read;

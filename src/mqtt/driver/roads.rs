@@ -1,6 +1,6 @@
 //! The brokers that can be connected to, and which of them to try next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use crate::mqtt::MqttConnectionResolver;
 
 /// How often a broker may send the client on to another one before it must have been welcomed for a while.
 pub(super) const MOST_HOPS: u32 = 4;
+
+/// How many brokers that refuse us are remembered.
+const MOST_REFUSING: usize = 256;
 
 /// The list, in order of preference, with those that failed lately set back.
 pub(crate) struct Roads {
@@ -28,6 +31,8 @@ pub(crate) struct Roads {
     hops: u32,
     /// The last look-up failed, and that was said.
     warned: bool,
+    /// Those that refuse us for good, which was said once each.
+    refusing: HashSet<String>,
 }
 
 impl Roads {
@@ -48,6 +53,7 @@ impl Roads {
             detour: None,
             hops: 0,
             warned: false,
+            refusing: HashSet::new(),
         }
     }
 
@@ -94,10 +100,20 @@ impl Roads {
         }
     }
 
+    /// A broker refuses us for good; true if it did not do so before.
+    pub(super) fn refused(&mut self, at: &Endpoint) -> bool {
+        // Redirects can name any number.
+        if self.refusing.len() >= MOST_REFUSING {
+            self.refusing.clear();
+        }
+        self.refusing.insert(at.to_string())
+    }
+
     /// A broker has welcomed us.
     pub(super) fn welcomed(&mut self, endpoint: &Endpoint) {
         let address = endpoint.to_string();
         self.resting.remove(&address);
+        self.refusing.remove(&address);
         self.last = Some(address);
     }
 
@@ -126,6 +142,11 @@ impl Roads {
     /// The preferred endpoint is there again.
     pub(super) fn back(&mut self, first: &Endpoint) {
         self.resting.remove(&first.to_string());
+    }
+
+    /// How many brokers the list has.
+    pub(super) fn count(&self) -> usize {
+        self.endpoints.len()
     }
 
     pub(super) fn cooldown(&self) -> Duration {

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::greet::{self, Welcome};
 use super::link::{Ending, Link, Linked, attend, limit};
+use super::missed::Missed;
 use super::roads::{MOST_HOPS, referred};
 use super::state::LinkState;
 use crate::connect::Endpoint;
@@ -22,14 +23,6 @@ const LOOK_UP: Duration = Duration::from_secs(10);
 /// "Use another server" and "server moved".
 const ELSEWHERE: [u8; 2] = [0x9c, 0x9d];
 
-/// A sweep that has found nothing.
-struct Missed {
-    at: Endpoint,
-    last: Lost,
-    /// Nothing that failed will mend itself.
-    hopeless: bool,
-}
-
 /// What an attempt comes to: where it ended, and how.
 type Attempt<P> = Result<Linked<P>, (Endpoint, Lost)>;
 
@@ -42,20 +35,24 @@ impl Link {
         loop {
             let missed = match self.sweep::<P>(deadline).await? {
                 Ok(linked) => return Ok(linked),
-                Err(Some(missed)) => missed,
-                Err(None) => return Err(Ending::Failed(MqttError::NotOpen)),
+                Err(missed) => missed,
             };
-            if matches!(missed.last, Lost::Refused { .. }) {
-                return Err(Ending::Failed(refused(&missed.at, missed.last)));
+            let hopeless = missed.is_hopeless();
+            let Some((at, last)) = missed.telling() else {
+                return Err(Ending::Failed(MqttError::NotOpen));
+            };
+            // The only broker there is answers, and says no.
+            if self.roads.count() == 1 && matches!(last, Lost::Refused { .. }) {
+                return Err(Ending::Failed(refused(&at, last)));
             }
             let wait = self.backoff.next();
-            let retry = settings.retry_connect && !missed.hopeless;
+            let retry = settings.retry_connect && !hopeless;
             if !retry || Instant::now() + wait >= deadline {
                 let waited = if retry { settings.connect_timeout } else { started.elapsed() };
                 if retry {
                     self.pause(sleep_until(deadline)).await?;
                 }
-                let (endpoints, source) = (self.roads.names().into(), missed.last);
+                let (endpoints, source) = (self.roads.names().into(), last);
                 return Err(Ending::Failed(MqttError::ConnectFailed { endpoints, waited, source }));
             }
             self.pause(sleep(wait)).await?;
@@ -78,10 +75,12 @@ impl Link {
             let deadline = Instant::now() + limit(settings.connect_timeout);
             match self.sweep::<P>(deadline).await? {
                 Ok(linked) => return Ok(linked),
-                Err(Some(missed)) if !settings.retry_connect => {
-                    return Err(Ending::Failed(MqttError::Down(missed.last)));
+                Err(_) if settings.retry_connect => {}
+                Err(missed) => {
+                    let error =
+                        missed.telling().map_or(MqttError::NotOpen, |(_, lost)| MqttError::Down(lost));
+                    return Err(Ending::Failed(error));
                 }
-                Err(_) => {}
             }
         }
     }
@@ -97,30 +96,36 @@ impl Link {
         }
     }
 
-    /// One attempt at each endpoint; each may use an equal share of the time that is left.
-    async fn sweep<P: Protocol>(
-        &mut self,
-        deadline: Instant,
-    ) -> Result<Result<Linked<P>, Option<Missed>>, Ending> {
+    /// One attempt at each endpoint; each may use an equal share of the time that is left. A broker that refuses us for good
+    /// is passed over as long as another one may welcome us; when all have refused, that is the end.
+    async fn sweep<P: Protocol>(&mut self, deadline: Instant) -> Result<Result<Linked<P>, Missed>, Ending> {
         let order = self.roads.order(Instant::now());
-        let mut missed: Option<Missed> = None;
+        let count = order.len();
+        let mut missed = Missed::new(self.roads.count());
         for (index, endpoint) in order.iter().enumerate() {
-            let left = u32::try_from(order.len() - index).unwrap_or(1).max(1);
+            let left = u32::try_from(count - index).unwrap_or(1).max(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             let (at, lost) = match self.attempt::<P>(endpoint, share).await? {
                 Ok(linked) => {
                     self.roads.welcomed(endpoint);
                     return Ok(Ok(linked));
                 }
-                Err((at, lost)) if lost.is_final() => return Err(Ending::Failed(refused(&at, lost))),
                 Err(failed) => failed,
             };
             self.roads.failed(endpoint, Instant::now());
-            if !self.core.is_new() {
-                self.still_down(lost.clone());
+            // Where a broker has sent us comes before the list, and is no part of it.
+            missed.add(at.clone(), lost.clone(), count - index <= self.roads.count());
+            if let Some((at, lost)) = missed.end() {
+                return Err(Ending::Failed(refused(&at, lost)));
             }
-            let hopeless = matches!(lost, Lost::Tls(_)) && missed.is_none_or(|before| before.hopeless);
-            missed = Some(Missed { at, last: lost, hopeless });
+            if lost.is_final() && self.roads.refused(&at) {
+                let cause = crate::error::chain(&lost);
+                let logger = &self.core.logger;
+                logger.warn(format_args!("The MQTT broker at {at} is passed over for others: {cause}"));
+            }
+            if !self.core.is_new() {
+                self.still_down(lost);
+            }
         }
         Ok(Err(missed))
     }
