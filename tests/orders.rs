@@ -17,6 +17,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, Publish, QoS};
 use support::process::{Process, free_port};
@@ -270,6 +271,29 @@ async fn said(args: &[&str]) -> String {
     let (out, err) = (text(output.stdout), text(output.stderr));
     assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{out}");
     out
+}
+
+/// Whoever starts the warehouse first reads what it waits for.
+#[tokio::test]
+async fn a_warehouse_that_comes_first_waits_for_the_broker() {
+    let port = free_port();
+    let mut warehouse = service("warehouse", port, &[]);
+    warehouse.line_with(&format!("Cannot connect to the MQTT broker at mqtt://127.0.0.1:{port} yet")).await;
+    let mut shop = service("shop", port, &["SIMULATE=false"]);
+    // Somebody else may have taken the port.
+    if ready(&mut shop).await {
+        // Its waits between attempts grow.
+        let opened = tokio::time::timeout(Duration::from_secs(30), async {
+            while let Some(line) = warehouse.next_line().await {
+                if line.contains(" ready: ") {
+                    return;
+                }
+            }
+        });
+        opened.await.unwrap_or_else(|_| panic!("{}", warehouse.said.join("\n")));
+        end(warehouse, "TERM").await;
+        end(shop, "TERM").await;
+    }
 }
 
 #[tokio::test]

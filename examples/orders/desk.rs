@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wirework::component::{Component, Context, NoConfig};
 use wirework::log::Logger;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
-use wirework::{Descriptor, Error, references, register};
+use wirework::{Descriptor, Error, chain, references, register};
 
 use crate::order::Order;
 
@@ -74,7 +74,7 @@ impl News {
                 order.number, order.customer
             )),
             (_, Err(error)) => {
-                logger.warn(format_args!("message {} was set aside: {error}", envelope.message_id));
+                logger.warn(format_args!("message {} was set aside: {}", envelope.message_id, chain(&error)));
             }
         }
     }

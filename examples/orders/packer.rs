@@ -9,7 +9,7 @@ use wirework::component::{Component, Context};
 use wirework::config::Millis;
 use wirework::log::Logger;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver};
-use wirework::{BoxFuture, Descriptor, Error, references, register};
+use wirework::{BoxFuture, Descriptor, Error, chain, references, register};
 
 use crate::order::{Order, OrderError, SHIPPED};
 
@@ -106,7 +106,7 @@ impl MessageReceiver for Bench {
                 Ok(order) => self.pack(&order, trace_id, &logger).await,
                 // No later try would do.
                 Err(error) => {
-                    logger.warn(format_args!("an order is given up: {error}"));
+                    logger.warn(format_args!("an order is given up: {}", chain(&error)));
                     orders.move_to_dead_letter(&envelope).await
                 }
             }

@@ -32,6 +32,7 @@ impl Link {
         let settings = Arc::clone(&self.core.settings);
         let started = Instant::now();
         let deadline = started + limit(settings.connect_timeout);
+        let mut told = false;
         loop {
             let missed = match self.sweep::<P>(deadline).await? {
                 Ok(linked) => return Ok(linked),
@@ -55,9 +56,23 @@ impl Link {
                 let (endpoints, source) = (self.roads.names().into(), last);
                 return Err(Ending::Failed(MqttError::ConnectFailed { endpoints, waited, source }));
             }
+            if !std::mem::replace(&mut told, true) {
+                self.not_yet(&at, &last);
+            }
             self.pause(sleep(wait)).await?;
             self.look_up().await?;
         }
+    }
+
+    /// Says once what opening waits for, which can take long.
+    fn not_yet(&self, at: &Endpoint, lost: &Lost) {
+        let (limit, cause) = (self.core.settings.connect_timeout, crate::error::chain(lost));
+        let until =
+            if limit.is_zero() { String::new() } else { format!(" for up to {} ms", limit.as_millis()) };
+        let logger = &self.core.logger;
+        logger.warn(format_args!(
+            "Cannot connect to the MQTT broker at {at} yet, trying again{until}: {cause}"
+        ));
     }
 
     /// Another link, however long it takes; only a refusal that will not change ends it. With `at_once` the last one was left

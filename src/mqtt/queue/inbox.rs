@@ -131,8 +131,8 @@ impl Inbox {
             logger.error(
                 Some(&error),
                 format_args!(
-                    "Failed to read received message: {} bytes on `{}` are no envelope of the queue `{name}`; {to}, and \
-                     so do others that follow, which are only counted",
+                    "Failed to read received message: {} bytes on `{}` are no envelope of the queue `{name}`; {to}, \
+                     like others that follow, which are only counted",
                     message.payload.len(),
                     message.topic
                 ),
