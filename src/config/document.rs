@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::pieces::{LEAST, Piece, pieces};
 use super::{Key, Node, Problem, Problems, Span, Table, Value, code, printable};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
@@ -30,8 +31,16 @@ pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
 /// The same, with the time that the TOML parser took; what it takes to make our tree of its own is not in it.
 pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Table, Duration) {
     let began = Instant::now();
+    let pieces = pieces(text, LEAST);
+    let mut took = began.elapsed();
+    if pieces.len() > 1
+        && let Some(table) = in_pieces(&pieces, base, &mut took)
+    {
+        return (table, took);
+    }
+    let began = Instant::now();
     let (document, errors) = DeTable::parse_recoverable(text);
-    let took = began.elapsed();
+    took += began.elapsed();
     let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     let errors = errors.iter().map(|error| {
@@ -51,6 +60,42 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
         last = Some(line);
     }
     (table, took)
+}
+
+/// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
+/// the whole text.
+fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
+    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
+    let mut all = Vec::new();
+    for piece in pieces {
+        let began = Instant::now();
+        let (document, errors) = DeTable::parse_recoverable(piece.text);
+        *took += began.elapsed();
+        if !errors.is_empty() {
+            return None;
+        }
+        reader.base = base.saturating_add(u32::try_from(piece.at).unwrap_or(u32::MAX));
+        let first = all.len();
+        reader.pairs(document.into_inner(), 0, &mut all);
+        if piece.continues {
+            join(&mut all, first)?;
+        }
+    }
+    Table::of(all).filter(|_| reader.problems.is_empty())
+}
+
+/// Puts the list at `at`, with which a piece begins, behind the list of that name before it.
+fn join(all: &mut Vec<(Key, Node)>, at: usize) -> Option<()> {
+    if at >= all.len() {
+        return None;
+    }
+    let (key, more) = all.remove(at);
+    let (_, list) = all.iter_mut().take(at).rev().find(|(before, _)| *before == key)?;
+    match (&mut list.value, more.value) {
+        (Value::Array(list), Value::Array(more)) => list.extend(more),
+        _ => return None,
+    }
+    Some(())
 }
 
 /// The number of the line at `offset`, counted on from a place before it.
@@ -93,16 +138,25 @@ struct Reader {
 
 impl Reader {
     fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
-        let mut result = Table::with_capacity(table.len());
+        let mut pairs = Vec::with_capacity(table.len());
+        self.pairs(table, depth, &mut pairs);
+        // The parser gives no key twice.
+        Table::of(pairs).unwrap_or_default()
+    }
+
+    fn pairs(&mut self, table: DeTable<'_>, depth: usize, to: &mut Vec<(Key, Node)>) {
+        let first = to.len();
         for (key, value) in table {
             let span = shift(self.base, key.span());
             if let Some(node) = self.node(value, depth) {
-                result.insert(Key::new(self.name(key.into_inner()), span), node);
+                to.push((Key::new(self.name(key.into_inner()), span), node));
             }
         }
         // The parser may sort by name; a reader of a manifest expects the order in which it was written.
-        result.sort();
-        result
+        let new = to.get_mut(first..).unwrap_or_default();
+        if !new.is_sorted_by_key(|(key, _)| key.span.start) {
+            new.sort_by_key(|(key, _)| key.span.start);
+        }
     }
 
     fn name(&mut self, name: Cow<'_, str>) -> Arc<str> {
@@ -193,7 +247,63 @@ mod tests {
         }
     }
 
+    /// In their order, with all places.
+    fn pairs(table: &Table) -> Vec<String> {
+        table.iter().map(|pair| format!("{pair:?}")).collect()
+    }
+
+    fn whole(text: &str) -> Vec<String> {
+        let (document, _) = DeTable::parse_recoverable(text);
+        let mut reader = Reader { base: 5, names: HashSet::default(), problems: Vec::new() };
+        pairs(&reader.table(document.into_inner(), 0))
+    }
+
+    #[test]
+    fn a_large_file_is_read_in_pieces() {
+        let section = |number: u32| match number % 1000 {
+            0 => format!("[table.{number}]\n"),
+            _ => format!("[[list]]\nk = {number}\nl.m = ['x']\n[list.t]\n"),
+        };
+        let text: String = (1..5000).map(section).collect();
+        let parts = pieces(&text, 4096);
+        assert!(parts.len() > 20 && parts.iter().any(|part| part.continues));
+        assert!(in_pieces(&parts, 5, &mut Duration::default()).is_none(), "`table` is in several");
+        let text: String = (1001..2000).map(section).collect();
+        let parts = pieces(&text, 4096);
+        let table = in_pieces(&parts, 5, &mut Duration::default()).unwrap();
+        assert_eq!(pairs(&table), whole(&text));
+        let twice = format!("{text}[list]\n");
+        assert!(in_pieces(&pieces(&twice, 4096), 0, &mut Duration::default()).is_none());
+    }
+
+    /// A text of tables, lists of tables, and keys of all kinds; some are given twice.
+    fn sections() -> impl Strategy<Value = String> {
+        let header = prop_oneof![
+            4 => r"\[[a-e](\.[a-c])?\]",
+            3 => r"\[\[f(\.[a-b])?\]\]",
+            1 => r#"\["[a-e]"\]"#,
+            1 => r"\[f\.[a-b]\]",
+        ];
+        let line = r"( ?[h-k](\.[a-b])? = (1|'x'|\[\n\[1\],\n\[\]\]|\{ x = 1 \}|'''\n\[a\]\n''') ?(# \[c\])?\n){0,3}";
+        prop::collection::vec((header, line), 0..8)
+            .prop_map(|all| all.into_iter().map(|(header, lines)| format!("{header}\n{lines}")).collect())
+    }
+
     proptest! {
+        #[test]
+        fn pieces_make_the_same_tree(text in sections()) {
+            let parts = pieces(&text, 1);
+            let mut problems = Problems::new();
+            let whole = parse_toml(&text, 7, &mut problems);
+            if let Some(table) = in_pieces(&parts, 7, &mut Duration::default()) {
+                prop_assert!(problems.is_empty(), "{problems:?}");
+                prop_assert_eq!(pairs(&table), pairs(&whole));
+            } else {
+                let in_two = |name: &str| parts.iter().filter(|part| part.text.contains(name)).count() > 1;
+                prop_assert!(!problems.is_empty() || whole.iter().any(|(key, _)| in_two(&key.name)));
+            }
+        }
+
         #[test]
         fn nothing_panics(text in "([a-c\\[\\]{}=\"'.,# \n\r\t\u{feff}é0-9_-]|\"\"\"|'''){0,80}") {
             problems_of(&text);

@@ -7,6 +7,7 @@ mod mask;
 mod millis;
 mod outline;
 mod pairs;
+mod pieces;
 mod problem;
 mod read;
 mod schema;

@@ -34,6 +34,20 @@ impl Table {
         Self { pairs: Vec::with_capacity(capacity), places: None }
     }
 
+    /// Of pairs in their order; `None` where two have the same key.
+    pub(super) fn of(pairs: Vec<(Key, Node)>) -> Option<Self> {
+        let mut table = Self { pairs, places: None };
+        table.index();
+        let distinct = match &table.places {
+            Some(places) => places.len() == table.pairs.len(),
+            None => {
+                let behind = |at: usize| table.pairs.iter().skip(at + 1);
+                table.pairs.iter().enumerate().all(|(at, (key, _))| behind(at).all(|(other, _)| other != key))
+            }
+        };
+        distinct.then_some(table)
+    }
+
     /// How many keys it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -140,14 +154,6 @@ impl Table {
             rest = behind;
         }
         Some(node)
-    }
-
-    /// Puts the keys into the order of their places in the text.
-    pub(super) fn sort(&mut self) {
-        if !self.pairs.is_sorted_by_key(|(key, _)| key.span.start) {
-            self.pairs.sort_by_key(|(key, _)| key.span.start);
-            self.index();
-        }
     }
 
     fn place(&self, name: &str) -> Option<usize> {
