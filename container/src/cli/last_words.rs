@@ -38,6 +38,12 @@ fn helps(plan: &Plan, failure: &Failure, why: &str) -> Vec<String> {
             named.extend(setting(&plan.files, path, node));
         }
     });
+    for (field, _, span) in &planned.entry.references {
+        let path = format!("references.{field}");
+        if let (true, Some(place)) = (why.contains(&format!("`{path}`")), plan.files.locate(*span)) {
+            named.push(format!("`{path}` is set in {}:{}", place.path.display(), place.line));
+        }
+    }
     if named.is_empty() {
         named.extend(section(&plan.files, &failure.component, planned.entry.descriptor_span));
     }

@@ -27,6 +27,7 @@ pub(super) fn resolve(
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
         planned.references.reserve_exact(planned.known.as_ref().map_or(0, |known| known.references.len()));
+        let misspelt: Vec<_> = misspelt(planned).filter_map(|(.., meant)| meant).collect();
         for wanted in planned.known.iter().flat_map(|known| &known.references) {
             let field = wanted.reference.field;
             let overridden = entry.references.iter().find(|(name, ..)| **name == *field);
@@ -40,7 +41,9 @@ pub(super) fn resolve(
                 reference: wanted.reference,
                 pattern: &pattern,
             };
-            if !entry.misread.iter().any(|name| **name == *field) {
+            // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
+            let astray = span.is_none() && misspelt.contains(&field);
+            if !astray && !entry.misread.iter().any(|name| **name == *field) {
                 problems.extend(scene.problem(&question, &list));
             }
             planned.references.push(Resolved { pattern, overridden: span, list });
@@ -53,24 +56,32 @@ pub(super) fn resolve(
     afters
 }
 
-/// Names under `references` that the component does not have.
-fn unknown_references(planned: &Planned, problems: &mut Problems) {
-    let Some(known) = &planned.known else { return };
-    for (name, _, span) in &planned.entry.references {
+/// Names under `references` that the component does not have, where they stand, and which it has that is much like it.
+fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'static str>)> {
+    let known = planned.known.iter().flat_map(|known| {
         let fields = known.references.iter().map(|wanted| wanted.reference.field);
-        if fields.clone().any(|field| *field == **name) {
-            continue;
-        }
-        let near = fields.clone().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
-        let help = match near {
-            Some(near) if strsim::jaro(near, name) > 0.7 => format!("did you mean `{near}`?"),
-            Some(_) => {
-                format!("it has {}", fields.map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "))
-            }
-            None => "it asks for nothing".to_owned(),
+        let given = planned.entry.references.iter().map(|(name, _, span)| (&**name, *span));
+        given.map(move |(name, span)| (name, span, fields.clone()))
+    });
+    known.filter(|(name, _, fields)| !fields.clone().any(|field| field == *name)).map(
+        |(name, span, fields)| {
+            let near = fields.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+            (name, span, near.filter(|near| strsim::jaro(near, name) > 0.7))
+        },
+    )
+}
+
+fn unknown_references(planned: &Planned, problems: &mut Problems) {
+    for (name, span, meant) in misspelt(planned) {
+        let known = planned.known.iter().flat_map(|known| &known.references);
+        let fields: Vec<_> = known.map(|wanted| format!("`{}`", wanted.reference.field)).collect();
+        let help = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if fields.is_empty() => "it asks for nothing".to_owned(),
+            None => format!("it has {}", fields.join(", ")),
         };
         let message = format!("`{}` has no reference `{name}`", planned.entry.descriptor);
-        problems.push(Problem::error("UNKNOWN_REFERENCE", *span, message).with_help(help));
+        problems.push(Problem::error("UNKNOWN_REFERENCE", span, message).with_help(help));
     }
 }
 
