@@ -78,7 +78,7 @@ impl Core {
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
         Self {
-            outgoing: Outgoing::new(window),
+            outgoing: Outgoing::new(window, CONTROL_IDS),
             incoming: session::Incoming::default(),
             registry: Registry::new(ids, context),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),

@@ -27,6 +27,7 @@ pub(crate) struct Outgoing<W> {
     slots: Vec<Option<Slot<W>>>,
     free: VecDeque<u16>,
     window: u16,
+    reserved: u16,
     queue: VecDeque<Entry<W>>,
     /// Messages that came up while the broker takes no more of QoS 1 and 2; they go before the queue.
     blocked: VecDeque<u16>,
@@ -133,12 +134,13 @@ pub(crate) enum Acked<W> {
 }
 
 impl<W> Outgoing<W> {
-    /// Room for `window` messages of QoS 1 and 2; ids are 1 to `window`.
-    pub(crate) fn new(window: u16) -> Self {
+    /// Room for `window` messages of QoS 1 and 2; ids are 1 to `window`, then `reserved` ones are not for messages.
+    pub(crate) fn new(window: u16, reserved: u16) -> Self {
         Self {
             slots: Vec::new(),
             free: VecDeque::new(),
             window,
+            reserved,
             queue: VecDeque::new(),
             blocked: VecDeque::new(),
             quota: usize::from(u16::MAX),
@@ -168,7 +170,8 @@ impl<W> Outgoing<W> {
             self.queue.push_back(Entry::Plain { publish, waiter, waits });
             return Ok(());
         }
-        let Some(id) = self.free_id() else { return Err((publish, waiter)) };
+        let room = self.held < usize::from(self.window);
+        let Some(id) = room.then(|| self.free_id()).flatten() else { return Err((publish, waiter)) };
         let number = self.accepted;
         if let Some(slot) = self.slots.get_mut(usize::from(id) - 1) {
             *slot = Some(Slot { publish, waiter, number, phase: Phase::Queued, taken: false, unfit: None });

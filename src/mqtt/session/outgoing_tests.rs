@@ -26,7 +26,7 @@ fn sent(outgoing: &mut Outgoing<u32>) -> Vec<String> {
 
 #[test]
 fn a_resumed_session_sends_again_in_order_with_the_same_ids() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     for waiter in 1..=4 {
         accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
     }
@@ -42,7 +42,7 @@ fn a_resumed_session_sends_again_in_order_with_the_same_ids() {
 
 #[test]
 fn a_link_that_breaks_while_sending_again_changes_nothing() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     for waiter in 1..=3 {
         accept(&mut outgoing, QoS::AtLeastOnce, waiter);
     }
@@ -57,7 +57,7 @@ fn a_link_that_breaks_while_sending_again_changes_nothing() {
 
 #[test]
 fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
     accept(&mut outgoing, QoS::ExactlyOnce, 2);
     accept(&mut outgoing, QoS::ExactlyOnce, 3);
@@ -73,7 +73,7 @@ fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
 
 #[test]
 fn acknowledgements_that_fit_nothing_are_unsolicited() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
     assert_eq!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Unsolicited, "it is not sent yet");
     assert_eq!(sent(&mut outgoing), ["pub1"]);
@@ -88,7 +88,7 @@ fn acknowledgements_that_fit_nothing_are_unsolicited() {
 
 #[test]
 fn qos_0_goes_with_the_link_unless_told_to_wait() {
-    let mut outgoing = Outgoing::new(1);
+    let mut outgoing = Outgoing::new(1, 0);
     outgoing.accept(publish(QoS::AtMostOnce), 1, false).unwrap();
     outgoing.accept(publish(QoS::AtMostOnce), 2, true).unwrap();
     accept(&mut outgoing, QoS::AtLeastOnce, 3);
@@ -100,7 +100,7 @@ fn qos_0_goes_with_the_link_unless_told_to_wait() {
 
 #[test]
 fn ids_rest_before_they_are_used_again() {
-    let mut outgoing = Outgoing::new(100);
+    let mut outgoing = Outgoing::new(100, 0);
     let mut last = Vec::new();
     for waiter in 0..1000 {
         accept(&mut outgoing, QoS::AtLeastOnce, waiter);
@@ -114,7 +114,7 @@ fn ids_rest_before_they_are_used_again() {
 
 #[test]
 fn the_broker_gets_no_more_at_a_time_than_it_takes_and_qos_0_passes() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     outgoing.resume(false, 2);
     for waiter in 1..=4 {
         accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
@@ -136,7 +136,7 @@ fn the_broker_gets_no_more_at_a_time_than_it_takes_and_qos_0_passes() {
 
 #[test]
 fn a_refusal_fails_one_message_and_frees_its_id() {
-    let mut outgoing = Outgoing::new(2);
+    let mut outgoing = Outgoing::new(2, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
     accept(&mut outgoing, QoS::ExactlyOnce, 2);
     sent(&mut outgoing);
@@ -153,7 +153,7 @@ fn a_refusal_fails_one_message_and_frees_its_id() {
 
 #[test]
 fn what_a_later_link_cannot_take_fails_alone() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     for (waiter, qos) in (1..).zip([QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::AtLeastOnce]) {
         accept(&mut outgoing, qos, waiter);
     }
@@ -178,7 +178,7 @@ fn what_a_later_link_cannot_take_fails_alone() {
 
 #[test]
 fn what_expired_before_it_was_sent_fails_and_what_went_out_goes_on() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
     assert_eq!(sent(&mut outgoing), ["pub1"]);
     accept(&mut outgoing, QoS::AtLeastOnce, 2);
@@ -192,7 +192,7 @@ fn what_expired_before_it_was_sent_fails_and_what_went_out_goes_on() {
 
 #[test]
 fn it_is_quiet_when_everything_sent_is_acknowledged_and_a_pause_drops_nothing() {
-    let mut outgoing = Outgoing::new(10);
+    let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::ExactlyOnce, 1);
     assert!(outgoing.is_quiet(), "what waits to be sent does not count");
     assert_eq!(sent(&mut outgoing), ["pub1"]);

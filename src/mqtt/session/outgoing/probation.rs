@@ -28,7 +28,7 @@ pub(super) struct Probation {
     /// How many links in a row the first of them has ended.
     alone: u32,
     /// The ids of QoS 2 messages that were given up. The broker may know them, and would take the next message under such
-    /// an id for a repetition, so they rest for as long as the session lives.
+    /// an id for a repetition, so they rest for as long as the session lives, and others are used instead.
     burned: Vec<u16>,
 }
 
@@ -63,8 +63,23 @@ impl<W> Outgoing<W> {
         let given_up = self.take(id)?;
         if given_up.0.qos == QoS::ExactlyOnce {
             self.probation.burned.extend(self.free.pop_back());
+            self.grow();
         }
         Some(given_up)
+    }
+
+    /// One more id, above those of the window and those that are not for messages.
+    fn grow(&mut self) {
+        while let Ok(id) = u16::try_from(self.slots.len() + 1) {
+            self.slots.push(None);
+            let reserved = id > self.window && id - self.window <= self.reserved;
+            if !reserved {
+                self.free.push_back(id);
+            }
+            if id > self.window && !reserved {
+                return;
+            }
+        }
     }
 
     /// Counts links that came to nothing, and names who may be why.
@@ -152,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_message_that_ends_each_link_is_found_and_given_up() {
-        let mut outgoing = Outgoing::new(10);
+        let mut outgoing = Outgoing::new(10, 0);
         for (qos, waiter) in [(QoS::AtLeastOnce, 1), (QoS::ExactlyOnce, 2), (QoS::AtLeastOnce, 3)] {
             accept(&mut outgoing, qos, waiter);
         }
@@ -176,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
-        let mut outgoing = Outgoing::new(1);
+        let mut outgoing = Outgoing::new(1, 2);
         accept(&mut outgoing, QoS::ExactlyOnce, 1);
         for _ in 0..BARREN + ALONE - 1 {
             assert_eq!(sent(&mut outgoing), [1]);
@@ -184,6 +199,14 @@ mod tests {
         }
         assert_eq!(sent(&mut outgoing), [1]);
         assert_eq!(next_link(&mut outgoing, true), Some(1));
+        for waiter in 2..5 {
+            accept(&mut outgoing, QoS::AtLeastOnce, waiter);
+            assert_eq!(sent(&mut outgoing), [4], "2 and 3 are not for messages");
+            assert!(matches!(outgoing.acknowledge(AckKind::Ack, 4, 0), Acked::Done(..)));
+        }
+        outgoing.lost();
+        outgoing.resume(false, u16::MAX);
+        accept(&mut outgoing, QoS::AtLeastOnce, 5);
         let publish = Publish {
             topic: "t".into(),
             payload: Bytes::new(),
@@ -191,16 +214,12 @@ mod tests {
             retain: false,
             extra: None,
         };
-        assert!(outgoing.accept(publish, 2, true).is_err());
-        outgoing.lost();
-        outgoing.resume(false, u16::MAX);
-        accept(&mut outgoing, QoS::AtLeastOnce, 3);
-        assert_eq!(sent(&mut outgoing), [1]);
+        assert!(outgoing.accept(publish, 6, true).is_err(), "the window stays as it is");
     }
 
     #[test]
     fn links_that_break_or_bear_fruit_blame_nobody() {
-        let mut outgoing = Outgoing::new(10);
+        let mut outgoing = Outgoing::new(10, 0);
         accept(&mut outgoing, QoS::AtLeastOnce, 1);
         for _ in 0..20 {
             assert_eq!(sent(&mut outgoing), [1]);
