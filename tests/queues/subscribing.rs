@@ -44,8 +44,7 @@ async fn serve(peer: &mut Peer) {
                 peer.send(message("orders", "a", QoS::AtLeastOnce, id)).await;
             }
             Some(Packet::Unsubscribe(unsubscribe)) => peer.send(UnsubAck::new(unsubscribe.pkid)).await,
-            Some(Packet::PubAck(_)) => {}
-            other => panic!("expected SUBSCRIBE, got {other:?}"),
+            other => assert!(matches!(other, Some(Packet::PubAck(_))), "unexpected: {other:?}"),
         }
     }
 }
