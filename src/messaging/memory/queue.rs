@@ -152,7 +152,7 @@ impl Local for MemoryMessageQueue {
 
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
         let shelf = self.body.opened()?;
-        let item = Item { envelope: envelope.unlocked(), hold: () };
+        let item = Item::new(envelope.unlocked(), ());
         let Err(item) = shelf.try_put(item) else { return Ok(()) };
         let limit = self.options.send_timeout.0;
         let late = sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) });
@@ -225,7 +225,7 @@ impl Bury<()> for Graveyard {
             );
             return Ok(());
         };
-        if dead.try_put(Item { envelope: envelope.unlocked(), hold: () }).is_err() {
+        if dead.try_put(Item::new(envelope.unlocked(), ())).is_err() {
             let capacity = dead.rules().capacity;
             let full =
                 QueueError::Full { queue: Arc::clone(name), capacity, limit: std::time::Duration::ZERO };

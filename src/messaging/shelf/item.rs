@@ -8,6 +8,14 @@ use crate::messaging::MessageEnvelope;
 pub(crate) struct Item<H> {
     pub(crate) envelope: MessageEnvelope,
     pub(crate) hold: H,
+    /// Where it is in the order in which messages were put on the shelf.
+    pub(super) number: u64,
+}
+
+impl<H> Item<H> {
+    pub(crate) fn new(envelope: MessageEnvelope, hold: H) -> Self {
+        Self { envelope, hold, number: 0 }
+    }
 }
 
 /// The right to settle one delivery of a message.

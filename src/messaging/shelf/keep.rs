@@ -31,6 +31,9 @@ pub(crate) struct Shelf<H> {
 
 pub(super) struct State<H> {
     pub(super) rules: Rules,
+    /// How many messages were put here so far.
+    put: u64,
+    /// In the order of their numbers.
     pub(super) waiting: VecDeque<Item<H>>,
     pub(super) held: Held<H>,
     /// Messages that are dead and not buried yet.
@@ -45,6 +48,12 @@ impl<H> State<H> {
     fn unfinished(&self) -> usize {
         self.waiting.len() + self.held.count() + self.dead.len() + self.burying
     }
+
+    /// A message that was taken goes back to where it was.
+    pub(super) fn restore(&mut self, item: Item<H>) {
+        let place = self.waiting.partition_point(|other| other.number < item.number);
+        self.waiting.insert(place, item);
+    }
 }
 
 impl<H> Shelf<H> {
@@ -53,7 +62,7 @@ impl<H> Shelf<H> {
         let (waiting, held, dead) = (VecDeque::new(), Held::default(), VecDeque::new());
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State { rules, waiting, held, dead, burying: 0, alarm: None }),
+            state: Mutex::new(State { rules, put: 0, waiting, held, dead, burying: 0, alarm: None }),
             arrived: Notify::new(),
             room: Notify::new(),
             stirred: Notify::new(),
@@ -72,11 +81,13 @@ impl<H> Shelf<H> {
 
     /// Puts a message at the end if there is room; gives it back if not.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
-    pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
+    pub(crate) fn try_put(&self, mut item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
         if state.unfinished() >= state.rules.capacity {
             return Err(item);
         }
+        state.put += 1;
+        item.number = state.put;
         state.waiting.push_back(item);
         drop(state);
         self.arrived.notify_one();
@@ -237,7 +248,7 @@ impl<H> Shelf<H> {
     pub(super) fn delay(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
         let delay = state.rules.delay;
         if delay.is_zero() {
-            state.waiting.push_front(item);
+            state.restore(item);
             self.arrived.notify_one();
         } else {
             state.held.insert(item, now + delay, false);

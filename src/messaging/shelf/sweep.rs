@@ -82,7 +82,7 @@ impl<H: Send> Shelf<H> {
                 self.come_back(&mut state, entry.item, now);
             } else {
                 ready += 1;
-                state.waiting.push_front(entry.item);
+                state.restore(entry.item);
             }
         }
         drop(state);

@@ -12,7 +12,7 @@ const RULES: Rules =
     Rules { capacity: 3, lock: Duration::from_secs(30), max_deliveries: 2, delay: Duration::from_secs(1) };
 
 fn item(text: &'static str) -> Item<()> {
-    Item { envelope: MessageEnvelope::new("t", text), hold: () }
+    Item::new(MessageEnvelope::new("t", text), ())
 }
 
 /// Buries everything, or nothing.
@@ -130,6 +130,28 @@ async fn what_cannot_be_buried_is_delivered_again() {
     swept(&shelf, &yard, Duration::from_secs(2)).await;
     assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
     assert_eq!(shelf.take().unwrap().deliveries(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_is_where_it_was() {
+    for delay in [Duration::ZERO, Duration::from_secs(1)] {
+        let (shelf, yard) = (Shelf::new(Rules { capacity: 9, delay, ..RULES }), Yard::default());
+        for text in ["a", "b", "c", "d", "e"] {
+            assert!(shelf.try_put(item(text)).is_ok());
+        }
+        let [a, b, c] = [(); 3].map(|()| shelf.take().unwrap());
+        // They are given back in another order, and come back at one moment.
+        for message in [&c, &a, &b] {
+            assert!(shelf.abandon(message));
+        }
+        swept(&shelf, &yard, Duration::from_secs(2)).await;
+        let order: Vec<_> = std::iter::from_fn(|| shelf.take()).map(|next| next.message_id).collect();
+        assert_eq!(order[..3], [a, b, c].map(|message| message.message_id));
+        // Their locks expire together.
+        swept(&shelf, &yard, Duration::from_secs(32)).await;
+        let left: Vec<_> = std::iter::from_fn(|| shelf.take()).map(|next| next.message_id).collect();
+        assert_eq!(left, order[3..], "the others were delivered too often");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,7 @@ impl Inbox {
                 return Ok(());
             }
         };
-        let mut item = Item { envelope, hold };
+        let mut item = Item::new(envelope, hold);
         if !*self.open.borrow() {
             self.late(item);
             return Ok(());
