@@ -22,7 +22,7 @@ macro_rules! prove {
                 abandons_and_comes_back, expires_and_comes_back, renews, buries_after_so_many_deliveries,
                 buries_when_told, peeks_without_taking, clears, streams, listens_also_to_what_came_before,
                 listens_with_so_many_at_a_time, abandons_what_a_receiver_fails, ends_listening_gracefully,
-                closes_with_messages_in_flight, refuses_work_when_closed, keeps_senders_waiting,
+                closes_with_messages_in_flight, goes_on_after_cuts_in_mid_flow, refuses_work_when_closed, keeps_senders_waiting,
             );
         }
     };
@@ -398,6 +398,55 @@ pub async fn closes_with_messages_in_flight<K: Kind>() {
     within("closing", queues.close()).await;
     let (_, error) = within("the waiting to end", waiting).await.unwrap();
     assert_eq!(error.code(), "NOT_OPENED");
+}
+
+/// Whatever is on its way, waits or is locked when the link is cut is completed in the end; what is locked stays so, and comes
+/// to nobody else.
+pub async fn goes_on_after_cuts_in_mid_flow<K: Kind>() {
+    const COUNT: usize = 200;
+    let Some((queues, link)) = K::make_linked().await else { return };
+    let Queues { queue, .. } = &queues;
+    send(queue, "locked").await;
+    let locked = receive(queue).await;
+    let sender = Arc::clone(queue);
+    let sending = tokio::spawn(async move {
+        for number in 0..COUNT {
+            send(&sender, &number.to_string()).await;
+        }
+    });
+    let (mut missing, mut repeated) = (BTreeSet::from_iter((0..COUNT).map(|number| number.to_string())), 0);
+    while !missing.is_empty() {
+        let message = receive(queue).await;
+        let text = message.text().unwrap().to_owned();
+        assert_ne!(text, "locked", "it is locked still");
+        let first = missing.remove(&text);
+        repeated += usize::from(!first);
+        if let Some(link) = &link
+            && first
+            && missing.len() % 50 == 10
+        {
+            // One is received and not completed, others wait or are on their way.
+            link.cut();
+        }
+        queue.complete(&message).await.unwrap();
+    }
+    within("sending to end", sending).await.unwrap();
+    // All that came after the last cut came after it had come again; its acknowledgement reaches the broker.
+    queue.complete(&locked).await.unwrap();
+    assert_eq!(queue.complete(&locked).await.unwrap_err().code(), "NOT_LOCKED");
+    if let Some(link) = &link {
+        assert!(link.links() >= 5, "cut four times, there were {} links", link.links());
+    } else {
+        assert_eq!(repeated, 0, "nothing was cut");
+    }
+    send(queue, "last").await;
+    loop {
+        let text = next(queue).await;
+        assert_ne!(text, "locked", "it was completed");
+        if text == "last" {
+            break;
+        }
+    }
 }
 
 pub async fn refuses_work_when_closed<K: Kind>() {

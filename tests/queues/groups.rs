@@ -1,10 +1,12 @@
 //! Several hosts that divide the messages of one topic, by a shared subscription.
 
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::process::Command;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use wirework::component::Context;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
@@ -12,6 +14,7 @@ use wirework::mqtt::{MqttMessageQueue, PublishOptions};
 
 use crate::kinds::{connected, context};
 use crate::support::mosquitto::Mosquitto;
+use crate::support::process::Process;
 use crate::support::within;
 
 const COUNT: usize = 100_000;
@@ -40,8 +43,13 @@ impl Host {
         ];
         let (queue, context) = (Arc::new(MqttMessageQueue::from_pairs("jobs", pairs).unwrap()), context());
         within("opening", queue.open(&context)).await.unwrap();
+        // In a process of its own, where only its output survives it.
+        let aloud = std::env::var_os(BROKER).is_some();
         let (listener, done) = (Arc::clone(&queue), done.clone());
         let receiver = Arc::new(move |envelope: MessageEnvelope| {
+            if aloud {
+                println!("processed {}", envelope.text().unwrap());
+            }
             // A test that is over listens no more.
             let _ = done.send(envelope.text().unwrap().parse().unwrap());
             std::future::ready(Ok(()))
@@ -52,19 +60,76 @@ impl Host {
         Self { queue, context, listening }
     }
 
-    /// Ends it as a crash does: the socket closes, and nothing is acknowledged or said any more.
-    async fn kill(self) {
-        self.listening.abort();
-        // What it listened with goes with the task.
-        let _ = self.listening.await;
-        self.context.end_tasks(Duration::ZERO).await;
-        assert!(Arc::into_inner(self.queue).is_some(), "nobody else holds the queue");
-    }
-
     async fn stop(self) {
         self.queue.close(&self.context).await.unwrap();
         within("listening to end", self.listening).await.unwrap();
     }
+}
+
+/// Where the broker of a host in a process of its own listens; this test program is that host when the variable is set.
+const BROKER: &str = "WIREWORK_TEST_GROUP_BROKER";
+
+/// The host `victim`, in a process of its own.
+struct Child {
+    kill: oneshot::Sender<()>,
+    /// How many messages it said that it had processed.
+    ended: JoinHandle<usize>,
+}
+
+impl Child {
+    async fn start(port: u16, done: &mpsc::UnboundedSender<usize>) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "groups::a_host", "--ignored", "--nocapture"]).env(BROKER, port.to_string());
+        let mut process = Process::start(&mut command);
+        process.line_with("the host is ready").await;
+        let (done, (kill, mut killed)) = (done.clone(), oneshot::channel());
+        let ended = tokio::spawn(async move {
+            let mut processed = 0;
+            loop {
+                tokio::select! {
+                    line = process.next_line() => {
+                        let line = line.expect("it runs until it is killed");
+                        let Some(number) = line.strip_prefix("processed ") else { continue };
+                        processed += 1;
+                        // A test that is over listens no more.
+                        let _ = done.send(number.parse().unwrap());
+                    }
+                    _ = &mut killed => break,
+                }
+            }
+            process.signal("KILL").await;
+            // What it has said before it died counts too.
+            while let Some(line) = within("its last words", process.next_line()).await {
+                if let Some(number) = line.strip_prefix("processed ") {
+                    processed += 1;
+                    let _ = done.send(number.parse().unwrap());
+                }
+            }
+            assert_eq!(process.exit().await.signal(), Some(9), "it was killed, and did not end");
+            processed
+        });
+        Self { kill, ended }
+    }
+
+    async fn kill(self) -> usize {
+        self.kill.send(()).unwrap();
+        within("its end", self.ended).await.unwrap()
+    }
+}
+
+/// What `Child` is: says each number when it has processed it, before that is acknowledged, until it is killed.
+#[tokio::test]
+#[ignore = "a process of another test"]
+async fn a_host() {
+    let Ok(port) = std::env::var(BROKER) else { return };
+    let (sender, mut done) = mpsc::unbounded_channel();
+    let host = Host::start(port.parse().unwrap(), "victim", &sender).await;
+    println!("\nthe host is ready");
+    // Should the other test be killed itself, this ends some time.
+    let spoken =
+        tokio::time::timeout(Duration::from_secs(300), async { while done.recv().await.is_some() {} });
+    let _ = spoken.await;
+    host.stop().await;
 }
 
 /// Sends all numbers, a limited number ahead of those that are done; returns how often each was processed.
@@ -116,20 +181,20 @@ async fn a_host_that_is_killed_and_restarted_loses_nothing() {
     let Some(broker) = broker().await else { return };
     let (sender, mut done) = mpsc::unbounded_channel();
     let other = Host::start(broker.port, "other", &sender).await;
-    let mut victim = Some(Host::start(broker.port, "victim", &sender).await);
-    let port = broker.port;
+    let mut victim = Some(Child::start(broker.port, &sender).await);
+    let (port, mut before) = (broker.port, 0);
     let times = process(port, &mut done, async || {
         if let Some(host) = victim.take() {
-            host.kill().await;
+            before = host.kill().await;
         }
-        victim = Some(Host::start(port, "victim", &sender).await);
+        victim = Some(Child::start(port, &sender).await);
     })
     .await;
     let duplicates: usize = times.values().map(|times| times - 1).sum();
+    let after = victim.unwrap().kill().await;
     println!("{duplicates} of {COUNT} messages were processed more than once");
+    println!("the killed host had processed {before}, and processed {after} when it ran again");
     assert!(duplicates <= AHEAD, "only what was on its way can come twice");
+    assert!(before > 0 && after > 0, "it had its share both times");
     other.stop().await;
-    if let Some(victim) = victim {
-        victim.stop().await;
-    }
 }

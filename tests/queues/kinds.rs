@@ -1,6 +1,7 @@
 //! The kinds of queue, each as the behaviours need it.
 
 use std::any::Any;
+use std::io::Write;
 use std::sync::Arc;
 
 use wirework::broker::{Broker, BrokerConfig};
@@ -9,6 +10,7 @@ use wirework::messaging::{MemoryMessageQueue, MessageQueue};
 use wirework::mqtt::{MqttConnection, MqttMessageQueue};
 
 use crate::support::mosquitto::Mosquitto;
+use crate::support::proxy::Proxy;
 use crate::support::within;
 
 pub fn context() -> Context {
@@ -35,6 +37,10 @@ impl Queues {
 pub trait Kind {
     /// Queues with further keys; none where this machine lacks what they need.
     async fn make(more: &[(&str, &str)]) -> Option<Queues>;
+
+    /// Queues whose link can be cut and whose session is kept then. In memory there is no link: whoever sends and whoever
+    /// receives are in one process.
+    async fn make_linked() -> Option<(Queues, Option<Proxy>)>;
 }
 
 pub struct Memory;
@@ -49,6 +55,10 @@ impl Kind for Memory {
             queue.open(&context).await.unwrap();
         }
         Some(Queues { queue, dead, context, _keep: Box::new(()) })
+    }
+
+    async fn make_linked() -> Option<(Queues, Option<Proxy>)> {
+        Some((Self::make(&[]).await?, None))
     }
 }
 
@@ -83,41 +93,77 @@ pub async fn queue(
     queue
 }
 
-async fn over(port: u16, version: &str, more: &[(&str, &str)], keep: Box<dyn Any + Send>) -> Queues {
-    let connection = connected(port, &[("options.protocol_version", version)]).await;
-    let context = context();
-    let more: Vec<_> = [("dead_letter_topic", "dead")].iter().chain(more).copied().collect();
-    let dead = queue("dead", &connection, &[], &context).await;
-    let queue = queue("orders", &connection, &more, &context).await;
-    Queues { queue, dead, context, _keep: Box::new((connection, keep)) }
+/// What makes a session that is kept, and a quick way back to it.
+const KEPT: [(&str, &str); 3] =
+    [("client_id", "worker"), ("options.clean_session", "false"), ("options.reconnect_timeout", "10")];
+
+/// A broker that runs.
+struct Running {
+    port: u16,
+    version: &'static str,
+    keep: Box<dyn Any + Send>,
 }
 
-pub struct Embedded;
+impl Running {
+    async fn over(self, more: &[(&str, &str)]) -> Queues {
+        let port = self.port;
+        self.through(port, &[], more).await
+    }
 
-impl Kind for Embedded {
-    async fn make(more: &[(&str, &str)]) -> Option<Queues> {
-        let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
+    async fn linked(self) -> (Queues, Option<Proxy>) {
+        let proxy = Proxy::start_blind(self.port).await;
+        (self.through(proxy.port, &KEPT, &[]).await, Some(proxy))
+    }
+
+    async fn through(self, port: u16, session: &[(&str, &str)], more: &[(&str, &str)]) -> Queues {
+        let session = [&[("options.protocol_version", self.version)], session].concat();
+        let connection = connected(port, &session).await;
         let context = context();
-        broker.open(&context).await.unwrap();
-        let port = broker.address().unwrap().port();
-        Some(over(port, "3.1.1", more, Box::new((broker, context))).await)
+        let more: Vec<_> = [("dead_letter_topic", "dead")].iter().chain(more).copied().collect();
+        let dead = queue("dead", &connection, &[], &context).await;
+        let queue = queue("orders", &connection, &more, &context).await;
+        Queues { queue, dead, context, _keep: Box::new((connection, self.keep)) }
     }
 }
 
-pub struct AtMosquitto;
-
-impl Kind for AtMosquitto {
-    async fn make(more: &[(&str, &str)]) -> Option<Queues> {
-        let broker = Mosquitto::start().await?;
-        Some(over(broker.port, "3.1.1", more, Box::new(broker)).await)
-    }
+async fn embedded() -> Option<Running> {
+    let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
+    let context = context();
+    broker.open(&context).await.unwrap();
+    let port = broker.address().unwrap().port();
+    Some(Running { port, version: "3.1.1", keep: Box::new((broker, context)) })
 }
 
-pub struct AtMosquitto5;
+async fn mosquitto(version: &'static str) -> Option<Running> {
+    let broker = Mosquitto::start().await?;
+    Some(Running { port: broker.port, version, keep: Box::new(broker) })
+}
 
-impl Kind for AtMosquitto5 {
-    async fn make(more: &[(&str, &str)]) -> Option<Queues> {
-        let broker = Mosquitto::start().await?;
-        Some(over(broker.port, "5", more, Box::new(broker)).await)
-    }
+/// Kinds of queue over a broker, and what keeps the behaviours with cut links from them, if anything.
+macro_rules! over {
+    ($($kind:ident: $broker:expr, $hinders:expr;)*) => { $(
+        pub struct $kind;
+
+        impl Kind for $kind {
+            async fn make(more: &[(&str, &str)]) -> Option<Queues> {
+                Some($broker.await?.over(more).await)
+            }
+
+            async fn make_linked() -> Option<(Queues, Option<Proxy>)> {
+                let hinders: Option<&str> = $hinders;
+                if let Some(reason) = hinders {
+                    // Written past the capture of test output: what was skipped has to be seen.
+                    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+                    return None;
+                }
+                Some($broker.await?.linked().await)
+            }
+        }
+    )* };
+}
+
+over! {
+    Embedded: embedded(), Some("cuts in mid-flow over the embedded broker: after one a kept session comes to a stand");
+    AtMosquitto: mosquitto("3.1.1"), None;
+    AtMosquitto5: mosquitto("5"), None;
 }

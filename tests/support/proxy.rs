@@ -1,5 +1,5 @@
 //! A TCP proxy before a broker: it writes down every packet in the order in which it passed, and can cut links, halve
-//! them (nothing passes any more and nobody is told) and delay what passes. MQTT 3.1.1.
+//! them (nothing passes any more and nobody is told) and delay what passes. MQTT 3.1.1; of others it writes nothing down.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -25,6 +25,8 @@ pub struct Proxy {
 }
 
 struct Shared {
+    /// Whether what passes is MQTT 3.1.1, and is written down.
+    reads: bool,
     log: Mutex<Vec<(Way, Plain)>>,
     links: AtomicU64,
     /// In milliseconds, for each chunk of bytes.
@@ -55,9 +57,19 @@ impl Drop for Proxy {
 impl Proxy {
     /// Starts one before the broker on this port.
     pub async fn start(to: u16) -> Self {
+        Self::launch(to, true).await
+    }
+
+    /// Starts one that does not look at what passes.
+    pub async fn start_blind(to: u16) -> Self {
+        Self::launch(to, false).await
+    }
+
+    async fn launch(to: u16, reads: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on 127.0.0.1");
         let port = listener.local_addr().expect("a bound listener has an address").port();
         let shared = Arc::new(Shared {
+            reads,
             log: Mutex::default(),
             links: AtomicU64::new(0),
             delay: AtomicU64::new(0),
@@ -194,7 +206,9 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, shar
             return;
         }
         // Written down before it goes on: what has arrived is in the log.
-        pending.extend_from_slice(&bytes[..read]);
+        if shared.reads {
+            pending.extend_from_slice(&bytes[..read]);
+        }
         while let Ok(Some(packet)) = codec.decode(&mut pending) {
             shared.log.lock().expect("no test panics here").push((way, V4::read(packet)));
         }
