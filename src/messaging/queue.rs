@@ -121,6 +121,12 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// been delivered too often.
     fn abandon<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// The message was not tried: it goes back to where it was, at once, and this delivery does not count. A queue that
+    /// cannot do that abandons it.
+    fn release<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        self.abandon(message)
+    }
+
     /// The message cannot be handled: it goes to the dead letters.
     fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
 

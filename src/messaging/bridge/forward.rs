@@ -80,7 +80,9 @@ impl Forward {
                 self.say(&envelope, &error, "is kept and tried again");
             }
             if timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok() {
-                return Err(error.context("the bridge closes before its target took the message"));
+                self.say(&envelope, &error, "goes back, as the bridge closes");
+                // Nothing is wrong with the message: this was no delivery.
+                return source.release(&envelope).await;
             }
             wait = (wait * 2).min(WAITS.1);
         }

@@ -141,6 +141,13 @@ impl<Q: Local> MessageQueue for Q {
         })
     }
 
+    fn release<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let body = self.body();
+            if body.shelf()?.release(message) { Ok(()) } else { Err(body.not_locked().into()) }
+        })
+    }
+
     fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let body = self.body();

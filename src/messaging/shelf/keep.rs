@@ -220,6 +220,22 @@ impl<H> Shelf<H> {
         true
     }
 
+    /// Gives a message back as if it had not been taken. False where its lock holds no more.
+    pub(crate) fn release(&self, message: &MessageEnvelope) -> bool {
+        let Some(lock) = self.lock_of(message) else { return false };
+        let mut state = self.state();
+        if state.held.locked(lock.place, Instant::now()).is_none() {
+            return false;
+        }
+        if let Some(mut entry) = state.held.remove(lock.place) {
+            entry.item.envelope.deliveries = entry.item.envelope.deliveries.saturating_sub(1);
+            state.restore(entry.item);
+        }
+        drop(state);
+        self.announce();
+        true
+    }
+
     /// Lets go of everything that waits, and of what is locked too where that is asked. The items are returned to be
     /// dropped outside.
     pub(crate) fn clear(&self, locked: bool) -> Vec<Item<H>> {
