@@ -148,6 +148,9 @@ impl<W> Registry<W> {
 
     /// The next control packet to send, and the identifier for the filter in it.
     pub(crate) fn next(&mut self, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
+        if self.wire.is_settled() {
+            self.retained.settled(now);
+        }
         let (_, waiting) = self.wire.next()?;
         for subscription in waiting {
             self.retained.fresh(subscription, now);
@@ -237,13 +240,12 @@ impl<W> Registry<W> {
             self.wire.switch(identifiers, all.map(|one| (&one.filter, one.qos)));
         }
         if presence != Presence::Kept {
-            self.retained.clear();
-            for (number, subscription) in &mut self.subscriptions {
+            self.retained.restore(self.subscriptions.keys().copied(), now);
+            for subscription in self.subscriptions.values_mut() {
                 subscription.granted = false;
                 if std::mem::take(&mut subscription.refused) {
                     self.wire.add(&subscription.filter, subscription.qos);
                 }
-                self.retained.fresh(*number, now);
             }
         }
         self.wire.resume(presence);
@@ -300,3 +302,6 @@ impl<W> Registry<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,8 @@
 //!
 //! A broker sends them because of a SUBSCRIBE, and in 3.1.1 nothing in them says which. So a subscription counts as fresh
 //! from its SUBSCRIBE until a while after the SUBACK, longer as long as kept messages come, and kept messages go to the
-//! fresh ones alone, each topic once. When a cover is only replaced by another, nobody is fresh and they are let go. A
+//! fresh ones alone, each topic once. After a lost session all are fresh until a while after the last of them was asked
+//! for again, however long that takes. When a cover is only replaced by another, nobody is fresh and they are let go. A
 //! kept message that matches neither goes to everybody: too much rather than too little.
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,8 @@ const REMEMBERED: usize = 4096;
 pub(super) struct Retained {
     fresh: HashMap<u32, Fresh>,
     quiet: Vec<Quiet>,
+    /// The broker is still being asked for everything anew: who is fresh stays so.
+    restoring: bool,
     hasher: RandomState,
 }
 
@@ -55,6 +58,10 @@ impl Retained {
 
     /// A filter is subscribed to only to replace another one.
     pub(super) fn quiet(&mut self, filter: &Filter, now: Instant) {
+        // What is asked for anew replaces nothing.
+        if self.restoring {
+            return;
+        }
         self.quiet.retain(|quiet| quiet.until > now);
         self.quiet.push(Quiet { filter: filter.clone(), until: now + GRACE });
     }
@@ -68,15 +75,26 @@ impl Retained {
         self.fresh.values_mut().for_each(|fresh| fresh.seen.clear());
     }
 
-    /// Another session begins: everybody gets everything again.
-    pub(super) fn clear(&mut self) {
+    /// Another session begins: everybody gets everything again, as soon as the broker has been asked for it.
+    pub(super) fn restore(&mut self, subscriptions: impl Iterator<Item = u32>, now: Instant) {
         self.fresh.clear();
         self.quiet.clear();
+        self.restoring = true;
+        subscriptions.for_each(|subscription| self.fresh(subscription, now));
+    }
+
+    /// The broker has answered everything that it was asked for.
+    pub(super) fn settled(&mut self, now: Instant) {
+        if std::mem::take(&mut self.restoring) {
+            self.fresh.values_mut().for_each(|fresh| fresh.until = now + GRACE);
+        }
     }
 
     /// Whom a kept message is for, of the subscriptions that match its topic.
     pub(super) fn choose(&mut self, topic: &str, matching: &[u32], now: Instant) -> For {
-        self.fresh.retain(|_, fresh| fresh.until > now);
+        if !self.restoring {
+            self.fresh.retain(|_, fresh| fresh.until > now);
+        }
         let hash = self.hasher.hash_one(topic);
         let mut these = Vec::new();
         let mut any = false;
@@ -123,6 +141,21 @@ mod tests {
         assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1, 2]), "it was not acknowledged");
         let later = now + GRACE * 2;
         assert_eq!(retained.choose("t", &[1, 2], later), For::All);
+    }
+
+    #[test]
+    fn those_that_are_asked_for_anew_stay_fresh_until_all_are() {
+        let mut retained = Retained::default();
+        let now = Instant::now();
+        retained.restore([1, 2].into_iter(), now);
+        let late = now + GRACE * 10;
+        retained.quiet(&"t".parse().unwrap(), late);
+        assert_eq!(retained.choose("t", &[1], late), For::These(vec![1]));
+        assert_eq!(retained.choose("t", &[1], late), For::These(vec![]), "once");
+        retained.settled(late);
+        assert_eq!(retained.choose("t", &[2], late + GRACE / 2), For::These(vec![2]));
+        retained.settled(late + GRACE);
+        assert_eq!(retained.choose("t", &[2], late + GRACE * 2), For::All, "once settled, time runs");
     }
 
     #[test]

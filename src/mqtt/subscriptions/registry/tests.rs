@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::super::Held;
+use super::*;
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::mqtt::driver::Intake;
+use crate::mqtt::metrics::Metrics;
+
+type Received = mpsc::Receiver<MqttMessage>;
+
+fn registry() -> Registry<()> {
+    let metrics = Arc::new(Metrics::new(&Counters::default()));
+    Registry::new(1..=16, Context { logger: Logger::default(), metrics, capacity: 100 })
+}
+
+fn listener() -> (SharedListener, Received) {
+    let (sender, received) = mpsc::channel(100);
+    let listener = move |message| {
+        let sender = sender.clone();
+        async move {
+            sender.send(message).await.unwrap();
+            Ok(())
+        }
+    };
+    (Arc::new(listener), received)
+}
+
+async fn heard(received: &mut Received) -> Arc<str> {
+    let message = tokio::time::timeout(Duration::from_secs(30), received.recv());
+    message.await.expect("a message in time").expect("the listener lives").topic
+}
+
+fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
+    let receipt = Held::new(Intake::new()).take(0, None);
+    let message = MqttMessage { retain: true, ..MqttMessage::new(topic, "") };
+    registry.deliver(message, &[], &receipt, now);
+}
+
+/// The next SUBSCRIBE: its id, and how many filters it has.
+fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
+    match registry.next(now) {
+        Some((Control::Subscribe { id, filters }, _)) => (id, filters.len()),
+        _ => panic!("nothing is asked for"),
+    }
+}
+
+fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
+    if registry.is_settled() {
+        return false;
+    }
+    let (id, count) = asked(registry, now);
+    registry.granted(id, &vec![0; count], now).expect("it was asked for");
+    true
+}
+
+#[tokio::test]
+async fn what_is_kept_comes_also_when_asking_for_everything_anew_takes_long() {
+    let mut registry = registry();
+    let (listener, mut received) = listener();
+    let mut now = Instant::now();
+    for number in 0..100 {
+        let filter = format!("f/{number:02}").parse().unwrap();
+        assert!(registry.subscribe(&filter, SubscribeOptions::default(), &listener, ()).is_ok());
+    }
+    while grant(&mut registry, now) {}
+    now += Duration::from_secs(3600);
+    registry.lost();
+    registry.resume(Presence::Gone, false, now);
+    let (id, count) = asked(&mut registry, now);
+    assert!(count < 100);
+    // The broker takes its time, and sends what it has kept for the rest after that.
+    now += Duration::from_secs(60);
+    registry.granted(id, &vec![0; count], now).unwrap();
+    let (id, rest) = asked(&mut registry, now);
+    now += Duration::from_secs(60);
+    deliver(&mut registry, "f/99", now);
+    assert_eq!(&*heard(&mut received).await, "f/99");
+    registry.granted(id, &vec![0; rest], now).unwrap();
+    assert!(registry.next(now).is_none());
+    deliver(&mut registry, "f/98", now + Duration::from_secs(4));
+    assert_eq!(&*heard(&mut received).await, "f/98");
+    deliver(&mut registry, "f/98", now + Duration::from_secs(5));
+    deliver(&mut registry, "f/97", now + Duration::from_secs(5));
+    assert_eq!(&*heard(&mut received).await, "f/97", "each once");
+}
