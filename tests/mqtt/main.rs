@@ -11,6 +11,7 @@ mod common;
 mod faults;
 mod guarded;
 mod inheriting;
+mod leaving;
 mod limits5;
 mod observing;
 mod opening;

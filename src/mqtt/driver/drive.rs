@@ -149,6 +149,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         if self.stop.is_some() && !self.core.closing {
             self.core.close();
         }
+        // What waits for the better link goes out on this one; once good-bye is said it goes there after all.
+        self.leaving &= self.stop.is_none() || self.ended;
         self.core.expire(now);
         let read_all = self.rests(now) || self.read(cx, now)?;
         let written = self.write(cx, now)?;

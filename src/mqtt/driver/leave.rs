@@ -17,20 +17,21 @@ const MOMENT: Duration = Duration::from_millis(250);
 
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Sends nothing new, waits until everything sent is acknowledged and everything received is handled, and says good-bye. What
-    /// is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`.
+    /// is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`. A
+    /// connection that is told to close meanwhile closes here.
     pub(super) async fn leave(&mut self, limit: Duration) -> Option<End> {
         let held = Arc::clone(&self.core.held);
         self.leaving = true;
         held.watch(true);
         let end = timeout(limit, std::future::poll_fn(|cx| self.poll(cx))).await;
         held.watch(self.core.closing);
-        self.leaving = false;
+        // Told to close meanwhile, it has ended for good; after the good-bye, what still waits needs another link.
+        let leaving = std::mem::replace(&mut self.leaving, false);
         match end {
-            // Told to close meanwhile, it is not to come back.
-            Ok(End::Closed) if self.stop.is_none() => Some(End::Left),
+            Ok(End::Closed) if leaving => Some(End::Left),
             Ok(end) => Some(end),
             // The broker has been told already.
-            Err(_) if self.ended => Some(End::Left),
+            Err(_) if leaving && self.ended => Some(End::Left),
             Err(_) => None,
         }
     }
@@ -63,6 +64,15 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     }
 }
 
+/// How often the pause is doubled at most.
+const DOUBLINGS: u32 = 5;
+
+/// How long to wait before a broker is looked for that was found so many times in vain: each time takes something from a
+/// link that works.
+pub(super) fn pause(every: Duration, in_vain: u32) -> Duration {
+    every.saturating_mul(2_u32.pow(in_vain.min(DOUBLINGS)))
+}
+
 /// Looks for a broker every so often; resolves when something listens there.
 pub(super) async fn is_back(endpoint: &Endpoint, settings: &Settings, every: Duration, limit: Duration) {
     loop {
@@ -72,5 +82,18 @@ pub(super) async fn is_back(endpoint: &Endpoint, settings: &Settings, every: Dur
         if matches!(dialled, Ok(Ok(_))) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_bound() {
+        let second = Duration::from_secs(1);
+        let pauses: Vec<u64> = (0..8).map(|in_vain| pause(second, in_vain).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);
+        assert_eq!(pause(Duration::MAX, 3), Duration::MAX);
     }
 }

@@ -11,7 +11,7 @@ use super::backoff::Backoff;
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::greet::Welcome;
-use super::leave::is_back;
+use super::leave::{is_back, pause};
 use super::lives::Lives;
 use super::state::{LinkState, Remaining};
 use super::{Intake, Permits, Roads, Settings};
@@ -144,7 +144,7 @@ impl Link {
         };
         let every = self.roads.cooldown().max(self.core.settings.reconnect_timeout).max(LEAST_PROBE);
         // One that is there and does not welcome us is looked for less and less.
-        Some((first.clone(), every * 2_u32.pow(self.in_vain.min(5))))
+        Some((first.clone(), pause(every, self.in_vain)))
     }
 
     /// The link was left for a better one.
