@@ -6,6 +6,7 @@ mod support;
 
 mod acknowledging;
 mod blaming;
+mod changing;
 mod closing;
 mod common;
 mod faults;

@@ -128,12 +128,13 @@ impl MqttClient {
     /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
     ///
     /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
-    /// The same listener for the same filter once more changes the QoS. On a filter that a live one covers, the broker
+    /// The same listener for the same filter once more changes the options; where that fails, they stay what they were. On a
+    /// filter that a live one covers, the broker
     /// is asked for the wider one again, and the new listener alone gets the messages that the broker had kept.
     ///
     /// # Errors
     /// A filter that MQTT forbids, a refusal by the broker (which names the filter), `TIMEOUT` after
-    /// `options.subscribe_timeout` (the subscription is taken back then), or why there is no connection.
+    /// `options.subscribe_timeout` (a new subscription is taken back then), or why there is no connection.
     pub async fn subscribe(
         &self,
         filter: &str,
@@ -153,10 +154,12 @@ impl MqttClient {
         let (reply, answer) = oneshot::channel();
         let asked = Arc::clone(&listener);
         self.0.intake.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
-        // Whoever stops waiting does not want it: the subscription is taken back, unless it was granted.
+        // Whoever stops waiting does not want it: the subscription is taken back, or what it was before, unless it was granted.
         let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
-        let granted = self.limited("subscribe", answer).await??;
+        let answer = self.limited("subscribe", answer).await?;
+        // A refusal has been dealt with where it came from.
         pending.disarm();
+        let granted = answer?;
         Ok(MqttSubscription::new(self.clone(), filter, listener, granted))
     }
 
@@ -218,7 +221,7 @@ impl MqttClient {
     }
 }
 
-/// Takes a subscription back if whoever asked for it stops waiting.
+/// Takes a subscription back, or its change, if whoever asked for it stops waiting.
 struct Pending<'a> {
     client: &'a MqttClient,
     filter: &'a Filter,

@@ -136,7 +136,11 @@ impl Core {
                 }
             }
             Command::Unsubscribe { given_up, filter, listener, reply } => {
-                let waiters = self.registry.unsubscribe(&filter, &listener);
+                let waiters = if given_up {
+                    self.registry.give_up_on(&filter, &listener)
+                } else {
+                    self.registry.unsubscribe(&filter, &listener)
+                };
                 let left = self.registry.left();
                 // Where the grant was still awaited, it may be asked for again.
                 if waiters.as_ref().is_some_and(Vec::is_empty) && !given_up {

@@ -56,9 +56,7 @@ impl Listeners {
     /// Counts one more subscription of the listener; its first starts its task.
     pub(super) fn acquire(&mut self, listener: &SharedListener) -> usize {
         if let Some(index) = self.find(listener) {
-            if let Some(Some(one)) = self.list.get_mut(index) {
-                one.subscriptions += 1;
-            }
+            self.again(index);
             return index;
         }
         while self.tasks.try_join_next().is_some() {}
@@ -72,6 +70,13 @@ impl Listeners {
             None => self.list.push(Some(one)),
         }
         index
+    }
+
+    /// Counts one more subscription of a listener that is here.
+    pub(super) fn again(&mut self, index: usize) {
+        if let Some(Some(one)) = self.list.get_mut(index) {
+            one.subscriptions += 1;
+        }
     }
 
     /// Counts one subscription less; after the last its task ends, and what still waited for it is returned.

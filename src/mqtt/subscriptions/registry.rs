@@ -34,15 +34,33 @@ pub(crate) struct Registry<W> {
 
 struct Subscription {
     filter: Filter,
-    qos: QoS,
-    manual: bool,
-    /// MQTT 5: no local, and retain as published.
-    flags: (bool, bool),
+    options: SubscribeOptions,
     listener: usize,
     /// The broker of this session has granted it.
     granted: bool,
+    /// A broker has granted these options.
+    confirmed: bool,
+    /// The options granted before these: what it goes back to when these are refused, or nobody waits for them any more.
+    fallback: Option<SubscribeOptions>,
     /// The broker has taken it back on a later session: it is not part of the cover until the next one.
     refused: bool,
+}
+
+impl Subscription {
+    /// Whether it is what was granted before already.
+    fn is_back(&self) -> bool {
+        self.confirmed && self.fallback == Some(self.options)
+    }
+
+    fn entry(&self, number: u32) -> Entry {
+        let SubscribeOptions { qos, manual_ack, .. } = self.options;
+        Entry { subscription: number, listener: self.listener, qos, manual: manual_ack }
+    }
+}
+
+/// What the broker keeps for a filter beside the QoS: no local, and retain as published.
+fn flags_of(options: &SubscribeOptions) -> (bool, bool) {
+    (options.no_local, options.retain_as_published)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,8 +113,7 @@ impl<W> Registry<W> {
         listener: &SharedListener,
         waiter: W,
     ) -> Result<(), (W, &'static str)> {
-        let (qos, manual) = (options.qos, options.manual_ack);
-        let flags = (options.no_local, options.retain_as_published);
+        let flags = flags_of(&options);
         let known = self.find(filter, listener);
         if options.needs_version_5() && !self.wire.is_plain() {
             return Err((waiter, "the broker offers no subscription identifiers"));
@@ -111,39 +128,79 @@ impl<W> Registry<W> {
             self.last = self.last.wrapping_add(1);
             self.last
         });
+        let before = self.subscriptions.get(&subscription);
+        let fallback = before.and_then(|one| if one.confirmed { Some(one.options) } else { one.fallback });
+        let granted = before.is_some_and(|one| one.granted);
         let listener = self.listeners.acquire(listener);
-        self.wire.prefer(filter, options);
-        self.wire.add(filter, qos);
-        let entry = Entry { subscription, listener, qos, manual };
-        // The new one first: a filter keeps its identifier as long as somebody listens to it.
-        self.identified.add(filter, entry);
-        if known.is_some() {
-            self.discard(subscription);
-        }
-        self.trie.insert(filter, entry);
         let filter = filter.clone();
         let new = Subscription {
             filter: filter.clone(),
-            qos,
-            manual,
-            flags,
+            options,
             listener,
-            granted: false,
+            granted,
+            confirmed: false,
+            fallback,
             refused: false,
         };
-        self.subscriptions.insert(subscription, new);
+        self.put(subscription, new);
         self.wire.ask(Waiting { subscription, filter, waiter });
         Ok(())
     }
 
+    /// Sets a subscription, in place of the one that has the number.
+    fn put(&mut self, number: u32, new: Subscription) {
+        self.wire.prefer(&new.filter, new.options);
+        if !new.refused {
+            self.wire.add(&new.filter, new.options.qos);
+        }
+        let entry = new.entry(number);
+        // The new one first: a filter keeps its identifier as long as somebody listens to it.
+        self.identified.add(&new.filter, entry);
+        self.discard(number);
+        self.trie.insert(&new.filter, entry);
+        self.subscriptions.insert(number, new);
+    }
+
+    /// Goes back to the options that were granted before the present ones; false if there are none.
+    fn fall_back(&mut self, number: u32) -> bool {
+        let Some(one) = self.subscriptions.get(&number) else { return false };
+        let Some(options) = one.fallback else { return false };
+        let (filter, listener, granted, refused) =
+            (one.filter.clone(), one.listener, one.granted, one.refused);
+        self.listeners.again(listener);
+        let fallback = Some(options);
+        self.put(
+            number,
+            Subscription { filter, options, listener, granted, confirmed: true, fallback, refused },
+        );
+        true
+    }
+
     fn flags(&self, entry: &Entry) -> Option<(bool, bool)> {
-        self.subscriptions.get(&entry.subscription).map(|subscription| subscription.flags)
+        self.subscriptions.get(&entry.subscription).map(|one| flags_of(&one.options))
     }
 
     /// Removes a listener; returns whoever still waited for its grant, or nothing if there is no such subscription.
     pub(crate) fn unsubscribe(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
         let subscription = self.find(filter, listener)?;
         Some(self.remove(subscription))
+    }
+
+    /// Whoever asked for a subscription waits for its grant no more: a new one goes, a changed one is as it was before. Returns
+    /// those who still waited.
+    pub(crate) fn give_up_on(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
+        let subscription = self.find(filter, listener)?;
+        let waiters = self.wire.forget(subscription);
+        if self.subscriptions.get(&subscription).is_some_and(Subscription::is_back) {
+            return Some(waiters);
+        }
+        if self.fall_back(subscription) {
+            // What is asked for, or granted, meanwhile is undone.
+            self.wire.ask_again(filter);
+        } else {
+            self.discard(subscription);
+        }
+        Some(waiters)
     }
 
     /// The next control packet to send, and the identifier for the filter in it.
@@ -190,7 +247,9 @@ impl<W> Registry<W> {
         let mut outcomes = Vec::new();
         for entry in self.identified.of(&filter) {
             if let Some(subscription) = self.subscriptions.get_mut(&entry.subscription) {
-                subscription.granted = code < 0x80;
+                // A change that is refused leaves what was granted before.
+                subscription.granted = code < 0x80 || (subscription.granted && !waiting.is_empty());
+                subscription.confirmed |= code < 0x80;
             }
         }
         if code >= 0x80 && waiting.is_empty() {
@@ -200,13 +259,24 @@ impl<W> Registry<W> {
         for Waiting { subscription, waiter, .. } in waiting {
             if code < 0x80 {
                 self.retained.fresh(subscription, now);
+                self.confirm(subscription);
                 outcomes.push(Outcome::Granted { waiter, code });
             } else {
-                self.remove(subscription);
+                if self.fall_back(subscription) {
+                    self.wire.stands(&filter);
+                } else {
+                    self.remove(subscription);
+                }
                 outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
             }
         }
         outcomes
+    }
+
+    fn confirm(&mut self, number: u32) {
+        if let Some(subscription) = self.subscriptions.get_mut(&number) {
+            subscription.confirmed = true;
+        }
     }
 
     /// UNSUBACK came; false if it answers nothing.
@@ -237,14 +307,14 @@ impl<W> Registry<W> {
     pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         if identifiers != self.wire.is_plain() {
             let all = self.subscriptions.values().filter(|subscription| !subscription.refused);
-            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.qos)));
+            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options.qos)));
         }
         if presence != Presence::Kept {
             self.retained.restore(self.subscriptions.keys().copied(), now);
             for subscription in self.subscriptions.values_mut() {
                 subscription.granted = false;
                 if std::mem::take(&mut subscription.refused) {
-                    self.wire.add(&subscription.filter, subscription.qos);
+                    self.wire.add(&subscription.filter, subscription.options.qos);
                 }
             }
         }
@@ -275,13 +345,12 @@ impl<W> Registry<W> {
 
     fn discard(&mut self, number: u32) {
         let Some(gone) = self.subscriptions.remove(&number) else { return };
-        let (listener, qos, manual) = (gone.listener, gone.qos, gone.manual);
-        let entry = Entry { subscription: number, listener, qos, manual };
+        let entry = gone.entry(number);
         self.trie.remove(&gone.filter, &entry);
         self.identified.remove(&gone.filter, &entry);
         self.retained.forget(number);
         if !gone.refused {
-            self.wire.remove(&gone.filter, gone.qos);
+            self.wire.remove(&gone.filter, gone.options.qos);
         }
         self.left.extend(self.listeners.release(gone.listener));
     }
@@ -297,7 +366,7 @@ impl<W> Registry<W> {
             let same = subscription.filter.covers(filter) && filter.covers(&subscription.filter);
             if same && subscription.filter.group() == filter.group() && !subscription.refused {
                 subscription.refused = true;
-                self.wire.remove(&subscription.filter, subscription.qos);
+                self.wire.remove(&subscription.filter, subscription.options.qos);
             }
         }
     }

@@ -145,6 +145,25 @@ impl<W> Wire<W> {
         self.waiting.entry(filter).or_default().push(waiting);
     }
 
+    /// Has the SUBSCRIBE through which the messages of this filter come sent again, for nobody.
+    pub(super) fn ask_again(&mut self, filter: &Filter) {
+        let covering = self.cover.covering(filter);
+        self.subscribe.extend(covering.into_iter().next());
+    }
+
+    /// The broker has refused to change its grant of this filter, which goes over the wire as it is: what it had granted
+    /// before stands.
+    pub(super) fn stands(&mut self, filter: &Filter) {
+        if self.waiting.contains_key(filter) {
+            return;
+        }
+        if self.held.contains(filter) {
+            self.subscribe.shift_remove(filter);
+        } else if self.cover.wire_has(filter) {
+            self.ask_again(filter);
+        }
+    }
+
     /// Nobody waits for this subscription any more.
     pub(super) fn forget(&mut self, subscription: u32) -> Vec<W> {
         let mut gone = Vec::new();
