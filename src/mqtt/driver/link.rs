@@ -228,22 +228,27 @@ async fn stay<P: Protocol>(
     settings: &Settings,
 ) -> End {
     let intake = Arc::clone(&drive.core.intake);
-    let back = async || match better {
-        Some((first, every)) => is_back(first, settings, *every, limit(settings.connect_timeout)).await,
+    let back = async |in_vain| match better {
+        Some((first, every)) => {
+            is_back(first, settings, pause(*every, in_vain), limit(settings.connect_timeout)).await;
+        }
         None => std::future::pending().await,
     };
+    let mut in_vain = 0;
     loop {
         let renew = tokio::select! {
             biased;
             end = drive.run() => return end,
             () = intake.renewal() => true,
-            () = back() => false,
+            () = back(in_vain) => false,
         };
         let patience = settings.close_timeout;
         let end = if renew { drive.renew(patience).await } else { drive.leave(patience).await };
         if let Some(end) = end {
             return end;
         }
+        // Where something is always on its way, to be held up again and again would cost more than the move gains.
+        in_vain += u32::from(!renew);
     }
 }
 
