@@ -305,6 +305,14 @@ pub enum Lost {
         /// The limit.
         max: usize,
     },
+    /// The broker sent more messages at a time than it was told to (MQTT 5).
+    #[error(
+        "the broker sent more than {max} messages of QoS 1 and 2 before they were acknowledged, against the receive maximum"
+    )]
+    Flooded {
+        /// The receive maximum.
+        max: u16,
+    },
     /// The broker refused CONNECT.
     #[error("the broker refuses the connection: {reason} (code {code}){}", elsewhere(server_reference))]
     Refused {

@@ -290,6 +290,7 @@ impl Core {
             self.outgoing.inherit();
         }
         self.limits = limits;
+        self.take_name();
         self.tell_expiry();
         self.unclaimed.begin(now);
         let unanswered = std::mem::take(&mut self.unanswered);

@@ -222,7 +222,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             match transmit {
                 Transmit::Unfit { publish, waiter, why } => self.core.unfit(publish, waiter, why),
                 Transmit::Release { id } => {
-                    self.encode(P::ack(AckKind::Release, id))?;
+                    let code = self.core.outgoing.release_code(id);
+                    self.encode(P::ack(AckKind::Release, id, code))?;
                 }
                 Transmit::Publish { id, dup, publish } => {
                     put::<P, _, _>(&mut self.framed, &mut self.encoded, P::publish(publish, id, dup))?;
@@ -253,8 +254,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     pub(super) fn acknowledge(&mut self) -> Result<(), Lost> {
-        while let Some((kind, id)) = self.core.incoming.next() {
-            self.encode(P::ack(kind, id))?;
+        while let Some((kind, id, code)) = self.core.incoming.next() {
+            self.encode(P::ack(kind, id, code))?;
         }
         Ok(())
     }

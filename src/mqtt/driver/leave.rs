@@ -51,7 +51,8 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// What still has to be said before the end, and the end.
     pub(super) fn wind_up(&mut self) -> Result<(), Lost> {
         while let Some(id) = self.core.outgoing.next_release() {
-            self.encode(P::ack(AckKind::Release, id))?;
+            let code = self.core.outgoing.release_code(id);
+            self.encode(P::ack(AckKind::Release, id, code))?;
         }
         let core = &self.core;
         let handled = self.hasty || core.held.messages() == 0;

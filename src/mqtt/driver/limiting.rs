@@ -1,5 +1,7 @@
 //! What a broker does not permit fails alone, and the link goes on.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::core::{Core, Grant, Waiter};
@@ -60,6 +62,15 @@ impl Core {
                 let error = refused(&filter, code);
                 self.logger.error(Some(&error), format_args!("a subscription did not come back"));
             }
+        }
+    }
+
+    /// Goes by the client id that the broker has assigned, so that the next link finds the session of this one.
+    pub(super) fn take_name(&mut self) {
+        let Some(assigned) = self.limits.assigned_client_id.take() else { return };
+        if assigned != self.settings.client_id {
+            self.logger.info(format_args!("The MQTT broker knows this client as `{assigned}`"));
+            Arc::make_mut(&mut self.settings).client_id = assigned;
         }
     }
 

@@ -8,7 +8,7 @@ use super::Settled;
 use super::core::Core;
 use crate::mqtt::session::Arrival;
 use crate::mqtt::subscriptions::Receipt;
-use crate::mqtt::{Lost, MqttMessage, QoS};
+use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 
 impl Core {
     pub(super) fn message(
@@ -35,7 +35,16 @@ impl Core {
             if held > max && held > size {
                 return Err(Lost::Overflow { held, max });
             }
-            match self.incoming.arrive(id, message.qos, message.dup) {
+            let arrival = self.incoming.arrive(id, message.qos, message.dup);
+            let max = self.settings.receive_maximum;
+            if self.settings.version == MqttVersion::V5 && self.incoming.open() > usize::from(max) {
+                // It comes again on the next link, as new.
+                if let Arrival::New(token) = arrival {
+                    self.incoming.forget(token);
+                }
+                return Err(Lost::Flooded { max });
+            }
+            match arrival {
                 Arrival::New(token) => Some(token),
                 Arrival::Again => {
                     self.metrics.repeated.one();

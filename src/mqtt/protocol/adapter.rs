@@ -33,7 +33,8 @@ pub(crate) trait Protocol: Send + 'static {
     }
     /// The size on the wire of a publish, in bytes.
     fn publish_size(publish: &Publish) -> usize;
-    fn ack(kind: AckKind, id: u16) -> Self::Packet;
+    /// An acknowledgement; the code is 0, or says what is wrong where the version can say it.
+    fn ack(kind: AckKind, id: u16, code: u8) -> Self::Packet;
     /// With the identifier that messages are to bring for these filters, where there is one.
     fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], identifier: Option<u32>) -> Self::Packet;
     fn unsubscribe(id: u16, filters: &[Filter]) -> Self::Packet;

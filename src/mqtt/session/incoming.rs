@@ -40,8 +40,15 @@ pub(crate) struct Incoming {
     first: u64,
     /// QoS 2 messages by id, from PUBLISH to PUBREL.
     exactly: HashMap<u16, Exactly>,
-    ready: VecDeque<(AckKind, u16)>,
+    ready: VecDeque<(AckKind, u16, u8)>,
+    /// The number of the first message that came over this link.
+    link: u64,
+    /// How many messages came over this link that the broker may count as on their way.
+    open: usize,
 }
+
+/// "There is no such packet id."
+const UNKNOWN: u8 = 0x92;
 
 struct Entry {
     id: u16,
@@ -78,19 +85,22 @@ impl Incoming {
     pub(crate) fn arrive(&mut self, id: u16, qos: QoS, dup: bool) -> Arrival {
         let number = self.first + self.ring.len() as u64;
         if !dup && self.exactly.get(&id).is_some_and(|known| known.doubtful) {
-            self.exactly.remove(&id);
+            self.end(id);
         }
         if qos != QoS::ExactlyOnce {
+            self.open += 1;
             self.ring.push_back(Entry { id, kind: AckKind::Ack, state: State::Waits });
             return Arrival::New(Token { number, id, exactly: false });
         }
         if let Some(known) = self.exactly.get_mut(&id) {
+            self.open += usize::from(known.place < self.link);
             known.place = number;
             let done = known.done;
             self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::of(done) });
             self.advance();
             return Arrival::Again;
         }
+        self.open += 1;
         self.exactly.insert(id, Exactly { token: number, done: false, place: number, doubtful: false });
         self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::Waits });
         Arrival::New(Token { number, id, exactly: true })
@@ -98,8 +108,21 @@ impl Incoming {
 
     /// PUBREL came; it is answered even where its message is unknown, so that the broker can forget it.
     pub(crate) fn release(&mut self, id: u16) {
-        self.exactly.remove(&id);
-        self.ready.push_back((AckKind::Complete, id));
+        let code = if self.end(id) { 0 } else { UNKNOWN };
+        self.ready.push_back((AckKind::Complete, id, code));
+    }
+
+    /// Forgets a message of QoS 2; false if it is not known.
+    fn end(&mut self, id: u16) -> bool {
+        let known = self.exactly.remove(&id);
+        let came = known.as_ref().is_some_and(|known| known.place >= self.link);
+        self.open = self.open.saturating_sub(usize::from(came));
+        known.is_some()
+    }
+
+    /// How many messages the broker has sent over this link that it cannot yet count as finished.
+    pub(crate) fn open(&self) -> usize {
+        self.open
     }
 
     /// The listeners are done with a message.
@@ -146,8 +169,8 @@ impl Incoming {
         }
     }
 
-    /// The next acknowledgement to send.
-    pub(crate) fn next(&mut self) -> Option<(AckKind, u16)> {
+    /// The next acknowledgement to send, with its reason code.
+    pub(crate) fn next(&mut self) -> Option<(AckKind, u16, u8)> {
         self.ready.pop_front()
     }
 
@@ -156,6 +179,7 @@ impl Incoming {
         self.first += self.ring.len() as u64;
         self.ring.clear();
         self.ready.clear();
+        (self.link, self.open) = (self.first, 0);
     }
 
     /// A new link is there; without the session the broker's ids start anew.
@@ -172,7 +196,8 @@ impl Incoming {
             if let Some(entry) = self.ring.pop_front() {
                 self.first += 1;
                 if entry.state == State::Done {
-                    self.ready.push_back((entry.kind, entry.id));
+                    self.open -= usize::from(entry.kind == AckKind::Ack && self.open > 0);
+                    self.ready.push_back((entry.kind, entry.id, 0));
                 }
             }
         }
@@ -191,7 +216,7 @@ mod tests {
     }
 
     fn acks(incoming: &mut Incoming) -> Vec<(AckKind, u16)> {
-        std::iter::from_fn(|| incoming.next()).collect()
+        std::iter::from_fn(|| incoming.next()).map(|(kind, id, _)| (kind, id)).collect()
     }
 
     #[test]
@@ -313,6 +338,34 @@ mod tests {
         incoming.forget(token);
         incoming.done(again);
         assert_eq!(acks(&mut incoming), [(AckKind::Received, 7)]);
+    }
+
+    #[test]
+    fn what_the_broker_has_on_its_way_is_counted() {
+        let mut incoming = Incoming::default();
+        let one = new(&mut incoming, 1, QoS::AtLeastOnce);
+        let two = new(&mut incoming, 2, QoS::ExactlyOnce);
+        let three = new(&mut incoming, 3, QoS::AtLeastOnce);
+        assert_eq!(incoming.open(), 3);
+        incoming.done(one);
+        incoming.done(two);
+        assert_eq!(incoming.open(), 2, "QoS 2 until PUBREL");
+        assert_eq!(incoming.arrive(2, QoS::ExactlyOnce, true), Arrival::Again);
+        incoming.refuse(three);
+        assert_eq!(incoming.open(), 2, "refused, it is never acknowledged");
+        incoming.release(2);
+        incoming.release(9);
+        assert_eq!(incoming.open(), 1);
+        let codes: Vec<_> = std::iter::from_fn(|| incoming.next()).collect();
+        assert!(
+            codes.contains(&(AckKind::Complete, 2, 0)) && codes.contains(&(AckKind::Complete, 9, UNKNOWN))
+        );
+        new(&mut incoming, 4, QoS::ExactlyOnce);
+        incoming.lost();
+        incoming.resume(true);
+        assert_eq!(incoming.open(), 0);
+        assert_eq!(incoming.arrive(4, QoS::ExactlyOnce, true), Arrival::Again);
+        assert_eq!(incoming.open(), 1);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl World {
                     self.server.done(token);
                 }
             }
-            Op::Answer => self.down.extend(self.server.next().map(|(kind, id)| (kind, id, 0))),
+            Op::Answer => self.down.extend(self.server.next()),
             Op::Hear => self.hear(),
             Op::Break(link) => self.cut(*link),
         }

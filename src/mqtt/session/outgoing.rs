@@ -18,6 +18,9 @@ pub(crate) use probation::ALONE;
 /// hit the next message.
 const REST: usize = 64;
 
+/// "There is no such packet id."
+const UNKNOWN: u8 = 0x92;
+
 /// Codes from here on refuse.
 const REFUSED: u8 = 0x80;
 
@@ -317,6 +320,14 @@ impl<W> Outgoing<W> {
         if let Some(inherited) = &mut self.inherited {
             inherited.asked.clear();
         }
+    }
+
+    /// The reason code of a PUBREL: whether there is a message, or one of an earlier process may be, that it can be for.
+    pub(crate) fn release_code(&self, id: u16) -> u8 {
+        let slot = usize::from(id).checked_sub(1).and_then(|index| self.slots.get(index)?.as_ref());
+        let known = slot.is_some_and(|slot| matches!(slot.phase, Phase::Released));
+        let inherited = self.inherited.as_ref().is_some_and(|inherited| inherited.asked.contains(&id));
+        if known || inherited { 0 } else { UNKNOWN }
     }
 
     /// A PUBREL to send, where nothing else is to be.

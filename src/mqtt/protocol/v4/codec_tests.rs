@@ -108,7 +108,7 @@ fn acknowledgements_are_written_as_rumqttc_does() {
     ] {
         let (mut expected, mut bytes) = (BytesMut::new(), BytesMut::new());
         theirs.write(&mut expected, MAX).unwrap();
-        Codec::new(MAX).encode(V4::ack(kind, 513), &mut bytes).unwrap();
+        Codec::new(MAX).encode(V4::ack(kind, 513, 0), &mut bytes).unwrap();
         assert_eq!(bytes, expected);
         assert_same(&bytes);
     }

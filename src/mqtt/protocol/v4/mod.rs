@@ -45,7 +45,7 @@ impl Protocol for V4 {
         publish_size(publish)
     }
 
-    fn ack(kind: AckKind, id: u16) -> Packet {
+    fn ack(kind: AckKind, id: u16, _: u8) -> Packet {
         Packet::Ack(kind, id)
     }
 

@@ -18,7 +18,8 @@ const ALIAS_BYTES: usize = 5;
 
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
-    Ack(AckKind, u16),
+    /// With a reason code.
+    Ack(AckKind, u16, u8),
     /// DISCONNECT, which rumqttc's codec writes with a wrong length where there is a code and nothing else.
     GoodBye {
         code: u8,
@@ -73,16 +74,20 @@ impl Encoder<Packet> for Codec {
 
     fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
         match packet {
-            Packet::Ack(kind, id) => {
-                to.reserve(4);
+            Packet::Ack(kind, id, code) => {
+                to.reserve(5);
                 to.put_u8(match kind {
                     AckKind::Ack => 0x40,
                     AckKind::Received => 0x50,
                     AckKind::Release => 0x62,
                     AckKind::Complete => 0x70,
                 });
-                to.put_u8(2);
+                // A code of 0 may be left out.
+                to.put_u8(2 + u8::from(code > 0));
                 to.put_u16(id);
+                if code > 0 {
+                    to.put_u8(code);
+                }
             }
             Packet::GoodBye { code: 0, forget: false } => to.put_slice(&[0xe0, 0]),
             Packet::GoodBye { code, forget: false } => to.put_slice(&[0xe0, 2, code, 0]),

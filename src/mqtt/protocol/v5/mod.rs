@@ -39,8 +39,8 @@ impl Protocol for V5 {
         publish::size(publish)
     }
 
-    fn ack(kind: AckKind, id: u16) -> Packet {
-        Packet::Ack(kind, id)
+    fn ack(kind: AckKind, id: u16, code: u8) -> Packet {
+        Packet::Ack(kind, id, code)
     }
 
     fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], identifier: Option<u32>) -> Packet {
@@ -84,6 +84,7 @@ impl Protocol for V5 {
             Lost::Unexpected(what) if *what == codec::BAD_ALIAS => 0x94,
             Lost::Unexpected(_) | Lost::Authentication => 0x82,
             Lost::Overflow { .. } => 0x97,
+            Lost::Flooded { .. } => 0x93,
             Lost::NoAnswer { .. } => 0x80,
             _ => return None,
         };
