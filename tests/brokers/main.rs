@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod groups;
 mod kills;
 mod links;
 mod load;
