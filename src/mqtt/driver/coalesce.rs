@@ -89,6 +89,10 @@ impl Coalesce {
         self.resting.map(|(until, _)| until).filter(|until| *until > now)
     }
 
+    pub(super) const fn is_resting(&self) -> bool {
+        self.resting.is_some()
+    }
+
     /// So many packets were read.
     pub(super) fn count(&mut self, packets: u64) {
         if self.pause.is_zero() || packets == 0 {

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use futures_util::Stream;
 use tokio::time::Instant;
 
@@ -14,6 +15,11 @@ use crate::mqtt::transport::Transport;
 
 /// How many packets are read before others get their turn.
 const BATCH: u64 = 256;
+
+/// How many bytes are read at a time: where they have gathered, and else. A message that somebody keeps holds the whole of
+/// what was read with it.
+const GATHERED: usize = 32 * 1024;
+const SINGLE: usize = 8 * 1024;
 
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Whether nothing is to be read now, though there may be something. Not where what is read decides when it ends.
@@ -45,9 +51,16 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// Everything was read: lets packets gather, where that pays.
     fn rest(&mut self, now: Instant) -> Result<(), Lost> {
-        if self.coalesce.rest(now)
-            && !self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))?
-        {
+        let rested = self.coalesce.is_resting();
+        if !self.coalesce.rest(now) {
+            if rested && self.framed.read_buffer().is_empty() {
+                *self.framed.read_buffer_mut() = BytesMut::with_capacity(SINGLE);
+            }
+            return Ok(());
+        }
+        if self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))? {
+            self.framed.read_buffer_mut().reserve(GATHERED);
+        } else {
             self.coalesce.never();
         }
         Ok(())

@@ -14,8 +14,8 @@ use super::websocket::WebSocket;
 
 /// What the driver needs of a stream.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Nothing will be read for a while, so that nobody needs to be told of bytes that come in. Reading and writing end that
-    /// by themselves. False where it cannot be had.
+    /// For a while nobody needs to be told of bytes that come in or of room for others: who has to wait looks again by itself. The
+    /// next read that finds nothing ends that. False where it cannot be had.
     fn rest(&mut self) -> io::Result<bool> {
         Ok(false)
     }

@@ -14,14 +14,15 @@ use tokio::net::TcpStream;
 /// A TCP stream, watched by the runtime or not.
 pub(crate) enum Watched {
     Yes(TcpStream),
-    /// Whoever reads or writes next and would have to wait has it watched again.
+    /// Whoever reads next and would have to wait has it watched again; whoever writes tries again by itself.
     No(net::TcpStream),
     /// Going from one to the other has failed.
     Gone,
 }
 
 impl Watched {
-    /// The runtime is to watch it no more; true, as a TCP stream can be left like that.
+    /// The runtime is to watch it no more, until somebody reads and there is nothing; true, as a TCP stream can be left like
+    /// that.
     pub(super) fn rest(&mut self) -> io::Result<bool> {
         if let Self::Yes(_) = self
             && let Self::Yes(stream) = std::mem::replace(self, Self::Gone)
@@ -76,6 +77,8 @@ impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.at_once(|stream| stream.write(bytes)) {
             Some(written) => Poll::Ready(written),
+            // Being told of room would be as many wake-ups as being told of bytes.
+            None if matches!(*self, Self::No(_)) => Poll::Pending,
             None => self.watch()?.poll_write(cx, bytes),
         }
     }
@@ -130,11 +133,15 @@ mod tests {
         let (mut ours, mut theirs) = pair().await;
         let bytes = vec![7; 8 * 1024 * 1024];
         let write = async {
-            for chunk in bytes.chunks(1024 * 1024) {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
                 ours.rest().unwrap();
-                ours.write_all(chunk).await.unwrap();
+                match futures_util::poll!(std::pin::pin!(ours.write(rest))) {
+                    Poll::Ready(written) => rest = &rest[written.unwrap()..],
+                    // Nobody tells; whoever rests looks again.
+                    Poll::Pending => tokio::task::yield_now().await,
+                }
             }
-            ours.rest().unwrap();
             ours.shutdown().await.unwrap();
         };
         let mut heard = Vec::new();
