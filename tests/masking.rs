@@ -16,7 +16,6 @@ use wirework::component::Context;
 use wirework::mqtt::{LinkState, MqttConnection, PublishOptions};
 
 use support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker};
-use support::process::free_port;
 use support::within;
 
 /// Everything that was said, at every level, with the fields of all spans.
@@ -53,23 +52,34 @@ impl Said {
     }
 }
 
-/// Lives through an opening with a detour, a publish, a loss, and a refusal.
+/// Refuses the next client for good.
+async fn refuse(broker: &FakeBroker) {
+    let (mut peer, connect) = broker.accept_connect().await;
+    assert_eq!(connect.login.unwrap().password, "canarypass");
+    peer.send(ConnAck::new(ConnectReturnCode::BadUserNamePassword, false)).await;
+}
+
+/// Lives through an opening in which one of two brokers refuses, a loss, and a refusal by both.
 async fn live(said: &Said) -> Vec<String> {
-    let (broker, dead) = (FakeBroker::start().await, free_port());
-    let port = broker.port();
-    let uri = format!("mqtt://canaryuser:canarypass@127.0.0.1:{dead},127.0.0.1:{port}?k=canaryquery");
+    let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
+    let ports = [first.port(), second.port()];
+    let uri =
+        format!("mqtt://canaryuser:canarypass@127.0.0.1:{},127.0.0.1:{}?k=canaryquery", ports[0], ports[1]);
     let pairs = [("connection.uri", uri.as_str()), ("options.reconnect_timeout", "10")];
     let connection = MqttConnection::from_pairs(pairs).unwrap();
     let context = Context::standalone("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-    let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    let brokers = async {
+        refuse(&first).await;
+        second.accept_session(false).await
+    };
+    let (opened, (peer, _)) = tokio::join!(connection.open(&context), brokers);
     opened.unwrap();
     let client = connection.client().unwrap();
     let mut state = client.state();
     within("the link", state.wait_for(|state| matches!(state, LinkState::Up { .. }))).await.unwrap();
     peer.reset();
-    let (mut peer, connect) = broker.accept_connect().await;
-    assert_eq!(connect.login.unwrap().password, "canarypass");
-    peer.send(ConnAck::new(ConnectReturnCode::BadUserNamePassword, false)).await;
+    refuse(&second).await;
+    refuse(&first).await;
     let failed = state.wait_for(|state| matches!(state, LinkState::Failed(_)));
     let state = format!("{:?}", *within("the failure", failed).await.unwrap());
     let error =
@@ -96,8 +106,8 @@ async fn no_credential_shows_and_each_attempt_has_its_span() {
         assert!(span.contains(" transport=\"tcp\" attempt="), "{span}");
         *attempts.entry(span.rsplit('=').next().unwrap()).or_default() += 1;
     }
-    // The dead one, the broker; after the loss the broker again.
-    assert_eq!(attempts, BTreeMap::from([("1", 2), ("2", 1)]), "{spans:?}");
+    // The first refuses and the second welcomes; after the loss both refuse.
+    assert_eq!(attempts, BTreeMap::from([("1", 2), ("2", 2)]), "{spans:?}");
     let failure = lines.iter().find(|line| line.contains("No connection to the MQTT broker at")).unwrap();
     assert!(failure.starts_with("DEBUG event in mqtt_connect:"), "{failure}");
 }
