@@ -21,7 +21,7 @@ pub mod proxy;
 use std::time::Duration;
 
 /// How long anything that is awaited may take before the test fails.
-pub const LIMIT: Duration = Duration::from_secs(10);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Awaits `future` for [`LIMIT`] and fails the test, naming `what`, when that passes.
 pub async fn within<T>(what: impl std::fmt::Display, future: impl Future<Output = T>) -> T {

@@ -7,6 +7,7 @@ use tokio::process::Command;
 
 use super::mosquitto::installed;
 use super::process::{Process, free_port};
+use super::within;
 
 /// Where the variable is 1, a machine without nats-server fails the tests that need it; elsewhere they are skipped.
 const REQUIRE: &str = "WIREWORK_REQUIRE_NATS";
@@ -36,15 +37,38 @@ impl Cluster {
             let _ = writeln!(std::io::stderr(), "SKIPPED: nats-server is not installed");
             return None;
         };
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let routes: Vec<u16> = (0..3).map(|_| free_port()).collect();
-        let mut nodes: Vec<Node> =
-            (0..3).map(|number| start(&program, directory.path(), number, &routes)).collect();
-        for node in &mut nodes {
-            node.process.line_with("Server is ready").await;
+        let mut said = String::new();
+        // Between the choice of a port and its use somebody else can take it.
+        for _ in 0..5 {
+            match run(&program).await {
+                Ok(cluster) => return Some(cluster),
+                Err(log) => said = log,
+            }
         }
-        Some(Self { nodes, _directory: directory })
+        panic!("nats-server does not start:\n{said}");
     }
+}
+
+/// Starts three; the error is what one of them says instead of running.
+async fn run(program: &Path) -> Result<Cluster, String> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let routes: Vec<u16> = (0..3).map(|_| free_port()).collect();
+    let mut nodes: Vec<Node> =
+        (0..3).map(|number| start(program, directory.path(), number, &routes)).collect();
+    for node in &mut nodes {
+        let ready = async {
+            while let Some(line) = node.process.next_line().await {
+                if line.contains("Server is ready") {
+                    return true;
+                }
+            }
+            false
+        };
+        if !within("nats-server to run", ready).await {
+            return Err(node.process.said.join("\n"));
+        }
+    }
+    Ok(Cluster { nodes, _directory: directory })
 }
 
 fn start(program: &Path, directory: &Path, number: usize, routes: &[u16]) -> Node {
