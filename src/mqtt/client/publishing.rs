@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, MqttClient};
-use crate::mqtt::driver::{Accepted, Command, Refused};
+use crate::mqtt::driver::{Accepted, Command, Permit, Refused};
 use crate::mqtt::properties::write_trace;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::Topic;
@@ -74,11 +74,7 @@ impl MqttClient {
             Err(Refused::Full) => self.0.permits.take(qos, size).await.map_err(|_| self.ended())?,
             Err(Refused::Closed) => return Err(self.ended()),
         };
-        let (reply, delivery) = oneshot::channel();
-        let cost = permit.cost;
-        self.0.intake.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
-        permit.keep();
-        Ok(Delivery::new(delivery))
+        self.hand_over(publish, waits, permit)
     }
 
     /// Hands over a message if there is room for it now.
@@ -100,11 +96,15 @@ impl MqttClient {
                 MqttError::Full { in_flight: permits.in_flight(), queued_bytes: permits.queued_bytes() }
             }
         })?;
-        let (reply, delivery) = oneshot::channel();
+        self.hand_over(publish, waits, permit)
+    }
+
+    fn hand_over(&self, publish: Publish, waits: bool, permit: Permit<'_>) -> Result<Delivery, MqttError> {
+        let (reply, answer) = oneshot::channel();
         let cost = permit.cost;
         self.0.intake.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
         permit.keep();
-        Ok(Delivery::new(delivery))
+        Ok(Delivery::new(answer))
     }
 
     /// What can be said of a message before anything is sent.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::gauges::Gauges;
 use super::places::Places;
-use super::{Accepted, Command, Intake, Permits, Settings, Settled};
+use super::{Accepted, Command, Intake, Permits, Reply, Settings, Settled};
 use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
@@ -24,7 +24,7 @@ pub(crate) const MAX_WINDOW: u16 = u16::MAX - CONTROL_IDS;
 
 /// Whoever waits for a publish.
 pub(super) struct Waiter {
-    reply: oneshot::Sender<Result<(), MqttError>>,
+    reply: Reply,
     cost: u32,
     windowed: bool,
 }
@@ -180,7 +180,7 @@ impl Core {
         self.settled.0 += usize::from(waiter.windowed);
         self.settled.1 += waiter.cost as usize;
         // The publisher may not wait for it.
-        let _ = waiter.reply.send(result);
+        let _ = waiter.reply.send(result.map_err(Box::new));
     }
 
     /// Gives the room of everything settled to those who wait for it.

@@ -8,24 +8,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::Sink;
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_util::codec::{Encoder, Framed};
+use tokio_util::codec::Framed;
 
 use super::alive::Alive;
 use super::coalesce::Coalesce;
 use super::core::{Core, Waiter};
-use super::greet::protocol;
 use crate::connect::Endpoint;
-use crate::mqtt::protocol::{AckKind, Protocol};
-use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::Control;
+use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
 use crate::mqtt::{Lost, MqttError};
-
-/// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
-const HIGH_WATER: usize = 128 * 1024;
 
 /// How long the broker may take to close the stream after DISCONNECT.
 const GOOD_BYE: Duration = Duration::from_millis(500);
@@ -60,9 +53,9 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     /// Leaving does not wait until what was received is handled: it comes again.
     pub(super) hasty: bool,
     /// Bytes that are no longer ours may still wait in the stream: TLS and WebSocket hold some back.
-    flushing: bool,
+    pub(super) flushing: bool,
     /// All bytes ever encoded.
-    encoded: u64,
+    pub(super) encoded: u64,
     /// QoS 0 messages that resolve when everything up to here is written.
     pub(super) unflushed: VecDeque<(u64, Waiter)>,
 }
@@ -170,113 +163,6 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         Ok(false)
     }
 
-    /// Encodes and writes until there is nothing left or the socket takes no more; true if nothing is left.
-    pub(super) fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
-        loop {
-            let any = self.fill(now)?;
-            let before = self.waiting_bytes();
-            if before == 0 && !any && !self.flushing {
-                return Ok(true);
-            }
-            let flushed = match Sink::<P::Packet>::poll_flush(Pin::new(&mut self.framed), cx) {
-                Poll::Ready(Err(error)) => return Err(protocol(error)),
-                Poll::Ready(Ok(())) => true,
-                Poll::Pending => false,
-            };
-            self.flushing = !flushed;
-            let left = self.waiting_bytes();
-            if left < before {
-                self.alive.sent(now);
-            }
-            self.alive.wrote(!flushed, left < before, now);
-            self.flushed(left);
-            if !flushed {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Encodes what there is to send; true if that was anything.
-    fn fill(&mut self, now: Instant) -> Result<bool, Lost> {
-        let before = self.encoded;
-        if self.ended {
-            return Ok(false);
-        }
-        self.acknowledge()?;
-        if self.leaving {
-            self.wind_up()?;
-            return Ok(self.encoded > before);
-        }
-        self.core.refuse_filters(now);
-        while let Some((control, identifier)) = self.core.registry.next(now) {
-            let packet = match control {
-                Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
-                Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
-            };
-            self.encode(packet)?;
-            self.asked = Some(now);
-        }
-        while self.up && self.waiting_bytes() < HIGH_WATER {
-            let Core { outgoing, limits, .. } = &mut *self.core;
-            let Some(transmit) = outgoing.next(|publish| limits.unfit::<P>(publish, now)) else { break };
-            match transmit {
-                Transmit::Unfit { publish, waiter, why } => self.core.unfit(publish, waiter, why),
-                Transmit::Release { id } => {
-                    let code = self.core.outgoing.release_code(id);
-                    self.encode(P::ack(AckKind::Release, id, code))?;
-                }
-                Transmit::Publish { id, dup, publish } => {
-                    put::<P, _, _>(&mut self.framed, &mut self.encoded, P::publish(publish, id, dup))?;
-                    self.core.gauges.sent(id, now);
-                    self.core.metrics.sent.one();
-                    if dup {
-                        self.core.metrics.redelivered.one();
-                    }
-                }
-                Transmit::Plain { publish, waiter } => {
-                    self.core.metrics.sent.one();
-                    self.unflushed.push_back((u64::MAX, waiter));
-                    put::<P, _, _>(&mut self.framed, &mut self.encoded, P::publish(&publish, 0, false))?;
-                    if let Some(last) = self.unflushed.back_mut() {
-                        last.0 = self.encoded;
-                    }
-                }
-            }
-        }
-        if self.stop.is_some() && !self.ended && self.core.is_drained() {
-            // The last message may have been finished since the last look.
-            self.core.take();
-            self.acknowledge()?;
-            self.ended = true;
-            self.encode(P::disconnect(self.core.settings.clean_session))?;
-        }
-        Ok(self.encoded > before)
-    }
-
-    pub(super) fn acknowledge(&mut self) -> Result<(), Lost> {
-        while let Some((kind, id, code)) = self.core.incoming.next() {
-            self.encode(P::ack(kind, id, code))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
-        put::<P, _, _>(&mut self.framed, &mut self.encoded, packet)
-    }
-
-    fn flushed(&mut self, left: usize) {
-        let written = self.encoded - left as u64;
-        while self.unflushed.front().is_some_and(|(at, _)| *at <= written) {
-            if let Some((_, waiter)) = self.unflushed.pop_front() {
-                self.core.settle(waiter, Ok(()));
-            }
-        }
-    }
-
-    fn waiting_bytes(&mut self) -> usize {
-        self.framed.write_buffer().len()
-    }
-
     /// Ends the stream in good order: after DISCONNECT the broker closes it, and until then bytes that it still sends are
     /// read, since a socket closed over unread bytes is reset and DISCONNECT may be lost.
     pub(super) async fn finish(self) {
@@ -290,20 +176,4 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         // The broker has our DISCONNECT or is gone; there is nothing to be done about either failure.
         let _ = timeout(GOOD_BYE, rest).await;
     }
-}
-
-/// Encodes a packet or a message, and counts its bytes.
-fn put<P: Protocol, S: AsyncWrite + Unpin, I>(
-    framed: &mut Framed<S, P::Codec>,
-    encoded: &mut u64,
-    item: I,
-) -> Result<(), Lost>
-where
-    P::Codec: Encoder<I, Error = P::Error>,
-{
-    let before = framed.write_buffer().len();
-    // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
-    Pin::new(&mut *framed).start_send(item).map_err(protocol)?;
-    *encoded += (framed.write_buffer().len() - before) as u64;
-    Ok(())
 }

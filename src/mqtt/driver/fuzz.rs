@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::greet::{Welcome, greet};
-use super::{Accepted, Command, Intake, Permits, Settings};
+use super::{Accepted, Answer, Command, Intake, Permits, Settings};
 use crate::component::Context;
 use crate::connect::Endpoint;
 use crate::count::Counters;
@@ -30,7 +30,7 @@ const PUBLISHES: u8 = 8;
 /// Otherwise byte by byte: acknowledgements that come before their messages have left mean little.
 const AT_ONCE: u8 = 16;
 
-type Answers = Vec<oneshot::Receiver<Result<(), MqttError>>>;
+type Answers = Vec<Answer>;
 
 /// The broker speaks 3.1.1, more or less.
 pub fn three(data: &[u8]) {

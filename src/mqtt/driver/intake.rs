@@ -18,6 +18,13 @@ use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS, SubscribeOptions};
 
+/// Tells a publisher what became of a message. The error is in a box: there is one of these for each message on its way, and
+/// the error, which hardly ever comes, would make up the half of it.
+pub(crate) type Reply = oneshot::Sender<Result<(), Box<MqttError>>>;
+
+/// What a publisher awaits.
+pub(crate) type Answer = oneshot::Receiver<Result<(), Box<MqttError>>>;
+
 /// A message that will be sent, whatever becomes of its publisher.
 pub(crate) struct Accepted {
     pub(crate) publish: Publish,
@@ -25,7 +32,7 @@ pub(crate) struct Accepted {
     pub(crate) waits: bool,
     /// The bytes of its permit.
     pub(crate) cost: u32,
-    pub(crate) reply: oneshot::Sender<Result<(), MqttError>>,
+    pub(crate) reply: Reply,
 }
 
 /// A received message that its listeners have let go of.

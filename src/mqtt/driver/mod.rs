@@ -25,11 +25,12 @@ mod seek;
 mod settings;
 mod state;
 mod tick;
+mod write;
 
 pub(crate) use core::MAX_WINDOW;
-pub(crate) use intake::{Accepted, Command, Intake, Settled};
+pub(crate) use intake::{Accepted, Answer, Command, Intake, Reply, Settled};
 pub(crate) use link::{Parts, run};
-pub(crate) use permits::{Permits, Refused};
+pub(crate) use permits::{Permit, Permits, Refused};
 pub(crate) use roads::Roads;
 pub(crate) use settings::Settings;
 pub use state::{LinkState, Remaining};

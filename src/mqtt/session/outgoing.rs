@@ -4,6 +4,7 @@
 //! by index, an id is never used twice at a time, and what a lost link left behind is still here.
 
 mod probation;
+mod queue;
 mod relink;
 
 use std::collections::{HashSet, VecDeque};
@@ -11,6 +12,7 @@ use std::collections::{HashSet, VecDeque};
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{AckKind, Publish};
 use probation::{Probation, Turn};
+use queue::{Next, Plain, Queue};
 
 pub(crate) use probation::ALONE;
 
@@ -31,7 +33,7 @@ pub(crate) struct Outgoing<W> {
     free: VecDeque<u16>,
     window: u16,
     reserved: u16,
-    queue: VecDeque<Entry<W>>,
+    queue: Queue<W>,
     /// Messages that came up while the broker takes no more of QoS 1 and 2; they go before the queue.
     blocked: VecDeque<u16>,
     /// How many messages of QoS 1 and 2 the broker takes at a time, and how many it has taken on this link.
@@ -64,7 +66,7 @@ struct Slot<W> {
     /// Whether it counts against the broker's quota.
     taken: bool,
     /// It went out on an earlier link, and must not go out on this one: its id is released, and then it fails.
-    unfit: Option<Unfit>,
+    unfit: Option<Box<Unfit>>,
 }
 
 /// Why a message cannot be sent.
@@ -91,11 +93,6 @@ enum Phase {
     Sent,
     /// QoS 2: PUBREC has come; only PUBREL may be sent from here on.
     Released,
-}
-
-enum Entry<W> {
-    Id(u16),
-    Plain { publish: Publish, waiter: W, waits: bool },
 }
 
 /// What to send next.
@@ -144,7 +141,7 @@ impl<W> Outgoing<W> {
             free: VecDeque::new(),
             window,
             reserved,
-            queue: VecDeque::new(),
+            queue: Queue::new(),
             blocked: VecDeque::new(),
             quota: usize::from(u16::MAX),
             taken: 0,
@@ -170,7 +167,7 @@ impl<W> Outgoing<W> {
     /// which whoever counts the window prevents.
     pub(crate) fn accept(&mut self, publish: Publish, waiter: W, waits: bool) -> Result<(), (Publish, W)> {
         if publish.qos == QoS::AtMostOnce {
-            self.queue.push_back(Entry::Plain { publish, waiter, waits });
+            self.queue.push_plain(Plain { publish, waiter, waits });
             return Ok(());
         }
         let room = self.held < usize::from(self.window);
@@ -181,7 +178,7 @@ impl<W> Outgoing<W> {
         }
         self.accepted += 1;
         self.held += 1;
-        self.queue.push_back(Entry::Id(id));
+        self.queue.push(id);
         Ok(())
     }
 
@@ -199,17 +196,17 @@ impl<W> Outgoing<W> {
         }
         let picked = match self.turn() {
             Turn::Any => self.pick()?,
-            Turn::Only(id) => Entry::Id(id),
+            Turn::Only(id) => Next::Id(id),
             Turn::Nobody => return None,
         };
         let id = match picked {
-            Entry::Plain { publish, waiter, .. } => {
+            Next::Plain(Plain { publish, waiter, .. }) => {
                 return Some(match unfit(&publish) {
                     None => Transmit::Plain { publish, waiter },
                     Some(why) => Transmit::Unfit { publish, waiter, why },
                 });
             }
-            Entry::Id(id) => id,
+            Next::Id(id) => id,
         };
         // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is out.
         let slot = self.slots.get(usize::from(id) - 1)?.as_ref()?;
@@ -238,7 +235,7 @@ impl<W> Outgoing<W> {
     fn hold_back(&mut self, id: u16, why: Unfit) -> Option<Transmit<'_, W>> {
         let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
         if slot.phase == Phase::Again && slot.publish.qos == QoS::ExactlyOnce {
-            (slot.phase, slot.unfit) = (Phase::Released, Some(why));
+            (slot.phase, slot.unfit) = (Phase::Released, Some(Box::new(why)));
             return Some(Transmit::Release { id });
         }
         let (publish, waiter) = self.take(id)?;
@@ -246,15 +243,15 @@ impl<W> Outgoing<W> {
     }
 
     /// The next of the queue that the broker takes now: QoS 0 passes what it does not.
-    fn pick(&mut self) -> Option<Entry<W>> {
+    fn pick(&mut self) -> Option<Next<W>> {
         let open = self.taken < self.quota;
         if open && let Some(id) = self.blocked.pop_front() {
-            return Some(Entry::Id(id));
+            return Some(Next::Id(id));
         }
         loop {
-            match self.queue.pop_front()? {
-                Entry::Id(id) if !open => self.blocked.push_back(id),
-                entry => return Some(entry),
+            match self.queue.pop()? {
+                Next::Id(id) if !open => self.blocked.push_back(id),
+                next => return Some(next),
             }
         }
     }
@@ -281,11 +278,11 @@ impl<W> Outgoing<W> {
             (AckKind::Received, _) if code >= REFUSED => Acked::Unsolicited,
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Complete, Some((QoS::ExactlyOnce, Phase::Released))) => {
-                let unfit = slot.and_then(|slot| slot.as_ref()?.unfit);
+                let unfit = slot.and_then(|slot| slot.as_mut()?.unfit.take());
                 match (self.take(id), unfit) {
                     (None, _) => Acked::Unsolicited,
                     (Some((publish, waiter)), None) => Acked::Done(publish, waiter),
-                    (Some((publish, waiter)), Some(why)) => Acked::Unfit(publish, waiter, why),
+                    (Some((publish, waiter)), Some(why)) => Acked::Unfit(publish, waiter, *why),
                 }
             }
             (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Released))) => {
@@ -315,7 +312,7 @@ impl<W> Outgoing<W> {
         self.taken = 0;
         self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
         for id in std::mem::take(&mut self.blocked).into_iter().rev() {
-            self.queue.push_front(Entry::Id(id));
+            self.queue.push_front(id);
         }
         if let Some(inherited) = &mut self.inherited {
             inherited.asked.clear();

@@ -24,7 +24,8 @@ impl<'a> Topic<'a> {
     /// Says what MQTT forbids in it: nothing at all, too many bytes, U+0000 or a wildcard.
     pub fn new(text: &'a str) -> Result<Self, TopicError> {
         check_text(text)?;
-        if let Some((at, wildcard)) = text.char_indices().find(|(_, c)| matches!(c, '+' | '#')) {
+        let found = text.bytes().enumerate().find(|(_, byte)| matches!(byte, b'+' | b'#'));
+        if let Some((at, wildcard)) = found.map(|(at, byte)| (at, char::from(byte))) {
             let level = 1 + text.bytes().take(at).filter(|byte| *byte == b'/').count();
             return Err(TopicError::Wildcard { text: excerpt(text), wildcard, level });
         }
@@ -62,7 +63,7 @@ pub(super) fn check_text(text: &str) -> Result<(), TopicError> {
     if text.len() > MAX_LEN {
         return Err(TopicError::TooLong { found: text.len() });
     }
-    match text.find('\0') {
+    match text.bytes().position(|byte| byte == 0) {
         Some(at) => Err(TopicError::Nul { text: excerpt(text).replace('\0', "\\0"), at }),
         None => Ok(()),
     }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Entry, Outgoing, Phase};
+use super::{Outgoing, Phase};
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::Publish;
 
@@ -114,7 +114,7 @@ impl<W> Outgoing<W> {
                 }
                 Some(Phase::Queued | Phase::Again) if self.is_quiet() => {
                     self.blocked.retain(|blocked| *blocked != id);
-                    self.queue.retain(|entry| !matches!(entry, Entry::Id(queued) if *queued == id));
+                    self.queue.retain(|queued| queued != id);
                     return Turn::Only(id);
                 }
                 Some(_) => return Turn::Nobody,

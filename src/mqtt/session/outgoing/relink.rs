@@ -1,6 +1,6 @@
 //! From one link to the next: what goes out again, what goes out anew, and what can no longer be proven.
 
-use super::{Entry, Outgoing, Phase};
+use super::{Outgoing, Phase};
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::Publish;
 
@@ -8,14 +8,7 @@ impl<W> Outgoing<W> {
     /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
     pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
         self.pause();
-        let mut dropped = Vec::new();
-        for entry in std::mem::take(&mut self.queue) {
-            match entry {
-                Entry::Plain { publish, waiter, waits: false } => dropped.push((publish, waiter)),
-                keep => self.queue.push_back(keep),
-            }
-        }
-        dropped
+        self.queue.take_hasty()
     }
 
     /// A new link is there. With the session, what is unacknowledged goes out again in its old order, before anything
@@ -31,10 +24,7 @@ impl<W> Outgoing<W> {
         // A link that broke before everything had gone out again left that in the queue.
         let slots = &self.slots;
         let phase = |id: u16| slots.get(usize::from(id) - 1).and_then(Option::as_ref).map(|slot| slot.phase);
-        self.queue.retain(|entry| match entry {
-            Entry::Plain { .. } => true,
-            Entry::Id(id) => phase(*id) == Some(Phase::Queued),
-        });
+        self.queue.retain(|id| phase(id) == Some(Phase::Queued));
         let inherited = self.inherited.as_ref();
         let doubtful = |id: u16| inherited.is_some_and(|inherited| !inherited.clear.contains(&id));
         let mut order: Vec<(u64, u16)> = Vec::new();
@@ -65,7 +55,7 @@ impl<W> Outgoing<W> {
         self.releases = released.into_iter().map(|(_, id)| id).collect();
         // What was never sent is still queued, and newer than all that was.
         for (_, id) in order.into_iter().rev() {
-            self.queue.push_front(Entry::Id(id));
+            self.queue.push_front(id);
         }
         unproven.into_iter().filter_map(|(_, id)| self.take(id)).collect()
     }
@@ -74,12 +64,7 @@ impl<W> Outgoing<W> {
     pub(crate) fn drain(&mut self) -> Vec<(Publish, W)> {
         self.releases.clear();
         self.blocked.clear();
-        let mut all = Vec::new();
-        for entry in std::mem::take(&mut self.queue) {
-            if let Entry::Plain { publish, waiter, .. } = entry {
-                all.push((publish, waiter));
-            }
-        }
+        let mut all = self.queue.drain();
         self.free.clear();
         all.extend(
             std::mem::take(&mut self.slots).into_iter().flatten().map(|slot| (slot.publish, slot.waiter)),
