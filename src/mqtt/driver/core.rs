@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::burst::Burst;
 use super::gauges::Gauges;
 use super::places::Places;
 use super::{Accepted, Command, Intake, Permits, Reply, Settings, Settled};
@@ -60,6 +61,8 @@ pub(super) struct Core {
     pub(super) gauges: Gauges,
     commands: Vec<Command>,
     done: Vec<Settled>,
+    /// How long these lists become.
+    bursts: (Burst, Burst),
     /// What has been settled since permits were last given back.
     settled: (usize, usize),
 }
@@ -93,6 +96,7 @@ impl Core {
             gauges: Gauges::default(),
             commands: Vec::new(),
             done: Vec::new(),
+            bursts: Default::default(),
             settled: (0, 0),
             settings,
             intake,
@@ -107,15 +111,16 @@ impl Core {
     pub(super) fn take(&mut self) -> Option<Instant> {
         let (mut commands, mut done) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.done));
         let stop = self.intake.take(&mut commands, &mut done);
+        self.bursts.0.note(commands.len());
+        self.bursts.1.note(done.len());
         for settled in done.drain(..) {
             self.let_go(settled);
         }
         for command in commands.drain(..) {
             self.command(command);
         }
-        // What a burst has grown is kept for the next one, within reason.
-        commands.shrink_to(1024);
-        done.shrink_to(1024);
+        self.bursts.0.trim(&mut commands);
+        self.bursts.1.trim(&mut done);
         (self.commands, self.done) = (commands, done);
         stop
     }

@@ -3,6 +3,7 @@
 mod alive;
 mod backoff;
 mod blame;
+mod burst;
 mod coalesce;
 mod core;
 mod drive;

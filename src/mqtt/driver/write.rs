@@ -68,6 +68,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.asked = Some(now);
         }
         if self.up {
+            self.rewind();
             let mut sent = 0;
             let published = self.publish(now, &mut sent);
             self.core.metrics.sent.add(sent);
@@ -81,6 +82,16 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.encode(P::disconnect(self.core.settings.clean_session))?;
         }
         Ok(self.encoded > before)
+    }
+
+    /// An empty buffer is filled from its start again. Else it would come to its end in the middle of a batch, and move what
+    /// it has of that to the start: every byte would be copied once more. It grows by doubling and does not say how long it
+    /// is.
+    fn rewind(&mut self) {
+        let buffer = self.framed.write_buffer_mut();
+        if buffer.is_empty() {
+            (0..6).any(|halvings| buffer.try_reclaim((2 * HIGH_WATER) >> halvings));
+        }
     }
 
     /// Encodes messages, and counts them.
