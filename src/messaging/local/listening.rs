@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, poll};
 use tokio::time::timeout;
 
 use crate::Error;
@@ -39,7 +39,13 @@ impl Listening<'_> {
                 () = &mut ended => break Ok(()),
                 Some(()) = at_work.next(), if !at_work.is_empty() => {}
                 received = self.queue.receive(A_WHILE), if free => match received {
-                    Ok(Some(envelope)) => at_work.push(self.handle(receiver, envelope)),
+                    Ok(Some(envelope)) => {
+                        let mut work = Box::pin(self.handle(receiver, envelope));
+                        // Most receivers are done at once, and need no place among those at work.
+                        if poll!(&mut work).is_pending() {
+                            at_work.push(work);
+                        }
+                    }
                     Ok(None) => {}
                     // Closing ends listening too.
                     Err(_) if !self.queue.is_open() => break Ok(()),

@@ -150,9 +150,10 @@ impl Local for MemoryMessageQueue {
         Ok(())
     }
 
-    async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+    async fn deliver(&self, mut envelope: MessageEnvelope) -> Result<(), Error> {
         let shelf = self.body.opened()?;
-        let item = Item::new(envelope.unlocked(), ());
+        (envelope.lock, envelope.deliveries) = (None, 0);
+        let item = Item::new(envelope, ());
         let Err(item) = shelf.try_put(item) else { return Ok(()) };
         let limit = self.options.send_timeout.0;
         let late = sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) });

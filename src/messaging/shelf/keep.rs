@@ -144,11 +144,13 @@ impl<H> Shelf<H> {
 
     /// Takes and locks the next message.
     pub(crate) fn take(&self) -> Option<MessageEnvelope> {
+        // Before anything is locked: the clock takes as long as all the rest.
+        let now = Instant::now();
         let mut state = self.state();
         let mut item = state.waiting.pop_front()?;
         item.envelope.deliveries += 1;
         let mut envelope = item.envelope.clone();
-        let until = Instant::now() + state.rules.lock;
+        let until = now + state.rules.lock;
         let place = state.held.insert(item, until, true);
         let more = !state.waiting.is_empty();
         let alarmed = self.alarm(&state, until);
@@ -183,8 +185,9 @@ impl<H> Shelf<H> {
     /// Takes a message whose lock holds off the shelf.
     pub(crate) fn settle(&self, message: &MessageEnvelope) -> Option<Item<H>> {
         let lock = self.lock_of(message)?;
+        let now = Instant::now();
         let mut state = self.state();
-        state.held.locked(lock.place, Instant::now())?;
+        state.held.locked(lock.place, now)?;
         let entry = state.held.remove(lock.place)?;
         drop(state);
         self.room.notify_one();
