@@ -1,10 +1,12 @@
 //! Listening: messages go to a receiver, so many at a time, until it is ended.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::task::Poll;
 
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt, poll};
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
 use crate::Error;
@@ -42,7 +44,7 @@ impl Listening<'_> {
                     Ok(Some(envelope)) => {
                         let mut work = Box::pin(self.handle(receiver, envelope));
                         // Most receivers are done at once, and need no place among those at work.
-                        if poll!(&mut work).is_pending() {
+                        if poll_fn(|cx| Poll::Ready(work.poll_unpin(cx))).await.is_pending() {
                             at_work.push(work);
                         }
                     }

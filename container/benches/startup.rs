@@ -1,17 +1,21 @@
 //! From process start to an open service with a console logger, log counters and an MQTT connection.
 //!
-//! `cargo bench --bench startup` starts the service as a process of its own, `RUNS` times, against a broker in this
-//! process, and shows the time until it says `ready` and its resident memory then. The broker is not part of either.
+//! ```sh
+//! cargo bench -p wirework-container --bench startup --no-default-features --features wirework/mqtt
+//! cargo bench -p wirework-container --bench startup   # with all stock components in the binary
+//! ```
+//!
+//! starts the service as a process of its own, `RUNS` times, against mosquitto, and shows the time until it says `ready`
+//! and its resident memory then: what it allocated, and the pages of its program that it has touched.
 
 #![allow(missing_docs, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use wirework::broker::{Broker, BrokerConfig};
-use wirework::component::{Component, Context};
-use wirework::config::from_pairs;
 use wirework_container::Host;
 
 const RUNS: usize = 21;
@@ -39,8 +43,8 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().expect("a folder");
     let manifest = folder.path().join("service.toml");
     std::fs::write(&manifest, MANIFEST).expect("a manifest");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let (_broker, _context, port) = runtime.block_on(broker());
+    let broker = Broker::start();
+    let port = broker.port;
     let mut runs: Vec<(f64, f64)> = (0..RUNS).map(|_| start(&manifest, port)).collect();
     runs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (fastest, slowest) = (runs[0].0, runs[RUNS - 1].0);
@@ -85,12 +89,39 @@ fn resident_kib(process: u32) -> f64 {
     line.trim().trim_end_matches(" kB").trim().parse().unwrap_or_default()
 }
 
-/// An embedded broker on a port that the system chooses.
-async fn broker() -> (Broker, Context, u16) {
-    let config: BrokerConfig = from_pairs([("port", "0")]).expect("a configuration");
-    let broker = Broker::new(config).expect("a broker");
-    let context = Context::standalone("pip-services:broker:mqtt:default:1.0".parse().expect("a descriptor"));
-    broker.open(&context).await.expect("an open broker");
-    let port = broker.address().expect("an address").port();
-    (broker, context, port)
+/// mosquitto, on a port that the system chooses.
+struct Broker {
+    process: Child,
+    port: u16,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        // Debian has it where only root looks.
+        let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
+        let process = Command::new("mosquitto")
+            .env("PATH", path)
+            .args(["-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("mosquitto is installed");
+        let broker = Self { process, port };
+        let patience = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < patience, "mosquitto does not listen on port {port}");
+            sleep(Duration::from_millis(20));
+        }
+        broker
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It is ours, and has nothing to keep.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
