@@ -20,7 +20,11 @@ pub fn measure(report: &mut Report, effort: Effort) {
         for (qos, size) in [(0, 100), (0, 1024), (1, 100), (1, 1024)] {
             let name = format!("{name}, QoS {qos}, {size} bytes");
             // About a second for each run.
-            let count = effort.messages(if (kind, qos) == ("publish", 0) { 200_000 } else { 80_000 });
+            let count = effort.messages(match (kind, qos) {
+                ("publish", 0) => 400_000,
+                ("publish", _) => 200_000,
+                _ => 100_000,
+            });
             let work = Work { port: broker.port, qos, size, count };
             let runs = interleaved(kind, &name, work, effort.runs(9));
             add(report, &name, &runs, [&mut rates, &mut shares, &mut cpu]);

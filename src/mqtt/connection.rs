@@ -281,7 +281,7 @@ impl MqttConnection {
         Settings {
             tls: self.config.tls.clone(),
             version: options.protocol_version,
-            client_id,
+            client_id: client_id.into(),
             clean_session: options.clean_session,
             will: self.will.clone(),
             session_expiry: options.session_expiry_seconds(),

@@ -1,6 +1,32 @@
-//! The client id of a connection that was given none.
+//! The client id: given, or made, or assigned by the broker.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, OnceLock};
+
+/// What a broker knows a client as. Clones share what it has assigned.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientId {
+    asked: String,
+    assigned: Arc<OnceLock<String>>,
+}
+
+impl ClientId {
+    pub(crate) fn get(&self) -> &str {
+        self.assigned.get().unwrap_or(&self.asked)
+    }
+
+    /// Goes by another id from now on; false where it does already, or the broker has assigned one before: asked for that, it
+    /// has no reason to assign another.
+    pub(crate) fn assign(&self, id: String) -> bool {
+        id != self.get() && self.assigned.set(id).is_ok()
+    }
+}
+
+impl From<String> for ClientId {
+    fn from(asked: String) -> Self {
+        Self { asked, assigned: Arc::default() }
+    }
+}
 
 /// `<service>-<name>-<host>-<8 hexadecimal digits>`, new at each call: two processes of one service on one host must not
 /// throw each other out.
@@ -30,5 +56,15 @@ mod tests {
         let (one, other) = (client_id("s", "n"), client_id("s", "n"));
         assert!(one.starts_with("s-n-") && one.len() > 13);
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn all_clones_go_by_what_is_assigned() {
+        let id = ClientId::from("mine".to_owned());
+        let clone = id.clone();
+        assert!(!id.assign("mine".to_owned()));
+        assert_eq!(clone.get(), "mine");
+        assert!(id.assign("their".to_owned()) && !clone.assign("other".to_owned()));
+        assert_eq!((id.get(), clone.get()), ("their", "their"));
     }
 }

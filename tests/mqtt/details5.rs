@@ -60,6 +60,7 @@ async fn a_client_goes_by_the_name_that_the_broker_assigned() {
     // And in what is said of it.
     peer.send(Disconnect::new(DisconnectReasonCode::SessionTakenOver)).await;
     let client = connection.client().unwrap();
+    assert_eq!(client.client_id(), "their");
     let taken = |state: &LinkState| matches!(state, LinkState::Down(Lost::TakenOver { .. }));
     let LinkState::Down(lost) = until(&client, taken).await else { return };
     assert!(lost.to_string().contains("`their`"), "{lost}");

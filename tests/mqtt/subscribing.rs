@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use wirework::Error;
 use wirework::mqtt::{QoS, SubscribeOptions};
 
@@ -185,4 +186,23 @@ async fn a_subscribe_that_is_dropped_is_taken_back() {
     assert_eq!(Error::from(error.unwrap_err()).code(), "TIMEOUT");
     peer.send(SubAck::new(sent.pkid, vec![SubscribeReasonCode::Success(Wire::AtMostOnce)])).await;
     assert_eq!(peer.expect_unsubscribe().await.topics, ["a"]);
+}
+
+#[tokio::test]
+async fn of_two_that_ask_for_the_same_one_may_give_up() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (listener, mut heard) = listener();
+    let options = SubscribeOptions::default();
+    let mut first = Box::pin(connection.subscribe("a", options, Arc::clone(&listener) as _));
+    let mut second = Box::pin(connection.subscribe("a", options, listener));
+    assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+    let subscribe = peer.expect_subscribe().await;
+    drop(first);
+    let granted = SubscribeReasonCode::Success(Wire::AtMostOnce);
+    peer.send(SubAck::new(subscribe.pkid, vec![granted])).await;
+    let subscription = within("the grant", second).await.unwrap();
+    peer.send(message("a", "x", Wire::AtMostOnce, 0)).await;
+    assert_eq!(heard.line().await, "a x");
+    drop(subscription);
 }

@@ -114,10 +114,10 @@ impl MqttClient {
         self.0.settings.version
     }
 
-    /// The client id that the broker knows.
+    /// The client id that the broker knows: the configured one, or the one that the broker has assigned.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        &self.0.settings.client_id
+        self.0.settings.client_id.get()
     }
 
     /// Has the link left in good order for a new one, on which the broker sends everything that stayed unacknowledged again.
@@ -172,7 +172,7 @@ impl MqttClient {
         let filter = Filter::new(filter)?;
         let (reply, answer) = oneshot::channel();
         let listener = Arc::clone(listener);
-        self.0.intake.push(Command::Unsubscribe { given_up: false, filter, listener, reply })?;
+        self.0.intake.push(Command::Unsubscribe { filter, listener, reply })?;
         self.limited("unsubscribe", answer).await
     }
 
@@ -239,10 +239,8 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if self.armed {
             let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
-            let (reply, _) = oneshot::channel();
             // A connection that has closed needs no taking back.
-            let _ =
-                self.client.0.intake.push(Command::Unsubscribe { given_up: true, filter, listener, reply });
+            let _ = self.client.0.intake.push(Command::GiveUp { filter, listener });
         }
     }
 }

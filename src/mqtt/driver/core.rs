@@ -140,15 +140,16 @@ impl Core {
                     self.registry.deliver(message, &[], &receipt, Instant::now());
                 }
             }
-            Command::Unsubscribe { given_up, filter, listener, reply } => {
-                let waiters = if given_up {
-                    self.registry.give_up_on(&filter, &listener)
-                } else {
-                    self.registry.unsubscribe(&filter, &listener)
-                };
+            Command::GiveUp { filter, listener } => {
+                self.registry.give_up_on(&filter, &listener, Grant::is_closed);
+                let left = self.registry.left();
+                self.keep(left);
+            }
+            Command::Unsubscribe { filter, listener, reply } => {
+                let waiters = self.registry.unsubscribe(&filter, &listener);
                 let left = self.registry.left();
                 // Where the grant was still awaited, it may be asked for again.
-                if waiters.as_ref().is_some_and(Vec::is_empty) && !given_up {
+                if waiters.as_ref().is_some_and(Vec::is_empty) {
                     self.unclaimed.taken_back(filter);
                 } else {
                     self.keep(left);

@@ -30,7 +30,7 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     // A session that outlives its link is cleared once, and then taken up again by later links.
     let clean_session = settings.clean_session && (anew || !settings.outlives_links());
     let hello = Hello {
-        client_id: settings.client_id.clone(),
+        client_id: settings.client_id.get().to_owned(),
         clean_session,
         keep_alive: settings.keep_alive,
         username: endpoint.username.clone(),

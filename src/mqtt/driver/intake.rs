@@ -52,9 +52,12 @@ pub(crate) enum Command {
         listener: SharedListener,
         reply: oneshot::Sender<Result<QoS, MqttError>>,
     },
+    /// Whoever had asked for a subscription does not wait for the grant any more, and has not seen it.
+    GiveUp {
+        filter: Filter,
+        listener: SharedListener,
+    },
     Unsubscribe {
-        /// Whoever had asked for it does not wait for the grant any more, and has not seen it.
-        given_up: bool,
         filter: Filter,
         listener: SharedListener,
         reply: oneshot::Sender<bool>,

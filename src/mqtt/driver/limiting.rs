@@ -1,7 +1,5 @@
 //! What a broker does not permit fails alone, and the link goes on.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::core::{Core, Grant, Waiter};
@@ -68,9 +66,9 @@ impl Core {
     /// Goes by the client id that the broker has assigned, so that the next link finds the session of this one.
     pub(super) fn take_name(&mut self) {
         let Some(assigned) = self.limits.assigned_client_id.take() else { return };
-        if assigned != self.settings.client_id {
+        if self.settings.client_id.assign(assigned) {
+            let assigned = self.settings.client_id.get();
             self.logger.info(format_args!("The MQTT broker knows this client as `{assigned}`"));
-            Arc::make_mut(&mut self.settings).client_id = assigned;
         }
     }
 

@@ -163,7 +163,7 @@ impl Link {
             self.roads.sent_on(endpoint, reference);
         }
         let good = self.backoff.is_good(lived);
-        let verdict = self.lives.ended(lost, good, &self.core.settings.client_id);
+        let verdict = self.lives.ended(lost, good, self.core.settings.client_id.get());
         if verdict.avoid {
             self.roads.failed(endpoint, Instant::now());
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mqtt::identity::ClientId;
 use crate::mqtt::{MqttVersion, MqttWill, TlsConfig};
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
@@ -10,7 +11,7 @@ use crate::mqtt::{MqttVersion, MqttWill, TlsConfig};
 pub(crate) struct Settings {
     pub(crate) tls: TlsConfig,
     pub(crate) version: MqttVersion,
-    pub(crate) client_id: String,
+    pub(crate) client_id: ClientId,
     pub(crate) clean_session: bool,
     pub(crate) will: Option<Arc<MqttWill>>,
     /// What the topics of answers begin with.

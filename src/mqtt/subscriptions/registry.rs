@@ -186,13 +186,20 @@ impl<W> Registry<W> {
         Some(self.remove(subscription))
     }
 
-    /// Whoever asked for a subscription waits for its grant no more: a new one goes, a changed one is as it was before. Returns
-    /// those who still waited.
-    pub(crate) fn give_up_on(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
-        let subscription = self.find(filter, listener)?;
-        let waiters = self.wire.forget(subscription);
-        if self.subscriptions.get(&subscription).is_some_and(Subscription::is_back) {
-            return Some(waiters);
+    /// Those who are `gone` wait no more for the grant of a subscription. Where nobody else does, a new one goes, and a changed
+    /// one is as it was before.
+    pub(crate) fn give_up_on(
+        &mut self,
+        filter: &Filter,
+        listener: &SharedListener,
+        gone: impl Fn(&W) -> bool,
+    ) {
+        let Some(subscription) = self.find(filter, listener) else { return };
+        self.wire.forget_those(subscription, gone);
+        if self.wire.is_awaited(subscription)
+            || self.subscriptions.get(&subscription).is_some_and(Subscription::is_back)
+        {
+            return;
         }
         if self.fall_back(subscription) {
             // What is asked for, or granted, meanwhile is undone.
@@ -200,7 +207,6 @@ impl<W> Registry<W> {
         } else {
             self.discard(subscription);
         }
-        Some(waiters)
     }
 
     /// The next control packet to send, and the identifier for the filter in it.

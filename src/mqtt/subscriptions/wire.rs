@@ -166,6 +166,11 @@ impl<W> Wire<W> {
 
     /// Nobody waits for this subscription any more.
     pub(super) fn forget(&mut self, subscription: u32) -> Vec<W> {
+        self.forget_those(subscription, |_| true)
+    }
+
+    /// These do not wait for this subscription any more.
+    pub(super) fn forget_those(&mut self, subscription: u32, which: impl Fn(&W) -> bool) -> Vec<W> {
         let mut gone = Vec::new();
         let out = self.out.iter_mut().flat_map(|out| match out {
             Out::Subscribe { waiting, .. } => waiting.as_mut_slice(),
@@ -173,10 +178,20 @@ impl<W> Wire<W> {
         });
         for list in self.waiting.values_mut().chain(out) {
             gone.extend(
-                list.extract_if(.., |waiting| waiting.subscription == subscription).map(|w| w.waiter),
+                list.extract_if(.., |waiting| waiting.subscription == subscription && which(&waiting.waiter))
+                    .map(|w| w.waiter),
             );
         }
         gone
+    }
+
+    /// Whether anybody waits for this subscription.
+    pub(super) fn is_awaited(&self, subscription: u32) -> bool {
+        let out = self.out.iter().flat_map(|out| match out {
+            Out::Subscribe { waiting, .. } => waiting.as_slice(),
+            Out::Unsubscribe { .. } => &[],
+        });
+        self.waiting.values().chain(out).flatten().any(|waiting| waiting.subscription == subscription)
     }
 
     /// The next packet to send, and the subscriptions that it is sent for.
