@@ -2,7 +2,7 @@
 //! machine that does nothing else:
 //!
 //! ```sh
-//! cargo bench --bench mqtt                       # everything, in about 15 minutes
+//! cargo bench --bench mqtt                       # everything, in about 10 minutes
 //! cargo bench --bench mqtt -- --quick            # everything in two minutes; its figures mean little
 //! cargo bench --bench mqtt -- publishing broker  # some parts: publishing, broker, latency, idle
 //! ```

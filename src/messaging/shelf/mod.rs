@@ -3,6 +3,8 @@
 mod held;
 mod item;
 mod keep;
+#[cfg(test)]
+mod model;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -17,13 +17,13 @@ fn item(text: &'static str) -> Item<()> {
 
 /// Buries everything, or nothing.
 #[derive(Default)]
-struct Yard {
-    buried: Mutex<Vec<String>>,
-    full: bool,
+pub(super) struct Yard {
+    pub(super) buried: Mutex<Vec<String>>,
+    pub(super) full: bool,
     /// How many burials take for ever, and how many have begun.
-    stuck: usize,
-    begun: AtomicUsize,
-    expired: Mutex<u64>,
+    pub(super) stuck: usize,
+    pub(super) begun: AtomicUsize,
+    pub(super) expired: Mutex<u64>,
 }
 
 impl Bury<()> for Yard {
@@ -47,8 +47,9 @@ impl Bury<()> for Yard {
 }
 
 /// Lets the sweeper run for so long of the paused time.
-async fn swept(shelf: &Shelf<()>, yard: &Yard, time: Duration) {
+pub(super) async fn swept(shelf: &Shelf<()>, yard: &Yard, time: Duration) {
     tokio::select! {
+        biased;
         () = shelf.sweep(yard) => {}
         () = tokio::time::sleep(time) => {}
     }
