@@ -7,6 +7,7 @@ mod support;
 mod behaviours;
 mod bridge;
 mod closing;
+mod garbage;
 mod groups;
 mod kinds;
 mod memory;

@@ -8,13 +8,21 @@ use crate::messaging::MessageEnvelope;
 pub(crate) struct Item<H> {
     pub(crate) envelope: MessageEnvelope,
     pub(crate) hold: H,
+    /// Nobody could make anything of it: it is buried without being delivered.
+    pub(crate) doomed: bool,
     /// Where it is in the order in which messages were put on the shelf.
     pub(super) number: u64,
 }
 
 impl<H> Item<H> {
     pub(crate) fn new(envelope: MessageEnvelope, hold: H) -> Self {
-        Self { envelope, hold, number: 0 }
+        Self { envelope, hold, doomed: false, number: 0 }
+    }
+
+    /// One that is to be buried without being delivered.
+    #[cfg(any(feature = "mqtt", test))]
+    pub(crate) fn doomed(envelope: MessageEnvelope, hold: H) -> Self {
+        Self { doomed: true, ..Self::new(envelope, hold) }
     }
 }
 

@@ -79,7 +79,7 @@ impl<H> Shelf<H> {
         self.room.notify_waiters();
     }
 
-    /// Puts a message at the end if there is room; gives it back if not.
+    /// Puts a message at the end, or among the dead where it is doomed, if there is room; gives it back if not.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub(crate) fn try_put(&self, mut item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
@@ -88,9 +88,15 @@ impl<H> Shelf<H> {
         }
         state.put += 1;
         item.number = state.put;
-        state.waiting.push_back(item);
+        let told = if item.doomed {
+            state.dead.push_back(Dead::of(item));
+            &self.stirred
+        } else {
+            state.waiting.push_back(item);
+            &self.arrived
+        };
         drop(state);
-        self.arrived.notify_one();
+        told.notify_one();
         Ok(())
     }
 
@@ -179,7 +185,7 @@ impl<H> Shelf<H> {
     /// How many messages wait, those with a delay included.
     pub(crate) fn count(&self) -> usize {
         let state = self.state();
-        state.waiting.len() + state.held.delayed().count()
+        state.waiting.len() + state.held.delayed().filter(|item| !item.doomed).count()
     }
 
     /// Takes a message whose lock holds off the shelf.
@@ -252,26 +258,6 @@ impl<H> Shelf<H> {
         drop(state);
         self.room.notify_waiters();
         cleared
-    }
-
-    /// A message was not handled: what becomes of it.
-    pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
-        let limit = state.rules.max_deliveries;
-        if limit > 0 && item.envelope.deliveries >= limit {
-            state.dead.push_back(Dead { item, told: None });
-        } else {
-            self.delay(state, item, now);
-        }
-    }
-
-    pub(super) fn delay(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
-        let delay = state.rules.delay;
-        if delay.is_zero() {
-            state.restore(item);
-            self.arrived.notify_one();
-        } else {
-            state.held.insert(item, now + delay, false);
-        }
     }
 
     /// Room for messages has become free.

@@ -1,16 +1,19 @@
 //! The shelf against a list that is searched anew each time: whatever is done with its messages, and however time goes by, both
 //! say the same, no message is lost, and none has two holders.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
+use super::sweep::PAUSE;
 use super::tests::{Yard, swept};
 use super::{Item, Rules, Shelf};
 use crate::messaging::MessageEnvelope;
 
-/// In milliseconds. What is done is done at multiples of ten; nothing ends at one of those, so no two things fall together.
+/// In milliseconds. What is done is done at multiples of ten; no lock and no delay ends at one of those, so that no two things
+/// fall together.
 const LOCK: u64 = 105;
 const RENEWED: u64 = 205;
 const DELAY: u64 = 33;
@@ -20,6 +23,9 @@ const CAPACITY: usize = 4;
 #[derive(Clone, Debug)]
 enum Op {
     Put,
+    PutDoomed,
+    /// From now on there are graves, or none.
+    Graves(bool),
     Take,
     /// With one of the deliveries so far.
     Settle(usize),
@@ -36,6 +42,8 @@ fn op() -> impl Strategy<Value = Op> {
     let which = || 0_usize..6;
     prop_oneof![
         4 => Just(Op::Put),
+        1 => Just(Op::PutDoomed),
+        1 => any::<bool>().prop_map(Op::Graves),
         5 => Just(Op::Take),
         2 => which().prop_map(Op::Settle),
         3 => which().prop_map(Op::Abandon),
@@ -54,6 +62,8 @@ enum Place {
     Locked(u64, usize),
     /// Until then.
     Delayed(u64),
+    /// Not delivered any more; until then there is no other attempt to bury it.
+    Doomed(u64),
     Buried,
     /// Settled, or cleared.
     Gone,
@@ -63,8 +73,7 @@ enum Place {
 struct Model {
     max_deliveries: u32,
     delay: u64,
-    /// No message finds a grave.
-    full: bool,
+    graves: bool,
     now: u64,
     messages: Vec<(Place, u32)>,
     /// How many messages were delivered, and how many locks have expired.
@@ -91,7 +100,11 @@ impl Model {
     }
 
     fn dead(&self, at: u64) -> Place {
-        if self.full { self.after_delay(at) } else { Place::Buried }
+        if self.graves { Place::Buried } else { self.after_delay(at) }
+    }
+
+    fn doomed(&self, at: u64) -> Place {
+        if self.graves { Place::Buried } else { Place::Doomed(at + PAUSE.as_millis() as u64) }
     }
 
     fn back(&self, at: u64, deliveries: u32) -> Place {
@@ -110,6 +123,7 @@ impl Model {
                         self.back(until, deliveries)
                     }
                     Place::Delayed(until) if until < self.now => Place::Waiting,
+                    Place::Doomed(until) if until <= self.now => self.doomed(until),
                     rest => break self.messages[index].0 = rest,
                 };
             }
@@ -134,7 +148,12 @@ impl World {
 
     async fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Put => self.put(),
+            Op::Put => self.put(Item::new, |_| Place::Waiting),
+            Op::PutDoomed => self.put(Item::doomed, |model| model.doomed(model.now)),
+            Op::Graves(any) => {
+                self.model.graves = any;
+                self.yard.full.store(!any, Ordering::Relaxed);
+            }
             Op::Take => self.take(),
             Op::Settle(back) => {
                 let settle = |shelf: &Shelf<()>, message: &MessageEnvelope| shelf.settle(message).is_some();
@@ -176,12 +195,12 @@ impl World {
         self.check();
     }
 
-    fn put(&mut self) {
+    fn put(&mut self, item: impl Fn(MessageEnvelope, ()) -> Item<()>, place: impl Fn(&Model) -> Place) {
         let text = self.model.messages.len().to_string();
-        let put = self.shelf.try_put(Item::new(MessageEnvelope::new("t", text), ())).is_ok();
+        let put = self.shelf.try_put(item(MessageEnvelope::new("t", text), ())).is_ok();
         assert_eq!(put, self.model.unfinished() < CAPACITY);
         if put {
-            self.model.messages.push((Place::Waiting, 0));
+            self.model.messages.push((place(&self.model), 0));
         }
     }
 
@@ -227,17 +246,19 @@ impl World {
 }
 
 /// Both say the same until the end, and then everything that is left can be taken.
-async fn run(ops: &[Op], max_deliveries: u32, delay: u64, full: bool) {
+async fn run(ops: &[Op], max_deliveries: u32, delay: u64) {
     let [lock, delays] = [LOCK, delay].map(Duration::from_millis);
     let rules = Rules { capacity: CAPACITY, lock, max_deliveries, delay: delays };
     let messages = Vec::new();
-    let model = Model { max_deliveries, delay, full, now: 0, messages, deliveries: 0, expired: 0 };
-    let yard = Yard { full, ..Yard::default() };
+    let model = Model { max_deliveries, delay, graves: true, now: 0, messages, deliveries: 0, expired: 0 };
+    let yard = Yard::default();
     let mut world = World { shelf: Shelf::new(rules), yard, model, delivered: Vec::new() };
     for op in ops {
         world.apply(op).await;
     }
-    world.apply(&Op::Wait(100)).await;
+    world.apply(&Op::Graves(true)).await;
+    // Longer than anything takes.
+    world.apply(&Op::Wait(200)).await;
     let left = world.model.unfinished();
     for _ in 0..left {
         world.apply(&Op::Take).await;
@@ -254,9 +275,8 @@ proptest! {
         ops in prop::collection::vec(op(), 0..120),
         max_deliveries in prop_oneof![Just(0_u32), 1..4_u32],
         delay in prop_oneof![Just(0), Just(DELAY)],
-        full in prop::bool::weighted(0.2),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(run(&ops, max_deliveries, delay, full));
+        runtime.block_on(run(&ops, max_deliveries, delay));
     }
 }

@@ -1,10 +1,13 @@
 //! What happens on a shelf by itself: locks expire, delays end, the dead are buried.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use super::keep::State;
 use super::{Item, Shelf};
 use crate::Error;
 use crate::messaging::MessageEnvelope;
@@ -12,14 +15,23 @@ use crate::messaging::MessageEnvelope;
 /// How many messages are buried at a time.
 const AT_A_TIME: usize = 16;
 
-/// A message that was delivered too often, or was given up by its receiver.
+/// The least time between two attempts to bury a message that nobody receives meanwhile.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+/// A message that was delivered too often, was given up by its receiver, or is doomed.
 pub(crate) struct Dead<H> {
     pub(super) item: Item<H>,
     /// Who wants to know what became of it.
     pub(super) told: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
-/// Where dead messages go. One that finds no grave is delivered again after the delay.
+impl<H> Dead<H> {
+    pub(super) fn of(item: Item<H>) -> Self {
+        Self { item, told: None }
+    }
+}
+
+/// Where dead messages go. One that finds no grave is delivered again after the delay; one that is doomed is buried again.
 pub(crate) trait Bury<H>: Send + Sync {
     /// Makes a grave for a dead message. Dropped, it may have, and the message is buried again.
     fn bury(&self, item: &Item<H>) -> impl Future<Output = Result<(), Error>> + Send;
@@ -80,6 +92,8 @@ impl<H: Send> Shelf<H> {
             if entry.locked {
                 expired += 1;
                 self.come_back(&mut state, entry.item, now);
+            } else if entry.item.doomed {
+                state.dead.push_back(Dead::of(entry.item));
             } else {
                 ready += 1;
                 state.restore(entry.item);
@@ -100,6 +114,28 @@ impl<H: Send> Shelf<H> {
         state.burying += 1;
         drop(state);
         Some(Burying { shelf: self, dead: Some(dead) })
+    }
+}
+
+impl<H> Shelf<H> {
+    /// A message was not handled: what becomes of it.
+    pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
+        let limit = state.rules.max_deliveries;
+        if limit > 0 && item.envelope.deliveries >= limit {
+            state.dead.push_back(Dead::of(item));
+        } else {
+            self.delay(state, item, now);
+        }
+    }
+
+    pub(super) fn delay(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
+        let delay = if item.doomed { state.rules.delay.max(PAUSE) } else { state.rules.delay };
+        if delay.is_zero() {
+            state.restore(item);
+            self.announce();
+        } else {
+            state.held.insert(item, now + delay, false);
+        }
     }
 }
 

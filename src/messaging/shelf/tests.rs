@@ -1,5 +1,5 @@
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::advance;
@@ -19,7 +19,7 @@ fn item(text: &'static str) -> Item<()> {
 #[derive(Default)]
 pub(super) struct Yard {
     pub(super) buried: Mutex<Vec<String>>,
-    pub(super) full: bool,
+    pub(super) full: AtomicBool,
     /// How many burials take for ever, and how many have begun.
     pub(super) stuck: usize,
     pub(super) begun: AtomicUsize,
@@ -32,7 +32,7 @@ impl Bury<()> for Yard {
         if begun < self.stuck {
             std::future::pending::<()>().await;
         }
-        if self.full {
+        if self.full.load(Ordering::Relaxed) {
             return Err(Error::new(crate::Category::Conflict, "FULL", "no room"));
         }
         assert!(item.envelope.text().is_some());
@@ -124,7 +124,7 @@ async fn it_is_bounded_by_all_that_is_unfinished() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_buried_is_delivered_again() {
-    let (shelf, yard) = (Shelf::new(RULES), Yard { full: true, ..Yard::default() });
+    let (shelf, yard) = (Shelf::new(RULES), Yard { full: true.into(), ..Yard::default() });
     assert!(shelf.try_put(item("a")).is_ok());
     let a = shelf.take().unwrap();
     let told = shelf.give_up(&a).unwrap();

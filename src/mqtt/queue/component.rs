@@ -145,6 +145,7 @@ impl MqttMessageQueue {
             transport,
             logger: logger.clone(),
             metrics: body.metrics.clone(),
+            burst: Arc::default(),
         };
         let inbox = Arc::new(Inbox {
             shelf: Arc::new(Shelf::new(options.rules())),

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use tokio::time::Instant;
 
+use super::burst::Burst;
 use super::codec::Codec;
 use super::transport::Transport;
 use crate::Error;
 use crate::log::{Level, Logger};
+use crate::messaging::MessageEnvelope;
 use crate::messaging::local::Metrics;
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttAcknowledgement, MqttError, PublishOptions};
@@ -21,47 +23,67 @@ pub(super) struct Graveyard {
     pub(super) transport: Transport,
     pub(super) logger: Logger,
     pub(super) metrics: Metrics,
+    /// Of failures to bury what is no envelope.
+    pub(super) burst: Arc<Burst>,
 }
 
 impl Graveyard {
     /// Publishes what a dead message was; false where there is no topic for it.
-    pub(super) async fn publish(
-        &self,
-        payload: Bytes,
-        trace_id: Option<Arc<str>>,
-    ) -> Result<bool, MqttError> {
+    async fn publish(&self, item: &Item<Option<MqttAcknowledgement>>) -> Result<bool, MqttError> {
         let Some(topic) = &self.topic else { return Ok(false) };
+        // What is doomed is no envelope of ours.
+        let codec = if item.doomed { Codec::Raw } else { self.codec };
         let mut options = PublishOptions::at_least_once();
-        options.trace_id = trace_id;
-        self.transport.publish(Arc::clone(topic), payload, options).await?;
+        options.trace_id = item.envelope.trace_id.clone();
+        self.transport.publish(Arc::clone(topic), codec.encode(&item.envelope), options).await?;
         Ok(true)
     }
-}
 
-impl Bury<Option<MqttAcknowledgement>> for Graveyard {
-    async fn bury(&self, Item { envelope, .. }: &Item<Option<MqttAcknowledgement>>) -> Result<(), Error> {
-        let name = &self.name;
-        let (id, count) = (&envelope.message_id, envelope.deliveries());
-        match self.publish(self.codec.encode(envelope), envelope.trace_id.clone()).await {
-            Ok(true) => {
-                let to = self.topic.as_deref().unwrap_or_default();
-                self.logger.log(
-                    Level::Info,
-                    envelope.trace_id.as_deref(),
-                    None,
-                    format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
-                );
-            }
-            Ok(false) => self.logger.error(
+    fn report(&self, envelope: &MessageEnvelope, published: bool) {
+        let (name, id, count) = (&self.name, &envelope.message_id, envelope.deliveries());
+        if published {
+            let to = self.topic.as_deref().unwrap_or_default();
+            self.logger.log(
+                Level::Info,
+                envelope.trace_id.as_deref(),
+                None,
+                format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
+            );
+        } else {
+            self.logger.error(
                 None,
                 format_args!(
                     "message {id} of the queue `{name}` is dropped after {count} deliveries: there is no \
                      `dead_letter_topic`"
                 ),
-            ),
+            );
+        }
+    }
+
+    fn report_failure(&self, item: &Item<Option<MqttAcknowledgement>>, error: &MqttError) {
+        let (name, id) = (&self.name, &item.envelope.message_id);
+        if !item.doomed {
+            let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
+            self.logger.error(Some(error), kept);
+        } else if self.burst.begins(Instant::now()) {
+            let to = self.topic.as_deref().unwrap_or_default();
+            let kept = format_args!(
+                "a message that is no envelope of the queue `{name}` cannot go to `{to}` and is kept until it can, like \
+                 others that follow, of which nothing is said"
+            );
+            self.logger.error(Some(error), kept);
+        }
+    }
+}
+
+impl Bury<Option<MqttAcknowledgement>> for Graveyard {
+    async fn bury(&self, item: &Item<Option<MqttAcknowledgement>>) -> Result<(), Error> {
+        match self.publish(item).await {
+            // What is doomed was reported when it came.
+            Ok(published) if !item.doomed => self.report(&item.envelope, published),
+            Ok(_) => {}
             Err(error) => {
-                let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
-                self.logger.error(Some(&error), kept);
+                self.report_failure(item, &error);
                 return Err(error.into());
             }
         }
@@ -69,7 +91,9 @@ impl Bury<Option<MqttAcknowledgement>> for Graveyard {
     }
 
     fn buried(&self, item: Item<Option<MqttAcknowledgement>>) {
-        self.metrics.dead.one();
+        if !item.doomed {
+            self.metrics.dead.one();
+        }
         if let Some(acknowledgement) = item.hold {
             acknowledgement.acknowledge();
         }

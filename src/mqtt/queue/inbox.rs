@@ -42,20 +42,22 @@ impl MqttMessageListener for Inbox {
 impl Inbox {
     async fn take(&self, message: MqttMessage) -> Result<(), Error> {
         let hold = message.acknowledgement();
-        let envelope = match self.codec.decode(&message) {
-            Ok(envelope) => envelope,
-            Err(error) if *self.open.borrow() => return self.refuse(message, hold, error).await,
-            Err(_) => {
-                hold.into_iter().for_each(|hold| self.leave(hold));
-                return Ok(());
+        let mut item = match self.codec.decode(&message) {
+            Ok(envelope) => Item::new(envelope, hold),
+            Err(error) => {
+                self.report(&message, &error);
+                if self.graveyard.topic.is_none() {
+                    hold.into_iter().for_each(MqttAcknowledgement::acknowledge);
+                    return Ok(());
+                }
+                Item::doomed(Codec::Raw.decode(&message)?, hold)
             }
         };
-        let mut item = Item::new(envelope, hold);
         if !*self.open.borrow() {
             self.late(item);
             return Ok(());
         }
-        if message.dup && self.codec == Codec::Envelope && item.hold.is_some() {
+        if message.dup && self.codec == Codec::Envelope && !item.doomed && item.hold.is_some() {
             match self.shelf.replace(&item.envelope.message_id, item.hold) {
                 Ok(before) => {
                     self.repeated.one();
@@ -117,32 +119,21 @@ impl Inbox {
     }
 
     /// A message that is no envelope: nobody could receive it.
-    async fn refuse(
-        &self,
-        message: MqttMessage,
-        hold: Option<MqttAcknowledgement>,
-        error: EnvelopeError,
-    ) -> Result<(), Error> {
+    fn report(&self, message: &MqttMessage, error: &EnvelopeError) {
         self.malformed.one();
+        if !self.burst.begins(Instant::now()) {
+            return;
+        }
         let Graveyard { name, topic, logger, .. } = &self.graveyard;
-        if self.burst.begins(Instant::now()) {
-            let to =
-                topic.as_deref().map_or("it is dropped".to_owned(), |topic| format!("it goes to `{topic}`"));
-            logger.error(
-                Some(&error),
-                format_args!(
-                    "Failed to read received message: {} bytes on `{}` are no envelope of the queue `{name}`; {to}, \
-                     like others that follow, which are only counted",
-                    message.payload.len(),
-                    message.topic
-                ),
-            );
-        }
-        let trace_id = message.trace_id().map(Into::into);
-        self.graveyard.publish(message.payload.clone(), trace_id).await?;
-        if let Some(hold) = hold {
-            hold.acknowledge();
-        }
-        Ok(())
+        let to = topic.as_deref().map_or("it is dropped".to_owned(), |topic| format!("it goes to `{topic}`"));
+        logger.error(
+            Some(error),
+            format_args!(
+                "Failed to read received message: {} bytes on `{}` are no envelope of the queue `{name}`; {to}, \
+                 like others that follow, which are only counted",
+                message.payload.len(),
+                message.topic
+            ),
+        );
     }
 }
