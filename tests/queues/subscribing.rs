@@ -107,3 +107,25 @@ async fn a_refusal_is_told_and_what_is_asked_later_is_asked_anew() {
     });
     assert_eq!(text, "a");
 }
+
+#[tokio::test]
+async fn a_queue_that_is_dropped_takes_nothing_more_and_holds_up_nobody() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, _connection) = queue(&broker, &context).await;
+    let (text, ()) = tokio::join!(next(&queue), async {
+        peer.grant().await;
+        peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+        assert_eq!(peer.expect_puback().await.pkid, 1);
+    });
+    assert_eq!(text, "a");
+    peer.send(message("orders", "b", QoS::AtLeastOnce, 2)).await;
+    // It is here, and was not received.
+    while within("a look", queue.peek()).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    drop(queue);
+    // The session is clean: nobody would ever receive it.
+    assert_eq!(peer.expect_puback().await.pkid, 2);
+    assert_eq!(peer.expect_unsubscribe().await.topics, ["orders"]);
+}

@@ -81,13 +81,10 @@ impl<H> Body<H> {
         Counted::new(&self.tasks)
     }
 
-    /// Resolves when the tasks of the queue are to end.
-    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+    /// Resolves when the tasks of the queue are to end: true where it is gone and was not closed.
+    pub(crate) fn ended(&self) -> impl Future<Output = bool> + Send + 'static {
         let mut life = self.life.subscribe();
-        async move {
-            // A queue that is gone needs no task either.
-            let _ = life.wait_for(|alive| !alive).await;
-        }
+        async move { life.wait_for(|alive| !alive).await.is_err() }
     }
 
     /// The shelf of an open queue.

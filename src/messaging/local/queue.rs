@@ -43,7 +43,7 @@ pub(crate) fn sweep<H: Send + 'static>(
     context.spawn("queue", async move {
         let _task = task;
         tokio::select! {
-            () = ended => {}
+            _ = ended => {}
             () = shelf.sweep(&bury) => {}
         }
         Ok(())
@@ -156,7 +156,7 @@ impl<Q: Local> MessageQueue for Q {
                 biased;
                 // Cleared or closed before it was its turn.
                 told = told => told.unwrap_or_else(|_| Err(body.not_locked().into())),
-                () = body.ended() => Err(body.closed().into()),
+                _ = body.ended() => Err(body.closed().into()),
             }
         })
     }
@@ -223,7 +223,7 @@ async fn receive<H>(
         }
         tokio::select! {
             arrived = timeout_at(deadline, arrival) => if arrived.is_err() { return Ok(None) },
-            () = &mut closed => return Err(body.closed().into()),
+            _ = &mut closed => return Err(body.closed().into()),
             trouble = &mut trouble => return Err(trouble),
         }
     }

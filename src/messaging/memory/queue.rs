@@ -165,7 +165,7 @@ impl Local for MemoryMessageQueue {
                     Err(QueueError::Full { queue, capacity, limit }.into())
                 }
             },
-            () = self.body.ended() => Err(self.body.closed().into()),
+            _ = self.body.ended() => Err(self.body.closed().into()),
         }
     }
 

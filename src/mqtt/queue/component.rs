@@ -18,7 +18,7 @@ use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Offer};
 use crate::connect::Discovery;
 use crate::count::Counters;
-use crate::log::Logger;
+use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, Local, Metrics, sweep};
 use crate::messaging::shelf::Shelf;
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities};
@@ -190,15 +190,19 @@ impl MqttMessageQueue {
         let subscribing = Arc::clone(&self.subscribing);
         context.spawn("queue subscription", async move {
             let _task = task;
-            tokio::select! {
-                () = ended => {}
-                () = subscribing.mind(&name, &logger) => {}
+            let gone = tokio::select! {
+                gone = ended => gone,
+                () = subscribing.mind(&name, &logger) => false,
+            };
+            if gone && let Err(error) = subscribing.end().await {
+                let what = format_args!("the queue `{name}` is gone, and its subscription is not");
+                logger.log(Level::Warn, None, Some(&error), what);
             }
             Ok(())
         });
     }
 
-    /// Says what becomes of so many unfinished messages.
+    /// Says what becomes of so many unfinished messages of a queue that closes.
     fn leave(&self, count: usize) {
         if count == 0 {
             return;
@@ -294,6 +298,23 @@ impl Local for MqttMessageQueue {
     fn finish(&self, hold: Hold) {
         if let Some(acknowledgement) = hold {
             acknowledgement.acknowledge();
+        }
+    }
+}
+
+/// Dropped without being closed, a queue holds up nobody on a connection that it shared.
+impl Drop for MqttMessageQueue {
+    fn drop(&mut self) {
+        if !self.inbox.open.send_replace(false) {
+            return;
+        }
+        let count = self.inbox.close();
+        if count > 0 {
+            let name = &self.body.name;
+            let fate = if self.inbox.stays { "lost" } else { "left to the broker" };
+            self.body.logger.warn(format_args!(
+                "the queue `{name}` is dropped without being closed; its {count} unfinished messages are {fate}"
+            ));
         }
     }
 }
