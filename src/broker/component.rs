@@ -13,6 +13,8 @@ use super::admission::Admission;
 use super::{BrokerConfig, BrokerError};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor};
+use crate::config::Invalid;
+use crate::connect::one_or_many;
 use crate::error::Error;
 use crate::log::{Level, Logger, Router};
 use crate::{references, register};
@@ -66,7 +68,7 @@ impl Broker {
     /// A broker outside any container, that looks up no store keys.
     ///
     /// # Errors
-    /// [`BrokerError::LimitTooLow`] where a limit is.
+    /// [`BrokerError::Config`] where a limit is too low.
     pub fn new(config: BrokerConfig) -> Result<Self, BrokerError> {
         Self::with(config, Logger::standalone(), Vec::new())
     }
@@ -76,7 +78,7 @@ impl Broker {
         logger: Logger,
         stores: Vec<Arc<dyn CredentialStore>>,
     ) -> Result<Self, BrokerError> {
-        config.check()?;
+        Invalid::none(config.invalid())?;
         Ok(Self { config, logger, stores, running: Mutex::new(None) })
     }
 
@@ -115,6 +117,17 @@ impl Component for Broker {
     const SUMMARY: &'static str = "MQTT broker inside the service, for MQTT 3.1.1 and 5, in memory.";
     type Config = BrokerConfig;
     type References = BrokerReferences;
+
+    fn validate(_: &Descriptor, config: &BrokerConfig) -> Vec<Invalid> {
+        let mut found = config.invalid();
+        let credentials = one_or_many(config.credential.clone(), config.credentials.clone());
+        if config.allow_anonymous == Some(false) && credentials.as_ref().is_ok_and(Vec::is_empty) {
+            let problem = "is false, and no `credential` is given: no client could connect";
+            found.push(Invalid::new("allow_anonymous", problem));
+        }
+        found.extend(credentials.err().map(Invalid::from));
+        found
+    }
 
     fn claims(config: &BrokerConfig) -> Vec<Claim> {
         vec![Claim::Port { host: config.host.clone(), port: config.port }]

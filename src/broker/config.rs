@@ -7,8 +7,8 @@ use mqtt5::broker::config::{BrokerConfig as Settings, StorageBackend, StorageCon
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::BrokerError;
 use crate::auth::CredentialConfig;
+use crate::config::Invalid;
 
 /// The least packet limit the broker works with, in bytes.
 const LEAST_PACKET: usize = 1024;
@@ -60,19 +60,19 @@ impl Default for BrokerConfig {
 }
 
 impl BrokerConfig {
-    /// # Errors
-    /// Names the first limit that is too low.
-    pub(super) fn check(&self) -> Result<(), BrokerError> {
+    /// The limits that are too low.
+    pub(super) fn invalid(&self) -> Vec<Invalid> {
         let limits = [
             ("max_connections", self.max_connections, 1),
             ("max_packet_size", self.max_packet_size, LEAST_PACKET),
             ("max_retained_messages", self.max_retained_messages, 1),
             ("max_queued_messages", self.max_queued_messages, 1),
         ];
-        match limits.into_iter().find(|(_, found, least)| found < least) {
-            Some((key, found, least)) => Err(BrokerError::LimitTooLow { key, found, least }),
-            None => Ok(()),
-        }
+        let low = limits.into_iter().filter(|(_, found, least)| found < least);
+        low.map(|(key, found, least)| {
+            Invalid::new(key, format!("is {found}, but has to be at least {least}"))
+        })
+        .collect()
     }
 
     /// The same in the words of the library, with nothing unbounded and nothing on disk.

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::config::Invalid;
 use crate::error::{Category, Coded};
 
 /// Why a broker could not be made or opened, or stopped by itself.
@@ -59,15 +60,8 @@ pub enum BrokerError {
         missing: &'static str,
     },
     /// A limit that the broker cannot work with.
-    #[error("`{key}` is {found}, but has to be at least {least}")]
-    LimitTooLow {
-        /// The key.
-        key: &'static str,
-        /// What is configured.
-        found: usize,
-        /// The least value.
-        least: usize,
-    },
+    #[error(transparent)]
+    Config(#[from] Invalid),
     /// It is open already.
     #[error("the broker is open already, at {address}")]
     AlreadyOpen {
@@ -90,7 +84,7 @@ impl Coded for BrokerError {
             | Self::OpenToAll { .. }
             | Self::ClosedToAll
             | Self::IncompleteCredential { .. }
-            | Self::LimitTooLow { .. } => Category::Misconfiguration,
+            | Self::Config(_) => Category::Misconfiguration,
             Self::CannotListen { .. } => Category::FailedInvocation,
             Self::AlreadyOpen { .. } => Category::InvalidState,
             Self::Failed(_) | Self::NotReady => Category::Internal,
@@ -105,7 +99,7 @@ impl Coded for BrokerError {
             Self::OpenToAll { .. } => "OPEN_TO_ALL",
             Self::ClosedToAll => "CLOSED_TO_ALL",
             Self::IncompleteCredential { .. } => "INCOMPLETE_CREDENTIAL",
-            Self::LimitTooLow { .. } => "BAD_LIMIT",
+            Self::Config(_) => "BAD_CONFIG",
             Self::AlreadyOpen { .. } => "ALREADY_OPEN",
             Self::Failed(_) | Self::NotReady => "BROKER_FAILED",
         }

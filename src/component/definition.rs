@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Claim, Context, Descriptor, Offer, References};
+use crate::config::Invalid;
 use crate::error::Error;
 
 /// A component: a type with a configuration, references and a life cycle.
@@ -78,6 +79,13 @@ pub trait Component: Sized + Send + Sync + 'static {
     /// Its references; see [`references!`](crate::references).
     type References: References;
 
+    /// Every key whose value the types of the configuration allow and the component cannot work with, so that they are reported
+    /// with their places before anything runs. Called for each configuration that could be read.
+    #[must_use]
+    fn validate(_identity: &Descriptor, _config: &Self::Config) -> Vec<Invalid> {
+        Vec::new()
+    }
+
     /// What a configuration claims: ports to listen on, client ids.
     #[must_use]
     fn claims(_config: &Self::Config) -> Vec<Claim> {
@@ -93,7 +101,7 @@ pub trait Component: Sized + Send + Sync + 'static {
     /// Makes the component. Pure: no I/O and no tasks.
     ///
     /// # Errors
-    /// Whatever the configuration allows but the component cannot do.
+    /// What [`validate`](Self::validate) cannot see, such as references that do not fit together.
     fn create(
         identity: &Descriptor,
         config: Self::Config,

@@ -111,6 +111,12 @@ where
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
         let config = read::<C::Config>(section, problems)?;
+        let invalid = C::validate(section.descriptor, &config);
+        if !invalid.is_empty() {
+            let schema = self.schema();
+            invalid.iter().for_each(|invalid| problems.push(invalid.place(section, &schema)));
+            return None;
+        }
         let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));
         Some(Parsed { config: Box::new(config), claims, open_limit })
     }

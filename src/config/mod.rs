@@ -3,6 +3,7 @@
 pub mod code;
 mod document;
 mod editor;
+mod invalid;
 mod mask;
 mod millis;
 mod outline;
@@ -18,6 +19,7 @@ mod tree;
 
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
+pub use invalid::Invalid;
 pub use mask::{has_user_info, mask_user_info, printable};
 pub use millis::{Millis, MillisError};
 pub use outline::{KeyDoc, is_secret, is_shown, keys, schema_secrets, value_types};

@@ -21,6 +21,8 @@ pub struct KeyDoc {
     pub kind: String,
     /// The value without the key, as far as the type tells.
     pub default: Option<Value>,
+    /// A value that shows what it is for.
+    pub example: Option<Value>,
     /// What it is for.
     pub doc: String,
     /// Whether it must be given.
@@ -66,8 +68,9 @@ fn collect(root: &Value, schema: &Value, prefix: &str, required: bool, depth: us
 fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyDoc {
     let doc = property.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     let default = property.get("default").filter(|default| !default.is_null()).cloned();
+    let example = property.get("examples").and_then(|examples| examples.get(0)).cloned();
     let secret = holds_secret(root, property);
-    KeyDoc { path, kind: kind(root, property, 0), default, doc, required, secret }
+    KeyDoc { path, kind: kind(root, property, 0), default, example, doc, required, secret }
 }
 
 /// What a schema takes, in few words.

@@ -1,6 +1,7 @@
 //! `connection` or `connections`: one spelling for one, one for several.
 
 use super::ConnectionConfig;
+use crate::config::Invalid;
 use crate::{Category, Coded};
 
 /// What can be configured once or several times, under two keys.
@@ -30,6 +31,12 @@ impl Coded for BothGiven {
     }
     fn code(&self) -> &'static str {
         "BAD_CONFIG"
+    }
+}
+
+impl From<BothGiven> for Invalid {
+    fn from(BothGiven { one, many }: BothGiven) -> Self {
+        Self::new(one, format!("and `{many}` are both given; give one `{one}`, or all of them as `{many}`"))
     }
 }
 

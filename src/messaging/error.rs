@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::Invalid;
 use crate::error::{Category, Coded};
 
 /// Bytes that are no envelope, or not the value wanted.
@@ -98,13 +99,8 @@ pub enum QueueError {
         operation: &'static str,
     },
     /// The configuration contradicts itself.
-    #[error("`{key}` {problem}")]
-    Config {
-        /// The configuration key.
-        key: &'static str,
-        /// What is wrong, and what would be right.
-        problem: &'static str,
-    },
+    #[error(transparent)]
+    Config(#[from] Invalid),
 }
 
 impl Coded for QueueError {
@@ -113,7 +109,7 @@ impl Coded for QueueError {
             Self::NotOpened { .. } => Category::InvalidState,
             Self::NotLocked { .. } | Self::Full { .. } => Category::Conflict,
             Self::Unsupported { .. } => Category::Unsupported,
-            Self::Config { .. } | Self::Disagree { .. } => Category::Misconfiguration,
+            Self::Config(_) | Self::Disagree { .. } => Category::Misconfiguration,
         }
     }
     fn code(&self) -> &'static str {
@@ -122,7 +118,7 @@ impl Coded for QueueError {
             Self::NotLocked { .. } => "NOT_LOCKED",
             Self::Full { .. } => "QUEUE_FULL",
             Self::Unsupported { .. } => "UNSUPPORTED",
-            Self::Config { .. } | Self::Disagree { .. } => "BAD_CONFIG",
+            Self::Config(_) | Self::Disagree { .. } => "BAD_CONFIG",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::transport::PROTOCOLS;
 use super::{MqttConfig, MqttConnection};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
@@ -34,6 +35,12 @@ impl Component for MqttConnection {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueueConnection];
     type Config = MqttConfig;
     type References = MqttReferences;
+
+    fn validate(_: &Descriptor, config: &MqttConfig) -> Vec<Invalid> {
+        let mut found = config.invalid();
+        found.extend(config.unreachable());
+        found
+    }
 
     /// A client id of the operator's choice, at each broker that the configuration itself names.
     fn claims(config: &MqttConfig) -> Vec<Claim> {

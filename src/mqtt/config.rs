@@ -1,20 +1,13 @@
-//! What a connection can be told, and whether it makes sense.
+//! What a connection can be told.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::driver::MAX_WINDOW;
 use super::properties::seconds;
-use super::topic::Topic;
-use super::{MqttError, MqttVersion, TlsConfig, WillConfig};
+use super::{MqttVersion, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
-
-/// The largest packet that MQTT has, in bytes.
-const LARGEST_PACKET: usize = 268_435_460;
-/// The smallest limit that leaves room for SUBSCRIBE.
-const SMALLEST_LIMIT: usize = 16 * 1024;
 
 /// The configuration of [`MqttConnection`](super::MqttConnection).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -26,6 +19,7 @@ pub struct MqttConfig {
     /// Where the broker is: `host`, `port`, `protocol`, `uri` or `discovery_key`. Protocols and their ports: `mqtt` or `tcp`
     /// (1883), `mqtts`, `ssl` or `tls` (8883), `ws` (80), `wss` (443), with the path `/mqtt` unless the URI has one, and
     /// `unix:///path` for a Unix socket. Default `mqtt`.
+    #[schemars(extend("examples" = [{ "host": "127.0.0.1" }]))]
     pub connection: Option<ConnectionConfig>,
     /// Several brokers in place of `connection`, in order of preference: they are tried in this order, except that those
     /// that failed within `options.endpoint_cooldown` come last, and after a lost connection the one that was lost first.
@@ -151,55 +145,6 @@ impl MqttConfig {
     pub(super) fn explicit_client_id(&self) -> Option<&str> {
         self.client_id.as_deref().filter(|id| !id.is_empty())
     }
-
-    /// Names the first value that contradicts another one or MQTT.
-    pub(super) fn check(&self) -> Result<(), MqttError> {
-        let options = &self.options;
-        let wrong = |key, problem| Err(MqttError::Config { key, problem });
-        self.tls.check()?;
-        if !options.clean_session && self.explicit_client_id().is_none() {
-            let problem =
-                "is false, but there is no `client_id`: the broker could never find the session again";
-            return wrong("options.clean_session", problem);
-        }
-        if self.explicit_client_id().is_some_and(|id| id.len() > usize::from(u16::MAX)) {
-            return wrong("client_id", "is longer than 65535 bytes");
-        }
-        if options.keepalive_seconds().is_none() {
-            return wrong("options.keepalive_timeout", "is longer than 65535 seconds");
-        }
-        if !(1..=MAX_WINDOW).contains(&options.max_inflight) {
-            return wrong("options.max_inflight", "is not between 1 and 65519");
-        }
-        if Topic::new(&options.response_topic).is_err() {
-            return wrong(
-                "options.response_topic",
-                "is no topic: it is empty, or has `+`, `#` or U+0000 in it",
-            );
-        }
-        if let Some(will) = &self.will {
-            will.read()?.check(options.protocol_version)?;
-        }
-        if options.receive_maximum == 0 {
-            return wrong("options.receive_maximum", "is 0; no message of QoS 1 or 2 could come");
-        }
-        if options.protocol_version == MqttVersion::V4 && options.session_expiry.is_some() {
-            return wrong("options.session_expiry", "needs `options.protocol_version = 5`");
-        }
-        if options.max_queued_bytes == 0 {
-            return wrong("options.max_queued_bytes", "is 0; nothing could be sent");
-        }
-        if options.max_incoming_bytes == 0 {
-            return wrong("options.max_incoming_bytes", "is 0; nothing could be received");
-        }
-        if options.listener_queue == 0 {
-            return wrong("options.listener_queue", "is 0; no message of QoS 0 would ever be handled");
-        }
-        if !(SMALLEST_LIMIT..=LARGEST_PACKET).contains(&options.max_packet_size) {
-            return wrong("options.max_packet_size", "is not between 16384 and 268435460");
-        }
-        Ok(())
-    }
 }
 
 impl MqttOptions {
@@ -227,7 +172,7 @@ mod tests {
     fn the_defaults_are_the_documented_ones() {
         let config: MqttConfig = from_toml("").unwrap();
         let options = &config.options;
-        assert!(config.check().is_ok() && options.retry_connect && options.clean_session);
+        assert!(config.invalid().is_empty() && options.retry_connect && options.clean_session);
         let times = [options.connect_timeout, options.reconnect_timeout, options.keepalive_timeout];
         assert_eq!(times, [Millis::new(30_000), Millis::new(1000), Millis::new(60_000)]);
     }
@@ -249,7 +194,7 @@ mod tests {
     fn what_contradicts_itself_is_named() {
         let wrong = |key: &str, value: &str| {
             let config: MqttConfig = from_pairs([(key, value)]).unwrap();
-            config.check().unwrap_err().to_string()
+            config.invalid()[0].to_string()
         };
         assert_eq!(
             wrong("options.clean_session", "false"),
@@ -275,7 +220,7 @@ mod tests {
             ("options.retry_connect", "false"),
         ])
         .unwrap();
-        assert!(config.check().is_ok());
+        assert!(config.invalid().is_empty());
         assert_eq!(config.connections.map(|list| list.len()), Some(2));
     }
 }

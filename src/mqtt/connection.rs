@@ -17,6 +17,7 @@ use super::{
 use crate::Error;
 use crate::auth::CredentialStore;
 use crate::component::{Context, Status};
+use crate::config::Invalid;
 use crate::connect::{Discovery, Endpoint};
 use crate::count::Counters;
 use crate::log::Logger;
@@ -84,7 +85,7 @@ pub(super) struct Surroundings {
 
 impl MqttConnection {
     pub(super) fn with(name: &str, config: MqttConfig, around: Surroundings) -> Result<Self, Error> {
-        config.check()?;
+        Invalid::none(config.invalid()).map_err(MqttError::from)?;
         let will = match around.will {
             None => config.will.as_ref().map(WillConfig::read).transpose()?,
             Some(will) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::protocol::Reason;
 use super::topic::TopicError;
 use super::{QoS, TlsError};
+use crate::config::Invalid;
 use crate::error::{Category, Coded};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
@@ -159,13 +160,8 @@ pub enum MqttError {
         feature: &'static str,
     },
     /// The configuration contradicts itself.
-    #[error("`{key}` {problem}")]
-    Config {
-        /// The configuration key.
-        key: &'static str,
-        /// What is wrong, and what would be right.
-        problem: &'static str,
-    },
+    #[error(transparent)]
+    Config(#[from] Invalid),
 }
 
 impl Coded for MqttError {
@@ -191,7 +187,7 @@ impl Coded for MqttError {
             Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
             Self::Full { .. } => Category::Conflict,
             Self::Topic(error) => error.category(),
-            Self::Config { .. } | Self::FeatureMissing { .. } => Category::Misconfiguration,
+            Self::Config(_) | Self::FeatureMissing { .. } => Category::Misconfiguration,
         }
     }
 
@@ -213,7 +209,7 @@ impl Coded for MqttError {
             Self::Unsupported { .. } => "NOT_SUPPORTED",
             Self::Expired { .. } => "EXPIRED",
             Self::BadProperty { .. } => "BAD_PROPERTY",
-            Self::Config { .. } => "BAD_CONFIG",
+            Self::Config(_) => "BAD_CONFIG",
         }
     }
 }

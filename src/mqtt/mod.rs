@@ -21,6 +21,7 @@ mod session;
 mod subscriptions;
 pub mod topic;
 mod transport;
+mod validate;
 mod version;
 mod will;
 

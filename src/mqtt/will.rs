@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::properties::seconds;
 use super::topic::Topic;
 use super::{MessageProperties, MqttError, MqttVersion, QoS};
-use crate::config::Millis;
+use crate::config::{Invalid, Millis};
 
 /// The message that the broker publishes when the connection is lost: not when it is closed.
 ///
@@ -74,7 +74,7 @@ impl MqttWill {
 
     /// Whether a client of this version can leave it.
     pub(super) fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
-        let wrong = |key, problem| Err(MqttError::Config { key, problem });
+        let wrong = |key: &'static str, problem: &'static str| Err(Invalid::new(key, problem).into());
         Topic::new(&self.topic)?;
         self.properties.check()?;
         if self.payload.len() > usize::from(u16::MAX) {
@@ -122,7 +122,7 @@ pub struct WillConfig {
 impl WillConfig {
     pub(super) fn read(&self) -> Result<MqttWill, MqttError> {
         let Some(qos) = QoS::from_number(self.qos.unwrap_or_default()) else {
-            return Err(MqttError::Config { key: "will.qos", problem: "is not 0, 1 or 2" });
+            return Err(Invalid::new("will.qos", "is not 0, 1 or 2").into());
         };
         let user =
             self.user.iter().flatten().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
@@ -140,12 +140,12 @@ impl WillConfig {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::from_pairs;
+    use crate::config::{Invalid, from_pairs};
     use crate::mqtt::MqttConfig;
 
     fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
         let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
-        config.check().map_err(|error| error.to_string())
+        Invalid::none(config.invalid()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn remarks(key: &KeyDoc) -> String {
     if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
 }
 
-/// An entry with the required keys and, where there are none, the first few that have a default.
+/// An entry with the required keys and those that have an example; where there are none, the first few that have a default.
 fn example(one: &Registered, keys: &[KeyDoc]) -> String {
     let tokens = (0..5).map(|place| match (place, one.pattern().token(place)) {
         (4, "*") => "1.0",
@@ -138,25 +138,35 @@ fn example(one: &Registered, keys: &[KeyDoc]) -> String {
     });
     let descriptor = tokens.collect::<Vec<_>>().join(":");
     let mut out = format!("  [[component]]\n  descriptor = \"{descriptor}\"\n");
-    let leaf = |key: &&KeyDoc| !key.path.contains(['*', '<']) && !key.kind.starts_with("table");
-    let required: Vec<_> = keys.iter().filter(leaf).filter(|key| key.required).collect();
+    let leaf = |key: &&KeyDoc| {
+        !key.path.contains(['*', '<']) && (key.example.is_some() || !key.kind.starts_with("table"))
+    };
+    let required: Vec<_> =
+        keys.iter().filter(leaf).filter(|key| key.required || key.example.is_some()).collect();
     let shown = if required.is_empty() {
         keys.iter().filter(leaf).filter(|key| key.default.is_some()).take(3).collect()
     } else {
         required
     };
     for key in shown {
-        let _ = writeln!(out, "  {} = {}", key.path, sample(key));
+        match &key.example {
+            Some(Value::Object(values)) => values.iter().for_each(|(name, value)| {
+                let _ = writeln!(out, "  {}.{name} = {value}", key.path);
+            }),
+            _ => {
+                let _ = writeln!(out, "  {} = {}", key.path, sample(key));
+            }
+        }
     }
     out
 }
 
-/// A value that fits a key: its default, else one of its kind.
+/// A value that fits a key: its example or default, else one of its kind.
 fn sample(key: &KeyDoc) -> String {
     if key.secret {
         return "\"${SECRET}\"".to_owned();
     }
-    if let Some(default) = &key.default {
+    if let Some(default) = key.example.as_ref().or(key.default.as_ref()) {
         return default.to_string();
     }
     match key.kind.split([' ', '|']).next().unwrap_or_default() {
@@ -173,7 +183,7 @@ fn json_of(one: &Registered) -> Value {
     let factory = one.factory();
     let keys = keys(&factory.schema()).into_iter().map(|key| {
         json!({
-            "key": key.path, "type": key.kind, "default": key.default, "doc": key.doc,
+            "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
             "required": key.required, "secret": key.secret,
         })
     });

@@ -347,3 +347,34 @@ fn json_stays_json() {
         assert!(toml::from_str::<toml::Table>(&printed).is_ok(), "{printed}");
     }
 }
+
+/// What the types allow and the components cannot work with, each with its place, and nothing secret.
+#[test]
+fn values_that_stock_components_cannot_work_with() {
+    let manifest = r#"
+[[component]]
+descriptor = "pip-services:broker:mqtt:default:1.0"
+max_connections = 0
+allow_anonymous = false
+
+[[component]]
+descriptor = "pip-services:connection:mqtt:default:1.0"
+connection = { uri = "http://ann:canary@localhost" }
+connections = [{ host = "a" }, { host = "b", protocol = "http" }]
+options.clean_session = false
+will = { topic = "a/#", payload = "canary" }
+
+[[component]]
+descriptor = "pip-services:connection:mqtt:other:1.0"
+
+[[component]]
+descriptor = "pip-services:message-queue:mqtt:orders:1.0"
+group = "a/b"
+options = { qos = 3, capacity = 0 }
+"#;
+    let said = Said::line(&[("service.toml", manifest)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    assert!(!said.to_string().contains("canary"), "{said}");
+    assert_eq!(said.out, "not ok: 4 components, 2 references, 12 errors, 0 warnings\n", "{said}");
+    insta::assert_snapshot!(said);
+}

@@ -4,6 +4,7 @@ use crate::tool::{Said, redacted};
 
 const GOOD: &str = include_str!("good.toml");
 const BAD: &str = include_str!("bad.toml");
+const INVALID: &str = include_str!("invalid.toml");
 const CONTRADICTING: &str = include_str!("contradicting.toml");
 
 #[test]
@@ -13,9 +14,17 @@ fn every_mistake_has_its_place_and_what_would_do() {
     insta::assert_snapshot!(said);
 }
 
-/// What no type can say is told before anything opens.
+/// What no type can say is told before anything is made.
 #[test]
-fn values_that_contradict_each_other() {
+fn values_that_make_no_sense() {
+    let said = Said::line(&[("service.toml", INVALID)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+/// What shows only when components meet is told before anything opens.
+#[test]
+fn references_that_make_no_sense() {
     let said = Said::line(&[("service.toml", CONTRADICTING)], "run -c service.toml");
     assert_eq!(said.code, Some(1), "{said}");
     insta::assert_snapshot!(redacted(&said.to_string()));

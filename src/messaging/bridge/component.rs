@@ -8,11 +8,11 @@ use tokio::sync::{oneshot, watch};
 
 use super::forward::Forward;
 use crate::component::{Component, Context, Descriptor};
-use crate::config::Millis;
+use crate::config::{Invalid, Millis};
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
 use crate::messaging::local::Listening;
-use crate::messaging::{ListenOptions, MessageQueue, QueueError};
+use crate::messaging::{ListenOptions, MessageQueue};
 use crate::{Error, references, register};
 
 /// The configuration of a [`Bridge`].
@@ -106,15 +106,11 @@ impl Bridge {
     }
 
     fn with(name: &str, config: BridgeConfig, references: BridgeReferences) -> Result<Self, Error> {
-        if config.concurrency == 0 {
-            return Err(
-                QueueError::Config { key: "concurrency", problem: "is 0; nothing would go through" }.into()
-            );
-        }
+        Invalid::none(invalid(&config))?;
         let BridgeReferences { logger, counters, source, target } = references;
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             let problem = "is the queue of `references.source`; its messages would go round for ever";
-            return Err(QueueError::Config { key: "references.target", problem }.into());
+            return Err(Invalid::new("references.target", problem).into());
         }
         let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
         let counts = Counts {
@@ -131,11 +127,20 @@ impl Bridge {
     }
 }
 
+fn invalid(config: &BridgeConfig) -> Vec<Invalid> {
+    let closed = config.concurrency == 0;
+    closed.then(|| Invalid::new("concurrency", "is 0; nothing would go through")).into_iter().collect()
+}
+
 impl Component for Bridge {
     const DESCRIPTOR: &'static str = "pip-services:bridge:message-queue:*:1.0";
     const SUMMARY: &'static str = "Passes messages from one queue to another, at least once.";
     type Config = BridgeConfig;
     type References = BridgeReferences;
+
+    fn validate(_: &Descriptor, config: &BridgeConfig) -> Vec<Invalid> {
+        invalid(config)
+    }
 
     fn create(
         identity: &Descriptor,

@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::Millis;
-use crate::messaging::QueueError;
+use crate::config::{Invalid, Millis};
 use crate::messaging::shelf::Rules;
 
 /// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
@@ -64,17 +63,27 @@ impl Default for MemoryQueueOptions {
     }
 }
 
+impl MemoryQueueConfig {
+    /// Every value that makes no sense for a component of this name.
+    pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
+        let mut found = self.options.invalid();
+        let name = self.queue.as_deref().filter(|queue| !queue.is_empty()).unwrap_or(name);
+        if self.dead_letter.as_deref() == Some(name) {
+            found.push(Invalid::new("dead_letter", "is the queue itself"));
+        }
+        found
+    }
+}
+
 impl MemoryQueueOptions {
     /// Names the first value that makes no sense.
-    pub(super) fn check(&self) -> Result<(), QueueError> {
-        let wrong = |key, problem| Err(QueueError::Config { key, problem });
-        if self.capacity == 0 {
-            return wrong("options.capacity", "is 0; nothing could be sent");
-        }
-        if self.lock_timeout.0.is_zero() {
-            return wrong("options.lock_timeout", "is 0; no message could be completed");
-        }
-        Ok(())
+    pub(super) fn invalid(&self) -> Vec<Invalid> {
+        let wrong = [
+            (self.capacity == 0, "options.capacity", "is 0; nothing could be sent"),
+            (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
+        ];
+        let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
+        wrong.map(|(_, key, problem)| Invalid::new(key, problem)).collect()
     }
 
     pub(super) fn rules(&self) -> Rules {

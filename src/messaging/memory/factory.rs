@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::queue::MemoryQueueReferences;
 use super::{MemoryMessageQueue, MemoryQueueConfig, MemoryQueueFactoryConfig};
 use crate::component::{Component, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
@@ -33,7 +34,7 @@ impl MemoryMessageQueueFactory {
         pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
     ) -> Result<Self, Error> {
         let config: MemoryQueueFactoryConfig = crate::config::from_pairs(pairs)?;
-        config.options.check()?;
+        Invalid::none(config.options.invalid())?;
         Ok(Self { config, logger: Logger::standalone(), counters: Counters::standalone() })
     }
 }
@@ -53,12 +54,16 @@ impl Component for MemoryMessageQueueFactory {
     type Config = MemoryQueueFactoryConfig;
     type References = MemoryQueueReferences;
 
+    fn validate(_: &Descriptor, config: &MemoryQueueFactoryConfig) -> Vec<Invalid> {
+        config.options.invalid()
+    }
+
     fn create(
         _: &Descriptor,
         config: MemoryQueueFactoryConfig,
         references: MemoryQueueReferences,
     ) -> Result<Self, Error> {
-        config.options.check()?;
+        Invalid::none(config.options.invalid())?;
         let MemoryQueueReferences { logger, counters } = references;
         Ok(Self { config, logger, counters })
     }

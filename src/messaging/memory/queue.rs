@@ -8,6 +8,7 @@ use super::board::Board;
 use super::terms::Terms;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{Component, Context, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, Local, Metrics, sweep};
@@ -68,13 +69,10 @@ impl MemoryMessageQueue {
         logger: Logger,
         counters: &Counters,
     ) -> Result<Self, QueueError> {
-        config.options.check()?;
+        Invalid::none(config.invalid(name))?;
         let MemoryQueueConfig { queue, dead_letter, options } = config;
         let name = queue.filter(|queue| !queue.is_empty()).unwrap_or_else(|| name.to_owned());
         let dead_letter = dead_letter.filter(|dead| !dead.is_empty());
-        if dead_letter.as_ref() == Some(&name) {
-            return Err(QueueError::Config { key: "dead_letter", problem: "is the queue itself" });
-        }
         Ok(Self::with(&name, dead_letter, options, logger, counters))
     }
 
@@ -186,6 +184,10 @@ impl Component for MemoryMessageQueue {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
     type Config = MemoryQueueConfig;
     type References = MemoryQueueReferences;
+
+    fn validate(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Invalid> {
+        config.invalid(identity.name())
+    }
 
     fn create(
         identity: &Descriptor,

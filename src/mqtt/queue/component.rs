@@ -16,6 +16,7 @@ use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
@@ -126,7 +127,7 @@ impl MqttMessageQueue {
         config: MqttQueueConfig,
         references: &MqttQueueReferences,
     ) -> Result<Self, Error> {
-        config.options.check()?;
+        Invalid::none(config.invalid(name))?;
         let MqttQueueReferences { logger, counters, .. } = references;
         let transport = Transport::new(name, &config, references)?;
         let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
@@ -332,6 +333,10 @@ impl Component for MqttMessageQueue {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
     type Config = MqttQueueConfig;
     type References = MqttQueueReferences;
+
+    fn validate(identity: &Descriptor, config: &MqttQueueConfig) -> Vec<Invalid> {
+        config.invalid(identity.name())
+    }
 
     fn claims(config: &MqttQueueConfig) -> Vec<Claim> {
         config.own_connection().map_or_else(Vec::new, |own| MqttConnection::claims(&own))

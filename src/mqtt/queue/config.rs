@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::auth::CredentialConfig;
-use crate::config::Millis;
+use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
-use crate::messaging::QueueError;
 use crate::messaging::shelf::Rules;
+use crate::mqtt::topic::{Filter, Topic};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
@@ -154,22 +154,40 @@ impl MqttQueueOptions {
     }
 
     /// Names the first value that makes no sense.
-    pub(super) fn check(&self) -> Result<(), QueueError> {
-        let wrong = |key, problem| Err(QueueError::Config { key, problem });
-        if self.qos > 2 {
-            return wrong("options.qos", "is neither 0, 1 nor 2");
-        }
-        if self.capacity == 0 {
-            return wrong("options.capacity", "is 0; nothing could be received");
-        }
-        if self.lock_timeout.0.is_zero() {
-            return wrong("options.lock_timeout", "is 0; no message could be completed");
-        }
-        Ok(())
+    fn invalid(&self) -> Vec<Invalid> {
+        let wrong = [
+            (self.qos > 2, "options.qos", "is neither 0, 1 nor 2"),
+            (self.capacity == 0, "options.capacity", "is 0; nothing could be received"),
+            (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
+        ];
+        let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
+        wrong.map(|(_, key, problem)| Invalid::new(key, problem)).collect()
     }
 }
 
 impl MqttQueueConfig {
+    /// Every value that makes no sense for a component of this name.
+    pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
+        let mut found = self.options.invalid();
+        // One that only receives may have wildcards in its topic.
+        let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
+        if let Err(error) = Filter::new(topic.as_deref().unwrap_or(name)) {
+            found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}")));
+        }
+        if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
+            found.push(Invalid::new("group", "has `/`, `+`, `#` or U+0000 in it; a group has a plain name"));
+        }
+        if let Some(error) = filled(self.dead_letter_topic.clone()).and_then(|topic| Topic::new(&topic).err())
+        {
+            found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
+        }
+        if let Some(own) = self.own_connection() {
+            found.extend(own.invalid());
+            found.extend(own.unreachable());
+        }
+        found
+    }
+
     /// What a connection of its own is configured with, if it is to have one.
     pub(super) fn own_connection(&self) -> Option<MqttConfig> {
         if self.connection.is_none() && self.connections.is_none() {
@@ -263,11 +281,13 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         let wrong = |key: &str, value: &str| {
             let config: MqttQueueConfig = crate::config::from_pairs([(key, value)]).unwrap();
-            config.options.check().unwrap_err().to_string()
+            config.invalid("orders")[0].to_string()
         };
         assert_eq!(wrong("options.qos", "3"), "`options.qos` is neither 0, 1 nor 2");
         assert!(wrong("options.capacity", "0").contains("nothing could be received"));
         assert!(wrong("options.lock_timeout", "0").contains("is 0"));
+        // It would be the group `a` at the topic `b/orders`.
+        assert!(wrong("group", "a/b").starts_with("`group` has `/`"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::component::MqttQueueReferences;
 use super::{MqttMessageQueue, MqttQueueFactoryConfig};
 use crate::component::{Component, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
 use crate::{Error, offers, register};
 
@@ -27,6 +28,10 @@ impl Component for MqttMessageQueueFactory {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueueFactory];
     type Config = MqttQueueFactoryConfig;
     type References = MqttQueueReferences;
+
+    fn validate(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Invalid> {
+        config.of_queue("check").invalid("check")
+    }
 
     fn create(
         _: &Descriptor,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::mqtt::MqttError;
+use crate::config::Invalid;
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
 /// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
@@ -37,22 +37,25 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Names what contradicts itself.
-    pub(crate) fn check(&self) -> Result<(), MqttError> {
-        let wrong = |key, problem| Err(MqttError::Config { key, problem });
+    /// What contradicts itself.
+    pub(crate) fn invalid(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        let mut wrong = |key: &'static str, problem: &'static str| found.push(Invalid::new(key, problem));
         match (filled(&self.cert_file), filled(&self.key_file)) {
-            (Some(_), None) => return wrong("tls.cert_file", "is given without `tls.key_file`; give both"),
-            (None, Some(_)) => return wrong("tls.key_file", "is given without `tls.cert_file`; give both"),
+            (Some(_), None) => wrong("tls.cert_file", "is given without `tls.key_file`; give both"),
+            (None, Some(_)) => wrong("tls.key_file", "is given without `tls.cert_file`; give both"),
             _ => {}
         }
         if self.system_roots == Some(false) && self.ca().is_none() {
-            let problem = "is false, but there is no `tls.ca_file`: no broker could ever be trusted";
-            return wrong("tls.system_roots", problem);
+            wrong(
+                "tls.system_roots",
+                "is false, but there is no `tls.ca_file`: no broker could ever be trusted",
+            );
         }
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
-            return wrong("tls.alpn", "has a name that is empty or longer than 255 bytes");
+            wrong("tls.alpn", "has a name that is empty or longer than 255 bytes");
         }
-        Ok(())
+        found
     }
 
     /// Whether it says anything.
@@ -95,7 +98,7 @@ mod tests {
     fn what_contradicts_itself_is_named() {
         let wrong = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
-            config.check().map_or_else(|error| error.to_string(), |()| "fine".to_owned())
+            config.invalid().first().map_or("fine".to_owned(), ToString::to_string)
         };
         let both = "is given without `tls.key_file`; give both";
         assert_eq!(wrong(&[("tls.cert_file", "c.pem")]), format!("`tls.cert_file` {both}"));

@@ -1,0 +1,115 @@
+//! Whether a configuration makes sense.
+
+use super::config::{MqttConfig, MqttOptions};
+use super::driver::MAX_WINDOW;
+use super::topic::Topic;
+use super::transport::{Kind, PROTOCOLS};
+use super::{MqttVersion, WillConfig};
+use crate::config::Invalid;
+use crate::connect::{ConnectionConfig, endpoints, one_or_many};
+
+/// The largest packet that MQTT has, in bytes.
+const LARGEST_PACKET: usize = 268_435_460;
+/// The smallest limit that leaves room for SUBSCRIBE.
+const SMALLEST_LIMIT: usize = 16 * 1024;
+
+impl MqttConfig {
+    /// Every value that contradicts another one or MQTT.
+    pub(super) fn invalid(&self) -> Vec<Invalid> {
+        let mut found = self.tls.invalid();
+        let mut must = |holds: bool, key: &'static str, problem: &'static str| {
+            if !holds {
+                found.push(Invalid::new(key, problem));
+            }
+        };
+        must(
+            self.options.clean_session || self.explicit_client_id().is_some(),
+            "options.clean_session",
+            "is false, but there is no `client_id`: the broker could never find the session again",
+        );
+        must(
+            self.explicit_client_id().is_none_or(|id| id.len() <= usize::from(u16::MAX)),
+            "client_id",
+            "is longer than 65535 bytes",
+        );
+        self.options.demand(&mut must);
+        found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
+        found
+    }
+
+    /// Every place of a broker that could be reached under no circumstances, whatever discovery says.
+    pub(super) fn unreachable(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        found.extend(one_or_many(self.connection.clone(), self.connections.clone()).err().map(Invalid::from));
+        found.extend(one_or_many(self.credential.clone(), self.credentials.clone()).err().map(Invalid::from));
+        if self.connection.is_none() && self.connections.as_ref().is_none_or(Vec::is_empty) {
+            let problem = "is not given: set `host`, `uri` or `discovery_key` of the broker";
+            found.push(Invalid::new("connection", problem));
+        }
+        let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
+        let several = self.connections.iter().flatten().enumerate();
+        let several = several.map(|(index, connection)| (format!("connections.{index}"), connection));
+        found.extend(single.chain(several).filter_map(|(key, connection)| unreachable(key, connection)));
+        found
+    }
+}
+
+impl MqttOptions {
+    fn demand(&self, must: &mut impl FnMut(bool, &'static str, &'static str)) {
+        must(self.keepalive_seconds().is_some(), "options.keepalive_timeout", "is longer than 65535 seconds");
+        must(
+            (1..=MAX_WINDOW).contains(&self.max_inflight),
+            "options.max_inflight",
+            "is not between 1 and 65519",
+        );
+        must(
+            Topic::new(&self.response_topic).is_ok(),
+            "options.response_topic",
+            "is no topic: it is empty, or has `+`, `#` or U+0000 in it",
+        );
+        must(
+            self.receive_maximum > 0,
+            "options.receive_maximum",
+            "is 0; no message of QoS 1 or 2 could come",
+        );
+        must(
+            self.protocol_version == MqttVersion::V5 || self.session_expiry.is_none(),
+            "options.session_expiry",
+            "needs `options.protocol_version = 5`",
+        );
+        must(self.max_queued_bytes > 0, "options.max_queued_bytes", "is 0; nothing could be sent");
+        must(self.max_incoming_bytes > 0, "options.max_incoming_bytes", "is 0; nothing could be received");
+        must(
+            self.listener_queue > 0,
+            "options.listener_queue",
+            "is 0; no message of QoS 0 would ever be handled",
+        );
+        must(
+            (SMALLEST_LIMIT..=LARGEST_PACKET).contains(&self.max_packet_size),
+            "options.max_packet_size",
+            "is not between 16384 and 268435460",
+        );
+    }
+}
+
+fn invalid_will(will: &WillConfig, version: MqttVersion) -> Option<Invalid> {
+    use super::MqttError::Config;
+    match will.read().and_then(|will| will.check(version)) {
+        Ok(()) => None,
+        Err(Config(invalid)) => Some(invalid),
+        Err(error) => Some(Invalid::new("will", format!("cannot be published: {error}"))),
+    }
+}
+
+/// What is found under a key adds what is missing here.
+fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
+    if connection.discovery_key().is_some() {
+        return None;
+    }
+    let found = match endpoints(&connection.expand(), None, PROTOCOLS) {
+        Ok(found) => found,
+        Err(error) => return Some(Invalid::new(key, format!("cannot be used: {error}"))),
+    };
+    let refused = found.iter().find_map(|endpoint| Kind::check(endpoint.protocol).err())?;
+    Some(Invalid::new(key, format!("cannot be used: {refused}")))
+}
