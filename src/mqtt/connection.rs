@@ -1,5 +1,6 @@
 //! The component around the live connection.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ pub struct MqttConnection {
     opening: tokio::sync::Mutex<()>,
     /// How often it was closed: an `open` that a `close` overtakes ends.
     closed: watch::Sender<u64>,
+    /// How often it was opened: subscriptions of earlier times are gone.
+    opened: AtomicU64,
 }
 
 /// What a connection is made of, beside its configuration.
@@ -103,6 +106,7 @@ impl MqttConnection {
             client: Mutex::new(None),
             opening: tokio::sync::Mutex::new(()),
             closed: watch::Sender::new(0),
+            opened: AtomicU64::new(0),
         })
     }
 
@@ -182,6 +186,7 @@ impl MqttConnection {
             return false;
         }
         report(client, context);
+        self.opened.fetch_add(1, Ordering::Relaxed);
         *place = Some(client.clone());
         true
     }
@@ -219,6 +224,13 @@ impl MqttConnection {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.place().as_ref().is_some_and(MqttClient::is_open)
+    }
+
+    /// The number of this opening; none while it is not open.
+    pub(super) fn opening(&self) -> Option<u64> {
+        let place = self.place();
+        // Counted while the place was held.
+        place.as_ref().filter(|client| client.is_open()).map(|_| self.opened.load(Ordering::Relaxed))
     }
 
     /// The live connection; [`MqttClient`] can do more than this component shows. It ends with this component, when that is

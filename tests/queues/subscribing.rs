@@ -129,3 +129,29 @@ async fn a_queue_that_is_dropped_takes_nothing_more_and_holds_up_nobody() {
     assert_eq!(peer.expect_puback().await.pkid, 2);
     assert_eq!(peer.expect_unsubscribe().await.topics, ["orders"]);
 }
+
+#[tokio::test]
+async fn a_shared_connection_that_is_opened_again_brings_messages_again() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, connection) = queue(&broker, &context).await;
+    let (text, _) = tokio::join!(next(&queue), async {
+        peer.grant().await;
+        peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    });
+    assert_eq!(text, "a");
+    let (closed, ()) = tokio::join!(connection.close(&context), async {
+        assert_eq!(peer.expect_puback().await.pkid, 1);
+        peer.expect_end().await;
+    });
+    closed.unwrap();
+    let told = within("the end of the wait", queue.receive(Duration::from_secs(20))).await.unwrap_err();
+    assert_eq!(told.code(), "NOT_OPEN");
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    let (text, _) = tokio::join!(next(&queue), async {
+        peer.grant().await;
+        peer.send(message("orders", "b", QoS::AtLeastOnce, 1)).await;
+    });
+    assert_eq!(text, "b");
+}

@@ -2,7 +2,7 @@
 //! the broker does not answer. So waiting for a message is never longer than was asked, and giving up takes nothing back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
@@ -27,7 +27,8 @@ pub(super) struct Subscribing {
 
 #[derive(Default)]
 struct Progress {
-    granted: AtomicBool,
+    /// In which opening of the connection, from 1; 0 is none.
+    granted: AtomicU64,
     /// Whose turn it is to ask the broker.
     turn: Mutex<()>,
     /// Somebody wants messages.
@@ -89,24 +90,28 @@ impl Subscribing {
     /// Subscribes, where that is not done.
     pub(super) async fn begin(&self) -> Result<(), MqttError> {
         let _turn = self.progress.turn.lock().await;
-        if !self.is_granted() {
-            let listener = Arc::clone(&self.listener);
-            self.transport.subscribe(&self.filter, self.options, listener).await?;
-            self.progress.granted.store(true, Ordering::Release);
+        if self.is_granted() {
+            return Ok(());
         }
+        let opening = self.transport.opening().ok_or(MqttError::NotOpen)?;
+        let listener = Arc::clone(&self.listener);
+        self.transport.subscribe(&self.filter, self.options, listener).await?;
+        self.progress.granted.store(opening, Ordering::Release);
         Ok(())
     }
 
     /// Takes the subscription back, where it was granted.
     pub(super) async fn end(&self) -> Result<(), MqttError> {
         let _turn = self.progress.turn.lock().await;
-        if self.progress.granted.swap(false, Ordering::AcqRel) {
+        let granted = self.is_granted();
+        self.progress.granted.store(0, Ordering::Release);
+        if granted {
             self.transport.unsubscribe(&self.filter, &self.listener).await?;
         }
         Ok(())
     }
 
     pub(super) fn is_granted(&self) -> bool {
-        self.progress.granted.load(Ordering::Acquire)
+        self.transport.opening() == Some(self.progress.granted.load(Ordering::Acquire))
     }
 }

@@ -61,6 +61,11 @@ impl Transport {
         if self.owned { self.connection.close(context).await } else { Ok(()) }
     }
 
+    /// Which opening of the connection this is; what was subscribed in another is gone.
+    pub(super) fn opening(&self) -> Option<u64> {
+        self.connection.opening()
+    }
+
     /// Whether the broker keeps the session while there is no link.
     pub(super) fn keeps_session(&self) -> bool {
         self.connection.keeps_session()
