@@ -215,3 +215,37 @@ async fn a_filter_that_is_not_permitted_is_named_with_the_reason() {
     });
     published.unwrap();
 }
+
+/// A broker keeps nothing of QoS 0 for a client that is away: the copy for the filter at QoS 1 is the only one.
+#[tokio::test]
+async fn a_copy_at_qos_1_is_not_given_up_for_one_at_qos_0_that_never_comes() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[], &[]).await;
+    let (listener, mut heard) = listener();
+    let mut ids = Vec::new();
+    for (filter, options) in
+        [("a/#", SubscribeOptions::default()), ("a/b", SubscribeOptions::at_least_once())]
+    {
+        let (granted, sent) =
+            tokio::join!(connection.subscribe(filter, options, Arc::clone(&listener)), peer.grant());
+        granted.unwrap();
+        ids.extend(sent.properties.and_then(|properties| properties.id));
+    }
+    let copy = |text, qos, pkid, id| Publish {
+        properties: Some(PublishProperties {
+            subscription_identifiers: vec![id],
+            ..PublishProperties::default()
+        }),
+        ..message5("a/b", text, qos, pkid)
+    };
+    peer.send(copy("alone", QoS::AtLeastOnce, 1, ids[1])).await;
+    assert_eq!(peer.expect_puback().await.pkid, 1);
+    // Both copies of one message are one message.
+    peer.send(copy("both", QoS::AtMostOnce, 0, ids[0])).await;
+    peer.send(copy("both", QoS::AtLeastOnce, 2, ids[1])).await;
+    assert_eq!(peer.expect_puback().await.pkid, 2);
+    peer.send(copy("last", QoS::AtLeastOnce, 3, ids[1])).await;
+    for text in ["alone", "both", "last"] {
+        assert_eq!(heard.line().await, format!("a/b {text}"));
+    }
+}

@@ -93,6 +93,10 @@ impl Incoming {
             return Arrival::New(Token { number, id, exactly: false });
         }
         if let Some(known) = self.exactly.get_mut(&id) {
+            if known.place >= self.link && !known.done {
+                // The acknowledgement that is still to come is for both.
+                return Arrival::Again;
+            }
             self.open += usize::from(known.place < self.link);
             known.place = number;
             let done = known.done;
@@ -115,6 +119,10 @@ impl Incoming {
     /// Forgets a message of QoS 2; false if it is not known.
     fn end(&mut self, id: u16) -> bool {
         let known = self.exactly.remove(&id);
+        if let Some(known) = known.as_ref().filter(|known| !known.done) {
+            // The broker did not wait for its acknowledgement, and those behind it do not either.
+            self.settle(known.place, State::Refused);
+        }
         let came = known.as_ref().is_some_and(|known| known.place >= self.link);
         self.open = self.open.saturating_sub(usize::from(came));
         known.is_some()
@@ -217,6 +225,32 @@ mod tests {
 
     fn acks(incoming: &mut Incoming) -> Vec<(AckKind, u16)> {
         std::iter::from_fn(|| incoming.next()).map(|(kind, id, _)| (kind, id)).collect()
+    }
+
+    #[test]
+    fn a_message_repeated_on_its_own_link_holds_up_nothing() {
+        let mut incoming = Incoming::default();
+        let token = new(&mut incoming, 7, QoS::ExactlyOnce);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
+        let other = new(&mut incoming, 8, QoS::AtLeastOnce);
+        incoming.done(token);
+        incoming.done(other);
+        assert_eq!(acks(&mut incoming).len(), 2);
+        assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
+        assert_eq!(acks(&mut incoming).len(), 1, "it is asked for again");
+    }
+
+    #[test]
+    fn a_release_that_comes_too_early_holds_up_nothing() {
+        let mut incoming = Incoming::default();
+        let token = new(&mut incoming, 7, QoS::ExactlyOnce);
+        let other = new(&mut incoming, 8, QoS::AtLeastOnce);
+        incoming.release(7);
+        assert_eq!(acks(&mut incoming).len(), 1, "the release is answered");
+        incoming.done(token);
+        incoming.done(other);
+        assert_eq!(acks(&mut incoming).len(), 1);
+        assert_eq!(incoming.open(), 0);
     }
 
     #[test]

@@ -36,8 +36,8 @@ struct Subscription {
     filter: Filter,
     options: SubscribeOptions,
     listener: usize,
-    /// The broker of this session has granted it.
-    granted: bool,
+    /// The QoS with which the broker of this session has granted it.
+    granted: Option<u8>,
     /// A broker has granted these options.
     confirmed: bool,
     /// The options granted before these: what it goes back to when these are refused, or nobody waits for them any more.
@@ -130,7 +130,7 @@ impl<W> Registry<W> {
         });
         let before = self.subscriptions.get(&subscription);
         let fallback = before.and_then(|one| if one.confirmed { Some(one.options) } else { one.fallback });
-        let granted = before.is_some_and(|one| one.granted);
+        let granted = before.and_then(|one| one.granted);
         let listener = self.listeners.acquire(listener);
         let filter = filter.clone();
         let new = Subscription {
@@ -254,7 +254,8 @@ impl<W> Registry<W> {
         for entry in self.identified.of(&filter) {
             if let Some(subscription) = self.subscriptions.get_mut(&entry.subscription) {
                 // A change that is refused leaves what was granted before.
-                subscription.granted = code < 0x80 || (subscription.granted && !waiting.is_empty());
+                let before = subscription.granted.filter(|_| !waiting.is_empty());
+                subscription.granted = if code < 0x80 { Some(code) } else { before };
                 subscription.confirmed |= code < 0x80;
             }
         }
@@ -318,7 +319,7 @@ impl<W> Registry<W> {
         if presence != Presence::Kept {
             self.retained.restore(self.subscriptions.keys().copied(), now);
             for subscription in self.subscriptions.values_mut() {
-                subscription.granted = false;
+                subscription.granted = None;
                 if std::mem::take(&mut subscription.refused) {
                     self.wire.add(&subscription.filter, subscription.options.qos);
                 }

@@ -75,27 +75,30 @@ impl<W> Registry<W> {
     }
 
     /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: the oldest, since
-    /// a message that waited at the broker comes for what was there then; but one without own messages only after those
-    /// that have them. Shared ones stand for themselves.
+    /// a message that waited at the broker comes for what was there then; but one granted QoS 0 only after the others, since
+    /// for that nothing waits, and one without own messages only after those that have them. Shared ones stand for themselves.
     fn is_best(&self, entry: &Entry, topic: &str) -> bool {
         if self.listeners.subscriptions(entry.listener) < 2 {
             return true;
         }
         let counts = |number: u32| {
             let subscription = self.subscriptions.get(&number);
-            subscription.is_some_and(|one| one.granted && one.filter.group().is_none())
+            subscription.is_some_and(|one| one.granted.is_some() && one.filter.group().is_none())
         };
         if !counts(entry.subscription) {
             return true;
         }
-        let rank =
-            |entry: &Entry| (self.flags(entry).is_some_and(|(no_local, _)| no_local), entry.subscription);
+        let rank = |entry: &Entry| {
+            let no_local = self.flags(entry).is_some_and(|(no_local, _)| no_local);
+            let granted = self.subscriptions.get(&entry.subscription).and_then(|one| one.granted);
+            (no_local, granted == Some(0), entry.subscription)
+        };
         let mut best = rank(entry);
         self.trie.for_each_match(topic, |other| {
             if other.listener == entry.listener && counts(other.subscription) {
                 best = best.min(rank(other));
             }
         });
-        best.1 == entry.subscription
+        best.2 == entry.subscription
     }
 }
