@@ -95,6 +95,7 @@ impl MessageEnvelope {
             None => Vec::new(),
         };
         let sent_time = match text(read.sent_time) {
+            Some(text) if is_long_ago(&text) => None,
             Some(text) => Some(time(&text).ok_or_else(|| EnvelopeError::time(&text))?),
             None => None,
         };
@@ -132,6 +133,14 @@ fn time(text: &str) -> Option<SystemTime> {
     let time = humantime::parse_rfc3339_weak(local).ok()?;
     let distance = Duration::from_secs(offset.unsigned_abs() * 60);
     if offset < 0 { time.checked_add(distance) } else { time.checked_sub(distance) }
+}
+
+/// A time before 1970, such as the year 1 that some toolkits write where there is none.
+fn is_long_ago(text: &str) -> bool {
+    let Some((year, rest)) = text.split_at_checked(4) else { return false };
+    let digits = year.bytes().all(|byte| byte.is_ascii_digit());
+    // 1972 has all days that any year has.
+    digits && year < "1970" && time(&format!("1972{rest}")).is_some()
 }
 
 /// Minutes east of Greenwich in `+02:00`, `+0200` or `+02`.

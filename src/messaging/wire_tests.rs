@@ -25,6 +25,19 @@ fn both_dialects_are_read() {
 }
 
 #[test]
+fn a_time_long_ago_is_none() {
+    for text in ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00", "1968-02-29T23:59:59.999+02:00"] {
+        assert_eq!(read(&format!("{{\"sent_time\":\"{text}\"}}")).sent_time, None, "{text}");
+    }
+    for text in ["0001-13-01T00:00:00Z", "0001", "+001-01-01T00:00:00Z"] {
+        assert!(
+            MessageEnvelope::from_json(format!("{{\"sent_time\":\"{text}\"}}").as_bytes()).is_err(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn both_dialects_find_what_they_read() {
     let envelope = MessageEnvelope { sent_time: time("2026-01-02T03:04:05Z"), ..read(VERSION_4) };
     assert_eq!(

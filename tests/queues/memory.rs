@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::messaging::{MemoryMessageQueue, MemoryMessageQueueFactory, MessageQueue, MessageQueueFactory};
+use wirework::messaging::{
+    ListenOptions, MemoryMessageQueue, MemoryMessageQueueFactory, MessageEnvelope, MessageQueue,
+    MessageQueueFactory,
+};
 
 use crate::behaviours::{next, receive, send};
 use crate::kinds::context;
@@ -87,4 +90,44 @@ async fn queues_of_one_name_that_do_not_agree_are_refused() {
     let other = queue(&[("dead_letter", "dead"), ("options.capacity", "5"), ("options.send_timeout", "1")]);
     other.open(&shared).await.unwrap();
     other.open(&shared).await.unwrap();
+}
+
+/// On a thread of its own, which would hang if it went wrong.
+#[test]
+fn listening_to_a_queue_that_is_never_empty_lets_others_run() {
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("ring"));
+            queue.open(&context()).await.unwrap();
+            send(&queue, "a").await;
+            let again = Arc::clone(&queue);
+            let receiver = move |message: MessageEnvelope| {
+                let again = Arc::clone(&again);
+                async move { again.send(message.unlocked()).await }
+            };
+            let listener = Arc::clone(&queue);
+            let listening =
+                tokio::spawn(
+                    async move { listener.listen(Arc::new(receiver), ListenOptions::default()).await },
+                );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            queue.end_listen();
+            listening.await.unwrap().unwrap();
+        });
+        sender.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(30)).expect("the timer and the end are heard");
+}
+
+#[tokio::test]
+async fn listening_with_nobody_is_refused() {
+    let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("orders"));
+    queue.open(&context()).await.unwrap();
+    let receiver = Arc::new(|_: MessageEnvelope| std::future::ready(Ok::<(), wirework::Error>(())));
+    let mut options = ListenOptions::default();
+    options.concurrency = 0;
+    let error = queue.listen(receiver, options).await.unwrap_err();
+    assert!(error.to_string().starts_with("`concurrency` is 0"), "{error}");
 }

@@ -213,3 +213,13 @@ async fn a_shared_connection_must_be_open_and_stays_so() {
     let none = MqttMessageQueue::new("orders", Default::default(), None).err().unwrap();
     assert_eq!(none.code(), "NO_CONNECTION");
 }
+
+#[tokio::test]
+async fn a_queue_with_wildcards_says_that_it_only_receives() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let connection = connected(broker.port, &[]).await;
+    let all = queue("all", &connection, &[("topic", "orders/#")], &context()).await;
+    assert!(!all.capabilities().send && all.capabilities().receive);
+    publish(&connection, "orders/new", MessageEnvelope::new("t", "a").to_json()).await;
+    assert_eq!(next(&all).await, "a");
+}

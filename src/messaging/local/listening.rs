@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
 use crate::Error;
@@ -35,6 +36,8 @@ impl Listening<'_> {
         let mut ended = pin!(ended);
         let mut at_work = FuturesUnordered::new();
         let outcome = loop {
+            // A queue that is never empty and receivers that never wait would let nobody else run.
+            consume_budget().await;
             let free = at_work.len() < options.concurrency;
             tokio::select! {
                 biased;

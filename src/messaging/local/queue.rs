@@ -7,9 +7,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Body, Listening};
 use crate::component::Context;
+use crate::config::Invalid;
 use crate::messaging::shelf::{Bury, NEVER, Shelf};
 use crate::messaging::{
-    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities,
+    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities, QueueError,
 };
 use crate::{BoxFuture, Error};
 
@@ -175,10 +176,15 @@ impl<Q: Local> MessageQueue for Q {
         receiver: Arc<dyn MessageReceiver>,
         options: ListenOptions,
     ) -> BoxFuture<'a, Result<(), Error>> {
+        // From now on, not from when it is first polled.
+        let mut endings = self.body().endings();
         Box::pin(async move {
             let body = self.body();
-            let mut endings = body.endings();
             body.opened()?;
+            if options.concurrency == 0 {
+                let problem = "is 0; no message would be received";
+                return Err(QueueError::from(Invalid::new("concurrency", problem)).into());
+            }
             let _listener = body.listener();
             let listening = Listening { queue: self, logger: &body.logger, failed: &body.metrics.failed };
             let ended = async move {

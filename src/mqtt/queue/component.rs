@@ -23,6 +23,7 @@ use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, Local, Metrics, sweep};
 use crate::messaging::shelf::Shelf;
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities};
+use crate::mqtt::topic::Topic;
 use crate::mqtt::{
     MqttAcknowledgement, MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions,
 };
@@ -233,7 +234,8 @@ impl Local for MqttMessageQueue {
     fn can(&self) -> MessagingCapabilities {
         MessagingCapabilities {
             message_count: false,
-            send: true,
+            // Nobody can publish to wildcards.
+            send: Topic::new(&self.topic).is_ok(),
             receive: true,
             peek: true,
             peek_batch: true,

@@ -181,6 +181,13 @@ impl MqttQueueConfig {
         {
             found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
         }
+        let own = topic.as_deref().unwrap_or(name);
+        if self.dead_letter_topic.as_deref() == Some(own) {
+            found.push(Invalid::new(
+                "dead_letter_topic",
+                "is the topic of the queue; nothing would ever be dead",
+            ));
+        }
         if let Some(own) = self.own_connection() {
             found.extend(own.invalid());
             found.extend(own.unreachable());
@@ -209,6 +216,8 @@ impl MqttQueueConfig {
                 reconnect_timeout: options.reconnect_timeout,
                 keepalive_timeout: options.keepalive_timeout,
                 clean_session: options.clean_session,
+                // What a kept session brings waits until somebody receives.
+                unclaimed_timeout: Millis::new(0),
                 ..MqttOptions::default()
             },
         })
@@ -273,6 +282,11 @@ mod tests {
             (own.client_id.as_deref(), own.options.keepalive_timeout),
             (Some("me"), Millis::new(3000))
         );
+        assert_eq!(
+            own.options.unclaimed_timeout,
+            Millis::new(0),
+            "nothing that the session kept is given up"
+        );
         assert!(!own.options.clean_session && config.options.qos() == QoS::AtLeastOnce);
         assert!(MqttQueueConfig::default().own_connection().is_none());
     }
@@ -286,6 +300,7 @@ mod tests {
         assert_eq!(wrong("options.qos", "3"), "`options.qos` is neither 0, 1 nor 2");
         assert!(wrong("options.capacity", "0").contains("nothing could be received"));
         assert!(wrong("options.lock_timeout", "0").contains("is 0"));
+        assert!(wrong("dead_letter_topic", "orders").contains("nothing would ever be dead"));
         // It would be the group `a` at the topic `b/orders`.
         assert!(wrong("group", "a/b").starts_with("`group` has `/`"));
     }
