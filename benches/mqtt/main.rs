@@ -18,6 +18,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a benchmark that cannot start has nothing to say")]
 
 mod acker;
+mod awaited;
 mod broker;
 mod child;
 mod compare;

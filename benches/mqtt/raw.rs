@@ -1,14 +1,26 @@
 //! The least a client can do: a socket, packets encoded beforehand, and a subscriber that only acknowledges.
+//!
+//! Whoever reads waits for [`PAUSE`] between two reads, and what has come is acknowledged with one write. mosquitto sends
+//! each packet by itself: without the pause, a raw socket spends its time and the broker's on reads of a few bytes, and is
+//! slower than the clients that it is to be the measure of.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::acker::{packet_id, whole};
 use super::child::{Clock, Cost, Work};
 
 const TOPIC: &[u8] = b"bench/topic";
 const SENTINEL: &[u8] = b"bench/end";
+const PAUSE: Duration = Duration::from_millis(1);
+/// Bytes of it.
+const PUBACK: usize = 4;
+/// How many messages of QoS 1 may be on their way, as with the clients.
+const WINDOW: usize = 10_000;
 
 fn text(bytes: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(&u16::try_from(bytes.len()).expect("short").to_be_bytes());
@@ -74,17 +86,28 @@ fn sentinel() -> Vec<u8> {
     bytes
 }
 
-/// Writes on this thread while another one counts acknowledgements.
+/// Writes on this thread while another one counts acknowledgements. Messages of QoS 1 come in equal packets.
 fn pour(mut stream: TcpStream, bytes: &[u8], acknowledgements: usize) {
     let mut reader = stream.try_clone().expect("a socket is cloned");
+    let counted = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&counted);
     let reading = thread::spawn(move || {
-        let (mut left, mut buffer) = (acknowledgements * 4, vec![0; 64 * 1024]);
-        while left > 0 {
-            left -= reader.read(&mut buffer).expect("PUBACK").min(left);
+        let (mut read, mut buffer) = (0, vec![0; 64 * 1024]);
+        while read < acknowledgements * PUBACK {
+            read += reader.read(&mut buffer).expect("PUBACK");
+            counter.store(read / PUBACK, Ordering::Release);
+            thread::sleep(PAUSE);
         }
     });
+    let windowed = acknowledgements > 1;
+    let each = bytes.len() / acknowledgements.max(1);
+    let mut written = 0;
     for chunk in bytes.chunks(64 * 1024) {
+        while windowed && written / each > counted.load(Ordering::Acquire) + WINDOW {
+            thread::sleep(PAUSE / 4);
+        }
         stream.write_all(chunk).expect("it is taken");
+        written += chunk.len();
     }
     reading.join().expect("all is acknowledged");
 }
@@ -145,5 +168,6 @@ fn take(stream: &mut TcpStream, count: u32) {
         filled -= at;
         stream.write_all(&answers).expect("acknowledgements are taken");
         answers.clear();
+        thread::sleep(PAUSE);
     }
 }
