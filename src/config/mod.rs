@@ -1,6 +1,7 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
 pub mod code;
+mod confidential;
 mod document;
 mod editor;
 mod invalid;
@@ -9,6 +10,7 @@ mod millis;
 mod outline;
 mod pairs;
 mod pieces;
+mod place;
 mod problem;
 mod read;
 mod schema;
@@ -17,13 +19,15 @@ mod suggest;
 mod table;
 mod tree;
 
+pub use confidential::{is_secret, is_shown, schema_secrets};
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
 pub use invalid::Invalid;
 pub use mask::{has_user_info, mask_user_info, printable};
 pub use millis::{Millis, MillisError};
-pub use outline::{KeyDoc, is_secret, is_shown, keys, schema_secrets, value_types};
+pub use outline::{KeyDoc, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};
+pub use place::value_types;
 pub use problem::{Problem, Problems, Severity};
 pub use read::read;
 pub use schema::schema_of;

@@ -2,6 +2,9 @@
 //!
 //! What is asked for every event lies in atomics. No sink is called while a lock is held that an event takes.
 
+mod holding;
+mod levels;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -117,8 +120,6 @@ impl Hub {
         lock(&self.scopes).remove(&scope);
     }
 
-    // --- records ---
-
     /// Takes a record: keeps it while records are held, and hands it to the sinks of its scope.
     pub(super) fn emit(&self, scope: Option<&Arc<Scope>>, level: Level, target: &'static str, body: &Body) {
         let time = SystemTime::now();
@@ -136,39 +137,6 @@ impl Hub {
         if !reached {
             self.fall_back(&sinks, scope, &record);
         }
-    }
-
-    /// Keeps the record if records are held, and says whether it did; with the sinks that are there at that moment.
-    fn keep(
-        &self,
-        scope: Option<&Arc<Scope>>,
-        record: &Record<'_>,
-        target: &'static str,
-        body: &Body,
-    ) -> (Sinks, bool) {
-        if !self.holding.load(Ordering::Acquire) {
-            return (self.sinks(), false);
-        }
-        let kept = Kept {
-            time: record.time,
-            level: record.level,
-            target,
-            scope: scope.cloned(),
-            body: body.clone(),
-            within: current::sinks(),
-            reached: AtomicBool::new(false),
-        };
-        let mut holding = lock(&self.held);
-        // Under the lock: a sink becomes active under it too, so that it gets each record once, replayed or live.
-        let sinks = self.sinks();
-        if holding.holds == 0 {
-            return (sinks, false);
-        }
-        kept.reached.store(sinks.iter().any(|entry| entry.admits(scope.map(Arc::as_ref))), Ordering::Relaxed);
-        let gone = holding.held.push(kept);
-        drop(holding);
-        drop(gone);
-        (sinks, true)
     }
 
     /// Calls a sink, in the scope of its owner, if it wants the record.
@@ -205,8 +173,6 @@ impl Hub {
             let _ = catch_unwind(AssertUnwindSafe(|| fallback.log(record)));
         });
     }
-
-    // --- sinks ---
 
     fn sinks(&self) -> Sinks {
         self.sinks.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -262,98 +228,6 @@ impl Hub {
         });
         self.relevel();
         true
-    }
-
-    // --- holding ---
-
-    pub(super) fn hold(&self) {
-        let mut holding = lock(&self.held);
-        holding.holds += 1;
-        self.holding.store(true, Ordering::Release);
-        drop(holding);
-        self.relevel();
-    }
-
-    /// Ends one hold. After the last, what reached no sink goes to the fallback.
-    pub(super) fn release(&self) {
-        let mut holding = lock(&self.held);
-        holding.holds = holding.holds.saturating_sub(1);
-        if holding.holds > 0 {
-            return;
-        }
-        let held = std::mem::take(&mut holding.held);
-        self.holding.store(false, Ordering::Release);
-        drop(holding);
-        self.relevel();
-
-        let sinks = self.sinks();
-        let (dropped, kept) = held.read(0, usize::MAX);
-        let unreached: Vec<_> = kept.iter().filter(|kept| !kept.reached.load(Ordering::Relaxed)).collect();
-        if dropped > 0 && !unreached.is_empty() {
-            self.fall_back(
-                &sinks,
-                None,
-                &Record::new(Level::Warn, &lost(dropped)).with_target(module_path!()),
-            );
-        }
-        for kept in unreached {
-            self.fall_back(&sinks, kept.scope.as_deref(), &kept.record());
-        }
-    }
-
-    // --- levels ---
-
-    /// The level up to which the fallback takes what no sink admits. Of what sinks say of themselves it takes only
-    /// what is amiss.
-    fn fallback_level(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
-        let Some(fallback) = self.fallback.get() else { return Level::None };
-        match scope {
-            Some(scope) if scope.is_silent() => Level::None,
-            Some(scope) if sinks.iter().any(|entry| entry.owner.is_same_component(scope)) => {
-                fallback.level().min(Level::Warn)
-            }
-            _ => fallback.level(),
-        }
-    }
-
-    /// The level up to which anybody wants records of `scope`.
-    fn level_for(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
-        if self.holding.load(Ordering::Acquire) {
-            return Level::Trace;
-        }
-        let admitted = sinks.iter().filter(|entry| entry.admits(scope)).map(|entry| entry.level());
-        admitted.max().unwrap_or_else(|| self.fallback_level(sinks, scope))
-    }
-
-    /// Computes every level anew, and has `tracing` ask again where the greatest has changed.
-    pub(super) fn relevel(&self) {
-        let leveling = lock(&self.leveling);
-        let sinks = self.sinks();
-        let scopes: Vec<_> = lock(&self.scopes).values().filter_map(Weak::upgrade).collect();
-        let mut max = self.level_for(&sinks, None);
-        self.outside.store(max as u8, Ordering::Relaxed);
-        for scope in &scopes {
-            let level = self.level_for(&sinks, Some(scope));
-            scope.set_level(level);
-            max = max.max(level);
-        }
-        let changed = self.max.swap(max as u8, Ordering::Relaxed) != max as u8;
-        drop(leveling);
-        if changed {
-            tracing::callsite::rebuild_interest_cache();
-        }
-    }
-
-    /// Computes the level of one scope anew.
-    pub(super) fn rerouted(&self, scope: &Scope) {
-        let leveling = lock(&self.leveling);
-        let level = self.level_for(&self.sinks(), Some(scope));
-        scope.set_level(level);
-        let raised = self.max.fetch_max(level as u8, Ordering::Relaxed) < level as u8;
-        drop(leveling);
-        if raised {
-            tracing::callsite::rebuild_interest_cache();
-        }
     }
 }
 

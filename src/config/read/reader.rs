@@ -10,7 +10,7 @@ use super::node::Source;
 use super::path::Path;
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
-use crate::config::{Problem, code, mask_user_info, nearest, outline, printable};
+use crate::config::{Problem, code, confidential, mask_user_info, nearest, outline, place, printable};
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
@@ -183,7 +183,7 @@ impl Reader {
             let marks = self.marks.borrow();
             let other_spelling = || {
                 let schema = (self.schema)();
-                let known = outline::names_at(&schema, &path.segments());
+                let known = place::names_at(&schema, &path.segments());
                 marks.lost_other_than(&table, |lost| known.contains(&lost))
             };
             marks.get(&key).is_some()
@@ -194,7 +194,7 @@ impl Reader {
         if !reported && !matches!(source, Source::Nothing) {
             let mut problem =
                 Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{key}`"));
-            if let Some(doc) = outline::describe(&(self.schema)(), &path.key(name).segments()) {
+            if let Some(doc) = place::describe(&(self.schema)(), &path.key(name).segments()) {
                 problem = problem.with_help(format!("add `{name}`, {doc}"));
             }
             self.problems.borrow_mut().push(problem);
@@ -231,7 +231,7 @@ impl Reader {
 
     /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.
     pub fn may_show(&self, path: &Path<'_>, source: Source<'_>) -> bool {
-        let known = || outline::is_public(&(self.schema)(), &path.segments());
+        let known = || confidential::is_public(&(self.schema)(), &path.segments());
         !source.is_secret() && known()
     }
 }

@@ -1,0 +1,105 @@
+//! What a schema says of secrets: which values must never be shown.
+
+use schemars::Schema;
+use serde_json::Value;
+
+use super::outline::alternatives;
+use super::place::{look_up, property};
+use super::read::Segment;
+use super::{Node, Table, Value as Tree};
+
+/// Whether the value at a dotted path must not be shown: the path, or a table on the way, is marked so.
+#[must_use]
+pub fn is_secret(schema: &Schema, path: &str) -> bool {
+    let segments: Vec<_> = path.split('.').map(Segment::Key).collect();
+    look_up(schema, &segments).secret
+}
+
+/// Whether the value at a path, key by key, may be shown: its key is one that the schema names, and it is not secret.
+/// A number stands for a place in a list, where the schema has one.
+#[must_use]
+pub fn is_shown(schema: &Schema, path: &[&str]) -> bool {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    is_public(schema, &segments)
+}
+
+/// The values of a table that the schema marks as secret, with their dotted paths.
+#[must_use]
+pub fn schema_secrets<'t>(schema: &Schema, table: &'t Table) -> Vec<(String, &'t Node)> {
+    let root = schema.as_value();
+    let mut found = Vec::new();
+    table_secrets(root, &[root], table, "", &mut found);
+    found
+}
+
+fn table_secrets<'t>(
+    root: &Value,
+    schemas: &[&Value],
+    table: &'t Table,
+    at: &str,
+    found: &mut Vec<(String, &'t Node)>,
+) {
+    for (key, node) in table.iter() {
+        let path = || if at.is_empty() { key.name.to_string() } else { format!("{at}.{}", key.name) };
+        let next = schemas.iter().flat_map(|schema| alternatives(root, schema)).filter_map(|schema| {
+            let own = property(schema.get("properties").and_then(Value::as_object), &key.name);
+            own.or_else(|| schema.get("additionalProperties").filter(|values| values.is_object()))
+        });
+        let next: Vec<_> = next.collect();
+        if !next.is_empty() {
+            node_secrets(root, &next, node, &path, found);
+        }
+    }
+}
+
+fn node_secrets<'t>(
+    root: &Value,
+    schemas: &[&Value],
+    node: &'t Node,
+    path: &dyn Fn() -> String,
+    found: &mut Vec<(String, &'t Node)>,
+) {
+    match &node.value {
+        Tree::Table(table) => table_secrets(root, schemas, table, &path(), found),
+        Tree::Array(list) => {
+            let items = schemas.iter().flat_map(|schema| alternatives(root, schema));
+            let items: Vec<_> = items.filter_map(|schema| schema.get("items")).collect();
+            for (index, node) in list.iter().enumerate().filter(|_| !items.is_empty()) {
+                node_secrets(root, &items, node, &|| format!("{}.{index}", path()), found);
+            }
+        }
+        _ if schemas.iter().any(|schema| alternatives(root, schema).into_iter().any(is_write_only)) => {
+            found.push((path(), node));
+        }
+        _ => {}
+    }
+}
+
+/// Whether the value at a path may be shown: its key is one that the schema names, and it is not secret.
+pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
+    let found = look_up(schema, path);
+    // What stands where a table belongs may be the secret that belongs into it.
+    let holds_keys = |schema: &Value| {
+        ["properties", "additionalProperties"]
+            .iter()
+            .any(|word| schema.get(word).is_some_and(|found| found != false))
+    };
+    let root = schema.as_value();
+    let inside = |schema: &&Value| {
+        schema.get("items").is_some_and(|items| alternatives(root, items).into_iter().any(holds_keys))
+    };
+    found.named && !found.secret && !found.schemas.iter().any(|schema| holds_keys(schema) || inside(schema))
+}
+
+/// Whether a value is secret, or a list of secrets.
+pub(super) fn holds_secret(root: &Value, schema: &Value) -> bool {
+    let list = |schema: &Value| {
+        let items = schema.get("items").filter(|items| items.is_object());
+        items.is_some_and(|items| alternatives(root, items).into_iter().any(is_write_only))
+    };
+    alternatives(root, schema).into_iter().any(|schema| is_write_only(schema) || list(schema))
+}
+
+fn is_write_only(schema: &Value) -> bool {
+    schema.get("writeOnly").is_some_and(|value| value == true)
+}

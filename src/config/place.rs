@@ -1,0 +1,71 @@
+//! What a schema says of one place in a configuration.
+
+use schemars::Schema;
+use serde_json::{Map, Value};
+
+use super::confidential::holds_secret;
+use super::outline::{alternatives, kind, types};
+use super::read::Segment;
+
+/// The schemas that may apply to a place, and what is known of it.
+pub(super) struct Place<'s> {
+    pub(super) schemas: Vec<&'s Value>,
+    pub(super) named: bool,
+    pub(super) secret: bool,
+}
+
+pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s> {
+    let root = schema.as_value();
+    let mut place = Place { schemas: alternatives(root, root), named: false, secret: false };
+    for segment in path {
+        let mut next = Vec::new();
+        for schema in &place.schemas {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            let step = match segment {
+                Segment::Key(name) => property(properties, name)
+                    .map(|found| (found, true))
+                    .or_else(|| Some((element(schema, name)?, place.named)))
+                    .or_else(|| Some((schema.get("additionalProperties")?, false))),
+                Segment::Index(_) => schema.get("items").map(|items| (items, place.named)),
+            };
+            next.extend(step);
+        }
+        place.named = !next.is_empty() && next.iter().all(|(_, named)| *named);
+        place.schemas = next.iter().flat_map(|(schema, _)| alternatives(root, schema)).collect();
+        place.secret |= place.schemas.iter().any(|schema| holds_secret(root, schema));
+    }
+    place
+}
+
+pub(super) fn property<'s>(properties: Option<&'s Map<String, Value>>, name: &str) -> Option<&'s Value> {
+    properties.and_then(|properties| properties.get(name))
+}
+
+/// The type names, as JSON schema has them, that the value at a path may have; none where the schema does not say.
+#[must_use]
+pub fn value_types<'s>(schema: &'s Schema, path: &[&str]) -> Vec<&'s str> {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    look_up(schema, &segments).schemas.into_iter().flat_map(types).collect()
+}
+
+/// The schema of a list's elements, for a dotted path with a number in it.
+fn element<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+    schema.get("items").filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The names of the keys at a place.
+pub(super) fn names_at<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Vec<&'s str> {
+    let schemas = look_up(schema, path).schemas;
+    let properties = schemas.into_iter().filter_map(|schema| schema.get("properties")?.as_object());
+    properties.flat_map(|properties| properties.keys().map(String::as_str)).collect()
+}
+
+/// What a key takes and is for, in one line.
+pub(super) fn describe(schema: &Schema, path: &[Segment<'_>]) -> Option<String> {
+    let place = look_up(schema, path);
+    let own = place.schemas.first()?;
+    let doc = own.get("description").and_then(Value::as_str).unwrap_or_default();
+    let first = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let kind = kind(schema.as_value(), own, 0);
+    Some(if first.is_empty() { kind } else { format!("{kind}: {first}") })
+}
