@@ -5,11 +5,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::mqtt::Lost;
+use crate::mqtt::transport::Moved;
 
 /// The clocks of one link.
 ///
 /// A ping goes out when nothing was sent, or nothing was heard, for a keep-alive; nothing heard for half a keep-alive more
 /// means that the link is gone. So a dead one is found within 1.5 keep-alives.
+///
+/// On a slow line a large message takes longer than that: the answer to a ping waits behind one that comes in, and the ping
+/// itself behind one that goes out. So any bytes count as heard, and while writing has to wait for the socket, its progress
+/// is life as well. Writing that does not wait proves nothing: the system takes bytes for a link that is long dead, until
+/// its buffer is full. That is the last it takes, so a dead link is found within 1.5 keep-alives of that at the latest.
 pub(super) struct Alive {
     keep_alive: Option<Duration>,
     write_timeout: Option<Duration>,
@@ -18,6 +24,9 @@ pub(super) struct Alive {
     pinged: Option<Instant>,
     /// Since when bytes wait that the socket does not take.
     blocked: Option<Instant>,
+    /// When the socket last took some of what had to wait.
+    drained: Option<Instant>,
+    moved: Moved,
 }
 
 /// What the clocks ask for.
@@ -40,24 +49,32 @@ impl Alive {
             sent: now,
             pinged: None,
             blocked: None,
+            drained: None,
+            moved: Moved::default(),
         }
     }
 
-    pub(super) fn heard(&mut self, now: Instant) {
-        self.heard = now;
-        self.pinged = None;
-    }
-
-    pub(super) fn sent(&mut self, now: Instant) {
-        self.sent = now;
+    /// After reading: how many bytes have come so far.
+    pub(super) fn read(&mut self, read: u64, now: Instant) {
+        if std::mem::replace(&mut self.moved.read, read) != read {
+            self.heard = now;
+            self.pinged = None;
+        }
     }
 
     pub(super) fn pinged(&mut self, now: Instant) {
         self.pinged = Some(now);
     }
 
-    /// After writing: whether bytes were left, and whether any went.
-    pub(super) fn wrote(&mut self, left: bool, any: bool, now: Instant) {
+    /// After writing: how many bytes have gone so far, and whether any are left.
+    pub(super) fn wrote(&mut self, written: u64, left: bool, now: Instant) {
+        let any = std::mem::replace(&mut self.moved.written, written) != written;
+        if any {
+            self.sent = now;
+            if left || self.blocked.is_some() {
+                self.drained = Some(now);
+            }
+        }
         self.blocked = match (left, any, self.blocked) {
             (false, _, _) => None,
             (true, false, Some(since)) => Some(since),
@@ -76,10 +93,14 @@ impl Alive {
         }
         if let Some(keep_alive) = self.keep_alive {
             match self.pinged {
-                Some(pinged) if now >= pinged + keep_alive / 2 => {
-                    return Due::Dead(Lost::Silent(now - self.heard));
+                Some(pinged) => {
+                    let last = pinged + keep_alive / 2;
+                    let last = self.drained.map_or(last, |drained| last.max(drained + keep_alive * 3 / 2));
+                    if now >= last {
+                        return Due::Dead(Lost::Silent(now - self.heard));
+                    }
+                    at(last);
                 }
-                Some(pinged) => at(pinged + keep_alive / 2),
                 None => {
                     let idle = self.heard.min(self.sent) + keep_alive;
                     if now >= idle {
@@ -103,19 +124,52 @@ mod tests {
     fn a_dead_link_is_found_within_one_and_a_half_keep_alives() {
         let start = Instant::now();
         let mut alive = Alive::new(SECOND * 10, SECOND * 5, start);
-        alive.heard(start + SECOND);
-        alive.sent(start + SECOND * 9);
+        alive.read(1, start + SECOND);
+        alive.wrote(1, false, start + SECOND * 9);
         let ping = start + SECOND * 11;
         assert!(matches!(alive.due(ping - SECOND), Due::Later(Some(at)) if at == ping), "still sending");
         assert!(matches!(alive.due(ping), Due::Ping));
         alive.pinged(ping);
-        alive.sent(ping);
+        alive.wrote(2, false, ping);
         assert!(matches!(alive.due(ping), Due::Later(Some(at)) if at == start + SECOND * 16));
         assert!(
             matches!(alive.due(start + SECOND * 16), Due::Dead(Lost::Silent(silent)) if silent == SECOND * 15)
         );
-        alive.heard(start + SECOND * 15);
+        alive.read(1, start + SECOND * 15);
+        assert!(matches!(alive.due(start + SECOND * 16), Due::Dead(_)), "nothing more has come");
+        alive.read(2, start + SECOND * 15);
         assert!(matches!(alive.due(start + SECOND * 16), Due::Later(_)));
+    }
+
+    #[test]
+    fn a_ping_behind_a_body_is_answered_when_that_is_out() {
+        let start = Instant::now();
+        let at = |seconds| start + SECOND * seconds;
+        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        alive.wrote(100, true, at(1));
+        assert!(matches!(alive.due(at(10)), Due::Ping));
+        alive.pinged(at(10));
+        for second in 2..50 {
+            alive.wrote(100 * u64::from(second), true, at(second));
+            assert!(matches!(alive.due(at(second)), Due::Later(_)), "{second}");
+        }
+        alive.wrote(5000, false, at(50));
+        assert!(matches!(alive.due(at(64)), Due::Later(Some(due)) if due == at(65)));
+        assert!(matches!(alive.due(at(65)), Due::Dead(Lost::Silent(_))));
+    }
+
+    #[test]
+    fn what_the_system_takes_for_a_dead_link_is_no_life() {
+        let start = Instant::now();
+        let at = |seconds| start + SECOND * seconds;
+        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        for second in 1..15 {
+            alive.wrote(u64::from(second), false, at(second));
+            if matches!(alive.due(at(second)), Due::Ping) {
+                alive.pinged(at(second));
+            }
+        }
+        assert!(matches!(alive.due(at(15)), Due::Dead(Lost::Silent(_))), "it was sent to all the time");
     }
 
     #[test]
@@ -123,12 +177,12 @@ mod tests {
         let start = Instant::now();
         let mut alive = Alive::new(Duration::ZERO, SECOND * 5, start);
         assert!(matches!(alive.due(start + SECOND * 1000), Due::Later(None)));
-        alive.wrote(true, true, start);
-        alive.wrote(true, false, start + SECOND * 4);
+        alive.wrote(1, true, start);
+        alive.wrote(1, true, start + SECOND * 4);
         assert!(matches!(alive.due(start + SECOND * 5), Due::Dead(Lost::Stalled(_))));
-        alive.wrote(true, true, start + SECOND * 4);
+        alive.wrote(2, true, start + SECOND * 4);
         assert!(matches!(alive.due(start + SECOND * 5), Due::Later(Some(_))));
-        alive.wrote(false, true, start + SECOND * 5);
+        alive.wrote(3, false, start + SECOND * 5);
         assert!(matches!(alive.due(start + SECOND * 50), Due::Later(None)));
     }
 }

@@ -21,6 +21,7 @@ use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{Protocol, Publish, V4, V5};
+use crate::mqtt::transport::Counted;
 use crate::mqtt::{Lost, MqttConnection, MqttError, MqttMessage, QoS, SubscribeOptions};
 
 const KEPT: u8 = 1;
@@ -69,7 +70,7 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
         let (ours, theirs) = duplex(1 << 16);
         tokio::select! {
             biased;
-            () = link::<P>(ours, &mut core, &settings, number == 0) => {}
+            () = link::<P>(Counted::new(ours), &mut core, &settings, number == 0) => {}
             () = feed(theirs, bytes, flags & AT_ONCE == 0) => {}
         }
         assert!(core.outgoing.in_flight() <= 4, "more in flight than the window");
@@ -85,7 +86,7 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
     answers.into_iter().flatten().filter(Result::is_ok).count()
 }
 
-async fn link<P: Protocol>(stream: DuplexStream, core: &mut Core, settings: &Settings, anew: bool) {
+async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, settings: &Settings, anew: bool) {
     let endpoint = Endpoint {
         protocol: "mqtt",
         host: "broker".to_owned(),

@@ -24,6 +24,8 @@ mod receive;
 mod roads;
 mod seek;
 mod settings;
+#[cfg(test)]
+mod slow_tests;
 mod state;
 mod tick;
 mod write;

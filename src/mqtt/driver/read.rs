@@ -32,19 +32,18 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         for count in 0..BATCH {
             match Pin::new(&mut self.framed).poll_next(cx) {
                 Poll::Pending => {
+                    self.alive.read(self.framed.get_ref().moved().read, now);
                     self.coalesce.count(count);
                     return self.rest(now).map(|()| true);
                 }
                 Poll::Ready(None) => return Err(Lost::Ended),
                 Poll::Ready(Some(Err(error))) => return Err(protocol(error)),
                 Poll::Ready(Some(Ok(packet))) => {
-                    if count == 0 {
-                        self.alive.heard(now);
-                    }
                     self.core.handle(P::read(packet), now)?;
                 }
             }
         }
+        self.alive.read(self.framed.get_ref().moved().read, now);
         self.coalesce.count(BATCH);
         Ok(false)
     }
@@ -84,7 +83,7 @@ mod tests {
     use crate::log::Logger;
     use crate::mqtt::metrics::Metrics;
     use crate::mqtt::protocol::V4;
-    use crate::mqtt::transport::{Stream, Watched};
+    use crate::mqtt::transport::{Counted, Stream, Watched};
 
     fn core() -> Core {
         let settings = Arc::new(fuzz::settings("3.1.1", 0));
@@ -114,7 +113,8 @@ mod tests {
         let (ours, theirs) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let mut core = core();
-        let framed = Framed::new(Stream::Tcp(Watched::Yes(ours.unwrap())), V4::codec(16_384, 0));
+        let framed =
+            Framed::new(Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap()))), V4::codec(16_384, 0));
         let now = Instant::now();
         let mut drive = Drive::<V4, _>::new(framed, &mut core, now);
         drive.restore().await.map_err(|_| "it ended").unwrap();

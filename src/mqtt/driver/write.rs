@@ -36,10 +36,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             };
             self.flushing = !flushed;
             let left = self.waiting_bytes();
-            if left < before {
-                self.alive.sent(now);
-            }
-            self.alive.wrote(!flushed, left < before, now);
+            self.alive.wrote(self.framed.get_ref().moved().written, !flushed, now);
             self.flushed(left);
             if !flushed {
                 return Ok(false);

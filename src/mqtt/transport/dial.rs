@@ -1,5 +1,6 @@
 //! From an endpoint to a stream.
 
+use super::counted::Counted;
 use super::watched::Watched;
 use super::{Kind, Stream, TlsConfig, tcp};
 use crate::connect::Endpoint;
@@ -23,7 +24,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig, max_packet: usize
 }
 
 async fn plain(endpoint: &Endpoint) -> Result<Stream, Lost> {
-    Ok(Stream::Tcp(Watched::Yes(tcp::connect(endpoint).await?)))
+    Ok(Stream::Tcp(Counted::new(Watched::Yes(tcp::connect(endpoint).await?))))
 }
 
 #[cfg(feature = "tls")]
@@ -44,5 +45,6 @@ async fn secured(_: &Endpoint, _: &TlsConfig) -> Result<Stream, Lost> {
 async fn unix(endpoint: &Endpoint) -> Result<Stream, Lost> {
     let path = endpoint.local_path().unwrap_or_default();
     let stream = tokio::net::UnixStream::connect(path).await;
-    Ok(Stream::Unix(stream.map_err(|error| Lost::io("connecting to the Unix socket", error))?))
+    let stream = stream.map_err(|error| Lost::io("connecting to the Unix socket", error))?;
+    Ok(Stream::Unix(Counted::new(stream)))
 }

@@ -4,6 +4,7 @@
 //! (443), `unix` with a path. What comes out is a [`Stream`] of bytes, whatever is below it.
 
 mod addresses;
+mod counted;
 mod dial;
 mod kind;
 mod stream;
@@ -13,6 +14,9 @@ mod watched;
 #[cfg(feature = "websocket")]
 mod websocket;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use counted::Counted;
+pub(crate) use counted::Moved;
 pub(crate) use dial::dial;
 pub(crate) use kind::{Kind, PROTOCOLS};
 pub(crate) use stream::{Stream, Transport};

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::counted::{Counted, Moved};
 use super::watched::Watched;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
@@ -19,20 +20,27 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
     fn rest(&mut self) -> io::Result<bool> {
         Ok(false)
     }
+
+    /// How many bytes the socket below has given and taken.
+    fn moved(&self) -> Moved;
 }
 
 #[cfg(any(test, fuzzing))]
-impl Transport for tokio::io::DuplexStream {}
+impl Transport for Counted<tokio::io::DuplexStream> {
+    fn moved(&self) -> Moved {
+        Counted::moved(self)
+    }
+}
 
 /// Bytes to and from a broker.
 pub(crate) enum Stream {
-    Tcp(Watched),
+    Tcp(Counted<Watched>),
     #[cfg(feature = "tls")]
     Tls(Box<super::tls::Secured>),
     #[cfg(feature = "websocket")]
     WebSocket(Box<WebSocket>),
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(Counted<UnixStream>),
 }
 
 /// The same call on whatever is inside.
@@ -53,9 +61,21 @@ macro_rules! inside {
 impl Transport for Stream {
     fn rest(&mut self) -> io::Result<bool> {
         match self {
-            Self::Tcp(stream) => stream.rest(),
+            Self::Tcp(stream) => stream.inner().rest(),
             // Layers above TCP may hold bytes of their own, of which no socket tells.
             _ => Ok(false),
+        }
+    }
+
+    fn moved(&self) -> Moved {
+        match self {
+            Self::Tcp(stream) => stream.moved(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.moved(),
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(stream) => stream.moved(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.moved(),
         }
     }
 }

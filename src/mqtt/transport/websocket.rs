@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::Stream;
+use super::{Moved, Stream, Transport as _};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 
@@ -31,6 +31,23 @@ pub(crate) struct WebSocket {
     inner: WebSocketStream<Stream>,
     /// What of the last message has not been read yet.
     rest: Bytes,
+    /// How many bytes have come that belong to messages, and of all bytes how many have been looked at.
+    heard: u64,
+    seen: u64,
+}
+
+impl WebSocket {
+    /// Pings are left out: a proxy may send them for a broker that is gone.
+    pub(super) fn moved(&self) -> Moved {
+        Moved { read: self.heard, ..self.inner.get_ref().moved() }
+    }
+
+    /// Looks at what has come; `counts` unless that was a ping or the like.
+    fn look(&mut self, counts: bool) {
+        let all = self.inner.get_ref().moved().read;
+        self.heard += if counts { all - self.seen } else { 0 };
+        self.seen = all;
+    }
 }
 
 /// Asks the broker to speak WebSocket from here on; it may send messages that hold packets of this size.
@@ -44,7 +61,7 @@ pub(super) async fn upgrade(stream: Stream, endpoint: &Endpoint, max_packet: usi
         .max_message_size(Some(max_packet + BESIDES))
         .max_frame_size(Some(max_packet + BESIDES));
     let (inner, _) = client_async_with_config(request, stream, Some(config)).await.map_err(failed)?;
-    Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new() })))
+    Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 })))
 }
 
 fn request(endpoint: &Endpoint) -> Result<Request<()>, tokio_tungstenite::tungstenite::http::Error> {
@@ -70,7 +87,9 @@ impl AsyncRead for WebSocket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.rest.is_empty() {
-            match ready!(Pin::new(&mut this.inner).poll_next(cx)) {
+            let next = Pin::new(&mut this.inner).poll_next(cx);
+            this.look(!matches!(next, Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_))))));
+            match ready!(next) {
                 Some(Ok(Message::Binary(bytes))) => this.rest = bytes,
                 Some(Ok(Message::Text(_))) => {
                     let problem = "the broker sent text over WebSocket; MQTT is binary";

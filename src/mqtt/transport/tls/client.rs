@@ -14,6 +14,7 @@ use super::secured::Secured;
 use super::{TlsConfig, TlsError, pem};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
+use crate::mqtt::transport::counted::Counted;
 
 /// How many bytes TLS holds back at most before the driver learns that the socket takes none.
 const HELD_BACK: usize = 16 * 1024;
@@ -45,7 +46,7 @@ impl Client {
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
             connection.set_buffer_limit(Some(HELD_BACK));
         };
-        match TlsConnector::from(config).connect_with(name, stream, limit).await {
+        match TlsConnector::from(config).connect_with(name, Counted::new(stream), limit).await {
             Ok(stream) => Ok(Secured::new(stream)),
             Err(error) => Err(failed(shown, error)),
         }

@@ -11,13 +11,18 @@ use tokio_rustls::client::TlsStream;
 
 use super::TlsError;
 use super::client::{advice, rustls_error};
+use crate::mqtt::transport::counted::{Counted, Moved};
 
 /// The stream; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
-pub(crate) struct Secured(TlsStream<TcpStream>);
+pub(crate) struct Secured(TlsStream<Counted<TcpStream>>);
 
 impl Secured {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>) -> Self {
         Self(stream)
+    }
+
+    pub(in crate::mqtt::transport) fn moved(&self) -> Moved {
+        self.0.get_ref().0.moved()
     }
 }
 

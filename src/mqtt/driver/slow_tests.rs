@@ -1,0 +1,127 @@
+//! Large messages over a slow line, with a clock of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::codec::Framed;
+
+use super::core::Core;
+use super::drive::{Drive, End};
+use super::{Accepted, Answer, Command, Intake, Permits, fuzz};
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::{Protocol, Publish, V4};
+use crate::mqtt::transport::Counted;
+use crate::mqtt::{Lost, QoS};
+
+/// In seconds.
+const KEEP_ALIVE: u16 = 10;
+
+/// Longer than a keep-alive and a half has room for a few of.
+const STEP: Duration = Duration::from_secs(4);
+
+const PING: [u8; 2] = [0xc0, 0];
+const PONG: [u8; 2] = [0xd0, 0];
+
+/// How many bytes lie on the line, and in a step.
+const LINE: usize = 1024;
+
+const BODY: usize = 64 * LINE;
+
+fn core() -> Core {
+    let mut settings = fuzz::settings("3.1.1", 0);
+    (settings.keep_alive, settings.max_packet_size) = (KEEP_ALIVE, 4 * BODY);
+    settings.write_timeout = Duration::ZERO;
+    let metrics = Arc::new(Metrics::new(&Counters::default()));
+    Core::new(Arc::new(settings), Intake::new(), Arc::new(Permits::new(4, 4096)), Logger::default(), metrics)
+}
+
+/// Hands a large message over.
+fn publish(core: &Core) -> Answer {
+    let payload = vec![b'x'; BODY].into();
+    let publish = Publish { topic: "t".into(), payload, qos: QoS::AtLeastOnce, retain: false, extra: None };
+    let (reply, answer) = oneshot::channel();
+    core.intake.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
+    answer
+}
+
+/// Has the driver work while the broker does, which must not end before; then with a broker that is silent. Returns how long
+/// that took to be found.
+async fn survives<B: Future<Output = DuplexStream>>(
+    core: &mut Core,
+    broker: impl FnOnce(DuplexStream) -> B,
+) -> Duration {
+    let (ours, theirs) = duplex(LINE);
+    let framed = Framed::new(Counted::new(ours), V4::codec(4 * BODY, 0));
+    let mut drive = Drive::<V4, _>::new(framed, core, Instant::now());
+    drive.restore().await.map_err(|_| "it ended").unwrap();
+    let silent = tokio::select! {
+        end = drive.run() => match end {
+            End::Lost(lost) => panic!("lost: {lost}"),
+            _ => panic!("ended"),
+        },
+        theirs = broker(theirs) => theirs,
+    };
+    let since = Instant::now();
+    let end = timeout(Duration::from_secs(600), drive.run()).await.unwrap();
+    assert!(matches!(end, End::Lost(Lost::Silent(_))));
+    drop(silent);
+    since.elapsed()
+}
+
+const SOON: Duration = Duration::from_secs(KEEP_ALIVE as u64 * 3 / 2);
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_that_comes_in_slowly_is_life() {
+    let mut core = core();
+    let found = survives(&mut core, async |mut theirs| {
+        let length = 3 + BODY;
+        let head =
+            [0x30, (length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
+        theirs.write_all(&head).await.unwrap();
+        theirs.write_all(&[0, 1, b't']).await.unwrap();
+        for _ in 0..BODY / LINE {
+            sleep(STEP).await;
+            theirs.write_all(&[b'x'; LINE]).await.unwrap();
+        }
+        theirs
+    });
+    assert!(found.await <= SOON);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_that_goes_out_slowly_is_life() {
+    let mut core = core();
+    let _answer = publish(&core);
+    let found = survives(&mut core, async |mut theirs| {
+        let mut read = vec![0; LINE];
+        for _ in 0..BODY / LINE {
+            sleep(STEP).await;
+            theirs.read_exact(&mut read).await.unwrap();
+        }
+        // The end of the message, and the ping that had to wait behind it.
+        let mut rest = [0; 9 + 2];
+        theirs.read_exact(&mut rest).await.unwrap();
+        assert_eq!(rest[9..], PING);
+        theirs.write_all(&PONG).await.unwrap();
+        theirs
+    });
+    assert!(found.await <= SOON);
+}
+
+/// The line takes a little of the message, and then nothing.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_dies_in_the_middle_of_a_message_is_found_as_soon_as_another() {
+    let mut core = core();
+    let _answer = publish(&core);
+    let found = survives(&mut core, async |mut theirs| {
+        theirs.read_exact(&mut [0; LINE]).await.unwrap();
+        tokio::task::yield_now().await;
+        theirs
+    });
+    assert!(found.await <= SOON);
+}
