@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use wirework::Error;
-use wirework::mqtt::{LinkState, MqttMessage, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{
+    LinkState, MqttClient, MqttConnection, MqttMessage, MqttMessageListener, PublishOptions, Remaining,
+    SubscribeOptions,
+};
 
-use crate::common::{context, opened};
-use crate::support::fake_broker::{FakeBroker, PubAck, QoS, message};
+use crate::common::{context, listener, opened, opened_keeping};
+use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubAck, QoS, UnsubAck, message};
 use crate::support::within;
 
 #[tokio::test]
@@ -106,6 +109,109 @@ async fn close_while_the_link_is_down_ends_at_once_when_nothing_is_left() {
     let mut state = client.state();
     within("the loss", state.wait_for(|state| matches!(state, LinkState::Down(_)))).await.unwrap();
     within("the close", connection.close(&context())).await.unwrap();
+}
+
+/// Subscribes one listener to these filters.
+async fn subscribed(
+    connection: &MqttConnection,
+    peer: &mut Peer,
+    filters: &[&str],
+) -> Arc<dyn MqttMessageListener> {
+    let (listener, _) = listener();
+    for filter in filters {
+        let options = SubscribeOptions::at_least_once();
+        let asked = connection.subscribe(filter, options, Arc::clone(&listener));
+        tokio::join!(asked, peer.grant()).0.unwrap();
+    }
+    listener
+}
+
+fn remaining(client: &MqttClient) -> Option<Remaining> {
+    let LinkState::Closed(remaining) = client.state().borrow().clone() else { return None };
+    Some(remaining)
+}
+
+#[tokio::test]
+async fn close_has_a_kept_session_forget_what_was_unsubscribed() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let client = connection.client().unwrap();
+    let listener = subscribed(&connection, &mut peer, &["a", "b"]).await;
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    let first = peer.expect_unsubscribe().await;
+    assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    let script = async {
+        // Only now, as the close has begun, the second one may go out.
+        peer.send(UnsubAck::new(first.pkid)).await;
+        let second = peer.expect_unsubscribe().await;
+        assert_eq!(second.topics, ["b"]);
+        peer.send(UnsubAck::new(second.pkid)).await;
+        peer.expect_disconnect().await;
+        drop(peer);
+    };
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), script);
+    closed.unwrap();
+    assert!(remaining(&client).unwrap().is_nothing());
+}
+
+#[tokio::test]
+async fn close_has_it_forgotten_over_a_new_link_where_there_is_none() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let client = connection.client().unwrap();
+    let listener = subscribed(&connection, &mut peer, &["a"]).await;
+    peer.reset();
+    let mut state = client.state();
+    within("the loss", state.wait_for(|state| matches!(state, LinkState::Down(_)))).await.unwrap();
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    let script = async {
+        let (mut peer, _) = broker.accept_session(true).await;
+        let unsubscribe = peer.expect_unsubscribe().await;
+        peer.send(UnsubAck::new(unsubscribe.pkid)).await;
+        peer.expect_disconnect().await;
+    };
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), script);
+    closed.unwrap();
+    assert!(remaining(&client).unwrap().is_nothing());
+}
+
+#[tokio::test]
+async fn close_tells_which_filters_the_broker_may_still_have() {
+    let broker = FakeBroker::start().await;
+    let more = [("client_id", "me"), ("options.clean_session", "false"), ("options.close_timeout", "100")];
+    let (connection, mut peer) = opened(&broker, &more).await;
+    let client = connection.client().unwrap();
+    let listener = subscribed(&connection, &mut peer, &["a", "b"]).await;
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    peer.expect_unsubscribe().await;
+    assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
+        peer.expect_disconnect().await;
+        drop(peer);
+    });
+    closed.unwrap();
+    let remaining = remaining(&client).unwrap();
+    assert_eq!(remaining.filters, 2);
+    assert!(remaining.to_string().ends_with(", 2 filters not taken back"));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_with_the_link_needs_no_unsubscribing() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let listener = subscribed(&connection, &mut peer, &["a", "b"]).await;
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    peer.expect_unsubscribe().await;
+    assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
+        assert!(matches!(peer.next("the good-bye").await, Some(Packet::Disconnect)));
+        drop(peer);
+    });
+    closed.unwrap();
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
-//! Closed while it moves back to the preferred broker.
+//! Back to the preferred broker: what is done on the link before, and what a close meanwhile does.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::mqtt::{MqttConnection, PublishOptions};
+use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 
-use crate::common::context;
-use crate::support::fake_broker::{FakeBroker, V5, five};
+use crate::common::{context, listener};
+use crate::support::fake_broker::{FakeBroker, UnsubAck, V5, five};
 use crate::support::within;
 
 #[tokio::test]
@@ -57,4 +57,43 @@ async fn what_waits_for_the_move_still_goes_out_and_the_session_is_forgotten() {
     within("the first", held).await.unwrap();
     within("the second", waiting).await.unwrap();
     within("the close", closing).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_unsubscribed_is_taken_back_before_the_link_is_left() {
+    let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
+    let uri = format!("mqtt://127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let connection = MqttConnection::from_pairs([
+        ("connection.uri", uri.as_str()),
+        ("client_id", "me"),
+        ("options.clean_session", "false"),
+        ("options.reconnect_timeout", "10"),
+        ("options.prefer_first", "true"),
+        ("options.endpoint_cooldown", "60"),
+    ]);
+    let connection = connection.unwrap();
+    let opening = context();
+    let script = async {
+        first.accept().await.reset();
+        second.accept_session(false).await.0
+    };
+    let (opened, mut peer) = tokio::join!(connection.open(&opening), script);
+    opened.unwrap();
+    let (listener, _) = listener();
+    for filter in ["a", "b"] {
+        let options = SubscribeOptions::at_least_once();
+        let asked = connection.subscribe(filter, options, Arc::clone(&listener));
+        tokio::join!(asked, peer.grant()).0.unwrap();
+    }
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    let out = peer.expect_unsubscribe().await;
+    assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    drop(first.accept().await);
+    // As above: leaving begins about now.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    peer.send(UnsubAck::new(out.pkid)).await;
+    let out = peer.expect_unsubscribe().await;
+    assert_eq!(out.topics, ["b"]);
+    peer.send(UnsubAck::new(out.pkid)).await;
+    peer.expect_disconnect().await;
 }

@@ -327,8 +327,13 @@ impl Core {
         count
     }
 
-    /// Whether everything accepted is sent and acknowledged, and every message handled.
+    /// Whether everything accepted is sent and acknowledged, every message handled, and no filter left that nobody wants.
     pub(super) fn is_drained(&self) -> bool {
-        self.outgoing.is_idle() && self.held.messages() == 0
+        self.outgoing.is_idle() && self.held.messages() == 0 && self.owed_filters() == 0
+    }
+
+    /// How many filters a broker that keeps the session would keep though nobody listens to them.
+    pub(super) fn owed_filters(&self) -> usize {
+        if self.settings.clean_session { 0 } else { self.registry.owed() }
     }
 }

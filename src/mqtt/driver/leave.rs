@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Settings;
 use super::drive::{Drive, End};
@@ -49,10 +49,14 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     }
 
     /// What still has to be said before the end, and the end.
-    pub(super) fn wind_up(&mut self) -> Result<(), Lost> {
+    pub(super) fn wind_up(&mut self, now: Instant) -> Result<(), Lost> {
         while let Some(id) = self.core.outgoing.next_release() {
             let code = self.core.outgoing.release_code(id);
             self.encode(P::ack(AckKind::Release, id, code))?;
+        }
+        // The next broker may have another session, and this one would keep them for ever.
+        if self.core.owed_filters() > 0 {
+            self.control(now)?;
         }
         let core = &self.core;
         let handled = self.hasty || core.held.messages() == 0;

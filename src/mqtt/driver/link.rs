@@ -208,7 +208,9 @@ impl Link {
             Ending::Closed => MqttError::Closed,
             Ending::Failed(error) => error.clone(),
         };
-        let remaining = Remaining { publishes: self.core.fail(&reason), messages: self.core.unhandled() };
+        let publishes = self.core.fail(&reason);
+        let (messages, filters) = (self.core.unhandled(), self.core.owed_filters());
+        let remaining = Remaining { publishes, messages, filters };
         self.core.registry.end().await;
         if !remaining.is_nothing() {
             self.core.logger.warn(format_args!("The MQTT connection ends with {remaining}"));

@@ -34,18 +34,22 @@ pub struct Remaining {
     pub publishes: usize,
     /// Received messages that no listener had finished; on a kept session the broker sends those of QoS 1 and 2 again.
     pub messages: usize,
+    /// Filters that were unsubscribed from and that a broker which keeps the session may not have taken back.
+    pub filters: usize,
 }
 
 impl Remaining {
     /// Whether nothing was left.
     #[must_use]
     pub const fn is_nothing(&self) -> bool {
-        self.publishes == 0 && self.messages == 0
+        self.publishes == 0 && self.messages == 0 && self.filters == 0
     }
 }
 
 impl fmt::Display for Remaining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} publishes not acknowledged, {} messages not handled", self.publishes, self.messages)
+        let Self { publishes, messages, filters } = self;
+        write!(f, "{publishes} publishes not acknowledged, {messages} messages not handled")?;
+        if *filters > 0 { write!(f, ", {filters} filters not taken back") } else { Ok(()) }
     }
 }

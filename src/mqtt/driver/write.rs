@@ -52,18 +52,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         }
         self.acknowledge()?;
         if self.leaving {
-            self.wind_up()?;
+            self.wind_up(now)?;
             return Ok(self.encoded > before);
         }
-        self.core.refuse_filters(now);
-        while let Some((control, identifier)) = self.core.registry.next(now) {
-            let packet = match control {
-                Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
-                Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
-            };
-            self.encode(packet)?;
-            self.asked = Some(now);
-        }
+        self.control(now)?;
         if self.up {
             self.rewind();
             let mut sent = 0;
@@ -79,6 +71,20 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.encode(P::disconnect(self.core.settings.clean_session))?;
         }
         Ok(self.encoded > before)
+    }
+
+    /// Asks for filters, and takes filters back.
+    pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
+        self.core.refuse_filters(now);
+        while let Some((control, identifier)) = self.core.registry.next(now) {
+            let packet = match control {
+                Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
+                Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
+            };
+            self.encode(packet)?;
+            self.asked = Some(now);
+        }
+        Ok(())
     }
 
     /// An empty buffer is filled from its start again. Else it would come to its end in the middle of a batch, and move what

@@ -305,6 +305,11 @@ impl<W> Registry<W> {
         self.wire.is_waiting()
     }
 
+    /// How many filters the broker still has to take back.
+    pub(crate) fn owed(&self) -> usize {
+        self.wire.owed()
+    }
+
     pub(crate) fn lost(&mut self) {
         self.retained.lost();
         self.wire.lost();

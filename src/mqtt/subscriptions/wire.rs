@@ -96,6 +96,15 @@ impl<W> Wire<W> {
         !self.out.is_empty()
     }
 
+    /// How many filters the broker has, or may have, that nobody wants any more.
+    pub(super) fn owed(&self) -> usize {
+        let out = self.out.iter().map(|out| match out {
+            Out::Unsubscribe { filters, .. } => filters.len(),
+            Out::Subscribe { .. } => 0,
+        });
+        self.unsubscribe.len() + out.sum::<usize>()
+    }
+
     /// Whether every filter stands for itself.
     pub(super) fn is_plain(&self) -> bool {
         self.plain
