@@ -346,7 +346,7 @@ fn report(client: &MqttClient, context: &Context) {
                 () = following.cancelled() => return Ok(()),
             };
             if changed.is_err() {
-                return Ok(());
+                return Err(MqttError::Closed.into());
             }
             let status = match &*state.borrow_and_update() {
                 // The first time is the container's to say.

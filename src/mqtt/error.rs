@@ -1,12 +1,11 @@
 //! What can go wrong on an MQTT connection.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::protocol::Reason;
+use super::lost::elsewhere;
 use super::topic::TopicError;
-use super::{QoS, TlsError};
+use super::{Lost, QoS};
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
 
@@ -159,6 +158,13 @@ pub enum MqttError {
         /// The feature that brings it.
         feature: &'static str,
     },
+    /// The task behind the connection panicked, which is a defect: here, or in something that was handed to the connection. The
+    /// operation may have taken effect.
+    #[error("the MQTT connection has broken down: {panic}")]
+    Panicked {
+        /// What panicked, and what it said.
+        panic: Arc<str>,
+    },
     /// The configuration contradicts itself.
     #[error(transparent)]
     Config(#[from] Invalid),
@@ -187,6 +193,7 @@ impl Coded for MqttError {
             Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
             Self::Full { .. } => Category::Conflict,
             Self::Topic(error) => error.category(),
+            Self::Panicked { .. } => Category::Internal,
             Self::Config(_) | Self::FeatureMissing { .. } => Category::Misconfiguration,
         }
     }
@@ -209,143 +216,9 @@ impl Coded for MqttError {
             Self::Unsupported { .. } => "NOT_SUPPORTED",
             Self::Expired { .. } => "EXPIRED",
             Self::BadProperty { .. } => "BAD_PROPERTY",
+            Self::Panicked { .. } => "PANIC",
             Self::Config(_) => "BAD_CONFIG",
         }
-    }
-}
-
-/// Why a link to a broker is not, or no longer, there.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Lost {
-    /// There has been no link yet.
-    #[error("not connected yet")]
-    NotYet,
-    /// The address could not be found or reached, or reading or writing failed.
-    #[error("{doing} failed")]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// The error of the system.
-        source: Arc<io::Error>,
-    },
-    /// TLS failed, or a file that it needs.
-    #[error(transparent)]
-    Tls(Arc<TlsError>),
-    /// The broker closed the stream.
-    #[error("the broker closed the connection")]
-    Ended,
-    /// The broker said good-bye.
-    #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
-    Disconnected {
-        /// The reason code; 0 where it gave none, as on 3.1.1.
-        code: u8,
-        /// What the code means, and what the broker said beside it.
-        reason: Arc<str>,
-        /// Where the broker sends its clients instead (MQTT 5).
-        server_reference: Option<Arc<str>>,
-    },
-    /// Another client has the same client id, and the broker ends the link of the older one; two such clients throw each other
-    /// out for ever.
-    #[error("{}", taken_over(client_id, *times, *certain))]
-    TakenOver {
-        /// The client id.
-        client_id: Arc<str>,
-        /// How many links in a row have ended that way.
-        times: u32,
-        /// Whether the broker has said so (MQTT 5); otherwise it is what the ends of the links look like.
-        certain: bool,
-        /// How the last one ended.
-        #[source]
-        last: Arc<Lost>,
-    },
-    /// The link was left for the preferred broker, with nothing on its way.
-    #[error("moving to the preferred broker at {to}")]
-    Moving {
-        /// Its address, without credentials.
-        to: Arc<str>,
-    },
-    /// The link was left for a new one, with nothing on its way to the broker.
-    #[error("the link is made anew, so that messages left unacknowledged come again")]
-    Renewed,
-    /// The broker wants enhanced authentication (MQTT 5), which was not asked for.
-    #[error(
-        "the broker sent AUTH, but enhanced authentication is not supported; use a user name and password"
-    )]
-    Authentication,
-    /// Bytes that are no MQTT, or a packet that makes no sense at this point.
-    #[error("the broker broke the protocol")]
-    Protocol(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// A packet that no broker sends, or not now.
-    #[error("the broker sent {0}, which it may not send now")]
-    Unexpected(&'static str),
-    /// Nothing came within 1.5 keep-alives.
-    #[error("nothing was heard from the broker for {} ms", .0.as_millis())]
-    Silent(Duration),
-    /// The broker takes no bytes.
-    #[error("the broker took no bytes for {} ms", .0.as_millis())]
-    Stalled(Duration),
-    /// An answer to CONNECT or to the subscriptions after it did not come in time.
-    #[error("the broker did not answer {what} within {} ms", limit.as_millis())]
-    NoAnswer {
-        /// The packet that was not answered.
-        what: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
-    /// The listeners are so far behind that `options.max_incoming_bytes` was passed.
-    #[error("listeners left {held} bytes unhandled, more than the {max} of `options.max_incoming_bytes`")]
-    Overflow {
-        /// How many bytes are held.
-        held: usize,
-        /// The limit.
-        max: usize,
-    },
-    /// The broker sent more messages at a time than it was told to (MQTT 5).
-    #[error(
-        "the broker sent more than {max} messages of QoS 1 and 2 before they were acknowledged, against the receive maximum"
-    )]
-    Flooded {
-        /// The receive maximum.
-        max: u16,
-    },
-    /// The broker refused CONNECT.
-    #[error("the broker refuses the connection: {reason} (code {code}){}", elsewhere(server_reference))]
-    Refused {
-        /// The return code of CONNACK.
-        code: u8,
-        /// What the code means, and what the broker said beside it.
-        reason: Arc<str>,
-        /// Where the broker sends its clients instead (MQTT 5).
-        server_reference: Option<Arc<str>>,
-    },
-}
-
-impl Lost {
-    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
-        Self::Io { doing, source: Arc::new(source) }
-    }
-
-    /// Whether the broker means it: the same attempt will be refused again. A server that is busy, unavailable, or only
-    /// names another one may have a neighbour that is not, or be itself again later.
-    pub(crate) const fn is_final(&self) -> bool {
-        match self {
-            Self::Refused { code, .. } => {
-                !matches!(code, 3 | 0x80 | 0x83 | 0x88 | 0x89 | 0x97 | 0x9c | 0x9d | 0x9f)
-            }
-            Self::Authentication => true,
-            _ => false,
-        }
-    }
-
-    pub(crate) fn refused(reason: Reason) -> Self {
-        let Reason { code, text, server_reference } = reason;
-        Self::Refused { code, reason: text, server_reference }
-    }
-
-    pub(crate) fn disconnected(reason: Reason) -> Self {
-        let Reason { code, text, server_reference } = reason;
-        Self::Disconnected { code, reason: text, server_reference }
     }
 }
 
@@ -354,28 +227,10 @@ const fn is_unauthorized(code: u8) -> bool {
     matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
 }
 
-fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
-    if certain {
-        format!("another client with the client id `{client_id}` has taken the session over")
-    } else {
-        format!(
-            "the link has ended {times} times soon after the welcome; another client may use the client id `{client_id}`"
-        )
-    }
-}
-
-fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
-    server_reference.as_ref().map_or_else(String::new, |server| format!("; use {server} instead"))
-}
-
-impl From<TlsError> for Lost {
-    fn from(error: TlsError) -> Self {
-        Self::Tls(Arc::new(error))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::Error;
 

@@ -10,6 +10,7 @@ mod driver;
 mod error;
 mod identity;
 mod listener;
+mod lost;
 mod message;
 mod metrics;
 mod options;
@@ -34,8 +35,9 @@ pub use connection::MqttConnection;
 #[cfg(fuzzing)]
 pub use driver::fuzz;
 pub use driver::{LinkState, Remaining};
-pub use error::{Lost, MqttError};
+pub use error::MqttError;
 pub use listener::MqttMessageListener;
+pub use lost::Lost;
 pub use message::MqttMessage;
 pub use options::{PublishOptions, QoS, RetainHandling, SubscribeOptions};
 pub use properties::MessageProperties;

@@ -17,6 +17,7 @@ mod leaving;
 mod limits5;
 mod observing;
 mod opening;
+mod panicking;
 mod publishing;
 mod real;
 mod receiving;

@@ -13,8 +13,9 @@ use crate::common::{connection, listener};
 use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker, PubAck, QoS, message};
 use crate::support::within;
 
+/// What became of a component, as it is reported.
 #[derive(Default)]
-struct Seen(Mutex<VecDeque<String>>, tokio::sync::Notify);
+pub struct Seen(Mutex<VecDeque<String>>, tokio::sync::Notify);
 
 impl Supervisor for Seen {
     fn status(&self, _: usize, status: Status) {
@@ -25,7 +26,7 @@ impl Supervisor for Seen {
 }
 
 impl Seen {
-    async fn next(&self) -> String {
+    pub async fn next(&self) -> String {
         loop {
             let first = self.0.lock().unwrap().pop_front();
             if let Some(first) = first {

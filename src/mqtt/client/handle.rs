@@ -18,6 +18,9 @@ use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, MqttVersion, SubscribeOptions};
 
+/// How long an end may take beyond its deadline.
+const GOOD_BYE: Duration = Duration::from_secs(1);
+
 /// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.
 ///
 /// It comes from [`MqttConnection::client`](crate::mqtt::MqttConnection::client). When the connection has closed, every
@@ -191,10 +194,7 @@ impl MqttClient {
 
     /// Why there is no connection any more.
     pub(super) fn ended(&self) -> MqttError {
-        match &*self.0.state.borrow() {
-            LinkState::Failed(error) => error.clone(),
-            _ => MqttError::NotOpen,
-        }
+        self.0.intake.closed().unwrap_or(MqttError::NotOpen)
     }
 
     /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit`; then says good-bye to
@@ -205,19 +205,20 @@ impl MqttClient {
         let mut state = self.state();
         let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
         // The driver ends at its deadline; the rest is for saying good-bye.
-        let closed = timeout(limit + Duration::from_secs(1), state.wait_for(ended)).await;
-        let remaining = match closed {
-            Ok(Ok(state)) => match &*state {
-                LinkState::Closed(remaining) => *remaining,
-                _ => Remaining::default(),
-            },
-            _ => Remaining::default(),
-        };
+        let in_time = timeout(limit + GOOD_BYE, state.wait_for(ended)).await.is_ok();
         let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.abort();
         }
-        remaining
+        if !in_time {
+            // It says what it leaves when it is gone; something that does not return may hold it up for ever.
+            let _ = timeout(GOOD_BYE, state.wait_for(ended)).await;
+        }
+        match &*state.borrow() {
+            LinkState::Closed(remaining) => *remaining,
+            LinkState::Failed(_) => Remaining::default(),
+            _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
+        }
     }
 }
 

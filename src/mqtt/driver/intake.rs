@@ -124,6 +124,22 @@ impl Intake {
         self.wake();
     }
 
+    /// The driver is gone: nothing more is taken, and what was is let go of, so that nobody waits for an answer. Returns why.
+    pub(crate) fn end(&self, reason: MqttError) -> MqttError {
+        let mut queue = self.queue();
+        let reason = queue.closed.get_or_insert(reason).clone();
+        let left = std::mem::take(&mut queue.commands);
+        drop(queue);
+        self.set_up(false);
+        drop(left);
+        reason
+    }
+
+    /// Why nothing is taken any more, where that is so.
+    pub(crate) fn closed(&self) -> Option<MqttError> {
+        self.queue().closed.clone()
+    }
+
     /// Takes nothing more, and asks the driver to end by `deadline`. The earliest deadline counts.
     pub(crate) fn stop(&self, deadline: Instant) {
         let mut queue = self.queue();

@@ -1,12 +1,15 @@
 //! The task of a connection: it gets links and works on them, one after the other, until it is told to end.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::aftermath::Aftermath;
 use super::backoff::Backoff;
 use super::core::Core;
 use super::drive::{Drive, End};
@@ -15,6 +18,7 @@ use super::leave::{is_back, pause};
 use super::lives::Lives;
 use super::state::{LinkState, Remaining};
 use super::{Intake, Permits, Roads, Settings};
+use crate::component::panic_error;
 use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
@@ -63,10 +67,17 @@ pub(super) struct Link {
 pub(crate) async fn run<P: Protocol>(parts: Parts) {
     let Parts { settings, roads, intake, permits, logger, metrics, state } = parts;
     let backoff = Backoff::new(settings.reconnect_timeout, settings.max_reconnect_timeout);
-    let core = Core::new(settings, intake, permits, logger, metrics);
+    let core = Core::new(settings, Arc::clone(&intake), Arc::clone(&permits), logger, metrics);
+    let (held, last_word) = (Arc::clone(&core.held), state.clone());
     let lives = Lives::default();
     let mut link = Link { core, roads, state, backoff, attempts: 0, lives, in_vain: 0 };
-    let ending = link.live::<P>().await;
+    // The last that is declared is the first that is dropped: whoever is let go of finds out why.
+    let _aftermath = Aftermath { intake, permits, held, state: last_word };
+    let lived = AssertUnwindSafe(link.live::<P>()).catch_unwind().await;
+    let ending = lived.unwrap_or_else(|panic| {
+        let panic = panic_error("its task", &*panic).to_string().into();
+        Ending::Failed(MqttError::Panicked { panic })
+    });
     link.end(ending).await;
 }
 
@@ -211,10 +222,10 @@ impl Link {
         let publishes = self.core.fail(&reason);
         let (messages, filters) = (self.core.unhandled(), self.core.owed_filters());
         let remaining = Remaining { publishes, messages, filters };
-        self.core.registry.end().await;
         if !remaining.is_nothing() {
             self.core.logger.warn(format_args!("The MQTT connection ends with {remaining}"));
         }
+        self.core.registry.end().await;
         self.state.send_replace(match ending {
             Ending::Closed => LinkState::Closed(remaining),
             Ending::Failed(error) => LinkState::Failed(error),

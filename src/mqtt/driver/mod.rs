@@ -1,5 +1,6 @@
 //! The task behind a connection: it dials, keeps the link alive, moves packets, and does it again when the link breaks.
 
+mod aftermath;
 mod alive;
 mod backoff;
 mod blame;
