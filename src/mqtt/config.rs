@@ -47,7 +47,7 @@ pub struct MqttOptions {
     /// again before each new attempt. Default true.
     pub retry_connect: bool,
     /// How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit.
-    /// Default 30000.
+    /// An UNSUBSCRIBE without an answer counts as done after that time, or after 30 s where there is no limit. Default 30000.
     pub connect_timeout: Millis,
     /// The wait before the first attempt to connect again; it doubles from there, with a random part. Default 1000.
     pub reconnect_timeout: Millis,

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use wirework::Error;
-use wirework::mqtt::{QoS, SubscribeOptions};
+use wirework::mqtt::{PublishOptions, QoS, SubscribeOptions};
 
-use crate::common::{listener, opened};
-use crate::support::fake_broker::{FakeBroker, QoS as Wire, SubAck, SubscribeReasonCode, UnsubAck, message};
+use crate::common::{listener, opened, opened_keeping};
+use crate::support::fake_broker::{
+    FakeBroker, PubAck, QoS as Wire, SubAck, SubscribeReasonCode, UnsubAck, message,
+};
 use crate::support::within;
 
 /// The filters of a SUBSCRIBE, as `filter@qos`.
@@ -205,4 +207,26 @@ async fn of_two_that_ask_for_the_same_one_may_give_up() {
     peer.send(message("a", "x", Wire::AtMostOnce, 0)).await;
     assert_eq!(heard.line().await, "a x");
     drop(subscription);
+}
+
+#[tokio::test]
+async fn a_link_is_up_before_an_unsubscribe_is_answered() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let (listener, _) = listener();
+    let options = SubscribeOptions::default();
+    let asked = connection.subscribe("a", options, Arc::clone(&listener));
+    tokio::join!(asked, peer.grant()).0.unwrap();
+    assert!(connection.unsubscribe("a", &listener).await.unwrap());
+    peer.expect_unsubscribe().await;
+    peer.reset();
+    // Not answered on the next link either.
+    let (mut peer, _) = broker.accept_session(true).await;
+    peer.expect_unsubscribe().await;
+    let publish = connection.publish("t", "x", PublishOptions::at_least_once());
+    let (published, ()) = tokio::join!(within("the publish", publish), async {
+        let id = peer.expect_publish().await.pkid;
+        peer.send(PubAck::new(id)).await;
+    });
+    published.unwrap();
 }

@@ -89,7 +89,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     pub(super) async fn restore(&mut self) -> Result<(), End> {
         let end = std::future::poll_fn(|cx| match self.poll(cx) {
             Poll::Ready(end) => Poll::Ready(Some(end)),
-            Poll::Pending if self.core.registry.is_settled() => Poll::Ready(None),
+            // What is taken back holds up nobody: some brokers never answer that.
+            Poll::Pending if self.core.registry.is_restored() => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
         match end.await {

@@ -5,6 +5,8 @@ mod alive;
 mod backoff;
 mod blame;
 mod burst;
+#[cfg(test)]
+mod clock_tests;
 mod coalesce;
 mod core;
 mod drive;
@@ -25,8 +27,6 @@ mod receive;
 mod roads;
 mod seek;
 mod settings;
-#[cfg(test)]
-mod slow_tests;
 mod state;
 mod tick;
 mod write;

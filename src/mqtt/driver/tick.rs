@@ -1,6 +1,7 @@
 //! The clocks of a link at work: what is due now, and when to look again.
 
 use std::task::Context;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,6 +10,10 @@ use super::drive::Drive;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
+
+/// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
+/// asked for after it waits.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Looks at the clocks, and sets the timer to when one of them is due next.
@@ -46,8 +51,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         if !self.core.registry.is_waiting() {
             self.asked = None;
         }
-        let limit = self.core.settings.connect_timeout;
-        let Some(asked) = self.asked.filter(|_| !limit.is_zero()) else { return Ok(None) };
+        let Some(asked) = self.asked else { return Ok(None) };
+        let configured = self.core.settings.connect_timeout;
+        let limit = if configured.is_zero() { PATIENCE } else { configured };
         if now < asked + limit {
             return Ok(Some(asked + limit));
         }
@@ -57,6 +63,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             // What was asked for meanwhile can go out now.
             cx.waker().wake_by_ref();
             return Ok(None);
+        }
+        if configured.is_zero() {
+            self.asked = Some(now);
+            return Ok(Some(now + limit));
         }
         Err(Lost::NoAnswer { what: "SUBSCRIBE", limit })
     }

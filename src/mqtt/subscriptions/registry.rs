@@ -296,8 +296,9 @@ impl<W> Registry<W> {
         self.wire.give_up()
     }
 
-    pub(crate) fn is_settled(&self) -> bool {
-        self.wire.is_settled()
+    /// Whether the broker has everything that is listened to.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.wire.is_restored()
     }
 
     /// Whether the broker owes an answer.

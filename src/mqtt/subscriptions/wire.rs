@@ -91,6 +91,12 @@ impl<W> Wire<W> {
         self.out.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
     }
 
+    /// Whether the broker has answered every SUBSCRIBE.
+    pub(super) fn is_restored(&self) -> bool {
+        let asks = |out: &Out<W>| matches!(out, Out::Subscribe { .. });
+        self.subscribe.is_empty() && !self.out.iter().any(asks)
+    }
+
     /// Whether a packet is out.
     pub(super) fn is_waiting(&self) -> bool {
         !self.out.is_empty()

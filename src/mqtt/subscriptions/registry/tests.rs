@@ -48,7 +48,7 @@ fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
 }
 
 fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
-    if registry.is_settled() {
+    if registry.is_restored() {
         return false;
     }
     let (id, count) = asked(registry, now);

@@ -1,4 +1,4 @@
-//! Large messages over a slow line, with a clock of their own.
+//! Large messages over a slow line, and answers that never come, with a clock of their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,15 @@ use tokio_util::codec::Framed;
 
 use super::core::Core;
 use super::drive::{Drive, End};
+use super::tick::PATIENCE;
 use super::{Accepted, Answer, Command, Intake, Permits, fuzz};
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{Protocol, Publish, V4};
+use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::transport::Counted;
-use crate::mqtt::{Lost, QoS};
+use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
 
 /// In seconds.
 const KEEP_ALIVE: u16 = 10;
@@ -35,7 +37,7 @@ const BODY: usize = 64 * LINE;
 fn core() -> Core {
     let mut settings = fuzz::settings("3.1.1", 0);
     (settings.keep_alive, settings.max_packet_size) = (KEEP_ALIVE, 4 * BODY);
-    settings.write_timeout = Duration::ZERO;
+    (settings.write_timeout, settings.connect_timeout) = (Duration::ZERO, Duration::ZERO);
     let metrics = Arc::new(Metrics::new(&Counters::default()));
     Core::new(Arc::new(settings), Intake::new(), Arc::new(Permits::new(4, 4096)), Logger::default(), metrics)
 }
@@ -122,6 +124,54 @@ async fn a_link_that_dies_in_the_middle_of_a_message_is_found_as_soon_as_another
         theirs.read_exact(&mut [0; LINE]).await.unwrap();
         tokio::task::yield_now().await;
         theirs
+    });
+    assert!(found.await <= SOON);
+}
+
+/// The next packet of this type, without its fixed header.
+async fn next(peer: &mut DuplexStream, kind: u8) -> Vec<u8> {
+    loop {
+        let mut head = [0; 2];
+        peer.read_exact(&mut head).await.unwrap();
+        let mut body = vec![0; head[1].into()];
+        peer.read_exact(&mut body).await.unwrap();
+        match head {
+            PING => peer.write_all(&PONG).await.unwrap(),
+            [first, _] if first == kind => return body,
+            [first, _] => panic!("expected {kind:#x}, got {first:#x}"),
+        }
+    }
+}
+
+/// There is no limit to how long SUBSCRIBE may take, but what is asked for after an UNSUBSCRIBE must not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
+    let mut core = core();
+    let intake = Arc::clone(&core.intake);
+    let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
+    let subscribe = |filter: &str| {
+        let (reply, answer) = oneshot::channel();
+        let (filter, options) = (filter.parse().unwrap(), SubscribeOptions::default());
+        let listener = Arc::clone(&listener);
+        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        answer
+    };
+    let found = survives(&mut core, async |mut peer| {
+        let granted = subscribe("a");
+        let asked = next(&mut peer, 0x82).await;
+        // Pings are answered meanwhile.
+        timeout(PATIENCE * 3, next(&mut peer, 0)).await.unwrap_err();
+        peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
+        granted.await.unwrap().unwrap();
+        let (reply, _) = oneshot::channel();
+        let (filter, listener) = ("a".parse().unwrap(), Arc::clone(&listener));
+        intake.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
+        next(&mut peer, 0xa2).await;
+        let granted = subscribe("b");
+        let asked = timeout(PATIENCE * 2, next(&mut peer, 0x82)).await.unwrap();
+        peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
+        granted.await.unwrap().unwrap();
+        peer
     });
     assert!(found.await <= SOON);
 }
