@@ -64,6 +64,32 @@ async fn without_a_kept_session_they_stay_and_hold_up_nobody() {
 }
 
 #[tokio::test]
+async fn what_had_no_room_stays_too() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let shared = connected(broker.port, &[]).await;
+    let orders = queue("orders", &shared, &[("options.capacity", "2")], &context()).await;
+    let others = queue("others", &shared, &[], &context()).await;
+    let elsewhere = connected(broker.port, &[]).await;
+    let sender = queue("orders", &elsewhere, &[("options.autosubscribe", "false")], &context()).await;
+    // Each time all of what mosquitto sends at a time.
+    for round in 0..2 {
+        for number in 0..20 {
+            send(&sender, &(round * 20 + number).to_string()).await;
+        }
+        holds(&orders, (round + 1) * 20).await;
+        orders.close(&context()).await.unwrap();
+        orders.open(&context()).await.unwrap();
+    }
+    for number in 0..MANY {
+        send(&others, &number.to_string()).await;
+        assert_eq!(next(&others).await, number.to_string());
+    }
+    for number in 0..40 {
+        assert_eq!(next(&orders).await, number.to_string());
+    }
+}
+
+#[tokio::test]
 async fn with_a_kept_session_they_come_again_when_the_queue_opens() {
     let Some(broker) = Mosquitto::start().await else { return };
     let (shared, orders, sender) = queues(&broker, &KEPT).await;

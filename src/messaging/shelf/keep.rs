@@ -35,6 +35,8 @@ pub(super) struct State<H> {
     put: u64,
     /// In the order of their numbers.
     pub(super) waiting: VecDeque<Item<H>>,
+    /// What is here and has no room yet, in order of arrival; none while there is room.
+    pub(super) line: VecDeque<Item<H>>,
     pub(super) held: Held<H>,
     /// Messages that are dead and not buried yet.
     pub(super) dead: VecDeque<Dead<H>>,
@@ -49,6 +51,28 @@ impl<H> State<H> {
         self.waiting.len() + self.held.count() + self.dead.len() + self.burying
     }
 
+    /// Puts a message at the end, or among the dead where it is doomed.
+    fn put(&mut self, mut item: Item<H>) {
+        self.put += 1;
+        item.number = self.put;
+        if item.doomed {
+            self.dead.push_back(Dead::of(item));
+        } else {
+            self.waiting.push_back(item);
+        }
+    }
+
+    /// Room may have become free: the first in line take it. Returns whether any did.
+    fn move_up(&mut self) -> bool {
+        let mut moved = false;
+        while !self.line.is_empty() && self.unfinished() < self.rules.capacity {
+            let Some(item) = self.line.pop_front() else { break };
+            self.put(item);
+            moved = true;
+        }
+        moved
+    }
+
     /// A message that was taken goes back to where it was.
     pub(super) fn restore(&mut self, item: Item<H>) {
         let place = self.waiting.partition_point(|other| other.number < item.number);
@@ -59,10 +83,11 @@ impl<H> State<H> {
 impl<H> Shelf<H> {
     pub(crate) fn new(rules: Rules) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (waiting, held, dead) = (VecDeque::new(), Held::default(), VecDeque::new());
+        let (waiting, line, held, dead) =
+            (VecDeque::new(), VecDeque::new(), Held::default(), VecDeque::new());
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State { rules, put: 0, waiting, held, dead, burying: 0, alarm: None }),
+            state: Mutex::new(State { rules, put: 0, waiting, line, held, dead, burying: 0, alarm: None }),
             arrived: Notify::new(),
             room: Notify::new(),
             stirred: Notify::new(),
@@ -81,23 +106,27 @@ impl<H> Shelf<H> {
 
     /// Puts a message at the end, or among the dead where it is doomed, if there is room; gives it back if not.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
-    pub(crate) fn try_put(&self, mut item: Item<H>) -> Result<(), Item<H>> {
+    pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
         if state.unfinished() >= state.rules.capacity {
             return Err(item);
         }
-        state.put += 1;
-        item.number = state.put;
-        let told = if item.doomed {
-            state.dead.push_back(Dead::of(item));
-            &self.stirred
-        } else {
-            state.waiting.push_back(item);
-            &self.arrived
-        };
+        let told = if item.doomed { &self.stirred } else { &self.arrived };
+        state.put(item);
         drop(state);
         told.notify_one();
         Ok(())
+    }
+
+    /// Puts a message at the end; where there is no room, it stands in line for it. How many may is up to whoever sends them.
+    #[cfg(any(feature = "mqtt", test))]
+    pub(crate) fn line_up(&self, item: Item<H>) {
+        if let Err(item) = self.try_put(item) {
+            let mut state = self.state();
+            state.line.push_back(item);
+            // Room that came meanwhile is not told again.
+            self.moved_up(state);
+        }
     }
 
     /// Puts a message at the end; waits for room until `end` resolves, and gives the message back then.
@@ -128,8 +157,8 @@ impl<H> Shelf<H> {
     #[cfg(feature = "mqtt")]
     pub(crate) fn replace(&self, id: &crate::messaging::MessageId, hold: H) -> Result<H, H> {
         let mut state = self.state();
-        let State { waiting, held, .. } = &mut *state;
-        let mut all = waiting.iter_mut().chain(held.items());
+        let State { waiting, line, held, .. } = &mut *state;
+        let mut all = waiting.iter_mut().chain(held.items()).chain(line);
         match all.find(|item| item.envelope.message_id == *id) {
             Some(item) => Ok(std::mem::replace(&mut item.hold, hold)),
             None => Err(hold),
@@ -143,9 +172,15 @@ impl<H> Shelf<H> {
         H: Default,
     {
         let mut state = self.state();
-        let State { waiting, held, dead, .. } = &mut *state;
-        let items = waiting.iter_mut().chain(held.items()).chain(dead.iter_mut().map(|dead| &mut dead.item));
-        items.map(|item| std::mem::take(&mut item.hold)).collect()
+        let State { waiting, line, held, dead, .. } = &mut *state;
+        let dead = dead.iter_mut().map(|dead| &mut dead.item);
+        waiting
+            .iter_mut()
+            .chain(line)
+            .chain(held.items())
+            .chain(dead)
+            .map(|item| std::mem::take(&mut item.hold))
+            .collect()
     }
 
     /// Takes and locks the next message.
@@ -179,13 +214,16 @@ impl<H> Shelf<H> {
 
     /// The first messages that wait.
     pub(crate) fn peek(&self, count: usize) -> Vec<MessageEnvelope> {
-        self.state().waiting.iter().take(count).map(|item| item.envelope.clone()).collect()
+        let state = self.state();
+        let waiting = state.waiting.iter().chain(state.line.iter().filter(|item| !item.doomed));
+        waiting.take(count).map(|item| item.envelope.clone()).collect()
     }
 
-    /// How many messages wait, those with a delay included.
+    /// How many messages wait, those with a delay included, and those in line.
     pub(crate) fn count(&self) -> usize {
         let state = self.state();
-        state.waiting.len() + state.held.delayed().filter(|item| !item.doomed).count()
+        let others = state.held.delayed().chain(&state.line);
+        state.waiting.len() + others.filter(|item| !item.doomed).count()
     }
 
     /// Takes a message whose lock holds off the shelf.
@@ -195,8 +233,7 @@ impl<H> Shelf<H> {
         let mut state = self.state();
         state.held.locked(lock.place, now)?;
         let entry = state.held.remove(lock.place)?;
-        drop(state);
-        self.room.notify_one();
+        self.freed(state);
         Some(entry.item)
     }
 
@@ -251,6 +288,7 @@ impl<H> Shelf<H> {
         let mut state = self.state();
         let held = if locked { state.held.take_all() } else { state.held.take_delayed() };
         let mut cleared: Vec<_> = std::mem::take(&mut state.waiting).into();
+        cleared.extend(std::mem::take(&mut state.line));
         cleared.extend(held);
         if locked {
             cleared.extend(std::mem::take(&mut state.dead).into_iter().map(|dead| dead.item));
@@ -260,9 +298,24 @@ impl<H> Shelf<H> {
         cleared
     }
 
-    /// Room for messages has become free.
-    pub(super) fn freed(&self) {
-        self.room.notify_one();
+    /// Room for a message has become free.
+    pub(super) fn freed(&self, state: MutexGuard<'_, State<H>>) {
+        if state.line.is_empty() {
+            drop(state);
+            self.room.notify_one();
+        } else {
+            self.moved_up(state);
+        }
+    }
+
+    /// Lets those in line have what room there is.
+    fn moved_up(&self, mut state: MutexGuard<'_, State<H>>) {
+        let moved = state.move_up();
+        drop(state);
+        if moved {
+            self.arrived.notify_one();
+            self.stirred.notify_one();
+        }
     }
 
     /// Messages have come to wait.

@@ -174,8 +174,7 @@ impl<H> Drop for Burying<'_, H> {
         let mut state = self.shelf.state();
         state.burying -= 1;
         state.dead.extend(self.dead.take());
-        drop(state);
-        self.shelf.freed();
+        self.shelf.freed(state);
     }
 }
 

@@ -123,6 +123,37 @@ async fn it_is_bounded_by_all_that_is_unfinished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_in_line_have_the_room_that_becomes_free_in_their_order() {
+    let (shelf, yard) = (Shelf::new(Rules { capacity: 2, max_deliveries: 1, ..RULES }), Yard::default());
+    for text in ["a", "b", "c", "d", "e"] {
+        shelf.line_up(item(text));
+    }
+    shelf.line_up(Item::doomed(MessageEnvelope::new("t", "doomed"), ()));
+    shelf.line_up(item("f"));
+    assert_eq!((shelf.count(), shelf.peek(9).len()), (6, 6));
+    let [a, b] = [(); 2].map(|()| shelf.take().unwrap());
+    assert!(shelf.take().is_none(), "the others have no room");
+    assert!(shelf.settle(&a).is_some());
+    let c = shelf.take().unwrap();
+    assert_eq!(c.text(), Some("c"));
+    // Buried, these make room too.
+    assert!(shelf.abandon(&b) && shelf.abandon(&c));
+    swept(&shelf, &yard, Duration::from_secs(1)).await;
+    for text in ["d", "e", "f"] {
+        let next = shelf.take().unwrap();
+        assert_eq!(next.text(), Some(text));
+        assert!(shelf.settle(&next).is_some());
+        swept(&shelf, &yard, Duration::from_secs(1)).await;
+    }
+    assert_eq!(*yard.buried.lock().unwrap(), ["b", "c", "doomed"]);
+    for text in ["a", "b", "c"] {
+        shelf.line_up(item(text));
+    }
+    assert_eq!(shelf.clear(true).len(), 3);
+    assert!(shelf.try_put(item("x")).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_buried_is_delivered_again() {
     let (shelf, yard) = (Shelf::new(RULES), Yard { full: true.into(), ..Yard::default() });
     assert!(shelf.try_put(item("a")).is_ok());

@@ -166,8 +166,9 @@ impl MqttClient {
         Ok(MqttSubscription::new(self.clone(), filter, listener, granted))
     }
 
-    /// Takes a subscription back: from here on nothing more comes to this listener for this filter. The broker is told when
-    /// nobody else needs the filter. Returns whether there was such a subscription.
+    /// Takes a subscription back: from here on nothing more comes to this listener for this filter, but what came before and
+    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. The broker is told when nobody else needs the
+    /// filter. Returns whether there was such a subscription.
     ///
     /// # Errors
     /// A filter that MQTT forbids, or why there is no connection.

@@ -85,8 +85,9 @@ pub struct MqttQueueOptions {
     pub qos: u8,
     /// Whether the broker keeps the last message for later subscribers. Default false.
     pub retain: bool,
-    /// How many received messages it holds, those with receivers included; beyond it, at QoS 1 and 2, the broker waits;
-    /// at QoS 0 they wait in the connection, which drops what is beyond its `listener_queue`. Default 1000.
+    /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits in
+    /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
+    /// drops what is beyond its `listener_queue`. Default 1000.
     pub capacity: usize,
     /// How long a received message is locked; after that it comes back. Default 30000.
     pub lock_timeout: Millis,

@@ -70,10 +70,14 @@ impl Inbox {
                 Err(hold) => item.hold = hold,
             }
         }
-        // Without room the broker has to wait: this listener takes nothing more, and acknowledges nothing.
-        if let Err(item) = self.shelf.put(item, self.closed()).await {
+        if item.hold.is_some() {
+            // Without room it stands in line, and the broker, which gets no acknowledgement, sends no more than it may.
+            self.shelf.line_up(item);
+        } else if let Err(item) = self.shelf.put(item, self.closed()).await {
+            // At QoS 0 nothing but the queue before this listener bounds how many come.
             self.late(item);
-        } else if !*self.open.borrow() {
+        }
+        if !*self.open.borrow() {
             // It closed meanwhile.
             self.close();
         }
@@ -87,13 +91,15 @@ impl Inbox {
 
     /// A message that came to a closed queue.
     fn late(&self, mut item: Item<Option<MqttAcknowledgement>>) {
-        let hold = item.hold.take();
-        if self.stays && self.shelf.try_put(item).is_ok() {
-            if let Some(hold) = hold {
+        match item.hold.take() {
+            Some(hold) if self.stays => {
+                self.shelf.line_up(item);
                 hold.acknowledge();
             }
-        } else if let Some(hold) = hold {
-            self.leave(hold);
+            Some(hold) => self.leave(hold),
+            // The broker has forgotten it, and there may be any number of them.
+            None if self.stays => drop(self.shelf.try_put(item)),
+            None => {}
         }
     }
 

@@ -88,18 +88,21 @@ impl Mailbox {
         if full && !self.warned.swap(true, Ordering::Relaxed) { Put::Behind } else { Put::Queued }
     }
 
-    /// No more messages; returns those that waited and that no acknowledgement by hand is to settle.
+    /// No more messages. Those that wait and are acknowledged by hand still go to the listener: only it knows whether
+    /// they may be. The others are returned.
     pub(super) fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let mut state = self.state();
         state.closed = true;
-        let rest = std::mem::take(&mut state.queue);
+        let mut plain = Vec::new();
+        for Item { message, hold } in std::mem::take(&mut state.queue) {
+            match hold {
+                Hold::Plain(receipt) => plain.push((message, receipt)),
+                hold @ Hold::Manual(_) => state.queue.push_back(Item { message, hold }),
+            }
+        }
         drop(state);
         self.ready.notify_one();
-        let plain = rest.into_iter().filter_map(|Item { message, hold }| match hold {
-            Hold::Plain(receipt) => Some((message, receipt)),
-            Hold::Manual(_) => None,
-        });
-        plain.collect()
+        plain
     }
 
     async fn next(&self) -> Option<Item> {
@@ -164,6 +167,7 @@ mod tests {
     use super::super::Held;
     use super::*;
     use crate::mqtt::driver::Intake;
+    use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {
         MqttMessage { qos, ..MqttMessage::new("t", Bytes::new()) }
@@ -182,6 +186,18 @@ mod tests {
         assert!(mailbox.next().await.is_some());
         assert_eq!(mailbox.close().len(), 2);
         assert_eq!(held.messages(), 0);
+        assert!(mailbox.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_end_and_is_acknowledged_by_hand_still_goes_to_the_listener() {
+        let (held, mailbox) = (Held::new(Intake::new()), Mailbox::new(1));
+        let Arrival::New(token) = Incoming::default().arrive(1, QoS::AtLeastOnce, false) else { panic!() };
+        for manual in [true, false] {
+            mailbox.put(message(QoS::AtLeastOnce), Hold::new(&held.take(0, Some(token)), manual));
+        }
+        assert_eq!(mailbox.close().len(), 1);
+        assert!(matches!(mailbox.next().await, Some(Item { hold: Hold::Manual(_), .. })));
         assert!(mailbox.next().await.is_none());
     }
 }
