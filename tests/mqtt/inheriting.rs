@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use wirework::Error;
-use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{
+    LinkState, MqttConnection, MqttMessage, MqttMessageListener, PublishOptions, SubscribeOptions,
+};
 
 use crate::common::{connection, context, listener, opened};
 use crate::support::fake_broker::{
@@ -219,4 +222,77 @@ async fn an_id_that_an_earlier_process_left_in_use_is_released_before_it_is_used
     peer.expect_pubrel().await;
     peer.send(PubComp::new(id)).await;
     within("the delivery", delivery).await.unwrap();
+}
+
+/// A listener that waits to be let go on for each message, and says when it has one.
+fn gated() -> (Arc<dyn MqttMessageListener>, Arc<Semaphore>, Arc<Semaphore>) {
+    let (gate, inside) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (to_pass, to_tell) = (Arc::clone(&gate), Arc::clone(&inside));
+    let listener = move |_: MqttMessage| {
+        let (gate, inside) = (Arc::clone(&to_pass), Arc::clone(&to_tell));
+        async move {
+            inside.add_permits(1);
+            gate.acquire().await.unwrap().forget();
+            Ok(())
+        }
+    };
+    (Arc::new(listener), gate, inside)
+}
+
+/// A close that waits for anything in vain is seen.
+const PATIENT: [(&str, &str); 1] = [("options.close_timeout", "600000")];
+
+#[tokio::test]
+async fn closing_acknowledges_what_is_handled_behind_one_that_nobody_wanted() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &PATIENT).await;
+    let (listener, gate, inside) = gated();
+    let options = SubscribeOptions::exactly_once();
+    let (granted, _) = tokio::join!(connection.subscribe("b", options, listener), peer.grant());
+    granted.unwrap();
+    peer.send(message("a", "1", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("b", "2", QoS::ExactlyOnce, 2)).await;
+    within("the listener", inside.acquire()).await.unwrap().forget();
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
+        gate.add_permits(1);
+        assert_eq!(peer.expect_pubrec().await.pkid, 2);
+        peer.expect_disconnect().await;
+        drop(peer);
+    });
+    closed.unwrap();
+}
+
+#[tokio::test]
+async fn closing_leaves_what_waited_for_a_listener_that_is_refused_meanwhile() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = restarted(&broker, &PATIENT).await;
+    let client = connection.client().unwrap();
+    let mut other = subscribed(&connection, &mut peer, "other").await;
+    let (listener, gate, inside) = gated();
+    let subscribing = {
+        let client = client.clone();
+        tokio::spawn(async move { client.subscribe("t", SubscribeOptions::at_least_once(), listener).await })
+    };
+    let asked = peer.expect_subscribe().await;
+    peer.send(message("t", "1", QoS::AtLeastOnce, 1)).await;
+    peer.send(message("t", "2", QoS::AtLeastOnce, 2)).await;
+    peer.send(message("other", "3", QoS::AtMostOnce, 0)).await;
+    assert_eq!(other.line().await, "other 3");
+    within("the listener", inside.acquire()).await.unwrap().forget();
+    let context = context();
+    let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
+        peer.send(SubAck::new(asked.pkid, vec![SubscribeReasonCode::Failure])).await;
+        assert_eq!(
+            Error::from(within("the refusal", subscribing).await.unwrap().unwrap_err()).code(),
+            "SUBSCRIBE_REFUSED"
+        );
+        gate.add_permits(1);
+        assert_eq!(peer.expect_puback().await.pkid, 1);
+        peer.expect_disconnect().await;
+        drop(peer);
+    });
+    closed.unwrap();
+    let LinkState::Closed(remaining) = client.state().borrow().clone() else { panic!("not closed") };
+    assert_eq!((remaining.publishes, remaining.messages), (0, 1));
 }

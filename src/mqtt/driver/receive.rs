@@ -90,10 +90,10 @@ impl Core {
     }
 
     /// What waited for a listener whose subscription never came about: nobody has handled it, so on a kept session it is
-    /// not acknowledged. It waits for whoever subscribes next, or comes again on the next link.
+    /// not acknowledged. It waits for whoever subscribes next, or comes again on the next link; closing waits for nobody.
     pub(super) fn keep(&mut self, left: Vec<(MqttMessage, Arc<Receipt>)>) {
         for (message, receipt) in left.into_iter().filter(|(_, receipt)| receipt.is_owed()) {
-            if self.unclaimed.waits_for(&message.topic) {
+            if !self.closing && self.unclaimed.waits_for(&message.topic) {
                 self.unclaimed.keep(message, receipt);
             } else if !self.settings.clean_session {
                 receipt.refuse();
@@ -130,7 +130,8 @@ impl Core {
     pub(super) fn leave_unclaimed(&mut self) -> usize {
         let left = self.unclaimed.leave();
         let count = left.len();
-        left.into_iter().flatten().for_each(|token| self.incoming.forget(token));
+        // Passed over: those behind them, which may be handled yet, are acknowledged.
+        left.into_iter().flatten().for_each(|token| self.incoming.refuse(token));
         count
     }
 }
