@@ -70,6 +70,37 @@ async fn a_refusal_names_the_filter_and_leaves_others_alone() {
     assert_eq!(bad.code(), "BAD_TOPIC");
 }
 
+/// Both go out as the wider one, when they are asked for at a time.
+#[tokio::test]
+async fn what_came_with_a_wider_filter_that_is_refused_is_asked_for_alone() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let ((one, mut heard), (two, _other)) = (listener(), listener());
+    let options = SubscribeOptions::default();
+    let both = async {
+        tokio::join!(connection.subscribe("a/b", options, one), connection.subscribe("a/#", options, two))
+    };
+    let script = async {
+        loop {
+            let subscribe = peer.expect_subscribe().await;
+            let codes = subscribe.filters.iter().map(|filter| match filter.path.as_str() {
+                "a/#" => SubscribeReasonCode::Failure,
+                _ => SubscribeReasonCode::Success(filter.qos),
+            });
+            peer.send(SubAck::new(subscribe.pkid, codes.collect())).await;
+        }
+    };
+    let (narrow, wide) = tokio::select! {
+        both = both => both,
+        () = script => unreachable!(),
+    };
+    narrow.unwrap();
+    let refused = wide.unwrap_err().to_string();
+    assert!(refused.contains("`a/#`"), "{refused}");
+    peer.send(message("a/b", "here", Wire::AtMostOnce, 0)).await;
+    assert_eq!(heard.line().await, "a/b here");
+}
+
 #[tokio::test]
 async fn an_answer_to_another_number_of_filters_ends_the_link_at_once() {
     let broker = FakeBroker::start().await;

@@ -259,25 +259,47 @@ impl<W> Registry<W> {
                 subscription.confirmed |= code < 0x80;
             }
         }
-        if code >= 0x80 && waiting.is_empty() {
+        if code < 0x80 {
+            outcomes.extend(waiting.into_iter().map(|waiting| self.settle(waiting, code, now)));
+        } else if waiting.is_empty() {
             self.take_back(&filter);
-            outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
-        }
-        for Waiting { subscription, waiter, .. } in waiting {
-            if code < 0x80 {
-                self.retained.fresh(subscription, now);
-                self.confirm(subscription);
-                outcomes.push(Outcome::Granted { waiter, code });
-            } else {
-                if self.fall_back(subscription) {
-                    self.wire.stands(&filter);
-                } else {
-                    self.remove(subscription);
-                }
-                outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
-            }
+            outcomes.push(Outcome::TakenBack { filter, code });
+        } else {
+            self.refuse(&filter, code, waiting, &mut outcomes);
         }
         outcomes
+    }
+
+    fn settle(&mut self, waiting: Waiting<W>, code: u8, now: Instant) -> Outcome<W> {
+        self.retained.fresh(waiting.subscription, now);
+        self.confirm(waiting.subscription);
+        Outcome::Granted { waiter: waiting.waiter, code }
+    }
+
+    /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
+    fn refuse(
+        &mut self,
+        filter: &Filter,
+        code: u8,
+        waiting: Vec<Waiting<W>>,
+        outcomes: &mut Vec<Outcome<W>>,
+    ) {
+        let (mut refused, covered): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| waiting.filter == *filter);
+        let mut again = covered;
+        if refused.is_empty() {
+            // It is here for others, who keep what they were granted.
+            refused = std::mem::take(&mut again);
+        }
+        for Waiting { subscription, waiter, .. } in refused {
+            if self.fall_back(subscription) {
+                self.wire.stands(filter);
+            } else {
+                self.remove(subscription);
+            }
+            outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
+        }
+        again.into_iter().for_each(|waiting| self.wire.ask(waiting));
     }
 
     fn confirm(&mut self, number: u32) {

@@ -86,3 +86,26 @@ async fn what_is_kept_comes_also_when_asking_for_everything_anew_takes_long() {
     deliver(&mut registry, "f/97", now + Duration::from_secs(5));
     assert_eq!(&*heard(&mut received).await, "f/97", "each once");
 }
+
+#[tokio::test]
+async fn a_narrow_filter_does_not_share_the_refusal_of_a_wide_one() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    for text in ["a/b", "a/#", "a/c"] {
+        let filter: Filter = text.parse().unwrap();
+        registry
+            .subscribe(&filter, SubscribeOptions::default(), &listener, ())
+            .map_err(|_| "refused")
+            .unwrap();
+    }
+    assert_eq!(asked(&mut registry, now), (1, 1));
+    let outcomes = registry.granted(1, &[0x80], now).unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::Refused { filter, .. }] if filter.as_str() == "a/#"));
+    assert_eq!(asked(&mut registry, now), (2, 2));
+    let outcomes = registry.granted(2, &[0, 0x80], now).unwrap();
+    assert!(
+        matches!(&outcomes[..], [Outcome::Granted { .. }, Outcome::Refused { filter, .. }] if filter.as_str() == "a/c")
+    );
+    registry.end().await;
+}
