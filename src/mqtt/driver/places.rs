@@ -1,4 +1,10 @@
 //! Which session is where: brokers that do not share sessions each keep one of their own.
+//!
+//! That a broker has a session does not say that it is the one of the last broker: it may be one of its own, left there by this
+//! process or by an earlier one. MQTT has nothing to tell them apart by. In one of its own, a packet id may stand for another
+//! message: it would take ours for a repetition of that, acknowledge it, and pass nothing on; and it acknowledges a PUBREL for a
+//! message that it has never seen. So what was on its way at QoS 2 is not proven by a session elsewhere, even where brokers
+//! do share them. Those that do so behind one address are one broker here, and lose nothing.
 
 use std::collections::HashMap;
 
