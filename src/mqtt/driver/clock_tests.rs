@@ -11,10 +11,7 @@ use tokio_util::codec::Framed;
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::tick::PATIENCE;
-use super::{Accepted, Answer, Command, Intake, Permits, fuzz};
-use crate::count::Counters;
-use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
+use super::{Accepted, Answer, Command, fuzz};
 use crate::mqtt::protocol::{Protocol, Publish, V4};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::transport::Counted;
@@ -38,8 +35,7 @@ fn core() -> Core {
     let mut settings = fuzz::settings("3.1.1", 0);
     (settings.keep_alive, settings.max_packet_size) = (KEEP_ALIVE, 4 * BODY);
     (settings.write_timeout, settings.connect_timeout) = (Duration::ZERO, Duration::ZERO);
-    let metrics = Arc::new(Metrics::new(&Counters::default()));
-    Core::new(Arc::new(settings), Intake::new(), Arc::new(Permits::new(4, 4096)), Logger::default(), metrics)
+    fuzz::core(settings)
 }
 
 /// Hands a large message over.

@@ -54,11 +54,9 @@ fn live<P: Protocol>(version: &str, data: &[u8]) -> usize {
 }
 
 async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> usize {
-    let settings = Arc::new(settings(version, flags));
-    let (intake, permits) = (Intake::new(), Arc::new(Permits::new(4, 4096)));
-    let metrics = Arc::new(Metrics::new(&Counters::default()));
-    let (logger, to) = (Logger::default(), Arc::clone(&intake));
-    let mut core = Core::new(Arc::clone(&settings), to, Arc::clone(&permits), logger, metrics);
+    let mut core = core(settings(version, flags));
+    let (settings, intake) = (Arc::clone(&core.settings), Arc::clone(&core.intake));
+    let permits = Arc::clone(&core.permits);
     let mut answers = Answers::new();
     if flags & SUBSCRIBES != 0 {
         subscribe(&intake, flags);
@@ -127,6 +125,12 @@ async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
     };
     tokio::join!(write, read);
     std::future::pending().await
+}
+
+pub(super) fn core(settings: Settings) -> Core {
+    let metrics = Arc::new(Metrics::new(&Counters::default()));
+    let permits = Arc::new(Permits::new(4, 4096));
+    Core::new(Arc::new(settings), Intake::new(), permits, Logger::default(), metrics)
 }
 
 pub(super) fn settings(version: &str, flags: u8) -> Settings {

@@ -68,28 +68,17 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_util::codec::Framed;
 
-    use super::super::core::Core;
     use super::super::drive::End;
-    use super::super::{Intake, Permits, fuzz};
+    use super::super::fuzz;
     use super::*;
-    use crate::count::Counters;
-    use crate::log::Logger;
-    use crate::mqtt::metrics::Metrics;
     use crate::mqtt::protocol::V4;
     use crate::mqtt::transport::{Counted, Stream, Watched};
-
-    fn core() -> Core {
-        let settings = Arc::new(fuzz::settings("3.1.1", 0));
-        let metrics = Arc::new(Metrics::new(&Counters::default()));
-        Core::new(settings, Intake::new(), Arc::new(Permits::new(4, 4096)), Logger::default(), metrics)
-    }
 
     /// Messages of QoS 1, one segment each; all are acknowledged before the next lot comes.
     async fn broker(mut stream: TcpStream) {
@@ -112,7 +101,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let mut core = core();
+        let mut core = fuzz::core(fuzz::settings("3.1.1", 0));
         let framed =
             Framed::new(Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap()))), V4::codec(16_384, 0));
         let now = Instant::now();

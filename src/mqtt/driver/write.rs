@@ -37,7 +37,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.flushing = !flushed;
             let left = self.waiting_bytes();
             self.alive.wrote(self.framed.get_ref().moved().written, !flushed, now);
-            self.flushed(left);
+            self.flushed(left, flushed);
             if !flushed {
                 return Ok(false);
             }
@@ -140,8 +140,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         put::<P, _, _>(&mut self.framed, &mut self.encoded, packet)
     }
 
-    fn flushed(&mut self, left: usize) {
-        let written = self.encoded - left as u64;
+    /// So many bytes are left here; unless all is flushed, a layer below may hold some more.
+    fn flushed(&mut self, left: usize, all: bool) {
+        let held = if all { 0 } else { self.framed.get_ref().holds_back() };
+        let written = (self.encoded - left as u64).saturating_sub(held);
         while self.unflushed.front().is_some_and(|(at, _)| *at <= written) {
             if let Some((_, waiter)) = self.unflushed.pop_front() {
                 self.core.settle(waiter, Ok(()));
@@ -168,4 +170,88 @@ where
     Pin::new(&mut *framed).start_send(item).map_err(protocol)?;
     *encoded += (framed.write_buffer().len() - before) as u64;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::io::{AsyncRead, AsyncReadExt, DuplexStream, ReadBuf, duplex};
+    use tokio::sync::oneshot;
+
+    use super::super::{Accepted, Command, fuzz};
+    use super::*;
+    use crate::mqtt::QoS;
+    use crate::mqtt::protocol::{Publish, V4};
+    use crate::mqtt::transport::{Counted, Moved};
+
+    /// Takes everything, and passes it on when it is flushed, as far as that goes.
+    struct Layer(Counted<DuplexStream>, Vec<u8>);
+
+    impl Transport for Layer {
+        fn holds_back(&self) -> u64 {
+            100
+        }
+
+        fn moved(&self) -> Moved {
+            self.0.moved()
+        }
+    }
+
+    impl AsyncRead for Layer {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Layer {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.1.extend(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let Self(below, held) = &mut *self;
+            while !held.is_empty() {
+                let written = std::task::ready!(Pin::new(&mut *below).poll_write(cx, held))?;
+                held.drain(..written);
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_of_qos_0_is_written_when_no_layer_holds_it_back() {
+        let mut core = fuzz::core(fuzz::settings("3.1.1", 0));
+        let (reply, mut answer) = oneshot::channel();
+        let (topic, payload) = ("t".into(), "payload".into());
+        let publish = Publish { topic, payload, qos: QoS::AtMostOnce, retain: false, extra: None };
+        let accepted = Accepted { publish, waits: true, cost: 1, reply };
+        core.intake.push(Command::Publish(accepted)).unwrap();
+        let (ours, mut theirs) = duplex(4);
+        let framed = Framed::new(Layer(Counted::new(ours), Vec::new()), V4::codec(4096, 0));
+        let mut drive = Drive::<V4, _>::new(framed, &mut core, Instant::now());
+        drive.restore().await.map_err(|_| "it ended").unwrap();
+        assert!(futures_util::poll!(std::pin::pin!(drive.run())).is_pending());
+        assert!(answer.try_recv().is_err(), "most of it is still here");
+        let mut rest = [0; 12];
+        tokio::select! {
+            _ = drive.run() => unreachable!("nothing ends it"),
+            read = theirs.read_exact(&mut rest) => assert_eq!(read.unwrap(), 12),
+        }
+        assert!(futures_util::poll!(std::pin::pin!(drive.run())).is_pending());
+        assert!(answer.try_recv().unwrap().is_ok());
+    }
 }

@@ -21,6 +21,11 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
         Ok(false)
     }
 
+    /// How many bytes it may hold of those it has taken, until it is flushed.
+    fn holds_back(&self) -> u64 {
+        0
+    }
+
     /// How many bytes the socket below has given and taken.
     fn moved(&self) -> Moved;
 }
@@ -64,6 +69,19 @@ impl Transport for Stream {
             Self::Tcp(stream) => stream.inner().rest(),
             // Layers above TCP may hold bytes of their own, of which no socket tells.
             _ => Ok(false),
+        }
+    }
+
+    fn holds_back(&self) -> u64 {
+        match self {
+            // A socket holds nothing back.
+            Self::Tcp(_) => 0,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => super::tls::HELD_BACK as u64,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(stream) => stream.holds_back(),
+            #[cfg(unix)]
+            Self::Unix(_) => 0,
         }
     }
 

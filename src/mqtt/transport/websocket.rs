@@ -23,6 +23,9 @@ const PATH: &str = "/mqtt";
 /// none.
 const CHUNK: usize = 16 * 1024;
 
+/// How many bytes wait in it at most: those of messages that were taken and have not gone.
+const HELD_BACK: usize = 8 * CHUNK;
+
 /// What a message may hold beyond the largest packet: brokers put several small ones into one.
 const BESIDES: usize = 1024 * 1024;
 
@@ -42,6 +45,10 @@ impl WebSocket {
         Moved { read: self.heard, ..self.inner.get_ref().moved() }
     }
 
+    pub(super) fn holds_back(&self) -> u64 {
+        HELD_BACK as u64 + self.inner.get_ref().holds_back()
+    }
+
     /// Looks at what has come; `counts` unless that was a ping or the like.
     fn look(&mut self, counts: bool) {
         let all = self.inner.get_ref().moved().read;
@@ -57,7 +64,7 @@ pub(super) async fn upgrade(stream: Stream, endpoint: &Endpoint, max_packet: usi
     let config = WebSocketConfig::default()
         .read_buffer_size(CHUNK)
         .write_buffer_size(CHUNK)
-        .max_write_buffer_size(8 * CHUNK)
+        .max_write_buffer_size(HELD_BACK)
         .max_message_size(Some(max_packet + BESIDES))
         .max_frame_size(Some(max_packet + BESIDES));
     let (inner, _) = client_async_with_config(request, stream, Some(config)).await.map_err(failed)?;

@@ -17,7 +17,7 @@ use crate::mqtt::Lost;
 use crate::mqtt::transport::counted::Counted;
 
 /// How many bytes TLS holds back at most before the driver learns that the socket takes none.
-const HELD_BACK: usize = 16 * 1024;
+pub(in crate::mqtt::transport) const HELD_BACK: usize = 16 * 1024;
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {

@@ -11,6 +11,8 @@ mod secured;
 
 #[cfg(feature = "tls")]
 pub(crate) use client::Client;
+#[cfg(feature = "tls")]
+pub(in crate::mqtt::transport) use client::HELD_BACK;
 pub use config::TlsConfig;
 pub use error::TlsError;
 #[cfg(feature = "tls")]
