@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkState, Lost, MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{context, listener};
 use crate::support::fake_broker::{FakeBroker, UnsubAck, V5, five};
@@ -96,4 +96,16 @@ async fn what_was_unsubscribed_is_taken_back_before_the_link_is_left() {
     assert_eq!(out.topics, ["b"]);
     peer.send(UnsubAck::new(out.pkid)).await;
     peer.expect_disconnect().await;
+    drop(peer);
+    // Between two links there is none; what is sent waits for the next one, also at QoS 0.
+    let client = connection.client().unwrap();
+    let mut state = client.state();
+    let moving = |state: &LinkState| matches!(state, LinkState::Down(Lost::Moving { .. }));
+    within("the move", state.wait_for(moving)).await.unwrap();
+    assert!(!client.is_up());
+    let sent = client.send("t", "x", PublishOptions::default()).await.unwrap();
+    let (mut peer, _) = first.accept_session(true).await;
+    assert_eq!(peer.expect_publish().await.payload, "x");
+    within("the message", sent).await.unwrap();
+    assert!(client.is_up());
 }

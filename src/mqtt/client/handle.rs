@@ -108,7 +108,8 @@ impl MqttClient {
     /// Whether the link is up right now.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.intake.is_up()
+        // What is sent while one link is left for another waits for that; but meanwhile there is none.
+        self.0.intake.is_up() && matches!(&*self.0.state.borrow(), LinkState::Up { .. })
     }
 
     /// The version of MQTT that is spoken.

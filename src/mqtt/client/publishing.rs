@@ -132,7 +132,7 @@ impl MqttClient {
         if size > max {
             return Err(MqttError::TooLarge { topic: publish.topic, size, max });
         }
-        if options.qos == QoS::AtMostOnce && !options.wait && !self.is_up() {
+        if options.qos == QoS::AtMostOnce && !options.wait && !self.0.intake.is_up() {
             return Err(if self.is_open() { MqttError::Down(self.why_down()) } else { self.ended() });
         }
         Ok((publish, size))

@@ -9,7 +9,6 @@ use super::burst::Burst;
 use super::gauges::Gauges;
 use super::places::Places;
 use super::{Accepted, Command, Intake, Permits, Reply, Settings, Settled};
-use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
@@ -53,10 +52,10 @@ pub(super) struct Core {
     /// Whether a refused message has been warned of since the link came up.
     pub(super) refusals_said: bool,
     /// No broker has said welcome yet.
-    new: bool,
+    pub(super) new: bool,
     /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
     pub(super) unanswered: bool,
-    places: Places,
+    pub(super) places: Places,
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Gauges,
     commands: Vec<Command>,
@@ -257,60 +256,6 @@ impl Core {
     fn unsolicited(&self, what: &str, id: u16) {
         self.metrics.unsolicited.one();
         self.logger.debug(format_args!("{what} for packet id {id} belongs to nothing; ignored"));
-    }
-
-    /// The link is gone.
-    pub(super) fn lost(&mut self, reason: &Lost) {
-        self.down = Some(reason.clone());
-        self.intake.set_up(false);
-        self.incoming.lost();
-        self.gauges.forget();
-        self.refusals_said = false;
-        self.leave_unclaimed();
-        self.registry.lost();
-        self.blame(reason);
-        for (_, waiter) in self.outgoing.lost() {
-            self.settle(waiter, Err(MqttError::Down(reason.clone())));
-        }
-        self.give_back();
-    }
-
-    /// Whether no broker has said welcome yet.
-    pub(super) fn is_new(&self) -> bool {
-        self.new
-    }
-
-    /// The link was left in good order for another one: what waits goes there.
-    pub(super) fn moved(&mut self) {
-        self.incoming.lost();
-        self.refusals_said = false;
-        self.leave_unclaimed();
-        self.registry.lost();
-        self.outgoing.pause();
-        self.give_back();
-    }
-
-    /// The broker has welcomed us on a new link.
-    pub(super) fn resume(&mut self, at: &Endpoint, session_present: bool, limits: Limits, now: Instant) {
-        if std::mem::take(&mut self.new) && session_present {
-            self.outgoing.inherit();
-        }
-        self.limits = limits;
-        self.take_name();
-        self.tell_expiry();
-        self.unclaimed.begin(now);
-        let unanswered = std::mem::take(&mut self.unanswered);
-        let place = self.places.welcome(at, session_present, unanswered);
-        self.incoming.resume(place.incoming);
-        self.registry.resume(place.subscriptions, self.limits.subscription_ids_available, now);
-        let proven = session_present && !place.elsewhere;
-        for (Publish { topic, .. }, waiter) in self.outgoing.resume(proven, self.limits.receive_maximum) {
-            self.settle(waiter, Err(MqttError::SessionLost { topic }));
-        }
-        if place.elsewhere {
-            self.outgoing.inherit();
-        }
-        self.give_back();
     }
 
     /// Nothing can be done any more: everybody who waits is told why. Returns how many publishes were left.

@@ -176,7 +176,7 @@ impl Intake {
         queue.stop
     }
 
-    /// Whether the link is up, as far as the driver knows.
+    /// Whether a message that does not wait for a link is taken: there is one, or it is left for another.
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
     }

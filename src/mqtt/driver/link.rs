@@ -29,6 +29,9 @@ use crate::mqtt::{Lost, MqttError};
 /// Looking for the preferred broker more often would be a load on it.
 const LEAST_PROBE: Duration = Duration::from_millis(50);
 
+/// How long what is on its way may take when a link is left, also where closing does not wait for it.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// "Without limit", as a deadline.
 const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
@@ -255,7 +258,7 @@ async fn stay<P: Protocol>(
             () = intake.renewal() => true,
             () = back(in_vain) => false,
         };
-        let patience = settings.close_timeout;
+        let patience = settings.close_timeout.max(LEAST_PATIENCE);
         let end = if renew { drive.renew(patience).await } else { drive.leave(patience).await };
         if let Some(end) = end {
             return end;

@@ -24,6 +24,7 @@ mod permits;
 mod places;
 mod read;
 mod receive;
+mod relink;
 mod roads;
 mod seek;
 mod settings;

@@ -40,6 +40,8 @@ pub(crate) enum Refused {
 
 impl Permits {
     pub(crate) fn new(window: u16, bytes: u32) -> Self {
+        // Where addresses have 32 bits this is half a gigabyte, which is all that fits.
+        let bytes = bytes.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
         Self {
             window: Semaphore::new(usize::from(window)),
             bytes: Semaphore::new(bytes as usize),
