@@ -1,6 +1,6 @@
 //! Several hosts that divide the messages of one topic, by a shared subscription.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use wirework::component::Context;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
 use wirework::mqtt::{MqttMessageQueue, PublishOptions};
 
-use crate::kinds::{connected, context};
+use crate::behaviours::{next, receive, send};
+use crate::kinds::{connected, context, queue};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::process::Process;
 use crate::support::within;
@@ -197,4 +198,86 @@ async fn a_host_that_is_killed_and_restarted_loses_nothing() {
     assert!(duplicates <= AHEAD, "only what was on its way can come twice");
     assert!(before > 0 && after > 0, "it had its share both times");
     other.stop().await;
+}
+
+/// Waits until the queues have so many messages between them.
+async fn hold(queues: &[&Arc<dyn MessageQueue>], count: usize) {
+    within("the messages to come", async {
+        loop {
+            let mut held = 0;
+            for queue in queues {
+                held += queue.message_count().await.unwrap();
+            }
+            if held >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_member_has_not_finished_when_it_closes_goes_to_the_others() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    // With and without room for what has come; the connection goes on.
+    for (capacity, version) in [("1", "3.1.1"), ("100", "5")] {
+        let session = [("options.protocol_version", version)];
+        let (one, two) = (connected(broker.port, &session).await, connected(broker.port, &session).await);
+        let more = [("group", "workers"), ("options.capacity", capacity)];
+        let leaving = queue("orders", &one, &more, &context()).await;
+        let staying = queue("orders", &two, &[("group", "workers")], &context()).await;
+        let others = queue("others", &one, &[], &context()).await;
+        for number in 0..20 {
+            send(&staying, &number.to_string()).await;
+        }
+        hold(&[&leaving, &staying], 20).await;
+        assert!(leaving.message_count().await.unwrap() > 0);
+        // Also what is with a receiver that does not finish.
+        receive(&leaving).await;
+        within("the end", leaving.close(&context())).await.unwrap();
+        let mut missing: BTreeSet<_> = (0..20).map(|number| number.to_string()).collect();
+        while !missing.is_empty() {
+            assert!(missing.remove(&next(&staying).await), "once each");
+        }
+        // More than mosquitto sends at a time: nothing is left that holds them up.
+        for number in 0..25 {
+            send(&others, &number.to_string()).await;
+            assert_eq!(next(&others).await, number.to_string());
+        }
+        staying.close(&context()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_the_only_member_has_not_finished_stays_with_it() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let connection = connected(broker.port, &[]).await;
+    let only = queue("orders", &connection, &[("group", "workers")], &context()).await;
+    for number in 0..20 {
+        send(&only, &number.to_string()).await;
+    }
+    hold(&[&only], 20).await;
+    only.close(&context()).await.unwrap();
+    only.open(&context()).await.unwrap();
+    for number in 0..20 {
+        assert_eq!(next(&only).await, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_is_dropped_gives_its_messages_back() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let (one, two) = (connected(broker.port, &[]).await, connected(broker.port, &[]).await);
+    let group = [("group", "workers")];
+    let leaving = queue("orders", &one, &group, &context()).await;
+    for number in 0..20 {
+        send(&leaving, &number.to_string()).await;
+    }
+    hold(&[&leaving], 20).await;
+    let staying = queue("orders", &two, &group, &context()).await;
+    drop(leaving);
+    for number in 0..20 {
+        assert_eq!(next(&staying).await, number.to_string());
+    }
 }

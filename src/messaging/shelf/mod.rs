@@ -1,6 +1,8 @@
 //! Where the messages of a queue lie in this process: waiting, locked, delayed. All kinds of queue share it.
 
 mod held;
+#[cfg(feature = "mqtt")]
+mod holds;
 mod item;
 mod keep;
 #[cfg(test)]

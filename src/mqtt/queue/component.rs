@@ -1,7 +1,7 @@
 //! A queue over MQTT.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,7 +10,9 @@ use super::burst::Burst;
 use super::codec::Codec;
 use super::config::filled;
 use super::graveyard::Graveyard;
-use super::inbox::Inbox;
+use super::hold::Hold;
+use super::inbox::{Fate, Inbox};
+use super::leaving::Leaving;
 use super::subscribing::Subscribing;
 use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
@@ -19,14 +21,11 @@ use crate::component::{Claim, Component, Context, Descriptor, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
-use crate::log::{Level, Logger};
-use crate::messaging::local::{Body, Local, Metrics, sweep};
+use crate::log::Logger;
+use crate::messaging::MessageQueue;
+use crate::messaging::local::{Body, Local, Metrics};
 use crate::messaging::shelf::Shelf;
-use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities};
-use crate::mqtt::topic::Topic;
-use crate::mqtt::{
-    MqttAcknowledgement, MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions,
-};
+use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, SubscribeOptions};
 use crate::{Error, offers, references, register};
 
 references! {
@@ -44,8 +43,6 @@ references! {
         pub(super) credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
     }
 }
-
-type Hold = Option<MqttAcknowledgement>;
 
 /// A queue over MQTT, `pip-services:message-queue:mqtt:*:1.0`.
 ///
@@ -84,12 +81,11 @@ type Hold = Option<MqttAcknowledgement>;
 /// # }
 /// ```
 pub struct MqttMessageQueue {
-    body: Body<Hold>,
-    topic: Arc<str>,
-    options: MqttQueueOptions,
-    graveyard: Graveyard,
-    inbox: Arc<Inbox>,
-    subscribing: Arc<Subscribing>,
+    pub(super) body: Body<Hold>,
+    pub(super) topic: Arc<str>,
+    pub(super) options: MqttQueueOptions,
+    pub(super) graveyard: Graveyard,
+    pub(super) leaving: Leaving,
 }
 
 impl MqttMessageQueue {
@@ -134,8 +130,11 @@ impl MqttMessageQueue {
         let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
         let group = filled(group);
-        // A broker may hand on what a member of a group leaves, also without a session to come back to.
-        let stays = group.is_none() && !transport.keeps_session();
+        let fate = match &group {
+            _ if transport.keeps_session() => Fate::LeftToBroker,
+            Some(_) => Fate::GivenBack,
+            None => Fate::Stays,
+        };
         let topic: Arc<str> = filled(topic).unwrap_or_else(|| name.clone()).into();
         let filter = group.map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
         crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
@@ -157,13 +156,21 @@ impl MqttMessageQueue {
             repeated: counters.increment(&format!("queue.{name}.repeated_messages")),
             burst: Burst::default(),
             open: watch::Sender::new(false),
-            stays,
+            fate,
+            giving: AtomicBool::new(false),
             left: AtomicU64::new(0),
         });
         let listener = Arc::clone(&inbox) as Arc<dyn MqttMessageListener>;
         let asked = SubscribeOptions::default().qos(options.qos()).manual_ack();
         let subscribing = Subscribing::new(filter, asked, listener, graveyard.transport.clone());
-        Ok(Self { body, topic, options, graveyard, inbox, subscribing: Arc::new(subscribing) })
+        let leaving = Leaving {
+            inbox,
+            subscribing: Arc::new(subscribing),
+            limit: options.close_timeout.0,
+            returned: counters.increment(&format!("queue.{name}.returned_messages")),
+            unreturned: counters.increment(&format!("queue.{name}.unreturned_messages")),
+        };
+        Ok(Self { body, topic, options, graveyard, leaving })
     }
 
     /// Makes it ready for work; does nothing on an open queue.
@@ -177,154 +184,17 @@ impl MqttMessageQueue {
     /// Ends listening, and waits for receivers at work, up to `options.close_timeout`. What is not completed then is left to
     /// the broker where the session is kept, which sends it again when the queue opens; on a connection that is shared it takes
     /// a place of the broker's window until then. Where the session is not kept, leaving it would lose it: it stays in this
-    /// queue, and the broker is done with it. Of a `group`, everything is left to the broker.
+    /// queue, and the broker is done with it; what the broker has not sent yet is not received.
+    ///
+    /// Of a `group` on a session that is not kept, it is published to the topic again, at QoS 1, for the others of the group to
+    /// have, which takes up to `options.close_timeout` once more; their count of deliveries starts anew. Nobody can tell
+    /// whether there are others, so it stays in this queue too: closed and opened again, a member of a group may receive
+    /// what others have received as well.
     ///
     /// # Errors
     /// Why the subscription could not be taken back.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
         self.end(context).await
-    }
-
-    /// Starts the task that subscribes when that is asked for.
-    fn mind(&self, context: &Context) {
-        let (ended, task) = (self.body.ended(), self.body.task());
-        let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
-        let subscribing = Arc::clone(&self.subscribing);
-        context.spawn("queue subscription", async move {
-            let _task = task;
-            let gone = tokio::select! {
-                gone = ended => gone,
-                () = subscribing.mind(&name, &logger) => false,
-            };
-            if gone && let Err(error) = subscribing.end().await {
-                let what = format_args!("the queue `{name}` is gone, and its subscription is not");
-                logger.log(Level::Warn, None, Some(&error), what);
-            }
-            Ok(())
-        });
-    }
-
-    /// Says what becomes of so many unfinished messages of a queue that closes.
-    fn leave(&self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let name = &self.body.name;
-        let fate = if self.inbox.stays {
-            "stay in this process until it opens again, and are lost with it (`options.clean_session`)"
-        } else if self.graveyard.transport.owned {
-            "are left to the broker, which sends them again when it opens"
-        } else {
-            "are left to the broker: until it opens again, or the connection has another link, each takes a place among \
-             those that the broker sends at a time over the connection that it shares"
-        };
-        self.body
-            .logger
-            .warn(format_args!("{count} unfinished messages of the closing queue `{name}` {fate}"));
-    }
-}
-
-impl Local for MqttMessageQueue {
-    type Hold = Hold;
-
-    fn body(&self) -> &Body<Hold> {
-        &self.body
-    }
-
-    fn can(&self) -> MessagingCapabilities {
-        MessagingCapabilities {
-            message_count: false,
-            // Nobody can publish to wildcards.
-            send: Topic::new(&self.topic).is_ok(),
-            receive: true,
-            peek: true,
-            peek_batch: true,
-            renew_lock: true,
-            abandon: true,
-            dead_letter: self.graveyard.topic.is_some(),
-            clear: true,
-        }
-    }
-
-    async fn start(&self, context: &Context) -> Result<(), Error> {
-        if self.body.is_open() {
-            return Ok(());
-        }
-        self.graveyard.transport.open(context).await?;
-        if !self.body.open(|| Arc::clone(&self.inbox.shelf)) {
-            return Ok(());
-        }
-        self.inbox.open.send_replace(true);
-        if self.inbox.left.swap(0, Ordering::Relaxed) > 0 {
-            self.graveyard.transport.renew();
-        }
-        sweep(context, &self.body, &self.inbox.shelf, self.graveyard.clone());
-        self.mind(context);
-        if self.options.autosubscribe
-            && let Err(error) = self.subscribing.begin().await
-        {
-            // What was opened is not left behind; the failure to subscribe is what counts.
-            let _ = self.end(context).await;
-            return Err(error.into());
-        }
-        Ok(())
-    }
-
-    async fn end(&self, context: &Context) -> Result<(), Error> {
-        let was_open = self.body.close(self.options.close_timeout.0).await;
-        self.inbox.open.send_replace(false);
-        self.body.end().await;
-        let unsubscribed = self.subscribing.end().await;
-        if was_open {
-            self.leave(self.inbox.close());
-        }
-        let closed = self.graveyard.transport.close(context).await;
-        unsubscribed.map_err(Error::from).and(closed)
-    }
-
-    async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
-        let mut options = PublishOptions::default().qos(self.options.qos()).timeout(self.send_timeout());
-        options.retain = self.options.retain;
-        options.trace_id = envelope.trace_id.clone();
-        let payload = self.graveyard.codec.encode(&envelope);
-        Ok(self.graveyard.transport.publish(Arc::clone(&self.topic), payload, options).await?)
-    }
-
-    fn attend(&self) -> Result<(), Error> {
-        Ok(self.subscribing.want()?)
-    }
-
-    async fn trouble(&self) -> Error {
-        self.subscribing.trouble().await.into()
-    }
-
-    fn finish(&self, hold: Hold) {
-        if let Some(acknowledgement) = hold {
-            acknowledgement.acknowledge();
-        }
-    }
-}
-
-/// Dropped without being closed, a queue holds up nobody on a connection that it shared.
-impl Drop for MqttMessageQueue {
-    fn drop(&mut self) {
-        if !self.inbox.open.send_replace(false) {
-            return;
-        }
-        let count = self.inbox.close();
-        if count > 0 {
-            let name = &self.body.name;
-            let fate = if self.inbox.stays { "lost" } else { "left to the broker" };
-            self.body.logger.warn(format_args!(
-                "the queue `{name}` is dropped without being closed; its {count} unfinished messages are {fate}"
-            ));
-        }
-    }
-}
-
-impl MqttMessageQueue {
-    fn send_timeout(&self) -> Duration {
-        self.options.send_timeout.0
     }
 }
 

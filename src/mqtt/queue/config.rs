@@ -20,7 +20,8 @@ pub struct MqttQueueConfig {
     /// the queue.
     pub topic: Option<String>,
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
-    /// them. Without it each gets all.
+    /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
+    /// kept, and waits for the queue where it is.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
     /// Without it they are logged, counted and dropped.
@@ -48,7 +49,8 @@ pub struct MqttQueueConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct MqttQueueFactoryConfig {
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
-    /// them. Without it each gets all.
+    /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
+    /// kept, and waits for the queue where it is.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
     /// Without it they are logged, counted and dropped.

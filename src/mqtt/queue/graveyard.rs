@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::burst::Burst;
 use super::codec::Codec;
+use super::hold::{Hold, Item, Owed};
 use super::transport::Transport;
 use crate::Error;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
 use crate::messaging::local::Metrics;
-use crate::messaging::shelf::{Bury, Item};
-use crate::mqtt::{MqttAcknowledgement, MqttError, PublishOptions};
+use crate::messaging::shelf::Bury;
+use crate::mqtt::{MqttError, PublishOptions};
 
 /// Publishes dead messages to the dead-letter topic, where there is one, and acknowledges them.
 #[derive(Clone)]
@@ -29,14 +31,19 @@ pub(super) struct Graveyard {
 
 impl Graveyard {
     /// Publishes what a dead message was; false where there is no topic for it.
-    async fn publish(&self, item: &Item<Option<MqttAcknowledgement>>) -> Result<bool, MqttError> {
+    async fn publish(&self, item: &Item) -> Result<bool, MqttError> {
         let Some(topic) = &self.topic else { return Ok(false) };
-        // What is doomed is no envelope of ours.
-        let codec = if item.doomed { Codec::Raw } else { self.codec };
         let mut options = PublishOptions::at_least_once();
         options.trace_id = item.envelope.trace_id.clone();
-        self.transport.publish(Arc::clone(topic), codec.encode(&item.envelope), options).await?;
+        self.transport.publish(Arc::clone(topic), self.encode(item), options).await?;
         Ok(true)
+    }
+
+    /// A message as it came.
+    pub(super) fn encode(&self, item: &Item) -> Bytes {
+        // What is doomed is no envelope of ours.
+        let codec = if item.doomed { Codec::Raw } else { self.codec };
+        codec.encode(&item.envelope)
     }
 
     fn report(&self, envelope: &MessageEnvelope, published: bool) {
@@ -60,7 +67,7 @@ impl Graveyard {
         }
     }
 
-    fn report_failure(&self, item: &Item<Option<MqttAcknowledgement>>, error: &MqttError) {
+    fn report_failure(&self, item: &Item, error: &MqttError) {
         let (name, id) = (&self.name, &item.envelope.message_id);
         if !item.doomed {
             let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
@@ -76,8 +83,8 @@ impl Graveyard {
     }
 }
 
-impl Bury<Option<MqttAcknowledgement>> for Graveyard {
-    async fn bury(&self, item: &Item<Option<MqttAcknowledgement>>) -> Result<(), Error> {
+impl Bury<Hold> for Graveyard {
+    async fn bury(&self, item: &Item) -> Result<(), Error> {
         match self.publish(item).await {
             // What is doomed was reported when it came.
             Ok(published) if !item.doomed => self.report(&item.envelope, published),
@@ -90,13 +97,11 @@ impl Bury<Option<MqttAcknowledgement>> for Graveyard {
         Ok(())
     }
 
-    fn buried(&self, item: Item<Option<MqttAcknowledgement>>) {
+    fn buried(&self, item: Item) {
         if !item.doomed {
             self.metrics.dead.one();
         }
-        if let Some(acknowledgement) = item.hold {
-            acknowledgement.acknowledge();
-        }
+        item.hold.into_iter().for_each(Owed::acknowledge);
     }
 
     fn expired(&self, count: u64) {

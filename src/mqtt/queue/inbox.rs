@@ -1,7 +1,7 @@
 //! What comes from the broker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -9,15 +9,27 @@ use tokio::time::Instant;
 use super::burst::Burst;
 use super::codec::Codec;
 use super::graveyard::Graveyard;
+use super::hold::{Hold, Item, Owed};
 use crate::count::Increment;
 use crate::messaging::EnvelopeError;
-use crate::messaging::shelf::{Item, Shelf};
-use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener};
+use crate::messaging::shelf::Shelf;
+use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::{BoxFuture, Error};
+
+/// What becomes of unfinished messages when the queue closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The broker would never send them again: they stay here while the queue is closed.
+    Stays,
+    /// They are sent to the topic anew, for the others of the group, and stay.
+    GivenBack,
+    /// The broker keeps the session, and sends them again.
+    LeftToBroker,
+}
 
 /// Puts messages on the queue's shelf, with their acknowledgements.
 pub(super) struct Inbox {
-    pub(super) shelf: Arc<Shelf<Option<MqttAcknowledgement>>>,
+    pub(super) shelf: Arc<Shelf<Hold>>,
     pub(super) codec: Codec,
     pub(super) graveyard: Graveyard,
     /// `malformed_messages`: messages that are no envelope.
@@ -27,8 +39,9 @@ pub(super) struct Inbox {
     pub(super) burst: Burst,
     /// Whether the queue is open.
     pub(super) open: watch::Sender<bool>,
-    /// The broker would never send again what is left to it: what is unfinished stays here while the queue is closed.
-    pub(super) stays: bool,
+    pub(super) fate: Fate,
+    /// The queue has closed, and gives its messages back: what comes late is given back too.
+    pub(super) giving: AtomicBool,
     /// Messages that were left to the broker since the queue was opened.
     pub(super) left: AtomicU64,
 }
@@ -41,13 +54,13 @@ impl MqttMessageListener for Inbox {
 
 impl Inbox {
     async fn take(&self, message: MqttMessage) -> Result<(), Error> {
-        let hold = message.acknowledgement();
+        let hold = Owed::of(&message);
         let mut item = match self.codec.decode(&message) {
             Ok(envelope) => Item::new(envelope, hold),
             Err(error) => {
                 self.report(&message, &error);
                 if self.graveyard.topic.is_none() {
-                    hold.into_iter().for_each(MqttAcknowledgement::acknowledge);
+                    hold.into_iter().for_each(Owed::acknowledge);
                     return Ok(());
                 }
                 Item::doomed(Codec::Raw.decode(&message)?, hold)
@@ -79,9 +92,17 @@ impl Inbox {
         }
         if !*self.open.borrow() {
             // It closed meanwhile.
-            self.close();
+            self.tidy();
         }
         Ok(())
+    }
+
+    /// The queue closes; false where it is closed already.
+    pub(super) fn shut(&self) -> bool {
+        if *self.open.borrow() && self.fate == Fate::GivenBack {
+            self.giving.store(true, Ordering::Release);
+        }
+        self.open.send_replace(false)
     }
 
     async fn closed(&self) {
@@ -90,32 +111,43 @@ impl Inbox {
     }
 
     /// A message that came to a closed queue.
-    fn late(&self, mut item: Item<Option<MqttAcknowledgement>>) {
+    fn late(&self, mut item: Item) {
+        if item.hold.is_some() && self.giving.load(Ordering::Acquire) {
+            self.shelf.line_up(item);
+            return self.tidy();
+        }
         match item.hold.take() {
-            Some(hold) if self.stays => {
+            Some(hold) if self.fate == Fate::LeftToBroker => self.leave(hold),
+            Some(hold) => {
                 self.shelf.line_up(item);
                 hold.acknowledge();
             }
-            Some(hold) => self.leave(hold),
+            None if self.fate == Fate::LeftToBroker => {}
             // The broker has forgotten it, and there may be any number of them.
-            None if self.stays => drop(self.shelf.try_put(item)),
-            None => {}
+            None => drop(self.shelf.try_put(item)),
         }
     }
 
     /// Leaves a message to the next link of the session.
-    fn leave(&self, hold: MqttAcknowledgement) {
+    fn leave(&self, hold: Owed) {
         self.left.fetch_add(1, Ordering::Relaxed);
         drop(hold);
+    }
+
+    /// Something was put on the shelf while the queue closed.
+    fn tidy(&self) {
+        if !self.giving.load(Ordering::Acquire) {
+            self.close();
+        }
     }
 
     /// What is unfinished when the queue closes: where the broker would send it again, it is left to it; else it stays, and
     /// the broker is done with it. Returns how many of them there are.
     pub(super) fn close(&self) -> usize {
-        if self.stays {
-            let holds: Vec<_> = self.shelf.take_holds();
-            let count = holds.len();
-            holds.into_iter().flatten().for_each(MqttAcknowledgement::acknowledge);
+        if self.fate != Fate::LeftToBroker {
+            let items = self.shelf.part();
+            let count = items.len();
+            items.into_iter().filter_map(|item| item.hold).for_each(Owed::acknowledge);
             return count;
         }
         let holds: Vec<_> = self.shelf.clear(true).into_iter().filter_map(|item| item.hold).collect();

@@ -6,7 +6,10 @@ mod component;
 mod config;
 mod factory;
 mod graveyard;
+mod hold;
 mod inbox;
+mod leaving;
+mod local;
 mod subscribing;
 mod transport;
 

@@ -106,7 +106,9 @@ impl Transport {
         filter: &str,
         listener: &Arc<dyn MqttMessageListener>,
     ) -> Result<(), MqttError> {
-        if self.owned || self.connection.keeps_session() || !self.connection.is_open() {
+        // A connection that closes too needs no word of it, unless the others of a group are to have what comes meanwhile.
+        let alone = self.owned && !filter.starts_with("$share/");
+        if alone || self.connection.keeps_session() || !self.connection.is_open() {
             return Ok(());
         }
         self.connection.unsubscribe(filter, listener).await.map(drop)

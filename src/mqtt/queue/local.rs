@@ -1,0 +1,134 @@
+//! What a queue over MQTT adds to what all queues of this process have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::MqttMessageQueue;
+use super::hold::{Hold, Owed};
+use super::inbox::Fate;
+use crate::Error;
+use crate::component::Context;
+use crate::log::Level;
+use crate::messaging::local::{Body, Local, sweep};
+use crate::messaging::{MessageEnvelope, MessagingCapabilities};
+use crate::mqtt::PublishOptions;
+use crate::mqtt::topic::Topic;
+
+impl Local for MqttMessageQueue {
+    type Hold = Hold;
+
+    fn body(&self) -> &Body<Hold> {
+        &self.body
+    }
+
+    fn can(&self) -> MessagingCapabilities {
+        MessagingCapabilities {
+            message_count: false,
+            // Nobody can publish to wildcards.
+            send: Topic::new(&self.topic).is_ok(),
+            receive: true,
+            peek: true,
+            peek_batch: true,
+            renew_lock: true,
+            abandon: true,
+            dead_letter: self.graveyard.topic.is_some(),
+            clear: true,
+        }
+    }
+
+    async fn start(&self, context: &Context) -> Result<(), Error> {
+        if self.body.is_open() {
+            return Ok(());
+        }
+        self.graveyard.transport.open(context).await?;
+        let inbox = &self.leaving.inbox;
+        if !self.body.open(|| Arc::clone(&inbox.shelf)) {
+            return Ok(());
+        }
+        inbox.giving.store(false, Ordering::Release);
+        inbox.open.send_replace(true);
+        if inbox.left.swap(0, Ordering::Relaxed) > 0 {
+            self.graveyard.transport.renew();
+        }
+        sweep(context, &self.body, &inbox.shelf, self.graveyard.clone());
+        self.mind(context);
+        if self.options.autosubscribe
+            && let Err(error) = self.leaving.subscribing.begin().await
+        {
+            // What was opened is not left behind; the failure to subscribe is what counts.
+            let _ = self.end(context).await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    async fn end(&self, context: &Context) -> Result<(), Error> {
+        let was_open = self.body.close(self.options.close_timeout.0).await;
+        self.leaving.inbox.shut();
+        self.body.end().await;
+        let parted = if was_open { self.leaving.part().await } else { self.leaving.subscribing.end().await };
+        let closed = self.graveyard.transport.close(context).await;
+        parted.map_err(Error::from).and(closed)
+    }
+
+    async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+        let limit = self.options.send_timeout.0;
+        let mut options = PublishOptions::default().qos(self.options.qos()).timeout(limit);
+        options.retain = self.options.retain;
+        options.trace_id = envelope.trace_id.clone();
+        let payload = self.graveyard.codec.encode(&envelope);
+        Ok(self.graveyard.transport.publish(Arc::clone(&self.topic), payload, options).await?)
+    }
+
+    fn attend(&self) -> Result<(), Error> {
+        Ok(self.leaving.subscribing.want()?)
+    }
+
+    async fn trouble(&self) -> Error {
+        self.leaving.subscribing.trouble().await.into()
+    }
+
+    fn finish(&self, hold: Hold) {
+        hold.into_iter().for_each(Owed::acknowledge);
+    }
+}
+
+impl MqttMessageQueue {
+    /// Starts the task that subscribes when that is asked for.
+    fn mind(&self, context: &Context) {
+        let (ended, task) = (self.body.ended(), self.body.task());
+        let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
+        let leaving = self.leaving.clone();
+        context.spawn("queue subscription", async move {
+            let _task = task;
+            let gone = tokio::select! {
+                gone = ended => gone,
+                () = leaving.subscribing.mind(&name, &logger) => false,
+            };
+            if gone && let Err(error) = leaving.part().await {
+                let what = format_args!("the queue `{name}` is gone, and its subscription is not");
+                logger.log(Level::Warn, None, Some(&error), what);
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Dropped without being closed, a queue holds up nobody on a connection that it shared.
+impl Drop for MqttMessageQueue {
+    fn drop(&mut self) {
+        let inbox = &self.leaving.inbox;
+        // Giving back takes time, which the task has that minds the subscription.
+        if !inbox.shut() || inbox.fate == Fate::GivenBack {
+            return;
+        }
+        let count = inbox.close();
+        if count > 0 {
+            let name = &self.body.name;
+            let fate = if inbox.fate == Fate::Stays { "lost" } else { "left to the broker" };
+            self.body.logger.warn(format_args!(
+                "the queue `{name}` is dropped without being closed; its {count} unfinished messages are {fate}"
+            ));
+        }
+    }
+}
