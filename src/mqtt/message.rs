@@ -14,7 +14,8 @@ use super::{MessageProperties, MqttAcknowledgement, QoS, properties};
 pub struct MqttMessage {
     /// What it is about.
     pub topic: Arc<str>,
-    /// Its bytes.
+    /// Its bytes. They are part of what was read at a time, up to 32 KiB: whoever keeps a small payload for long, and not what
+    /// came with it, keeps a copy (`Bytes::copy_from_slice`).
     pub payload: Bytes,
     /// The QoS it was delivered with: at most what the subscription asked for.
     pub qos: QoS,
@@ -72,6 +73,17 @@ impl MqttMessage {
     #[must_use = "dropped, it leaves the message unacknowledged"]
     pub fn acknowledgement(&self) -> Option<MqttAcknowledgement> {
         self.offered.take()
+    }
+
+    /// Lets go of what was read together with it.
+    pub(super) fn detach(&mut self) {
+        self.payload = Bytes::copy_from_slice(&self.payload);
+        if let Some(properties) = &mut self.properties
+            && let Some(data) = &properties.correlation_data
+        {
+            let data = Bytes::copy_from_slice(data);
+            Arc::make_mut(properties).correlation_data = Some(data);
+        }
     }
 
     /// The payload as text, where it is UTF-8.

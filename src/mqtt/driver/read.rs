@@ -18,7 +18,7 @@ const BATCH: u64 = 256;
 
 /// How many bytes are read at a time: where they have gathered, and else. A message that somebody keeps holds the whole of
 /// what was read with it.
-const GATHERED: usize = 32 * 1024;
+pub(super) const GATHERED: usize = 32 * 1024;
 const SINGLE: usize = 8 * 1024;
 
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {

@@ -6,15 +6,20 @@ use tokio::time::Instant;
 
 use super::Settled;
 use super::core::Core;
+use super::read::GATHERED;
 use crate::mqtt::session::Arrival;
 use crate::mqtt::subscriptions::Receipt;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
+
+/// Up to here a message is a small part of what is read at a time. A held one keeps all of that, and only its own bytes are
+/// counted; so where many are held, small ones are copied.
+const SMALL: usize = GATHERED / 8;
 
 impl Core {
     pub(super) fn message(
         &mut self,
         id: u16,
-        message: MqttMessage,
+        mut message: MqttMessage,
         named: &[u32],
         now: Instant,
     ) -> Result<(), Lost> {
@@ -52,13 +57,17 @@ impl Core {
                 }
             }
         };
+        if self.held.messages() > max / GATHERED && size < SMALL {
+            message.detach();
+        }
         let receipt = self.held.take(size, token);
         let topic = Arc::clone(&message.topic);
         let kept = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
         if self.registry.deliver(message, named, &receipt, now) > 0 {
             return Ok(());
         }
-        if let Some(message) = kept {
+        if let Some(mut message) = kept {
+            message.detach();
             self.metrics.unclaimed.one();
             self.unclaimed.keep(message, receipt);
         } else {
@@ -133,5 +142,74 @@ impl Core {
         // Passed over: those behind them, which may be handled yet, are acknowledged.
         left.into_iter().flatten().for_each(|token| self.incoming.refuse(token));
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::sync::{Semaphore, oneshot};
+    use tokio_util::codec::Framed;
+
+    use super::super::drive::Drive;
+    use super::super::{Command, fuzz};
+    use super::*;
+    use crate::mqtt::SubscribeOptions;
+    use crate::mqtt::protocol::{Protocol, V4};
+    use crate::mqtt::transport::Counted;
+
+    const MAX: usize = 1024 * 1024;
+    const HELD: usize = 900;
+
+    /// One message of every sixteen kilobytes waits for its listener; the others are for nobody.
+    #[tokio::test]
+    async fn messages_that_are_held_hold_little_of_what_came_with_them() {
+        let mut settings = fuzz::settings("3.1.1", 0);
+        (settings.max_incoming_bytes, settings.listener_queue) = (MAX, HELD);
+        let mut core = fuzz::core(settings);
+        let (gate, got) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::<Bytes>::new())));
+        let (to_pass, to_keep) = (Arc::clone(&gate), Arc::clone(&got));
+        let listener = Arc::new(move |message: MqttMessage| {
+            let (gate, got) = (Arc::clone(&to_pass), Arc::clone(&to_keep));
+            async move {
+                gate.acquire().await.unwrap().forget();
+                got.lock().unwrap().push(message.payload);
+                Ok(())
+            }
+        });
+        let (reply, _granted) = oneshot::channel();
+        let (filter, options) = ("t".parse().unwrap(), SubscribeOptions::default());
+        core.intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        let (ours, mut theirs) = duplex(64 * 1024);
+        let framed = Framed::new(Counted::new(ours), V4::codec(16_384, 0));
+        let mut drive = Drive::<V4, _>::new(framed, &mut core, Instant::now());
+        let script = async {
+            theirs.write_all(&[0x90, 3, 1, 5, 0]).await.unwrap();
+            let filler = [&[0x30, 0xfd, 0x7f, 0, 1, b'x'][..], &[0; 16_378]].concat();
+            for number in 0..HELD {
+                let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
+                theirs.write_all(&[0x30, 5, 0, 1, b't', high, low]).await.unwrap();
+                theirs.write_all(&filler).await.unwrap();
+            }
+            gate.add_permits(HELD);
+            while got.lock().unwrap().len() < HELD {
+                tokio::task::yield_now().await;
+            }
+        };
+        let work = async {
+            drive.restore().await.map_err(|_| "it ended").unwrap();
+            drive.run().await
+        };
+        tokio::select! {
+            _ = work => unreachable!("nothing ends it"),
+            () = script => {}
+        }
+        let payloads = std::mem::take(&mut *got.lock().unwrap());
+        let room = payloads.into_iter().map(|payload| payload.try_into_mut().map_or(0, |all| all.capacity()));
+        let room: usize = room.sum();
+        assert!(room <= MAX, "{room} bytes are held");
     }
 }
