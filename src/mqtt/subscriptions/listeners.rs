@@ -1,7 +1,9 @@
 //! The listeners of a connection, each with a mailbox and a task of its own.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -26,6 +28,10 @@ pub(crate) struct Context {
 /// All listeners, by number. One that is subscribed several times is one listener here, so that it gets a message once.
 pub(super) struct Listeners {
     list: Vec<Option<One>>,
+    /// By the address of the listener.
+    places: HashMap<usize, usize, RandomState>,
+    /// Places in the list without a listener.
+    free: Vec<usize>,
     tasks: JoinSet<()>,
     /// Counts messages, to see whether a listener is already among those of the current one.
     round: u64,
@@ -50,7 +56,15 @@ struct One {
 
 impl Listeners {
     pub(super) fn new(context: Context) -> Self {
-        Self { list: Vec::new(), tasks: JoinSet::new(), round: 0, targets: Vec::new(), context }
+        Self {
+            list: Vec::new(),
+            places: HashMap::default(),
+            free: Vec::new(),
+            tasks: JoinSet::new(),
+            round: 0,
+            targets: Vec::new(),
+            context,
+        }
     }
 
     /// Counts one more subscription of the listener; its first starts its task.
@@ -64,7 +78,8 @@ impl Listeners {
         let task = serve(Arc::clone(&mailbox), Arc::clone(listener), self.context.clone());
         self.tasks.spawn(task.in_current_span());
         let one = One { listener: Arc::clone(listener), mailbox, subscriptions: 1, chosen: (0, 0) };
-        let index = self.list.iter().position(Option::is_none).unwrap_or(self.list.len());
+        let index = self.free.pop().unwrap_or(self.list.len());
+        self.places.insert(address(listener), index);
         match self.list.get_mut(index) {
             Some(place) => *place = Some(one),
             None => self.list.push(Some(one)),
@@ -88,13 +103,14 @@ impl Listeners {
             return Vec::new();
         }
         let left = one.mailbox.close();
+        self.places.remove(&address(&one.listener));
+        self.free.push(index);
         *place = None;
         left
     }
 
     pub(super) fn find(&self, listener: &SharedListener) -> Option<usize> {
-        let same = |one: &One| Arc::ptr_eq(&one.listener, listener);
-        self.list.iter().position(|one| one.as_ref().is_some_and(same))
+        self.places.get(&address(listener)).copied()
     }
 
     /// How many subscriptions a listener has.
@@ -147,7 +163,14 @@ impl Listeners {
         for one in self.list.drain(..).flatten() {
             drop(one.mailbox.close());
         }
+        self.places.clear();
+        self.free.clear();
         self.tasks.abort_all();
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// What tells listeners apart. No two that are alive have one address, as each lies in an allocation of its own.
+fn address(listener: &SharedListener) -> usize {
+    Arc::as_ptr(listener).cast::<()>().addr()
 }

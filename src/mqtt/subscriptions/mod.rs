@@ -4,8 +4,10 @@ mod held;
 mod identified;
 mod listeners;
 mod mailbox;
+mod pending;
 mod registry;
 mod retained;
+mod sent;
 mod unclaimed;
 mod wire;
 

@@ -1,21 +1,24 @@
 //! The subscriptions of a connection: who listens to what, and what that means for the broker.
 
+mod answers;
 mod dispatch;
+mod subscription;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
+pub(crate) use self::answers::Outcome;
+use self::subscription::{Entry, Subscription, flags_of};
 use super::identified::Identified;
 use super::listeners::Listeners;
 use super::retained::Retained;
-use super::wire::{Answer, Control, Waiting, Wire};
+use super::wire::{Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
-use crate::mqtt::protocol::Limits;
 use crate::mqtt::session::Presence;
 use crate::mqtt::topic::{Filter, Trie};
-use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{MqttMessage, SubscribeOptions};
 
 /// All subscriptions. `W` is whoever waits for one to be granted.
 pub(crate) struct Registry<W> {
@@ -30,63 +33,6 @@ pub(crate) struct Registry<W> {
     left: Vec<(MqttMessage, Arc<Receipt>)>,
     /// Scratch space for dispatch.
     matching: Vec<Entry>,
-}
-
-struct Subscription {
-    filter: Filter,
-    options: SubscribeOptions,
-    listener: usize,
-    /// The QoS with which the broker of this session has granted it.
-    granted: Option<u8>,
-    /// A broker has granted these options.
-    confirmed: bool,
-    /// The options granted before these: what it goes back to when these are refused, or nobody waits for them any more.
-    fallback: Option<SubscribeOptions>,
-    /// The broker has taken it back on a later session: it is not part of the cover until the next one.
-    refused: bool,
-}
-
-impl Subscription {
-    /// Whether it is what was granted before already.
-    fn is_back(&self) -> bool {
-        self.confirmed && self.fallback == Some(self.options)
-    }
-
-    fn entry(&self, number: u32) -> Entry {
-        let SubscribeOptions { qos, manual_ack, .. } = self.options;
-        Entry { subscription: number, listener: self.listener, qos, manual: manual_ack }
-    }
-}
-
-/// What the broker keeps for a filter beside the QoS: no local, and retain as published.
-fn flags_of(options: &SubscribeOptions) -> (bool, bool) {
-    (options.no_local, options.retain_as_published)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    subscription: u32,
-    listener: usize,
-    qos: QoS,
-    manual: bool,
-}
-
-/// What a broker decided about those who waited.
-pub(crate) enum Outcome<W> {
-    Granted {
-        waiter: W,
-        code: u8,
-    },
-    Refused {
-        waiter: W,
-        filter: Filter,
-        code: u8,
-    },
-    /// Nobody waited: a subscription that was there before the link broke.
-    TakenBack {
-        filter: Filter,
-        code: u8,
-    },
 }
 
 impl<W> Registry<W> {
@@ -195,8 +141,8 @@ impl<W> Registry<W> {
         gone: impl Fn(&W) -> bool,
     ) {
         let Some(subscription) = self.find(filter, listener) else { return };
-        self.wire.forget_those(subscription, gone);
-        if self.wire.is_awaited(subscription)
+        self.wire.forget_those(subscription, filter, gone);
+        if self.wire.is_awaited(subscription, filter)
             || self.subscriptions.get(&subscription).is_some_and(Subscription::is_back)
         {
             return;
@@ -236,78 +182,6 @@ impl<W> Registry<W> {
         self.wire.awaits(id)
     }
 
-    /// SUBACK came; none if it answers nothing.
-    pub(crate) fn granted(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
-        let answers = self.wire.subscribed(id, codes)?;
-        Some(answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect())
-    }
-
-    /// What the broker of this link is not even asked for.
-    pub(crate) fn unfit(&mut self, limits: &Limits, now: Instant) -> Vec<Outcome<W>> {
-        let answers = self.wire.unfit(limits);
-        answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect()
-    }
-
-    fn answered(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
-        let Answer { filter, code, waiting } = answer;
-        let mut outcomes = Vec::new();
-        for entry in self.identified.of(&filter) {
-            if let Some(subscription) = self.subscriptions.get_mut(&entry.subscription) {
-                // A change that is refused leaves what was granted before.
-                let before = subscription.granted.filter(|_| !waiting.is_empty());
-                subscription.granted = if code < 0x80 { Some(code) } else { before };
-                subscription.confirmed |= code < 0x80;
-            }
-        }
-        if code < 0x80 {
-            outcomes.extend(waiting.into_iter().map(|waiting| self.settle(waiting, code, now)));
-        } else if waiting.is_empty() {
-            self.take_back(&filter);
-            outcomes.push(Outcome::TakenBack { filter, code });
-        } else {
-            self.refuse(&filter, code, waiting, &mut outcomes);
-        }
-        outcomes
-    }
-
-    fn settle(&mut self, waiting: Waiting<W>, code: u8, now: Instant) -> Outcome<W> {
-        self.retained.fresh(waiting.subscription, now);
-        self.confirm(waiting.subscription);
-        Outcome::Granted { waiter: waiting.waiter, code }
-    }
-
-    /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
-    fn refuse(
-        &mut self,
-        filter: &Filter,
-        code: u8,
-        waiting: Vec<Waiting<W>>,
-        outcomes: &mut Vec<Outcome<W>>,
-    ) {
-        let (mut refused, covered): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| waiting.filter == *filter);
-        let mut again = covered;
-        if refused.is_empty() {
-            // It is here for others, who keep what they were granted.
-            refused = std::mem::take(&mut again);
-        }
-        for Waiting { subscription, waiter, .. } in refused {
-            if self.fall_back(subscription) {
-                self.wire.stands(filter);
-            } else {
-                self.remove(subscription);
-            }
-            outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
-        }
-        again.into_iter().for_each(|waiting| self.wire.ask(waiting));
-    }
-
-    fn confirm(&mut self, number: u32) {
-        if let Some(subscription) = self.subscriptions.get_mut(&number) {
-            subscription.confirmed = true;
-        }
-    }
-
     /// UNSUBACK came; false if it answers nothing.
     pub(crate) fn revoked(&mut self, id: u16) -> bool {
         self.wire.unsubscribed(id)
@@ -342,7 +216,7 @@ impl<W> Registry<W> {
     pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         if identifiers != self.wire.is_plain() {
             let all = self.subscriptions.values().filter(|subscription| !subscription.refused);
-            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options.qos)));
+            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
         }
         if presence != Presence::Kept {
             self.retained.restore(self.subscriptions.keys().copied(), now);
@@ -373,7 +247,8 @@ impl<W> Registry<W> {
     }
 
     fn remove(&mut self, subscription: u32) -> Vec<W> {
-        let waiters = self.wire.forget(subscription);
+        let filter = self.subscriptions.get(&subscription).map(|one| one.filter.clone());
+        let waiters = filter.map_or_else(Vec::new, |filter| self.wire.forget(subscription, &filter));
         self.discard(subscription);
         waiters
     }
@@ -384,6 +259,9 @@ impl<W> Registry<W> {
         self.trie.remove(&gone.filter, &entry);
         self.identified.remove(&gone.filter, &entry);
         self.retained.forget(number);
+        if self.identified.of(&gone.filter).is_empty() {
+            self.wire.forget_options(&gone.filter);
+        }
         if !gone.refused {
             self.wire.remove(&gone.filter, gone.options.qos);
         }
@@ -393,17 +271,6 @@ impl<W> Registry<W> {
     /// Takes the messages that waited for listeners whose last subscription has gone since.
     pub(crate) fn left(&mut self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         std::mem::take(&mut self.left)
-    }
-
-    /// The broker refuses a filter that it had granted: narrower ones under it get their chance.
-    fn take_back(&mut self, filter: &Filter) {
-        for subscription in self.subscriptions.values_mut() {
-            let same = subscription.filter.covers(filter) && filter.covers(&subscription.filter);
-            if same && subscription.filter.group() == filter.group() && !subscription.refused {
-                subscription.refused = true;
-                self.wire.remove(&subscription.filter, subscription.options.qos);
-            }
-        }
     }
 }
 

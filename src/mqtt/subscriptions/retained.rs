@@ -13,10 +13,13 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-use crate::mqtt::topic::Filter;
+use crate::mqtt::topic::{Filter, Trie};
 
 /// How long after the SUBACK, or the last kept message, more of them are waited for.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How often those whose time has passed are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// How many topics are remembered for each fresh subscription; beyond them a topic may come twice.
 const REMEMBERED: usize = 4096;
@@ -24,7 +27,11 @@ const REMEMBERED: usize = 4096;
 #[derive(Default)]
 pub(super) struct Retained {
     fresh: HashMap<u32, Fresh>,
-    quiet: Vec<Quiet>,
+    /// Filters that were subscribed to only to replace others, and until when what comes for them is let go.
+    quiet: HashMap<Filter, Instant>,
+    quiet_filters: Trie<Filter>,
+    /// When those whose time has passed were taken out last.
+    swept: Option<Instant>,
     /// The broker is still being asked for everything anew: who is fresh stays so.
     restoring: bool,
     hasher: RandomState,
@@ -33,11 +40,6 @@ pub(super) struct Retained {
 struct Fresh {
     until: Instant,
     seen: HashSet<u64>,
-}
-
-struct Quiet {
-    filter: Filter,
-    until: Instant,
 }
 
 /// Whom a kept message is for.
@@ -52,8 +54,14 @@ pub(super) enum For {
 impl Retained {
     /// The SUBSCRIBE of a subscription goes out, or its SUBACK came.
     pub(super) fn fresh(&mut self, subscription: u32, now: Instant) {
-        let fresh = Fresh { until: now, seen: HashSet::new() };
-        self.fresh.entry(subscription).or_insert(fresh).until = now + GRACE;
+        let restoring = self.restoring;
+        let anew = || Fresh { until: now, seen: HashSet::new() };
+        let fresh = self.fresh.entry(subscription).or_insert_with(anew);
+        if fresh.until < now && !restoring {
+            // It was fresh long ago, and gets everything once more.
+            *fresh = anew();
+        }
+        fresh.until = now + GRACE;
     }
 
     /// A filter is subscribed to only to replace another one.
@@ -62,8 +70,24 @@ impl Retained {
         if self.restoring {
             return;
         }
-        self.quiet.retain(|quiet| quiet.until > now);
-        self.quiet.push(Quiet { filter: filter.clone(), until: now + GRACE });
+        self.sweep(now);
+        if self.quiet.insert(filter.clone(), now + GRACE).is_none() {
+            self.quiet_filters.insert(filter, filter.clone());
+        }
+    }
+
+    /// Takes out those whose time has passed, once in a while: each call would look at all of them.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now < swept + SWEEP) {
+            return;
+        }
+        self.swept = Some(now);
+        if !self.restoring {
+            self.fresh.retain(|_, fresh| fresh.until > now);
+        }
+        for (filter, _) in self.quiet.extract_if(|_, until| *until <= now) {
+            self.quiet_filters.remove(&filter, &filter);
+        }
     }
 
     pub(super) fn forget(&mut self, subscription: u32) {
@@ -79,6 +103,7 @@ impl Retained {
     pub(super) fn restore(&mut self, subscriptions: impl Iterator<Item = u32>, now: Instant) {
         self.fresh.clear();
         self.quiet.clear();
+        self.quiet_filters = Trie::new();
         self.restoring = true;
         subscriptions.for_each(|subscription| self.fresh(subscription, now));
     }
@@ -92,14 +117,14 @@ impl Retained {
 
     /// Whom a kept message is for, of the subscriptions that match its topic.
     pub(super) fn choose(&mut self, topic: &str, matching: &[u32], now: Instant) -> For {
-        if !self.restoring {
-            self.fresh.retain(|_, fresh| fresh.until > now);
-        }
+        self.sweep(now);
         let hash = self.hasher.hash_one(topic);
         let mut these = Vec::new();
         let mut any = false;
         for subscription in matching {
-            let Some(fresh) = self.fresh.get_mut(subscription) else { continue };
+            let restoring = self.restoring;
+            let fresh = self.fresh.get_mut(subscription).filter(|fresh| restoring || fresh.until > now);
+            let Some(fresh) = fresh else { continue };
             any = true;
             fresh.until = now + GRACE;
             let known = fresh.seen.contains(&hash);
@@ -113,14 +138,21 @@ impl Retained {
         if any {
             return For::These(these);
         }
-        let replaced = self.quiet.iter_mut().find(|quiet| quiet.until > now && quiet.filter.matches(topic));
-        match replaced {
-            Some(quiet) => {
-                quiet.until = now + GRACE;
-                For::These(Vec::new())
+        self.replaced(topic, now)
+    }
+
+    /// For a message that is kept, and that came for nobody who is fresh.
+    fn replaced(&mut self, topic: &str, now: Instant) -> For {
+        let mut one = None;
+        let quiet = &self.quiet;
+        self.quiet_filters.for_each_match(topic, |filter| {
+            if one.is_none() && quiet.get(filter).is_some_and(|until| *until > now) {
+                one = Some(filter.clone());
             }
-            None => For::All,
-        }
+        });
+        let Some(filter) = one else { return For::All };
+        self.quiet.insert(filter, now + GRACE);
+        For::These(Vec::new())
     }
 }
 
@@ -141,6 +173,18 @@ mod tests {
         assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1, 2]), "it was not acknowledged");
         let later = now + GRACE * 2;
         assert_eq!(retained.choose("t", &[1, 2], later), For::All);
+    }
+
+    #[test]
+    fn who_asks_once_more_much_later_gets_everything_once_more() {
+        let mut retained = Retained::default();
+        let now = Instant::now();
+        retained.fresh(1, now);
+        assert_eq!(retained.choose("t", &[1], now), For::These(vec![1]));
+        let later = now + GRACE * 2;
+        retained.fresh(1, later);
+        assert_eq!(retained.choose("t", &[1], later), For::These(vec![1]));
+        assert_eq!(retained.choose("t", &[1], later), For::These(vec![]));
     }
 
     #[test]

@@ -6,52 +6,41 @@
 //! With subscription identifiers every filter stands for itself and has a SUBSCRIBE of its own, as its identifier belongs
 //! to the packet; then several are out at a time.
 
+mod fitting;
+mod options;
+mod waiting;
+
 use std::collections::{HashMap, HashSet};
 
-use indexmap::{IndexMap, IndexSet};
-
-use crate::mqtt::protocol::Limits;
+use self::fitting::{MOST_BYTES, fitting};
+pub(super) use self::waiting::Waiting;
+use super::pending::Pending;
+use super::sent::{Packet, Sent, Subscribe};
 use crate::mqtt::session::Presence;
 use crate::mqtt::topic::{Changes, Cover, Filter};
 use crate::mqtt::{QoS, SubscribeOptions};
 
-/// How many filters one packet carries at most, and how many bytes of them.
+/// How many filters one packet carries at most.
 const MOST: usize = 64;
-const MOST_BYTES: usize = 8 * 1024;
 
 /// How many packets are out at a time where each has one filter only; there are more ids than that.
 const PIPELINE: usize = 8;
-
-/// Somebody who waits for a filter to be granted.
-pub(super) struct Waiting<W> {
-    pub(super) subscription: u32,
-    pub(super) filter: Filter,
-    pub(super) waiter: W,
-}
 
 pub(super) struct Wire<W> {
     cover: Cover<QoS>,
     /// What the broker has granted.
     held: HashSet<Filter>,
-    subscribe: IndexMap<Filter, QoS>,
-    unsubscribe: IndexSet<Filter>,
+    subscribe: Pending<QoS>,
+    unsubscribe: Pending<()>,
     /// By the filter that goes over the wire.
     waiting: HashMap<Filter, Vec<Waiting<W>>>,
-    /// In the order in which they went out.
-    out: Vec<Out<W>>,
+    sent: Sent<W>,
     /// Whether every filter stands for itself.
     plain: bool,
-    /// What was last asked for a filter that stands for itself, beside the QoS.
+    /// What a filter is asked for with beside the QoS, where that is not the default.
     options: HashMap<Filter, SubscribeOptions>,
-    ids: std::ops::RangeInclusive<u16>,
-    last_id: u16,
     /// How many bytes of filters a packet may carry on this link.
     room: usize,
-}
-
-enum Out<W> {
-    Subscribe { id: u16, filters: Vec<(Filter, SubscribeOptions)>, waiting: Vec<Vec<Waiting<W>>> },
-    Unsubscribe { id: u16, filters: Vec<Filter> },
 }
 
 /// A control packet to send.
@@ -74,41 +63,34 @@ impl<W> Wire<W> {
         Self {
             cover: Cover::new(),
             held: HashSet::new(),
-            subscribe: IndexMap::new(),
-            unsubscribe: IndexSet::new(),
+            subscribe: Pending::default(),
+            unsubscribe: Pending::default(),
             waiting: HashMap::new(),
-            out: Vec::new(),
+            sent: Sent::new(ids),
             plain: false,
             options: HashMap::new(),
-            last_id: *ids.end(),
-            ids,
             room: MOST_BYTES,
         }
     }
 
     /// Whether the broker has answered everything.
     pub(super) fn is_settled(&self) -> bool {
-        self.out.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
+        self.sent.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
     }
 
     /// Whether the broker has answered every SUBSCRIBE.
     pub(super) fn is_restored(&self) -> bool {
-        let asks = |out: &Out<W>| matches!(out, Out::Subscribe { .. });
-        self.subscribe.is_empty() && !self.out.iter().any(asks)
+        self.subscribe.is_empty() && self.sent.subscribes().next().is_none()
     }
 
     /// Whether a packet is out.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.out.is_empty()
+        !self.sent.is_empty()
     }
 
     /// How many filters the broker has, or may have, that nobody wants any more.
     pub(super) fn owed(&self) -> usize {
-        let out = self.out.iter().map(|out| match out {
-            Out::Unsubscribe { filters, .. } => filters.len(),
-            Out::Subscribe { .. } => 0,
-        });
-        self.unsubscribe.len() + out.sum::<usize>()
+        self.unsubscribe.len() + self.sent.unsubscribing()
     }
 
     /// Whether every filter stands for itself.
@@ -118,52 +100,41 @@ impl<W> Wire<W> {
 
     /// From here on every filter stands for itself, or not any more. `all` are the filters that are listened to. What is
     /// different on the wire is asked for again.
-    pub(super) fn switch<'a>(&mut self, plain: bool, all: impl Iterator<Item = (&'a Filter, QoS)>) {
+    pub(super) fn switch<'a>(
+        &mut self,
+        plain: bool,
+        all: impl Iterator<Item = (&'a Filter, SubscribeOptions)> + Clone,
+    ) {
         self.plain = plain;
         self.cover = if plain { Cover::plain() } else { Cover::new() };
-        for (filter, qos) in all {
+        for (filter, options) in all.clone() {
             // Changes on the way there mean nothing; the end is compared.
-            self.cover.add(filter, qos);
+            self.cover.add(filter, options.qos);
+            self.prefer(filter, options);
+        }
+        if !plain && !self.options.is_empty() {
+            all.for_each(|(filter, _)| self.weaken(filter));
         }
         self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
-        self.unsubscribe =
-            self.held.iter().filter(|held| !self.subscribe.contains_key(*held)).cloned().collect();
+        let gone = self.held.iter().filter(|held| !self.subscribe.contains(held));
+        self.unsubscribe = gone.map(|held| (held.clone(), ())).collect();
         let waiting = std::mem::take(&mut self.waiting);
         waiting.into_values().flatten().for_each(|waiting| self.ask(waiting));
-    }
-
-    /// What is to be asked for this filter, beside the QoS.
-    pub(super) fn prefer(&mut self, filter: &Filter, options: SubscribeOptions) {
-        self.options.insert(filter.clone(), options);
     }
 
     /// Adds a filter to the cover.
     pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.add(filter, qos);
+        if !self.plain && !self.options.is_empty() {
+            self.weaken(filter);
+        }
         self.apply(changes);
     }
 
     /// Takes one away.
     pub(super) fn remove(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.remove(filter, qos);
-        if changes.unsubscribe.contains(filter) {
-            self.options.remove(filter);
-        }
         self.apply(changes);
-    }
-
-    /// Has the SUBSCRIBE through which the messages of this filter come sent, again if need be.
-    pub(super) fn ask(&mut self, waiting: Waiting<W>) {
-        let covering = self.cover.covering(&waiting.filter);
-        let Some((filter, qos)) = covering.into_iter().next() else { return };
-        self.subscribe.insert(filter.clone(), qos);
-        self.waiting.entry(filter).or_default().push(waiting);
-    }
-
-    /// Has the SUBSCRIBE through which the messages of this filter come sent again, for nobody.
-    pub(super) fn ask_again(&mut self, filter: &Filter) {
-        let covering = self.cover.covering(filter);
-        self.subscribe.extend(covering.into_iter().next());
     }
 
     /// The broker has refused to change its grant of this filter, which goes over the wire as it is: what it had granted
@@ -173,123 +144,68 @@ impl<W> Wire<W> {
             return;
         }
         if self.held.contains(filter) {
-            self.subscribe.shift_remove(filter);
+            self.subscribe.remove(filter);
         } else if self.cover.wire_has(filter) {
             self.ask_again(filter);
         }
     }
 
-    /// Nobody waits for this subscription any more.
-    pub(super) fn forget(&mut self, subscription: u32) -> Vec<W> {
-        self.forget_those(subscription, |_| true)
-    }
-
-    /// These do not wait for this subscription any more.
-    pub(super) fn forget_those(&mut self, subscription: u32, which: impl Fn(&W) -> bool) -> Vec<W> {
-        let mut gone = Vec::new();
-        let out = self.out.iter_mut().flat_map(|out| match out {
-            Out::Subscribe { waiting, .. } => waiting.as_mut_slice(),
-            Out::Unsubscribe { .. } => &mut [],
-        });
-        for list in self.waiting.values_mut().chain(out) {
-            gone.extend(
-                list.extract_if(.., |waiting| waiting.subscription == subscription && which(&waiting.waiter))
-                    .map(|w| w.waiter),
-            );
-        }
-        gone
-    }
-
-    /// Whether anybody waits for this subscription.
-    pub(super) fn is_awaited(&self, subscription: u32) -> bool {
-        let out = self.out.iter().flat_map(|out| match out {
-            Out::Subscribe { waiting, .. } => waiting.as_slice(),
-            Out::Unsubscribe { .. } => &[],
-        });
-        self.waiting.values().chain(out).flatten().any(|waiting| waiting.subscription == subscription)
+    /// Whether nothing goes out before something is answered.
+    fn is_full(&self) -> bool {
+        self.sent.len() >= if self.plain { PIPELINE } else { 1 }
     }
 
     /// The next packet to send, and the subscriptions that it is sent for.
     pub(super) fn next(&mut self) -> Option<(Control<'_>, Vec<u32>)> {
-        let most = if self.plain { PIPELINE } else { 1 };
-        if self.out.len() >= most || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
+        if self.is_full() || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
             return None;
         }
-        let id = self.free_id();
         if self.subscribe.is_empty() {
             let count = fitting(self.unsubscribe.iter(), self.room);
-            let filters = self.unsubscribe.drain(..count).collect();
-            self.out.push(Out::Unsubscribe { id, filters });
+            self.sent.unsubscribe(self.unsubscribe.take(count).map(|(filter, ())| filter).collect());
         } else {
-            let count = if self.plain { 1 } else { fitting(self.subscribe.keys(), self.room) };
+            let count = if self.plain { 1 } else { fitting(self.subscribe.iter(), self.room) };
             let options = &self.options;
             let with = |(filter, qos): (Filter, QoS)| {
                 let options = options.get(&filter).copied().unwrap_or_default();
                 (filter, SubscribeOptions { qos, ..options })
             };
-            let filters: Vec<_> = self.subscribe.drain(..count).map(with).collect();
+            let filters: Vec<_> = self.subscribe.take(count).map(with).collect();
             let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
             let waiting = waiting.collect();
-            self.out.push(Out::Subscribe { id, filters, waiting });
+            self.sent.subscribe(filters, waiting);
         }
-        let subscriptions = match self.out.last()? {
-            Out::Unsubscribe { .. } => Vec::new(),
-            Out::Subscribe { waiting, .. } => waiting.iter().flatten().map(|w| w.subscription).collect(),
-        };
-        Some((self.current()?, subscriptions))
-    }
-
-    /// Takes out what the broker of this link would refuse, with the code it would give.
-    pub(super) fn unfit(&mut self, limits: &Limits) -> Vec<Answer<W>> {
-        self.room = MOST_BYTES.min(limits.room_for_filters());
-        if self.subscribe.is_empty() && self.unsubscribe.is_empty() {
-            return Vec::new();
-        }
-        // What it cannot be told to take back is of no consequence: nobody here listens to it.
-        self.unsubscribe.retain(|filter| limits.takes(filter));
-        let refused =
-            self.subscribe.keys().filter_map(|filter| Some((filter.clone(), limits.refuses(filter)?)));
-        let refused: Vec<(Filter, u8)> = refused.collect();
-        let answer = |(filter, code)| {
-            self.subscribe.shift_remove(&filter);
-            let waiting = self.waiting.remove(&filter).unwrap_or_default();
-            Answer { filter, code, waiting }
-        };
-        refused.into_iter().map(answer).collect()
+        let waiting = self.sent.last_subscribe().into_iter().flat_map(|subscribe| &subscribe.waiting);
+        let subscriptions = waiting.flatten().map(|waiting| waiting.subscription).collect();
+        Some((self.sent.last()?, subscriptions))
     }
 
     /// The packet that went out last.
     pub(super) fn current(&self) -> Option<Control<'_>> {
-        Some(match self.out.last()? {
-            Out::Unsubscribe { id, filters } => Control::Unsubscribe { id: *id, filters },
-            Out::Subscribe { id, filters, .. } => Control::Subscribe { id: *id, filters },
-        })
+        self.sent.last()
     }
 
     /// Filters of the packet that went out last for which nobody waits: they replace others.
     pub(super) fn replacing(&self) -> Vec<Filter> {
-        let Some(Out::Subscribe { filters, waiting, .. }) = self.out.last() else { return Vec::new() };
+        let Some(Subscribe { filters, waiting, .. }) = self.sent.last_subscribe() else { return Vec::new() };
         let each = filters.iter().zip(waiting);
         each.filter(|(_, waiting)| waiting.is_empty()).map(|((filter, _), _)| filter.clone()).collect()
     }
 
     /// Whether the SUBSCRIBE of this id is out.
     pub(super) fn awaits(&self, id: u16) -> bool {
-        self.out.iter().any(|out| matches!(out, Out::Subscribe { id: out, .. } if *out == id))
+        self.sent.awaits(id)
     }
 
     /// SUBACK came; none if nothing waits for this one.
     pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
-        let count = codes.len();
-        let asked = |out: &Out<W>| matches!(out, Out::Subscribe { id: out, filters, .. } if *out == id && filters.len() == count);
-        let place = self.out.iter().position(asked)?;
-        let Out::Subscribe { filters, waiting, .. } = self.out.remove(place) else { return None };
+        let Subscribe { filters, waiting, .. } = self.sent.subscribed(id, codes.len())?;
         let mut answers = Vec::new();
         for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
             if *code < 0x80 {
                 self.held.insert(filter.clone());
             } else if !self.held.contains(&filter) {
-                self.unsubscribe.shift_remove(&filter);
+                self.unsubscribe.remove(&filter);
             }
             answers.push(Answer { filter, code: *code, waiting });
         }
@@ -298,12 +214,9 @@ impl<W> Wire<W> {
 
     /// UNSUBACK came; false if nothing waits for this one.
     pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
-        let asked = |out: &Out<W>| matches!(out, Out::Unsubscribe { id: out, .. } if *out == id);
-        let Some(place) = self.out.iter().position(asked) else { return false };
-        if let Out::Unsubscribe { filters, .. } = self.out.remove(place) {
-            for filter in filters {
-                self.held.remove(&filter);
-            }
+        let Some(filters) = self.sent.unsubscribed(id) else { return false };
+        for filter in filters {
+            self.held.remove(&filter);
         }
         true
     }
@@ -311,11 +224,7 @@ impl<W> Wire<W> {
     /// The broker has not answered in time. An UNSUBSCRIBE counts as done, as some brokers never answer one for a filter
     /// they do not know; false for a SUBSCRIBE, which cannot.
     pub(super) fn give_up(&mut self) -> bool {
-        let ids = self.out.iter().map(|out| match out {
-            Out::Unsubscribe { id, .. } => Some(*id),
-            Out::Subscribe { .. } => None,
-        });
-        let Some(ids) = ids.collect::<Option<Vec<u16>>>().filter(|ids| !ids.is_empty()) else { return false };
+        let Some(ids) = self.sent.only_unsubscribes() else { return false };
         ids.into_iter().for_each(|id| {
             self.unsubscribed(id);
         });
@@ -324,30 +233,30 @@ impl<W> Wire<W> {
 
     /// The link is gone: what was out is to be asked again.
     pub(super) fn lost(&mut self) {
-        for out in std::mem::take(&mut self.out) {
-            match out {
-                Out::Subscribe { filters, waiting, .. } => {
-                    for ((filter, options), waiting) in filters.into_iter().zip(waiting) {
-                        // The broker may have got it.
-                        self.held.insert(filter.clone());
-                        if self.cover.wire_has(&filter) {
-                            self.subscribe.entry(filter).or_insert(options.qos);
-                        } else {
-                            self.unsubscribe.insert(filter);
-                        }
-                        for waiting in waiting {
-                            self.ask(waiting);
-                        }
-                    }
-                }
-                Out::Unsubscribe { filters, .. } => {
+        for packet in self.sent.take() {
+            match packet {
+                Packet::Subscribe(subscribe) => self.ask_anew(subscribe),
+                Packet::Unsubscribe { filters, .. } => {
                     for filter in filters {
-                        if !self.subscribe.contains_key(&filter) {
-                            self.unsubscribe.insert(filter);
+                        if !self.subscribe.contains(&filter) {
+                            self.unsubscribe.insert(filter, ());
                         }
                     }
                 }
             }
+        }
+    }
+
+    fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
+        for ((filter, options), waiting) in filters.into_iter().zip(waiting) {
+            // The broker may have got it.
+            self.held.insert(filter.clone());
+            if !self.cover.wire_has(&filter) {
+                self.unsubscribe.insert(filter, ());
+            } else if !self.subscribe.contains(&filter) {
+                self.subscribe.insert(filter, options.qos);
+            }
+            waiting.into_iter().for_each(|waiting| self.ask(waiting));
         }
     }
 
@@ -356,7 +265,7 @@ impl<W> Wire<W> {
         let presence = presence.into();
         if presence == Presence::Gone {
             self.held.clear();
-            self.unsubscribe.clear();
+            self.unsubscribe = Pending::default();
         }
         if presence != Presence::Kept {
             self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
@@ -365,49 +274,19 @@ impl<W> Wire<W> {
 
     fn apply(&mut self, changes: Changes<QoS>) {
         for (filter, qos) in changes.subscribe {
-            self.unsubscribe.shift_remove(&filter);
+            self.unsubscribe.remove(&filter);
             self.subscribe.insert(filter, qos);
         }
         for filter in changes.unsubscribe {
-            self.subscribe.shift_remove(&filter);
-            if self.held.contains(&filter) || self.is_out(&filter) {
-                self.unsubscribe.insert(filter.clone());
+            self.subscribe.remove(&filter);
+            if self.held.contains(&filter) || self.sent.asks(&filter) {
+                self.unsubscribe.insert(filter.clone(), ());
             }
             for waiting in self.waiting.remove(&filter).unwrap_or_default() {
                 self.ask(waiting);
             }
         }
     }
-
-    fn is_out(&self, filter: &Filter) -> bool {
-        self.out.iter().any(|out| match out {
-            Out::Subscribe { filters, .. } => filters.iter().any(|(out, _)| out == filter),
-            Out::Unsubscribe { .. } => false,
-        })
-    }
-
-    /// The next id that no packet has which is out.
-    fn free_id(&mut self) -> u16 {
-        loop {
-            self.last_id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
-            let id = self.last_id;
-            let has = |out: &Out<W>| match out {
-                Out::Subscribe { id: out, .. } | Out::Unsubscribe { id: out, .. } => *out == id,
-            };
-            if !self.out.iter().any(has) {
-                return id;
-            }
-        }
-    }
-}
-
-fn fitting<'a>(filters: impl Iterator<Item = &'a Filter>, room: usize) -> usize {
-    let mut bytes = 0;
-    let fits = |filter: &&Filter| {
-        bytes += filter.as_str().len() + 3;
-        bytes <= room
-    };
-    filters.take(MOST).take_while(fits).count().max(1)
 }
 
 #[cfg(test)]

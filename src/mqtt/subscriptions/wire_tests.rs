@@ -1,4 +1,5 @@
 use super::*;
+use crate::mqtt::protocol::Limits;
 
 fn filter(text: &str) -> Filter {
     text.parse().unwrap()
@@ -26,10 +27,7 @@ fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
 }
 
 fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
-    let count = match wire.out.first() {
-        Some(Out::Subscribe { filters, .. }) => filters.len(),
-        _ => panic!("no SUBSCRIBE is out"),
-    };
+    let count = wire.sent.subscribes().next().expect("a SUBSCRIBE is out").filters.len();
     let answers = wire.subscribed(id, &vec![code; count]).unwrap();
     answers.into_iter().flat_map(|answer| answer.waiting).map(|waiting| waiting.waiter).collect()
 }
@@ -98,7 +96,7 @@ fn answers_that_fit_nothing_are_refused() {
     subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
     next(&mut wire);
     assert!(wire.subscribed(2, &[0]).is_none() && wire.subscribed(1, &[0, 0]).is_none());
-    assert_eq!(wire.forget(1), [1]);
+    assert_eq!(wire.forget(1, &filter("a")), [1]);
     assert!(granted(&mut wire, 1, 0x80).is_empty());
 }
 
@@ -133,9 +131,82 @@ fn a_broker_that_names_no_filters_any_more_is_asked_for_the_cover() {
     assert_eq!((granted(&mut wire, 1, 0), granted(&mut wire, 2, 1)), (vec![1], vec![2]));
     wire.lost();
     let (wide, narrow) = (filter("a/#"), filter("a/b"));
-    wire.switch(false, [(&wide, QoS::AtMostOnce), (&narrow, QoS::AtLeastOnce)].into_iter());
+    let options = |qos| SubscribeOptions::default().qos(qos);
+    wire.switch(false, [(&wide, options(QoS::AtMostOnce)), (&narrow, options(QoS::AtLeastOnce))].into_iter());
     wire.resume(true);
     assert_eq!(next(&mut wire), Some((3, "sub a/#@1".to_owned())));
     assert_eq!(granted(&mut wire, 3, 1), [0; 0]);
     assert_eq!(next(&mut wire), Some((4, "unsub a/b".to_owned())));
+}
+
+#[test]
+fn a_cover_without_identifiers_brings_what_is_under_it() {
+    let mut wire = Wire::<u32>::new(1..=16);
+    wire.switch(true, std::iter::empty());
+    let no_local = SubscribeOptions::default().no_local();
+    let filters = ["a/#", "a/b", "b/#", "c/#", "c/d"].map(filter);
+    let [a, ab, b, c, cd] = &filters;
+    let all =
+        [(a, no_local), (ab, SubscribeOptions::default()), (b, no_local), (c, no_local), (cd, no_local)];
+    for (filter, options) in all {
+        wire.prefer(filter, options);
+        wire.add(filter, options.qos);
+    }
+    wire.resume(false);
+    wire.switch(false, all.into_iter());
+    wire.resume(false);
+    let asked = |wire: &mut Wire<u32>| match wire.next() {
+        Some((Control::Subscribe { filters, .. }, _)) => {
+            let mut asked: Vec<_> =
+                filters.iter().map(|(filter, one)| format!("{filter} {}", one.no_local)).collect();
+            asked.sort();
+            asked
+        }
+        other => panic!("{:?}", other.map(|(control, _)| format!("{control:?}"))),
+    };
+    assert_eq!(asked(&mut wire), ["a/# false", "b/# true", "c/# true"]);
+    wire.sent.take();
+    // Somebody new under a cover: that is weaker from now on.
+    subscribe(&mut wire, 9, "b/c", QoS::AtMostOnce);
+    assert_eq!(asked(&mut wire), ["b/# false"]);
+    wire.sent.take();
+    // A broker that names filters again is told what was wanted.
+    wire.switch(true, all.into_iter());
+    let first: Vec<_> = std::iter::from_fn(|| wire.next().map(|_| ())).collect();
+    assert_eq!(first.len(), all.len());
+    assert!(
+        wire.sent
+            .subscribes()
+            .flat_map(|one| &one.filters)
+            .all(|(filter, one)| one.no_local == (filter != ab))
+    );
+}
+
+#[test]
+fn options_of_filters_under_a_cover_are_forgotten() {
+    let mut wire = Wire::<u32>::new(1..=9);
+    let narrow = filter("a/b");
+    wire.add(&filter("a/#"), QoS::AtMostOnce);
+    wire.prefer(&narrow, SubscribeOptions::default());
+    assert!(wire.options.is_empty(), "nothing but what is not the default");
+    wire.prefer(&narrow, SubscribeOptions::default().no_local());
+    wire.add(&narrow, QoS::AtMostOnce);
+    wire.remove(&narrow, QoS::AtMostOnce);
+    wire.forget_options(&narrow);
+    assert!(wire.options.is_empty());
+}
+
+#[test]
+fn what_a_broker_does_not_take_is_looked_for_only_among_the_next() {
+    let mut wire = Wire::<u32>::new(1..=16);
+    wire.switch(true, std::iter::empty());
+    let limits = Limits { wildcard_available: false, ..Limits::default() };
+    for number in 0..200 {
+        subscribe(&mut wire, number, &format!("a/{number}/+"), QoS::AtMostOnce);
+    }
+    subscribe(&mut wire, 200, "a", QoS::AtMostOnce);
+    subscribe(&mut wire, 201, "b/+", QoS::AtMostOnce);
+    assert_eq!(wire.unfit(&limits).len(), 201, "those before the first that it takes, and right behind it");
+    assert_eq!(next(&mut wire), Some((1, "sub a@0".to_owned())));
+    assert!(next(&mut wire).is_none() && wire.waiting.is_empty());
 }

@@ -1,0 +1,155 @@
+//! The SUBSCRIBE and UNSUBSCRIBE packets that the broker has not answered yet.
+
+use super::wire::{Control, Waiting};
+use crate::mqtt::SubscribeOptions;
+use crate::mqtt::topic::Filter;
+
+/// A handful of packets, in the order in which they went out.
+pub(super) struct Sent<W> {
+    packets: Vec<Packet<W>>,
+    ids: std::ops::RangeInclusive<u16>,
+    last_id: u16,
+}
+
+pub(super) enum Packet<W> {
+    Subscribe(Subscribe<W>),
+    Unsubscribe { id: u16, filters: Vec<Filter> },
+}
+
+pub(super) struct Subscribe<W> {
+    id: u16,
+    pub(super) filters: Vec<(Filter, SubscribeOptions)>,
+    /// By filter.
+    pub(super) waiting: Vec<Vec<Waiting<W>>>,
+}
+
+impl<W> Packet<W> {
+    fn id(&self) -> u16 {
+        match self {
+            Self::Subscribe(Subscribe { id, .. }) | Self::Unsubscribe { id, .. } => *id,
+        }
+    }
+
+    fn subscribe(&self) -> Option<&Subscribe<W>> {
+        match self {
+            Self::Subscribe(subscribe) => Some(subscribe),
+            Self::Unsubscribe { .. } => None,
+        }
+    }
+}
+
+impl<W> Sent<W> {
+    /// Takes packet ids from `ids`, of which there are more than packets out at a time.
+    pub(super) fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
+        Self { packets: Vec::new(), last_id: *ids.end(), ids }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// The next id that no packet has which is out.
+    fn free_id(&mut self) -> u16 {
+        loop {
+            self.last_id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
+            if !self.packets.iter().any(|packet| packet.id() == self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, filters: Vec<Filter>) {
+        let id = self.free_id();
+        self.packets.push(Packet::Unsubscribe { id, filters });
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        filters: Vec<(Filter, SubscribeOptions)>,
+        waiting: Vec<Vec<Waiting<W>>>,
+    ) {
+        let id = self.free_id();
+        self.packets.push(Packet::Subscribe(Subscribe { id, filters, waiting }));
+    }
+
+    /// The packet that went out last.
+    pub(super) fn last(&self) -> Option<Control<'_>> {
+        Some(match self.packets.last()? {
+            Packet::Unsubscribe { id, filters } => Control::Unsubscribe { id: *id, filters },
+            Packet::Subscribe(Subscribe { id, filters, .. }) => Control::Subscribe { id: *id, filters },
+        })
+    }
+
+    /// The same, where it is a SUBSCRIBE.
+    pub(super) fn last_subscribe(&self) -> Option<&Subscribe<W>> {
+        self.packets.last()?.subscribe()
+    }
+
+    pub(super) fn subscribes(&self) -> impl Iterator<Item = &Subscribe<W>> {
+        self.packets.iter().filter_map(Packet::subscribe)
+    }
+
+    /// All who wait for a SUBSCRIBE.
+    pub(super) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Vec<Waiting<W>>> {
+        self.packets.iter_mut().flat_map(|packet| match packet {
+            Packet::Subscribe(Subscribe { waiting, .. }) => waiting.as_mut_slice(),
+            Packet::Unsubscribe { .. } => &mut [],
+        })
+    }
+
+    /// How many filters UNSUBSCRIBE packets have.
+    pub(super) fn unsubscribing(&self) -> usize {
+        let filters = |packet: &Packet<W>| match packet {
+            Packet::Unsubscribe { filters, .. } => filters.len(),
+            Packet::Subscribe(_) => 0,
+        };
+        self.packets.iter().map(filters).sum()
+    }
+
+    /// Whether the SUBSCRIBE of this id is out.
+    pub(super) fn awaits(&self, id: u16) -> bool {
+        self.subscribes().any(|subscribe| subscribe.id == id)
+    }
+
+    /// Whether a SUBSCRIBE with this filter is out.
+    pub(super) fn asks(&self, filter: &Filter) -> bool {
+        self.subscribes().any(|subscribe| subscribe.filters.iter().any(|(out, _)| out == filter))
+    }
+
+    /// Takes out the SUBSCRIBE that SUBACK with so many codes answers.
+    pub(super) fn subscribed(&mut self, id: u16, count: usize) -> Option<Subscribe<W>> {
+        let asked = |packet: &Packet<W>| {
+            packet.subscribe().is_some_and(|one| one.id == id && one.filters.len() == count)
+        };
+        let place = self.packets.iter().position(asked)?;
+        match self.packets.remove(place) {
+            Packet::Subscribe(subscribe) => Some(subscribe),
+            Packet::Unsubscribe { .. } => None,
+        }
+    }
+
+    /// Takes out the UNSUBSCRIBE that UNSUBACK answers.
+    pub(super) fn unsubscribed(&mut self, id: u16) -> Option<Vec<Filter>> {
+        let asked = |packet: &Packet<W>| packet.id() == id && packet.subscribe().is_none();
+        let place = self.packets.iter().position(asked)?;
+        match self.packets.remove(place) {
+            Packet::Unsubscribe { filters, .. } => Some(filters),
+            Packet::Subscribe(_) => None,
+        }
+    }
+
+    /// The ids of all packets, where they are UNSUBSCRIBE.
+    pub(super) fn only_unsubscribes(&self) -> Option<Vec<u16>> {
+        let plain = !self.packets.is_empty() && self.subscribes().next().is_none();
+        plain.then(|| self.packets.iter().map(Packet::id).collect())
+    }
+
+    /// Takes out all.
+    pub(super) fn take(&mut self) -> Vec<Packet<W>> {
+        std::mem::take(&mut self.packets)
+    }
+}
