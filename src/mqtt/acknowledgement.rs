@@ -41,6 +41,15 @@ impl MqttAcknowledgement {
         Self { receipt: Some(receipt) }
     }
 
+    /// Whether the broker may have sent the message of this one again as that of `again`, and if so, whether the packet id
+    /// says so too; many brokers give a message the same one again, as they must.
+    pub(super) fn may_come_again_as(&self, again: &Self) -> Option<bool> {
+        let (first, second) = (self.receipt.as_ref()?, again.receipt.as_ref()?);
+        let (token, other) = (first.token()?, second.token()?);
+        let may = first.is_of_one_connection(second) && token.may_come_again_as(&other);
+        may.then(|| token.has_id_of(&other))
+    }
+
     /// The message is finished well. Its acknowledgement leaves once those of all earlier messages have, and everybody
     /// else who got the message is done with it too.
     pub fn acknowledge(mut self) {

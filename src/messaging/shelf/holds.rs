@@ -1,17 +1,36 @@
 //! What a transport holds for the messages on a shelf.
 
-use super::keep::State;
+use super::state::State;
 use super::{Item, Shelf};
 
+/// Whether what is held for two messages tells that they are one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    None,
+    /// Unless another one is more like it.
+    Likely,
+    Sure,
+}
+
 impl<H> Shelf<H> {
-    /// A message came a second time while it is here: what is held for it is replaced. Returns what was held before, or
-    /// gives `hold` back where the message is not here.
-    pub(crate) fn replace(&self, id: &crate::messaging::MessageId, hold: H) -> Result<H, H> {
+    /// A message came that may be here already: then what is held for it is replaced by `hold`. Returns what was held before,
+    /// or gives `hold` back where the message is not here.
+    pub(crate) fn replace(&self, hold: H, likeness: impl Fn(&H, &H) -> Likeness) -> Result<H, H> {
         let mut state = self.state();
-        let State { waiting, line, held, .. } = &mut *state;
-        let mut all = waiting.iter_mut().chain(held.items()).chain(line);
-        match all.find(|item| item.envelope.message_id == *id) {
-            Some(item) => Ok(std::mem::replace(&mut item.hold, hold)),
+        let State { waiting, line, held, dead, burying, .. } = &mut *state;
+        let dead = dead.iter_mut().map(|dead| &mut dead.item);
+        let items = waiting.iter_mut().chain(line).chain(held.items()).chain(dead);
+        let holds = items.map(|item| &mut item.hold).chain(burying.iter_mut().map(|(_, hold)| hold));
+        let mut likely = None;
+        for known in holds {
+            match likeness(known, &hold) {
+                Likeness::Sure => return Ok(std::mem::replace(known, hold)),
+                Likeness::Likely if likely.is_none() => likely = Some(known),
+                _ => {}
+            }
+        }
+        match likely {
+            Some(known) => Ok(std::mem::replace(known, hold)),
             None => Err(hold),
         }
     }

@@ -15,6 +15,18 @@ pub(crate) struct Item<H> {
 }
 
 impl<H> Item<H> {
+    /// The message, and what is held for it.
+    pub(super) fn split(self) -> (Item<()>, H) {
+        let Self { envelope, hold, doomed, number } = self;
+        (Item { envelope, hold: (), doomed, number }, hold)
+    }
+
+    /// The same with something else held for it.
+    pub(super) fn with<T>(self, hold: T) -> Item<T> {
+        let Self { envelope, doomed, number, .. } = self;
+        Item { envelope, hold, doomed, number }
+    }
+
     pub(crate) fn new(envelope: MessageEnvelope, hold: H) -> Self {
         Self { envelope, hold, doomed: false, number: 0 }
     }

@@ -1,6 +1,5 @@
 //! The shelf: putting, taking, settling.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,9 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::held::Held;
 use super::item::{Item, Lock, Rules};
-use super::sweep::Dead;
+use super::state::State;
 use crate::messaging::MessageEnvelope;
 
 /// "Without limit", as a deadline.
@@ -29,65 +27,12 @@ pub(crate) struct Shelf<H> {
     pub(super) stirred: Notify,
 }
 
-pub(super) struct State<H> {
-    pub(super) rules: Rules,
-    /// How many messages were put here so far.
-    put: u64,
-    /// In the order of their numbers.
-    pub(super) waiting: VecDeque<Item<H>>,
-    /// What is here and has no room yet, in order of arrival; none while there is room.
-    pub(super) line: VecDeque<Item<H>>,
-    pub(super) held: Held<H>,
-    /// Messages that are dead and not buried yet.
-    pub(super) dead: VecDeque<Dead<H>>,
-    /// How many of those are being buried.
-    pub(super) burying: usize,
-    /// For when the sweeper has set its clock.
-    pub(super) alarm: Option<Instant>,
-}
-
-impl<H> State<H> {
-    fn unfinished(&self) -> usize {
-        self.waiting.len() + self.held.count() + self.dead.len() + self.burying
-    }
-
-    /// Puts a message at the end, or among the dead where it is doomed.
-    fn put(&mut self, mut item: Item<H>) {
-        self.put += 1;
-        item.number = self.put;
-        if item.doomed {
-            self.dead.push_back(Dead::of(item));
-        } else {
-            self.waiting.push_back(item);
-        }
-    }
-
-    /// Room may have become free: the first in line take it. Returns whether any did.
-    fn move_up(&mut self) -> bool {
-        let mut moved = false;
-        while !self.line.is_empty() && self.unfinished() < self.rules.capacity {
-            let Some(item) = self.line.pop_front() else { break };
-            self.put(item);
-            moved = true;
-        }
-        moved
-    }
-
-    /// A message that was taken goes back to where it was.
-    pub(super) fn restore(&mut self, item: Item<H>) {
-        let place = self.waiting.partition_point(|other| other.number < item.number);
-        self.waiting.insert(place, item);
-    }
-}
-
 impl<H> Shelf<H> {
     pub(crate) fn new(rules: Rules) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (waiting, line, held, dead) =
-            (VecDeque::new(), VecDeque::new(), Held::default(), VecDeque::new());
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State { rules, put: 0, waiting, line, held, dead, burying: 0, alarm: None }),
+            state: Mutex::new(State::new(rules)),
             arrived: Notify::new(),
             room: Notify::new(),
             stirred: Notify::new(),

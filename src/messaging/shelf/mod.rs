@@ -7,10 +7,13 @@ mod item;
 mod keep;
 #[cfg(test)]
 mod model;
+mod state;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "mqtt")]
+pub(crate) use holds::Likeness;
 pub(crate) use item::{Item, Lock, Rules};
 pub(crate) use keep::{NEVER, Shelf};
 pub(crate) use sweep::Bury;

@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use super::keep::State;
+use super::state::State;
 use super::{Item, Shelf};
 use crate::Error;
 use crate::messaging::MessageEnvelope;
@@ -34,7 +34,7 @@ impl<H> Dead<H> {
 /// Where dead messages go. One that finds no grave is delivered again after the delay; one that is doomed is buried again.
 pub(crate) trait Bury<H>: Send + Sync {
     /// Makes a grave for a dead message. Dropped, it may have, and the message is buried again.
-    fn bury(&self, item: &Item<H>) -> impl Future<Output = Result<(), Error>> + Send;
+    fn bury(&self, item: &Item<()>) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// A message has its grave.
     fn buried(&self, item: Item<H>);
@@ -110,10 +110,11 @@ impl<H: Send> Shelf<H> {
 
     fn next_dead(&self) -> Option<Burying<'_, H>> {
         let mut state = self.state();
-        let dead = state.dead.pop_front()?;
-        state.burying += 1;
+        let Dead { item, told } = state.dead.pop_front()?;
+        let (item, hold) = item.split();
+        state.burying.push((item.number, hold));
         drop(state);
-        Some(Burying { shelf: self, dead: Some(dead) })
+        Some(Burying { shelf: self, dead: Some(Dead { item, told }) })
     }
 }
 
@@ -146,22 +147,39 @@ async fn alarm(at: Option<Instant>) {
     }
 }
 
-/// A message that is being buried; if that is not brought to an end, it stays among the dead.
+/// A message that is being buried; if that is not brought to an end, it stays among the dead. What is held for it lies on the
+/// shelf meanwhile, where it can be replaced.
 struct Burying<'a, H> {
     shelf: &'a Shelf<H>,
-    dead: Option<Dead<H>>,
+    dead: Option<Dead<()>>,
+}
+
+impl<H> Burying<'_, H> {
+    /// Puts the message and what is held for it together again.
+    fn end(&mut self, state: &mut State<H>) -> Option<Dead<H>> {
+        let Dead { item, told } = self.dead.take()?;
+        let index = state.burying.iter().position(|(number, _)| *number == item.number)?;
+        let (_, hold) = state.burying.swap_remove(index);
+        Some(Dead { item: item.with(hold), told })
+    }
 }
 
 impl<H: Send> Burying<'_, H> {
     async fn bury(mut self, bury: &impl Bury<H>) {
         let Some(dead) = &self.dead else { return };
         let outcome = bury.bury(&dead.item).await;
-        let Some(Dead { item, told }) = self.dead.take() else { return };
+        let mut state = self.shelf.state();
+        let Some(Dead { item, told }) = self.end(&mut state) else { return };
         match &outcome {
-            Ok(()) => bury.buried(item),
-            Err(_) => self.shelf.delay(&mut self.shelf.state(), item, Instant::now()),
+            Ok(()) => {
+                self.shelf.freed(state);
+                bury.buried(item);
+            }
+            Err(_) => {
+                self.shelf.delay(&mut state, item, Instant::now());
+                drop(state);
+            }
         }
-        drop(self);
         if let Some(told) = told {
             // Whoever gave it up may not wait for the answer.
             let _ = told.send(outcome);
@@ -172,9 +190,8 @@ impl<H: Send> Burying<'_, H> {
 impl<H> Drop for Burying<'_, H> {
     fn drop(&mut self) {
         let mut state = self.shelf.state();
-        state.burying -= 1;
-        state.dead.extend(self.dead.take());
-        self.shelf.freed(state);
+        let dead = self.end(&mut state);
+        state.dead.extend(dead);
     }
 }
 

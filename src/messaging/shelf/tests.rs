@@ -203,7 +203,7 @@ async fn what_takes_long_to_bury_holds_up_no_lock_and_is_not_lost() {
     let yard = Yard::default();
     swept(&shelf, &yard, Duration::from_secs(1)).await;
     assert_eq!(yard.buried.lock().unwrap().len(), 41);
-    assert_eq!(shelf.state().burying, 0);
+    assert_eq!(shelf.state().burying.len(), 0);
 }
 
 #[test]

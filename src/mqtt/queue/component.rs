@@ -1,5 +1,6 @@
 //! A queue over MQTT.
 
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
@@ -54,8 +55,13 @@ references! {
 /// `dead_letter_topic`. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
 /// up those of later ones, and so, at the broker's in-flight limit, the flow of the connection.
 ///
+/// When a link breaks, the broker sends what was not acknowledged again on the next, while it is still here: that is no other
+/// message, and completing the one that is here acknowledges it. It is known by its session, its packet id and its bytes. After
+/// the broker has lost the session, or the connection itself was closed and opened again, it cannot be known and comes twice.
+///
 /// With `group`, several hosts divide the messages of a topic. It counts like the queue in memory, and `malformed_messages`
-/// (no envelopes), `repeated_messages` (sent again by the broker while they were here).
+/// (no envelopes), `repeated_messages` (sent again by the broker while they were here), `returned_messages` (given back to the
+/// group) and `unreturned_messages` (that could not be).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), wirework::Error> {
@@ -155,6 +161,7 @@ impl MqttMessageQueue {
             malformed: counters.increment(&format!("queue.{name}.malformed_messages")),
             repeated: counters.increment(&format!("queue.{name}.repeated_messages")),
             burst: Burst::default(),
+            prints: graveyard.transport.keeps_session().then(RandomState::new),
             open: watch::Sender::new(false),
             fate,
             giving: AtomicBool::new(false),

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 
 use super::burst::Burst;
 use super::codec::Codec;
-use super::hold::{Hold, Item, Owed};
+use super::hold::{Hold, Owed};
 use super::transport::Transport;
 use crate::Error;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
 use crate::messaging::local::Metrics;
-use crate::messaging::shelf::Bury;
+use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttError, PublishOptions};
 
 /// Publishes dead messages to the dead-letter topic, where there is one, and acknowledges them.
@@ -31,7 +31,7 @@ pub(super) struct Graveyard {
 
 impl Graveyard {
     /// Publishes what a dead message was; false where there is no topic for it.
-    async fn publish(&self, item: &Item) -> Result<bool, MqttError> {
+    async fn publish(&self, item: &Item<()>) -> Result<bool, MqttError> {
         let Some(topic) = &self.topic else { return Ok(false) };
         let mut options = PublishOptions::at_least_once();
         options.trace_id = item.envelope.trace_id.clone();
@@ -40,7 +40,7 @@ impl Graveyard {
     }
 
     /// A message as it came.
-    pub(super) fn encode(&self, item: &Item) -> Bytes {
+    pub(super) fn encode<H>(&self, item: &Item<H>) -> Bytes {
         // What is doomed is no envelope of ours.
         let codec = if item.doomed { Codec::Raw } else { self.codec };
         codec.encode(&item.envelope)
@@ -67,7 +67,7 @@ impl Graveyard {
         }
     }
 
-    fn report_failure(&self, item: &Item, error: &MqttError) {
+    fn report_failure(&self, item: &Item<()>, error: &MqttError) {
         let (name, id) = (&self.name, &item.envelope.message_id);
         if !item.doomed {
             let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
@@ -84,7 +84,7 @@ impl Graveyard {
 }
 
 impl Bury<Hold> for Graveyard {
-    async fn bury(&self, item: &Item) -> Result<(), Error> {
+    async fn bury(&self, item: &Item<()>) -> Result<(), Error> {
         match self.publish(item).await {
             // What is doomed was reported when it came.
             Ok(published) if !item.doomed => self.report(&item.envelope, published),
@@ -97,7 +97,7 @@ impl Bury<Hold> for Graveyard {
         Ok(())
     }
 
-    fn buried(&self, item: Item) {
+    fn buried(&self, item: Item<Hold>) {
         if !item.doomed {
             self.metrics.dead.one();
         }

@@ -1,5 +1,6 @@
 //! What comes from the broker.
 
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -12,7 +13,7 @@ use super::graveyard::Graveyard;
 use super::hold::{Hold, Item, Owed};
 use crate::count::Increment;
 use crate::messaging::EnvelopeError;
-use crate::messaging::shelf::Shelf;
+use crate::messaging::shelf::{Likeness, Shelf};
 use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::{BoxFuture, Error};
 
@@ -37,6 +38,8 @@ pub(super) struct Inbox {
     /// `repeated_messages`: messages that the broker sent again while they were here.
     pub(super) repeated: Increment,
     pub(super) burst: Burst,
+    /// Knows messages by their bytes, where the broker may send them again.
+    pub(super) prints: Option<RandomState>,
     /// Whether the queue is open.
     pub(super) open: watch::Sender<bool>,
     pub(super) fate: Fate,
@@ -54,8 +57,14 @@ impl MqttMessageListener for Inbox {
 
 impl Inbox {
     async fn take(&self, message: MqttMessage) -> Result<(), Error> {
-        let hold = Owed::of(&message);
-        let mut item = match self.codec.decode(&message) {
+        let mut hold = Owed::of(&message, self.prints.as_ref());
+        if message.dup && hold.is_some() {
+            match self.join(hold) {
+                Ok(()) => return Ok(()),
+                Err(new) => hold = new,
+            }
+        }
+        let item = match self.codec.decode(&message) {
             Ok(envelope) => Item::new(envelope, hold),
             Err(error) => {
                 self.report(&message, &error);
@@ -70,19 +79,6 @@ impl Inbox {
             self.late(item);
             return Ok(());
         }
-        if message.dup && self.codec == Codec::Envelope && !item.doomed && item.hold.is_some() {
-            match self.shelf.replace(&item.envelope.message_id, item.hold) {
-                Ok(before) => {
-                    self.repeated.one();
-                    // It was of an earlier link, where nothing can be acknowledged any more.
-                    if let Some(before) = before {
-                        before.acknowledge();
-                    }
-                    return Ok(());
-                }
-                Err(hold) => item.hold = hold,
-            }
-        }
         if item.hold.is_some() {
             // Without room it stands in line, and the broker, which gets no acknowledgement, sends no more than it may.
             self.shelf.line_up(item);
@@ -94,6 +90,20 @@ impl Inbox {
             // It closed meanwhile.
             self.tidy();
         }
+        Ok(())
+    }
+
+    /// A message that was here when the link broke, wherever it is now, is held by the link on which the broker sent it again:
+    /// so it has one holder, and completing it is heard. Gives back what is held for a message that is not here.
+    fn join(&self, hold: Hold) -> Result<(), Hold> {
+        let likeness = |known: &Hold, again: &Hold| match (known, again) {
+            (Some(known), Some(again)) => known.likeness(again),
+            _ => Likeness::None,
+        };
+        let before = self.shelf.replace(hold, likeness)?;
+        self.repeated.one();
+        // On its own link nothing can be acknowledged any more.
+        before.into_iter().for_each(Owed::acknowledge);
         Ok(())
     }
 

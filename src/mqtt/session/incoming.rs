@@ -20,6 +20,24 @@ pub(crate) struct Token {
     number: u64,
     id: u16,
     exactly: bool,
+    /// The link over which it came.
+    link: u64,
+    /// How many sessions were lost before it came.
+    session: u64,
+}
+
+impl Token {
+    /// Whether the broker may send this message again as `again`: as one that belongs to the same session and a later link.
+    /// Of QoS 2 that is only told once.
+    pub(crate) fn may_come_again_as(&self, again: &Self) -> bool {
+        let (exactly, id) = (self.exactly || again.exactly, self.id == again.id);
+        self.session == again.session && self.link < again.link && (!exactly || (self.exactly && id))
+    }
+
+    /// Whether both have one packet id.
+    pub(crate) fn has_id_of(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
 }
 
 /// What to do with a message.
@@ -45,6 +63,8 @@ pub(crate) struct Incoming {
     link: u64,
     /// How many messages came over this link that the broker may count as on their way.
     open: usize,
+    /// How many sessions were lost.
+    session: u64,
 }
 
 /// "There is no such packet id."
@@ -90,7 +110,7 @@ impl Incoming {
         if qos != QoS::ExactlyOnce {
             self.open += 1;
             self.ring.push_back(Entry { id, kind: AckKind::Ack, state: State::Waits });
-            return Arrival::New(Token { number, id, exactly: false });
+            return Arrival::New(self.token(number, id, false));
         }
         if let Some(known) = self.exactly.get_mut(&id) {
             if known.place >= self.link && !known.done {
@@ -107,7 +127,11 @@ impl Incoming {
         self.open += 1;
         self.exactly.insert(id, Exactly { token: number, done: false, place: number, doubtful: false });
         self.ring.push_back(Entry { id, kind: AckKind::Received, state: State::Waits });
-        Arrival::New(Token { number, id, exactly: true })
+        Arrival::New(self.token(number, id, true))
+    }
+
+    fn token(&self, number: u64, id: u16, exactly: bool) -> Token {
+        Token { number, id, exactly, link: self.link, session: self.session }
     }
 
     /// PUBREL came; it is answered even where its message is unknown, so that the broker can forget it.
@@ -195,7 +219,10 @@ impl Incoming {
         match presence.into() {
             Presence::Kept => {}
             Presence::Doubtful => self.exactly.values_mut().for_each(|known| known.doubtful = true),
-            Presence::Gone => self.exactly.clear(),
+            Presence::Gone => {
+                self.exactly.clear();
+                self.session += 1;
+            }
         }
     }
 

@@ -66,6 +66,16 @@ impl Receipt {
         self.token.is_some()
     }
 
+    /// Which message of its session it is, where the broker waits for an acknowledgement.
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.token
+    }
+
+    /// Whether both came over one connection, from its opening to its end.
+    pub(crate) fn is_of_one_connection(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.held, &other.held)
+    }
+
     /// It must not be acknowledged, whatever the other listeners say.
     pub(crate) fn refuse(&self) {
         self.refused.store(true, Ordering::Release);
