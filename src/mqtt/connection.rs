@@ -10,14 +10,15 @@ use tokio::time::Instant;
 
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
+use super::status::follow;
 use super::transport::Kind;
 use super::{
-    LinkState, MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError,
-    MqttMessageListener, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
+    MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
+    MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
-use crate::component::{Context, Status};
+use crate::component::Context;
 use crate::config::Invalid;
 use crate::connect::{Discovery, Endpoint};
 use crate::count::Counters;
@@ -185,7 +186,7 @@ impl MqttConnection {
         if closed.has_changed().unwrap_or(true) {
             return false;
         }
-        report(client, context);
+        follow(client, context);
         self.opened.fetch_add(1, Ordering::Relaxed);
         *place = Some(client.clone());
         true
@@ -286,38 +287,11 @@ impl MqttConnection {
     }
 
     pub(super) fn settings(&self, context: &Context) -> Settings {
-        let options = &self.config.options;
         let client_id = match self.config.explicit_client_id() {
             Some(id) => id.to_owned(),
             None => identity::client_id(context.service_name(), &self.name),
         };
-        Settings {
-            tls: self.config.tls.clone(),
-            version: options.protocol_version,
-            client_id: client_id.into(),
-            clean_session: options.clean_session,
-            will: self.will.clone(),
-            session_expiry: options.session_expiry_seconds(),
-            response_topic: options.response_topic.clone(),
-            receive_maximum: options.receive_maximum,
-            topic_alias_maximum: options.topic_alias_maximum,
-            retry_connect: options.retry_connect,
-            connect_timeout: options.connect_timeout.0,
-            reconnect_timeout: options.reconnect_timeout.0,
-            max_reconnect_timeout: options.max_reconnect_timeout.0,
-            close_timeout: options.close_timeout.0,
-            keep_alive: options.keepalive_seconds().unwrap_or(u16::MAX),
-            write_timeout: options.write_timeout.0,
-            max_read_pause: options.max_read_pause.0,
-            publish_timeout: options.publish_timeout.0,
-            subscribe_timeout: options.subscribe_timeout.0,
-            unclaimed_timeout: options.unclaimed_timeout.0,
-            max_inflight: options.max_inflight,
-            max_queued_bytes: options.max_queued_bytes,
-            max_incoming_bytes: options.max_incoming_bytes,
-            listener_queue: options.listener_queue,
-            max_packet_size: options.max_packet_size,
-        }
+        Settings::new(&self.config, client_id, self.will.clone())
     }
 
     fn place(&self) -> MutexGuard<'_, Option<MqttClient>> {
@@ -332,35 +306,4 @@ impl Drop for MqttConnection {
             client.abandon();
         }
     }
-}
-
-/// Has the component's status follow the link, until either ends.
-fn report(client: &MqttClient, context: &Context) {
-    let mut state = client.state();
-    let mut recovering = false;
-    let following = context.clone();
-    context.spawn("mqtt status", async move {
-        loop {
-            let changed = tokio::select! {
-                changed = state.changed() => changed,
-                () = following.cancelled() => return Ok(()),
-            };
-            if changed.is_err() {
-                return Err(MqttError::Closed.into());
-            }
-            let status = match &*state.borrow_and_update() {
-                // The first time is the container's to say.
-                LinkState::Up { .. } if !std::mem::take(&mut recovering) => continue,
-                LinkState::Up { .. } => Status::Open,
-                LinkState::Down(lost) => {
-                    recovering = true;
-                    Status::recovering(crate::error::chain(lost))
-                }
-                LinkState::Failed(error) => return Err(error.clone().into()),
-                LinkState::Connecting => continue,
-                LinkState::Closed(_) => return Ok(()),
-            };
-            following.set_status(status);
-        }
-    });
 }

@@ -19,6 +19,7 @@ mod protocol;
 mod queue;
 mod resolver;
 mod session;
+mod status;
 mod subscriptions;
 pub mod topic;
 mod transport;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::identity::ClientId;
-use crate::mqtt::{MqttVersion, MqttWill, TlsConfig};
+use crate::mqtt::{MqttConfig, MqttVersion, MqttWill, TlsConfig};
 
 /// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
 #[derive(Clone, Debug)]
@@ -41,6 +41,38 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What a configuration says, for the client of this id.
+    pub(crate) fn new(config: &MqttConfig, client_id: String, will: Option<Arc<MqttWill>>) -> Self {
+        let options = &config.options;
+        Self {
+            tls: config.tls.clone(),
+            version: options.protocol_version,
+            client_id: client_id.into(),
+            clean_session: options.clean_session,
+            will,
+            session_expiry: options.session_expiry_seconds(),
+            response_topic: options.response_topic.clone(),
+            receive_maximum: options.receive_maximum,
+            topic_alias_maximum: options.topic_alias_maximum,
+            retry_connect: options.retry_connect,
+            connect_timeout: options.connect_timeout.0,
+            reconnect_timeout: options.reconnect_timeout.0,
+            max_reconnect_timeout: options.max_reconnect_timeout.0,
+            close_timeout: options.close_timeout.0,
+            keep_alive: options.keepalive_seconds().unwrap_or(u16::MAX),
+            write_timeout: options.write_timeout.0,
+            max_read_pause: options.max_read_pause.0,
+            publish_timeout: options.publish_timeout.0,
+            subscribe_timeout: options.subscribe_timeout.0,
+            unclaimed_timeout: options.unclaimed_timeout.0,
+            max_inflight: options.max_inflight,
+            max_queued_bytes: options.max_queued_bytes,
+            max_incoming_bytes: options.max_incoming_bytes,
+            listener_queue: options.listener_queue,
+            max_packet_size: options.max_packet_size,
+        }
+    }
+
     /// Whether the broker is told to keep the session when a link is lost although the connection began with a clean one.
     pub(crate) fn outlives_links(&self) -> bool {
         self.version == MqttVersion::V5 && self.session_expiry > 0

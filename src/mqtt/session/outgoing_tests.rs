@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::mqtt::protocol::AckKind;
 
 fn publish(qos: QoS) -> Publish {
     Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false, extra: None }
