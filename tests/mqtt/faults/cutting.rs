@@ -3,6 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::life::{Life, WINDOW, born};
+use crate::common::context;
 use crate::support::fake_broker::{V4, V5, Version};
 use crate::support::honest::Weather;
 
@@ -88,6 +89,39 @@ async fn at_every_byte_boundary_in_both_directions() {
 #[tokio::test]
 async fn at_every_byte_boundary_in_both_directions_of_mqtt_5() {
     everywhere::<V5>().await;
+}
+
+/// An idle link is cut before, in and behind the ping, and before, in and behind its answer.
+async fn pinging<V: Version>() {
+    const PING: usize = 2;
+    let mut life = born::<V>(vec![], &[]).await;
+    life.open().await;
+    life.connection.close(&context()).await.unwrap();
+    life.broker.until("the end of the link", |state| state.traffic.len() == state.links).await;
+    let (read, written) = life.broker.state().traffic[0];
+    // CONNECT without DISCONNECT, which is as short as a ping.
+    let cuts = (0..=PING)
+        .flat_map(|bytes| [Weather::cut_reading(read - PING + bytes), Weather::cut_writing(written + bytes)]);
+    each(cuts, |running, weather| {
+        running.spawn(async move {
+            let mut life = born::<V>(vec![weather], &[("options.keepalive_timeout", "1000")]).await;
+            life.open().await;
+            life.broker.until("another link", |state| state.links == 2).await;
+            life.subscribe().await;
+            life.send(2);
+            life.receive().await;
+            life.probe().await;
+            life.check_published();
+            life.check_received();
+            assert_eq!(life.broker.state().links, 2);
+        });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_a_ping_and_its_answer() {
+    tokio::join!(pinging::<V4>(), pinging::<V5>());
 }
 
 /// Again and again at the same place, with ever so little progress.

@@ -7,5 +7,6 @@ mod garbage;
 mod inside;
 mod life;
 mod model;
+mod packets;
 mod quiet;
 mod sessions;
