@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wirework::mqtt::{MqttConnection, MqttMessage, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{MqttConnection, MqttMessage, MqttMessageListener, PublishOptions, SubscribeOptions};
 use wirework::{Category, Error};
 
 use crate::load::{context, within};
 use crate::support::certificates::Authority;
-use crate::support::mosquitto::{Mosquitto, installed};
+use crate::support::mosquitto::{Mosquitto, installed, plugin};
 use crate::support::process::free_port;
 
 const VERSIONS: [&str; 2] = ["3.1.1", "5"];
@@ -81,9 +81,12 @@ async fn passwords_and_access_lists() {
     let (passwords, access) = (directory.path().join("passwords"), directory.path().join("access"));
     let Some(program) = installed("mosquitto_passwd") else { return drop(Mosquitto::start().await) };
     let made =
-        std::process::Command::new(program).args(["-b", "-c", text(&passwords), "ann", "se:cr@et"]).status();
+        std::process::Command::new(&program).args(["-b", "-c", text(&passwords), "ann", "se:cr@et"]).status();
     assert!(made.unwrap().success());
-    std::fs::write(&access, "user ann\ntopic readwrite t/#\ntopic write only/write\n").unwrap();
+    let list = "user ann\ntopic readwrite t/#\nuser tap\ntopic read #\n";
+    std::fs::write(&access, list).unwrap();
+    let made = std::process::Command::new(&program).args(["-b", text(&passwords), "tap", "tap"]).status();
+    assert!(made.unwrap().success());
     let settings =
         format!("allow_anonymous false\npassword_file {}\nacl_file {}\n", text(&passwords), text(&access));
     let Some(mosquitto) = Mosquitto::start_with(&settings).await else { return };
@@ -100,19 +103,80 @@ async fn passwords_and_access_lists() {
         }
         let connection = connection(&uri, &login);
         within("the connection", connection.open(&context())).await.unwrap();
-        let listener = Arc::new(|_: MqttMessage| async { Ok(()) });
+        denied_publish(&connection, version.1, &mosquitto).await;
+        within("the close", connection.close(&context())).await.unwrap();
+    }
+}
+
+/// What ann may not publish reaches nobody; MQTT 5 says so, 3.1.1 has no way to.
+async fn denied_publish(ann: &MqttConnection, version: &str, mosquitto: &Mosquitto) {
+    let login = [("credential.username", "tap"), ("credential.password", "tap")];
+    let tap = connection(&format!("mqtt://127.0.0.1:{}", mosquitto.port), &login);
+    within("the connection", tap.open(&context())).await.unwrap();
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let listener = Arc::new(move |message: MqttMessage| {
+        sender.send(message.topic.to_string()).unwrap();
+        async { Ok(()) }
+    });
+    let options = SubscribeOptions::at_least_once();
+    within("the grant", tap.subscribe("#", options, listener)).await.unwrap();
+    let denied = ann.publish("forbidden", "x", PublishOptions::at_least_once()).await;
+    match version {
+        "3.1.1" => denied.unwrap(),
+        _ => assert!(denied.unwrap_err().to_string().contains("not authorized")),
+    }
+    ann.publish("t/end", "", PublishOptions::at_least_once()).await.unwrap();
+    assert_eq!(within("the message", heard.recv()).await.unwrap(), "t/end", "the other one came nowhere");
+    within("the close", tap.close(&context())).await.unwrap();
+}
+
+/// mosquitto's own access list lets everybody subscribe, and withholds messages; its plugin refuses subscriptions.
+#[tokio::test]
+async fn subscriptions_that_are_refused() {
+    let rules = r#"{
+        "defaultACLAccess": { "publishClientSend": true, "publishClientReceive": true, "subscribe": false, "unsubscribe": true },
+        "roles": [{ "rolename": "reader", "acls": [
+            { "acltype": "subscribePattern", "topic": "open/#", "priority": 0, "allow": true }
+        ] }],
+        "groups": [{ "groupname": "all", "roles": [{ "rolename": "reader" }] }],
+        "anonymousGroup": "all"
+    }"#;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rules.json");
+    std::fs::write(&file, rules).unwrap();
+    // mosquitto gives up root before it reads them.
+    let readable = std::os::unix::fs::PermissionsExt::from_mode;
+    std::fs::set_permissions(directory.path(), readable(0o755)).unwrap();
+    let Some(plugin) = plugin("mosquitto_dynamic_security.so") else { return };
+    let settings =
+        format!("allow_anonymous true\nplugin {}\nplugin_opt_config_file {}\n", text(&plugin), text(&file));
+    let Some(mosquitto) = Mosquitto::start_with(&settings).await else { return };
+    for version in VERSIONS {
+        let uri = format!("mqtt://127.0.0.1:{}", mosquitto.port);
+        let connection = connection(&uri, &[("options.protocol_version", version)]);
+        within("the connection", connection.open(&context())).await.unwrap();
+        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let listener: Arc<dyn MqttMessageListener> = Arc::new(move |message: MqttMessage| {
+            sender.send(message.topic.to_string()).unwrap();
+            async { Ok(()) }
+        });
         let options = SubscribeOptions::at_least_once();
-        let refused = connection.subscribe("forbidden", options, listener).await;
-        // mosquitto lets everybody subscribe unless `topic` says something of subscribing; reading is what it denies.
-        if let Err(error) = refused {
-            assert_eq!(Error::from(error).code(), "SUBSCRIBE_REFUSED");
+        // On 3.1.1 the wider one goes out for both.
+        let (open, closed, all) = tokio::join!(
+            connection.subscribe("open/+", options, Arc::clone(&listener)),
+            connection.subscribe("closed", options, Arc::clone(&listener)),
+            connection.subscribe("#", options, Arc::clone(&listener)),
+        );
+        within("the grant", async { open.unwrap() }).await;
+        for (refused, filter) in [(closed, "`closed`"), (all, "`#`")] {
+            let error = Error::from(refused.unwrap_err());
+            assert_eq!(error.code(), "SUBSCRIBE_REFUSED", "{error}");
+            assert!(error.to_string().contains(filter), "{error}");
         }
-        let denied = connection.publish("forbidden", "x", PublishOptions::at_least_once()).await;
-        match version.1 {
-            // 3.1.1 has no way to say so.
-            "3.1.1" => denied.unwrap(),
-            _ => assert!(denied.unwrap_err().to_string().contains("not authorized")),
+        for topic in ["closed", "open/x"] {
+            connection.publish(topic, "x", PublishOptions::at_least_once()).await.unwrap();
         }
+        assert_eq!(within("the message", heard.recv()).await.unwrap(), "open/x");
         within("the close", connection.close(&context())).await.unwrap();
     }
 }

@@ -50,12 +50,7 @@ impl Mosquitto {
 
     async fn launch(before: &str, settings: &str) -> Option<Self> {
         let Some(program) = installed("mosquitto") else {
-            assert!(
-                std::env::var(REQUIRE).as_deref() != Ok("1"),
-                "mosquitto is not installed, but {REQUIRE}=1"
-            );
-            // Written past the capture of test output: what was skipped has to be seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: mosquitto is not installed");
+            missing("mosquitto");
             return None;
         };
         let mut said = String::new();
@@ -104,6 +99,23 @@ async fn run(program: &Path, config: &Path) -> Result<Process, String> {
         false
     };
     if within("mosquitto to run", running).await { Ok(process) } else { Err(process.said.join("\n")) }
+}
+
+/// Fails the test, or says that it is skipped.
+fn missing(what: &str) {
+    assert!(std::env::var(REQUIRE).as_deref() != Ok("1"), "{what} is not installed, but {REQUIRE}=1");
+    // Written past the capture of test output: what was skipped has to be seen.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what} is not installed");
+}
+
+/// A plugin that comes with mosquitto, or says that the test is skipped because there is none on this machine.
+pub fn plugin(name: &str) -> Option<PathBuf> {
+    let places = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = places.map(|place| place.join(name)).find(|path| path.exists());
+    if found.is_none() {
+        missing(name);
+    }
+    found
 }
 
 /// Where a program is, `/usr/sbin` included: Debian puts brokers there, outside the path of ordinary users.
