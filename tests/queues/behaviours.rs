@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::sync::{Semaphore, mpsc};
-use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
-use wirework::{Category, Error};
+use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver};
+use wirework::{BoxFuture, Category, Error};
 
 use crate::kinds::{Kind, Queues};
 use crate::support::within;
@@ -21,7 +21,7 @@ macro_rules! prove {
                 $kind: sends_and_receives, receives_before_it_is_sent, keeps_every_byte, completes_once,
                 abandons_and_comes_back, expires_and_comes_back, renews, buries_after_so_many_deliveries,
                 buries_when_told, peeks_without_taking, clears, streams, listens_also_to_what_came_before,
-                listens_with_so_many_at_a_time, abandons_what_a_receiver_fails, ends_listening_gracefully,
+                listens_with_so_many_at_a_time, abandons_what_a_receiver_fails, ends_listening_gracefully, lets_a_receiver_give_up_while_it_closes,
                 closes_with_messages_in_flight, goes_on_after_cuts_in_mid_flow, refuses_work_when_closed, keeps_senders_waiting,
             );
         }
@@ -371,6 +371,48 @@ pub async fn ends_listening_gracefully<K: Kind>() {
     within("listening to end", listening).await.unwrap().unwrap();
     queue.open(context).await.unwrap();
     assert!(queue.receive(Duration::from_millis(100)).await.unwrap().is_none(), "it was completed");
+}
+
+/// Gives up what it gets, when it may.
+struct GivesUp {
+    gate: Semaphore,
+    outcomes: mpsc::UnboundedSender<Option<Result<(), Error>>>,
+}
+
+impl MessageReceiver for GivesUp {
+    fn receive_message<'a>(
+        &'a self,
+        envelope: MessageEnvelope,
+        queue: &'a dyn MessageQueue,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.outcomes.send(None).unwrap();
+            self.gate.acquire().await.unwrap().forget();
+            self.outcomes.send(Some(queue.move_to_dead_letter(&envelope).await)).unwrap();
+            Ok(())
+        })
+    }
+}
+
+pub async fn lets_a_receiver_give_up_while_it_closes<K: Kind>() {
+    let Some(queues) = K::make(&[("options.close_timeout", "20000")]).await else { return };
+    let Queues { queue, dead, context, .. } = &queues;
+    send(queue, "poison").await;
+    let (outcomes, mut said) = mpsc::unbounded_channel();
+    let receiver = Arc::new(GivesUp { gate: Semaphore::new(0), outcomes });
+    let (listening, gives_up) = (Arc::clone(queue), Arc::clone(&receiver));
+    let listening = tokio::spawn(async move { listening.listen(gives_up, ListenOptions::default()).await });
+    within("a receiver to start", said.recv()).await.unwrap();
+    let (closed, ()) = tokio::join!(within("the end", queue.close(context)), async {
+        while queue.is_open() {
+            tokio::task::yield_now().await;
+        }
+        receiver.gate.add_permits(1);
+    });
+    closed.unwrap();
+    within("listening to end", listening).await.unwrap().unwrap();
+    within("the outcome", said.recv()).await.unwrap().unwrap().unwrap();
+    assert_eq!(next(dead).await, "poison");
 }
 
 pub async fn closes_with_messages_in_flight<K: Kind>() {

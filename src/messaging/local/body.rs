@@ -98,6 +98,11 @@ impl<H> Body<H> {
         self.shelf.get().ok_or_else(|| self.closed())
     }
 
+    /// The shelf of a queue that is open, or closing and still at work.
+    pub(crate) fn working(&self) -> Result<&Arc<Shelf<H>>, QueueError> {
+        if *self.life.borrow() { self.shelf() } else { Err(self.closed()) }
+    }
+
     pub(crate) fn closed(&self) -> QueueError {
         QueueError::NotOpened { queue: Arc::clone(&self.name) }
     }

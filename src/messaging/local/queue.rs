@@ -152,7 +152,8 @@ impl<Q: Local> MessageQueue for Q {
     fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let body = self.body();
-            let told = body.opened()?.give_up(message).ok_or_else(|| body.not_locked())?;
+            // Receivers at work may end what they are at while the queue closes.
+            let told = body.working()?.give_up(message).ok_or_else(|| body.not_locked())?;
             tokio::select! {
                 biased;
                 // Cleared or closed before it was its turn.
