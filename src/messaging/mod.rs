@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod local;
 mod memory;
 mod message_id;
+mod place;
 mod queue;
 mod receiver;
 pub(crate) mod shelf;
@@ -23,5 +24,6 @@ pub use memory::{
     MemoryQueueOptions,
 };
 pub use message_id::MessageId;
+pub use place::QueuePlace;
 pub use queue::{ListenOptions, MessageQueue, MessageQueueFactory, MessageStream};
 pub use receiver::MessageReceiver;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, stream};
 
-use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities};
+use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities, QueuePlace};
 use crate::component::{Capability, Context};
 use crate::{BoxFuture, Error};
 
@@ -78,6 +78,16 @@ pub trait MessageQueue: Send + Sync + 'static {
 
     /// What it can do.
     fn capabilities(&self) -> MessagingCapabilities;
+
+    /// Where messages go that are sent to it; none where it cannot tell, such as before it was first opened.
+    fn place(&self) -> Option<QueuePlace> {
+        None
+    }
+
+    /// Whether messages that go to this place come out of it, as far as it can tell.
+    fn takes_from(&self, place: &QueuePlace) -> bool {
+        self.place().as_ref() == Some(place)
+    }
 
     /// Makes it ready for work; for a queue from a factory: one in a manifest is opened by the container. Does nothing on an
     /// open queue.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wirework::component::{Component, Context};
 use wirework::config::from_pairs;
-use wirework::messaging::{Bridge, MemoryMessageQueue, MessageEnvelope, MessageQueue};
+use wirework::messaging::{Bridge, BridgeConfig, MemoryMessageQueue, MessageEnvelope, MessageQueue};
 
 use crate::behaviours::{next, receive, send};
 use crate::kinds::{connected, context, queue};
@@ -111,5 +111,32 @@ async fn from_the_broker_to_memory_and_back() {
     }
     for bridge in [inward, outward] {
         bridge.close(&context).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_leads_to_the_source_is_refused() {
+    let context = context();
+    let refused = async |source: &Arc<dyn MessageQueue>, target: &Arc<dyn MessageQueue>| {
+        let bridge =
+            Bridge::new("test", BridgeConfig::default(), Arc::clone(source), Arc::clone(target)).unwrap();
+        let opened = bridge.open(&context).await;
+        bridge.close(&context).await.unwrap();
+        opened.err().map(|error| error.to_string())
+    };
+    let (one, two) = (memory("ring", &[], &context).await, memory("ring", &[], &context).await);
+    let error = refused(&one, &two).await.unwrap();
+    assert!(error.starts_with("`references.target` leads back: "), "{error}");
+    let elsewhere = memory("ring", &[], &crate::kinds::context()).await;
+    assert_eq!(refused(&one, &elsewhere).await, None, "a queue of another container");
+    let Some(broker) = Mosquitto::start().await else { return };
+    let (connection, other) = (connected(broker.port, &[]).await, connected(broker.port, &[]).await);
+    let all = queue("all", &connection, &[("topic", "orders/#")], &context).await;
+    for (topic, connection, refusal) in
+        [("orders/new", &connection, true), ("paid", &connection, false), ("orders/new", &other, false)]
+    {
+        let target = queue("target", connection, &[("topic", topic)], &context).await;
+        let error = refused(&all, &target).await;
+        assert_eq!(error.is_some_and(|error| error.contains("goes to `orders/new`")), refusal, "{topic}");
     }
 }

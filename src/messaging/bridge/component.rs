@@ -67,6 +67,9 @@ references! {
 /// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again. One that
 /// the target refuses as malformed goes to the source's dead letters.
 ///
+/// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
+/// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
+///
 /// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed),
 /// `failed_messages`.
 pub struct Bridge {
@@ -109,8 +112,7 @@ impl Bridge {
         Invalid::none(invalid(&config))?;
         let BridgeReferences { logger, counters, source, target } = references;
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
-            let problem = "is the queue of `references.source`; its messages would go round for ever";
-            return Err(Invalid::new("references.target", problem).into());
+            return Err(round("is the queue of `references.source`").into());
         }
         let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
         let counts = Counts {
@@ -125,6 +127,11 @@ impl Bridge {
     fn place(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A target that is the source.
+fn round(what: &str) -> Invalid {
+    Invalid::new("references.target", format!("{what}; its messages would go round for ever"))
 }
 
 fn invalid(config: &BridgeConfig) -> Vec<Invalid> {
@@ -151,6 +158,15 @@ impl Component for Bridge {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
+        if let Some(place) = self.target.place().filter(|place| self.source.takes_from(place)) {
+            let (target, source) = (self.target.name(), self.source.name());
+            let what = format!(
+                "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \
+                 `references.source` takes from",
+                place.name
+            );
+            return Err(round(&what).into());
+        }
         let (closing, mut closed) = watch::channel(false);
         let (end, ended) = oneshot::channel();
         {

@@ -11,6 +11,7 @@ use crate::config::Invalid;
 use crate::messaging::shelf::{Bury, NEVER, Shelf};
 use crate::messaging::{
     ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities, QueueError,
+    QueuePlace,
 };
 use crate::{BoxFuture, Error};
 
@@ -21,6 +22,12 @@ pub(crate) trait Local: Send + Sync + 'static {
 
     fn body(&self) -> &Body<Self::Hold>;
     fn can(&self) -> MessagingCapabilities;
+    /// See [`MessageQueue::place`].
+    fn whereto(&self) -> Option<QueuePlace>;
+    /// See [`MessageQueue::takes_from`].
+    fn whence(&self, place: &QueuePlace) -> bool {
+        self.whereto().as_ref() == Some(place)
+    }
     fn start(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
     fn end(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
     /// Sends a message whose time is set.
@@ -58,6 +65,14 @@ impl<Q: Local> MessageQueue for Q {
 
     fn capabilities(&self) -> MessagingCapabilities {
         self.can()
+    }
+
+    fn place(&self) -> Option<QueuePlace> {
+        self.whereto()
+    }
+
+    fn takes_from(&self, place: &QueuePlace) -> bool {
+        self.whence(place)
     }
 
     fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {

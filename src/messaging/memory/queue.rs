@@ -13,7 +13,7 @@ use crate::count::Counters;
 use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, Local, Metrics, sweep};
 use crate::messaging::shelf::{Bury, Item, NEVER, Shelf};
-use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError};
+use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError, QueuePlace};
 use crate::{Error, offers, references, register};
 
 references! {
@@ -123,6 +123,11 @@ impl Local for MemoryMessageQueue {
             dead_letter: true,
             clear: true,
         }
+    }
+
+    fn whereto(&self) -> Option<QueuePlace> {
+        let shelf = self.body.shelf().ok()?;
+        Some(QueuePlace::new("memory", shelf.id(), Arc::clone(&self.body.name)))
     }
 
     async fn start(&self, context: &Context) -> Result<(), Error> {

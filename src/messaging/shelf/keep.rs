@@ -39,6 +39,11 @@ impl<H> Shelf<H> {
         }
     }
 
+    /// Tells it from other shelves of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     pub(crate) fn rules(&self) -> Rules {
         self.state().rules
     }

@@ -10,9 +10,9 @@ use crate::Error;
 use crate::component::Context;
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
-use crate::messaging::{MessageEnvelope, MessagingCapabilities};
+use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueuePlace};
 use crate::mqtt::PublishOptions;
-use crate::mqtt::topic::Topic;
+use crate::mqtt::topic::{Filter, Topic};
 
 impl Local for MqttMessageQueue {
     type Hold = Hold;
@@ -34,6 +34,17 @@ impl Local for MqttMessageQueue {
             dead_letter: self.graveyard.topic.is_some(),
             clear: true,
         }
+    }
+
+    fn whereto(&self) -> Option<QueuePlace> {
+        let connection = Arc::as_ptr(&self.graveyard.transport.connection);
+        Some(QueuePlace::new("mqtt", connection.addr() as u64, Arc::clone(&self.topic)))
+    }
+
+    fn whence(&self, place: &QueuePlace) -> bool {
+        let filter = Filter::new(&self.topic);
+        let here = self.whereto().is_some_and(|own| (own.kind, own.space) == (place.kind, place.space));
+        here && filter.is_ok_and(|filter| filter.matches(&place.name))
     }
 
     async fn start(&self, context: &Context) -> Result<(), Error> {
