@@ -22,4 +22,7 @@ pub struct MessagingCapabilities {
     pub dead_letter: bool,
     /// Drop all messages that wait.
     pub clear: bool,
+    /// Lose what was sent, or was not completed yet, without a word: at most once, as over MQTT at QoS 0. Not a thing that it
+    /// can do, but one that can happen.
+    pub at_most_once: bool,
 }

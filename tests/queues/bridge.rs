@@ -140,3 +140,20 @@ async fn a_target_that_leads_to_the_source_is_refused() {
         assert_eq!(error.is_some_and(|error| error.contains("goes to `orders/new`")), refusal, "{topic}");
     }
 }
+
+#[tokio::test]
+async fn a_target_that_may_lose_messages_is_refused() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let context = context();
+    let connection = connected(broker.port, &[]).await;
+    let source = memory("source", &[], &context).await;
+    for (qos, refused) in [("0", true), ("1", false), ("2", false)] {
+        let target = queue("target", &connection, &[("options.qos", qos)], &context).await;
+        assert_eq!(target.capabilities().at_most_once, refused);
+        let bridge = Bridge::new("test", BridgeConfig::default(), Arc::clone(&source), target);
+        let error = bridge.err().map(|error| error.to_string());
+        let expected = "`references.target` is the queue `target`, which may lose what the bridge has completed; over MQTT, \
+                        give it `options.qos = 1`";
+        assert_eq!(error.as_deref(), refused.then_some(expected));
+    }
+}

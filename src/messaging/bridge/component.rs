@@ -67,6 +67,9 @@ references! {
 /// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again. One that
 /// the target refuses as malformed goes to the source's dead letters.
 ///
+/// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
+/// has a warning: what it loses never comes to the bridge.
+///
 /// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
 /// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
 ///
@@ -113,6 +116,13 @@ impl Bridge {
         let BridgeReferences { logger, counters, source, target } = references;
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             return Err(round("is the queue of `references.source`").into());
+        }
+        if target.capabilities().at_most_once {
+            let name = target.name();
+            let problem = format!(
+                "is the queue `{name}`, which may lose what the bridge has completed; over MQTT, give it `options.qos = 1`"
+            );
+            return Err(Invalid::new("references.target", problem).into());
         }
         let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
         let counts = Counts {
@@ -166,6 +176,12 @@ impl Component for Bridge {
                 place.name
             );
             return Err(round(&what).into());
+        }
+        if self.source.capabilities().at_most_once {
+            let name = self.source.name();
+            self.logger.warn(format_args!(
+                "the source `{name}` of a bridge delivers at most once; over MQTT, give it `options.qos = 1` if none may be lost"
+            ));
         }
         let (closing, mut closed) = watch::channel(false);
         let (end, ended) = oneshot::channel();

@@ -122,6 +122,7 @@ impl Local for MemoryMessageQueue {
             abandon: true,
             dead_letter: true,
             clear: true,
+            at_most_once: false,
         }
     }
 

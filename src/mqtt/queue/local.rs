@@ -11,8 +11,8 @@ use crate::component::Context;
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueuePlace};
-use crate::mqtt::PublishOptions;
 use crate::mqtt::topic::{Filter, Topic};
+use crate::mqtt::{PublishOptions, QoS};
 
 impl Local for MqttMessageQueue {
     type Hold = Hold;
@@ -33,6 +33,7 @@ impl Local for MqttMessageQueue {
             abandon: true,
             dead_letter: self.graveyard.topic.is_some(),
             clear: true,
+            at_most_once: self.options.qos() == QoS::AtMostOnce,
         }
     }
 
