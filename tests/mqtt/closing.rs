@@ -235,3 +235,30 @@ async fn an_open_that_is_given_up_leaves_nothing_behind() {
     assert!(peer.next("the end of the connection").await.is_none());
     assert!(!connection.is_open());
 }
+
+/// A listener that blocks its thread cannot be ended; the connection ends without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn close_does_not_wait_for_a_listener_that_blocks_its_thread() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[("options.close_timeout", "100")]).await;
+    let client = connection.client().unwrap();
+    let inside = Arc::new(Semaphore::new(0));
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let blocks = {
+        let (inside, gate) = (Arc::clone(&inside), std::sync::Mutex::new(gate));
+        move |_: MqttMessage| {
+            inside.add_permits(1);
+            // Until the other end is gone.
+            gate.lock().unwrap().recv().unwrap_err();
+            std::future::ready(Ok(()))
+        }
+    };
+    let options = SubscribeOptions::at_least_once();
+    let (granted, _) = tokio::join!(connection.subscribe("t", options, Arc::new(blocks)), peer.grant());
+    granted.unwrap();
+    peer.send(message("t", "x", QoS::AtLeastOnce, 1)).await;
+    within("the listener", inside.acquire()).await.unwrap().forget();
+    within("the close", connection.close(&context())).await.unwrap();
+    assert_eq!(remaining(&client).unwrap().messages, 1);
+    drop(open);
+}
