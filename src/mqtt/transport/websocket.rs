@@ -146,3 +146,43 @@ fn io_error(error: Error) -> io::Error {
         error => io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::super::watched::Watched;
+    use super::super::{Counted, Stream};
+    use super::*;
+
+    #[tokio::test]
+    async fn the_middle_of_a_message_has_moved_and_a_ping_has_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (ours, theirs) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
+        let inner = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        let (mut ours, mut theirs) =
+            (WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 }, theirs.unwrap().0);
+        let mut byte = [0];
+        // A ping, and then half of a message of four bytes.
+        theirs.write_all(&[0x89, 0]).await.unwrap();
+        while ours.inner.get_ref().moved().read < 2 {
+            assert!(poll!(std::pin::pin!(ours.read(&mut byte))).is_pending());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(ours.moved().read, 0);
+        theirs.write_all(&[0x82, 4, 1, 2]).await.unwrap();
+        while ours.moved().read < 4 {
+            assert!(poll!(std::pin::pin!(ours.read(&mut byte))).is_pending());
+            tokio::task::yield_now().await;
+        }
+        theirs.write_all(&[3, 4]).await.unwrap();
+        let mut message = [0; 4];
+        ours.read_exact(&mut message).await.unwrap();
+        assert_eq!((message, ours.moved().read), ([1, 2, 3, 4], 6));
+    }
+}
