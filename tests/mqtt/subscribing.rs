@@ -70,6 +70,26 @@ async fn a_refusal_names_the_filter_and_leaves_others_alone() {
     assert_eq!(bad.code(), "BAD_TOPIC");
 }
 
+#[tokio::test]
+async fn each_listener_of_a_filter_gets_each_message() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let ((one, mut heard_one), (two, mut heard_two)) = (listener(), listener());
+    let options = SubscribeOptions::default();
+    for listener in [&one, &two] {
+        let subscribing = connection.subscribe("a/b", options, Arc::clone(listener));
+        let (granted, _) = tokio::join!(subscribing, peer.grant());
+        granted.unwrap();
+    }
+    peer.send(message("a/b", "x", Wire::AtMostOnce, 0)).await;
+    assert_eq!((heard_one.line().await, heard_two.line().await), ("a/b x".to_owned(), "a/b x".to_owned()));
+    assert!(connection.unsubscribe("a/b", &two).await.unwrap());
+    peer.send(message("a/b", "y", Wire::AtLeastOnce, 7)).await;
+    peer.expect_puback().await;
+    assert_eq!(heard_one.line().await, "a/b y");
+    assert!(heard_two.is_empty());
+}
+
 /// Both go out as the wider one, when they are asked for at a time.
 #[tokio::test]
 async fn what_came_with_a_wider_filter_that_is_refused_is_asked_for_alone() {
