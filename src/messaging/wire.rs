@@ -1,7 +1,8 @@
 //! Envelopes as JSON, so that both dialects of Pip.Services read them, and as either writes them.
 //!
 //! Version 4 calls the trace id `trace_id`, version 3 `correlation_id`: both are written, either is read. A field that is
-//! missing or `null` is as good as empty. Times are read with and without zone, where none is UTC.
+//! missing or `null` is as good as empty. Times are read with and without zone, where none is UTC; numbers, dates alone and other
+//! forms than those of ISO 8601 with `-` and `:` are no times. One before 1970 is none.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -125,12 +126,23 @@ fn time_text(time: SystemTime) -> Option<String> {
     Some(text)
 }
 
+/// RFC 3339, and what ISO 8601 writers leave out of it or add: the zone, seconds that are 0, and the name of the zone in
+/// brackets, as Java does.
 fn time(text: &str) -> Option<SystemTime> {
+    let text = text.split_once('[').map_or(text, |(time, _)| time);
+    if text.contains(['t', 'z']) {
+        return time(&text.to_ascii_uppercase());
+    }
     let (local, offset) = match text.get(10..)?.rfind(['+', '-']) {
         Some(at) => (text.get(..10 + at)?, offset(text.get(10 + at..)?)?),
         None => (text, 0),
     };
-    let time = humantime::parse_rfc3339_weak(local).ok()?;
+    let minutes = local.strip_suffix('Z').unwrap_or(local);
+    let time = if minutes.len() == "2026-11-22T21:31".len() {
+        humantime::parse_rfc3339_weak(&format!("{minutes}:00")).ok()?
+    } else {
+        humantime::parse_rfc3339_weak(local).ok()?
+    };
     let distance = Duration::from_secs(offset.unsigned_abs() * 60);
     if offset < 0 { time.checked_add(distance) } else { time.checked_sub(distance) }
 }

@@ -61,9 +61,14 @@ fn times_with_and_without_zone() {
         "2026-11-22T20:31:21Z",
         "2026-11-22 22:31:21.0+02:00",
         "2026-11-22T15:01:21-0530",
+        "2026-11-22t20:31:21.0000000z",
+        "2026-11-22T21:31:21+01:00[Europe/Prague]",
     ];
     for text in same {
         assert_eq!(time(text).and_then(time_text).as_deref(), Some("2026-11-22T20:31:21.000Z"), "{text}");
+    }
+    for text in ["2026-11-22T20:31", "2026-11-22T20:31Z", "2026-11-22 22:31+02", "2026-11-22T20:31Z[UTC]"] {
+        assert_eq!(time(text).and_then(time_text).as_deref(), Some("2026-11-22T20:31:00.000Z"), "{text}");
     }
     for text in
         ["", "yesterday", "2026-11-22", "2026-11-22T20:31:21+2", "2026-11-22T20:31:21+xx:00", "žžžžžžžž"]
