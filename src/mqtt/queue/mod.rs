@@ -5,6 +5,7 @@ mod codec;
 mod component;
 mod config;
 mod factory;
+mod factory_config;
 mod graveyard;
 mod hold;
 mod inbox;
@@ -14,5 +15,6 @@ mod subscribing;
 mod transport;
 
 pub use component::MqttMessageQueue;
-pub use config::{MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions};
+pub use config::{MqttQueueConfig, MqttQueueOptions};
 pub use factory::MqttMessageQueueFactory;
+pub use factory_config::MqttQueueFactoryConfig;
