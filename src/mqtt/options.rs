@@ -123,8 +123,8 @@ pub struct SubscribeOptions {
     pub retain_handling: RetainHandling,
 }
 
-/// Which of the messages that a broker has kept come because of a subscription.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Which of the messages that a broker has kept come because of a subscription; from most to none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetainHandling {
     /// All that match.
     #[default]

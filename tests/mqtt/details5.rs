@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttClient, MqttConnection, MqttMessage, SubscribeOptions};
+use wirework::mqtt::{
+    LinkState, Lost, MqttClient, MqttConnection, MqttMessage, RetainHandling, SubscribeOptions,
+};
 
 use crate::common::{connection, context, listener, opened as opened4};
 use crate::support::fake_broker::five::{
     Disconnect, DisconnectReasonCode, Packet, PubAck, PubComp, PubCompReason, PubRec, PubRel, PubRelReason,
-    Publish, PublishProperties, Subscribe, SubscribeReasonCode,
+    Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
 };
 use crate::support::fake_broker::{FakeBroker, Peer, V5, message5};
 use crate::support::within;
@@ -191,6 +193,48 @@ async fn without_identifiers_messages_find_their_listeners_by_topic() {
         assert_eq!(heard.line().await, "a/b both");
         assert!(heard.is_empty(), "once");
     }
+}
+
+/// There it is only the flag that tells what was kept from what is new.
+#[tokio::test]
+async fn options_go_with_their_filter_alone_to_a_broker_without_identifiers() {
+    let broker = FakeBroker::start().await;
+    let more = [("client_id", "me"), ("options.clean_session", "false")];
+    let (connection, mut peer) = opened(&broker, &more, &[]).await;
+    let ((wide, mut heard_wide), (narrow, mut heard_narrow)) = (listener(), listener());
+    let options = SubscribeOptions::default().no_local().retain_as_published();
+    let none_kept = options.retain_handling(RetainHandling::Never);
+    let new_only = SubscribeOptions::default().retain_handling(RetainHandling::SendIfNew);
+    for (filter, options, listener) in [("a/#", none_kept, wide), ("a/b", new_only, narrow)] {
+        let (granted, _) = tokio::join!(connection.subscribe(filter, options, listener), peer.grant());
+        granted.unwrap();
+    }
+    peer.reset();
+    // The wider one does for both, in a session that was there before and in one that was not.
+    for session_present in [true, false] {
+        let (mut peer, _) = admit(&broker, session_present, &[41, 0]).await;
+        let sent = peer.grant().await;
+        let asked = &sent.filters[0];
+        assert_eq!((filters(&sent), asked.nolocal, asked.preserve_retain), (vec!["a/#"], false, false));
+        assert_eq!(asked.retain_forward_rule, RetainForwardRule::OnEverySubscribe);
+        let (kept, live) =
+            (message5("a/b", "kept", QoS::AtMostOnce, 0), message5("a/b", "live", QoS::AtMostOnce, 0));
+        peer.send(Publish { retain: true, ..kept }).await;
+        peer.send(live).await;
+        assert_eq!(heard_narrow.line().await, "a/b kept");
+        assert_eq!(heard_narrow.line().await, "a/b live");
+        assert_eq!(heard_wide.line().await, "a/b live");
+        peer.reset();
+    }
+    // With identifiers both are what they were.
+    let (mut peer, _) = admit(&broker, false, &[]).await;
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        let asked = peer.grant().await.filters.remove(0);
+        all.push((asked.path, asked.nolocal, asked.preserve_retain, asked.retain_forward_rule as u8));
+    }
+    all.sort();
+    assert_eq!(all, [("a/#".to_owned(), true, true, 2), ("a/b".to_owned(), false, false, 1)]);
 }
 
 #[tokio::test]

@@ -162,7 +162,9 @@ impl<W> Registry<W> {
         }
         let (_, waiting) = self.wire.next()?;
         for subscription in waiting {
-            self.retained.fresh(subscription, now);
+            if self.subscriptions.get(&subscription).is_some_and(Subscription::wants_kept) {
+                self.retained.fresh(subscription, now);
+            }
         }
         for filter in self.wire.replacing() {
             self.retained.quiet(&filter, now);
@@ -219,12 +221,17 @@ impl<W> Registry<W> {
             self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
         }
         if presence != Presence::Kept {
-            self.retained.restore(self.subscriptions.keys().copied(), now);
+            let fresh = self.subscriptions.iter().filter(|(_, one)| one.wants_kept());
+            self.retained.restore(fresh.map(|(number, _)| *number), now);
             for subscription in self.subscriptions.values_mut() {
                 subscription.granted = None;
                 if std::mem::take(&mut subscription.refused) {
                     self.wire.add(&subscription.filter, subscription.options.qos);
                 }
+            }
+            if identifiers {
+                let all = self.subscriptions.values();
+                self.wire.prefer_all(all.map(|one| (&one.filter, one.options)));
             }
         }
         self.wire.resume(presence);

@@ -110,11 +110,8 @@ impl<W> Wire<W> {
         for (filter, options) in all.clone() {
             // Changes on the way there mean nothing; the end is compared.
             self.cover.add(filter, options.qos);
-            self.prefer(filter, options);
         }
-        if !plain && !self.options.is_empty() {
-            all.for_each(|(filter, _)| self.weaken(filter));
-        }
+        self.prefer_all(all);
         self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
         let gone = self.held.iter().filter(|held| !self.subscribe.contains(held));
         self.unsubscribe = gone.map(|held| (held.clone(), ())).collect();
@@ -125,9 +122,6 @@ impl<W> Wire<W> {
     /// Adds a filter to the cover.
     pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.add(filter, qos);
-        if !self.plain && !self.options.is_empty() {
-            self.weaken(filter);
-        }
         self.apply(changes);
     }
 
@@ -165,12 +159,12 @@ impl<W> Wire<W> {
             self.sent.unsubscribe(self.unsubscribe.take(count).map(|(filter, ())| filter).collect());
         } else {
             let count = if self.plain { 1 } else { fitting(self.subscribe.iter(), self.room) };
-            let options = &self.options;
-            let with = |(filter, qos): (Filter, QoS)| {
-                let options = options.get(&filter).copied().unwrap_or_default();
-                (filter, SubscribeOptions { qos, ..options })
+            let taken: Vec<_> = self.subscribe.take(count).collect();
+            let with = |(filter, qos)| {
+                let options = self.options_of(&filter, qos);
+                (filter, options)
             };
-            let filters: Vec<_> = self.subscribe.take(count).map(with).collect();
+            let filters: Vec<_> = taken.into_iter().map(with).collect();
             let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
             let waiting = waiting.collect();
             self.sent.subscribe(filters, waiting);

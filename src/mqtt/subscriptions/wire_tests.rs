@@ -170,6 +170,15 @@ fn a_cover_without_identifiers_brings_what_is_under_it() {
     subscribe(&mut wire, 9, "b/c", QoS::AtMostOnce);
     assert_eq!(asked(&mut wire), ["b/# false"]);
     wire.sent.take();
+    // And what comes in the place of another: nobody can be left out who is under it.
+    let filters = ["a/#", "a/+", "a/b"].map(filter);
+    let each = [SubscribeOptions::default(), no_local, SubscribeOptions::default()];
+    wire.switch(false, filters.iter().zip(each));
+    assert_eq!(asked(&mut wire), ["a/# false"]);
+    wire.sent.take();
+    wire.remove(&filters[0], QoS::AtMostOnce);
+    assert_eq!(asked(&mut wire), ["a/+ false"]);
+    wire.sent.take();
     // A broker that names filters again is told what was wanted.
     wire.switch(true, all.into_iter());
     let first: Vec<_> = std::iter::from_fn(|| wire.next().map(|_| ())).collect();

@@ -154,6 +154,13 @@ impl<Q: Copy + Ord> Cover<Q> {
         members.filter_map(|member| Some((member.filter.clone(), member.wire?))).collect()
     }
 
+    /// The filters that `filter`, which was added, covers, but not itself. Shared ones cover nothing.
+    pub(crate) fn covered(&self, filter: &Filter) -> impl Iterator<Item = &Filter> {
+        let member = self.members.find(&member_form(filter)).filter(|_| filter.group().is_none());
+        let below = member.into_iter().flat_map(|id| self.members.below(id));
+        below.filter_map(|id| Some(&self.members.get(id)?.filter))
+    }
+
     fn remove_shared(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
         let mut changes = Changes::NONE;
         let Some(asked) = self.shared.get_mut(filter) else { return changes };

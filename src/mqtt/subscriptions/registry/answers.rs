@@ -68,8 +68,12 @@ impl<W> Registry<W> {
     }
 
     fn settle(&mut self, waiting: Waiting<W>, code: u8, now: Instant) -> Outcome<W> {
-        self.retained.fresh(waiting.subscription, now);
-        self.confirm(waiting.subscription);
+        if let Some(subscription) = self.subscriptions.get_mut(&waiting.subscription) {
+            subscription.confirmed = true;
+            if subscription.wants_kept() {
+                self.retained.fresh(waiting.subscription, now);
+            }
+        }
         Outcome::Granted { waiter: waiting.waiter, code }
     }
 
@@ -97,12 +101,6 @@ impl<W> Registry<W> {
             outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
         }
         again.into_iter().for_each(|waiting| self.wire.ask(waiting));
-    }
-
-    fn confirm(&mut self, number: u32) {
-        if let Some(subscription) = self.subscriptions.get_mut(&number) {
-            subscription.confirmed = true;
-        }
     }
 
     /// The broker refuses a filter that it had granted: narrower ones under it get their chance.

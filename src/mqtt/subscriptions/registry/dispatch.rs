@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::super::Receipt;
 use super::super::retained::For;
-use super::{Entry, Registry};
+use super::{Entry, Registry, Subscription};
 use crate::mqtt::MqttMessage;
 
 impl<W> Registry<W> {
@@ -23,11 +23,18 @@ impl<W> Registry<W> {
         if !named.is_empty() && self.identified.collect(named, &mut self.matching) {
             return self.deliver_named(message, receipt, now);
         }
-        let Self { trie, matching, listeners, retained, .. } = self;
+        let Self { trie, matching, listeners, retained, subscriptions, .. } = self;
         listeners.begin();
         if message.retain {
             matching.clear();
             trie.for_each_match(&message.topic, |entry| matching.push(*entry));
+            let count = matching.len();
+            if !self.wire.is_plain() {
+                // A cover brings what was kept to those as well who said that they want none of it.
+                matching.retain(|entry| {
+                    subscriptions.get(&entry.subscription).is_some_and(Subscription::wants_kept)
+                });
+            }
             let numbers: Vec<u32> = matching.iter().map(|entry| entry.subscription).collect();
             let whom = retained.choose(&message.topic, &numbers, now);
             let wanted = |entry: &&Entry| match &whom {
@@ -37,7 +44,7 @@ impl<W> Registry<W> {
             let wanted = matching.iter().filter(wanted);
             wanted.for_each(|entry| listeners.choose(entry.listener, entry.qos, entry.manual));
             listeners.deliver(message, receipt);
-            return matching.len();
+            return count;
         }
         trie.for_each_match(&message.topic, |entry| {
             listeners.choose(entry.listener, entry.qos, entry.manual);

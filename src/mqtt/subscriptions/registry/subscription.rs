@@ -1,7 +1,7 @@
 //! One subscription: a listener of a filter.
 
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{QoS, SubscribeOptions};
+use crate::mqtt::{QoS, RetainHandling, SubscribeOptions};
 
 pub(super) struct Subscription {
     pub(super) filter: Filter,
@@ -21,6 +21,11 @@ impl Subscription {
     /// Whether it is what was granted before already.
     pub(super) fn is_back(&self) -> bool {
         self.confirmed && self.fallback == Some(self.options)
+    }
+
+    /// Whether it wants any of the messages that the broker has kept.
+    pub(super) fn wants_kept(&self) -> bool {
+        self.options.retain_handling != RetainHandling::Never
     }
 
     pub(super) fn entry(&self, number: u32) -> Entry {

@@ -6,6 +6,7 @@ use super::super::Held;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
+use crate::mqtt::RetainHandling;
 use crate::mqtt::driver::Intake;
 use crate::mqtt::metrics::Metrics;
 
@@ -107,5 +108,46 @@ async fn a_narrow_filter_does_not_share_the_refusal_of_a_wide_one() {
     assert!(
         matches!(&outcomes[..], [Outcome::Granted { .. }, Outcome::Refused { filter, .. }] if filter.as_str() == "a/c")
     );
+    registry.end().await;
+}
+
+fn subscribe(registry: &mut Registry<()>, text: &str, options: SubscribeOptions, listener: &SharedListener) {
+    let subscribed = registry.subscribe(&text.parse().unwrap(), options, listener, ());
+    subscribed.map_err(|_| "refused").unwrap();
+}
+
+/// What the next packets ask for, each for one filter; all is granted.
+fn granted_alone(registry: &mut Registry<()>, now: Instant) -> Vec<(Filter, SubscribeOptions)> {
+    let mut all = Vec::new();
+    while let Some((Control::Subscribe { id, filters: [asked] }, _)) = registry.next(now) {
+        all.push(asked.clone());
+        registry.granted(id, &[0], now).unwrap();
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_wants() {
+    let mut registry = registry();
+    let now = Instant::now();
+    registry.resume(Presence::Gone, true, now);
+    let ((all, mut heard), (none, mut heard_none)) = (listener(), listener());
+    let options = SubscribeOptions::default();
+    subscribe(&mut registry, "a", options, &all);
+    granted_alone(&mut registry, now);
+    subscribe(&mut registry, "a", options.retain_handling(RetainHandling::Never), &none);
+    assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Never);
+    registry.lost();
+    registry.resume(Presence::Gone, true, now);
+    assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Send);
+    let id = registry.identified.id(&"a".parse().unwrap()).unwrap();
+    for retain in [true, false] {
+        let receipt = Held::new(Intake::new()).take(0, None);
+        let message = MqttMessage { retain, ..MqttMessage::new("a", "") };
+        registry.deliver(message, &[id], &receipt, now);
+    }
+    let kept = async |received: &mut Received| received.recv().await.unwrap().retain;
+    assert_eq!((kept(&mut heard).await, kept(&mut heard).await), (true, false));
+    assert!(!kept(&mut heard_none).await);
     registry.end().await;
 }
