@@ -14,6 +14,7 @@ use wirework::mqtt::{MqttMessageQueue, PublishOptions};
 
 use crate::behaviours::{next, receive, send};
 use crate::kinds::{connected, context, queue};
+use crate::support::fake_broker::{FakeBroker, QoS, UnsubAck, message};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::process::Process;
 use crate::support::within;
@@ -280,4 +281,30 @@ async fn a_member_that_is_dropped_gives_its_messages_back() {
     for number in 0..20 {
         assert_eq!(next(&staying).await, number.to_string());
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_given_back_stays_and_holds_up_nobody() {
+    let broker = FakeBroker::start().await;
+    let (connection, (mut peer, _)) =
+        tokio::join!(connected(broker.port(), &[]), broker.accept_session(false));
+    let more = [("group", "workers"), ("options.close_timeout", "50")];
+    let context = context();
+    let (orders, subscribe) = tokio::join!(queue("orders", &connection, &more, &context), peer.grant());
+    assert_eq!(subscribe.filters[0].path, "$share/workers/orders");
+    let envelope = String::from_utf8(MessageEnvelope::new("t", "a").to_json()).unwrap();
+    peer.send(message("orders", &envelope, QoS::AtLeastOnce, 7)).await;
+    hold(&[&orders], 1).await;
+    let (closed, ()) = tokio::join!(within("the end", orders.close(&context)), async {
+        let unsubscribe = peer.expect_unsubscribe().await;
+        peer.send(UnsubAck::new(unsubscribe.pkid)).await;
+        let back = peer.expect_publish().await;
+        assert_eq!((&*back.topic, back.retain, &back.payload[..]), ("orders", false, envelope.as_bytes()));
+        // The broker does not take it, and nobody waits longer than asked.
+        assert_eq!(peer.expect_puback().await.pkid, 7);
+    });
+    closed.unwrap();
+    let (opened, _) = tokio::join!(orders.open(&context), peer.grant());
+    opened.unwrap();
+    assert_eq!(next(&orders).await, "a");
 }

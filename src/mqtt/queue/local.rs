@@ -78,7 +78,10 @@ impl Local for MqttMessageQueue {
         let was_open = self.body.close(self.options.close_timeout.0).await;
         self.leaving.inbox.shut();
         self.body.end().await;
-        let parted = if was_open { self.leaving.part().await } else { self.leaving.subscribing.end().await };
+        // What another `close` began and did not end is ended.
+        let unfinished = was_open || self.leaving.inbox.giving.load(Ordering::Acquire);
+        let parted =
+            if unfinished { self.leaving.part().await } else { self.leaving.subscribing.end().await };
         let closed = self.graveyard.transport.close(context).await;
         parted.map_err(Error::from).and(closed)
     }
