@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use wirework::mqtt::{
     MqttAcknowledgement, MqttConnection, MqttMessage, MqttMessageListener, PublishOptions, SubscribeOptions,
 };
 use wirework::{Category, Error};
 
-use crate::common::{context, opened, opened_keeping};
+use crate::common::{context, listener, opened, opened_keeping};
 use crate::support::fake_broker::{FakeBroker, Packet, Peer, PubComp, PubRel, QoS, message};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
@@ -150,6 +150,37 @@ async fn closing_and_unsubscribing_acknowledge_nothing_that_was_not_handled() {
     let closing = context();
     let (closed, ()) = tokio::join!(connection.close(&closing), peer.expect_disconnect());
     closed.unwrap();
+}
+
+/// Else a backlog would take the broker's places for messages on their way until the link ends.
+#[tokio::test]
+async fn what_waits_for_a_listener_that_is_taken_back_is_handled_and_acknowledged() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (gate, (started, mut handling)) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
+    let open = Arc::clone(&gate);
+    let slow: Arc<dyn MqttMessageListener> = Arc::new(move |message: MqttMessage| {
+        let (gate, said) = (Arc::clone(&gate), started.send(message.text().unwrap().to_owned()));
+        async move {
+            // A test that is over listens no more.
+            let _ = said;
+            gate.acquire().await.unwrap().forget();
+            Ok(())
+        }
+    });
+    listen(&connection, &mut peer, Arc::clone(&slow)).await;
+    let (other, mut heard) = listener();
+    listen(&connection, &mut peer, other).await;
+    for id in 1..=3 {
+        peer.send(message("t", &id.to_string(), QoS::AtLeastOnce, id)).await;
+        assert_eq!(heard.line().await, format!("t {id}"));
+    }
+    assert!(connection.unsubscribe("t", &slow).await.unwrap());
+    open.add_permits(3);
+    for id in 1..=3 {
+        assert_eq!(within("a message", handling.recv()).await.unwrap(), id.to_string());
+        assert_eq!(peer.expect_puback().await.pkid, id);
+    }
 }
 
 #[tokio::test]
