@@ -7,6 +7,7 @@ mod subscription;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 pub(crate) use self::answers::Outcome;
@@ -29,6 +30,8 @@ pub(crate) struct Registry<W> {
     wire: Wire<W>,
     retained: Retained,
     identified: Identified<Entry>,
+    /// The subscription of a listener to a filter, by the number of the filter.
+    places: HashMap<(u32, usize), u32, RandomState>,
     /// What waited for listeners that are gone.
     left: Vec<(MqttMessage, Arc<Receipt>)>,
     /// Scratch space for dispatch.
@@ -45,6 +48,7 @@ impl<W> Registry<W> {
             wire: Wire::new(ids),
             retained: Retained::default(),
             identified: Identified::new(),
+            places: HashMap::default(),
             left: Vec::new(),
             matching: Vec::new(),
         }
@@ -64,8 +68,9 @@ impl<W> Registry<W> {
         if options.needs_version_5() && !self.wire.is_plain() {
             return Err((waiter, "the broker offers no subscription identifiers"));
         }
-        let other = |entry: &Entry| Some(entry.subscription) != known && self.flags(entry) != Some(flags);
-        if self.identified.of(filter).iter().any(other) {
+        // Those that there are agree.
+        let other = self.identified.of(filter).iter().find(|entry| Some(entry.subscription) != known);
+        if other.is_some_and(|other| self.flags(other) != Some(flags)) {
             let why =
                 "another listener has this filter with others, and to the broker both are one subscription";
             return Err((waiter, why));
@@ -104,6 +109,9 @@ impl<W> Registry<W> {
         self.identified.add(&new.filter, entry);
         self.discard(number);
         self.trie.insert(&new.filter, entry);
+        if let Some(id) = self.identified.id(&new.filter) {
+            self.places.insert((id, new.listener), number);
+        }
         self.subscriptions.insert(number, new);
     }
 
@@ -243,14 +251,8 @@ impl<W> Registry<W> {
     }
 
     fn find(&self, filter: &Filter, listener: &SharedListener) -> Option<u32> {
-        let listener = self.listeners.find(listener)?;
-        self.trie
-            .get(filter)
-            .iter()
-            .filter(|entry| entry.listener == listener)
-            // Shared filters lie under the filter proper.
-            .find(|entry| self.subscriptions.get(&entry.subscription).is_some_and(|s| s.filter == *filter))
-            .map(|entry| entry.subscription)
+        let place = (self.identified.id(filter)?, self.listeners.find(listener)?);
+        self.places.get(&place).copied()
     }
 
     fn remove(&mut self, subscription: u32) -> Vec<W> {
@@ -264,6 +266,9 @@ impl<W> Registry<W> {
         let Some(gone) = self.subscriptions.remove(&number) else { return };
         let entry = gone.entry(number);
         self.trie.remove(&gone.filter, &entry);
+        if let Some(id) = self.identified.id(&gone.filter) {
+            self.places.remove(&(id, gone.listener));
+        }
         self.identified.remove(&gone.filter, &entry);
         self.retained.forget(number);
         if self.identified.of(&gone.filter).is_empty() {

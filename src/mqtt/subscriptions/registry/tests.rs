@@ -6,9 +6,9 @@ use super::super::Held;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::RetainHandling;
 use crate::mqtt::driver::Intake;
 use crate::mqtt::metrics::Metrics;
+use crate::mqtt::{QoS, RetainHandling};
 
 type Received = mpsc::Receiver<MqttMessage>;
 
@@ -150,4 +150,31 @@ async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_w
     assert_eq!((kept(&mut heard).await, kept(&mut heard).await), (true, false));
     assert!(!kept(&mut heard_none).await);
     registry.end().await;
+}
+
+/// Were each looked for among all, this would take minutes.
+#[tokio::test]
+async fn ten_thousand_listeners_of_one_filter_come_and_go() {
+    const COUNT: usize = 10_000;
+    for identifiers in [true, false] {
+        let mut registry = registry();
+        let now = Instant::now();
+        registry.resume(Presence::Gone, identifiers, now);
+        let listeners: Vec<_> = (0..COUNT).map(|_| listener().0).collect();
+        let options = SubscribeOptions::default();
+        for listener in &listeners {
+            subscribe(&mut registry, "a/b", options, listener);
+        }
+        assert_eq!(asked(&mut registry, now), (1, 1));
+        assert_eq!(registry.granted(1, &[0], now).unwrap().len(), COUNT);
+        subscribe(&mut registry, "a/b", options.qos(QoS::AtLeastOnce), &listeners[COUNT - 1]);
+        assert_eq!(registry.subscriptions.len(), COUNT, "that one was there");
+        let filter = "a/b".parse().unwrap();
+        for listener in &listeners {
+            assert!(registry.unsubscribe(&filter, listener).is_some());
+            assert!(registry.unsubscribe(&filter, listener).is_none());
+        }
+        assert!(registry.places.is_empty() && registry.trie.is_empty());
+        registry.end().await;
+    }
 }
