@@ -6,6 +6,7 @@ mod cutting;
 mod garbage;
 mod inside;
 mod life;
+mod listeners;
 mod model;
 mod packets;
 mod quiet;

@@ -66,7 +66,7 @@ impl FakeBroker {
     /// [`FakeBroker::accept_session`] in MQTT 5, without properties.
     pub async fn accept_session5(&self, session_present: bool) -> (Peer<V5>, v5::Connect) {
         let (mut peer, connect) = self.accept_connect5().await;
-        peer.send(V5::write(Plain::Welcome { session_present })).await;
+        peer.send(V5::write(Plain::Welcome { session_present, identifiers: true })).await;
         (peer, connect)
     }
 }

@@ -39,8 +39,9 @@ impl Version for V4 {
             Packet::Connect(connect) => {
                 Plain::Connect { client_id: connect.client_id, clean: connect.clean_session }
             }
-            Packet::Publish(Publish { dup, qos, topic, pkid, payload, .. }) => {
-                Plain::Publish { id: pkid, qos: qos as u8, dup, topic, payload }
+            Packet::Publish(Publish { dup, qos, retain, topic, pkid, payload }) => {
+                let (id, qos, identifiers) = (pkid, qos as u8, Vec::new());
+                Plain::Publish { id, qos, dup, retain, identifiers, topic, payload }
             }
             Packet::PubAck(ack) => Plain::Ack(Ack::Taken, ack.pkid),
             Packet::PubRec(ack) => Plain::Ack(Ack::Received, ack.pkid),
@@ -48,7 +49,7 @@ impl Version for V4 {
             Packet::PubComp(ack) => Plain::Ack(Ack::Complete, ack.pkid),
             Packet::Subscribe(subscribe) => {
                 let filters = subscribe.filters.into_iter().map(|filter| (filter.path, filter.qos as u8));
-                Plain::Subscribe { id: subscribe.pkid, filters: filters.collect() }
+                Plain::Subscribe { id: subscribe.pkid, identifier: None, filters: filters.collect() }
             }
             Packet::Unsubscribe(unsubscribe) => {
                 Plain::Unsubscribe { id: unsubscribe.pkid, filters: unsubscribe.topics }
@@ -61,12 +62,12 @@ impl Version for V4 {
 
     fn write(plain: Plain) -> Packet {
         match plain {
-            Plain::Welcome { session_present } => {
+            Plain::Welcome { session_present, .. } => {
                 Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present))
             }
-            Plain::Publish { id, qos, dup, topic, payload } => {
+            Plain::Publish { id, qos, dup, retain, topic, payload, .. } => {
                 let mut publish = Publish::new(topic, wire(qos), payload);
-                (publish.pkid, publish.dup) = (id, dup);
+                (publish.pkid, publish.dup, publish.retain) = (id, dup, retain);
                 Packet::Publish(publish)
             }
             Plain::Ack(Ack::Taken, id) => Packet::PubAck(PubAck::new(id)),

@@ -2,9 +2,9 @@
 
 use bytes::{Buf, BytesMut};
 use rumqttc::v5::mqttbytes::v5::{
-    Codec, ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, Packet, PingReq, PingResp,
-    PubAck, PubComp, PubRec, PubRel, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
-    UnsubAckReason, Unsubscribe,
+    Codec, ConnAck, ConnAckProperties, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, Packet,
+    PingReq, PingResp, PubAck, PubComp, PubRec, PubRel, Publish, PublishProperties, SubAck, Subscribe,
+    SubscribeReasonCode, UnsubAck, UnsubAckReason, Unsubscribe,
 };
 use rumqttc::v5::mqttbytes::{Error, QoS, qos};
 use tokio_util::codec::{Decoder, Encoder};
@@ -66,9 +66,10 @@ impl Version for V5 {
             Packet::Connect(connect, _, _) => {
                 Plain::Connect { client_id: connect.client_id, clean: connect.clean_start }
             }
-            Packet::Publish(Publish { dup, qos, topic, pkid, payload, .. }) => {
+            Packet::Publish(Publish { dup, qos, retain, topic, pkid, payload, .. }) => {
                 let topic = String::from_utf8(topic.to_vec()).expect("topics are UTF-8");
-                Plain::Publish { id: pkid, qos: qos as u8, dup, topic, payload }
+                let (id, qos, identifiers) = (pkid, qos as u8, Vec::new());
+                Plain::Publish { id, qos, dup, retain, identifiers, topic, payload }
             }
             Packet::PubAck(ack) => Plain::Ack(Ack::Taken, ack.pkid),
             Packet::PubRec(ack) => Plain::Ack(Ack::Received, ack.pkid),
@@ -76,7 +77,8 @@ impl Version for V5 {
             Packet::PubComp(ack) => Plain::Ack(Ack::Complete, ack.pkid),
             Packet::Subscribe(subscribe) => {
                 let filters = subscribe.filters.into_iter().map(|filter| (filter.path, filter.qos as u8));
-                Plain::Subscribe { id: subscribe.pkid, filters: filters.collect() }
+                let identifier = subscribe.properties.and_then(|properties| properties.id);
+                Plain::Subscribe { id: subscribe.pkid, identifier, filters: filters.collect() }
             }
             Packet::Unsubscribe(unsubscribe) => {
                 Plain::Unsubscribe { id: unsubscribe.pkid, filters: unsubscribe.filters }
@@ -89,14 +91,17 @@ impl Version for V5 {
 
     fn write(plain: Plain) -> Packet {
         match plain {
-            Plain::Welcome { session_present } => Packet::ConnAck(ConnAck {
-                session_present,
-                code: ConnectReturnCode::Success,
-                properties: None,
-            }),
-            Plain::Publish { id, qos: number, dup, topic, payload } => {
+            Plain::Welcome { session_present, identifiers } => {
+                Packet::ConnAck(welcome(session_present, identifiers))
+            }
+            Plain::Publish { id, qos: number, dup, retain, identifiers, topic, payload } => {
                 let mut publish = Publish::new(topic, qos(number).expect("a QoS"), payload, None);
-                (publish.pkid, publish.dup) = (id, dup);
+                (publish.pkid, publish.dup, publish.retain) = (id, dup, retain);
+                if !identifiers.is_empty() {
+                    let subscription_identifiers = identifiers;
+                    publish.properties =
+                        Some(PublishProperties { subscription_identifiers, ..PublishProperties::default() });
+                }
                 Packet::Publish(publish)
             }
             Plain::Ack(Ack::Taken, id) => Packet::PubAck(PubAck::new(id, None)),
@@ -123,6 +128,30 @@ impl Version for V5 {
             other => panic!("a broker sends no {other:?}"),
         }
     }
+}
+
+fn welcome(session_present: bool, identifiers: bool) -> ConnAck {
+    let without = || ConnAckProperties {
+        session_expiry_interval: None,
+        receive_max: None,
+        max_qos: None,
+        retain_available: None,
+        max_packet_size: None,
+        assigned_client_identifier: None,
+        topic_alias_max: None,
+        reason_string: None,
+        user_properties: Vec::new(),
+        wildcard_subscription_available: None,
+        subscription_identifiers_available: Some(0),
+        shared_subscription_available: None,
+        server_keep_alive: None,
+        response_information: None,
+        server_reference: None,
+        authentication_method: None,
+        authentication_data: None,
+    };
+    let properties = (!identifiers).then(without);
+    ConnAck { session_present, code: ConnectReturnCode::Success, properties }
 }
 
 /// One packet kind: waits for it, fails the test with what came instead.

@@ -47,11 +47,16 @@ pub enum Plain {
     },
     Welcome {
         session_present: bool,
+        /// Whether MQTT 5 subscription identifiers are permitted.
+        identifiers: bool,
     },
     Publish {
         id: u16,
         qos: u8,
         dup: bool,
+        retain: bool,
+        /// The subscriptions that a broker sends it for, in MQTT 5.
+        identifiers: Vec<usize>,
         topic: String,
         payload: Bytes,
     },
@@ -59,6 +64,7 @@ pub enum Plain {
     /// A success of these kinds, or 0x80.
     Subscribe {
         id: u16,
+        identifier: Option<usize>,
         filters: Vec<(String, u8)>,
     },
     Granted {

@@ -75,6 +75,12 @@ impl<V: Version> Honest<V> {
         self.shared.send.notify_one();
     }
 
+    /// Somebody else publishes: the client gets what its subscriptions say.
+    pub fn post(&self, topic: &str, payload: impl Into<Bytes>, qos: u8, retain: bool) {
+        self.state().post(topic, &payload.into(), qos, retain);
+        self.shared.send.notify_one();
+    }
+
     /// Breaks the link that is there, or the next one before its CONNACK.
     pub fn cut(&self) {
         self.shared.cut.notify_one();
@@ -140,7 +146,9 @@ impl<V: Version> Link<V> {
     async fn live(&mut self, shared: &Shared) -> Option<()> {
         let Plain::Connect { clean, .. } = V::read(self.framed.next().await?.ok()?) else { return None };
         let (present, again) = shared.state().connect(clean, self.weather.forget);
-        let welcome = Plain::Welcome { session_present: self.weather.claim.unwrap_or(present) };
+        let identifiers = !shared.state().post.bare;
+        let session_present = self.weather.claim.unwrap_or(present);
+        let welcome = Plain::Welcome { session_present, identifiers };
         for packet in std::iter::once(welcome).chain(again) {
             self.send(packet).await?;
         }
@@ -153,8 +161,14 @@ impl<V: Version> Link<V> {
     async fn work(&mut self, shared: &Shared) -> Option<()> {
         loop {
             let next = shared.state().next();
-            if let Some(packet) = next {
-                self.send(packet).await?;
+            if let Some(mut packet) = next {
+                self.send(packet.clone()).await?;
+                if let Plain::Publish { id: 1.., dup, .. } = &mut packet
+                    && self.weather.repeat
+                {
+                    *dup = true;
+                    self.send(packet).await?;
+                }
                 continue;
             }
             tokio::select! {

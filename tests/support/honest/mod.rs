@@ -6,10 +6,12 @@
 //! [`Honest::send`] is what the client shall get.
 
 mod broker;
+mod post;
 mod rough;
 mod state;
 mod weather;
 
 pub use broker::Honest;
+pub use post::Post;
 pub use state::{Arrived, State};
 pub use weather::Weather;

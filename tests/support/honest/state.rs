@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use bytes::Bytes;
 
 use super::super::fake_broker::{Ack, Plain};
+use super::Post;
+use super::post::Letter;
 
 /// How many messages the client may leave unacknowledged.
 const WINDOW: usize = 8;
@@ -34,16 +36,16 @@ pub struct State {
     received: BTreeMap<u16, Bytes>,
     /// QoS 1 ids that were sent and not answered yet on this link.
     waiting: HashSet<u16>,
-    queue: VecDeque<(u8, String, Bytes)>,
+    /// What others publish, and who is to have it.
+    pub post: Post,
+    queue: VecDeque<Letter>,
     out: BTreeMap<u16, Out>,
     next_id: u16,
 }
 
 struct Out {
     number: u64,
-    qos: u8,
-    topic: String,
-    payload: Bytes,
+    letter: Letter,
     /// PUBREC has come.
     released: bool,
 }
@@ -52,6 +54,8 @@ impl State {
     /// A client connects: what CONNACK truly says, and what is sent again.
     pub(super) fn connect(&mut self, clean: bool, forget: bool) -> (bool, Vec<Plain>) {
         if clean || forget {
+            let gone: Vec<Bytes> = self.unfinished().collect();
+            self.post.forget(gone);
             self.subscriptions.clear();
             self.received.clear();
             self.out.clear();
@@ -75,7 +79,18 @@ impl State {
 
     /// Something for the client, from somebody else.
     pub(super) fn queue(&mut self, qos: u8, topic: &str, payload: Bytes) {
-        self.queue.push_back((qos, topic.to_owned(), payload));
+        self.queue.push_back(Letter::new(topic, payload, qos));
+    }
+
+    /// Somebody else publishes.
+    pub(super) fn post(&mut self, topic: &str, payload: &Bytes, qos: u8, retain: bool) {
+        self.queue.extend(self.post.publish(topic, payload, qos, retain, &self.subscriptions));
+    }
+
+    /// What was queued, and is not delivered and acknowledged.
+    pub fn unfinished(&self) -> impl Iterator<Item = Bytes> + '_ {
+        let out = self.out.values().map(|out| out.letter.payload.clone());
+        out.chain(self.queue.iter().map(|letter| letter.payload.clone()))
     }
 
     /// Whether everything that was queued was delivered and acknowledged.
@@ -88,14 +103,13 @@ impl State {
         if self.subscriptions.is_empty() {
             return None;
         }
-        if self.queue.front()?.0 == 0 {
-            let (qos, topic, payload) = self.queue.pop_front()?;
-            return Some(Plain::Publish { id: 0, qos, dup: false, topic, payload });
+        if self.queue.front()?.qos == 0 {
+            return Some(self.queue.pop_front()?.plain(0, false));
         }
         if self.out.len() >= WINDOW {
             return None;
         }
-        let (qos, topic, payload) = self.queue.pop_front()?;
+        let letter = self.queue.pop_front()?;
         let number = self.out.values().map(|out| out.number + 1).max().unwrap_or_default();
         loop {
             self.next_id = self.next_id % 20 + 1;
@@ -103,7 +117,7 @@ impl State {
                 break;
             }
         }
-        let out = Out { number, qos, topic, payload, released: false };
+        let out = Out { number, letter, released: false };
         let plain = out.plain(self.next_id, false);
         self.out.insert(self.next_id, out);
         Some(plain)
@@ -112,7 +126,7 @@ impl State {
     /// A packet came: what is answered.
     pub(super) fn handle(&mut self, packet: Plain) -> Vec<Plain> {
         match packet {
-            Plain::Publish { id, qos, dup, topic, payload } => self.publish(id, qos, dup, topic, payload),
+            Plain::Publish { id, qos, dup, topic, payload, .. } => self.publish(id, qos, dup, topic, payload),
             Plain::Ack(Ack::Release, id) => {
                 self.received.remove(&id);
                 vec![Plain::Ack(Ack::Complete, id)]
@@ -127,9 +141,17 @@ impl State {
                 self.out.remove(&id);
                 Vec::new()
             }
-            Plain::Subscribe { id, filters } => {
-                let codes = filters.iter().map(|(_, qos)| *qos).collect();
-                self.subscriptions.extend(filters);
+            Plain::Subscribe { id, identifier, filters } => {
+                let mut codes = Vec::new();
+                for (filter, qos) in filters {
+                    if self.post.refused.contains(&filter) {
+                        codes.push(0x80);
+                        continue;
+                    }
+                    codes.push(qos);
+                    self.queue.extend(self.post.subscribe(&filter, qos, identifier));
+                    self.subscriptions.insert(filter, qos);
+                }
                 vec![Plain::Granted { id, codes }]
             }
             Plain::Unsubscribe { id, filters } => {
@@ -188,6 +210,6 @@ impl Out {
         if self.released {
             return Plain::Ack(Ack::Release, id);
         }
-        Plain::Publish { id, qos: self.qos, dup, topic: self.topic.clone(), payload: self.payload.clone() }
+        self.letter.clone().plain(id, dup)
     }
 }

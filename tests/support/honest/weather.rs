@@ -19,6 +19,8 @@ pub struct Weather {
     pub reverse: usize,
     /// Every answer is sent twice.
     pub twice: bool,
+    /// Every message of QoS 1 and 2 is sent once more on the same link, with DUP.
+    pub repeat: bool,
     /// Every so many-th acknowledgement is never sent on this link.
     pub missing: Option<usize>,
 }

@@ -1,0 +1,76 @@
+//! What can happen, at random.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::support::honest::Weather;
+
+/// Overlapping ones; everybody but who acknowledges by hand.
+pub(super) const FILTERS: [&str; 6] = ["a/1", "a/2", "a/+", "a/#", "+/2", "b/#"];
+/// Refused by the broker: one that would cover all others, and one that stands alone.
+pub(super) const REFUSED: [&str; 2] = ["#", "no/1"];
+/// The last is for who acknowledges by hand.
+pub(super) const TOPICS: [&str; 5] = ["a/1", "a/2", "b/1", "b/2", "m/1"];
+pub(super) const LISTENERS: usize = 3;
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// Others publish: topic, QoS.
+    Post(usize, u8),
+    /// The same as a message that the broker keeps.
+    Keep(usize, u8),
+    /// Listener, filter, QoS; once more it changes the QoS.
+    Subscribe(usize, usize, u8),
+    Unsubscribe(usize, usize),
+    /// A filter that is refused.
+    Refused(usize),
+    /// Somebody else subscribes and does not wait for the answer.
+    Abandon(usize),
+    /// The link breaks; what the next one is like is told before.
+    Cut,
+    Forecast(Weather),
+    /// Closed, so many messages come, and opened again.
+    Reopen(usize),
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    let cut = || prop::option::weighted(0.4, 0..400_usize);
+    let rough = (cut(), cut(), any::<bool>(), prop::bool::weighted(0.1), any::<bool>()).prop_map(
+        |(cut_reading, cut_writing, reset, drip, repeat)| Weather {
+            cut_reading,
+            cut_writing,
+            reset,
+            drip,
+            repeat,
+            ..Weather::default()
+        },
+    );
+    // As in the model of publishes: of a session that was forgotten the client must hear.
+    prop_oneof![5 => rough, 1 => Just(Weather { forget: true, ..Weather::default() })]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let (topic, filter) = (|| 0..TOPICS.len(), || 0..FILTERS.len());
+    let qos = || prop_oneof![1 => Just(0_u8), 2 => Just(1_u8), 4 => Just(2_u8)];
+    prop_oneof![
+        16 => (topic(), qos()).prop_map(|(topic, qos)| Op::Post(topic, qos)),
+        2 => (0..TOPICS.len() - 1, qos()).prop_map(|(topic, qos)| Op::Keep(topic, qos)),
+        8 => (0..LISTENERS, filter(), qos()).prop_map(|(who, filter, qos)| Op::Subscribe(who, filter, qos)),
+        3 => (0..LISTENERS, filter()).prop_map(|(who, filter)| Op::Unsubscribe(who, filter)),
+        1 => (0..REFUSED.len()).prop_map(Op::Refused),
+        1 => filter().prop_map(Op::Abandon),
+        3 => Just(Op::Cut),
+        3 => weather().prop_map(Op::Forecast),
+        1 => (0..6_usize).prop_map(Op::Reopen),
+    ]
+}
+
+/// The same for the same seed.
+pub(super) fn ops(seed: u64) -> Vec<Op> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    prop::collection::vec(op(), 20..70).new_tree(&mut runner).unwrap().current()
+}
