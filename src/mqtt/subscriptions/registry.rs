@@ -2,6 +2,7 @@
 
 mod answers;
 mod dispatch;
+mod links;
 mod subscription;
 
 use std::collections::HashMap;
@@ -17,7 +18,6 @@ use super::listeners::Listeners;
 use super::retained::Retained;
 use super::wire::{Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
-use crate::mqtt::session::Presence;
 use crate::mqtt::topic::{Filter, Trie};
 use crate::mqtt::{MqttMessage, SubscribeOptions};
 
@@ -80,8 +80,8 @@ impl<W> Registry<W> {
             self.last
         });
         let before = self.subscriptions.get(&subscription);
-        let fallback = before.and_then(|one| if one.confirmed { Some(one.options) } else { one.fallback });
-        let granted = before.and_then(|one| one.granted);
+        let (granted, confirmed) = before.map_or((None, None), |one| (one.granted, one.confirmed));
+        let awaited = 1 + before.map_or(0, |one| one.awaited);
         let listener = self.listeners.acquire(listener);
         let filter = filter.clone();
         let new = Subscription {
@@ -89,12 +89,12 @@ impl<W> Registry<W> {
             options,
             listener,
             granted,
-            confirmed: false,
-            fallback,
+            confirmed,
+            awaited,
             refused: false,
         };
         self.put(subscription, new);
-        self.wire.ask(Waiting { subscription, filter, waiter });
+        self.wire.ask(Waiting { subscription, filter, options, waiter });
         Ok(())
     }
 
@@ -115,18 +115,21 @@ impl<W> Registry<W> {
         self.subscriptions.insert(number, new);
     }
 
-    /// Goes back to the options that were granted before the present ones; false if there are none.
-    fn fall_back(&mut self, number: u32) -> bool {
-        let Some(one) = self.subscriptions.get(&number) else { return false };
-        let Some(options) = one.fallback else { return false };
-        let (filter, listener, granted, refused) =
-            (one.filter.clone(), one.listener, one.granted, one.refused);
-        self.listeners.again(listener);
-        let fallback = Some(options);
-        self.put(
-            number,
-            Subscription { filter, options, listener, granted, confirmed: true, fallback, refused },
-        );
+    /// So many less wait for a grant. Once nobody does, a subscription has the options that were granted last, or goes where
+    /// none were. Returns whether it has others now.
+    fn waited(&mut self, number: u32, less: usize) -> bool {
+        let Some(one) = self.subscriptions.get_mut(&number) else { return false };
+        one.awaited = one.awaited.saturating_sub(less);
+        if one.awaited > 0 || one.confirmed == Some(one.options) {
+            return false;
+        }
+        let Some(options) = one.confirmed else {
+            self.discard(number);
+            return false;
+        };
+        let new = Subscription { options, ..one.clone() };
+        self.listeners.again(new.listener);
+        self.put(number, new);
         true
     }
 
@@ -149,17 +152,10 @@ impl<W> Registry<W> {
         gone: impl Fn(&W) -> bool,
     ) {
         let Some(subscription) = self.find(filter, listener) else { return };
-        self.wire.forget_those(subscription, filter, gone);
-        if self.wire.is_awaited(subscription, filter)
-            || self.subscriptions.get(&subscription).is_some_and(Subscription::is_back)
-        {
-            return;
-        }
-        if self.fall_back(subscription) {
+        let gone = self.wire.forget_those(subscription, filter, gone);
+        if self.waited(subscription, gone.len()) {
             // What is asked for, or granted, meanwhile is undone.
             self.wire.ask_again(filter);
-        } else {
-            self.discard(subscription);
         }
     }
 
@@ -217,34 +213,6 @@ impl<W> Registry<W> {
         self.wire.owed()
     }
 
-    pub(crate) fn lost(&mut self) {
-        self.retained.lost();
-        self.wire.lost();
-    }
-
-    /// A new link is there, on which messages name the filters they come for, or not.
-    pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
-        if identifiers != self.wire.is_plain() {
-            let all = self.subscriptions.values().filter(|subscription| !subscription.refused);
-            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
-        }
-        if presence != Presence::Kept {
-            let fresh = self.subscriptions.iter().filter(|(_, one)| one.wants_kept());
-            self.retained.restore(fresh.map(|(number, _)| *number), now);
-            for subscription in self.subscriptions.values_mut() {
-                subscription.granted = None;
-                if std::mem::take(&mut subscription.refused) {
-                    self.wire.add(&subscription.filter, subscription.options.qos);
-                }
-            }
-            if identifiers {
-                let all = self.subscriptions.values();
-                self.wire.prefer_all(all.map(|one| (&one.filter, one.options)));
-            }
-        }
-        self.wire.resume(presence);
-    }
-
     /// Ends all listeners' tasks.
     pub(crate) async fn end(&mut self) {
         self.listeners.end().await;
@@ -286,5 +254,7 @@ impl<W> Registry<W> {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

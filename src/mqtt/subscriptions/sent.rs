@@ -93,6 +93,16 @@ impl<W> Sent<W> {
         self.packets.iter().filter_map(Packet::subscribe)
     }
 
+    /// The filters of all packets.
+    pub(super) fn filters(&self) -> impl Iterator<Item = &Filter> {
+        let subscribing = self.subscribes().flat_map(|subscribe| &subscribe.filters);
+        let unsubscribing = self.packets.iter().flat_map(|packet| match packet {
+            Packet::Unsubscribe { filters, .. } => filters.as_slice(),
+            Packet::Subscribe(_) => &[],
+        });
+        subscribing.map(|(filter, _)| filter).chain(unsubscribing)
+    }
+
     /// All who wait for a SUBSCRIBE.
     pub(super) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Vec<Waiting<W>>> {
         self.packets.iter_mut().flat_map(|packet| match packet {

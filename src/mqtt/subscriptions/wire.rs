@@ -7,6 +7,7 @@
 //! to the packet; then several are out at a time.
 
 mod fitting;
+mod links;
 mod options;
 mod waiting;
 
@@ -15,8 +16,7 @@ use std::collections::{HashMap, HashSet};
 use self::fitting::{MOST_BYTES, fitting};
 pub(super) use self::waiting::Waiting;
 use super::pending::Pending;
-use super::sent::{Packet, Sent, Subscribe};
-use crate::mqtt::session::Presence;
+use super::sent::{Sent, Subscribe};
 use crate::mqtt::topic::{Changes, Cover, Filter};
 use crate::mqtt::{QoS, SubscribeOptions};
 
@@ -98,27 +98,6 @@ impl<W> Wire<W> {
         self.plain
     }
 
-    /// From here on every filter stands for itself, or not any more. `all` are the filters that are listened to. What is
-    /// different on the wire is asked for again.
-    pub(super) fn switch<'a>(
-        &mut self,
-        plain: bool,
-        all: impl Iterator<Item = (&'a Filter, SubscribeOptions)> + Clone,
-    ) {
-        self.plain = plain;
-        self.cover = if plain { Cover::plain() } else { Cover::new() };
-        for (filter, options) in all.clone() {
-            // Changes on the way there mean nothing; the end is compared.
-            self.cover.add(filter, options.qos);
-        }
-        self.prefer_all(all);
-        self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
-        let gone = self.held.iter().filter(|held| !self.subscribe.contains(held));
-        self.unsubscribe = gone.map(|held| (held.clone(), ())).collect();
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.into_values().flatten().for_each(|waiting| self.ask(waiting));
-    }
-
     /// Adds a filter to the cover.
     pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.add(filter, qos);
@@ -131,17 +110,37 @@ impl<W> Wire<W> {
         self.apply(changes);
     }
 
-    /// The broker has refused to change its grant of this filter, which goes over the wire as it is: what it had granted
-    /// before stands.
+    /// The broker has refused to change its grant of this filter: what it had granted before stands, and is not asked for.
     pub(super) fn stands(&mut self, filter: &Filter) {
-        if self.waiting.contains_key(filter) {
-            return;
-        }
-        if self.held.contains(filter) {
+        if !self.waiting.contains_key(filter) {
             self.subscribe.remove(filter);
-        } else if self.cover.wire_has(filter) {
-            self.ask_again(filter);
         }
+    }
+
+    /// Whether this filter is to go over the wire as it is.
+    pub(super) fn has(&self, filter: &Filter) -> bool {
+        self.cover.wire_has(filter)
+    }
+
+    /// Whether a SUBSCRIBE of this filter is out, or has still to go out.
+    pub(super) fn is_asked(&self, filter: &Filter) -> bool {
+        self.subscribe.contains(filter) || self.sent.asks(filter)
+    }
+
+    /// The wider filter through which the messages of this one come, if so.
+    pub(super) fn over(&self, filter: &Filter) -> Option<Filter> {
+        let covering = self.cover.covering(filter);
+        covering.into_iter().map(|(covering, _)| covering).next().filter(|covering| covering != filter)
+    }
+
+    /// The filters of all packets that are out.
+    pub(super) fn out(&self) -> impl Iterator<Item = &Filter> {
+        self.sent.filters()
+    }
+
+    /// Whether the broker has granted this filter, and has not taken it back since.
+    pub(super) fn holds(&self, filter: &Filter) -> bool {
+        self.held.contains(filter)
     }
 
     /// Whether nothing goes out before something is answered.
@@ -198,6 +197,9 @@ impl<W> Wire<W> {
         for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
             if *code < 0x80 {
                 self.held.insert(filter.clone());
+                if !self.cover.wire_has(&filter) {
+                    self.unsubscribe.insert(filter.clone(), ());
+                }
             } else if !self.held.contains(&filter) {
                 self.unsubscribe.remove(&filter);
             }
@@ -210,7 +212,10 @@ impl<W> Wire<W> {
     pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
         let Some(filters) = self.sent.unsubscribed(id) else { return false };
         for filter in filters {
-            self.held.remove(&filter);
+            // What is wanted again may have been granted already, where answers come in any order.
+            if !self.cover.wire_has(&filter) || self.is_asked(&filter) {
+                self.held.remove(&filter);
+            }
         }
         true
     }
@@ -223,47 +228,6 @@ impl<W> Wire<W> {
             self.unsubscribed(id);
         });
         true
-    }
-
-    /// The link is gone: what was out is to be asked again.
-    pub(super) fn lost(&mut self) {
-        for packet in self.sent.take() {
-            match packet {
-                Packet::Subscribe(subscribe) => self.ask_anew(subscribe),
-                Packet::Unsubscribe { filters, .. } => {
-                    for filter in filters {
-                        if !self.subscribe.contains(&filter) {
-                            self.unsubscribe.insert(filter, ());
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
-        for ((filter, options), waiting) in filters.into_iter().zip(waiting) {
-            // The broker may have got it.
-            self.held.insert(filter.clone());
-            if !self.cover.wire_has(&filter) {
-                self.unsubscribe.insert(filter, ());
-            } else if !self.subscribe.contains(&filter) {
-                self.subscribe.insert(filter, options.qos);
-            }
-            waiting.into_iter().for_each(|waiting| self.ask(waiting));
-        }
-    }
-
-    /// A new link is there. A broker that has, or may have, forgotten the session is asked for everything.
-    pub(super) fn resume(&mut self, presence: impl Into<Presence>) {
-        let presence = presence.into();
-        if presence == Presence::Gone {
-            self.held.clear();
-            self.unsubscribe = Pending::default();
-        }
-        if presence != Presence::Kept {
-            self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
-        }
     }
 
     fn apply(&mut self, changes: Changes<QoS>) {

@@ -8,7 +8,8 @@ fn filter(text: &str) -> Filter {
 /// Adds a subscription that waits for its grant.
 fn subscribe(wire: &mut Wire<u32>, subscription: u32, text: &str, qos: QoS) {
     wire.add(&filter(text), qos);
-    wire.ask(Waiting { subscription, filter: filter(text), waiter: subscription });
+    let options = SubscribeOptions { qos, ..SubscribeOptions::default() };
+    wire.ask(Waiting { subscription, filter: filter(text), options, waiter: subscription });
 }
 
 /// The next packet as text.
@@ -30,6 +31,18 @@ fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
     let count = wire.sent.subscribes().next().expect("a SUBSCRIBE is out").filters.len();
     let answers = wire.subscribed(id, &vec![code; count]).unwrap();
     answers.into_iter().flat_map(|answer| answer.waiting).map(|waiting| waiting.waiter).collect()
+}
+
+impl<W> Wire<W> {
+    /// What the broker should hold.
+    pub(in crate::mqtt::subscriptions) fn wanted(&self) -> std::collections::BTreeSet<String> {
+        self.cover.wire().map(|(filter, _)| filter.as_str().to_owned()).collect()
+    }
+
+    /// How many entries are left of what there was.
+    pub(in crate::mqtt::subscriptions) fn leftovers(&self) -> usize {
+        self.held.len() + self.waiting.len() + self.options.len() + self.cover.wire().count()
+    }
 }
 
 #[test]

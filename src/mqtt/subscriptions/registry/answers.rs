@@ -47,77 +47,90 @@ impl<W> Registry<W> {
 
     fn answered(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
         let Answer { filter, code, waiting } = answer;
-        let mut outcomes = Vec::new();
-        for entry in self.identified.of(&filter) {
-            if let Some(subscription) = self.subscriptions.get_mut(&entry.subscription) {
-                // A change that is refused leaves what was granted before.
-                let before = subscription.granted.filter(|_| !waiting.is_empty());
-                subscription.granted = if code < 0x80 { Some(code) } else { before };
-                subscription.confirmed |= code < 0x80;
+        if code >= 0x80 {
+            return self.refused(&filter, code, waiting);
+        }
+        for number in self.listening(&filter) {
+            if let Some(one) = self.subscriptions.get_mut(&number) {
+                one.granted = Some(code);
+                if std::mem::take(&mut one.refused) {
+                    self.wire.add(&one.filter, one.options.qos);
+                }
             }
         }
-        if code < 0x80 {
-            outcomes.extend(waiting.into_iter().map(|waiting| self.settle(waiting, code, now)));
-        } else if waiting.is_empty() {
-            self.take_back(&filter);
-            outcomes.push(Outcome::TakenBack { filter, code });
-        } else {
-            self.refuse(&filter, code, waiting, &mut outcomes);
+        waiting.into_iter().map(|waiting| self.settle(waiting, code, now)).collect()
+    }
+
+    fn settle(&mut self, waiting: Waiting<W>, code: u8, now: Instant) -> Outcome<W> {
+        let Waiting { subscription, filter, options, waiter } = waiting;
+        if let Some(one) = self.subscriptions.get_mut(&subscription) {
+            one.confirmed = Some(options);
+            if one.wants_kept() {
+                self.retained.fresh(subscription, now);
+            }
+        }
+        if self.waited(subscription, 1) {
+            self.wire.ask_again(&filter);
+        }
+        // Granted alone under a wider filter that stands: from now on its messages come through that.
+        let wider = self.wire.over(&filter).and_then(|wider| self.granted_at(&wider));
+        Outcome::Granted { waiter, code: wider.map_or(code, |wider| wider.min(code)) }
+    }
+
+    /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
+    fn refused(&mut self, filter: &Filter, code: u8, waiting: Vec<Waiting<W>>) -> Vec<Outcome<W>> {
+        let mut outcomes = Vec::new();
+        // A change that is refused leaves what was granted before.
+        let stands = !waiting.is_empty() && self.granted_at(filter).is_some();
+        let (refused, covered): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
+        for Waiting { subscription, waiter, .. } in refused {
+            if self.waited(subscription, 1) {
+                if stands {
+                    self.wire.stands(filter);
+                } else {
+                    self.wire.ask_again(filter);
+                }
+            }
+            outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
+        }
+        if !stands && self.wire.has(filter) && !self.wire.is_asked(filter) {
+            self.take_back(filter, code, &mut outcomes);
+        }
+        for waiting in covered {
+            if stands && self.wire.has(filter) {
+                self.wire.ask_alone(waiting);
+            } else {
+                self.wire.ask(waiting);
+            }
         }
         outcomes
     }
 
-    fn settle(&mut self, waiting: Waiting<W>, code: u8, now: Instant) -> Outcome<W> {
-        if let Some(subscription) = self.subscriptions.get_mut(&waiting.subscription) {
-            subscription.confirmed = true;
-            if subscription.wants_kept() {
-                self.retained.fresh(waiting.subscription, now);
-            }
-        }
-        Outcome::Granted { waiter: waiting.waiter, code }
-    }
-
-    /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
-    fn refuse(
-        &mut self,
-        filter: &Filter,
-        code: u8,
-        waiting: Vec<Waiting<W>>,
-        outcomes: &mut Vec<Outcome<W>>,
-    ) {
-        let (mut refused, covered): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
-        let mut again = covered;
-        if refused.is_empty() {
-            // It is here for others, who keep what they were granted.
-            refused = std::mem::take(&mut again);
-        }
-        for Waiting { subscription, waiter, .. } in refused {
-            if self.fall_back(subscription) {
-                self.wire.stands(filter);
-            } else {
-                self.remove(subscription);
-            }
-            outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
-        }
-        again.into_iter().for_each(|waiting| self.wire.ask(waiting));
-    }
-
     /// The broker refuses a filter that it had granted: narrower ones under it get their chance.
-    fn take_back(&mut self, filter: &Filter) {
-        // Only this one has another spelling.
-        let numbers: Vec<u32> = if filter.pattern() == "#" {
-            let all = self.subscriptions.iter().filter(|(_, one)| is_same(&one.filter, filter));
-            all.map(|(number, _)| *number).collect()
-        } else {
-            self.identified.of(filter).iter().map(|entry| entry.subscription).collect()
-        };
-        for number in numbers {
+    fn take_back(&mut self, filter: &Filter, code: u8, outcomes: &mut Vec<Outcome<W>>) {
+        for number in self.listening(filter) {
             if let Some(one) = self.subscriptions.get_mut(&number).filter(|one| !one.refused) {
-                one.refused = true;
+                (one.refused, one.granted) = (true, None);
                 self.wire.remove(&one.filter, one.options.qos);
             }
         }
+        outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
+    }
+
+    /// The QoS at which the broker of this session holds a filter, if it does for certain.
+    fn granted_at(&self, filter: &Filter) -> Option<u8> {
+        let listening = self.listening(filter).into_iter().filter(|_| self.wire.holds(filter));
+        listening.filter_map(|number| self.subscriptions.get(&number)?.granted).next()
+    }
+
+    /// The subscriptions for which a filter goes over the wire in their own name.
+    pub(super) fn listening(&self, filter: &Filter) -> Vec<u32> {
+        // Only this one has another spelling, where filters stand for others.
+        let spelt = !self.wire.is_plain() && filter.as_str() == "#";
+        let other: Option<Filter> = if spelt { "+/#".parse().ok() } else { None };
+        let other = other.iter().flat_map(|other| self.identified.of(other));
+        self.identified.of(filter).iter().chain(other).map(|entry| entry.subscription).collect()
     }
 }
 

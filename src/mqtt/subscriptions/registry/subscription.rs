@@ -3,26 +3,23 @@
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{QoS, RetainHandling, SubscribeOptions};
 
+#[derive(Clone)]
 pub(super) struct Subscription {
     pub(super) filter: Filter,
     pub(super) options: SubscribeOptions,
     pub(super) listener: usize,
     /// The QoS with which the broker of this session has granted it.
     pub(super) granted: Option<u8>,
-    /// A broker has granted these options.
-    pub(super) confirmed: bool,
-    /// The options granted before these: what it goes back to when these are refused, or nobody waits for them any more.
-    pub(super) fallback: Option<SubscribeOptions>,
-    /// The broker has taken it back on a later session: it is not part of the cover until the next one.
+    /// The options that a broker has granted last: what it goes back to when others are refused, or nobody waits for them
+    /// any more.
+    pub(super) confirmed: Option<SubscribeOptions>,
+    /// How many wait for a grant.
+    pub(super) awaited: usize,
+    /// The broker has taken it back on a later link: it is not part of the cover until the next one.
     pub(super) refused: bool,
 }
 
 impl Subscription {
-    /// Whether it is what was granted before already.
-    pub(super) fn is_back(&self) -> bool {
-        self.confirmed && self.fallback == Some(self.options)
-    }
-
     /// Whether it wants any of the messages that the broker has kept.
     pub(super) fn wants_kept(&self) -> bool {
         self.options.retain_handling != RetainHandling::Never

@@ -8,6 +8,7 @@ use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::driver::Intake;
 use crate::mqtt::metrics::Metrics;
+use crate::mqtt::session::Presence;
 use crate::mqtt::{QoS, RetainHandling};
 
 type Received = mpsc::Receiver<MqttMessage>;
@@ -177,4 +178,72 @@ async fn ten_thousand_listeners_of_one_filter_come_and_go() {
         assert!(registry.places.is_empty() && registry.trie.is_empty());
         registry.end().await;
     }
+}
+
+#[tokio::test]
+async fn what_is_wanted_again_while_it_is_taken_back_is_there_after_the_link_broke() {
+    let mut registry = registry();
+    let now = Instant::now();
+    registry.resume(Presence::Gone, true, now);
+    let (listener, _received) = listener();
+    let filter: Filter = "a".parse().unwrap();
+    subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
+    granted_alone(&mut registry, now);
+    registry.unsubscribe(&filter, &listener).expect("it was there");
+    assert!(matches!(registry.next(now), Some((Control::Unsubscribe { .. }, _))));
+    subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
+    asked(&mut registry, now);
+    registry.lost();
+    registry.resume(Presence::Kept, true, now);
+    assert_eq!(granted_alone(&mut registry, now).len(), 1);
+    assert!(registry.next(now).is_none(), "it is not taken back after that");
+    registry.end().await;
+}
+
+#[tokio::test]
+async fn a_change_that_waits_has_its_own_answer() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    let options = SubscribeOptions::default();
+    subscribe(&mut registry, "a", options.qos(QoS::AtLeastOnce), &listener);
+    let (first, _) = asked(&mut registry, now);
+    subscribe(&mut registry, "a", options.qos(QoS::AtMostOnce), &listener);
+    assert!(matches!(registry.granted(first, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
+    let (second, _) = asked(&mut registry, now);
+    assert!(matches!(registry.granted(second, &[0], now).unwrap()[..], [Outcome::Granted { .. }]));
+    // The other way round: what was granted is gone back to, though another change waited by then.
+    subscribe(&mut registry, "b", options.qos(QoS::AtLeastOnce), &listener);
+    let (first, _) = asked(&mut registry, now);
+    subscribe(&mut registry, "b", options.qos(QoS::ExactlyOnce), &listener);
+    registry.granted(first, &[1], now).unwrap();
+    let (second, _) = asked(&mut registry, now);
+    assert!(matches!(registry.granted(second, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
+    let number = registry.find(&"b".parse().unwrap(), &listener).expect("it stays");
+    assert_eq!(registry.subscriptions[&number].options.qos, QoS::AtLeastOnce);
+    registry.end().await;
+}
+
+#[tokio::test]
+async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_granted_anew() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    subscribe(&mut registry, "a/#", SubscribeOptions::default().qos(QoS::AtMostOnce), &listener);
+    let (id, _) = asked(&mut registry, now);
+    registry.granted(id, &[0], now).unwrap();
+    subscribe(&mut registry, "a/b", SubscribeOptions::default().qos(QoS::AtLeastOnce), &listener);
+    let (wide, _) = asked(&mut registry, now);
+    assert!(registry.granted(wide, &[0x80], now).unwrap().is_empty());
+    let Some((Control::Subscribe { id, filters: [(filter, _)] }, _)) = registry.next(now) else {
+        panic!("it is asked for");
+    };
+    assert_eq!(filter.as_str(), "a/b");
+    let outcomes = registry.granted(id, &[1], now).unwrap();
+    assert!(
+        matches!(outcomes[..], [Outcome::Granted { code: 0, .. }]),
+        "its messages come through the wide one"
+    );
+    assert!(matches!(registry.next(now), Some((Control::Unsubscribe { .. }, _))));
+    registry.end().await;
 }

@@ -1,12 +1,14 @@
 //! Who waits for a filter to be granted.
 
 use super::Wire;
+use crate::mqtt::SubscribeOptions;
 use crate::mqtt::topic::Filter;
 
 /// Somebody who waits for a filter to be granted.
 pub(in crate::mqtt::subscriptions) struct Waiting<W> {
     pub(in crate::mqtt::subscriptions) subscription: u32,
     pub(in crate::mqtt::subscriptions) filter: Filter,
+    pub(in crate::mqtt::subscriptions) options: SubscribeOptions,
     pub(in crate::mqtt::subscriptions) waiter: W,
 }
 
@@ -17,6 +19,13 @@ impl<W> Wire<W> {
         let Some((filter, qos)) = covering.into_iter().next() else { return };
         self.subscribe.insert(filter.clone(), qos);
         self.waiting.entry(filter).or_default().push(waiting);
+    }
+
+    /// Has this filter sent in its own name though a wider one covers it, which stands but is not granted anew: the broker
+    /// says whether it may be, and sends what it has kept. Once granted it is taken back, as its messages come anyway.
+    pub(in crate::mqtt::subscriptions) fn ask_alone(&mut self, waiting: Waiting<W>) {
+        self.subscribe.insert(waiting.filter.clone(), waiting.options.qos);
+        self.waiting.entry(waiting.filter.clone()).or_default().push(waiting);
     }
 
     /// Has the SUBSCRIBE through which the messages of this filter come sent again, for nobody.
@@ -46,15 +55,8 @@ impl<W> Wire<W> {
         for (covering, _) in self.cover.covering(filter) {
             self.waiting.get_mut(&covering).into_iter().for_each(&mut forget);
         }
+        self.waiting.get_mut(filter).into_iter().for_each(&mut forget);
         self.sent.waiting_mut().for_each(forget);
         gone
-    }
-
-    /// Whether anybody waits for this subscription to a filter.
-    pub(in crate::mqtt::subscriptions) fn is_awaited(&self, subscription: u32, filter: &Filter) -> bool {
-        let covering = self.cover.covering(filter);
-        let pending = covering.iter().filter_map(|(covering, _)| self.waiting.get(covering));
-        let sent = self.sent.subscribes().flat_map(|subscribe| &subscribe.waiting);
-        pending.chain(sent).flatten().any(|waiting| waiting.subscription == subscription)
     }
 }

@@ -1,0 +1,54 @@
+//! What the end of a link, and a new one, mean for what is listened to.
+
+use tokio::time::Instant;
+
+use super::Registry;
+use crate::mqtt::session::Presence;
+
+impl<W> Registry<W> {
+    /// The link is gone: what was out is to be asked again.
+    pub(crate) fn lost(&mut self) {
+        self.retained.lost();
+        // With what a broker holds these now, nobody knows.
+        let out: Vec<u32> = self.wire.out().flat_map(|filter| self.listening(filter)).collect();
+        for number in out {
+            if let Some(one) = self.subscriptions.get_mut(&number) {
+                one.granted = None;
+            }
+        }
+        self.wire.lost();
+    }
+
+    /// A new link is there, on which messages name the filters they come for, or not.
+    pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
+        self.ask_refused(now);
+        if identifiers != self.wire.is_plain() {
+            let all = self.subscriptions.values();
+            self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
+            self.subscriptions.values_mut().for_each(|one| one.granted = None);
+        }
+        if presence != Presence::Kept {
+            let fresh = self.subscriptions.iter().filter(|(_, one)| one.wants_kept());
+            self.retained.restore(fresh.map(|(number, _)| *number), now);
+            for subscription in self.subscriptions.values_mut() {
+                subscription.granted = None;
+            }
+            if identifiers {
+                let all = self.subscriptions.values();
+                self.wire.prefer_all(all.map(|one| (&one.filter, one.options)));
+            }
+        }
+        self.wire.resume(presence);
+    }
+
+    /// What was taken back gets another chance on the next link, whose broker may permit it.
+    fn ask_refused(&mut self, now: Instant) {
+        for (number, one) in self.subscriptions.iter_mut().filter(|(_, one)| one.refused) {
+            one.refused = false;
+            self.wire.add(&one.filter, one.options.qos);
+            if one.wants_kept() {
+                self.retained.fresh(*number, now);
+            }
+        }
+    }
+}

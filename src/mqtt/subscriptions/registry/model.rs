@@ -1,0 +1,294 @@
+//! The registry against a small broker, with everything that can happen between them.
+//!
+//! Whatever happens: when all is said at last, the broker holds what is listened to and nothing else, everybody who waited
+//! has got one answer, nobody is refused what the broker grants, and nothing is left of what is gone.
+
+mod broker;
+mod ops;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use self::broker::{Answer, Broker, Policy};
+use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies};
+use super::*;
+use crate::count::Counters;
+use crate::log::Logger;
+use crate::mqtt::QoS;
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::Limits;
+use crate::mqtt::session::Presence;
+
+type Key = (usize, usize);
+
+/// Somebody who waits for a grant.
+#[derive(Debug, PartialEq, Eq)]
+enum Waiter {
+    Waits,
+    Gone,
+    Granted,
+    Refused,
+    TakenBack,
+}
+
+struct World {
+    registry: Registry<usize>,
+    listeners: Vec<SharedListener>,
+    broker: Broker,
+    limits: Limits,
+    now: Instant,
+    waiters: Vec<(Key, QoS, Waiter)>,
+    /// Which subscriptions were granted and not taken back by the listener.
+    granted: BTreeSet<Key>,
+    /// No policy changes.
+    steady: bool,
+}
+
+impl World {
+    fn new(identifiers: bool, terse: bool, policies: BTreeMap<String, Policy>, steady: bool) -> Self {
+        let metrics = Arc::new(Metrics::new(&Counters::default()));
+        let mut registry =
+            Registry::new(1..=16, Context { logger: Logger::default(), metrics, capacity: 100 });
+        let limits = Limits { subscription_ids_available: identifiers, ..Limits::default() };
+        let now = Instant::now();
+        registry.resume(Presence::Gone, identifiers, now);
+        let listener = |_| -> SharedListener { Arc::new(move |_: MqttMessage| async { Ok(()) }) };
+        Self {
+            registry,
+            listeners: (0..LISTENERS).map(listener).collect(),
+            broker: Broker::new(policies, terse),
+            limits,
+            now,
+            waiters: Vec::new(),
+            granted: BTreeSet::new(),
+            steady,
+        }
+    }
+
+    fn filter(place: usize) -> Filter {
+        FILTERS[place].parse().unwrap()
+    }
+
+    fn run(&mut self, op: &Op) {
+        match op {
+            Op::Subscribe { listener, filter, options } => {
+                let number = self.waiters.len();
+                self.waiters.push(((*listener, *filter), options.qos, Waiter::Waits));
+                let text = Self::filter(*filter);
+                let subscribed = self.registry.subscribe(&text, *options, &self.listeners[*listener], number);
+                if subscribed.is_err() {
+                    assert!(options.needs_version_5() && !self.limits.subscription_ids_available);
+                    self.settle(number, Waiter::TakenBack);
+                }
+            }
+            Op::Unsubscribe { listener, filter } => {
+                let back = self.registry.unsubscribe(&Self::filter(*filter), &self.listeners[*listener]);
+                self.granted.remove(&(*listener, *filter));
+                for number in back.into_iter().flatten() {
+                    self.settle(number, Waiter::TakenBack);
+                }
+            }
+            Op::GiveUp(place) => self.give_up(*place),
+            Op::Send => {
+                self.send();
+            }
+            Op::Handle => {
+                self.broker.handle();
+            }
+            Op::Answer(place) => {
+                self.answer(*place);
+            }
+            Op::Overdue => {
+                if self.broker.terse {
+                    self.overdue();
+                }
+            }
+            Op::Cut(link) => self.cut(link),
+            Op::Change(filter, policy) => {
+                self.broker.policies.insert(FILTERS[*filter].to_owned(), *policy);
+            }
+        }
+    }
+
+    fn give_up(&mut self, place: usize) {
+        let waiting: Vec<usize> =
+            (0..self.waiters.len()).filter(|number| self.waiters[*number].2 == Waiter::Waits).collect();
+        let Some(place) = place.checked_rem(waiting.len()) else { return };
+        let ((listener, filter), _, state) = &mut self.waiters[waiting[place]];
+        *state = Waiter::Gone;
+        let (listener, filter) = (*listener, Self::filter(*filter));
+        let Self { registry, listeners, waiters, .. } = self;
+        registry.give_up_on(&filter, &listeners[listener], |number| waiters[*number].2 == Waiter::Gone);
+    }
+
+    fn settle(&mut self, number: usize, with: Waiter) {
+        let (_, _, state) = &mut self.waiters[number];
+        match state {
+            Waiter::Waits => *state = with,
+            Waiter::Gone => {}
+            other => panic!("waiter {number} has its answer: {other:?}, and now {with:?}"),
+        }
+    }
+
+    fn send(&mut self) -> bool {
+        let outcomes = self.registry.unfit(&self.limits, self.now);
+        self.outcomes(outcomes);
+        let Some((control, _)) = self.registry.next(self.now) else { return false };
+        self.broker.takes(&control);
+        true
+    }
+
+    fn answer(&mut self, place: usize) -> bool {
+        match self.broker.answer(place) {
+            None => return false,
+            Some(Answer::Granted { id, codes }) => {
+                let outcomes = self.registry.granted(id, &codes, self.now).expect("it is asked for");
+                self.outcomes(outcomes);
+            }
+            Some(Answer::Revoked { id }) => assert!(self.registry.revoked(id)),
+        }
+        true
+    }
+
+    /// Nothing comes for an UNSUBSCRIBE that the broker has read.
+    fn overdue(&mut self) -> bool {
+        while self.broker.handle() {}
+        while self.answer(0) {}
+        self.registry.give_up()
+    }
+
+    fn outcomes(&mut self, outcomes: Vec<Outcome<usize>>) {
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Granted { waiter, .. } => {
+                    self.settle(waiter, Waiter::Granted);
+                    let (key, ..) = self.waiters[waiter];
+                    self.granted.insert(key);
+                }
+                Outcome::Refused { waiter, .. } => {
+                    self.settle(waiter, Waiter::Refused);
+                    let ((_, filter), qos, _) = &self.waiters[waiter];
+                    let filter = Self::filter(*filter);
+                    assert!(!self.steady || self.refuses(&filter), "{filter} at {qos:?} is refused");
+                }
+                Outcome::TakenBack { filter, .. } => {
+                    assert!(!self.steady || self.refuses(&filter), "{filter} is taken back");
+                }
+            }
+        }
+    }
+
+    /// Whether a broker that thinks always the same refuses this filter, at some QoS.
+    fn refuses(&self, filter: &Filter) -> bool {
+        let refuses =
+            |filter| self.limits.refuses(filter).is_some() || self.broker.policy(filter).code(2) >= 0x80;
+        // This one goes over the wire as `#` where filters stand for others.
+        refuses(filter) || (filter.as_str() == "+/#" && refuses(&Self::filter(5)))
+    }
+
+    fn cut(&mut self, link: &Link) {
+        self.broker.cut(link.handled, link.kept);
+        self.limits.wildcard_available = link.wildcards;
+        self.limits.shared_available = link.shared;
+        self.limits.subscription_ids_available = link.identifiers;
+        self.registry.lost();
+        self.registry.resume(link.presence, link.identifiers, self.now);
+    }
+
+    /// Until everything is said.
+    fn end(&mut self) {
+        for _ in 0..1_000 {
+            let sent = self.send();
+            let handled = self.broker.handle();
+            let answered = self.answer(0);
+            let mut overdue = || self.broker.terse && self.registry.give_up();
+            if !(sent || handled || answered || overdue()) {
+                return;
+            }
+        }
+        panic!("there is no end");
+    }
+
+    fn check(&mut self) {
+        assert!(self.registry.is_restored() && !self.registry.is_waiting() && self.registry.owed() == 0);
+        for (number, ((listener, filter), _, state)) in self.waiters.iter().enumerate() {
+            assert_ne!(*state, Waiter::Waits, "waiter {number}, of {listener} for {}", FILTERS[*filter]);
+        }
+        let held: BTreeSet<String> = self.broker.session.keys().cloned().collect();
+        assert_eq!(held, self.registry.wire.wanted(), "what the broker holds, and what is wanted");
+        for listener in 0..LISTENERS {
+            for (filter, text) in FILTERS.iter().enumerate() {
+                let found = self.registry.find(&Self::filter(filter), &self.listeners[listener]);
+                assert_eq!(
+                    found.is_some(),
+                    self.granted.contains(&(listener, filter)),
+                    "{listener} for {text}"
+                );
+                let Some(found) = found else { continue };
+                let one = &self.registry.subscriptions[&found];
+                assert!(
+                    one.refused || self.is_held(&one.filter, one.options.qos),
+                    "nothing comes for {text}"
+                );
+                assert!(!one.refused || !self.steady || self.refuses(&one.filter), "{text} is not asked for");
+            }
+        }
+    }
+
+    /// Whether messages for a filter come, with the QoS that is wanted and granted.
+    fn is_held(&self, filter: &Filter, wanted: QoS) -> bool {
+        self.broker.session.iter().any(|(held, qos)| {
+            let held: Filter = held.parse().unwrap();
+            let same = held.group() == filter.group() && held.covers(filter);
+            let policy = self.broker.policy(&held);
+            // One that is not granted anew stands as it is.
+            let anew =
+                self.steady && self.limits.refuses(&held).is_none() && !matches!(policy, Policy::Only(_));
+            same && (!anew || *qos >= policy.code(wanted as u8))
+        })
+    }
+
+    /// Everybody goes; nothing is left.
+    fn leave(&mut self) {
+        for listener in 0..LISTENERS {
+            for filter in 0..FILTERS.len() {
+                self.run(&Op::Unsubscribe { listener, filter });
+            }
+        }
+        self.end();
+        assert_eq!(self.broker.session.len(), 0, "{:?}", self.broker.session);
+        assert_eq!(self.registry.wire.leftovers(), 0);
+        assert!(self.registry.subscriptions.is_empty() && self.registry.places.is_empty());
+    }
+}
+
+fn run(identifiers: bool, terse: bool, policies: BTreeMap<String, Policy>, steady: bool, ops: &[Op]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let mut world = World::new(identifiers, terse, policies, steady);
+    ops.iter().for_each(|op| world.run(op));
+    world.end();
+    world.check();
+    world.leave();
+    runtime.block_on(world.registry.end());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cover(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(false), false), 1..60)) {
+        run(false, terse, policies, true, &ops);
+    }
+
+    #[test]
+    fn each_filter_for_itself(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(true), false), 1..60)) {
+        run(true, terse, policies, true, &ops);
+    }
+
+    #[test]
+    fn brokers_that_change(first: bool, terse: bool, policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
+        run(first, terse, policies, false, &ops);
+    }
+}

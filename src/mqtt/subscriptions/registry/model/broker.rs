@@ -1,0 +1,115 @@
+//! A small broker: what it holds for a session, what it permits, and what is on its way to and from it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::mqtt::SubscribeOptions;
+use crate::mqtt::subscriptions::wire::Control;
+use crate::mqtt::topic::Filter;
+
+/// What a broker says to a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// Grants up to this QoS.
+    UpTo(u8),
+    /// Takes no more than this QoS, and refuses what asks for a higher one.
+    Only(u8),
+    Refused,
+}
+
+impl Policy {
+    /// The reason code for a filter that is asked for at this QoS.
+    pub(super) fn code(self, qos: u8) -> u8 {
+        match self {
+            Self::UpTo(most) => qos.min(most),
+            Self::Only(most) if qos <= most => qos,
+            Self::Only(_) | Self::Refused => 0x87,
+        }
+    }
+}
+
+enum Request {
+    Subscribe { id: u16, filters: Vec<(Filter, SubscribeOptions)> },
+    Unsubscribe { id: u16, filters: Vec<Filter> },
+}
+
+/// An answer on its way.
+pub(super) enum Answer {
+    Granted { id: u16, codes: Vec<u8> },
+    Revoked { id: u16 },
+}
+
+#[derive(Default)]
+pub(super) struct Broker {
+    /// What it sends messages for, with the QoS.
+    pub(super) session: BTreeMap<String, u8>,
+    pub(super) policies: BTreeMap<String, Policy>,
+    requests: VecDeque<Request>,
+    answers: VecDeque<Answer>,
+    /// Says nothing to an UNSUBSCRIBE of filters it does not know.
+    pub(super) terse: bool,
+}
+
+impl Broker {
+    pub(super) fn new(policies: BTreeMap<String, Policy>, terse: bool) -> Self {
+        Self { policies, terse, ..Self::default() }
+    }
+
+    pub(super) fn takes(&mut self, control: &Control<'_>) {
+        self.requests.push_back(match control {
+            Control::Subscribe { id, filters } => Request::Subscribe { id: *id, filters: filters.to_vec() },
+            Control::Unsubscribe { id, filters } => {
+                Request::Unsubscribe { id: *id, filters: filters.to_vec() }
+            }
+        });
+    }
+
+    pub(super) fn policy(&self, filter: &Filter) -> Policy {
+        self.policies.get(filter.as_str()).copied().unwrap_or(Policy::UpTo(2))
+    }
+
+    /// Handles the first packet that has arrived; false if there is none.
+    pub(super) fn handle(&mut self) -> bool {
+        match self.requests.pop_front() {
+            None => return false,
+            Some(Request::Subscribe { id, filters }) => {
+                let codes = filters.iter().map(|(filter, options)| {
+                    let code = self
+                        .policies
+                        .get(filter.as_str())
+                        .map_or(options.qos as u8, |policy| policy.code(options.qos as u8));
+                    if code < 0x80 {
+                        self.session.insert(filter.as_str().to_owned(), code);
+                    }
+                    code
+                });
+                let codes = codes.collect();
+                self.answers.push_back(Answer::Granted { id, codes });
+            }
+            Some(Request::Unsubscribe { id, filters }) => {
+                let known =
+                    filters.iter().filter(|filter| self.session.remove(filter.as_str()).is_some()).count();
+                if known > 0 || !self.terse {
+                    self.answers.push_back(Answer::Revoked { id });
+                }
+            }
+        }
+        true
+    }
+
+    /// One of the answers that are on their way: they come in any order.
+    pub(super) fn answer(&mut self, place: usize) -> Option<Answer> {
+        self.answers.remove(place.checked_rem(self.answers.len())?)
+    }
+
+    /// The link ends; what has arrived is handled up to here.
+    pub(super) fn cut(&mut self, handled: usize, kept: bool) {
+        for _ in 0..handled {
+            self.handle();
+        }
+        self.requests.clear();
+        self.answers.clear();
+        if !kept {
+            self.session.clear();
+        }
+    }
+}
