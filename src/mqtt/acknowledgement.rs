@@ -53,7 +53,9 @@ impl MqttAcknowledgement {
     /// The message is finished well. Its acknowledgement leaves once those of all earlier messages have, and everybody
     /// else who got the message is done with it too.
     pub fn acknowledge(mut self) {
-        self.receipt = None;
+        if let Some(receipt) = self.receipt.take() {
+            receipt.handle();
+        }
     }
 }
 

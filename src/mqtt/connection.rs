@@ -39,8 +39,9 @@ use crate::log::Logger;
 /// `NOT_OPEN`. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
 ///
-/// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each makes their
-/// listeners get two. While one filter replaces another, a QoS 0 message can come twice.
+/// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each and names none
+/// (3.1.1, or MQTT 5 without subscription identifiers) makes their listeners get two. With identifiers a listener gets one
+/// copy of those for its filters. While one filter replaces another, a QoS 0 message can come twice.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), wirework::Error> {

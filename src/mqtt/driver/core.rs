@@ -128,6 +128,7 @@ impl Core {
         match command {
             Command::Publish(accepted) => self.accept(accepted),
             Command::Subscribe { filter, options, listener, reply } => {
+                let known = self.registry.has(&filter, &listener);
                 // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
                 if let Err((reply, why)) = self.registry.subscribe(&filter, options, &listener, reply) {
                     // The subscriber may have gone; then nothing is left to be told.
@@ -135,8 +136,8 @@ impl Core {
                         reply.send(Err(MqttError::Unsupported { what: "these subscription options", why }));
                     return;
                 }
-                for (message, receipt) in self.unclaimed.claim(&filter) {
-                    self.registry.deliver(message, &[], &receipt, Instant::now());
+                if !known {
+                    self.claim(&filter, &listener);
                 }
             }
             Command::GiveUp { filter, listener } => {

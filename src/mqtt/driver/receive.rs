@@ -8,7 +8,8 @@ use super::Settled;
 use super::core::Core;
 use super::read::GATHERED;
 use crate::mqtt::session::Arrival;
-use crate::mqtt::subscriptions::Receipt;
+use crate::mqtt::subscriptions::{Receipt, SharedListener};
+use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 
 /// Up to here a message is a small part of what is read at a time. A held one keeps all of that, and only its own bytes are
@@ -100,13 +101,27 @@ impl Core {
 
     /// What waited for a listener whose subscription never came about: nobody has handled it, so on a kept session it is
     /// not acknowledged. It waits for whoever subscribes next, or comes again on the next link; closing waits for nobody.
+    /// What another listener has got as well is that one's: once more it would be once too often.
     pub(super) fn keep(&mut self, left: Vec<(MqttMessage, Arc<Receipt>)>) {
         for (message, receipt) in left.into_iter().filter(|(_, receipt)| receipt.is_owed()) {
+            if !Receipt::is_alone(&receipt) {
+                continue;
+            }
             if !self.closing && self.unclaimed.waits_for(&message.topic) {
                 self.unclaimed.keep(message, receipt);
             } else if !self.settings.clean_session {
                 receipt.refuse();
             }
+        }
+    }
+
+    /// A new subscription gets what waits for it, unless its listener hears of those topics by another filter: then it may
+    /// have got them before.
+    pub(super) fn claim(&mut self, filter: &Filter, listener: &SharedListener) {
+        let Self { unclaimed, registry, .. } = self;
+        let claimed = unclaimed.claim(filter, |topic| !registry.hears(listener, filter, topic));
+        for (message, receipt) in claimed {
+            registry.give(message, filter, listener, &receipt);
         }
     }
 

@@ -46,8 +46,8 @@ impl Held {
         let bytes = size + OVERHEAD;
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
         self.messages.fetch_add(1, Ordering::AcqRel);
-        let refused = AtomicBool::new(false);
-        Arc::new(Receipt { held: Arc::clone(self), bytes, token, refused })
+        let (refused, handled) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Receipt { held: Arc::clone(self), bytes, token, refused, handled })
     }
 }
 
@@ -58,6 +58,8 @@ pub(crate) struct Receipt {
     bytes: usize,
     token: Option<Token>,
     refused: AtomicBool,
+    /// A listener has got it.
+    handled: AtomicBool,
 }
 
 impl Receipt {
@@ -79,6 +81,17 @@ impl Receipt {
     /// It must not be acknowledged, whatever the other listeners say.
     pub(crate) fn refuse(&self) {
         self.refused.store(true, Ordering::Release);
+    }
+
+    /// A listener has it: those who let go of it unhandled say nothing any more.
+    pub(crate) fn handle(&self) {
+        self.handled.store(true, Ordering::Release);
+    }
+
+    /// Whether nobody but its holder has to do with it, or had.
+    pub(crate) fn is_alone(receipt: &Arc<Self>) -> bool {
+        // In this order: who lets go has handled it before.
+        Arc::strong_count(receipt) == 1 && !receipt.handled.load(Ordering::Acquire)
     }
 
     /// Lets go of a message that must not be acknowledged.

@@ -2,11 +2,13 @@
 //!
 //! Each filter has a number of its own, so that a message goes to the listeners of that filter alone, whether the broker
 //! sends one copy for all filters or one for each. The numbers begin at random: a session that began in an earlier process
-//! still brings those of that process, and they must not be taken for ours.
+//! still brings those of that process, and they must not be taken for ours. A filter that is subscribed to again soon gets
+//! the number that it had: what a broker sends again for it finds its listeners.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use super::pending::Pending;
 use crate::mqtt::topic::Filter;
 
 /// The largest identifier that MQTT has.
@@ -15,6 +17,9 @@ const LARGEST: u32 = 268_435_455;
 /// How many filters can get one.
 const ROOM: u32 = 1 << 26;
 
+/// How many filters keep their number after their last listener has gone.
+const REMEMBERED: usize = 256;
+
 pub(super) struct Identified<E> {
     first: u32,
     next: u32,
@@ -22,6 +27,8 @@ pub(super) struct Identified<E> {
     full: bool,
     ids: HashMap<Filter, u32>,
     entries: HashMap<u32, Vec<E>>,
+    /// Filters without listeners, with the number that they had.
+    gone: Pending<u32>,
 }
 
 impl<E: Copy + PartialEq> Identified<E> {
@@ -29,7 +36,14 @@ impl<E: Copy + PartialEq> Identified<E> {
         // The keys of a `RandomState` come from the system's source of randomness.
         let random = RandomState::new().hash_one(0) as u32;
         let first = 1 + random % (LARGEST - ROOM);
-        Self { first, next: first, full: false, ids: HashMap::new(), entries: HashMap::new() }
+        Self {
+            first,
+            next: first,
+            full: false,
+            ids: HashMap::new(),
+            entries: HashMap::new(),
+            gone: Pending::default(),
+        }
     }
 
     /// The number of a filter, for as long as somebody listens to it.
@@ -39,6 +53,9 @@ impl<E: Copy + PartialEq> Identified<E> {
 
     pub(super) fn add(&mut self, filter: &Filter, entry: E) {
         let id = *self.ids.entry(filter.clone()).or_insert_with(|| {
+            if let Some(id) = self.gone.remove(filter) {
+                return id;
+            }
             let id = self.next;
             // After 67 million filters the numbers of the first ones come again.
             self.next = if id + 1 < self.first + ROOM { id + 1 } else { self.first };
@@ -58,6 +75,10 @@ impl<E: Copy + PartialEq> Identified<E> {
         if entries.is_empty() {
             self.entries.remove(&id);
             self.ids.remove(filter);
+            self.gone.insert(filter.clone(), id);
+            if self.gone.len() > REMEMBERED {
+                self.gone.pop();
+            }
         }
     }
 
@@ -105,5 +126,7 @@ mod tests {
         assert_eq!(collect(&identified, &[foreign]), None);
         assert_eq!(collect(&identified, &[]), None);
         assert_eq!(collect(&identified, &[two + 1]), None, "not given out");
+        identified.add(&a, 4);
+        assert_eq!(collect(&identified, &[one]), Some(vec![4]), "what is sent again for it finds it");
     }
 }

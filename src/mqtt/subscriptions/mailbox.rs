@@ -132,7 +132,10 @@ impl Mailbox {
 pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: Context) {
     while let Some(Item { mut message, hold }) = mailbox.next().await {
         let (offered, receipt) = match hold {
-            Hold::Plain(receipt) => (Offered::default(), Some(receipt)),
+            Hold::Plain(receipt) => {
+                receipt.handle();
+                (Offered::default(), Some(receipt))
+            }
             Hold::Manual(acknowledgement) => (Offered::new(acknowledgement), None),
         };
         message.offered = offered.clone();

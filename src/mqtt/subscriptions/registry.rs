@@ -25,6 +25,8 @@ use crate::mqtt::{MqttMessage, SubscribeOptions};
 pub(crate) struct Registry<W> {
     subscriptions: HashMap<u32, Subscription>,
     last: u32,
+    /// Counts what was asked and granted.
+    count: u64,
     trie: Trie<Entry>,
     listeners: Listeners,
     wire: Wire<W>,
@@ -43,6 +45,7 @@ impl<W> Registry<W> {
         Self {
             subscriptions: HashMap::new(),
             last: 0,
+            count: 0,
             trie: Trie::new(),
             listeners: Listeners::new(context),
             wire: Wire::new(ids),
@@ -80,19 +83,8 @@ impl<W> Registry<W> {
             self.last
         });
         let before = self.subscriptions.get(&subscription);
-        let (granted, confirmed) = before.map_or((None, None), |one| (one.granted, one.confirmed));
-        let awaited = 1 + before.map_or(0, |one| one.awaited);
-        let listener = self.listeners.acquire(listener);
+        let new = Subscription::new(filter.clone(), options, self.listeners.acquire(listener), before);
         let filter = filter.clone();
-        let new = Subscription {
-            filter: filter.clone(),
-            options,
-            listener,
-            granted,
-            confirmed,
-            awaited,
-            refused: false,
-        };
         self.put(subscription, new);
         self.wire.ask(Waiting { subscription, filter, options, waiter });
         Ok(())
@@ -170,6 +162,13 @@ impl<W> Registry<W> {
                 self.retained.fresh(subscription, now);
             }
         }
+        self.count += 1;
+        let out: Vec<u32> = self.wire.leaving().flat_map(|filter| self.listening(filter)).collect();
+        for number in out {
+            if let Some(one) = self.subscriptions.get_mut(&number) {
+                one.asked.get_or_insert(self.count);
+            }
+        }
         for filter in self.wire.replacing() {
             self.retained.quiet(&filter, now);
         }
@@ -216,6 +215,11 @@ impl<W> Registry<W> {
     /// Ends all listeners' tasks.
     pub(crate) async fn end(&mut self) {
         self.listeners.end().await;
+    }
+
+    /// Whether this listener has a subscription to this filter.
+    pub(crate) fn has(&self, filter: &Filter, listener: &SharedListener) -> bool {
+        self.find(filter, listener).is_some()
     }
 
     fn find(&self, filter: &Filter, listener: &SharedListener) -> Option<u32> {

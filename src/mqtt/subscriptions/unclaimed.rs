@@ -67,16 +67,15 @@ impl Unclaimed {
         self.list.push((message, receipt));
     }
 
-    /// Somebody subscribes: what matches is theirs.
-    pub(crate) fn claim(&mut self, filter: &Filter) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    /// Somebody subscribes: what matches is theirs, of the topics that they `want`.
+    pub(crate) fn claim(
+        &mut self,
+        filter: &Filter,
+        wants: impl Fn(&str) -> bool,
+    ) -> Vec<(MqttMessage, Arc<Receipt>)> {
         self.unwanted.retain(|unwanted| unwanted != filter);
-        if !self.list.iter().any(|(message, _)| filter.matches(&message.topic)) {
-            return Vec::new();
-        }
-        let all = std::mem::take(&mut self.list).into_iter();
-        let (theirs, rest) = all.partition(|(message, _)| filter.matches(&message.topic));
-        self.list = rest;
-        theirs
+        let theirs = |topic: &str| filter.matches(topic) && wants(topic);
+        self.list.extract_if(.., |(message, _)| theirs(&message.topic)).collect()
     }
 
     /// A granted subscription was taken back.
@@ -123,7 +122,7 @@ mod tests {
         let filter: Filter = "a/#".parse().unwrap();
         unclaimed.taken_back(filter.clone());
         assert!(!unclaimed.waits_for("a/b") && unclaimed.waits_for("b"));
-        assert!(unclaimed.claim(&filter).is_empty() && unclaimed.waits_for("a/b"));
+        assert!(unclaimed.claim(&filter, |_| true).is_empty() && unclaimed.waits_for("a/b"));
         assert!(!Unclaimed::new(false, second).waits_for("b"));
     }
 
@@ -135,7 +134,7 @@ mod tests {
         for topic in ["a", "b", "a"] {
             unclaimed.keep(MqttMessage::new(topic, ""), held.take(0, None));
         }
-        assert_eq!(unclaimed.claim(&"a".parse().unwrap()).len(), 2);
+        assert_eq!(unclaimed.claim(&"a".parse().unwrap(), |_| true).len(), 2);
         assert!(unclaimed.expire(now).is_empty());
         assert_eq!(unclaimed.expire(now + Duration::from_secs(1)).len(), 1);
         assert_eq!(held.messages(), 0);

@@ -178,6 +178,12 @@ impl<W> Wire<W> {
         self.sent.last()
     }
 
+    /// The filters of the SUBSCRIBE that went out last.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = &Filter> {
+        let last = self.sent.last_subscribe().into_iter();
+        last.flat_map(|subscribe| subscribe.filters.iter().map(|(filter, _)| filter))
+    }
+
     /// Filters of the packet that went out last for which nobody waits: they replace others.
     pub(super) fn replacing(&self) -> Vec<Filter> {
         let Some(Subscribe { filters, waiting, .. }) = self.sent.last_subscribe() else { return Vec::new() };

@@ -50,9 +50,10 @@ impl<W> Registry<W> {
         if code >= 0x80 {
             return self.refused(&filter, code, waiting);
         }
+        self.count += 1;
         for number in self.listening(&filter) {
             if let Some(one) = self.subscriptions.get_mut(&number) {
-                one.granted = Some(code);
+                one.grant(code, self.count);
                 if std::mem::take(&mut one.refused) {
                     self.wire.add(&one.filter, one.options.qos);
                 }
@@ -121,7 +122,8 @@ impl<W> Registry<W> {
     /// The QoS at which the broker of this session holds a filter, if it does for certain.
     fn granted_at(&self, filter: &Filter) -> Option<u8> {
         let listening = self.listening(filter).into_iter().filter(|_| self.wire.holds(filter));
-        listening.filter_map(|number| self.subscriptions.get(&number)?.granted).next()
+        let sure = |number| self.subscriptions.get(&number).filter(|one| !one.unsure);
+        listening.filter_map(|number| sure(number)?.granted).next()
     }
 
     /// The subscriptions for which a filter goes over the wire in their own name.

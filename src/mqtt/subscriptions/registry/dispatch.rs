@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::Receipt;
 use super::super::retained::For;
+use super::super::{Receipt, SharedListener};
 use super::{Entry, Registry, Subscription};
 use crate::mqtt::MqttMessage;
+use crate::mqtt::topic::Filter;
 
 impl<W> Registry<W> {
     /// Gives a message to all whom it concerns: the listeners of the filters that the broker names by their identifiers,
@@ -52,6 +53,33 @@ impl<W> Registry<W> {
         listeners.deliver(message, receipt)
     }
 
+    /// Whether a listener gets messages of this topic by another filter than this.
+    pub(crate) fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+        let (own, listener) = (self.find(filter, listener), self.listeners.find(listener));
+        let mut hears = false;
+        self.trie.for_each_match(topic, |entry| {
+            hears |= Some(entry.listener) == listener && Some(entry.subscription) != own;
+        });
+        hears
+    }
+
+    /// Gives a message to the listener of one subscription.
+    pub(crate) fn give(
+        &mut self,
+        message: MqttMessage,
+        filter: &Filter,
+        listener: &SharedListener,
+        receipt: &Arc<Receipt>,
+    ) {
+        let one =
+            self.find(filter, listener).and_then(|number| Some((number, self.subscriptions.get(&number)?)));
+        let Some((number, one)) = one else { return };
+        let entry = one.entry(number);
+        self.listeners.begin();
+        self.listeners.choose(entry.listener, entry.qos, entry.manual);
+        self.listeners.deliver(message, receipt);
+    }
+
     /// To the listeners that the broker has named. One that listens to several filters which match gets the copy that
     /// comes for the best of them, whether that is one copy of several or the only one.
     fn deliver_named(&mut self, message: MqttMessage, receipt: &Arc<Receipt>, now: Instant) -> usize {
@@ -81,31 +109,32 @@ impl<W> Registry<W> {
         count
     }
 
-    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: the oldest, since
-    /// a message that waited at the broker comes for what was there then; but one granted QoS 0 only after the others, since
-    /// for that nothing waits, and one without own messages only after those that have them. Shared ones stand for themselves.
+    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: the one granted
+    /// first, since a message that waited at the broker comes for what was there then; but one granted QoS 0 only after the
+    /// others, since for that nothing waits, and one without own messages only after those that have them. Shared ones stand
+    /// for themselves, and so do those that are not granted yet, unless another brings the same for certain.
     fn is_best(&self, entry: &Entry, topic: &str) -> bool {
         if self.listeners.subscriptions(entry.listener) < 2 {
             return true;
         }
-        let counts = |number: u32| {
-            let subscription = self.subscriptions.get(&number);
-            subscription.is_some_and(|one| one.granted.is_some() && one.filter.group().is_none())
-        };
-        if !counts(entry.subscription) {
+        let Some(mine) = self.subscriptions.get(&entry.subscription) else { return true };
+        if mine.filter.group().is_some() {
             return true;
         }
-        let rank = |entry: &Entry| {
-            let no_local = self.flags(entry).is_some_and(|(no_local, _)| no_local);
-            let granted = self.subscriptions.get(&entry.subscription).and_then(|one| one.granted);
-            (no_local, granted == Some(0), entry.subscription)
-        };
-        let mut best = rank(entry);
+        let mut best = true;
         self.trie.for_each_match(topic, |other| {
-            if other.listener == entry.listener && counts(other.subscription) {
-                best = best.min(rank(other));
+            if other.listener != entry.listener || other.subscription == entry.subscription {
+                return;
             }
+            let other = self.subscriptions.get(&other.subscription);
+            best &= !other.is_some_and(|other| {
+                if mine.counts() {
+                    other.counts() && other.rank() < mine.rank()
+                } else {
+                    other.precedes(mine)
+                }
+            });
         });
-        best.2 == entry.subscription
+        best
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::Registry;
+use super::{Entry, Registry};
 use crate::mqtt::session::Presence;
 
 impl<W> Registry<W> {
@@ -13,7 +13,7 @@ impl<W> Registry<W> {
         let out: Vec<u32> = self.wire.out().flat_map(|filter| self.listening(filter)).collect();
         for number in out {
             if let Some(one) = self.subscriptions.get_mut(&number) {
-                one.granted = None;
+                (one.unsure, one.carried) = (true, true);
             }
         }
         self.wire.lost();
@@ -25,13 +25,13 @@ impl<W> Registry<W> {
         if identifiers != self.wire.is_plain() {
             let all = self.subscriptions.values();
             self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
-            self.subscriptions.values_mut().for_each(|one| one.granted = None);
+            self.subscriptions.values_mut().for_each(|one| one.forget(false));
         }
         if presence != Presence::Kept {
             let fresh = self.subscriptions.iter().filter(|(_, one)| one.wants_kept());
             self.retained.restore(fresh.map(|(number, _)| *number), now);
             for subscription in self.subscriptions.values_mut() {
-                subscription.granted = None;
+                subscription.forget(presence == Presence::Gone);
             }
             if identifiers {
                 let all = self.subscriptions.values();
@@ -39,6 +39,10 @@ impl<W> Registry<W> {
             }
         }
         self.wire.resume(presence);
+        // In the order of the first time, so that the broker always had first what it has had first.
+        let Self { wire, identified, subscriptions, .. } = self;
+        let asked = |entry: &Entry| subscriptions.get(&entry.subscription).and_then(|one| one.asked);
+        wire.sort(|filter| identified.of(filter).iter().filter_map(asked).min().unwrap_or(u64::MAX));
     }
 
     /// What was taken back gets another chance on the next link, whose broker may permit it.

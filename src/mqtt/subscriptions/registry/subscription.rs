@@ -10,6 +10,14 @@ pub(super) struct Subscription {
     pub(super) listener: usize,
     /// The QoS with which the broker of this session has granted it.
     pub(super) granted: Option<u8>,
+    /// A link broke while the broker was being asked about it: what it holds since may be something else.
+    pub(super) unsure: bool,
+    /// When it was granted first, by the count of what was asked and granted in this session, or in one that may be this.
+    pub(super) since: Option<u64>,
+    /// When it was asked for first in this session, if it was.
+    pub(super) asked: Option<u64>,
+    /// A broker of this session may have handled a SUBSCRIBE of it on a link before this one.
+    pub(super) carried: bool,
     /// The options that a broker has granted last: what it goes back to when others are refused, or nobody waits for them
     /// any more.
     pub(super) confirmed: Option<SubscribeOptions>,
@@ -20,6 +28,65 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    /// One more wait for its grant with these options; `before` is what it was, if it was there.
+    pub(super) fn new(
+        filter: Filter,
+        options: SubscribeOptions,
+        listener: usize,
+        before: Option<&Self>,
+    ) -> Self {
+        Self {
+            filter,
+            options,
+            listener,
+            granted: before.and_then(|one| one.granted),
+            unsure: before.is_some_and(|one| one.unsure),
+            since: before.and_then(|one| one.since),
+            asked: before.and_then(|one| one.asked),
+            carried: before.is_some_and(|one| one.carried),
+            confirmed: before.and_then(|one| one.confirmed),
+            awaited: 1 + before.map_or(0, |one| one.awaited),
+            refused: false,
+        }
+    }
+
+    /// The broker has granted it.
+    pub(super) fn grant(&mut self, code: u8, now: u64) {
+        if self.granted.replace(code).is_none() {
+            self.since = Some(now);
+        }
+        self.unsure = false;
+    }
+
+    /// Another session begins, for certain or perhaps.
+    pub(super) fn forget(&mut self, certain: bool) {
+        self.granted = None;
+        self.carried |= self.asked.is_some();
+        if certain {
+            (self.since, self.asked, self.carried) = (None, None, false);
+        }
+    }
+
+    /// Whether its copies can stand for those that come for other filters: a shared one gets some messages only.
+    pub(super) fn counts(&self) -> bool {
+        self.granted.is_some() && self.filter.group().is_none()
+    }
+
+    /// Which one stands for others: the lowest.
+    pub(super) fn rank(&self) -> (bool, bool, Option<u64>) {
+        let nothing = self.granted.unwrap_or(self.options.qos as u8) == 0;
+        (self.options.no_local, nothing, self.since)
+    }
+
+    /// Whether a copy comes for it whenever one comes for this other one, which is not granted yet: the broker handles what
+    /// it is asked in that order, on each link the same.
+    pub(super) fn precedes(&self, other: &Self) -> bool {
+        let (false, false, Some(since)) = self.rank() else { return false };
+        let before =
+            other.asked.is_none_or(|asked| since < asked) || (self.granted.is_some() && !other.carried);
+        before && self.filter.group().is_none()
+    }
+
     /// Whether it wants any of the messages that the broker has kept.
     pub(super) fn wants_kept(&self) -> bool {
         self.options.retain_handling != RetainHandling::Never

@@ -247,3 +247,50 @@ async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_gr
     assert!(matches!(registry.next(now), Some((Control::Unsubscribe { .. }, _))));
     registry.end().await;
 }
+
+#[tokio::test]
+async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_brings_the_same() {
+    let mut registry = registry();
+    let now = Instant::now();
+    registry.resume(Presence::Gone, true, now);
+    let ((both, mut heard_both), (one, mut heard_one)) = (listener(), listener());
+    let options = SubscribeOptions::default().qos(QoS::ExactlyOnce);
+    subscribe(&mut registry, "a/+", options, &both);
+    while let Some((Control::Subscribe { id, .. }, _)) = registry.next(now) {
+        registry.granted(id, &[2], now).unwrap();
+    }
+    subscribe(&mut registry, "a/1", options, &both);
+    subscribe(&mut registry, "a/#", options, &one);
+    let ids = ["a/1", "a/#", "a/+"].map(|text| registry.identified.id(&text.parse().unwrap()).unwrap());
+    for asked in [false, true] {
+        while asked && registry.next(now).is_some() {}
+        for id in ids {
+            let receipt = Held::new(Intake::new()).take(0, None);
+            registry.deliver(MqttMessage::new("a/1", id.to_string()), &[id], &receipt, now);
+        }
+        let payload = async |received: &mut Received| received.recv().await.unwrap().payload;
+        assert_eq!(payload(&mut heard_both).await, ids[2].to_string());
+        assert_eq!(payload(&mut heard_one).await, ids[1].to_string());
+    }
+    registry.end().await;
+    assert!(heard_both.try_recv().is_err() && heard_one.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
+    let mut registry = registry();
+    let now = Instant::now();
+    registry.resume(Presence::Gone, true, now);
+    let (listener, _received) = listener();
+    let filters: Vec<String> = (0..50).map(|number| format!("f/{number:02}")).collect();
+    for filter in &filters {
+        subscribe(&mut registry, filter, SubscribeOptions::default(), &listener);
+    }
+    assert_eq!(granted_alone(&mut registry, now).len(), 50);
+    registry.lost();
+    registry.resume(Presence::Doubtful, true, now);
+    let asked: Vec<String> =
+        granted_alone(&mut registry, now).into_iter().map(|(filter, _)| filter.to_string()).collect();
+    assert_eq!(asked, filters);
+    registry.end().await;
+}

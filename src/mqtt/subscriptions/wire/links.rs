@@ -51,6 +51,14 @@ impl<W> Wire<W> {
         }
     }
 
+    /// What is to be asked for goes out in the order of these.
+    pub(in crate::mqtt::subscriptions) fn sort(&mut self, order: impl Fn(&Filter) -> u64) {
+        let count = self.subscribe.len();
+        let mut all: Vec<_> = self.subscribe.take(count).collect();
+        all.sort_by_cached_key(|(filter, _)| order(filter));
+        self.subscribe = all.into_iter().collect();
+    }
+
     /// The link is gone: those who wait for a filter that is covered wait for the cover again.
     fn ask_covers(&mut self) {
         let alone: Vec<Filter> =

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rumqttc::matches;
 use wirework::Error;
+use wirework::mqtt::topic::Filter;
 use wirework::mqtt::{MqttConnection, MqttMessage, MqttMessageListener, SubscribeOptions};
 
 use super::ops::{FILTERS, LISTENERS, Op, REFUSED, TOPICS, ops};
@@ -13,7 +14,7 @@ use super::reference::{Fate, Held, Listening, Posted};
 use crate::common::{connection_to, context, listener};
 use crate::faults::life::version;
 use crate::support::fake_broker::Version;
-use crate::support::honest::Honest;
+use crate::support::honest::{Honest, State};
 use crate::support::within;
 
 /// What the broker is like.
@@ -40,8 +41,8 @@ struct Life<V> {
     posted: Vec<Posted>,
     /// The last kept message of each topic.
     kept: std::collections::BTreeMap<&'static str, usize>,
-    /// From this number on the broker may have forgotten subscriptions.
-    certain: Option<usize>,
+    /// From the first number to the second the broker may have forgotten subscriptions.
+    doubtful: std::ops::Range<usize>,
     named: bool,
 }
 
@@ -101,16 +102,19 @@ async fn live<V: Version>(manners: Manners, ops: &[Op]) {
     let all = (0..LISTENERS).map(|_| hears()).chain([acknowledges()]).collect();
     let named = V::NAME == "5" && !manners.bare;
     let kept = Default::default();
-    let mut life = Life { broker, connection, all, posted: Vec::new(), kept, certain: None, named };
+    let mut life =
+        Life { broker, connection, all, posted: Vec::new(), kept, doubtful: usize::MAX..usize::MAX, named };
     within("the link", life.connection.open(&context())).await.unwrap();
     life.subscribe(LISTENERS, "m/+", 2).await;
     for op in ops {
         life.step(op).await;
     }
     life.broker.clear_up();
+    life.sweep().await;
+    life.restored().await;
     life.settle().await;
     // Whatever was forgotten, everybody has what is its own again.
-    life.certain = None;
+    life.doubtful.end = life.posted.len();
     for topic in 0..TOPICS.len() {
         life.post(topic, 2, false);
     }
@@ -134,8 +138,8 @@ impl<V: Version> Life<V> {
             }
             Op::Cut => self.broker.cut(),
             Op::Forecast(weather) => {
-                if weather.forget && self.certain.is_none() {
-                    self.certain = Some(self.posted.len());
+                if weather.forget {
+                    self.doubtful.start = self.doubtful.start.min(self.posted.len());
                 }
                 self.broker.forecast(weather.clone());
             }
@@ -211,7 +215,11 @@ impl<V: Version> Life<V> {
                 self.all[who].listening.held.insert(filter, held);
             }
         }
-        // What nobody wants any more would wait for ever.
+        self.sweep().await;
+    }
+
+    /// What nobody wants any more, of filters that were taken back or given up, would wait for ever.
+    async fn sweep(&self) {
         let rest = listener().0;
         for filter in FILTERS {
             let options = SubscribeOptions::at_least_once();
@@ -236,10 +244,22 @@ impl<V: Version> Life<V> {
         .await;
     }
 
+    /// A broker that has forgotten its session is asked for everything anew.
+    async fn restored(&self) {
+        let held = self.all.iter().flat_map(|one| one.listening.held.keys());
+        let held: Vec<Filter> = held.map(|filter| filter.parse().unwrap()).collect();
+        let covered = |state: &State| {
+            let known = state.subscriptions.keys().map(|filter| filter.parse().unwrap());
+            let known: Vec<Filter> = known.collect();
+            held.iter().all(|filter| known.iter().any(|known| known.covers(filter)))
+        };
+        within("what is held", self.broker.until("all subscriptions", covered)).await;
+    }
+
     fn fate(&self, number: usize) -> Fate {
         let state = self.broker.state();
         let payload = Bytes::from(number.to_string());
-        let doubtful = state.post.forgotten > 0 && self.certain.is_some_and(|certain| number >= certain);
+        let doubtful = state.post.forgotten > 0 && self.doubtful.contains(&number);
         let routed = doubtful.then(|| state.post.routed[&payload].clone());
         Fate { lost: state.post.lost.contains(&payload), routed }
     }
@@ -259,7 +279,7 @@ impl<V: Version> Life<V> {
                 let must = listening.must(number, posted, &fate, self.named) && !posted.adrift;
                 assert!(times > 0 || !must, "{}", story());
                 assert!(times > 0 || fate.lost || !listening.kept.contains(&text), "kept {}", story());
-                assert!(times <= 1 || !listening.once(number, posted), "{}", story());
+                assert!(times <= 1 || !listening.once(number, posted, self.named), "{}", story());
             }
         }
         self.check_adrift();

@@ -63,10 +63,11 @@ impl Listening {
 
     /// Whether it must not have come twice. A kept one comes again with each SUBSCRIBE; one from before a subscription may
     /// have been on its way for somebody else, at less than QoS 2.
-    pub(super) fn once(&self, number: usize, posted: &Posted) -> bool {
+    pub(super) fn once(&self, number: usize, posted: &Posted, named: bool) -> bool {
         let loose = self.loose.iter().any(|filter| matches(posted.topic, filter));
         let mut mine = self.ever.iter().filter(|filter| matches(posted.topic, filter));
-        let then = mine.all(|filter| self.held.get(filter).is_some_and(|held| held.since <= number));
+        let good = |filter: &String| self.held.get(filter).is_some_and(|held| held.since <= number);
+        let then = if named { mine.any(good) } else { mine.all(good) };
         posted.qos == 2 && !posted.retain && !posted.adrift && !loose && then
     }
 }
