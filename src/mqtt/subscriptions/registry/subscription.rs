@@ -52,10 +52,9 @@ impl Subscription {
 
     /// The broker has granted it.
     pub(super) fn grant(&mut self, code: u8, now: u64) {
-        if self.granted.replace(code).is_none() {
-            self.since = Some(now);
-        }
-        self.unsure = false;
+        (self.granted, self.unsure) = (Some(code), false);
+        // Once told, it stays: of two copies one must not be dropped for the other, and then the other for this one.
+        self.since.get_or_insert(now);
     }
 
     /// Another session begins, for certain or perhaps.
