@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use rumqttc::v5::mqttbytes::Error;
 
+use super::fields::{binary, four_bytes, properties, text, two_bytes};
 use crate::mqtt::protocol::{AckKind, Incoming, Reason, describe};
 
 const REASON_STRING: u8 = 31;
@@ -24,7 +25,7 @@ struct Said {
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.
 pub(super) fn acknowledgement(kind: AckKind, mut body: Bytes) -> Result<Incoming, Error> {
-    let id = body.try_get_u16().map_err(malformed)?;
+    let id = two_bytes(&mut body)?;
     // Code and properties may be left out.
     let code = body.try_get_u8().unwrap_or_default();
     let reason = said(&mut body)?.reason;
@@ -36,14 +37,14 @@ pub(super) fn acknowledgement(kind: AckKind, mut body: Bytes) -> Result<Incoming
 
 /// SUBACK.
 pub(super) fn subscribed(mut body: Bytes) -> Result<Incoming, Error> {
-    let id = body.try_get_u16().map_err(malformed)?;
+    let id = two_bytes(&mut body)?;
     let reason = said(&mut body)?.reason;
     Ok(Incoming::Subscribed { id, codes: body.to_vec(), reason })
 }
 
 /// UNSUBACK.
 pub(super) fn unsubscribed(mut body: Bytes) -> Result<Incoming, Error> {
-    let id = body.try_get_u16().map_err(malformed)?;
+    let id = two_bytes(&mut body)?;
     said(&mut body)?;
     Ok(Incoming::Unsubscribed { id, codes: body.to_vec() })
 }
@@ -60,49 +61,20 @@ fn said(body: &mut Bytes) -> Result<Said, Error> {
     if body.is_empty() {
         return Ok(said);
     }
-    let length = length(body)?;
-    if length > body.len() {
-        return Err(Error::BoundaryCrossed(length));
-    }
-    let mut properties = body.split_to(length);
+    let mut properties = properties(body)?;
     while let Ok(property) = properties.try_get_u8() {
         match property {
             REASON_STRING => said.reason = Some(text(&mut properties)?),
             SERVER_REFERENCE => said.server_reference = Some(text(&mut properties)?),
             USER_PROPERTY => {
-                text(&mut properties)?;
-                text(&mut properties)?;
+                binary(&mut properties)?;
+                binary(&mut properties)?;
             }
             SESSION_EXPIRY => {
-                properties.try_get_u32().map_err(malformed)?;
+                four_bytes(&mut properties)?;
             }
             other => return Err(Error::InvalidPropertyType(other)),
         }
     }
     Ok(said)
-}
-
-/// A variable byte integer.
-fn length(body: &mut Bytes) -> Result<usize, Error> {
-    let mut length = 0;
-    for shift in [0, 7, 14, 21] {
-        let byte = body.try_get_u8().map_err(malformed)?;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(length);
-        }
-    }
-    Err(Error::MalformedPacket)
-}
-
-fn text(body: &mut Bytes) -> Result<Arc<str>, Error> {
-    let length = usize::from(body.try_get_u16().map_err(malformed)?);
-    if length > body.len() {
-        return Err(Error::BoundaryCrossed(length));
-    }
-    Ok(std::str::from_utf8(&body.split_to(length))?.into())
-}
-
-fn malformed(_: bytes::TryGetError) -> Error {
-    Error::MalformedPacket
 }

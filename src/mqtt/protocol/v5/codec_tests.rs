@@ -79,6 +79,31 @@ fn the_size_is_what_is_written_and_what_is_written_is_read_back() {
     }
 }
 
+/// A message for many subscriptions: their identifiers may stand anywhere among the properties.
+#[test]
+fn nothing_of_the_properties_is_taken_for_payload() {
+    let id = |size: usize| [&[11][..], &[0xff, 0xff, 0xff][..size - 1], &[1]].concat();
+    let others = [&[1, 1][..], &[2, 0, 0, 0, 60], &[3, 0, 1, b'c'], &[8, 0, 1, b'r'], &[9, 0, 1, b'd']];
+    let others = [&others.concat()[..], &[38, 0, 1, b'n', 0, 1, b'v']].concat();
+    let full = MessageProperties::default().text().expiry(Duration::from_secs(60)).content_type("c");
+    let full = full.response_topic("r").correlation_data("d").user("n", "v");
+    for (count, size, before) in
+        (0..=20).flat_map(|count| (1..=4).flat_map(move |size| [(count, size, true), (count, size, false)]))
+    {
+        let ids = id(size).repeat(count);
+        let properties = if before { [&ids[..], &others] } else { [&others[..], &ids] }.concat();
+        let length = [(properties.len() & 0x7f) as u8 | 0x80, (properties.len() >> 7) as u8];
+        let body = [&[0, 1, b't', 0, 7][..], &length, &properties, b"payload"].concat();
+        let head = [0x32, (body.len() & 0x7f) as u8 | 0x80, (body.len() >> 7) as u8];
+        let incoming = decoded(&mut V5::codec(1000, 0), &[&head[..], &body].concat());
+        let Incoming::Publish { id: 7, message, subscriptions } = incoming else { panic!("{incoming:?}") };
+        assert_eq!(message.payload, "payload", "{count} identifiers of {size} bytes, first: {before}");
+        assert_eq!(message.properties.as_deref(), Some(&full));
+        let value = [1, 0xff, 0x7fff, 0x3f_ffff][size - 1];
+        assert_eq!(subscriptions, vec![value; count]);
+    }
+}
+
 #[test]
 fn an_expired_message_that_has_to_go_out_never_seems_to_be_one_without_expiry() {
     let mut codec = V5::codec(1000, 0);

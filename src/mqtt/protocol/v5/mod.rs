@@ -4,6 +4,7 @@ mod aliases;
 mod answers;
 mod codec;
 mod connect;
+mod fields;
 mod frame;
 mod message;
 mod publish;
@@ -110,13 +111,5 @@ const fn to_wire(qos: QoS) -> mqttbytes::QoS {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
         QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
-    }
-}
-
-const fn from_wire(qos: mqttbytes::QoS) -> QoS {
-    match qos {
-        mqttbytes::QoS::AtMostOnce => QoS::AtMostOnce,
-        mqttbytes::QoS::AtLeastOnce => QoS::AtLeastOnce,
-        mqttbytes::QoS::ExactlyOnce => QoS::ExactlyOnce,
     }
 }
