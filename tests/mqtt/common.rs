@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use wirework::component::Context;
 use wirework::mqtt::{MqttConnection, MqttMessage, MqttMessageListener};
 
-use crate::support::fake_broker::{FakeBroker, Peer};
+use crate::support::fake_broker::{FakeBroker, Peer, V5};
 use crate::support::within;
 
 pub fn context() -> Context {
@@ -44,6 +44,30 @@ pub async fn opened(broker: &FakeBroker, more: &[(&str, &str)]) -> (Arc<MqttConn
 /// The same with a session that the broker keeps.
 pub async fn opened_keeping(broker: &FakeBroker) -> (Arc<MqttConnection>, Peer) {
     opened(broker, &[("client_id", "me"), ("options.clean_session", "false")]).await
+}
+
+/// CONNACK of MQTT 5 with these properties, as bytes.
+pub fn welcome5(session_present: bool, properties: &[u8]) -> Vec<u8> {
+    let size = u8::try_from(properties.len()).unwrap();
+    [&[0x20, size + 3, u8::from(session_present), 0, size], properties].concat()
+}
+
+/// The same as [`opened`] in MQTT 5; CONNACK has these properties.
+pub async fn opened5(
+    broker: &FakeBroker,
+    more: &[(&str, &str)],
+    properties: &[u8],
+) -> (Arc<MqttConnection>, Peer<V5>) {
+    let connection = connection(broker, &[&[("options.protocol_version", "5")], more].concat());
+    let context = context();
+    let admit = async {
+        let (mut peer, _) = broker.accept_connect5().await;
+        peer.send_raw(&welcome5(false, properties)).await;
+        peer
+    };
+    let (opened, peer) = tokio::join!(connection.open(&context), admit);
+    opened.unwrap();
+    (connection, peer)
 }
 
 /// What a listener got.

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
-use wirework::mqtt::{
-    LinkState, Lost, MqttClient, MqttConnection, MqttMessage, RetainHandling, SubscribeOptions,
-};
+use wirework::mqtt::{LinkState, Lost, MqttClient, MqttMessage, RetainHandling, SubscribeOptions};
 
-use crate::common::{connection, context, listener, opened as opened4};
+use crate::common::{listener, opened, opened5, welcome5};
 use crate::support::fake_broker::five::{
     Disconnect, DisconnectReasonCode, Packet, PubAck, PubComp, PubCompReason, PubRec, PubRel, PubRelReason,
     Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
@@ -21,25 +19,8 @@ use crate::support::within;
 /// Takes the next link; CONNACK has these properties.
 async fn admit(broker: &FakeBroker, session_present: bool, properties: &[u8]) -> (Peer<V5>, String) {
     let (mut peer, connect) = broker.accept_connect5().await;
-    let size = u8::try_from(properties.len()).unwrap();
-    let mut welcome = vec![0x20, size + 3, u8::from(session_present), 0, size];
-    welcome.extend_from_slice(properties);
-    peer.send_raw(&welcome).await;
+    peer.send_raw(&welcome5(session_present, properties)).await;
     (peer, connect.client_id)
-}
-
-async fn opened(
-    broker: &FakeBroker,
-    more: &[(&str, &str)],
-    properties: &[u8],
-) -> (Arc<MqttConnection>, Peer<V5>) {
-    let mut pairs = vec![("options.protocol_version", "5")];
-    pairs.extend_from_slice(more);
-    let connection = connection(broker, &pairs);
-    let context = context();
-    let (opened, (peer, _)) = tokio::join!(connection.open(&context), admit(broker, false, properties));
-    opened.unwrap();
-    (connection, peer)
 }
 
 async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
@@ -55,7 +36,7 @@ fn filters(subscribe: &Subscribe) -> Vec<&str> {
 async fn a_client_goes_by_the_name_that_the_broker_assigned() {
     let broker = FakeBroker::start().await;
     let more = [("client_id", "mine"), ("options.clean_session", "false")];
-    let (connection, peer) = opened(&broker, &more, &[18, 0, 5, b't', b'h', b'e', b'i', b'r']).await;
+    let (connection, peer) = opened5(&broker, &more, &[18, 0, 5, b't', b'h', b'e', b'i', b'r']).await;
     peer.reset();
     let (mut peer, name) = admit(&broker, true, &[]).await;
     assert_eq!(name, "their");
@@ -73,7 +54,7 @@ async fn a_client_goes_by_the_name_that_the_broker_assigned() {
 async fn a_broker_that_sends_more_than_the_receive_maximum_is_told_so_and_left() {
     let broker = FakeBroker::start().await;
     let more = [("client_id", "me"), ("options.clean_session", "false"), ("options.receive_maximum", "2")];
-    let (connection, mut peer) = opened(&broker, &more, &[]).await;
+    let (connection, mut peer) = opened5(&broker, &more, &[]).await;
     let (told, mut heard) = tokio::sync::mpsc::channel(10);
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let listener = {
@@ -125,7 +106,7 @@ async fn a_broker_that_sends_more_than_the_receive_maximum_is_told_so_and_left()
 #[tokio::test]
 async fn acknowledgements_of_nothing_are_answered_with_that() {
     let broker = FakeBroker::start().await;
-    let (_connection, mut peer) = opened(&broker, &[], &[]).await;
+    let (_connection, mut peer) = opened5(&broker, &[], &[]).await;
     peer.send(PubRel::new(9, None)).await;
     let PubComp { pkid, reason, .. } = peer.expect_pubcomp().await;
     assert_eq!((pkid, reason), (9, PubCompReason::PacketIdentifierNotFound));
@@ -144,7 +125,7 @@ async fn the_brokers_keep_alive_holds_instead_of_ours() {
     let broker = FakeBroker::start().await;
     // Ours is an hour, the broker's a second.
     let more = [("options.keepalive_timeout", "3600000")];
-    let (connection, mut peer) = opened(&broker, &more, &[19, 0, 1]).await;
+    let (connection, mut peer) = opened5(&broker, &more, &[19, 0, 1]).await;
     peer.expect_pingreq().await;
     // Nor is a broker waited for longer that does not answer.
     let client = connection.client().unwrap();
@@ -156,7 +137,7 @@ async fn the_brokers_keep_alive_holds_instead_of_ours() {
 #[tokio::test]
 async fn a_half_open_link_is_found() {
     let broker = FakeBroker::start().await;
-    let (connection, _silent) = opened4(&broker, &[("options.keepalive_timeout", "1000")]).await;
+    let (connection, _silent) = opened(&broker, &[("options.keepalive_timeout", "1000")]).await;
     let client = connection.client().unwrap();
     let state = until(&client, |state| matches!(state, LinkState::Down(_))).await;
     let LinkState::Down(Lost::Silent(silent)) = state else { panic!("{state:?}") };
@@ -166,7 +147,7 @@ async fn a_half_open_link_is_found() {
 #[tokio::test]
 async fn without_identifiers_messages_find_their_listeners_by_topic() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[], &[]).await;
+    let (connection, mut peer) = opened5(&broker, &[], &[]).await;
     let (narrow, mut heard_narrow) = listener();
     let (wide, mut heard_wide) = listener();
     for (filter, listener) in [("a/b", narrow), ("a/#", wide)] {
@@ -200,7 +181,7 @@ async fn without_identifiers_messages_find_their_listeners_by_topic() {
 async fn options_go_with_their_filter_alone_to_a_broker_without_identifiers() {
     let broker = FakeBroker::start().await;
     let more = [("client_id", "me"), ("options.clean_session", "false")];
-    let (connection, mut peer) = opened(&broker, &more, &[]).await;
+    let (connection, mut peer) = opened5(&broker, &more, &[]).await;
     let ((wide, mut heard_wide), (narrow, mut heard_narrow)) = (listener(), listener());
     let options = SubscribeOptions::default().no_local().retain_as_published();
     let none_kept = options.retain_handling(RetainHandling::Never);
@@ -240,7 +221,7 @@ async fn options_go_with_their_filter_alone_to_a_broker_without_identifiers() {
 #[tokio::test]
 async fn a_filter_that_is_not_permitted_is_named_with_the_reason() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[], &[]).await;
+    let (connection, mut peer) = opened5(&broker, &[], &[]).await;
     for filter in ["secret", "secret/#", "$share/g/secret/+"] {
         let (listener, _heard) = listener();
         let refuse = peer.refuse(SubscribeReasonCode::NotAuthorized);
@@ -258,38 +239,4 @@ async fn a_filter_that_is_not_permitted_is_named_with_the_reason() {
         peer.send(PubAck::new(publish.pkid, None)).await;
     });
     published.unwrap();
-}
-
-/// A broker keeps nothing of QoS 0 for a client that is away: the copy for the filter at QoS 1 is the only one.
-#[tokio::test]
-async fn a_copy_at_qos_1_is_not_given_up_for_one_at_qos_0_that_never_comes() {
-    let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[], &[]).await;
-    let (listener, mut heard) = listener();
-    let mut ids = Vec::new();
-    for (filter, options) in
-        [("a/#", SubscribeOptions::default()), ("a/b", SubscribeOptions::at_least_once())]
-    {
-        let (granted, sent) =
-            tokio::join!(connection.subscribe(filter, options, Arc::clone(&listener)), peer.grant());
-        granted.unwrap();
-        ids.extend(sent.properties.and_then(|properties| properties.id));
-    }
-    let copy = |text, qos, pkid, id| Publish {
-        properties: Some(PublishProperties {
-            subscription_identifiers: vec![id],
-            ..PublishProperties::default()
-        }),
-        ..message5("a/b", text, qos, pkid)
-    };
-    peer.send(copy("alone", QoS::AtLeastOnce, 1, ids[1])).await;
-    assert_eq!(peer.expect_puback().await.pkid, 1);
-    // Both copies of one message are one message.
-    peer.send(copy("both", QoS::AtMostOnce, 0, ids[0])).await;
-    peer.send(copy("both", QoS::AtLeastOnce, 2, ids[1])).await;
-    assert_eq!(peer.expect_puback().await.pkid, 2);
-    peer.send(copy("last", QoS::AtLeastOnce, 3, ids[1])).await;
-    for text in ["alone", "both", "last"] {
-        assert_eq!(heard.line().await, format!("a/b {text}"));
-    }
 }

@@ -1,54 +1,23 @@
 //! What a broker permits and says on MQTT 5, against one that follows a script.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::mqtt::{
-    LinkState, Lost, MessageProperties, MqttConnection, MqttError, PublishOptions, SubscribeOptions,
-};
+use wirework::mqtt::{LinkState, Lost, MessageProperties, MqttError, PublishOptions, SubscribeOptions};
 
-use crate::common::{connection, context, listener};
+use crate::common::{connection, context, listener, opened5, welcome5};
 use crate::support::fake_broker::five::{
     DisconnectReasonCode, Packet, PubAck, PubAckReason, PubRec, PubRecReason, Publish, PublishProperties,
 };
 use crate::support::fake_broker::{FakeBroker, Peer, V5, message5};
 use crate::support::within;
 
-/// CONNACK with these properties, as bytes.
-fn welcome(session_present: bool, properties: &[u8]) -> Vec<u8> {
-    let mut bytes =
-        vec![0x20, properties.len() as u8 + 3, u8::from(session_present), 0, properties.len() as u8];
-    bytes.extend_from_slice(properties);
-    bytes
-}
-
 const VERSION: (&str, &str) = ("options.protocol_version", "5");
-
-/// A connection that is open, and the broker's end of it.
-async fn opened(
-    broker: &FakeBroker,
-    more: &[(&str, &str)],
-    properties: &[u8],
-) -> (Arc<MqttConnection>, Peer<V5>) {
-    let mut pairs = vec![VERSION];
-    pairs.extend_from_slice(more);
-    let connection = connection(broker, &pairs);
-    let context = context();
-    let admit = async {
-        let (mut peer, _) = broker.accept_connect5().await;
-        peer.send_raw(&welcome(false, properties)).await;
-        peer
-    };
-    let (opened, peer) = tokio::join!(connection.open(&context), admit);
-    opened.unwrap();
-    (connection, peer)
-}
 
 /// The next link, admitted.
 async fn again(broker: &FakeBroker, session_present: bool, properties: &[u8]) -> Peer<V5> {
     let (mut peer, connect) = broker.accept_connect5().await;
     assert!(!connect.clean_start || !session_present);
-    peer.send_raw(&welcome(session_present, properties)).await;
+    peer.send_raw(&welcome5(session_present, properties)).await;
     peer
 }
 
@@ -62,7 +31,7 @@ const KEEPING: [(&str, &str); 2] = [("client_id", "me"), ("options.clean_session
 #[tokio::test]
 async fn no_more_messages_are_on_their_way_than_the_broker_takes() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[], &[33, 0, 1]).await;
+    let (connection, mut peer) = opened5(&broker, &[], &[33, 0, 1]).await;
     let client = connection.client().unwrap();
     let qos1 = PublishOptions::at_least_once;
     let first = client.send("t", "1", qos1()).await.unwrap();
@@ -84,7 +53,7 @@ async fn what_the_broker_does_not_take_fails_alone() {
     let broker = FakeBroker::start().await;
     // At most 100 bytes and QoS 1, nothing retained, no wildcards, no shared filters.
     let properties = [39, 0, 0, 0, 100, 36, 1, 37, 0, 40, 0, 42, 0];
-    let (connection, mut peer) = opened(&broker, &[], &properties).await;
+    let (connection, mut peer) = opened5(&broker, &[], &properties).await;
     let fails = async |options: PublishOptions, size| {
         code(connection.publish("t", vec![0; size], options).await.unwrap_err())
     };
@@ -117,7 +86,7 @@ async fn what_the_broker_does_not_take_fails_alone() {
 #[tokio::test]
 async fn a_message_that_the_next_broker_finds_too_large_does_not_take_the_link_with_it() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &KEEPING, &[]).await;
+    let (connection, mut peer) = opened5(&broker, &KEEPING, &[]).await;
     let client = connection.client().unwrap();
     let large = [
         client.send("t", vec![1; 200], PublishOptions::at_least_once()).await.unwrap(),
@@ -156,7 +125,7 @@ async fn a_message_that_the_next_broker_finds_too_large_does_not_take_the_link_w
 #[tokio::test]
 async fn a_refused_message_fails_with_what_the_broker_says() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[("options.max_inflight", "2")], &[]).await;
+    let (connection, mut peer) = opened5(&broker, &[("options.max_inflight", "2")], &[]).await;
     for _ in 0..5 {
         let (one, two, ()) = tokio::join!(
             connection.publish("t", "1", PublishOptions::at_least_once()),
@@ -180,7 +149,7 @@ async fn a_refused_message_fails_with_what_the_broker_says() {
 #[tokio::test]
 async fn aliases_begin_anew_on_each_link() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &KEEPING, &[34, 0, 9]).await;
+    let (connection, mut peer) = opened5(&broker, &KEEPING, &[34, 0, 9]).await;
     let client = connection.client().unwrap();
     let alias = |publish: &Publish| {
         let alias = publish.properties.as_ref().and_then(|properties| properties.topic_alias);
@@ -207,7 +176,7 @@ async fn aliases_begin_anew_on_each_link() {
 #[tokio::test]
 async fn an_alias_that_was_not_set_ends_the_link_and_both_sides_know_why() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[], &[]).await;
+    let (connection, mut peer) = opened5(&broker, &[], &[]).await;
     let mut state = connection.client().unwrap().state();
     let mut publish = message5("", "x", rumqttc::v5::mqttbytes::QoS::AtMostOnce, 0);
     publish.properties = Some(PublishProperties { topic_alias: Some(3), ..PublishProperties::default() });
@@ -231,7 +200,7 @@ async fn what_ends_a_link_is_named() {
         (&[0xf0, 2, 0x18, 0], "enhanced authentication is not supported"),
     ] {
         let broker = FakeBroker::start().await;
-        let (connection, mut peer) = opened(&broker, &[("options.retry_connect", "false")], &[]).await;
+        let (connection, mut peer) = opened5(&broker, &[("options.retry_connect", "false")], &[]).await;
         let mut state = connection.client().unwrap().state();
         peer.send_raw(bytes).await;
         let ended =
@@ -294,7 +263,7 @@ async fn a_session_that_outlives_its_link_begins_clean_and_is_taken_up_again() {
 #[tokio::test]
 async fn a_message_that_expired_while_the_link_was_down_is_not_sent() {
     let broker = FakeBroker::start().await;
-    let (connection, peer) = opened(&broker, &[], &[]).await;
+    let (connection, peer) = opened5(&broker, &[], &[]).await;
     let client = connection.client().unwrap();
     peer.reset();
     within("the link to be down", client.state().wait_for(|state| matches!(state, LinkState::Down(_))))

@@ -4,6 +4,7 @@ mod held;
 mod identified;
 mod listeners;
 mod mailbox;
+mod owed;
 mod pending;
 mod registry;
 mod retained;

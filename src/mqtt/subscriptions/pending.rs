@@ -1,76 +1,81 @@
-//! Filters that wait to go over the wire.
+//! Things by key in the order in which they came, such as filters that wait to go over the wire.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
 use crate::mqtt::topic::Filter;
 
-/// Each filter once, in the order in which they came; each step costs the same however many there are, nearly.
-pub(super) struct Pending<T> {
-    filters: HashMap<Filter, (u64, T), RandomState>,
-    order: BTreeMap<u64, Filter>,
+/// Each key once, in the order in which they came; each step costs the same however many there are, nearly.
+pub(super) struct Pending<T, K = Filter> {
+    values: HashMap<K, (u64, T), RandomState>,
+    order: BTreeMap<u64, K>,
     last: u64,
 }
 
-impl<T> Default for Pending<T> {
+impl<T, K> Default for Pending<T, K> {
     fn default() -> Self {
-        Self { filters: HashMap::default(), order: BTreeMap::new(), last: 0 }
+        Self { values: HashMap::default(), order: BTreeMap::new(), last: 0 }
     }
 }
 
-impl<T> Pending<T> {
+impl<T, K: Clone + Eq + Hash> Pending<T, K> {
     pub(super) fn len(&self) -> usize {
-        self.filters.len()
+        self.values.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.filters.is_empty()
+        self.values.is_empty()
     }
 
-    pub(super) fn contains(&self, filter: &Filter) -> bool {
-        self.filters.contains_key(filter)
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.values.contains_key(key)
     }
 
-    /// Puts a filter at the end; one that is there keeps its place, with the new value.
-    pub(super) fn insert(&mut self, filter: Filter, value: T) {
-        if let Some((_, old)) = self.filters.get_mut(&filter) {
+    /// Puts one at the end; one that is there keeps its place, with the new value.
+    pub(super) fn insert(&mut self, key: K, value: T) {
+        if let Some((_, old)) = self.values.get_mut(&key) {
             *old = value;
             return;
         }
         self.last += 1;
-        self.order.insert(self.last, filter.clone());
-        self.filters.insert(filter, (self.last, value));
+        self.order.insert(self.last, key.clone());
+        self.values.insert(key, (self.last, value));
     }
 
-    pub(super) fn remove(&mut self, filter: &Filter) -> Option<T> {
-        let (place, value) = self.filters.remove(filter)?;
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
+        self.values.get_mut(key).map(|(_, value)| value)
+    }
+
+    pub(super) fn remove(&mut self, key: &K) -> Option<T> {
+        let (place, value) = self.values.remove(key)?;
         self.order.remove(&place);
         Some(value)
     }
 
     /// Takes out the first.
-    pub(super) fn pop(&mut self) -> Option<(Filter, T)> {
-        let (_, filter) = self.order.pop_first()?;
-        let (_, value) = self.filters.remove(&filter)?;
-        Some((filter, value))
+    pub(super) fn pop(&mut self) -> Option<(K, T)> {
+        let (_, key) = self.order.pop_first()?;
+        let (_, value) = self.values.remove(&key)?;
+        Some((key, value))
     }
 
     /// Takes out the first `count`.
-    pub(super) fn take(&mut self, count: usize) -> impl Iterator<Item = (Filter, T)> {
+    pub(super) fn take(&mut self, count: usize) -> impl Iterator<Item = (K, T)> {
         std::iter::from_fn(|| self.pop()).take(count)
     }
 
     /// From the first to the last.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Filter> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
         self.order.values()
     }
 }
 
-impl<T> FromIterator<(Filter, T)> for Pending<T> {
-    fn from_iter<I: IntoIterator<Item = (Filter, T)>>(filters: I) -> Self {
+impl<T, K: Clone + Eq + Hash> FromIterator<(K, T)> for Pending<T, K> {
+    fn from_iter<I: IntoIterator<Item = (K, T)>>(all: I) -> Self {
         let mut pending = Self::default();
-        filters.into_iter().for_each(|(filter, value)| pending.insert(filter, value));
+        all.into_iter().for_each(|(key, value)| pending.insert(key, value));
         pending
     }
 }

@@ -1,6 +1,7 @@
 //! The subscriptions of a connection: who listens to what, and what that means for the broker.
 
 mod answers;
+mod copies;
 mod dispatch;
 mod links;
 mod subscription;
@@ -15,6 +16,7 @@ pub(crate) use self::answers::Outcome;
 use self::subscription::{Entry, Subscription, flags_of};
 use super::identified::Identified;
 use super::listeners::Listeners;
+use super::owed::Owed;
 use super::retained::Retained;
 use super::wire::{Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
@@ -32,6 +34,7 @@ pub(crate) struct Registry<W> {
     wire: Wire<W>,
     retained: Retained,
     identified: Identified<Entry>,
+    owed: Owed,
     /// The subscription of a listener to a filter, by the number of the filter.
     places: HashMap<(u32, usize), u32, RandomState>,
     /// What waited for listeners that are gone.
@@ -51,6 +54,7 @@ impl<W> Registry<W> {
             wire: Wire::new(ids),
             retained: Retained::default(),
             identified: Identified::new(),
+            owed: Owed::default(),
             places: HashMap::default(),
             left: Vec::new(),
             matching: Vec::new(),
@@ -250,6 +254,9 @@ impl<W> Registry<W> {
             self.wire.remove(&gone.filter, gone.options.qos);
         }
         self.left.extend(self.listeners.release(gone.listener));
+        if self.listeners.subscriptions(gone.listener) == 0 {
+            self.owed.forget(gone.listener);
+        }
     }
 
     /// Takes the messages that waited for listeners whose last subscription has gone since.

@@ -22,7 +22,7 @@ impl<W> Registry<W> {
     ) -> usize {
         self.matching.clear();
         if !named.is_empty() && self.identified.collect(named, &mut self.matching) {
-            return self.deliver_named(message, receipt, now);
+            return self.deliver_named(message, named, receipt, now);
         }
         let Self { trie, matching, listeners, retained, subscriptions, .. } = self;
         listeners.begin();
@@ -82,24 +82,19 @@ impl<W> Registry<W> {
 
     /// To the listeners that the broker has named. One that listens to several filters which match gets the copy that
     /// comes for the best of them, whether that is one copy of several or the only one.
-    fn deliver_named(&mut self, message: MqttMessage, receipt: &Arc<Receipt>, now: Instant) -> usize {
+    fn deliver_named(
+        &mut self,
+        message: MqttMessage,
+        ids: &[u32],
+        receipt: &Arc<Receipt>,
+        now: Instant,
+    ) -> usize {
         let mut named = std::mem::take(&mut self.matching);
-        let count = named.len();
-        let published = |entry: &Entry| self.flags(entry).is_some_and(|(_, published)| published);
-        if message.retain {
-            // These come because of a SUBSCRIBE, each for the filter that asked; a flag as published says nothing.
-            let numbers: Vec<u32> =
-                named.iter().filter(|entry| !published(entry)).map(|entry| entry.subscription).collect();
-            let whom = self.retained.choose(&message.topic, &numbers, now);
-            named.retain(|entry| match &whom {
-                For::These(these) if numbers.contains(&entry.subscription) => {
-                    these.contains(&entry.subscription)
-                }
-                _ => true,
-            });
+        let count = if message.retain {
+            self.choose_kept(&message.topic, &mut named, now)
         } else {
-            named.retain(|entry| self.is_best(entry, &message.topic));
-        }
+            self.choose(&message, ids, &mut named)
+        };
         self.listeners.begin();
         for entry in named.drain(..) {
             self.listeners.choose(entry.listener, entry.qos, entry.manual);
@@ -109,32 +104,17 @@ impl<W> Registry<W> {
         count
     }
 
-    /// Whether this is the subscription, of all that its listener has to this topic, whose copy counts: the one granted
-    /// first, since a message that waited at the broker comes for what was there then; but one granted QoS 0 only after the
-    /// others, since for that nothing waits, and one without own messages only after those that have them. Shared ones stand
-    /// for themselves, and so do those that are not granted yet, unless another brings the same for certain.
-    fn is_best(&self, entry: &Entry, topic: &str) -> bool {
-        if self.listeners.subscriptions(entry.listener) < 2 {
-            return true;
-        }
-        let Some(mine) = self.subscriptions.get(&entry.subscription) else { return true };
-        if mine.filter.group().is_some() {
-            return true;
-        }
-        let mut best = true;
-        self.trie.for_each_match(topic, |other| {
-            if other.listener != entry.listener || other.subscription == entry.subscription {
-                return;
-            }
-            let other = self.subscriptions.get(&other.subscription);
-            best &= !other.is_some_and(|other| {
-                if mine.counts() {
-                    other.counts() && other.rank() < mine.rank()
-                } else {
-                    other.precedes(mine)
-                }
-            });
+    /// These come because of a SUBSCRIBE, each for the filter that asked; a flag as published says nothing.
+    fn choose_kept(&mut self, topic: &str, named: &mut Vec<Entry>, now: Instant) -> usize {
+        let count = named.len();
+        let published = |entry: &Entry| self.flags(entry).is_some_and(|(_, published)| published);
+        let numbers: Vec<u32> =
+            named.iter().filter(|entry| !published(entry)).map(|entry| entry.subscription).collect();
+        let whom = self.retained.choose(topic, &numbers, now);
+        named.retain(|entry| match &whom {
+            For::These(these) if numbers.contains(&entry.subscription) => these.contains(&entry.subscription),
+            _ => true,
         });
-        best
+        count
     }
 }

@@ -66,8 +66,21 @@ impl Subscription {
         }
     }
 
+    /// Whether the copies that come for it count, and those for that other one do not: of all that a listener has to a topic,
+    /// those of the one granted first do, since a message that waited at the broker comes for what was there then; but those
+    /// of one granted QoS 0 only after the others, since for that nothing waits, and of one without own messages only after
+    /// those that have them. One that is not granted yet stands for itself, unless the other brings the same for certain.
+    pub(super) fn beats(&self, other: &Self) -> bool {
+        if other.counts() { self.counts() && self.rank() < other.rank() } else { self.precedes(other) }
+    }
+
+    /// Whether whatever is published with a guarantee comes for it with one.
+    pub(super) fn is_promised(&self) -> bool {
+        self.counts() && self.granted != Some(0)
+    }
+
     /// Whether its copies can stand for those that come for other filters: a shared one gets some messages only.
-    pub(super) fn counts(&self) -> bool {
+    fn counts(&self) -> bool {
         self.granted.is_some() && self.filter.group().is_none()
     }
 
@@ -79,7 +92,7 @@ impl Subscription {
 
     /// Whether a copy comes for it whenever one comes for this other one, which is not granted yet: the broker handles what
     /// it is asked in that order, on each link the same.
-    pub(super) fn precedes(&self, other: &Self) -> bool {
+    fn precedes(&self, other: &Self) -> bool {
         let (false, false, Some(since)) = self.rank() else { return false };
         let before =
             other.asked.is_none_or(|asked| since < asked) || (self.granted.is_some() && !other.carried);
