@@ -2,7 +2,7 @@
 //!
 //! A broker sends them because of a SUBSCRIBE, and in 3.1.1 nothing in them says which. So a subscription counts as fresh
 //! from its SUBSCRIBE until a while after the SUBACK, longer as long as kept messages come, and kept messages go to the
-//! fresh ones alone, each topic once. After a lost session all are fresh until a while after the last of them was asked
+//! fresh ones alone, each message once. After a lost session all are fresh until a while after the last of them was asked
 //! for again, however long that takes. When a cover is only replaced by another, nobody is fresh and they are let go. A
 //! kept message that matches neither goes to everybody: too much rather than too little.
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
+use crate::mqtt::MqttMessage;
 use crate::mqtt::topic::{Filter, Trie};
 
 /// How long after the SUBACK, or the last kept message, more of them are waited for.
@@ -21,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often those whose time has passed are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How many topics are remembered for each fresh subscription; beyond them a topic may come twice.
+/// How many messages are remembered for each fresh subscription; beyond them one may come twice.
 const REMEMBERED: usize = 4096;
 
 #[derive(Default)]
@@ -116,9 +117,10 @@ impl Retained {
     }
 
     /// Whom a kept message is for, of the subscriptions that match its topic.
-    pub(super) fn choose(&mut self, topic: &str, matching: &[u32], now: Instant) -> For {
+    pub(super) fn choose(&mut self, message: &MqttMessage, matching: &[u32], now: Instant) -> For {
         self.sweep(now);
-        let hash = self.hasher.hash_one(topic);
+        // With the payload: what the broker had kept before may still be on its way.
+        let hash = self.hasher.hash_one((&message.topic, &message.payload));
         let mut these = Vec::new();
         let mut any = false;
         for subscription in matching {
@@ -138,7 +140,7 @@ impl Retained {
         if any {
             return For::These(these);
         }
-        self.replaced(topic, now)
+        self.replaced(&message.topic, now)
     }
 
     /// For a message that is kept, and that came for nobody who is fresh.
@@ -160,19 +162,40 @@ impl Retained {
 mod tests {
     use super::*;
 
+    fn kept(topic: &str) -> MqttMessage {
+        MqttMessage::new(topic, "")
+    }
+
+    /// The broker had one message before another for a topic, and its queue still has the first.
+    #[test]
+    fn an_older_message_does_not_stand_for_the_one_that_is_kept_now() {
+        let mut retained = Retained::default();
+        let now = Instant::now();
+        retained.fresh(1, now);
+        for text in ["before", "now"] {
+            let message = MqttMessage::new("t", text);
+            assert_eq!(retained.choose(&message, &[1], now), For::These(vec![1]));
+            assert_eq!(retained.choose(&message, &[1], now), For::These(vec![]));
+        }
+    }
+
     #[test]
     fn kept_messages_go_to_the_fresh_once_each() {
         let mut retained = Retained::default();
         let now = Instant::now();
         retained.fresh(2, now);
-        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![2]));
-        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![]));
+        assert_eq!(retained.choose(&kept("t"), &[1, 2], now), For::These(vec![2]));
+        assert_eq!(retained.choose(&kept("t"), &[1, 2], now), For::These(vec![]));
         retained.fresh(1, now);
-        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1]));
+        assert_eq!(retained.choose(&kept("t"), &[1, 2], now), For::These(vec![1]));
         retained.lost();
-        assert_eq!(retained.choose("t", &[1, 2], now), For::These(vec![1, 2]), "it was not acknowledged");
+        assert_eq!(
+            retained.choose(&kept("t"), &[1, 2], now),
+            For::These(vec![1, 2]),
+            "it was not acknowledged"
+        );
         let later = now + GRACE * 2;
-        assert_eq!(retained.choose("t", &[1, 2], later), For::All);
+        assert_eq!(retained.choose(&kept("t"), &[1, 2], later), For::All);
     }
 
     #[test]
@@ -180,11 +203,11 @@ mod tests {
         let mut retained = Retained::default();
         let now = Instant::now();
         retained.fresh(1, now);
-        assert_eq!(retained.choose("t", &[1], now), For::These(vec![1]));
+        assert_eq!(retained.choose(&kept("t"), &[1], now), For::These(vec![1]));
         let later = now + GRACE * 2;
         retained.fresh(1, later);
-        assert_eq!(retained.choose("t", &[1], later), For::These(vec![1]));
-        assert_eq!(retained.choose("t", &[1], later), For::These(vec![]));
+        assert_eq!(retained.choose(&kept("t"), &[1], later), For::These(vec![1]));
+        assert_eq!(retained.choose(&kept("t"), &[1], later), For::These(vec![]));
     }
 
     #[test]
@@ -194,12 +217,12 @@ mod tests {
         retained.restore([1, 2].into_iter(), now);
         let late = now + GRACE * 10;
         retained.quiet(&"t".parse().unwrap(), late);
-        assert_eq!(retained.choose("t", &[1], late), For::These(vec![1]));
-        assert_eq!(retained.choose("t", &[1], late), For::These(vec![]), "once");
+        assert_eq!(retained.choose(&kept("t"), &[1], late), For::These(vec![1]));
+        assert_eq!(retained.choose(&kept("t"), &[1], late), For::These(vec![]), "once");
         retained.settled(late);
-        assert_eq!(retained.choose("t", &[2], late + GRACE / 2), For::These(vec![2]));
+        assert_eq!(retained.choose(&kept("t"), &[2], late + GRACE / 2), For::These(vec![2]));
         retained.settled(late + GRACE);
-        assert_eq!(retained.choose("t", &[2], late + GRACE * 2), For::All, "once settled, time runs");
+        assert_eq!(retained.choose(&kept("t"), &[2], late + GRACE * 2), For::All, "once settled, time runs");
     }
 
     #[test]
@@ -207,15 +230,15 @@ mod tests {
         let mut retained = Retained::default();
         let now = Instant::now();
         retained.quiet(&"a/+".parse().unwrap(), now);
-        assert_eq!(retained.choose("a/b", &[1], now), For::These(vec![]));
-        assert_eq!(retained.choose("b", &[1], now), For::All);
+        assert_eq!(retained.choose(&kept("a/b"), &[1], now), For::These(vec![]));
+        assert_eq!(retained.choose(&kept("b"), &[1], now), For::All);
         let later = now + GRACE * 3 / 4;
-        assert_eq!(retained.choose("a/b", &[1], later), For::These(vec![]));
+        assert_eq!(retained.choose(&kept("a/b"), &[1], later), For::These(vec![]));
         assert_eq!(
-            retained.choose("a/b", &[1], later + GRACE * 3 / 4),
+            retained.choose(&kept("a/b"), &[1], later + GRACE * 3 / 4),
             For::These(vec![]),
             "it was extended"
         );
-        assert_eq!(retained.choose("a/b", &[1], now + GRACE * 3), For::All);
+        assert_eq!(retained.choose(&kept("a/b"), &[1], now + GRACE * 3), For::All);
     }
 }

@@ -37,7 +37,7 @@ impl<W> Registry<W> {
                 });
             }
             let numbers: Vec<u32> = matching.iter().map(|entry| entry.subscription).collect();
-            let whom = retained.choose(&message.topic, &numbers, now);
+            let whom = retained.choose(&message, &numbers, now);
             let wanted = |entry: &&Entry| match &whom {
                 For::All => true,
                 For::These(these) => these.contains(&entry.subscription),
@@ -91,7 +91,7 @@ impl<W> Registry<W> {
     ) -> usize {
         let mut named = std::mem::take(&mut self.matching);
         let count = if message.retain {
-            self.choose_kept(&message.topic, &mut named, now)
+            self.choose_kept(&message, &mut named, now)
         } else {
             self.choose(&message, ids, &mut named)
         };
@@ -105,12 +105,12 @@ impl<W> Registry<W> {
     }
 
     /// These come because of a SUBSCRIBE, each for the filter that asked; a flag as published says nothing.
-    fn choose_kept(&mut self, topic: &str, named: &mut Vec<Entry>, now: Instant) -> usize {
+    fn choose_kept(&mut self, message: &MqttMessage, named: &mut Vec<Entry>, now: Instant) -> usize {
         let count = named.len();
         let published = |entry: &Entry| self.flags(entry).is_some_and(|(_, published)| published);
         let numbers: Vec<u32> =
             named.iter().filter(|entry| !published(entry)).map(|entry| entry.subscription).collect();
-        let whom = self.retained.choose(topic, &numbers, now);
+        let whom = self.retained.choose(message, &numbers, now);
         named.retain(|entry| match &whom {
             For::These(these) if numbers.contains(&entry.subscription) => these.contains(&entry.subscription),
             _ => true,
