@@ -7,12 +7,21 @@ use crate::load::{Publisher, connect, context, within};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::proxy::Proxy;
 
-/// Every publish that resolved well was acknowledged on the wire; every other one failed or was sent again.
 #[tokio::test]
 async fn what_resolved_was_acknowledged_and_the_rest_failed_or_went_out_again() {
+    killed("3.1.1").await;
+}
+
+#[tokio::test]
+async fn what_resolved_was_acknowledged_and_the_rest_failed_or_went_out_again_in_mqtt_5() {
+    killed("5").await;
+}
+
+/// Every publish that resolved well was acknowledged on the wire; every other one failed or was sent again.
+async fn killed(version: &str) {
     let Some(mut broker) = Mosquitto::start_keeping("").await else { return };
     let proxy = Proxy::start(broker.port).await;
-    let publisher = connect("publisher", &[proxy.port], &[]).await;
+    let publisher = connect("publisher", &[proxy.port], &[("options.protocol_version", version)]).await;
     let load = Publisher::start(&publisher, &[QoS::AtLeastOnce, QoS::ExactlyOnce]);
     let mut killed_at = Vec::new();
     for round in 1..=5 {

@@ -1,9 +1,9 @@
 //! A TCP proxy before a broker: it writes down every packet in the order in which it passed, and can cut links, halve
-//! them (nothing passes any more and nobody is told) and delay what passes. MQTT 3.1.1; of others it writes nothing down.
+//! them (nothing passes any more and nobody is told) and delay what passes. MQTT 3.1.1 and 5, as the client has it.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::codec::Decoder;
 
-use super::fake_broker::{Ack, Plain, V4, Version};
+use super::fake_broker::{Ack, Plain, V4, V5, Version};
 
 /// A proxy on a port of its own on 127.0.0.1; gone when dropped, with all its links.
 pub struct Proxy {
@@ -25,7 +25,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    /// Whether what passes is MQTT 3.1.1, and is written down.
+    /// Whether what passes is written down.
     reads: bool,
     log: Mutex<Vec<(Way, Plain)>>,
     links: AtomicU64,
@@ -179,8 +179,9 @@ async fn link(client: TcpStream, broker: TcpStream, shared: Arc<Shared>) {
     let mut fate = shared.fate.subscribe();
     let (from_client, to_client) = client.into_split();
     let (from_broker, to_broker) = broker.into_split();
-    let up = forward(from_client, to_broker, Way::Up, &shared);
-    let down = forward(from_broker, to_client, Way::Down, &shared);
+    let level = AtomicU8::new(0);
+    let up = forward(from_client, to_broker, Tap::new(Way::Up, &level, &shared));
+    let down = forward(from_broker, to_client, Tap::new(Way::Down, &level, &shared));
     let (mut up, mut down) = (Box::pin(up), Box::pin(down));
     tokio::select! {
         biased;
@@ -198,21 +199,18 @@ async fn link(client: TcpStream, broker: TcpStream, shared: Arc<Shared>) {
     drop((up, down));
 }
 
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, shared: &Shared) {
-    let (mut bytes, mut pending, mut codec) = (vec![0; 64 * 1024], BytesMut::new(), V4::codec());
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut tap: Tap<'_>) {
+    let mut bytes = vec![0; 64 * 1024];
     loop {
         let read = from.read(&mut bytes).await.unwrap_or_default();
         if read == 0 {
             return;
         }
         // Written down before it goes on: what has arrived is in the log.
-        if shared.reads {
-            pending.extend_from_slice(&bytes[..read]);
+        if tap.shared.reads {
+            tap.take(&bytes[..read]);
         }
-        while let Ok(Some(packet)) = codec.decode(&mut pending) {
-            shared.log.lock().expect("no test panics here").push((way, V4::read(packet)));
-        }
-        let delay = shared.delay.load(Ordering::Relaxed);
+        let delay = tap.shared.delay.load(Ordering::Relaxed);
         if delay > 0 {
             tokio::time::sleep(Duration::from_millis(delay)).await;
         }
@@ -220,4 +218,56 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, shar
             return;
         }
     }
+}
+
+/// What passes one way on one link.
+struct Tap<'a> {
+    way: Way,
+    /// The protocol level that CONNECT names, once it has passed.
+    level: &'a AtomicU8,
+    shared: &'a Shared,
+    pending: BytesMut,
+    three: <V4 as Version>::Codec,
+    five: <V5 as Version>::Codec,
+}
+
+impl<'a> Tap<'a> {
+    fn new(way: Way, level: &'a AtomicU8, shared: &'a Shared) -> Self {
+        Self { way, level, shared, pending: BytesMut::new(), three: V4::codec(), five: V5::codec() }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if let Some(level) = connects(&self.pending).filter(|_| self.way == Way::Up) {
+            self.level.store(level, Ordering::Relaxed);
+        }
+        match self.level.load(Ordering::Relaxed) {
+            0 => {}
+            5 => self.read::<V5>(|tap| &mut tap.five),
+            _ => self.read::<V4>(|tap| &mut tap.three),
+        }
+    }
+
+    fn read<V: Version>(&mut self, codec: impl Fn(&mut Self) -> &mut V::Codec) {
+        loop {
+            let mut pending = std::mem::take(&mut self.pending);
+            let packet = codec(self).decode(&mut pending);
+            self.pending = pending;
+            match packet {
+                Ok(None) => return,
+                Ok(Some(packet)) => {
+                    self.shared.log.lock().expect("no test panics here").push((self.way, V::read(packet)));
+                }
+                Err(error) => panic!("what passes {:?} is no MQTT {}: {error}", self.way, V::NAME),
+            }
+        }
+    }
+}
+
+/// The protocol level, if this begins with a CONNECT: byte 0x10, its length in one to four bytes, and the name of the
+/// protocol before it.
+fn connects(bytes: &[u8]) -> Option<u8> {
+    let rest = bytes.strip_prefix(&[0x10])?;
+    let length = rest.iter().take(4).take_while(|byte| **byte >= 0x80).count() + 1;
+    rest.get(length..)?.strip_prefix(b"\0\x04MQTT")?.first().copied()
 }
