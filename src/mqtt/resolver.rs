@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::MqttConfig;
 use super::transport::{Kind, PROTOCOLS};
+use super::{MqttConfig, MqttVersion, login};
 use crate::Error;
 use crate::auth::{CredentialResolver, CredentialStore};
 use crate::connect::{ConnectionResolver, Discovery, Endpoint, endpoints, one_or_many};
@@ -23,6 +23,7 @@ use crate::connect::{ConnectionResolver, Discovery, Endpoint, endpoints, one_or_
 pub struct MqttConnectionResolver {
     connections: ConnectionResolver,
     credentials: CredentialResolver,
+    version: MqttVersion,
 }
 
 impl MqttConnectionResolver {
@@ -40,6 +41,7 @@ impl MqttConnectionResolver {
         Ok(Self {
             connections: ConnectionResolver::new(connections, discovery),
             credentials: CredentialResolver::new(credentials, stores),
+            version: config.options.protocol_version,
         })
     }
 
@@ -47,13 +49,14 @@ impl MqttConnectionResolver {
     ///
     /// # Errors
     /// What cannot be found or makes no sense: `NO_CONNECTION`, `NO_HOST`, `NO_PORT`, `NO_PATH`, `UNSUPPORTED_PROTOCOL`,
-    /// `FEATURE_MISSING`, or the failure of a service that was asked.
+    /// `FEATURE_MISSING`, `BAD_CREDENTIAL`, or the failure of a service that was asked.
     pub async fn resolve(&self) -> Result<Vec<Endpoint>, Error> {
         let connections = self.connections.resolve_all().await?;
         let credential = self.credentials.lookup().await?;
         let endpoints = endpoints(&connections, credential.as_ref(), PROTOCOLS)?;
         for endpoint in &endpoints {
             Kind::check(endpoint.protocol)?;
+            login::check(endpoint, self.version)?;
         }
         Ok(endpoints)
     }

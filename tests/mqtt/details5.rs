@@ -8,7 +8,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
 use wirework::mqtt::{LinkState, Lost, MqttClient, MqttMessage, RetainHandling, SubscribeOptions};
 
-use crate::common::{listener, opened, opened5, welcome5};
+use crate::common::{connection, context, listener, opened, opened5, welcome5};
 use crate::support::fake_broker::five::{
     Disconnect, DisconnectReasonCode, Packet, PubAck, PubComp, PubCompReason, PubRec, PubRel, PubRelReason,
     Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
@@ -239,4 +239,21 @@ async fn a_filter_that_is_not_permitted_is_named_with_the_reason() {
         peer.send(PubAck::new(publish.pkid, None)).await;
     });
     published.unwrap();
+}
+
+/// MQTT 5 permits it, for tokens.
+#[tokio::test]
+async fn a_password_goes_out_without_a_user_name() {
+    let broker = FakeBroker::start().await;
+    let pairs = [("options.protocol_version", "5"), ("credential.password", "token")];
+    let (connection, context) = (connection(&broker, &pairs), context());
+    let (opened, login) = tokio::join!(connection.open(&context), async {
+        let mut peer = broker.accept_as::<V5>().await;
+        let Some(Packet::Connect(_, _, login)) = peer.next("CONNECT").await else { panic!("no CONNECT") };
+        peer.send_raw(&welcome5(false, &[])).await;
+        (peer, login)
+    });
+    opened.unwrap();
+    let login = login.1.expect("a login");
+    assert_eq!((login.username.as_str(), login.password.as_str()), ("", "token"));
 }

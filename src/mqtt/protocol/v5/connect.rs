@@ -23,9 +23,10 @@ pub(super) fn connect(hello: &Hello) -> v5::Packet {
         clean_start: hello.clean_session,
         properties: Some(properties),
     };
-    let login = hello.username.as_ref().map(|username| {
+    // One without the other is left out by the codec; in this version it may be.
+    let login = (hello.username.is_some() || hello.password.is_some()).then(|| {
         let password = hello.password.as_ref().map(|password| password.expose()).unwrap_or_default();
-        v5::Login::new(username, password)
+        v5::Login::new(hello.username.as_deref().unwrap_or_default(), password)
     });
     v5::Packet::Connect(connect, hello.will.as_deref().map(will), login)
 }
