@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use wirework::component::Context;
-use wirework::mqtt::{MqttConnection, MqttMessage, MqttMessageListener};
+use wirework::mqtt::{LinkState, MqttClient, MqttConnection, MqttMessage, MqttMessageListener};
 
 use crate::support::fake_broker::{FakeBroker, Peer, V5};
 use crate::support::within;
@@ -68,6 +68,12 @@ pub async fn opened5(
     let (opened, peer) = tokio::join!(connection.open(&context), admit);
     opened.unwrap();
     (connection, peer)
+}
+
+/// Waits for a state of the link.
+pub async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
+    let mut state = client.state();
+    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
 }
 
 /// What a listener got.

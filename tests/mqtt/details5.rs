@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttClient, MqttMessage, RetainHandling, SubscribeOptions};
+use wirework::mqtt::{LinkState, Lost, MqttMessage, RetainHandling, SubscribeOptions};
 
-use crate::common::{connection, context, listener, opened, opened5, welcome5};
+use crate::common::{connection, context, listener, opened, opened5, until, welcome5};
 use crate::support::fake_broker::five::{
     Disconnect, DisconnectReasonCode, Packet, PubAck, PubComp, PubCompReason, PubRec, PubRel, PubRelReason,
     Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
@@ -21,11 +21,6 @@ async fn admit(broker: &FakeBroker, session_present: bool, properties: &[u8]) ->
     let (mut peer, connect) = broker.accept_connect5().await;
     peer.send_raw(&welcome5(session_present, properties)).await;
     (peer, connect.client_id)
-}
-
-async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
-    let mut state = client.state();
-    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
 }
 
 fn filters(subscribe: &Subscribe) -> Vec<&str> {

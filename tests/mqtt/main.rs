@@ -16,6 +16,7 @@ mod guarded;
 mod inheriting;
 mod leaving;
 mod limits5;
+mod losing;
 mod observing;
 mod opening;
 mod panicking;

@@ -1,6 +1,7 @@
 //! How a connection comes about, or not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wirework::auth::{CredentialConfig, CredentialParams, CredentialStore};
 use wirework::config::Secret;
@@ -152,4 +153,58 @@ async fn what_was_never_opened_is_not_open() {
         assert_eq!(Error::from(error).code(), "NOT_OPEN");
     }
     connection.close(&context()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_close_ends_an_open_at_once() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let opening = {
+        let connection = Arc::clone(&connection);
+        tokio::spawn(async move { connection.open(&context()).await })
+    };
+    // The broker has CONNECT and says nothing.
+    let (mut peer, _) = broker.accept_connect().await;
+    within("the close", connection.close(&context())).await.unwrap();
+    let error = within("the open", opening).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "NOT_OPEN");
+    assert!(!connection.is_open());
+    peer.expect_end().await;
+    // It can be opened again.
+    let context = context();
+    let (opened, _peer) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_opens_at_a_time_the_second_waits_for_the_first() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[("client_id", "me")]);
+    let context = context();
+    let script = async {
+        let (mut peer, _) = broker.accept_connect().await;
+        // Were there another link, it would be here by now.
+        let other = tokio::time::timeout(Duration::from_millis(100), broker.accept()).await;
+        assert!(other.is_err(), "two links with one client id");
+        peer.send(ConnAck::new(ConnectReturnCode::Success, false)).await;
+        peer
+    };
+    let (one, other, _peer) = tokio::join!(connection.open(&context), connection.open(&context), script);
+    one.unwrap();
+    other.unwrap();
+}
+
+#[tokio::test]
+async fn of_two_opens_the_second_tries_itself_when_the_first_fails() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let context = context();
+    let script = async {
+        let (mut peer, _) = broker.accept_connect().await;
+        peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
+        broker.accept_session(false).await
+    };
+    let (one, other, _peer) = tokio::join!(connection.open(&context), connection.open(&context), script);
+    assert_eq!(one.unwrap_err().code(), "CONNECT_FAILED");
+    other.unwrap();
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use wirework::mqtt::{LinkState, MqttClient, MqttConnection, MqttError};
+use wirework::mqtt::{LinkState, MqttConnection, MqttError};
 use wirework::{Category, Error};
 
-use crate::common::context;
+use crate::common::{context, until};
 use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker};
 use crate::support::within;
 
@@ -30,11 +30,6 @@ fn connection(brokers: &[FakeBroker; 2], more: &[(&str, &str)]) -> Arc<MqttConne
 async fn refuse(broker: &FakeBroker, code: ConnectReturnCode) {
     let (mut peer, _) = broker.accept_connect().await;
     peer.send(ConnAck::new(code, false)).await;
-}
-
-async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
-    let mut state = client.state();
-    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
 }
 
 fn is_up(state: &LinkState) -> bool {

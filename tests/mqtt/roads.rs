@@ -1,25 +1,19 @@
 //! Which broker is tried when: several of them, moving back, being sent on, being thrown out; and what ends an attempt.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use wirework::auth::{CredentialParams, CredentialStore};
 use wirework::config::{Millis, Secret};
 use wirework::connect::{ConnectionParams, Discovery};
 use wirework::mqtt::{
-    LinkState, Lost, MqttClient, MqttConfig, MqttConnection, MqttMessage, PublishOptions, SubscribeOptions,
+    LinkState, Lost, MqttConfig, MqttConnection, MqttMessage, PublishOptions, SubscribeOptions,
 };
 use wirework::{BoxFuture, Category, Error};
 
-use crate::common::{connection, context, listener, opened};
+use crate::common::{context, listener, opened, until};
 use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker, Peer, PubAck, QoS, message};
 use crate::support::within;
-
-async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
-    let mut state = client.state();
-    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
-}
 
 /// A connection to two brokers.
 fn to_both(first: &FakeBroker, second: &FakeBroker, more: &[(&str, &str)]) -> Arc<MqttConnection> {
@@ -236,60 +230,6 @@ async fn bad_credentials_at_a_reconnect_are_final() {
     until(&client, |state| matches!(state, LinkState::Failed(_))).await;
     let error = Error::from(connection.publish("t", "x", PublishOptions::default()).await.unwrap_err());
     assert_eq!((error.code(), error.category()), ("CONNECT_FAILED", Category::Unauthorized));
-}
-
-#[tokio::test]
-async fn a_close_ends_an_open_at_once() {
-    let broker = FakeBroker::start().await;
-    let connection = connection(&broker, &[]);
-    let opening = {
-        let connection = Arc::clone(&connection);
-        tokio::spawn(async move { connection.open(&context()).await })
-    };
-    // The broker has CONNECT and says nothing.
-    let (mut peer, _) = broker.accept_connect().await;
-    within("the close", connection.close(&context())).await.unwrap();
-    let error = within("the open", opening).await.unwrap().unwrap_err();
-    assert_eq!(error.code(), "NOT_OPEN");
-    assert!(!connection.is_open());
-    peer.expect_end().await;
-    // It can be opened again.
-    let context = context();
-    let (opened, _peer) = tokio::join!(connection.open(&context), broker.accept_session(false));
-    opened.unwrap();
-}
-
-#[tokio::test]
-async fn of_two_opens_at_a_time_the_second_waits_for_the_first() {
-    let broker = FakeBroker::start().await;
-    let connection = connection(&broker, &[("client_id", "me")]);
-    let context = context();
-    let script = async {
-        let (mut peer, _) = broker.accept_connect().await;
-        // Were there another link, it would be here by now.
-        let other = tokio::time::timeout(Duration::from_millis(100), broker.accept()).await;
-        assert!(other.is_err(), "two links with one client id");
-        peer.send(ConnAck::new(ConnectReturnCode::Success, false)).await;
-        peer
-    };
-    let (one, other, _peer) = tokio::join!(connection.open(&context), connection.open(&context), script);
-    one.unwrap();
-    other.unwrap();
-}
-
-#[tokio::test]
-async fn of_two_opens_the_second_tries_itself_when_the_first_fails() {
-    let broker = FakeBroker::start().await;
-    let connection = connection(&broker, &[]);
-    let context = context();
-    let script = async {
-        let (mut peer, _) = broker.accept_connect().await;
-        peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
-        broker.accept_session(false).await
-    };
-    let (one, other, _peer) = tokio::join!(connection.open(&context), connection.open(&context), script);
-    assert_eq!(one.unwrap_err().code(), "CONNECT_FAILED");
-    other.unwrap();
 }
 
 #[tokio::test]

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttClient, MqttConnection, MqttError};
+use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError};
 
-use crate::common::context;
+use crate::common::{context, until};
 use crate::support::fake_broker::FakeBroker;
-use crate::support::within;
 
 fn connection(broker: &FakeBroker) -> Arc<MqttConnection> {
     let uri = format!("mqtt://ann:secret@127.0.0.1:{}", broker.port());
@@ -19,11 +18,6 @@ fn connection(broker: &FakeBroker) -> Arc<MqttConnection> {
         ("options.max_reconnect_timeout", "20"),
     ];
     Arc::new(MqttConnection::from_pairs(pairs).unwrap())
-}
-
-async fn until(client: &MqttClient, wanted: impl FnMut(&LinkState) -> bool) -> LinkState {
-    let mut state = client.state();
-    within("a state of the link", state.wait_for(wanted)).await.unwrap().clone()
 }
 
 /// The property that names another server.
