@@ -104,3 +104,17 @@ async fn the_copy_that_counts_does_so_after_its_filter_stepped_back() {
     all.send("end", QoS::AtLeastOnce, 1).await;
     all.expect(&["between", "after", "end"]).await;
 }
+
+/// Before its QoS is raised, the copies for `a/#` do not count, and those for `a/b` still do for the messages of that time.
+#[tokio::test]
+async fn a_copy_at_qos_1_is_not_given_up_for_one_that_came_at_qos_0_before_that_was_raised() {
+    let mut all = Overlapping::start([SubscribeOptions::default(), SubscribeOptions::at_least_once()]).await;
+    all.send("between", QoS::AtMostOnce, 0).await;
+    all.subscribe("a/#", SubscribeOptions::at_least_once()).await;
+    all.send("between", QoS::AtLeastOnce, 1).await;
+    for text in ["after", "end"] {
+        all.send(text, QoS::AtLeastOnce, 0).await;
+        all.send(text, QoS::AtLeastOnce, 1).await;
+    }
+    all.expect(&["between", "after", "end"]).await;
+}

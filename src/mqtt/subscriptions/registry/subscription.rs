@@ -12,8 +12,11 @@ pub(super) struct Subscription {
     pub(super) granted: Option<u8>,
     /// A link broke while the broker was being asked about it: what it holds since may be something else.
     pub(super) unsure: bool,
-    /// When it was granted first, by the count of what was asked and granted in this session, or in one that may be this.
+    /// When it was granted first, by the count of what was asked and granted in this session, or in one that may be this;
+    /// above QoS 0, as soon as it was.
     pub(super) since: Option<u64>,
+    /// Whether that was above QoS 0.
+    pub(super) firm: bool,
     /// When it was asked for first in this session, if it was.
     pub(super) asked: Option<u64>,
     /// A broker of this session may have handled a SUBSCRIBE of it on a link before this one.
@@ -42,6 +45,7 @@ impl Subscription {
             granted: before.and_then(|one| one.granted),
             unsure: before.is_some_and(|one| one.unsure),
             since: before.and_then(|one| one.since),
+            firm: before.is_some_and(|one| one.firm),
             asked: before.and_then(|one| one.asked),
             carried: before.is_some_and(|one| one.carried),
             confirmed: before.and_then(|one| one.confirmed),
@@ -53,8 +57,11 @@ impl Subscription {
     /// The broker has granted it.
     pub(super) fn grant(&mut self, code: u8, now: u64) {
         (self.granted, self.unsure) = (Some(code), false);
-        // Once told, it stays: of two copies one must not be dropped for the other, and then the other for this one.
-        self.since.get_or_insert(now);
+        // Once told, it stays: of two copies one must not be dropped for the other, and then the other for this one. But
+        // what came before at QoS 0 may never have come.
+        if self.since.is_none() || (code > 0 && !self.firm) {
+            (self.since, self.firm) = (Some(now), code > 0);
+        }
     }
 
     /// Another session begins, for certain or perhaps.
@@ -62,7 +69,7 @@ impl Subscription {
         self.granted = None;
         self.carried |= self.asked.is_some();
         if certain {
-            (self.since, self.asked, self.carried) = (None, None, false);
+            (self.since, self.firm, self.asked, self.carried) = (None, false, None, false);
         }
     }
 
