@@ -4,6 +4,9 @@
 //! of them counts. Should the subscription whose copy counts be taken back between the two, or step behind the other, its
 //! copy must count nevertheless. Which copies are of one message, nothing in MQTT tells; here it is the same topic and
 //! payload. That decides only in the moment of such a change: otherwise a copy counts or not by its filter alone.
+//!
+//! Where the copy that counts has come before the others, they are remembered all the same: of messages with the same bytes
+//! one may come twice in such a moment, and none is lost.
 
 use std::hash::BuildHasher;
 
@@ -12,8 +15,7 @@ use foldhash::fast::RandomState;
 use super::pending::Pending;
 use crate::mqtt::MqttMessage;
 
-/// How many messages are remembered of which some copies have come and others have not. Brokers send them one after the
-/// other; what is over is left of copies that never came.
+/// How many messages are remembered of which copies were let go. Brokers send the copies of one message one after the other.
 const REMEMBERED: usize = 1_024;
 
 /// What comes for `best` counts for `other`.
@@ -28,8 +30,8 @@ pub(super) struct Copies {
 #[derive(Default)]
 pub(super) struct Owed {
     random: RandomState,
-    /// By message. Above zero copies for `other` were let go; below, those for `best` came first.
-    balances: Pending<Vec<(Copies, i32)>, u64>,
+    /// By message, how many copies for `other` were let go.
+    messages: Pending<Vec<(Copies, u32)>, u64>,
 }
 
 impl Owed {
@@ -40,74 +42,55 @@ impl Owed {
 
     /// A copy was let go.
     pub(super) fn let_go(&mut self, key: u64, copies: Copies) {
-        self.change(key, copies, 1);
-    }
-
-    /// A copy was delivered, and others that count for nothing will come.
-    pub(super) fn delivered(&mut self, key: u64, copies: Copies) {
-        self.change(key, copies, -1);
-    }
-
-    fn change(&mut self, key: u64, copies: Copies, by: i32) {
-        let Some(balances) = self.balances.get_mut(&key) else {
-            self.balances.insert(key, vec![(copies, by)]);
-            if self.balances.len() > REMEMBERED {
-                self.balances.pop();
+        let Some(known) = self.messages.get_mut(&key) else {
+            self.messages.insert(key, vec![(copies, 1)]);
+            if self.messages.len() > REMEMBERED {
+                self.messages.pop();
             }
             return;
         };
-        match balances.iter_mut().find(|(known, _)| *known == copies) {
-            Some((_, balance)) => *balance += by,
-            None => balances.push((copies, by)),
+        match known.iter_mut().find(|(known, _)| *known == copies) {
+            Some((_, count)) => *count += 1,
+            None => known.push((copies, 1)),
         }
-        self.tidy(key);
     }
 
     /// A copy has come for these filters: those in whose favour others were let go.
     pub(super) fn come(&mut self, message: &MqttMessage, filters: &[u32]) -> Vec<Copies> {
-        if self.balances.is_empty() {
+        if self.messages.is_empty() {
             return Vec::new();
         }
         let key = self.key(message);
-        let Some(balances) = self.balances.get_mut(&key) else { return Vec::new() };
-        let owed = balances.iter_mut().filter(|(copies, owed)| *owed > 0 && filters.contains(&copies.best));
-        let come = owed.map(|(copies, owed)| {
-            *owed -= 1;
+        let Some(known) = self.messages.get_mut(&key) else { return Vec::new() };
+        let come = known.iter_mut().filter(|(copies, _)| filters.contains(&copies.best));
+        let come = come.map(|(copies, count)| {
+            *count -= 1;
             *copies
         });
         let come = come.collect();
-        self.tidy(key);
+        self.tidy(key, |(_, count)| *count > 0);
         come
     }
 
-    fn tidy(&mut self, key: u64) {
-        let Some(balances) = self.balances.get_mut(&key) else { return };
-        balances.retain(|(_, balance)| *balance != 0);
-        if balances.is_empty() {
-            self.balances.remove(&key);
+    fn tidy(&mut self, key: u64, stays: impl Fn(&(Copies, u32)) -> bool) {
+        let Some(known) = self.messages.get_mut(&key) else { return };
+        known.retain(stays);
+        if known.is_empty() {
+            self.messages.remove(&key);
         }
     }
 
     /// Nothing comes for this listener any more: another one may get its number.
     pub(super) fn forget(&mut self, listener: usize) {
-        let keys: Vec<u64> = self.balances.iter().copied().collect();
+        let keys: Vec<u64> = self.messages.iter().copied().collect();
         for key in keys {
-            if let Some(balances) = self.balances.get_mut(&key) {
-                balances.retain(|(copies, _)| copies.listener != listener);
-            }
-            self.tidy(key);
+            self.tidy(key, |(copies, _)| copies.listener != listener);
         }
     }
 
-    /// Another session begins, for certain or perhaps: what has not come of the last one may not come any more.
-    pub(super) fn restart(&mut self, certain: bool) {
-        let keys: Vec<u64> = self.balances.iter().copied().collect();
-        for key in keys {
-            if let Some(balances) = self.balances.get_mut(&key) {
-                balances.retain(|(_, balance)| !certain && *balance > 0);
-            }
-            self.tidy(key);
-        }
+    /// Another session begins: nothing comes of the last one.
+    pub(super) fn clear(&mut self) {
+        self.messages = Pending::default();
     }
 }
 
@@ -122,37 +105,35 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_owed_once_whichever_comes_first() {
+    fn a_copy_is_owed_as_often_as_others_were_let_go() {
         let mut owed = Owed::default();
         let (one, two) = (message("1"), message("2"));
         let key = owed.key(&one);
-        owed.let_go(key, COPIES);
-        assert_eq!(owed.come(&two, &[7]), [], "another message");
-        assert_eq!(owed.come(&one, &[8]), [], "for the other filter");
-        assert_eq!(owed.come(&one, &[7]), [COPIES]);
-        assert_eq!(owed.come(&one, &[7]), [], "once");
-        owed.delivered(key, COPIES);
-        owed.let_go(key, COPIES);
-        assert_eq!(owed.come(&one, &[7]), [], "it has come before");
-        assert!(owed.balances.is_empty());
+        for times in 1..=2 {
+            (0..times).for_each(|_| owed.let_go(key, COPIES));
+            assert_eq!(owed.come(&two, &[7]), [], "another message");
+            assert_eq!(owed.come(&one, &[8]), [], "for the other filter");
+            for _ in 0..times {
+                assert_eq!(owed.come(&one, &[7]), [COPIES]);
+            }
+            assert_eq!(owed.come(&one, &[7]), []);
+            assert!(owed.messages.is_empty());
+        }
     }
 
     #[test]
-    fn little_is_remembered_and_nothing_of_a_listener_or_session_that_is_gone() {
+    fn little_is_remembered_and_nothing_of_a_listener_that_is_gone() {
         let mut owed = Owed::default();
         for number in 0..=REMEMBERED {
             owed.let_go(owed.key(&message(&number.to_string())), COPIES);
         }
-        assert_eq!(owed.balances.len(), REMEMBERED);
+        assert_eq!(owed.messages.len(), REMEMBERED);
         assert_eq!(owed.come(&message("0"), &[7]), [], "the first is forgotten");
         assert_eq!(owed.come(&message("1"), &[7]), [COPIES]);
-        owed.delivered(owed.key(&message("early")), Copies { listener: 1, ..COPIES });
+        owed.let_go(owed.key(&message("another's")), Copies { listener: 1, ..COPIES });
         owed.forget(0);
-        assert_eq!(owed.balances.len(), 1);
-        owed.let_go(owed.key(&message("late")), COPIES);
-        owed.restart(false);
-        assert_eq!(owed.balances.len(), 1);
-        owed.restart(true);
-        assert!(owed.balances.is_empty());
+        assert_eq!(owed.messages.len(), 1);
+        owed.clear();
+        assert!(owed.messages.is_empty());
     }
 }

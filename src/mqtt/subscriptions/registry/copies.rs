@@ -12,32 +12,25 @@ impl<W> Registry<W> {
         let promised = message.qos != QoS::AtMostOnce;
         let owed = if promised { self.owed.come(message, ids) } else { Vec::new() };
         let concerned = entries.len();
-        let (mut let_go, mut delivered) = (Vec::new(), Vec::new());
+        let mut let_go = Vec::new();
         entries.retain(|entry| {
             let Some(mine) = self.several(entry) else { return true };
             let rivals = self.rivals(entry, &message.topic);
             let better = rivals.iter().filter(|other| other.beats(mine)).min_by_key(|other| other.rank());
-            let copies = |best: &Subscription, other: &Subscription| {
-                let (best, other) = (self.identified.id(&best.filter)?, self.identified.id(&other.filter)?);
-                Some(Copies { listener: entry.listener, best, other })
-            };
-            if let Some(better) = better {
-                let waits = copies(better, mine).filter(|copies| !ids.contains(&copies.best));
-                let_go.extend(waits);
-            } else if mine.is_promised() {
-                let others = rivals.iter().filter(|other| other.is_promised());
-                let come = others.filter_map(|other| copies(mine, other));
-                delivered
-                    .extend(come.filter(|copies| !ids.contains(&copies.other) && !owed.contains(copies)));
+            let Some(better) = better else { return true };
+            let id = |one: &Subscription| self.identified.id(&one.filter);
+            if let (Some(best), Some(other)) = (id(better), id(mine))
+                && !ids.contains(&best)
+            {
+                let_go.push(Copies { listener: entry.listener, best, other });
             }
-            better.is_none()
+            false
         });
-        if promised && !(let_go.is_empty() && delivered.is_empty()) {
+        if promised && !let_go.is_empty() {
             let key = self.owed.key(message);
             // What is delivered now for something else is not to come once more.
             let due = |copies: &Copies| !owed.iter().any(|owed| owed.listener == copies.listener);
             let_go.into_iter().filter(due).for_each(|copies| self.owed.let_go(key, copies));
-            delivered.into_iter().for_each(|copies| self.owed.delivered(key, copies));
         }
         concerned + self.add_owed(&message.topic, &owed, entries)
     }

@@ -28,7 +28,9 @@ impl<W> Registry<W> {
             self.subscriptions.values_mut().for_each(|one| one.forget(false));
         }
         if presence != Presence::Kept {
-            self.owed.restart(presence == Presence::Gone);
+            if presence == Presence::Gone {
+                self.owed.clear();
+            }
             let fresh = self.subscriptions.iter().filter(|(_, one)| one.wants_kept());
             self.retained.restore(fresh.map(|(number, _)| *number), now);
             for subscription in self.subscriptions.values_mut() {

@@ -81,11 +81,6 @@ impl Subscription {
         if other.counts() { self.counts() && self.rank() < other.rank() } else { self.precedes(other) }
     }
 
-    /// Whether whatever is published with a guarantee comes for it with one.
-    pub(super) fn is_promised(&self) -> bool {
-        self.counts() && self.granted != Some(0)
-    }
-
     /// Whether its copies can stand for those that come for other filters: a shared one gets some messages only.
     fn counts(&self) -> bool {
         self.granted.is_some() && self.filter.group().is_none()
