@@ -209,3 +209,33 @@ fn it_is_quiet_when_everything_sent_is_acknowledged_and_a_pause_drops_nothing() 
     assert!(outgoing.resume(false, u16::MAX).is_empty());
     assert_eq!(sent(&mut outgoing), ["plain2", "pub2"]);
 }
+
+#[test]
+fn an_acknowledgement_of_another_kind_than_is_due_changes_nothing() {
+    let mut outgoing = Outgoing::new(10, 0);
+    for (waiter, qos) in (1..).zip([QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce]) {
+        accept(&mut outgoing, qos, waiter);
+    }
+    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "pub3"]);
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 3, 0), Acked::Progress);
+    for code in [0, 0x97] {
+        for (kind, id) in [
+            (AckKind::Received, 1),
+            (AckKind::Complete, 1),
+            (AckKind::Ack, 2),
+            (AckKind::Complete, 2),
+            (AckKind::Ack, 3),
+        ] {
+            assert_eq!(outgoing.acknowledge(kind, id, code), Acked::Unsolicited, "{kind:?} {id} {code}");
+        }
+    }
+    assert_eq!(outgoing.in_flight(), 3);
+    assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
+    for id in [2, 3] {
+        assert!(
+            matches!(outgoing.acknowledge(AckKind::Complete, id, 0), Acked::Done(_, waiter) if waiter == u32::from(id))
+        );
+    }
+    assert_eq!(outgoing.in_flight(), 0);
+}
