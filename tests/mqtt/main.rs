@@ -15,6 +15,7 @@ mod faults;
 mod guarded;
 mod inheriting;
 mod leaving;
+mod lies5;
 mod limits5;
 mod losing;
 mod observing;
