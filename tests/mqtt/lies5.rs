@@ -8,7 +8,6 @@ use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 use crate::common::{Heard, connection, context, listener, welcome5};
 use crate::support::fake_broker::five::{Packet, PubAck};
 use crate::support::fake_broker::{FakeBroker, Peer, V5};
-use crate::support::within;
 
 const WINDOW: &str = "2";
 
@@ -58,7 +57,12 @@ async fn lie(bytes: &[u8], ends: bool) {
         peer = broker.accept_session5(true).await.0;
     }
     works(&connection, &mut peer, &mut heard).await;
-    within("the end", connection.close(&context())).await.unwrap();
+    let context = context();
+    let (closed, ()) = tokio::join!(connection.close(&context), async {
+        peer.expect_disconnect().await;
+        drop(peer);
+    });
+    closed.unwrap();
 }
 
 #[tokio::test]
