@@ -7,7 +7,7 @@ use std::time::Duration;
 use wirework::Error;
 use wirework::mqtt::PublishOptions;
 
-use crate::common::opened;
+use crate::common::{opened, opened_keeping};
 use crate::support::fake_broker::{FakeBroker, Packet, PubAck, PubComp, PubRec, QoS};
 use crate::support::within;
 
@@ -160,4 +160,24 @@ async fn many_messages_are_acknowledged_each() {
         }
     }
     within("all deliveries", publisher).await.unwrap();
+}
+
+/// Some brokers say PUBREC once more on a new link, and may do so before the message has gone out again.
+#[tokio::test]
+async fn what_the_broker_has_at_qos_2_is_released_and_not_sent_again() {
+    let broker = FakeBroker::start().await;
+    let (connection, mut peer) = opened_keeping(&broker).await;
+    let client = connection.client().unwrap();
+    let delivery = client.send("t", "once", PublishOptions::exactly_once()).await.unwrap();
+    let id = peer.expect_publish().await.pkid;
+    peer.reset();
+    let (mut peer, _) = broker.accept_connect().await;
+    let [high, low] = id.to_be_bytes();
+    // At once, so that it is read before anything is written.
+    peer.send_raw(&[0x20, 2, 1, 0, 0x50, 2, high, low]).await;
+    assert_eq!(peer.expect_pubrel().await.pkid, id);
+    peer.send(PubComp::new(id)).await;
+    within("the delivery", delivery).await.unwrap();
+    connection.publish("t", "next", PublishOptions::default()).await.unwrap();
+    assert_eq!(&peer.expect_publish().await.payload[..], b"next", "nothing goes out in between");
 }

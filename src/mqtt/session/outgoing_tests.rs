@@ -239,3 +239,27 @@ fn an_acknowledgement_of_another_kind_than_is_due_changes_nothing() {
     }
     assert_eq!(outgoing.in_flight(), 0);
 }
+
+#[test]
+fn a_late_pubrec_says_that_the_broker_has_the_message_and_it_does_not_go_out_again() {
+    let mut outgoing = Outgoing::new(10, 0);
+    for waiter in 1..=3 {
+        accept(&mut outgoing, QoS::ExactlyOnce, waiter);
+    }
+    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "pub3"]);
+    outgoing.lost();
+    assert!(outgoing.resume(true, 1).is_empty());
+    // One that waits in the queue, and one that waits for the broker to take more.
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 1, 0), Acked::Progress);
+    assert_eq!(outgoing.release_code(1), 0);
+    assert_eq!(sent(&mut outgoing), ["rel1", "dup2"]);
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 3, 0), Acked::Progress);
+    assert_eq!(sent(&mut outgoing), ["rel3"]);
+    for id in [1, 3] {
+        assert!(matches!(outgoing.acknowledge(AckKind::Complete, id, 0), Acked::Done(..)));
+    }
+    assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
+    assert_eq!(sent(&mut outgoing), ["rel2"]);
+    assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2, 0), Acked::Done(_, 2)));
+    assert!(outgoing.is_idle());
+}

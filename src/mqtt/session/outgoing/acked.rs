@@ -38,6 +38,13 @@ impl<W> Outgoing<W> {
             inherited.clear.insert(id);
         }
         self.probation.fruitful |= matches!(state, Some((_, Phase::Sent | Phase::Released)));
+        // A broker may say once more, on a new link, what it has. Released and then sent again, it would be a new message there.
+        if let (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Again))) = (kind, state)
+            && code < REFUSED
+        {
+            self.queue.retain(|queued| queued != id);
+            self.blocked.retain(|blocked| *blocked != id);
+        }
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
             | (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent)))
@@ -55,7 +62,7 @@ impl<W> Outgoing<W> {
                     (Some((publish, waiter)), Some(why)) => Acked::Unfit(publish, waiter, *why),
                 }
             }
-            (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Released))) => {
+            (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Sent | Phase::Again | Phase::Released))) => {
                 if let Some(Some(slot)) = slot {
                     slot.phase = Phase::Released;
                 }
