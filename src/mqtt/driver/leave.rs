@@ -60,7 +60,8 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         }
         let core = &self.core;
         let handled = self.hasty || core.held.messages() == 0;
-        let quiet = core.outgoing.is_quiet() && handled && !core.registry.is_waiting();
+        let answered = core.incoming.answers() == 0;
+        let quiet = core.outgoing.is_quiet() && handled && answered && !core.registry.is_waiting();
         if quiet && self.unflushed.is_empty() {
             self.ended = true;
             self.encode(P::disconnect(false))?;

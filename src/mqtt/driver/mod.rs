@@ -30,6 +30,8 @@ mod seek;
 mod settings;
 mod state;
 mod tick;
+#[cfg(test)]
+mod unread_tests;
 mod write;
 
 pub(crate) use core::MAX_WINDOW;

@@ -20,6 +20,9 @@ use crate::mqtt::transport::Transport;
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
 const HIGH_WATER: usize = 128 * 1024;
 
+/// How many answers may wait for the socket. A broker has 65,535 packet ids, and each takes one answer at a time.
+const MOST_ANSWERS: usize = 2 * u16::MAX as usize;
+
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Encodes and writes until there is nothing left or the socket takes no more; true if nothing is left.
     pub(super) fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
@@ -67,8 +70,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             // The last message may have been finished since the last look.
             self.core.take();
             self.acknowledge()?;
-            self.ended = true;
-            self.encode(P::disconnect(self.core.settings.clean_session))?;
+            if self.core.incoming.answers() == 0 {
+                self.ended = true;
+                self.encode(P::disconnect(self.core.settings.clean_session))?;
+            }
         }
         Ok(self.encoded > before)
     }
@@ -129,9 +134,14 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         Ok(())
     }
 
+    /// Reading goes on while the socket takes nothing, so what is answered meanwhile has a bound of its own.
     pub(super) fn acknowledge(&mut self) -> Result<(), Lost> {
-        while let Some((kind, id, code)) = self.core.incoming.next() {
+        while self.waiting_bytes() < HIGH_WATER {
+            let Some((kind, id, code)) = self.core.incoming.next() else { return Ok(()) };
             self.encode(P::ack(kind, id, code))?;
+        }
+        if self.core.incoming.answers() > MOST_ANSWERS {
+            return Err(Lost::Unexpected("more to answer than it has packet ids"));
         }
         Ok(())
     }

@@ -206,6 +206,11 @@ impl Incoming {
         self.ready.pop_front()
     }
 
+    /// How many acknowledgements are still to be sent.
+    pub(crate) fn answers(&self) -> usize {
+        self.ready.len()
+    }
+
     /// The link is gone: what is not acknowledged comes again.
     pub(crate) fn lost(&mut self) {
         self.first += self.ring.len() as u64;
