@@ -8,20 +8,20 @@ mod ops;
 mod play;
 mod reference;
 
-use self::ops::WIDE;
+use self::ops::{LATE, WIDE};
 use self::play::{Manners, play};
 use crate::support::fake_broker::{V4, V5, Version};
 
 /// Beyond the first ones: they failed once.
 const FAILED: [u64; 9] = [165, 199, 235, 237, 240, 608, 682, 1482, WIDE + 100];
 
-/// `WIREWORK_SEEDS=400..800` plays others.
+/// `WIREWORK_SEEDS=400..800` plays others; see [`WIDE`] and [`LATE`].
 fn all<V: Version>(manners: Manners) {
     let more = std::env::var("WIREWORK_SEEDS").ok();
     let more = more.as_deref().and_then(|text| text.split_once(".."));
     let seeds: Vec<u64> = match more {
         Some((first, end)) => (first.parse().unwrap()..end.parse().unwrap()).collect(),
-        None => (0..30).chain(WIDE..WIDE + 20).chain(FAILED).collect(),
+        None => (0..20).chain(WIDE..WIDE + 15).chain(LATE..LATE + 15).chain(FAILED).collect(),
     };
     for seed in seeds {
         play::<V>(manners, seed);

@@ -34,10 +34,12 @@ pub(super) enum Op {
     Reopen(usize),
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+/// With so many answers that leave in reverse.
+fn weather(reverse: impl Strategy<Value = usize>) -> impl Strategy<Value = Weather> {
     let cut = || prop::option::weighted(0.4, 0..400_usize);
-    let rough = (cut(), cut(), any::<bool>(), prop::bool::weighted(0.1), any::<bool>()).prop_map(
-        |(cut_reading, cut_writing, reset, drip, repeat)| Weather {
+    let rough = (cut(), cut(), any::<bool>(), prop::bool::weighted(0.1), any::<bool>(), reverse).prop_map(
+        |(cut_reading, cut_writing, reset, drip, repeat, reverse)| Weather {
+            reverse,
             cut_reading,
             cut_writing,
             reset,
@@ -50,8 +52,8 @@ fn weather() -> impl Strategy<Value = Weather> {
     prop_oneof![5 => rough, 1 => Just(Weather { forget: true, ..Weather::default() })]
 }
 
-/// Of so many listeners.
-fn op(listeners: usize) -> impl Strategy<Value = Op> {
+/// Of so many listeners, in such weather.
+fn op(listeners: usize, weather: impl Strategy<Value = Weather>) -> impl Strategy<Value = Op> {
     let (topic, filter) = (|| 0..TOPICS.len(), || 0..FILTERS.len());
     let qos = || prop_oneof![1 => Just(0_u8), 2 => Just(1_u8), 4 => Just(2_u8)];
     prop_oneof![
@@ -62,13 +64,15 @@ fn op(listeners: usize) -> impl Strategy<Value = Op> {
         1 => (0..REFUSED.len()).prop_map(Op::Refused),
         1 => filter().prop_map(Op::Abandon),
         3 => Just(Op::Cut),
-        3 => weather().prop_map(Op::Forecast),
+        3 => weather.prop_map(Op::Forecast),
         1 => (0..6_usize).prop_map(Op::Reopen),
     ]
 }
 
 /// From this seed on who acknowledges by hand has a share in all filters.
 pub(super) const WIDE: u64 = 10_000;
+/// From this one on answers are out of order too.
+pub(super) const LATE: u64 = 2 * WIDE;
 
 /// The same for the same seed.
 pub(super) fn ops(seed: u64) -> Vec<Op> {
@@ -76,6 +80,7 @@ pub(super) fn ops(seed: u64) -> Vec<Op> {
     bytes[..8].copy_from_slice(&(seed % WIDE).to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let op = op(LISTENERS + usize::from(seed >= WIDE));
+    let reverse = if seed < LATE { Just(0).boxed() } else { (0..4_usize).boxed() };
+    let op = op(LISTENERS + usize::from(seed >= WIDE), weather(reverse));
     prop::collection::vec(op, 20..70).new_tree(&mut runner).unwrap().current()
 }
