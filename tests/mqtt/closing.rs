@@ -100,6 +100,26 @@ async fn close_ends_at_its_deadline_and_tells_what_was_left() {
 }
 
 #[tokio::test]
+async fn close_tells_of_messages_without_guarantee_that_the_broker_did_not_take() {
+    let broker = FakeBroker::start().await;
+    let (connection, _peer) = opened(&broker, &[("options.close_timeout", "100")]).await;
+    let client = connection.client().unwrap();
+    // More than the buffers of both sockets hold: the broker does not read.
+    let mut deliveries = Vec::new();
+    for _ in 0..600 {
+        deliveries.push(client.send("t", vec![0; 64 * 1024], PublishOptions::default()).await.unwrap());
+    }
+    within("the end", connection.close(&context())).await.unwrap();
+    let mut failed = 0;
+    for delivery in deliveries {
+        failed += usize::from(within("a delivery", delivery).await.is_err());
+    }
+    let LinkState::Closed(remaining) = client.state().borrow().clone() else { panic!("not closed") };
+    assert_eq!(remaining.publishes, failed);
+    assert!(failed > 0);
+}
+
+#[tokio::test]
 async fn close_while_the_link_is_down_ends_at_once_when_nothing_is_left() {
     let broker = FakeBroker::start().await;
     let more = [("options.reconnect_timeout", "60000"), ("options.max_reconnect_timeout", "60000")];

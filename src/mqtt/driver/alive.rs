@@ -102,7 +102,9 @@ impl Alive {
                     at(last);
                 }
                 None => {
-                    let idle = self.heard.min(self.sent) + keep_alive;
+                    // A ping would only join what waits for the socket.
+                    let quiet = if self.blocked.is_some() { self.heard } else { self.heard.min(self.sent) };
+                    let idle = quiet + keep_alive;
                     if now >= idle {
                         return Due::Ping;
                     }
@@ -156,6 +158,20 @@ mod tests {
         alive.wrote(5000, false, at(50));
         assert!(matches!(alive.due(at(64)), Due::Later(Some(due)) if due == at(65)));
         assert!(matches!(alive.due(at(65)), Due::Dead(Lost::Silent(_))));
+    }
+
+    #[test]
+    fn where_writing_waits_no_ping_follows_another() {
+        let start = Instant::now();
+        let at = |seconds| start + SECOND * seconds;
+        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        alive.wrote(1, true, at(1));
+        for second in 2..50 {
+            alive.read(u64::from(second), at(second));
+            alive.wrote(1, true, at(second));
+            assert!(matches!(alive.due(at(second)), Due::Later(_)), "{second}");
+        }
+        assert!(matches!(alive.due(at(59)), Due::Ping), "nothing has come for a keep-alive");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(super) struct Core {
     pub(super) unclaimed: Unclaimed,
     /// How many messages were left to the broker when closing began.
     pub(super) left: usize,
+    /// Messages of QoS 0 that the socket had not taken when the connection closed.
+    pub(super) unsent: usize,
     /// What the broker permits on the link that is up.
     pub(super) limits: Limits,
     /// Why the link is down, while it is.
@@ -85,6 +87,7 @@ impl Core {
             registry: Registry::new(ids, context),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
             left: 0,
+            unsent: 0,
             limits: Limits::default(),
             new: true,
             unanswered: false,
@@ -266,7 +269,7 @@ impl Core {
         self.take();
         self.permits.close();
         let left = self.outgoing.drain();
-        let count = left.len();
+        let count = left.len() + std::mem::take(&mut self.unsent);
         for (_, waiter) in left {
             self.settle(waiter, Err(reason.clone()));
         }

@@ -166,7 +166,12 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
 
     /// Ends the stream in good order: after DISCONNECT the broker closes it, and until then bytes that it still sends are
     /// read, since a socket closed over unread bytes is reset and DISCONNECT may be lost.
-    pub(super) async fn finish(self) {
+    pub(super) async fn finish(mut self) {
+        // At its deadline the end does not wait for them.
+        for (_, waiter) in std::mem::take(&mut self.unflushed) {
+            self.core.unsent += 1;
+            self.core.settle(waiter, Err(MqttError::Closed));
+        }
         let mut stream = self.framed.into_inner();
         let rest = async {
             stream.shutdown().await?;
