@@ -174,8 +174,9 @@ pub trait MessageQueue: Send + Sync + 'static {
     }
 }
 
-/// How long one wait within an endless one takes.
-pub(super) const A_WHILE: Duration = Duration::from_secs(60 * 60);
+/// How long one wait of a listener or a stream lasts at most. With each the queue sees to it that messages come: a shared
+/// connection may have been closed and opened again, or given up.
+pub(super) const A_WHILE: Duration = Duration::from_secs(1);
 
 impl Capability for dyn MessageQueue {
     const NAME: &'static str = "MessageQueue";

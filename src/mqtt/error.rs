@@ -184,6 +184,8 @@ impl Coded for MqttError {
                 Category::Unauthorized
             }
             Self::Refused { .. } => Category::NoResponse,
+            // The message is at fault, and would be refused again.
+            Self::PublishRefused { code: TOPIC_NAME | TOO_LARGE | FORMAT, .. } => Category::BadRequest,
             Self::SessionLost { .. }
             | Self::SubscriptionRefused { .. }
             | Self::PublishRefused { .. }
@@ -221,6 +223,12 @@ impl Coded for MqttError {
         }
     }
 }
+
+/// Reason codes of MQTT 5 that are about a message: its topic is not accepted, it is too large, its payload is not what it is
+/// said to be.
+const TOPIC_NAME: u8 = 0x90;
+const TOO_LARGE: u8 = 0x95;
+const FORMAT: u8 = 0x99;
 
 /// Whether a return code of 3.1.1, or a reason code of 5, is about who the client is.
 const fn is_unauthorized(code: u8) -> bool {

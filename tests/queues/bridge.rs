@@ -157,3 +157,40 @@ async fn a_target_that_may_lose_messages_is_refused() {
         assert_eq!(error.as_deref(), refused.then_some(expected));
     }
 }
+
+/// The wait of a target that is full is longer than the bridge may take to close.
+#[tokio::test]
+async fn a_message_that_is_being_sent_goes_back_when_the_bridge_closes() {
+    let context = context();
+    let source = memory("source", &[], &context).await;
+    let target = memory("target", &[("options.capacity", "1")], &context).await;
+    send(&target, "full").await;
+    let bridge = bridge(&[("close_timeout", "100")], &source, &target, &context).await;
+    send(&source, "a").await;
+    within("the bridge to take it", async {
+        while source.message_count().await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within("the end", bridge.close(&context)).await.unwrap();
+    let message = receive(&source).await;
+    assert_eq!((message.text(), message.deliveries()), (Some("a"), 1), "no delivery is counted");
+}
+
+#[tokio::test]
+async fn a_target_to_which_nothing_can_be_sent_is_refused() {
+    let context = context();
+    let source = memory("source", &[], &context).await;
+    let connection =
+        Arc::new(wirework::mqtt::MqttConnection::from_pairs([("connection.host", "127.0.0.1")]).unwrap());
+    let config = from_pairs([("topic", "a/+"), ("options.qos", "1")]).unwrap();
+    let target = Arc::new(wirework::mqtt::MqttMessageQueue::new("all", config, Some(connection)).unwrap());
+    let Err(error) = Bridge::new("test", from_pairs([("concurrency", "1")]).unwrap(), source, target) else {
+        panic!("it was taken")
+    };
+    assert!(
+        error.to_string().contains("`references.target` is the queue `all`, to which nothing can be sent"),
+        "{error}"
+    );
+}

@@ -125,12 +125,12 @@ impl Running {
     }
 }
 
-async fn embedded() -> Option<Running> {
+async fn embedded(version: &'static str) -> Option<Running> {
     let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
     let context = context();
     broker.open(&context).await.unwrap();
     let port = broker.address().unwrap().port();
-    Some(Running { port, version: "3.1.1", keep: Box::new((broker, context)) })
+    Some(Running { port, version, keep: Box::new((broker, context)) })
 }
 
 async fn mosquitto(version: &'static str) -> Option<Running> {
@@ -156,7 +156,8 @@ macro_rules! over {
 }
 
 over! {
-    Embedded: embedded();
+    Embedded: embedded("3.1.1");
+    Embedded5: embedded("5");
     AtMosquitto: mosquitto("3.1.1");
     AtMosquitto5: mosquitto("5");
 }

@@ -18,5 +18,6 @@ mod toolkits;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
 behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);
+behaviours::prove!(over_the_embedded_broker_in_mqtt_5, crate::kinds::Embedded5);
 behaviours::prove!(over_mosquitto, crate::kinds::AtMosquitto);
 behaviours::prove!(over_mosquitto_in_mqtt_5, crate::kinds::AtMosquitto5);

@@ -10,6 +10,7 @@ use wirework::messaging::{
 
 use crate::behaviours::{next, receive, send};
 use crate::kinds::context;
+use crate::support::within;
 
 #[tokio::test]
 async fn one_name_is_one_queue_within_one_container_alone() {
@@ -130,4 +131,44 @@ async fn listening_with_nobody_is_refused() {
     options.concurrency = 0;
     let error = queue.listen(receiver, options).await.unwrap_err();
     assert!(error.to_string().starts_with("`concurrency` is 0"), "{error}");
+}
+
+/// Opening waits for a close that is not over, and is not undone by it.
+#[tokio::test]
+async fn a_queue_that_is_opened_while_it_closes_is_open() {
+    let context = context();
+    let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("orders"));
+    queue.open(&context).await.unwrap();
+    let (gate, taken) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(tokio::sync::Notify::new()));
+    let (to_pass, to_tell) = (Arc::clone(&gate), Arc::clone(&taken));
+    let receiver = move |_: MessageEnvelope| {
+        let (gate, taken) = (Arc::clone(&to_pass), Arc::clone(&to_tell));
+        async move {
+            taken.notify_one();
+            gate.acquire().await.unwrap().forget();
+            Ok::<(), wirework::Error>(())
+        }
+    };
+    let listening = queue.listen(Arc::new(receiver), ListenOptions::default());
+    send(&queue, "held").await;
+    let script = async {
+        within("the message to be taken", taken.notified()).await;
+        let open = async {
+            while queue.is_open() {
+                tokio::task::yield_now().await;
+            }
+            let opening = queue.open(&context);
+            gate.add_permits(1);
+            opening.await
+        };
+        let (closed, opened) = tokio::join!(queue.close(&context), open);
+        closed.unwrap();
+        opened.unwrap();
+    };
+    let (ended, ()) = within("both ends", async { tokio::join!(listening, script) }).await;
+    ended.unwrap();
+    assert!(queue.is_open());
+    send(&queue, "a").await;
+    assert_eq!(next(&queue).await, "a");
+    queue.close(&context).await.unwrap();
 }

@@ -155,3 +155,22 @@ async fn a_shared_connection_that_is_opened_again_brings_messages_again() {
     });
     assert_eq!(text, "b");
 }
+
+/// One that listens is not left waiting for what nobody sends any more.
+#[tokio::test]
+async fn who_listens_hears_that_the_shared_connection_was_closed() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, connection) = queue(&broker, &context).await;
+    let receiver = Arc::new(|_: MessageEnvelope| async { Ok::<(), wirework::Error>(()) });
+    let mut listening = queue.listen(receiver, ListenOptions::default());
+    tokio::select! {
+        ended = &mut listening => panic!("it ended: {ended:?}"),
+        _ = peer.grant() => {}
+    }
+    let (closed, ended, ()) = tokio::join!(connection.close(&context), within("the end", listening), async {
+        peer.expect_end().await
+    });
+    closed.unwrap();
+    assert_eq!(ended.unwrap_err().code(), "NOT_OPEN");
+}

@@ -117,6 +117,10 @@ impl Bridge {
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             return Err(round("is the queue of `references.source`").into());
         }
+        if !target.capabilities().send {
+            let problem = format!("is the queue `{}`, to which nothing can be sent", target.name());
+            return Err(Invalid::new("references.target", problem).into());
+        }
         if target.capabilities().at_most_once {
             let name = target.name();
             let problem = format!(
@@ -201,6 +205,8 @@ impl Component for Bridge {
             filtered: self.counts.filtered.clone(),
             retried: self.counts.retried.clone(),
             closing: closed.clone(),
+            // The other half is for giving it back.
+            grace: self.config.close_timeout.0 / 2,
         };
         let (source, logger, failed) =
             (Arc::clone(&self.source), self.logger.clone(), self.counts.failed.clone());

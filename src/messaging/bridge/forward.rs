@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Unmatched;
 use super::pattern::matches;
@@ -36,6 +36,8 @@ pub(super) struct Forward {
     pub(super) retried: Increment,
     /// True when the bridge closes.
     pub(super) closing: watch::Receiver<bool>,
+    /// How long what is being sent then has to arrive.
+    pub(super) grace: Duration,
 }
 
 impl MessageReceiver for Forward {
@@ -61,9 +63,23 @@ impl Forward {
         let mut wait = WAITS.0;
         let mut closing = self.closing.clone();
         loop {
-            // Without its lock the message is somebody else's.
-            source.renew_lock(&envelope, LOCK).await?;
-            let error = match timeout(TRY, self.target.send(envelope.unlocked())).await {
+            if source.capabilities().renew_lock {
+                // Without its lock the message is somebody else's.
+                source.renew_lock(&envelope, LOCK).await?;
+            }
+            let overdue = async {
+                // A bridge that is gone has closed too.
+                let _ = closing.wait_for(|closing| *closing).await;
+                sleep(self.grace).await;
+            };
+            let sent = tokio::select! {
+                sent = timeout(TRY, self.target.send(envelope.unlocked())) => sent,
+                () = overdue => {
+                    // It may have arrived, and goes once more then.
+                    return source.release(&envelope).await;
+                }
+            };
+            let error = match sent {
                 Ok(Ok(())) => break,
                 // The message itself is at fault: no later try would do.
                 Ok(Err(error)) if error.category() == Category::BadRequest => {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::timeout;
 
 use super::Metrics;
@@ -20,6 +20,8 @@ pub(crate) struct Body<H> {
     /// Bound when the queue is first opened.
     shelf: OnceLock<Arc<Shelf<H>>>,
     open: AtomicBool,
+    /// Whose turn it is to open or close.
+    turn: Mutex<()>,
     /// Counts how often listening was ended.
     endings: watch::Sender<u64>,
     /// How many listen.
@@ -38,6 +40,7 @@ impl<H> Body<H> {
             metrics,
             shelf: OnceLock::new(),
             open: AtomicBool::new(false),
+            turn: Mutex::new(()),
             endings: watch::Sender::new(0),
             listeners: watch::Sender::new(0),
             life: watch::Sender::new(false),
@@ -47,6 +50,11 @@ impl<H> Body<H> {
 
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Opening and closing take turns: what one has begun the other does not undo.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Opens with this shelf, or the one of earlier; false where it is open already.

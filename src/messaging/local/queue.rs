@@ -76,11 +76,17 @@ impl<Q: Local> MessageQueue for Q {
     }
 
     fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(self.start(context))
+        Box::pin(async {
+            let _turn = self.body().turn().await;
+            self.start(context).await
+        })
     }
 
     fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(self.end(context))
+        Box::pin(async {
+            let _turn = self.body().turn().await;
+            self.end(context).await
+        })
     }
 
     fn is_open(&self) -> bool {

@@ -92,7 +92,7 @@ impl MemoryMessageQueue {
     /// # Errors
     /// `BAD_CONFIG` where another queue of this name in the same container is configured to behave differently.
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
-        self.start(context).await
+        MessageQueue::open(self, context).await
     }
 
     /// Ends listening, waits for receivers at work, up to `options.close_timeout`. Messages stay.
@@ -100,7 +100,7 @@ impl MemoryMessageQueue {
     /// # Errors
     /// None so far.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
-        self.end(context).await
+        MessageQueue::close(self, context).await
     }
 }
 
@@ -205,11 +205,11 @@ impl Component for MemoryMessageQueue {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        self.start(context).await
+        MessageQueue::open(self, context).await
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {
-        self.end(context).await
+        MessageQueue::close(self, context).await
     }
 }
 register!(MemoryMessageQueue);

@@ -24,7 +24,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::{Body, Local, Metrics};
+use crate::messaging::local::{Body, Metrics};
 use crate::messaging::shelf::Shelf;
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, SubscribeOptions};
 use crate::{Error, offers, references, register};
@@ -185,7 +185,7 @@ impl MqttMessageQueue {
     /// # Errors
     /// `CONNECT_FAILED`, `NOT_OPEN` where a shared connection is not open, or why it cannot subscribe.
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
-        self.start(context).await
+        MessageQueue::open(self, context).await
     }
 
     /// Ends listening, and waits for receivers at work, up to `options.close_timeout`. What is not completed then is left to
@@ -201,7 +201,7 @@ impl MqttMessageQueue {
     /// # Errors
     /// Why the subscription could not be taken back.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
-        self.end(context).await
+        MessageQueue::close(self, context).await
     }
 }
 
@@ -234,11 +234,11 @@ impl Component for MqttMessageQueue {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        self.start(context).await
+        MessageQueue::open(self, context).await
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {
-        self.end(context).await
+        MessageQueue::close(self, context).await
     }
 }
 register!(MqttMessageQueue);
