@@ -16,6 +16,7 @@ pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+pub mod text;
 pub mod trace;
 
 /// A boxed future that can move between threads; what an object-safe trait returns.

@@ -9,7 +9,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::pieces::{LEAST, Piece, pieces};
-use super::{Key, Node, Problem, Problems, Span, Table, Value, code, printable};
+use super::{Key, Node, Problem, Problems, Span, Table, Value, code};
+use crate::text::escape;
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
 pub const MAX_DEPTH: usize = 64;
@@ -117,7 +118,7 @@ fn syntax(message: &str, marked: &str, span: Span) -> Problem {
     // Of two equal keys the first holds, and nothing else is lost.
     let problem = if message == "duplicate key" {
         let key = marked.trim_matches(['"', '\'']);
-        Problem::error(code::DUPLICATE_KEY, span, format!("`{}` is given twice", printable(key)))
+        Problem::error(code::DUPLICATE_KEY, span, format!("`{}` is given twice", escape(key)))
     } else {
         Problem::error(code::BAD_SYNTAX, span, message)
     };

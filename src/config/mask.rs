@@ -35,20 +35,6 @@ fn mask_word(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without control characters, which could move a terminal's cursor or colour what follows.
-#[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut result = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if harmful(c) { result.extend(c.escape_default()) } else { result.push(c) }
-    }
-    Cow::Owned(result)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,10 +49,5 @@ mod tests {
         ] {
             assert_eq!(mask_user_info(text), expected);
         }
-    }
-
-    #[test]
-    fn control_characters_are_written_out() {
-        assert_eq!(printable("a\u{1b}[31mé\n"), "a\\u{1b}[31mé\\n");
     }
 }

@@ -23,7 +23,7 @@ pub use confidential::{is_secret, is_shown, schema_secrets};
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
 pub use invalid::Invalid;
-pub use mask::{has_user_info, mask_user_info, printable};
+pub use mask::{has_user_info, mask_user_info};
 pub use millis::{Millis, MillisError};
 pub use outline::{KeyDoc, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::document::MAX_DEPTH;
 use super::read::read_table;
-use super::{Key, Node, Origin, Problem, Problems, Span, Table, Value, code, parse_toml, printable};
+use super::{Key, Node, Origin, Problem, Problems, Span, Table, Value, code, parse_toml};
+use crate::text::escape;
 
 /// A configuration that cannot be read, with every problem.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -62,7 +63,7 @@ where
     let mut table = Table::new();
     for (key, value) in pairs {
         if let Err(reason) = insert(&mut table, key.as_ref(), value.as_ref()) {
-            let key: String = printable(key.as_ref()).chars().take(200).collect();
+            let key: String = escape(key.as_ref()).chars().take(200).collect();
             problems.error(code::BAD_KEY, Span::default(), format!("key `{key}` {reason}"));
         }
     }

@@ -6,7 +6,8 @@ use foldhash::fast::RandomState;
 use std::path::{Path, PathBuf};
 
 use wirework::Descriptor;
-use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, nearest, printable};
+use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, nearest};
+use wirework::text::escape;
 
 use super::entry::{Entry, Service};
 use super::files::Files;
@@ -155,7 +156,7 @@ impl Sections<'_> {
 
     fn unknown(&mut self, table: &Table) {
         for (key, _) in table.iter() {
-            let message = format!("unknown key `{}` at the top", printable(&key.name));
+            let message = format!("unknown key `{}` at the top", escape(&key.name));
             let help = match nearest(&key.name, TOP) {
                 Some("component") => "did you mean `[[component]]`?".to_owned(),
                 Some("service") => "did you mean `[service]`?".to_owned(),
@@ -243,7 +244,7 @@ impl Sections<'_> {
                 let text = if secret {
                     "not a descriptor".to_owned()
                 } else {
-                    printable(&error.to_string()).into_owned()
+                    escape(&error.to_string()).into_owned()
                 };
                 self.problems.push(Problem::error(code::BAD_DESCRIPTOR, span, text).with_shown(span));
                 None
@@ -268,7 +269,7 @@ impl Sections<'_> {
                     let found = if origin.is_secret() { "…" } else { text };
                     let message = format!("`enabled`: expected `true` or `false`, found {found:?}");
                     self.problems
-                        .push(Problem::error(code::BAD_VALUE, span, printable(&message)).with_shown(span));
+                        .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_shown(span));
                     table.remove("enabled");
                 }
             },

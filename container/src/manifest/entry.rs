@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wirework::component::DescriptorError;
 use wirework::config::{
-    Key, MASK, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, printable, read,
+    Key, MASK, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, read,
 };
+use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
 /// The keys of a section that are the container's, but for `descriptor`.
@@ -243,7 +244,7 @@ fn pattern(
     };
     let reason = if node.origin.is_secret() { "not a pattern".to_owned() } else { error.to_string() };
     let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{field}"));
-    let message = format!("`{key}`: {}", printable(&reason));
+    let message = format!("`{key}`: {}", escape(&reason));
     problems.push(Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span));
     None
 }

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wirework::config::{
-    MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml_timed, printable,
-};
+use wirework::config::{MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml_timed};
+use wirework::text::escape;
 
 use super::files::Files;
 use super::parameters::Parameters;
@@ -50,7 +49,7 @@ impl<'a> Loader<'a> {
         match read(path) {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
-                let name = printable(&path.display().to_string()).into_owned();
+                let name = escape(&path.display().to_string()).into_owned();
                 let missing = error.kind() == std::io::ErrorKind::NotFound;
                 let problem = if missing {
                     Problem::error(
@@ -83,7 +82,7 @@ impl<'a> Loader<'a> {
         let Some(base) = self.files.add(path, text) else {
             let message =
                 format!("`{}` does not fit: all files of a manifest have at most 4 GiB", path.display());
-            return problems.error(code::BAD_FILE, Span::default(), printable(&message));
+            return problems.error(code::BAD_FILE, Span::default(), escape(&message));
         };
         if let Some(at) = broken {
             let at = base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
@@ -126,7 +125,7 @@ impl<'a> Loader<'a> {
             };
             let path = includer.parent().unwrap_or(Path::new("")).join(&text);
             let name =
-                if secret { MASK.to_owned() } else { printable(&path.display().to_string()).into_owned() };
+                if secret { MASK.to_owned() } else { escape(&path.display().to_string()).into_owned() };
             self.include_one(&path, &name, node.span, problems);
         }
     }
@@ -138,7 +137,7 @@ impl<'a> Loader<'a> {
             let circle: Vec<_> = circle.chain([name.to_owned()]).map(|name| format!("`{name}`")).collect();
             let message = format!("files include each other: {}", circle.join(" → "));
             return problems
-                .push(Problem::error(code::INCLUDE_CYCLE, span, printable(&message)).with_shown(span));
+                .push(Problem::error(code::INCLUDE_CYCLE, span, escape(&message)).with_shown(span));
         }
         match read(path) {
             Ok(bytes) => self.take(path, bytes, problems),

@@ -3,7 +3,7 @@
 //! Defaults do not nest. A dollar that is followed by neither `{` nor `$` stands for itself, as in the topic
 //! `$SYS/broker`.
 
-use wirework::config::printable;
+use wirework::text::escape;
 
 use super::parameters::is_name;
 
@@ -75,7 +75,7 @@ fn piece(inside: &str) -> Result<Piece<'_>, String> {
     }
     let (name, behind) = inside.split_once(':').map_or((inside, None), |(name, rest)| (name, Some(rest)));
     if !is_name(name) {
-        let shown: String = printable(name).chars().take(40).collect();
+        let shown: String = escape(name).chars().take(40).collect();
         return Err(format!("`{shown}` is no name of a parameter"));
     }
     let (default, message) = match behind {

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::json;
-use wirework::config::{Problem, Problems, Severity, Span, printable};
+use wirework::config::{Problem, Problems, Severity, Span};
+use wirework::text::escape;
 
 use super::excerpt::excerpt;
 use super::files::{File, Files};
@@ -23,16 +24,16 @@ pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let message = printable(&problem.message);
+        let message = escape(&problem.message);
         let title = title.primary_title(message.as_ref()).id(problem.code);
         let mut report = vec![pages.place(Group::with_title(title), problem.span, problem, None)];
         if let Some(help) = &problem.help
             && let Some(group) = report.pop()
         {
-            report.push(group.element(Level::HELP.message(printable(help).into_owned())));
+            report.push(group.element(Level::HELP.message(escape(help).into_owned())));
         }
         for (span, label) in &problem.related {
-            let title = Level::NOTE.secondary_title(printable(label).into_owned());
+            let title = Level::NOTE.secondary_title(escape(label).into_owned());
             report.push(pages.place(Group::with_title(title), *span, problem, Some(())));
         }
         // Without a place there is nothing between the message and its help that a bar could belong to.
@@ -94,7 +95,7 @@ impl Pages<'_> {
         let shown: Vec<_> = problem.shown.iter().map(|span| range(file, *span)).collect();
         let excerpt = excerpt(&file.text, start, range(file, span), hidden, &shown);
         let kind = if related.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
-        let origin = Origin::path(printable(&place.path.display().to_string()).into_owned());
+        let origin = Origin::path(escape(&place.path.display().to_string()).into_owned());
         let snippet = Snippet::source(excerpt.text).line_start(line).annotation(kind.span(excerpt.marked));
         group.element(origin.line(place.line).char_column(place.column)).element(snippet)
     }

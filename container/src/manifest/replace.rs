@@ -6,7 +6,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wirework::config::{Node, Origin, Problem, Problems, Span, Table, Value, code, printable};
+use wirework::config::{Node, Origin, Problem, Problems, Span, Table, Value, code};
+use wirework::text::escape;
 
 use super::files::Files;
 use super::parameters::Parameters;
@@ -90,7 +91,7 @@ impl Replacer<'_> {
     fn file(&self, path: &str, span: Span) -> Result<String, Box<Problem>> {
         let manifest = self.files.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let full = manifest.join(path);
-        let name = printable(&full.display().to_string()).into_owned();
+        let name = escape(&full.display().to_string()).into_owned();
         let wrong =
             |reason: String| Box::new(Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span));
         let bytes = read(full).map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
@@ -140,7 +141,7 @@ fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
 
 fn unset(name: &str, message: Option<&str>, span: Span) -> Problem {
     let reason =
-        message.filter(|message| !message.is_empty()).map(|message| format!(": {}", printable(message)));
+        message.filter(|message| !message.is_empty()).map(|message| format!(": {}", escape(message)));
     let problem = Problem::error(
         code::UNSET_PARAMETER,
         span,

@@ -10,7 +10,8 @@ use super::node::Source;
 use super::path::Path;
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
-use crate::config::{Problem, code, confidential, mask_user_info, nearest, outline, place, printable};
+use crate::config::{Problem, code, confidential, mask_user_info, nearest, outline, place};
+use crate::text::escape;
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
@@ -105,7 +106,7 @@ impl Reader {
             let problem = Problem::error(
                 code::UNKNOWN_KEY,
                 span,
-                format!("unknown key `{}`", printable(&path.to_string())),
+                format!("unknown key `{}`", escape(&path.to_string())),
             );
             let free = facts.known.iter().copied().filter(|field| !facts.present.contains(field));
             if let Some(meant) = nearest(name, free) {
@@ -169,7 +170,7 @@ impl Reader {
                 } else {
                     format!("{name}the value is not accepted")
                 };
-                let problem = Problem::error(code::BAD_VALUE, source.span(), printable(&message));
+                let problem = Problem::error(code::BAD_VALUE, source.span(), escape(&message));
                 if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
             }
         }
@@ -225,7 +226,7 @@ impl Reader {
         let shown = self.may_show(path, source);
         let found = source.found(shown);
         let message = format!("`{path}`: expected {wanted}, found {found}");
-        let problem = Problem::error(code, source.span(), printable(&message));
+        let problem = Problem::error(code, source.span(), escape(&message));
         if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 

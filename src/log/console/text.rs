@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 use crate::log::{Level, Record, Value};
+use crate::text::{Escaped, is_unsafe};
 
 /// Appends `time LEVEL source component [trace] message key=value` and a line end.
 ///
@@ -20,17 +21,17 @@ pub(super) fn line(out: &mut String, record: &Record<'_>, source: &str, colour: 
     for part in [source, from].into_iter().filter(|part| !part.is_empty()) {
         out.push(' ');
         out.push_str(dim);
-        escape(out, part);
+        let _ = write!(out, "{}", Escaped(part));
         out.push_str(reset);
     }
     if let Some(trace_id) = record.trace_id() {
         out.push_str(" [");
-        escape(out, trace_id);
+        let _ = write!(out, "{}", Escaped(trace_id));
         out.push(']');
     }
     if !record.message().is_empty() {
         out.push(' ');
-        escape(out, record.message());
+        let _ = write!(out, "{}", Escaped(record.message()));
     }
     for (name, value) in record.fields() {
         let _ = write!(out, " {dim}{name}={reset}");
@@ -78,24 +79,9 @@ const fn paint(level: Level) -> &'static str {
     }
 }
 
-fn must_be_escaped(c: char) -> bool {
-    // Line and paragraph separators, and the marks that turn the direction of writing.
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        if must_be_escaped(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-}
-
 /// The text as it is where it is one plain word, else between double quotes.
 fn quoted(out: &mut String, text: &str) {
-    let plain = |c: char| !c.is_whitespace() && !must_be_escaped(c) && !matches!(c, '"' | '=' | '\\');
+    let plain = |c: char| !c.is_whitespace() && !is_unsafe(c) && !matches!(c, '"' | '=' | '\\');
     if !text.is_empty() && text.chars().all(plain) {
         return out.push_str(text);
     }
@@ -103,7 +89,7 @@ fn quoted(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if must_be_escaped(c) => out.extend(c.escape_default()),
+            c if is_unsafe(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }
@@ -187,7 +173,7 @@ mod tests {
         fn one_record_is_one_line(message in any::<String>(), value in any::<String>(), trace in any::<String>()) {
             let fields = [("v", Value::Text(&value))];
             let out = text(Record::new(Level::Info, &message).with_fields(&fields).with_trace_id(&trace), "", false);
-            prop_assert_eq!(out.chars().filter(|c| must_be_escaped(*c)).collect::<String>(), "\n");
+            prop_assert_eq!(out.chars().filter(|c| is_unsafe(*c)).collect::<String>(), "\n");
             prop_assert!(out.ends_with('\n'));
         }
     }

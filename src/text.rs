@@ -1,0 +1,139 @@
+//! Text from outside on its way to a person: a terminal, a log, a page.
+//!
+//! Brokers, files, the environment and peers send text that nobody has looked at. Printed as it is, it can move a
+//! terminal's cursor, set its title, begin a log line of its own or turn the direction of writing. Every output of this
+//! project writes such text through [`escape`], and a log line through [`clip`] too, so that one peer cannot fill a disk.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+/// How many bytes of a foreign text a log line shows; see [`clip`].
+pub const MAX_SHOWN: usize = 256;
+
+/// Whether a character must not reach a terminal or a log as it is.
+///
+/// These are the control characters (C0, DEL and C1), line and paragraph separators, the marks that turn the direction of
+/// writing, and those that take no room and so make two texts look the same.
+///
+/// ```
+/// use wirework::text::is_unsafe;
+/// assert!(is_unsafe('\u{1b}') && is_unsafe('\u{9b}') && is_unsafe('\u{202e}'));
+/// assert!(!is_unsafe('é') && !is_unsafe(' '));
+/// ```
+#[must_use]
+pub const fn is_unsafe(character: char) -> bool {
+    matches!(
+        character,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// The text with every [unsafe](is_unsafe) character written out, as in a Rust string: `\n`, `\u{1b}`.
+///
+/// ```
+/// use wirework::text::escape;
+/// assert_eq!(escape("a\u{1b}[31mé\n"), "a\\u{1b}[31mé\\n");
+/// ```
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(Escaped(text).to_string())
+}
+
+/// A text that is written out as by [`escape`], without an allocation.
+///
+/// ```
+/// use wirework::text::Escaped;
+/// assert_eq!(format!("[{}]", Escaped("a\u{202e}b")), "[a\\u{202e}b]");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_unsafe(*character)) {
+            let (before, after) = rest.split_at(at);
+            f.write_str(before)?;
+            for character in character.escape_default() {
+                f.write_char(character)?;
+            }
+            rest = after.get(character.len_utf8()..).unwrap_or_default();
+        }
+        f.write_str(rest)
+    }
+}
+
+/// The text as by [`escape`], cut after [`MAX_SHOWN`] bytes, with its whole length where it was cut.
+///
+/// ```
+/// use wirework::text::clip;
+/// assert_eq!(clip("quota exceeded"), "quota exceeded");
+/// assert!(clip(&"x".repeat(60_000)).ends_with("x… (60000 bytes)"));
+/// ```
+#[must_use]
+pub fn clip(text: &str) -> Cow<'_, str> {
+    clip_to(text, MAX_SHOWN)
+}
+
+/// The same with another limit, in bytes of the text as it came.
+#[must_use]
+pub fn clip_to(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return escape(text);
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let (shown, _) = text.split_at(end);
+    Cow::Owned(format!("{}… ({} bytes)", Escaped(shown), text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sequences_of_terminals_and_bidi_marks_are_written_out() {
+        for (text, shown) in [
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\u{202e}b\u{200b}", "a\\u{202e}b\\u{200b}"),
+            ("\u{e0041}", "\\u{e0041}"),
+            ("grüße, 世界", "grüße, 世界"),
+        ] {
+            assert_eq!(escape(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_cut_is_between_characters_and_says_the_length() {
+        assert_eq!(clip_to("ééé", 3), "é… (6 bytes)");
+        assert_eq!(clip_to("ééé", 6), "ééé");
+        assert_eq!(clip_to("ééé", 0), "… (6 bytes)");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_is_left(text in any::<String>(), limit in 0_usize..40) {
+            prop_assert!(!escape(&text).contains(is_unsafe));
+            let clipped = clip_to(&text, limit);
+            prop_assert!(!clipped.contains(is_unsafe));
+        }
+    }
+}
