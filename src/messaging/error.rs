@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
+use crate::text::clip_to;
 
 /// Bytes that are no envelope, or not the value wanted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,7 +25,7 @@ pub enum EnvelopeError {
         "the field `sent_time` is `{found}`, which is no time; expected one such as `2026-11-22T21:31:21.431Z`"
     )]
     Time {
-        /// The start of what was found.
+        /// The start of what was found, escaped.
         found: String,
     },
     /// The payload is not what the receiver wants, or a value is nothing that JSON knows.
@@ -34,7 +35,7 @@ pub enum EnvelopeError {
 
 impl EnvelopeError {
     pub(super) fn time(text: &str) -> Self {
-        Self::Time { found: text.chars().take(40).collect() }
+        Self::Time { found: clip_to(text, 40).into_owned() }
     }
 }
 

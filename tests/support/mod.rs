@@ -10,6 +10,7 @@
 pub mod certificates;
 pub mod fake_broker;
 pub mod front;
+pub mod fuzz_envelopes;
 pub mod fuzz_topics;
 pub mod honest;
 pub mod mosquitto;
