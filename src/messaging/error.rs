@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
+use crate::text::escape;
 
 /// Bytes that are no envelope, or not the value wanted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub enum EnvelopeError {
 
 impl EnvelopeError {
     pub(super) fn time(text: &str) -> Self {
-        Self::Time { found: text.chars().take(40).collect() }
+        Self::Time { found: escape(&text.chars().take(40).collect::<String>()).into_owned() }
     }
 }
 
