@@ -8,6 +8,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::text::{MAX_SHOWN, clip_to};
+
 /// What kind of failure it is. The names and statuses are those of Pip.Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -187,13 +189,19 @@ impl Error {
     }
 }
 
-/// The message of `error` and those of all its causes on one line, joined by `: `.
+/// How many bytes of one message [`chain`] shows. Errors of libraries can repeat a whole payload.
+const MAX_MESSAGE: usize = 4096;
+
+/// The message of `error` and those of all its causes on one line, joined by `: `; each is escaped, and cut where it is longer
+/// than 4096 bytes, or than 256 where it repeats what it could not read.
 #[must_use]
 pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
+    let mut text = clip_to(&error.to_string(), MAX_MESSAGE).into_owned();
     let mut next = error.source();
     while let Some(cause) = next {
-        let cause_text = cause.to_string();
+        let quotes = cause.is::<serde_json::Error>() || cause.is::<Arc<serde_json::Error>>();
+        let limit = if quotes { MAX_SHOWN } else { MAX_MESSAGE };
+        let cause_text = clip_to(&cause.to_string(), limit).into_owned();
         // Some libraries repeat their cause in their own text; once is enough.
         if !text.ends_with(&cause_text) {
             text.push_str(": ");

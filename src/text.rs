@@ -52,6 +52,16 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(Escaped(text).to_string())
 }
 
+/// The same for a text of several lines, such as a page of documentation: line ends stay.
+#[must_use]
+pub fn escape_lines(text: &str) -> Cow<'_, str> {
+    if !text.contains(|character| character != '\n' && is_unsafe(character)) {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<_> = text.split('\n').map(escape).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
 /// A text that is written out as by [`escape`], without an allocation.
 ///
 /// ```
@@ -74,6 +84,35 @@ impl fmt::Display for Escaped<'_> {
         }
         f.write_str(rest)
     }
+}
+
+/// A JSON document with every [unsafe](is_unsafe) character in its strings written out as `\\u009b`; it means the same.
+///
+/// JSON itself asks for escapes of the control characters below U+0020 only. The document must be as a JSON writer leaves
+/// it: there, an unsafe character other than a line end can only be inside of a string.
+///
+/// ```
+/// use wirework::text::escape_json;
+/// assert_eq!(escape_json("{\"a\":\"x\u{202e}\"}"), r#"{"a":"x\u202e"}"#);
+/// ```
+#[must_use]
+pub fn escape_json(document: &str) -> Cow<'_, str> {
+    let unsafe_here = |character: char| character != '\n' && is_unsafe(character);
+    if !document.contains(unsafe_here) {
+        return Cow::Borrowed(document);
+    }
+    let mut out = String::with_capacity(document.len() + 16);
+    for character in document.chars() {
+        if unsafe_here(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// The text as by [`escape`], cut after [`MAX_SHOWN`] bytes, with its whole length where it was cut.
@@ -118,6 +157,16 @@ mod tests {
             ("grüße, 世界", "grüße, 世界"),
         ] {
             assert_eq!(escape(text), shown);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let value = serde_json::json!({ "\u{9b}": "a\u{202e}\n\u{1b}\u{7f}\u{e0041}é" });
+        for text in [value.to_string(), format!("{value:#}")] {
+            let escaped = escape_json(&text);
+            assert!(escaped.replace('\n', "").chars().all(|c| !is_unsafe(c)), "{escaped}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
         }
     }
 

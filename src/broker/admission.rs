@@ -12,6 +12,7 @@ use crate::auth::{CredentialConfig, CredentialResolver, CredentialStore};
 use crate::config::Secret;
 use crate::connect::one_or_many;
 use crate::{BoxFuture, Error};
+use crate::text::clip;
 
 /// The rule for clients that ask to be admitted: by user name and password, anonymously, or both.
 pub(super) struct Admission {
@@ -82,7 +83,8 @@ impl AuthProvider for Admission {
     ) -> BoxFuture<'a, mqtt5::Result<AuthResult>> {
         let admitted = self.admits(connect.username.as_deref(), connect.password.as_deref());
         if !admitted {
-            tracing::warn!(client_id = %connect.client_id, %client, "client refused: wrong user name or password");
+            let client_id = clip(&connect.client_id);
+            tracing::warn!(%client_id, %client, "client refused: wrong user name or password");
         }
         let result = match &connect.username {
             _ if !admitted => AuthResult::fail(ReasonCode::BadUsernameOrPassword),

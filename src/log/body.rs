@@ -7,6 +7,7 @@ use std::ops::Range;
 use tracing::field::{Field, Visit};
 
 use super::record::Value;
+use crate::text::{MAX_SHOWN, clip};
 
 /// A buffer that has grown beyond this many bytes is not kept for the next event.
 const KEEP: usize = 16 * 1024;
@@ -19,6 +20,8 @@ pub(super) struct Body {
     trace_id: Option<Range<usize>>,
     fields: Vec<(&'static str, Stored)>,
     fatal: bool,
+    /// Whether each text is cut at the length that foreign text has in a log.
+    pub(super) cut: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +60,7 @@ impl Body {
         self.trace_id = None;
         self.fields.clear();
         self.fatal = false;
+        self.cut = false;
     }
 
     pub(super) fn message(&self) -> &str {
@@ -91,6 +95,11 @@ impl Body {
     fn text(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
         let start = self.text.len();
         write(&mut self.text);
+        if self.cut && self.text.len() - start > MAX_SHOWN {
+            let shown = clip(self.text.get(start..).unwrap_or_default()).into_owned();
+            self.text.truncate(start);
+            self.text.push_str(&shown);
+        }
         let range = start..self.text.len();
         match name {
             "message" => self.message = range,

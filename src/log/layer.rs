@@ -129,7 +129,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RouterLayer {
             return;
         }
         Body::with(
-            |body| event.record(body),
+            |body| {
+                body.cut = quiet::is_limited(event.metadata().target());
+                event.record(body);
+            },
             |body| {
                 let level =
                     if body.is_fatal() { Level::Fatal } else { Level::from(*event.metadata().level()) };

@@ -22,7 +22,7 @@ mod slot;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use console::{Colour, ConsoleConfig, ConsoleLogger, Format, Output};
+pub use console::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, Output};
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use logger::Logger;

@@ -14,6 +14,12 @@ pub(super) fn limit(prefix: &'static str, level: Level) {
     limits.push((prefix, level));
 }
 
+/// Whether the target is of a library that was limited: its texts are not ours, and may carry any length of what a peer sent.
+pub(super) fn is_limited(target: &str) -> bool {
+    let limits = LIMITS.read().unwrap_or_else(PoisonError::into_inner);
+    limits.iter().any(|(prefix, _)| target.starts_with(prefix))
+}
+
 /// Whether an event of this target and level is never looked at.
 pub(super) fn silences(target: &str, level: Level) -> bool {
     let limits = LIMITS.read().unwrap_or_else(PoisonError::into_inner);
@@ -31,5 +37,6 @@ mod tests {
         assert!(silences("chatty::server", Level::Info));
         assert!(!silences("chatty::server", Level::Warn));
         assert!(!silences("quiet", Level::Trace));
+        assert!(is_limited("chatty::server") && !is_limited("quiet"));
     }
 }

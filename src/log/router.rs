@@ -101,7 +101,7 @@ impl Router {
     }
 
     /// Silences a library: of the events whose target begins with `target`, only those at least as important as `level`
-    /// are looked at, in the whole process. For a component that runs a library which logs more than operators want.
+    /// are looked at, in the whole process, and their texts are cut at 256 bytes each. For a component that runs a library which logs more than operators want.
     pub fn quiet(target: &'static str, level: super::Level) {
         super::quiet::limit(target, level);
         tracing::callsite::rebuild_interest_cache();

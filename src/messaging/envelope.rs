@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::shelf::Lock;
 use super::{EnvelopeError, MessageId};
+use crate::text::clip;
 
 /// A message as queues carry it. Cloning is cheap.
 ///
@@ -109,10 +110,10 @@ impl PartialEq for MessageEnvelope {
 
 impl Eq for MessageEnvelope {}
 
-/// `[trace id,type,first 50 bytes of the payload]`, each `---` where there is none.
+/// `[trace id,type,first 50 bytes of the payload]`, each `---` where there is none, escaped and cut.
 impl fmt::Display for MessageEnvelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_dashes = |text: &str| if text.is_empty() { "---".to_owned() } else { text.to_owned() };
+        let or_dashes = |text: &str| if text.is_empty() { "---".to_owned() } else { clip(text).into_owned() };
         let start = self.payload.get(..50).unwrap_or(&self.payload);
         let trace_id = or_dashes(self.trace_id.as_deref().unwrap_or_default());
         let (kind, text) = (or_dashes(&self.message_type), or_dashes(&String::from_utf8_lossy(start)));

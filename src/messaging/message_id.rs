@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::text::clip;
+
 /// The id of a message: 32 hexadecimal digits where it is ours, any text where it is somebody else's.
 ///
 /// ```
@@ -33,6 +35,11 @@ impl MessageId {
         let process = *PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(Repr::Digits(u128::from(process) << 64 | u128::from(number)))
+    }
+
+    /// The id as a log line shows it: whoever sent the message may have chosen any text.
+    pub(crate) fn shown(&self) -> String {
+        clip(&self.to_string()).into_owned()
     }
 }
 

@@ -8,6 +8,7 @@ use super::topic::TopicError;
 use super::{Lost, QoS};
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
+use crate::text::{clip, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum MqttError {
     #[error("the MQTT connection was closed before the broker acknowledged the operation")]
     Closed,
     /// No broker could be reached within `options.connect_timeout`, or in the one sweep of `retry_connect = false`.
-    #[error("cannot connect to the MQTT broker at {endpoints} within {} ms", waited.as_millis())]
+    #[error("cannot connect to the MQTT broker at {} within {} ms", escape(endpoints), waited.as_millis())]
     ConnectFailed {
         /// The addresses tried, without credentials.
         endpoints: Arc<str>,
@@ -31,7 +32,8 @@ pub enum MqttError {
     },
     /// The broker answered CONNECT with a refusal.
     #[error(
-        "the MQTT broker at {endpoint} refuses the connection: {reason} (code {code}){}",
+        "the MQTT broker at {} refuses the connection: {reason} (code {code}){}",
+        clip(endpoint),
         elsewhere(server_reference)
     )]
     Refused {
@@ -39,7 +41,7 @@ pub enum MqttError {
         endpoint: Arc<str>,
         /// The return code of CONNACK.
         code: u8,
-        /// What the code means, and what the broker said beside it.
+        /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
         /// Where the broker sends its clients instead (MQTT 5).
         server_reference: Option<Arc<str>>,
@@ -49,7 +51,8 @@ pub enum MqttError {
     Down(#[source] Lost),
     /// The broker has forgotten the session, so that nobody can say whether this QoS 2 message arrived.
     #[error(
-        "the MQTT broker lost the session: whether the QoS 2 message on `{topic}` arrived cannot be proven"
+        "the MQTT broker lost the session: whether the QoS 2 message on `{}` arrived cannot be proven",
+        clip(topic)
     )]
     SessionLost {
         /// The topic of the message.
@@ -66,7 +69,7 @@ pub enum MqttError {
         accepted: bool,
     },
     /// The packet would be larger than this side or the broker permits.
-    #[error("the message on `{topic}` makes a packet of {size} bytes; at most {max} are permitted")]
+    #[error("the message on `{}` makes a packet of {size} bytes; at most {max} are permitted", clip(topic))]
     TooLarge {
         /// The topic of the message.
         topic: Arc<str>,
@@ -87,30 +90,31 @@ pub enum MqttError {
     #[error(transparent)]
     Topic(#[from] TopicError),
     /// The broker refused a subscription.
-    #[error("the MQTT broker refuses the subscription to `{filter}`: {reason} (code {code:#04x})")]
+    #[error("the MQTT broker refuses the subscription to `{}`: {reason} (code {code:#04x})", clip(filter))]
     SubscriptionRefused {
         /// The filter as it went over the wire: the one asked for, or a wider one that covers it.
         filter: Arc<str>,
         /// The return code of SUBACK.
         code: u8,
-        /// What the code means, and what the broker said beside it.
+        /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
     },
     /// The broker refused a message (MQTT 5).
-    #[error("the MQTT broker refuses the message on `{topic}`: {reason} (code {code:#04x})")]
+    #[error("the MQTT broker refuses the message on `{}`: {reason} (code {code:#04x})", clip(topic))]
     PublishRefused {
         /// The topic of the message.
         topic: Arc<str>,
         /// The reason code of PUBACK or PUBREC.
         code: u8,
-        /// What the code means, and what the broker said beside it.
+        /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
     },
     /// The broker has ended one link after the other when it got this message, with nothing else on its way; so it is not
     /// sent again. Is it larger than the broker takes, or its QoS higher? Whether it has arrived cannot be told.
     #[error(
-        "the MQTT broker has ended {links} links in a row on the message on `{topic}` ({size} bytes, QoS {}); it is not sent \
+        "the MQTT broker has ended {links} links in a row on the message on `{}` ({size} bytes, QoS {}); it is not sent \
          again",
+        clip(topic),
         *qos as u8
     )]
     EndsLinks {
@@ -135,7 +139,7 @@ pub enum MqttError {
         why: &'static str,
     },
     /// The message was not sent before its expiry had passed.
-    #[error("the message on `{topic}` expired before it could be sent")]
+    #[error("the message on `{}` expired before it could be sent", clip(topic))]
     Expired {
         /// The topic of the message.
         topic: Arc<str>,

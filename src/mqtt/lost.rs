@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::TlsError;
 use super::protocol::Reason;
+use crate::text::clip;
 
 /// Why a link to a broker is not, or no longer, there.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum Lost {
     Disconnected {
         /// The reason code; 0 where it gave none, as on 3.1.1.
         code: u8,
-        /// What the code means, and what the broker said beside it.
+        /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
         /// Where the broker sends its clients instead (MQTT 5).
         server_reference: Option<Arc<str>>,
@@ -53,7 +54,7 @@ pub enum Lost {
         last: Arc<Lost>,
     },
     /// The link was left for the preferred broker, with nothing on its way.
-    #[error("moving to the preferred broker at {to}")]
+    #[error("moving to the preferred broker at {}", clip(to))]
     Moving {
         /// Its address, without credentials.
         to: Arc<str>,
@@ -107,7 +108,7 @@ pub enum Lost {
     Refused {
         /// The return code of CONNACK.
         code: u8,
-        /// What the code means, and what the broker said beside it.
+        /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
         /// Where the broker sends its clients instead (MQTT 5).
         server_reference: Option<Arc<str>>,
@@ -143,6 +144,7 @@ impl Lost {
 }
 
 fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
+    let client_id = clip(client_id);
     if certain {
         format!("another client with the client id `{client_id}` has taken the session over")
     } else {
@@ -154,7 +156,7 @@ fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
 
 /// Where the broker sends its clients, as the end of a message.
 pub(super) fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
-    server_reference.as_ref().map_or_else(String::new, |server| format!("; use {server} instead"))
+    server_reference.as_ref().map_or_else(String::new, |server| format!("; use {} instead", clip(server)))
 }
 
 impl From<TlsError> for Lost {

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use wirework::text::escape_json;
 
 use super::options::Format;
+use super::output::answer;
 use super::{EXIT_CONFIG, Host, Options};
 
 /// Reports every mistake of a manifest at once
@@ -21,13 +23,13 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
-        match self.format {
-            Format::Json => super::options::print(&format!("{}\n", checked.render_json())),
+        let text = match self.format {
+            Format::Json => escape_json(&format!("{}\n", checked.render_json())).into_owned(),
             Format::Text => {
                 checked.print_problems();
-                super::options::print(&checked.summary());
+                checked.summary()
             }
-        }
-        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+        };
+        answer(&text, checked.code())
     }
 }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 use wirework::component::Registered;
+use wirework::text::escape;
 
 use super::Host;
-use super::options::{Format, complain, print};
+use super::options::{Format, json_text};
+use super::output::{answer, complain};
 
 /// Lists the components that this binary can make
 #[derive(Args)]
@@ -29,20 +31,18 @@ impl Components {
             }
         };
         let width = registry.all().iter().map(|one| one.pattern().as_str().len()).max().unwrap_or_default();
-        match self.format {
+        let text = match self.format {
             Format::Text => {
                 let mut out = String::new();
                 for one in registry.all() {
-                    let _ = writeln!(out, "{:width$}  {}", one.pattern(), one.factory().summary());
+                    let summary = escape(one.factory().summary());
+                    let _ = writeln!(out, "{:width$}  {summary}", one.pattern());
                 }
-                print(&out);
+                out
             }
-            Format::Json => {
-                let all: Vec<_> = registry.all().iter().map(|one| json_of(one)).collect();
-                print(&format!("{:#}\n", Value::from(all)));
-            }
-        }
-        ExitCode::SUCCESS
+            Format::Json => json_text(&registry.all().iter().map(|one| json_of(one)).collect()),
+        };
+        answer(&text, ExitCode::SUCCESS)
     }
 }
 

@@ -8,8 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use wirework::component::{Lookup, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
+use wirework::text::escape_lines;
 
-use super::options::{Format, complain, print};
+use super::options::{Format, json_text};
+use super::output::{answer, complain};
 use super::{EXIT_USAGE, Host};
 
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
@@ -44,17 +46,15 @@ impl Describe {
             }
             return ExitCode::from(EXIT_USAGE);
         }
-        match self.format {
+        let text = match self.format {
+            // Docs are the author's, and have lines; everything else in them is written out.
             Format::Text => {
-                let pages: Vec<_> = found.iter().map(|one| text(one)).collect();
-                print(&pages.join("\n"));
+                let pages: Vec<_> = found.iter().map(|one| escape_lines(&text(one)).into_owned()).collect();
+                pages.join("\n")
             }
-            Format::Json => {
-                let all: Vec<_> = found.iter().map(|one| json_of(one)).collect();
-                print(&format!("{:#}\n", Value::from(all)));
-            }
-        }
-        ExitCode::SUCCESS
+            Format::Json => json_text(&found.iter().map(|one| json_of(one)).collect()),
+        };
+        answer(&text, ExitCode::SUCCESS)
     }
 }
 

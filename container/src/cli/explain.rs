@@ -7,7 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use wirework::Pattern;
 
-use super::options::{Format, complain, print};
+use super::options::{Format, json_text};
+use super::output::{answer, complain};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
 
@@ -37,17 +38,13 @@ impl Explain {
             complain(format_args!("error: no component of the manifest matches `{pattern}`"));
             return ExitCode::from(EXIT_USAGE);
         }
-        match self.format {
-            Format::Text => {
-                chosen.iter().for_each(|(position, planned)| print(&text(plan, *position, planned)));
-            }
-            Format::Json => {
-                let all: Vec<_> =
-                    chosen.iter().map(|(position, planned)| json_of(plan, *position, planned)).collect();
-                print(&format!("{:#}\n", Value::from(all)));
-            }
-        }
-        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+        let text = match self.format {
+            Format::Text => chosen.iter().map(|(position, planned)| text(plan, *position, planned)).collect(),
+            Format::Json => json_text(
+                &chosen.iter().map(|(position, planned)| json_of(plan, *position, planned)).collect(),
+            ),
+        };
+        answer(&text, checked.code())
     }
 }
 

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use wirework::Pattern;
+use wirework::text::escape;
 
-use super::options::{complain, print};
+use super::options::json_text;
+use super::output::{answer, complain};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Plan, Planned, others};
 
@@ -44,13 +46,13 @@ impl Graph {
             return ExitCode::from(EXIT_USAGE);
         }
         let view = View { plan: checked.plan(), without: &self.without };
-        print(&match self.format {
+        let text = match self.format {
             Format::Text => text(&view),
             Format::Mermaid => mermaid(&view),
             Format::Dot => dot(&view),
-            Format::Json => json_text(&view),
-        });
-        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+            Format::Json => json(&view),
+        };
+        answer(&text, checked.code())
     }
 }
 
@@ -125,7 +127,7 @@ fn text(view: &View<'_>) -> String {
         0 => String::new(),
         left_out => format!(" ({left_out} left out)"),
     };
-    let name = view.plan.service.shown_name();
+    let name = escape(view.plan.service.shown_name());
     let mut out = format!("{name}: {count} components, in the order in which they open{left_out}\n");
     for (number, (position, planned)) in view.components().enumerate() {
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
@@ -156,7 +158,8 @@ fn mermaid(view: &View<'_>) -> String {
 }
 
 fn dot(view: &View<'_>) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let quoted =
+        |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
     let mut out = format!(
         "digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n",
         quoted(view.plan.service.shown_name())
@@ -172,7 +175,7 @@ fn dot(view: &View<'_>) -> String {
     out
 }
 
-fn json_text(view: &View<'_>) -> String {
+fn json(view: &View<'_>) -> String {
     let components = view.components().map(|(position, planned)| {
         let references = view.links(position, planned).into_iter().map(|link| {
             let to: Vec<_> = link.to.iter().map(|to| view.name(*to)).collect();
@@ -187,5 +190,5 @@ fn json_text(view: &View<'_>) -> String {
     });
     let all =
         json!({ "service": view.plan.service.shown_name(), "components": components.collect::<Vec<_>>() });
-    format!("{all:#}\n")
+    json_text(&all)
 }

@@ -1,28 +1,60 @@
 //! What a service that failed says last, on stderr: its log may be anywhere.
 
 use wirework::Descriptor;
-use wirework::config::{Node, Span, Table, Value};
+use wirework::config::{Node, Problem, Severity, Span, Table, Value};
+use wirework::log::{Console, Format, Level, Record, Value as Shown};
 
-use super::options::{Checked, complain};
+use super::options::Checked;
 use crate::manifest::{Files, Piece, pieces};
 use crate::plan::Plan;
+use crate::run::voice::say;
 use crate::run::{Failure, ServeError};
+
+/// The target of what the command says where the log is JSON.
+const TARGET: &str = "wirework";
+
+/// Says every problem of a manifest that is to run.
+pub(super) fn problems(checked: &Checked) {
+    let console = Console::process();
+    let (problems, files) = checked.problems();
+    match console.format() {
+        Format::Text if problems.is_empty() => {}
+        Format::Text => console.text(&checked.render()),
+        Format::Json => problems.iter().for_each(|problem| said(problem, files)),
+    }
+}
+
+/// A problem of a manifest as a record, for a log that is JSON to its last line.
+fn said(problem: &Problem, files: &Files) {
+    let level = match problem.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warn,
+    };
+    let place = files.locate(problem.span);
+    let file = place.map(|place| place.path.display().to_string());
+    let mut fields = vec![("code", Shown::Text(problem.code))];
+    if let (Some(place), Some(file)) = (place, &file) {
+        let number = |number: usize| Shown::U64(number as u64);
+        fields.extend([("file", Shown::Text(file)), ("line", number(place.line)), ("column", number(place.column))]);
+    }
+    fields.extend(problem.help.as_deref().map(|help| ("help", Shown::Text(help))));
+    Console::process().record(&Record::new(level, &problem.message).with_target(TARGET).with_fields(&fields));
+}
 
 /// Says every failure with its causes, and where the manifest sets up what failed. The plan has been used up by then:
 /// `again` reads the manifest once more.
 pub(super) fn report(error: &ServeError, again: impl FnOnce() -> Option<Checked>) {
     let failures = error.failures();
     if failures.is_empty() {
-        complain(format_args!("error: {}", wirework::chain(error)));
-        return;
+        return say(Level::Error, "error: ", &wirework::chain(error));
     }
-    complain(format_args!("error: {error}"));
+    say(Level::Error, "error: ", &error.to_string());
     let checked = again();
     for failure in failures {
         let why = failure.source.chain();
-        complain(format_args!("  {failure}: {why}"));
+        say(Level::Error, "  ", &format!("{failure}: {why}"));
         for help in checked.iter().flat_map(|checked| helps(checked.plan(), failure, &why)) {
-            complain(format_args!("  help: {help}"));
+            say(Level::Info, "  help: ", &help);
         }
     }
 }

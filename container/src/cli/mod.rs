@@ -8,17 +8,21 @@ mod graph;
 mod host;
 mod last_words;
 mod options;
+mod output;
 mod print;
 mod run;
 mod schema;
+mod toml_text;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use wirework::text::escape;
 
 pub use host::Host;
 use options::Options;
+use output::written;
 pub use schema::of as manifest_schema;
 
 /// The exit code for a bad or missing manifest: `EX_CONFIG` of sysexits.
@@ -33,7 +37,7 @@ pub const EXIT_USAGE: u8 = 2;
     version,
     about = "Checks and runs a service: a TOML manifest of components",
     after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
-                  130 and 143 ended at once by a second signal."
+                  130 ended at once by a second Ctrl-C."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -56,17 +60,14 @@ enum Command {
 fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
     let mut command = Cli::command();
     if let Some(manifest) = host.default_manifest() {
-        command =
-            command.about(format!("Checks and runs this service; its manifest is {}", manifest.display()));
+        let manifest = manifest.display().to_string();
+        command = command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
     }
-    // By reference, so that the command learns the binary's name, which the help without arguments shows.
-    let parsed = command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match parse(&mut command, &args) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe is no reason to fail in another way.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            let code = if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            return written(error.print(), code);
         }
     };
     match cli.command {
@@ -79,9 +80,21 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
         Some(Command::Schema(schema)) => schema.main(host),
         Some(Command::Print(print)) => print.main(host),
         None if host.default_manifest().is_some() => run::Run::default().main(host),
-        None => {
-            let _ = command.print_long_help();
-            ExitCode::from(EXIT_USAGE)
-        }
+        None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
     }
+}
+
+/// Reads a command line. An error shows what is wrong in it, so that where it holds control characters it is read once more
+/// with those written out, for the error's text.
+fn parse(command: &mut clap::Command, args: &[OsString]) -> Result<Cli, clap::Error> {
+    // By reference, so that the command learns the binary's name, which the help without arguments shows.
+    let mut read = |args: Vec<OsString>| {
+        command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches))
+    };
+    let error = match read(args.to_vec()) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let shown = args.iter().map(|arg| escape(&arg.to_string_lossy()).into_owned().into());
+    Err(read(shown.collect()).err().unwrap_or(error))
 }

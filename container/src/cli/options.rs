@@ -3,14 +3,18 @@
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 use wirework::config::{Problem, Problems, Severity, Span, code};
+use wirework::text::escape_json;
 
-use super::Host;
-use crate::manifest::{Manifest, Parameters, render, render_json, warn_unused};
+use super::output::complain;
+use super::{EXIT_CONFIG, Host};
+use crate::manifest::{Files, Manifest, Parameters, render, render_json, warn_unused};
 use crate::plan::Plan;
 
 /// The manifest of a binary that sets none.
@@ -68,6 +72,11 @@ impl TypedValueParser for Assignment {
 impl Options {
     /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
     pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
+        self.plan_where(host, Severity::Warning)
+    }
+
+    /// The same, where a manifest without components is a problem of this severity.
+    pub(super) fn plan_where(&self, host: &Host, empty: Severity) -> Option<Checked> {
         let registry = host.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
         let mut paths = self.config.clone();
         if paths.is_empty() {
@@ -82,7 +91,12 @@ impl Options {
             if manifest.entries.is_empty() {
                 let message =
                     "the manifest has no component that is enabled, so that there is nothing to run";
-                problems.push(Problem::warning(code::NO_COMPONENTS, Span::default(), message));
+                let problem = match empty {
+                    Severity::Warning => Problem::warning(code::NO_COMPONENTS, Span::default(), message),
+                    Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
+                        .with_help("`run --allow-empty` runs it nevertheless"),
+                };
+                problems.push(problem);
             }
         }
         let plan = Plan::new(manifest, registry, &mut problems);
@@ -108,18 +122,28 @@ impl Checked {
         (!self.problems.has_errors()).then_some(self.plan)
     }
 
-    pub(super) fn has_errors(&self) -> bool {
-        self.problems.has_errors()
+    /// The exit code of a sub-command that has done its work in spite of these problems.
+    pub(super) fn code(&self) -> ExitCode {
+        if self.problems.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+
+    /// Every problem, and the files it points into.
+    pub(super) fn problems(&self) -> (&Problems, &Files) {
+        (&self.problems, &self.plan.files)
     }
 
     /// Shows every problem on stderr.
     pub(super) fn print_problems(&self) {
         if !self.problems.is_empty() {
-            let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let text = render(&self.problems, &self.plan.files, color);
             // Nobody may be listening any more; the exit code says it too.
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            let _ = std::io::stderr().write_all(self.render().as_bytes());
         }
+    }
+
+    /// Every problem as text, in colour where stderr is a terminal.
+    pub(super) fn render(&self) -> String {
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        render(&self.problems, &self.plan.files, color)
     }
 
     pub(super) fn render_json(&self) -> String {
@@ -145,13 +169,7 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Writes a line to stderr; nobody may be listening there either, and `eprintln!` would panic.
-pub(super) fn complain(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
-}
-
-/// Writes to stdout; a reader that has gone away is no failure.
-pub(super) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// A JSON value as text for a person or a program, without a character that a terminal would act on.
+pub(super) fn json_text(value: &Value) -> String {
+    escape_json(&format!("{value:#}\n")).into_owned()
 }

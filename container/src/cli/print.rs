@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use schemars::Schema;
 use wirework::config::{Node, Origin, Table, Value, value_types};
 
-use super::options::print;
+use super::options::json_text;
+use super::output::answer;
+use super::toml_text::toml_text;
 use super::{EXIT_CONFIG, Host, Options};
 use crate::manifest::mask_table;
 use crate::plan::{Plan, Planned};
@@ -34,11 +36,11 @@ impl Print {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
         let document = document(checked.plan());
-        match self.format {
-            Format::Toml => print(&toml::to_string_pretty(&document).unwrap_or_default()),
-            Format::Json => print(&format!("{:#}\n", serde_json::to_value(&document).unwrap_or_default())),
-        }
-        if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+        let text = match self.format {
+            Format::Toml => toml_text(document),
+            Format::Json => json_text(&serde_json::to_value(&document).unwrap_or_default()),
+        };
+        answer(&text, checked.code())
     }
 }
 

@@ -4,8 +4,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::last_words::report;
+use wirework::config::Severity;
+use wirework::log::{Console, Level};
+
+use super::last_words::{problems, report};
 use super::{EXIT_CONFIG, Host, Options};
+use crate::run::voice::{LAST_FLUSH, format, say};
 use crate::run::serve;
 
 /// Runs the service until Ctrl-C or SIGTERM
@@ -14,12 +18,28 @@ use crate::run::serve;
 pub(super) struct Run {
     #[command(flatten)]
     options: Options,
+    /// Run a manifest without components too, which is an error otherwise
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 impl Run {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
-        checked.print_problems();
+        let code = self.run(host);
+        // What is not written by then never will be: nothing keeps the process from ending.
+        let _ = Console::process().flush(LAST_FLUSH);
+        code
+    }
+
+    fn run(&self, host: &Host) -> ExitCode {
+        if let Err(error) = host.registry() {
+            say(Level::Error, "error: ", &error.to_string());
+            return ExitCode::from(EXIT_CONFIG);
+        }
+        let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
+        let Some(checked) = self.options.plan_where(host, empty) else { return ExitCode::from(EXIT_CONFIG) };
+        Console::process().set_format(format(checked.plan()));
+        problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
         match serve(plan) {
             Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,8 @@ use wirework::component::{Registered, Registry};
 use wirework::config::{Millis, editor_schema, schema_of};
 
 use super::Host;
-use super::options::{complain, print};
+use super::options::json_text;
+use super::output::{answer, complain};
 
 /// Prints a JSON schema (draft-07) of manifests, for editors
 #[derive(Args)]
@@ -20,10 +21,7 @@ pub(super) struct Schema {}
 impl Schema {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         match host.registry() {
-            Ok(registry) => {
-                print(&format!("{:#}\n", of(registry)));
-                ExitCode::SUCCESS
-            }
+            Ok(registry) => answer(&json_text(&of(registry)), ExitCode::SUCCESS),
             Err(error) => {
                 complain(format_args!("error: {error}"));
                 ExitCode::FAILURE

@@ -8,7 +8,7 @@ use serde_json::json;
 use wirework::config::{Problem, Problems, Severity, Span};
 use wirework::text::escape;
 
-use super::excerpt::excerpt;
+use super::excerpt::{Excerpt, excerpt};
 use super::files::{File, Files};
 use super::hidden::{Hidden, hidden};
 
@@ -93,7 +93,7 @@ impl Pages<'_> {
         let hidden = self.hidden.entry(file.base).or_insert_with(|| hidden(&file.text));
         let (line, start) = file.line_at(span.start - file.base);
         let shown: Vec<_> = problem.shown.iter().map(|span| range(file, *span)).collect();
-        let excerpt = excerpt(&file.text, start, range(file, span), hidden, &shown);
+        let excerpt = visible(&excerpt(&file.text, start, range(file, span), hidden, &shown));
         let kind = if related.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
         let origin = Origin::path(escape(&place.path.display().to_string()).into_owned());
         let snippet = Snippet::source(excerpt.text).line_start(line).annotation(kind.span(excerpt.marked));
@@ -108,6 +108,18 @@ fn is(line: &str, mark: &str) -> bool {
     let first = rest.next().unwrap_or_default();
     let rest = rest.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
     std::iter::once(first).chain(rest).collect::<String>().trim() == mark
+}
+
+/// The excerpt with what a terminal would act on written out; a tab as blanks.
+fn visible(excerpt: &Excerpt) -> Excerpt {
+    let shown = |range: Range<usize>| {
+        let text = excerpt.text.get(range).unwrap_or_default().replace('\t', "    ");
+        escape(&text).into_owned()
+    };
+    let Range { start, end } = excerpt.marked;
+    let (before, marked) = (shown(0..start), shown(start..end));
+    let range = before.len()..before.len() + marked.len();
+    Excerpt { text: before + &marked + &shown(end..excerpt.text.len()), marked: range }
 }
 
 /// A span as a range in its file.

@@ -9,6 +9,7 @@ mod failure;
 mod open;
 mod serve;
 mod signals;
+pub(crate) mod voice;
 
 use std::time::Duration;
 

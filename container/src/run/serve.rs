@@ -1,8 +1,9 @@
 //! A whole run of a service: start, wait, close.
 
 use tokio::runtime::{Builder, Runtime};
-use wirework::log::{InstallError, Router};
+use wirework::log::{Console, InstallError, Router};
 
+use super::voice::{LAST_FLUSH, format};
 use super::{Container, Failure, Failures, LOG, Signals, Started};
 use crate::plan::Plan;
 
@@ -47,7 +48,11 @@ impl ServeError {
     }
 }
 
-/// Runs a plan until SIGINT, SIGTERM or a failure, then closes.
+/// Runs a plan until a signal (see [`Signals::listen`]) or a failure, then closes.
+///
+/// What is said on the console meanwhile waits for nobody who reads it: records that no logger takes, panics and last words go
+/// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
+/// process is replaced; a component that wants another one sets it when it opens.
 ///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
@@ -55,6 +60,8 @@ impl ServeError {
 /// # Errors
 /// Everything but a clean end after a signal.
 pub fn serve(plan: Plan) -> Result<(), ServeError> {
+    Console::process().set_format(format(&plan));
+    Console::process().take_panics();
     let router = Router::install().map_err(ServeError::Router)?;
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
@@ -62,6 +69,7 @@ pub fn serve(plan: Plan) -> Result<(), ServeError> {
     let served = control.block_on(serve_until(plan, router, &workers, &signals));
     // What is left behind must not keep the process from ending.
     workers.shutdown_background();
+    let _ = Console::process().flush(LAST_FLUSH);
     served
 }
 

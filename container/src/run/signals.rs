@@ -1,22 +1,49 @@
-//! SIGINT and SIGTERM: the first asks the service to stop, the second ends the process at once.
+//! Signals: those that ask the service to stop, and the second SIGINT, which ends the process at once.
+//!
+//! Machines send signals twice: a terminal sends SIGINT to a whole group and a runner adds a SIGTERM, supervisors repeat
+//! themselves. So only a person's second Ctrl-C, not at once after the first, is taken for impatience.
 
-use std::io::Write;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use wirework::log::{Console, Level};
+
+use super::voice::say;
 
 /// The exit code of a process that a second SIGINT ended.
 const INTERRUPTED: i32 = 130;
-/// The exit code of a process that a second SIGTERM ended.
-const TERMINATED: i32 = 143;
+
+/// A second SIGINT within this time of the first is the same one.
+const SAME: Duration = Duration::from_millis(500);
+
+/// How long the end at once may take to write its last words.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How long the exit handlers of the process may take before it is aborted.
+const EXIT: Duration = Duration::from_millis(500);
+
+/// What a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// The service closes.
+    Stop,
+    /// It closes; the second time the process ends at once.
+    Interrupt,
+    /// Nothing here. It is taken so that it does not end the process without closing.
+    Nothing,
+}
 
 /// Whether somebody has asked the process to stop.
 #[derive(Clone)]
 pub struct Signals(Arc<watch::Sender<Option<&'static str>>>);
 
 impl Signals {
-    /// Listens from now on, on a thread of its own, so that no component can keep the second signal from ending the
-    /// process.
+    /// Listens from now on, on a thread of its own, so that no component can keep a second SIGINT from ending the process.
+    ///
+    /// SIGINT, SIGTERM, SIGHUP, SIGQUIT and what else asks a process to go (SIGPWR, SIGXCPU, SIGRTMIN+3) stop the service;
+    /// SIGHUP does not where the process was started to ignore it, as by `nohup`. SIGUSR1, SIGUSR2 and the signals of timers
+    /// have no effect, while their default would be to end the process.
     ///
     /// # Errors
     /// The system refuses the thread or the signal handlers.
@@ -26,17 +53,20 @@ impl Signals {
         let sender = Arc::clone(&signals.0);
         let mut source = {
             let _entered = runtime.enter();
-            Source::new()?
+            source::Source::new()?
         };
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let (name, _) = source.next().await;
-                sender.send_replace(Some(name));
-                let (name, code) = source.next().await;
-                // Not `eprintln!`: it would panic where nobody listens any more, and the process would live on.
-                let last_words = format!("{name} again: ended at once, components may be left open\n");
-                let _ = std::io::stderr().write_all(last_words.as_bytes());
-                std::process::exit(code);
+                let mut patience = Patience::default();
+                loop {
+                    let (name, meaning) = source.next().await;
+                    if meaning != Meaning::Nothing {
+                        sender.send_if_modified(|first| first.is_none() && first.replace(name).is_none());
+                    }
+                    if meaning == Meaning::Interrupt && patience.is_over(Instant::now()) {
+                        end_at_once(name);
+                    }
+                }
             });
         })?;
         Ok(signals)
@@ -51,40 +81,140 @@ impl Signals {
     }
 }
 
-#[cfg(unix)]
-struct Source {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+/// Tells a second SIGINT from the echo of the first.
+#[derive(Default)]
+struct Patience(Option<Instant>);
+
+impl Patience {
+    /// There was a SIGINT; whether it is the one that ends the process at once.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let first = *self.0.get_or_insert(now);
+        now.duration_since(first) > SAME
+    }
+}
+
+/// Ends the process, whatever is stuck: the words are put into a buffer, and exit handlers that wait, for the lock of an
+/// output perhaps, are given up.
+fn end_at_once(name: &str) -> ! {
+    say(Level::Warn, "", &format!("{name} again: ended at once, components may be left open"));
+    let _ = Console::process().flush(LAST_WORDS);
+    let _ = std::thread::Builder::new().name("exit".to_owned()).spawn(|| {
+        std::thread::sleep(EXIT);
+        std::process::abort();
+    });
+    std::process::exit(INTERRUPTED);
 }
 
 #[cfg(unix)]
-impl Source {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+mod source {
+    use std::future::poll_fn;
+    use std::io;
+    use std::task::Poll;
+
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::Meaning::{self, Interrupt, Nothing, Stop};
+
+    const SIGNALS: &[(libc::c_int, &str, Meaning)] = &[
+        (libc::SIGINT, "SIGINT", Interrupt),
+        (libc::SIGTERM, "SIGTERM", Stop),
+        (libc::SIGHUP, "SIGHUP", Stop),
+        (libc::SIGQUIT, "SIGQUIT", Stop),
+        (libc::SIGXCPU, "SIGXCPU", Stop),
+        #[cfg(target_os = "linux")]
+        (libc::SIGPWR, "SIGPWR", Stop),
+        (libc::SIGUSR1, "SIGUSR1", Nothing),
+        (libc::SIGUSR2, "SIGUSR2", Nothing),
+        (libc::SIGALRM, "SIGALRM", Nothing),
+        (libc::SIGVTALRM, "SIGVTALRM", Nothing),
+        (libc::SIGPROF, "SIGPROF", Nothing),
+        (libc::SIGIO, "SIGIO", Nothing),
+        // A write beyond the limit of a file's size then fails with an error, which is said.
+        (libc::SIGXFSZ, "SIGXFSZ", Nothing),
+    ];
+
+    pub(super) struct Source(Vec<(Signal, &'static str, Meaning)>);
+
+    impl Source {
+        pub(super) fn new() -> io::Result<Self> {
+            let ignored = ignored();
+            let heard = |number: &libc::c_int| *number != libc::SIGHUP || !is_in(ignored, *number);
+            let mut signals: Vec<_> = SIGNALS.to_vec();
+            // What a container's runtime sends where an image names it, as those of systemd do.
+            #[cfg(target_os = "linux")]
+            signals.push((libc::SIGRTMIN() + 3, "SIGRTMIN+3", Stop));
+            let signals = signals.into_iter().filter(|(number, ..)| heard(number));
+            let listen = signals
+                .map(|(number, name, meaning)| Ok((signal(SignalKind::from_raw(number))?, name, meaning)));
+            Ok(Self(listen.collect::<io::Result<_>>()?))
+        }
+
+        pub(super) async fn next(&mut self) -> (&'static str, Meaning) {
+            poll_fn(|context| {
+                let mut each = self.0.iter_mut();
+                let came =
+                    each.find_map(|(signal, name, meaning)| match signal.poll_recv(context) {
+                        Poll::Ready(_) => Some((*name, *meaning)),
+                        Poll::Pending => None,
+                    });
+                came.map_or(Poll::Pending, Poll::Ready)
+            })
+            .await
+        }
     }
 
-    async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
-            _ = self.interrupt.recv() => ("SIGINT", INTERRUPTED),
-            _ = self.terminate.recv() => ("SIGTERM", TERMINATED),
+    /// The signals that the process was started to ignore, a bit each; none where the system does not tell.
+    fn ignored() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    }
+
+    fn is_in(mask: u64, number: libc::c_int) -> bool {
+        let bit = u32::try_from(number - 1).ok().and_then(|bit| 1_u64.checked_shl(bit));
+        bit.is_some_and(|bit| mask & bit != 0)
+    }
+}
+
+#[cfg(not(unix))]
+mod source {
+    use std::io;
+
+    use tokio::signal::windows::{
+        CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_logoff,
+        ctrl_shutdown,
+    };
+
+    use super::Meaning;
+
+    pub(super) struct Source(CtrlC, CtrlBreak, CtrlClose, CtrlLogoff, CtrlShutdown);
+
+    impl Source {
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self(ctrl_c()?, ctrl_break()?, ctrl_close()?, ctrl_logoff()?, ctrl_shutdown()?))
+        }
+
+        pub(super) async fn next(&mut self) -> (&'static str, Meaning) {
+            tokio::select! {
+                _ = self.0.recv() => ("Ctrl-C", Meaning::Interrupt),
+                _ = self.1.recv() => ("Ctrl-Break", Meaning::Stop),
+                _ = self.2.recv() => ("close", Meaning::Stop),
+                _ = self.3.recv() => ("logoff", Meaning::Stop),
+                _ = self.4.recv() => ("shutdown", Meaning::Stop),
+            }
         }
     }
 }
 
-#[cfg(not(unix))]
-struct Source(tokio::signal::windows::CtrlC, tokio::signal::windows::CtrlShutdown);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(not(unix))]
-impl Source {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self(tokio::signal::windows::ctrl_c()?, tokio::signal::windows::ctrl_shutdown()?))
-    }
-
-    async fn next(&mut self) -> (&'static str, i32) {
-        tokio::select! {
-            _ = self.0.recv() => ("Ctrl-C", INTERRUPTED),
-            _ = self.1.recv() => ("shutdown", TERMINATED),
+    #[test]
+    fn only_a_later_interrupt_is_impatience() {
+        let (mut patience, start) = (Patience::default(), Instant::now());
+        for (after, over) in [(0, false), (1, false), (500, false), (501, true)] {
+            assert_eq!(patience.is_over(start + Duration::from_millis(after)), over, "{after} ms");
         }
     }
 }

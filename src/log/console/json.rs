@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::text::Time;
 use crate::log::{Record, Value};
+use crate::text::{MAX_SHOWN, clip, escape_json};
 
 /// The object of a record, with `time`, `level`, `source`, `component`, `target`, `trace_id`, `message` and `fields`; what a
 /// record does not have is left out.
@@ -12,11 +13,12 @@ struct Line<'a> {
     source: &'a str,
 }
 
-/// Appends the object and a line end.
-pub(super) fn line(out: &mut Vec<u8>, record: &Record<'_>, source: &str) {
+/// Appends the object, whose text holds no [unsafe](crate::text::is_unsafe) character, and a line end.
+pub(super) fn line(out: &mut String, record: &Record<'_>, source: &str) {
     // Maps with text keys, written to memory: there is nothing that could fail.
-    let _ = serde_json::to_writer(&mut *out, &Line { record, source });
-    out.push(b'\n');
+    let object = serde_json::to_string(&Line { record, source }).unwrap_or_default();
+    out.push_str(&escape_json(&object));
+    out.push('\n');
 }
 
 impl Serialize for Line<'_> {
@@ -35,7 +37,9 @@ impl Serialize for Line<'_> {
             map.serialize_entry("target", record.target())?;
         }
         if let Some(trace_id) = record.trace_id() {
-            map.serialize_entry("trace_id", trace_id)?;
+            // It comes with a message, and so may be as long as a peer likes.
+            let shown = if trace_id.len() > MAX_SHOWN { clip(trace_id) } else { trace_id.into() };
+            map.serialize_entry("trace_id", &shown)?;
         }
         map.serialize_entry("message", record.message())?;
         if record.fields().next().is_some() {
@@ -69,13 +73,16 @@ impl Serialize for Fields<'_> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::log::Level;
+    use crate::text::is_unsafe;
 
     fn json(record: Record<'_>, source: &str) -> String {
-        let mut out = Vec::new();
+        let mut out = String::new();
         line(&mut out, &record.with_time(SystemTime::UNIX_EPOCH + Duration::from_millis(1)), source);
-        String::from_utf8(out).unwrap()
+        out
     }
 
     #[test]
@@ -102,6 +109,19 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_holds_nothing_unsafe_and_means_what_it_was(text in any::<String>()) {
+            let fields = [(text.as_str(), Value::Text(&text))];
+            let record = Record::new(Level::Info, &text).with_target(&text).with_trace_id(&text);
+            let out = json(record.with_fields(&fields), &text);
+            prop_assert_eq!(out.chars().filter(|c| is_unsafe(*c)).collect::<String>(), "\n");
+            let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+            prop_assert_eq!(object["message"].as_str(), Some(text.as_str()));
+            prop_assert_eq!(object["fields"][&text].as_str(), Some(text.as_str()));
+        }
     }
 
     #[test]

@@ -3,15 +3,24 @@
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::output::{Colour, Output};
-use super::{json, text};
+use super::{Console, line};
 use crate::component::{Component, Context, Descriptor, Offer};
+use crate::config::Invalid;
 use crate::log::{Level, LogSink, Record};
 use crate::{Error, offers, register};
+
+/// The default of [`ConsoleConfig::buffer`], in bytes: as much as the records that are kept for loggers usually take.
+pub(super) const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
+/// The least that [`ConsoleConfig::buffer`] may be, in bytes.
+const LEAST_BUFFER: usize = 4096;
+/// How long closing waits for what was said to be written.
+const FLUSH: Duration = Duration::from_millis(500);
 
 /// How a record is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -25,7 +34,7 @@ pub enum Format {
 }
 
 /// The configuration of [`ConsoleLogger`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConsoleConfig {
     /// The least important records to show: `none`, `fatal`, `error`, `warn`, `info`, `debug`, `trace`, or 0 to 6.
@@ -42,9 +51,28 @@ pub struct ConsoleConfig {
     pub output: Output,
     /// What each line names as its source; the name of the service when not given.
     pub source: Option<String>,
+    /// How many bytes of lines may wait for stderr or stdout to take them, at least 4096. What does not fit is dropped, and
+    /// the next line that is written follows a record of how many were. Default 4194304.
+    pub buffer: usize,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        Self {
+            level: Level::default(),
+            format: Format::default(),
+            colour: Colour::default(),
+            output: Output::default(),
+            source: None,
+            buffer: DEFAULT_BUFFER,
+        }
+    }
 }
 
 /// Writes records to the console, a line each.
+///
+/// Logging waits for no terminal, pipe or disk: lines go through the [`Console`] of the process, whose threads write them.
+/// Closing waits half a second for what has not been written by then.
 ///
 /// ```
 /// use wirework::log::{ConsoleConfig, ConsoleLogger, Level, LogSink, Record};
@@ -60,7 +88,7 @@ pub struct ConsoleLogger {
 }
 
 enum To {
-    Console(Output),
+    Console(Output, usize),
     Writer(Mutex<Box<dyn Write + Send>>),
 }
 
@@ -69,10 +97,12 @@ impl ConsoleLogger {
     #[must_use]
     pub fn new(config: ConsoleConfig) -> Self {
         let colour = config.colour.resolve(config.output);
-        Self::build(config, colour, To::Console)
+        let buffer = config.buffer;
+        Self::build(config, colour, |output| To::Console(output, buffer))
     }
 
-    /// A logger that writes to `writer` what it would write to the console; `auto` means no colour.
+    /// A logger that writes to `writer` what it would write to the console; `auto` means no colour. It writes on the thread
+    /// that logs, without a buffer: give it a writer that does not wait.
     #[must_use]
     pub fn to_writer(config: ConsoleConfig, writer: impl Write + Send + 'static) -> Self {
         let colour = config.colour == Colour::Always;
@@ -92,20 +122,12 @@ impl LogSink for ConsoleLogger {
 
     fn log(&self, record: &Record<'_>) {
         let source = self.source.get().map_or("", String::as_str);
-        let line = match self.format {
-            Format::Text => {
-                let mut line = String::with_capacity(256);
-                text::line(&mut line, record, source, self.colour);
-                line.into_bytes()
-            }
-            Format::Json => {
-                let mut line = Vec::with_capacity(256);
-                json::line(&mut line, record, source);
-                line
-            }
-        };
+        let line = line(self.format, record, source, self.colour);
         match &self.to {
-            To::Console(output) => output.write(record.level(), &line),
+            To::Console(output, buffer) => {
+                let stream = Console::process().stream(output.is_stdout(record.level()));
+                stream.push(&line, *buffer, self.format);
+            }
             To::Writer(writer) => {
                 let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
             }
@@ -133,6 +155,11 @@ impl Component for ConsoleLogger {
         Ok(Self::new(config))
     }
 
+    fn validate(_: &Descriptor, config: &ConsoleConfig) -> Vec<Invalid> {
+        let small = config.buffer < LEAST_BUFFER;
+        small.then(|| Invalid::new("buffer", "is too small; at least 4096 bytes")).into_iter().collect()
+    }
+
     async fn open(&self, context: &Context) -> Result<(), Error> {
         // Set already where the configuration names a source.
         if !context.service_name().is_empty() {
@@ -140,10 +167,32 @@ impl Component for ConsoleLogger {
         }
         Ok(())
     }
+
+    async fn close(&self, context: &Context) -> Result<(), Error> {
+        let latest = Instant::now() + FLUSH;
+        let until = context.deadline().map_or(latest, |deadline| latest.min(deadline.into_std()));
+        if let To::Console(..) = self.to {
+            let limit = until.saturating_duration_since(Instant::now());
+            // What is not written by then may be written later; if not, it is no reason to fail.
+            let _ = tokio::task::spawn_blocking(move || Console::process().flush(limit)).await;
+        }
+        Ok(())
+    }
 }
 register!(ConsoleLogger);
 
-/// What takes records when there is no logger: text from `info` on, on stderr.
+/// What takes records when there is no logger: those from `info` on, on stderr, in the format of the [`Console`].
+struct Fallback;
+
+impl LogSink for Fallback {
+    fn level(&self) -> Level {
+        Level::Info
+    }
+    fn log(&self, record: &Record<'_>) {
+        Console::process().record(record);
+    }
+}
+
 pub(in crate::log) fn fallback() -> Arc<dyn LogSink> {
-    Arc::new(ConsoleLogger::new(ConsoleConfig::default()))
+    Arc::new(Fallback)
 }

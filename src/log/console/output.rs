@@ -2,10 +2,12 @@
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::stream::Stream;
 use crate::log::Level;
 
 /// Where lines go.
@@ -38,18 +40,7 @@ pub enum Colour {
 }
 
 impl Output {
-    /// Writes a whole line in one call, unbuffered: nothing is left to lose when the process ends. A line that cannot be
-    /// written, because nobody reads any more, is lost; there is no better place to say so.
-    pub(super) fn write(self, level: Level, line: &[u8]) {
-        let _ = if self.is_stdout(level) {
-            // Line-buffered: a line goes out in one write, together with what others printed before it.
-            io::stdout().lock().write_all(line)
-        } else {
-            io::stderr().lock().write_all(line)
-        };
-    }
-
-    fn is_stdout(self, level: Level) -> bool {
+    pub(super) fn is_stdout(self, level: Level) -> bool {
         match self {
             Self::Stderr => false,
             Self::Stdout => true,
@@ -76,6 +67,69 @@ impl Colour {
                 let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
                 output.is_terminal() && !unwanted && env::var_os("TERM").is_none_or(|term| term != "dumb")
             }
+        }
+    }
+}
+
+/// stderr and stdout of this process; one stream where both are the same file, so that lines keep their order there.
+pub(super) fn streams() -> (Arc<Stream>, Arc<Stream>) {
+    let (stderr, stdout) = (open(io::stderr()), open(io::stdout()));
+    let same = stderr.is_same(&stdout);
+    let stderr = Stream::new("stderr", stderr);
+    let stdout = if same { Arc::clone(&stderr) } else { Stream::new("stdout", stdout) };
+    (stderr, stdout)
+}
+
+/// An output of the process, past the lock of the standard library: whoever holds that, in a `println!` that waits, must not
+/// keep the log from being written, nor the other way round.
+enum Opened<S> {
+    #[cfg(unix)]
+    File(std::fs::File),
+    Standard(S),
+}
+
+#[cfg(unix)]
+fn open<S: Write + std::os::fd::AsFd>(standard: S) -> Opened<S> {
+    match standard.as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Opened::File(descriptor.into()),
+        Err(_) => Opened::Standard(standard),
+    }
+}
+
+#[cfg(not(unix))]
+fn open<S: Write>(standard: S) -> Opened<S> {
+    Opened::Standard(standard)
+}
+
+impl<S> Opened<S> {
+    #[cfg(unix)]
+    fn is_same<O>(&self, other: &Opened<O>) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let (Self::File(one), Opened::File(other)) = (self, other) else { return false };
+        let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) else { return false };
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    #[cfg(not(unix))]
+    fn is_same<O>(&self, _: &Opened<O>) -> bool {
+        false
+    }
+}
+
+impl<S: Write> Write for Opened<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            #[cfg(unix)]
+            Self::File(file) => file.write(bytes),
+            Self::Standard(standard) => standard.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            #[cfg(unix)]
+            Self::File(_) => Ok(()),
+            Self::Standard(standard) => standard.flush(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 use crate::log::{Level, Record, Value};
-use crate::text::{Escaped, is_unsafe};
+use crate::text::{Escaped, clip, is_unsafe};
 
 /// Appends `time LEVEL source component [trace] message key=value` and a line end.
 ///
@@ -26,7 +26,7 @@ pub(super) fn line(out: &mut String, record: &Record<'_>, source: &str, colour: 
     }
     if let Some(trace_id) = record.trace_id() {
         out.push_str(" [");
-        let _ = write!(out, "{}", Escaped(trace_id));
+        out.push_str(&clip(trace_id));
         out.push(']');
     }
     if !record.message().is_empty() {

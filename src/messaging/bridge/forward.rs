@@ -107,7 +107,7 @@ impl Forward {
     }
 
     fn say(&self, envelope: &MessageEnvelope, error: &Error, what: &str) {
-        let (id, target) = (&envelope.message_id, self.target.name());
+        let (id, target) = (envelope.message_id.shown(), self.target.name());
         let text =
             format_args!("the queue `{target}` does not take message {id}, which {what}: {}", error.chain());
         self.logger.warn(text);

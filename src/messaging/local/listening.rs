@@ -82,7 +82,7 @@ impl Listening<'_> {
             Err(panic) => panic_error("the receiver", &*panic),
         };
         self.failed.one();
-        let (id, trace_id) = (&envelope.message_id, envelope.trace_id.as_deref());
+        let (id, trace_id) = (envelope.message_id.shown(), envelope.trace_id.as_deref());
         let name = queue.name();
         self.logger.log(
             Level::Error,

@@ -226,7 +226,7 @@ struct Graveyard {
 
 impl Bury<()> for Graveyard {
     async fn bury(&self, Item { envelope, .. }: &Item<()>) -> Result<(), Error> {
-        let (id, count, name) = (&envelope.message_id, envelope.deliveries, &self.name);
+        let (id, count, name) = (envelope.message_id.shown(), envelope.deliveries, &self.name);
         let Some(dead) = &self.dead else {
             self.logger.error(
                 None,

@@ -19,6 +19,7 @@ use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
 use crate::mqtt::{Lost, MqttError};
+use crate::text::clip;
 
 /// How long the broker may take to close the stream after DISCONNECT.
 const GOOD_BYE: Duration = Duration::from_millis(500);
@@ -105,7 +106,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     pub(super) fn say_connected(&self, endpoint: &Endpoint) {
-        self.core.logger.info(format_args!("Connected to MQTT broker at {endpoint}"));
+        let endpoint = endpoint.to_string();
+        self.core.logger.info(format_args!("Connected to MQTT broker at {}", clip(&endpoint)));
     }
 
     /// Works until the link ends.

@@ -8,6 +8,7 @@ use crate::mqtt::session::Unfit;
 use crate::mqtt::subscriptions::Outcome;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
+use crate::text::clip;
 
 /// What stands beside the reason of a refusal that the broker did not even have to speak.
 const ANNOUNCED: &str = "it said so when it admitted the client";
@@ -67,7 +68,7 @@ impl Core {
     pub(super) fn take_name(&mut self) {
         let Some(assigned) = self.limits.assigned_client_id.take() else { return };
         if self.settings.client_id.assign(assigned) {
-            let assigned = self.settings.client_id.get();
+            let assigned = clip(self.settings.client_id.get());
             self.logger.info(format_args!("The MQTT broker knows this client as `{assigned}`"));
         }
     }

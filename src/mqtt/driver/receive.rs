@@ -11,6 +11,7 @@ use crate::mqtt::session::Arrival;
 use crate::mqtt::subscriptions::{Receipt, SharedListener};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
+use crate::text::clip;
 
 /// Up to here a message is a small part of what is read at a time. A held one keeps all of that, and only its own bytes are
 /// counted; so where many are held, small ones are copied.
@@ -73,7 +74,7 @@ impl Core {
             self.unclaimed.keep(message, receipt);
         } else {
             self.metrics.unmatched.one();
-            self.logger.debug(format_args!("nobody listens to the message on `{topic}`"));
+            self.logger.debug(format_args!("nobody listens to the message on `{}`", clip(&topic)));
         }
         Ok(())
     }
@@ -134,7 +135,7 @@ impl Core {
             "{} messages of the kept session are acknowledged unhandled, as nobody has subscribed to them within \
              `options.unclaimed_timeout`; the first is on `{}`",
             expired.len(),
-            first.topic
+            clip(&first.topic)
         ));
     }
 

@@ -12,6 +12,7 @@ use super::link::{Ending, Link, Linked, attend, limit};
 use super::missed::Missed;
 use super::roads::{MOST_HOPS, referred};
 use super::state::LinkState;
+use crate::text::clip;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::{Kind, Stream, dial};
@@ -178,7 +179,9 @@ impl Link {
                 _ => None,
             };
             let Some(next) = next else { return Ok(Err((at, lost))) };
-            self.core.logger.info(format_args!("The MQTT broker at {at} sends its clients to {next}"));
+            self.core
+                .logger
+                .info(format_args!("The MQTT broker at {at} sends its clients to {}", clip(&next.to_string())));
             at = next;
             hops += 1;
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::text::clip;
+
 /// What a code means.
 const fn meaning(code: u8) -> &'static str {
     match code {
@@ -50,10 +52,10 @@ const fn meaning(code: u8) -> &'static str {
     }
 }
 
-/// What a code means and what the broker said beside it.
+/// What a code means and what the broker said beside it: up to 64 KiB of any characters, of which people see the start.
 pub(crate) fn describe(code: u8, said: Option<&str>) -> Arc<str> {
     match said.filter(|said| !said.is_empty()) {
-        Some(said) => format!("{}: {said}", meaning(code)).into(),
+        Some(said) => format!("{}: {}", meaning(code), clip(said)).into(),
         None => meaning(code).into(),
     }
 }

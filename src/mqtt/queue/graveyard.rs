@@ -47,7 +47,7 @@ impl Graveyard {
     }
 
     fn report(&self, envelope: &MessageEnvelope, published: bool) {
-        let (name, id, count) = (&self.name, &envelope.message_id, envelope.deliveries());
+        let (name, id, count) = (&self.name, envelope.message_id.shown(), envelope.deliveries());
         if published {
             let to = self.topic.as_deref().unwrap_or_default();
             self.logger.log(
@@ -68,7 +68,7 @@ impl Graveyard {
     }
 
     fn report_failure(&self, item: &Item<()>, error: &MqttError) {
-        let (name, id) = (&self.name, &item.envelope.message_id);
+        let (name, id) = (&self.name, item.envelope.message_id.shown());
         if !item.doomed {
             let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
             self.logger.error(Some(error), kept);

@@ -16,6 +16,7 @@ use crate::messaging::EnvelopeError;
 use crate::messaging::shelf::{Likeness, Shelf};
 use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::{BoxFuture, Error};
+use crate::text::clip;
 
 /// What becomes of unfinished messages when the queue closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +181,7 @@ impl Inbox {
                 "Failed to read received message: {} bytes on `{}` are no envelope of the queue `{name}`; {to}, \
                  like others that follow, which are only counted",
                 message.payload.len(),
-                message.topic
+                clip(&message.topic)
             ),
         );
     }

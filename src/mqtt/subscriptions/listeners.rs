@@ -12,6 +12,7 @@ use super::mailbox::{Hold, Mailbox, Put, serve};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::{MqttMessage, MqttMessageListener, QoS};
+use crate::text::clip;
 
 /// A listener as the connection keeps it; two are the same when they are one allocation.
 pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
@@ -150,7 +151,8 @@ impl Listeners {
                     self.context.metrics.behind.one();
                     self.context.logger.warn(format_args!(
                         "a listener of `{}` is {} messages behind; acknowledgements wait for it",
-                        message.topic, self.context.capacity
+                        clip(&message.topic),
+                        self.context.capacity
                     ));
                 }
             }

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::component::panic_error;
 use crate::mqtt::acknowledgement::Offered;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, QoS};
+use crate::text::clip;
 
 /// Messages that wait for one listener.
 ///
@@ -160,7 +161,7 @@ pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, conte
 
 fn failed(context: &Context, topic: &str, error: &Error) {
     context.metrics.listener_failed.one();
-    context.logger.error(Some(error), format_args!("a listener failed on a message from `{topic}`"));
+    context.logger.error(Some(error), format_args!("a listener failed on a message from `{}`", clip(topic)));
 }
 
 #[cfg(test)]

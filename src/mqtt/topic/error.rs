@@ -2,6 +2,7 @@
 
 use super::{MAX_LEN, MAX_LEVELS};
 use crate::error::{Category, Coded};
+use crate::text::{Escaped, escape};
 
 /// What is wrong with a topic or a filter, and where. Levels count from 1, byte positions from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,7 +101,7 @@ impl Coded for TopicError {
 pub(super) fn excerpt(text: &str) -> String {
     const SHOWN: usize = 80;
     match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", Escaped(text.get(..end).unwrap_or_default())),
+        None => escape(text).into_owned(),
     }
 }

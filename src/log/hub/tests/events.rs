@@ -98,3 +98,19 @@ fn beside_another_subscriber_the_router_switches_nothing_off() {
     assert_eq!(*lock(&seen), ["TRACE", "WARN", "ERROR"]);
     assert_eq!(sink.take(), ["warn 2", "error 3"]);
 }
+
+#[test]
+fn what_a_limited_library_says_is_cut() {
+    const FOREIGN: &str = "a_library_of_a_broker";
+    let (hub, _) = hub();
+    let sink = Recorder::new(Level::Info);
+    hub.add(&scope(&hub, "sink"), sink.clone());
+    quiet::limit(FOREIGN, Level::Warn);
+    listening(&hub, || {
+        tracing::warn!(target: FOREIGN, "refused: {}\u{1b}", "x".repeat(60_000));
+        tracing::warn!(target: "ours", "{}", "x".repeat(1000));
+    });
+    let [foreign, ours] = sink.take().try_into().unwrap();
+    assert_eq!(foreign, format!("warn refused: {}… (60010 bytes)", "x".repeat(247)));
+    assert_eq!(ours.len(), 1005);
+}
