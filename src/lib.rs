@@ -12,6 +12,7 @@ pub mod connect;
 pub mod context_info;
 pub mod count;
 mod error;
+mod footprint;
 pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
