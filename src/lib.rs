@@ -13,6 +13,7 @@ pub mod context_info;
 pub mod count;
 mod error;
 pub mod file;
+mod footprint;
 pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]

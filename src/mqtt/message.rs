@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::acknowledgement::Offered;
-use super::{MessageProperties, MqttAcknowledgement, QoS, properties};
+use super::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties, properties};
+use crate::footprint;
 
 /// A message that a broker delivered. Cloning is cheap.
 #[derive(Clone)]
@@ -14,8 +15,7 @@ use super::{MessageProperties, MqttAcknowledgement, QoS, properties};
 pub struct MqttMessage {
     /// What it is about.
     pub topic: Arc<str>,
-    /// Its bytes. They are part of what was read at a time, up to 32 KiB: whoever keeps a small payload for long, and not what
-    /// came with it, keeps a copy (`Bytes::copy_from_slice`).
+    /// Its bytes, in memory of their own: nothing else that came over the wire is kept with them.
     pub payload: Bytes,
     /// The QoS it was delivered with: at most what the subscription asked for.
     pub qos: QoS,
@@ -23,8 +23,8 @@ pub struct MqttMessage {
     pub retain: bool,
     /// Whether the broker says that it may have sent it before.
     pub dup: bool,
-    /// What it says about itself, on MQTT 5 and where it says something.
-    pub properties: Option<Arc<MessageProperties>>,
+    /// What it says about itself, on MQTT 5; else empty.
+    pub properties: ReceivedProperties,
     pub(super) offered: Offered,
 }
 
@@ -49,7 +49,7 @@ impl MqttMessage {
             qos: QoS::AtMostOnce,
             retain: false,
             dup: false,
-            properties: None,
+            properties: ReceivedProperties::default(),
             offered: Offered::default(),
         }
     }
@@ -57,14 +57,14 @@ impl MqttMessage {
     /// The same with properties.
     #[must_use]
     pub fn with_properties(self, properties: MessageProperties) -> Self {
-        Self { properties: Some(Arc::new(properties)), ..self }
+        Self { properties: (&properties).into(), ..self }
     }
 
     /// The trace id that it came with: of the `traceparent` of W3C Trace Context in its user properties, or else the text
     /// of `trace_id` there. Give it to [`Logger::with_trace_id`](crate::log::Logger::with_trace_id).
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        properties::read_trace(&self.properties.as_ref()?.user)
+        properties::read_trace(&self.properties)
     }
 
     /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it
@@ -75,15 +75,11 @@ impl MqttMessage {
         self.offered.take()
     }
 
-    /// Lets go of what was read together with it.
-    pub(super) fn detach(&mut self) {
-        self.payload = Bytes::copy_from_slice(&self.payload);
-        if let Some(properties) = &mut self.properties
-            && let Some(data) = &properties.correlation_data
-        {
-            let data = Bytes::copy_from_slice(data);
-            Arc::make_mut(properties).correlation_data = Some(data);
-        }
+    /// What it costs in memory, without a place in a list: see [`footprint`].
+    pub(super) fn footprint(&self) -> usize {
+        footprint::text(&self.topic)
+            + footprint::bytes(&self.payload)
+            + footprint::bytes(self.properties.bytes())
     }
 
     /// The payload as text, where it is UTF-8.
@@ -102,7 +98,7 @@ impl fmt::Debug for MqttMessage {
             .field("qos", &self.qos)
             .field("retain", &self.retain)
             .field("dup", &self.dup)
-            .field("properties", &self.properties.is_some())
+            .field("properties", &!self.properties.is_empty())
             .finish()
     }
 }

@@ -43,7 +43,7 @@ pub use login::LoginError;
 pub use lost::Lost;
 pub use message::MqttMessage;
 pub use options::{PublishOptions, QoS, RetainHandling, SubscribeOptions};
-pub use properties::MessageProperties;
+pub use properties::{MessageProperties, ReceivedProperties};
 pub use queue::{
     MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,
 };

@@ -104,7 +104,7 @@ async fn messages_that_nobody_wants_are_acknowledged() {
 async fn too_many_unhandled_bytes_start_the_connection_anew() {
     let broker = FakeBroker::start().await;
     let more =
-        [("client_id", "me"), ("options.clean_session", "false"), ("options.max_incoming_bytes", "1000")];
+        [("client_id", "me"), ("options.clean_session", "false"), ("options.max_incoming_bytes", "2500")];
     let (connection, mut peer) = opened(&broker, &more).await;
     let gate = Arc::new(Semaphore::new(0));
     let (sender, mut seen) = mpsc::unbounded_channel();

@@ -36,9 +36,7 @@ impl Waiting {
 
     /// Hands an answer to the request that it is for. One that comes again, or too late, is for nobody.
     fn came(&self, message: MqttMessage) {
-        let properties = message.properties.as_ref();
-        let number =
-            properties.and_then(|properties| properties.correlation_data.as_deref()?.try_into().ok());
+        let number = message.properties.correlation_data().and_then(|data| data.try_into().ok());
         let request = number.and_then(|number| self.answers().remove(&u64::from_be_bytes(number)));
         if let Some(request) = request {
             // Whoever asked may just have given up.
@@ -106,14 +104,12 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<(), MqttError> {
-        let asked = request.properties.as_deref();
-        let Some((asked, topic)) = asked.and_then(|asked| Some((asked, asked.response_topic.clone()?)))
-        else {
+        let Some(topic) = request.properties.response_topic() else {
             let problem = "is missing in the message: its sender expects no answer";
             return Err(MqttError::BadProperty { property: "response_topic", problem });
         };
         let mut properties = own(&options);
-        properties.correlation_data.clone_from(&asked.correlation_data);
+        properties.correlation_data = request.properties.correlation_data().map(Bytes::copy_from_slice);
         self.publish(topic, payload, options.properties(properties)).await
     }
 

@@ -143,7 +143,7 @@ pub(super) fn settings(version: &str, flags: u8) -> Settings {
         ("options.keepalive_timeout", "0"),
         ("options.max_inflight", "4"),
         ("options.max_queued_bytes", "4096"),
-        ("options.max_incoming_bytes", "4096"),
+        ("options.max_incoming_bytes", "16384"),
         ("options.max_packet_size", "16384"),
     ];
     let connection = match MqttConnection::from_pairs(pairs) {

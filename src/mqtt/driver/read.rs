@@ -16,9 +16,8 @@ use crate::mqtt::transport::Transport;
 /// How many packets are read before others get their turn.
 const BATCH: u64 = 256;
 
-/// How many bytes are read at a time: where they have gathered, and else. A message that somebody keeps holds the whole of
-/// what was read with it.
-pub(super) const GATHERED: usize = 32 * 1024;
+/// How many bytes are read at a time: where they have gathered, and else.
+const GATHERED: usize = 32 * 1024;
 const SINGLE: usize = 8 * 1024;
 
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
@@ -58,7 +57,11 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             return Ok(());
         }
         if self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))? {
-            self.framed.read_buffer_mut().reserve(GATHERED);
+            let buffer = self.framed.read_buffer_mut();
+            // One that is larger was made for a large packet, which is not all there yet.
+            if buffer.capacity() < GATHERED {
+                buffer.reserve(GATHERED - buffer.len());
+            }
         } else {
             self.coalesce.never();
         }

@@ -6,22 +6,17 @@ use tokio::time::Instant;
 
 use super::Settled;
 use super::core::Core;
-use super::read::GATHERED;
 use crate::mqtt::session::Arrival;
 use crate::mqtt::subscriptions::{Receipt, SharedListener};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
 
-/// Up to here a message is a small part of what is read at a time. A held one keeps all of that, and only its own bytes are
-/// counted; so where many are held, small ones are copied.
-const SMALL: usize = GATHERED / 8;
-
 impl Core {
     pub(super) fn message(
         &mut self,
         id: u16,
-        mut message: MqttMessage,
+        message: MqttMessage,
         named: &[u32],
         now: Instant,
     ) -> Result<(), Lost> {
@@ -29,7 +24,7 @@ impl Core {
         if self.closing {
             return Ok(());
         }
-        let size = message.topic.len() + message.payload.len();
+        let size = message.footprint();
         let (held, max) = (self.held.bytes() + size, self.settings.max_incoming_bytes);
         let token = if message.qos == QoS::AtMostOnce {
             if held > max {
@@ -43,6 +38,11 @@ impl Core {
                 return Err(Lost::Overflow { held, max });
             }
             let arrival = self.incoming.arrive(id, message.qos, message.dup);
+            if self.incoming.is_full() {
+                return Err(Lost::Unexpected(
+                    "more messages that are not acknowledged than there are packet ids",
+                ));
+            }
             let max = self.settings.receive_maximum;
             if self.settings.version == MqttVersion::V5 && self.incoming.open() > usize::from(max) {
                 // It comes again on the next link, as new.
@@ -59,17 +59,13 @@ impl Core {
                 }
             }
         };
-        if self.held.messages() > max / GATHERED && size < SMALL {
-            message.detach();
-        }
         let receipt = self.held.take(size, token);
         let topic = Arc::clone(&message.topic);
         let kept = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
         if self.registry.deliver(message, named, &receipt, now) > 0 {
             return Ok(());
         }
-        if let Some(mut message) = kept {
-            message.detach();
+        if let Some(message) = kept {
             self.metrics.unclaimed.one();
             self.unclaimed.keep(message, receipt);
         } else {

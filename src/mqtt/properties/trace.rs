@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ReceivedProperties;
+
 const PARENT: &str = "traceparent";
 const PLAIN: &str = "trace_id";
 
@@ -20,10 +22,9 @@ pub(crate) fn write(trace_id: &str) -> Option<(Arc<str>, Arc<str>)> {
     }
 }
 
-/// The trace id in the user properties of a message.
-pub(crate) fn read(user: &[(Arc<str>, Arc<str>)]) -> Option<&str> {
-    let find = |wanted: &str| user.iter().find(|(name, _)| &**name == wanted).map(|(_, value)| &**value);
-    find(PARENT).and_then(of_parent).or_else(|| find(PLAIN))
+/// The trace id in the properties of a message.
+pub(crate) fn read(properties: &ReceivedProperties) -> Option<&str> {
+    properties.get(PARENT).and_then(of_parent).or_else(|| properties.get(PLAIN))
 }
 
 /// `00-<32 digits>-<16 digits>-<flags>`; later versions may append to it.
@@ -54,9 +55,15 @@ fn span_id() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MessageProperties;
     use super::*;
 
     const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn received(user: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) -> ReceivedProperties {
+        let user = user.into_iter().collect();
+        ReceivedProperties::from(&MessageProperties { user, ..MessageProperties::default() })
+    }
 
     #[test]
     fn an_id_of_32_digits_is_a_traceparent() {
@@ -66,7 +73,7 @@ mod tests {
                 (&*name, value.len(), value.get(..36)),
                 ("traceparent", 55, Some(&*format!("00-{ID}-")))
             );
-            assert_eq!(read(&[("x".into(), "y".into()), (name, value)]), Some(ID));
+            assert_eq!(read(&received([("x".into(), "y".into()), (name, value)])), Some(ID));
         }
         assert_ne!(write(ID), write(ID), "each message is a span of its own");
     }
@@ -80,13 +87,13 @@ mod tests {
                 property.as_slice().first().map(|(name, _)| &**name),
                 (!id.is_empty()).then_some("trace_id")
             );
-            assert_eq!(read(property.as_slice()).unwrap_or_default(), id);
+            assert_eq!(read(&received(property)).unwrap_or_default(), id);
         }
     }
 
     #[test]
     fn what_is_no_traceparent_is_not_read() {
-        let parent = |value: &str| [(Arc::from("traceparent"), Arc::from(value))];
+        let parent = |value: &str| received([(Arc::from("traceparent"), Arc::from(value))]);
         assert_eq!(read(&parent(&format!("01-{ID}-00f067aa0ba902b7-01-more"))), Some(ID));
         for value in [
             "",

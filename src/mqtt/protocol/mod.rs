@@ -1,6 +1,7 @@
 //! What the driver needs of a version of the protocol, and its versions.
 
 mod adapter;
+mod buffer;
 mod limits;
 mod reasons;
 mod v4;

@@ -157,6 +157,11 @@ impl Incoming {
         self.open
     }
 
+    /// Whether more messages came over this link than the broker can have on their way: it uses ids again that are not free.
+    pub(crate) fn is_full(&self) -> bool {
+        self.ring.len() > usize::from(u16::MAX)
+    }
+
     /// The listeners are done with a message.
     pub(crate) fn done(&mut self, token: Token) {
         let mut number = token.number;

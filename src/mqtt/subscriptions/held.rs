@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::footprint;
 use crate::mqtt::driver::{Intake, Settled};
 use crate::mqtt::session::Token;
 
-/// What a message costs beside its topic and payload, about.
-const OVERHEAD: usize = 128;
+/// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and word of its end.
+const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
+    + footprint::piece(size_of::<[usize; 8]>())
+    + footprint::place::<Settled>();
 
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
@@ -41,13 +44,14 @@ impl Held {
         self.watched.store(on, Ordering::Release);
     }
 
-    /// Counts one message in; the receipt counts it out.
-    pub(crate) fn take(self: &Arc<Self>, size: usize, token: Option<Token>) -> Arc<Receipt> {
-        let bytes = size + OVERHEAD;
-        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+    /// Counts one message in, of this [footprint](crate::footprint); the receipt counts it out.
+    pub(crate) fn take(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<Receipt> {
         self.messages.fetch_add(1, Ordering::AcqRel);
         let (refused, handled) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Receipt { held: Arc::clone(self), bytes, token, refused, handled })
+        let (held, bytes) = (Arc::clone(self), AtomicUsize::new(0));
+        let receipt = Receipt { held, bytes, token, refused, handled };
+        receipt.add(footprint + OVERHEAD);
+        Arc::new(receipt)
     }
 }
 
@@ -55,7 +59,7 @@ impl Held {
 /// listener panics or is thrown out. Not so when one of them has refused it.
 pub(crate) struct Receipt {
     held: Arc<Held>,
-    bytes: usize,
+    bytes: AtomicUsize,
     token: Option<Token>,
     refused: AtomicBool,
     /// A listener has got it.
@@ -63,6 +67,12 @@ pub(crate) struct Receipt {
 }
 
 impl Receipt {
+    /// The message takes more memory, such as places in lists; it is given back with the receipt.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.held.bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
     /// Whether the broker waits for an acknowledgement.
     pub(crate) fn is_owed(&self) -> bool {
         self.token.is_some()
@@ -106,7 +116,7 @@ impl Drop for Receipt {
         if let Some(token) = self.token {
             self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
         }
-        self.held.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.held.bytes.fetch_sub(*self.bytes.get_mut(), Ordering::AcqRel);
         self.held.messages.fetch_sub(1, Ordering::AcqRel);
         if self.held.watched.load(Ordering::Acquire) {
             self.held.intake.wake();

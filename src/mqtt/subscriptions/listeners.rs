@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::Receipt;
-use super::mailbox::{Hold, Mailbox, Put, serve};
+use super::mailbox::{Hold, Mailbox, PLACE, Put, serve};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::{MqttMessage, MqttMessageListener, QoS};
@@ -141,17 +141,21 @@ impl Listeners {
 
     /// Gives the message to those chosen; returns how many there were.
     pub(super) fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
-        for Target { listener, qos, manual } in &self.targets {
+        receipt.add(self.targets.len() * PLACE);
+        let (topic, highest) = (Arc::clone(&message.topic), message.qos);
+        // The last one gets the message itself.
+        let copies = std::iter::repeat_n(message, self.targets.len());
+        for (Target { listener, qos, manual }, message) in self.targets.iter().zip(copies) {
             let Some(Some(one)) = self.list.get(*listener) else { continue };
-            let qos = message.qos.min(*qos);
-            match one.mailbox.put(MqttMessage { qos, ..message.clone() }, Hold::new(receipt, *manual)) {
+            let qos = highest.min(*qos);
+            match one.mailbox.put(MqttMessage { qos, ..message }, Hold::new(receipt, *manual)) {
                 Put::Queued => {}
                 Put::Dropped => self.context.metrics.dropped.one(),
                 Put::Behind => {
                     self.context.metrics.behind.one();
                     self.context.logger.warn(format_args!(
                         "a listener of `{}` is {} messages behind; acknowledgements wait for it",
-                        clip(&message.topic),
+                        clip(&topic),
                         self.context.capacity
                     ));
                 }

@@ -12,6 +12,7 @@ use super::listeners::Context;
 use super::{Receipt, SharedListener};
 use crate::Error;
 use crate::component::panic_error;
+use crate::footprint;
 use crate::mqtt::acknowledgement::Offered;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, QoS};
 use crate::text::clip;
@@ -33,6 +34,12 @@ struct State {
     queue: VecDeque<Item>,
     closed: bool,
 }
+
+/// What a place in a mailbox costs.
+pub(super) const PLACE: usize = footprint::place::<Item>();
+
+/// An empty queue that has room for more gives it back.
+const KEPT: usize = 256;
 
 struct Item {
     message: MqttMessage,
@@ -112,6 +119,9 @@ impl Mailbox {
                 let mut state = self.state();
                 if let Some(item) = state.queue.pop_front() {
                     if state.queue.is_empty() {
+                        if state.queue.capacity() > KEPT {
+                            state.queue = VecDeque::new();
+                        }
                         self.warned.store(false, Ordering::Relaxed);
                     }
                     return Some(item);

@@ -22,8 +22,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often those whose time has passed are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How many messages are remembered for each fresh subscription; beyond them one may come twice.
+/// How many messages are remembered for each fresh subscription, and for all of them; beyond them one may come twice.
 const REMEMBERED: usize = 4096;
+const REMEMBERED_IN_ALL: usize = 65_536;
 
 #[derive(Default)]
 pub(super) struct Retained {
@@ -35,6 +36,8 @@ pub(super) struct Retained {
     swept: Option<Instant>,
     /// The broker is still being asked for everything anew: who is fresh stays so.
     restoring: bool,
+    /// How many messages are remembered for all who are fresh.
+    remembered: usize,
     hasher: RandomState,
 }
 
@@ -60,6 +63,7 @@ impl Retained {
         let fresh = self.fresh.entry(subscription).or_insert_with(anew);
         if fresh.until < now && !restoring {
             // It was fresh long ago, and gets everything once more.
+            self.remembered -= fresh.seen.len();
             *fresh = anew();
         }
         fresh.until = now + GRACE;
@@ -84,7 +88,8 @@ impl Retained {
         }
         self.swept = Some(now);
         if !self.restoring {
-            self.fresh.retain(|_, fresh| fresh.until > now);
+            let gone = self.fresh.extract_if(|_, fresh| fresh.until <= now);
+            self.remembered -= gone.map(|(_, fresh)| fresh.seen.len()).sum::<usize>();
         }
         for (filter, _) in self.quiet.extract_if(|_, until| *until <= now) {
             self.quiet_filters.remove(&filter, &filter);
@@ -92,17 +97,18 @@ impl Retained {
     }
 
     pub(super) fn forget(&mut self, subscription: u32) {
-        self.fresh.remove(&subscription);
+        self.remembered -= self.fresh.remove(&subscription).map_or(0, |fresh| fresh.seen.len());
     }
 
     /// The link is gone: what was not acknowledged comes again, and is not known because it came before.
     pub(super) fn lost(&mut self) {
-        self.fresh.values_mut().for_each(|fresh| fresh.seen.clear());
+        self.fresh.values_mut().for_each(|fresh| fresh.seen = HashSet::new());
+        self.remembered = 0;
     }
 
     /// Another session begins: everybody gets everything again, as soon as the broker has been asked for it.
     pub(super) fn restore(&mut self, subscriptions: impl Iterator<Item = u32>, now: Instant) {
-        self.fresh.clear();
+        (self.fresh, self.remembered) = (HashMap::default(), 0);
         self.quiet.clear();
         self.quiet_filters = Trie::new();
         self.restoring = true;
@@ -130,8 +136,9 @@ impl Retained {
             any = true;
             fresh.until = now + GRACE;
             let known = fresh.seen.contains(&hash);
-            if !known && fresh.seen.len() < REMEMBERED {
+            if !known && fresh.seen.len() < REMEMBERED && self.remembered < REMEMBERED_IN_ALL {
                 fresh.seen.insert(hash);
+                self.remembered += 1;
             }
             if !known {
                 these.push(*subscription);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Receipt;
+use crate::footprint;
 use crate::mqtt::MqttMessage;
 use crate::mqtt::session::Token;
 use crate::mqtt::topic::Filter;
@@ -64,6 +65,7 @@ impl Unclaimed {
     }
 
     pub(crate) fn keep(&mut self, message: MqttMessage, receipt: Arc<Receipt>) {
+        receipt.add(footprint::place::<(MqttMessage, Arc<Receipt>)>());
         self.list.push((message, receipt));
     }
 

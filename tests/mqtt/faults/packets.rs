@@ -197,9 +197,9 @@ async fn publish() {
         peer.send_raw(&message(true)).await;
         assert_eq!(peer.expect_puback().await.pkid, 7);
         let message = heard.next().await;
-        let properties = message.properties.as_deref().unwrap();
+        let properties = &message.properties;
         assert_eq!((message.text().unwrap(), properties.get("team")), ("whole", Some("grün")));
-        assert_eq!(properties.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(properties.content_type(), Some("text/plain"));
         works(&connection, &mut peer).await;
         assert!(heard.is_empty(), "it came whole once");
     })

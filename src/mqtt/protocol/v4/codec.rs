@@ -9,6 +9,7 @@ use rumqttc::mqttbytes::{Error, v4};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::publish_size;
+use crate::mqtt::protocol::buffer::{Extent, Packet as Whole};
 use crate::mqtt::protocol::{AckKind, Outbound, Publish};
 use crate::mqtt::{MqttMessage, QoS};
 
@@ -111,8 +112,16 @@ impl Decoder for Codec {
             from.advance(4);
             return Ok(Some(Packet::Ack(kind, u16::from_be_bytes([high, low]))));
         }
-        if let Some(head) = Head::of(from).filter(|head| head.body <= self.0.max_incoming_size) {
-            return Ok(Some(head.message(from)));
+        // rumqttc has its say about a length that is none, or too large.
+        if let Ok(Some(extent)) = Extent::of(from)
+            && extent.size - extent.head <= self.0.max_incoming_size
+        {
+            if !extent.is_in(from) {
+                return Ok(None);
+            }
+            if let Some(head) = Head::of(from, extent) {
+                return Ok(Some(Whole::take(from, extent.size, |packet| head.message(packet))));
+            }
         }
         Ok(self.0.decode(from)?.map(Packet::Other))
     }
@@ -130,33 +139,20 @@ fn ack_kind(first: u8) -> Option<AckKind> {
 
 /// What comes before the payload of a PUBLISH that is all there and in order.
 struct Head {
-    /// How many bytes come after the fixed header.
-    body: usize,
-    /// Where the payload begins, and the packet ends.
+    first: u8,
+    /// Where the payload begins.
     payload: usize,
-    end: usize,
     topic: Arc<str>,
     qos: QoS,
     id: u16,
 }
 
 impl Head {
-    /// Nothing where rumqttc has to have its say: another packet, one that is not all there, or one out of order.
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let first = bytes.first().filter(|first| **first >> 4 == 3)?;
+    /// Nothing where rumqttc has to have its say: another packet, or one out of order.
+    fn of(bytes: &[u8], Extent { head, size }: Extent) -> Option<Self> {
+        let first = *bytes.first().filter(|first| **first >> 4 == 3)?;
         let qos = QoS::from_number((first & 0b0110) >> 1)?;
-        let (mut body, mut head, mut ended) = (0_usize, 1, false);
-        for (byte, shift) in bytes.get(1..)?.iter().zip([0, 7, 14, 21]) {
-            body |= usize::from(byte & 0x7f) << shift;
-            head += 1;
-            ended = byte & 0x80 == 0;
-            if ended {
-                break;
-            }
-        }
-        let end = head + body;
-        let rest = bytes.get(head..end).filter(|_| ended)?;
-        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let (length, rest) = bytes.get(head..size)?.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
         let topic = std::str::from_utf8(rest.get(..length)?).ok()?;
         let (id, payload) = match qos {
@@ -166,17 +162,15 @@ impl Head {
         if qos != QoS::AtMostOnce && id == 0 {
             return None;
         }
-        Some(Self { body, payload, end, topic: topic.into(), qos, id })
+        Some(Self { first, payload, topic: topic.into(), qos, id })
     }
 
-    fn message(self, from: &mut BytesMut) -> Packet {
-        let first = from.first().copied().unwrap_or_default();
-        let mut packet = from.split_to(self.end);
-        packet.advance(self.payload);
-        let mut message = MqttMessage::new(self.topic, packet.freeze());
+    fn message(self, packet: &Whole<'_>) -> Packet {
+        let payload = packet.keep(packet.bytes.get(self.payload..).unwrap_or_default());
+        let mut message = MqttMessage::new(self.topic, payload);
         message.qos = self.qos;
-        message.retain = first & 0b0001 != 0;
-        message.dup = first & 0b1000 != 0;
+        message.retain = self.first & 0b0001 != 0;
+        message.dup = self.first & 0b1000 != 0;
         Packet::Message { message, id: self.id }
     }
 }

@@ -2,6 +2,7 @@
 
 mod codec;
 
+use bytes::Bytes;
 use rumqttc::mqttbytes::{self, v4};
 
 use codec::{Codec, Packet};
@@ -92,11 +93,12 @@ fn other(packet: v4::Packet) -> Incoming {
             let message = MqttMessage {
                 offered: Default::default(),
                 topic: publish.topic.into(),
-                payload: publish.payload,
+                // It is a part of what was read with it.
+                payload: Bytes::copy_from_slice(&publish.payload),
                 qos: from_wire(publish.qos),
                 retain: publish.retain,
                 dup: publish.dup,
-                properties: None,
+                properties: Default::default(),
             };
             Incoming::Publish { id: publish.pkid, message, subscriptions: Vec::new() }
         }

@@ -50,18 +50,25 @@ impl Sent {
     }
 }
 
+/// How long topics with aliases may be in all: sixteen of the longest, or so many bytes each.
+const LONGEST: usize = 16 * 65_535;
+const EACH: usize = 256;
+
 /// What the broker has set.
 pub(super) struct Received {
     max: u16,
     topics: Vec<Option<Arc<str>>>,
+    /// The bytes of all topics.
+    size: usize,
 }
 
 impl Received {
     pub(super) fn new(max: u16) -> Self {
-        Self { max, topics: Vec::new() }
+        Self { max, topics: Vec::new(), size: 0 }
     }
 
-    /// The topic of a message with this alias; nothing if the broker may not use the alias like that.
+    /// The topic of a message with this alias; nothing if the broker may not use the alias like that, or its topics are too
+    /// long.
     pub(super) fn resolve(&mut self, alias: u16, topic: Option<Arc<str>>) -> Option<Arc<str>> {
         if alias == 0 || alias > self.max {
             return None;
@@ -71,10 +78,10 @@ impl Received {
         if self.topics.len() <= place {
             self.topics.resize(place + 1, None);
         }
-        if let Some(known) = self.topics.get_mut(place) {
-            *known = Some(Arc::clone(&topic));
-        }
-        Some(topic)
+        let known = self.topics.get_mut(place)?;
+        self.size = self.size - known.as_ref().map_or(0, |known| known.len()) + topic.len();
+        *known = Some(Arc::clone(&topic));
+        (self.size <= LONGEST.max(EACH * usize::from(self.max))).then_some(topic)
     }
 }
 
@@ -93,6 +100,20 @@ mod tests {
         assert_eq!(sent.choose(&topic("a"), false), Alias::Known(1));
         assert_eq!(sent.choose(&"short".into(), true), Alias::None);
         assert_eq!(Sent::default().choose(&topic("a"), true), Alias::None);
+    }
+
+    #[test]
+    fn the_topics_of_a_broker_take_bounded_memory() {
+        let longest: Arc<str> = "x".repeat(65_535).into();
+        let mut received = Received::new(1000);
+        for round in 0..2 {
+            for alias in 1..=16 {
+                assert!(received.resolve(alias, Some(Arc::clone(&longest))).is_some(), "{alias} in {round}");
+            }
+        }
+        assert!(received.resolve(17, Some(longest)).is_none());
+        let mut received = Received::new(u16::MAX);
+        assert!((1..=u16::MAX).all(|alias| received.resolve(alias, Some("x".repeat(256).into())).is_some()));
     }
 
     #[test]

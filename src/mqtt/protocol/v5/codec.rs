@@ -5,12 +5,14 @@ use rumqttc::v5::mqttbytes::{Error, v5};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::aliases::{Received, Sent};
-use super::frame::Frame;
-use super::{answers, connect, message, publish};
+use super::{answers, message, publish, welcome};
+use crate::mqtt::properties::Fields;
+use crate::mqtt::protocol::buffer::{Extent, Packet as Whole};
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound};
 
 /// What is unexpected about a message whose topic cannot be told.
-pub(super) const BAD_ALIAS: &str = "a message with a topic alias that it has not set";
+pub(super) const BAD_ALIAS: &str =
+    "a message with a topic alias that it has not set, or for too long a topic";
 
 /// How many bytes setting an alias adds at most: the property, and one more byte for the length of all of them and of
 /// the packet.
@@ -106,29 +108,36 @@ impl Decoder for Codec {
     type Error = Error;
 
     fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, Error> {
-        let Some(frame) = Frame::take(from, self.max_incoming)? else { return Ok(None) };
-        // All of the packet is there: a reader that wants more bytes has read a wrong length in it.
-        let incoming = self.read(frame).map_err(|error| match error {
-            Error::InsufficientBytes(_) => Error::MalformedPacket,
-            other => other,
-        })?;
+        let Some(extent) = Extent::of(from).map_err(|_| Error::MalformedRemainingLength)? else {
+            return Ok(None);
+        };
+        if extent.size > self.max_incoming {
+            let max = u32::try_from(self.max_incoming).unwrap_or(u32::MAX);
+            return Err(Error::PayloadSizeLimitExceeded { pkt_size: extent.size, max });
+        }
+        if !extent.is_in(from) {
+            return Ok(None);
+        }
+        let incoming = Whole::take(from, extent.size, |packet| self.read(packet, extent.head))?;
         Ok(Some(Packet::Came(incoming)))
     }
 }
 
 impl Codec {
-    fn read(&mut self, frame: Frame) -> Result<Incoming, Error> {
-        Ok(match frame.kind() {
-            2 => connect::welcome(frame)?,
-            3 => message::read(frame, &mut self.received)?,
-            4 => answers::acknowledgement(AckKind::Ack, frame.body())?,
-            5 => answers::acknowledgement(AckKind::Received, frame.body())?,
-            6 => answers::acknowledgement(AckKind::Release, frame.body())?,
-            7 => answers::acknowledgement(AckKind::Complete, frame.body())?,
-            9 => answers::subscribed(frame.body())?,
-            11 => answers::unsubscribed(frame.body())?,
+    fn read(&mut self, packet: &Whole<'_>, head: usize) -> Result<Incoming, Error> {
+        let first = packet.bytes.first().copied().unwrap_or_default();
+        let body = Fields::new(packet.bytes.get(head..).unwrap_or_default());
+        Ok(match first >> 4 {
+            2 => welcome::read(body)?,
+            3 => message::read(packet, first, body, &mut self.received)?,
+            4 => answers::acknowledgement(AckKind::Ack, body)?,
+            5 => answers::acknowledgement(AckKind::Received, body)?,
+            6 => answers::acknowledgement(AckKind::Release, body)?,
+            7 => answers::acknowledgement(AckKind::Complete, body)?,
+            9 => answers::subscribed(body)?,
+            11 => answers::unsubscribed(body)?,
             13 => Incoming::Pong,
-            14 => answers::disconnect(frame.body())?,
+            14 => answers::disconnect(body)?,
             15 => Incoming::Authentication,
             1 => Incoming::Unexpected("CONNECT"),
             8 => Incoming::Unexpected("SUBSCRIBE"),

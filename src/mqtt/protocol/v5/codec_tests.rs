@@ -72,7 +72,7 @@ fn the_size_is_what_is_written_and_what_is_written_is_read_back() {
                     ("sensors/a", payload, qos)
                 );
                 assert!(message.retain && message.dup);
-                let read = message.properties.as_deref().cloned().unwrap_or_default();
+                let read = MessageProperties::from(&message.properties);
                 assert_eq!(read, properties);
             }
         }
@@ -98,9 +98,42 @@ fn nothing_of_the_properties_is_taken_for_payload() {
         let incoming = decoded(&mut V5::codec(1000, 0), &[&head[..], &body].concat());
         let Incoming::Publish { id: 7, message, subscriptions } = incoming else { panic!("{incoming:?}") };
         assert_eq!(message.payload, "payload", "{count} identifiers of {size} bytes, first: {before}");
-        assert_eq!(message.properties.as_deref(), Some(&full));
+        assert_eq!(MessageProperties::from(&message.properties), full);
         let value = [1, 0xff, 0x7fff, 0x3f_ffff][size - 1];
-        assert_eq!(subscriptions, vec![value; count]);
+        assert_eq!(subscriptions, vec![value; count.min(1)], "each once");
+    }
+}
+
+#[test]
+fn a_property_that_comes_twice_breaks_the_protocol_and_one_of_another_packet_is_malformed() {
+    for (first, second) in [(&[1, 0][..], &[1, 1][..]), (&[3, 0, 0], &[3, 0, 0]), (&[35, 0, 1], &[35, 0, 1])]
+    {
+        let properties = [first, second].concat();
+        let bytes =
+            [&[0x30, 4 + properties.len() as u8, 0, 1, b't', properties.len() as u8], &properties[..]];
+        let incoming = decoded(&mut V5::codec(1000, 9), &bytes.concat());
+        assert!(matches!(incoming, Incoming::Unexpected(what) if what.contains("twice")), "{incoming:?}");
+    }
+    assert!(fails(&[0x30, 9, 0, 1, b't', 5, 17, 0, 0, 0, 1]).contains("property type = 17"));
+    assert!(fails(&[0x30, 8, 0, 1, b't', 4, 3, 0, 1, 0]).contains("malformed"), "U+0000");
+}
+
+#[test]
+fn what_a_broker_says_about_an_answer_is_kept_up_to_a_length() {
+    let long = [&[31, 0x40, 0][..], &[b'x'; 0x4000], &[28, 0x40, 0], &[b'h'; 0x4000]].concat();
+    let size = [0x86, 0x80, 0x02];
+    for (kind, head) in [(0x20, &[0, 0x9d][..]), (0xe0, &[0x9d])] {
+        let body = [head, &size, &long].concat();
+        let length = body.len();
+        let bytes =
+            [&[kind, (length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, 2], &body[..]].concat();
+        match decoded(&mut V5::codec(100_000, 0), &bytes) {
+            Incoming::Refusal(reason) | Incoming::Disconnect(reason) => {
+                assert!(reason.text.len() < 1200 && reason.text.ends_with("xxx"), "{}", reason.text.len());
+                assert_eq!(reason.server_reference, None, "no host has such a name");
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -110,7 +143,7 @@ fn an_expired_message_that_has_to_go_out_never_seems_to_be_one_without_expiry() 
     let publish = publish("t", 0, QoS::AtLeastOnce, full().expiry(Duration::ZERO));
     let bytes = encoded(&mut codec, V5::publish(&publish, 1, false));
     let Incoming::Publish { message, .. } = decoded(&mut codec, &bytes) else { panic!("a message") };
-    assert_eq!(message.properties.unwrap().expiry, Some(Duration::from_secs(1)));
+    assert_eq!(message.properties.expiry(), Some(Duration::from_secs(1)));
 }
 
 #[test]

@@ -1,77 +1,54 @@
 //! PUBLISH as it comes.
 //!
 //! rumqttc's reader counts a byte too many for each subscription identifier: of a message for several subscriptions the
-//! last properties end up before the payload. So it is read here.
+//! last properties end up before the payload. And it reads all properties into texts of their own, at twenty times the
+//! memory that they take on the wire. So it is read here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use rumqttc::v5::mqttbytes::Error;
 
 use super::aliases::Received;
 use super::codec::BAD_ALIAS;
-use super::fields::{binary, byte, four_bytes, properties, text, two_bytes, variable};
-use super::frame::Frame;
+use crate::mqtt::properties::{Fields, Malformed, ReceivedProperties, check};
 use crate::mqtt::protocol::Incoming;
-use crate::mqtt::{MessageProperties, MqttMessage, QoS};
+use crate::mqtt::protocol::buffer::Packet;
+use crate::mqtt::{MqttMessage, QoS};
 
-pub(super) fn read(frame: Frame, aliases: &mut Received) -> Result<Incoming, Error> {
-    let qos = (frame.first >> 1) & 0b11;
+/// What is unexpected about a message that says one thing twice.
+const TWICE: &str = "a message with a property twice";
+
+pub(super) fn read(
+    packet: &Packet<'_>,
+    first: u8,
+    mut body: Fields<'_>,
+    aliases: &mut Received,
+) -> Result<Incoming, Error> {
+    let qos = (first >> 1) & 0b11;
     let qos = QoS::from_number(qos).ok_or(Error::InvalidQoS(qos))?;
-    let mut body = frame.body();
-    let topic: Arc<str> = text(&mut body)?;
-    let id = if qos == QoS::AtMostOnce { 0 } else { two_bytes(&mut body)? };
+    let topic = body.text()?;
+    let id = if qos == QoS::AtMostOnce { 0 } else { body.two_bytes()? };
     if qos != QoS::AtMostOnce && id == 0 {
         return Err(Error::PacketIdZero);
     }
-    let Properties { alias, subscriptions, neutral } = Properties::read(properties(&mut body)?)?;
-    let topic = (!topic.is_empty()).then_some(topic);
-    let topic = match alias {
+    let properties = body.properties()?;
+    let checked = match check(properties) {
+        Ok(checked) => checked,
+        Err(Malformed::Twice(_)) => return Ok(Incoming::Unexpected(TWICE)),
+        Err(error) => return Err(error.into()),
+    };
+    let topic = (!topic.is_empty()).then(|| Arc::from(topic));
+    let topic = match checked.alias {
         None => topic,
         Some(alias) => aliases.resolve(alias, topic),
     };
     let Some(topic) = topic else { return Ok(Incoming::Unexpected(BAD_ALIAS)) };
-    let mut message = MqttMessage::new(topic, body);
+    let mut message = MqttMessage::new(topic, packet.keep(body.rest()));
     message.qos = qos;
-    message.retain = frame.first & 0b0001 != 0;
-    message.dup = frame.first & 0b1000 != 0;
-    message.properties = neutral;
-    Ok(Incoming::Publish { id, message, subscriptions })
-}
-
-#[derive(Default)]
-struct Properties {
-    alias: Option<u16>,
-    /// The identifiers of the subscriptions that it comes for.
-    subscriptions: Vec<u32>,
-    /// All that concerns neither the link nor the session.
-    neutral: Option<Arc<MessageProperties>>,
-}
-
-impl Properties {
-    fn read(mut from: Bytes) -> Result<Self, Error> {
-        let mut all = Self::default();
-        if from.is_empty() {
-            return Ok(all);
-        }
-        let mut neutral = MessageProperties::default();
-        while from.has_remaining() {
-            match byte(&mut from)? {
-                1 => neutral.text = byte(&mut from)? == 1,
-                2 => neutral.expiry = Some(Duration::from_secs(four_bytes(&mut from)?.into())),
-                3 => neutral.content_type = Some(text(&mut from)?),
-                8 => neutral.response_topic = Some(text(&mut from)?),
-                9 => neutral.correlation_data = Some(binary(&mut from)?),
-                11 => all.subscriptions.push(variable(&mut from)?),
-                35 => all.alias = Some(two_bytes(&mut from)?),
-                38 => neutral.user.push((text(&mut from)?, text(&mut from)?)),
-                other => return Err(Error::InvalidPropertyType(other)),
-            }
-        }
-        if neutral != MessageProperties::default() {
-            all.neutral = Some(Arc::new(neutral));
-        }
-        Ok(all)
+    message.retain = first & 0b0001 != 0;
+    message.dup = first & 0b1000 != 0;
+    if checked.any {
+        message.properties = ReceivedProperties::new(packet.keep(properties));
     }
+    Ok(Incoming::Publish { id, message, subscriptions: checked.subscriptions })
 }

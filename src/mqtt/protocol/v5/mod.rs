@@ -4,14 +4,14 @@ mod aliases;
 mod answers;
 mod codec;
 mod connect;
-mod fields;
-mod frame;
 mod message;
 mod publish;
+mod welcome;
 
 use rumqttc::v5::mqttbytes::{self, v5};
 
 use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
+use crate::mqtt::properties::Malformed;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, QoS, RetainHandling, SubscribeOptions};
 use codec::{Codec, Packet};
@@ -111,5 +111,16 @@ const fn to_wire(qos: QoS) -> mqttbytes::QoS {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
         QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
+    }
+}
+
+impl From<Malformed> for mqttbytes::Error {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Beyond(length) => Self::BoundaryCrossed(length),
+            Malformed::Utf8(error) => Self::PayloadNotUtf8(error),
+            Malformed::Unknown(number) => Self::InvalidPropertyType(number),
+            Malformed::Short | Malformed::Nul | Malformed::Twice(_) => Self::MalformedPacket,
+        }
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::aliases::Alias;
 use crate::mqtt::QoS;
-use crate::mqtt::properties::seconds;
+use crate::mqtt::properties::{self, put_bytes, seconds};
 use crate::mqtt::protocol::{Extra, Publish};
 
 /// The size on the wire with the topic in full and no alias set.
@@ -42,47 +42,16 @@ fn rest(publish: &Publish, topic: usize, properties: usize) -> usize {
 }
 
 fn properties_size(publish: &Publish) -> usize {
-    let Some(extra) = &publish.extra else { return 0 };
-    let Extra { properties, expires } = &**extra;
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_ref().map_or(0, |text| 3 + text.len());
-    let user: usize = properties.user.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
-    let fixed = if properties.text { 2 } else { 0 } + if expires.is_some() { 5 } else { 0 };
-    let correlation = properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
-    fixed + text(&properties.content_type) + text(&properties.response_topic) + correlation + user
+    publish.extra.as_ref().map_or(0, |extra| properties::size(&extra.properties, extra.expires.is_some()))
 }
 
-fn put_properties(extra: &Extra, to: &mut BytesMut) {
-    let Extra { properties, expires } = extra;
-    if properties.text {
-        to.put_slice(&[1, 1]);
-    }
-    if let Some(expires) = expires {
+fn put_properties(Extra { properties, expires }: &Extra, to: &mut BytesMut) {
+    let left = expires.map(|expires| {
         // What went out once has to come to its end, so it may go out when it has expired; 0 would be "never" to some.
         let left = expires.saturating_duration_since(Instant::now());
-        to.put_u8(2);
-        to.put_u32(seconds(left).unwrap_or(u32::MAX).max(1));
-    }
-    for (number, text) in [(3, &properties.content_type), (8, &properties.response_topic)] {
-        if let Some(text) = text {
-            to.put_u8(number);
-            put_bytes(text.as_bytes(), to);
-        }
-    }
-    if let Some(data) = &properties.correlation_data {
-        to.put_u8(9);
-        put_bytes(data, to);
-    }
-    for (name, value) in &properties.user {
-        to.put_u8(38);
-        put_bytes(name.as_bytes(), to);
-        put_bytes(value.as_bytes(), to);
-    }
-}
-
-/// The bytes with their length before them; they were checked to be at most 65535.
-fn put_bytes(bytes: &[u8], to: &mut BytesMut) {
-    to.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
-    to.put_slice(bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes));
+        seconds(left).unwrap_or(u32::MAX).max(1)
+    });
+    properties::write(properties, left, to);
 }
 
 fn put_length(mut length: usize, to: &mut BytesMut) {

@@ -1,0 +1,140 @@
+//! The properties of a PUBLISH on the wire (MQTT 5, section 3.3.2.3).
+
+use bytes::{BufMut, BytesMut};
+
+use super::MessageProperties;
+use super::fields::{Fields, Malformed};
+
+const TEXT: u8 = 1;
+const EXPIRY: u8 = 2;
+const CONTENT_TYPE: u8 = 3;
+const RESPONSE_TOPIC: u8 = 8;
+const CORRELATION_DATA: u8 = 9;
+const SUBSCRIPTION: u8 = 11;
+const ALIAS: u8 = 35;
+const USER: u8 = 38;
+
+/// How many different subscriptions a message may name before it goes to all whose filters match its topic instead.
+const MOST_NAMED: usize = 65_536;
+
+/// One property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Property<'a> {
+    Text(bool),
+    /// In seconds.
+    Expiry(u32),
+    ContentType(&'a str),
+    ResponseTopic(&'a str),
+    CorrelationData(&'a [u8]),
+    Subscription(u32),
+    Alias(u16),
+    User(&'a str, &'a str),
+}
+
+/// Reads the next property, with its number.
+pub(super) fn next<'a>(from: &mut Fields<'a>) -> Result<(u8, Property<'a>), Malformed> {
+    let number = from.byte()?;
+    let property = match number {
+        TEXT => Property::Text(from.byte()? == 1),
+        EXPIRY => Property::Expiry(from.four_bytes()?),
+        CONTENT_TYPE => Property::ContentType(from.text()?),
+        RESPONSE_TOPIC => Property::ResponseTopic(from.text()?),
+        CORRELATION_DATA => Property::CorrelationData(from.binary()?),
+        SUBSCRIPTION => Property::Subscription(from.variable()?),
+        ALIAS => Property::Alias(from.two_bytes()?),
+        USER => Property::User(from.text()?, from.text()?),
+        other => return Err(Malformed::Unknown(other)),
+    };
+    Ok((number, property))
+}
+
+/// What the properties of a received PUBLISH say about the link, once all of them are known to be well formed.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) alias: Option<u16>,
+    /// The identifiers of the subscriptions that the message comes for, each once, in ascending order; none where there are
+    /// more than anybody has.
+    pub(crate) subscriptions: Vec<u32>,
+    /// Whether there is anything for the receiver of the message.
+    pub(crate) any: bool,
+}
+
+/// Checks that all properties may stand in a PUBLISH, are complete, and come once where they may not come again.
+pub(crate) fn check(properties: &[u8]) -> Result<Checked, Malformed> {
+    let (mut checked, mut seen, mut many) = (Checked::default(), 0_u64, false);
+    let mut from = Fields::new(properties);
+    while !from.is_empty() {
+        let (number, property) = next(&mut from)?;
+        // No number is above 63: the unknown ones have failed.
+        let bit = 1 << number;
+        if seen & bit != 0 && !matches!(number, USER | SUBSCRIPTION) {
+            return Err(Malformed::Twice(number));
+        }
+        seen |= bit;
+        match property {
+            Property::Alias(alias) => checked.alias = Some(alias),
+            Property::Subscription(identifier) if !many => {
+                checked.subscriptions.push(identifier);
+                many = checked.subscriptions.len() > MOST_NAMED
+                    && unique(&mut checked.subscriptions) > MOST_NAMED / 2;
+            }
+            Property::Subscription(_) => {}
+            _ => checked.any = true,
+        }
+    }
+    if many {
+        checked.subscriptions = Vec::new();
+    }
+    unique(&mut checked.subscriptions);
+    Ok(checked)
+}
+
+/// Leaves each number once: a broker that repeats them millions of times adds nothing. Returns how many are left.
+fn unique(numbers: &mut Vec<u32>) -> usize {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len()
+}
+
+/// How many bytes the properties take; `expires` says whether there is an expiry.
+pub(crate) fn size(properties: &MessageProperties, expires: bool) -> usize {
+    let text = |text: &Option<std::sync::Arc<str>>| text.as_ref().map_or(0, |text| 3 + text.len());
+    let user: usize = properties.user.iter().map(|(name, value)| 5 + name.len() + value.len()).sum();
+    let fixed = if properties.text { 2 } else { 0 } + if expires { 5 } else { 0 };
+    let correlation = properties.correlation_data.as_ref().map_or(0, |data| 3 + data.len());
+    fixed + text(&properties.content_type) + text(&properties.response_topic) + correlation + user
+}
+
+/// Writes the properties, with an expiry of so many seconds in place of their own.
+pub(crate) fn write(properties: &MessageProperties, expiry: Option<u32>, to: &mut BytesMut) {
+    if properties.text {
+        to.put_slice(&[TEXT, 1]);
+    }
+    if let Some(seconds) = expiry {
+        to.put_u8(EXPIRY);
+        to.put_u32(seconds);
+    }
+    for (number, text) in
+        [(CONTENT_TYPE, &properties.content_type), (RESPONSE_TOPIC, &properties.response_topic)]
+    {
+        if let Some(text) = text {
+            to.put_u8(number);
+            put_bytes(text.as_bytes(), to);
+        }
+    }
+    if let Some(data) = &properties.correlation_data {
+        to.put_u8(CORRELATION_DATA);
+        put_bytes(data, to);
+    }
+    for (name, value) in &properties.user {
+        to.put_u8(USER);
+        put_bytes(name.as_bytes(), to);
+        put_bytes(value.as_bytes(), to);
+    }
+}
+
+/// The bytes with their length before them; they were checked to be at most 65535.
+pub(crate) fn put_bytes(bytes: &[u8], to: &mut BytesMut) {
+    to.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
+    to.put_slice(bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes));
+}
