@@ -58,7 +58,9 @@ impl Invalid {
         let Some(node) = node else { return Problem::error(code::BAD_VALUE, section.span, self.to_string()) };
         let segments: Vec<_> = path.split('.').collect();
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
-        let secret = node.origin.is_secret() || node.as_str().is_some_and(has_user_info);
+        // Nobody knows what the query of a URI holds.
+        let confidential = |text: &str| has_user_info(text) || (text.contains("://") && text.contains('?'));
+        let secret = node.origin.is_secret() || node.as_str().is_some_and(confidential);
         let problem = Problem::error(code::BAD_VALUE, node.span, self.to_string());
         if leaf && !secret && is_shown(schema, &segments) { problem.with_shown(node.span) } else { problem }
     }

@@ -11,7 +11,9 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::ConnectionParams;
 use super::config::{Masked, shown_host};
+use super::params::overridden;
 use super::uri::{Uri, deserialize_filled};
+use crate::config::Invalid;
 
 /// One connection as a discovery service keeps it. An empty text counts as not set.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
@@ -61,6 +63,23 @@ impl fmt::Debug for ConnectionEntry {
 pub struct ConnectionEntries(pub Vec<ConnectionEntry>);
 
 impl ConnectionEntries {
+    /// The keys under `key` that have no effect because a `uri` says the same.
+    pub(super) fn overridden(&self, key: &str) -> Vec<Invalid> {
+        let one = self.0.len() == 1;
+        let each = self.0.iter().enumerate().flat_map(|(index, entry)| {
+            let ConnectionEntry { protocol, host, port, uri, .. } = entry;
+            let found =
+                uri.iter().flat_map(|uri| overridden(uri, protocol.as_deref(), host.as_deref(), *port));
+            found.map(move |overridden| (index, overridden))
+        });
+        each.map(|(index, overridden)| {
+            let place = if one { String::new() } else { format!("{index}.") };
+            let problem = "is given beside `uri`, which says it already and decides; give one of the two";
+            Invalid::new(format!("{key}.{place}{overridden}"), problem)
+        })
+        .collect()
+    }
+
     /// The connections, URIs taken apart.
     pub(super) fn into_params(self) -> Vec<ConnectionParams> {
         self.0.into_iter().flat_map(|entry| ConnectionParams::from(entry).expand()).collect()

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{ConnectionEntries, ConnectionParams, Discovery};
 use crate::component::{Component, Offer};
+use crate::config::Invalid;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryDiscovery`].
@@ -78,6 +79,11 @@ impl Component for MemoryDiscovery {
     type Config = MemoryDiscoveryConfig;
     type References = ();
 
+    fn validate(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Invalid> {
+        let all = config.connections.iter();
+        all.flat_map(|(key, entries)| entries.overridden(&format!("connections.{key}"))).collect()
+    }
+
     fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {
         Ok(Self::new(identity.as_str(), config))
     }
@@ -87,6 +93,18 @@ register!(MemoryDiscovery);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_uri_overrides_is_named() {
+        let problems = |text: &str| {
+            let config: MemoryDiscoveryConfig = toml::from_str(text).unwrap();
+            let found = MemoryDiscovery::validate(&"a:discovery:memory:d:1.0".parse().unwrap(), &config);
+            found.iter().map(|invalid| invalid.key().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(problems("connections.k = { uri = 'mqtt://a', host = 'b' }"), ["connections.k.host"]);
+        let list = "connections.k = [{ host = 'b' }, { uri = 'mqtt://a:1', port = 2, protocol = 'ws' }]";
+        assert_eq!(problems(list), ["connections.k.1.protocol", "connections.k.1.port"]);
+    }
 
     #[tokio::test]
     async fn configured_and_registered_are_found_in_order() {

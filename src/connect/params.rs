@@ -102,6 +102,24 @@ impl ConnectionParams {
     }
 }
 
+/// Which of these keys have no effect beside a URI: it always has a scheme, and mostly a host.
+pub(super) fn overridden(
+    uri: &Uri,
+    protocol: Option<&str>,
+    host: Option<&str>,
+    port: Option<u16>,
+) -> impl Iterator<Item = &'static str> {
+    let hosts = &uri.parts().hosts;
+    let given = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+    let ports = !hosts.is_empty() && hosts.iter().all(|server| server.port.is_some());
+    let keys = [
+        ("protocol", given(protocol)),
+        ("host", given(host) && !hosts.is_empty()),
+        ("port", port.is_some() && ports),
+    ];
+    keys.into_iter().filter(|(_, overridden)| *overridden).map(|(key, _)| key)
+}
+
 impl fmt::Debug for ConnectionParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionParams")

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::properties::seconds;
-use super::{MqttVersion, TlsConfig, WillConfig};
+use super::{MqttVersion, Redirects, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
@@ -59,6 +59,18 @@ pub struct MqttOptions {
     /// `endpoint_cooldown`, and when it is there the connection moves back, once what is on its way has arrived. Default
     /// false: it stays where it is.
     pub prefer_first: bool,
+    /// How long a broker that had welcomed the client may refuse it when it connects again (bad user name or password, not
+    /// authorized, bad client id, banned) before the connection fails. Until then it is tried again with growing waits, and
+    /// credential stores are asked each time. 0 fails at once, as a refusal while opening always does. Default 300000.
+    pub refusal_timeout: Millis,
+    /// MQTT 5: which of the servers that a broker names in place of itself are connected to: `none`; `listed`, those of
+    /// `redirect_hosts` and the brokers that the connection has been given; or `any`, of which those that are not listed
+    /// get neither user name and password nor client certificate. The protocol stays, so does TLS, and the certificate must
+    /// have the name of the new host. Default `none`.
+    pub redirects: Redirects,
+    /// MQTT 5: the hosts that `redirects` permits and to which credentials may go: `broker.example`, with or without a port,
+    /// or `*.broker.example` for all names with one more label. Without a port any is permitted. Default none.
+    pub redirect_hosts: Vec<String>,
     /// How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is
     /// found within 1.5 times this. 0 is off. Default 60000.
     pub keepalive_timeout: Millis,
@@ -119,6 +131,9 @@ impl Default for MqttOptions {
             max_reconnect_timeout: Millis::new(30_000),
             endpoint_cooldown: Millis::new(30_000),
             prefer_first: false,
+            refusal_timeout: Millis::new(300_000),
+            redirects: Redirects::None,
+            redirect_hosts: Vec::new(),
             keepalive_timeout: Millis::new(60_000),
             write_timeout: Millis::new(30_000),
             max_read_pause: Millis::new(1),

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
+use super::redirects::Permitted;
 use super::status::follow;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
-    MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
+    MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -176,7 +177,9 @@ impl MqttConnection {
         }
         let options = &self.config.options;
         let resolver = Arc::clone(&self.resolver);
-        let roads = Roads::new(resolver, endpoints, options.prefer_first, options.endpoint_cooldown.0);
+        let permitted = Permitted::new(options.redirects, &options.redirect_hosts);
+        let cooldown = options.endpoint_cooldown.0;
+        let roads = Roads::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
         MqttClient::begin(self.settings(context), roads, logger, Arc::clone(&self.metrics))
     }
 
@@ -280,6 +283,11 @@ impl MqttConnection {
         listener: &Arc<dyn MqttMessageListener>,
     ) -> Result<bool, MqttError> {
         self.client()?.unsubscribe(filter, listener).await
+    }
+
+    /// The version of MQTT that is configured.
+    pub(super) fn version(&self) -> MqttVersion {
+        self.config.options.protocol_version
     }
 
     /// Whether the broker keeps the session while the client is away.

@@ -99,6 +99,24 @@ pub enum MqttError {
         /// What the code means, and what the broker said beside it, escaped and cut.
         reason: Arc<str>,
     },
+    /// The broker does not grant a subscription again that it had granted on an earlier link; it is asked again.
+    #[error(
+        "the MQTT broker does not grant the subscription to `{filter}` again: {reason} (code {code:#04x}); it is asked again"
+    )]
+    SubscriptionLost {
+        /// The filter.
+        filter: Arc<str>,
+        /// The return code of SUBACK.
+        code: u8,
+        /// What the code means, and what the broker said beside it.
+        reason: Arc<str>,
+    },
+    /// The subscription was taken back while its grant was awaited.
+    #[error("the subscription to `{filter}` was taken back before the MQTT broker had granted it")]
+    Unsubscribed {
+        /// The filter.
+        filter: Arc<str>,
+    },
     /// The broker refused a message (MQTT 5).
     #[error("the MQTT broker refuses the message on `{}`: {reason} (code {code:#04x})", clip(topic))]
     PublishRefused {
@@ -197,7 +215,9 @@ impl Coded for MqttError {
             | Self::Expired { .. } => Category::FailedInvocation,
             Self::Unsupported { .. } => Category::Unsupported,
             Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
-            Self::Full { .. } => Category::Conflict,
+            // Whoever can wait does: the broker is asked again.
+            Self::SubscriptionLost { .. } => Category::NoResponse,
+            Self::Full { .. } | Self::Unsubscribed { .. } => Category::Conflict,
             Self::Topic(error) => error.category(),
             Self::Panicked { .. } => Category::Internal,
             Self::Config(_) | Self::FeatureMissing { .. } => Category::Misconfiguration,
@@ -216,6 +236,8 @@ impl Coded for MqttError {
             Self::Full { .. } => "WINDOW_FULL",
             Self::Topic(error) => error.code(),
             Self::SubscriptionRefused { .. } => "SUBSCRIBE_REFUSED",
+            Self::SubscriptionLost { .. } => "SUBSCRIPTION_LOST",
+            Self::Unsubscribed { .. } => "UNSUBSCRIBED",
             Self::FeatureMissing { .. } => "FEATURE_MISSING",
             Self::PublishRefused { .. } => "PUBLISH_REFUSED",
             Self::EndsLinks { .. } => "PUBLISH_ENDS_LINKS",

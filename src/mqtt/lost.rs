@@ -132,6 +132,17 @@ impl Lost {
         }
     }
 
+    /// Whether the broker refuses who the client is: its id, its user name and password, or that it is banned (MQTT 3.1.1
+    /// section 3.2.2.3, MQTT 5 section 3.2.2.2).
+    pub(crate) const fn is_about_us(&self) -> bool {
+        matches!(self, Self::Refused { code: 2 | 4 | 5 | 0x85..=0x87 | 0x8a | 0x8c, .. })
+    }
+
+    /// Whether the broker refuses and sends its clients to another server: for a while, or for good.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Refused { code: 0x9c | 0x9d, .. })
+    }
+
     pub(crate) fn refused(reason: Reason) -> Self {
         let Reason { code, text, server_reference } = reason;
         Self::Refused { code, reason: text, server_reference }
@@ -156,7 +167,9 @@ fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
 
 /// Where the broker sends its clients, as the end of a message.
 pub(super) fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
-    server_reference.as_ref().map_or_else(String::new, |server| format!("; use {} instead", clip(server)))
+    server_reference.as_ref().map_or_else(String::new, |server| {
+        format!("; use {} instead, which is followed only as far as `options.redirects` permits", clip(server))
+    })
 }
 
 impl From<TlsError> for Lost {

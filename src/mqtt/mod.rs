@@ -9,6 +9,7 @@ mod connection;
 mod driver;
 mod error;
 mod identity;
+mod ignored;
 mod listener;
 mod login;
 mod lost;
@@ -18,6 +19,7 @@ mod options;
 mod properties;
 mod protocol;
 mod queue;
+mod redirects;
 mod resolver;
 mod session;
 mod status;
@@ -47,6 +49,7 @@ pub use properties::{MessageProperties, ReceivedProperties};
 pub use queue::{
     MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,
 };
+pub use redirects::Redirects;
 pub use resolver::MqttConnectionResolver;
 pub use transport::{TlsConfig, TlsError};
 pub use version::MqttVersion;

@@ -2,9 +2,11 @@
 
 use super::config::{MqttConfig, MqttOptions};
 use super::driver::MAX_WINDOW;
+use super::ignored::ignored;
+use super::redirects::Permitted;
 use super::topic::Topic;
 use super::transport::{Kind, PROTOCOLS};
-use super::{MqttVersion, WillConfig};
+use super::{MqttVersion, Redirects, WillConfig};
 use crate::config::Invalid;
 use crate::connect::{ConnectionConfig, endpoints, one_or_many};
 
@@ -33,6 +35,8 @@ impl MqttConfig {
             "is longer than 65535 bytes",
         );
         self.options.demand(&mut must);
+        found.extend(self.options.invalid_redirects());
+        found.extend(self.connections().flat_map(|(key, connection)| ignored(&key, connection)));
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
         found
     }
@@ -46,15 +50,37 @@ impl MqttConfig {
             let problem = "is not given: set `host`, `uri` or `discovery_key` of the broker";
             found.push(Invalid::new("connection", problem));
         }
+        found.extend(self.connections().filter_map(|(key, connection)| unreachable(key, connection)));
+        found
+    }
+
+    /// All connections with their keys, in either spelling.
+    fn connections(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
         let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
         let several = self.connections.iter().flatten().enumerate();
-        let several = several.map(|(index, connection)| (format!("connections.{index}"), connection));
-        found.extend(single.chain(several).filter_map(|(key, connection)| unreachable(key, connection)));
-        found
+        single.chain(several.map(|(index, connection)| (format!("connections.{index}"), connection)))
     }
 }
 
 impl MqttOptions {
+    fn invalid_redirects(&self) -> Vec<Invalid> {
+        let hosts = self.redirect_hosts.iter().enumerate();
+        let mut found: Vec<_> = hosts
+            .filter_map(|(index, host)| {
+                Some(Invalid::new(format!("options.redirect_hosts.{index}"), Permitted::problem(host)?))
+            })
+            .collect();
+        if self.redirects == Redirects::None && !self.redirect_hosts.is_empty() {
+            let problem = "permits nothing while `options.redirects` is `none`; set that to `listed`";
+            found.push(Invalid::new("options.redirect_hosts", problem));
+        }
+        if self.redirects != Redirects::None && self.protocol_version == MqttVersion::V4 {
+            let problem = "needs `options.protocol_version = 5`; MQTT 3.1.1 has no server references";
+            found.push(Invalid::new("options.redirects", problem));
+        }
+        found
+    }
+
     fn demand(&self, must: &mut impl FnMut(bool, &'static str, &'static str)) {
         must(self.keepalive_seconds().is_some(), "options.keepalive_timeout", "is longer than 65535 seconds");
         must(

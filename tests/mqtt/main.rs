@@ -26,6 +26,7 @@ mod real;
 mod receiving;
 mod reconnecting;
 mod refusing;
+mod regranting;
 mod roads;
 mod sent_on;
 mod standalone;

@@ -208,3 +208,73 @@ async fn of_two_opens_the_second_tries_itself_when_the_first_fails() {
     assert_eq!(one.unwrap_err().code(), "CONNECT_FAILED");
     other.unwrap();
 }
+
+#[tokio::test]
+async fn a_broker_that_is_busy_is_asked_again_until_time_is_up() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[]);
+    let context = context();
+    let script = async {
+        for _ in 0..3 {
+            let (mut peer, _) = broker.accept_connect().await;
+            peer.send(ConnAck::new(ConnectReturnCode::ServiceUnavailable, false)).await;
+        }
+        broker.accept_session(false).await
+    };
+    let (opened, _peer) = tokio::join!(connection.open(&context), script);
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn a_broker_of_version_5_that_is_busy_is_asked_again_too() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[("options.protocol_version", "5")]);
+    let context = context();
+    let script = async {
+        for code in [0x80, 0x83, 0x88, 0x89, 0x97, 0x9f] {
+            let (mut peer, _) = broker.accept_connect5().await;
+            peer.send_raw(&[0x20, 3, 0, code, 0]).await;
+        }
+        broker.accept_session5(false).await
+    };
+    let (opened, _peer) = tokio::join!(connection.open(&context), script);
+    opened.unwrap();
+}
+
+#[tokio::test]
+async fn a_broker_that_stays_busy_is_named_with_its_answer() {
+    let broker = FakeBroker::start().await;
+    let connection = connection(&broker, &[("options.connect_timeout", "300")]);
+    let busy = async {
+        loop {
+            let (mut peer, _) = broker.accept_connect().await;
+            peer.send(ConnAck::new(ConnectReturnCode::ServiceUnavailable, false)).await;
+        }
+    };
+    let context = context();
+    let opened = tokio::select! {
+        opened = connection.open(&context) => opened,
+        () = busy => return,
+    };
+    let error = opened.unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(MqttError::Refused { code: 3, .. })), "{error:?}");
+}
+
+/// The wait after the first attempt would be far longer than the time that is left.
+#[tokio::test]
+async fn the_last_wait_leaves_time_for_one_more_attempt() {
+    let broker = FakeBroker::start().await;
+    let times = [
+        ("options.connect_timeout", "600"),
+        ("options.reconnect_timeout", "60000"),
+        ("options.max_reconnect_timeout", "60000"),
+    ];
+    let connection = connection(&broker, &times);
+    let context = context();
+    let script = async {
+        broker.accept_connect().await.0.reset();
+        broker.accept_session(false).await
+    };
+    let (opened, _peer) = tokio::join!(connection.open(&context), script);
+    opened.unwrap();
+}

@@ -116,7 +116,7 @@ async fn after_a_lost_link_one_that_refuses_is_passed_over() {
 #[tokio::test]
 async fn after_a_lost_link_all_that_refuse_are_the_end() {
     let brokers = brokers().await;
-    let connection = connection(&brokers, &[]);
+    let connection = connection(&brokers, &[("options.refusal_timeout", "0")]);
     let context = context();
     let (opened, (peer, _)) = tokio::join!(connection.open(&context), brokers[0].accept_session(false));
     opened.unwrap();
@@ -137,6 +137,8 @@ async fn a_refusal_where_a_broker_has_sent_us_is_not_the_end() {
         ("connection.uri", uri.as_str()),
         ("options.protocol_version", "5"),
         ("options.reconnect_timeout", "10"),
+        ("options.redirects", "listed"),
+        ("options.redirect_hosts.0", "127.0.0.1"),
     ];
     let connection = MqttConnection::from_pairs(pairs).unwrap();
     let context = context();

@@ -219,15 +219,75 @@ async fn two_clients_with_one_id_are_named() {
     broker.accept_session(false).await;
 }
 
+/// A connection whose credentials come from a store, and where brokers are looked up.
+fn with_store(known: &Arc<Changing>, more: &[(&str, &str)]) -> MqttConnection {
+    let pairs = [
+        ("connection.discovery_key", "k"),
+        ("credential.store_key", "k"),
+        ("options.reconnect_timeout", "10"),
+        ("options.max_reconnect_timeout", "20"),
+    ];
+    let config = wirework::config::from_pairs(pairs.iter().chain(more).copied()).unwrap();
+    let builder = MqttConnection::builder().config(config).discovery(Arc::clone(known) as Arc<dyn Discovery>);
+    builder.credential_store(Arc::clone(known) as Arc<dyn CredentialStore>).build().unwrap()
+}
+
 #[tokio::test]
-async fn bad_credentials_at_a_reconnect_are_final() {
+async fn bad_credentials_at_a_reconnect_are_tried_again_with_fresh_ones() {
     let broker = FakeBroker::start().await;
-    let (connection, peer) = opened(&broker, &[]).await;
+    let known = Arc::new(Changing { port: Mutex::new(Some(broker.port())), ..Changing::default() });
+    let connection = with_store(&known, &[]);
+    let context = context();
+    let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
     peer.reset();
-    let (mut peer, _) = broker.accept_connect().await;
-    peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
     let client = connection.client().unwrap();
-    until(&client, |state| matches!(state, LinkState::Failed(_))).await;
+    for code in [
+        ConnectReturnCode::BadUserNamePassword,
+        ConnectReturnCode::NotAuthorized,
+        ConnectReturnCode::BadClientId,
+    ] {
+        let (mut peer, _) = broker.accept_connect().await;
+        peer.send(ConnAck::new(code, false)).await;
+        let refused = |state: &LinkState| matches!(state, LinkState::Down(Lost::Refused { .. }));
+        until(&client, refused).await;
+    }
+    *known.password.lock().unwrap() = "fresh".to_owned();
+    loop {
+        let (mut peer, connect) = broker.accept_connect().await;
+        // The one that was under way may still have the old one.
+        if connect.login.unwrap().password != "fresh" {
+            peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
+            continue;
+        }
+        peer.send(ConnAck::new(ConnectReturnCode::Success, false)).await;
+        until(&client, |state| matches!(state, LinkState::Up { .. })).await;
+        break;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_stays_refused_fails_in_the_end() {
+    let broker = FakeBroker::start().await;
+    let (connection, peer) = opened(&broker, &[("options.refusal_timeout", "200")]).await;
+    peer.reset();
+    let refuse = async {
+        let mut count = 0;
+        loop {
+            let (mut peer, _) = broker.accept_connect().await;
+            peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;
+            count += 1;
+            if count == 2 {
+                // Something else than a refusal: the time begins anew.
+                broker.accept_connect().await.0.reset();
+            }
+        }
+    };
+    let client = connection.client().unwrap();
+    tokio::select! {
+        () = refuse => {}
+        _ = until(&client, |state| matches!(state, LinkState::Failed(_))) => {}
+    }
     let error = Error::from(connection.publish("t", "x", PublishOptions::default()).await.unwrap_err());
     assert_eq!((error.code(), error.category()), ("CONNECT_FAILED", Category::Unauthorized));
 }

@@ -8,7 +8,7 @@ use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError};
 use crate::common::{context, until};
 use crate::support::fake_broker::FakeBroker;
 
-fn connection(broker: &FakeBroker) -> Arc<MqttConnection> {
+fn connection(broker: &FakeBroker, more: &[(&str, &str)]) -> Arc<MqttConnection> {
     let uri = format!("mqtt://ann:secret@127.0.0.1:{}", broker.port());
     let pairs = [
         ("connection.uri", uri.as_str()),
@@ -16,8 +16,10 @@ fn connection(broker: &FakeBroker) -> Arc<MqttConnection> {
         ("options.protocol_version", "5"),
         ("options.reconnect_timeout", "10"),
         ("options.max_reconnect_timeout", "20"),
+        ("options.redirects", "listed"),
+        ("options.redirect_hosts.0", "127.0.0.1"),
     ];
-    Arc::new(MqttConnection::from_pairs(pairs).unwrap())
+    Arc::new(MqttConnection::from_pairs(pairs.into_iter().chain(more.iter().copied())).unwrap())
 }
 
 /// The property that names another server.
@@ -47,7 +49,7 @@ fn farewell(code: u8, server: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_broker_that_names_another_server_is_followed_there() {
     let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
-    let connection = connection(&first);
+    let connection = connection(&first, &[]);
     let there = format!("127.0.0.1:{} 127.0.0.1:1", second.port());
     let script = async {
         let (mut peer, _) = first.accept_connect5().await;
@@ -66,7 +68,7 @@ async fn a_broker_that_names_another_server_is_followed_there() {
 #[tokio::test]
 async fn brokers_that_send_in_a_ring_are_given_up() {
     let broker = FakeBroker::start().await;
-    let connection = connection(&broker);
+    let connection = connection(&broker, &[]);
     let itself = format!("127.0.0.1:{}", broker.port());
     let script = async {
         for _ in 0..5 {
@@ -84,7 +86,7 @@ async fn brokers_that_send_in_a_ring_are_given_up() {
 #[tokio::test]
 async fn a_live_link_that_is_sent_on_goes_there_next() {
     let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
-    let connection = connection(&first);
+    let connection = connection(&first, &[]);
     let context = context();
     let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), first.accept_session5(false));
     opened.unwrap();
@@ -99,7 +101,7 @@ async fn a_live_link_that_is_sent_on_goes_there_next() {
 #[tokio::test]
 async fn a_session_taken_over_is_named_at_once() {
     let broker = FakeBroker::start().await;
-    let connection = connection(&broker);
+    let connection = connection(&broker, &[]);
     let context = context();
     let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
     opened.unwrap();
@@ -114,10 +116,10 @@ async fn a_session_taken_over_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn credentials_refused_in_either_version_are_final() {
-    for code in [0x86, 0x87, 0x8c] {
+async fn credentials_refused_at_a_reconnect_fail_at_once_where_no_time_is_given_to_them() {
+    for code in [0x85, 0x86, 0x87, 0x8a, 0x8c] {
         let broker = FakeBroker::start().await;
-        let connection = connection(&broker);
+        let connection = connection(&broker, &[("options.refusal_timeout", "0")]);
         let context = context();
         let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
         opened.unwrap();
@@ -127,6 +129,42 @@ async fn credentials_refused_in_either_version_are_final() {
         let client = connection.client().unwrap();
         let state = until(&client, |state| matches!(state, LinkState::Failed(_))).await;
         let LinkState::Failed(error) = state else { return };
-        assert_eq!(Error::from(error).category(), wirework::Category::Unauthorized);
+        assert!(matches!(error, MqttError::Refused { code: said, .. } if said == code), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_was_welcomed_and_is_refused_now_tries_again_in_either_version() {
+    for code in [0x85, 0x86, 0x87, 0x8a, 0x8c] {
+        let broker = FakeBroker::start().await;
+        let connection = connection(&broker, &[]);
+        let context = context();
+        let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
+        opened.unwrap();
+        peer.reset();
+        let client = connection.client().unwrap();
+        for _ in 0..3 {
+            let (mut peer, _) = broker.accept_connect5().await;
+            peer.send_raw(&[0x20, 3, 0, code, 0]).await;
+            let refused = |state: &LinkState| matches!(state, LinkState::Down(Lost::Refused { .. }));
+            until(&client, refused).await;
+        }
+        let _peer = broker.accept_session5(false).await;
+        until(&client, |state| matches!(state, LinkState::Up { .. })).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_for_another_reason_than_who_we_are_is_final() {
+    for code in [0x81, 0x84, 0x95, 0x9a, 0x9b] {
+        let broker = FakeBroker::start().await;
+        let connection = connection(&broker, &[]);
+        let context = context();
+        let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
+        opened.unwrap();
+        peer.reset();
+        let (mut peer, _) = broker.accept_connect5().await;
+        peer.send_raw(&[0x20, 3, 0, code, 0]).await;
+        until(&connection.client().unwrap(), |state| matches!(state, LinkState::Failed(_))).await;
     }
 }

@@ -174,3 +174,38 @@ async fn who_listens_hears_that_the_shared_connection_was_closed() {
     closed.unwrap();
     assert_eq!(ended.unwrap_err().code(), "NOT_OPEN");
 }
+
+#[tokio::test]
+async fn a_subscription_that_is_not_granted_again_is_told_to_whoever_waits() {
+    let broker = FakeBroker::start().await;
+    let context = context();
+    let (queue, mut peer, connection) = queue(&broker, &context).await;
+    let waiting = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        async move { queue.receive(Duration::from_secs(600)).await }
+    });
+    peer.grant().await;
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.refuse().await;
+    let error = within("the end of the wait", waiting).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "SUBSCRIPTION_LOST");
+    assert!(error.to_string().contains("`orders`"), "{error}");
+    // A listener stays, and has the messages when the broker has changed its mind.
+    let received = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&received);
+    let listening = tokio::spawn({
+        let queue = Arc::clone(&queue);
+        let receiver = move |_: MessageEnvelope| {
+            told.notify_one();
+            async { Ok(()) }
+        };
+        async move { queue.listen(Arc::new(receiver), ListenOptions::default()).await }
+    });
+    peer.refuse().await;
+    peer.grant().await;
+    peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    within("the message", received.notified()).await;
+    drop(connection);
+    listening.abort();
+}

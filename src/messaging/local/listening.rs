@@ -4,18 +4,22 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::coop::consume_budget;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::Error;
 use crate::component::panic_error;
 use crate::count::Increment;
 use crate::log::{Level, Logger};
 use crate::messaging::queue::A_WHILE;
 use crate::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver};
+use crate::{Category, Error};
+
+/// How long until a queue that cannot be received from now is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A queue that is listened to, and where failures are told.
 pub(crate) struct Listening<'a> {
@@ -26,7 +30,8 @@ pub(crate) struct Listening<'a> {
 }
 
 impl Listening<'_> {
-    /// Listens until `ended` resolves or the queue closes, then waits for the receivers at work.
+    /// Listens until `ended` resolves or the queue closes, then waits for the receivers at work. A failure to receive ends it
+    /// too, unless that mends itself ([`Category::NoResponse`]).
     pub(crate) async fn run(
         &self,
         ended: impl Future<Output = ()>,
@@ -35,6 +40,7 @@ impl Listening<'_> {
     ) -> Result<(), Error> {
         let mut ended = pin!(ended);
         let mut at_work = FuturesUnordered::new();
+        let (mut paused, mut told) = (None, false);
         let outcome = loop {
             // A queue that is never empty and receivers that never wait would let nobody else run.
             consume_budget().await;
@@ -43,8 +49,10 @@ impl Listening<'_> {
                 biased;
                 () = &mut ended => break Ok(()),
                 Some(()) = at_work.next(), if !at_work.is_empty() => {}
-                received = self.queue.receive(A_WHILE), if free => match received {
+                () = sleep_until(paused.unwrap_or_else(Instant::now)), if paused.is_some() => paused = None,
+                received = self.queue.receive(A_WHILE), if free && paused.is_none() => match received {
                     Ok(Some(envelope)) => {
+                        told = false;
                         let mut work = Box::pin(self.handle(receiver, envelope));
                         // Most receivers are done at once, and need no place among those at work.
                         if poll_fn(|cx| Poll::Ready(work.poll_unpin(cx))).await.is_pending() {
@@ -54,6 +62,12 @@ impl Listening<'_> {
                     Ok(None) => {}
                     // Closing ends listening too.
                     Err(_) if !self.queue.is_open() => break Ok(()),
+                    Err(error) if error.category() == Category::NoResponse => {
+                        if !std::mem::replace(&mut told, true) {
+                            self.none_for_now(&error);
+                        }
+                        paused = Some(Instant::now() + AGAIN);
+                    }
                     Err(error) => break Err(error),
                 },
             }
@@ -66,6 +80,12 @@ impl Listening<'_> {
             ));
         }
         outcome
+    }
+
+    fn none_for_now(&self, error: &Error) {
+        let name = self.queue.name();
+        let what = format_args!("the queue `{name}` cannot be received from now, and is looked at again");
+        self.logger.log(Level::Warn, None, Some(error), what);
     }
 
     async fn handle(&self, receiver: &dyn MessageReceiver, envelope: MessageEnvelope) {

@@ -11,7 +11,9 @@ use tracing::Instrument;
 use super::MqttSubscription;
 use super::requests::Requests;
 use crate::log::Logger;
-use crate::mqtt::driver::{Command, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run};
+use crate::mqtt::driver::{
+    Command, DeniedFilters, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run,
+};
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
@@ -171,14 +173,41 @@ impl MqttClient {
     /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. The broker is told when nobody else needs the
     /// filter. Returns whether there was such a subscription.
     ///
+    /// Where the session is kept (`options.clean_session = false`), the broker may have filters of an earlier process. One
+    /// that nobody here listens to is taken back too: then this waits for the broker's answer, and returns false. A
+    /// subscription whose grant is still awaited fails with `UNSUBSCRIBED`.
+    ///
     /// # Errors
-    /// A filter that MQTT forbids, or why there is no connection.
+    /// A filter that MQTT forbids, `TIMEOUT` after `options.subscribe_timeout`, or why there is no connection.
     pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
         let filter = Filter::new(filter)?;
         let (reply, answer) = oneshot::channel();
         let listener = Arc::clone(listener);
         self.0.intake.push(Command::Unsubscribe { filter, listener, reply })?;
         self.limited("unsubscribe", answer).await
+    }
+
+    /// Resolves when the broker does not grant this filter again, after the link broke; with the error for whoever waits for
+    /// its messages.
+    pub(crate) async fn denied(&self, filter: &str) -> MqttError {
+        let mut denied = self.denials();
+        let error = |filters: &DeniedFilters| {
+            filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
+        };
+        loop {
+            let found = error(&denied.borrow_and_update());
+            if let Some(found) = found {
+                return found;
+            }
+            if denied.changed().await.is_err() {
+                return self.ended();
+            }
+        }
+    }
+
+    /// The filters that the broker does not grant again.
+    pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
+        self.0.intake.denied().subscribe()
     }
 
     async fn limited<T>(

@@ -75,7 +75,7 @@ impl MqttClient {
     /// ```
     ///
     /// # Errors
-    /// `NOT_SUPPORTED` on 3.1.1, `TIMEOUT` when no answer has come within `options.timeout` (or
+    /// `NOT_SUPPORTED` on 3.1.1, `SUBSCRIPTION_LOST` where the broker does not grant the topic of the answers again, `TIMEOUT` when no answer has come within `options.timeout` (or
     /// `options.publish_timeout` of the connection), and those of [`MqttClient::publish`] and [`MqttClient::subscribe`].
     pub async fn request(
         &self,
@@ -127,7 +127,8 @@ impl MqttClient {
         waiting.answers().insert(number, sender);
         let _pending = Pending { waiting, number };
         let correlation = number.to_be_bytes().to_vec();
-        let properties = own(&options).response_topic(response_topic).correlation_data(correlation);
+        let properties =
+            own(&options).response_topic(Arc::clone(&response_topic)).correlation_data(correlation);
         let delivery = self.send(topic, payload, options.properties(properties)).await?;
         *sent = true;
         let mut state = self.state();
@@ -145,6 +146,7 @@ impl MqttClient {
         tokio::select! {
             biased;
             answered = answered => answered,
+            denied = self.denied(&response_topic) => Err(denied),
             _ = state.wait_for(ended) => Err(self.ended()),
         }
     }

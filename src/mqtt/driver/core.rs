@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::burst::Burst;
+use super::denied::Denied;
 use super::gauges::Gauges;
 use super::places::Places;
 use super::{Accepted, Command, Intake, Permits, Reply, Settings, Settled};
@@ -13,7 +14,8 @@ use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
 use crate::mqtt::session::{self, Acked, Outgoing};
-use crate::mqtt::subscriptions::{Context, Held, Registry, Unclaimed};
+use crate::mqtt::subscriptions::{Context, Held, Registry, SharedListener, Unclaimed};
+use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
@@ -41,6 +43,10 @@ pub(super) struct Core {
     pub(super) incoming: session::Incoming,
     pub(super) registry: Registry<Grant>,
     pub(super) unclaimed: Unclaimed,
+    /// What the broker does not grant again.
+    pub(super) denied: Denied,
+    /// Who waits until the broker has taken back a filter that nobody here has subscribed to.
+    revoking: Vec<(Filter, oneshot::Sender<bool>)>,
     /// How many messages were left to the broker when closing began.
     pub(super) left: usize,
     /// Messages of QoS 0 that the socket had not taken when the connection closed.
@@ -81,11 +87,15 @@ impl Core {
         let context = Context { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
+        let waits = (settings.reconnect_timeout, settings.max_reconnect_timeout);
+        let denied = Denied::new(intake.denied().clone(), waits.0, waits.1);
         Self {
             outgoing: Outgoing::new(window, CONTROL_IDS),
             incoming: session::Incoming::default(),
             registry: Registry::new(ids, context),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
+            denied,
+            revoking: Vec::new(),
             left: 0,
             unsent: 0,
             limits: Limits::default(),
@@ -148,22 +158,53 @@ impl Core {
                 let left = self.registry.left();
                 self.keep(left);
             }
-            Command::Unsubscribe { filter, listener, reply } => {
-                let waiters = self.registry.unsubscribe(&filter, &listener);
-                let left = self.registry.left();
-                // Where the grant was still awaited, it may be asked for again.
-                if waiters.as_ref().is_some_and(Vec::is_empty) {
-                    self.unclaimed.taken_back(filter);
-                } else {
-                    self.keep(left);
-                }
-                // The caller may not wait for the answer.
-                let _ = reply.send(waiters.is_some());
-                for waiter in waiters.into_iter().flatten() {
-                    let _ = waiter.send(Err(MqttError::Closed));
-                }
-            }
+            Command::Unsubscribe { filter, listener, reply } => self.unsubscribe(filter, &listener, reply),
         }
+    }
+
+    fn unsubscribe(&mut self, filter: Filter, listener: &SharedListener, reply: oneshot::Sender<bool>) {
+        let waiters = self.registry.unsubscribe(&filter, listener);
+        let left = self.registry.left();
+        // A kept session may have filters of an earlier process.
+        if waiters.is_none() && !self.settings.clean_session && self.registry.revoke(&filter) {
+            self.revoking.push((filter, reply));
+            return;
+        }
+        // The caller may not wait for the answer.
+        let _ = reply.send(waiters.is_some());
+        let Some(waiters) = waiters else { return };
+        // Where the grant was still awaited, it may be asked for again.
+        if waiters.is_empty() {
+            self.unclaimed.taken_back(filter);
+            return;
+        }
+        self.keep(left);
+        let error = MqttError::Unsubscribed { filter: filter.as_str().into() };
+        for waiter in waiters {
+            let _ = waiter.send(Err(error.clone()));
+        }
+    }
+
+    /// What changed at subscriptions: tells those who wait for filters that are not the broker's any more, and forgets what
+    /// is not denied any more.
+    pub(super) fn settle_filters(&mut self) {
+        let Self { registry, revoking, denied, .. } = self;
+        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.owes(filter)) {
+            // The caller may not wait for the answer.
+            let _ = reply.send(false);
+        }
+        if !denied.is_empty() {
+            denied.retain(|filter| registry.is_missing(filter));
+        }
+    }
+
+    /// Asks the broker again for what it denies, when that is due.
+    pub(super) fn ask_denied(&mut self, now: Instant) -> bool {
+        let due = self.denied.comes_due(now);
+        if due {
+            self.registry.ask_refused(now);
+        }
+        due
     }
 
     fn accept(&mut self, accepted: Accepted) {
@@ -198,6 +239,7 @@ impl Core {
         if window + bytes > 0 {
             self.permits.give_back(window, bytes);
         }
+        self.settle_filters();
         self.show();
     }
 
@@ -227,7 +269,7 @@ impl Core {
             },
             Incoming::Subscribed { id, codes, reason } => match self.registry.granted(id, &codes, now) {
                 Some(outcomes) => {
-                    outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref()));
+                    outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref(), now));
                     let left = self.registry.left();
                     self.keep(left);
                 }
@@ -269,6 +311,7 @@ impl Core {
         self.take();
         self.permits.close();
         let left = self.outgoing.drain();
+        self.revoking.clear();
         let count = left.len() + std::mem::take(&mut self.unsent);
         for (_, waiter) in left {
             self.settle(waiter, Err(reason.clone()));

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
+use super::denied::DeniedFilters;
 use crate::mqtt::protocol::Publish;
 use crate::mqtt::session::Token;
 use crate::mqtt::subscriptions::SharedListener;
@@ -70,6 +71,8 @@ pub(crate) struct Intake {
     up: AtomicBool,
     /// The link is to be left for a new one.
     renewal: Notify,
+    /// What the broker does not grant again.
+    denied: watch::Sender<DeniedFilters>,
 }
 
 #[derive(Default)]
@@ -89,6 +92,7 @@ impl Intake {
             waker: AtomicWaker::new(),
             up: AtomicBool::new(false),
             renewal: Notify::new(),
+            denied: watch::Sender::new(DeniedFilters::new()),
         })
     }
 
@@ -157,6 +161,11 @@ impl Intake {
     /// Resolves when a new link is asked for.
     pub(crate) async fn renewal(&self) {
         self.renewal.notified().await;
+    }
+
+    /// The filters that the broker does not grant again, to say and to look at.
+    pub(crate) fn denied(&self) -> &watch::Sender<DeniedFilters> {
+        &self.denied
     }
 
     pub(crate) fn wake(&self) {

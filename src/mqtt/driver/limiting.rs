@@ -36,14 +36,14 @@ impl Core {
     /// Refuses filters that the broker of this link has said it does not take.
     pub(super) fn refuse_filters(&mut self, now: Instant) {
         for outcome in self.registry.unfit(&self.limits, now) {
-            self.answer(outcome, Some(ANNOUNCED));
+            self.answer(outcome, Some(ANNOUNCED), now);
         }
         let left = self.registry.left();
         self.keep(left);
     }
 
     /// Passes on what became of a subscription.
-    pub(super) fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>) {
+    pub(super) fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>, now: Instant) {
         let refused = |filter: &Filter, code| {
             let (filter, reason) = (filter.as_str().into(), describe(code, said));
             MqttError::SubscriptionRefused { filter, code, reason }
@@ -58,8 +58,11 @@ impl Core {
                 let _ = waiter.send(Err(refused(&filter, code)));
             }
             Outcome::TakenBack { filter, code } => {
-                let error = refused(&filter, code);
-                self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+                let (name, reason) = (filter.as_str().into(), describe(code, said));
+                let error = MqttError::SubscriptionLost { filter: name, code, reason };
+                if self.denied.add(&filter, &error, now) {
+                    self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+                }
             }
         }
     }

@@ -174,7 +174,7 @@ impl Link {
     /// What the end of a link says about the endpoint, about other clients, and about how long to wait.
     fn judge(&mut self, lost: Lost, endpoint: &Endpoint, lived: Duration) -> Lost {
         if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
-            self.roads.sent_on(endpoint, reference);
+            self.roads.sent_on(endpoint, reference, &self.core.logger);
         }
         let good = self.backoff.is_good(lived);
         let verdict = self.lives.ended(lost, good, self.core.settings.client_id.get());

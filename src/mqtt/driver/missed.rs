@@ -16,12 +16,14 @@ pub(super) struct Missed {
     last: Option<(Endpoint, Lost)>,
     /// Nothing that failed will mend itself.
     hopeless: bool,
+    /// A broker of the list has refused who the client is.
+    about_us: bool,
 }
 
 impl Missed {
     /// Of a sweep over so many brokers.
     pub(super) fn new(listed: usize) -> Self {
-        Self { open: listed, refusal: None, last: None, hopeless: true }
+        Self { open: listed, refusal: None, last: None, hopeless: true, about_us: false }
     }
 
     /// An attempt ended at this broker; `listed` unless that was outside of the list.
@@ -29,14 +31,20 @@ impl Missed {
         if lost.is_final() && listed {
             self.open = self.open.saturating_sub(1);
             self.refusal.get_or_insert((at.clone(), lost.clone()));
+            self.about_us |= lost.is_about_us();
         }
-        self.hopeless &= lost.is_final() || matches!(lost, Lost::Tls(_));
+        self.hopeless &= lost.is_final() || lost.is_elsewhere() || matches!(lost, Lost::Tls(_));
         self.last = Some((at, lost));
     }
 
     /// The refusal that ends the connection, when all have refused.
     pub(super) fn end(&self) -> Option<(Endpoint, Lost)> {
         if self.open == 0 { self.refusal.clone() } else { None }
+    }
+
+    /// Whether a broker of the list refused who the client is, which other credentials may mend.
+    pub(super) fn is_about_us(&self) -> bool {
+        self.about_us
     }
 
     /// Whether all of it is of a kind that does not mend itself.

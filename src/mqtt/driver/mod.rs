@@ -9,6 +9,7 @@ mod burst;
 mod clock_tests;
 mod coalesce;
 mod core;
+mod denied;
 mod drive;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -24,6 +25,7 @@ mod permits;
 mod places;
 mod read;
 mod receive;
+mod refusing;
 mod relink;
 mod roads;
 mod seek;
@@ -35,6 +37,7 @@ mod unread_tests;
 mod write;
 
 pub(crate) use core::MAX_WINDOW;
+pub(crate) use denied::DeniedFilters;
 pub(crate) use intake::{Accepted, Answer, Command, Intake, Reply, Settled};
 pub(crate) use link::{Parts, run};
 pub(crate) use permits::{Permit, Permits, Refused};

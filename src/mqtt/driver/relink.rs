@@ -11,6 +11,8 @@ impl Core {
     /// The link is gone.
     pub(super) fn lost(&mut self, reason: &Lost) {
         self.down = Some(reason.clone());
+        // The next link may grant it; until then that it is down says all.
+        self.denied.retain(|_| false);
         self.intake.set_up(false);
         self.incoming.lost();
         self.gauges.forget();
@@ -31,6 +33,7 @@ impl Core {
 
     /// The link was left in good order for another one: what waits goes there.
     pub(super) fn moved(&mut self) {
+        self.denied.retain(|_| false);
         self.incoming.lost();
         self.gauges.forget();
         self.refusals_said = false;

@@ -1,5 +1,6 @@
 //! The brokers that can be connected to, and which of them to try next.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::connect::Endpoint;
 use crate::log::Logger;
-use crate::mqtt::MqttConnectionResolver;
+use crate::mqtt::redirects::{Direction, Permitted};
+use crate::mqtt::{MqttConnectionResolver, TlsConfig};
+use crate::text::clip;
 
 /// How often a broker may send the client on to another one before it must have been welcomed for a while.
 pub(super) const MOST_HOPS: u32 = 4;
@@ -22,6 +25,8 @@ pub(crate) struct Roads {
     endpoints: Vec<Endpoint>,
     prefer_first: bool,
     cooldown: Duration,
+    /// Where brokers may send the client.
+    permitted: Permitted,
     /// Until when an endpoint is tried only after the others, by its address.
     resting: HashMap<String, Instant>,
     /// The address that welcomed us last.
@@ -33,6 +38,8 @@ pub(crate) struct Roads {
     warned: bool,
     /// Those that refuse us for good, which was said once each.
     refusing: HashSet<String>,
+    /// Server references that were not followed, which was said once each.
+    unfollowed: HashSet<(String, String)>,
 }
 
 impl Roads {
@@ -42,18 +49,21 @@ impl Roads {
         endpoints: Vec<Endpoint>,
         prefer_first: bool,
         cooldown: Duration,
+        permitted: Permitted,
     ) -> Self {
         Self {
             resolver,
             endpoints,
             prefer_first,
             cooldown,
+            permitted,
             resting: HashMap::new(),
             last: None,
             detour: None,
             hops: 0,
             warned: false,
             refusing: HashSet::new(),
+            unfollowed: HashSet::new(),
         }
     }
 
@@ -122,13 +132,47 @@ impl Roads {
         self.hops = 0;
     }
 
-    /// The broker at `from` ended a good link and named another server: that is tried first next time, unless we have been sent
-    /// around enough.
-    pub(super) fn sent_on(&mut self, from: &Endpoint, reference: &str) {
+    /// The broker at `from` ended a good link and named another server: that is tried first next time, where it is permitted,
+    /// unless we have been sent around enough.
+    pub(super) fn sent_on(&mut self, from: &Endpoint, reference: &str, logger: &Logger) {
         if self.hops < MOST_HOPS {
-            self.detour = referred(from, reference);
+            self.detour = self.direct(from, reference, logger);
             self.hops += 1;
         }
+    }
+
+    /// The server that the broker at `from` names in place of itself, where it may be connected to. Otherwise that is said
+    /// once, with the key that would permit it.
+    pub(super) fn direct(&mut self, from: &Endpoint, reference: &str, logger: &Logger) -> Option<Endpoint> {
+        let why = match self.permitted.direct(from, reference, &self.endpoints) {
+            Direction::Follow(to) => return Some(to),
+            Direction::Stay(why) => why,
+        };
+        // A hostile broker can name any number.
+        if self.unfollowed.len() >= MOST_REFUSING {
+            self.unfollowed.clear();
+        }
+        let shown = clip(reference).into_owned();
+        if self.unfollowed.insert((from.to_string(), shown.clone())) {
+            logger.warn(format_args!(
+                "The MQTT broker at {from} sends its clients to `{shown}`, which is not followed: {why}"
+            ));
+        }
+        None
+    }
+
+    /// How TLS trusts and is trusted at a server. A name that was configured is that of the configured brokers, and where
+    /// credentials do not go, the client certificate does not go either.
+    pub(super) fn tls<'a>(&self, server: &Endpoint, tls: &'a TlsConfig) -> Cow<'a, TlsConfig> {
+        let address = server.to_string();
+        if self.endpoints.iter().any(|one| one.to_string() == address) {
+            return Cow::Borrowed(tls);
+        }
+        let mut tls = TlsConfig { server_name: None, ..tls.clone() };
+        if !self.permitted.lists(server) {
+            (tls.cert_file, tls.key_file) = (None, None);
+        }
+        Cow::Owned(tls)
     }
 
     /// The first endpoint, where being at another one is not wanted.
@@ -159,22 +203,10 @@ impl Roads {
     }
 }
 
-/// The first server of a reference: MQTT 5 makes it a list of `host`, `host:port` or `[v6]:port`; some brokers write a URI.
-/// Protocol and credentials stay.
-pub(super) fn referred(from: &Endpoint, reference: &str) -> Option<Endpoint> {
-    let first = reference.split([' ', ',']).find(|part| !part.is_empty())?;
-    let bare = first.split_once("://").map_or(first, |(_, rest)| rest);
-    let uri: crate::connect::Uri = format!("{}://{bare}", from.protocol).parse().ok()?;
-    let server = uri.parts().hosts.first()?.clone();
-    // A reference decides where to go, not who we are there.
-    let port = server.port.unwrap_or(from.port);
-    (port != 0).then(|| Endpoint { host: server.host, port, ..from.clone() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::MqttConfig;
+    use crate::mqtt::{MqttConfig, Redirects};
 
     const COOL: Duration = Duration::from_secs(30);
 
@@ -182,7 +214,8 @@ mod tests {
         let config: MqttConfig = crate::config::from_pairs([("connection.uri", uri)]).unwrap();
         let resolver = Arc::new(MqttConnectionResolver::new(&config, vec![], vec![]).unwrap());
         let endpoints = resolver.resolve().await.unwrap();
-        Roads::new(resolver, endpoints, prefer_first, COOL)
+        let permitted = Permitted::new(Redirects::Listed, &["b".to_owned()]);
+        Roads::new(resolver, endpoints, prefer_first, COOL, permitted)
     }
 
     fn hosts(roads: &mut Roads, now: Instant) -> String {
@@ -218,22 +251,16 @@ mod tests {
     async fn a_reference_is_followed_so_often_and_no_more() {
         let mut roads = roads("mqtts://ann:secret@a:1", false).await;
         let from = roads.endpoints[0].clone();
-        let to = |reference: &str| referred(&from, reference);
-        let next = to("b:7 c:8").unwrap();
-        assert_eq!((next.to_string().as_str(), next.username.as_deref()), ("mqtts://b:7", Some("ann")));
-        assert_eq!(to("mqtt://[::1]").unwrap().to_string(), "mqtts://[::1]:1");
-        for nothing in ["", "b:x", "b:0", "b:99999"] {
-            assert!(to(nothing).is_none(), "{nothing}");
-        }
+        let logger = Logger::standalone();
         for _ in 0..MOST_HOPS {
-            roads.sent_on(&from, "b");
+            roads.sent_on(&from, "b", &logger);
             assert_eq!(hosts(&mut roads, Instant::now()), "ba");
             assert_eq!(hosts(&mut roads, Instant::now()), "a");
         }
-        roads.sent_on(&from, "b");
+        roads.sent_on(&from, "b", &logger);
         assert_eq!(hosts(&mut roads, Instant::now()), "a");
         roads.lasted();
-        roads.sent_on(&from, "b");
+        roads.sent_on(&from, "b", &logger);
         assert_eq!(hosts(&mut roads, Instant::now()), "ba");
     }
 }

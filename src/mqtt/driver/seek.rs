@@ -10,7 +10,8 @@ use tracing::Instrument;
 use super::greet::{self, Welcome};
 use super::link::{Ending, Link, Linked, attend, limit};
 use super::missed::Missed;
-use super::roads::{MOST_HOPS, referred};
+use super::refusing::Patience;
+use super::roads::MOST_HOPS;
 use super::state::LinkState;
 use crate::text::clip;
 use crate::connect::Endpoint;
@@ -21,48 +22,53 @@ use crate::mqtt::{Lost, MqttError};
 /// How long discovery and credential stores may take before what was known is used.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-/// "Use another server" and "server moved".
-const ELSEWHERE: [u8; 2] = [0x9c, 0x9d];
+/// How much of the time to open is kept for the last attempt at most.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// What an attempt comes to: where it ended, and how.
 type Attempt<P> = Result<Linked<P>, (Endpoint, Lost)>;
 
 impl Link {
-    /// The first link: sweeps over the endpoints until one welcomes us, one refuses us, or time is up.
+    /// The first link: sweeps over the endpoints until one welcomes us, all refuse us for good, or time is up. The last wait
+    /// ends early enough for one more attempt.
     pub(super) async fn open<P: Protocol>(&mut self) -> Result<Linked<P>, Ending> {
         let settings = Arc::clone(&self.core.settings);
         let started = Instant::now();
-        let deadline = started + limit(settings.connect_timeout);
+        let limit = limit(settings.connect_timeout);
+        let deadline = started + limit;
+        let last_attempt = deadline - LAST_ATTEMPT.min(limit / 10);
         let mut told = false;
         loop {
             let missed = match self.sweep::<P>(deadline).await? {
                 Ok(linked) => return Ok(linked),
                 Err(missed) => missed,
             };
-            let hopeless = missed.is_hopeless();
+            if let Some((at, lost)) = missed.end() {
+                return Err(Ending::Failed(refused(&at, lost)));
+            }
+            let retry = settings.retry_connect && !missed.is_hopeless();
             let Some((at, last)) = missed.telling() else {
                 return Err(Ending::Failed(MqttError::NotOpen));
             };
-            // The only broker there is answers, and says no.
-            if self.roads.count() == 1 && matches!(last, Lost::Refused { .. }) {
-                return Err(Ending::Failed(refused(&at, last)));
-            }
-            let wait = self.backoff.next();
-            let retry = settings.retry_connect && !hopeless;
-            if !retry || Instant::now() + wait >= deadline {
-                let waited = if retry { settings.connect_timeout } else { started.elapsed() };
-                if retry {
-                    self.pause(sleep_until(deadline)).await?;
-                }
-                let (endpoints, source) = (self.roads.names().into(), last);
-                return Err(Ending::Failed(MqttError::ConnectFailed { endpoints, waited, source }));
+            let now = Instant::now();
+            if !retry || now >= last_attempt {
+                return Err(Ending::Failed(self.not_opened(&at, last, started.elapsed())));
             }
             if !std::mem::replace(&mut told, true) {
                 self.not_yet(&at, &last);
             }
-            self.pause(sleep(wait)).await?;
+            let next = (now + self.backoff.next()).min(last_attempt);
+            self.pause(sleep_until(next)).await?;
             self.look_up().await?;
         }
+    }
+
+    /// Why opening has failed: what the only broker there is has answered, or what happened last.
+    fn not_opened(&self, at: &Endpoint, last: Lost, waited: Duration) -> MqttError {
+        if self.roads.count() == 1 && matches!(last, Lost::Refused { .. }) {
+            return refused(at, last);
+        }
+        MqttError::ConnectFailed { endpoints: self.roads.names().into(), waited, source: last }
     }
 
     /// Says once what opening waits for, which can take long.
@@ -76,29 +82,55 @@ impl Link {
         ));
     }
 
-    /// Another link, however long it takes; only a refusal that will not change ends it. With `at_once` the last one was left
-    /// for a better one.
+    /// Another link, however long it takes; only a refusal that will not change, or that has not changed for
+    /// `options.refusal_timeout`, ends it. With `at_once` the last one was left for a better one.
     pub(super) async fn reconnect<P: Protocol>(&mut self, at_once: bool) -> Result<Linked<P>, Ending> {
         let settings = Arc::clone(&self.core.settings);
         let mut at_once = at_once;
+        let mut patience = Patience::new(settings.refusal_timeout);
         loop {
             if !std::mem::take(&mut at_once) {
-                let wait = self.backoff.next();
+                let wait = patience.shorten(self.backoff.next(), Instant::now());
                 self.pause(sleep(wait)).await?;
                 self.look_up().await?;
             }
             self.relief().await?;
             let deadline = Instant::now() + limit(settings.connect_timeout);
-            match self.sweep::<P>(deadline).await? {
+            let missed = match self.sweep::<P>(deadline).await? {
                 Ok(linked) => return Ok(linked),
-                Err(_) if settings.retry_connect => {}
-                Err(missed) => {
-                    let error =
-                        missed.telling().map_or(MqttError::NotOpen, |(_, lost)| MqttError::Down(lost));
-                    return Err(Ending::Failed(error));
+                Err(missed) => missed,
+            };
+            if let Some((at, lost)) = missed.end() {
+                let began = patience.began();
+                let waits = settings.retry_connect && missed.is_about_us();
+                if !waits || patience.is_over(Instant::now()) {
+                    return Err(Ending::Failed(refused(&at, lost)));
                 }
+                if !began {
+                    self.refused_for_now(&at, &lost);
+                }
+                continue;
+            }
+            patience.reset();
+            if !settings.retry_connect {
+                let error = missed.telling().map_or(MqttError::NotOpen, |(_, lost)| MqttError::Down(lost));
+                return Err(Ending::Failed(error));
             }
         }
+    }
+
+    /// Says once that a broker does not know the client any more, which may change again.
+    fn refused_for_now(&self, at: &Endpoint, lost: &Lost) {
+        let (limit, cause) = (self.core.settings.refusal_timeout, crate::error::chain(lost));
+        let logger = &self.core.logger;
+        logger.error(
+            None,
+            format_args!(
+                "The MQTT broker at {at} refuses the client, which it had welcomed; credentials are looked up again and \
+                 it is tried for up to {} ms (`options.refusal_timeout`): {cause}",
+                limit.as_millis()
+            ),
+        );
     }
 
     /// Asks anew where the brokers are and who we are there.
@@ -113,7 +145,7 @@ impl Link {
     }
 
     /// One attempt at each endpoint; each may use an equal share of the time that is left. A broker that refuses us for good
-    /// is passed over as long as another one may welcome us; when all have refused, that is the end.
+    /// is passed over as long as another one may welcome us; when all have refused, the sweep is over.
     async fn sweep<P: Protocol>(&mut self, deadline: Instant) -> Result<Result<Linked<P>, Missed>, Ending> {
         let order = self.roads.order(Instant::now());
         let count = order.len();
@@ -131,16 +163,17 @@ impl Link {
             self.roads.failed(endpoint, Instant::now());
             // Where a broker has sent us comes before the list, and is no part of it.
             missed.add(at.clone(), lost.clone(), count - index <= self.roads.count());
-            if let Some((at, lost)) = missed.end() {
-                return Err(Ending::Failed(refused(&at, lost)));
-            }
-            if lost.is_final() && self.roads.refused(&at) {
+            let end = missed.end().is_some();
+            if lost.is_final() && !end && self.roads.refused(&at) {
                 let cause = crate::error::chain(&lost);
                 let logger = &self.core.logger;
                 logger.warn(format_args!("The MQTT broker at {at} is passed over for others: {cause}"));
             }
             if !self.core.is_new() {
                 self.still_down(lost);
+            }
+            if end {
+                break;
             }
         }
         Ok(Err(missed))
@@ -171,10 +204,10 @@ impl Link {
                 Err(lost) => lost,
             };
             let next = match &lost {
-                Lost::Refused { code, server_reference: Some(reference), .. }
-                    if ELSEWHERE.contains(code) && hops < MOST_HOPS =>
+                Lost::Refused { server_reference: Some(reference), .. }
+                    if lost.is_elsewhere() && hops < MOST_HOPS =>
                 {
-                    referred(&at, reference)
+                    self.roads.direct(&at, reference, &self.core.logger)
                 }
                 _ => None,
             };
@@ -199,8 +232,9 @@ impl Link {
         let (transport, attempt) = (Kind::of(endpoint.protocol).name(), self.attempts);
         let span = tracing::debug_span!("mqtt_connect", %endpoint, transport, attempt);
         let sent = AtomicBool::new(false);
+        let tls = self.roads.tls(endpoint, &settings.tls);
         let dial = async {
-            let stream = dial(endpoint, &settings.tls, settings.max_packet_size).await?;
+            let stream = dial(endpoint, &tls, settings.max_packet_size).await?;
             sent.store(true, Ordering::Relaxed);
             greet::greet::<P, _>(stream, endpoint, &settings, anew).await
         };

@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) topic_alias_maximum: u16,
     pub(crate) retry_connect: bool,
     pub(crate) connect_timeout: Duration,
+    pub(crate) refusal_timeout: Duration,
     pub(crate) reconnect_timeout: Duration,
     pub(crate) max_reconnect_timeout: Duration,
     /// How long leaving a broker for a better one may take.
@@ -56,6 +57,7 @@ impl Settings {
             topic_alias_maximum: options.topic_alias_maximum,
             retry_connect: options.retry_connect,
             connect_timeout: options.connect_timeout.0,
+            refusal_timeout: options.refusal_timeout.0,
             reconnect_timeout: options.reconnect_timeout.0,
             max_reconnect_timeout: options.max_reconnect_timeout.0,
             close_timeout: options.close_timeout.0,

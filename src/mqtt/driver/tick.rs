@@ -19,6 +19,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Looks at the clocks, and sets the timer to when one of them is due next.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
         let answer = self.answer_due(cx, now)?;
+        if self.core.ask_denied(now) {
+            cx.waker().wake_by_ref();
+        }
         if matches!(self.alive.due(now), Due::Ping) && !self.ended {
             self.alive.pinged(now);
             self.encode(P::ping())?;
@@ -29,7 +32,8 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             Due::Later(due) => due,
             Due::Ping => None,
         };
-        let clocks = [alive, answer, self.stop, self.core.unclaimed.due(), self.coalesce.until(now)];
+        let (denied, unclaimed) = (self.core.denied.due(), self.core.unclaimed.due());
+        let clocks = [alive, answer, self.stop, unclaimed, denied, self.coalesce.until(now)];
         let Some(due) = clocks.into_iter().flatten().min() else { return Ok(()) };
         // The timer is only moved forward in time when it fires: re-arming it every turn would cost more than a turn now
         // and then for nothing.

@@ -60,9 +60,15 @@ impl Subscribing {
     /// Resolves when messages were asked for and cannot be had.
     pub(super) async fn trouble(&self) -> MqttError {
         let mut refused = self.progress.refused.subscribe();
-        let refused = refused.wait_for(Option::is_some).await.map(|refused| refused.clone());
-        // The sender is here, so this cannot fail.
-        refused.ok().flatten().unwrap_or(MqttError::NotOpen)
+        let refused = async {
+            let refused = refused.wait_for(Option::is_some).await.map(|refused| refused.clone());
+            // The sender is here, so this cannot fail.
+            refused.ok().flatten().unwrap_or(MqttError::NotOpen)
+        };
+        tokio::select! {
+            refused = refused => refused,
+            denied = self.transport.denied(&self.filter) => denied,
+        }
     }
 
     /// Subscribes whenever that is asked for, until it is dropped.

@@ -8,7 +8,9 @@ use super::MqttQueueConfig;
 use super::component::MqttQueueReferences;
 use crate::component::Context;
 use crate::mqtt::connection::Surroundings;
-use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, PublishOptions, SubscribeOptions};
+use crate::mqtt::{
+    MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions, SubscribeOptions,
+};
 use crate::{Category, Error};
 
 /// A connection that is opened and closed by the queue only where it is the queue's.
@@ -66,6 +68,11 @@ impl Transport {
         self.connection.opening()
     }
 
+    /// The version of MQTT that is spoken.
+    pub(super) fn version(&self) -> MqttVersion {
+        self.connection.version()
+    }
+
     /// Whether the broker keeps the session while there is no link.
     pub(super) fn keeps_session(&self) -> bool {
         self.connection.keeps_session()
@@ -98,6 +105,14 @@ impl Transport {
         listener: Arc<dyn MqttMessageListener>,
     ) -> Result<(), MqttError> {
         self.connection.subscribe(filter, options, listener).await.map(drop)
+    }
+
+    /// Resolves when the broker does not grant a subscription again, after the link broke.
+    pub(super) async fn denied(&self, filter: &str) -> MqttError {
+        match self.connection.client() {
+            Ok(client) => client.denied(filter).await,
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Ends the flow of messages. A kept session keeps its subscription, so that what comes meanwhile waits at the broker.

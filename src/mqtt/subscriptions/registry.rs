@@ -111,6 +111,16 @@ impl<W> Registry<W> {
         self.subscriptions.insert(number, new);
     }
 
+    /// Has the broker take back a filter that nobody here listens to; false where somebody does.
+    pub(crate) fn revoke(&mut self, filter: &Filter) -> bool {
+        self.identified.of(filter).is_empty() && self.wire.revoke(filter)
+    }
+
+    /// Whether the broker has still to take back this filter.
+    pub(crate) fn owes(&self, filter: &Filter) -> bool {
+        self.wire.owes(filter)
+    }
+
     /// So many less wait for a grant. Once nobody does, a subscription has the options that were granted last, or goes where
     /// none were. Returns whether it has others now.
     fn waited(&mut self, number: u32, less: usize) -> bool {

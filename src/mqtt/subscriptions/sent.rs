@@ -130,6 +130,15 @@ impl<W> Sent<W> {
         self.subscribes().any(|subscribe| subscribe.filters.iter().any(|(out, _)| out == filter))
     }
 
+    /// Whether an UNSUBSCRIBE with this filter is out.
+    pub(super) fn takes_back(&self, filter: &Filter) -> bool {
+        let out = |packet: &Packet<W>| match packet {
+            Packet::Unsubscribe { filters, .. } => filters.contains(filter),
+            Packet::Subscribe(_) => false,
+        };
+        self.packets.iter().any(out)
+    }
+
     /// Takes out the SUBSCRIBE that SUBACK with so many codes answers.
     pub(super) fn subscribed(&mut self, id: u16, count: usize) -> Option<Subscribe<W>> {
         let asked = |packet: &Packet<W>| {

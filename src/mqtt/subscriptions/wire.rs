@@ -93,6 +93,28 @@ impl<W> Wire<W> {
         self.unsubscribe.len() + self.sent.unsubscribing()
     }
 
+    /// Asks the broker to take back a filter that it may have; false where it is to go over the wire.
+    pub(super) fn revoke(&mut self, filter: &Filter) -> bool {
+        if self.cover.wire_has(filter) || self.sent.asks(filter) {
+            return false;
+        }
+        if !self.sent.takes_back(filter) {
+            self.held.insert(filter.clone());
+            self.unsubscribe.insert(filter.clone(), ());
+        }
+        true
+    }
+
+    /// Whether the broker has still to take back this filter.
+    pub(super) fn owes(&self, filter: &Filter) -> bool {
+        self.unsubscribe.contains(filter) || self.sent.takes_back(filter)
+    }
+
+    /// The filters on the wire through which the messages of this one come.
+    pub(super) fn through(&self, filter: &Filter) -> Vec<Filter> {
+        self.cover.covering(filter).into_iter().map(|(covering, _)| covering).collect()
+    }
+
     /// Whether every filter stands for itself.
     pub(super) fn is_plain(&self) -> bool {
         self.plain

@@ -119,6 +119,12 @@ impl<W> Registry<W> {
         outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
     }
 
+    /// Whether a filter that is listened to is granted neither in its own name nor by a wider one.
+    pub(crate) fn is_missing(&self, filter: &Filter) -> bool {
+        let granted = self.wire.through(filter).into_iter().any(|one| self.granted_at(&one).is_some());
+        !granted && !self.listening(filter).is_empty()
+    }
+
     /// The QoS at which the broker of this session holds a filter, if it does for certain.
     fn granted_at(&self, filter: &Filter) -> Option<u8> {
         let listening = self.listening(filter).into_iter().filter(|_| self.wire.holds(filter));

@@ -48,8 +48,8 @@ impl<W> Registry<W> {
         wire.sort(|filter| identified.of(filter).iter().filter_map(asked).min().unwrap_or(u64::MAX));
     }
 
-    /// What was taken back gets another chance on the next link, whose broker may permit it.
-    fn ask_refused(&mut self, now: Instant) {
+    /// What was taken back gets another chance: on the next link, whose broker may permit it, or after a while.
+    pub(crate) fn ask_refused(&mut self, now: Instant) {
         for (number, one) in self.subscriptions.iter_mut().filter(|(_, one)| one.refused) {
             one.refused = false;
             self.wire.add(&one.filter, one.options.qos);
