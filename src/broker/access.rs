@@ -20,8 +20,9 @@ impl AccessConfig {
     /// The filters that are none; `key` is that of the section.
     pub(super) fn invalid(&self, key: &str) -> Vec<Invalid> {
         let lists = [("publish", &self.publish), ("subscribe", &self.subscribe)];
-        let filters =
-            lists.into_iter().flat_map(|(list, filters)| filters.iter().flatten().map(move |filter| (list, filter)));
+        let filters = lists
+            .into_iter()
+            .flat_map(|(list, filters)| filters.iter().flatten().map(move |filter| (list, filter)));
         filters
             .filter(|(_, filter)| validate_topic_filter(filter).is_err())
             .map(|(list, _)| {

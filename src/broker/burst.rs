@@ -59,8 +59,6 @@ pub(super) struct Bursts {
     pub(super) denied: Burst,
     /// Messages for which there was no memory.
     pub(super) memory: Burst,
-    /// Retained messages for which there was no room.
-    pub(super) retained: Burst,
 }
 
 #[cfg(test)]

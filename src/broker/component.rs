@@ -11,7 +11,7 @@ use super::admission::Admission;
 use super::engine::Engine;
 use super::front;
 use super::{BrokerConfig, BrokerError};
-use crate::auth::CredentialStore;
+use crate::auth::{CredentialConfig, CredentialStore};
 use crate::component::{Claim, Component, Context, Descriptor};
 use crate::config::Invalid;
 use crate::connect::one_or_many;
@@ -122,6 +122,20 @@ impl Component for Broker {
             let problem = "is false, and no `credential` is given: no client could connect";
             found.push(Invalid::new("allow_anonymous", problem));
         }
+        // A user name that is looked up is not known yet.
+        let another = |one: &CredentialConfig, name: &str| {
+            one.store_key().is_none() && one.username.as_deref() != Some(name)
+        };
+        let unknown = config
+            .users
+            .keys()
+            .filter(|name| credentials.as_ref().is_ok_and(|all| all.iter().all(|one| another(one, name))));
+        found.extend(unknown.map(|name| {
+            Invalid::new(
+                format!("users.{name}"),
+                "is of a user that no `credential` is of: nobody could be it",
+            )
+        }));
         found.extend(credentials.err().map(Invalid::from));
         found
     }

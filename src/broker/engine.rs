@@ -1,7 +1,7 @@
 //! The library's broker, put together for clients that are handed to it one by one.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mqtt5::MqttError;
@@ -42,6 +42,7 @@ pub(super) struct Engine {
     pub(super) storage: Arc<DynamicStorage>,
     pub(super) bursts: Bursts,
     pub(super) logger: Logger,
+    wires: Mutex<Vec<Weak<Wire>>>,
     settings: Settings,
     stats: Arc<BrokerStats>,
     monitor: Arc<ResourceMonitor>,
@@ -72,7 +73,7 @@ impl Engine {
         let queues = config.queue_limits();
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(queues)));
         let limits = config.retained_limits();
-        let retained = Retained::new(limits, Arc::clone(&storage));
+        let retained = Retained::new(limits, Arc::clone(&storage), logger.clone());
         let router = MessageRouter::with_storage(Arc::clone(&storage))
             .with_fallback_queue_limits(queues)
             .with_retained_limits(limits.messages, limits.payload);
@@ -88,6 +89,7 @@ impl Engine {
             storage,
             bursts: Bursts::default(),
             logger,
+            wires: Mutex::default(),
             settings: config.settings(),
             stats: Arc::new(BrokerStats::new()),
             monitor: Arc::new(ResourceMonitor::new(unlimited())),
@@ -109,6 +111,22 @@ impl Engine {
         // In memory, it cannot fail.
         let _ = self.storage.cleanup_expired().await;
         self.router.sweep_sessions().await;
+    }
+
+    /// Ends the connections of clients that have taken nothing of what they were sent for so long.
+    pub(super) fn end_stalled(&self, time: Duration) {
+        self.wires().iter().filter_map(Weak::upgrade).for_each(|wire| wire.end_stalled(time));
+    }
+
+    /// The connection is one of those that can be ended, until its wire is dropped.
+    fn register(&self, wire: &Arc<Wire>) {
+        let mut wires = self.wires();
+        wires.retain(|wire| wire.strong_count() > 0);
+        wires.push(Arc::downgrade(wire));
+    }
+
+    fn wires(&self) -> MutexGuard<'_, Vec<Weak<Wire>>> {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what has expired, and publishes `$SYS` topics, for as long as it is polled.
@@ -150,6 +168,7 @@ impl Engine {
             Ok(stream) => stream,
             Err(violation) => return self.say_ended(peer, &violation.into()),
         };
+        self.register(&wire);
         let session = Session::new(Arc::clone(&self), Arc::clone(&wire), version);
         let mut settings = self.settings.clone();
         settings.event_handler = Some(Arc::clone(&session) as _);
@@ -168,7 +187,9 @@ impl Engine {
         session.end();
         match (wire.ending(), served) {
             (Some(violation), _) => self.say_ended(peer, &violation.into()),
-            (None, Err(error)) if !error.is_normal_disconnect() => self.say_ended(peer, &Ended::Library(error)),
+            (None, Err(error)) if !error.is_normal_disconnect() => {
+                self.say_ended(peer, &Ended::Library(error))
+            }
             _ => {}
         }
     }

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::config::Invalid;
-use crate::text::Escaped;
 use crate::error::{Category, Coded};
+use crate::text::Escaped;
 
 /// Why a broker could not be made or opened, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,11 @@ pub enum BrokerError {
         missing: &'static str,
     },
     /// Access for a user that cannot be admitted.
-    #[error("`users.{}` says what `{}` may do, but no `credential` is of that user", Escaped(name), Escaped(name))]
+    #[error(
+        "`users.{}` says what `{}` may do, but no `credential` is of that user",
+        Escaped(name),
+        Escaped(name)
+    )]
     UnknownUser {
         /// The user name.
         name: String,

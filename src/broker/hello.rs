@@ -115,7 +115,9 @@ fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (HelloError, Re
         ("a will with a number of levels", levels, limits.levels, ReasonCode::TopicNameInvalid),
     ];
     let over = parts.into_iter().find(|(_, found, limit, _)| found > limit);
-    over.map_or(Ok(()), |(what, found, limit, reason)| Err((HelloError::TooMuch { what, found, limit }, reason)))
+    over.map_or(Ok(()), |(what, found, limit, reason)| {
+        Err((HelloError::TooMuch { what, found, limit }, reason))
+    })
 }
 
 /// Says no, as far as the client takes it.

@@ -10,8 +10,6 @@ use tokio::time::{Instant, timeout_at};
 
 /// What a message takes beside its payload, its topic and its properties, in bytes.
 const MESSAGE: usize = 512;
-/// How long a message waits for memory before it is refused.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bytes of all messages that the broker has taken and not yet got rid of, and how many there may be.
 ///
@@ -48,14 +46,19 @@ impl Memory {
         Arc::new(Self { limit, held: AtomicUsize::new(0), freed: Notify::new() })
     }
 
-    /// The payload, counted, together with `more` bytes; `None` where there was no memory for two seconds. The copy is
-    /// what makes it exact: what came from the network is a slice of a buffer that may be a thousand times as large.
+    /// The payload, counted, together with `more` bytes; `None` where there was no memory for so long. The copy is what
+    /// makes it exact: what came from the network is a slice of a buffer that may be a thousand times as large.
     ///
     /// A message is never refused while it is the only one.
-    pub(super) async fn hold(self: &Arc<Self>, payload: &[u8], more: usize) -> Option<Bytes> {
+    pub(super) async fn hold(
+        self: &Arc<Self>,
+        payload: &[u8],
+        more: usize,
+        patience: Duration,
+    ) -> Option<Bytes> {
         let cost = payload.len() + more + MESSAGE;
         if !self.take(cost) {
-            let deadline = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + patience;
             loop {
                 let mut freed = std::pin::pin!(self.freed.notified());
                 freed.as_mut().enable();
@@ -81,18 +84,20 @@ impl Memory {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[tokio::test(start_paused = true)]
     async fn what_is_held_is_given_back_with_the_last_copy() {
         let memory = Memory::new(2 * (MESSAGE + 100));
-        let first = memory.hold(&[1; 100], 0).await.unwrap();
+        let first = memory.hold(&[1; 100], 0, SECOND).await.unwrap();
         let copy = first.clone();
-        let second = memory.hold(&[2; 40], 60).await.unwrap();
-        assert!(memory.hold(b"", 0).await.is_none(), "full");
+        let second = memory.hold(&[2; 40], 60, SECOND).await.unwrap();
+        assert!(memory.hold(b"", 0, SECOND).await.is_none(), "full");
         drop(first);
-        assert!(memory.hold(b"", 0).await.is_none(), "a copy is left");
+        assert!(memory.hold(b"", 0, SECOND).await.is_none(), "a copy is left");
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
-            async move { memory.hold(&[3; 100], 0).await }
+            async move { memory.hold(&[3; 100], 0, SECOND).await }
         });
         tokio::task::yield_now().await;
         drop(copy);
@@ -104,6 +109,6 @@ mod tests {
     #[tokio::test]
     async fn a_message_that_is_larger_than_the_limit_comes_through_alone() {
         let memory = Memory::new(1);
-        assert_eq!(memory.hold(b"large", 0).await.as_deref(), Some(&b"large"[..]));
+        assert_eq!(memory.hold(b"large", 0, SECOND).await.as_deref(), Some(&b"large"[..]));
     }
 }

@@ -22,6 +22,7 @@ mod hello;
 mod limits;
 mod memory;
 mod owners;
+mod progress;
 mod retained;
 mod scan;
 mod session;

@@ -7,8 +7,10 @@ use mqtt5::broker::router::MessageRouter;
 use mqtt5::broker::storage::RetainedMessage;
 use mqtt5::broker::{BrokerEventHandler, DynamicStorage, RetainedSetEvent, StorageBackend};
 
+use super::burst::Burst;
 use super::limits::PROPERTIES;
 use crate::BoxFuture;
+use crate::log::Logger;
 
 /// What a retained message takes beside its texts and its payload, in bytes; the library has it twice.
 const MESSAGE: usize = 512;
@@ -21,6 +23,8 @@ pub(super) struct Retained {
     storage: Arc<DynamicStorage>,
     router: OnceLock<Weak<MessageRouter>>,
     sizes: Mutex<Sizes>,
+    logger: Logger,
+    full: Burst,
 }
 
 /// How much may be retained.
@@ -53,8 +57,9 @@ impl Sizes {
 }
 
 impl Retained {
-    pub(super) fn new(limits: RetainedLimits, storage: Arc<DynamicStorage>) -> Arc<Self> {
-        Arc::new(Self { limits, storage, router: OnceLock::new(), sizes: Mutex::default() })
+    pub(super) fn new(limits: RetainedLimits, storage: Arc<DynamicStorage>, logger: Logger) -> Arc<Self> {
+        let (router, sizes, full) = (OnceLock::new(), Mutex::default(), Burst::default());
+        Arc::new(Self { limits, storage, router, sizes, logger, full })
     }
 
     /// Binds the router whose messages these are.
@@ -77,6 +82,11 @@ impl Retained {
         let left = self.limits.bytes.saturating_sub(total);
         // The library reads 0 as "no limit". Where nothing fits, the messages that there are may still become smaller.
         let (messages, payload) = if left < 4 * MESSAGE {
+            let limit = self.limits.bytes;
+            self.full.warn(
+                &self.logger,
+                format_args!("retained messages take the {limit} bytes of `max_retained_bytes`"),
+            );
             (router.retained_count().await.max(1).min(self.limits.messages), 1)
         } else {
             (self.limits.messages, (left / 2).clamp(1, self.limits.payload))
@@ -89,7 +99,11 @@ impl Retained {
 fn footprint(message: &RetainedMessage) -> usize {
     let user: usize =
         message.user_properties.iter().map(|(key, value)| key.len() + value.len() + PROPERTY).sum();
-    let texts = [&message.content_type, &message.response_topic].into_iter().flatten().map(String::len).sum::<usize>();
+    let texts = [&message.content_type, &message.response_topic]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum::<usize>();
     let correlation = message.correlation_data.as_ref().map_or(0, Vec::len);
     2 * (2 * message.topic.len() + message.payload.len() + user + texts + correlation + MESSAGE)
 }

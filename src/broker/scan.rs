@@ -8,7 +8,9 @@ use super::limits::Limits;
 
 /// Packet types, by the upper half of their first byte.
 const PUBLISH: u8 = 3;
+const PUBACK: u8 = 4;
 const PUBREL: u8 = 6;
+const PUBCOMP: u8 = 7;
 /// The largest packet that is no PUBLISH, in bytes.
 const MAX_CONTROL: usize = 256 * 1024;
 /// What the library keeps beside the bytes of a message of QoS 2 that waits for its PUBREL.
@@ -31,8 +33,10 @@ pub(super) enum Violation {
     UserProperties { found: usize, limit: usize },
     #[error("messages of QoS 2 without PUBREL take more than the {limit} bytes that are allowed")]
     Unreleased { limit: usize },
-    #[error("messages of QoS 1 or 2 found no memory")]
+    #[error("a message of QoS 1 or 2 found no memory, see `max_memory`")]
     NoMemory,
+    #[error("memory is short, see `max_memory`, and the client takes nothing of what is sent to it")]
+    Stalled,
 }
 
 impl Violation {
@@ -44,7 +48,7 @@ impl Violation {
                 ReasonCode::PacketTooLarge
             }
             Self::TopicTooLong { .. } | Self::TopicTooDeep { .. } => ReasonCode::TopicNameInvalid,
-            Self::Unreleased { .. } | Self::NoMemory => ReasonCode::QuotaExceeded,
+            Self::Unreleased { .. } | Self::NoMemory | Self::Stalled => ReasonCode::QuotaExceeded,
         }
     }
 }
@@ -86,6 +90,8 @@ pub(super) enum Seen {
     Publish { head: PublishHead, waits: Option<(u16, usize)> },
     /// A message of QoS 2 is released.
     Released(u16),
+    /// A message to the client is acknowledged.
+    Acknowledged,
 }
 
 /// Reads the beginnings of packets, in pieces of any size, and keeps no more than the beginning of one.
@@ -167,6 +173,7 @@ impl Scanner {
                 Ok(id) => Verdict::Whole(size, Some(Seen::Released(id))),
                 Err(more) => Verdict::More(more),
             }),
+            PUBACK | PUBCOMP => Ok(Verdict::Whole(size, Some(Seen::Acknowledged))),
             _ => Ok(Verdict::Whole(size, None)),
         }
     }
@@ -308,10 +315,19 @@ mod tests {
             both(4, &publish(0, "a", &[0; 2000])),
             Err(Violation::PacketTooLarge { found: 2006, limit: 2000 })
         );
-        assert_eq!(both(4, &publish(0, &"a".repeat(21), b"")), Err(Violation::TopicTooLong { found: 21, limit: 20 }));
-        assert_eq!(both(4, &publish(0, "a/b/c/d/e", b"")), Err(Violation::TopicTooDeep { found: 5, limit: 4 }));
+        assert_eq!(
+            both(4, &publish(0, &"a".repeat(21), b"")),
+            Err(Violation::TopicTooLong { found: 21, limit: 20 })
+        );
+        assert_eq!(
+            both(4, &publish(0, "a/b/c/d/e", b"")),
+            Err(Violation::TopicTooDeep { found: 5, limit: 4 })
+        );
         let properties = [&[101][..], &[0; 101]].concat();
-        assert_eq!(both(5, &publish(0, "a", &properties)), Err(Violation::Properties { found: 101, limit: 100 }));
+        assert_eq!(
+            both(5, &publish(0, "a", &properties)),
+            Err(Violation::Properties { found: 101, limit: 100 })
+        );
         for malformed in [
             &[0x30, 0xff, 0xff, 0xff, 0xff, 1][..],
             &[0x30, 1, 0][..],

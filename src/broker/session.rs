@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use bytes::Bytes;
 use mqtt5::broker::storage::{InflightDirection, InflightMessage};
 use mqtt5::broker::{
     AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientUnsubscribeEvent, PublishAction,
@@ -21,6 +23,12 @@ use super::scan::{PublishHead, Violation};
 use super::stream::Wire;
 use crate::BoxFuture;
 use crate::text::clip;
+
+/// How long a message of QoS 1 or 2 waits for memory: not at all, then until clients have ended that are stalled already, then
+/// until those have that stall now.
+const PATIENCE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
+/// How long a client has taken nothing that is stalled.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// One connection of a client. The library asks it about all that the client wants.
 pub(super) struct Session {
@@ -115,7 +123,11 @@ impl Session {
     }
 
     /// The message, with a payload that is counted.
-    async fn counted(&self, event: &ClientPublishEvent, head: PublishHead) -> Result<PublishPacket, Violation> {
+    async fn counted(
+        &self,
+        event: &ClientPublishEvent,
+        head: PublishHead,
+    ) -> Result<PublishPacket, Violation> {
         let mut properties = match self.version {
             5 => Properties::decode(&mut head.properties.as_slice()).map_err(|_| Violation::Malformed)?,
             _ => Properties::default(),
@@ -130,13 +142,27 @@ impl Session {
         // At QoS 2 the library has a copy until the message is released.
         let copy = if event.qos == QoS::ExactlyOnce { event.payload.len() } else { 0 };
         let more = copy + event.topic.len() + 4 * head.properties.len();
-        let payload = self.engine.memory.hold(&event.payload, more).await.ok_or(Violation::NoMemory)?;
+        let payload = self.hold(event, more).await.ok_or(Violation::NoMemory)?;
         let mut packet = PublishPacket::new(&*event.topic, payload, event.qos);
         packet.packet_id = event.packet_id;
         packet.retain = event.retain;
         packet.properties = properties;
         packet.protocol_version = self.version;
         Ok(packet)
+    }
+
+    /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
+    /// is to be acknowledged waits for what they leave.
+    async fn hold(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
+        let patience = if event.qos == QoS::AtMostOnce { [Duration::ZERO; 3] } else { PATIENCE };
+        for time in patience {
+            let payload = self.engine.memory.hold(&event.payload, more, time).await;
+            if payload.is_some() {
+                return payload;
+            }
+            self.engine.end_stalled(STALLED);
+        }
+        None
     }
 
     async fn take(&self, event: ClientPublishEvent) -> PublishAction {
@@ -219,10 +245,10 @@ impl AuthProvider for Session {
             let allowed = self.may_subscribe(user, filter, room);
             if let Err(why) = allowed {
                 let filter = clip(filter);
-                engine
-                    .bursts
-                    .denied
-                    .warn(&engine.logger, format_args!("client `{client}` may not subscribe `{filter}`: {why}"));
+                engine.bursts.denied.warn(
+                    &engine.logger,
+                    format_args!("client `{client}` may not subscribe `{filter}`: {why}"),
+                );
             }
             allowed.is_ok()
         })

@@ -7,8 +7,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures_util::task::AtomicWaker;
 use mqtt5::broker::transport::WebSocketTransport;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -16,8 +18,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::hello::Hello;
 use super::limits::Limits;
+use super::progress::Progress;
 use super::scan::{PublishHead, Scanner, Seen, Unreleased, Violation};
 
+/// The packet type of a PUBLISH.
+const PUBLISH: u8 = 3;
 /// The first byte of a PUBREC, and where its reason code is.
 const PUBREC: u8 = 0x50;
 const PUBREC_REASON: usize = 4;
@@ -32,6 +37,9 @@ pub(super) struct Wire {
     heads: Mutex<VecDeque<PublishHead>>,
     unreleased: Mutex<Unreleased>,
     ending: OnceLock<Violation>,
+    /// Woken when the connection is to end.
+    waker: AtomicWaker,
+    progress: Progress,
 }
 
 impl Wire {
@@ -44,6 +52,14 @@ impl Wire {
     pub(super) fn end(&self, why: Violation) {
         // The first reason is the one that counts.
         let _ = self.ending.set(why);
+        self.waker.wake();
+    }
+
+    /// Ends the connection where the client has taken nothing of what it was sent for so long.
+    pub(super) fn end_stalled(&self, time: Duration) {
+        if self.progress.stalled(time) {
+            self.end(Violation::Stalled);
+        }
     }
 
     /// Why the connection ends, where it is for what the client did.
@@ -59,6 +75,7 @@ impl Wire {
 
     fn note(&self, seen: Seen, limit: usize) -> Result<(), Violation> {
         match seen {
+            Seen::Acknowledged => self.progress.acknowledged(),
             Seen::Released(id) => lock(&self.unreleased).remove(id),
             Seen::Publish { head, waits } => {
                 lock(&self.heads).push_back(head);
@@ -74,8 +91,11 @@ impl Wire {
         Ok(())
     }
 
-    /// A refused message waits for nothing.
+    /// Looks at a packet to the client. A refused message of QoS 2 waits for nothing.
     fn note_written(&self, packet: &[u8]) {
+        if packet.first().is_some_and(|first| first >> 4 == PUBLISH && first & 6 != 0) {
+            self.progress.sent();
+        }
         if let (Some(&PUBREC), Some(&[high, low]), Some(reason)) =
             (packet.first(), packet.get(2..4), packet.get(PUBREC_REASON))
             && *reason >= ERROR
@@ -144,6 +164,7 @@ impl AsyncRead for GuardedStream {
             this.first.advance(length);
             return Poll::Ready(Ok(()));
         }
+        this.wire.waker.register(context.waker());
         if let Some(why) = this.wire.ending() {
             return Poll::Ready(Err(this.farewell(why)));
         }
@@ -159,6 +180,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.wire.waker.register(context.waker());
         if let Some(why) = this.wire.ending() {
             return Poll::Ready(Err(this.farewell(why)));
         }
@@ -166,14 +188,22 @@ impl AsyncWrite for GuardedStream {
             this.wire.note_written(bytes);
         }
         if let Poll::Ready(written) = Pin::new(&mut this.socket).poll_write(context, bytes) {
-            this.stalled = None;
+            if this.stalled.take().is_some() {
+                this.wire.progress.written();
+            }
             this.between_packets = matches!(written, Ok(length) if length == bytes.len());
             return Poll::Ready(written);
         }
+        // Until the packet is written, this is polled again with what is left of it.
+        this.between_packets = false;
+        this.wire.progress.blocked();
         let limit = this.limits.write_timeout;
         let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing of what is sent to it")))
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client takes nothing of what is sent to it",
+        )))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
