@@ -53,6 +53,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
 
 /// Serves the connection, unless there are as many as there may be: from here on, it counts.
 fn admit(connections: &mut JoinSet<()>, engine: &Arc<Engine>, socket: TcpStream, peer: SocketAddr) {
+    while connections.try_join_next().is_some() {}
     let limit = engine.limits.connections;
     if connections.len() >= limit {
         engine.bursts.full.warn(

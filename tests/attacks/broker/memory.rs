@@ -59,7 +59,7 @@ fn a_subscriber_that_reads_nothing_holds_no_more_than_it_may() {
         assert!(client.receive_kind(4).is_some(), "at QoS 1, the subscriber is ended before the publisher");
     }
     assert!(broker.growth() < 12 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
-    assert!(broker.log().contains("takes nothing of what is sent to it"), "{}", broker.log());
+    broker.await_log("takes nothing of what is sent to it");
     assert!(broker.log().len() < 4096, "{}", broker.log());
 }
 
@@ -74,7 +74,7 @@ fn messages_of_qos_2_that_are_not_released_end_their_client() {
     }
     while client.receive().is_some() {}
     assert!(broker.growth() < 8 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
-    assert!(broker.log().contains("without PUBREL"), "{}", broker.log());
+    broker.await_log("without PUBREL");
     assert!(broker.log().len() < 4096, "{}", broker.log());
 
     // The same for one that waits for each answer, and hears why it is ended.

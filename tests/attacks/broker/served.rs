@@ -4,11 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tempfile::NamedTempFile;
 use wirework::broker::{Broker, BrokerConfig};
 use wirework::component::{Component, Context};
 use wirework::log::{Level, LogSink, Record, Router, Scope};
+
+use super::client::LIMIT;
 
 /// Holds the configuration of the broker in its process.
 const CONFIG: &str = "WIREWORK_ATTACKED_BROKER";
@@ -60,6 +63,15 @@ impl Served {
     /// What has been logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Waits until a text has been logged.
+    pub fn await_log(&self, text: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "waited {LIMIT:?} for `{text}` in:\n{}", self.log());
+            std::thread::yield_now();
+        }
     }
 
     /// By how many bytes the memory of the process has grown at the most since it was ready.
