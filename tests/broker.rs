@@ -126,3 +126,28 @@ fn limits_and_claims_come_from_the_configuration() {
     let claims = Broker::claims(&BrokerConfig::default());
     assert_eq!(claims, [Claim::Port { host: "127.0.0.1".to_owned(), port: 1883 }]);
 }
+
+#[test]
+fn access_is_checked_before_anything_runs() {
+    let found = |config: &str| {
+        let config: BrokerConfig = toml::from_str(config).unwrap();
+        let descriptor = "pip-services:broker:mqtt:default:1.0".parse().unwrap();
+        Broker::validate(&descriptor, &config).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let ann = "credential = { username = 'ann', password = 'secret' }\n";
+    assert_eq!(found(&format!("{ann}users.ann.publish = ['a/+', '#']")), [""; 0]);
+    assert_eq!(
+        found(&format!("{ann}users.ann.subscribe = ['a#']\nanonymous.publish = ['+b']")),
+        ["anonymous.publish", "users.ann.subscribe"].map(|key| format!(
+            "`{key}` has a filter that is none: `+` and `#` stand for whole levels, and `#` is the last"
+        ))
+    );
+    let nobody = "`users.bob` is of a user that no `credential` is of: nobody could be it";
+    assert_eq!(found(&format!("{ann}users.bob.publish = []")), [nobody]);
+    assert_eq!(found("users.bob.publish = []"), [nobody]);
+    assert_eq!(found("credential.store_key = 'who'\nusers.bob.publish = []"), [""; 0], "it is known later");
+    assert_eq!(
+        found("max_filters = 0\nwrite_timeout = 0"),
+        ["`max_filters` is 0, but has to be at least 1", "`write_timeout` is 0, but has to be at least 1 ms"]
+    );
+}

@@ -3,21 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use mqtt5::broker::{AuthProvider, AuthResult};
-use mqtt5::packet::connect::ConnectPacket;
-use mqtt5::types::ReasonCode;
-
-use super::{BrokerConfig, BrokerError};
+use super::{AccessConfig, BrokerConfig, BrokerError};
 use crate::auth::{CredentialConfig, CredentialResolver, CredentialStore};
 use crate::config::Secret;
 use crate::connect::one_or_many;
-use crate::{BoxFuture, Error};
-use crate::text::clip;
+use crate::error::Error;
 
-/// The rule for clients that ask to be admitted: by user name and password, anonymously, or both.
+/// The rule for clients that ask to be admitted: by user name and password, anonymously, or both; and what they may do then.
 pub(super) struct Admission {
-    users: Vec<(String, Secret)>,
+    users: Vec<User>,
+    /// Whether clients without user name are admitted, and all where there are no users.
     anonymous: bool,
+    anonymous_access: AccessConfig,
+}
+
+struct User {
+    name: String,
+    password: Secret,
+    access: AccessConfig,
 }
 
 impl Admission {
@@ -30,7 +33,12 @@ impl Admission {
         let credentials = one_or_many(config.credential.clone(), config.credentials.clone())?;
         let mut users = Vec::new();
         for credential in credentials {
-            users.push(user(credential, stores).await?);
+            let (name, password) = user(credential, stores).await?;
+            let access = config.users.get(&name).cloned().unwrap_or_default();
+            users.push(User { name, password, access });
+        }
+        if let Some(name) = config.users.keys().find(|name| users.iter().all(|user| user.name != **name)) {
+            return Err(BrokerError::UnknownUser { name: name.clone() }.into());
         }
         let loopback = address.ip().is_loopback();
         let anonymous = config.allow_anonymous.unwrap_or(loopback && users.is_empty());
@@ -40,18 +48,31 @@ impl Admission {
                 Some(_) => BrokerError::ClosedToAll.into(),
             });
         }
-        Ok(Self { users, anonymous })
+        Ok(Self { users, anonymous, anonymous_access: config.anonymous.clone() })
     }
 
-    fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
+    /// Whether user names are checked. Where they are not, they say nothing.
+    pub(super) fn checks_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// What an admitted client of this user name may do.
+    pub(super) fn access(&self, user: Option<&str>) -> &AccessConfig {
+        let known = user.and_then(|name| self.users.iter().find(|user| user.name == name));
+        known.map_or(&self.anonymous_access, |user| &user.access)
+    }
+
+    /// Whether a client with this user name and password is admitted.
+    pub(super) fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
         let Some(user) = user else { return self.anonymous };
         if self.users.is_empty() {
             return self.anonymous;
         }
         let given = password.unwrap_or_default();
         // Every user is compared, so that the time taken does not tell which names there are.
-        self.users.iter().fold(false, |found, (name, password)| {
-            found | (same(name.as_bytes(), user.as_bytes()) & same(password.expose().as_bytes(), given))
+        self.users.iter().fold(false, |found, known| {
+            let password = known.password.expose().as_bytes();
+            found | (same(known.name.as_bytes(), user.as_bytes()) & same(password, given))
         })
     }
 }
@@ -71,36 +92,6 @@ async fn user(
 fn same(expected: &[u8], given: &[u8]) -> bool {
     let difference = expected.iter().zip(given).fold(0, |difference, (a, b)| difference | (a ^ b));
     difference == 0 && expected.len() == given.len()
-}
-
-type Allowed<'a> = BoxFuture<'a, bool>;
-
-impl AuthProvider for Admission {
-    fn authenticate<'a>(
-        &'a self,
-        connect: &'a ConnectPacket,
-        client: SocketAddr,
-    ) -> BoxFuture<'a, mqtt5::Result<AuthResult>> {
-        let admitted = self.admits(connect.username.as_deref(), connect.password.as_deref());
-        if !admitted {
-            let client_id = clip(&connect.client_id);
-            tracing::warn!(%client_id, %client, "client refused: wrong user name or password");
-        }
-        let result = match &connect.username {
-            _ if !admitted => AuthResult::fail(ReasonCode::BadUsernameOrPassword),
-            Some(user) => AuthResult::success_with_user(user.clone()),
-            None => AuthResult::success(),
-        };
-        Box::pin(async move { Ok(result) })
-    }
-
-    fn authorize_publish<'a>(&'a self, _: &str, _: Option<&'a str>, _: &'a str) -> Allowed<'a> {
-        Box::pin(async { true })
-    }
-
-    fn authorize_subscribe<'a>(&'a self, _: &str, _: Option<&'a str>, _: &'a str) -> Allowed<'a> {
-        Box::pin(async { true })
-    }
 }
 
 #[cfg(test)]
@@ -131,6 +122,24 @@ mod tests {
         }
         let both = admission(&format!("{users}\nallow_anonymous = true"), "127.0.0.1:0").await.unwrap();
         assert!(both.admits(None, None) && !both.admits(Some("ann"), Some(b"x")));
+    }
+
+    #[tokio::test]
+    async fn users_have_their_own_access_and_others_the_anonymous_one() {
+        let config = "credentials = [{ user = 'ann', password = 'a' }, { user = 'bob', password = 'b' }]\n\
+                      allow_anonymous = true\nusers.ann.publish = ['a/#']\nanonymous.subscribe = []";
+        let admission = admission(config, "127.0.0.1:0").await.unwrap();
+        let ann = admission.access(Some("ann"));
+        assert!(ann.allows_publish("a/b") && !ann.allows_publish("b") && ann.allows_subscribe("#"));
+        assert!(admission.access(Some("bob")).allows_publish("b"));
+        assert!(!admission.access(None).allows_subscribe("a"));
+    }
+
+    #[tokio::test]
+    async fn a_user_without_credential_is_named() {
+        let config = "credential = { user = 'ann', password = 'a' }\nusers.bob.publish = []";
+        let error = admission(config, "127.0.0.1:0").await.err().unwrap();
+        assert_eq!(error, "`users.bob` says what `bob` may do, but no `credential` is of that user");
     }
 
     #[tokio::test]

@@ -4,14 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mqtt5::broker::MqttBroker;
-use mqtt5::broker::server::BrokerShutdownHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::admission::Admission;
+use super::engine::Engine;
+use super::front;
 use super::{BrokerConfig, BrokerError};
-use crate::auth::CredentialStore;
+use crate::auth::{CredentialConfig, CredentialStore};
 use crate::component::{Claim, Component, Context, Descriptor};
 use crate::config::Invalid;
 use crate::connect::one_or_many;
@@ -57,9 +57,8 @@ pub struct Broker {
 /// A broker that has been started.
 struct Running {
     address: SocketAddr,
-    shutdown: BrokerShutdownHandle,
-    /// True once it accepts connections.
-    ready: watch::Receiver<bool>,
+    /// Tells it to end.
+    end: watch::Sender<bool>,
     /// Its sender is dropped once the broker has ended.
     ended: watch::Receiver<()>,
 }
@@ -101,14 +100,12 @@ impl Broker {
         found.next().ok_or_else(|| no_address(None))
     }
 
-    /// The library says in words alone why it could not listen; the system says it again, in kind.
-    async fn why_not(&self, address: SocketAddr, error: mqtt5::MqttError) -> BrokerError {
+    async fn listen(&self, address: SocketAddr) -> Result<TcpListener, BrokerError> {
         let (host, port) = (self.config.host.clone(), self.config.port);
-        match TcpListener::bind(address).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => BrokerError::PortInUse { host, port },
-            Err(source) => BrokerError::CannotListen { host, port, source },
-            Ok(_) => BrokerError::Failed(error),
-        }
+        TcpListener::bind(address).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => BrokerError::PortInUse { host, port },
+            _ => BrokerError::CannotListen { host, port, source },
+        })
     }
 }
 
@@ -125,6 +122,20 @@ impl Component for Broker {
             let problem = "is false, and no `credential` is given: no client could connect";
             found.push(Invalid::new("allow_anonymous", problem));
         }
+        // A user name that is looked up is not known yet.
+        let another = |one: &CredentialConfig, name: &str| {
+            one.store_key().is_none() && one.username.as_deref() != Some(name)
+        };
+        let unknown = config
+            .users
+            .keys()
+            .filter(|name| credentials.as_ref().is_ok_and(|all| all.iter().all(|one| another(one, name))));
+        found.extend(unknown.map(|name| {
+            Invalid::new(
+                format!("users.{name}"),
+                "is of a user that no `credential` is of: nobody could be it",
+            )
+        }));
         found.extend(credentials.err().map(Invalid::from));
         found
     }
@@ -141,37 +152,28 @@ impl Component for Broker {
         if let Some(address) = self.address() {
             return Err(BrokerError::AlreadyOpen { address }.into());
         }
-        // Every connection of every client would be a line or two at `info`.
-        Router::quiet("mqtt5", Level::Warn);
+        // Clients can cause its lines as often as they like, with texts of their own; what operators need to know is said here.
+        Router::quiet("mqtt5", Level::Error);
         let wanted = self.resolve().await?;
         let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;
-        let mut broker = match MqttBroker::with_config(self.config.settings(wanted)).await {
-            Ok(broker) => broker.with_auth_provider(Arc::new(admission)),
-            Err(error) => return Err(self.why_not(wanted, error).await.into()),
-        };
-        let address = broker.local_addr().unwrap_or(wanted);
-        let mut ready = broker.ready_receiver();
-        let (end, ended) = watch::channel(());
-        let running = Running { address, shutdown: broker.shutdown_handle(), ready: ready.clone(), ended };
-        *self.running() = Some(running);
+        let listener = self.listen(wanted).await?;
+        let address = listener.local_addr().unwrap_or(wanted);
+        let engine =
+            Engine::new(&self.config, admission, self.logger.clone()).await.map_err(BrokerError::Failed)?;
+        let ((end, told), (alive, ended)) = (watch::channel(false), watch::channel(()));
+        *self.running() = Some(Running { address, end, ended });
         context.spawn("broker", async move {
-            let _end = end;
-            Ok(broker.run().await.map_err(BrokerError::Failed)?)
+            let _alive = alive;
+            front::run(listener, engine, told).await;
+            Ok(())
         });
-        if ready.wait_for(|ready| *ready).await.is_err() {
-            *self.running() = None;
-            return Err(BrokerError::NotReady.into());
-        }
         self.logger.info(format_args!("MQTT broker listens on {address}"));
         Ok(())
     }
 
     async fn close(&self, _: &Context) -> Result<(), Error> {
         let Some(mut running) = self.running().take() else { return Ok(()) };
-        // It listens for the order to end only once it is ready.
-        if running.ready.wait_for(|ready| *ready).await.is_ok() {
-            running.shutdown.shutdown();
-        }
+        running.end.send_replace(true);
         while running.ended.changed().await.is_ok() {}
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
+use crate::text::Escaped;
 
 /// Why a broker could not be made or opened, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,16 @@ pub enum BrokerError {
         /// What is missing, by its key.
         missing: &'static str,
     },
+    /// Access for a user that cannot be admitted.
+    #[error(
+        "`users.{}` says what `{}` may do, but no `credential` is of that user",
+        Escaped(name),
+        Escaped(name)
+    )]
+    UnknownUser {
+        /// The user name.
+        name: String,
+    },
     /// A limit that the broker cannot work with.
     #[error(transparent)]
     Config(#[from] Invalid),
@@ -71,9 +82,6 @@ pub enum BrokerError {
     /// The broker itself failed.
     #[error("the broker stopped working")]
     Failed(#[source] mqtt5::MqttError),
-    /// It did not come up, and did not say why.
-    #[error("the broker ended before it was ready")]
-    NotReady,
 }
 
 impl Coded for BrokerError {
@@ -84,10 +92,11 @@ impl Coded for BrokerError {
             | Self::OpenToAll { .. }
             | Self::ClosedToAll
             | Self::IncompleteCredential { .. }
+            | Self::UnknownUser { .. }
             | Self::Config(_) => Category::Misconfiguration,
             Self::CannotListen { .. } => Category::FailedInvocation,
             Self::AlreadyOpen { .. } => Category::InvalidState,
-            Self::Failed(_) | Self::NotReady => Category::Internal,
+            Self::Failed(_) => Category::Internal,
         }
     }
 
@@ -99,9 +108,10 @@ impl Coded for BrokerError {
             Self::OpenToAll { .. } => "OPEN_TO_ALL",
             Self::ClosedToAll => "CLOSED_TO_ALL",
             Self::IncompleteCredential { .. } => "INCOMPLETE_CREDENTIAL",
+            Self::UnknownUser { .. } => "UNKNOWN_USER",
             Self::Config(_) => "BAD_CONFIG",
             Self::AlreadyOpen { .. } => "ALREADY_OPEN",
-            Self::Failed(_) | Self::NotReady => "BROKER_FAILED",
+            Self::Failed(_) => "BROKER_FAILED",
         }
     }
 }

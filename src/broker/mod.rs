@@ -4,11 +4,31 @@
 //! it closes. It adds a user property `x-mqtt-client-id` to messages, and sends one copy of a message for each
 //! subscription of a client that matches.
 
+//!
+//! The library serves clients that are handed to it one by one. The socket that listens, and each connection until its
+//! CONNECT is whole, are ours; what a client sends is looked at before the library reads it, and the payload of each message is
+//! replaced by one that is counted as long as the library holds it. So there is a limit for everything that a client can
+//! make the broker keep.
+
+mod access;
 mod admission;
+mod burst;
 mod component;
 mod config;
+mod engine;
 mod error;
+mod front;
+mod hello;
+mod limits;
+mod memory;
+mod owners;
+mod progress;
+mod retained;
+mod scan;
+mod session;
+mod stream;
 
+pub use access::AccessConfig;
 pub use component::{Broker, BrokerReferences};
 pub use config::BrokerConfig;
 pub use error::BrokerError;

@@ -1,0 +1,270 @@
+//! What one client may do, and what its messages cost.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mqtt5::broker::storage::{InflightDirection, InflightMessage};
+use mqtt5::broker::{
+    AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientUnsubscribeEvent, PublishAction,
+    StorageBackend,
+};
+use mqtt5::packet::connect::ConnectPacket;
+use mqtt5::packet::publish::PublishPacket;
+use mqtt5::types::ReasonCode;
+use mqtt5::{Properties, PropertyId, QoS};
+
+use super::engine::Engine;
+use super::limits::USER_PROPERTIES;
+use super::owners::Owned;
+use super::scan::{PublishHead, Violation};
+use super::stream::Wire;
+use crate::BoxFuture;
+use crate::text::clip;
+
+/// How long a message of QoS 1 or 2 waits for memory: not at all, then until clients have ended that are stalled already, then
+/// until those have that stall now.
+const PATIENCE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
+/// How long a client has taken nothing that is stalled.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// One connection of a client. The library asks it about all that the client wants.
+pub(super) struct Session {
+    engine: Arc<Engine>,
+    wire: Arc<Wire>,
+    version: u8,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The message that the library handles now.
+    head: PublishHead,
+    filters: HashSet<String>,
+    owned: Option<Owned>,
+}
+
+/// Why a client is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Refusal {
+    #[error("wrong user name or password")]
+    Login,
+    #[error("the client identifier belongs to another user")]
+    OtherUser,
+    #[error("there are as many sessions as `max_sessions` allows")]
+    Sessions,
+}
+
+impl Refusal {
+    fn reason(self) -> ReasonCode {
+        match self {
+            Self::Login => ReasonCode::BadUsernameOrPassword,
+            Self::OtherUser => ReasonCode::NotAuthorized,
+            Self::Sessions => ReasonCode::ServerUnavailable,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn new(engine: Arc<Engine>, wire: Arc<Wire>, version: u8) -> Arc<Self> {
+        Arc::new(Self { engine, wire, version, state: Mutex::default() })
+    }
+
+    /// Gives the client identifier back. Something of the library may hold the session for longer.
+    pub(super) fn end(&self) {
+        self.state().owned = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn admit(&self, connect: &ConnectPacket) -> Result<(), Refusal> {
+        let (engine, id) = (&self.engine, connect.client_id.as_str());
+        if !engine.admission.admits(connect.username.as_deref(), connect.password.as_deref()) {
+            return Err(Refusal::Login);
+        }
+        let user = connect.username.as_deref().filter(|_| engine.admission.checks_users());
+        self.state().owned = Some(engine.owners.claim(id, user).ok_or(Refusal::OtherUser)?);
+        match engine.storage.get_session(id).await.ok().flatten() {
+            Some(session) if engine.admission.checks_users() && session.user_id.as_deref() != user => {
+                return Err(Refusal::OtherUser);
+            }
+            Some(_) => {}
+            None if engine.has_room_for_session().await => {}
+            None => return Err(Refusal::Sessions),
+        }
+        if !connect.clean_start {
+            let waiting = engine.storage.get_inflight_messages(id).await.unwrap_or_default();
+            self.wire.resume(waiting.iter().filter_map(unreleased));
+        }
+        Ok(())
+    }
+
+    fn may_subscribe(&self, user: Option<&str>, filter: &str, room: bool) -> Result<(), &'static str> {
+        let limits = &self.engine.limits;
+        if filter.len() > limits.topic || filter.split('/').count() > limits.levels {
+            return Err("it is too long or has too many levels");
+        }
+        if !self.engine.admission.access(user).allows_subscribe(filter) {
+            return Err("its user may not subscribe it");
+        }
+        let mut state = self.state();
+        if state.filters.contains(filter) {
+            return Ok(());
+        }
+        if state.filters.len() >= limits.filters || !room {
+            return Err("there are as many filters as `max_filters` or `max_filters_in_all` allows");
+        }
+        state.filters.insert(filter.to_owned());
+        Ok(())
+    }
+
+    /// The message, with a payload that is counted.
+    async fn counted(
+        &self,
+        event: &ClientPublishEvent,
+        head: PublishHead,
+    ) -> Result<PublishPacket, Violation> {
+        let mut properties = match self.version {
+            5 => Properties::decode(&mut head.properties.as_slice()).map_err(|_| Violation::Malformed)?,
+            _ => Properties::default(),
+        };
+        let found = properties.get_all(PropertyId::UserProperty).unwrap_or_default().len();
+        if found > USER_PROPERTIES {
+            return Err(Violation::UserProperties { found, limit: USER_PROPERTIES });
+        }
+        properties.remove_topic_alias();
+        properties.inject_sender(event.user_id.as_deref());
+        properties.inject_client_id(Some(&event.client_id));
+        // At QoS 2 the library has a copy until the message is released.
+        let copy = if event.qos == QoS::ExactlyOnce { event.payload.len() } else { 0 };
+        let more = copy + event.topic.len() + 4 * head.properties.len();
+        let payload = self.hold(event, more).await.ok_or(Violation::NoMemory)?;
+        let mut packet = PublishPacket::new(&*event.topic, payload, event.qos);
+        packet.packet_id = event.packet_id;
+        packet.retain = event.retain;
+        packet.properties = properties;
+        packet.protocol_version = self.version;
+        Ok(packet)
+    }
+
+    /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
+    /// is to be acknowledged waits for what they leave.
+    async fn hold(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
+        let patience = if event.qos == QoS::AtMostOnce { [Duration::ZERO; 3] } else { PATIENCE };
+        for time in patience {
+            let payload = self.engine.memory.hold(&event.payload, more, time).await;
+            if payload.is_some() {
+                return payload;
+            }
+            self.engine.end_stalled(STALLED);
+        }
+        None
+    }
+
+    async fn take(&self, event: ClientPublishEvent) -> PublishAction {
+        let head = std::mem::take(&mut self.state().head);
+        let why = match self.counted(&event, head).await {
+            Ok(packet) => return PublishAction::Transform(packet),
+            Err(why) => why,
+        };
+        if why == Violation::NoMemory {
+            let (engine, client) = (&self.engine, clip(&event.client_id));
+            engine.bursts.memory.warn(
+                &engine.logger,
+                format_args!("messages have reached `max_memory`; one of client `{client}` is refused"),
+            );
+        }
+        // A message of QoS 0 can be dropped. What is to be acknowledged is not: the client will send it again.
+        if why != Violation::NoMemory || event.qos != QoS::AtMostOnce {
+            self.wire.end(why);
+        }
+        PublishAction::Handled
+    }
+}
+
+/// The identifier and size of a message that waits for its PUBREL.
+fn unreleased(message: &InflightMessage) -> Option<(u16, usize)> {
+    (message.direction == InflightDirection::Inbound)
+        .then(|| (message.packet_id, 2 * (message.payload.len() + message.topic.len())))
+}
+
+impl AuthProvider for Session {
+    fn authenticate<'a>(
+        &'a self,
+        connect: &'a ConnectPacket,
+        client: SocketAddr,
+    ) -> BoxFuture<'a, mqtt5::Result<AuthResult>> {
+        Box::pin(async move {
+            let Err(why) = self.admit(connect).await else {
+                let user = connect.username.as_ref();
+                return Ok(user.map_or_else(AuthResult::success, AuthResult::success_with_user));
+            };
+            self.end();
+            let (engine, id) = (&self.engine, clip(&connect.client_id));
+            engine
+                .bursts
+                .connect
+                .warn(&engine.logger, format_args!("client `{id}` at {client} is refused: {why}"));
+            Ok(AuthResult::fail(why.reason()))
+        })
+    }
+
+    fn authorize_publish<'a>(
+        &'a self,
+        client: &str,
+        user: Option<&'a str>,
+        topic: &'a str,
+    ) -> BoxFuture<'a, bool> {
+        let head = self.wire.next_head();
+        self.state().head = head;
+        let allowed = self.engine.admission.access(user).allows_publish(topic);
+        if !allowed {
+            let (engine, client, topic) = (&self.engine, clip(client), clip(topic));
+            engine
+                .bursts
+                .denied
+                .warn(&engine.logger, format_args!("client `{client}` may not publish to `{topic}`"));
+        }
+        Box::pin(async move { allowed })
+    }
+
+    fn authorize_subscribe<'a>(
+        &'a self,
+        client: &str,
+        user: Option<&'a str>,
+        filter: &'a str,
+    ) -> BoxFuture<'a, bool> {
+        let client = clip(client).into_owned();
+        Box::pin(async move {
+            let engine = &self.engine;
+            let room = engine.router.topic_count().await < engine.limits.all_filters;
+            let allowed = self.may_subscribe(user, filter, room);
+            if let Err(why) = allowed {
+                let filter = clip(filter);
+                engine.bursts.denied.warn(
+                    &engine.logger,
+                    format_args!("client `{client}` may not subscribe `{filter}`: {why}"),
+                );
+            }
+            allowed.is_ok()
+        })
+    }
+}
+
+impl BrokerEventHandler for Session {
+    fn on_client_publish<'a>(&'a self, event: ClientPublishEvent) -> BoxFuture<'a, PublishAction> {
+        Box::pin(self.take(event))
+    }
+
+    fn on_client_unsubscribe<'a>(&'a self, event: ClientUnsubscribeEvent) -> BoxFuture<'a, ()> {
+        let mut state = self.state();
+        for filter in &event.topic_filters {
+            state.filters.remove(&**filter);
+        }
+        Box::pin(async {})
+    }
+}
