@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::Schema;
 
 use super::mask::has_user_info;
-use super::{Problem, Section, Value, code, is_shown};
+use super::{Node, Problem, Section, Value, code, is_shown};
 use crate::error::{Category, Coded};
 
 /// A key with a value that its type allows and the component cannot work with, or that contradicts another key; see
@@ -58,9 +58,24 @@ impl Invalid {
         let Some(node) = node else { return Problem::error(code::BAD_VALUE, section.span, self.to_string()) };
         let segments: Vec<_> = path.split('.').collect();
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
-        let secret = node.origin.is_secret() || node.as_str().is_some_and(has_user_info);
-        let problem = Problem::error(code::BAD_VALUE, node.span, self.to_string());
+        let secret = holds_secret(node);
+        // The sentence may quote the value.
+        let message = if secret {
+            format!("`{}` has a value that does not do; it is secret and not shown", self.key())
+        } else {
+            self.to_string()
+        };
+        let problem = Problem::error(code::BAD_VALUE, node.span, message);
         if leaf && !secret && is_shown(schema, &segments) { problem.with_shown(node.span) } else { problem }
+    }
+}
+
+/// Whether a value, or one under it, comes from a secret file or has user name or password in it.
+fn holds_secret(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => table.iter().any(|(_, node)| holds_secret(node)),
+        Value::Array(list) => list.iter().any(holds_secret),
+        _ => node.origin.is_secret() || node.as_str().is_some_and(has_user_info),
     }
 }
 

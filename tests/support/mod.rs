@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod fake_broker;
 pub mod front;
 pub mod fuzz_topics;
+pub mod fuzz_uris;
 pub mod honest;
 pub mod mosquitto;
 pub mod mutate;

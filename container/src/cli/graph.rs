@@ -26,7 +26,7 @@ pub(super) struct Graph {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Text,
     Mermaid,
@@ -43,14 +43,19 @@ impl Graph {
             complain(format_args!("error: no component of the manifest matches `{pattern}`"));
             return ExitCode::from(EXIT_USAGE);
         }
-        let view = View { plan: checked.plan(), without: &self.without };
-        print(&match self.format {
-            Format::Text => text(&view),
-            Format::Mermaid => mermaid(&view),
-            Format::Dot => dot(&view),
-            Format::Json => json_text(&view),
-        });
+        print(&shown(checked.plan(), &self.without, self.format));
         if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+}
+
+/// What is shown of a plan.
+pub(super) fn shown(plan: &Plan, without: &[Pattern], format: Format) -> String {
+    let view = View { plan, without };
+    match format {
+        Format::Text => text(&view),
+        Format::Mermaid => mermaid(&view),
+        Format::Dot => dot(&view),
+        Format::Json => json_text(&view),
     }
 }
 

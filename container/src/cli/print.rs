@@ -23,7 +23,7 @@ pub(super) struct Print {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Toml,
     Json,
@@ -33,12 +33,17 @@ impl Print {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
-        let document = document(checked.plan());
-        match self.format {
-            Format::Toml => print(&toml::to_string_pretty(&document).unwrap_or_default()),
-            Format::Json => print(&format!("{:#}\n", serde_json::to_value(&document).unwrap_or_default())),
-        }
+        print(&shown(checked.plan(), self.format));
         if checked.has_errors() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    }
+}
+
+/// What is printed of a plan.
+pub(super) fn shown(plan: &Plan, format: Format) -> String {
+    let document = document(plan);
+    match format {
+        Format::Toml => toml::to_string_pretty(&document).unwrap_or_default(),
+        Format::Json => format!("{:#}\n", serde_json::to_value(&document).unwrap_or_default()),
     }
 }
 
