@@ -275,7 +275,7 @@ impl Service {
         let span = node.span;
         let find =
             |name: &str| node.as_table().and_then(|table| table.get(name)).map_or(span, |node| node.span);
-        let (timeout, concurrency) = (find("timeout"), find("open_concurrency"));
+        let (name, timeout, concurrency) = (find("name"), find("timeout"), find("open_concurrency"));
         let table: Table = [(Key::new("service", span), node)].into_iter().collect();
         let section = Section { descriptor: &nobody, table: &table, span };
         let Some(Top { service }) = read::<Top>(&section, problems) else { return Self::default() };
@@ -288,6 +288,10 @@ impl Service {
         };
         positive(service.timeout.is_none_or(|time| !time.0.is_zero()), "timeout", timeout);
         positive(service.open_concurrency != Some(0), "open_concurrency", concurrency);
+        if service.name.as_deref().is_some_and(has_user_info) {
+            let message = "`service.name`: expected a name, found a URI with user name, password or query";
+            problems.push(Problem::error(code::BAD_VALUE, name, message));
+        }
         let (name, description) = (service.name.unwrap_or(default.name), service.description);
         let shown = |text: &str| mask_uri(text).into_owned();
         Self {

@@ -93,16 +93,16 @@ impl Parameters {
         problems: &mut Problems,
     ) -> Self {
         let mut parameters = Self::from_environment();
-        let mut note = |result: Result<(), ParametersError>| {
+        let mut note = |place: &str, result: Result<(), ParametersError>| {
             if let Err(error) = result {
-                problems.error(error.code(), Span::default(), wirework::chain(&error));
+                problems.error(error.code(), Span::default(), format!("{place}{}", wirework::chain(&error)));
             }
         };
         for path in files {
-            note(parameters.read_file(path));
+            note("", parameters.read_file(path));
         }
-        for (name, value) in given {
-            note(parameters.set(&name, value));
+        for (number, (name, value)) in (1..).zip(given) {
+            note(&format!("`-p` number {number}: "), parameters.set(&name, value));
         }
         parameters
     }

@@ -2,8 +2,8 @@
 
 use schemars::Schema;
 use wirework::config::{
-    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, is_shown, is_uri, mask_uri,
-    schema_secrets,
+    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, has_user_info, is_shown, is_uri,
+    mask_uri, schema_secrets,
 };
 use wirework::connect::Uri;
 
@@ -32,7 +32,9 @@ fn masked<'t>(table: &'t Table, schema: Option<&Schema>, path: &mut Vec<&'t str>
     let mut result = Table::with_capacity(table.len());
     for (key, node) in table.iter() {
         path.push(&key.name);
-        result.insert(Key::new(key.name.clone(), key.span), masked_node(node, schema, path));
+        // A URI in the place of a key, by mistake.
+        let name = if has_user_info(&key.name) { mask_uri(&key.name).into() } else { key.name.clone() };
+        result.insert(Key::new(name, key.span), masked_node(node, schema, path));
         path.pop();
     }
     result
