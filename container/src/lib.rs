@@ -6,4 +6,6 @@ pub mod plan;
 pub mod run;
 pub mod testing;
 
+#[cfg(fuzzing)]
+pub use cli::fuzz;
 pub use cli::{Host, manifest_schema};

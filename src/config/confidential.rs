@@ -23,6 +23,17 @@ pub fn is_shown(schema: &Schema, path: &[&str]) -> bool {
     is_public(schema, &segments)
 }
 
+/// Whether the value at a path is a URI, whose user info and query must not be shown even where it cannot be read as one.
+#[must_use]
+pub fn is_uri(schema: &Schema, path: &[&str]) -> bool {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    look_up(schema, &segments).schemas.into_iter().any(has_uri_mark)
+}
+
+fn has_uri_mark(schema: &Value) -> bool {
+    schema.get("x-user-info").is_some_and(|mark| mark == true)
+}
+
 /// The values of a table that the schema marks as secret, with their dotted paths.
 #[must_use]
 pub fn schema_secrets<'t>(schema: &Schema, table: &'t Table) -> Vec<(String, &'t Node)> {
@@ -88,7 +99,8 @@ pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
     let inside = |schema: &&Value| {
         schema.get("items").is_some_and(|items| alternatives(root, items).into_iter().any(holds_keys))
     };
-    found.named && !found.secret && !found.schemas.iter().any(|schema| holds_keys(schema) || inside(schema))
+    let may_hold_secret = |schema: &&Value| holds_keys(schema) || inside(schema) || has_uri_mark(schema);
+    found.named && !found.secret && !found.schemas.iter().any(may_hold_secret)
 }
 
 /// Whether a value is secret, or a list of secrets.

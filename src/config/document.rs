@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::complaint;
 use super::pieces::{LEAST, Piece, pieces};
 use super::{Key, Node, Problem, Problems, Span, Table, Value, code};
-use crate::text::escape;
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
 pub const MAX_DEPTH: usize = 64;
 
 /// Reads TOML. All syntax errors are reported, at most one a line, since the parser takes up again behind each; the
-/// table holds what could be read. Spans begin at `base`, the place of `text` in the address space of all files.
+/// table holds what could be read, which behind an error may be anything: show none of it. The messages hold nothing of the
+/// text, but for the name of a key that is given twice where nothing else is wrong. Spans begin at `base`, the place of `text` in the address space of all files.
 ///
 /// ```
 /// use wirework::config::{Problems, parse_toml};
@@ -44,10 +45,13 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     took += began.elapsed();
     let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
+    // In a text that is broken, what looks like a key may be part of a value.
+    let sound =
+        reader.problems.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
     let errors = errors.iter().map(|error| {
         let span = error.span().map_or_else(Span::default, |range| shift(base, range));
-        let key = error.span().and_then(|range| text.get(range)).unwrap_or_default();
-        syntax(error.message(), key, span)
+        let key = error.span().and_then(|range| text.get(range)).filter(|_| sound);
+        complaint::problem(error.message(), key, span)
     });
     reader.problems.extend(errors);
     reader.problems.sort_by_key(|problem| problem.span.start);
@@ -105,24 +109,6 @@ fn line_of(text: &str, offset: u32, from: Option<(usize, usize)>) -> (usize, usi
     let end = (offset as usize).min(text.len()).max(start);
     let between = text.as_bytes().get(start..end).unwrap_or_default();
     (line + between.iter().filter(|byte| **byte == b'\n').count(), end)
-}
-
-fn syntax(message: &str, marked: &str, span: Span) -> Problem {
-    let help = match message {
-        _ if message.starts_with("string values must be quoted") => "write the value in quotes",
-        "duplicate key" => "keep one of them",
-        "recursion limit" => "nest less deep",
-        _ => "",
-    };
-    let message = message.strip_suffix(", expected literal string").unwrap_or(message);
-    // Of two equal keys the first holds, and nothing else is lost.
-    let problem = if message == "duplicate key" {
-        let key = marked.trim_matches(['"', '\'']);
-        Problem::error(code::DUPLICATE_KEY, span, format!("`{}` is given twice", escape(key)))
-    } else {
-        Problem::error(code::BAD_SYNTAX, span, message)
-    };
-    if help.is_empty() { problem } else { problem.with_help(help) }
 }
 
 fn shift(base: u32, range: std::ops::Range<usize>) -> Span {

@@ -45,9 +45,20 @@ fn nesting_is_bounded() {
     }
 }
 
+fn written(key: Span, node: &Node) -> String {
+    let value = match &node.value {
+        Value::Table(table) => pairs(table).join(", "),
+        Value::Array(list) => list.iter().map(|node| written(key, node)).collect::<Vec<_>>().join(", "),
+        Value::String(text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        other => other.a_kind().to_owned(),
+    };
+    format!("{key:?} {:?} {:?} [{value}]", node.span, node.origin)
+}
+
 /// In their order, with all places.
 fn pairs(table: &Table) -> Vec<String> {
-    table.iter().map(|pair| format!("{pair:?}")).collect()
+    table.iter().map(|(key, node)| format!("{} {}", key.name, written(key.span, node))).collect()
 }
 
 fn whole(text: &str) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::Schema;
 
 use super::mask::has_user_info;
-use super::{Problem, Section, Value, code, is_shown};
+use super::{Node, Problem, Section, Value, code, is_shown};
 use crate::error::{Category, Coded};
 
 /// A key with a value that its type allows and the component cannot work with, or that contradicts another key; see
@@ -58,12 +58,39 @@ impl Invalid {
         let Some(node) = node else { return Problem::error(code::BAD_VALUE, section.span, self.to_string()) };
         let segments: Vec<_> = path.split('.').collect();
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
-        // Nobody knows what the query of a URI holds.
-        let confidential = |text: &str| has_user_info(text) || (text.contains("://") && text.contains('?'));
-        let secret = node.origin.is_secret() || node.as_str().is_some_and(confidential);
-        let problem = Problem::error(code::BAD_VALUE, node.span, self.to_string());
+        let secret = is_secret(node);
+        let message = if quotes_secret(&self.problem, node) {
+            format!("`{}` has a value that does not do; it is secret and not shown", self.key())
+        } else {
+            self.to_string()
+        };
+        let problem = Problem::error(code::BAD_VALUE, node.span, message);
         if leaf && !secret && is_shown(schema, &segments) { problem.with_shown(node.span) } else { problem }
     }
+}
+
+/// How much of a secret in a sentence is a quotation, in characters; a sentence may hold only its beginning.
+const QUOTED: usize = 6;
+
+/// Whether a sentence quotes a secret at a place or under it.
+fn quotes_secret(sentence: &str, node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => table.iter().any(|(_, node)| quotes_secret(sentence, node)),
+        Value::Array(list) => list.iter().any(|node| quotes_secret(sentence, node)),
+        _ => node.as_str().filter(|text| !text.is_empty() && is_secret(node)).is_some_and(|text| {
+            // The scheme of a URI is no secret.
+            let text = text.split_once("//").map_or(text, |(_, rest)| rest);
+            let end = text.char_indices().nth(QUOTED).map_or(text.len(), |(end, _)| end);
+            text.get(..end).is_some_and(|beginning| !beginning.is_empty() && sentence.contains(beginning))
+        }),
+    }
+}
+
+/// Whether a value comes from a secret file, has user name or password in it, or is a URI with a query: nobody knows what
+/// that holds.
+fn is_secret(node: &Node) -> bool {
+    let has_query = |text: &str| text.contains("://") && text.contains('?');
+    node.origin.is_secret() || node.as_str().is_some_and(|text| has_user_info(text) || has_query(text))
 }
 
 impl Coded for Invalid {
@@ -72,5 +99,33 @@ impl Coded for Invalid {
     }
     fn code(&self) -> &'static str {
         code::BAD_CONFIG
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Origin, Section, Span, Table, parse_toml};
+
+    fn place(sentence: &'static str, table: &Table) -> String {
+        let descriptor = "a:b:c:d:1.0".parse().unwrap();
+        let section = Section { descriptor: &descriptor, table, span: Span::default() };
+        let schema = schemars::json_schema!({ "properties": { "will": { "properties": { "topic": { "type": "string" } } } } });
+        Invalid::new("will", sentence).place(&section, &schema).message
+    }
+
+    #[test]
+    fn a_sentence_that_quotes_a_secret_is_not_shown() {
+        let mut problems = crate::config::Problems::new();
+        let mut table =
+            parse_toml("will = { topic = 'hunter2/#', uri = 'mqtt://ann:hunter2@h' }", 0, &mut problems);
+        assert_eq!(place("has the topic `hunter2/#`", &table), "`will` has the topic `hunter2/#`");
+        assert_eq!(place("is given twice for mqtt://h", &table), "`will` is given twice for mqtt://h");
+        let hidden = "`will` has a value that does not do; it is secret and not shown";
+        assert_eq!(place("has the URI mqtt://ann:hunter2@h", &table), hidden);
+        if let Some(Value::Table(will)) = table.get_mut("will").map(|node| &mut node.value) {
+            will.get_mut("topic").unwrap().origin = Origin::Parameter { secret: true };
+        }
+        assert_eq!(place("has the topic `hunter2…`", &table), hidden);
     }
 }

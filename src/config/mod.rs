@@ -1,6 +1,7 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
 pub mod code;
+mod complaint;
 mod confidential;
 mod document;
 mod editor;
@@ -19,11 +20,11 @@ mod suggest;
 mod table;
 mod tree;
 
-pub use confidential::{is_secret, is_shown, schema_secrets};
+pub use confidential::{is_secret, is_shown, is_uri, schema_secrets};
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
 pub use invalid::Invalid;
-pub use mask::{has_user_info, mask_user_info};
+pub use mask::{has_user_info, mask_uri, mask_user_info};
 pub use millis::{Millis, MillisError};
 pub use outline::{KeyDoc, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};

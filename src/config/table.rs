@@ -1,6 +1,7 @@
 //! Tables: keys and values in the order in which they were written.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Key, Node, Value};
@@ -11,8 +12,8 @@ use super::{Key, Node, Value};
 /// large manifest has hundreds of thousands of them, where every allocation that a table does without counts.
 const SMALL: usize = 16;
 
-/// Keys and values in the order in which they were written.
-#[derive(Clone, Debug, Default)]
+/// Keys and values in the order in which they were written. `Debug` shows the keys, and of the values only the kind.
+#[derive(Clone, Default)]
 pub struct Table {
     pairs: Vec<(Key, Node)>,
     /// Where each key is; only of a large table.
@@ -172,6 +173,12 @@ impl Table {
 
 fn split(path: &str) -> (&str, Option<&str>) {
     path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)))
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(key, node)| (key, node))).finish()
+    }
 }
 
 /// As tables of TOML are equal: whatever their order.

@@ -4,10 +4,11 @@
 //! of a manifest share one space of offsets, so that a [`Span`] alone tells file, line and column.
 
 use std::borrow::Borrow;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::Table;
+use super::{MASK, Table, mask_uri};
 use crate::component::Descriptor;
 
 /// Where something stands: byte offsets, the end not included, in the address space of all loaded files.
@@ -34,7 +35,7 @@ impl Span {
 }
 
 /// A key of a [`Table`] and where it stands. Two keys are equal when their names are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Key {
     /// The name, without quotes. The keys of one file that are called alike share it.
     pub name: Arc<str>,
@@ -46,6 +47,12 @@ impl Key {
     /// A key that was written at `span`.
     pub fn new(name: impl Into<Arc<str>>, span: Span) -> Self {
         Self { name: name.into(), span }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("name", &mask_uri(&self.name)).field("span", &self.span).finish()
     }
 }
 
@@ -134,8 +141,9 @@ impl Node {
     }
 }
 
-/// What TOML can say.
-#[derive(Clone, Debug, PartialEq)]
+/// What TOML can say. `Debug` shows kinds and the keys of tables, and no text, number or date: whether one is secret is
+/// for the schema of its key to say.
+#[derive(Clone, PartialEq)]
 pub enum Value {
     /// A text.
     String(String),
@@ -151,6 +159,16 @@ pub enum Value {
     Array(Vec<Node>),
     /// A table.
     Table(Table),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Array(list) => f.debug_list().entries(list).finish(),
+            Self::Table(table) => table.fmt(f),
+            value => write!(f, "{} {MASK}", value.kind()),
+        }
+    }
 }
 
 impl Value {

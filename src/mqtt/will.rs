@@ -1,6 +1,7 @@
 //! What a broker publishes for a client that is gone without a good-bye.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use super::properties::seconds;
 use super::topic::Topic;
 use super::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
+use crate::connect::Masked;
 
-/// The message that the broker publishes when the connection is lost: not when it is closed.
+/// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` shows the length of the
+/// payload and the names of user properties: what services send each other is not for logs.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,7 +25,7 @@ use crate::config::{Invalid, Millis};
 /// let connection = MqttConnection::builder().host("127.0.0.1", 1883).will(will).build()?;
 /// # Ok::<(), wirework::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MqttWill {
     /// Where it is published.
@@ -96,8 +99,8 @@ impl MqttWill {
     }
 }
 
-/// The message that the broker publishes when the connection is lost: not when it is closed.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+/// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` is that of [`MqttWill`].
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WillConfig {
     /// Where it is published.
@@ -117,6 +120,37 @@ pub struct WillConfig {
     pub content_type: Option<String>,
     /// MQTT 5: names and values of your own.
     pub user: Option<BTreeMap<String, String>>,
+}
+
+impl fmt::Debug for MqttWill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.properties.user.iter().map(|(name, _)| name).collect();
+        f.debug_struct("MqttWill")
+            .field("topic", &self.topic)
+            .field("bytes", &self.payload.len())
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("delay", &self.delay)
+            .field("expiry", &self.properties.expiry)
+            .field("content_type", &self.properties.content_type)
+            .field("user", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WillConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WillConfig")
+            .field("topic", &self.topic)
+            .field("bytes", &self.payload.as_ref().map(String::len))
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .field("delay", &self.delay)
+            .field("expiry", &self.expiry)
+            .field("content_type", &self.content_type)
+            .field("user", &self.user.as_ref().map(Masked))
+            .finish()
+    }
 }
 
 impl WillConfig {
@@ -146,6 +180,18 @@ mod tests {
     fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
         let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
         Invalid::none(config.invalid()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn debug_shows_neither_payload_nor_values() {
+        let pairs = [("will.topic", "t"), ("will.payload", "canary"), ("will.user.token", "canary")];
+        let config: MqttConfig = from_pairs(pairs).unwrap();
+        let will = config.will.as_ref().unwrap().read().unwrap();
+        let shown = format!("{config:?} {will:?}");
+        assert!(
+            !shown.contains("canary") && shown.contains("token") && shown.contains("bytes: 6"),
+            "{shown}"
+        );
     }
 
     #[test]

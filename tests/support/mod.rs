@@ -12,6 +12,7 @@ pub mod fake_broker;
 pub mod front;
 pub mod fuzz_envelopes;
 pub mod fuzz_topics;
+pub mod fuzz_uris;
 pub mod honest;
 pub mod mosquitto;
 pub mod mutate;

@@ -48,7 +48,7 @@ impl Explain {
     }
 }
 
-fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
+pub(super) fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
     let mut out = format!("{}\n", planned.entry.descriptor);
     let Some(known) = &planned.known else {
         out.push_str("  no factory makes it, so that nothing is known of its references\n");
@@ -85,7 +85,7 @@ fn reason(candidate: &Candidate<'_>) -> &'static str {
     }
 }
 
-fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
+pub(super) fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
     let wanted = planned.known.iter().flat_map(|known| &known.references);
     let references = wanted.zip(&planned.references).enumerate().map(|(number, (wanted, resolved))| {
         let candidates = plan.candidates(position, number).into_iter().map(|candidate| {

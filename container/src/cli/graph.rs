@@ -28,7 +28,7 @@ pub(super) struct Graph {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Text,
     Mermaid,
@@ -45,14 +45,18 @@ impl Graph {
             complain(format_args!("error: no component of the manifest matches `{pattern}`"));
             return ExitCode::from(EXIT_USAGE);
         }
-        let view = View { plan: checked.plan(), without: &self.without };
-        let text = match self.format {
-            Format::Text => text(&view),
-            Format::Mermaid => mermaid(&view),
-            Format::Dot => dot(&view),
-            Format::Json => json(&view),
-        };
-        answer(&text, checked.code())
+        answer(&shown(checked.plan(), &self.without, self.format), checked.code())
+    }
+}
+
+/// What is shown of a plan.
+pub(super) fn shown(plan: &Plan, without: &[Pattern], format: Format) -> String {
+    let view = View { plan, without };
+    match format {
+        Format::Text => text(&view),
+        Format::Mermaid => mermaid(&view),
+        Format::Dot => dot(&view),
+        Format::Json => json(&view),
     }
 }
 

@@ -4,6 +4,8 @@ mod check;
 mod components;
 mod describe;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod graph;
 mod host;
 mod last_words;

@@ -29,7 +29,7 @@ pub(super) enum Format {
 }
 
 /// Which manifest, with which parameters.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Default)]
 pub(super) struct Options {
     /// A manifest; several are laid over each other, later ones win [default: the service's own, else ./config/config.toml]
     #[arg(short, long, value_name = "FILE")]

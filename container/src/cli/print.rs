@@ -25,7 +25,7 @@ pub(super) struct Print {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     #[default]
     Toml,
     Json,
@@ -35,12 +35,16 @@ impl Print {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
-        let document = document(checked.plan());
-        let text = match self.format {
-            Format::Toml => toml_text(document),
-            Format::Json => json_text(&serde_json::to_value(&document).unwrap_or_default()),
-        };
-        answer(&text, checked.code())
+        answer(&shown(checked.plan(), self.format), checked.code())
+    }
+}
+
+/// What is printed of a plan.
+pub(super) fn shown(plan: &Plan, format: Format) -> String {
+    let document = document(plan);
+    match format {
+        Format::Toml => toml_text(document),
+        Format::Json => json_text(&serde_json::to_value(&document).unwrap_or_default()),
     }
 }
 

@@ -6,12 +6,14 @@ use foldhash::fast::RandomState;
 use std::path::{Path, PathBuf};
 
 use wirework::Descriptor;
-use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, nearest};
+use wirework::config::{
+    Key, Node, Problem, Problems, Span, Table, Value, code, has_user_info, mask_uri, nearest,
+};
 use wirework::text::escape;
 
-use super::entry::{Entry, Service};
+use super::entry::{Entry, Service, is_own};
 use super::files::Files;
-use super::load::{Document, Loader};
+use super::load::Loader;
 use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::replace::{Replaced, Replacer};
@@ -77,14 +79,18 @@ impl Manifest {
     fn build(loader: Loader<'_>, problems: &mut Problems) -> Self {
         let Loader { parameters, files, documents, .. } = loader;
         let replacer = Replacer { parameters, files: &files };
-        let mut sections =
-            Sections { replacer, problems, drafts: Vec::new(), places: HashMap::default(), service: None };
+        // What a section lost in another file cannot be known.
+        let damaged = documents.len() > 1 && files.has_broken();
+        let (drafts, places) = (Vec::new(), HashMap::default());
+        let mut sections = Sections { replacer, problems, drafts, places, service: None, damaged };
         for (number, document) in documents.into_iter().enumerate() {
             sections.document(number, document);
         }
         let Sections { replacer, problems, drafts, service, .. } = sections;
         let service = service.map(|mut node| {
-            replacer.node(&mut node, problems);
+            if let Value::Table(table) = &mut node.value {
+                replacer.table(table, |key| Some(format!("service.{key}")), problems);
+            }
             node
         });
         let service = Service::new(service, problems);
@@ -95,7 +101,7 @@ impl Manifest {
                 disabled.push(Disabled { descriptor: entry.descriptor, span: entry.span });
                 return None;
             }
-            replacer.table(&mut entry.table, problems);
+            replacer.table(&mut entry.table, |key| is_own(key).then(|| key.to_owned()), problems);
             entry.take_own_keys(problems);
             Some(entry)
         });
@@ -111,15 +117,15 @@ struct Sections<'a> {
     drafts: Vec<Draft>,
     places: HashMap<Descriptor, usize, RandomState>,
     service: Option<Node>,
+    /// Keys of a section may be lost.
+    damaged: bool,
 }
 
 impl Sections<'_> {
-    fn document(&mut self, number: usize, document: Document) {
-        let Document { mut table, errors } = document;
+    fn document(&mut self, number: usize, mut table: Table) {
         let service = table.remove("service");
         let component = table.remove("component");
         self.unknown(&table);
-        let other = service.as_ref().map(|(key, _)| key.span.start);
         if let Some((key, node)) = service {
             self.service(key, node);
         }
@@ -137,26 +143,16 @@ impl Sections<'_> {
                 vec![Node::new(value, key.span)]
             }
         };
-        let starts: Vec<u32> = list.iter().map(|node| node.span.start).collect();
-        // The section that each syntax error lies in: the last one that begins before it, unless `[service]` does.
-        let hit = |error: &Span| {
-            let at = starts.partition_point(|start| *start <= error.start).checked_sub(1)?;
-            let between = other.is_some_and(|other| {
-                starts.get(at).is_some_and(|start| *start < other) && other <= error.start
-            });
-            (!between).then_some(at)
-        };
         self.drafts.reserve(list.len());
         self.places.reserve(list.len());
-        let damaged: Vec<usize> = errors.iter().filter_map(hit).collect();
-        for (at, node) in list.into_iter().enumerate() {
-            self.section(number, node, damaged.binary_search(&at).is_ok());
+        for node in list {
+            self.section(number, node);
         }
     }
 
     fn unknown(&mut self, table: &Table) {
         for (key, _) in table.iter() {
-            let message = format!("unknown key `{}` at the top", escape(&key.name));
+            let message = format!("unknown key `{}` at the top", escape(&mask_uri(&key.name)));
             let help = match nearest(&key.name, TOP) {
                 Some("component") => "did you mean `[[component]]`?".to_owned(),
                 Some("service") => "did you mean `[service]`?".to_owned(),
@@ -174,13 +170,14 @@ impl Sections<'_> {
         }
     }
 
-    fn section(&mut self, document: usize, node: Node, damaged: bool) {
+    fn section(&mut self, document: usize, node: Node) {
+        let damaged = self.damaged;
         let Value::Table(mut table) = node.value else {
             let message =
                 format!("`component`: expected sections `[[component]]`, found {}", node.value.a_kind());
             return self.problems.error(code::WRONG_TYPE, node.span, message);
         };
-        let Some((descriptor, descriptor_span)) = self.descriptor(&mut table, node.span, damaged) else {
+        let Some((descriptor, descriptor_span)) = self.descriptor(&mut table, node.span) else {
             return;
         };
         self.enabled(&mut table);
@@ -202,20 +199,15 @@ impl Sections<'_> {
         }
         draft.document = document;
         entry.descriptor_span = descriptor_span;
-        entry.damaged |= damaged;
         overlay(&mut entry.table, table);
     }
 
     /// Takes out the descriptor, with its parameters replaced.
-    fn descriptor(&mut self, table: &mut Table, section: Span, damaged: bool) -> Option<(Descriptor, Span)> {
+    fn descriptor(&mut self, table: &mut Table, section: Span) -> Option<(Descriptor, Span)> {
         let Some((_, node)) = table.remove("descriptor") else {
-            if !damaged {
-                let problem = Problem::error(code::MISSING_KEY, section, "missing key `descriptor`");
-                self.problems
-                    .push(problem.with_help(
-                        "it names the component: `descriptor = \"group:type:kind:name:version\"`",
-                    ));
-            }
+            let problem = Problem::error(code::MISSING_KEY, section, "missing key `descriptor`");
+            let help = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
+            self.problems.push(problem.with_help(help));
             return None;
         };
         let span = node.span;
@@ -224,15 +216,14 @@ impl Sections<'_> {
             self.problems.push(Problem::error(code::WRONG_TYPE, span, message).with_shown(span));
             return None;
         };
-        let (text, secret) = match self.replacer.text(&text, span, self.problems) {
-            Replaced::Same => (text, false),
-            Replaced::Text(text, origin) => (text, origin.is_secret()),
-            Replaced::NotGiven => (String::new(), false),
+        let text = match self.replacer.open_text("descriptor", &text, span, self.problems) {
+            Replaced::Same => text,
+            Replaced::Text(text, _) => text,
+            Replaced::NotGiven => String::new(),
             Replaced::Failed => return None,
         };
         match text.parse() {
             Ok(descriptor) => Some((descriptor, span)),
-            Err(_) if damaged => None,
             Err(_) if text.trim().is_empty() => {
                 let problem = Problem::error(code::BAD_DESCRIPTOR, span, "`descriptor` is empty");
                 let help = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
@@ -241,7 +232,7 @@ impl Sections<'_> {
             }
             Err(error) => {
                 let error: wirework::component::DescriptorError = error;
-                let text = if secret {
+                let text = if has_user_info(&text) {
                     "not a descriptor".to_owned()
                 } else {
                     escape(&error.to_string()).into_owned()
@@ -257,17 +248,17 @@ impl Sections<'_> {
         let Some(node) = table.get_mut("enabled") else { return };
         let given = match &node.value {
             Value::Boolean(_) => return,
-            Value::String(text) => self.replacer.text(text, node.span, self.problems),
+            Value::String(text) => self.replacer.open_text("enabled", text, node.span, self.problems),
             _ => Replaced::Same,
         };
         let span = node.span;
         match given {
-            Replaced::Text(text, origin) => match text.trim() {
+            Replaced::Text(text, _) => match text.trim() {
                 "true" => node.value = Value::Boolean(true),
                 "false" => node.value = Value::Boolean(false),
                 text => {
-                    let found = if origin.is_secret() { "…" } else { text };
-                    let message = format!("`enabled`: expected `true` or `false`, found {found:?}");
+                    let message =
+                        format!("`enabled`: expected `true` or `false`, found {:?}", mask_uri(text));
                     self.problems
                         .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_shown(span));
                     table.remove("enabled");

@@ -1,6 +1,7 @@
 //! A section with the container's own keys taken out and understood.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use wirework::component::DescriptorError;
 use wirework::config::{
-    Key, MASK, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, read,
+    Key, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, has_user_info, mask_uri,
+    read,
 };
 use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
 /// The keys of a section that are the container's, but for `descriptor`.
 const OWN: [&str; 6] = ["enabled", "references", "dependencies", "after", "timeout", "critical"];
+
+/// Whether a key of a section is the container's; `descriptor` has been taken out by then.
+pub(super) fn is_own(key: &str) -> bool {
+    OWN.contains(&key)
+}
 
 /// How long closing may take in all unless the manifest says otherwise.
 const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
@@ -44,12 +51,12 @@ pub struct Entry {
     pub table: Table,
     /// The references whose pattern could not be read: what they resolve to instead means nothing.
     pub misread: Vec<Arc<str>>,
-    /// A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
+    /// A file has a syntax error: keys may be lost, so that what is missing means nothing.
     pub damaged: bool,
 }
 
-/// What `[service]` says.
-#[derive(Clone, Debug)]
+/// What `[service]` says. `Debug` shows the name and the description as they may be shown.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Service {
     /// The service's name; `service` unless given.
@@ -60,21 +67,32 @@ pub struct Service {
     pub timeout: Duration,
     /// How many components may open at once; 64 unless given.
     pub open_concurrency: usize,
-    /// Whether the name, and whether the description, come from a secret file and must not be shown.
-    secret: (bool, bool),
+    /// The name and the description as they may be shown.
+    shown: (String, Option<String>),
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("name", &self.shown_name())
+            .field("description", &self.shown_description())
+            .field("timeout", &self.timeout)
+            .field("open_concurrency", &self.open_concurrency)
+            .finish()
+    }
 }
 
 impl Service {
     /// The name as it may be shown.
     #[must_use]
     pub fn shown_name(&self) -> &str {
-        if self.secret.0 { MASK } else { &self.name }
+        &self.shown.0
     }
 
     /// The description as it may be shown.
     #[must_use]
     pub fn shown_description(&self) -> Option<&str> {
-        if self.secret.1 { Some(MASK) } else { self.description.as_deref() }
+        self.shown.1.as_deref()
     }
 }
 
@@ -85,7 +103,7 @@ impl Default for Service {
             description: None,
             timeout: SERVICE_TIMEOUT.0,
             open_concurrency: OPEN_CONCURRENCY as usize,
-            secret: (false, false),
+            shown: ("service".to_owned(), None),
         }
     }
 }
@@ -145,7 +163,7 @@ impl Entry {
 
     /// Takes the container's keys out of the section, once its parameters are replaced.
     pub(super) fn take_own_keys(&mut self, problems: &mut Problems) {
-        let own = self.table.split_off(|key| OWN.contains(&&*key.name));
+        let own = self.table.split_off(|key| is_own(&key.name));
         if !own.is_empty() {
             self.take(&own, problems);
         }
@@ -231,7 +249,7 @@ fn text(node: &Node) -> Option<&str> {
     node.as_str().filter(|_| node.origin != Origin::Broken)
 }
 
-/// Reads a pattern; a text that comes from a secret is not shown.
+/// Reads a pattern; a text with user name or password is not shown.
 fn pattern(
     (key, field): (&str, Option<&str>),
     text: &str,
@@ -242,7 +260,7 @@ fn pattern(
         Ok(pattern) => return Some(pattern),
         Err(error) => error,
     };
-    let reason = if node.origin.is_secret() { "not a pattern".to_owned() } else { error.to_string() };
+    let reason = if has_user_info(text) { "not a pattern".to_owned() } else { error.to_string() };
     let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{field}"));
     let message = format!("`{key}`: {}", escape(&reason));
     problems.push(Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span));
@@ -257,10 +275,7 @@ impl Service {
         let span = node.span;
         let find =
             |name: &str| node.as_table().and_then(|table| table.get(name)).map_or(span, |node| node.span);
-        let (timeout, concurrency) = (find("timeout"), find("open_concurrency"));
-        let key = |name: &str| node.as_table().and_then(|table| table.get(name));
-        let is_secret = |name: &str| key(name).is_some_and(|node| node.origin.is_secret());
-        let secret = (is_secret("name"), is_secret("description"));
+        let (name, timeout, concurrency) = (find("name"), find("timeout"), find("open_concurrency"));
         let table: Table = [(Key::new("service", span), node)].into_iter().collect();
         let section = Section { descriptor: &nobody, table: &table, span };
         let Some(Top { service }) = read::<Top>(&section, problems) else { return Self::default() };
@@ -273,14 +288,20 @@ impl Service {
         };
         positive(service.timeout.is_none_or(|time| !time.0.is_zero()), "timeout", timeout);
         positive(service.open_concurrency != Some(0), "open_concurrency", concurrency);
+        if service.name.as_deref().is_some_and(has_user_info) {
+            let message = "`service.name`: expected a name, found a URI with user name, password or query";
+            problems.push(Problem::error(code::BAD_VALUE, name, message));
+        }
+        let (name, description) = (service.name.unwrap_or(default.name), service.description);
+        let shown = |text: &str| mask_uri(text).into_owned();
         Self {
-            name: service.name.unwrap_or(default.name),
-            description: service.description,
+            shown: (shown(&name), description.as_deref().map(shown)),
+            name,
+            description,
             timeout: service.timeout.map_or(default.timeout, Duration::from),
             open_concurrency: service
                 .open_concurrency
                 .map_or(default.open_concurrency, |count| count as usize),
-            secret,
         }
     }
 }

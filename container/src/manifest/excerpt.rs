@@ -9,7 +9,7 @@ use wirework::config::{MASK, has_user_info};
 use super::hidden::Hidden;
 
 /// The longest excerpt, in characters.
-const WIDTH: usize = 160;
+pub(super) const WIDTH: usize = 160;
 
 /// A line to show: its text, and what to mark in it, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! All files of a manifest in one address space, so that a span alone tells file, line and column.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,10 +11,13 @@ use wirework::config::Span;
 
 /// The files in the order in which they were read; offsets begin at 1, so that a span from 0 has no place.
 #[derive(Debug, Default)]
-pub struct Files(Vec<File>);
+pub struct Files {
+    list: Vec<File>,
+    /// Words that are certainly keys; see [`Files::learn`].
+    words: HashSet<String>,
+}
 
-/// One file.
-#[derive(Debug)]
+/// One file. `Debug` shows none of its text.
 pub struct File {
     /// As it was named, or as the include led to it.
     pub path: PathBuf,
@@ -23,7 +29,33 @@ pub struct File {
     pub parsing: Duration,
     /// Where each line begins, in the file; found when first asked for.
     lines: OnceLock<Vec<u32>>,
+    /// The parts whose syntax is broken, in their order.
+    broken: Vec<Range<usize>>,
 }
+
+/// The part of a file around a place: from where to where, and whether its syntax is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub range: Range<usize>,
+    pub is_broken: bool,
+}
+
+/// The keys of the container.
+const TOP_AND_OWN: [&str; 13] = [
+    "component",
+    "service",
+    "include",
+    "descriptor",
+    "enabled",
+    "references",
+    "dependencies",
+    "after",
+    "timeout",
+    "critical",
+    "name",
+    "description",
+    "open_concurrency",
+];
 
 /// A place for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,29 +71,46 @@ pub struct Location<'a> {
 impl Files {
     /// Adds a file and answers where it begins; `None` when the address space of 4 GiB is full.
     pub fn add(&mut self, path: impl Into<PathBuf>, text: String) -> Option<u32> {
-        let base = self.0.last().map_or(Some(1), |last| last.end().checked_add(1))?;
+        let base = self.list.last().map_or(Some(1), |last| last.end().checked_add(1))?;
         base.checked_add(u32::try_from(text.len()).ok()?)?.checked_add(1)?;
-        self.0.push(File { path: path.into(), text, base, parsing: Duration::ZERO, lines: OnceLock::new() });
+        let (path, lines) = (path.into(), OnceLock::new());
+        self.list.push(File { path, text, base, parsing: Duration::ZERO, lines, broken: Vec::new() });
         Some(base)
     }
 
-    /// The file that was added last has been parsed in this time.
-    pub(super) fn parsed(&mut self, took: Duration) {
-        if let Some(last) = self.0.last_mut() {
-            last.parsing = took;
+    /// The file that was added last has been parsed in this time, and these parts of it, in their order, are broken.
+    pub(super) fn parsed(&mut self, took: Duration, broken: Vec<Range<usize>>) {
+        if let Some(last) = self.list.last_mut() {
+            (last.parsing, last.broken) = (took, broken);
         }
+    }
+
+    /// Whether the syntax of any file is broken, so that sections may be lost.
+    #[must_use]
+    pub fn has_broken(&self) -> bool {
+        self.list.iter().any(|file| !file.broken.is_empty())
+    }
+
+    /// Takes over words that are keys of components: an excerpt of a broken file shows them where a key stands.
+    pub fn learn(&mut self, words: impl IntoIterator<Item = String>) {
+        self.words.extend(words);
+    }
+
+    /// Whether a word is certainly a key: of a component, or of the container.
+    pub(super) fn is_key(&self, word: &str) -> bool {
+        TOP_AND_OWN.contains(&word) || self.words.contains(word)
     }
 
     /// The files in the order in which they were read.
     pub fn iter(&self) -> std::slice::Iter<'_, File> {
-        self.0.iter()
+        self.list.iter()
     }
 
     /// The file that a span lies in.
     #[must_use]
     pub fn file(&self, span: Span) -> Option<&File> {
-        let behind = self.0.partition_point(|file| file.base <= span.start);
-        self.0.get(behind.checked_sub(1)?)
+        let behind = self.list.partition_point(|file| file.base <= span.start);
+        self.list.get(behind.checked_sub(1)?)
     }
 
     /// File, line and column of a span's beginning.
@@ -72,6 +121,18 @@ impl Files {
         let before = file.text.get(start..file.floor(span.start - file.base)).unwrap_or_default();
         let column = before.trim_start_matches('\u{feff}').chars().count() + 1;
         Some(Location { path: &file.path, line, column })
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("path", &self.path)
+            .field("bytes", &self.text.len())
+            .field("base", &self.base)
+            .field("parsing", &self.parsing)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,6 +154,21 @@ impl File {
         (line, lines.get(line.saturating_sub(1)).map_or(0, |start| *start as usize))
     }
 
+    /// The part of the file that holds a place.
+    pub(super) fn part(&self, at: usize) -> Part {
+        let mut start = 0;
+        for broken in &self.broken {
+            if at < broken.start {
+                return Part { range: start..broken.start, is_broken: false };
+            }
+            if at < broken.end || broken.end == self.text.len() {
+                return Part { range: broken.clone(), is_broken: true };
+            }
+            start = broken.end;
+        }
+        Part { range: start..self.text.len(), is_broken: false }
+    }
+
     /// The place in the text that an offset stands for: not behind its end and not inside a character.
     #[must_use]
     pub fn floor(&self, offset: u32) -> usize {
@@ -107,6 +183,20 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_broken_or_between_broken_ones() {
+        let mut files = Files::default();
+        files.add("a.toml", "0123456789".to_owned()).unwrap();
+        let parts = |files: &Files| [0, 2, 5, 9, 10].map(|at| files.iter().next().unwrap().part(at));
+        assert!(parts(&files).iter().all(|part| !part.is_broken && part.range == (0..10)));
+        files.parsed(Duration::ZERO, vec![2..5, 8..10]);
+        let part = |range, is_broken| Part { range, is_broken };
+        let expected =
+            [part(0..2, false), part(2..5, true), part(5..8, false), part(8..10, true), part(8..10, true)];
+        assert_eq!(parts(&files), expected);
+        assert!(!format!("{files:?}").contains("0123"));
+    }
 
     #[test]
     fn a_span_tells_file_line_and_column() {

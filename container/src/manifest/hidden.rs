@@ -1,9 +1,10 @@
-//! What an excerpt of a file hides: every value and every comment.
+//! What an excerpt of a file, or of a part of one, hides: every value and every comment.
 //!
-//! Values are found by their characters, not by the parser, since a line that TOML cannot read may hold a secret as
-//! well. What cannot be told apart is masked.
+//! The text is one that TOML can read; of any other nothing is shown that has been found like this (see `broken`).
 
 use std::ops::Range;
+
+use wirework::config::has_user_info;
 
 /// A stretch of a file that an excerpt hides: a value or a comment, without its quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(super) struct Hidden {
     pub public: bool,
 }
 
-/// Finds all values and comments of a file, in their order.
+/// Finds all values and comments of a text, in their order.
 pub(super) fn hidden(text: &str) -> Vec<Hidden> {
     let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, header: "", found: Vec::new() };
     if text.starts_with('\u{feff}') {
@@ -103,13 +104,16 @@ impl<'t> Scanner<'t> {
             return self.hide(start, false);
         }
         let key = self.text.get(start..self.at).unwrap_or_default();
+        if has_user_info(key) {
+            self.hide(start, false);
+        }
         let public = is_public(self.header, key);
         self.at += 1;
         self.value(public);
     }
 
     /// All up to the end of the line on which no bracket is open any more.
-    fn value(&mut self, public: bool) {
+    fn value(&mut self, public: Public) {
         let mut open: Vec<u8> = Vec::new();
         let mut key = false;
         loop {
@@ -141,7 +145,13 @@ impl<'t> Scanner<'t> {
                 Some(_) => {
                     let inner = self.token();
                     self.blanks();
-                    if !(key && matches!(self.peek(), Some(b'=' | b'.'))) {
+                    let is_key = key && matches!(self.peek(), Some(b'=' | b'.'));
+                    let public = match public {
+                        Public::Nothing => false,
+                        Public::Lists => !open.contains(&b'{'),
+                        Public::Tables => true,
+                    };
+                    if !is_key || self.text.get(inner.clone()).is_some_and(has_user_info) {
                         self.found.push(Hidden { range: inner, public });
                     }
                     debug_assert!(self.at > start);
@@ -198,17 +208,25 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// Whether a key under a header is the container's own, so that its value is no secret.
-fn is_public(header: &str, key: &str) -> bool {
+/// What of the value of a key is no secret.
+#[derive(Clone, Copy)]
+enum Public {
+    Nothing,
+    /// The value, or the elements of a list.
+    Lists,
+    /// Those of a table, too.
+    Tables,
+}
+
+/// What is no secret under a header, since the key is the container's own.
+fn is_public(header: &str, key: &str) -> Public {
     let first = key.split('.').next().unwrap_or_default().trim();
-    match header {
-        "" => first == "include",
-        "service" => matches!(first, "name" | "description" | "timeout" | "open_concurrency"),
-        "component" => matches!(
-            first,
-            "descriptor" | "enabled" | "references" | "dependencies" | "after" | "timeout" | "critical"
-        ),
-        "component.references" | "component.dependencies" => true,
-        _ => false,
+    match (header, first) {
+        ("component.references" | "component.dependencies", _) => Public::Tables,
+        ("component", "references" | "dependencies") => Public::Tables,
+        ("", "include")
+        | ("service", "name" | "description" | "timeout" | "open_concurrency")
+        | ("component", "descriptor" | "enabled" | "after" | "timeout" | "critical") => Public::Lists,
+        _ => Public::Nothing,
     }
 }

@@ -3,30 +3,25 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use wirework::config::{MASK, Node, Problem, Problems, Span, Table, Value, code, parse_toml_timed};
+use wirework::config::{Node, Problem, Problems, Span, Table, Value, code, mask_uri};
 use wirework::text::escape;
 
 use super::files::Files;
 use super::parameters::Parameters;
+use super::parts::{self, Reading};
 use super::replace::{Replaced, Replacer};
 
 /// The largest manifest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
-/// One file as TOML.
-pub(super) struct Document {
-    pub table: Table,
-    /// Where its syntax errors are.
-    pub errors: Vec<Span>,
-}
-
 /// Reads files and what they include.
 pub(super) struct Loader<'a> {
     pub parameters: &'a Parameters,
     pub files: Files,
-    /// The included before the includer.
-    pub documents: Vec<Document>,
+    /// What the files say, the included before the includer.
+    pub documents: Vec<Table>,
     /// Files that were read, so that one which two others include is read once.
     seen: HashSet<PathBuf>,
     /// The files that are being read, each including the next.
@@ -85,23 +80,21 @@ impl<'a> Loader<'a> {
             return problems.error(code::BAD_FILE, Span::default(), escape(&message));
         };
         if let Some(at) = broken {
+            let whole = 0..self.files.iter().next_back().map_or(0, |file| file.text.len());
+            self.files.parsed(Duration::ZERO, vec![whole]);
             let at = base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
             let problem = Problem::error(code::BAD_SYNTAX, Span::new(at, at), "the file is no UTF-8 text");
             return problems.push(problem.with_help("save it as UTF-8"));
         }
-        let mut found = Problems::new();
         let text = self.files.iter().next_back().map_or("", |file| file.text.as_str());
-        let (mut table, took) = parse_toml_timed(text, base, &mut found);
-        self.files.parsed(took);
-        let errors = found.iter().filter(|problem| problem.code == code::BAD_SYNTAX);
-        let errors = errors.map(|problem| problem.span).collect();
-        problems.extend(found);
+        let Reading { mut table, broken, took } = parts::read(text, base, problems);
+        self.files.parsed(took, broken);
         self.stack.push((canonical, path.to_owned()));
         if let Some((_, node)) = table.remove("include") {
             self.include(path, &node, problems);
         }
         self.stack.pop();
-        self.documents.push(Document { table, errors });
+        self.documents.push(table);
     }
 
     fn include(&mut self, includer: &Path, node: &Node, problems: &mut Problems) {
@@ -118,14 +111,13 @@ impl<'a> Loader<'a> {
                 continue;
             };
             let replacer = Replacer { parameters: self.parameters, files: &self.files };
-            let (text, secret) = match replacer.text(text, node.span, problems) {
-                Replaced::Same => (text.clone(), false),
-                Replaced::Text(text, origin) => (text, origin.is_secret()),
+            let text = match replacer.open_text("include", text, node.span, problems) {
+                Replaced::Same => text.clone(),
+                Replaced::Text(text, _) => text,
                 Replaced::NotGiven | Replaced::Failed => continue,
             };
             let path = includer.parent().unwrap_or(Path::new("")).join(&text);
-            let name =
-                if secret { MASK.to_owned() } else { escape(&path.display().to_string()).into_owned() };
+            let name = escape(&mask_uri(&path.display().to_string())).into_owned();
             self.include_one(&path, &name, node.span, problems);
         }
     }

@@ -5,13 +5,17 @@
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
 mod assemble;
+mod broken;
 mod entry;
 mod excerpt;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hidden;
 mod load;
 mod overlay;
 mod parameters;
+mod parts;
 mod pieces;
 mod render;
 mod replace;

@@ -32,20 +32,14 @@ type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// No `NAME=VALUE`.
-    #[error("parameter `{name}` has no value; write `NAME=VALUE`")]
-    NoValue {
-        /// What stands there; never the value.
-        name: String,
-    },
-    /// A name that no `${…}` can hold.
+    /// No `NAME=VALUE`. What stands there is not shown: it may be a value that lost its name.
+    #[error("a parameter has no `=`; write `NAME=VALUE`")]
+    NoValue,
+    /// A name that no `${…}` can hold. It is not shown: it may be a line of a value.
     #[error(
-        "`{name}` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
+        "what stands before `=` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
     )]
-    BadName {
-        /// The name.
-        name: String,
-    },
+    BadName,
     /// A line of a file that is neither.
     #[error("{path}, line {line}: {source}")]
     BadLine {
@@ -99,16 +93,16 @@ impl Parameters {
         problems: &mut Problems,
     ) -> Self {
         let mut parameters = Self::from_environment();
-        let mut note = |result: Result<(), ParametersError>| {
+        let mut note = |place: &str, result: Result<(), ParametersError>| {
             if let Err(error) = result {
-                problems.error(error.code(), Span::default(), wirework::chain(&error));
+                problems.error(error.code(), Span::default(), format!("{place}{}", wirework::chain(&error)));
             }
         };
         for path in files {
-            note(parameters.read_file(path));
+            note("", parameters.read_file(path));
         }
-        for (name, value) in given {
-            note(parameters.set(&name, value));
+        for (number, (name, value)) in (1..).zip(given) {
+            note(&format!("`-p` number {number}: "), parameters.set(&name, value));
         }
         parameters
     }
@@ -151,6 +145,11 @@ impl Parameters {
     pub fn read_file(&mut self, path: &Path) -> Result<(), ParametersError> {
         let unreadable = |source| ParametersError::Unreadable { path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        self.read_lines(path, &text)
+    }
+
+    /// Takes over the lines of a file.
+    pub(super) fn read_lines(&mut self, path: &Path, text: &str) -> Result<(), ParametersError> {
         for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -186,18 +185,12 @@ impl fmt::Debug for Parameters {
 }
 
 fn split(pair: &str) -> Result<(&str, &str), ParametersError> {
-    let (name, value) =
-        pair.split_once('=').ok_or_else(|| ParametersError::NoValue { name: masked(pair) })?;
+    let (name, value) = pair.split_once('=').ok_or(ParametersError::NoValue)?;
     Ok((name.trim(), value))
 }
 
-/// What has no `=` may be a value that lost its name.
-fn masked(text: &str) -> String {
-    if is_name(text.trim()) { text.trim().to_owned() } else { wirework::config::MASK.to_owned() }
-}
-
 fn check(name: &str) -> Result<(), ParametersError> {
-    if is_name(name) { Ok(()) } else { Err(ParametersError::BadName { name: name.to_owned() }) }
+    if is_name(name) { Ok(()) } else { Err(ParametersError::BadName) }
 }
 
 /// Whether a text can be the name of a parameter.
@@ -228,13 +221,22 @@ mod tests {
     fn says_what_is_wrong() {
         let mut parameters = Parameters::new();
         let fail = |parameters: &mut Parameters, pair| parameters.set_pair(pair).unwrap_err().to_string();
-        assert_eq!(fail(&mut parameters, "A"), "parameter `A` has no value; write `NAME=VALUE`");
-        assert!(fail(&mut parameters, "1A=x").starts_with("`1A` is no name of a parameter"));
+        assert_eq!(fail(&mut parameters, "A"), "a parameter has no `=`; write `NAME=VALUE`");
+        assert!(
+            fail(&mut parameters, "1A=x").starts_with("what stands before `=` is no name of a parameter")
+        );
         let missing = parameters.read_file(Path::new("/nowhere/params")).unwrap_err();
         assert_eq!(missing.to_string(), "cannot read the parameters in /nowhere/params");
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "A=1\nhunter-2\n").unwrap();
-        let error = wirework::chain(&parameters.read_file(file.path()).unwrap_err());
-        assert!(error.contains(", line 2: parameter `…` has no value"), "{error}");
+        // The lines of a key in base64, some of which look like names.
+        for (line, what) in [("hunter-2", "has no `=`"), ("hunter2", "has no `=`"), ("hunter/2==", "no name")]
+        {
+            std::fs::write(file.path(), format!("A=1\n{line}\n")).unwrap();
+            let error = wirework::chain(&parameters.read_file(file.path()).unwrap_err());
+            assert!(
+                error.contains(", line 2: ") && error.contains(what) && !error.contains("hunter"),
+                "{error}"
+            );
+        }
     }
 }

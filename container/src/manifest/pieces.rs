@@ -3,12 +3,12 @@
 //! Defaults do not nest. A dollar that is followed by neither `{` nor `$` stands for itself, as in the topic
 //! `$SYS/broker`.
 
-use wirework::text::escape;
+use std::fmt;
 
 use super::parameters::is_name;
 
-/// A part of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A part of a text. `Debug` shows names of parameters and of files, and no other text.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'t> {
     /// As it stands.
     Text(&'t str),
@@ -25,10 +25,20 @@ pub enum Piece<'t> {
     File(&'t str),
 }
 
+impl fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Name { name, .. } => write!(f, "Name({name})"),
+            Self::File(path) => write!(f, "File({path:?})"),
+        }
+    }
+}
+
 /// Takes a text apart, or says what is wrong with it.
 ///
 /// # Errors
-/// One sentence a mistake: a `${` without end, a name that is none, a parameter in a default.
+/// One sentence a mistake, without anything that may be a value: a `${` without end, a name that is none, a parameter in a default.
 pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<String>> {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     let mut rest = text;
@@ -75,8 +85,7 @@ fn piece(inside: &str) -> Result<Piece<'_>, String> {
     }
     let (name, behind) = inside.split_once(':').map_or((inside, None), |(name, rest)| (name, Some(rest)));
     if !is_name(name) {
-        let shown: String = escape(name).chars().take(40).collect();
-        return Err(format!("`{shown}` is no name of a parameter"));
+        return Err(no_name(name));
     }
     let (default, message) = match behind {
         None => (None, None),
@@ -86,4 +95,16 @@ fn piece(inside: &str) -> Result<Piece<'_>, String> {
         },
     };
     Ok(Piece::Name { name, default, message })
+}
+
+/// What to say of a name that is none: of `X-secret` only `X`, since what follows is most likely a default that lost its `:`.
+fn no_name(name: &str) -> String {
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+    let (begin, rest) = name.split_at_checked(end).unwrap_or_default();
+    match (is_name(begin), rest.is_empty()) {
+        (true, false) => format!("`${{{begin}` is followed by neither `}}` nor `:`"),
+        _ if name.is_empty() => "`${}` names no parameter".to_owned(),
+        _ => "what follows `${` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
+            .to_owned(),
+    }
 }

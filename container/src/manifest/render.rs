@@ -8,8 +8,9 @@ use serde_json::json;
 use wirework::config::{Problem, Problems, Severity, Span};
 use wirework::text::escape;
 
+use super::broken;
 use super::excerpt::{Excerpt, excerpt};
-use super::files::{File, Files};
+use super::files::{File, Files, Part};
 use super::hidden::{Hidden, hidden};
 
 /// All problems as text, in the order of their places: each with its file, line and column, the line with the place
@@ -73,10 +74,10 @@ fn sorted(problems: &Problems) -> Vec<&Problem> {
     sorted
 }
 
-/// The files, each with what an excerpt hides, found when a problem first points into it.
+/// The files, each sound part of them with what an excerpt hides, found when a problem first points into it.
 struct Pages<'a> {
     files: &'a Files,
-    hidden: HashMap<u32, Vec<Hidden>>,
+    hidden: HashMap<(u32, usize), Vec<Hidden>>,
 }
 
 impl Pages<'_> {
@@ -90,14 +91,31 @@ impl Pages<'_> {
         let (Some(file), Some(place)) = (self.files.file(span), self.files.locate(span)) else {
             return group;
         };
-        let hidden = self.hidden.entry(file.base).or_insert_with(|| hidden(&file.text));
         let (line, start) = file.line_at(span.start - file.base);
-        let shown: Vec<_> = problem.shown.iter().map(|span| range(file, *span)).collect();
-        let excerpt = visible(&excerpt(&file.text, start, range(file, span), hidden, &shown));
+        let excerpt = visible(&self.excerpt(file, start, span, problem));
         let kind = if related.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
         let origin = Origin::path(escape(&place.path.display().to_string()).into_owned());
         let snippet = Snippet::source(excerpt.text).line_start(line).annotation(kind.span(excerpt.marked));
         group.element(origin.line(place.line).char_column(place.column)).element(snippet)
+    }
+
+    /// The line that begins at `start`, in which a span begins.
+    fn excerpt(&mut self, file: &File, start: usize, span: Span, problem: &Problem) -> Excerpt {
+        let (mark, part) = (range(file, span), file.part(start));
+        let Part { range: part, is_broken } = part;
+        let text = file.text.get(part.clone()).unwrap_or_default();
+        let within = |range: Range<usize>| {
+            range.start.saturating_sub(part.start)..range.end.saturating_sub(part.start)
+        };
+        if is_broken {
+            let line = file.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+            let within = |at: usize| (start..=at.max(start)).rev().find(|at| file.text.is_char_boundary(*at));
+            let [from, to] = [mark.start, mark.end].map(|at| within(at).unwrap_or(start) - start);
+            return broken::excerpt(line, from..to, |word| self.files.is_key(word));
+        }
+        let hidden = self.hidden.entry((file.base, part.start)).or_insert_with(|| hidden(text));
+        let shown: Vec<_> = problem.shown.iter().map(|span| within(range(file, *span))).collect();
+        excerpt(text, start.saturating_sub(part.start), within(mark), hidden, &shown)
     }
 }
 

@@ -3,10 +3,11 @@
 //! They are put into the string leaves of the parsed tree, never into the file's text, so that no value can bring
 //! keys of its own. What is put in is not scanned again.
 
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use wirework::config::{Node, Origin, Problem, Problems, Span, Table, Value, code};
+use wirework::config::{MASK, Node, Origin, Problem, Problems, Span, Table, Value, code, mask_uri};
 use wirework::text::escape;
 
 use super::files::Files;
@@ -16,8 +17,8 @@ use super::pieces::{Piece, pieces};
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
 
-/// What a text became.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a text became. `Debug` shows no text.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Replaced {
     /// It holds no parameter.
     Same,
@@ -27,6 +28,19 @@ pub enum Replaced {
     NotGiven,
     /// It could not be replaced; that is reported.
     Failed,
+}
+
+impl fmt::Debug for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same => f.write_str("Same"),
+            Self::Text(_, origin) => {
+                f.debug_tuple("Text").field(&format_args!("{MASK}")).field(origin).finish()
+            }
+            Self::NotGiven => f.write_str("NotGiven"),
+            Self::Failed => f.write_str("Failed"),
+        }
+    }
 }
 
 /// Puts parameters into the leaves of one file.
@@ -73,6 +87,20 @@ impl Replacer<'_> {
         }
     }
 
+    /// The same for a text of the container's own key, which is shown wherever its component is: no secret has a place there.
+    pub fn open_text(&self, key: &str, text: &str, span: Span, problems: &mut Problems) -> Replaced {
+        let is_file = |piece: &Piece<'_>| matches!(piece, Piece::File(_));
+        if text.contains('$') && pieces(text).is_ok_and(|pieces| pieces.iter().any(is_file)) {
+            let message =
+                format!("`{key}`: what comes from `${{file:…}}` counts as secret, and this key is shown");
+            let problem = Problem::error(code::BAD_PARAMETER, span, message);
+            problems
+                .push(problem.with_help("write it in the manifest, or take it from a parameter, `${NAME}`"));
+            return Replaced::Failed;
+        }
+        self.text(text, span, problems)
+    }
+
     fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
         match piece {
             Piece::Text(text) => Ok(text.to_owned()),
@@ -91,7 +119,7 @@ impl Replacer<'_> {
     fn file(&self, path: &str, span: Span) -> Result<String, Box<Problem>> {
         let manifest = self.files.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let full = manifest.join(path);
-        let name = escape(&full.display().to_string()).into_owned();
+        let name = escape(&mask_uri(&full.display().to_string())).into_owned();
         let wrong =
             |reason: String| Box::new(Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span));
         let bytes = read(full).map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
@@ -108,10 +136,15 @@ impl Replacer<'_> {
         Ok(value.to_owned())
     }
 
-    /// Replaces the parameters of a value and all under it. Answers whether the value stays.
-    pub fn node(&self, node: &mut Node, problems: &mut Problems) -> bool {
+    /// Replaces the parameters of a value and all under it. Answers whether the value stays. `own` is the key where it is one
+    /// of the container's.
+    pub fn node(&self, node: &mut Node, own: Option<&str>, problems: &mut Problems) -> bool {
+        let replaced = |text: &str, span, problems: &mut Problems| match own {
+            Some(key) => self.open_text(key, text, span, problems),
+            None => self.text(text, span, problems),
+        };
         match &mut node.value {
-            Value::String(text) => match self.text(text, node.span, problems) {
+            Value::String(text) => match replaced(text, node.span, problems) {
                 Replaced::Same => {}
                 Replaced::Failed => node.origin = Origin::Broken,
                 Replaced::NotGiven => return false,
@@ -120,16 +153,16 @@ impl Replacer<'_> {
                     node.origin = origin;
                 }
             },
-            Value::Array(list) => list.retain_mut(|node| self.node(node, problems)),
-            Value::Table(table) => self.table(table, problems),
+            Value::Array(list) => list.retain_mut(|node| self.node(node, own, problems)),
+            Value::Table(table) => table.retain(|_, node| self.node(node, own, problems)),
             _ => {}
         }
         true
     }
 
-    /// Replaces the parameters of all values of a table.
-    pub fn table(&self, table: &mut Table, problems: &mut Problems) {
-        table.retain(|_, node| self.node(node, problems));
+    /// Replaces the parameters of all values of a table; `own` finds the keys that are the container's.
+    pub fn table(&self, table: &mut Table, own: impl Fn(&str) -> Option<String>, problems: &mut Problems) {
+        table.retain(|key, node| self.node(node, own(&key.name).as_deref(), problems));
     }
 }
 

@@ -2,9 +2,10 @@
 
 use schemars::Schema;
 use wirework::config::{
-    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, is_shown, mask_user_info,
-    schema_secrets,
+    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, has_user_info, is_shown, is_uri,
+    mask_uri, schema_secrets,
 };
+use wirework::connect::Uri;
 
 /// Warns of every secret that is written in the manifest itself instead of coming from a parameter.
 pub fn warn_literal_secrets(section: &Section<'_>, schema: &Schema, problems: &mut Problems) {
@@ -31,7 +32,9 @@ fn masked<'t>(table: &'t Table, schema: Option<&Schema>, path: &mut Vec<&'t str>
     let mut result = Table::with_capacity(table.len());
     for (key, node) in table.iter() {
         path.push(&key.name);
-        result.insert(Key::new(key.name.clone(), key.span), masked_node(node, schema, path));
+        // A URI in the place of a key, by mistake.
+        let name = if has_user_info(&key.name) { mask_uri(&key.name).into() } else { key.name.clone() };
+        result.insert(Key::new(name, key.span), masked_node(node, schema, path));
         path.pop();
     }
     result
@@ -47,11 +50,20 @@ fn masked_node<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t s
             path.pop();
             Value::Array(list)
         }
+        // One that cannot be read may hold its password anywhere.
+        Value::String(text) if !node.origin.is_secret() && is_uri_at(schema, path) => {
+            let uri: Result<Uri, _> = text.parse();
+            Value::String(uri.map_or_else(|_| MASK.to_owned(), |uri| uri.masked()))
+        }
         _ if node.origin.is_secret() || !schema.is_some_and(|schema| is_shown(schema, path)) => {
             Value::String(MASK.to_owned())
         }
-        Value::String(text) => Value::String(mask_user_info(text).into_owned()),
+        Value::String(text) => Value::String(mask_uri(text).into_owned()),
         value => value.clone(),
     };
     Node { value, ..*node }
+}
+
+fn is_uri_at(schema: Option<&Schema>, path: &[&str]) -> bool {
+    schema.is_some_and(|schema| is_uri(schema, path))
 }

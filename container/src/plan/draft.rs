@@ -14,8 +14,9 @@ use super::graph::Graph;
 use super::lists::{List, others};
 use super::order::wait_graph;
 use super::references::{Candidate, Question, Scene, Verdict};
-use super::resolve::{is_required, resolve};
+use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
+use super::words::words;
 use crate::manifest::{Entry, Files, Manifest, Service};
 
 /// How long a component may take to open or close when its section does not say.
@@ -83,7 +84,10 @@ impl Plan {
     /// Plans a manifest. Every problem is added to `problems`; where one is an error, the plan must not be run.
     #[must_use]
     pub fn new(manifest: Manifest, registry: &Registry, problems: &mut Problems) -> Self {
-        let Manifest { service, entries, disabled, files } = manifest;
+        let Manifest { service, entries, disabled, mut files } = manifest;
+        if files.has_broken() {
+            files.learn(registry.all().iter().flat_map(|one| words(&one.factory().schema())));
+        }
         let mut factories = Factories::new(registry);
         let disabled = disabled.into_iter().map(|entry| {
             let known = factories.find(&entry.descriptor).ok();
@@ -93,7 +97,10 @@ impl Plan {
         let mut components: Vec<_> =
             entries.into_iter().map(|entry| read(entry, &mut factories, problems)).collect();
         let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
-        let afters = resolve(&mut components, &descriptors, &disabled, problems);
+        let mut found = Problems::new();
+        let afters = resolve(&mut components, &descriptors, &disabled, &mut found);
+        // What nobody offers may be in a section that is lost.
+        problems.extend(found.into_iter().filter(|problem| !files.has_broken() || !is_of_absence(problem)));
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         let (graph, order, cycles) = wait_graph(&components, &afters).build();

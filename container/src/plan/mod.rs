@@ -12,6 +12,7 @@ mod references;
 mod resolve;
 mod sections;
 mod walk;
+mod words;
 
 pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
 pub use factories::{CONTAINER_KEYS, Factories, Known, Wanted};

@@ -98,6 +98,11 @@ fn find_after(entry: &Entry, asker: u32, lists: &mut Lists<'_>, problems: &mut P
     entry.after.iter().map(find).collect()
 }
 
+/// Whether a problem says that something is not there.
+pub(super) fn is_of_absence(problem: &Problem) -> bool {
+    ["MISSING_REFERENCE", "NOT_OFFERED", "AFTER_NOTHING"].contains(&problem.code)
+}
+
 /// A critical component that requires one that is not: the latter's failure would still fail the start.
 fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: &mut Problems) {
     for (asker, planned) in (0..).zip(components).filter(|(_, planned)| planned.entry.critical) {

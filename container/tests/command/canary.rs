@@ -75,6 +75,21 @@ fn places() -> Vec<(&'static str, String)> {
             "a password with a slash in a URI",
             section(MQTT, "connection.uri = \"mqtt://ann:a/§@localhost:1\""),
         ),
+        ("a password with a blank in a URI", section(MQTT, "connection.uri = \"mqtt://user:my §@h\"")),
+        ("a URI without host", section(MQTT, "connection.uri = \"mqtt://ann:§\"")),
+        ("a URI without scheme", section(MQTT, "connection.uri = \"ann:my §@h\"")),
+        ("an escaped URI", section(MQTT, "connection.uri = \"mqtt://ann:§%40localhost\"")),
+        ("a query", section(MQTT, "connection.uri = \"mqtt://localhost:1/p?token=§\"")),
+        ("a flag of a query", section(MQTT, "connection.uri = \"mqtt://localhost:1/p?§\"")),
+        ("a URI for a key", section(LOGGER, "\"mqtt://ann:§@h\" = 1")),
+        ("a URI for a key at the top", "\"mqtt://ann:§@h\" = 1\n".to_owned()),
+        ("a URI for a descriptor", "[[component]]\ndescriptor = \"mqtt://ann:§@h\"\n".to_owned()),
+        ("a URI in `after`", section(LOGGER, "after = [\"mqtt://ann:§@h\"]")),
+        ("a URI for `enabled`", section(LOGGER, "enabled = \"mqtt://ann:${CANARY}@h\"")),
+        ("a URI for a name", "[service]\nname = \"mqtt://ann:§@h\"\n".to_owned()),
+        ("a table in `after`", section(LOGGER, "after = { password = \"§\" }")),
+        ("a will", section(MQTT, "will = { topic = \"t/#\", payload = \"${file:secret}\" }")),
+        ("a topic of a will", section(MQTT, "will = { topic = \"${file:secret}/#\" }")),
         ("a password in a host", section(MQTT, "connection.host = \"ann:§@localhost\"")),
         (
             "a password in a list of connections",
@@ -121,6 +136,31 @@ fn places() -> Vec<(&'static str, String)> {
         ("a text without quotes", section(STORE, "credentials.mqtt.password = §")),
         ("a text of two", section(STORE, "credentials.mqtt.password = \"x\" §")),
         ("a bad escape", section(STORE, "credentials.mqtt.password = \"\\q§\"")),
+        (
+            "a bracket that is missing",
+            section(STORE, "after = [\"*:a:*:*:*\"\ncredentials.k.password = \"§\""),
+        ),
+        ("a quote that is missing", section(STORE, "after = [\"*:a:*:*:*]\ncredentials.k.password = \"§\"")),
+        ("a brace that is missing", section(STORE, "credentials.k = { password = \"§\"\nafter = []")),
+        ("behind a comma of `after`", section(STORE, "after = [\"*:a:*:*:*\", §")),
+        ("behind `after`", section(STORE, "after = [] §")),
+        ("behind a reference", section(STORE, "references.logger = \"*:a:*:*:*\", §")),
+        ("behind `include`", "include = [\"x\", §\n".to_owned()),
+        ("a line that begins with a bracket", section(STORE, "[§")),
+        ("a header that is none", section(STORE, "[[§]")),
+        ("behind a header", section(STORE, "[component.x] §")),
+        ("before an equals sign", section(STORE, "credentials k § = 1")),
+        ("a key without value", section(STORE, "§ =")),
+        ("a key given twice beside a mistake", section(STORE, "§ = 1\n§ = 2\nx =")),
+        ("a part of a dotted key", section(STORE, "credentials.§.password = x y")),
+        ("a text of three quotes that does not end", section(STORE, "credentials.k.password = '''\n§")),
+        ("a bad date", section(STORE, "credentials.k.password = 2020-99-§")),
+        ("a bad number", section(STORE, "credentials.k.password = 0x§")),
+        ("a bad Unicode escape", section(STORE, "credentials.k.password = \"\\u§\"")),
+        ("a NUL", section(STORE, "credentials.k.password = \"\u{0}§\"")),
+        ("a carriage return", section(STORE, "credentials.k.password = \"x\"\r§")),
+        ("a default without its colon", section(STORE, "credentials.k.password = \"${A-§}\"")),
+        ("a name that is none", section(STORE, "credentials.k.password = \"${§\"")),
         ("a line that is no TOML", section(STORE, "credentials.mqtt.password: §")),
         ("a text over several lines", section(STORE, "credentials.mqtt.password = \"\"\"\n§\n§")),
         ("a duplicate key", section(STORE, "credentials.k.password = \"§\"\ncredentials.k.password = \"§\"")),
@@ -198,7 +238,9 @@ fn a_secret_shows_nowhere() {
 #[test]
 fn a_bad_command_line_repeats_no_secret() {
     let directory = directory(&[("service.toml", ""), ("params", &format!("{CANARY} and more\n"))]);
-    for arguments in [&["-p", CANARY][..], &["-p", "=c4n4ry-s3cr3t"], &["--params", "params"]] {
+    for arguments in
+        [&["-p", CANARY][..], &["-p", "=c4n4ry-s3cr3t"], &["-p", "c4n4ry-s3cr3t=x"], &["--params", "params"]]
+    {
         for command in ["check", "graph", "explain", "print", "run"] {
             let said = Said::by(
                 wirework(directory.path()).arg(command).args(["-c", "service.toml"]).args(arguments),

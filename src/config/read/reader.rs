@@ -10,7 +10,7 @@ use super::node::Source;
 use super::path::Path;
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
-use crate::config::{Problem, code, confidential, mask_user_info, nearest, outline, place};
+use crate::config::{Problem, code, confidential, mask_uri, nearest, outline, place};
 use crate::text::escape;
 
 /// Shared by all deserializers of one section.
@@ -103,11 +103,8 @@ impl Reader {
     pub fn unknown(&self, table: &Path<'_>, name: &str, span: crate::config::Span, facts: &Fields<'_>) {
         let path = table.key(name);
         self.record(&path, || {
-            let problem = Problem::error(
-                code::UNKNOWN_KEY,
-                span,
-                format!("unknown key `{}`", escape(&path.to_string())),
-            );
+            let problem =
+                Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&shown(&path))));
             let free = facts.known.iter().copied().filter(|field| !facts.present.contains(field));
             if let Some(meant) = nearest(name, free) {
                 let meant = table.key(meant).to_string();
@@ -162,16 +159,16 @@ impl Reader {
         match refusal {
             Refusal::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
             _ => {
-                let name = if let Path::Root = path { String::new() } else { format!("`{path}`: ") };
-                let shown = self.may_show(path, source);
+                let name = if let Path::Root = path { String::new() } else { format!("`{}`: ", shown(path)) };
+                let may_show = self.may_show(path, source);
                 let text = refusal.to_string();
-                let message = if shown || matches!(path, Path::Root) {
-                    format!("{name}{}", mask_user_info(&text))
+                let message = if may_show || matches!(path, Path::Root) {
+                    format!("{name}{}", mask_uri(&text))
                 } else {
                     format!("{name}the value is not accepted")
                 };
                 let problem = Problem::error(code::BAD_VALUE, source.span(), escape(&message));
-                if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
+                if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
             }
         }
     }
@@ -194,7 +191,7 @@ impl Reader {
         };
         if !reported && !matches!(source, Source::Nothing) {
             let mut problem =
-                Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{key}`"));
+                Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{}`", mask_uri(&key)));
             if let Some(doc) = place::describe(&(self.schema)(), &path.key(name).segments()) {
                 problem = problem.with_help(format!("add `{name}`, {doc}"));
             }
@@ -211,9 +208,9 @@ impl Reader {
         self.record(path, || {
             let other = path.last_key();
             let message = if other == name {
-                format!("`{path}` is given twice, by two of its spellings")
+                format!("`{}` is given twice, by two of its spellings", shown(path))
             } else {
-                format!("`{path}` is another spelling of `{name}`, which is given too")
+                format!("`{}` is another spelling of `{name}`, which is given too", shown(path))
             };
             Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them")
         });
@@ -223,11 +220,11 @@ impl Reader {
 
     /// A value of a type or in a range that the field does not want.
     pub fn wrong(&self, path: &Path<'_>, source: Source<'_>, code: &'static str, wanted: &str) -> Problem {
-        let shown = self.may_show(path, source);
-        let found = source.found(shown);
-        let message = format!("`{path}`: expected {wanted}, found {found}");
+        let may_show = self.may_show(path, source);
+        let found = source.found(may_show);
+        let message = format!("`{}`: expected {wanted}, found {found}", shown(path));
         let problem = Problem::error(code, source.span(), escape(&message));
-        if shown && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
+        if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 
     /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.
@@ -235,6 +232,11 @@ impl Reader {
         let known = || confidential::is_public(&(self.schema)(), &path.segments());
         !source.is_secret() && known()
     }
+}
+
+/// A path for a message. A key that an operator may choose can be a URI, by mistake.
+fn shown(path: &Path<'_>) -> String {
+    mask_uri(&path.to_string()).into_owned()
 }
 
 /// What a table can take, for the message about a key that it can not.

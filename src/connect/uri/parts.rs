@@ -73,11 +73,12 @@ impl UriParts {
             text.push('@');
         }
         self.write_hosts_and_path(&mut text);
-        self.write_query(&mut text, encode);
+        self.write_query(&mut text, encode, encode);
         text
     }
 
-    /// The URI of these parts with `…` for user name, password and the values of parameters.
+    /// The URI of these parts with `…` for user name, password, the values of parameters, and parameters without value,
+    /// which may be tokens.
     pub(super) fn to_masked(&self) -> String {
         let mut text = format!("{}://", self.scheme);
         if self.username.is_some() || self.password.is_some() {
@@ -85,7 +86,8 @@ impl UriParts {
             text.push('@');
         }
         self.write_hosts_and_path(&mut text);
-        self.write_query(&mut text, |_, text| text.push_str(MASK));
+        let mask = |_: &str, text: &mut String| text.push_str(MASK);
+        self.write_query(&mut text, mask, mask);
         text
     }
 
@@ -102,11 +104,19 @@ impl UriParts {
         text.push_str(self.path.as_deref().unwrap_or_default());
     }
 
-    fn write_query(&self, text: &mut String, write_value: impl Fn(&str, &mut String)) {
+    /// Writes the parameters; `write_flag` writes the name of one without value.
+    fn write_query(
+        &self,
+        text: &mut String,
+        write_flag: impl Fn(&str, &mut String),
+        write_value: impl Fn(&str, &mut String),
+    ) {
         for (index, (name, value)) in self.parameters.iter().enumerate() {
             text.push(if index == 0 { '?' } else { '&' });
-            encode(name, text);
-            if !value.is_empty() {
+            if value.is_empty() {
+                write_flag(name, text);
+            } else {
+                encode(name, text);
                 text.push('=');
                 write_value(value, text);
             }

@@ -1,0 +1,214 @@
+//! Fuzz body: a manifest with canaries where secrets stand, changed in any way, shows them in no output.
+//!
+//! A canary may be shown where the text around it is sound and it stands in a key, in the container's own keys, at a key
+//! of a component that its schema knows as not secret, or as the name of a parameter or a file. See [`fair`].
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, OnceLock};
+
+use schemars::Schema;
+use wirework::component::{Lookup, Registry};
+use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mask_uri, parse_toml};
+use wirework::connect::Uri;
+
+use super::{explain, graph, print};
+use crate::manifest::{Manifest, Parameters, render, render_json};
+use crate::plan::Plan;
+
+/// What stands in the manifest, and is the value of the parameter `CANARY`.
+pub const CANARY: &str = "Kn4ry-W0rd_Qx7z";
+/// What the file `secret` beside the manifest holds; nothing may show it.
+const FILED: &str = "Fz9-Lv_Mw3Xp";
+/// How many characters in a row are a leak.
+const WINDOW: usize = 6;
+
+static REGISTRY: LazyLock<Option<Registry>> = LazyLock::new(|| Registry::linked().ok());
+
+/// Any bytes as a manifest.
+pub fn manifest(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (leaks, _) = leaks(&text);
+    assert!(leaks.is_empty(), "{}\nin\n{text}", leaks.join("\n"));
+}
+
+/// What of the canaries shows in which output, and whether parts of them may be shown.
+pub fn leaks(text: &str) -> (Vec<String>, bool) {
+    let Some(registry) = &*REGISTRY else { return (vec!["the registry cannot be made".to_owned()], false) };
+    let fair = fair(text, registry);
+    let windows =
+        |canary: &'static str| (WINDOW..=canary.len()).filter_map(|end| canary.get(end - WINDOW..end));
+    let forbidden: Vec<_> =
+        windows(CANARY).filter(|window| !fair.contains(window)).chain(windows(FILED)).collect();
+    let mut leaks = Vec::new();
+    for (name, output) in outputs(text, registry) {
+        for line in output.lines() {
+            if let Some(window) = forbidden.iter().find(|window| line.contains(**window)) {
+                leaks.push(format!("{name}: {window} in {line}"));
+            }
+        }
+    }
+    (leaks, windows(CANARY).any(|window| fair.contains(window)))
+}
+
+/// A directory with the file `secret`.
+fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let directory = std::env::temp_dir().join(format!("wirework-fuzz-{}", std::process::id()));
+        // Without it `${file:secret}` is an error, and the body has less to find.
+        let _ = std::fs::create_dir_all(&directory);
+        let _ = std::fs::write(directory.join("secret"), FILED);
+        directory
+    })
+}
+
+/// All that the sub-commands print of a manifest, and the `Debug` of what they work with.
+fn outputs(text: &str, registry: &Registry) -> Vec<(&'static str, String)> {
+    let parameters = Parameters::new().with_environment(|name| (name == "CANARY").then(|| CANARY.to_owned()));
+    let mut problems = Problems::new();
+    let manifest = Manifest::parse(&directory().join("service.toml"), text, &parameters, &mut problems);
+    let debug = format!("{manifest:?}");
+    let plan = Plan::new(manifest, registry, &mut problems);
+    let mut outputs = vec![
+        ("debug of the manifest", debug),
+        ("debug of the problems", format!("{problems:?}")),
+        ("check", render(&problems, &plan.files, false)),
+        ("check --format json", render_json(&problems, &plan.files)),
+        ("print", print::shown(&plan, print::Format::Toml)),
+        ("print --format json", print::shown(&plan, print::Format::Json)),
+    ];
+    for format in [graph::Format::Text, graph::Format::Mermaid, graph::Format::Dot, graph::Format::Json] {
+        outputs.push(("graph", graph::shown(&plan, &[], format)));
+    }
+    let mut explained = String::new();
+    for (position, planned) in (0..).zip(&plan.components) {
+        explained.push_str(&explain::text(&plan, position, planned));
+        let _ = writeln!(explained, "{:#}", explain::json_of(&plan, position, planned));
+        let _ = writeln!(explained, "{:?}", planned.entry);
+    }
+    outputs.push(("explain", explained));
+    outputs
+}
+
+/// All that may be shown of a text.
+fn fair(text: &str, registry: &Registry) -> String {
+    let mut fair = String::new();
+    let mut add = |part: &str| {
+        let mut problems = Problems::new();
+        let table = parse_toml(part, 0, &mut problems);
+        let sound = problems.iter().all(|problem| problem.code != code::BAD_SYNTAX);
+        if sound {
+            top(&table, registry, &mut fair);
+        }
+        sound
+    };
+    if add(text) || text.contains("\"\"\"") || text.contains("'''") {
+        return fair;
+    }
+    let mut part = String::new();
+    for line in text.split_inclusive('\n') {
+        if matches!(line.trim(), "[[component]]" | "[service]") {
+            add(&part);
+            part.clear();
+        }
+        part.push_str(line);
+    }
+    add(&part);
+    fair
+}
+
+fn top(table: &Table, registry: &Registry, fair: &mut String) {
+    for (key, node) in table.iter() {
+        match (&*key.name, &node.value) {
+            ("include", _) => all(node, true, fair),
+            ("service", Value::Table(service)) => service.iter().for_each(|(key, node)| {
+                let known = ["name", "description", "timeout", "open_concurrency"].contains(&&*key.name);
+                all(node, known, fair);
+            }),
+            ("component", Value::Array(list)) => {
+                list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
+            }
+            ("component", Value::Table(table)) => section(table, registry, fair),
+            _ => all(node, false, fair),
+        }
+        name(&key.name, fair);
+    }
+}
+
+fn section(table: &Table, registry: &Registry, fair: &mut String) {
+    let descriptor = table.get("descriptor").and_then(Node::as_str).and_then(|text| text.parse().ok());
+    let schema = descriptor.and_then(|descriptor| match registry.find(&descriptor) {
+        Lookup::One(number) => Some(registry.all().get(number)?.factory().schema()),
+        _ => None,
+    });
+    for (key, node) in table.iter() {
+        let own = ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
+        if own.contains(&&*key.name) {
+            all(node, true, fair);
+        } else {
+            component(node, schema.as_deref(), &mut vec![&key.name], fair);
+        }
+        name(&key.name, fair);
+    }
+}
+
+fn component<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t str>, fair: &mut String) {
+    match &node.value {
+        Value::Table(table) => table.iter().for_each(|(key, node)| {
+            path.push(&key.name);
+            component(node, schema, path, fair);
+            path.pop();
+            name(&key.name, fair);
+        }),
+        Value::Array(list) => {
+            path.push("0");
+            list.iter().for_each(|node| component(node, schema, path, fair));
+            path.pop();
+        }
+        Value::String(text) if schema.is_some_and(|schema| is_uri(schema, path)) => {
+            let uri: Option<Uri> = text.replace("${CANARY}", CANARY).parse().ok();
+            uri.into_iter().for_each(|uri| fair.push_str(&uri.masked()));
+            parameters(text, fair);
+        }
+        _ => all(node, schema.is_some_and(|schema| is_shown(schema, path)), fair),
+    }
+}
+
+/// A value and all under it; where `open` is false, only what no value is.
+fn all(node: &Node, open: bool, fair: &mut String) {
+    match &node.value {
+        Value::Table(table) => table.iter().for_each(|(key, node)| {
+            all(node, open, fair);
+            name(&key.name, fair);
+        }),
+        Value::Array(list) => list.iter().for_each(|node| all(node, open, fair)),
+        Value::String(text) => {
+            if open {
+                let text = mask_uri(text);
+                let replaced = if text.contains("${CANARY") { CANARY } else { "" };
+                let _ = write!(fair, "{text}\0{replaced}\0");
+            }
+            parameters(text, fair);
+        }
+        _ => {}
+    }
+}
+
+fn name(key: &str, fair: &mut String) {
+    let _ = write!(fair, "{}\0", mask_uri(key));
+}
+
+/// The names of parameters, of files, and the messages that a manifest gives for parameters.
+fn parameters(text: &str, fair: &mut String) {
+    for inside in text.split("${").skip(1) {
+        let inside = inside.split('}').next().unwrap_or_default();
+        let end = inside.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inside.len());
+        let (name, rest) = inside.split_at(end);
+        let shown = if name == "file" { rest } else { rest.strip_prefix(":?").unwrap_or_default() };
+        let _ = write!(fair, "{name}\0{shown}\0");
+    }
+}
+
+#[cfg(test)]
+mod tests;

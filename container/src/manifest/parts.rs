@@ -1,0 +1,141 @@
+//! A file whose syntax is broken, in parts that can be told from each other for certain.
+//!
+//! The parser takes up again behind an error, and what it takes for a key then may be part of a value. So nothing is read
+//! of a part that is broken. A line that is `[[component]]` or `[service]` and nothing else begins a part: in no value
+//! can there be such a line, unless texts over several lines are about, and then the whole file is one part.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use wirework::config::{Node, Problems, Table, Value, code, parse_toml, parse_toml_timed};
+
+/// What could be read of a file.
+pub(super) struct Reading {
+    /// All of its sound parts.
+    pub table: Table,
+    /// The parts whose syntax is broken, in their order.
+    pub broken: Vec<Range<usize>>,
+    /// How long the TOML parser took over the file as a whole.
+    pub took: Duration,
+}
+
+/// Reads a file that begins at `base`. The syntax errors are those of its parts.
+pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
+    let mut found = Problems::new();
+    let (table, took) = parse_toml_timed(text, base, &mut found);
+    if is_sound(&found) {
+        problems.extend(found);
+        return Reading { table, broken: Vec::new(), took };
+    }
+    let mut in_parts = Problems::new();
+    if let Some((table, broken)) = read_parts(text, base, &mut in_parts) {
+        problems.extend(in_parts);
+        return Reading { table, broken, took };
+    }
+    problems.extend(found);
+    let whole = 0..text.len();
+    Reading { table: Table::new(), broken: vec![whole], took }
+}
+
+/// A key that is given twice loses nothing but its second value.
+fn is_sound(problems: &Problems) -> bool {
+    problems.iter().all(|problem| problem.code != code::BAD_SYNTAX)
+}
+
+/// Reads part by part. `None` where the parts do not make up a file: then the mistake may be anywhere.
+fn read_parts(text: &str, base: u32, problems: &mut Problems) -> Option<(Table, Vec<Range<usize>>)> {
+    let (mut all, mut broken) = (Table::new(), Vec::new());
+    for part in parts(text) {
+        let mut found = Problems::new();
+        let at = base.saturating_add(u32::try_from(part.start).unwrap_or(u32::MAX));
+        let table = parse_toml(text.get(part.clone())?, at, &mut found);
+        if is_sound(&found) {
+            join(&mut all, table)?;
+        } else {
+            broken.push(part);
+        }
+        problems.extend(found);
+    }
+    (!broken.is_empty()).then_some((all, broken))
+}
+
+/// Puts the sections of a part behind those before it.
+fn join(all: &mut Table, table: Table) -> Option<()> {
+    for (key, node) in table {
+        match (all.get_mut(&key.name), node) {
+            (None, node) => {
+                all.insert(key, node);
+            }
+            (Some(Node { value: Value::Array(list), .. }), Node { value: Value::Array(more), .. }) => {
+                list.extend(more);
+            }
+            _ => return None,
+        }
+    }
+    Some(())
+}
+
+/// The parts of a text, without a gap.
+fn parts(text: &str) -> Vec<Range<usize>> {
+    let mut starts = vec![0];
+    let mut at = 0;
+    if !text.contains("\"\"\"") && !text.contains("'''") {
+        for line in text.split_inclusive('\n') {
+            if at > 0 && matches!(line.trim(), "[[component]]" | "[service]") {
+                starts.push(at);
+            }
+            at += line.len();
+        }
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(text: &str) -> (Reading, Vec<String>) {
+        let mut problems = Problems::new();
+        let reading = read(text, 1, &mut problems);
+        (reading, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_broken_section_is_lost_and_no_other() {
+        let text = "include = []\n[[component]]\na = 1\n[[component]]\nb = [\n[service]\nname = 's'\n[[component]]\nc = 1\n";
+        let (reading, problems) = read_all(text);
+        assert_eq!(problems, ["unclosed array, expected `]`"]);
+        let part = text.find("[[component]]\nb").unwrap()..text.find("[service]").unwrap();
+        assert_eq!(reading.broken, [part]);
+        let found = ["component.0.a", "component.1.c", "service.name", "include"];
+        assert!(found.iter().all(|path| reading.table.find(path).is_some()), "{:?}", reading.table);
+        assert_eq!(
+            reading.table.find("component.1.c").unwrap().span.start as usize,
+            text.rfind('1').unwrap() + 1
+        );
+    }
+
+    #[test]
+    fn where_the_mistake_may_be_anywhere_all_is_lost() {
+        for text in [
+            "[[component]]\na = \"\"\"\n[[component]]\nb = 1\n",
+            "[[component]]\na = '''x'''\nb =\n[[component]]\nb = 1\n",
+            "component = 1\n[[component]]\na =\n[[component]]\nb = 1\n",
+            "a = ",
+        ] {
+            let (reading, problems) = read_all(text);
+            assert!(reading.table.is_empty() && !problems.is_empty(), "{text}");
+            assert_eq!(reading.broken, [0..text.len()]);
+        }
+    }
+
+    #[test]
+    fn a_key_given_twice_breaks_nothing() {
+        let (reading, problems) = read_all("[[component]]\na = 1\na = 2\n");
+        assert_eq!(problems, ["`a` is given twice; keep one of them"]);
+        assert!(reading.broken.is_empty() && reading.table.find("component.0.a").is_some());
+        let (_, problems) = read_all("[[component]]\na = 1\na = 2\nb =\n");
+        assert!(problems.contains(&"a key is given twice; keep one of them".to_owned()), "{problems:?}");
+    }
+}
