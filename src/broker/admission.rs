@@ -11,8 +11,8 @@ use super::{BrokerConfig, BrokerError};
 use crate::auth::{CredentialConfig, CredentialResolver, CredentialStore};
 use crate::config::Secret;
 use crate::connect::one_or_many;
-use crate::{BoxFuture, Error};
 use crate::text::clip;
+use crate::{BoxFuture, Error};
 
 /// The rule for clients that ask to be admitted: by user name and password, anonymously, or both.
 pub(super) struct Admission {
