@@ -100,6 +100,10 @@ mod tests {
         );
         assert!(fail("a:b:c:*:e").starts_with("the name of `a:b:c:*:e` is a wildcard"));
         assert!(fail("a:b:c*:d:e").starts_with("the kind of `a:b:c*:d:e` holds `*`"));
+        assert_eq!(
+            fail("a:b\u{202e}:c:d:e"),
+            "the type of `a:b\\u{202e}:c:d:e` holds `\\u{202e}`, which a name cannot hold"
+        );
         assert_eq!(fail(&"x".repeat(2000)), "a descriptor has at most 1024 bytes, this one has 2000");
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Category, Coded};
+use crate::text::{Escaped, is_unsafe};
 
 /// The names of the five tokens, in their order.
 pub const TOKENS: [&str; 5] = ["group", "type", "kind", "name", "version"];
@@ -47,6 +48,16 @@ pub enum DescriptorError {
         text: String,
         /// Which token, by its name.
         token: &'static str,
+    },
+    /// A control character, or another that does not show: descriptors are printed everywhere.
+    #[error("the {token} of `{}` holds `{}`, which a name cannot hold", Escaped(text), character.escape_default())]
+    Unsafe {
+        /// The text as it was given.
+        text: String,
+        /// Which token, by its name.
+        token: &'static str,
+        /// The first such character.
+        character: char,
     },
     /// Longer than [`MAX_LEN`] bytes.
     #[error("a descriptor has at most {MAX_LEN} bytes, this one has {found}")]
@@ -120,6 +131,9 @@ impl Tokens {
             }
             if token.bytes().any(|byte| matches!(byte, b'*' | b'{' | b'}')) && !is_wildcard(token) {
                 return Err(DescriptorError::PartialWildcard { text: text.to_owned(), token: name });
+            }
+            if let Some(character) = token.chars().find(|character| is_unsafe(*character)) {
+                return Err(DescriptorError::Unsafe { text: text.to_owned(), token: name, character });
             }
         }
         if trimmed {

@@ -45,8 +45,9 @@ impl Coded for InstallError {
 /// ```
 ///
 /// Which sink gets a record: those that the [`Scope`] it was written in is bound to; all, where it is not bound or
-/// there is no scope; never the sink in whose own scope it was written. What no sink can take goes to stderr as text
-/// from `info` on, in an installed router. Of what a sink says of itself, only what is amiss (`warn` on) goes there.
+/// there is no scope; never the sink in whose own scope it was written. What no sink can take goes through the
+/// [`Console`](super::Console) to stderr from `info` on, in an installed router. Of what a sink says of itself, only what is
+/// amiss (`warn` on) goes there.
 #[derive(Clone)]
 pub struct Router(Arc<Hub>);
 
@@ -101,7 +102,8 @@ impl Router {
     }
 
     /// Silences a library: of the events whose target begins with `target`, only those at least as important as `level`
-    /// are looked at, in the whole process, and their texts are cut at 256 bytes each. For a component that runs a library which logs more than operators want.
+    /// are looked at, in the whole process, and their texts are cut at 256 bytes each. For a component that runs a library
+    /// which logs more than operators want.
     pub fn quiet(target: &'static str, level: super::Level) {
         super::quiet::limit(target, level);
         tracing::callsite::rebuild_interest_cache();

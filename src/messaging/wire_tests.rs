@@ -93,6 +93,30 @@ fn what_is_malformed_says_why() {
     }
 }
 
+/// The reader of JSON repeats what it found instead.
+#[test]
+fn what_a_peer_sent_is_cut_and_escaped_in_errors() {
+    let long = format!("\\u001b\\n\u{9b}{}", "x".repeat(60_000));
+    for json in [
+        format!(r#"{{"message_id":"{long}","message":"AA==","sent_time":"{long}"}}"#),
+        format!(r#"{{"message":"{long}"}}"#),
+        format!(r#"{{"message":{{"{long}":1}}}}"#),
+        format!(r#"{{"message_type":["{long}"]}}"#),
+    ] {
+        if let Err(error) = MessageEnvelope::from_json(json.as_bytes()) {
+            let text = crate::Error::from(error).chain();
+            assert!(text.len() < 600 && !text.contains(crate::text::is_unsafe), "{text}");
+        }
+    }
+    let envelope = MessageEnvelope {
+        message_id: MessageId::from(long.as_str()),
+        trace_id: Some(long.as_str().into()),
+        ..MessageEnvelope::new(long.clone(), long)
+    };
+    let shown = format!("{envelope}{}", envelope.message_id.shown());
+    assert!(shown.len() < 1200 && !shown.contains(crate::text::is_unsafe), "{shown}");
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(

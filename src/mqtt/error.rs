@@ -267,6 +267,9 @@ mod tests {
 
     use super::*;
     use crate::Error;
+    use crate::mqtt::protocol::describe;
+    use crate::mqtt::topic::Filter;
+    use crate::text::is_unsafe;
 
     #[test]
     fn a_failed_connect_says_what_happened_last() {
@@ -280,6 +283,42 @@ mod tests {
         let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
+    }
+
+    #[test]
+    fn what_a_peer_said_is_cut_and_escaped_in_every_error() {
+        let evil: Arc<str> = format!("\u{1b}]0;\n\u{9b}\u{202e}{}", "x".repeat(60_000)).into();
+        let text = || Arc::clone(&evil);
+        let reason = || describe(0x87, Some(&evil));
+        let (code, client_id) = (0x87, text());
+        let left = Lost::Disconnected { code, reason: reason(), server_reference: Some(text()) };
+        let taken = |certain| Lost::TakenOver {
+            client_id: Arc::clone(&client_id),
+            times: 3,
+            certain,
+            last: Arc::new(left.clone()),
+        };
+        let (size, max, qos) = (1, 0, QoS::AtMostOnce);
+        let errors = [
+            MqttError::Refused { endpoint: text(), code, reason: reason(), server_reference: Some(text()) },
+            MqttError::SessionLost { topic: text() },
+            MqttError::TooLarge { topic: text(), size, max },
+            MqttError::SubscriptionRefused { filter: text(), code, reason: reason() },
+            MqttError::PublishRefused { topic: text(), code, reason: reason() },
+            MqttError::EndsLinks { topic: text(), size, qos, links: 3, last: left.clone() },
+            MqttError::Expired { topic: text() },
+            MqttError::Down(taken(true)),
+            MqttError::Down(taken(false)),
+            MqttError::Down(Lost::Moving { to: text() }),
+            MqttError::Down(Lost::Refused { code, reason: reason(), server_reference: Some(text()) }),
+            format!("a/{evil}+").parse::<Filter>().unwrap_err().into(),
+        ];
+        for error in errors {
+            let shown = [error.to_string(), Error::from(error).chain()];
+            for text in shown {
+                assert!(text.len() < 2000 && !text.contains(is_unsafe), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -162,8 +162,7 @@ fn mermaid(view: &View<'_>) -> String {
 }
 
 fn dot(view: &View<'_>) -> String {
-    let quoted =
-        |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
+    let quoted = |text: &str| format!("\"{}\"", escape(text).replace('\\', "\\\\").replace('"', "\\\""));
     let mut out = format!(
         "digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n",
         quoted(view.plan.service.shown_name())

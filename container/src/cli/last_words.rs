@@ -35,7 +35,11 @@ fn said(problem: &Problem, files: &Files) {
     let mut fields = vec![("code", Shown::Text(problem.code))];
     if let (Some(place), Some(file)) = (place, &file) {
         let number = |number: usize| Shown::U64(number as u64);
-        fields.extend([("file", Shown::Text(file)), ("line", number(place.line)), ("column", number(place.column))]);
+        fields.extend([
+            ("file", Shown::Text(file)),
+            ("line", number(place.line)),
+            ("column", number(place.column)),
+        ]);
     }
     fields.extend(problem.help.as_deref().map(|help| ("help", Shown::Text(help))));
     Console::process().record(&Record::new(level, &problem.message).with_target(TARGET).with_fields(&fields));

@@ -63,7 +63,8 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
     let mut command = Cli::command();
     if let Some(manifest) = host.default_manifest() {
         let manifest = manifest.display().to_string();
-        command = command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
+        command =
+            command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
     }
     let cli = match parse(&mut command, &args) {
         Ok(cli) => cli,

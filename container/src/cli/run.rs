@@ -9,8 +9,8 @@ use wirework::log::{Console, Level};
 
 use super::last_words::{problems, report};
 use super::{EXIT_CONFIG, Host, Options};
-use crate::run::voice::{LAST_FLUSH, format, say};
 use crate::run::serve;
+use crate::run::voice::{LAST_FLUSH, format, say};
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
@@ -27,7 +27,7 @@ impl Run {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
         let code = self.run(host);
         // What is not written by then never will be: nothing keeps the process from ending.
-        let _ = Console::process().flush(LAST_FLUSH);
+        let _ = Console::process().end(LAST_FLUSH);
         code
     }
 

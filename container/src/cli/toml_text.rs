@@ -9,7 +9,9 @@ use wirework::text::is_unsafe;
 /// that character as an escape. TOML's writer leaves some of them as they are, and others in strings that know no escapes.
 pub(super) fn toml_text(mut document: Table) -> String {
     let plain = toml::to_string_pretty(&document).unwrap_or_default();
-    if !plain.contains(|character| character != '\n' && is_unsafe(character)) && !plain.contains("'''") && !plain.contains("\"\"\"")
+    if !plain.contains(|character| character != '\n' && is_unsafe(character))
+        && !plain.contains("'''")
+        && !plain.contains("\"\"\"")
     {
         return plain;
     }

@@ -93,11 +93,11 @@ impl Patience {
     }
 }
 
-/// Ends the process, whatever is stuck: the words are put into a buffer, and exit handlers that wait, for the lock of an
-/// output perhaps, are given up.
+/// Ends the process, whatever is stuck: the words are put into a buffer, and exit handlers of libraries that wait are given
+/// up.
 fn end_at_once(name: &str) -> ! {
     say(Level::Warn, "", &format!("{name} again: ended at once, components may be left open"));
-    let _ = Console::process().flush(LAST_WORDS);
+    let _ = Console::process().end(LAST_WORDS);
     let _ = std::thread::Builder::new().name("exit".to_owned()).spawn(|| {
         std::thread::sleep(EXIT);
         std::process::abort();
@@ -152,11 +152,10 @@ mod source {
         pub(super) async fn next(&mut self) -> (&'static str, Meaning) {
             poll_fn(|context| {
                 let mut each = self.0.iter_mut();
-                let came =
-                    each.find_map(|(signal, name, meaning)| match signal.poll_recv(context) {
-                        Poll::Ready(_) => Some((*name, *meaning)),
-                        Poll::Pending => None,
-                    });
+                let came = each.find_map(|(signal, name, meaning)| match signal.poll_recv(context) {
+                    Poll::Ready(_) => Some((*name, *meaning)),
+                    Poll::Pending => None,
+                });
                 came.map_or(Poll::Pending, Poll::Ready)
             })
             .await

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use wirework::Pattern;
 use wirework::component::Component;
 use wirework::config::Value as Setting;
 use wirework::log::{Console, ConsoleLogger, Format, Level, Record};
 use wirework::text::Escaped;
-use wirework::Pattern;
 
 use super::LOG;
 use crate::manifest::Entry;

@@ -112,3 +112,20 @@ fn time_taken(line: &str) -> String {
     let rest = words.next().map(|rest| format!(" {rest}")).unwrap_or_default();
     format!("{before} in <time>{rest}")
 }
+
+/// A pipe that is full, and whose reader reads nothing unless the test does.
+#[cfg(unix)]
+#[allow(dead_code, reason = "for the tests that share this file")]
+pub fn full_pipe() -> (std::io::PipeReader, std::os::fd::OwnedFd) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let writer = runtime.block_on(async {
+        let writer = tokio::net::unix::pipe::Sender::from_owned_fd(writer.into()).unwrap();
+        writer.writable().await.unwrap();
+        // In lines, so that what is written to it later begins one.
+        while writer.try_write(&[b'\n'; 4096]).is_ok() {}
+        while writer.try_write(b"\n").is_ok() {}
+        writer.into_blocking_fd().unwrap()
+    });
+    (reader, writer)
+}

@@ -13,12 +13,13 @@ mod tool;
 mod trouble;
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::panic::catch_unwind;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use running::Running;
-use tool::{Said, directory, redacted};
+use tool::{Said, directory, full_pipe, redacted};
 use wirework_container::Host;
 
 /// Set for the process that is the host.
@@ -29,8 +30,12 @@ const TESTS: &[(&str, fn())] = &[
     ("it_has_the_whole_command", it_has_the_whole_command),
     ("failures_end_the_service", failures_end_the_service),
     ("a_hanging_open_is_given_up_on_a_signal", a_hanging_open_is_given_up_on_a_signal),
-    ("a_second_signal_ends_at_once", a_second_signal_ends_at_once),
-    ("a_second_signal_needs_no_listener", a_second_signal_needs_no_listener),
+    ("signals_sent_twice_are_one", signals_sent_twice_are_one),
+    ("a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
+    ("a_second_interrupt_needs_no_listener", a_second_interrupt_needs_no_listener),
+    ("a_second_interrupt_needs_no_room", a_second_interrupt_needs_no_room),
+    ("an_end_needs_no_room", an_end_needs_no_room),
+    ("a_panic_needs_no_room", a_panic_needs_no_room),
 ];
 
 fn main() -> ExitCode {
@@ -163,35 +168,107 @@ fn a_hanging_open_is_given_up_on_a_signal() {
     assert!(said.err.contains("SIGINT: the start is given up"), "{said}");
 }
 
-fn a_second_signal_ends_at_once() {
-    for (first, second, code) in [("INT", "INT", 130), ("TERM", "TERM", 143), ("INT", "TERM", 143)] {
-        let manifest = service("phase = \"close\"\nhow = \"hangs\"").replace("500ms", "1h");
-        let mut running = start(&manifest);
-        running.wait_for(" ready: ");
-        running.signal(first);
-        running.wait_for("closing");
-        running.signal(second);
-        let said = running.end();
-        assert_eq!(said.code, Some(code), "{said}");
-        assert!(said.err.contains(&format!("SIG{second} again: ended at once")), "{said}");
+/// Only a second SIGINT, and not at once after the first, is impatience.
+fn signals_sent_twice_are_one() {
+    let mut running = start(&service("phase = \"close\"\nhow = \"hangs\"").replace("500ms", "2s"));
+    running.wait_for(" ready: ");
+    running.signal("INT");
+    running.wait_for("SIGINT: closing");
+    for signal in ["TERM", "TERM", "HUP", "QUIT", "TERM"] {
+        running.signal(signal);
+    }
+    let said = running.end();
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("closed test:trouble:default:first:1.0"), "the others close: {said}");
+}
+
+/// A service whose close hangs for an hour.
+const STUCK: &str = "phase = \"close\"\nhow = \"hangs\"";
+
+/// Sends SIGINT until it ends: one that comes at once after the first is the same one.
+fn interrupt(child: &mut Child) -> Option<i32> {
+    let id = child.id().to_string();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        // It may have ended since.
+        let _ = Command::new("kill").args(["-s", "INT", &id]).stderr(Stdio::null()).status().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn a_second_interrupt_ends_at_once() {
+    for format in ["text", "json"] {
+        let manifest =
+            service(STUCK).replace("500ms", "1h").replace("level", &format!("format = '{format}'\nlevel"));
+        let (mut command, _directory) = host(&manifest);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready: ")));
+        assert_eq!(interrupt(&mut child), Some(130));
+        let last = lines.last().unwrap().unwrap();
+        let words = "SIGINT again: ended at once, components may be left open";
+        let said = serde_json::from_str::<serde_json::Value>(&last);
+        let said = said.map_or(last, |record| record["message"].as_str().unwrap().to_owned());
+        assert_eq!(said, words);
     }
 }
 
 /// Also when nobody reads what it says any more.
-fn a_second_signal_needs_no_listener() {
-    let (mut command, _directory) =
-        host(&service("phase = \"close\"\nhow = \"hangs\"").replace("500ms", "1h"));
+fn a_second_interrupt_needs_no_listener() {
+    let (mut command, _directory) = host(&service(STUCK).replace("500ms", "1h"));
     let (reader, writer) = std::io::pipe().unwrap();
     let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
     drop(command);
     let mut lines = BufReader::new(reader).lines();
     assert!(lines.any(|line| line.unwrap().contains(" ready: ")));
     drop(lines);
-    let id = child.id().to_string();
-    // Two signals that come before the first was taken are one: so it is told until it ends.
-    while child.try_wait().unwrap().is_none() {
-        assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
-        std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(interrupt(&mut child), Some(130));
+}
+
+/// Also when both outputs are full, and a component waits in a `println!` with the lock of stdout, or has begun a line that the
+/// end of the process would write.
+fn a_second_interrupt_needs_no_room() {
+    for prints in ["a line\\n", "the start of one"] {
+        let announced = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = announced.local_addr().unwrap();
+        let keys = format!("{STUCK}\nannounce = \"{address}\"\nprints = \"{prints}\"");
+        let (mut command, _directory) = host(&service(&keys).replace("500ms", "1h"));
+        let ((_out, out), (_err, err)) = (full_pipe(), full_pipe());
+        let mut child = command.stdout(out).stderr(err).spawn().unwrap();
+        drop(command);
+        announced.accept().unwrap();
+        assert_eq!(interrupt(&mut child), Some(130), "{prints}");
     }
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+/// The end does not wait either, for what a component has printed.
+fn an_end_needs_no_room() {
+    for prints in ["a line\\n", "the start of one"] {
+        let announced = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = announced.local_addr().unwrap();
+        let keys = format!("announce = \"{address}\"\nprints = \"{prints}\"");
+        let (mut command, _directory) = host(&service(&keys));
+        let ((_out, out), (_err, err)) = (full_pipe(), full_pipe());
+        let mut child = command.stdout(out).stderr(err).spawn().unwrap();
+        drop(command);
+        announced.accept().unwrap();
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{prints}");
+    }
+}
+
+/// A panic says so on stderr, and must not wait for it.
+fn a_panic_needs_no_room() {
+    let announced = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = announced.local_addr().unwrap();
+    let keys = format!("phase = \"task\"\nhow = \"panics\"\nannounce = \"{address}\"");
+    let (mut command, _directory) = host(&service(&keys));
+    let (_reader, writer) = full_pipe();
+    let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    drop(command);
+    announced.accept().unwrap();
+    assert!(Command::new("kill").args(["-s", "USR1", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -1,5 +1,6 @@
 //! A component that misbehaves where and how its section says.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -15,6 +16,10 @@ pub struct TroubleConfig {
     /// In which way.
     #[serde(default)]
     how: How,
+    /// An address to connect to when it is open.
+    announce: Option<String>,
+    /// What it prints, on a thread of its own, when it opens.
+    prints: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
@@ -66,7 +71,16 @@ impl Component for Trouble {
                 misbehave(how).await
             });
         }
-        self.at(Phase::Open).await
+        self.at(Phase::Open).await?;
+        if let Some(text) = self.0.prints.clone() {
+            std::thread::spawn(move || print!("{text}"));
+        }
+        if let Some(address) = &self.0.announce {
+            TcpStream::connect(address).map_err(|error| {
+                Error::new(Category::Internal, "NO_ANNOUNCEMENT", "cannot connect").with_source(error)
+            })?;
+        }
+        Ok(())
     }
 
     async fn close(&self, _: &Context) -> Result<(), Error> {

@@ -169,10 +169,12 @@ impl Component for ConsoleLogger {
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {
-        let latest = Instant::now() + FLUSH;
-        let until = context.deadline().map_or(latest, |deadline| latest.min(deadline.into_std()));
         if let To::Console(..) = self.to {
-            let limit = until.saturating_duration_since(Instant::now());
+            // Well before the deadline: an output that is stuck must not make the close fail.
+            let left = context
+                .deadline()
+                .map(|deadline| deadline.into_std().saturating_duration_since(Instant::now()));
+            let limit = left.map_or(FLUSH, |left| FLUSH.min(left / 2));
             // What is not written by then may be written later; if not, it is no reason to fail.
             let _ = tokio::task::spawn_blocking(move || Console::process().flush(limit)).await;
         }

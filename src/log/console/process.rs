@@ -1,7 +1,9 @@
 //! What this process says on the console, whoever says it.
 
+use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -81,6 +83,28 @@ impl Console {
         let until = Instant::now() + limit;
         let left = self.stderr.flush(until);
         if Arc::ptr_eq(&self.stderr, &self.stdout) { left } else { left + self.stdout.flush(until) }
+    }
+
+    /// [Flushes](Self::flush), for the last time: afterwards nothing of `print!` gets out any more. What was printed of a line
+    /// that has not ended is written too if it can be; the end of the process, which would write it, does not wait for it.
+    pub fn end(&self, limit: Duration) -> u64 {
+        let until = Instant::now() + limit;
+        let left = self.flush(limit);
+        let (done, ended) = sync_channel(1);
+        // Whoever holds the lock of stdout when the process ends keeps the standard library from writing.
+        let holder = std::thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+            let mut stdout = std::io::stdout().lock();
+            let _ = stdout.flush();
+            let _ = done.send(());
+            loop {
+                std::thread::park();
+            }
+        });
+        if holder.is_ok() {
+            let least = Duration::from_millis(50);
+            let _ = ended.recv_timeout(until.saturating_duration_since(Instant::now()).max(least));
+        }
+        left
     }
 
     /// How many lines of this process were dropped, since there was no room or they could not be written.

@@ -13,11 +13,11 @@ use super::missed::Missed;
 use super::refusing::Patience;
 use super::roads::MOST_HOPS;
 use super::state::LinkState;
-use crate::text::clip;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::{Kind, Stream, dial};
 use crate::mqtt::{Lost, MqttError};
+use crate::text::clip;
 
 /// How long discovery and credential stores may take before what was known is used.
 const LOOK_UP: Duration = Duration::from_secs(10);
@@ -212,9 +212,10 @@ impl Link {
                 _ => None,
             };
             let Some(next) = next else { return Ok(Err((at, lost))) };
-            self.core
-                .logger
-                .info(format_args!("The MQTT broker at {at} sends its clients to {}", clip(&next.to_string())));
+            self.core.logger.info(format_args!(
+                "The MQTT broker at {at} sends its clients to {}",
+                clip(&next.to_string())
+            ));
             at = next;
             hops += 1;
         }

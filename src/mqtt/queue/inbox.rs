@@ -15,8 +15,8 @@ use crate::count::Increment;
 use crate::messaging::EnvelopeError;
 use crate::messaging::shelf::{Likeness, Shelf};
 use crate::mqtt::{MqttMessage, MqttMessageListener};
-use crate::{BoxFuture, Error};
 use crate::text::clip;
+use crate::{BoxFuture, Error};
 
 /// What becomes of unfinished messages when the queue closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What comes by `tracing`, of ours and of libraries.
 
 use super::*;
+use crate::log::quiet;
 
 #[test]
 fn events_know_their_component() {
