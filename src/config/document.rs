@@ -42,31 +42,61 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let began = Instant::now();
     let (document, errors) = DeTable::parse_recoverable(text);
     took += began.elapsed();
-    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
+    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     let errors = errors.iter().map(|error| {
-        let span = error.span().map_or_else(Span::default, |range| shift(base, range));
-        let key = error.span().and_then(|range| text.get(range)).unwrap_or_default();
-        syntax(error.message(), key, span)
+        let range = error.span();
+        let span = range.clone().map_or_else(Span::default, |range| shift(base, range));
+        (span, Wrong::Syntax(error.message(), range.and_then(|range| text.get(range)).unwrap_or_default()))
     });
-    reader.problems.extend(errors);
-    reader.problems.sort_by_key(|problem| problem.span.start);
+    let mut wrong: Vec<_> =
+        reader.deep.into_iter().map(|span| (span, Wrong::TooDeep)).chain(errors).collect();
+    wrong.sort_by_key(|(span, _)| span.start);
     let mut last = None;
-    for problem in reader.problems {
+    for (span, wrong) in wrong {
         // What follows on the same line is nearly always a consequence of the first.
-        let line = line_of(text, problem.span.start.saturating_sub(base), last);
+        let line = line_of(text, span.start.saturating_sub(base), last);
         if last.is_none_or(|(before, _)| before != line.0) {
-            problems.push(problem);
+            wrong.tell(span, problems);
         }
         last = Some(line);
     }
     (table, took)
 }
 
+/// What is wrong at a place; put into words only when it is told of, since a text can be wrong in every byte.
+enum Wrong<'t> {
+    /// What the parser says, and the text that it says it of.
+    Syntax(&'t str, &'t str),
+    TooDeep,
+}
+
+impl Wrong<'_> {
+    fn tell(&self, span: Span, problems: &mut Problems) {
+        match self {
+            // Of which there is a code of its own.
+            Self::Syntax("duplicate key", _) if problems.is_full(code::DUPLICATE_KEY) => {
+                problems.omit(code::DUPLICATE_KEY);
+            }
+            Self::Syntax(message, _) if *message != "duplicate key" && problems.is_full(code::BAD_SYNTAX) => {
+                problems.omit(code::BAD_SYNTAX);
+            }
+            Self::TooDeep if problems.is_full(code::BAD_SYNTAX) => {
+                problems.omit(code::BAD_SYNTAX);
+            }
+            Self::Syntax(message, marked) => problems.push(syntax(message, marked, span)),
+            Self::TooDeep => {
+                let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
+                problems.error(code::BAD_SYNTAX, span, message);
+            }
+        }
+    }
+}
+
 /// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
 /// the whole text.
 fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
-    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
+    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
     let mut all = Vec::new();
     for piece in pieces {
         let began = Instant::now();
@@ -82,7 +112,7 @@ fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Tab
             join(&mut all, first)?;
         }
     }
-    Table::of(all).filter(|_| reader.problems.is_empty())
+    Table::of(all).filter(|_| reader.deep.is_empty())
 }
 
 /// Puts the list at `at`, with which a piece begins, behind the list of that name before it.
@@ -134,7 +164,8 @@ struct Reader {
     base: u32,
     /// The names of keys so far: a large manifest has few, each many times.
     names: HashSet<Arc<str>, foldhash::fast::RandomState>,
-    problems: Vec<Problem>,
+    /// What nests too deep.
+    deep: Vec<Span>,
 }
 
 impl Reader {
@@ -178,8 +209,7 @@ impl Reader {
             DeValue::Integer(number) => integer(number.as_str(), number.radix()),
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Array(_) | DeValue::Table(_) if depth >= MAX_DEPTH => {
-                let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
-                self.problems.push(Problem::error(code::BAD_SYNTAX, span, message));
+                self.deep.push(span);
                 return None;
             }
             DeValue::Array(list) => {

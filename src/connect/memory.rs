@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ConnectionEntries, ConnectionParams, Discovery};
+use super::{ConnectionEntries, ConnectionParams, Discovery, Reached, protection_warnings};
 use crate::component::{Component, Offer};
+use crate::config::Invalid;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryDiscovery`].
@@ -78,6 +79,19 @@ impl Component for MemoryDiscovery {
     type Config = MemoryDiscoveryConfig;
     type References = ();
 
+    /// Warns of passwords in URIs that would be sent in clear, and of keys that mix connections with TLS and without.
+    fn validate(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        for (key, entries) in &config.connections {
+            let reached = entries.clone().into_params().into_iter().filter_map(|one| {
+                let (protocol, host) = (one.protocol?, one.host?);
+                Reached::new(format!("connections.{key}"), &protocol, &host, one.password.is_some())
+            });
+            found.extend(protection_warnings(&reached.collect::<Vec<_>>()));
+        }
+        found
+    }
+
     fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {
         Ok(Self::new(identity.as_str(), config))
     }
@@ -87,6 +101,21 @@ register!(MemoryDiscovery);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_in_clear_is_warned_of() {
+        let identity = "pip-services:discovery:memory:default:1.0".parse().unwrap();
+        let keys = |text: &str| {
+            let found = MemoryDiscovery::validate(&identity, &toml::from_str(text).unwrap());
+            found.iter().map(|one| (one.is_warning(), one.key().to_owned())).collect::<Vec<_>>()
+        };
+        let warned = [(true, "connections.k".to_owned())];
+        assert_eq!(keys("connections.k = { uri = 'mqtt://u:p@broker' }"), warned);
+        assert_eq!(keys("connections.k = [{ uri = 'mqtt://a' }, { uri = 'mqtts://b' }]"), warned);
+        assert!(
+            keys("connections.k = { host = 'a' }\nconnections.l = { uri = 'mqtt://u:p@[::1]' }").is_empty()
+        );
+    }
 
     #[tokio::test]
     async fn configured_and_registered_are_found_in_order() {

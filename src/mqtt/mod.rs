@@ -16,6 +16,7 @@ mod message;
 mod metrics;
 mod options;
 mod properties;
+mod protection;
 mod protocol;
 mod queue;
 mod resolver;

@@ -76,7 +76,7 @@ impl Manifest {
 
     fn build(loader: Loader<'_>, problems: &mut Problems) -> Self {
         let Loader { parameters, files, documents, .. } = loader;
-        let replacer = Replacer { parameters, files: &files };
+        let replacer = Replacer::new(parameters, &files);
         let mut sections =
             Sections { replacer, problems, drafts: Vec::new(), places: HashMap::default(), service: None };
         for (number, document) in documents.into_iter().enumerate() {

@@ -1,3 +1,8 @@
 //! Attacks: peers, files and systems that mean harm, or behave as if they did. Each has a bound in memory or work, which is
 //! asserted through counters and not through clocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[cfg(unix)]
+mod files;
+mod hostile;
+mod manifests;
