@@ -8,8 +8,10 @@ use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+mod exposure;
 mod named;
 
+pub use exposure::Exposure;
 pub use named::{WAIT, read_named};
 
 /// Why a file is not read. The message is a sentence about the file, for whoever names it: `` cannot read `p`: it is a FIFO ``.
@@ -121,6 +123,13 @@ impl RegularFile {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// What others may do with it, though it keeps a secret, by its permission bits; `path` is the name by which it was
+    /// opened. Unix only; elsewhere nothing.
+    #[must_use]
+    pub fn exposure(&self, path: &Path) -> Option<Exposure> {
+        exposure::exposure(path, &self.metadata)
     }
 
     /// Reads it whole into `buffer`, which is made large enough before, so that a secret is not left behind in a smaller one.

@@ -10,7 +10,8 @@ use super::CredentialParams;
 use crate::config::Secret;
 use crate::connect::{Hidden, Masked, OneOrMany};
 
-/// One credential as it is configured: `credential`, or an entry of `credentials`. An empty text counts as not set.
+/// One credential as it is configured: `credential`, or an entry of `credentials`. An empty text counts as not set, but an
+/// empty `store_key` is an error.
 ///
 /// `user` and `pass` are read as `username` and `password`; both spellings at once are an error.
 ///

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::permissions::{Exposure, exposure};
 use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
 use crate::component::{Component, Offer};
 use crate::config::Secret;
+use crate::file::Exposure;
 use crate::log::Logger;
 use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register};
 
@@ -21,8 +21,8 @@ use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register
 pub struct FileCredentialStoreConfig {
     /// Directory of the secrets, such as `/run/secrets`; relative to the working directory of the process.
     pub path: PathBuf,
-    /// Refuse a file that others can write or, outside a read-only mount, read; otherwise that is a warning. Unix
-    /// only.
+    /// Refuse a file that its group or everybody can write or, outside a read-only mount, everybody can read; otherwise that is
+    /// a warning. Unix only.
     #[serde(default)]
     pub strict: bool,
 }
@@ -97,11 +97,11 @@ impl Secrets {
 
     /// The secret in a file, where there is one; what others may do with it is warned of, or refused.
     fn read(&self, path: &Path) -> Result<Option<Secret>, SecretFileError> {
-        let Some(metadata) = secret_file::look(path)? else { return Ok(None) };
-        if let Some(exposure) = exposure(path, &metadata) {
+        let Some(file) = secret_file::open(path)? else { return Ok(None) };
+        if let Some(exposure) = file.exposure(path) {
             self.expose(path, exposure)?;
         }
-        secret_file::read(path)
+        secret_file::read(path, file)
     }
 
     fn expose(&self, path: &Path, exposure: Exposure) -> Result<(), SecretFileError> {
@@ -231,7 +231,7 @@ mod tests {
         let long = vec![b'x'; usize::try_from(LIMIT).unwrap() + 1];
         let (_directory, store) = store(&[("long", &long), ("bytes", b"canary\xff")], false);
         let error = store.lookup("long").await.unwrap_err();
-        assert!(error.to_string().ends_with("long` is longer than 65536 bytes"), "{error}");
+        assert!(error.chain().contains("long`: it is larger than 65536 bytes"), "{}", error.chain());
         let error = store.lookup("bytes").await.unwrap_err();
         let shown = format!("{error} {error:?} {:?}", error.downcast_ref::<SecretFileError>());
         assert!(shown.contains("is not UTF-8") && !shown.contains("canary"), "{shown}");
@@ -240,7 +240,8 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn exposed_file_is_warned_of_or_refused() {
-        for (mode, exposure) in [(0o604, Exposure::Read), (0o602, Exposure::Write)] {
+        for (mode, exposure) in [(0o604, Exposure::Read), (0o602, Exposure::Write), (0o620, Exposure::Write)]
+        {
             let (directory, strict) = store(&[("k", b"canary")], true);
             let path = directory.path().join("k");
             set_mode(&path, mode);
@@ -268,6 +269,6 @@ mod tests {
         assert_eq!(find(&store, "k").await, pair(None, Some("p")));
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         let error = store.lookup("socket").await.unwrap_err();
-        assert!(error.to_string().ends_with("socket` is no regular file"), "{error}");
+        assert!(error.chain().contains("socket`: it is a socket; only a regular file"), "{}", error.chain());
     }
 }

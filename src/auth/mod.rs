@@ -10,7 +10,6 @@ mod error;
 mod file;
 mod memory;
 mod params;
-mod permissions;
 mod resolver;
 mod secret_file;
 mod store;
@@ -22,7 +21,8 @@ pub use error::CredentialError;
 pub use file::{FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences};
 pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use params::CredentialParams;
-pub use permissions::Exposure;
 pub use resolver::CredentialResolver;
 pub use secret_file::SecretFileError;
 pub use store::CredentialStore;
+
+pub use crate::file::Exposure;

@@ -1,13 +1,12 @@
 //! One secret in one file.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::permissions::Exposure;
 use crate::config::Secret;
+use crate::file::{Exposure, FileKind, ReadError, RegularFile};
 use crate::{Category, Coded};
 
 /// The longest secret, in bytes.
@@ -25,25 +24,13 @@ pub enum SecretFileError {
         /// The key.
         key: String,
     },
-    /// The file system says no.
+    /// The file system says no, it is no regular file, or it has more than 64 KiB.
     #[error("cannot read the secret `{}`", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
-    },
-    /// Something else than a file, such as a pipe.
-    #[error("the secret `{}` is no regular file", .path.display())]
-    NotAFile {
-        /// What it is.
-        path: PathBuf,
-    },
-    /// More than 64 KiB.
-    #[error("the secret `{}` is longer than {LIMIT} bytes", .path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
+        source: ReadError,
     },
     /// Bytes that are no text.
     #[error("the secret `{}` is not UTF-8", .path.display())]
@@ -78,33 +65,26 @@ impl Coded for SecretFileError {
     }
 }
 
-/// What there is at `path`; none where there is nothing, or a directory, which is another layout's.
-pub(super) fn look(path: &Path) -> Result<Option<Metadata>, SecretFileError> {
-    let metadata = match fs::metadata(path) {
+/// The file at `path`; none where there is nothing, or a directory, which is another layout's.
+pub(super) fn open(path: &Path) -> Result<Option<RegularFile>, SecretFileError> {
+    match RegularFile::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(ReadError::NotAFile(FileKind::Directory)) => Ok(None),
         // `NotADirectory`: `key/username` where `key` is a file with a password.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
+        Err(ReadError::Io(error))
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
         }
-        Err(source) => return Err(SecretFileError::Read { path: path.to_owned(), source }),
-        Ok(metadata) => metadata,
-    };
-    // Checked before it is opened: opening a pipe would wait for somebody to write.
-    match metadata.is_dir() {
-        true => Ok(None),
-        false if metadata.is_file() => Ok(Some(metadata)),
-        false => Err(SecretFileError::NotAFile { path: path.to_owned() }),
+        Err(source) => Err(SecretFileError::Read { path: path.to_owned(), source }),
     }
 }
 
 /// The secret in a file; none where there is nothing in it. It blocks.
-pub(super) fn read(path: &Path) -> Result<Option<Secret>, SecretFileError> {
+pub(super) fn read(path: &Path, file: RegularFile) -> Result<Option<Secret>, SecretFileError> {
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)
-        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
+    file.read_into(&mut bytes, LIMIT)
         .map_err(|source| SecretFileError::Read { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(SecretFileError::TooLong { path: path.to_owned() });
-    }
     let text = std::str::from_utf8(&bytes).map_err(|_| SecretFileError::NotText { path: path.to_owned() })?;
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     Ok((!text.is_empty()).then(|| Secret::new(text)))

@@ -80,7 +80,8 @@ pub trait Component: Sized + Send + Sync + 'static {
     type References: References;
 
     /// Every key whose value the types of the configuration allow and the component cannot work with, so that they are reported
-    /// with their places before anything runs. Called for each configuration that could be read.
+    /// with their places before anything runs; [warnings](Invalid::warning) among them are reported, and the component runs all the
+    /// same. Called for each configuration that could be read.
     #[must_use]
     fn validate(_identity: &Descriptor, _config: &Self::Config) -> Vec<Invalid> {
         Vec::new()

@@ -115,6 +115,8 @@ where
         if !invalid.is_empty() {
             let schema = self.schema();
             invalid.iter().for_each(|invalid| problems.push(invalid.place(section, &schema)));
+        }
+        if invalid.iter().any(|invalid| !invalid.is_warning()) {
             return None;
         }
         let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));

@@ -35,10 +35,16 @@ codes! {
     MISSING_INCLUDE,
     /// A file that includes itself.
     INCLUDE_CYCLE,
+    /// Files that include each other deeper, or more of them, than is read.
+    TOO_MANY_FILES,
     /// A manifest that is not there.
     NO_CONFIG_FILE,
     /// A secret that stands in the manifest itself.
     SECRET_IN_CLEAR,
+    /// A password that would cross the network in clear.
+    PASSWORD_UNPROTECTED,
+    /// A list of brokers of which some are reached with TLS and others without.
+    MIXED_PROTECTION,
     /// A parameter that is given and not used.
     UNUSED_PARAMETER,
     /// A manifest without an enabled component.

@@ -26,6 +26,11 @@ pub(super) fn is_duplicate(message: &str) -> bool {
     message == DUPLICATE
 }
 
+/// The code of the problem that a message of the parser's becomes.
+pub(super) fn code_of(message: &str) -> &'static str {
+    if is_duplicate(message) { code::DUPLICATE_KEY } else { code::BAD_SYNTAX }
+}
+
 /// A problem of a message of the parser's; `key` is the key that it marks, where that may be shown.
 pub(super) fn problem(message: &str, key: Option<&str>, span: Span) -> Problem {
     if is_duplicate(message) {

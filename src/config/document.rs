@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint;
 use super::pieces::{LEAST, Piece, pieces};
-use super::{Key, Node, Problem, Problems, Span, Table, Value, code};
+use super::{Key, Node, Problems, Span, Table, Value, code};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
 pub const MAX_DEPTH: usize = 64;
@@ -43,34 +43,61 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let began = Instant::now();
     let (document, errors) = DeTable::parse_recoverable(text);
     took += began.elapsed();
-    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
+    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     // In a text that is broken, what looks like a key may be part of a value.
-    let sound =
-        reader.problems.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
+    let sound = reader.deep.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
     let errors = errors.iter().map(|error| {
-        let span = error.span().map_or_else(Span::default, |range| shift(base, range));
-        let key = error.span().and_then(|range| text.get(range)).filter(|_| sound);
-        complaint::problem(error.message(), key, span)
+        let range = error.span();
+        let span = range.clone().map_or_else(Span::default, |range| shift(base, range));
+        let key = range.and_then(|range| text.get(range)).filter(|_| sound);
+        (span, Wrong::Syntax(error.message(), key))
     });
-    reader.problems.extend(errors);
-    reader.problems.sort_by_key(|problem| problem.span.start);
+    let mut wrong: Vec<_> =
+        reader.deep.into_iter().map(|span| (span, Wrong::TooDeep)).chain(errors).collect();
+    wrong.sort_by_key(|(span, _)| span.start);
     let mut last = None;
-    for problem in reader.problems {
+    for (span, wrong) in wrong {
         // What follows on the same line is nearly always a consequence of the first.
-        let line = line_of(text, problem.span.start.saturating_sub(base), last);
+        let line = line_of(text, span.start.saturating_sub(base), last);
         if last.is_none_or(|(before, _)| before != line.0) {
-            problems.push(problem);
+            wrong.tell(span, problems);
         }
         last = Some(line);
     }
     (table, took)
 }
 
+/// What is wrong at a place; put into words only when it is told of, since a text can be wrong in every byte.
+enum Wrong<'t> {
+    /// What the parser says, and the key that it says it of, where that may be shown.
+    Syntax(&'t str, Option<&'t str>),
+    TooDeep,
+}
+
+impl Wrong<'_> {
+    fn tell(&self, span: Span, problems: &mut Problems) {
+        match self {
+            // Of which there is a code of its own.
+            Self::Syntax(message, _) if problems.is_full(complaint::code_of(message)) => {
+                problems.omit(complaint::code_of(message));
+            }
+            Self::TooDeep if problems.is_full(code::BAD_SYNTAX) => {
+                problems.omit(code::BAD_SYNTAX);
+            }
+            Self::Syntax(message, key) => problems.push(complaint::problem(message, *key, span)),
+            Self::TooDeep => {
+                let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
+                problems.error(code::BAD_SYNTAX, span, message);
+            }
+        }
+    }
+}
+
 /// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
 /// the whole text.
 fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
-    let mut reader = Reader { base, names: HashSet::default(), problems: Vec::new() };
+    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
     let mut all = Vec::new();
     for piece in pieces {
         let began = Instant::now();
@@ -86,7 +113,7 @@ fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Tab
             join(&mut all, first)?;
         }
     }
-    Table::of(all).filter(|_| reader.problems.is_empty())
+    Table::of(all).filter(|_| reader.deep.is_empty())
 }
 
 /// Puts the list at `at`, with which a piece begins, behind the list of that name before it.
@@ -120,7 +147,8 @@ struct Reader {
     base: u32,
     /// The names of keys so far: a large manifest has few, each many times.
     names: HashSet<Arc<str>, foldhash::fast::RandomState>,
-    problems: Vec<Problem>,
+    /// What nests too deep.
+    deep: Vec<Span>,
 }
 
 impl Reader {
@@ -164,8 +192,7 @@ impl Reader {
             DeValue::Integer(number) => integer(number.as_str(), number.radix()),
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Array(_) | DeValue::Table(_) if depth >= MAX_DEPTH => {
-                let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
-                self.problems.push(Problem::error(code::BAD_SYNTAX, span, message));
+                self.deep.push(span);
                 return None;
             }
             DeValue::Array(list) => {

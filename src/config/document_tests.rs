@@ -5,7 +5,7 @@ use super::*;
 fn problems_of(text: &str) -> Vec<(u32, String)> {
     let mut problems = Problems::new();
     parse_toml(text, 0, &mut problems);
-    problems.into_iter().map(|problem| (problem.span.start, problem.message)).collect()
+    problems.iter().map(|problem| (problem.span.start, problem.message.clone())).collect()
 }
 
 #[test]

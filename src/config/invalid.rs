@@ -21,6 +21,8 @@ use crate::error::{Category, Coded};
 pub struct Invalid {
     key: Cow<'static, str>,
     problem: Cow<'static, str>,
+    /// The code of a warning; nothing for an error.
+    warning: Option<&'static str>,
 }
 
 impl Invalid {
@@ -28,7 +30,23 @@ impl Invalid {
     /// wrong and what would be right, and shows nothing that may be secret.
     #[must_use]
     pub fn new(key: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { key: key.into(), problem: problem.into() }
+        Self { key: key.into(), problem: problem.into(), warning: None }
+    }
+
+    /// The same for what works, but probably not as meant: `check` warns of it with this [`code`], and nothing fails.
+    #[must_use]
+    pub fn warning(
+        code: &'static str,
+        key: impl Into<Cow<'static, str>>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { warning: Some(code), ..Self::new(key, problem) }
+    }
+
+    /// Whether it is a warning, with which the component works.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        self.warning.is_some()
     }
 
     /// The key.
@@ -42,7 +60,7 @@ impl Invalid {
     /// # Errors
     /// The first, where there is one.
     pub fn none(found: Vec<Self>) -> Result<(), Self> {
-        found.into_iter().next().map_or(Ok(()), Err)
+        found.into_iter().find(|invalid| !invalid.is_warning()).map_or(Ok(()), Err)
     }
 
     /// The same with its place: where the key stands, or the last part of it that is there, or the section.
@@ -55,7 +73,11 @@ impl Invalid {
             let Some((parent, _)) = path.rsplit_once('.') else { break None };
             path = parent;
         };
-        let Some(node) = node else { return Problem::error(code::BAD_VALUE, section.span, self.to_string()) };
+        let problem = |span, message| match self.warning {
+            Some(code) => Problem::warning(code, span, message),
+            None => Problem::error(code::BAD_VALUE, span, message),
+        };
+        let Some(node) = node else { return problem(section.span, self.to_string()) };
         let segments: Vec<_> = path.split('.').collect();
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
         let secret = is_secret(node);
@@ -64,7 +86,7 @@ impl Invalid {
         } else {
             self.to_string()
         };
-        let problem = Problem::error(code::BAD_VALUE, node.span, message);
+        let problem = problem(node.span, message);
         if leaf && !secret && is_shown(schema, &segments) { problem.with_shown(node.span) } else { problem }
     }
 }

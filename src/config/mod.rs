@@ -29,7 +29,7 @@ pub use millis::{Millis, MillisError};
 pub use outline::{KeyDoc, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use place::value_types;
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{MOST_OF_A_KIND, Problem, Problems, Severity};
 pub use read::read;
 pub use schema::schema_of;
 pub use secret::{MASK, Secret};

@@ -11,7 +11,8 @@ use super::params::overridden;
 use super::uri::{Uri, deserialize_filled};
 use crate::config::MASK;
 
-/// One connection as it is configured: `connection`, or an entry of `connections`. An empty text counts as not set.
+/// One connection as it is configured: `connection`, or an entry of `connections`. An empty text counts as not set, but an
+/// empty `discovery_key` is an error.
 ///
 /// Where a `uri` is given too, it decides; the other keys fill what it leaves out. What discovery finds under
 /// `discovery_key` fills what both leave out.

@@ -7,12 +7,12 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::ConnectionParams;
 use super::config::{Masked, shown_host};
 use super::params::overridden;
 use super::uri::{Uri, deserialize_filled};
+use super::{ConnectionParams, MAX_CONNECTIONS};
 use crate::config::Invalid;
 
 /// One connection as a discovery service keeps it. An empty text counts as not set.
@@ -103,6 +103,11 @@ impl<'de> Visitor<'de> for Either {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ConnectionEntries, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = list.next_element()? {
+            if entries.len() == MAX_CONNECTIONS {
+                return Err(A::Error::custom(format_args!(
+                    "a list of at most {MAX_CONNECTIONS} connections"
+                )));
+            }
             entries.push(entry);
         }
         Ok(ConnectionEntries(entries))
@@ -121,7 +126,7 @@ impl JsonSchema for ConnectionEntries {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<ConnectionEntry>();
-        json_schema!({ "oneOf": [one.clone(), { "type": "array", "items": one }] })
+        json_schema!({ "oneOf": [one.clone(), { "type": "array", "items": one, "maxItems": MAX_CONNECTIONS }] })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be wrong with connections.
 
+use super::MAX_CONNECTIONS;
 use crate::{Category, Coded};
 
 /// Why connections cannot be resolved or used. No variant shows a value that may hold a password.
@@ -26,6 +27,9 @@ pub enum ConnectError {
         /// The services that were asked, in order.
         services: Vec<String>,
     },
+    /// More than [`MAX_CONNECTIONS`].
+    #[error("there are more than {MAX_CONNECTIONS} connections; name fewer, or one that stands for many")]
+    TooMany,
     /// A service that finds connections but takes none.
     #[error("discovery service `{service}` is read-only: connection `{key}` cannot be registered")]
     ReadOnly {
@@ -103,6 +107,7 @@ impl Coded for ConnectError {
             Self::NoConnection => "NO_CONNECTION",
             Self::NoDiscovery { .. } => "REF_ERROR",
             Self::NotFound { .. } => "CANNOT_RESOLVE",
+            Self::TooMany => "TOO_MANY_CONNECTIONS",
             Self::ReadOnly { .. } => "UNSUPPORTED",
             Self::NoProtocol { .. } => "NO_PROTOCOL",
             Self::UnsupportedProtocol { .. } => "UNSUPPORTED_PROTOCOL",

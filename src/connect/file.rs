@@ -19,7 +19,8 @@ use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, r
 #[serde(deny_unknown_fields)]
 pub struct FileDiscoveryConfig {
     /// The file, TOML or JSON by its extension; relative to the working directory of the process. Its top-level keys
-    /// are the keys to look up; under each stands a table, or a list of tables in order of preference.
+    /// are the keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
+    /// 1 MiB.
     pub path: PathBuf,
 }
 
@@ -122,7 +123,7 @@ impl Listed {
             (Ok(stamp), Some(good)) if seen == Some(stamp) => return Ok(Arc::clone(good)),
             // Not there the last time either: that was warned of.
             (Err(_), Some(good)) if seen.is_none() => return Ok(Arc::clone(good)),
-            (Err(source), _) => ListingError::Read { path: self.path.clone(), source },
+            (Err(source), _) => ListingError::Read { path: self.path.clone(), source: source.into() },
             (Ok(_), _) => match listing::read(&self.path, self.format) {
                 Ok(new) => {
                     if good.is_some() {

@@ -1,15 +1,14 @@
 //! Files that list connections by key, in TOML or JSON.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{ConnectionEntries, ConnectionParams};
+use super::{ConnectionEntries, ConnectionParams, MAX_CONNECTIONS};
+use crate::file::{self, ReadError};
 use crate::{Category, Coded};
 
-/// The longest file, in bytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
+/// The longest file, in bytes: some ten thousand connections. What is in it stays in memory.
+const LIMIT: u64 = 1024 * 1024;
 
 /// Connections by key.
 pub(super) type Listing = HashMap<String, Vec<ConnectionParams>>;
@@ -31,17 +30,17 @@ pub enum ListingError {
         /// The file.
         path: PathBuf,
     },
-    /// The file system says no.
+    /// The file system says no, it is no regular file, or it has more than 1 MiB.
     #[error("cannot read `{}`", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: ReadError,
     },
-    /// More than 16 MiB.
-    #[error("`{}` is longer than {LIMIT} bytes", .path.display())]
-    TooLong {
+    /// Not UTF-8.
+    #[error("`{}` is no UTF-8 text", .path.display())]
+    NotText {
         /// The file.
         path: PathBuf,
     },
@@ -59,8 +58,8 @@ pub enum ListingError {
     },
     /// Well-formed, but no connections.
     #[error(
-        "`{}`, line {line}, column {column}: no connection; under each key stands one, or a list of them, with \
-         `protocol`, `host`, `port` (a number), `uri` (`protocol://host:port`) and `parameters` (texts by name)",
+        "`{}`, line {line}, column {column}: no connection; under each key stands one, or a list of at most \
+         {MAX_CONNECTIONS}, with `protocol`, `host`, `port` (a number), `uri` (`protocol://host:port`) and `parameters` (texts by name)",
         .path.display()
     )]
     Content {
@@ -76,14 +75,14 @@ pub enum ListingError {
 impl Coded for ListingError {
     fn category(&self) -> Category {
         match self {
-            Self::Read { .. } | Self::TooLong { .. } => Category::FileError,
+            Self::Read { .. } | Self::NotText { .. } => Category::FileError,
             _ => Category::Misconfiguration,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Read { .. } | Self::TooLong { .. } => "READ_FAILED",
+            Self::Read { .. } | Self::NotText { .. } => "READ_FAILED",
             _ => "BAD_CONFIG",
         }
     }
@@ -102,13 +101,9 @@ impl Format {
 
 /// Reads a file. It blocks.
 pub(super) fn read(path: &Path, format: Format) -> Result<Listing, ListingError> {
-    let mut text = String::new();
-    let length = File::open(path)
-        .and_then(|file| file.take(LIMIT + 1).read_to_string(&mut text))
-        .map_err(|source| ListingError::Read { path: path.to_owned(), source })?;
-    if length as u64 > LIMIT {
-        return Err(ListingError::TooLong { path: path.to_owned() });
-    }
+    let bytes =
+        file::read(path, LIMIT).map_err(|source| ListingError::Read { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes).map_err(|_| ListingError::NotText { path: path.to_owned() })?;
     let entries = match format {
         Format::Toml => parse_toml(path, &text)?,
         Format::Json => parse_json(path, &text)?,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ConnectionEntries, ConnectionParams, Discovery};
+use super::{ConnectionEntries, ConnectionParams, Discovery, Reached, protection_warnings};
 use crate::component::{Component, Offer};
 use crate::config::Invalid;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
@@ -79,9 +79,20 @@ impl Component for MemoryDiscovery {
     type Config = MemoryDiscoveryConfig;
     type References = ();
 
+    /// Refuses keys beside a `uri` that overrides them, and warns of passwords in URIs that would be sent in clear and of keys
+    /// that mix connections with TLS and without.
     fn validate(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Invalid> {
-        let all = config.connections.iter();
-        all.flat_map(|(key, entries)| entries.overridden(&format!("connections.{key}"))).collect()
+        let mut found = Vec::new();
+        for (key, entries) in &config.connections {
+            let key = format!("connections.{key}");
+            found.extend(entries.overridden(&key));
+            let reached = entries.clone().into_params().into_iter().filter_map(|one| {
+                let (protocol, host) = (one.protocol?, one.host?);
+                Reached::new(key.clone(), &protocol, &host, one.password.is_some())
+            });
+            found.extend(protection_warnings(&reached.collect::<Vec<_>>()));
+        }
+        found
     }
 
     fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {
@@ -104,6 +115,21 @@ mod tests {
         assert_eq!(problems("connections.k = { uri = 'mqtt://a', host = 'b' }"), ["connections.k.host"]);
         let list = "connections.k = [{ host = 'b' }, { uri = 'mqtt://a:1', port = 2, protocol = 'ws' }]";
         assert_eq!(problems(list), ["connections.k.1.protocol", "connections.k.1.port"]);
+    }
+
+    #[test]
+    fn a_password_in_clear_is_warned_of() {
+        let identity = "pip-services:discovery:memory:default:1.0".parse().unwrap();
+        let keys = |text: &str| {
+            let found = MemoryDiscovery::validate(&identity, &toml::from_str(text).unwrap());
+            found.iter().map(|one| (one.is_warning(), one.key().to_owned())).collect::<Vec<_>>()
+        };
+        let warned = [(true, "connections.k".to_owned())];
+        assert_eq!(keys("connections.k = { uri = 'mqtt://u:p@broker' }"), warned);
+        assert_eq!(keys("connections.k = [{ uri = 'mqtt://a' }, { uri = 'mqtts://b' }]"), warned);
+        assert!(
+            keys("connections.k = { host = 'a' }\nconnections.l = { uri = 'mqtt://u:p@[::1]' }").is_empty()
+        );
     }
 
     #[tokio::test]

@@ -16,10 +16,15 @@ mod listing;
 mod memory;
 mod params;
 mod plural;
+mod protection;
 mod resolver;
 #[cfg(test)]
 mod stock_tests;
 mod uri;
+
+/// How many connections one component may have, or one key of a discovery service. They are tried one after the other, and
+/// compared with each other.
+pub const MAX_CONNECTIONS: usize = 256;
 
 pub use config::ConnectionConfig;
 pub(crate) use config::{Hidden, Masked};
@@ -36,5 +41,6 @@ pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 pub use params::ConnectionParams;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
+pub(crate) use protection::{Reached, warnings as protection_warnings};
 pub use resolver::ConnectionResolver;
 pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};

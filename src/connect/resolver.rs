@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConnectError, ConnectionConfig, ConnectionParams, Discovery};
+use super::{ConnectError, ConnectionConfig, ConnectionParams, Discovery, MAX_CONNECTIONS};
 use crate::Error;
 
 /// The configured connections of one component, and the discovery services it references.
@@ -31,7 +31,7 @@ impl ConnectionResolver {
     /// what is configured wins over what is found. Nothing configured is an empty list. Every call asks anew.
     ///
     /// # Errors
-    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], or what a discovery service failed with while no
+    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], [`ConnectError::TooMany`], or what a discovery service failed with while no
     /// other had the key.
     pub async fn resolve_all(&self) -> Result<Vec<ConnectionParams>, Error> {
         let mut connections: Vec<ConnectionParams> = Vec::new();
@@ -49,6 +49,9 @@ impl ConnectionResolver {
             };
             for connection in resolved {
                 if !connections.contains(&connection) {
+                    if connections.len() == MAX_CONNECTIONS {
+                        return Err(ConnectError::TooMany.into());
+                    }
                     connections.push(connection);
                 }
             }
@@ -64,6 +67,10 @@ impl ConnectionResolver {
         let (mut found, mut failed) = (Vec::new(), Vec::new());
         for service in &self.discovery {
             match service.resolve_all(key).await {
+                // Before they are taken apart and compared, which costs more than their number.
+                Ok(connections) if connections.len() > MAX_CONNECTIONS => {
+                    return Err(ConnectError::TooMany.into());
+                }
                 Ok(connections) => found.extend(connections.into_iter().flat_map(ConnectionParams::expand)),
                 Err(error) => failed.push((service.name(), error)),
             }

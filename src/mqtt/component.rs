@@ -39,6 +39,7 @@ impl Component for MqttConnection {
     fn validate(_: &Descriptor, config: &MqttConfig) -> Vec<Invalid> {
         let mut found = config.invalid();
         found.extend(config.unreachable());
+        found.extend(config.warnings());
         found
     }
 

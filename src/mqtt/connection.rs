@@ -152,6 +152,7 @@ impl MqttConnection {
             _ = closed.changed() => return Err(MqttError::NotOpen.into()),
             endpoints = self.resolver.resolve() => endpoints?,
         };
+        self.look_at_key(&endpoints, context).await;
         let client = self.begin(endpoints, context);
         let welcomed = tokio::select! {
             biased;
@@ -167,6 +168,26 @@ impl MqttConnection {
         client.close(Duration::ZERO).await;
         Err(MqttError::NotOpen.into())
     }
+
+    /// Warns of a private key that others can read or write.
+    #[cfg(feature = "tls")]
+    async fn look_at_key(&self, endpoints: &[Endpoint], context: &Context) {
+        if !endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
+            return;
+        }
+        let tls = self.config.tls.clone();
+        let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
+        if let Some((path, exposure)) = exposed {
+            let path = path.display();
+            self.logger.with_trace_id(context.trace_id()).warn(format_args!(
+                "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
+            ));
+        }
+    }
+
+    /// Without TLS there is no key.
+    #[cfg(not(feature = "tls"))]
+    async fn look_at_key(&self, _: &[Endpoint], _: &Context) {}
 
     /// Has the driver begin.
     fn begin(&self, endpoints: Vec<Endpoint>, context: &Context) -> MqttClient {

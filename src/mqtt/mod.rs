@@ -17,6 +17,7 @@ mod message;
 mod metrics;
 mod options;
 mod properties;
+mod protection;
 mod protocol;
 mod queue;
 mod redirects;

@@ -8,12 +8,15 @@ use super::topic::Topic;
 use super::transport::{Kind, PROTOCOLS};
 use super::{MqttVersion, Redirects, WillConfig};
 use crate::config::Invalid;
-use crate::connect::{ConnectionConfig, endpoints, one_or_many};
+use crate::connect::{ConnectionConfig, MAX_CONNECTIONS, endpoints, one_or_many};
 
 /// The largest packet that MQTT has, in bytes.
 const LARGEST_PACKET: usize = 268_435_460;
 /// The smallest limit that leaves room for SUBSCRIBE.
 const SMALLEST_LIMIT: usize = 16 * 1024;
+
+/// What is wrong with an empty key of a store or of discovery.
+const EMPTY_KEY: &str = "is empty; name a key, or leave it out";
 
 impl MqttConfig {
     /// Every value that contradicts another one or MQTT.
@@ -36,7 +39,7 @@ impl MqttConfig {
         );
         self.options.demand(&mut must);
         found.extend(self.options.invalid_redirects());
-        found.extend(self.connections().flat_map(|(key, connection)| ignored(&key, connection)));
+        found.extend(self.keyed().flat_map(|(key, connection)| ignored(&key, connection)));
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
         found
     }
@@ -50,15 +53,24 @@ impl MqttConfig {
             let problem = "is not given: set `host`, `uri` or `discovery_key` of the broker";
             found.push(Invalid::new("connection", problem));
         }
-        found.extend(self.connections().filter_map(|(key, connection)| unreachable(key, connection)));
+        if self.connections.as_ref().is_some_and(|connections| connections.len() > MAX_CONNECTIONS) {
+            let problem = format!("has more than {MAX_CONNECTIONS} connections; name fewer");
+            found.push(Invalid::new("connections", problem));
+            return found;
+        }
+        found.extend(self.keyed().filter_map(|(key, connection)| unreachable(key, connection)));
+        found.extend(self.empty_store_keys());
         found
     }
 
-    /// All connections with their keys, in either spelling.
-    fn connections(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
-        let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
-        let several = self.connections.iter().flatten().enumerate();
-        single.chain(several.map(|(index, connection)| (format!("connections.{index}"), connection)))
+    /// A key is left out where none is meant: an empty one is a value that was lost.
+    fn empty_store_keys(&self) -> Vec<Invalid> {
+        let single = self.credential.iter().map(|credential| ("credential".to_owned(), credential));
+        let several = self.credentials.iter().flatten().enumerate();
+        let several = several.map(|(index, credential)| (format!("credentials.{index}"), credential));
+        let empty =
+            single.chain(several).filter(|(_, credential)| credential.store_key.as_deref() == Some(""));
+        empty.map(|(key, _)| Invalid::new(format!("{key}.store_key"), EMPTY_KEY)).collect()
     }
 }
 
@@ -129,6 +141,9 @@ fn invalid_will(will: &WillConfig, version: MqttVersion) -> Option<Invalid> {
 
 /// What is found under a key adds what is missing here.
 fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
+    if connection.discovery_key.as_deref() == Some("") {
+        return Some(Invalid::new(format!("{key}.discovery_key"), EMPTY_KEY));
+    }
     if connection.discovery_key().is_some() {
         return None;
     }

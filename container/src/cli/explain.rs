@@ -12,6 +12,12 @@ use super::output::{answer, complain};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
 
+/// How many components are explained at once. Each is held against all others.
+const MOST_EXPLAINED: usize = 100;
+
+/// How many candidates of a reference are shown.
+const MOST_CANDIDATES: usize = 100;
+
 /// Says for every reference which components were considered, and why each was or was not taken
 #[derive(Args)]
 #[command(after_help = "Example: explain -c service.toml '*:connection:mqtt:*:*'")]
@@ -33,10 +39,17 @@ impl Explain {
         let asked = |planned: &Planned| {
             self.component.as_ref().is_none_or(|pattern| pattern.matches(&planned.entry.descriptor))
         };
-        let chosen: Vec<_> = (0..).zip(&plan.components).filter(|(_, planned)| asked(planned)).collect();
+        let mut chosen: Vec<_> = (0..).zip(&plan.components).filter(|(_, planned)| asked(planned)).collect();
+        let left_out = chosen.len().saturating_sub(MOST_EXPLAINED);
+        chosen.truncate(MOST_EXPLAINED);
         if let (Some(pattern), true) = (&self.component, chosen.is_empty()) {
             complain(format_args!("error: no component of the manifest matches `{pattern}`"));
             return ExitCode::from(EXIT_USAGE);
+        }
+        if left_out > 0 {
+            complain(format_args!(
+                "note: the first {MOST_EXPLAINED} components are explained; name one, or a pattern, for the {left_out} others"
+            ));
         }
         let text = match self.format {
             Format::Text => chosen.iter().map(|(position, planned)| text(plan, *position, planned)).collect(),
@@ -66,9 +79,12 @@ pub(super) fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
         if candidates.is_empty() {
             out.push_str("    nothing to consider: no component matches or offers it\n");
         }
-        for candidate in &candidates {
+        for candidate in candidates.iter().take(MOST_CANDIDATES) {
             let mark = if candidate.verdict == Verdict::Taken { "taken" } else { "not taken" };
             let _ = writeln!(out, "    {mark:9}  {}  ({})", candidate.descriptor, reason(candidate));
+        }
+        if candidates.len() > MOST_CANDIDATES {
+            let _ = writeln!(out, "    and {} more", candidates.len() - MOST_CANDIDATES);
         }
     }
     out
@@ -88,7 +104,9 @@ fn reason(candidate: &Candidate<'_>) -> &'static str {
 pub(super) fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
     let wanted = planned.known.iter().flat_map(|known| &known.references);
     let references = wanted.zip(&planned.references).enumerate().map(|(number, (wanted, resolved))| {
-        let candidates = plan.candidates(position, number).into_iter().map(|candidate| {
+        let candidates = plan.candidates(position, number);
+        let more = candidates.len().saturating_sub(MOST_CANDIDATES);
+        let candidates = candidates.into_iter().take(MOST_CANDIDATES).map(|candidate| {
             json!({
                 "descriptor": candidate.descriptor.as_str(),
                 "taken": candidate.verdict == Verdict::Taken,
@@ -102,6 +120,7 @@ pub(super) fn json_of(plan: &Plan, position: u32, planned: &Planned) -> Value {
             "takes": wanted.reference.cardinality.as_str(),
             "overridden": resolved.overridden.is_some(),
             "candidates": candidates.collect::<Vec<_>>(),
+            "more": more,
         })
     });
     json!({ "component": planned.entry.descriptor.as_str(), "references": references.collect::<Vec<_>>() })

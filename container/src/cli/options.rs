@@ -105,6 +105,14 @@ impl Options {
     }
 }
 
+impl Options {
+    /// The same once more; `None` also where a FIFO was read, which is empty by now.
+    pub(super) fn plan_again(&self, host: &Host) -> Option<Checked> {
+        let mut named = self.config.iter().chain(&self.params);
+        if named.all(|path| path.is_file()) { self.plan(host) } else { None }
+    }
+}
+
 /// A plan with its problems.
 pub(super) struct Checked {
     plan: Plan,
@@ -152,7 +160,7 @@ impl Checked {
 
     /// Components, references and problems in one line.
     pub(super) fn summary(&self) -> String {
-        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let errors = self.problems.errors();
         let warnings = self.problems.len() - errors;
         let parts = [
             count(self.plan.components.len(), "component"),

@@ -44,7 +44,7 @@ impl Run {
         match serve(plan) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                report(&error, || self.options.plan(host));
+                report(&error, || self.options.plan_again(host));
                 ExitCode::FAILURE
             }
         }

@@ -78,7 +78,7 @@ impl Manifest {
 
     fn build(loader: Loader<'_>, problems: &mut Problems) -> Self {
         let Loader { parameters, files, documents, .. } = loader;
-        let replacer = Replacer { parameters, files: &files };
+        let replacer = Replacer::new(parameters, &files);
         // What a section lost in another file cannot be known.
         let damaged = documents.len() > 1 && files.has_broken();
         let (drafts, places) = (Vec::new(), HashMap::default());

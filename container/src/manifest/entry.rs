@@ -175,7 +175,9 @@ impl Entry {
         }
         for name in ["references", "dependencies"] {
             if let Some(table) = own.get(name).and_then(Node::as_table) {
-                self.take_references(name, table, problems);
+                // Keys of one table differ, so that a second spelling is in the other table.
+                let other = own.get("references").and_then(Node::as_table).filter(|_| name != "references");
+                self.take_references(name, table, other, problems);
             }
         }
         if let Some(Value::Array(list)) = own.get("after").map(|node| &node.value) {
@@ -200,11 +202,11 @@ impl Entry {
         }
     }
 
-    fn take_references(&mut self, name: &str, table: &Table, problems: &mut Problems) {
+    fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {
         self.references.reserve_exact(table.len());
         for (key, node) in table.iter() {
             let field = &key.name;
-            if self.references.iter().any(|(known, ..)| known == field) {
+            if other.is_some_and(|other| other.get(field).is_some()) {
                 let message = format!(
                     "`dependencies.{field}` is another spelling of `references.{field}`, which is given too"
                 );

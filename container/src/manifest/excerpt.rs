@@ -27,7 +27,7 @@ pub(super) fn excerpt(
     shown: &[Range<usize>],
 ) -> Excerpt {
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    let end = start + line.len();
+    let (start, end) = window(text, start..start + line.len(), &mark);
     let whole = |at: usize| {
         (start..=at.clamp(start, end)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(start)
     };
@@ -51,6 +51,18 @@ pub(super) fn excerpt(
     }
     out.copy(at..end);
     out.finish()
+}
+
+/// How much of a line is looked at before and behind where the mark begins, in bytes: more than can be shown.
+const AROUND: usize = 4096;
+
+/// The part of a line around a mark that an excerpt can come from; a line can be as long as a file.
+fn window(text: &str, line: Range<usize>, mark: &Range<usize>) -> (usize, usize) {
+    let at = mark.start.clamp(line.start, line.end);
+    let boundary = |at: &usize| text.is_char_boundary(*at);
+    let start = (at.saturating_sub(AROUND).max(line.start)..=at).find(boundary);
+    let end = (line.start..=at.saturating_add(AROUND).min(line.end)).rev().find(boundary);
+    (start.unwrap_or(line.start), end.unwrap_or(line.end))
 }
 
 /// The line as it is put together; places in the source are turned into places in it.

@@ -1,11 +1,11 @@
 //! Files and what they include, in the order in which they lie over each other.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wirework::config::{Node, Problem, Problems, Span, Table, Value, code, mask_uri};
+use wirework::file;
 use wirework::text::escape;
 
 use super::files::Files;
@@ -15,6 +15,12 @@ use super::replace::{Replaced, Replacer};
 
 /// The largest manifest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+/// How deep files may include each other.
+const MAX_INCLUDE_DEPTH: usize = 32;
+
+/// How many files a manifest may name in all, on the command line and in its includes; the same one twice counts twice.
+const MAX_FILES: usize = 1000;
 
 /// Reads files and what they include.
 pub(super) struct Loader<'a> {
@@ -26,6 +32,8 @@ pub(super) struct Loader<'a> {
     seen: HashSet<PathBuf>,
     /// The files that are being read, each including the next.
     stack: Vec<(PathBuf, PathBuf)>,
+    /// How many files were named so far.
+    named: usize,
 }
 
 impl<'a> Loader<'a> {
@@ -36,17 +44,20 @@ impl<'a> Loader<'a> {
             documents: Vec::new(),
             seen: HashSet::new(),
             stack: Vec::new(),
+            named: 0,
         }
     }
 
     /// Reads a file that the command line names.
     pub fn load(&mut self, path: &Path, problems: &mut Problems) {
-        match read(path) {
+        if self.seen.contains(&canonical(path)) || !self.count(Span::default(), problems) {
+            return;
+        }
+        match file::read_named(path, MAX_FILE, file::WAIT) {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
                 let name = escape(&path.display().to_string()).into_owned();
-                let missing = error.kind() == std::io::ErrorKind::NotFound;
-                let problem = if missing {
+                let problem = if error.is_not_found() {
                     Problem::error(
                         code::NO_CONFIG_FILE,
                         Span::default(),
@@ -63,7 +74,7 @@ impl<'a> Loader<'a> {
 
     /// Takes a text for a file.
     pub fn take(&mut self, path: &Path, bytes: Vec<u8>, problems: &mut Problems) {
-        let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let canonical = canonical(path);
         if !self.seen.insert(canonical.clone()) {
             return;
         }
@@ -97,6 +108,17 @@ impl<'a> Loader<'a> {
         self.documents.push(table);
     }
 
+    /// Counts a file that is named at `span`; false where it is one too many, which is reported once.
+    fn count(&mut self, span: Span, problems: &mut Problems) -> bool {
+        self.named += 1;
+        if self.named == MAX_FILES + 1 {
+            let message =
+                format!("the manifest names more than {MAX_FILES} files; those beyond are not read");
+            problems.push(Problem::error(code::TOO_MANY_FILES, span, message).with_shown(span));
+        }
+        self.named <= MAX_FILES
+    }
+
     fn include(&mut self, includer: &Path, node: &Node, problems: &mut Problems) {
         let Value::Array(list) = &node.value else {
             let problem = Problem::error(code::WRONG_TYPE, node.span, "`include`: expected a list of files");
@@ -104,13 +126,16 @@ impl<'a> Loader<'a> {
                 .push(problem.with_help("write `include = [\"common.toml\"]`").with_shown(node.span));
         };
         for node in list {
+            if !self.count(node.span, problems) {
+                return;
+            }
             let Value::String(text) = &node.value else {
                 let message =
                     format!("`include`: expected the name of a file, found {}", node.value.a_kind());
                 problems.error(code::WRONG_TYPE, node.span, message);
                 continue;
             };
-            let replacer = Replacer { parameters: self.parameters, files: &self.files };
+            let replacer = Replacer::new(self.parameters, &self.files);
             let text = match replacer.open_text("include", text, node.span, problems) {
                 Replaced::Same => text.clone(),
                 Replaced::Text(text, _) => text,
@@ -123,7 +148,7 @@ impl<'a> Loader<'a> {
     }
 
     fn include_one(&mut self, path: &Path, name: &str, span: Span, problems: &mut Problems) {
-        let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let canonical = canonical(path);
         if let Some(at) = self.stack.iter().position(|(known, _)| *known == canonical) {
             let circle = self.stack.iter().skip(at).map(|(_, path)| path.display().to_string());
             let circle: Vec<_> = circle.chain([name.to_owned()]).map(|name| format!("`{name}`")).collect();
@@ -131,10 +156,18 @@ impl<'a> Loader<'a> {
             return problems
                 .push(Problem::error(code::INCLUDE_CYCLE, span, escape(&message)).with_shown(span));
         }
-        match read(path) {
+        if self.seen.contains(&canonical) {
+            return;
+        }
+        if self.stack.len() == MAX_INCLUDE_DEPTH {
+            let message = format!("files include each other deeper than {MAX_INCLUDE_DEPTH}");
+            let problem = Problem::error(code::TOO_MANY_FILES, span, message).with_shown(span);
+            return problems.push(problem.with_help("include them side by side, from one file"));
+        }
+        match file::read(path, MAX_FILE) {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
-                let problem = if error.kind() == std::io::ErrorKind::NotFound {
+                let problem = if error.is_not_found() {
                     Problem::error(
                         code::MISSING_INCLUDE,
                         span,
@@ -150,11 +183,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
-    }
-    Ok(bytes)
+/// One name for a file, whatever way leads to it.
+fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

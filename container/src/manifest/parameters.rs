@@ -5,7 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use wirework::config::{Problems, Span};
+use wirework::file::{self, ReadError};
 use wirework::{Category, Coded};
+
+/// The largest file of parameters, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Values for `${NAME}`: those given one by one (`-p`) win over those of files (`--params`), which win over the
 /// environment. A value that is given but empty hides those behind it, and counts as unset.
@@ -56,7 +60,7 @@ pub enum ParametersError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: ReadError,
     },
 }
 
@@ -138,13 +142,17 @@ impl Parameters {
 
     /// Takes over a file of lines `NAME=VALUE`. The value is what follows the first `=` to the end of the line, without
     /// blanks around it; quotes are part of it. Empty lines and lines that begin with `#` are skipped. Of two files the
-    /// later one wins.
+    /// later one wins. It has at most 16 MiB, and may be a FIFO, as a shell makes one of `<(…)`.
     ///
     /// # Errors
     /// [`ParametersError::Unreadable`] and [`ParametersError::BadLine`].
     pub fn read_file(&mut self, path: &Path) -> Result<(), ParametersError> {
         let unreadable = |source| ParametersError::Unreadable { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let bytes = file::read_named(path, MAX_FILE, file::WAIT).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "it is no UTF-8 text");
+            unreadable(source.into())
+        })?;
         self.read_lines(path, &text)
     }
 

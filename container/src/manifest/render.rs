@@ -14,7 +14,7 @@ use super::files::{File, Files, Part};
 use super::hidden::{Hidden, hidden};
 
 /// All problems as text, in the order of their places: each with its file, line and column, the line with the place
-/// marked, and what would be right. Values whose key is unknown or secret appear as `…`.
+/// marked, and what would be right; then how many more there are of a kind. Values whose key is unknown or secret appear as `…`.
 #[must_use]
 pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
@@ -46,11 +46,24 @@ pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
         }
         text.push('\n');
     }
+    for (severity, code, count) in problems.omitted() {
+        let title = match severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let message = format!(
+            "there {} more of this kind",
+            if count == 1 { "is 1".to_owned() } else { format!("are {count}") }
+        );
+        text.push_str(&renderer.render(&[Group::with_title(title.primary_title(message).id(code))]));
+        text.push_str("\n\n");
+    }
     text
 }
 
 /// All problems as a JSON array of objects with `severity`, `code`, `message`, `file`, `line`, `column` and `help`,
-/// in the order of their places; what a problem does not have is `null`.
+/// in the order of their places; what a problem does not have is `null`. An object without a place at the end says how many
+/// more there are of a kind.
 #[must_use]
 pub fn render_json(problems: &Problems, files: &Files) -> String {
     let object = |problem: &Problem| {
@@ -65,7 +78,19 @@ pub fn render_json(problems: &Problems, files: &Files) -> String {
             "help": problem.help,
         })
     };
-    serde_json::Value::Array(sorted(problems).into_iter().map(object).collect()).to_string()
+    let omitted = problems.omitted().map(|(severity, code, count)| {
+        json!({
+            "severity": severity.as_str(),
+            "code": code,
+            "message": format!("{count} more of this kind"),
+            "file": null,
+            "line": null,
+            "column": null,
+            "help": null,
+        })
+    });
+    let all: Vec<_> = sorted(problems).into_iter().map(object).chain(omitted).collect();
+    serde_json::Value::Array(all).to_string()
 }
 
 fn sorted(problems: &Problems) -> Vec<&Problem> {

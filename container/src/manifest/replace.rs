@@ -3,11 +3,12 @@
 //! They are put into the string leaves of the parsed tree, never into the file's text, so that no value can bring
 //! keys of its own. What is put in is not scanned again.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wirework::config::{MASK, Node, Origin, Problem, Problems, Span, Table, Value, code, mask_uri};
+use wirework::file;
 use wirework::text::escape;
 
 use super::files::Files;
@@ -16,6 +17,9 @@ use super::pieces::{Piece, pieces};
 
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
+
+/// How much all parameters of a manifest may put in, in bytes: a parameter of a megabyte can be used a hundred thousand times.
+const MAX_PUT_IN: usize = 64 * 1024 * 1024;
 
 /// What a text became. `Debug` shows no text.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,6 +52,15 @@ pub(super) struct Replacer<'a> {
     pub parameters: &'a Parameters,
     /// The manifest's files: `${file:…}` is relative to the one that it stands in.
     pub files: &'a Files,
+    /// How many bytes were put in.
+    put_in: Cell<usize>,
+}
+
+impl<'a> Replacer<'a> {
+    /// A replacer for the texts of these files.
+    pub fn new(parameters: &'a Parameters, files: &'a Files) -> Self {
+        Self { parameters, files, put_in: Cell::new(0) }
+    }
 }
 
 impl Replacer<'_> {
@@ -101,7 +114,23 @@ impl Replacer<'_> {
         self.text(text, span, problems)
     }
 
+    /// What is put in for a piece, as long as it is not too much in all.
     fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
+        let value = match self.put_in.get() {
+            0..=MAX_PUT_IN => self.look_up(piece, text, span)?,
+            _ => String::new(),
+        };
+        let put_in = self.put_in.get().saturating_add(value.len());
+        self.put_in.set(put_in);
+        if put_in <= MAX_PUT_IN {
+            return Ok(value);
+        }
+        let message = format!("the parameters of this manifest put in more than {MAX_PUT_IN} bytes");
+        let problem = Problem::error(code::BAD_PARAMETER, span, message);
+        Err(Box::new(problem.with_help("put in the name of a file that holds the large value")))
+    }
+
+    fn look_up(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
         match piece {
             Piece::Text(text) => Ok(text.to_owned()),
             Piece::File(path) => self.file(path, span),
@@ -122,10 +151,8 @@ impl Replacer<'_> {
         let name = escape(&mask_uri(&full.display().to_string())).into_owned();
         let wrong =
             |reason: String| Box::new(Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span));
-        let bytes = read(full).map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
-        if bytes.len() as u64 > MAX_SECRET_FILE {
-            return Err(wrong(format!("the file `{name}` is larger than 1 MiB")));
-        }
+        let bytes = file::read(&full, MAX_SECRET_FILE);
+        let bytes = bytes.map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
         let text =
             String::from_utf8(bytes).map_err(|_| wrong(format!("the file `{name}` is no UTF-8 text")))?;
         let value =
@@ -166,12 +193,6 @@ impl Replacer<'_> {
     }
 }
 
-fn read(path: PathBuf) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_SECRET_FILE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 fn unset(name: &str, message: Option<&str>, span: Span) -> Problem {
     let reason =
         message.filter(|message| !message.is_empty()).map(|message| format!(": {}", escape(message)));
@@ -201,7 +222,7 @@ mod tests {
         let parameters = Parameters::new()
             .with_environment(|name| name.strip_prefix('S').map(|rest| format!("<{rest}$S${{A}}>")));
         let files = files(Path::new("/nowhere"));
-        Replacer { parameters: &parameters, files: &files }.text(text, Span::new(1, 1), problems)
+        Replacer::new(&parameters, &files).text(text, Span::new(1, 1), problems)
     }
 
     /// What the text becomes, or every message.
@@ -258,7 +279,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let parameters = Parameters::new();
         let files = files(directory.path());
-        let replacer = Replacer { parameters: &parameters, files: &files };
+        let replacer = Replacer::new(&parameters, &files);
         let read = |bytes: &[u8]| {
             std::fs::write(directory.path().join("secret"), bytes).unwrap();
             let mut problems = Problems::new();
@@ -273,7 +294,10 @@ mod tests {
         assert_eq!(read(b"a\n\n"), value("a\n"));
         assert_eq!(read(b"\n").1, "the file `/secret` is empty");
         assert_eq!(read(b"\xff").1, "the file `/secret` is no UTF-8 text");
-        assert_eq!(read(&vec![b'x'; 1024 * 1024 + 1]).1, "the file `/secret` is larger than 1 MiB");
+        assert_eq!(
+            read(&vec![b'x'; 1024 * 1024 + 1]).1,
+            "cannot read the file `/secret`: it is larger than 1048576 bytes, which is the most that is read"
+        );
     }
 
     #[derive(Clone, Debug)]

@@ -6,6 +6,9 @@ use wirework::config::{Problem, Problems, Span, code, nearest};
 
 use super::files::Files;
 
+/// With how many names a name is compared at most to find what was meant.
+const MOST_COMPARED: usize = 1000;
+
 /// Warns of every name that stands in no file as `${name}`, not even in a section that is not enabled.
 pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, problems: &mut Problems) {
     let mentioned: BTreeSet<&str> = files.iter().flat_map(|file| mentions(&file.text)).collect();
@@ -13,9 +16,11 @@ pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, 
         if mentioned.contains(name) {
             continue;
         }
+        let near =
+            (mentioned.len() <= MOST_COMPARED).then(|| nearest(name, mentioned.iter().copied())).flatten();
         let message = format!("parameter `{name}` is given, but the manifest does not use it");
         let problem = Problem::warning(code::UNUSED_PARAMETER, Span::default(), message);
-        problems.push(match nearest(name, mentioned.iter().copied()) {
+        problems.push(match near {
             Some(near) => problem.with_help(format!("did you mean `{near}`?")),
             None => problem,
         });

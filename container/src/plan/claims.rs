@@ -11,16 +11,14 @@ pub type Claimed<'a> = (Claim, &'a Descriptor, Span);
 
 /// Reports every claim that an earlier component has made already.
 pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
-    let mut ports: HashMap<u16, Vec<(&str, &Claimed<'_>)>> = HashMap::new();
+    let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
     let mut clients: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.0 {
             Claim::Port { port: 0, .. } => {}
             Claim::Port { host, port } => {
-                let others = ports.entry(*port).or_default();
-                match others.iter().find(|(other, _)| overlap(host, other)) {
-                    Some((_, first)) => problems.push(port_twice(*port, first, claimed)),
-                    None => others.push((host, claimed)),
+                if let Some(first) = ports.entry(*port).or_default().claim(host, claimed) {
+                    problems.push(port_twice(*port, first, claimed));
                 }
             }
             Claim::ClientId { endpoint, client_id } => match clients.get(&(&**endpoint, &**client_id)) {
@@ -32,11 +30,33 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     }
 }
 
-/// Whether two listeners on these addresses would meet: the same address, or one of them is all addresses.
-fn overlap(a: &str, b: &str) -> bool {
-    let all = |host: &str| matches!(host, "0.0.0.0" | "::" | "[::]" | "");
-    let local = |host: &str| if host == "localhost" { "127.0.0.1".to_owned() } else { host.to_lowercase() };
-    all(a) || all(b) || local(a) == local(b)
+/// Who has claimed one port, at which addresses.
+#[derive(Default)]
+struct Port<'c> {
+    /// The first claim at any address.
+    first: Option<&'c Claimed<'c>>,
+    /// Whether that is one for all addresses.
+    all: bool,
+    /// The first claim at each address.
+    hosts: HashMap<String, &'c Claimed<'c>>,
+}
+
+impl<'c> Port<'c> {
+    /// Claims the port at an address; answers who has done so before. All addresses meet every address.
+    fn claim(&mut self, host: &str, claimed: &'c Claimed<'c>) -> Option<&'c Claimed<'c>> {
+        let all = matches!(host, "0.0.0.0" | "::" | "[::]" | "");
+        let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host.to_lowercase() };
+        let before = match self.first {
+            Some(first) if all || self.all => Some(first),
+            _ => self.hosts.get(&host).copied(),
+        };
+        if before.is_none() {
+            self.all |= all;
+            self.first.get_or_insert(claimed);
+            self.hosts.insert(host, claimed);
+        }
+        before
+    }
 }
 
 fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {

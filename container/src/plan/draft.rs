@@ -44,6 +44,10 @@ pub struct Resolved {
     pub list: List,
 }
 
+/// How many steps of a cycle are shown from its beginning, and how many from its end.
+const HEAD: usize = 8;
+const TAIL: usize = 4;
+
 impl Planned {
     /// How long it may take to open.
     #[must_use]
@@ -174,7 +178,15 @@ impl Plan {
         let name = |position: u32| self.descriptors.get(position as usize).map_or("", Descriptor::as_str);
         let first = cycle.first().copied().unwrap_or_default();
         let mut path = format!("`{}`", name(first));
+        // Of a long one the beginning and the end, between which the mistake is as likely as anywhere.
+        let left_out = HEAD..cycle.len().saturating_sub(TAIL).max(HEAD);
         for (at, &from) in cycle.iter().enumerate() {
+            if left_out.contains(&at) {
+                if at == left_out.start {
+                    path.push_str(&format!(" → … {} more …", left_out.len()));
+                }
+                continue;
+            }
             let to = cycle.get(at + 1).copied().unwrap_or(first);
             path.push_str(&format!(" → {} → `{}`", self.link(from, to, afters), name(to)));
         }

@@ -5,6 +5,9 @@
 
 use super::walk::Walk;
 
+/// How many cycles are looked for. Finding one takes a pass over all nodes.
+const MOST_CYCLES: usize = 100;
+
 /// What an edge means when the component at its end fails to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
@@ -112,7 +115,7 @@ impl GraphBuilder {
     }
 
     /// The graph, the components in the order in which they can be created, lowest number first among equals, and
-    /// every disjoint cycle as the components on it.
+    /// every disjoint cycle as the components on it, up to a hundred; what is on further ones comes last.
     #[must_use]
     pub fn build(self) -> (Graph, Vec<u32>, Vec<Vec<u32>>) {
         let nodes = self.nodes as usize;
@@ -128,6 +131,10 @@ impl GraphBuilder {
                 walk.done(component);
             }
             let Some(cycle) = walk.cycle() else { break };
+            if cycles.len() == MOST_CYCLES {
+                order.extend(walk.rest().filter(|node| *node < self.components));
+                break;
+            }
             walk.force(&cycle);
             let members: Vec<u32> = cycle.into_iter().filter(|node| *node < self.components).collect();
             order.extend(&members);

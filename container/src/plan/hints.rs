@@ -1,22 +1,29 @@
 //! Help that only the container can give: a key that a component does not know may be meant for the container.
 
-use wirework::config::{Problem, Problems, Table, code, nearest};
+use std::collections::HashMap;
+
+use wirework::config::{Problem, Problems, Span, Table, code, nearest};
 
 use super::factories::CONTAINER_KEYS;
 
 /// Adds problems of reading a section; an unknown key that is nearly one of the container's is said to be meant so.
-pub fn extend(problems: &mut Problems, found: Problems, table: &Table) {
-    problems.extend(found.into_iter().map(|problem| match meant(&problem, table) {
-        Some(key) => problem.with_help(format!("did you mean `{key}`?")),
-        None => problem,
-    }));
+pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
+    if found.iter().any(is_open) {
+        // Once for all of them: a section can have as many keys as problems.
+        let names: HashMap<Span, &str> = table.iter().map(|(key, _)| (key.span, &*key.name)).collect();
+        found.revise(|problem| {
+            let meant = names.get(&problem.span).filter(|_| is_open(&problem));
+            Some(match meant.and_then(|name| nearest(name, CONTAINER_KEYS)) {
+                Some(key) => problem.with_help(format!("did you mean `{key}`?")),
+                None => problem,
+            })
+        });
+    }
+    problems.join(found);
 }
 
-fn meant(problem: &Problem, table: &Table) -> Option<&'static str> {
+/// Whether it is an unknown key that nothing was guessed of.
+fn is_open(problem: &Problem) -> bool {
     let guessed = problem.help.as_ref().is_some_and(|help| help.starts_with("did you mean"));
-    if problem.code != code::UNKNOWN_KEY || guessed {
-        return None;
-    }
-    let (key, _) = table.iter().find(|(key, _)| key.span == problem.span)?;
-    nearest(&key.name, CONTAINER_KEYS)
+    problem.code == code::UNKNOWN_KEY && !guessed
 }

@@ -30,6 +30,8 @@ pub enum Asked {
     Capability(TypeId),
     /// Components of any kind, as `after` does.
     Anything,
+    /// Components that no factory makes, of which nobody knows what they would offer.
+    Unmade,
 }
 
 /// The answers given so far.
@@ -72,6 +74,7 @@ impl<'a> Lists<'a> {
 fn offers(known: &[Option<Arc<Known>>], position: u32, asked: Asked) -> bool {
     match (asked, known.get(position as usize)) {
         (Asked::Anything, _) => true,
+        (Asked::Unmade, known) => known.is_none_or(Option::is_none),
         (Asked::Capability(id), Some(Some(known))) => known.offer(id).is_some(),
         _ => false,
     }

@@ -1,5 +1,8 @@
 //! Who waits for whom.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::draft::Planned;
 use super::factories::Known;
 use super::graph::{Edge, GraphBuilder};
@@ -10,14 +13,14 @@ use super::resolve::is_required;
 pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphBuilder {
     let count = u32::try_from(components.len()).unwrap_or(u32::MAX);
     let mut builder = GraphBuilder::new(count);
-    let mut groups = std::collections::HashMap::new();
+    let mut waits = Waits { builder: &mut builder, groups: HashMap::new(), firsts: HashMap::new() };
     for ((asker, planned), afters) in (0..).zip(components).zip(afters) {
         let wanted = planned.known.iter().flat_map(|known| &known.references);
         for (wanted, resolved) in wanted.zip(&planned.references).filter(|(wanted, _)| wanted.waits()) {
             let edge = if is_required(wanted.reference) { Edge::Need } else { Edge::Order };
-            wait(&mut builder, &mut groups, asker, &resolved.list, edge);
+            waits.wait(asker, &resolved.list, edge);
         }
-        afters.iter().for_each(|list| wait(&mut builder, &mut groups, asker, list, Edge::Order));
+        afters.iter().for_each(|list| waits.wait(asker, list, Edge::Order));
     }
     // Counters and traces may end in the log, so that the log comes first of all.
     let early = stage(&mut builder, components, |known| known.log_sink, &[]);
@@ -52,19 +55,40 @@ fn stage(
     staged
 }
 
-/// `asker` waits for the others of `list`: one by one when they are few or it is among them, else for their group.
-fn wait(
-    builder: &mut GraphBuilder,
-    groups: &mut std::collections::HashMap<*const u32, u32>,
-    asker: u32,
-    list: &List,
-    edge: Edge,
-) {
-    if list.len() <= 2 || list.binary_search(&asker).is_ok() {
-        others(list, asker).for_each(|member| builder.wait(asker, member, edge));
-        return;
+/// Turns lists of components into edges, as many as all lists have members and askers together.
+struct Waits<'b> {
+    builder: &'b mut GraphBuilder,
+    /// The node that stands for a list. Equal questions share one list, so that its address names it.
+    groups: HashMap<*const u32, u32>,
+    /// The first component that asked for a list that it is on itself.
+    firsts: HashMap<*const u32, u32>,
+}
+
+impl Waits<'_> {
+    /// `asker` waits for the others of `list`.
+    fn wait(&mut self, asker: u32, list: &List, edge: Edge) {
+        if list.len() <= 2 {
+            return others(list, asker).for_each(|member| self.builder.wait(asker, member, edge));
+        }
+        if list.binary_search(&asker).is_ok() {
+            return self.wait_among(asker, list, edge);
+        }
+        let builder = &mut *self.builder;
+        let group = *self.groups.entry(list.as_ptr()).or_insert_with(|| builder.group(list.iter().copied()));
+        builder.wait(asker, group, Edge::Order);
     }
-    // Equal questions share one list, so that its address names it.
-    let group = *groups.entry(list.as_ptr()).or_insert_with(|| builder.group(list.iter().copied()));
-    builder.wait(asker, group, Edge::Order);
+
+    /// `asker` is on the list itself. Only one component can wait for all others of a list: a second one waits for the first,
+    /// which waits for it, and no order is right. One edge shows that as well as one to every member.
+    fn wait_among(&mut self, asker: u32, list: &List, edge: Edge) {
+        match self.firsts.entry(list.as_ptr()) {
+            Entry::Vacant(first) => {
+                first.insert(asker);
+                others(list, asker).for_each(|member| self.builder.wait(asker, member, edge));
+            }
+            // Asked for twice by the same one.
+            Entry::Occupied(first) if *first.get() == asker => {}
+            Entry::Occupied(first) => self.builder.wait(asker, *first.get(), edge),
+        }
+    }
 }

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use wirework::component::{Cardinality, Reference};
-use wirework::config::{Problem, Span};
+use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
 use super::factories::Known;
-use super::lists::others;
+use super::lists::{List, others};
 
 /// How many candidates a message lists.
 const SHOWN: usize = 5;
@@ -86,22 +86,37 @@ impl Scene<'_> {
         (0..).zip(self.descriptors.iter().zip(self.known)).filter_map(judge).collect()
     }
 
-    /// The problem with a list of matches, if the reference cannot take that many.
-    #[must_use]
-    pub fn problem(&self, question: &Question<'_>, list: &[u32]) -> Option<Problem> {
+    /// Adds the problem with a list of matches, if the reference cannot take that many. `unmade` are those that match and that no
+    /// factory makes.
+    pub fn judge(
+        &self,
+        question: &Question<'_>,
+        list: &[u32],
+        unmade: impl FnOnce() -> List,
+        problems: &mut Problems,
+    ) {
         match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
-            (Cardinality::One, 0) => self.missing(question),
-            (Cardinality::One | Cardinality::Optional, 2..) => Some(self.ambiguous(question, list)),
-            _ => None,
+            // That no factory makes it has been reported; what it would offer cannot be known.
+            (Cardinality::One, 0) if others(&unmade(), question.asker).next().is_some() => {}
+            // To say what is there instead takes a look at every component.
+            (Cardinality::One, 0)
+                if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") =>
+            {
+                problems.omit("MISSING_REFERENCE");
+            }
+            (Cardinality::One, 0) => problems.push(self.missing(question)),
+            (Cardinality::One | Cardinality::Optional, 2..) if problems.is_full("AMBIGUOUS_REFERENCE") => {
+                problems.omit("AMBIGUOUS_REFERENCE");
+            }
+            (Cardinality::One | Cardinality::Optional, 2..) => {
+                problems.push(self.ambiguous(question, list));
+            }
+            _ => {}
         }
     }
 
-    fn missing(&self, question: &Question<'_>) -> Option<Problem> {
+    fn missing(&self, question: &Question<'_>) -> Problem {
         let candidates = self.candidates(question);
-        if candidates.iter().any(|(_, verdict)| *verdict == Verdict::Unknown) {
-            // That no factory makes it has been reported; what it would offer cannot be known.
-            return None;
-        }
         let capability = (question.reference.capability)();
         let (asker, field, pattern) = (self.name(question.asker), question.reference.field, question.pattern);
         let matching: Vec<_> =
@@ -121,7 +136,7 @@ impl Scene<'_> {
             problem =
                 problem.with_related(self.span(*position), format!("matches, but offers only {offers}"));
         }
-        Some(problem)
+        problem
     }
 
     fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {

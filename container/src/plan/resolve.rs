@@ -44,7 +44,8 @@ pub(super) fn resolve(
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
             let astray = span.is_none() && misspelt.contains(&field);
             if !astray && !entry.misread.iter().any(|name| **name == *field) {
-                problems.extend(scene.problem(&question, &list));
+                let unmade = || lists.find(pattern.clone(), Asked::Unmade);
+                scene.judge(&question, &list, unmade, problems);
             }
             planned.references.push(Resolved { pattern, overridden: span, list });
         }
@@ -65,6 +66,8 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
     });
     known.filter(|(name, _, fields)| !fields.clone().any(|field| field == *name)).map(
         |(name, span, fields)| {
+            // A name of a kilobyte is no misspelling.
+            let fields = fields.filter(|_| name.len() <= 100);
             let near = fields.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
             (name, span, near.filter(|near| strsim::jaro(near, name) > 0.7))
         },
@@ -73,6 +76,10 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
 
 fn unknown_references(planned: &Planned, problems: &mut Problems) {
     for (name, span, meant) in misspelt(planned) {
+        if problems.is_full("UNKNOWN_REFERENCE") {
+            problems.omit("UNKNOWN_REFERENCE");
+            continue;
+        }
         let known = planned.known.iter().flat_map(|known| &known.references);
         let fields: Vec<_> = known.map(|wanted| format!("`{}`", wanted.reference.field)).collect();
         let help = match meant {

@@ -18,7 +18,10 @@ pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut P
     let known = match factories.find(&entry.descriptor) {
         Ok(known) => known,
         Err(rivals) => {
-            problems.push(no_factory(&entry, &rivals, factories.registry()));
+            match rivals.is_empty() && problems.is_full("UNKNOWN_DESCRIPTOR") {
+                true => problems.omit("UNKNOWN_DESCRIPTOR"),
+                false => problems.push(no_factory(&entry, &rivals, factories.registry())),
+            }
             return Planned { entry, known: None, parsed: None, references: Vec::new() };
         }
     };
@@ -32,7 +35,7 @@ pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut P
         );
     }
     let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
-    let mut found = Problems::new();
+    let mut found = problems.branch();
     let parse = AssertUnwindSafe(|| known.factory().parse(&section, &mut found));
     let parsed = catch_unwind(parse).unwrap_or_else(|panic| {
         let error = panic_error(&format!("the factory registered at {}", known.registered.at()), &*panic);
@@ -41,9 +44,9 @@ pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut P
     });
     if entry.damaged {
         // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
-        found = found.into_iter().filter(|problem| problem.code != code::MISSING_KEY).collect();
+        found.revise(|problem| (problem.code != code::MISSING_KEY).then_some(problem));
     }
-    hints::extend(problems, found, section.table);
+    hints::join(problems, found, section.table);
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }

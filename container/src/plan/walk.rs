@@ -83,6 +83,11 @@ impl<'a> Walk<'a> {
         cycle.iter().for_each(|node| self.done(*node));
     }
 
+    /// The nodes that still wait.
+    pub(super) fn rest(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.pending).filter(|(_, pending)| **pending > 0).map(|(node, _)| node)
+    }
+
     /// The nodes of a cycle among those that still wait, each waiting for the next.
     pub(super) fn cycle(&self) -> Option<Vec<u32>> {
         let waits = |node: u32| self.pending.get(node as usize).is_some_and(|pending| *pending > 0);

@@ -12,3 +12,8 @@ mod outputs;
 mod running;
 #[path = "../command/tool.rs"]
 mod tool;
+
+#[cfg(unix)]
+mod files;
+mod hostile;
+mod manifests;

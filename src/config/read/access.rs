@@ -98,9 +98,7 @@ impl<'a> Entries<'a> {
     }
 
     fn unknown(&self, key: &Key, known: &'static [&'static str]) {
-        let present: Vec<_> =
-            self.table.into_iter().flat_map(Table::iter).map(|(key, _)| &*key.name).collect();
-        self.reader.unknown(self.path, &key.name, key.span, &Fields { known, present: &present });
+        self.reader.unknown(self.path, &key.name, key.span, &Fields { known, present: self.table });
     }
 
     /// Takes over why a key was refused, and answers what to tell serde.

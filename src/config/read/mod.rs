@@ -24,12 +24,14 @@ use serde::de::DeserializeOwned;
 
 use self::path::Path;
 use self::reader::Reader;
-use super::{Problems, Section, Span, Table, schema_of};
+use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, schema_of};
 
 pub(super) use self::path::Segment;
 
 /// How often a section is read again for another refused value; what is wrong beyond shows when these are mended.
-const ATTEMPTS: usize = 1000;
+const ATTEMPTS: usize = MOST_OF_A_KIND;
+/// How much all attempts together may cost, in places looked up: a large section is not read again as often as a small one.
+const LOOKED: usize = 200_000;
 
 /// Reads a component's configuration. Every problem is added to `problems`: unknown keys, wrong types, missing keys
 /// and refused values; `None` where one of them is an error, or where a parameter could not be
@@ -70,7 +72,7 @@ pub(super) fn read_table<T>(table: &Table, span: Span, problems: &mut Problems) 
 where
     T: DeserializeOwned + JsonSchema + 'static,
 {
-    let reader = Reader::new(schema_of::<T>);
+    let reader = Reader::new(schema_of::<T>, problems.branch());
     let mut attempts = 0;
     let config = loop {
         reader.begin();
@@ -80,7 +82,7 @@ where
             Err(refusal) => {
                 reader.refused(&Path::Root, node::Source::Root(table, span), refusal);
                 attempts += 1;
-                if !reader.has_progress() || attempts == ATTEMPTS {
+                if !reader.has_progress() || attempts == ATTEMPTS || reader.looked() > LOOKED {
                     break None;
                 }
             }
@@ -88,8 +90,8 @@ where
     };
     let whole = !reader.has_broken();
     let mut found = reader.into_problems();
-    found.sort_by_key(|problem| problem.span.start);
+    found.sort();
     let config = config.filter(|_| whole && found.is_empty());
-    problems.extend(found);
+    problems.join(found);
     config
 }

@@ -10,25 +10,29 @@ use super::node::Source;
 use super::path::Path;
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
-use crate::config::{Problem, code, confidential, mask_uri, nearest, outline, place};
+use crate::config::{Problem, Problems, Table, code, confidential, mask_uri, nearest, outline, place};
 use crate::text::escape;
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
     schema: fn() -> Arc<Schema>,
     marks: RefCell<Marks>,
-    problems: RefCell<Vec<Problem>>,
+    problems: RefCell<Problems>,
+    /// How often a place was looked up among the marks: what another attempt costs.
+    looked: Cell<usize>,
     progress: Cell<bool>,
     broken: Cell<bool>,
 }
 
 impl Reader {
-    /// A reader for a type with this schema, which is only asked for when there is something to say.
-    pub fn new(schema: fn() -> Arc<Schema>) -> Self {
+    /// A reader for a type with this schema, which is only asked for when there is something to say; `problems` is where it
+    /// says so.
+    pub fn new(schema: fn() -> Arc<Schema>, problems: Problems) -> Self {
         Self {
             schema,
             marks: RefCell::default(),
-            problems: RefCell::default(),
+            problems: RefCell::new(problems),
+            looked: Cell::new(0),
             progress: Cell::new(false),
             broken: Cell::new(false),
         }
@@ -65,8 +69,13 @@ impl Reader {
     }
 
     /// All that was recorded.
-    pub fn into_problems(self) -> Vec<Problem> {
+    pub fn into_problems(self) -> Problems {
         self.problems.into_inner()
+    }
+
+    /// How often a place was looked up among the marks, in all attempts.
+    pub fn looked(&self) -> usize {
+        self.looked.get()
     }
 
     /// Whether any place is marked; where none is, nobody needs to ask for one.
@@ -77,11 +86,16 @@ impl Reader {
     /// The mark of a place.
     pub fn mark(&self, path: &Path<'_>) -> Option<Mark> {
         let marks = self.marks.borrow();
-        if marks.is_empty() { None } else { marks.get(&path.to_string()) }
+        if marks.is_empty() {
+            return None;
+        }
+        self.looked.set(self.looked.get() + 1);
+        marks.get(&path.to_string())
     }
 
     /// See [`Marks::rank`].
     pub fn rank(&self, path: &Path<'_>) -> Option<Mark> {
+        self.looked.set(self.looked.get() + 1);
         self.marks.borrow().rank(&path.to_string())
     }
 
@@ -102,10 +116,15 @@ impl Reader {
     /// Records a key that the table has no field for.
     pub fn unknown(&self, table: &Path<'_>, name: &str, span: crate::config::Span, facts: &Fields<'_>) {
         let path = table.key(name);
+        if self.problems.borrow().is_full(code::UNKNOWN_KEY) {
+            return self.count_unknown(&path);
+        }
+        let present = facts.present;
         self.record(&path, || {
             let problem =
                 Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&shown(&path))));
-            let free = facts.known.iter().copied().filter(|field| !facts.present.contains(field));
+            let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
+            let free = facts.known.iter().copied().filter(|field| !is_there(field));
             if let Some(meant) = nearest(name, free) {
                 let meant = table.key(meant).to_string();
                 let help = format!("did you mean `{meant}`?");
@@ -118,6 +137,16 @@ impl Reader {
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
             }
         });
+    }
+
+    /// Sets a key aside that nothing is said of but that there is one more.
+    fn count_unknown(&self, path: &Path<'_>) {
+        let path = path.to_string();
+        let mut marks = self.marks.borrow_mut();
+        if marks.get(&path).is_none() {
+            self.problems.borrow_mut().omit(code::UNKNOWN_KEY);
+            marks.set(path, Mark::Aside);
+        }
     }
 
     /// The only place of a key of that name elsewhere in the configuration.
@@ -243,6 +272,6 @@ fn shown(path: &Path<'_>) -> String {
 pub struct Fields<'f> {
     /// All names and other spellings.
     pub known: &'static [&'static str],
-    /// Those that are there.
-    pub present: &'f [&'f str],
+    /// The table, with those that are there.
+    pub present: Option<&'f Table>,
 }

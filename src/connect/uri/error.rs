@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::parts::MAX_HOSTS;
 use crate::{Category, Coded};
 
 /// Where in a URI a percent-escape stands.
@@ -53,6 +54,9 @@ pub enum UriError {
          elsewhere `@` as `%40`"
     )]
     LateAt,
+    /// More hosts than a URI may name.
+    #[error("the URI names more than {MAX_HOSTS} hosts; name fewer, or one that stands for many")]
+    TooManyHosts,
     /// A host is missing before a port, between commas or after an `@`.
     #[error(
         "the URI names no host where one must stand; write `scheme://user:password@host:port,host2:port2`"

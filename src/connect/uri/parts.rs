@@ -7,6 +7,9 @@ use super::host::{self, UriHost};
 use super::{UriError, UriPart};
 use crate::config::{MASK, Secret};
 
+/// How many hosts a URI may name. Each of them becomes a connection that keeps the whole URI.
+pub(super) const MAX_HOSTS: usize = 64;
+
 /// What a URI says, percent-escapes replaced except in the path. Its `Debug` is the masked URI.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UriParts {
@@ -54,6 +57,7 @@ impl UriParts {
         let (username, password) = user_info.map_or(Ok((None, None)), parse_user_info)?;
         let hosts = match hosts {
             "" => Vec::new(),
+            hosts if hosts.split(',').nth(MAX_HOSTS).is_some() => return Err(UriError::TooManyHosts),
             hosts => hosts.split(',').map(host::parse).collect::<Result<_, _>>()?,
         };
         let path = (!path.is_empty()).then(|| path.to_owned());

@@ -166,6 +166,7 @@ impl MqttQueueConfig {
         if let Some(own) = self.own_connection() {
             found.extend(own.invalid());
             found.extend(own.unreachable());
+            found.extend(own.warnings());
         }
         found
     }

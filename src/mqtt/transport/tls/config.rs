@@ -73,6 +73,15 @@ impl TlsConfig {
         filled(&self.cert_file).zip(filled(&self.key_file))
     }
 
+    /// The private key, where others can read or write it, and what of that they can. It blocks. What cannot be read is
+    /// reported when a connection needs it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn exposed_key(&self) -> Option<(PathBuf, crate::file::Exposure)> {
+        let (_, key) = self.identity()?;
+        let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
+        Some((key.to_owned(), exposure))
+    }
+
     #[cfg(feature = "tls")]
     pub(super) fn trusts_system(&self) -> bool {
         self.system_roots.unwrap_or(self.ca().is_none())

@@ -1,9 +1,9 @@
 //! What can be wrong with TLS.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::error::{Category, Coded};
+use crate::file::ReadError;
 
 /// The cause below a [`TlsError`].
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -19,8 +19,8 @@ pub enum TlsError {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
+        /// Why: the error of the system, no regular file, or a large one.
+        source: ReadError,
     },
     /// A file is PEM, but of something else, or no PEM at all.
     #[error("`{key}`: the file `{}` holds no {wanted} in PEM, but {found}", path.display())]

@@ -1,12 +1,15 @@
 //! Certificates and keys from files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::TlsError;
+use crate::file;
+
+/// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
+const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// All certificates of a file; at least one.
 pub(super) fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -27,7 +30,7 @@ pub(super) fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDe
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
+    file::read(path, LIMIT).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
 }
 
 /// The error of the parser may show a line of the file, which may be a key: it is dropped here.
@@ -69,7 +72,7 @@ mod tests {
 
     fn fail(text: &str) -> [String; 2] {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), text).unwrap();
         let shown = |error: TlsError| error.to_string().replace(&file.path().display().to_string(), "F");
         [
             shown(certificates("tls.ca_file", file.path()).unwrap_err()),

@@ -1,4 +1,4 @@
-//! Who else can get at a file.
+//! Who else can get at a file that keeps a secret.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 /// What others may do with a file, though it keeps a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exposure {
-    /// Others can write it.
+    /// Its group or everybody can write it.
     Write,
-    /// Others can read it, outside a read-only mount.
+    /// Everybody can read it, outside a read-only mount.
     Read,
 }
 
@@ -25,9 +25,10 @@ impl std::fmt::Display for Exposure {
 /// readable by all, but their mount is read-only, and nobody else is in the container.
 #[cfg(unix)]
 pub(super) fn exposure(path: &Path, metadata: &Metadata) -> Option<Exposure> {
+    // Its group may read it: that is how a service shares a key. Who may write it decides who is believed.
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode();
-    if mode & 0o002 != 0 {
+    if mode & 0o022 != 0 {
         return Some(Exposure::Write);
     }
     (mode & 0o004 != 0 && !is_on_read_only_mount(path)).then_some(Exposure::Read)
