@@ -6,4 +6,5 @@
 mod support;
 
 mod lines;
+mod loops;
 mod redirects;
