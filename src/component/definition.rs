@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Claim, Context, Descriptor, Offer, References};
+use super::{Claim, Context, Descriptor, Flow, Offer, References};
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -90,6 +90,12 @@ pub trait Component: Sized + Send + Sync + 'static {
     /// What a configuration claims: ports to listen on, client ids.
     #[must_use]
     fn claims(_config: &Self::Config) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    /// What a configuration shows of the way that messages take: `check` finds those that would go round for ever.
+    #[must_use]
+    fn flows(_identity: &Descriptor, _config: &Self::Config) -> Vec<Flow> {
         Vec::new()
     }
 

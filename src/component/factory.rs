@@ -8,7 +8,8 @@ use std::time::Duration;
 use schemars::Schema;
 
 use super::{
-    Cast, Claim, Component, Descriptor, Found, Instance, NoConfig, Offer, Pattern, Reference, References,
+    Cast, Claim, Component, Descriptor, Flow, Found, Instance, NoConfig, Offer, Pattern, Reference,
+    References,
 };
 use crate::config::{Problems, Section, read, schema_of};
 use crate::error::{Category, Error};
@@ -19,6 +20,8 @@ pub struct Parsed {
     pub config: Box<dyn Any + Send>,
     /// See [`Component::claims`].
     pub claims: Vec<Claim>,
+    /// See [`Component::flows`].
+    pub flows: Vec<Flow>,
     /// See [`Component::open_limit`].
     pub open_limit: Option<Duration>,
 }
@@ -120,7 +123,8 @@ where
             return None;
         }
         let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));
-        Some(Parsed { config: Box::new(config), claims, open_limit })
+        let flows = C::flows(section.descriptor, &config);
+        Some(Parsed { config: Box::new(config), claims, flows, open_limit })
     }
     fn create(
         &self,
@@ -166,7 +170,7 @@ impl<C: Component> Factory for InstanceFactory<C> {
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
         let config = read::<NoConfig>(section, problems)?;
-        Some(Parsed { config: Box::new(config), claims: Vec::new(), open_limit: None })
+        Some(Parsed { config: Box::new(config), claims: Vec::new(), flows: Vec::new(), open_limit: None })
     }
     fn create(
         &self,

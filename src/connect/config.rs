@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ConnectionParams;
-use super::params::overridden;
 use super::uri::{Uri, deserialize_filled};
 use crate::config::MASK;
 
@@ -63,10 +62,11 @@ impl ConnectionConfig {
     }
 
     /// The keys that have no effect because the `uri` says the same.
+    #[cfg(feature = "mqtt")]
     pub(crate) fn overridden(&self) -> impl Iterator<Item = &'static str> {
-        self.uri
-            .iter()
-            .flat_map(|uri| overridden(uri, self.protocol.as_deref(), self.host.as_deref(), self.port))
+        self.uri.iter().flat_map(|uri| {
+            super::params::overridden(uri, self.protocol.as_deref(), self.host.as_deref(), self.port)
+        })
     }
 
     /// The key to ask discovery for, where one is set.

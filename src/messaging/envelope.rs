@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::route::Route;
 use super::shelf::Lock;
 use super::{EnvelopeError, MessageId};
 use crate::text::clip;
@@ -39,6 +40,8 @@ pub struct MessageEnvelope {
     /// The right to settle it, on a message that was received.
     pub(crate) lock: Option<Lock>,
     pub(crate) deliveries: u32,
+    /// By which queues it was passed on, where it was.
+    pub(crate) route: Option<Route>,
 }
 
 impl MessageEnvelope {
@@ -52,6 +55,7 @@ impl MessageEnvelope {
             payload: payload.into(),
             lock: None,
             deliveries: 0,
+            route: None,
         }
     }
 
@@ -88,6 +92,18 @@ impl MessageEnvelope {
     #[must_use]
     pub fn deliveries(&self) -> u32 {
         self.deliveries
+    }
+
+    /// How often bridges and dead letters have passed it on; 0 on a message that comes from its sender. It travels in the
+    /// envelope, and of raw payloads on MQTT 5 as a user property; at a limit the message is not passed on any more.
+    #[must_use]
+    pub fn hops(&self) -> u32 {
+        self.route.as_ref().map_or(0, Route::hops)
+    }
+
+    /// The same, passed on by this queue.
+    pub(crate) fn passed_on(&self, queue: &str) -> Self {
+        Self { route: Some(Route::after(self.route.as_ref(), queue)), ..self.unlocked() }
     }
 
     /// A message to be sent on: the same without the lock and the count of where it was received.

@@ -11,6 +11,7 @@ mod message_id;
 mod place;
 mod queue;
 mod receiver;
+mod route;
 pub(crate) mod shelf;
 mod wire;
 
@@ -27,3 +28,5 @@ pub use message_id::MessageId;
 pub use place::QueuePlace;
 pub use queue::{ListenOptions, MessageQueue, MessageQueueFactory, MessageStream};
 pub use receiver::MessageReceiver;
+#[cfg(feature = "mqtt")]
+pub(crate) use route::Route;

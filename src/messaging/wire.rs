@@ -12,8 +12,10 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::route::Route;
 use super::{EnvelopeError, MessageEnvelope, MessageId};
 
 /// Padding is written, and read where there is any.
@@ -31,6 +33,9 @@ struct Written<'a> {
     message_type: &'a str,
     sent_time: Option<String>,
     message: String,
+    /// Ours alone, and only where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wirework_hops: Option<String>,
 }
 
 /// What is read; other fields do not count.
@@ -49,13 +54,32 @@ struct Read<'a> {
     sent_time: Option<Text<'a>>,
     #[serde(borrow)]
     message: Option<Text<'a>>,
+    #[serde(borrow)]
+    wirework_hops: Option<Hops<'a>>,
+}
+
+/// Where it is something else, it does not count.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Hops<'a> {
+    #[serde(borrow)]
+    Route(Text<'a>),
+    Other(IgnoredAny),
 }
 
 impl Default for Read<'_> {
     fn default() -> Self {
         let none = || None;
         let (message_id, trace_id, correlation_id) = (none(), none(), none());
-        Self { message_id, trace_id, correlation_id, message_type: None, sent_time: None, message: None }
+        Self {
+            message_id,
+            trace_id,
+            correlation_id,
+            message_type: None,
+            sent_time: None,
+            message: None,
+            wirework_hops: None,
+        }
     }
 }
 
@@ -75,6 +99,7 @@ impl MessageEnvelope {
             message_type: &self.message_type,
             sent_time: self.sent_time.and_then(time_text),
             message: BASE64.encode(&self.payload),
+            wirework_hops: self.route.as_ref().map(Route::to_string),
         };
         // Strings and nothing else: this cannot fail.
         serde_json::to_vec(&written).unwrap_or_default()
@@ -100,12 +125,17 @@ impl MessageEnvelope {
             Some(text) => Some(time(&text).ok_or_else(|| EnvelopeError::time(&text))?),
             None => None,
         };
+        let route = match read.wirework_hops {
+            Some(Hops::Route(text)) => Route::parse(&text.0),
+            Some(Hops::Other(_)) | None => None,
+        };
         let message_id = text(read.message_id);
         Ok(Self {
             message_id: message_id.map_or_else(MessageId::unique, |id| MessageId::from(&*id)),
             trace_id: text(read.trace_id).or_else(|| text(read.correlation_id)).map(Into::into),
             message_type: text(read.message_type).unwrap_or_default().into(),
             sent_time,
+            route,
             ..Self::new("", payload)
         })
     }

@@ -145,3 +145,17 @@ proptest! {
         let _ = MessageEnvelope::from_json(serde_json::json!({ "sent_time": text, "message": text }).to_string().as_bytes());
     }
 }
+
+#[test]
+fn the_way_of_a_message_travels_and_its_absence_leaves_no_mark() {
+    let fresh = MessageEnvelope::new("t", "x");
+    let text = String::from_utf8(fresh.to_json()).unwrap();
+    assert!(!text.contains("hops"), "toolkits see what they have always seen: {text}");
+    let passed = fresh.passed_on("a").passed_on("b");
+    let read = MessageEnvelope::from_json(&passed.to_json()).unwrap();
+    assert_eq!((read.hops(), &read), (2, &fresh), "what was sent is the same");
+    for other in ["3", "null", "{}", "[1]", "\"x\"", "\"-1 a\"", "true"] {
+        let json = format!(r#"{{"message_id":"1","message":"","wirework_hops":{other}}}"#);
+        assert_eq!(MessageEnvelope::from_json(json.as_bytes()).unwrap().hops(), 0, "{other}");
+    }
+}

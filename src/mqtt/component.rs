@@ -7,7 +7,7 @@ use super::connection::Surroundings;
 use super::transport::PROTOCOLS;
 use super::{MqttConfig, MqttConnection};
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
@@ -46,17 +46,12 @@ impl Component for MqttConnection {
     /// A client id of the operator's choice, at each broker that the configuration itself names.
     fn claims(config: &MqttConfig) -> Vec<Claim> {
         let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
-        let connections = config.connection.iter().chain(config.connections.iter().flatten());
-        let named = connections.flat_map(|connection| connection.expand()).filter_map(|connection| {
-            let protocol = connection.protocol.as_deref().unwrap_or("mqtt");
-            let (_, port) = PROTOCOLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol))?;
-            let endpoint = match connection.host {
-                Some(host) => format!("{host}:{}", connection.port.unwrap_or(*port)),
-                None => connection.path?,
-            };
-            Some(Claim::ClientId { endpoint, client_id: client_id.to_owned() })
-        });
-        named.collect()
+        let claim = |endpoint| Claim::ClientId { endpoint, client_id: client_id.to_owned() };
+        config.servers().into_iter().map(claim).collect()
+    }
+
+    fn flows(_: &Descriptor, config: &MqttConfig) -> Vec<Flow> {
+        vec![Flow::Server(config.servers())]
     }
 
     fn open_limit(config: &MqttConfig) -> Option<Duration> {
@@ -81,6 +76,22 @@ impl Component for MqttConnection {
     }
 }
 register!(MqttConnection);
+
+impl MqttConfig {
+    /// The brokers that the configuration itself names, as `host:port`, or by the path of a socket.
+    pub(super) fn servers(&self) -> Vec<String> {
+        let connections = self.connection.iter().chain(self.connections.iter().flatten());
+        let named = connections.flat_map(|connection| connection.expand()).filter_map(|connection| {
+            let protocol = connection.protocol.as_deref().unwrap_or("mqtt");
+            let (_, port) = PROTOCOLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol))?;
+            match connection.host {
+                Some(host) => Some(format!("{host}:{}", connection.port.unwrap_or(*port))),
+                None => connection.path,
+            }
+        });
+        named.collect()
+    }
+}
 
 /// MQTT knows topics, which need no creating: there are no queues to read, create or delete.
 impl MessageQueueConnection for MqttConnection {

@@ -7,4 +7,5 @@ mod support;
 
 mod broker;
 mod lines;
+mod loops;
 mod redirects;

@@ -63,7 +63,7 @@ async fn by_default_no_reference_is_followed_and_the_log_says_which_key_would() 
         assert!(matches!(error.downcast_ref(), Some(MqttError::Refused { code: said, .. }) if *said == code));
         assert!(error.chain().contains("`options.redirects`"), "{}", error.chain());
         nobody_came(&evil).await;
-        let line = lines.find(&there);
+        let line = lines.find(&format!("sends its clients to `{there}`"));
         assert!(line.contains("`options.redirects` is `none`") && line.contains("redirect_hosts"), "{line}");
     }
 }

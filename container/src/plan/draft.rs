@@ -12,6 +12,7 @@ use wirework::{Descriptor, Pattern};
 use super::factories::{Factories, Known};
 use super::graph::Graph;
 use super::lists::{List, others};
+use super::loops::check_loops;
 use super::order::wait_graph;
 use super::references::{Candidate, Question, Scene, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
@@ -107,6 +108,7 @@ impl Plan {
         problems.extend(found.into_iter().filter(|problem| !files.has_broken() || !is_of_absence(problem)));
         check_claims(&mut components, problems);
         check_limits(&components, problems);
+        check_loops(&components, problems);
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         let plan = Self { service, files, components, descriptors, disabled, order, graph };
         cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle, &afters)));

@@ -7,6 +7,7 @@ mod graph;
 mod hints;
 mod index;
 mod lists;
+mod loops;
 mod order;
 mod references;
 mod resolve;

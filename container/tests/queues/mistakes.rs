@@ -5,6 +5,7 @@ use crate::tool::{Said, redacted};
 const GOOD: &str = include_str!("good.toml");
 const BAD: &str = include_str!("bad.toml");
 const INVALID: &str = include_str!("invalid.toml");
+const LOOPS: &str = include_str!("loops.toml");
 const CONTRADICTING: &str = include_str!("contradicting.toml");
 
 #[test]
@@ -28,6 +29,29 @@ fn references_that_make_no_sense() {
     let said = Said::line(&[("service.toml", CONTRADICTING)], "run -c service.toml");
     assert_eq!(said.code, Some(1), "{said}");
     insta::assert_snapshot!(redacted(&said.to_string()));
+}
+
+/// Circles of any length, with their places; what only looks like one is left alone.
+#[test]
+fn messages_that_would_go_round() {
+    let said = Said::line(&[("service.toml", LOOPS)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    let text = said.to_string();
+    assert_eq!(text.matches("MESSAGE_LOOP").count(), 3, "{text}");
+    assert!(!text.contains("mqtt:far"), "{text}");
+    insta::assert_snapshot!(said);
+}
+
+/// Parts of a connection that have no effect.
+#[test]
+fn what_a_connection_says_and_nobody_takes() {
+    let text = "[service]\nname = \"s\"\n\n[[component]]\ndescriptor = \"pip-services:connection:mqtt:a:1.0\"\n\
+                connection.uri = \"mqtt://h/topic?client_id=canary\"\nconnection.host = \"h\"\n\
+                connection.parameters.qos = \"1\"\n";
+    let said = Said::line(&[("service.toml", text)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    assert!(!said.to_string().contains("canary"), "{said}");
+    insta::assert_snapshot!(said);
 }
 
 #[test]

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
 use super::forward::Forward;
-use crate::component::{Component, Context, Descriptor};
+use crate::component::{Component, Context, Descriptor, Flow};
 use crate::config::{Invalid, Millis};
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
-use crate::messaging::local::Listening;
+use crate::messaging::local::{HopLimit, Listening, MAX_HOPS};
 use crate::messaging::{ListenOptions, MessageQueue};
 use crate::{Error, references, register};
 
@@ -26,6 +26,9 @@ pub struct BridgeConfig {
     pub unmatched: Unmatched,
     /// How many messages are on their way at a time; with 1 they keep their order. Default 1.
     pub concurrency: usize,
+    /// How often a message may have been passed on, by bridges and dead letters, before it counts as going in a circle: then it
+    /// goes to the source's dead letters, or, where it comes from those, is given up. At least 1. Default 16.
+    pub max_hops: u32,
     /// How long closing waits for messages on their way. Default 10000.
     pub close_timeout: Millis,
 }
@@ -33,7 +36,7 @@ pub struct BridgeConfig {
 impl Default for BridgeConfig {
     fn default() -> Self {
         let (types, unmatched) = (Vec::new(), Unmatched::Drop);
-        Self { types, unmatched, concurrency: 1, close_timeout: Millis::new(10_000) }
+        Self { types, unmatched, concurrency: 1, max_hops: MAX_HOPS, close_timeout: Millis::new(10_000) }
     }
 }
 
@@ -74,7 +77,11 @@ references! {
 /// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
 ///
 /// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed),
-/// `failed_messages`.
+/// `failed_messages`, `looped_messages` (that went in a circle).
+///
+/// Circles over several bridges and dead letters are found by `check` where the manifest shows them. What nobody has seen ends
+/// at `max_hops`: the count travels with a message, in envelopes and, of raw payloads, in a user property of MQTT 5. Raw payloads
+/// over MQTT 3.1.1 have no room for it.
 pub struct Bridge {
     config: BridgeConfig,
     source: Arc<dyn MessageQueue>,
@@ -89,6 +96,7 @@ struct Counts {
     filtered: Increment,
     retried: Increment,
     failed: Increment,
+    looped: Increment,
 }
 
 struct Running {
@@ -134,6 +142,7 @@ impl Bridge {
             filtered: increment("filtered"),
             retried: increment("retried"),
             failed: increment("failed"),
+            looped: increment("looped"),
         };
         Ok(Self { config, source, target, logger, counts, running: Mutex::new(None) })
     }
@@ -150,7 +159,8 @@ fn round(what: &str) -> Invalid {
 
 fn invalid(config: &BridgeConfig) -> Vec<Invalid> {
     let closed = config.concurrency == 0;
-    closed.then(|| Invalid::new("concurrency", "is 0; nothing would go through")).into_iter().collect()
+    let closed = closed.then(|| Invalid::new("concurrency", "is 0; nothing would go through"));
+    closed.into_iter().chain(HopLimit::invalid(config.max_hops, "max_hops")).collect()
 }
 
 impl Component for Bridge {
@@ -161,6 +171,10 @@ impl Component for Bridge {
 
     fn validate(_: &Descriptor, config: &BridgeConfig) -> Vec<Invalid> {
         invalid(config)
+    }
+
+    fn flows(_: &Descriptor, config: &BridgeConfig) -> Vec<Flow> {
+        vec![Flow::Bridge { source: "source", target: "target", filters: !config.types.is_empty() }]
     }
 
     fn create(
@@ -204,6 +218,7 @@ impl Component for Bridge {
             forwarded: self.counts.forwarded.clone(),
             filtered: self.counts.filtered.clone(),
             retried: self.counts.retried.clone(),
+            hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
             closing: closed.clone(),
             // The other half is for giving it back.
             grace: self.config.close_timeout.0 / 2,

@@ -13,6 +13,7 @@ use super::Unmatched;
 use super::pattern::matches;
 use crate::count::Increment;
 use crate::log::Logger;
+use crate::messaging::local::HopLimit;
 use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver};
 use crate::{BoxFuture, Category, Error};
 
@@ -34,6 +35,7 @@ pub(super) struct Forward {
     pub(super) forwarded: Increment,
     pub(super) filtered: Increment,
     pub(super) retried: Increment,
+    pub(super) hops: HopLimit,
     /// True when the bridge closes.
     pub(super) closing: watch::Receiver<bool>,
     /// How long what is being sent then has to arrive.
@@ -60,6 +62,9 @@ impl Forward {
                 Unmatched::DeadLetter => source.move_to_dead_letter(&envelope).await,
             };
         }
+        if self.hops.stops(&envelope, source.name()) {
+            return source.move_to_dead_letter(&envelope).await;
+        }
         let mut wait = WAITS.0;
         let mut closing = self.closing.clone();
         loop {
@@ -73,7 +78,7 @@ impl Forward {
                 sleep(self.grace).await;
             };
             let sent = tokio::select! {
-                sent = timeout(TRY, self.target.send(envelope.unlocked())) => sent,
+                sent = timeout(TRY, self.target.send(envelope.passed_on(source.name()))) => sent,
                 () = overdue => {
                     // It may have arrived, and goes once more then.
                     return source.release(&envelope).await;

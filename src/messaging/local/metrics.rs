@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     pub(crate) expired: Increment,
     /// `dead_messages`: messages that were moved to the dead letters, or dropped where there are none.
     pub(crate) dead: Increment,
+    /// `looped_messages`: messages that went in a circle and were given up.
+    pub(crate) looped: Increment,
     /// `failed_messages`: errors and panics of receivers.
     pub(crate) failed: Increment,
 }
@@ -31,6 +33,7 @@ impl Metrics {
             abandoned: increment("abandoned_messages"),
             expired: increment("expired_messages"),
             dead: increment("dead_messages"),
+            looped: increment("looped_messages"),
             failed: increment("failed_messages"),
         }
     }

@@ -2,11 +2,15 @@
 //! messages are sent and where the dead ones go.
 
 mod body;
+mod burst;
+mod hop_limit;
 mod listening;
 mod metrics;
 mod queue;
 
 pub(crate) use body::Body;
+pub(crate) use burst::Burst;
+pub(crate) use hop_limit::{HopLimit, MAX_HOPS};
 pub(crate) use listening::Listening;
 pub(crate) use metrics::Metrics;
 pub(crate) use queue::{Local, sweep};

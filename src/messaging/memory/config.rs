@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{Invalid, Millis};
+use crate::messaging::local::{HopLimit, MAX_HOPS};
 use crate::messaging::shelf::Rules;
 
 /// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
@@ -16,8 +17,8 @@ pub struct MemoryQueueConfig {
     /// Name of the queue in memory to which messages go that were delivered too often. Without it they are logged, counted
     /// and dropped.
     pub dead_letter: Option<String>,
-    /// How it behaves. Queues in memory that share a name must agree on `dead_letter`, and on all but `send_timeout` and
-    /// `close_timeout`.
+    /// How it behaves. Queues in memory that share a name must agree on `dead_letter`, and on all but `max_hops`,
+    /// `send_timeout` and `close_timeout`.
     pub options: MemoryQueueOptions,
 }
 
@@ -44,6 +45,9 @@ pub struct MemoryQueueOptions {
     pub max_deliveries: u32,
     /// How long a message that came back waits before it is delivered again. Default 1000.
     pub redelivery_delay: Millis,
+    /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
+    /// dead letters once more. At least 1. Default 16.
+    pub max_hops: u32,
     /// How long sending waits for room; 0 is without limit. Default 30000.
     pub send_timeout: Millis,
     /// How long closing waits for receivers at work. Default 10000.
@@ -57,6 +61,7 @@ impl Default for MemoryQueueOptions {
             lock_timeout: Millis::new(30_000),
             max_deliveries: 10,
             redelivery_delay: Millis::new(1000),
+            max_hops: MAX_HOPS,
             send_timeout: Millis::new(30_000),
             close_timeout: Millis::new(10_000),
         }
@@ -83,7 +88,8 @@ impl MemoryQueueOptions {
             (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
         ];
         let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
-        wrong.map(|(_, key, problem)| Invalid::new(key, problem)).collect()
+        let wrong = wrong.map(|(_, key, problem)| Invalid::new(key, problem));
+        wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
     }
 
     pub(super) fn rules(&self) -> Rules {

@@ -7,11 +7,11 @@ use tokio::time::sleep;
 use super::board::Board;
 use super::terms::Terms;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
-use crate::component::{Component, Context, Descriptor, Offer};
+use crate::component::{Component, Context, Descriptor, Flow, Offer, QueueFlow, Space};
 use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
-use crate::messaging::local::{Body, Local, Metrics, sweep};
+use crate::messaging::local::{Body, HopLimit, Local, Metrics, sweep};
 use crate::messaging::shelf::{Bury, Item, NEVER, Shelf};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError, QueuePlace};
 use crate::{Error, offers, references, register};
@@ -32,7 +32,7 @@ references! {
 /// queue. Messages outlive `close` as long as one of these components lives, and no process.
 ///
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
-/// `expired_messages` (locks), `dead_messages`, `failed_messages` (receivers). For an example see [`MessageQueue`].
+/// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
 pub struct MemoryMessageQueue {
     body: Body<()>,
     dead_letter: Option<String>,
@@ -144,7 +144,8 @@ impl Local for MemoryMessageQueue {
         let dead = dead.cloned();
         let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());
         let (name, dead_letter) = (Arc::clone(name), self.dead_letter.clone());
-        sweep(context, &self.body, shelf, Graveyard { name, dead, dead_letter, logger, metrics });
+        let hops = HopLimit::new(self.options.max_hops, logger.clone(), metrics.looped.clone());
+        sweep(context, &self.body, shelf, Graveyard { name, dead, dead_letter, hops, logger, metrics });
         Ok(())
     }
 
@@ -195,6 +196,14 @@ impl Component for MemoryMessageQueue {
         config.invalid(identity.name())
     }
 
+    fn flows(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Flow> {
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let name = filled(&config.queue).unwrap_or_else(|| identity.name().to_owned());
+        let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", dead));
+        let (space, matches) = (Space::Process("memory"), None);
+        vec![Flow::Queue(QueueFlow { space, takes: name.clone(), matches, sends: Some(name), dead_letters })]
+    }
+
     fn create(
         identity: &Descriptor,
         config: MemoryQueueConfig,
@@ -220,6 +229,7 @@ struct Graveyard {
     dead: Option<Arc<Shelf<()>>>,
     /// The name of where they go.
     dead_letter: Option<String>,
+    hops: HopLimit,
     logger: Logger,
     metrics: Metrics,
 }
@@ -228,13 +238,19 @@ impl Bury<()> for Graveyard {
     async fn bury(&self, Item { envelope, .. }: &Item<()>) -> Result<(), Error> {
         let (id, count, name) = (envelope.message_id.shown(), envelope.deliveries, &self.name);
         let Some(dead) = &self.dead else {
-            self.logger.error(
-                None,
-                format_args!("message {id} of the queue `{name}` is dropped after {count} deliveries: there is no `dead_letter`"),
-            );
+            // Of those that go in a circle there may be any number.
+            if !self.hops.was_said(envelope) {
+                self.logger.error(
+                    None,
+                    format_args!("message {id} of the queue `{name}` is dropped after {count} deliveries: there is no `dead_letter`"),
+                );
+            }
             return Ok(());
         };
-        if dead.try_put(Item::new(envelope.unlocked(), ())).is_err() {
+        if self.hops.gives_up(envelope, name) {
+            return Ok(());
+        }
+        if dead.try_put(Item::new(envelope.passed_on(name), ())).is_err() {
             let capacity = dead.rules().capacity;
             let full =
                 QueueError::Full { queue: Arc::clone(name), capacity, limit: std::time::Duration::ZERO };

@@ -263,4 +263,25 @@ mod tests {
         roads.sent_on(&from, "b", &logger);
         assert_eq!(hosts(&mut roads, Instant::now()), "ba");
     }
+
+    #[tokio::test]
+    async fn another_server_is_shown_a_certificate_only_where_it_is_listed_and_has_its_own_name() {
+        let roads = roads("mqtts://a:1", false).await;
+        let path = |text: &str| Some(std::path::PathBuf::from(text));
+        let tls = TlsConfig {
+            ca_file: path("ca"),
+            cert_file: path("cert"),
+            key_file: path("key"),
+            server_name: Some("a.example".into()),
+            ..TlsConfig::default()
+        };
+        let given = roads.endpoints[0].clone();
+        let at = |host: &str| Endpoint { host: host.to_owned(), ..given.clone() };
+        assert_eq!(*roads.tls(&given, &tls), tls);
+        let listed = roads.tls(&at("b"), &tls);
+        assert!(listed.server_name.is_none() && listed.cert_file.is_some() && listed.ca_file.is_some());
+        let other = roads.tls(&at("evil"), &tls);
+        assert!(other.server_name.is_none() && other.cert_file.is_none() && other.key_file.is_none());
+        assert_eq!(other.ca_file, tls.ca_file, "trust is what it was");
+    }
 }

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::messaging::{EnvelopeError, MessageEnvelope};
-use crate::mqtt::MqttMessage;
+use crate::messaging::{EnvelopeError, MessageEnvelope, Route};
+use crate::mqtt::{MessageProperties, MqttMessage, MqttVersion, PublishOptions};
+
+/// The user property that carries the way of a raw payload over bridges and dead letters.
+const HOPS: &str = "wirework-hops";
 
 /// What travels: the whole envelope as JSON, or the payload alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +23,32 @@ impl Codec {
         }
     }
 
+    /// Has the way of a message travel with it where its payload cannot carry it: raw payloads on MQTT 5. On 3.1.1 there is no
+    /// place for it.
+    pub(super) fn mark(
+        self,
+        envelope: &MessageEnvelope,
+        options: PublishOptions,
+        version: MqttVersion,
+    ) -> PublishOptions {
+        match &envelope.route {
+            Some(route) if self == Self::Raw && version == MqttVersion::V5 => {
+                let properties = options.properties.as_deref().cloned().unwrap_or_default();
+                options.properties(MessageProperties::user(properties, HOPS, route.to_string()))
+            }
+            _ => options,
+        }
+    }
+
     pub(super) fn decode(self, message: &MqttMessage) -> Result<MessageEnvelope, EnvelopeError> {
         let mut envelope = match self {
             Self::Envelope => MessageEnvelope::from_json(&message.payload)?,
             Self::Raw => MessageEnvelope::new(message.topic.clone(), message.payload.clone()),
         };
+        if envelope.route.is_none() {
+            let properties = message.properties.as_ref();
+            envelope.route = properties.and_then(|properties| Route::parse(properties.get(HOPS)?));
+        }
         if envelope.trace_id.is_none() {
             envelope.trace_id = message.trace_id().map(Into::into);
         }

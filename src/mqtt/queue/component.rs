@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::burst::Burst;
 use super::codec::Codec;
 use super::config::filled;
 use super::graveyard::Graveyard;
@@ -18,13 +17,13 @@ use super::subscribing::Subscribing;
 use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Offer};
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::{Body, Metrics};
+use crate::messaging::local::{Body, Burst, HopLimit, Metrics};
 use crate::messaging::shelf::Shelf;
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, SubscribeOptions};
 use crate::{Error, offers, references, register};
@@ -152,6 +151,7 @@ impl MqttMessageQueue {
             transport,
             logger: logger.clone(),
             metrics: body.metrics.clone(),
+            hops: HopLimit::new(options.max_hops, logger.clone(), body.metrics.looped.clone()),
             burst: Arc::default(),
         };
         let inbox = Arc::new(Inbox {
@@ -219,6 +219,10 @@ impl Component for MqttMessageQueue {
 
     fn claims(config: &MqttQueueConfig) -> Vec<Claim> {
         config.own_connection().map_or_else(Vec::new, |own| MqttConnection::claims(&own))
+    }
+
+    fn flows(identity: &Descriptor, config: &MqttQueueConfig) -> Vec<Flow> {
+        config.flow(identity.name()).into_iter().map(Flow::Queue).collect()
     }
 
     fn open_limit(config: &MqttQueueConfig) -> Option<Duration> {

@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::auth::CredentialConfig;
+use crate::component::{QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
+use crate::messaging::local::{HopLimit, MAX_HOPS};
 use crate::messaging::shelf::Rules;
 use crate::mqtt::topic::{Filter, Topic};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
@@ -70,6 +72,9 @@ pub struct MqttQueueOptions {
     pub max_deliveries: u32,
     /// How long a message that came back waits before it is delivered again. Default 1000.
     pub redelivery_delay: Millis,
+    /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
+    /// dead letters once more. The count travels in envelopes and in user properties of MQTT 5. At least 1. Default 16.
+    pub max_hops: u32,
     /// How long sending takes at most. 0 is without limit. Default 30000.
     pub send_timeout: Millis,
     /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Default 10000.
@@ -101,6 +106,7 @@ impl Default for MqttQueueOptions {
             lock_timeout: Millis::new(30_000),
             max_deliveries: 10,
             redelivery_delay: Millis::new(1000),
+            max_hops: MAX_HOPS,
             send_timeout: Millis::new(30_000),
             close_timeout: Millis::new(10_000),
             protocol_version: connection.protocol_version,
@@ -136,7 +142,8 @@ impl MqttQueueOptions {
             (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
         ];
         let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
-        wrong.map(|(_, key, problem)| Invalid::new(key, problem)).collect()
+        let wrong = wrong.map(|(_, key, problem)| Invalid::new(key, problem));
+        wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
     }
 }
 
@@ -156,11 +163,12 @@ impl MqttQueueConfig {
         {
             found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
         }
-        let own = topic.as_deref().unwrap_or(name);
-        if self.dead_letter_topic.as_deref() == Some(own) {
+        let own = Filter::new(topic.as_deref().unwrap_or(name)).ok();
+        let dead = filled(self.dead_letter_topic.clone());
+        if own.zip(dead).is_some_and(|(own, dead)| own.matches(&dead)) {
             found.push(Invalid::new(
                 "dead_letter_topic",
-                "is the topic of the queue; nothing would ever be dead",
+                "is a topic that the queue takes from; nothing would ever be dead",
             ));
         }
         if let Some(own) = self.own_connection() {
@@ -169,6 +177,27 @@ impl MqttQueueConfig {
             found.extend(own.warnings());
         }
         found
+    }
+
+    /// The way of messages through a queue of a component of this name, where its topic is one.
+    pub(super) fn flow(&self, name: &str) -> Option<QueueFlow> {
+        let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
+        let topic = topic.unwrap_or_else(|| name.to_owned());
+        let filter = Filter::new(&topic).ok()?;
+        let space = match self.own_connection() {
+            Some(own) => Space::Servers(own.servers()),
+            None => Space::Shared("connection"),
+        };
+        let matches: fn(&str, &str) -> bool =
+            |pattern, topic| Filter::new(pattern).is_ok_and(|filter| filter.matches(topic));
+        let dead = filled(self.dead_letter_topic.clone());
+        Some(QueueFlow {
+            space,
+            takes: filter.pattern().to_owned(),
+            matches: filter.has_wildcard().then_some(matches),
+            sends: Topic::new(&topic).is_ok().then_some(topic),
+            dead_letters: dead.map(|dead| ("dead_letter_topic", dead)),
+        })
     }
 
     /// What a connection of its own is configured with, if it is to have one.

@@ -5,16 +5,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::burst::Burst;
 use super::codec::Codec;
 use super::hold::{Hold, Owed};
 use super::transport::Transport;
 use crate::Error;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
-use crate::messaging::local::Metrics;
+use crate::messaging::local::{Burst, HopLimit, Metrics};
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttError, PublishOptions};
+
+/// What became of a dead message.
+enum Grave {
+    /// It was published to the dead-letter topic.
+    Topic,
+    /// There is no such topic.
+    None,
+    /// It had been there too often.
+    Refused,
+}
 
 /// Publishes dead messages to the dead-letter topic, where there is one, and acknowledges them.
 #[derive(Clone)]
@@ -25,25 +34,36 @@ pub(super) struct Graveyard {
     pub(super) transport: Transport,
     pub(super) logger: Logger,
     pub(super) metrics: Metrics,
+    pub(super) hops: HopLimit,
     /// Of failures to bury what is no envelope.
     pub(super) burst: Arc<Burst>,
 }
 
 impl Graveyard {
-    /// Publishes what a dead message was; false where there is no topic for it.
-    async fn publish(&self, item: &Item<()>) -> Result<bool, MqttError> {
-        let Some(topic) = &self.topic else { return Ok(false) };
+    /// Publishes what a dead message was, unless it goes in a circle.
+    async fn publish(&self, item: &Item<()>) -> Result<Grave, MqttError> {
+        let Some(topic) = &self.topic else { return Ok(Grave::None) };
+        if self.hops.gives_up(&item.envelope, &self.name) {
+            return Ok(Grave::Refused);
+        }
+        let envelope = item.envelope.passed_on(&self.name);
+        let codec = self.codec_of(item);
         let mut options = PublishOptions::at_least_once();
-        options.trace_id = item.envelope.trace_id.clone();
-        self.transport.publish(Arc::clone(topic), self.encode(item), options).await?;
-        Ok(true)
+        options.trace_id = envelope.trace_id.clone();
+        let options = codec.mark(&envelope, options, self.transport.version());
+        self.transport.publish(Arc::clone(topic), codec.encode(&envelope), options).await?;
+        Ok(Grave::Topic)
     }
 
     /// A message as it came.
     pub(super) fn encode<H>(&self, item: &Item<H>) -> Bytes {
+        self.codec_of(item).encode(&item.envelope)
+    }
+
+    /// How an item came.
+    pub(super) fn codec_of<H>(&self, item: &Item<H>) -> Codec {
         // What is doomed is no envelope of ours.
-        let codec = if item.doomed { Codec::Raw } else { self.codec };
-        codec.encode(&item.envelope)
+        if item.doomed { Codec::Raw } else { self.codec }
     }
 
     fn report(&self, envelope: &MessageEnvelope, published: bool) {
@@ -87,7 +107,11 @@ impl Bury<Hold> for Graveyard {
     async fn bury(&self, item: &Item<()>) -> Result<(), Error> {
         match self.publish(item).await {
             // What is doomed was reported when it came.
-            Ok(published) if !item.doomed => self.report(&item.envelope, published),
+            Ok(Grave::Topic) if !item.doomed => self.report(&item.envelope, true),
+            Ok(Grave::None) if !item.doomed && !self.hops.was_said(&item.envelope) => {
+                self.report(&item.envelope, false);
+            }
+            // That it goes in a circle was said.
             Ok(_) => {}
             Err(error) => {
                 self.report_failure(item, &error);

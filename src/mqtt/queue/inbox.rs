@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::burst::Burst;
 use super::codec::Codec;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Item, Owed};
 use crate::count::Increment;
 use crate::messaging::EnvelopeError;
+use crate::messaging::local::Burst;
 use crate::messaging::shelf::{Likeness, Shelf};
 use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::text::clip;

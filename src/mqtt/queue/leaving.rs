@@ -94,6 +94,8 @@ impl Leaving {
         let mut options = PublishOptions::at_least_once().timeout(limit);
         options.trace_id = item.envelope.trace_id.clone();
         let graveyard = &self.inbox.graveyard;
+        // It goes back to where it came from, and no further.
+        let options = graveyard.codec_of(&item).mark(&item.envelope, options, graveyard.transport.version());
         let (topic, payload) = (Arc::clone(&owed.topic), graveyard.encode(&item));
         let sent = graveyard.transport.publish(topic, payload, options).await;
         // Only now, and also where it could not be sent: left alone, it would hold up the others of this connection.

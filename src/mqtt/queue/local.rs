@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::MqttMessageQueue;
+use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
 use crate::Error;
@@ -91,8 +92,10 @@ impl Local for MqttMessageQueue {
         let mut options = PublishOptions::default().qos(self.options.qos()).timeout(limit);
         options.retain = self.options.retain;
         options.trace_id = envelope.trace_id.clone();
-        let payload = self.graveyard.codec.encode(&envelope);
-        Ok(self.graveyard.transport.publish(Arc::clone(&self.topic), payload, options).await?)
+        let Graveyard { codec, transport, .. } = &self.graveyard;
+        let options = codec.mark(&envelope, options, transport.version());
+        let payload = codec.encode(&envelope);
+        Ok(transport.publish(Arc::clone(&self.topic), payload, options).await?)
     }
 
     fn attend(&self) -> Result<(), Error> {

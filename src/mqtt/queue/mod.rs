@@ -1,6 +1,5 @@
 //! Message queues over MQTT: a topic is a queue, and what is not completed is not acknowledged.
 
-mod burst;
 mod codec;
 mod component;
 mod config;

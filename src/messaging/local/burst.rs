@@ -10,11 +10,11 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// Lets the first of a burst through.
 #[derive(Default)]
-pub(super) struct Burst(Mutex<Option<Instant>>);
+pub(crate) struct Burst(Mutex<Option<Instant>>);
 
 impl Burst {
     /// Whether this is the first after a while.
-    pub(super) fn begins(&self, now: Instant) -> bool {
+    pub(crate) fn begins(&self, now: Instant) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begins = last.is_none_or(|last| now >= last + QUIET);
         *last = Some(now);

@@ -1,0 +1,332 @@
+//! Messages that would go round for ever, as far as the manifest shows it.
+//!
+//! A hop takes messages from a queue and sends them somewhere: a bridge to its target, a queue to its dead letters. One
+//! hop leads to another where it sends to a name that the other takes from. A circle of hops, of any length, is a loop.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use wirework::component::{Flow, QueueFlow, Space};
+use wirework::config::{Problem, Problems, Span};
+
+use super::draft::Planned;
+use super::lists::others;
+
+/// How many circles are reported.
+const SHOWN: usize = 20;
+
+/// How many comparisons are made at most: wildcards have no index.
+const COMPARISONS: usize = 2_000_000;
+
+/// Where names are names: one kind, and the servers or connections by which it is reached.
+#[derive(PartialEq, Eq, Hash)]
+struct Whereabouts {
+    kind: &'static str,
+    servers: Vec<String>,
+}
+
+/// One step of a message.
+struct Hop<'a> {
+    /// The bridge, or the queue with the dead letters.
+    component: u32,
+    span: Span,
+    kind: Kind,
+    from: Rc<Whereabouts>,
+    takes: &'a QueueFlow,
+    to: Rc<Whereabouts>,
+    sends: &'a str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    DeadLetters,
+    Bridge { filters: bool },
+}
+
+/// Reports the circles in which messages would go.
+pub(super) fn check_loops(components: &[Planned], problems: &mut Problems) {
+    let hops = hops(components);
+    let Some(edges) = edges(&hops) else {
+        let message = format!("{} bridges and dead letters are too many to be checked for loops", hops.len());
+        problems.push(Problem::warning("LOOPS_NOT_CHECKED", Span::default(), message));
+        return;
+    };
+    for circle in circles(&edges).iter().take(SHOWN) {
+        let circle: Vec<&Hop<'_>> = circle.iter().filter_map(|hop| hops.get(*hop as usize)).collect();
+        problems.extend(report(components, &circle));
+    }
+}
+
+/// All steps that the manifest shows.
+fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
+    let mut hops = Vec::new();
+    for (component, planned) in (0..).zip(components) {
+        for flow in flows(planned) {
+            match flow {
+                Flow::Queue(queue) => {
+                    let Some((key, name)) = &queue.dead_letters else { continue };
+                    let place = Rc::new(whereabouts(components, component, queue));
+                    let span = planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span);
+                    let (from, to) = (Rc::clone(&place), place);
+                    let kind = Kind::DeadLetters;
+                    hops.push(Hop { component, span, kind, from, takes: queue, to, sends: name });
+                }
+                Flow::Bridge { source, target, filters } => {
+                    let (Some(source), Some(target)) =
+                        (queue_of(components, component, source), queue_of(components, component, target))
+                    else {
+                        continue;
+                    };
+                    let Some(sends) = target.1.sends.as_deref() else { continue };
+                    let from = Rc::new(whereabouts(components, source.0, source.1));
+                    let to = Rc::new(whereabouts(components, target.0, target.1));
+                    let (span, kind) = (planned.entry.span, Kind::Bridge { filters: *filters });
+                    hops.push(Hop { component, span, kind, from, takes: source.1, to, sends });
+                }
+                _ => {}
+            }
+        }
+    }
+    hops
+}
+
+fn flows(planned: &Planned) -> &[Flow] {
+    planned.parsed.as_ref().map_or(&[], |parsed| &parsed.flows)
+}
+
+/// The one component that a reference resolved to.
+fn resolved(components: &[Planned], asker: u32, field: &str) -> Option<u32> {
+    let planned = components.get(asker as usize)?;
+    let wanted = planned.known.iter().flat_map(|known| &known.references);
+    let mut found = wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == field);
+    let mut found = others(&found.next()?.1.list, asker);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The queue that a reference resolved to, with what is known of it.
+fn queue_of<'a>(components: &'a [Planned], asker: u32, field: &str) -> Option<(u32, &'a QueueFlow)> {
+    let position = resolved(components, asker, field)?;
+    let queue = flows(components.get(position as usize)?).iter().find_map(|flow| match flow {
+        Flow::Queue(queue) => Some(queue),
+        _ => None,
+    });
+    Some((position, queue?))
+}
+
+fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Whereabouts {
+    match &queue.space {
+        Space::Process(kind) => Whereabouts { kind, servers: vec![String::new()] },
+        Space::Servers(servers) => {
+            Whereabouts { kind: "server", servers: servers.iter().map(|server| plain(server)).collect() }
+        }
+        Space::Shared(field) => {
+            let connection = resolved(components, position, field);
+            let planned = connection.and_then(|connection| components.get(connection as usize));
+            let known = planned.into_iter().flat_map(flows).filter_map(|flow| match flow {
+                Flow::Server(servers) => Some(servers),
+                _ => None,
+            });
+            let mut servers: Vec<_> = known.flatten().map(|server| plain(server)).collect();
+            // Whatever its servers are, those who share a connection meet there.
+            servers.extend(connection.map(|connection| format!("#{connection}")));
+            Whereabouts { kind: "server", servers }
+        }
+        _ => Whereabouts { kind: "unknown", servers: Vec::new() },
+    }
+}
+
+/// A server as servers are compared.
+fn plain(server: &str) -> String {
+    let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
+    match &*host {
+        "localhost" | "127.0.0.1" | "::1" => format!("127.0.0.1:{port}"),
+        host => format!("{host}:{port}"),
+    }
+}
+
+impl Hop<'_> {
+    /// Whether what is sent by the other hop is taken by this one.
+    fn takes_from(&self, other: &Self) -> bool {
+        let same = self.from.kind == other.to.kind
+            && self.from.servers.iter().any(|server| other.to.servers.contains(server));
+        same && match self.takes.matches {
+            Some(matches) => matches(&self.takes.takes, other.sends),
+            None => self.takes.takes == other.sends,
+        }
+    }
+}
+
+/// For each hop the hops that may follow; nothing where that takes too many comparisons.
+fn edges(hops: &[Hop<'_>]) -> Option<Vec<Vec<u32>>> {
+    let mut named: HashMap<&str, Vec<u32>> = HashMap::new();
+    let mut wild = Vec::new();
+    for (number, hop) in (0..).zip(hops) {
+        match hop.takes.matches {
+            Some(_) => wild.push(number),
+            None => named.entry(&hop.takes.takes).or_default().push(number),
+        }
+    }
+    let mut compared = 0;
+    let following = |hop: &Hop<'_>| {
+        let candidates = named.get(hop.sends).into_iter().flatten().chain(&wild);
+        let mut following = Vec::new();
+        for next in candidates {
+            compared += 1;
+            if compared > COMPARISONS {
+                return None;
+            }
+            following.extend(hops.get(*next as usize).filter(|other| other.takes_from(hop)).map(|_| *next));
+        }
+        Some(following)
+    };
+    hops.iter().map(following).collect()
+}
+
+/// Circles that have no hop in common, the first found first.
+fn circles(edges: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let mut gone = vec![false; edges.len()];
+    let mut found = Vec::new();
+    while found.len() < SHOWN {
+        drop_ends(edges, &mut gone);
+        let Some(start) = gone.iter().position(|gone| !gone) else { break };
+        // From each that is left another follows: whoever goes on long enough comes back.
+        let (mut path, mut places) = (Vec::new(), HashMap::new());
+        let mut at = start as u32;
+        let circle = loop {
+            if let Some(place) = places.get(&at) {
+                break path.split_off(*place);
+            }
+            places.insert(at, path.len());
+            path.push(at);
+            let left = |next: &&u32| gone.get(**next as usize).is_some_and(|gone| !gone);
+            match edges.get(at as usize).and_then(|edges| edges.iter().find(left)) {
+                Some(next) => at = *next,
+                None => break Vec::new(),
+            }
+        };
+        for hop in &circle {
+            if let Some(gone) = gone.get_mut(*hop as usize) {
+                *gone = true;
+            }
+        }
+        if circle.is_empty() {
+            break;
+        }
+        found.push(circle);
+    }
+    found
+}
+
+/// Takes out those from which no other follows, again and again.
+fn drop_ends(edges: &[Vec<u32>], gone: &mut [bool]) {
+    let mut before: Vec<Vec<u32>> = vec![Vec::new(); edges.len()];
+    let mut following: Vec<usize> = vec![0; edges.len()];
+    let is_gone = |gone: &[bool], hop: u32| gone.get(hop as usize).is_none_or(|gone| *gone);
+    for (hop, next) in (0_u32..).zip(edges) {
+        for next in next.iter().filter(|next| !is_gone(gone, hop) && !is_gone(gone, **next)) {
+            if let (Some(before), Some(count)) =
+                (before.get_mut(*next as usize), following.get_mut(hop as usize))
+            {
+                before.push(hop);
+                *count += 1;
+            }
+        }
+    }
+    let ends = (0_u32..).zip(&following).filter(|(hop, count)| **count == 0 && !is_gone(gone, *hop));
+    let mut ends: Vec<u32> = ends.map(|(hop, _)| hop).collect();
+    while let Some(end) = ends.pop() {
+        if let Some(gone) = gone.get_mut(end as usize) {
+            *gone = true;
+        }
+        for hop in before.get(end as usize).into_iter().flatten() {
+            let Some(count) = following.get_mut(*hop as usize) else { continue };
+            *count = count.saturating_sub(1);
+            if *count == 0 && !is_gone(gone, *hop) {
+                ends.push(*hop);
+            }
+        }
+    }
+}
+
+/// What is to be said of a circle. One of bridges that pass everything, or of dead letters alone, never ends; any other ends for
+/// some messages.
+fn report(components: &[Planned], circle: &[&Hop<'_>]) -> Option<Problem> {
+    let first = circle.first()?;
+    let name = |hop: &Hop<'_>| {
+        components.get(hop.component as usize).map_or("", |planned| planned.entry.descriptor.as_str())
+    };
+    let mut path = String::new();
+    for hop in circle {
+        let by = if hop.kind == Kind::DeadLetters { "by its dead letters" } else { "by the bridge" };
+        path.push_str(&format!("`{}` ({by}) → ", name(hop)));
+    }
+    path.push_str(&format!("`{}`", name(first)));
+    let endless = circle.iter().all(|hop| hop.kind == Kind::DeadLetters)
+        || circle.iter().all(|hop| hop.kind == Kind::Bridge { filters: false });
+    let message = format!("messages would go round for ever: {path}");
+    let problem = if endless {
+        Problem::error("MESSAGE_LOOP", first.span, message)
+    } else {
+        let message = format!("messages may go round: {path}");
+        Problem::warning("MESSAGE_LOOP", first.span, message)
+    };
+    let help =
+        "let one of them send to where none of the others takes from; wildcards and shared groups take too";
+    let related = circle.iter().skip(1).take(SHOWN);
+    Some(
+        related
+            .fold(problem.with_help(help), |problem, hop| problem.with_related(hop.span, "and from here on")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn circles_of_any_length_are_found_and_what_leads_to_them_is_not_part_of_them() {
+        assert!(circles(&[vec![1], vec![2], vec![]]).is_empty());
+        assert_eq!(circles(&[vec![0]]), [[0]]);
+        // 0 leads into 1 → 2 → 3 → 1, from which 4 leads away.
+        assert_eq!(circles(&[vec![1], vec![2], vec![3, 4], vec![1], vec![]]), [[1, 2, 3]]);
+        assert_eq!(circles(&[vec![1], vec![0], vec![3], vec![2]]).len(), 2);
+        let long: Vec<Vec<u32>> = (0..10_000).map(|hop| vec![(hop + 1) % 10_000]).collect();
+        assert_eq!(circles(&long).first().map(Vec::len), Some(10_000));
+    }
+
+    #[test]
+    fn one_server_has_many_spellings() {
+        assert_eq!(plain("LOCALHOST:1883"), plain("127.0.0.1:1883"));
+        assert_eq!(plain("[::1]:1883"), plain("localhost:1883"));
+        assert_ne!(plain("a:1"), plain("a:2"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_circle_is_found_where_there_is_one(edges in prop::collection::vec(prop::collection::vec(0_u32..12, 0..3), 12)) {
+            let found = circles(&edges);
+            for circle in &found {
+                for (at, hop) in circle.iter().enumerate() {
+                    let next = circle[(at + 1) % circle.len()];
+                    prop_assert!(edges[*hop as usize].contains(&next));
+                }
+            }
+            // Reachable from itself: the long way round.
+            let mut reach = vec![vec![false; 12]; 12];
+            for (from, next) in edges.iter().enumerate() {
+                next.iter().for_each(|next| reach[from][*next as usize] = true);
+            }
+            for over in 0..12 {
+                for from in 0..12 {
+                    for to in 0..12 {
+                        reach[from][to] |= reach[from][over] && reach[over][to];
+                    }
+                }
+            }
+            prop_assert_eq!(!found.is_empty(), (0..12).any(|hop| reach[hop][hop]));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The way of a message over bridges and dead letters, so that one that goes in a circle comes to an end.
+//!
+//! Two bridges, or two queues whose dead letters meet, can make a circle that no single manifest shows. Each bridge and each
+//! queue that gives a message to its dead letters adds one to the count that travels with the message; at a limit it ends.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// How many names are kept, and how many bytes of each.
+const NAMES: usize = 16;
+const NAME: usize = 48;
+
+/// More than this was not written by a queue.
+const LONGEST: usize = NAMES * (4 * NAME + 1) + 16;
+
+/// What stands between two names.
+const BETWEEN: char = '>';
+
+/// How often a message was passed on, and by which queues it came, the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    hops: u32,
+    way: Arc<str>,
+}
+
+impl Route {
+    /// Reads what [`Route`]'s `Display` writes; nothing where it is something else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let (hops, way) = text.split_once(' ')?;
+        let digits = hops.bytes().all(|byte| byte.is_ascii_digit());
+        let hops = digits.then(|| hops.parse().ok()).flatten().filter(|hops| *hops > 0)?;
+        Some(Self { hops, way: way.into() })
+    }
+
+    /// The way of a message that comes from this queue and is passed on.
+    pub(crate) fn after(before: Option<&Self>, queue: &str) -> Self {
+        let name: String = queue
+            .chars()
+            .map(|character| if character == BETWEEN || character.is_control() { '_' } else { character })
+            .take(NAME)
+            .collect();
+        let Some(Self { hops, way }) = before else { return Self { hops: 1, way: name.into() } };
+        let names = way.split(BETWEEN).count();
+        let way = way.split(BETWEEN).skip((names + 1).saturating_sub(NAMES)).chain([name.as_str()]);
+        let way = way.collect::<Vec<_>>().join(&BETWEEN.to_string());
+        Self { hops: hops.saturating_add(1), way: way.into() }
+    }
+
+    /// How often it was passed on.
+    pub(crate) fn hops(&self) -> u32 {
+        self.hops
+    }
+
+    /// By which queues; names from outside, to be escaped.
+    pub(crate) fn way(&self) -> &str {
+        &self.way
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.hops, self.way)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_queue_adds_its_name_and_the_last_are_kept() {
+        let mut route = Route::after(None, "a");
+        assert_eq!(route.to_string(), "1 a");
+        route = Route::after(Some(&route), "b>\n");
+        assert_eq!((route.to_string().as_str(), route.hops(), route.way()), ("2 a>b__", 2, "a>b__"));
+        for _ in 0..100 {
+            route = Route::after(Some(&route), &"ü".repeat(100));
+        }
+        assert_eq!((route.hops(), route.way().split('>').count()), (102, NAMES));
+        assert_eq!(Route::parse(&route.to_string()), Some(route), "also at its longest");
+    }
+
+    #[test]
+    fn what_is_no_route_is_none() {
+        for text in ["", "1", " a", "-1 a", "+1 a", "0 a", "x a", "99999999999 a", "1\ta"] {
+            assert_eq!(Route::parse(text), None, "{text}");
+        }
+        assert_eq!(Route::parse(&format!("1 {}", "x".repeat(LONGEST))), None);
+        assert_eq!(Route::after(Route::parse("4294967295 a").as_ref(), "b").hops(), u32::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_names_survive(names in prop::collection::vec(any::<String>(), 1..40)) {
+            let mut route = None;
+            for name in &names {
+                route = Some(Route::after(route.as_ref(), name));
+            }
+            let route = route.unwrap();
+            prop_assert_eq!(route.hops() as usize, names.len());
+            prop_assert_eq!(Route::parse(&route.to_string()), Some(route));
+        }
+    }
+}
