@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::shelf::Lock;
 use super::{EnvelopeError, MessageId};
+use crate::footprint;
 
 /// A message as queues carry it. Cloning is cheap.
 ///
@@ -87,6 +88,13 @@ impl MessageEnvelope {
     #[must_use]
     pub fn deliveries(&self) -> u32 {
         self.deliveries
+    }
+
+    /// What it costs in memory, without a place in a list: see [`footprint`].
+    pub(crate) fn footprint(&self) -> usize {
+        let trace_id = self.trace_id.as_ref().map_or(0, footprint::text);
+        let texts = self.message_id.footprint() + trace_id + footprint::text(&self.message_type);
+        texts + footprint::bytes(&self.payload)
     }
 
     /// A message to be sent on: the same without the lock and the count of where it was received.

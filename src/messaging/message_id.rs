@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::footprint;
+
 /// The id of a message: 32 hexadecimal digits where it is ours, any text where it is somebody else's.
 ///
 /// ```
@@ -33,6 +35,14 @@ impl MessageId {
         let process = *PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(Repr::Digits(u128::from(process) << 64 | u128::from(number)))
+    }
+
+    /// What it costs in memory beside itself.
+    pub(super) fn footprint(&self) -> usize {
+        match &self.0 {
+            Repr::Digits(_) => 0,
+            Repr::Text(text) => footprint::text(text),
+        }
     }
 }
 
