@@ -81,7 +81,10 @@ fn main() {
     for argument in &arguments {
         let known =
             parts.iter().any(|(name, _)| name == argument) || ["--quick", "--write"].contains(&&**argument);
-        assert!(known, "`{argument}` is none of publishing, receiving, broker, latency, idle, --quick, --write");
+        assert!(
+            known,
+            "`{argument}` is none of publishing, receiving, broker, latency, idle, --quick, --write"
+        );
     }
     let effort = Effort { quick: has("--quick") };
     let all = !parts.iter().any(|(name, _)| has(name));

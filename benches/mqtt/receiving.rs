@@ -62,7 +62,8 @@ async fn run(properties: u32, reads: bool, count: u32) -> f64 {
         ("options.close_timeout", "1"),
     ];
     let connection = MqttConnection::from_pairs(pairs).expect("a good configuration");
-    let context = Context::standalone("pip-services:connection:mqtt:bench:1.0".parse().expect("a descriptor"));
+    let context =
+        Context::standalone("pip-services:connection:mqtt:bench:1.0".parse().expect("a descriptor"));
     connection.open(&context).await.expect("the server is there");
     let (heard, all) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
     let (counter, done) = (Arc::clone(&heard), Arc::clone(&all));

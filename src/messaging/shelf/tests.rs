@@ -8,14 +8,13 @@ use super::*;
 use crate::Error;
 use crate::messaging::MessageEnvelope;
 
-const RULES: Rules =
-    Rules {
-        capacity: 3,
-        max_bytes: MAX_BYTES,
-        lock: Duration::from_secs(30),
-        max_deliveries: 2,
-        delay: Duration::from_secs(1),
-    };
+const RULES: Rules = Rules {
+    capacity: 3,
+    max_bytes: MAX_BYTES,
+    lock: Duration::from_secs(30),
+    max_deliveries: 2,
+    delay: Duration::from_secs(1),
+};
 
 fn item(text: &'static str) -> Item<()> {
     Item::new(MessageEnvelope::new("t", text), ())
