@@ -57,6 +57,7 @@ async fn open<V: Version>(broker: &FakeBroker) -> (Arc<MqttConnection>, Peer<V>)
             ("options.max_incoming_bytes", &limit),
             ("options.max_packet_size", &packet),
             ("options.listener_queue", "1000000"),
+            ("options.receive_maximum", "65535"),
             ("options.close_timeout", "1"),
         ],
     );
