@@ -31,6 +31,7 @@ mod paho;
 mod picture;
 mod publishing;
 mod raw;
+mod receiving;
 mod theirs;
 mod write;
 
@@ -70,8 +71,9 @@ fn main() {
         return child::run(role);
     }
     let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
-    let parts: [Part; 4] = [
+    let parts: [Part; 5] = [
         ("publishing", publishing::measure),
+        ("receiving", receiving::measure),
         ("broker", compare::measure),
         ("latency", latency::measure),
         ("idle", idle::measure),
@@ -79,7 +81,10 @@ fn main() {
     for argument in &arguments {
         let known =
             parts.iter().any(|(name, _)| name == argument) || ["--quick", "--write"].contains(&&**argument);
-        assert!(known, "`{argument}` is none of publishing, broker, latency, idle, --quick, --write");
+        assert!(
+            known,
+            "`{argument}` is none of publishing, receiving, broker, latency, idle, --quick, --write"
+        );
     }
     let effort = Effort { quick: has("--quick") };
     let all = !parts.iter().any(|(name, _)| has(name));

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::route::Route;
 use super::shelf::Lock;
 use super::{EnvelopeError, MessageId};
+use crate::footprint;
 use crate::text::clip;
 
 /// A message as queues carry it. Cloning is cheap.
@@ -104,6 +105,13 @@ impl MessageEnvelope {
     /// The same, passed on by this queue.
     pub(crate) fn passed_on(&self, queue: &str) -> Self {
         Self { route: Some(Route::after(self.route.as_ref(), queue)), ..self.unlocked() }
+    }
+
+    /// What it costs in memory, without a place in a list: see [`footprint`].
+    pub(crate) fn footprint(&self) -> usize {
+        let trace_id = self.trace_id.as_ref().map_or(0, footprint::text);
+        let texts = self.message_id.footprint() + trace_id + footprint::text(&self.message_type);
+        texts + self.route.as_ref().map_or(0, Route::footprint) + footprint::bytes(&self.payload)
     }
 
     /// A message to be sent on: the same without the lock and the count of where it was received.

@@ -67,12 +67,17 @@ pub enum QueueError {
         queue: Arc<str>,
     },
     /// The queue stayed full.
-    #[error("the queue `{queue}` stayed full, with {capacity} unfinished messages, for {} ms", limit.as_millis())]
+    #[error(
+        "the queue `{queue}` stayed full, with {capacity} unfinished messages or {max_bytes} bytes of them, for {} ms",
+        limit.as_millis()
+    )]
     Full {
         /// The queue's name.
         queue: Arc<str>,
         /// How many messages it holds at most.
         capacity: usize,
+        /// How many bytes they take at most.
+        max_bytes: usize,
         /// How long room was waited for.
         limit: Duration,
     },

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::footprint;
 use crate::text::clip;
 
 /// The id of a message: 32 hexadecimal digits where it is ours, any text where it is somebody else's.
@@ -40,6 +41,14 @@ impl MessageId {
     /// The id as a log line shows it: whoever sent the message may have chosen any text.
     pub(crate) fn shown(&self) -> String {
         clip(&self.to_string()).into_owned()
+    }
+
+    /// What it costs in memory beside itself.
+    pub(super) fn footprint(&self) -> usize {
+        match &self.0 {
+            Repr::Digits(_) => 0,
+            Repr::Text(text) => footprint::text(text),
+        }
     }
 }
 

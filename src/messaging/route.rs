@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::footprint;
+
 /// How many names are kept, and how many bytes of each.
 const NAMES: usize = 16;
 const NAME: usize = 48;
@@ -52,6 +54,11 @@ impl Route {
     /// How often it was passed on.
     pub(crate) fn hops(&self) -> u32 {
         self.hops
+    }
+
+    /// What it costs in memory beside itself.
+    pub(crate) fn footprint(&self) -> usize {
+        footprint::text(&self.way)
     }
 
     /// By which queues; names from outside, to be escaped.

@@ -112,8 +112,11 @@ pub struct MqttOptions {
     /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room. Default 67108864
     /// (64 MiB).
     pub max_queued_bytes: u32,
-    /// How many bytes of received messages can wait for listeners. Beyond it QoS 0 is dropped, and a message of QoS 1 or 2
-    /// makes the connection start anew once listeners have caught up. Default 67108864 (64 MiB).
+    /// How many bytes received messages can take in memory while they wait for listeners, are with them, or wait to be
+    /// acknowledged. All that a message holds counts: topic, payload, properties, and its places before listeners; an empty
+    /// one is about 700 bytes. Beyond it QoS 0 is dropped, and a message of QoS 1 or 2 makes the connection start anew once
+    /// listeners have caught up. A single message is always let in. Beside it the connection takes up to twice
+    /// `max_packet_size` while it reads a large packet. Default 67108864 (64 MiB).
     pub max_incoming_bytes: usize,
     /// How many messages can wait for one listener before QoS 0 is dropped. Default 1000.
     pub listener_queue: usize,

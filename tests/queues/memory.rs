@@ -39,7 +39,10 @@ async fn a_full_queue_says_so_in_time() {
     queue.open(&context()).await.unwrap();
     send(&queue, "a").await;
     let error = queue.send(wirework::messaging::MessageEnvelope::new("t", "b")).await.unwrap_err();
-    assert_eq!(error.to_string(), "the queue `orders` stayed full, with 1 unfinished messages, for 10 ms");
+    assert_eq!(
+        error.to_string(),
+        "the queue `orders` stayed full, with 1 unfinished messages or 67108864 bytes of them, for 10 ms"
+    );
 }
 
 #[tokio::test]

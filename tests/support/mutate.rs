@@ -18,6 +18,7 @@ pub fn for_ten_seconds(corpus: &str, body: fn(&[u8])) {
         attempt(corpus, seed, body);
     }
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut executions = seeds.len();
     while Instant::now() < end {
         for _ in 0..20 {
             let mut data = seeds[random.below(seeds.len())].clone();
@@ -25,8 +26,10 @@ pub fn for_ten_seconds(corpus: &str, body: fn(&[u8])) {
                 change(&mut data, &seeds, &mut random);
             }
             attempt(corpus, &data, body);
+            executions += 1;
         }
     }
+    eprintln!("{corpus}: {executions} executions");
 }
 
 /// The committed inputs, in the order of their names.

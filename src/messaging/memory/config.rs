@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::config::{Invalid, Millis};
 use crate::messaging::local::{HopLimit, MAX_HOPS};
-use crate::messaging::shelf::Rules;
+use crate::messaging::shelf::{MAX_BYTES, Rules};
 
 /// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -39,6 +39,9 @@ pub struct MemoryQueueFactoryConfig {
 pub struct MemoryQueueOptions {
     /// How many messages it holds, those with receivers included; senders wait for room. Default 100000.
     pub capacity: usize,
+    /// How many bytes they take in memory, everything included; one message alone may be larger. Senders wait for room. Default
+    /// 67108864 (64 MiB).
+    pub max_bytes: usize,
     /// How long a received message is locked; after that it comes back. Default 30000.
     pub lock_timeout: Millis,
     /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Default 10.
@@ -58,6 +61,7 @@ impl Default for MemoryQueueOptions {
     fn default() -> Self {
         Self {
             capacity: 100_000,
+            max_bytes: MAX_BYTES,
             lock_timeout: Millis::new(30_000),
             max_deliveries: 10,
             redelivery_delay: Millis::new(1000),
@@ -85,6 +89,7 @@ impl MemoryQueueOptions {
     pub(super) fn invalid(&self) -> Vec<Invalid> {
         let wrong = [
             (self.capacity == 0, "options.capacity", "is 0; nothing could be sent"),
+            (self.max_bytes == 0, "options.max_bytes", "is 0; nothing could be sent"),
             (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
         ];
         let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
@@ -95,6 +100,7 @@ impl MemoryQueueOptions {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             capacity: self.capacity,
+            max_bytes: self.max_bytes,
             lock: self.lock_timeout.0,
             max_deliveries: self.max_deliveries,
             delay: self.redelivery_delay.0,

@@ -1,6 +1,7 @@
 //! A queue in memory.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -12,7 +13,7 @@ use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
 use crate::messaging::local::{Body, HopLimit, Local, Metrics, sweep};
-use crate::messaging::shelf::{Bury, Item, NEVER, Shelf};
+use crate::messaging::shelf::{Bury, Item, NEVER, Rules, Shelf};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError, QueuePlace};
 use crate::{Error, offers, references, register};
 
@@ -166,8 +167,7 @@ impl Local for MemoryMessageQueue {
             put = shelf.put(item, late) => match put {
                 Ok(()) => Ok(()),
                 Err(_) => {
-                    let (queue, capacity) = (Arc::clone(&self.body.name), shelf.rules().capacity);
-                    Err(QueueError::Full { queue, capacity, limit }.into())
+                    Err(full(&self.body.name, shelf, limit).into())
                 }
             },
             _ = self.body.ended() => Err(self.body.closed().into()),
@@ -223,6 +223,12 @@ impl Component for MemoryMessageQueue {
 }
 register!(MemoryMessageQueue);
 
+/// A queue whose shelf stayed full for so long.
+fn full(queue: &Arc<str>, shelf: &Shelf<()>, limit: Duration) -> QueueError {
+    let Rules { capacity, max_bytes, .. } = shelf.rules();
+    QueueError::Full { queue: Arc::clone(queue), capacity, max_bytes, limit }
+}
+
 /// Where the dead of a queue go.
 struct Graveyard {
     name: Arc<str>,
@@ -251,9 +257,7 @@ impl Bury<()> for Graveyard {
             return Ok(());
         }
         if dead.try_put(Item::new(envelope.passed_on(name), ())).is_err() {
-            let capacity = dead.rules().capacity;
-            let full =
-                QueueError::Full { queue: Arc::clone(name), capacity, limit: std::time::Duration::ZERO };
+            let full = full(name, dead, Duration::ZERO);
             let full =
                 Error::from(full).context(format!("message {id} finds no room among the dead letters"));
             self.logger.error(

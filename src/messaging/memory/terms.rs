@@ -32,12 +32,13 @@ impl Terms {
         Err(QueueError::Disagree { queue: Arc::clone(queue), first, second, differences: differences.into() })
     }
 
-    fn values(&self) -> [(&'static str, String); 5] {
-        let Rules { capacity, lock, max_deliveries, delay } = self.rules;
+    fn values(&self) -> [(&'static str, String); 6] {
+        let Rules { capacity, max_bytes, lock, max_deliveries, delay } = self.rules;
         let dead = self.dead_letter.as_ref().map_or_else(|| "none".to_owned(), |dead| format!("`{dead}`"));
         [
             ("dead_letter", dead),
             ("options.capacity", capacity.to_string()),
+            ("options.max_bytes", max_bytes.to_string()),
             ("options.lock_timeout", format!("{} ms", lock.as_millis())),
             ("options.max_deliveries", max_deliveries.to_string()),
             ("options.redelivery_delay", format!("{} ms", delay.as_millis())),

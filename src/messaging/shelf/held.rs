@@ -14,10 +14,18 @@ use super::item::Place;
 /// How many timers are kept without a thought.
 const FEW: usize = 64;
 
+/// When a message's time comes. There are up to two of them for each.
+pub(super) type Timer = [Reverse<(Instant, Place)>; 2];
+
+/// How many places are kept when no message is held any more.
+const KEPT: usize = 1024;
+
 pub(super) struct Held<H> {
     places: Vec<(u64, Option<Entry<H>>)>,
     free: Vec<usize>,
     count: usize,
+    /// The generation of a new place: above those of all places that were given back.
+    youngest: u64,
     timers: BinaryHeap<Reverse<(Instant, Place)>>,
 }
 
@@ -30,7 +38,7 @@ pub(super) struct Entry<H> {
 
 impl<H> Default for Held<H> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), count: 0, timers: BinaryHeap::new() }
+        Self { places: Vec::new(), free: Vec::new(), count: 0, youngest: 0, timers: BinaryHeap::new() }
     }
 }
 
@@ -49,8 +57,8 @@ impl<H> Held<H> {
                 Place { index, generation: slot.0 }
             }
             None => {
-                self.places.push((0, entry));
-                Place { index, generation: 0 }
+                self.places.push((self.youngest, entry));
+                Place { index, generation: self.youngest }
             }
         };
         self.count += 1;
@@ -78,7 +86,18 @@ impl<H> Held<H> {
         let entry = slot.1.take()?;
         self.free.push(place.index);
         self.count -= 1;
+        self.give_back();
         Some(entry)
+    }
+
+    /// Gives the memory of many places back when none is taken; what was locked in them stays unknown.
+    fn give_back(&mut self) {
+        if self.count == 0 && self.places.len() > KEPT {
+            let oldest = self.places.iter().map(|(generation, _)| *generation).max();
+            self.youngest = oldest.map_or(self.youngest, |oldest| oldest + 1);
+            (self.places, self.free) = (Vec::new(), Vec::new());
+            self.timers = BinaryHeap::new();
+        }
     }
 
     /// Takes out a message whose time has come.
@@ -116,6 +135,7 @@ impl<H> Held<H> {
                 taken.push(entry.item);
             }
         }
+        self.give_back();
         taken
     }
 

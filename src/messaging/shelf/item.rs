@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::held::Timer;
+use crate::footprint;
 use crate::messaging::MessageEnvelope;
 
 /// A message and what its transport holds for it, such as an acknowledgement.
@@ -12,23 +14,26 @@ pub(crate) struct Item<H> {
     pub(crate) doomed: bool,
     /// Where it is in the order in which messages were put on the shelf.
     pub(super) number: u64,
+    /// What it costs in memory on the shelf.
+    pub(super) cost: usize,
 }
 
 impl<H> Item<H> {
     /// The message, and what is held for it.
     pub(super) fn split(self) -> (Item<()>, H) {
-        let Self { envelope, hold, doomed, number } = self;
-        (Item { envelope, hold: (), doomed, number }, hold)
+        let Self { envelope, hold, doomed, number, cost } = self;
+        (Item { envelope, hold: (), doomed, number, cost }, hold)
     }
 
     /// The same with something else held for it.
     pub(super) fn with<T>(self, hold: T) -> Item<T> {
-        let Self { envelope, doomed, number, .. } = self;
-        Item { envelope, hold, doomed, number }
+        let Self { envelope, doomed, number, cost, .. } = self;
+        Item { envelope, hold, doomed, number, cost }
     }
 
     pub(crate) fn new(envelope: MessageEnvelope, hold: H) -> Self {
-        Self { envelope, hold, doomed: false, number: 0 }
+        let cost = envelope.footprint() + footprint::place::<Self>() + footprint::place::<Timer>();
+        Self { envelope, hold, doomed: false, number: 0, cost }
     }
 
     /// One that is to be buried without being delivered.
@@ -53,11 +58,16 @@ pub(super) struct Place {
     pub(super) generation: u64,
 }
 
+/// How many bytes the messages of a queue take unless it is told.
+pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// How a shelf deals with its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// How many unfinished messages it holds.
     pub(crate) capacity: usize,
+    /// How many bytes they take; one alone may be larger.
+    pub(crate) max_bytes: usize,
     /// How long a received message is locked.
     pub(crate) lock: Duration,
     /// After how many deliveries a message is dead; 0 is never.

@@ -58,7 +58,11 @@ impl<H> Shelf<H> {
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
-        if state.unfinished() >= state.rules.capacity {
+        if !state.has_room(item.cost) {
+            if state.is_too_much(item.cost) && !std::mem::replace(&mut state.short, true) {
+                // One of those who wait may have been told of room that was none for its message: a smaller one may fit.
+                self.room.notify_waiters();
+            }
             return Err(item);
         }
         let told = if item.doomed { &self.stirred } else { &self.arrived };
@@ -107,7 +111,7 @@ impl<H> Shelf<H> {
         // Before anything is locked: the clock takes as long as all the rest.
         let now = Instant::now();
         let mut state = self.state();
-        let mut item = state.waiting.pop_front()?;
+        let mut item = state.next()?;
         item.envelope.deliveries += 1;
         let mut envelope = item.envelope.clone();
         let until = now + state.rules.lock;
@@ -152,6 +156,7 @@ impl<H> Shelf<H> {
         let mut state = self.state();
         state.held.locked(lock.place, now)?;
         let entry = state.held.remove(lock.place)?;
+        state.left(&entry.item);
         self.freed(state);
         Some(entry.item)
     }
@@ -205,23 +210,23 @@ impl<H> Shelf<H> {
     /// dropped outside.
     pub(crate) fn clear(&self, locked: bool) -> Vec<Item<H>> {
         let mut state = self.state();
-        let held = if locked { state.held.take_all() } else { state.held.take_delayed() };
-        let mut cleared: Vec<_> = std::mem::take(&mut state.waiting).into();
-        cleared.extend(std::mem::take(&mut state.line));
-        cleared.extend(held);
-        if locked {
-            cleared.extend(std::mem::take(&mut state.dead).into_iter().map(|dead| dead.item));
-        }
+        let cleared = state.take_all(locked);
         drop(state);
         self.room.notify_waiters();
         cleared
     }
 
     /// Room for a message has become free.
-    pub(super) fn freed(&self, state: MutexGuard<'_, State<H>>) {
+    pub(super) fn freed(&self, mut state: MutexGuard<'_, State<H>>) {
         if state.line.is_empty() {
+            let short = state.is_short();
             drop(state);
-            self.room.notify_one();
+            if short {
+                // How many the room is for is up to their sizes.
+                self.room.notify_waiters();
+            } else {
+                self.room.notify_one();
+            }
         } else {
             self.moved_up(state);
         }

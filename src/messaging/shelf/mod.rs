@@ -14,6 +14,6 @@ mod tests;
 
 #[cfg(feature = "mqtt")]
 pub(crate) use holds::Likeness;
-pub(crate) use item::{Item, Lock, Rules};
+pub(crate) use item::{Item, Lock, MAX_BYTES, Rules};
 pub(crate) use keep::{NEVER, Shelf};
 pub(crate) use sweep::Bury;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::sweep::PAUSE;
 use super::tests::{Yard, swept};
-use super::{Item, Rules, Shelf};
+use super::{Item, MAX_BYTES, Rules, Shelf};
 use crate::messaging::MessageEnvelope;
 
 /// In milliseconds. What is done is done at multiples of ten; no lock and no delay ends at one of those, so that no two things
@@ -248,7 +248,7 @@ impl World {
 /// Both say the same until the end, and then everything that is left can be taken.
 async fn run(ops: &[Op], max_deliveries: u32, delay: u64) {
     let [lock, delays] = [LOCK, delay].map(Duration::from_millis);
-    let rules = Rules { capacity: CAPACITY, lock, max_deliveries, delay: delays };
+    let rules = Rules { capacity: CAPACITY, max_bytes: MAX_BYTES, lock, max_deliveries, delay: delays };
     let messages = Vec::new();
     let model = Model { max_deliveries, delay, graves: true, now: 0, messages, deliveries: 0, expired: 0 };
     let yard = Yard::default();

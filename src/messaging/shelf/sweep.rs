@@ -172,6 +172,7 @@ impl<H: Send> Burying<'_, H> {
         let Some(Dead { item, told }) = self.end(&mut state) else { return };
         match &outcome {
             Ok(()) => {
+                state.left(&item);
                 self.shelf.freed(state);
                 bury.buried(item);
             }

@@ -8,8 +8,13 @@ use super::*;
 use crate::Error;
 use crate::messaging::MessageEnvelope;
 
-const RULES: Rules =
-    Rules { capacity: 3, lock: Duration::from_secs(30), max_deliveries: 2, delay: Duration::from_secs(1) };
+const RULES: Rules = Rules {
+    capacity: 3,
+    max_bytes: MAX_BYTES,
+    lock: Duration::from_secs(30),
+    max_deliveries: 2,
+    delay: Duration::from_secs(1),
+};
 
 fn item(text: &'static str) -> Item<()> {
     Item::new(MessageEnvelope::new("t", text), ())
@@ -219,4 +224,85 @@ fn timers_of_settled_messages_are_cleared_away() {
         }
     });
     assert!(allocated.bytes_max < 100_000, "{} bytes", allocated.bytes_max);
+}
+
+fn large(size: usize) -> Item<()> {
+    Item::new(MessageEnvelope::new("t", vec![0; size]), ())
+}
+
+/// Room for two messages of a hundred kilobytes, and not for three.
+const BYTES: Rules = Rules { capacity: 1000, max_bytes: 300_000, ..RULES };
+
+#[tokio::test]
+async fn bytes_are_bounded_and_the_first_message_always_has_room() {
+    let shelf = Shelf::new(BYTES);
+    assert!(shelf.try_put(large(1_000_000)).is_ok(), "alone");
+    assert!(shelf.try_put(large(1)).is_err());
+    let taken = shelf.take().unwrap();
+    assert!(shelf.try_put(large(1)).is_err(), "with a receiver it is still here");
+    assert!(shelf.settle(&taken).is_some());
+    for fits in [true, true, false] {
+        assert_eq!(shelf.try_put(large(100_000)).is_ok(), fits);
+    }
+    assert!(shelf.try_put(large(10_000)).is_ok(), "a small one has room");
+    assert_eq!(shelf.clear(true).len(), 3);
+    for fits in [true, true, false] {
+        assert_eq!(shelf.try_put(large(100_000)).is_ok(), fits, "what was cleared counts no more");
+    }
+}
+
+#[tokio::test]
+async fn messages_without_a_payload_take_room_too() {
+    let shelf = Shelf::new(Rules { capacity: 1_000_000, ..BYTES });
+    let count = (0..10_000).take_while(|_| shelf.try_put(large(0)).is_ok()).count();
+    assert!((100..2000).contains(&count), "{count}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_in_bytes_goes_to_whoever_fits() {
+    let shelf = Shelf::new(BYTES);
+    for _ in 0..2 {
+        assert!(shelf.try_put(large(130_000)).is_ok());
+    }
+    let never = std::future::pending::<()>;
+    let mut larger = Box::pin(shelf.put(large(280_000), never()));
+    let mut smaller = Box::pin(shelf.put(large(100_000), never()));
+    assert!(futures_util::poll!(&mut larger).is_pending() && futures_util::poll!(&mut smaller).is_pending());
+    let first = shelf.take().unwrap();
+    assert!(shelf.settle(&first).is_some());
+    assert!(futures_util::poll!(&mut larger).is_pending());
+    assert!(futures_util::poll!(&mut smaller).is_ready(), "it is told although another one waits longer");
+    while let Some(taken) = shelf.take() {
+        shelf.settle(&taken);
+    }
+    assert!(futures_util::poll!(&mut larger).is_ready(), "alone");
+}
+
+#[tokio::test]
+async fn those_in_line_come_up_as_bytes_become_free() {
+    let shelf = Shelf::new(BYTES);
+    for _ in 0..4 {
+        shelf.line_up(large(130_000));
+    }
+    for left in (0..4).rev() {
+        let taken = shelf.take().unwrap();
+        shelf.settle(&taken);
+        assert_eq!(shelf.count(), left);
+    }
+}
+
+#[tokio::test]
+async fn an_old_lock_stays_unknown_when_the_places_were_given_back() {
+    let shelf = Shelf::new(Rules { capacity: 10_000, ..RULES });
+    let many = |shelf: &Shelf<()>| {
+        (0..3000).for_each(|_| assert!(shelf.try_put(item("m")).is_ok()));
+        std::iter::from_fn(|| shelf.take()).collect::<Vec<_>>()
+    };
+    let old = many(&shelf);
+    for message in &old {
+        assert!(shelf.settle(message).is_some());
+    }
+    let new = many(&shelf);
+    assert!(old.iter().all(|message| shelf.settle(message).is_none()));
+    assert!(new.iter().all(|message| shelf.settle(message).is_some()));
 }

@@ -209,13 +209,31 @@ mod tests {
         assert_eq!((super::live::<V4>("3.1.1", three), super::live::<V5>("5", five)), (6, 6));
     }
 
+    /// What may be live at a time: a few packets of 16 KiB, and what a runtime and a connection are made of.
+    const MEMORY: u64 = 1024 * 1024;
+
+    fn measured(body: fn(&[u8]), data: &[u8]) {
+        let live = allocation_counter::measure(|| body(data)).bytes_max;
+        // The input itself goes through a pipe as well.
+        let bound = MEMORY + 2 * data.len() as u64;
+        assert!(live <= bound, "{live} bytes were live for an input of {}, and {bound} may be", data.len());
+    }
+
     #[test]
     fn ten_seconds_of_a_broker_that_speaks_3_1_1_more_or_less() {
-        mutate::for_ten_seconds("driver3", super::three);
+        mutate::for_ten_seconds("driver3", |data| measured(super::three, data));
     }
 
     #[test]
     fn ten_seconds_of_a_broker_that_speaks_5_more_or_less() {
-        mutate::for_ten_seconds("driver5", super::five);
+        mutate::for_ten_seconds("driver5", |data| measured(super::five, data));
+    }
+
+    /// The bound says something: it is about what a seed takes, and not far above.
+    #[test]
+    fn a_seed_takes_memory_that_is_measured() {
+        let seed = include_bytes!("../../../tests/corpus/driver5/acknowledged");
+        let live = allocation_counter::measure(|| super::five(seed)).bytes_max;
+        assert!((50_000..MEMORY).contains(&live), "{live}");
     }
 }

@@ -8,7 +8,7 @@ use crate::component::{QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::local::{HopLimit, MAX_HOPS};
-use crate::messaging::shelf::Rules;
+use crate::messaging::shelf::{MAX_BYTES, Rules};
 use crate::mqtt::topic::{Filter, Topic};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
@@ -65,6 +65,9 @@ pub struct MqttQueueOptions {
     /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
     /// drops what is beyond its `listener_queue`. Default 1000.
     pub capacity: usize,
+    /// How many bytes they take in memory, everything included; one message alone may be larger. What comes beyond it waits like
+    /// what is beyond `capacity`. Default 67108864 (64 MiB).
+    pub max_bytes: usize,
     /// How long a received message is locked; after that it comes back. Default 30000.
     pub lock_timeout: Millis,
     /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Deliveries by an earlier
@@ -103,6 +106,7 @@ impl Default for MqttQueueOptions {
             qos: 0,
             retain: false,
             capacity: 1000,
+            max_bytes: MAX_BYTES,
             lock_timeout: Millis::new(30_000),
             max_deliveries: 10,
             redelivery_delay: Millis::new(1000),
@@ -123,6 +127,7 @@ impl MqttQueueOptions {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             capacity: self.capacity,
+            max_bytes: self.max_bytes,
             lock: self.lock_timeout.0,
             max_deliveries: self.max_deliveries,
             delay: self.redelivery_delay.0,
@@ -139,6 +144,7 @@ impl MqttQueueOptions {
         let wrong = [
             (self.qos > 2, "options.qos", "is neither 0, 1 nor 2"),
             (self.capacity == 0, "options.capacity", "is 0; nothing could be received"),
+            (self.max_bytes == 0, "options.max_bytes", "is 0; nothing could be received"),
             (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
         ];
         let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);

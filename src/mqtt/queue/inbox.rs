@@ -76,6 +76,8 @@ impl Inbox {
                 Item::doomed(Codec::Raw.decode(&message)?, hold)
             }
         };
+        // What is kept of it is in the item.
+        drop(message);
         if !*self.open.borrow() {
             self.late(item);
             return Ok(());

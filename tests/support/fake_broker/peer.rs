@@ -134,6 +134,11 @@ impl<V: Version> Peer<V> {
         within("the client to read", sent).await.expect("the connection is open");
     }
 
+    /// The same to a client that may end the connection meanwhile; false where it has.
+    pub async fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
+        within("the client to read", self.framed.get_mut().write_all(bytes)).await.is_ok()
+    }
+
     /// Ends the connection in good order (FIN) where everything sent has arrived before.
     pub async fn finish(mut self) {
         self.framed.get_mut().shutdown().await.expect("the connection is open");
