@@ -172,7 +172,9 @@ fn the_log_says_how_many_lines_are_missing() {
 /// A terminal's SIGINT with a runner's SIGTERM, and whatever else comes in the same moment, is one wish.
 #[test]
 fn signals_that_come_together_are_one() {
-    let service = Service::start("", null(), null());
+    let mut service = Service::start("", null(), null());
+    // A start that is given up says no good-bye.
+    service.work();
     for signal in ["INT", "TERM", "TERM", "HUP", "QUIT", "TERM"] {
         service.signal(signal);
     }
