@@ -34,23 +34,35 @@ pub fn mask_user_info(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{MASK}@{host}", before.get(..begin).unwrap_or_default()))
 }
 
-/// The same, and replaces the query and the fragment of a URI by `…`: `ws://…@host/path?…`. Both may hold tokens.
+/// The same, and replaces the query and the fragment of a URI by `…`: `ws://…@host/path?…`. Both may hold tokens. Where a `?`
+/// or `#` stands before the last `@`, nobody knows which of the two ends what, and only the scheme is left.
 ///
 /// ```
 /// use wirework::config::mask_uri;
 /// assert_eq!(mask_uri("wss://ann:secret@broker/mqtt?token=x"), "wss://…@broker/mqtt?…");
+/// assert_eq!(mask_uri("wss://broker/mqtt?mail=a@b&token=x"), "wss://…");
 /// ```
 #[must_use]
 pub fn mask_uri(text: &str) -> Cow<'_, str> {
+    let Some((before, behind)) = text.split_once("//") else { return mask_user_info(text) };
+    let Some(query) = behind.find(['?', '#']) else { return mask_user_info(text) };
+    let host = split_at_sign(behind).map_or(0, |(user, _)| user.len());
+    if query < host {
+        return Cow::Owned(if is_scheme(before) { format!("{before}//{MASK}") } else { MASK.to_owned() });
+    }
     let masked = mask_user_info(text);
-    let begin = masked.find("//").map_or(masked.len(), |slashes| slashes + 2);
-    let rest = masked.get(begin..).unwrap_or_default();
-    match rest.find(['?', '#']).map(|mark| begin + mark + 1) {
+    match first_query(&masked) {
         Some(end) if end < masked.len() => {
             Cow::Owned(format!("{}{MASK}", masked.get(..end).unwrap_or_default()))
         }
         _ => masked,
     }
+}
+
+/// Behind the `?` or `#` with which a query begins.
+fn first_query(text: &str) -> Option<usize> {
+    let begin = text.find("//").map_or(0, |slashes| slashes + 2);
+    text.get(begin..)?.find(['?', '#']).map(|mark| begin + mark + 1)
 }
 
 /// Whether a text holds what [`mask_uri`] replaces.
@@ -128,6 +140,10 @@ mod tests {
             ("ws://h/p?", "ws://h/p?"),
             ("what? //", "what? //"),
             ("a/b?c", "a/b?c"),
+            ("ws://h/p?mail=a@b&token=x", "ws://…"),
+            ("ws://ann:p?w@h", "ws://…"),
+            ("ws//ann:p?w@h", "…"),
+            ("ws//ann:pw@h?x", "…@h?…"),
         ] {
             assert_eq!(mask_uri(text), expected, "{text}");
         }
