@@ -10,11 +10,11 @@ pub fn manifests() -> Vec<(&'static str, String)> {
     vec![
         ("one component, `after` of every component, repeated", repeated_after()),
         ("every component after every component", each(|at| (null(at), "after = ['*:*:*:*:*']".to_owned()))),
-        ("unknown keys in one section", one(|text, at| drop(writeln!(text, "key{at} = 1")))),
+        ("unknown keys in one section", one(|text, at| text.push_str(&format!("key{at} = 1\n")))),
         ("unknown keys in many sections", each(|at| (null(at), "levle = 1\nprot = 2".to_owned()))),
         ("a list of wrong items", list()),
-        ("unknown references", one(|text, at| drop(writeln!(text, "references.r{at} = '*:*:*:*:*'")))),
-        ("references to nobody", each(|at| (queue(at), format!("references.connection = 'a:b:c:d{at}:1'")))),
+        ("unknown references", one(|text, at| text.push_str(&format!("references.r{at} = '*:*:*:*:*'\n")))),
+        ("references to nobody", each(|at| (bridge(at), format!("references.source = 'a:b:c:d{at}:1'")))),
         ("syntax errors on every line", one(|text, _| text.push_str("= [\n"))),
         ("one descriptor again and again", each(|_| (null(0), String::new()))),
         (
@@ -44,8 +44,8 @@ fn null(at: usize) -> String {
     format!("pip-services:logger:null:n{at}:1.0")
 }
 
-fn queue(at: usize) -> String {
-    format!("pip-services:message-queue:mqtt:q{at}:1.0")
+fn bridge(at: usize) -> String {
+    format!("pip-services:bridge:message-queue:b{at}:1.0")
 }
 
 /// Sections, each with a descriptor and further lines.
