@@ -7,7 +7,7 @@ use super::BrokerConfig;
 /// How many messages wait for one connected client in each of the library's two channels; what is more waits in its queue
 /// at QoS 1 and 2, and is dropped at QoS 0.
 pub(super) const CHANNEL: usize = 1000;
-/// The properties of a message or a CONNECT, in bytes as they come in.
+/// The properties of a message, in bytes as they come in.
 pub(super) const PROPERTIES: usize = 8 * 1024;
 /// How many properties of one packet may be of the user.
 pub(super) const USER_PROPERTIES: usize = 64;
@@ -27,7 +27,7 @@ pub(super) struct Limits {
     pub(super) topic: usize,
     /// Levels of a topic or filter.
     pub(super) levels: usize,
-    /// Bytes of the properties of a packet.
+    /// Bytes of the properties of a message.
     pub(super) properties: usize,
     /// Bytes of a client identifier or user name.
     pub(super) name: usize,
