@@ -1,6 +1,6 @@
 //! Manifests of queues with mistakes, and why queues went where they went.
 
-use crate::tool::{Said, redacted};
+use crate::tool::Said;
 
 const GOOD: &str = include_str!("good.toml");
 const BAD: &str = include_str!("bad.toml");
@@ -27,8 +27,9 @@ fn values_that_make_no_sense() {
 #[test]
 fn references_that_make_no_sense() {
     let said = Said::line(&[("service.toml", CONTRADICTING)], "run -c service.toml");
-    assert_eq!(said.code, Some(1), "{said}");
-    insta::assert_snapshot!(redacted(&said.to_string()));
+    assert_eq!(said.code, Some(78), "{said}");
+    let text = said.to_string();
+    assert!(text.contains("error[MESSAGE_LOOP]: messages would go round for ever: "), "{text}");
 }
 
 /// Circles of any length, with their places; what only looks like one is left alone.
@@ -39,7 +40,17 @@ fn messages_that_would_go_round() {
     let text = said.to_string();
     assert_eq!(text.matches("MESSAGE_LOOP").count(), 3, "{text}");
     assert!(!text.contains("mqtt:far"), "{text}");
-    insta::assert_snapshot!(said);
+    let name = |kind: &str, name: &str| format!("`pip-services:{kind}:{name}:1.0`");
+    let dead = |queue| format!("{} (by its dead letters)", name("message-queue:mqtt", queue));
+    let bridge = |bridge| format!("{} (by the bridge)", name("bridge:message-queue", bridge));
+    for circle in [
+        format!("error[MESSAGE_LOOP]: messages would go round for ever: {} → {} → ", dead("a"), dead("b")),
+        format!("for ever: {} → {} → {} → ", bridge("first"), bridge("second"), bridge("third")),
+        format!("warning[MESSAGE_LOOP]: messages may go round: {} → {} → ", dead("work"), bridge("redrive")),
+        "`dead_letter_topic` is a topic that the queue takes from".to_owned(),
+    ] {
+        assert!(text.contains(&circle), "{circle}: {text}");
+    }
 }
 
 /// Parts of a connection that have no effect.
