@@ -46,8 +46,7 @@ impl Codec {
             Self::Raw => MessageEnvelope::new(message.topic.clone(), message.payload.clone()),
         };
         if envelope.route.is_none() {
-            let properties = message.properties.as_ref();
-            envelope.route = properties.and_then(|properties| Route::parse(properties.get(HOPS)?));
+            envelope.route = message.properties.get(HOPS).and_then(Route::parse);
         }
         if envelope.trace_id.is_none() {
             envelope.trace_id = message.trace_id().map(Into::into);
