@@ -53,13 +53,14 @@ pub(super) fn problem(message: &str, key: Option<&str>, span: Span) -> Problem {
 
 /// Whether a message consists of the parser's own words, and of short marks in quotes, such as `` `]]` ``.
 fn quotes_nothing(message: &str) -> bool {
+    let is_known = |word: &str| WORDS.split(' ').any(|known| known == word);
     let is_mark = |word: &str| {
         let inside = word.strip_prefix(['`', '\'']).and_then(|word| word.strip_suffix(['`', '\'']));
-        inside.is_some_and(|inside| inside.len() <= 3)
+        inside.is_some_and(|inside| inside.len() <= 3 || is_known(inside))
     };
     message.split(' ').all(|word| {
         let word = word.trim_end_matches([',', ';']);
-        WORDS.split(' ').any(|known| known == word) || is_mark(word)
+        is_known(word) || is_mark(word)
     })
 }
 
