@@ -63,7 +63,7 @@ fn pairs(table: &Table) -> Vec<String> {
 
 fn whole(text: &str) -> Vec<String> {
     let (document, _) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { base: 5, names: HashSet::default(), problems: Vec::new() };
+    let mut reader = Reader { base: 5, names: HashSet::default(), deep: Vec::new() };
     pairs(&reader.table(document.into_inner(), 0))
 }
 
