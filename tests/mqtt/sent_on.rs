@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use wirework::Error;
 use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError};
 
 use crate::common::{context, until};

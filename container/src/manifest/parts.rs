@@ -21,18 +21,18 @@ pub(super) struct Reading {
 
 /// Reads a file that begins at `base`. The syntax errors are those of its parts.
 pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
-    let mut found = Problems::new();
+    let mut found = problems.branch();
     let (table, took) = parse_toml_timed(text, base, &mut found);
     if is_sound(&found) {
-        problems.extend(found);
+        problems.join(found);
         return Reading { table, broken: Vec::new(), took };
     }
-    let mut in_parts = Problems::new();
+    let mut in_parts = problems.branch();
     if let Some((table, broken)) = read_parts(text, base, &mut in_parts) {
-        problems.extend(in_parts);
+        problems.join(in_parts);
         return Reading { table, broken, took };
     }
-    problems.extend(found);
+    problems.join(found);
     let whole = 0..text.len();
     Reading { table: Table::new(), broken: vec![whole], took }
 }
@@ -46,7 +46,7 @@ fn is_sound(problems: &Problems) -> bool {
 fn read_parts(text: &str, base: u32, problems: &mut Problems) -> Option<(Table, Vec<Range<usize>>)> {
     let (mut all, mut broken) = (Table::new(), Vec::new());
     for part in parts(text) {
-        let mut found = Problems::new();
+        let mut found = problems.branch();
         let at = base.saturating_add(u32::try_from(part.start).unwrap_or(u32::MAX));
         let table = parse_toml(text.get(part.clone())?, at, &mut found);
         if is_sound(&found) {
@@ -54,7 +54,7 @@ fn read_parts(text: &str, base: u32, problems: &mut Problems) -> Option<(Table, 
         } else {
             broken.push(part);
         }
-        problems.extend(found);
+        problems.join(found);
     }
     (!broken.is_empty()).then_some((all, broken))
 }

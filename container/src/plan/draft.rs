@@ -102,10 +102,11 @@ impl Plan {
         let mut components: Vec<_> =
             entries.into_iter().map(|entry| read(entry, &mut factories, problems)).collect();
         let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
-        let mut found = Problems::new();
+        let mut found = problems.branch();
         let afters = resolve(&mut components, &descriptors, &disabled, &mut found);
         // What nobody offers may be in a section that is lost.
-        problems.extend(found.into_iter().filter(|problem| !files.has_broken() || !is_of_absence(problem)));
+        found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
+        problems.join(found);
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
