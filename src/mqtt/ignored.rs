@@ -3,7 +3,6 @@
 use super::transport::{Kind, PROTOCOLS};
 use crate::config::{Invalid, nearest};
 use crate::connect::{ConnectionConfig, ConnectionParams, endpoints};
-use crate::text::clip;
 
 /// The keys of a section that a parameter may have been meant as.
 const KEYS: [&str; 6] = ["client_id", "username", "password", "keepalive_timeout", "clean_session", "topic"];
@@ -26,19 +25,17 @@ pub(super) fn ignored(key: &str, connection: &ConnectionConfig) -> Vec<Invalid> 
         return found;
     }
     let parts = connection.uri.as_ref().map(crate::connect::Uri::parts);
-    let path =
-        parts.and_then(|parts| parts.path.as_deref()).filter(|path| *path != "/" && kind != Kind::Unix);
-    if let Some(path) = path {
-        let problem = format!(
-            "has the path `{}`, which only `ws` and `wss` take; a topic is given where it is published to or subscribed to",
-            clip(path)
-        );
+    // Neither the path nor a name of the query is shown: what stands there may be a part of a password that was mistyped.
+    let path = parts.and_then(|parts| parts.path.as_deref());
+    if path.is_some_and(|path| path != "/" && kind != Kind::Unix) {
+        let problem =
+            "has a path, which only `ws` and `wss` take; a topic is given where it is published to or subscribed to";
         found.push(Invalid::new(format!("{key}.uri"), problem));
     }
     let query = parts.into_iter().flat_map(|parts| &parts.parameters);
-    found.extend(query.map(|(name, _)| unknown(format!("{key}.uri"), "has", name)));
+    found.extend(query.map(|(name, _)| unknown(format!("{key}.uri"), Place::Query, name)));
     let named = connection.parameters.keys();
-    found.extend(named.map(|name| unknown(format!("{key}.parameters.{name}"), "is", name)));
+    found.extend(named.map(|name| unknown(format!("{key}.parameters.{name}"), Place::Key, name)));
     found
 }
 
@@ -55,7 +52,16 @@ fn kind_of(connection: &ConnectionParams) -> Option<Kind> {
     endpoints(&[anywhere], None, PROTOCOLS).ok()?.first().map(|endpoint| Kind::of(endpoint.protocol))
 }
 
-fn unknown(key: String, has: &str, name: &str) -> Invalid {
+/// Where a parameter is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the query of a URI.
+    Query,
+    /// Under `parameters`.
+    Key,
+}
+
+fn unknown(key: String, place: Place, name: &str) -> Invalid {
     let meant = nearest(name, KEYS).map_or("", |meant| match meant {
         "client_id" => "; the client id is the key `client_id` of the section",
         "username" | "password" => "; user name and password are keys of `credential`",
@@ -63,10 +69,10 @@ fn unknown(key: String, has: &str, name: &str) -> Invalid {
         "keepalive_timeout" => "; the keep-alive is the key `options.keepalive_timeout`",
         _ => "; whether the session is kept is the key `options.clean_session`",
     });
-    let what = if has == "has" {
-        format!("has the parameter `{}`, which", clip(name))
-    } else {
-        "is a parameter which".to_owned()
+    let what = match KEYS.iter().find(|known| **known == name).filter(|_| place == Place::Query) {
+        Some(name) => format!("has the parameter `{name}`, which"),
+        None if place == Place::Query => "has a parameter which".to_owned(),
+        None => "is a parameter which".to_owned(),
     };
     Invalid::new(
         key,
@@ -90,11 +96,11 @@ mod tests {
     #[test]
     fn what_nobody_takes_is_named_with_what_was_meant() {
         for (pairs, named) in [
-            (&[("connection.uri", "mqtt://h/topic")][..], "`connection.uri` has the path `/topic`"),
+            (&[("connection.uri", "mqtt://h/topic")][..], "`connection.uri` has a path"),
             (&[("connection.uri", "mqtts://h?client_id=x")], "the client id is the key `client_id`"),
             (&[("connection.uri", "tcp://a,b?clientid=x")], "the client id is the key `client_id`"),
-            (&[("connection.uri", "mqtt://h?zz")], "has the parameter `zz`, which nobody takes"),
-            (&[("connection.uri", "unix:///run/m?x=1")], "has the parameter `x`"),
+            (&[("connection.uri", "mqtt://h?zz")], "has a parameter which nobody takes"),
+            (&[("connection.uri", "unix:///run/m?x=1")], "has a parameter which nobody takes"),
             (
                 &[("connections.0.host", "h"), ("connections.0.parameters.qos", "1")],
                 "`connections.0.parameters.qos` is",

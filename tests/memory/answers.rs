@@ -7,7 +7,7 @@ use wirework::mqtt::{MqttConnection, PublishOptions};
 use super::packet::{length, packet};
 use super::support::fake_broker::{Ack, FakeBroker, Plain, V5, Version};
 use super::support::within;
-use super::{BESIDES, MAX_PACKET, Memory, common};
+use super::{BESIDES, MAX_PACKET, Memory, alone, common};
 
 /// Empty user properties in a packet of 200 kB, and in one of nearly the largest size.
 const MANY: usize = 40_000;
@@ -35,9 +35,13 @@ fn wordy(user: usize) -> Vec<u8> {
     all
 }
 
-#[tokio::test]
-async fn a_welcome_full_of_properties() {
-    let memory = Memory::begin().await;
+#[test]
+fn a_welcome_full_of_properties() {
+    alone(measure_a_welcome_full_of_properties());
+}
+
+async fn measure_a_welcome_full_of_properties() {
+    let memory = Memory::begin();
     let welcome = packet(0x20, &[&[0, 0][..], &wordy(MOST)].concat());
     let refusal = packet(0x20, &[&[0, 0x88][..], &wordy(MOST)].concat());
     let broker = FakeBroker::start().await;
@@ -63,9 +67,13 @@ async fn a_welcome_full_of_properties() {
 }
 
 /// SUBACK, UNSUBACK, PUBACK, PUBREC, PUBREL and PUBCOMP that answer nothing, PUBACK that refuse, then DISCONNECT.
-#[tokio::test]
-async fn answers_full_of_properties() {
-    let memory = Memory::begin().await;
+#[test]
+fn answers_full_of_properties() {
+    alone(measure_answers_full_of_properties());
+}
+
+async fn measure_answers_full_of_properties() {
+    let memory = Memory::begin();
     let wordy = wordy(MANY);
     let acks: Vec<_> = [0x40, 0x50, 0x62, 0x70]
         .map(|kind| packet(kind, &[&[0, 9, 0][..], &wordy].concat()))
@@ -111,9 +119,13 @@ async fn answers_full_of_properties() {
 }
 
 /// A message names two hundred thousand subscriptions, or one as often; and topics have aliases.
-#[tokio::test]
-async fn subscription_identifiers_and_topic_aliases() {
-    let memory = Memory::begin().await;
+#[test]
+fn subscription_identifiers_and_topic_aliases() {
+    alone(measure_subscription_identifiers_and_topic_aliases());
+}
+
+async fn measure_subscription_identifiers_and_topic_aliases() {
+    let memory = Memory::begin();
     let head = |properties: &[u8], topic: &[u8]| {
         let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
         body.extend_from_slice(topic);

@@ -14,47 +14,54 @@ mod queues;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::sync::{Mutex, PoisonError};
+
 use peak_alloc::PeakAlloc;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::runtime::Builder;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURN: Mutex<()> = Mutex::new(());
 
 /// The largest packet of these tests, in bytes, and the limit of received messages.
-pub const MAX_PACKET: usize = 1024 * 1024;
-pub const LIMIT: usize = 4 * 1024 * 1024;
+const MAX_PACKET: usize = 1024 * 1024;
+const LIMIT: usize = 4 * 1024 * 1024;
 
 /// What a connection takes beside its messages: a packet that is being read, once more what is kept of it, and buffers,
 /// tasks and tables.
-pub const BESIDES: usize = 2 * MAX_PACKET + 512 * 1024;
+const BESIDES: usize = 2 * MAX_PACKET + 512 * 1024;
 
-/// What has been live since a moment, while no other test runs.
-pub struct Memory {
+/// Runs a measurement while no other runs, on a runtime of its own: what is left in one when a measurement ends would be given
+/// back during the next.
+fn alone(measurement: impl Future<Output = ()>) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(measurement);
+}
+
+/// What has been live since a moment.
+struct Memory {
     before: usize,
-    _turn: MutexGuard<'static, ()>,
 }
 
 impl Memory {
-    pub async fn begin() -> Self {
-        let turn = TURN.lock().await;
-        let memory = Self { before: 0, _turn: turn };
-        memory.from_now()
+    fn begin() -> Self {
+        Self { before: 0 }.from_now()
     }
 
     /// The same from here on: what is there already does not count.
-    pub fn from_now(self) -> Self {
+    fn from_now(self) -> Self {
         ALLOCATOR.reset_peak_usage();
-        Self { before: ALLOCATOR.current_usage(), ..self }
+        Self { before: ALLOCATOR.current_usage() }
     }
 
     /// The most that has been live at a time.
-    pub fn most(&self) -> usize {
+    fn most(&self) -> usize {
         ALLOCATOR.peak_usage().saturating_sub(self.before)
     }
 
-    pub fn assert_at_most(&self, bytes: usize, what: &str) {
+    fn assert_at_most(&self, bytes: usize, what: &str) {
         let most = self.most();
         assert!(most <= bytes, "{what}: {most} bytes were live, and {bytes} may be");
     }

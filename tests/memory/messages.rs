@@ -7,7 +7,7 @@ use wirework::mqtt::{MqttConnection, MqttMessage, MqttMessageListener, PublishOp
 use super::packet::{Publish, SHAPES, Shape};
 use super::support::fake_broker::{Ack, FakeBroker, Peer, Plain, V4, V5, Version};
 use super::support::within;
-use super::{BESIDES, LIMIT, MAX_PACKET, Memory, common};
+use super::{BESIDES, LIMIT, MAX_PACKET, Memory, alone, common};
 
 /// Who gets the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ async fn is_read<V: Version>(connection: &MqttConnection, peer: &mut Peer<V>) ->
 
 async fn prove<V: Version>(shape: Shape, qos: u8, reader: Reader) {
     let what = format!("{} over {} at QoS {qos}, {reader:?}", shape.name, V::NAME);
-    let memory = Memory::begin().await;
+    let memory = Memory::begin();
     let mut publish = Publish::new(shape, qos, V::NAME == "5");
     let broker = FakeBroker::start().await;
     let memory = memory.from_now();
@@ -146,40 +146,40 @@ async fn prove<V: Version>(shape: Shape, qos: u8, reader: Reader) {
     connection.close(&common::context()).await.unwrap();
 }
 
-async fn prove_all<V: Version>(qos: u8) {
+fn prove_all<V: Version>(qos: u8) {
     for shape in SHAPES.into_iter().filter(|shape| V::NAME == "5" || shape.user == 0) {
         for reader in READERS {
-            prove::<V>(shape, qos, reader).await;
+            alone(prove::<V>(shape, qos, reader));
         }
     }
 }
 
-#[tokio::test]
-async fn messages_of_qos_0_on_3_1_1() {
-    prove_all::<V4>(0).await;
+#[test]
+fn messages_of_qos_0_on_3_1_1() {
+    prove_all::<V4>(0);
 }
 
-#[tokio::test]
-async fn messages_of_qos_1_on_3_1_1() {
-    prove_all::<V4>(1).await;
+#[test]
+fn messages_of_qos_1_on_3_1_1() {
+    prove_all::<V4>(1);
 }
 
-#[tokio::test]
-async fn messages_of_qos_2_on_3_1_1() {
-    prove_all::<V4>(2).await;
+#[test]
+fn messages_of_qos_2_on_3_1_1() {
+    prove_all::<V4>(2);
 }
 
-#[tokio::test]
-async fn messages_of_qos_0_on_5() {
-    prove_all::<V5>(0).await;
+#[test]
+fn messages_of_qos_0_on_5() {
+    prove_all::<V5>(0);
 }
 
-#[tokio::test]
-async fn messages_of_qos_1_on_5() {
-    prove_all::<V5>(1).await;
+#[test]
+fn messages_of_qos_1_on_5() {
+    prove_all::<V5>(1);
 }
 
-#[tokio::test]
-async fn messages_of_qos_2_on_5() {
-    prove_all::<V5>(2).await;
+#[test]
+fn messages_of_qos_2_on_5() {
+    prove_all::<V5>(2);
 }

@@ -9,16 +9,20 @@ use wirework::mqtt::{MqttMessageQueue, SubscribeOptions};
 
 use super::packet::{length, packet};
 use super::support::mosquitto::Mosquitto;
-use super::{LIMIT, Memory, common};
+use super::{LIMIT, Memory, alone, common};
 
 /// What a queue takes beside its messages.
 const BESIDES: usize = 256 * 1024;
 
-#[tokio::test]
-async fn a_queue_in_memory() {
+#[test]
+fn a_queue_in_memory() {
+    alone(measure_a_queue_in_memory());
+}
+
+async fn measure_a_queue_in_memory() {
     let limit = LIMIT.to_string();
     for size in [0, 100, 10_000, 1_000_000] {
-        let memory = Memory::begin().await;
+        let memory = Memory::begin();
         let payload = bytes::Bytes::from(vec![b'x'; size]);
         let memory = memory.from_now();
         let pairs = [
@@ -54,11 +58,15 @@ const BY_DEFAULT: usize = (64 + 64 + 2 * 16 + 1) * 1024 * 1024;
 
 /// 15 MB of user properties, fifteen times, through a real broker into a queue with the default configuration; and as
 /// much of payload.
-#[tokio::test]
-async fn a_default_queue_at_a_real_broker() {
+#[test]
+fn a_default_queue_at_a_real_broker() {
+    alone(measure_a_default_queue_at_a_real_broker());
+}
+
+async fn measure_a_default_queue_at_a_real_broker() {
     let settings = "allow_anonymous true\nmessage_size_limit 0\nmax_queued_bytes 0\n";
     let Some(broker) = Mosquitto::start_with(settings).await else { return };
-    let mut memory = Memory::begin().await;
+    let mut memory = Memory::begin();
     // Few and long ones, over which the broker takes no time.
     let value = [&[38, 0, 0, 0xff, 0xff][..], &[b'v'; 65_535]].concat();
     let mut user = Vec::new();
