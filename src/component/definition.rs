@@ -86,6 +86,12 @@ pub trait Component: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Every key whose value is permitted and most likely a mistake: `check` warns of it, at its place.
+    #[must_use]
+    fn doubts(_identity: &Descriptor, _config: &Self::Config) -> Vec<Invalid> {
+        Vec::new()
+    }
+
     /// What a configuration claims: ports to listen on, client ids.
     #[must_use]
     fn claims(_config: &Self::Config) -> Vec<Claim> {

@@ -117,6 +117,11 @@ where
             invalid.iter().for_each(|invalid| problems.push(invalid.place(section, &schema)));
             return None;
         }
+        let doubts = C::doubts(section.descriptor, &config);
+        if !doubts.is_empty() {
+            let schema = self.schema();
+            doubts.iter().for_each(|doubt| problems.push(doubt.place(section, &schema).into_doubt()));
+        }
         let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));
         Some(Parsed { config: Box::new(config), claims, open_limit })
     }

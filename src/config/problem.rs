@@ -73,6 +73,12 @@ impl Problem {
         Self::new(Severity::Warning, code, span, message)
     }
 
+    /// The same as a warning of a value that is permitted and most likely a mistake.
+    #[must_use]
+    pub(crate) fn into_doubt(self) -> Self {
+        Self { severity: Severity::Warning, code: super::code::DOUBTFUL_VALUE, ..self }
+    }
+
     /// Says what would be right.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {

@@ -42,6 +42,10 @@ impl Component for MqttConnection {
         found
     }
 
+    fn doubts(_: &Descriptor, config: &MqttConfig) -> Vec<Invalid> {
+        config.doubts()
+    }
+
     /// A client id of the operator's choice, at each broker that the configuration itself names.
     fn claims(config: &MqttConfig) -> Vec<Claim> {
         let Some(client_id) = config.explicit_client_id() else { return Vec::new() };

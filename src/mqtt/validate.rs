@@ -2,7 +2,7 @@
 
 use super::config::{MqttConfig, MqttOptions};
 use super::driver::MAX_WINDOW;
-use super::topic::Topic;
+use super::topic::{Topic, without_controls};
 use super::transport::{Kind, PROTOCOLS};
 use super::{MqttVersion, WillConfig};
 use crate::config::Invalid;
@@ -34,6 +34,11 @@ impl MqttConfig {
         );
         self.options.demand(&mut must);
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
+        let controls = self.will.iter().filter(|_| !self.options.allow_control_characters);
+        let controls = controls.filter_map(|will| without_controls(&will.topic).err());
+        found.extend(
+            controls.map(|error| Invalid::new("will.topic", format!("cannot be published to: {error}"))),
+        );
         found
     }
 
@@ -46,12 +51,41 @@ impl MqttConfig {
             let problem = "is not given: set `host`, `uri` or `discovery_key` of the broker";
             found.push(Invalid::new("connection", problem));
         }
-        let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
-        let several = self.connections.iter().flatten().enumerate();
-        let several = several.map(|(index, connection)| (format!("connections.{index}"), connection));
-        found.extend(single.chain(several).filter_map(|(key, connection)| unreachable(key, connection)));
+        found.extend(self.places().filter_map(|(key, connection)| unreachable(key, connection)));
         found
     }
+}
+
+impl MqttConfig {
+    /// Places of brokers that are most likely meant otherwise.
+    pub(super) fn doubts(&self) -> Vec<Invalid> {
+        self.places().filter_map(|(key, connection)| doubt(key, connection)).collect()
+    }
+
+    /// The places of brokers that are configured, with their keys.
+    fn places(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
+        let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
+        let several = self.connections.iter().flatten().enumerate();
+        single.chain(several.map(|(index, connection)| (format!("connections.{index}"), connection)))
+    }
+}
+
+/// The port that says something about TLS which the protocol does not.
+fn doubt(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
+    let wrong = connection.expand().into_iter().find_map(|one| {
+        let kind = Kind::of(&one.protocol.as_deref().unwrap_or("mqtt").to_ascii_lowercase());
+        match (one.port?, kind) {
+            (8883, Kind::Tcp | Kind::WebSocket) => {
+                Some("is port 8883, which is for TLS, but the protocol has none; `mqtts` has it")
+            }
+            (1883, Kind::Tls | Kind::SecureWebSocket) => {
+                Some("is port 1883, which is for MQTT without TLS, but the protocol has it; is 8883 meant?")
+            }
+            _ => None,
+        }
+    })?;
+    let part = if connection.port.is_some() { "port" } else { "uri" };
+    Some(Invalid::new(format!("{key}.{part}"), wrong))
 }
 
 impl MqttOptions {
@@ -63,9 +97,19 @@ impl MqttOptions {
             "is not between 1 and 65519",
         );
         must(
+            self.max_filters_per_packet > 0,
+            "options.max_filters_per_packet",
+            "is 0; nothing could be subscribed to",
+        );
+        must(
             Topic::new(&self.response_topic).is_ok(),
             "options.response_topic",
             "is no topic: it is empty, or has `+`, `#` or U+0000 in it",
+        );
+        must(
+            self.allow_control_characters || without_controls(&self.response_topic).is_ok(),
+            "options.response_topic",
+            "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it",
         );
         must(
             self.receive_maximum > 0,

@@ -65,8 +65,8 @@ async fn one_goes_and_the_rest_arrives(qos: QoS) {
         within("the close", connection.close(&context())).await.unwrap();
     };
     let ((), (took, poisoned)) = tokio::join!(work, picky(&broker));
-    // Three times among others, three times alone; links with acknowledgements do not count.
-    assert!((6..=10).contains(&poisoned), "{poisoned}");
+    // Twice among others, three times alone; links with acknowledgements do not count.
+    assert!((5..=7).contains(&poisoned), "{poisoned}");
     let first: Vec<&String> =
         took.iter().enumerate().filter(|(at, one)| !took[..*at].contains(one)).map(|(_, one)| one).collect();
     assert_eq!(first, ["1", "2", "3", "4", "5"], "each arrives, in its order");

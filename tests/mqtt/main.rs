@@ -11,6 +11,7 @@ mod closing;
 mod common;
 mod copies5;
 mod details5;
+mod ending;
 mod faults;
 mod guarded;
 mod inheriting;

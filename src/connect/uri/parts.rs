@@ -22,6 +22,8 @@ pub struct UriParts {
     pub path: Option<String>,
     /// The parameters of the query in their order; one without `=` has an empty value.
     pub parameters: Vec<(String, String)>,
+    /// The query as it stands, without its `?`.
+    pub query: Option<Secret>,
 }
 
 impl UriParts {
@@ -58,7 +60,8 @@ impl UriParts {
         };
         let path = (!path.is_empty()).then(|| path.to_owned());
         let parameters = query.map_or(Ok(Vec::new()), parse_query)?;
-        Ok(Self { scheme: scheme.to_ascii_lowercase(), username, password, hosts, path, parameters })
+        let query = query.filter(|query| !query.is_empty()).map(|query| Secret::new(query.to_owned()));
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), username, password, hosts, path, parameters, query })
     }
 
     /// The URI of these parts with everything in it.

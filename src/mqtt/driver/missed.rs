@@ -63,6 +63,7 @@ mod tests {
             username: None,
             password: None,
             parameters: Default::default(),
+            written: None,
         }
     }
 

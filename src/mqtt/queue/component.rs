@@ -217,6 +217,10 @@ impl Component for MqttMessageQueue {
         config.invalid(identity.name())
     }
 
+    fn doubts(_: &Descriptor, config: &MqttQueueConfig) -> Vec<Invalid> {
+        config.own_connection().map_or_else(Vec::new, |own| own.doubts())
+    }
+
     fn claims(config: &MqttQueueConfig) -> Vec<Claim> {
         config.own_connection().map_or_else(Vec::new, |own| MqttConnection::claims(&own))
     }

@@ -12,7 +12,7 @@ use crate::mqtt::QoS;
 use crate::mqtt::protocol::Publish;
 
 /// After so many links in a row that ended without an acknowledgement, messages go one at a time.
-const BARREN: u32 = 3;
+const BARREN: u32 = 2;
 
 /// So many links in a row that a message ended alone are no accident.
 pub(crate) const ALONE: u32 = 3;
@@ -102,6 +102,11 @@ impl<W> Outgoing<W> {
         suspects.sort_unstable();
         self.probation.barren = 0;
         self.probation.suspects = suspects.into();
+    }
+
+    /// Whether the next links are to show which message ends them.
+    pub(crate) fn is_searching(&self) -> bool {
+        self.probation.barren > 0 || !self.probation.suspects.is_empty()
     }
 
     /// Who may be sent next.
