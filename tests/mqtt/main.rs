@@ -14,6 +14,7 @@ mod details5;
 mod ending;
 mod faults;
 mod guarded;
+mod handshakes;
 mod inheriting;
 mod leaving;
 mod lies5;
