@@ -157,3 +157,40 @@ fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
     let refused = found.iter().find_map(|endpoint| Kind::check(endpoint.protocol).err())?;
     Some(Invalid::new(key, format!("cannot be used: {refused}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_pairs;
+
+    #[test]
+    fn ports_that_say_otherwise_than_the_protocol_are_doubted() {
+        let doubts = |pairs: &[(&str, &str)]| -> Vec<String> {
+            let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
+            assert!(config.invalid().is_empty() && config.unreachable().is_empty());
+            config.doubts().iter().map(ToString::to_string).collect()
+        };
+        let plain = doubts(&[("connection.host", "h"), ("connection.port", "8883")]);
+        assert_eq!(plain.len(), 1);
+        assert!(plain[0].starts_with("`connection.port` is port 8883, which is for TLS"), "{plain:?}");
+        let both = doubts(&[("connections.0.uri", "mqtts://h:1883"), ("connections.1.uri", "mqtt://h:8883")]);
+        assert!(both[0].starts_with("`connections.0.uri` is port 1883") && both.len() == 2, "{both:?}");
+        for fine in ["mqtt://h", "mqtts://h", "mqtts://h:8883", "wss://h", "ws://h:8080", "unix:///x"] {
+            assert_eq!(doubts(&[("connection.uri", fine)]), [""; 0], "{fine}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused_unless_permitted() {
+        let wrong = |more: &[(&str, &str)]| {
+            let pairs = [("connection.host", "h"), ("will.topic", "a\nb")];
+            let config: MqttConfig = from_pairs(pairs.iter().chain(more).copied()).unwrap();
+            config.invalid().first().map(ToString::to_string)
+        };
+        let shown = wrong(&[]).unwrap();
+        assert!(shown.starts_with("`will.topic` cannot be published to: `a\\nb` holds"), "{shown}");
+        assert_eq!(wrong(&[("options.allow_control_characters", "true")]), None);
+        let response = wrong(&[("options.response_topic", "\u{1}")]).unwrap();
+        assert!(response.contains("`options.response_topic` has a control character"), "{response}");
+    }
+}

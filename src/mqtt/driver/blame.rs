@@ -10,7 +10,7 @@ impl Core {
         let Some((publish, waiter)) = self.outgoing.blame(lost.may_be_an_answer()) else { return };
         let (topic, size, qos) = (publish.topic, publish.payload.len(), publish.qos);
         let error = MqttError::EndsLinks { topic, size, qos, links: ALONE, last: lost.clone() };
-        self.culprit = true;
+        self.culprit |= !self.outgoing.is_hopeless();
         // Whoever published may have given up waiting long ago.
         self.logger.error(Some(&error), format_args!("An MQTT message is given up"));
         self.settle(waiter, Err(error));

@@ -107,7 +107,7 @@ impl Core {
             return self.registry.lost();
         }
         let outcomes = self.registry.ended(self.asked_alone, lost, now);
-        self.culprit |= !outcomes.is_empty();
+        self.culprit |= !outcomes.is_empty() && !self.registry.is_hopeless();
         outcomes.into_iter().for_each(|outcome| self.answer(outcome, None));
         let left = self.registry.left();
         self.keep(left);
@@ -122,12 +122,14 @@ impl Core {
 
     /// Whether something that was sent may be why a link ended: it is unanswered, or under suspicion already.
     pub(super) fn explains_an_end(&self) -> bool {
-        self.registry.is_waiting() || !self.outgoing.is_quiet() || self.is_searching()
+        let suspect = self.outgoing.is_searching() || self.registry.suspects().next().is_some();
+        suspect || self.registry.is_waiting() || !self.outgoing.is_quiet()
     }
 
-    /// Whether the next links are to show what ends them.
+    /// Whether the next links are to show what ends them, soon. A broker that ends links whatever it gets is left in peace.
     pub(super) fn is_searching(&self) -> bool {
-        self.outgoing.is_searching() || self.registry.suspects().next().is_some()
+        let filters = self.registry.suspects().next().is_some() && !self.registry.is_hopeless();
+        filters || (self.outgoing.is_searching() && !self.outgoing.is_hopeless())
     }
 
     /// Why a filter is not asked for any more, or not for a while.

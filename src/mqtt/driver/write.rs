@@ -82,7 +82,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Asks for filters, and takes filters back.
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
         self.core.refuse_filters(now);
-        let tries = self.may_try(now);
+        let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
         while let Some((control, identifier)) = self.core.registry.next(tries, now) {
             let packet = match control {
                 Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),

@@ -100,6 +100,11 @@ impl<W> Registry<W> {
         self.wire.suspects()
     }
 
+    /// Whether links end whatever the broker is asked for: to connect again soon would find out nothing.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.wire.is_hopeless()
+    }
+
     /// When the first packet that is out should have been answered.
     pub(crate) fn answer_due(&self, patience: Patience) -> Option<Instant> {
         self.wire.due(patience)

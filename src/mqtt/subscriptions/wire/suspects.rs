@@ -23,6 +23,8 @@ pub(super) struct Suspects {
     /// A packet of so many has ended a link; none as large goes out again.
     ceiling: usize,
     filters: HashMap<Filter, Suspicion>,
+    /// How many links in a row have ended without an answer.
+    barren: u32,
 }
 
 /// Why a filter is not sent as others are.
@@ -37,7 +39,7 @@ enum Suspicion {
 impl Suspects {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { most, size: most, ceiling: usize::MAX, filters: HashMap::new() }
+        Self { most, size: most, ceiling: usize::MAX, filters: HashMap::new(), barren: 0 }
     }
 
     /// How many filters a packet carries now.
@@ -77,6 +79,7 @@ impl Suspects {
         filters: impl Iterator<Item = &'a Filter>,
         alone: bool,
     ) -> bool {
+        self.barren = self.barren.saturating_add(1);
         let largest = sizes.max().unwrap_or(0);
         let mut to_blame = false;
         for filter in filters {
@@ -96,6 +99,7 @@ impl Suspects {
 
     /// The broker has answered a packet of so many filters: these are innocent. Once nothing is suspect, packets grow again.
     pub(super) fn answered<'a>(&mut self, filters: impl ExactSizeIterator<Item = &'a Filter>) {
+        self.barren = 0;
         if self.filters.is_empty() {
             if filters.len() == self.size && self.size * 2 < self.ceiling {
                 self.size = (self.size * 2).min(self.most);
@@ -105,6 +109,11 @@ impl Suspects {
         filters.for_each(|filter| {
             self.filters.remove(filter);
         });
+    }
+
+    /// Whether links end whatever the broker is asked for: no filter of ours explains that.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.barren > 2 * ALONE
     }
 
     /// Nothing is said about it any more.

@@ -106,6 +106,11 @@ impl<W> Wire<W> {
         self.subscribe.iter().chain(self.unsubscribe.iter()).filter(|filter| self.suspects.has(filter))
     }
 
+    /// Whether links end whatever the broker is asked for.
+    pub(in crate::mqtt::subscriptions) fn is_hopeless(&self) -> bool {
+        self.suspects.is_hopeless()
+    }
+
     /// A filter that is known to end links is asked for all the same.
     pub(in crate::mqtt::subscriptions) fn expect(&mut self, filter: &Filter) {
         self.suspects.expect(filter);
