@@ -60,7 +60,7 @@ impl ConnectionParams {
             username: parts.username.clone(),
             password: parts.password.clone(),
             parameters: parts.parameters.iter().cloned().collect(),
-            query: parts.query.clone(),
+            query: uri.query().map(Secret::new),
             ..Self::default()
         };
         if parts.hosts.is_empty() {

@@ -22,8 +22,6 @@ pub struct UriParts {
     pub path: Option<String>,
     /// The parameters of the query in their order; one without `=` has an empty value.
     pub parameters: Vec<(String, String)>,
-    /// The query as it stands, without its `?`.
-    pub query: Option<Secret>,
 }
 
 impl UriParts {
@@ -60,8 +58,7 @@ impl UriParts {
         };
         let path = (!path.is_empty()).then(|| path.to_owned());
         let parameters = query.map_or(Ok(Vec::new()), parse_query)?;
-        let query = query.filter(|query| !query.is_empty()).map(|query| Secret::new(query.to_owned()));
-        Ok(Self { scheme: scheme.to_ascii_lowercase(), username, password, hosts, path, parameters, query })
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), username, password, hosts, path, parameters })
     }
 
     /// The URI of these parts with everything in it.
