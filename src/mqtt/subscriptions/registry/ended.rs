@@ -29,7 +29,8 @@ impl<W> Registry<W> {
         }
     }
 
-    /// What is not asked for, because links have ended on it.
+    /// What is not asked for, because links have ended on it. The broker may have granted it all the same before it ended the
+    /// last one: where it keeps the session, it is told to take it back.
     pub(crate) fn refuse_poison(&mut self) -> Vec<Outcome<W>> {
         if self.poison.is_empty() {
             return Vec::new();
@@ -38,13 +39,6 @@ impl<W> Registry<W> {
         let refused = self.wire.take_out(|filter| poison.rests(filter));
         let mut outcomes = Vec::new();
         for (filter, waiting) in refused {
-            let granted = self
-                .listening(&filter)
-                .iter()
-                .any(|number| self.subscriptions.get(number).is_some_and(|one| one.granted.is_some()));
-            if !granted {
-                self.wire.let_go(&filter);
-            }
             outcomes.extend(self.refused(&filter, 0x80, waiting));
         }
         outcomes

@@ -50,7 +50,7 @@ impl<W> Wire<W> {
             self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
         }
         let Self { suspects, subscribe, unsubscribe, .. } = self;
-        suspects.retain(|filter| subscribe.contains(filter) || unsubscribe.contains(filter));
+        suspects.tidy(|filter| subscribe.contains(filter) || unsubscribe.contains(filter));
     }
 
     /// What is to be asked for goes out in the order of these.

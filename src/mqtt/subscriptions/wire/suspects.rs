@@ -12,6 +12,9 @@ use crate::mqtt::topic::Filter;
 /// So many links in a row that a filter ended alone are no accident.
 pub(in crate::mqtt::subscriptions) const ALONE: u32 = 3;
 
+/// How many filters are remembered although they are not asked for.
+const MOST: usize = 1024;
+
 /// A packet that ended a link is followed by packets of this fraction of its filters.
 const SMALLER: usize = 8;
 
@@ -121,9 +124,14 @@ impl Suspects {
         self.filters.remove(filter);
     }
 
-    /// Keeps only these.
-    pub(super) fn retain(&mut self, keep: impl Fn(&Filter) -> bool) {
-        self.filters.retain(|filter, _| keep(filter));
+    /// Forgets those that are not `asked` for any more, unless they have ended links alone: such a one may be covered by a wider
+    /// filter for now, which the broker refuses again. A large number of them is of filters that nobody wants.
+    pub(super) fn tidy(&mut self, asked: impl Fn(&Filter) -> bool) {
+        let many = self.filters.len() > MOST;
+        self.filters.retain(|filter, suspicion| {
+            let counted = matches!(suspicion, Suspicion::Ends(1..));
+            (counted && !many) || asked(filter)
+        });
     }
 }
 
@@ -154,6 +162,19 @@ mod tests {
         assert_eq!(sizes, [16, 32, 32, 32]);
         assert!(!suspects.ended([8, 3].into_iter(), all[..11].iter(), false));
         assert_eq!(suspects.size(), 1);
+    }
+
+    #[test]
+    fn those_that_ended_links_alone_are_remembered_up_to_a_bound() {
+        let mut suspects = Suspects::new(8);
+        let all = filters(MOST + 1);
+        suspects.ended([1].into_iter(), all[..1].iter(), true);
+        suspects.ended([1, 1].into_iter(), all[1..3].iter(), false);
+        suspects.tidy(|filter| *filter == all[2]);
+        assert!(suspects.has(&all[0]) && !suspects.has(&all[1]) && suspects.has(&all[2]));
+        all.iter().for_each(|filter| suspects.expect(filter));
+        suspects.tidy(|_| false);
+        assert!(suspects.is_empty());
     }
 
     #[test]
