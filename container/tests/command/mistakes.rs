@@ -393,6 +393,7 @@ connection.uri = "mqtts://ann:canary@broker:1883"
 
 [[component]]
 descriptor = "pip-services:message-queue:mqtt:orders:1.0"
+references.connection = "pip-services:connection:mqtt:one:1.0"
 connections = [{ host = "a", port = 8883, protocol = "mqtts" }, { host = "b", port = 8883 }]
 "#;
     let said = Said::line(&[("service.toml", manifest)], "check -c service.toml");
