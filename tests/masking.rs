@@ -67,7 +67,10 @@ async fn live(said: &Said) -> Vec<String> {
     let with_query = format!("{uri}?k=canaryquery");
     let refused = MqttConnection::from_pairs([("connection.uri", with_query.as_str())]).err().unwrap();
     let refused = wirework::Error::from(refused).chain();
-    assert!(refused.contains("has a parameter which nobody takes") && !refused.contains("canary"), "{refused}");
+    assert!(
+        refused.contains("has a parameter which nobody takes") && !refused.contains("canary"),
+        "{refused}"
+    );
     let pairs = [("connection.uri", uri.as_str()), ("options.reconnect_timeout", "10")];
     let connection = MqttConnection::from_pairs(pairs).unwrap();
     let context = Context::standalone("pip-services:connection:mqtt:test:1.0".parse().unwrap());

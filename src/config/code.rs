@@ -21,6 +21,8 @@ codes! {
     WRONG_TYPE,
     /// A value of the right type that is not accepted.
     BAD_VALUE,
+    /// A value that is accepted and most likely not what was meant.
+    DOUBTFUL_VALUE,
     /// A required key that is not there.
     MISSING_KEY,
     /// A text that is no descriptor or no pattern.

@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub password: Option<Secret>,
     /// Further parameters of the connection.
     pub parameters: BTreeMap<String, String>,
+    /// The query of the URI as it stands, without its `?`.
+    pub written: Option<Secret>,
 }
 
 impl fmt::Display for Endpoint {
@@ -51,11 +53,14 @@ impl Endpoint {
         text
     }
 
-    /// The parameters as a URI's query without the `?`, where there are any. They may be secret.
+    /// The parameters as a URI's query without the `?`, where there are any: the query of the URI as it was written, since it may
+    /// be signed, and behind it what it does not name. They may be secret.
     #[must_use]
     pub fn query(&self) -> Option<String> {
-        let mut text = String::new();
-        for (name, value) in &self.parameters {
+        let mut text = self.written.as_ref().map_or_else(String::new, |written| written.expose().to_owned());
+        let named: Vec<String> =
+            text.split('&').filter_map(|pair| decode(pair.split('=').next()?, UriPart::Query).ok()).collect();
+        for (name, value) in self.parameters.iter().filter(|(name, _)| !named.contains(name)) {
             if !text.is_empty() {
                 text.push('&');
             }
@@ -169,6 +174,7 @@ fn check(
         username: from.username,
         password: from.password,
         parameters: from.parameters,
+        written: from.query,
     })
 }
 
@@ -183,7 +189,8 @@ fn local(
         return Err(ConnectError::NoPath { connection });
     }
     let (username, password, parameters) = (from.username, from.password, from.parameters);
-    Ok(Endpoint { protocol, host: String::new(), port: 0, path, username, password, parameters })
+    let written = from.query;
+    Ok(Endpoint { protocol, host: String::new(), port: 0, path, username, password, parameters, written })
 }
 
 /// A protocol as it may be shown: one that is no word may be a whole URI in the wrong key.

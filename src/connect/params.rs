@@ -34,6 +34,8 @@ pub struct ConnectionParams {
     pub password: Option<Secret>,
     /// Further parameters by name, those of the URI's query among them.
     pub parameters: BTreeMap<String, String>,
+    /// The query of the URI as it stands, without its `?`.
+    pub query: Option<Secret>,
 }
 
 impl ConnectionParams {
@@ -58,6 +60,7 @@ impl ConnectionParams {
             username: parts.username.clone(),
             password: parts.password.clone(),
             parameters: parts.parameters.iter().cloned().collect(),
+            query: uri.query().map(Secret::new),
             ..Self::default()
         };
         if parts.hosts.is_empty() {
@@ -83,6 +86,7 @@ impl ConnectionParams {
         self.port = self.port.or(other.port);
         self.uri = self.uri.or_else(|| other.uri.clone());
         self.path = self.path.or_else(|| other.path.clone());
+        self.query = self.query.or_else(|| other.query.clone());
         for (name, value) in &other.parameters {
             if let Entry::Vacant(entry) = self.parameters.entry(name.clone()) {
                 entry.insert(value.clone());

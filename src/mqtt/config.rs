@@ -101,6 +101,10 @@ pub struct MqttOptions {
     /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place. Default
     /// 1000.
     pub max_inflight: u16,
+    /// How many filters SUBSCRIBE and UNSUBSCRIBE carry at most, 1 to 65535. Some brokers end the connection for more than they
+    /// take, which is 8 in AWS IoT Core; then fewer are sent. Several of these packets are on their way at a time, and with
+    /// MQTT 5 each carries one filter where the broker knows subscription identifiers. Default 8.
+    pub max_filters_per_packet: u16,
     /// MQTT 5: how many received messages of QoS 1 and 2 can wait for listeners before the broker sends no more of them, 1 to
     /// 65535. Default 1000.
     pub receive_maximum: u16,
@@ -122,6 +126,9 @@ pub struct MqttOptions {
     pub listener_queue: usize,
     /// The largest packet sent or received, in bytes, 16384 to 268435460. Default 16777216 (16 MiB).
     pub max_packet_size: usize,
+    /// Whether topics and filters may have control characters (U+0001 to U+001F, U+007F to U+009F). Brokers may end the
+    /// connection for them. Default false.
+    pub allow_control_characters: bool,
 }
 
 impl Default for MqttOptions {
@@ -147,6 +154,7 @@ impl Default for MqttOptions {
             session_expiry: None,
             unclaimed_timeout: Millis::new(30_000),
             max_inflight: 1000,
+            max_filters_per_packet: 8,
             receive_maximum: 1000,
             response_topic: "responses".to_owned(),
             topic_alias_maximum: 16,
@@ -154,6 +162,7 @@ impl Default for MqttOptions {
             max_incoming_bytes: 64 * 1024 * 1024,
             listener_queue: 1000,
             max_packet_size: 16 * 1024 * 1024,
+            allow_control_characters: false,
         }
     }
 }

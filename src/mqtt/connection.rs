@@ -12,6 +12,7 @@ use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
 use super::redirects::Permitted;
 use super::status::follow;
+use super::topic::without_controls;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
@@ -96,6 +97,9 @@ impl MqttConnection {
             None => config.will.as_ref().map(WillConfig::read).transpose()?,
             Some(will) => {
                 will.check(config.options.protocol_version)?;
+                if !config.options.allow_control_characters {
+                    without_controls(&will.topic).map_err(MqttError::from)?;
+                }
                 Some(will)
             }
         };

@@ -148,6 +148,26 @@ pub enum MqttError {
         #[source]
         last: Lost,
     },
+    /// The broker has ended one link after the other when it was asked for this filter, with nothing else on its way. May the
+    /// client subscribe to it? It is not asked for again for a while.
+    #[error("the MQTT broker has ended {links} links in a row on SUBSCRIBE of `{}`", clip(filter))]
+    SubscribeEndsLinks {
+        /// The filter.
+        filter: Arc<str>,
+        /// How many links it has ended.
+        links: u32,
+        /// How the last of them ended.
+        #[source]
+        last: Lost,
+    },
+    /// The broker answers others, but not the SUBSCRIBE of this filter.
+    #[error("the MQTT broker has not answered SUBSCRIBE of `{}` within {} ms", clip(filter), limit.as_millis())]
+    SubscribeUnanswered {
+        /// The filter.
+        filter: Arc<str>,
+        /// The limit, `options.connect_timeout`.
+        limit: Duration,
+    },
     /// The broker, or the version of MQTT spoken, cannot do what was asked for.
     #[error("{what} cannot be had here: {why}")]
     Unsupported {
@@ -197,7 +217,10 @@ impl Coded for MqttError {
         match self {
             Self::NotOpen | Self::Closed => Category::InvalidState,
             Self::ConnectFailed { source: Lost::Tls(error), .. } => error.category(),
-            Self::ConnectFailed { .. } | Self::Down(_) | Self::TimedOut { .. } => Category::NoResponse,
+            Self::ConnectFailed { .. }
+            | Self::Down(_)
+            | Self::TimedOut { .. }
+            | Self::SubscribeUnanswered { .. } => Category::NoResponse,
             Self::Refused { code, .. }
             | Self::SubscriptionRefused { code, .. }
             | Self::PublishRefused { code, .. }
@@ -212,6 +235,7 @@ impl Coded for MqttError {
             | Self::SubscriptionRefused { .. }
             | Self::PublishRefused { .. }
             | Self::EndsLinks { .. }
+            | Self::SubscribeEndsLinks { .. }
             | Self::Expired { .. } => Category::FailedInvocation,
             Self::Unsupported { .. } => Category::Unsupported,
             Self::TooLarge { .. } | Self::BadProperty { .. } => Category::BadRequest,
@@ -241,6 +265,8 @@ impl Coded for MqttError {
             Self::FeatureMissing { .. } => "FEATURE_MISSING",
             Self::PublishRefused { .. } => "PUBLISH_REFUSED",
             Self::EndsLinks { .. } => "PUBLISH_ENDS_LINKS",
+            Self::SubscribeEndsLinks { .. } => "SUBSCRIBE_ENDS_LINKS",
+            Self::SubscribeUnanswered { .. } => "SUBSCRIBE_UNANSWERED",
             Self::Unsupported { .. } => "NOT_SUPPORTED",
             Self::Expired { .. } => "EXPIRED",
             Self::BadProperty { .. } => "BAD_PROPERTY",

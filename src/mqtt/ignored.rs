@@ -28,8 +28,7 @@ pub(super) fn ignored(key: &str, connection: &ConnectionConfig) -> Vec<Invalid> 
     // Neither the path nor a name of the query is shown: what stands there may be a part of a password that was mistyped.
     let path = parts.and_then(|parts| parts.path.as_deref());
     if path.is_some_and(|path| path != "/" && kind != Kind::Unix) {
-        let problem =
-            "has a path, which only `ws` and `wss` take; a topic is given where it is published to or subscribed to";
+        let problem = "has a path, which only `ws` and `wss` take; a topic is given where it is published to or subscribed to";
         found.push(Invalid::new(format!("{key}.uri"), problem));
     }
     let query = parts.into_iter().flat_map(|parts| &parts.parameters);

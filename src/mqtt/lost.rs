@@ -29,6 +29,15 @@ pub enum Lost {
     /// The broker closed the stream.
     #[error("the broker closed the connection")]
     Ended,
+    /// The broker ended the connection before it had answered CONNECT.
+    #[error("{}", unlike(*tls))]
+    Unlike {
+        /// Whether it answered in TLS.
+        tls: bool,
+        /// How the connection ended.
+        #[source]
+        last: Arc<Lost>,
+    },
     /// The broker said good-bye.
     #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
     Disconnected {
@@ -143,6 +152,21 @@ impl Lost {
         matches!(self, Self::Refused { code: 0x9c | 0x9d, .. })
     }
 
+    /// Whether the broker ended the link, for a reason that may be something it was sent.
+    pub(crate) fn may_be_an_answer(&self) -> bool {
+        match self {
+            Self::Ended | Self::Io { .. } => true,
+            // Unspecified, malformed, protocol error, its own reason, not authorized, topic, size, rate, quota, action, format,
+            // retain, QoS, and what subscriptions may want (MQTT 5 section 3.14.2.1). All others are about the client, the
+            // server, or the session.
+            Self::Disconnected { code, .. } => {
+                matches!(code, 0x80..=0x83 | 0x87 | 0x8f | 0x90 | 0x93..=0x9b | 0x9e | 0xa1 | 0xa2)
+            }
+            Self::TakenOver { last, certain: false, .. } => last.may_be_an_answer(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn refused(reason: Reason) -> Self {
         let Reason { code, text, server_reference } = reason;
         Self::Refused { code, reason: text, server_reference }
@@ -151,6 +175,14 @@ impl Lost {
     pub(crate) fn disconnected(reason: Reason) -> Self {
         let Reason { code, text, server_reference } = reason;
         Self::Disconnected { code, reason: text, server_reference }
+    }
+}
+
+const fn unlike(tls: bool) -> &'static str {
+    if tls {
+        "this port speaks TLS, for which the protocol is `mqtts` (or `wss`)"
+    } else {
+        "the connection ended before CONNECT was answered; does this port speak TLS, for which the protocol is `mqtts` (or `wss`)?"
     }
 }
 
@@ -178,5 +210,23 @@ pub(super) fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
 impl From<TlsError> for Lost {
     fn from(error: TlsError) -> Self {
         Self::Tls(Arc::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_broker_did_may_be_an_answer() {
+        let said = |code| Lost::Disconnected { code, reason: "r".into(), server_reference: None };
+        let guessed =
+            |last| Lost::TakenOver { client_id: "me".into(), times: 3, certain: false, last: Arc::new(last) };
+        for answer in [Lost::Ended, said(0x95), said(0x9e), guessed(Lost::Ended)] {
+            assert!(answer.may_be_an_answer(), "{answer}");
+        }
+        for other in [said(0x8b), said(0x8e), Lost::Silent(Duration::ZERO)] {
+            assert!(!other.may_be_an_answer(), "{other}");
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! What `check` warns of, though the connection would work.
 
 use super::config::MqttConfig;
-use super::transport::PROTOCOLS;
-use crate::config::Invalid;
+use super::transport::{Kind, PROTOCOLS};
+use crate::config::{Invalid, code};
 use crate::connect::{ConnectionConfig, Reached, endpoints, protection_warnings};
 
 impl MqttConfig {
-    /// Passwords that would be sent in clear, and brokers of one list of which some are reached without TLS, as far as the
-    /// section itself shows it.
+    /// Passwords that would be sent in clear, brokers of one list of which some are reached without TLS, and ports that say
+    /// otherwise than the protocol, as far as the section itself shows it.
     pub(super) fn warnings(&self) -> Vec<Invalid> {
         let credentials = self.credential.iter().chain(self.credentials.iter().flatten());
         // What a store keeps is a password, or it would not be there.
@@ -16,7 +16,9 @@ impl MqttConfig {
             .any(|credential| credential.inline().password.is_some() || credential.store_key().is_some());
         let reached: Vec<_> =
             self.keyed().flat_map(|(key, connection)| reached(&key, connection, password)).collect();
-        protection_warnings(&reached)
+        let mut found = protection_warnings(&reached);
+        found.extend(self.keyed().filter_map(|(key, connection)| doubt(key, connection)));
+        found
     }
 
     /// All connections with their keys.
@@ -25,6 +27,24 @@ impl MqttConfig {
         let several = self.connections.iter().flatten().enumerate();
         single.chain(several.map(|(index, connection)| (format!("connections.{index}"), connection)))
     }
+}
+
+/// The port that says something about TLS which the protocol does not.
+fn doubt(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
+    let wrong = connection.expand().into_iter().find_map(|one| {
+        let kind = Kind::of(&one.protocol.as_deref().unwrap_or("mqtt").to_ascii_lowercase());
+        match (one.port?, kind) {
+            (8883, Kind::Tcp | Kind::WebSocket) => {
+                Some("is port 8883, which is for TLS, but the protocol has none; `mqtts` has it")
+            }
+            (1883, Kind::Tls | Kind::SecureWebSocket) => {
+                Some("is port 1883, which is for MQTT without TLS, but the protocol has it; is 8883 meant?")
+            }
+            _ => None,
+        }
+    })?;
+    let part = if connection.port.is_some() { "port" } else { "uri" };
+    Some(Invalid::warning(code::DOUBTFUL_VALUE, format!("{key}.{part}"), wrong))
 }
 
 fn reached(key: &str, connection: &ConnectionConfig, password: bool) -> Vec<Reached> {
@@ -82,6 +102,24 @@ mod tests {
             let found = config.unreachable();
             assert_eq!(found.iter().map(Invalid::key).collect::<Vec<_>>(), [key]);
             assert!(found[0].to_string().contains("is empty"));
+        }
+    }
+
+    #[test]
+    fn ports_that_say_otherwise_than_the_protocol_are_warned_of() {
+        let ports = |pairs: &[(&str, &str)]| -> Vec<String> {
+            let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
+            assert!(config.invalid().is_empty() && config.unreachable().is_empty());
+            let warnings = config.warnings();
+            warnings.iter().map(ToString::to_string).filter(|text| text.contains(" is port ")).collect()
+        };
+        let plain = ports(&[("connection.host", "h"), ("connection.port", "8883")]);
+        assert_eq!(plain.len(), 1);
+        assert!(plain[0].starts_with("`connection.port` is port 8883, which is for TLS"), "{plain:?}");
+        let both = ports(&[("connections.0.uri", "mqtts://h:1883"), ("connections.1.uri", "mqtt://h:8883")]);
+        assert!(both[0].starts_with("`connections.0.uri` is port 1883") && both.len() == 2, "{both:?}");
+        for fine in ["mqtt://h", "mqtts://h", "mqtts://h:8883", "wss://h", "ws://h:8080", "unix:///x"] {
+            assert_eq!(ports(&[("connection.uri", fine)]), [""; 0], "{fine}");
         }
     }
 }

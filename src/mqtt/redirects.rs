@@ -148,7 +148,7 @@ fn endpoint(from: &Endpoint, server: &str) -> Option<Endpoint> {
 
 /// A signed URL has its signature in the query.
 fn without_credentials(server: Endpoint) -> Endpoint {
-    Endpoint { username: None, password: None, parameters: Default::default(), ..server }
+    Endpoint { username: None, password: None, parameters: Default::default(), written: None, ..server }
 }
 
 #[cfg(test)]

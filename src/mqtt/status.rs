@@ -1,8 +1,11 @@
 //! The status of the component, as its link goes.
 
+use std::sync::Arc;
+
 use super::driver::DeniedFilters;
 use super::{LinkState, MqttClient, MqttError};
 use crate::component::{Context, Status};
+use crate::text::clip;
 
 /// Has the component's status follow the link, until either ends.
 pub(super) fn follow(client: &MqttClient, context: &Context) {
@@ -21,13 +24,15 @@ pub(super) fn follow(client: &MqttClient, context: &Context) {
             }
             let denied = denied_now(&denied.borrow_and_update());
             let status = match (&*state.borrow_and_update(), denied) {
-                (LinkState::Up { .. }, Some(denied)) => {
+                (LinkState::Up { missing, .. }, denied) if denied.is_some() || !missing.is_empty() => {
                     recovering = true;
-                    Status::recovering(denied)
+                    let starving = (!missing.is_empty()).then(|| starving(missing));
+                    let reasons: Vec<_> = starving.into_iter().chain(denied).collect();
+                    Status::recovering(reasons.join(": "))
                 }
                 // The first time is the container's to say.
-                (LinkState::Up { .. }, None) if !std::mem::take(&mut recovering) => continue,
-                (LinkState::Up { .. }, None) => Status::Open,
+                (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
+                (LinkState::Up { .. }, _) => Status::Open,
                 (LinkState::Down(lost), _) => {
                     recovering = true;
                     Status::recovering(crate::error::chain(lost))
@@ -50,4 +55,13 @@ fn denied_now(filters: &DeniedFilters) -> Option<String> {
         more => format!("; and {more} more"),
     };
     Some(format!("{}{others}", crate::error::chain(first)))
+}
+
+/// What is missing while the link is up.
+fn starving(missing: &[Arc<str>]) -> String {
+    const NAMED: usize = 4;
+    let named: Vec<String> = missing.iter().take(NAMED).map(|filter| format!("`{}`", clip(filter))).collect();
+    let more = missing.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("the MQTT broker sends no messages for {}{more}", named.join(", "))
 }

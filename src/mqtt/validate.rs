@@ -4,7 +4,7 @@ use super::config::{MqttConfig, MqttOptions};
 use super::driver::MAX_WINDOW;
 use super::ignored::ignored;
 use super::redirects::Permitted;
-use super::topic::Topic;
+use super::topic::{Topic, without_controls};
 use super::transport::{Kind, PROTOCOLS};
 use super::{MqttVersion, Redirects, WillConfig};
 use crate::config::Invalid;
@@ -41,6 +41,11 @@ impl MqttConfig {
         found.extend(self.options.invalid_redirects());
         found.extend(self.keyed().flat_map(|(key, connection)| ignored(&key, connection)));
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
+        let controls = self.will.iter().filter(|_| !self.options.allow_control_characters);
+        let controls = controls.filter_map(|will| without_controls(&will.topic).err());
+        found.extend(
+            controls.map(|error| Invalid::new("will.topic", format!("cannot be published to: {error}"))),
+        );
         found
     }
 
@@ -101,9 +106,19 @@ impl MqttOptions {
             "is not between 1 and 65519",
         );
         must(
+            self.max_filters_per_packet > 0,
+            "options.max_filters_per_packet",
+            "is 0; nothing could be subscribed to",
+        );
+        must(
             Topic::new(&self.response_topic).is_ok(),
             "options.response_topic",
             "is no topic: it is empty, or has `+`, `#` or U+0000 in it",
+        );
+        must(
+            self.allow_control_characters || without_controls(&self.response_topic).is_ok(),
+            "options.response_topic",
+            "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it",
         );
         must(
             self.receive_maximum > 0,
@@ -153,4 +168,24 @@ fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
     };
     let refused = found.iter().find_map(|endpoint| Kind::check(endpoint.protocol).err())?;
     Some(Invalid::new(key, format!("cannot be used: {refused}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::from_pairs;
+
+    #[test]
+    fn control_characters_are_refused_unless_permitted() {
+        let wrong = |more: &[(&str, &str)]| {
+            let pairs = [("connection.host", "h"), ("will.topic", "a\nb")];
+            let config: MqttConfig = from_pairs(pairs.iter().chain(more).copied()).unwrap();
+            config.invalid().first().map(ToString::to_string)
+        };
+        let shown = wrong(&[]).unwrap();
+        assert!(shown.starts_with("`will.topic` cannot be published to: `a\\nb` holds"), "{shown}");
+        assert_eq!(wrong(&[("options.allow_control_characters", "true")]), None);
+        let response = wrong(&[("options.response_topic", "\u{1}")]).unwrap();
+        assert!(response.contains("`options.response_topic` has a control character"), "{response}");
+    }
 }

@@ -207,6 +207,7 @@ async fn close_tells_which_filters_the_broker_may_still_have() {
     assert!(connection.unsubscribe("a", &listener).await.unwrap());
     peer.expect_unsubscribe().await;
     assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    peer.expect_unsubscribe().await;
     let context = context();
     let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
         peer.expect_disconnect().await;
@@ -226,6 +227,7 @@ async fn a_session_that_ends_with_the_link_needs_no_unsubscribing() {
     assert!(connection.unsubscribe("a", &listener).await.unwrap());
     peer.expect_unsubscribe().await;
     assert!(connection.unsubscribe("b", &listener).await.unwrap());
+    peer.expect_unsubscribe().await;
     let context = context();
     let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
         assert!(matches!(peer.next("the good-bye").await, Some(Packet::Disconnect)));

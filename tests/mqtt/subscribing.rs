@@ -204,7 +204,7 @@ async fn only_a_new_listener_gets_what_the_broker_kept() {
 #[tokio::test]
 async fn many_subscriptions_share_packets() {
     let broker = FakeBroker::start().await;
-    let (connection, mut peer) = opened(&broker, &[]).await;
+    let (connection, mut peer) = opened(&broker, &[("options.max_filters_per_packet", "64")]).await;
     let all: Vec<_> = (0..200)
         .map(|number| {
             let connection = Arc::clone(&connection);

@@ -20,6 +20,27 @@ pub struct Authority {
 pub struct Identity {
     pub cert_file: PathBuf,
     pub key_file: PathBuf,
+    /// Where they are, unless that belongs to an authority.
+    _directory: Option<TempDir>,
+}
+
+impl Identity {
+    /// What `openssl req -x509` makes: a certificate of a broker that is signed by itself, and says that it is an authority.
+    pub fn self_signed(name: &str, until: i32) -> Self {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(until, 1, 1));
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let at = |name: &str| directory.path().join(name);
+        let (cert_file, key_file) = (at("cert.pem"), at("key.pem"));
+        let identity = Self { cert_file, key_file, _directory: Some(directory) };
+        std::fs::write(&identity.cert_file, certificate.pem()).expect("a file");
+        std::fs::write(&identity.key_file, key.serialize_pem()).expect("a file");
+        identity
+    }
 }
 
 impl Authority {
@@ -72,7 +93,7 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let at = |end: &str| self.directory.path().join(format!("{file}-{name}.{end}.pem"));
-        let identity = Identity { cert_file: at("cert"), key_file: at("key") };
+        let identity = Identity { cert_file: at("cert"), key_file: at("key"), _directory: None };
         std::fs::write(&identity.cert_file, certificate.pem()).expect("a file");
         std::fs::write(&identity.key_file, key.serialize_pem()).expect("a file");
         identity

@@ -378,3 +378,59 @@ options = { qos = 3, capacity = 0 }
     assert_eq!(said.out, "not ok: 4 components, 2 references, 12 errors, 0 warnings\n", "{said}");
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn ports_that_say_otherwise_than_the_protocol_are_warned_of() {
+    let manifest = r#"
+[[component]]
+descriptor = "pip-services:connection:mqtt:one:1.0"
+connection.host = "broker"
+connection.port = 8883
+
+[[component]]
+descriptor = "pip-services:connection:mqtt:two:1.0"
+connection.uri = "mqtts://ann:canary@broker:1883"
+
+[[component]]
+descriptor = "pip-services:message-queue:mqtt:orders:1.0"
+references.connection = "pip-services:connection:mqtt:one:1.0"
+connections = [{ host = "a", port = 8883, protocol = "mqtts" }, { host = "b", port = 8883 }]
+"#;
+    let said = Said::line(&[("service.toml", manifest)], "check -c service.toml");
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(!said.to_string().contains("canary"), "{said}");
+    assert_eq!(said.to_string().matches("warning[DOUBTFUL_VALUE]").count(), 3, "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn control_characters_in_topics_are_errors_unless_permitted() {
+    let manifest = |permits: bool| {
+        format!(
+            r#"
+[[component]]
+descriptor = "pip-services:connection:mqtt:default:1.0"
+connection.host = "broker"
+will.topic = "gone\nagain"
+options.allow_control_characters = {permits}
+
+[[component]]
+descriptor = "pip-services:message-queue:mqtt:orders:1.0"
+topic = "orders\t"
+dead_letter_topic = "dead\u007f"
+options.allow_control_characters = {permits}
+"#
+        )
+    };
+    let said = Said::line(&[("service.toml", &manifest(false))], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    for key in [
+        "`will.topic` cannot be published to",
+        "`topic` has a control character",
+        "`dead_letter_topic` has a control",
+    ] {
+        assert!(said.to_string().contains(key), "{key}: {said}");
+    }
+    let said = Said::line(&[("service.toml", &manifest(true))], "check -c service.toml");
+    assert_eq!(said.code, Some(0), "{said}");
+}

@@ -75,10 +75,15 @@ fn a_unix_socket_has_a_path_and_no_host() {
 }
 
 #[test]
-fn a_query_is_escaped() {
+fn a_query_is_as_it_was_written_and_what_is_added_is_escaped() {
     let found = endpoints(&[one("mqtt://h/x?b=a%26b&a=")], None, MQTT).unwrap().remove(0);
-    assert_eq!((found.query().as_deref(), found.authority().as_str()), (Some("b=a%26b"), "h:1883"));
+    assert_eq!((found.query().as_deref(), found.authority().as_str()), (Some("b=a%26b&a="), "h:1883"));
     assert_eq!(endpoints(&[host("::1")], None, MQTT).unwrap()[0].query(), None);
+    let mut more = one("ws://h/x?a=1&a=2&flag&%62=~");
+    let named = [("a", "3"), ("b", "4"), ("c", "&")];
+    more.parameters = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let found = endpoints(&[more], None, &[("ws", 80)]).unwrap().remove(0);
+    assert_eq!(found.query().as_deref(), Some("a=1&a=2&flag&%62=~&c=%26"));
 }
 
 #[test]

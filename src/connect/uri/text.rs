@@ -45,6 +45,14 @@ impl Uri {
         self.text.expose()
     }
 
+    /// The query as it was given, without its `?`; none where it is empty. It may be secret.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        // No `?` stands before it: it is escaped in the user-info.
+        let (_, query) = self.expose().split_once('?')?;
+        (!query.is_empty()).then_some(query)
+    }
+
     /// The URI as it may be shown: `…` for the user-info and for the values of parameters.
     #[must_use]
     pub fn masked(&self) -> String {

@@ -17,7 +17,7 @@ use crate::mqtt::driver::{
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
-use crate::mqtt::topic::Filter;
+use crate::mqtt::topic::{Filter, without_controls};
 use crate::mqtt::{MqttError, MqttVersion, SubscribeOptions};
 
 /// How long an end may take beyond its deadline.
@@ -147,6 +147,9 @@ impl MqttClient {
         options: SubscribeOptions,
         listener: SharedListener,
     ) -> Result<MqttSubscription, MqttError> {
+        if !self.0.settings.allow_control_characters {
+            without_controls(filter)?;
+        }
         let filter = Filter::new(filter)?;
         if self.version() == MqttVersion::V4 && options.needs_version_5() {
             let what = "`no_local`, `retain_as_published` and `retain_handling`";

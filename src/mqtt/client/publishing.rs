@@ -11,7 +11,7 @@ use super::{Delivery, MqttClient};
 use crate::mqtt::driver::{Accepted, Command, Permit, Refused};
 use crate::mqtt::properties::write_trace;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
-use crate::mqtt::topic::Topic;
+use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
 
 /// A year: "without limit", as a deadline.
@@ -115,6 +115,9 @@ impl MqttClient {
         options: PublishOptions,
     ) -> Result<(Publish, usize), MqttError> {
         Topic::new(&topic)?;
+        if !self.0.settings.allow_control_characters {
+            without_controls(&topic)?;
+        }
         let extra = match self.0.settings.version {
             MqttVersion::V4 if options.properties.is_some() => {
                 let why = "MQTT 3.1.1 has none; set `options.protocol_version = 5`";

@@ -62,6 +62,11 @@ impl Alive {
         }
     }
 
+    /// Whether nothing has been heard since then.
+    pub(super) fn is_silent_since(&self, since: Instant) -> bool {
+        self.heard <= since
+    }
+
     pub(super) fn pinged(&mut self, now: Instant) {
         self.pinged = Some(now);
     }

@@ -10,7 +10,7 @@ use tokio_util::codec::Framed;
 
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::tick::PATIENCE;
+use super::trying::PATIENCE;
 use super::{Accepted, Answer, Command, fuzz};
 use crate::mqtt::protocol::{Protocol, Publish, V4};
 use crate::mqtt::subscriptions::SharedListener;

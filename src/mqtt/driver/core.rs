@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::burst::Burst;
 use super::denied::Denied;
 use super::gauges::Gauges;
 use super::places::Places;
-use super::{Accepted, Command, Intake, Permits, Reply, Settings, Settled};
+use super::{Accepted, Command, Intake, LinkState, Permits, Reply, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
@@ -64,6 +64,13 @@ pub(super) struct Core {
     /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
     pub(super) unanswered: bool,
     pub(super) places: Places,
+    /// Nothing but the last SUBSCRIBE or UNSUBSCRIBE can be why the broker ends the link, if it does so before it answers.
+    pub(super) asked_alone: bool,
+    /// What ended the last links has been found: there is no reason to wait before the next.
+    pub(super) culprit: bool,
+    /// The filters that are listened to and for which no messages come.
+    pub(super) missing: Arc<[Arc<str>]>,
+    pub(super) state: watch::Sender<LinkState>,
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Gauges,
     commands: Vec<Command>,
@@ -81,6 +88,7 @@ impl Core {
         permits: Arc<Permits>,
         logger: Logger,
         metrics: Arc<Metrics>,
+        state: watch::Sender<LinkState>,
     ) -> Self {
         let held = Held::new(Arc::clone(&intake));
         let capacity = settings.listener_queue;
@@ -92,7 +100,7 @@ impl Core {
         Self {
             outgoing: Outgoing::new(window, CONTROL_IDS),
             incoming: session::Incoming::default(),
-            registry: Registry::new(ids, context),
+            registry: Registry::new(ids, settings.max_filters.into(), context),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
             denied,
             revoking: Vec::new(),
@@ -102,6 +110,10 @@ impl Core {
             new: true,
             unanswered: false,
             places: Places::default(),
+            asked_alone: false,
+            culprit: false,
+            missing: Arc::default(),
+            state,
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
@@ -273,6 +285,7 @@ impl Core {
                     let left = self.registry.left();
                     self.keep(left);
                 }
+                None if self.registry.is_late(id) => {}
                 // Which filter an answer is for can no longer be told; the next link asks again.
                 None if self.registry.awaits(id) => {
                     return Err(Lost::Unexpected("a SUBACK for another number of filters"));
@@ -286,7 +299,7 @@ impl Core {
                     self.logger
                         .warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
                 }
-                if !self.registry.revoked(id) {
+                if !self.registry.revoked(id) && !self.registry.is_late(id) {
                     self.unsolicited("UNSUBACK", id);
                 }
             }

@@ -22,7 +22,7 @@ use crate::mqtt::{Lost, MqttError};
 use crate::text::clip;
 
 /// How long the broker may take to close the stream after DISCONNECT.
-const GOOD_BYE: Duration = Duration::from_millis(500);
+pub(super) const GOOD_BYE: Duration = Duration::from_millis(500);
 
 /// How a link ended.
 pub(super) enum End {
@@ -41,10 +41,10 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) alive: Alive,
     pub(super) coalesce: Coalesce,
     pub(super) timer: Pin<Box<Sleep>>,
-    /// Publishing begins when all subscriptions are back.
-    pub(super) up: bool,
-    /// Since when the broker owes an answer to SUBSCRIBE or UNSUBSCRIBE.
-    pub(super) asked: Option<Instant>,
+    /// Since when all subscriptions are back; publishing begins then.
+    pub(super) up: Option<Instant>,
+    /// When a filter that may end the link went out last.
+    pub(super) tried: Option<Instant>,
     /// When the link must be closed.
     pub(super) stop: Option<Instant>,
     /// DISCONNECT is encoded; nothing follows it.
@@ -74,8 +74,8 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             alive,
             coalesce,
             timer: Box::pin(sleep_until(now)),
-            up: false,
-            asked: None,
+            up: None,
+            tried: None,
             stop: None,
             ended: false,
             leaving: false,
@@ -97,7 +97,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         match end.await {
             Some(end) => Err(end),
             None => {
-                self.up = true;
+                self.up = Some(Instant::now());
                 self.core.down = None;
                 self.core.intake.set_up(true);
                 Ok(())
@@ -131,6 +131,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         match self.turn(cx) {
             Ok(ended) => {
                 self.core.give_back();
+                self.core.tell_missing();
                 if ended { Poll::Ready(End::Closed) } else { Poll::Pending }
             }
             Err(lost) => Poll::Ready(End::Lost(lost)),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::greet::{Welcome, greet};
-use super::{Accepted, Answer, Command, Intake, Permits, Settings};
+use super::{Accepted, Answer, Command, Intake, LinkState, Permits, Settings};
 use crate::component::Context;
 use crate::connect::Endpoint;
 use crate::count::Counters;
@@ -93,8 +93,9 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
         username: None,
         password: None,
         parameters: Default::default(),
+        written: None,
     };
-    let Ok(welcome) = greet::<P, _>(stream, &endpoint, settings, anew).await else { return };
+    let Ok(welcome) = greet::<P, _>(stream, &endpoint, settings, anew, &Notify::new()).await else { return };
     let Welcome { framed, session_present, limits } = welcome;
     let now = Instant::now();
     core.resume(&endpoint, session_present, limits, now);
@@ -130,7 +131,8 @@ async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
 pub(super) fn core(settings: Settings) -> Core {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
     let permits = Arc::new(Permits::new(4, 4096));
-    Core::new(Arc::new(settings), Intake::new(), permits, Logger::default(), metrics)
+    let state = watch::Sender::new(LinkState::Connecting);
+    Core::new(Arc::new(settings), Intake::new(), permits, Logger::default(), metrics, state)
 }
 
 pub(super) fn settings(version: &str, flags: u8) -> Settings {

@@ -3,13 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
 use super::Settings;
+use super::drive::GOOD_BYE;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{Hello, Incoming, Limits, Protocol};
+use crate::mqtt::transport::Kind;
 use crate::mqtt::{Lost, TlsError};
 
 /// A link that the broker has welcomed.
@@ -19,12 +24,17 @@ pub(super) struct Welcome<P: Protocol, S> {
     pub(super) limits: Limits,
 }
 
-/// Sends CONNECT and waits for CONNACK. With `anew` there was no link before this one.
+/// The first bytes of an alert of TLS.
+const ALERT: [u8; 2] = [0x15, 0x03];
+
+/// Sends CONNECT and waits for CONNACK. With `anew` there was no link before this one. Told to `leave` meanwhile, it says
+/// good-bye: the broker may have taken CONNECT already, and would publish the will otherwise.
 pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     endpoint: &Endpoint,
     settings: &Settings,
     anew: bool,
+    leave: &Notify,
 ) -> Result<Welcome<P, S>, Lost> {
     let mut framed = Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
     // A session that outlives its link is cleared once, and then taken up again by later links.
@@ -41,10 +51,33 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
         topic_alias_maximum: settings.topic_alias_maximum,
         max_packet_size: settings.max_packet_size,
     };
-    framed.send(P::connect(&hello)).await.map_err(protocol)?;
-    match framed.next().await {
-        None => Err(Lost::Ended),
-        Some(Err(error)) => Err(protocol(error)),
+    let plain = !Kind::of(endpoint.protocol).is_tls();
+    framed.send(P::connect(&hello)).await.map_err(|error| unlike_mqtt(protocol(error), plain, false))?;
+    let mut parts = framed.into_parts();
+    let begun = tokio::select! {
+        biased;
+        begun = begin(&mut parts.io, &mut parts.read_buf) => begun,
+        () = leave.notified() => {
+            good_bye::<P, _>(Framed::from_parts(parts), settings.clean_session).await;
+            return Err(Lost::NotYet);
+        }
+    };
+    let mut framed = Framed::from_parts(parts);
+    begun.map_err(|error| unlike_mqtt(protocol(P::Error::from(error)), plain, false))?;
+    if plain && framed.read_buffer().starts_with(&ALERT) {
+        return Err(unlike_mqtt(Lost::Ended, plain, true));
+    }
+    let answer = tokio::select! {
+        biased;
+        answer = framed.next() => answer,
+        () = leave.notified() => {
+            good_bye::<P, _>(framed, settings.clean_session).await;
+            return Err(Lost::NotYet);
+        }
+    };
+    match answer {
+        None => Err(unlike_mqtt(Lost::Ended, plain, false)),
+        Some(Err(error)) => Err(unlike_mqtt(protocol(error), plain, false)),
         Some(Ok(packet)) => match P::read(packet) {
             Incoming::Welcome { session_present, limits } => {
                 // A broker that keeps a session it was told to clear has nothing that we know of.
@@ -62,6 +95,46 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
             _ => Err(Lost::Unexpected("something else than CONNACK")),
         },
     }
+}
+
+/// Reads until it can be told which protocol the other side speaks.
+async fn begin<S: AsyncRead + Unpin>(stream: &mut S, heard: &mut BytesMut) -> io::Result<()> {
+    while heard.len() < ALERT.len() && stream.read_buf(heard).await? > 0 {}
+    Ok(())
+}
+
+/// Says good-bye on a link that nobody wants any more.
+pub(super) async fn good_bye<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+    mut framed: Framed<S, P::Codec>,
+    forget: bool,
+) {
+    let last = async {
+        framed.send(P::disconnect(forget)).await.map_err(protocol)?;
+        let mut stream = framed.into_inner();
+        let ended = async {
+            stream.shutdown().await?;
+            // A socket closed over unread bytes is reset, and DISCONNECT may be lost.
+            let mut rest = [0; 1024];
+            while stream.read(&mut rest).await? > 0 {}
+            Ok::<(), io::Error>(())
+        };
+        ended.await.map_err(|error| Lost::io("saying good-bye", error))
+    };
+    // The link is left in any case.
+    let _ = timeout(GOOD_BYE, last).await;
+}
+
+/// What an end before CONNACK looks like where one side speaks TLS and the other does not.
+fn unlike_mqtt(lost: Lost, plain: bool, tls: bool) -> Lost {
+    let cut = match &lost {
+        Lost::Ended => true,
+        Lost::Io { source, .. } => {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+            matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+        }
+        _ => false,
+    };
+    if plain && cut { Lost::Unlike { tls, last: Arc::new(lost) } } else { lost }
 }
 
 /// A failure of the codec: of the stream below it, or of what came over it.

@@ -1,7 +1,10 @@
 //! What a broker does not permit fails alone, and the link goes on.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
+use super::LinkState;
 use super::core::{Core, Grant, Waiter};
 use crate::mqtt::protocol::{Publish, describe};
 use crate::mqtt::session::Unfit;
@@ -35,6 +38,10 @@ impl Core {
 
     /// Refuses filters that the broker of this link has said it does not take.
     pub(super) fn refuse_filters(&mut self, now: Instant) {
+        self.registry.release_poison(now);
+        for outcome in self.registry.refuse_poison() {
+            self.answer(outcome, None, now);
+        }
         for outcome in self.registry.unfit(&self.limits, now) {
             self.answer(outcome, Some(ANNOUNCED), now);
         }
@@ -54,17 +61,44 @@ impl Core {
                 let _ = waiter.send(Ok(QoS::from_number(code).unwrap_or_default()));
             }
             Outcome::Refused { waiter, filter, code } => {
+                let error = self.poisoned(&filter).map_or_else(|| refused(&filter, code), |(error, _)| error);
                 // The subscriber may have gone; then nothing is left to be told.
-                let _ = waiter.send(Err(refused(&filter, code)));
+                let _ = waiter.send(Err(error));
             }
-            Outcome::TakenBack { filter, code } => {
-                let (name, reason) = (filter.as_str().into(), describe(code, said));
-                let error = MqttError::SubscriptionLost { filter: name, code, reason };
-                if self.denied.add(&filter, &error, now) {
-                    self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+            Outcome::Unanswered { waiter, filter } => {
+                let _ = waiter.send(Err(self.unanswered(&filter)));
+            }
+            Outcome::NotTakenBack { filter } => self.not_taken_back(&filter),
+            Outcome::TakenBack { filter, code } => match self.poisoned(&filter) {
+                Some((error, wait)) => self.logger.error(
+                    Some(&error),
+                    format_args!(
+                        "a subscription is given up for now and asked for again in {} s",
+                        wait.as_secs()
+                    ),
+                ),
+                None => {
+                    let (name, reason) = (filter.as_str().into(), describe(code, said));
+                    let error = MqttError::SubscriptionLost { filter: name, code, reason };
+                    if self.denied.add(&filter, &error, now) {
+                        self.logger.error(Some(&error), format_args!("a subscription did not come back"));
+                    }
                 }
-            }
+            },
         }
+    }
+
+    /// Tells which filters no messages come for, where those have changed while the link is up.
+    pub(super) fn tell_missing(&mut self) {
+        let Some(filters) = self.registry.missing() else { return };
+        self.missing = filters.iter().map(|filter| Arc::from(filter.as_str())).collect();
+        self.state.send_if_modified(|state| match state {
+            LinkState::Up { missing, .. } => {
+                *missing = Arc::clone(&self.missing);
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Goes by the client id that the broker has assigned, so that the next link finds the session of this one.

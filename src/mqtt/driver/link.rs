@@ -70,7 +70,8 @@ pub(super) struct Link {
 pub(crate) async fn run<P: Protocol>(parts: Parts) {
     let Parts { settings, roads, intake, permits, logger, metrics, state } = parts;
     let backoff = Backoff::new(settings.reconnect_timeout, settings.max_reconnect_timeout);
-    let core = Core::new(settings, Arc::clone(&intake), Arc::clone(&permits), logger, metrics);
+    let (permitted, told) = (Arc::clone(&permits), state.clone());
+    let core = Core::new(settings, Arc::clone(&intake), permitted, logger, metrics, told);
     let (held, last_word) = (Arc::clone(&core.held), state.clone());
     let lives = Lives::default();
     let mut link = Link { core, roads, state, backoff, attempts: 0, lives, in_vain: 0 };
@@ -96,12 +97,17 @@ impl Link {
                 End::Left | End::Renewed => None,
                 End::Lost(lost) => Some(lost),
             };
-            let at_once = lost.is_none();
+            let mut at_once = lost.is_none();
             if let Some(lost) = lost {
                 self.core.lost(&lost);
                 self.core.logger.error(Some(&lost), format_args!("Lost the connection to the MQTT broker"));
                 if !self.core.settings.retry_connect {
                     return Ending::Failed(MqttError::Down(lost));
+                }
+                at_once = std::mem::take(&mut self.core.culprit);
+                // While what ends the links is looked for, and once it is found, waits do not grow.
+                if at_once || self.core.is_searching() {
+                    self.backoff.reset();
                 }
                 self.state.send_replace(LinkState::Down(lost));
             }
@@ -126,8 +132,8 @@ impl Link {
             Err(end) => end,
             Ok(()) => {
                 drive.say_connected(&endpoint);
-                let endpoint = endpoint.to_string().into();
-                self.state.send_replace(LinkState::Up { endpoint, session_present });
+                let (endpoint, missing) = (endpoint.to_string().into(), Arc::clone(&drive.core.missing));
+                self.state.send_replace(LinkState::Up { endpoint, session_present, missing });
                 stay(&mut drive, better.as_ref(), &settings).await
             }
         };
@@ -177,7 +183,8 @@ impl Link {
             self.roads.sent_on(endpoint, reference, &self.core.logger);
         }
         let good = self.backoff.is_good(lived);
-        let verdict = self.lives.ended(lost, good, self.core.settings.client_id.get());
+        let explained = self.core.explains_an_end();
+        let verdict = self.lives.ended(lost, good, explained, self.core.settings.client_id.get());
         if verdict.avoid {
             self.roads.failed(endpoint, Instant::now());
         }
@@ -217,12 +224,35 @@ impl Link {
         Ok(())
     }
 
+    /// What had been read before the end goes to its listeners, within the time that closing has.
+    async fn work_off(&mut self) {
+        let held = Arc::clone(&self.core.held);
+        let limit = self.core.settings.close_timeout;
+        let core = &mut self.core;
+        held.watch(true);
+        let mut stopped = None;
+        let finished = std::future::poll_fn(|cx| {
+            core.intake.register(cx.waker());
+            let stop = core.take();
+            if held.messages() == 0 {
+                return Poll::Ready(());
+            }
+            let Some(stop) = stop else { return Poll::Pending };
+            stopped.get_or_insert_with(|| Box::pin(sleep_until(stop))).as_mut().poll(cx)
+        });
+        // What they have not finished by then is counted below.
+        let _ = timeout(limit, finished).await;
+    }
+
     async fn end(mut self, ending: Ending) {
         let reason = match &ending {
             Ending::Closed => MqttError::Closed,
             Ending::Failed(error) => error.clone(),
         };
         let publishes = self.core.fail(&reason);
+        if matches!(ending, Ending::Failed(_)) {
+            self.work_off().await;
+        }
         let (messages, filters) = (self.core.unhandled(), self.core.owed_filters());
         let remaining = Remaining { publishes, messages, filters };
         if !remaining.is_nothing() {

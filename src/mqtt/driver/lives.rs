@@ -11,7 +11,8 @@ const SUSPICIOUS: u32 = 3;
 const TAKEN_OVER: u8 = 0x8e;
 
 /// The links so far. Two clients with one id throw each other out for ever; on 3.1.1 no broker says so, and a link that
-/// is ended by the other side soon after each welcome is all that can be seen of it.
+/// is ended by the other side soon after each welcome, while nothing that was sent is unanswered, is all that can be seen of
+/// it.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
     short: u32,
@@ -28,11 +29,11 @@ pub(super) struct Verdict {
 }
 
 impl Lives {
-    /// A link has ended; `good` where it lasted.
-    pub(super) fn ended(&mut self, lost: Lost, good: bool, client_id: &str) -> Verdict {
+    /// A link has ended; `good` where it lasted, `explained` where something that was sent may be why.
+    pub(super) fn ended(&mut self, lost: Lost, good: bool, explained: bool, client_id: &str) -> Verdict {
         let said = matches!(lost, Lost::Disconnected { code: TAKEN_OVER, .. });
         let theirs = matches!(lost, Lost::Ended | Lost::Io { .. } | Lost::Disconnected { .. });
-        self.short = if said || (theirs && !good) { self.short + 1 } else { 0 };
+        self.short = if said || (theirs && !good && !explained) { self.short + 1 } else { 0 };
         let avoid = !said && self.short > 1;
         if !said && self.short < SUSPICIOUS {
             return Verdict { lost, avoid, calm: true };
@@ -57,25 +58,37 @@ mod tests {
     fn links_that_end_soon_again_and_again_are_named() {
         let mut lives = Lives::default();
         for _ in 0..2 {
-            let verdict = lives.ended(Lost::Ended, false, "me");
+            let verdict = lives.ended(Lost::Ended, false, false, "me");
             assert!(matches!(verdict.lost, Lost::Ended) && verdict.calm);
         }
-        let verdict = lives.ended(said(0), false, "me");
+        let verdict = lives.ended(said(0), false, false, "me");
         assert!(verdict.avoid && !verdict.calm);
         assert_eq!(
             crate::error::chain(&verdict.lost),
             "the link has ended 3 times soon after the welcome; another client may use the client id `me`: the broker sent \
              DISCONNECT: r (code 0x00)"
         );
-        assert!(lives.ended(Lost::Ended, true, "me").calm, "a good one ends the row");
-        lives.ended(Lost::Ended, false, "me");
-        lives.ended(Lost::Ended, false, "me");
-        assert!(lives.ended(Lost::Silent(Duration::ZERO), false, "me").calm, "not the doing of the broker");
+        assert!(lives.ended(Lost::Ended, true, false, "me").calm, "a good one ends the row");
+        lives.ended(Lost::Ended, false, false, "me");
+        lives.ended(Lost::Ended, false, false, "me");
+        assert!(
+            lives.ended(Lost::Silent(Duration::ZERO), false, false, "me").calm,
+            "not the doing of the broker"
+        );
+    }
+
+    #[test]
+    fn what_was_sent_and_not_answered_explains_the_end() {
+        let mut lives = Lives::default();
+        for _ in 0..10 {
+            let verdict = lives.ended(Lost::Ended, false, true, "me");
+            assert!(matches!(verdict.lost, Lost::Ended) && verdict.calm && !verdict.avoid);
+        }
     }
 
     #[test]
     fn a_broker_that_says_so_is_believed_at_once() {
-        let verdict = Lives::default().ended(said(TAKEN_OVER), true, "me");
+        let verdict = Lives::default().ended(said(TAKEN_OVER), true, true, "me");
         assert!(!verdict.avoid && !verdict.calm);
         let shown = verdict.lost.to_string();
         assert_eq!(shown, "another client with the client id `me` has taken the session over");

@@ -71,6 +71,7 @@ mod tests {
             username: None,
             password: None,
             parameters: Default::default(),
+            written: None,
         }
     }
 

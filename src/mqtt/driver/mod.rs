@@ -32,6 +32,7 @@ mod seek;
 mod settings;
 mod state;
 mod tick;
+mod trying;
 #[cfg(test)]
 mod unread_tests;
 mod write;

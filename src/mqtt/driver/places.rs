@@ -67,6 +67,7 @@ mod tests {
             username: None,
             password: None,
             parameters: Default::default(),
+            written: None,
         }
     }
 

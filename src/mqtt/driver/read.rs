@@ -23,7 +23,7 @@ const SINGLE: usize = 8 * 1024;
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Whether nothing is to be read now, though there may be something. Not where what is read decides when it ends.
     pub(super) fn rests(&self, now: Instant) -> bool {
-        self.up && self.stop.is_none() && !self.leaving && self.coalesce.until(now).is_some()
+        self.up.is_some() && self.stop.is_none() && !self.leaving && self.coalesce.until(now).is_some()
     }
 
     /// Reads a batch; false if there may be more.

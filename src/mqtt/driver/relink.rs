@@ -18,7 +18,7 @@ impl Core {
         self.gauges.forget();
         self.refusals_said = false;
         self.leave_unclaimed();
-        self.registry.lost();
+        self.blame_filters(reason, Instant::now());
         self.blame(reason);
         for (_, waiter) in self.outgoing.lost() {
             self.settle(waiter, Err(MqttError::Down(reason.clone())));
@@ -49,6 +49,7 @@ impl Core {
             self.outgoing.inherit();
         }
         self.limits = limits;
+        (self.asked_alone, self.culprit) = (false, false);
         self.take_name();
         self.tell_expiry();
         self.unclaimed.begin(now);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
@@ -232,17 +233,27 @@ impl Link {
         self.attempts += 1;
         let (transport, attempt) = (Kind::of(endpoint.protocol).name(), self.attempts);
         let span = tracing::debug_span!("mqtt_connect", %endpoint, transport, attempt);
-        let sent = AtomicBool::new(false);
+        let (sent, leave) = (AtomicBool::new(false), Notify::new());
         let tls = self.roads.tls(endpoint, &settings.tls);
         let dial = async {
             let stream = dial(endpoint, &tls, settings.max_packet_size).await?;
             sent.store(true, Ordering::Relaxed);
-            greet::greet::<P, _>(stream, endpoint, &settings, anew).await
+            greet::greet::<P, _>(stream, endpoint, &settings, anew, &leave).await
         };
+        let mut dial = std::pin::pin!(timeout(limit, dial.instrument(span.clone())));
         let result = tokio::select! {
             biased;
-            () = attend(&mut self.core) => return Err(Ending::Closed),
-            result = timeout(limit, dial.instrument(span.clone())) => {
+            () = attend(&mut self.core) => {
+                // CONNECT may be out: the broker is told that nobody wants the link.
+                if sent.load(Ordering::Relaxed) {
+                    leave.notify_one();
+                    if let Ok(Ok(welcome)) = dial.await {
+                        greet::good_bye::<P, _>(welcome.framed, settings.clean_session).await;
+                    }
+                }
+                return Err(Ending::Closed);
+            }
+            result = &mut dial => {
                 result.unwrap_or(Err(Lost::NoAnswer { what: "CONNECT", limit }))
             }
         };

@@ -35,10 +35,14 @@ pub(crate) struct Settings {
     pub(crate) subscribe_timeout: Duration,
     pub(crate) unclaimed_timeout: Duration,
     pub(crate) max_inflight: u16,
+    /// How many filters SUBSCRIBE and UNSUBSCRIBE carry at most.
+    pub(crate) max_filters: u16,
     pub(crate) max_queued_bytes: u32,
     pub(crate) max_incoming_bytes: usize,
     pub(crate) listener_queue: usize,
     pub(crate) max_packet_size: usize,
+    /// Whether topics and filters may have control characters.
+    pub(crate) allow_control_characters: bool,
 }
 
 impl Settings {
@@ -68,10 +72,12 @@ impl Settings {
             subscribe_timeout: options.subscribe_timeout.0,
             unclaimed_timeout: options.unclaimed_timeout.0,
             max_inflight: options.max_inflight,
+            max_filters: options.max_filters_per_packet,
             max_queued_bytes: options.max_queued_bytes,
             max_incoming_bytes: options.max_incoming_bytes,
             listener_queue: options.listener_queue,
             max_packet_size: options.max_packet_size,
+            allow_control_characters: options.allow_control_characters,
         }
     }
 

@@ -14,7 +14,7 @@ use super::greet::protocol;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, Protocol};
 use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::Control;
+use crate::mqtt::subscriptions::{Control, Trial};
 use crate::mqtt::transport::Transport;
 
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
@@ -59,10 +59,11 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             return Ok(self.encoded > before);
         }
         self.control(now)?;
-        if self.up {
+        if self.up.is_some() && !self.is_held_up(now) {
             self.rewind();
             let mut sent = 0;
             let published = self.publish(now, &mut sent);
+            self.core.asked_alone &= sent == 0;
             self.core.metrics.sent.add(sent);
             published?;
         }
@@ -81,13 +82,17 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Asks for filters, and takes filters back.
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
         self.core.refuse_filters(now);
-        while let Some((control, identifier)) = self.core.registry.next(now) {
+        let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
+        while let Some((control, identifier)) = self.core.registry.next(tries, now) {
             let packet = match control {
                 Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
                 Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
             };
             self.encode(packet)?;
-            self.asked = Some(now);
+            self.core.asked_alone = self.is_alone();
+            if self.core.registry.trial() == Trial::Out {
+                self.tried = Some(now);
+            }
         }
         Ok(())
     }

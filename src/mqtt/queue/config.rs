@@ -9,7 +9,7 @@ use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::local::{HopLimit, MAX_HOPS};
 use crate::messaging::shelf::{MAX_BYTES, Rules};
-use crate::mqtt::topic::{Filter, Topic};
+use crate::mqtt::topic::{Filter, Topic, without_controls};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
@@ -95,6 +95,9 @@ pub struct MqttQueueOptions {
     /// Of a connection of its own: whether the broker forgets the session when the connection ends. When false, messages that
     /// were not completed survive a crash at QoS 1 and 2, and `client_id` must be given. Default true.
     pub clean_session: bool,
+    /// Whether topics may have control characters, for which brokers may end the connection. A connection of its own permits
+    /// them then; one of a section of its own has the same option. Default false.
+    pub allow_control_characters: bool,
 }
 
 impl Default for MqttQueueOptions {
@@ -119,9 +122,13 @@ impl Default for MqttQueueOptions {
             reconnect_timeout: connection.reconnect_timeout,
             keepalive_timeout: connection.keepalive_timeout,
             clean_session: connection.clean_session,
+            allow_control_characters: false,
         }
     }
 }
+
+/// What is wrong with a topic that brokers end connections for.
+const CONTROLS: &str = "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it";
 
 impl MqttQueueOptions {
     pub(super) fn rules(&self) -> Rules {
@@ -159,8 +166,14 @@ impl MqttQueueConfig {
         let mut found = self.options.invalid();
         // One that only receives may have wildcards in its topic.
         let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
+        let sound = |text: &str| self.options.allow_control_characters || without_controls(text).is_ok();
         if let Err(error) = Filter::new(topic.as_deref().unwrap_or(name)) {
             found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}")));
+        } else if !sound(topic.as_deref().unwrap_or(name)) {
+            found.push(Invalid::new("topic", CONTROLS));
+        }
+        if self.dead_letter_topic.as_deref().is_some_and(|topic| !sound(topic)) {
+            found.push(Invalid::new("dead_letter_topic", CONTROLS));
         }
         if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
             found.push(Invalid::new("group", "has `/`, `+`, `#` or U+0000 in it; a group has a plain name"));
@@ -227,6 +240,7 @@ impl MqttQueueConfig {
                 reconnect_timeout: options.reconnect_timeout,
                 keepalive_timeout: options.keepalive_timeout,
                 clean_session: options.clean_session,
+                allow_control_characters: options.allow_control_characters,
                 // What a kept session brings waits until somebody receives.
                 unclaimed_timeout: Millis::new(0),
                 ..MqttOptions::default()

@@ -6,6 +6,7 @@ mod listeners;
 mod mailbox;
 mod owed;
 mod pending;
+mod poison;
 mod registry;
 mod retained;
 mod sent;
@@ -14,6 +15,7 @@ mod wire;
 
 pub(crate) use held::{Held, Receipt};
 pub(crate) use listeners::{Context, SharedListener};
+pub(crate) use poison::Cause;
 pub(crate) use registry::{Outcome, Registry};
 pub(crate) use unclaimed::Unclaimed;
-pub(crate) use wire::Control;
+pub(crate) use wire::{Control, Patience, Trial};

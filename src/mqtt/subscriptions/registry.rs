@@ -3,6 +3,7 @@
 mod answers;
 mod copies;
 mod dispatch;
+mod ended;
 mod links;
 mod subscription;
 
@@ -17,6 +18,7 @@ use self::subscription::{Entry, Subscription, flags_of};
 use super::identified::Identified;
 use super::listeners::Listeners;
 use super::owed::Owed;
+use super::poison::Poison;
 use super::retained::Retained;
 use super::wire::{Control, Waiting, Wire};
 use super::{Context, Receipt, SharedListener};
@@ -39,24 +41,31 @@ pub(crate) struct Registry<W> {
     places: HashMap<(u32, usize), u32, RandomState>,
     /// What waited for listeners that are gone.
     left: Vec<(MqttMessage, Arc<Receipt>)>,
+    /// What is asked for rarely.
+    poison: Poison,
+    /// Whether the filters for which no messages come are others than before.
+    missing_changed: bool,
     /// Scratch space for dispatch.
     matching: Vec<Entry>,
 }
 
 impl<W> Registry<W> {
-    pub(crate) fn new(ids: std::ops::RangeInclusive<u16>, context: Context) -> Self {
+    /// Takes packet ids from `ids`, and puts so many filters into a packet at most.
+    pub(crate) fn new(ids: std::ops::RangeInclusive<u16>, most: usize, context: Context) -> Self {
         Self {
             subscriptions: HashMap::new(),
             last: 0,
             count: 0,
             trie: Trie::new(),
             listeners: Listeners::new(context),
-            wire: Wire::new(ids),
+            wire: Wire::new(ids, most),
             retained: Retained::default(),
             identified: Identified::new(),
             owed: Owed::default(),
             places: HashMap::default(),
             left: Vec::new(),
+            poison: Poison::default(),
+            missing_changed: false,
             matching: Vec::new(),
         }
     }
@@ -90,6 +99,7 @@ impl<W> Registry<W> {
         let new = Subscription::new(filter.clone(), options, self.listeners.acquire(listener), before);
         let filter = filter.clone();
         self.put(subscription, new);
+        self.beware(&filter);
         self.wire.ask(Waiting { subscription, filter, options, waiter });
         Ok(())
     }
@@ -165,12 +175,13 @@ impl<W> Registry<W> {
         }
     }
 
-    /// The next control packet to send, and the identifier for the filter in it.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
+    /// The next control packet to send, and the identifier for the filter in it. `alone` says that nothing else is on its way
+    /// to the broker, so that a filter which may end the link can go out.
+    pub(crate) fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
         if self.wire.is_settled() {
             self.retained.settled(now);
         }
-        let (_, waiting) = self.wire.next()?;
+        let (_, waiting) = self.wire.next(alone, now)?;
         for subscription in waiting {
             if self.subscriptions.get(&subscription).is_some_and(Subscription::wants_kept) {
                 self.retained.fresh(subscription, now);
@@ -206,9 +217,9 @@ impl<W> Registry<W> {
         self.wire.unsubscribed(id)
     }
 
-    /// See [`Wire::give_up`].
-    pub(crate) fn give_up(&mut self) -> bool {
-        self.wire.give_up()
+    /// Whether this is an answer to a packet that was given up.
+    pub(crate) fn is_late(&mut self, id: u16) -> bool {
+        self.wire.is_late(id)
     }
 
     /// Whether the broker has everything that is listened to.
@@ -250,6 +261,7 @@ impl<W> Registry<W> {
 
     fn discard(&mut self, number: u32) {
         let Some(gone) = self.subscriptions.remove(&number) else { return };
+        self.missing_changed |= gone.refused || self.poison.cause(&gone.filter).is_some();
         let entry = gone.entry(number);
         self.trie.remove(&gone.filter, &entry);
         if let Some(id) = self.identified.id(&gone.filter) {

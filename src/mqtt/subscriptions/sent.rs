@@ -1,5 +1,7 @@
 //! The SUBSCRIBE and UNSUBSCRIBE packets that the broker has not answered yet.
 
+use tokio::time::Instant;
+
 use super::wire::{Control, Waiting};
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::topic::Filter;
@@ -9,15 +11,18 @@ pub(super) struct Sent<W> {
     packets: Vec<Packet<W>>,
     ids: std::ops::RangeInclusive<u16>,
     last_id: u16,
+    /// The ids of packets that were given up on this link: their answers may still come.
+    stale: Vec<u16>,
 }
 
 pub(super) enum Packet<W> {
     Subscribe(Subscribe<W>),
-    Unsubscribe { id: u16, filters: Vec<Filter> },
+    Unsubscribe { id: u16, at: Instant, filters: Vec<Filter> },
 }
 
 pub(super) struct Subscribe<W> {
     id: u16,
+    at: Instant,
     pub(super) filters: Vec<(Filter, SubscribeOptions)>,
     /// By filter.
     pub(super) waiting: Vec<Vec<Waiting<W>>>,
@@ -30,7 +35,30 @@ impl<W> Packet<W> {
         }
     }
 
-    fn subscribe(&self) -> Option<&Subscribe<W>> {
+    /// When it went out.
+    pub(super) fn at(&self) -> Instant {
+        match self {
+            Self::Subscribe(Subscribe { at, .. }) | Self::Unsubscribe { at, .. } => *at,
+        }
+    }
+
+    pub(super) fn filters(&self) -> impl Iterator<Item = &Filter> {
+        let (asked, taken_back) = match self {
+            Self::Subscribe(Subscribe { filters, .. }) => (filters.as_slice(), [].as_slice()),
+            Self::Unsubscribe { filters, .. } => ([].as_slice(), filters.as_slice()),
+        };
+        asked.iter().map(|(filter, _)| filter).chain(taken_back)
+    }
+
+    /// How many filters it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Subscribe(Subscribe { filters, .. }) => filters.len(),
+            Self::Unsubscribe { filters, .. } => filters.len(),
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> Option<&Subscribe<W>> {
         match self {
             Self::Subscribe(subscribe) => Some(subscribe),
             Self::Unsubscribe { .. } => None,
@@ -41,7 +69,7 @@ impl<W> Packet<W> {
 impl<W> Sent<W> {
     /// Takes packet ids from `ids`, of which there are more than packets out at a time.
     pub(super) fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
-        Self { packets: Vec::new(), last_id: *ids.end(), ids }
+        Self { packets: Vec::new(), last_id: *ids.end(), ids, stale: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,30 +84,32 @@ impl<W> Sent<W> {
     fn free_id(&mut self) -> u16 {
         loop {
             self.last_id = if self.last_id >= *self.ids.end() { *self.ids.start() } else { self.last_id + 1 };
-            if !self.packets.iter().any(|packet| packet.id() == self.last_id) {
+            let out = self.packets.iter().any(|packet| packet.id() == self.last_id);
+            if !out && !self.stale.contains(&self.last_id) {
                 return self.last_id;
             }
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, filters: Vec<Filter>) {
+    pub(super) fn unsubscribe(&mut self, filters: Vec<Filter>, at: Instant) {
         let id = self.free_id();
-        self.packets.push(Packet::Unsubscribe { id, filters });
+        self.packets.push(Packet::Unsubscribe { id, at, filters });
     }
 
     pub(super) fn subscribe(
         &mut self,
         filters: Vec<(Filter, SubscribeOptions)>,
         waiting: Vec<Vec<Waiting<W>>>,
+        at: Instant,
     ) {
         let id = self.free_id();
-        self.packets.push(Packet::Subscribe(Subscribe { id, filters, waiting }));
+        self.packets.push(Packet::Subscribe(Subscribe { id, at, filters, waiting }));
     }
 
     /// The packet that went out last.
     pub(super) fn last(&self) -> Option<Control<'_>> {
         Some(match self.packets.last()? {
-            Packet::Unsubscribe { id, filters } => Control::Unsubscribe { id: *id, filters },
+            Packet::Unsubscribe { id, filters, .. } => Control::Unsubscribe { id: *id, filters },
             Packet::Subscribe(Subscribe { id, filters, .. }) => Control::Subscribe { id: *id, filters },
         })
     }
@@ -93,14 +123,13 @@ impl<W> Sent<W> {
         self.packets.iter().filter_map(Packet::subscribe)
     }
 
+    pub(super) fn packets(&self) -> &[Packet<W>] {
+        &self.packets
+    }
+
     /// The filters of all packets.
     pub(super) fn filters(&self) -> impl Iterator<Item = &Filter> {
-        let subscribing = self.subscribes().flat_map(|subscribe| &subscribe.filters);
-        let unsubscribing = self.packets.iter().flat_map(|packet| match packet {
-            Packet::Unsubscribe { filters, .. } => filters.as_slice(),
-            Packet::Subscribe(_) => &[],
-        });
-        subscribing.map(|(filter, _)| filter).chain(unsubscribing)
+        self.packets.iter().flat_map(Packet::filters)
     }
 
     /// All who wait for a SUBSCRIBE.
@@ -161,14 +190,27 @@ impl<W> Sent<W> {
         }
     }
 
-    /// The ids of all packets, where they are UNSUBSCRIBE.
-    pub(super) fn only_unsubscribes(&self) -> Option<Vec<u16>> {
-        let plain = !self.packets.is_empty() && self.subscribes().next().is_none();
-        plain.then(|| self.packets.iter().map(Packet::id).collect())
+    /// Takes out a packet, of those that [`packets`](Self::packets) lists; an answer to it counts no more.
+    pub(super) fn give_up(&mut self, place: usize) -> Option<Packet<W>> {
+        let packet = (place < self.packets.len()).then(|| self.packets.remove(place))?;
+        self.stale.push(packet.id());
+        Some(packet)
     }
 
-    /// Takes out all.
+    /// How many packets were given up on this link.
+    pub(super) fn given_up(&self) -> usize {
+        self.stale.len()
+    }
+
+    /// An answer has come; true if it is for a packet that was given up.
+    pub(super) fn is_late(&mut self, id: u16) -> bool {
+        let place = self.stale.iter().position(|stale| *stale == id);
+        place.map(|place| self.stale.swap_remove(place)).is_some()
+    }
+
+    /// Takes out all, because the link is gone.
     pub(super) fn take(&mut self) -> Vec<Packet<W>> {
+        self.stale.clear();
         std::mem::take(&mut self.packets)
     }
 }

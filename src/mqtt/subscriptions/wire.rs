@@ -1,29 +1,36 @@
 //! What the broker has been asked for, and what it still has to be asked for.
 //!
-//! At most one SUBSCRIBE or UNSUBSCRIBE is out at a time: what is asked for meanwhile goes out together in the next.
-//! SUBSCRIBE goes before UNSUBSCRIBE, so that no message falls between a filter and the wider one that replaces it.
+//! A packet carries few filters, as many brokers take no more, and several packets are out at a time. SUBSCRIBE goes before
+//! UNSUBSCRIBE, so that no message falls between a filter and the wider one that replaces it.
 //!
 //! With subscription identifiers every filter stands for itself and has a SUBSCRIBE of its own, as its identifier belongs
-//! to the packet; then several are out at a time.
+//! to the packet.
 
 mod fitting;
 mod links;
 mod options;
+mod suspects;
+mod trial;
+mod unanswered;
 mod waiting;
 
 use std::collections::{HashMap, HashSet};
 
-use self::fitting::{MOST_BYTES, fitting};
+use tokio::time::Instant;
+
+use self::fitting::MOST_BYTES;
+pub(super) use self::suspects::ALONE;
+use self::suspects::Suspects;
+pub(crate) use self::trial::Trial;
+pub(crate) use self::unanswered::Patience;
+pub(super) use self::unanswered::Unanswered;
 pub(super) use self::waiting::Waiting;
 use super::pending::Pending;
 use super::sent::{Sent, Subscribe};
 use crate::mqtt::topic::{Changes, Cover, Filter};
 use crate::mqtt::{QoS, SubscribeOptions};
 
-/// How many filters one packet carries at most.
-const MOST: usize = 64;
-
-/// How many packets are out at a time where each has one filter only; there are more ids than that.
+/// How many packets are out at a time; there are more ids than that.
 const PIPELINE: usize = 8;
 
 pub(super) struct Wire<W> {
@@ -41,6 +48,7 @@ pub(super) struct Wire<W> {
     options: HashMap<Filter, SubscribeOptions>,
     /// How many bytes of filters a packet may carry on this link.
     room: usize,
+    suspects: Suspects,
 }
 
 /// A control packet to send.
@@ -58,8 +66,8 @@ pub(super) struct Answer<W> {
 }
 
 impl<W> Wire<W> {
-    /// Takes packet ids from `ids`.
-    pub(super) fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
+    /// Takes packet ids from `ids`, and puts so many filters into a packet at most.
+    pub(super) fn new(ids: std::ops::RangeInclusive<u16>, most: usize) -> Self {
         Self {
             cover: Cover::new(),
             held: HashSet::new(),
@@ -70,6 +78,7 @@ impl<W> Wire<W> {
             plain: false,
             options: HashMap::new(),
             room: MOST_BYTES,
+            suspects: Suspects::new(most),
         }
     }
 
@@ -78,9 +87,10 @@ impl<W> Wire<W> {
         self.sent.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
     }
 
-    /// Whether the broker has answered every SUBSCRIBE.
+    /// Whether the broker has answered every SUBSCRIBE, but for those that may end the link.
     pub(super) fn is_restored(&self) -> bool {
-        self.subscribe.is_empty() && self.sent.subscribes().next().is_none()
+        self.subscribe.iter().all(|filter| self.suspects.has(filter))
+            && self.sent.subscribes().next().is_none()
     }
 
     /// Whether a packet is out.
@@ -165,31 +175,10 @@ impl<W> Wire<W> {
         self.held.contains(filter)
     }
 
-    /// Whether nothing goes out before something is answered.
-    fn is_full(&self) -> bool {
-        self.sent.len() >= if self.plain { PIPELINE } else { 1 }
-    }
-
-    /// The next packet to send, and the subscriptions that it is sent for.
-    pub(super) fn next(&mut self) -> Option<(Control<'_>, Vec<u32>)> {
-        if self.is_full() || (self.subscribe.is_empty() && self.unsubscribe.is_empty()) {
-            return None;
-        }
-        if self.subscribe.is_empty() {
-            let count = fitting(self.unsubscribe.iter(), self.room);
-            self.sent.unsubscribe(self.unsubscribe.take(count).map(|(filter, ())| filter).collect());
-        } else {
-            let count = if self.plain { 1 } else { fitting(self.subscribe.iter(), self.room) };
-            let taken: Vec<_> = self.subscribe.take(count).collect();
-            let with = |(filter, qos)| {
-                let options = self.options_of(&filter, qos);
-                (filter, options)
-            };
-            let filters: Vec<_> = taken.into_iter().map(with).collect();
-            let waiting = filters.iter().map(|(filter, _)| self.waiting.remove(filter).unwrap_or_default());
-            let waiting = waiting.collect();
-            self.sent.subscribe(filters, waiting);
-        }
+    /// The next packet to send, and the subscriptions that it is sent for. `alone` says that nothing else is on its way.
+    pub(super) fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Vec<u32>)> {
+        let (subscribe, filters) = self.pick(alone)?;
+        self.send(subscribe, filters, now);
         let waiting = self.sent.last_subscribe().into_iter().flat_map(|subscribe| &subscribe.waiting);
         let subscriptions = waiting.flatten().map(|waiting| waiting.subscription).collect();
         Some((self.sent.last()?, subscriptions))
@@ -221,6 +210,7 @@ impl<W> Wire<W> {
     /// SUBACK came; none if nothing waits for this one.
     pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
         let Subscribe { filters, waiting, .. } = self.sent.subscribed(id, codes.len())?;
+        self.suspects.answered(filters.iter().map(|(filter, _)| filter));
         let mut answers = Vec::new();
         for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
             if *code < 0x80 {
@@ -239,23 +229,23 @@ impl<W> Wire<W> {
     /// UNSUBACK came; false if nothing waits for this one.
     pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
         let Some(filters) = self.sent.unsubscribed(id) else { return false };
+        self.suspects.answered(filters.iter());
+        self.taken_back(filters);
+        true
+    }
+
+    /// Whether this is an answer to a packet that was given up.
+    pub(super) fn is_late(&mut self, id: u16) -> bool {
+        self.sent.is_late(id)
+    }
+
+    fn taken_back(&mut self, filters: Vec<Filter>) {
         for filter in filters {
             // What is wanted again may have been granted already, where answers come in any order.
             if !self.cover.wire_has(&filter) || self.is_asked(&filter) {
                 self.held.remove(&filter);
             }
         }
-        true
-    }
-
-    /// The broker has not answered in time. An UNSUBSCRIBE counts as done, as some brokers never answer one for a filter
-    /// they do not know; false for a SUBSCRIBE, which cannot.
-    pub(super) fn give_up(&mut self) -> bool {
-        let Some(ids) = self.sent.only_unsubscribes() else { return false };
-        ids.into_iter().for_each(|id| {
-            self.unsubscribed(id);
-        });
-        true
     }
 
     fn apply(&mut self, changes: Changes<QoS>) {

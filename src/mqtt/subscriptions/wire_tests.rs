@@ -14,7 +14,7 @@ fn subscribe(wire: &mut Wire<u32>, subscription: u32, text: &str, qos: QoS) {
 
 /// The next packet as text.
 fn next(wire: &mut Wire<u32>) -> Option<(u16, String)> {
-    let (control, _) = wire.next()?;
+    let (control, _) = wire.next(true, Instant::now())?;
     Some(match control {
         Control::Subscribe { id, filters } => {
             let each = filters.iter().map(|(filter, options)| format!("{filter}@{}", options.qos as u8));
@@ -47,7 +47,7 @@ impl<W> Wire<W> {
 
 #[test]
 fn a_wider_filter_goes_out_before_the_narrow_one_is_taken_back() {
-    let mut wire = Wire::new(100..=101);
+    let mut wire = Wire::new(100..=101, 64);
     subscribe(&mut wire, 1, "a/b", QoS::AtLeastOnce);
     assert_eq!(next(&mut wire), Some((100, "sub a/b@1".to_owned())));
     assert_eq!(next(&mut wire), None, "one at a time");
@@ -63,7 +63,7 @@ fn a_wider_filter_goes_out_before_the_narrow_one_is_taken_back() {
 
 #[test]
 fn a_listener_under_a_live_cover_has_it_sent_again() {
-    let mut wire = Wire::new(1..=9);
+    let mut wire = Wire::new(1..=9, 64);
     subscribe(&mut wire, 1, "a/#", QoS::AtLeastOnce);
     next(&mut wire);
     assert_eq!(granted(&mut wire, 1, 1), [1]);
@@ -78,7 +78,7 @@ fn a_listener_under_a_live_cover_has_it_sent_again() {
 
 #[test]
 fn those_who_wait_follow_their_filter_to_the_one_that_covers_it() {
-    let mut wire = Wire::new(1..=9);
+    let mut wire = Wire::new(1..=9, 64);
     subscribe(&mut wire, 1, "a/b", QoS::AtMostOnce);
     subscribe(&mut wire, 2, "a/+", QoS::AtMostOnce);
     assert_eq!(next(&mut wire), Some((1, "sub a/+@0".to_owned())));
@@ -88,7 +88,7 @@ fn those_who_wait_follow_their_filter_to_the_one_that_covers_it() {
 
 #[test]
 fn what_was_out_when_the_link_broke_goes_out_again() {
-    let mut wire = Wire::new(1..=9);
+    let mut wire = Wire::new(1..=9, 64);
     subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
     next(&mut wire);
     wire.lost();
@@ -104,7 +104,7 @@ fn what_was_out_when_the_link_broke_goes_out_again() {
 
 #[test]
 fn answers_that_fit_nothing_are_refused() {
-    let mut wire = Wire::new(1..=9);
+    let mut wire = Wire::new(1..=9, 64);
     assert!(wire.subscribed(1, &[0]).is_none() && !wire.unsubscribed(1));
     subscribe(&mut wire, 1, "a", QoS::AtMostOnce);
     next(&mut wire);
@@ -115,7 +115,7 @@ fn answers_that_fit_nothing_are_refused() {
 
 #[test]
 fn filters_that_stand_for_themselves_go_out_one_by_one_without_waiting() {
-    let mut wire = Wire::new(1..=16);
+    let mut wire = Wire::new(1..=16, 64);
     wire.switch(true, std::iter::empty());
     for (number, text) in (1..).zip(["a/#", "a/b", "+/b"]) {
         subscribe(&mut wire, number, text, QoS::AtMostOnce);
@@ -136,7 +136,7 @@ fn filters_that_stand_for_themselves_go_out_one_by_one_without_waiting() {
 
 #[test]
 fn a_broker_that_names_no_filters_any_more_is_asked_for_the_cover() {
-    let mut wire = Wire::new(1..=16);
+    let mut wire = Wire::new(1..=16, 64);
     wire.switch(true, std::iter::empty());
     subscribe(&mut wire, 1, "a/#", QoS::AtMostOnce);
     subscribe(&mut wire, 2, "a/b", QoS::AtLeastOnce);
@@ -154,7 +154,7 @@ fn a_broker_that_names_no_filters_any_more_is_asked_for_the_cover() {
 
 #[test]
 fn a_cover_without_identifiers_brings_what_is_under_it() {
-    let mut wire = Wire::<u32>::new(1..=16);
+    let mut wire = Wire::<u32>::new(1..=16, 64);
     wire.switch(true, std::iter::empty());
     let no_local = SubscribeOptions::default().no_local();
     let filters = ["a/#", "a/b", "b/#", "c/#", "c/d"].map(filter);
@@ -168,7 +168,7 @@ fn a_cover_without_identifiers_brings_what_is_under_it() {
     wire.resume(false);
     wire.switch(false, all.into_iter());
     wire.resume(false);
-    let asked = |wire: &mut Wire<u32>| match wire.next() {
+    let asked = |wire: &mut Wire<u32>| match wire.next(true, Instant::now()) {
         Some((Control::Subscribe { filters, .. }, _)) => {
             let mut asked: Vec<_> =
                 filters.iter().map(|(filter, one)| format!("{filter} {}", one.no_local)).collect();
@@ -194,7 +194,7 @@ fn a_cover_without_identifiers_brings_what_is_under_it() {
     wire.sent.take();
     // A broker that names filters again is told what was wanted.
     wire.switch(true, all.into_iter());
-    let first: Vec<_> = std::iter::from_fn(|| wire.next().map(|_| ())).collect();
+    let first: Vec<_> = std::iter::from_fn(|| wire.next(true, Instant::now()).map(|_| ())).collect();
     assert_eq!(first.len(), all.len());
     assert!(
         wire.sent
@@ -206,7 +206,7 @@ fn a_cover_without_identifiers_brings_what_is_under_it() {
 
 #[test]
 fn options_of_filters_under_a_cover_are_forgotten() {
-    let mut wire = Wire::<u32>::new(1..=9);
+    let mut wire = Wire::<u32>::new(1..=9, 64);
     let narrow = filter("a/b");
     wire.add(&filter("a/#"), QoS::AtMostOnce);
     wire.prefer(&narrow, SubscribeOptions::default());
@@ -220,7 +220,7 @@ fn options_of_filters_under_a_cover_are_forgotten() {
 
 #[test]
 fn what_a_broker_does_not_take_is_looked_for_only_among_the_next() {
-    let mut wire = Wire::<u32>::new(1..=16);
+    let mut wire = Wire::<u32>::new(1..=16, 64);
     wire.switch(true, std::iter::empty());
     let limits = Limits { wildcard_available: false, ..Limits::default() };
     for number in 0..200 {

@@ -31,6 +31,20 @@ pub enum TopicError {
         /// The position of the character.
         at: usize,
     },
+    /// A control character, for which many brokers end the connection.
+    #[error(
+        "`{text}` holds the control character U+{:04X} at byte {at}, for which brokers end the connection; \
+         `options.allow_control_characters` permits it",
+        u32::from(*character)
+    )]
+    Control {
+        /// The beginning of the text.
+        text: String,
+        /// The character.
+        character: char,
+        /// The position of the character.
+        at: usize,
+    },
     /// `+` or `#` in a topic that is published to.
     #[error("topic `{text}` holds `{wildcard}` in level {level}; only filters take wildcards")]
     Wildcard {

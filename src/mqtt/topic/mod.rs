@@ -25,6 +25,7 @@ pub use error::TopicError;
 pub use filter::Filter;
 pub use matching::matches;
 pub use name::Topic;
+pub(crate) use name::without_controls;
 pub use trie::Trie;
 
 /// The longest topic or filter, in bytes: the length goes over the wire in 16 bits.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::excerpt;
 use super::{MAX_LEN, TopicError};
+use crate::text::clip;
 
 /// A checked topic: 1 to 65,535 bytes of UTF-8, no U+0000, no wildcards. Levels may be empty.
 ///
@@ -55,6 +56,19 @@ impl fmt::Display for Topic<'_> {
     }
 }
 
+/// Refuses what MQTT 3.1.1 and 5 permit and advise against (section 1.5.3): brokers may end the connection for U+0001 to
+/// U+001F and U+007F to U+009F, and mosquitto does.
+pub(crate) fn without_controls(text: &str) -> Result<(), TopicError> {
+    // 0xc2 begins those above U+007F, and some letters.
+    if !text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) {
+        return Ok(());
+    }
+    match text.char_indices().find(|(_, character)| character.is_control()) {
+        Some((at, character)) => Err(TopicError::Control { text: clip(text).into_owned(), character, at }),
+        None => Ok(()),
+    }
+}
+
 /// What topics and filters have in common.
 pub(super) fn check_text(text: &str) -> Result<(), TopicError> {
     if text.is_empty() {
@@ -79,6 +93,16 @@ mod tests {
             assert_eq!(Topic::new(text).map(Topic::as_str), Ok(text));
         }
         assert!(Topic::new(&"a/".repeat(32_767)).is_ok());
+    }
+
+    #[test]
+    fn control_characters_are_found_and_letters_beside_them_are_not() {
+        assert_eq!(without_controls("sensors/é/£"), Ok(()));
+        let fail = |text: &str| without_controls(text).unwrap_err().to_string();
+        assert!(fail("a\nb").starts_with("`a\\nb` holds the control character U+000A at byte 1, for which"));
+        assert!(
+            fail("ab\u{7f}").contains("U+007F at byte 2") && fail("é\u{85}").contains("U+0085 at byte 2")
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig, max_packet: usize
     let stream = if kind.is_tls() { secured(endpoint, tls).await? } else { plain(endpoint).await? };
     #[cfg(feature = "websocket")]
     if matches!(kind, Kind::WebSocket | Kind::SecureWebSocket) {
-        return super::websocket::upgrade(stream, endpoint, max_packet).await;
+        return super::websocket::connect(stream, endpoint, max_packet).await;
     }
     Ok(stream)
 }

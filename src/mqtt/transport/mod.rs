@@ -10,6 +10,8 @@ mod kind;
 mod stream;
 mod tcp;
 mod tls;
+#[cfg(feature = "websocket")]
+mod upgrade;
 mod watched;
 #[cfg(feature = "websocket")]
 mod websocket;

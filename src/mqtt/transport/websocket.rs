@@ -6,18 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::http::{Request, header};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::{Moved, Stream, Transport as _};
+use super::{Moved, Stream, Transport as _, upgrade};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
-
-/// The path where most brokers listen.
-const PATH: &str = "/mqtt";
+use crate::text::clip;
 
 /// How many bytes a message carries at most, and how many are held back before the driver learns that the socket takes
 /// none.
@@ -58,32 +54,18 @@ impl WebSocket {
 }
 
 /// Asks the broker to speak WebSocket from here on; it may send messages that hold packets of this size.
-pub(super) async fn upgrade(stream: Stream, endpoint: &Endpoint, max_packet: usize) -> Result<Stream, Lost> {
-    let failed = |error: Error| Lost::io("the WebSocket handshake", io_error(error));
-    let request = request(endpoint).map_err(|error| failed(error.into()))?;
+pub(super) async fn connect(stream: Stream, endpoint: &Endpoint, max_packet: usize) -> Result<Stream, Lost> {
+    let mut stream = stream;
+    let rest = upgrade::upgrade(&mut stream, endpoint).await;
+    let rest = rest.map_err(|error| Lost::io("the WebSocket handshake", error))?;
     let config = WebSocketConfig::default()
         .read_buffer_size(CHUNK)
         .write_buffer_size(CHUNK)
         .max_write_buffer_size(HELD_BACK)
         .max_message_size(Some(max_packet + BESIDES))
         .max_frame_size(Some(max_packet + BESIDES));
-    let (inner, _) = client_async_with_config(request, stream, Some(config)).await.map_err(failed)?;
+    let inner = WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(config)).await;
     Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 })))
-}
-
-fn request(endpoint: &Endpoint) -> Result<Request<()>, tokio_tungstenite::tungstenite::http::Error> {
-    let host = endpoint.authority();
-    let path = endpoint.path.as_deref().unwrap_or(PATH);
-    // Further parameters stand in the query, where some brokers want a signature; errors do not show them.
-    let query = endpoint.query().map_or_else(String::new, |query| format!("?{query}"));
-    Request::get(format!("ws://{host}{path}{query}"))
-        .header(header::HOST, host)
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, generate_key())
-        .header(header::SEC_WEBSOCKET_PROTOCOL, "mqtt")
-        .body(())
 }
 
 impl AsyncRead for WebSocket {
@@ -102,7 +84,12 @@ impl AsyncRead for WebSocket {
                     let problem = "the broker sent text over WebSocket; MQTT is binary";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
                 }
-                // Pings are answered below us; after a close comes the end.
+                Some(Ok(Message::Close(frame))) => {
+                    // The answer to it is ready below us; whether the broker hears it is up to the broker.
+                    let _ = Pin::new(&mut this.inner).poll_flush(cx);
+                    return Poll::Ready(Err(closed(frame)));
+                }
+                // Pings are answered below us.
                 Some(Ok(_)) => {}
                 None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
                     return Poll::Ready(Ok(()));
@@ -138,13 +125,18 @@ impl AsyncWrite for WebSocket {
 fn io_error(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
-        // The answer of something that is no broker, or at another path.
-        Error::Http(response) => io::Error::other(format!(
-            "the server answers {} instead of speaking WebSocket; is the path of the URI right?",
-            response.status()
-        )),
         error => io::Error::new(io::ErrorKind::InvalidData, error),
     }
+}
+
+/// A close frame is the end, whether or not the broker closes the stream behind it.
+fn closed(frame: Option<CloseFrame>) -> io::Error {
+    let said = match frame {
+        None => "without a reason".to_owned(),
+        Some(CloseFrame { code, reason }) if reason.is_empty() => format!("with code {code}"),
+        Some(CloseFrame { code, reason }) => format!("with code {code}: {}", clip(&reason)),
+    };
+    io::Error::new(io::ErrorKind::ConnectionAborted, format!("the broker closed the WebSocket {said}"))
 }
 
 #[cfg(test)]

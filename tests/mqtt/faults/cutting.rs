@@ -126,7 +126,8 @@ async fn in_a_ping_and_its_answer() {
 
 /// Again and again at the same place, with ever so little progress.
 async fn often<V: Version>() {
-    let weather = (0..40).map(|step| Weather::cut_reading(30 + step * 3)).collect();
+    // Where three links in a row end within a SUBSCRIBE that is alone, it is the SUBSCRIBE that ends them.
+    let weather = (0..40).map(|step| Weather::cut_reading(30 + step * 7)).collect();
     let mut life = live::<V>(weather).await;
     life.receive().await;
     life.probe().await;

@@ -11,3 +11,5 @@ mod model;
 mod packets;
 mod quiet;
 mod sessions;
+
+pub use life::version;

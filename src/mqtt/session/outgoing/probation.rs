@@ -12,7 +12,7 @@ use crate::mqtt::QoS;
 use crate::mqtt::protocol::Publish;
 
 /// After so many links in a row that ended without an acknowledgement, messages go one at a time.
-const BARREN: u32 = 3;
+const BARREN: u32 = 2;
 
 /// So many links in a row that a message ended alone are no accident.
 pub(crate) const ALONE: u32 = 3;
@@ -27,6 +27,8 @@ pub(super) struct Probation {
     suspects: VecDeque<(u64, u16)>,
     /// How many links in a row the first of them has ended.
     alone: u32,
+    /// How many messages in a row were given up without an acknowledgement of others in between.
+    given_up: u32,
     /// The ids of QoS 2 messages that were given up. The broker may know them, and would take the next message under such
     /// an id for a repetition, so they rest for as long as the session lives, and others are used instead.
     burned: Vec<u16>,
@@ -47,6 +49,9 @@ impl<W> Outgoing<W> {
     /// [`ALONE`] links in a row with nothing else on its way. Comes before [`lost`](Self::lost).
     pub(crate) fn blame(&mut self, theirs: bool) -> Option<(Publish, W)> {
         let fruitful = std::mem::take(&mut self.probation.fruitful);
+        if fruitful {
+            self.probation.given_up = 0;
+        }
         let Some(&(number, id)) = self.probation.suspects.front() else {
             self.suspect(fruitful, theirs);
             return None;
@@ -59,6 +64,7 @@ impl<W> Outgoing<W> {
             return None;
         }
         self.probation.alone = 0;
+        self.probation.given_up += 1;
         self.probation.suspects.pop_front();
         let given_up = self.take(id)?;
         if given_up.0.qos == QoS::ExactlyOnce {
@@ -102,6 +108,16 @@ impl<W> Outgoing<W> {
         suspects.sort_unstable();
         self.probation.barren = 0;
         self.probation.suspects = suspects.into();
+    }
+
+    /// Whether the next links are to show which message ends them.
+    pub(crate) fn is_searching(&self) -> bool {
+        self.probation.barren > 0 || !self.probation.suspects.is_empty()
+    }
+
+    /// Whether links end whatever message is sent: no message explains that.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.probation.given_up > 2
     }
 
     /// Who may be sent next.

@@ -23,6 +23,15 @@ pub(crate) enum Outcome<W> {
         filter: Filter,
         code: u8,
     },
+    /// The broker has not answered its SUBSCRIBE.
+    Unanswered {
+        waiter: W,
+        filter: Filter,
+    },
+    /// The broker has not answered its UNSUBSCRIBE, or ends links for that: it counts as done.
+    NotTakenBack {
+        filter: Filter,
+    },
 }
 
 impl<W> Registry<W> {
@@ -48,13 +57,18 @@ impl<W> Registry<W> {
     fn answered(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
         let Answer { filter, code, waiting } = answer;
         if code >= 0x80 {
+            // It has said something: from here on it is a refusal like any other.
+            self.poison.forget(&filter);
             return self.refused(&filter, code, waiting);
         }
         self.count += 1;
+        self.missing_changed |= self.poison.cause(&filter).is_some();
+        self.poison.forget(&filter);
         for number in self.listening(&filter) {
             if let Some(one) = self.subscriptions.get_mut(&number) {
                 one.grant(code, self.count);
                 if std::mem::take(&mut one.refused) {
+                    self.missing_changed = true;
                     self.wire.add(&one.filter, one.options.qos);
                 }
             }
@@ -79,7 +93,7 @@ impl<W> Registry<W> {
     }
 
     /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
-    fn refused(&mut self, filter: &Filter, code: u8, waiting: Vec<Waiting<W>>) -> Vec<Outcome<W>> {
+    pub(super) fn refused(&mut self, filter: &Filter, code: u8, waiting: Vec<Waiting<W>>) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         // A change that is refused leaves what was granted before.
         let stands = !waiting.is_empty() && self.granted_at(filter).is_some();
@@ -113,6 +127,7 @@ impl<W> Registry<W> {
         for number in self.listening(filter) {
             if let Some(one) = self.subscriptions.get_mut(&number).filter(|one| !one.refused) {
                 (one.refused, one.granted) = (true, None);
+                self.missing_changed = true;
                 self.wire.remove(&one.filter, one.options.qos);
             }
         }

@@ -50,7 +50,10 @@ impl<W> Registry<W> {
 
     /// What was taken back gets another chance: on the next link, whose broker may permit it, or after a while.
     pub(crate) fn ask_refused(&mut self, now: Instant) {
-        for (number, one) in self.subscriptions.iter_mut().filter(|(_, one)| one.refused) {
+        let Self { subscriptions, poison, .. } = self;
+        let rested = |one: &super::Subscription| one.refused && !poison.rests(&one.filter);
+        for (number, one) in subscriptions.iter_mut().filter(|(_, one)| rested(one)) {
+            self.missing_changed = true;
             one.refused = false;
             self.wire.add(&one.filter, one.options.qos);
             if one.wants_kept() {

@@ -6,21 +6,25 @@
 mod broker;
 mod ops;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
-use self::broker::{Answer, Broker, Policy};
-use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies};
+use self::broker::{Answer, Broker, Policy, Temper};
+use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies, temper};
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::QoS;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::session::Presence;
+use crate::mqtt::subscriptions::Patience;
+use crate::mqtt::{Lost, QoS};
 
 type Key = (usize, usize);
+
+const PATIENCE: Patience = Patience { subscribe: None, unsubscribe: Duration::from_secs(30) };
 
 /// Somebody who waits for a grant.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,10 +50,10 @@ struct World {
 }
 
 impl World {
-    fn new(identifiers: bool, terse: bool, policies: BTreeMap<String, Policy>, steady: bool) -> Self {
+    fn new(identifiers: bool, broker: Broker, steady: bool) -> Self {
         let metrics = Arc::new(Metrics::new(&Counters::default()));
         let mut registry =
-            Registry::new(1..=16, Context { logger: Logger::default(), metrics, capacity: 100 });
+            Registry::new(1..=16, 8, Context { logger: Logger::default(), metrics, capacity: 100 });
         let limits = Limits { subscription_ids_available: identifiers, ..Limits::default() };
         let now = Instant::now();
         registry.resume(Presence::Gone, identifiers, now);
@@ -57,7 +61,7 @@ impl World {
         Self {
             registry,
             listeners: (0..LISTENERS).map(listener).collect(),
-            broker: Broker::new(policies, terse),
+            broker,
             limits,
             now,
             waiters: Vec::new(),
@@ -94,8 +98,9 @@ impl World {
                 self.send();
             }
             Op::Handle => {
-                self.broker.handle();
+                self.handle();
             }
+            Op::HangUp(keeps) => self.hang_up(*keeps),
             Op::Answer(place) => {
                 self.answer(*place);
             }
@@ -132,9 +137,12 @@ impl World {
     }
 
     fn send(&mut self) -> bool {
+        self.registry.release_poison(self.now);
+        let outcomes = self.registry.refuse_poison();
+        self.outcomes(outcomes);
         let outcomes = self.registry.unfit(&self.limits, self.now);
         self.outcomes(outcomes);
-        let Some((control, _)) = self.registry.next(self.now) else { return false };
+        let Some((control, _)) = self.registry.next(true, self.now) else { return false };
         self.broker.takes(&control);
         true
     }
@@ -153,9 +161,30 @@ impl World {
 
     /// Nothing comes for an UNSUBSCRIBE that the broker has read.
     fn overdue(&mut self) -> bool {
-        while self.broker.handle() {}
+        while self.handle() {}
         while self.answer(0) {}
-        self.registry.give_up()
+        let before = self.registry.is_waiting();
+        self.now += PATIENCE.unsubscribe;
+        let outcomes = self.registry.expire(PATIENCE, self.now);
+        self.outcomes(outcomes);
+        before != self.registry.is_waiting()
+    }
+
+    /// The broker handles a packet, or ends the link for it.
+    fn handle(&mut self) -> bool {
+        let handled = self.broker.handle();
+        if self.broker.hung_up {
+            self.hang_up(self.broker.temper.keeps);
+        }
+        handled
+    }
+
+    fn hang_up(&mut self, keeps: bool) {
+        self.broker.cut(0, keeps);
+        let outcomes = self.registry.ended(true, &Lost::Ended, self.now);
+        self.outcomes(outcomes);
+        let presence = if keeps { Presence::Kept } else { Presence::Gone };
+        self.registry.resume(presence, self.limits.subscription_ids_available, self.now);
     }
 
     fn outcomes(&mut self, outcomes: Vec<Outcome<usize>>) {
@@ -172,6 +201,8 @@ impl World {
                     let filter = Self::filter(*filter);
                     assert!(!self.steady || self.refuses(&filter), "{filter} at {qos:?} is refused");
                 }
+                Outcome::NotTakenBack { .. } => {}
+                Outcome::Unanswered { waiter, .. } => panic!("{waiter} was given up"),
                 Outcome::TakenBack { filter, .. } => {
                     assert!(!self.steady || self.refuses(&filter), "{filter} is taken back");
                 }
@@ -181,8 +212,11 @@ impl World {
 
     /// Whether a broker that thinks always the same refuses this filter, at some QoS.
     fn refuses(&self, filter: &Filter) -> bool {
-        let refuses =
-            |filter| self.limits.refuses(filter).is_some() || self.broker.policy(filter).code(2) >= 0x80;
+        let refuses = |filter: &Filter| {
+            self.limits.refuses(filter).is_some()
+                || self.broker.policy(filter).code(2) >= 0x80
+                || self.broker.temper.filters.contains(filter.as_str())
+        };
         // This one goes over the wire as `#` where filters stand for others.
         refuses(filter) || (filter.as_str() == "+/#" && refuses(&Self::filter(5)))
     }
@@ -200,10 +234,9 @@ impl World {
     fn end(&mut self) {
         for _ in 0..1_000 {
             let sent = self.send();
-            let handled = self.broker.handle();
+            let handled = self.handle();
             let answered = self.answer(0);
-            let mut overdue = || self.broker.terse && self.registry.give_up();
-            if !(sent || handled || answered || overdue()) {
+            if !(sent || handled || answered || (self.broker.terse && self.overdue())) {
                 return;
             }
         }
@@ -263,10 +296,10 @@ impl World {
     }
 }
 
-fn run(identifiers: bool, terse: bool, policies: BTreeMap<String, Policy>, steady: bool, ops: &[Op]) {
+fn run(identifiers: bool, broker: Broker, steady: bool, ops: &[Op]) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _entered = runtime.enter();
-    let mut world = World::new(identifiers, terse, policies, steady);
+    let mut world = World::new(identifiers, broker, steady);
     ops.iter().for_each(|op| world.run(op));
     world.end();
     world.check();
@@ -279,16 +312,26 @@ proptest! {
 
     #[test]
     fn a_cover(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(false), false), 1..60)) {
-        run(false, terse, policies, true, &ops);
+        run(false, Broker::new(policies, terse, Temper::default()), true, &ops);
     }
 
     #[test]
     fn each_filter_for_itself(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(true), false), 1..60)) {
-        run(true, terse, policies, true, &ops);
+        run(true, Broker::new(policies, terse, Temper::default()), true, &ops);
     }
 
     #[test]
     fn brokers_that_change(first: bool, terse: bool, policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
-        run(first, terse, policies, false, &ops);
+        run(first, Broker::new(policies, terse, Temper::default()), false, &ops);
+    }
+
+    #[test]
+    fn brokers_that_hang_up(first: bool, terse: bool, temper in temper(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), false), 1..60)) {
+        run(first, Broker::new(policies, terse, temper), true, &ops);
+    }
+
+    #[test]
+    fn brokers_that_hang_up_and_change(first: bool, terse: bool, temper in temper(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
+        run(first, Broker::new(policies, terse, temper), false, &ops);
     }
 }

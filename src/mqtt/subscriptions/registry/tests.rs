@@ -15,7 +15,7 @@ type Received = mpsc::Receiver<MqttMessage>;
 
 fn registry() -> Registry<()> {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
-    Registry::new(1..=16, Context { logger: Logger::default(), metrics, capacity: 100 })
+    Registry::new(1..=16, 64, Context { logger: Logger::default(), metrics, capacity: 100 })
 }
 
 fn listener() -> (SharedListener, Received) {
@@ -43,7 +43,7 @@ fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
 
 /// The next SUBSCRIBE: its id, and how many filters it has.
 fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
-    match registry.next(now) {
+    match registry.next(true, now) {
         Some((Control::Subscribe { id, filters }, _)) => (id, filters.len()),
         _ => panic!("nothing is asked for"),
     }
@@ -81,7 +81,7 @@ async fn what_is_kept_comes_also_when_asking_for_everything_anew_takes_long() {
     deliver(&mut registry, "f/99", now);
     assert_eq!(&*heard(&mut received).await, "f/99");
     registry.granted(id, &vec![0; rest], now).unwrap();
-    assert!(registry.next(now).is_none());
+    assert!(registry.next(true, now).is_none());
     deliver(&mut registry, "f/98", now + Duration::from_secs(4));
     assert_eq!(&*heard(&mut received).await, "f/98");
     deliver(&mut registry, "f/98", now + Duration::from_secs(5));
@@ -120,7 +120,7 @@ fn subscribe(registry: &mut Registry<()>, text: &str, options: SubscribeOptions,
 /// What the next packets ask for, each for one filter; all is granted.
 fn granted_alone(registry: &mut Registry<()>, now: Instant) -> Vec<(Filter, SubscribeOptions)> {
     let mut all = Vec::new();
-    while let Some((Control::Subscribe { id, filters: [asked] }, _)) = registry.next(now) {
+    while let Some((Control::Subscribe { id, filters: [asked] }, _)) = registry.next(true, now) {
         all.push(asked.clone());
         registry.granted(id, &[0], now).unwrap();
     }
@@ -190,13 +190,13 @@ async fn what_is_wanted_again_while_it_is_taken_back_is_there_after_the_link_bro
     subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
     granted_alone(&mut registry, now);
     registry.unsubscribe(&filter, &listener).expect("it was there");
-    assert!(matches!(registry.next(now), Some((Control::Unsubscribe { .. }, _))));
+    assert!(matches!(registry.next(true, now), Some((Control::Unsubscribe { .. }, _))));
     subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
     asked(&mut registry, now);
     registry.lost();
     registry.resume(Presence::Kept, true, now);
     assert_eq!(granted_alone(&mut registry, now).len(), 1);
-    assert!(registry.next(now).is_none(), "it is not taken back after that");
+    assert!(registry.next(true, now).is_none(), "it is not taken back after that");
     registry.end().await;
 }
 
@@ -235,7 +235,7 @@ async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_gr
     subscribe(&mut registry, "a/b", SubscribeOptions::default().qos(QoS::AtLeastOnce), &listener);
     let (wide, _) = asked(&mut registry, now);
     assert!(registry.granted(wide, &[0x80], now).unwrap().is_empty());
-    let Some((Control::Subscribe { id, filters: [(filter, _)] }, _)) = registry.next(now) else {
+    let Some((Control::Subscribe { id, filters: [(filter, _)] }, _)) = registry.next(true, now) else {
         panic!("it is asked for");
     };
     assert_eq!(filter.as_str(), "a/b");
@@ -244,7 +244,7 @@ async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_gr
         matches!(outcomes[..], [Outcome::Granted { code: 0, .. }]),
         "its messages come through the wide one"
     );
-    assert!(matches!(registry.next(now), Some((Control::Unsubscribe { .. }, _))));
+    assert!(matches!(registry.next(true, now), Some((Control::Unsubscribe { .. }, _))));
     registry.end().await;
 }
 
@@ -256,14 +256,14 @@ async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_bring
     let ((both, mut heard_both), (one, mut heard_one)) = (listener(), listener());
     let options = SubscribeOptions::default().qos(QoS::ExactlyOnce);
     subscribe(&mut registry, "a/+", options, &both);
-    while let Some((Control::Subscribe { id, .. }, _)) = registry.next(now) {
+    while let Some((Control::Subscribe { id, .. }, _)) = registry.next(true, now) {
         registry.granted(id, &[2], now).unwrap();
     }
     subscribe(&mut registry, "a/1", options, &both);
     subscribe(&mut registry, "a/#", options, &one);
     let ids = ["a/1", "a/#", "a/+"].map(|text| registry.identified.id(&text.parse().unwrap()).unwrap());
     for asked in [false, true] {
-        while asked && registry.next(now).is_some() {}
+        while asked && registry.next(true, now).is_some() {}
         for id in ids {
             let receipt = Held::new(Intake::new()).take(0, None);
             registry.deliver(MqttMessage::new("a/1", id.to_string()), &[id], &receipt, now);

@@ -1,6 +1,6 @@
 //! What goes into a packet: what the broker takes, and as much as has room.
 
-use super::{Answer, MOST, PIPELINE, Wire};
+use super::{Answer, PIPELINE, Wire};
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::topic::Filter;
 
@@ -12,7 +12,7 @@ impl<W> Wire<W> {
     pub(in crate::mqtt::subscriptions) fn unfit(&mut self, limits: &Limits) -> Vec<Answer<W>> {
         self.room = MOST_BYTES.min(limits.room_for_filters());
         let mut refused = Vec::new();
-        let next = if self.plain { PIPELINE } else { MOST };
+        let next = if self.plain { PIPELINE } else { PIPELINE * self.suspects.size() };
         if self.is_full() {
             return refused;
         }
@@ -31,7 +31,7 @@ impl<W> Wire<W> {
         }
         // What it cannot be told to take back is of no consequence: nobody here listens to it.
         loop {
-            let first = self.unsubscribe.iter().take(MOST);
+            let first = self.unsubscribe.iter().take(PIPELINE * self.suspects.size());
             let unfit: Vec<_> = first.filter(|filter| !limits.takes(filter)).cloned().collect();
             if unfit.is_empty() {
                 return refused;
@@ -50,5 +50,5 @@ pub(super) fn fitting<'a>(filters: impl Iterator<Item = &'a Filter>, room: usize
         bytes += filter.as_str().len() + 3;
         bytes <= room
     };
-    filters.take(MOST).take_while(fits).count().max(1)
+    filters.take_while(fits).count().max(1)
 }

@@ -26,7 +26,7 @@ impl<W> Wire<W> {
         }
     }
 
-    fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
+    pub(super) fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
         for ((filter, _), waiting) in filters.into_iter().zip(waiting) {
             // The broker may have got it.
             self.held.insert(filter.clone());
@@ -49,6 +49,8 @@ impl<W> Wire<W> {
         if presence != Presence::Kept {
             self.subscribe = self.cover.wire().map(|(filter, qos)| (filter.clone(), qos)).collect();
         }
+        let Self { suspects, subscribe, unsubscribe, .. } = self;
+        suspects.tidy(|filter| subscribe.contains(filter) || unsubscribe.contains(filter));
     }
 
     /// What is to be asked for goes out in the order of these.

@@ -3,14 +3,16 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
 use super::secured::Secured;
+use super::trusted::Trusted;
 use super::{TlsConfig, TlsError, pem};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
@@ -54,11 +56,16 @@ impl Client {
 }
 
 fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
-    let roots = roots(config)?;
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let (roots, listed) = roots(config)?;
+    let provider = Arc::new(ring::default_provider());
+    let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let authorities =
+        authorities.build().map_err(|error| TlsError::NoRoots { found: format!(" ({error})") })?;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| handshake(String::new(), error))?
-        .with_root_certificates(roots);
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trusted::new(authorities, listed)));
     let mut client = match config.identity() {
         None => builder.with_no_client_auth(),
         Some((cert_file, key_file)) => {
@@ -75,13 +82,14 @@ fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     Ok(client)
 }
 
-/// Whom to trust.
-fn roots(config: &TlsConfig) -> Result<RootCertStore, TlsError> {
+/// Whom to trust: authorities, and the certificates that are listed in the file.
+fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let mut roots = RootCertStore::empty();
+    let mut listed = Vec::new();
     if let Some(path) = config.ca() {
-        let certificates = pem::certificates("tls.ca_file", path)?;
-        for (number, certificate) in (1..).zip(certificates) {
-            roots.add(certificate).map_err(|error| TlsError::BadCertificate {
+        listed = pem::certificates("tls.ca_file", path)?;
+        for (number, certificate) in (1..).zip(&listed) {
+            roots.add(certificate.clone()).map_err(|error| TlsError::BadCertificate {
                 key: "tls.ca_file",
                 path: path.to_owned(),
                 number,
@@ -98,13 +106,25 @@ fn roots(config: &TlsConfig) -> Result<RootCertStore, TlsError> {
             return Err(TlsError::NoRoots { found: first.unwrap_or_default() });
         }
     }
-    Ok(roots)
+    Ok((roots, listed))
 }
 
 fn failed(server_name: String, error: io::Error) -> Lost {
     match rustls_error(&error) {
         Some(error) => handshake(server_name, error).into(),
-        None => Lost::io("the TLS handshake", error),
+        None => Lost::io("the TLS handshake", cut_off(error)),
+    }
+}
+
+/// A broker that does not speak TLS often ends the connection without a word.
+fn cut_off(error: io::Error) -> io::Error {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        kind @ (BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
+            let advice = "does it speak TLS at this port? Without TLS the protocol is `mqtt` (or `ws`)";
+            io::Error::new(kind, format!("the broker ended the connection ({error}); {advice}"))
+        }
+        _ => error,
     }
 }
 

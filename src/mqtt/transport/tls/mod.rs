@@ -8,6 +8,8 @@ mod error;
 mod pem;
 #[cfg(feature = "tls")]
 mod secured;
+#[cfg(feature = "tls")]
+mod trusted;
 
 #[cfg(feature = "tls")]
 pub(crate) use client::Client;

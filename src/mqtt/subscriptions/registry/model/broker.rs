@@ -1,6 +1,6 @@
 //! A small broker: what it holds for a session, what it permits, and what is on its way to and from it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::subscriptions::wire::Control;
@@ -47,11 +47,36 @@ pub(super) struct Broker {
     answers: VecDeque<Answer>,
     /// Says nothing to an UNSUBSCRIBE of filters it does not know.
     pub(super) terse: bool,
+    pub(super) temper: Temper,
+    /// It has ended the link.
+    pub(super) hung_up: bool,
+}
+
+/// For what a broker ends the link.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Temper {
+    /// More filters in a packet.
+    pub(super) most: Option<usize>,
+    /// SUBSCRIBE of these.
+    pub(super) filters: BTreeSet<String>,
+    /// Whether it keeps the session.
+    pub(super) keeps: bool,
 }
 
 impl Broker {
-    pub(super) fn new(policies: BTreeMap<String, Policy>, terse: bool) -> Self {
-        Self { policies, terse, ..Self::default() }
+    pub(super) fn new(policies: BTreeMap<String, Policy>, terse: bool, temper: Temper) -> Self {
+        Self { policies, terse, temper, ..Self::default() }
+    }
+
+    fn bears(&self, request: &Request) -> bool {
+        let few = |count| self.temper.most.is_none_or(|most| count <= most);
+        match request {
+            Request::Unsubscribe { filters, .. } => few(filters.len()),
+            Request::Subscribe { filters, .. } => {
+                let poison = |(filter, _): &(Filter, _)| self.temper.filters.contains(filter.as_str());
+                few(filters.len()) && !filters.iter().any(poison)
+            }
+        }
     }
 
     pub(super) fn takes(&mut self, control: &Control<'_>) {
@@ -69,6 +94,11 @@ impl Broker {
 
     /// Handles the first packet that has arrived; false if there is none.
     pub(super) fn handle(&mut self) -> bool {
+        if self.requests.front().is_some_and(|request| !self.bears(request)) {
+            self.hung_up = true;
+            self.requests.clear();
+            return true;
+        }
         match self.requests.pop_front() {
             None => return false,
             Some(Request::Subscribe { id, filters }) => {
@@ -106,6 +136,7 @@ impl Broker {
         for _ in 0..handled {
             self.handle();
         }
+        self.hung_up = false;
         self.requests.clear();
         self.answers.clear();
         if !kept {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::broker::Policy;
+use super::broker::{Policy, Temper};
 use crate::mqtt::session::Presence;
 use crate::mqtt::{QoS, RetainHandling, SubscribeOptions};
 
@@ -32,6 +32,8 @@ pub(super) enum Op {
     /// An UNSUBSCRIBE is given up.
     Overdue,
     Cut(Link),
+    /// The broker ends the link for no reason, and keeps the session or does not.
+    HangUp(bool),
     /// The broker thinks otherwise of a filter from here on.
     Change(usize, Policy),
 }
@@ -97,6 +99,7 @@ pub(super) fn op(identifiers: impl Strategy<Value = bool>, changes: bool) -> imp
         6 => any::<usize>().prop_map(Op::Answer),
         1 => Just(Op::Overdue),
         1 => link(identifiers).prop_map(Op::Cut),
+        u32::from(changes) => any::<bool>().prop_map(Op::HangUp),
         u32::from(changes) => (filter(), policy()).prop_map(|(filter, policy)| Op::Change(filter, policy)),
     ]
 }
@@ -105,4 +108,11 @@ pub(super) fn policies() -> impl Strategy<Value = BTreeMap<String, Policy>> {
     prop::collection::btree_map(0..FILTERS.len(), policy(), 0..4).prop_map(|all| {
         all.into_iter().map(|(filter, policy)| (FILTERS[filter].to_owned(), policy)).collect()
     })
+}
+
+pub(super) fn temper() -> impl Strategy<Value = Temper> {
+    let most = prop_oneof![2 => Just(None), 1 => (1_usize..6).prop_map(Some)];
+    let filters =
+        prop::collection::btree_set((0..FILTERS.len()).prop_map(|place| FILTERS[place].to_owned()), 0..3);
+    (most, filters, any::<bool>()).prop_map(|(most, filters, keeps)| Temper { most, filters, keeps })
 }

@@ -1,0 +1,81 @@
+//! Trust in certificates of brokers: those that an authority vouches for, and the very ones that `tls.ca_file` holds.
+//!
+//! A broker with a certificate that it has signed itself, as `openssl req -x509` makes it, is often told to clients by that
+//! certificate. Such a one says that it belongs to an authority, and as that it may not stand for a broker (RFC 5280); but
+//! whoever puts it into the file means the broker.
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+/// Trusts as rustls does, and the certificates of the file by themselves.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    authorities: Arc<WebPkiServerVerifier>,
+    listed: Vec<CertificateDer<'static>>,
+}
+
+impl Trusted {
+    pub(super) fn new(authorities: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>>) -> Self {
+        Self { authorities, listed }
+    }
+}
+
+/// Whether a certificate was refused only for who vouches for it, or for being that of an authority: webpki looks at its time
+/// before that.
+fn is_about_trust(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        }
+        _ => false,
+    }
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let refused = match self.authorities.verify_server_cert(certificate, chain, name, ocsp, now) {
+            Ok(verified) => return Ok(verified),
+            Err(refused) => refused,
+        };
+        if !is_about_trust(&refused) || !self.listed.iter().any(|one| one.as_ref() == certificate.as_ref()) {
+            return Err(refused);
+        }
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}

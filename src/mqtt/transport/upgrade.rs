@@ -1,0 +1,189 @@
+//! The handshake of WebSocket: a request of HTTP, and the broker's answer to it (RFC 6455 section 4).
+//!
+//! Path and query go out as they were written, since both may be signed. Of the answer the headers count as lists of words
+//! without regard to case, as proxies write `Connection: keep-alive, Upgrade`.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::connect::Endpoint;
+use crate::text::clip;
+
+/// The path where most brokers listen.
+const PATH: &str = "/mqtt";
+
+/// The longest head of an answer, in bytes, and the most headers in it.
+const LONGEST: usize = 16 * 1024;
+const MOST_HEADERS: usize = 64;
+
+/// Sends the request and reads the answer; returns what came behind it.
+pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    endpoint: &Endpoint,
+) -> io::Result<Vec<u8>> {
+    let key = generate_key();
+    stream.write_all(request(endpoint, &key).as_bytes()).await?;
+    stream.flush().await?;
+    let mut heard = Vec::new();
+    loop {
+        if let Some(length) = answered(&heard, &key)? {
+            return Ok(heard.split_off(length));
+        }
+        if heard.len() >= LONGEST {
+            return Err(wrong(format!("the head of the server's answer is longer than {LONGEST} bytes")));
+        }
+        if stream.read_buf(&mut heard).await? == 0 {
+            let problem = "the server closed the connection instead of answering; does the port speak WebSocket, and the \
+                           protocol fit (`ws` without TLS, `wss` with it)?";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem));
+        }
+    }
+}
+
+fn request(endpoint: &Endpoint, key: &str) -> String {
+    let host = endpoint.authority();
+    let path = endpoint.path.as_deref().unwrap_or(PATH);
+    // Further parameters stand in the query, where some brokers want a signature; errors do not show them.
+    let query = endpoint.query().map_or_else(String::new, |query| format!("?{query}"));
+    format!(
+        "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+    )
+}
+
+/// The length of the head, once it is whole and says that WebSocket is spoken from here on.
+fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let length = match response.parse(heard) {
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Complete(length)) => length,
+        Err(error) => return Err(wrong(format!("the server answers something that is no HTTP: {error}"))),
+    };
+    let status = response.code.unwrap_or_default();
+    let value = |name: &str| {
+        let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(header.value).ok().map(str::trim)
+    };
+    if status != 101 {
+        let reason = response.reason.filter(|reason| !reason.is_empty());
+        let reason = reason.map_or_else(String::new, |reason| format!(" {}", clip(reason)));
+        let advice = meaning(status, value("location"));
+        return Err(io::Error::other(format!(
+            "the server answers {status}{reason} instead of speaking WebSocket; {advice}"
+        )));
+    }
+    let lists = |name: &'static str, word: &'static str| {
+        let mut all = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        let listed = all.any(|header| {
+            header
+                .value
+                .split(|byte| *byte == b',')
+                .any(|one| one.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+        });
+        if listed { Ok(()) } else { Err(wrong(format!("the server answers 101 without `{name}: {word}`"))) }
+    };
+    lists("Connection", "Upgrade")?;
+    lists("Upgrade", "websocket")?;
+    if value("Sec-WebSocket-Accept") != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        return Err(wrong(
+            "the server answers 101 with a `Sec-WebSocket-Accept` that belongs to no request of this client",
+        ));
+    }
+    match value("Sec-WebSocket-Protocol") {
+        // Some brokers leave it out.
+        None => Ok(Some(length)),
+        Some(chosen) if chosen.eq_ignore_ascii_case("mqtt") => Ok(Some(length)),
+        Some(chosen) => {
+            Err(wrong(format!("the server speaks `{}` over WebSocket, not `mqtt`", clip(chosen))))
+        }
+    }
+}
+
+fn wrong(problem: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem.into())
+}
+
+/// What a status other than 101 most likely means.
+fn meaning(status: u16, location: Option<&str>) -> String {
+    match (status, location) {
+        (300..400, Some(location)) => {
+            // What is behind the path may be a signature.
+            let place = location.split(['?', '#']).next().unwrap_or_default();
+            format!("it sends clients to {}, which is not followed: connect to that address", clip(place))
+        }
+        (300..400, None) => "it sends clients elsewhere, without saying where".to_owned(),
+        (401, _) => "it wants credentials in the handshake itself, such as a signed or a token parameter of the URI; user name and \
+                     password of MQTT come only after it"
+            .to_owned(),
+        (403, _) => "it does not permit this client, path or signature: has a signed URI expired?".to_owned(),
+        (404 | 405, _) => "is the path of the URI right? Without one it is `/mqtt`".to_owned(),
+        (400 | 426, _) => "it does not take the request for one of WebSocket: is this the right port and path?".to_owned(),
+        (407, _) => "a proxy on the way wants credentials".to_owned(),
+        (429, _) => "it takes no more connections for now".to_owned(),
+        (502..=504, _) => "a proxy before the broker does not reach it: is the broker itself running?".to_owned(),
+        (500.., _) => "it has a failure of its own".to_owned(),
+        (200..300, _) => "a web server answers here: is this the right port and path?".to_owned(),
+        _ => "is this the right port and path?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    fn fails(head: &str) -> String {
+        answered(head.as_bytes(), KEY).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn headers_are_lists_of_words_in_any_case() {
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: keep-alive, UPGRADE\r\n\
+             sec-websocket-accept: {ACCEPT}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+        );
+        let all = format!("{head}\u{20}rest");
+        assert_eq!(answered(all.as_bytes(), KEY).unwrap(), Some(head.len()));
+        for end in 0..head.len() {
+            assert_eq!(answered(&head.as_bytes()[..end], KEY).unwrap(), None, "{end}");
+        }
+        assert!(
+            fails(&head.replace("keep-alive, UPGRADE", "keep-alive"))
+                .contains("without `Connection: Upgrade`")
+        );
+        assert!(
+            fails(&head.replace("WebSocket\r\nconn", "h2c\r\nconn")).contains("without `Upgrade: websocket`")
+        );
+        assert!(fails(&head.replace(ACCEPT, "x")).contains("`Sec-WebSocket-Accept`"));
+        assert!(fails(&head.replace(": mqtt", ": chat")).contains("speaks `chat`"));
+        assert!(fails("SSH-2.0-OpenSSH\r\n\r\n").contains("no HTTP"));
+    }
+
+    #[test]
+    fn each_status_has_its_meaning() {
+        let fails = |status: &str| fails(&format!("HTTP/1.1 {status}\r\n\r\n"));
+        let cases = [
+            (
+                "301 Moved\r\nLocation: https://h/x?sig=canary",
+                "sends clients to https://h/x, which is not followed",
+            ),
+            ("302 Found", "elsewhere, without saying where"),
+            ("401 Unauthorized", "wants credentials in the handshake itself"),
+            ("403 Forbidden", "has a signed URI expired?"),
+            ("404 Not Found", "is the path of the URI right?"),
+            ("502 Bad Gateway", "a proxy before the broker does not reach it"),
+            ("500 Oh", "a failure of its own"),
+            ("200 OK", "a web server answers here"),
+        ];
+        for (status, expected) in cases {
+            let shown = fails(status);
+            assert!(shown.contains(expected) && !shown.contains("canary"), "{shown}");
+        }
+    }
+}
