@@ -205,6 +205,7 @@ mod tests {
         assert!(wrong("options.max_inflight", "65535").contains("between 1 and 65519"));
         assert!(wrong("options.session_expiry", "1h").contains("protocol_version = 5"));
         assert!(wrong("options.receive_maximum", "0").contains("is 0"));
+        assert!(wrong("client_id", "a\0b").contains("U+0000"));
         assert!(wrong("options.max_packet_size", "16383").contains("16384"));
         assert!(wrong("options.listener_queue", "0").starts_with("`options.listener_queue` is 0"));
     }

@@ -32,6 +32,11 @@ impl MqttConfig {
             "client_id",
             "is longer than 65535 bytes",
         );
+        must(
+            self.explicit_client_id().is_none_or(|id| !id.contains('\0')),
+            "client_id",
+            "has the character U+0000, which MQTT forbids",
+        );
         self.options.demand(&mut must);
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
         found

@@ -1,12 +1,16 @@
 //! What the driver needs of a version of the protocol, and its versions.
 
 mod adapter;
+mod error;
+mod header;
 mod limits;
+mod opening;
 mod reasons;
 mod v4;
 mod v5;
 
-pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Outbound, Protocol, Publish, Reason};
+pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Outbound, Oversize, Protocol, Publish, Reason};
+pub(crate) use error::PacketError;
 pub(crate) use limits::Limits;
 pub(crate) use reasons::describe;
 pub(crate) use v4::V4;

@@ -191,6 +191,11 @@ impl<W> Registry<W> {
         self.wire.awaits(id)
     }
 
+    /// How many filters the UNSUBSCRIBE of this id has, where it is out.
+    pub(crate) fn takes_back(&self, id: u16) -> Option<usize> {
+        self.wire.takes_back(id)
+    }
+
     /// UNSUBACK came; false if it answers nothing.
     pub(crate) fn revoked(&mut self, id: u16) -> bool {
         self.wire.unsubscribed(id)

@@ -1,13 +1,13 @@
 //! Packets from and to bytes, with what one link has to remember for it.
 
 use bytes::{BufMut, BytesMut};
-use rumqttc::v5::mqttbytes::{Error, v5};
+use rumqttc::v5::mqttbytes::v5;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::aliases::{Received, Sent};
+use super::aliases::{Alias, Received, Sent};
 use super::frame::Frame;
 use super::{answers, connect, message, publish};
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound, PacketError};
 
 /// What is unexpected about a message whose topic cannot be told.
 pub(super) const BAD_ALIAS: &str = "a message with a topic alias that it has not set";
@@ -52,27 +52,39 @@ impl Codec {
         self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
         self.sent = Sent::new(limits.topic_alias_maximum);
     }
+
+    /// DISCONNECT, with as much of it as the broker takes; nothing where there is no room to say what is wrong.
+    fn good_bye(&self, code: u8, forget: bool, to: &mut BytesMut) {
+        match (code, self.max_outgoing) {
+            (_, 9..) if forget => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
+            (0, _) => to.put_slice(&[0xe0, 0]),
+            (_, 4..) => to.put_slice(&[0xe0, 2, code, 0]),
+            (_, 3) => to.put_slice(&[0xe0, 1, code]),
+            _ => {}
+        }
+    }
 }
 
 impl Encoder<Outbound<'_>> for Codec {
-    type Error = Error;
+    type Error = PacketError;
 
     fn encode(
         &mut self,
         Outbound { publish, id, dup }: Outbound<'_>,
         to: &mut BytesMut,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PacketError> {
         let room = publish::size(publish) + ALIAS_BYTES <= self.max_outgoing;
-        let alias = self.sent.choose(&publish.topic, room);
+        // What is sent again goes as it is, whatever has become of aliases since.
+        let alias = if dup { Alias::None } else { self.sent.choose(&publish.topic, room) };
         publish::write(publish, id, dup, alias, to);
         Ok(())
     }
 }
 
 impl Encoder<Packet> for Codec {
-    type Error = Error;
+    type Error = PacketError;
 
-    fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
+    fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), PacketError> {
         match packet {
             Packet::Ack(kind, id, code) => {
                 to.reserve(5);
@@ -82,18 +94,17 @@ impl Encoder<Packet> for Codec {
                     AckKind::Release => 0x62,
                     AckKind::Complete => 0x70,
                 });
-                // A code of 0 may be left out.
-                to.put_u8(2 + u8::from(code > 0));
+                // A code of 0 may be left out; another one has to be, where the broker does not take so large a packet.
+                let with_code = code > 0 && self.max_outgoing >= 5;
+                to.put_u8(2 + u8::from(with_code));
                 to.put_u16(id);
-                if code > 0 {
+                if with_code {
                     to.put_u8(code);
                 }
             }
-            Packet::GoodBye { code: 0, forget: false } => to.put_slice(&[0xe0, 0]),
-            Packet::GoodBye { code, forget: false } => to.put_slice(&[0xe0, 2, code, 0]),
-            Packet::GoodBye { code, forget: true } => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
+            Packet::GoodBye { code, forget } => self.good_bye(code, forget, to),
             Packet::Other(packet) => {
-                packet.write(to, u32::try_from(self.max_outgoing).ok())?;
+                packet.write(to, u32::try_from(self.max_outgoing).ok()).map_err(PacketError::unwritable)?;
             }
             Packet::Came(_) => {}
         }
@@ -103,38 +114,32 @@ impl Encoder<Packet> for Codec {
 
 impl Decoder for Codec {
     type Item = Packet;
-    type Error = Error;
+    type Error = PacketError;
 
-    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, Error> {
+    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
         let Some(frame) = Frame::take(from, self.max_incoming)? else { return Ok(None) };
-        // All of the packet is there: a reader that wants more bytes has read a wrong length in it.
-        let incoming = self.read(frame).map_err(|error| match error {
-            Error::InsufficientBytes(_) => Error::MalformedPacket,
-            other => other,
-        })?;
-        Ok(Some(Packet::Came(incoming)))
+        let packet = frame.header.name();
+        self.read(frame).map(|incoming| Some(Packet::Came(incoming))).map_err(|error| error.in_packet(packet))
     }
 }
 
 impl Codec {
-    fn read(&mut self, frame: Frame) -> Result<Incoming, Error> {
-        Ok(match frame.kind() {
-            2 => connect::welcome(frame)?,
-            3 => message::read(frame, &mut self.received)?,
+    fn read(&mut self, frame: Frame) -> Result<Incoming, PacketError> {
+        Ok(match frame.header.kind() {
+            2 => connect::welcome(frame.body())?,
+            3 => message::read(&frame, &mut self.received)?,
             4 => answers::acknowledgement(AckKind::Ack, frame.body())?,
             5 => answers::acknowledgement(AckKind::Received, frame.body())?,
             6 => answers::acknowledgement(AckKind::Release, frame.body())?,
             7 => answers::acknowledgement(AckKind::Complete, frame.body())?,
             9 => answers::subscribed(frame.body())?,
             11 => answers::unsubscribed(frame.body())?,
+            13 if frame.header.body > 0 => return Err(PacketError::malformed("has a body")),
             13 => Incoming::Pong,
             14 => answers::disconnect(frame.body())?,
             15 => Incoming::Authentication,
-            1 => Incoming::Unexpected("CONNECT"),
-            8 => Incoming::Unexpected("SUBSCRIBE"),
-            10 => Incoming::Unexpected("UNSUBSCRIBE"),
-            12 => Incoming::Unexpected("PINGREQ"),
-            other => return Err(Error::InvalidPacketType(other)),
+            1 | 8 | 10 | 12 => Incoming::Unexpected(frame.header.name()),
+            _ => return Err(PacketError::malformed("is no packet of MQTT 5")),
         })
     }
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use rumqttc::v5::mqttbytes::{Error, v5};
+use rumqttc::v5::mqttbytes::v5;
 
-use super::frame::Frame;
+use super::fields::{binary, byte, four_bytes, properties, text, two_bytes};
+use super::rules::{self, Carrier};
 use super::to_wire;
 use crate::mqtt::properties::seconds;
-use crate::mqtt::protocol::{Hello, Incoming, Limits, Reason, describe};
+use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Reason, describe};
 use crate::mqtt::{MessageProperties, MqttWill, QoS};
 
 pub(super) fn connect(hello: &Hello) -> v5::Packet {
     let mut properties = v5::ConnectProperties::new();
-    properties.session_expiry_interval = Some(hello.session_expiry);
+    // 0 is what holds where nothing is said.
+    properties.session_expiry_interval = (hello.session_expiry > 0).then_some(hello.session_expiry);
     properties.receive_maximum = Some(hello.receive_maximum);
     properties.max_packet_size = u32::try_from(hello.max_packet_size).ok();
     properties.topic_alias_max = Some(hello.topic_alias_maximum);
@@ -54,54 +56,72 @@ fn will(will: &MqttWill) -> v5::LastWill {
 }
 
 /// CONNACK.
-pub(super) fn welcome(frame: Frame) -> Result<Incoming, Error> {
-    let mut body = frame.body();
-    let (flags, code) = (body.try_get_u8(), body.try_get_u8());
-    let (Ok(_), Ok(code)) = (flags, code) else { return Err(Error::MalformedPacket) };
+pub(super) fn welcome(mut body: Bytes) -> Result<Incoming, PacketError> {
+    let (flags, code) = (byte(&mut body)?, byte(&mut body)?);
+    if flags > 1 {
+        return Err(PacketError::malformed("has reserved flags"));
+    }
     if body.is_empty() {
         // The answer of a broker that speaks 3.1.1 has no properties, not even their length.
         let code = if code < 0x80 { 0x84 } else { code };
-        return Ok(refusal(code, describe(code, None), None));
+        return Ok(refusal(code, None, None));
     }
-    let (header, bytes) = frame.parts();
-    let connack = match v5::ConnAck::read(header, bytes) {
-        Ok(connack) => connack,
-        Err(Error::InvalidConnectReturnCode(code)) => return Ok(refusal(code, describe(code, None), None)),
-        Err(error) => return Err(error),
-    };
+    if (1..0x80).contains(&code) {
+        return Err(PacketError::forbidden("has a reason code that it cannot have"));
+    }
+    let mut properties = properties(&mut body)?;
+    if !body.is_empty() {
+        return Err(PacketError::malformed("goes on behind its properties"));
+    }
+    rules::check(Carrier::Connack, properties.clone())?;
+    let Said { limits, reason, server_reference } = Said::read(&mut properties)?;
+    // The broker ends the link after a refusal, whatever its code: so one that the standard does not list is passed on.
     if code != 0 {
-        let said = connack.properties.as_ref().and_then(|properties| properties.reason_string.as_deref());
-        let text = describe(code, said);
-        let server_reference = connack.properties.and_then(|properties| properties.server_reference);
-        return Ok(refusal(code, text, server_reference));
+        return Ok(refusal(code, reason.as_deref(), server_reference));
     }
-    let limits = Box::new(connack.properties.map_or_else(unlimited, limits));
-    Ok(Incoming::Welcome { session_present: connack.session_present, limits })
+    Ok(Incoming::Welcome { session_present: flags == 1, limits: Box::new(limits) })
 }
 
-fn refusal(code: u8, text: Arc<str>, server_reference: Option<String>) -> Incoming {
-    Incoming::Refusal(Reason { code, text, server_reference: server_reference.map(Into::into) })
+fn refusal(code: u8, said: Option<&str>, server_reference: Option<Arc<str>>) -> Incoming {
+    Incoming::Refusal(Reason { code, text: describe(code, said), server_reference })
 }
 
-/// What a CONNACK without a word about it permits.
-fn unlimited() -> Limits {
-    Limits { subscription_ids_available: true, ..Limits::default() }
+/// What the properties of CONNACK say.
+struct Said {
+    limits: Limits,
+    reason: Option<Arc<str>>,
+    server_reference: Option<Arc<str>>,
 }
 
-fn limits(properties: v5::ConnAckProperties) -> Limits {
-    let available = |flag: Option<u8>| flag.unwrap_or(1) != 0;
-    Limits {
-        // 0 is an error of the broker's; at least one keeps things moving.
-        receive_maximum: properties.receive_max.unwrap_or(u16::MAX).max(1),
-        maximum_packet_size: properties.max_packet_size.and_then(|size| usize::try_from(size).ok()),
-        topic_alias_maximum: properties.topic_alias_max.unwrap_or_default(),
-        maximum_qos: properties.max_qos.and_then(QoS::from_number).unwrap_or(QoS::ExactlyOnce),
-        retain_available: available(properties.retain_available),
-        wildcard_available: available(properties.wildcard_subscription_available),
-        subscription_ids_available: available(properties.subscription_identifiers_available),
-        shared_available: available(properties.shared_subscription_available),
-        server_keep_alive: properties.server_keep_alive,
-        session_expiry: properties.session_expiry_interval,
-        assigned_client_id: properties.assigned_client_identifier,
+impl Said {
+    /// Reads properties that were checked.
+    fn read(from: &mut Bytes) -> Result<Self, PacketError> {
+        // What a CONNACK without a word about it permits.
+        let limits = Limits { subscription_ids_available: true, ..Limits::default() };
+        let mut said = Self { limits, reason: None, server_reference: None };
+        let limits = &mut said.limits;
+        while from.has_remaining() {
+            match byte(from)? {
+                17 => limits.session_expiry = Some(four_bytes(from)?),
+                18 => limits.assigned_client_id = Some(text(from)?),
+                19 => limits.server_keep_alive = Some(two_bytes(from)?),
+                28 => said.server_reference = Some(text(from)?),
+                31 => said.reason = Some(text(from)?),
+                33 => limits.receive_maximum = two_bytes(from)?,
+                34 => limits.topic_alias_maximum = two_bytes(from)?,
+                36 => limits.maximum_qos = QoS::from_number(byte(from)?).unwrap_or(QoS::ExactlyOnce),
+                37 => limits.retain_available = byte(from)? == 1,
+                39 => limits.maximum_packet_size = usize::try_from(four_bytes(from)?).ok(),
+                40 => limits.wildcard_available = byte(from)? == 1,
+                41 => limits.subscription_ids_available = byte(from)? == 1,
+                42 => limits.shared_available = byte(from)? == 1,
+                // The only other one is a user property.
+                _ => {
+                    binary(from)?;
+                    binary(from)?;
+                }
+            }
+        }
+        Ok(said)
     }
 }

@@ -1,61 +1,54 @@
 //! Where a packet begins and ends.
 
 use bytes::{Bytes, BytesMut};
-use rumqttc::v5::mqttbytes::Error;
-use rumqttc::v5::mqttbytes::v5::FixedHeader;
+
+use crate::mqtt::protocol::error::shown;
+use crate::mqtt::protocol::header::Header;
+use crate::mqtt::protocol::opening::topic_bytes;
+use crate::mqtt::protocol::PacketError;
 
 /// One packet, whole.
 pub(super) struct Frame {
-    /// Its first byte: type and flags.
-    pub(super) first: u8,
-    /// How many bytes come before its body.
-    pub(super) head: usize,
-    pub(super) bytes: Bytes,
+    pub(super) header: Header,
+    bytes: Bytes,
 }
 
 impl Frame {
     /// Takes the packet that the bytes begin with, once all of it is there.
-    pub(super) fn take(from: &mut BytesMut, max: usize) -> Result<Option<Self>, Error> {
-        let Some(first) = from.first().copied() else { return Ok(None) };
-        let (mut body, mut head, mut ended) = (0_usize, 1, false);
-        for (byte, shift) in from.iter().skip(1).zip([0, 7, 14, 21]) {
-            body |= usize::from(byte & 0x7f) << shift;
-            head += 1;
-            ended = byte & 0x80 == 0;
-            if ended {
-                break;
-            }
+    pub(super) fn take(from: &mut BytesMut, max: usize) -> Result<Option<Self>, PacketError> {
+        let Some(header) = Header::read(from)? else { return Ok(None) };
+        let (packet, size) = (header.name(), header.size());
+        if !header.minimal {
+            return Err(PacketError::malformed("has a length of more bytes than needed").in_packet(packet));
         }
-        if !ended {
-            return if head == 5 { Err(Error::MalformedRemainingLength) } else { Ok(None) };
+        if !header.has_its_flags() {
+            return Err(PacketError::malformed("has reserved flags").in_packet(packet));
         }
-        let size = head + body;
         if size > max {
-            return Err(Error::PayloadSizeLimitExceeded {
-                pkt_size: size,
-                max: u32::try_from(max).unwrap_or(u32::MAX),
-            });
+            return too_large(&header, from, max).map_err(|error| error.in_packet(packet));
         }
         if from.len() < size {
             from.reserve(size - from.len());
             return Ok(None);
         }
-        Ok(Some(Self { first, head, bytes: from.split_to(size).freeze() }))
-    }
-
-    /// The number of its type.
-    pub(super) const fn kind(&self) -> u8 {
-        self.first >> 4
+        Ok(Some(Self { header, bytes: from.split_to(size).freeze() }))
     }
 
     /// What comes after the header.
     pub(super) fn body(&self) -> Bytes {
-        self.bytes.slice(self.head..)
+        self.bytes.slice(self.header.head..)
     }
+}
 
-    /// The header as rumqttc's readers want it, and all bytes.
-    pub(super) fn parts(self) -> (FixedHeader, Bytes) {
-        let body = self.bytes.len() - self.head;
-        (FixedHeader::new(self.first, self.head - 1, body), self.bytes)
+/// A packet that the broker must not send, as CONNECT said; a message is named, once its topic is there.
+#[cold]
+fn too_large(header: &Header, from: &BytesMut, max: usize) -> Result<Option<Frame>, PacketError> {
+    let (packet, size, mut topic) = (header.name(), header.size(), None);
+    if header.kind() == 3 {
+        let Some((bytes, _)) = topic_bytes(header, from.get(header.head..).unwrap_or_default())? else {
+            return Ok(None);
+        };
+        topic = Some(shown(bytes)).filter(|topic| !topic.is_empty());
     }
+    Err(PacketError::TooLarge { packet, topic, size, max })
 }

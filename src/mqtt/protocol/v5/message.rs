@@ -1,41 +1,35 @@
 //! PUBLISH as it comes.
-//!
-//! rumqttc's reader counts a byte too many for each subscription identifier: of a message for several subscriptions the
-//! last properties end up before the payload. So it is read here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use rumqttc::v5::mqttbytes::Error;
 
 use super::aliases::Received;
 use super::codec::BAD_ALIAS;
 use super::fields::{binary, byte, four_bytes, properties, text, two_bytes, variable};
 use super::frame::Frame;
-use crate::mqtt::protocol::Incoming;
-use crate::mqtt::{MessageProperties, MqttMessage, QoS};
+use super::rules::{self, Carrier};
+use crate::mqtt::protocol::opening::{Flags, Opening, topic};
+use crate::mqtt::protocol::{Incoming, PacketError};
+use crate::mqtt::{MessageProperties, MqttMessage};
 
-pub(super) fn read(frame: Frame, aliases: &mut Received) -> Result<Incoming, Error> {
-    let qos = (frame.first >> 1) & 0b11;
-    let qos = QoS::from_number(qos).ok_or(Error::InvalidQoS(qos))?;
+pub(super) fn read(frame: &Frame, aliases: &mut Received) -> Result<Incoming, PacketError> {
+    let flags = Flags::read(&frame.header)?;
     let mut body = frame.body();
-    let topic: Arc<str> = text(&mut body)?;
-    let id = if qos == QoS::AtMostOnce { 0 } else { two_bytes(&mut body)? };
-    if qos != QoS::AtMostOnce && id == 0 {
-        return Err(Error::PacketIdZero);
-    }
+    // All of the packet is there: what is not in it is missing.
+    let opening = Opening::read(&frame.header, flags.qos, &body)?;
+    let Opening { topic: name, id, size } = opening.ok_or(PacketError::malformed("ends too early"))?;
+    let name: Option<Arc<str>> = if name.is_empty() { None } else { Some(topic(name)?.into()) };
+    body.advance(size);
     let Properties { alias, subscriptions, neutral } = Properties::read(properties(&mut body)?)?;
-    let topic = (!topic.is_empty()).then_some(topic);
     let topic = match alias {
-        None => topic,
-        Some(alias) => aliases.resolve(alias, topic),
+        None => Some(name.ok_or(PacketError::forbidden("has neither a topic nor a topic alias"))?),
+        Some(alias) => aliases.resolve(alias, name),
     };
     let Some(topic) = topic else { return Ok(Incoming::Unexpected(BAD_ALIAS)) };
     let mut message = MqttMessage::new(topic, body);
-    message.qos = qos;
-    message.retain = frame.first & 0b0001 != 0;
-    message.dup = frame.first & 0b1000 != 0;
+    (message.qos, message.retain, message.dup) = (flags.qos, flags.retain, flags.dup);
     message.properties = neutral;
     Ok(Incoming::Publish { id, message, subscriptions })
 }
@@ -50,11 +44,12 @@ struct Properties {
 }
 
 impl Properties {
-    fn read(mut from: Bytes) -> Result<Self, Error> {
+    fn read(mut from: Bytes) -> Result<Self, PacketError> {
         let mut all = Self::default();
         if from.is_empty() {
             return Ok(all);
         }
+        rules::check(Carrier::Publish, from.clone())?;
         let mut neutral = MessageProperties::default();
         while from.has_remaining() {
             match byte(&mut from)? {
@@ -66,7 +61,7 @@ impl Properties {
                 11 => all.subscriptions.push(variable(&mut from)?),
                 35 => all.alias = Some(two_bytes(&mut from)?),
                 38 => neutral.user.push((text(&mut from)?, text(&mut from)?)),
-                other => return Err(Error::InvalidPropertyType(other)),
+                _ => return Err(PacketError::malformed("has a property that it cannot have")),
             }
         }
         if neutral != MessageProperties::default() {
