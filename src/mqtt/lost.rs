@@ -75,7 +75,9 @@ pub enum Lost {
     /// A message came whose topic is none. MQTT has the link closed for that (3.1.1: MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.3.2-2;
     /// 5: MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.2-2). Somebody published it and the broker passed it on, so it may come
     /// again on the next link.
-    #[error("a message came whose topic `{topic}` {problem}; MQTT forbids to go on after that: find out who publishes it")]
+    #[error(
+        "a message came whose topic `{topic}` {problem}; MQTT forbids to go on after that: find out who publishes it"
+    )]
     BadTopic {
         /// The topic, fit to be shown, cut where it is long.
         topic: Arc<str>,
@@ -86,7 +88,10 @@ pub enum Lost {
     },
     /// A packet came that is larger than `options.max_packet_size`. On MQTT 5 the broker was told that limit; on 3.1.1, where
     /// it cannot be told, messages above it are read past and do not end the link.
-    #[error("the broker sent {packet} of {size} bytes{}, more than the {max} of `options.max_packet_size`", on(topic))]
+    #[error(
+        "the broker sent {packet} of {size} bytes{}, more than the {max} of `options.max_packet_size`",
+        on(topic)
+    )]
     TooLarge {
         /// What the standard calls the packet.
         packet: &'static str,

@@ -37,6 +37,12 @@ impl MqttConfig {
             "client_id",
             "has the character U+0000, which MQTT forbids",
         );
+        let mut credentials = self.credential.iter().chain(self.credentials.iter().flatten());
+        must(
+            !credentials.any(|one| one.username.as_ref().is_some_and(|name| name.contains('\0'))),
+            "credential.username",
+            "has the character U+0000, which MQTT forbids",
+        );
         self.options.demand(&mut must);
         found.extend(self.will.iter().filter_map(|will| invalid_will(will, self.options.protocol_version)));
         found

@@ -243,7 +243,8 @@ impl Core {
             },
             Incoming::Unsubscribed { id, codes } => {
                 // Only MQTT 5 has codes.
-                if !codes.is_empty() && self.registry.takes_back(id).is_some_and(|count| count != codes.len()) {
+                if !codes.is_empty() && self.registry.takes_back(id).is_some_and(|count| count != codes.len())
+                {
                     return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
                 }
                 // Whatever it says, nobody here listens to that filter any more.

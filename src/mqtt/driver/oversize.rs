@@ -53,7 +53,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// moment. Else it would all come again, and with the same packet behind it for ever.
     pub(super) async fn acknowledge_last(&mut self, reason: &Lost) {
         // In other cases listeners are behind, or what is missing may be due to them: they have had their time.
-        let waits = matches!(reason, Lost::Protocol(_) | Lost::Unexpected(_) | Lost::BadTopic { .. } | Lost::TooLarge { .. });
+        let waits = matches!(
+            reason,
+            Lost::Protocol(_) | Lost::Unexpected(_) | Lost::BadTopic { .. } | Lost::TooLarge { .. }
+        );
         let held = Arc::clone(&self.core.held);
         held.watch(true);
         let handled = std::future::poll_fn(|cx| {
@@ -66,5 +69,58 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         held.watch(self.core.closing);
         // Where there is more than may wait for the socket, the rest comes again.
         let _ = self.acknowledge();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tracing::field::{Field, Visit};
+    use tracing::{Event, Subscriber};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::super::fuzz;
+    use super::*;
+
+    /// The messages of all warnings.
+    #[derive(Clone, Default)]
+    struct Warnings(Arc<Mutex<Vec<String>>>);
+
+    struct Message(String);
+
+    impl Visit for Message {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            if field.name() == "message" {
+                self.0 = format!("{value:?}");
+            }
+        }
+    }
+
+    impl<S: Subscriber> Layer<S> for Warnings {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            let mut message = Message(String::new());
+            event.record(&mut message);
+            self.0.lock().unwrap().push(message.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn each_topic_is_warned_of_once_up_to_a_bound() {
+        let mut core = fuzz::core(fuzz::settings("3.1.1", 0));
+        let warnings = Warnings::default();
+        let subscriber = tracing_subscriber::registry().with(warnings.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            for topic in (0..100).flat_map(|number| [number, number]) {
+                let topic = format!("a/{topic}\u{1b}").into();
+                core.oversize(Oversize { id: 0, qos: QoS::AtMostOnce, dup: false, topic, size: 99_999 });
+            }
+        });
+        let warnings = warnings.0.lock().unwrap();
+        assert_eq!(warnings.len(), MOST_WARNINGS);
+        let first = &warnings[0];
+        for part in ["99999 bytes", "`a/0\\u{1b}`", "`options.max_packet_size`"] {
+            assert!(first.contains(part), "{first}");
+        }
     }
 }

@@ -27,7 +27,11 @@ impl Header {
                 return Ok(Some(Self { first: *first, head: count + 2, body, minimal }));
             }
         }
-        if rest.len() < 4 { Ok(None) } else { Err(PacketError::malformed("has a length of more than four bytes")) }
+        if rest.len() < 4 {
+            Ok(None)
+        } else {
+            Err(PacketError::malformed("has a length of more than four bytes"))
+        }
     }
 
     /// The number of its type.

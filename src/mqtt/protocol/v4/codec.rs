@@ -153,6 +153,14 @@ fn ack_kind(first: u8) -> Option<AckKind> {
     }
 }
 
+/// Makes room for the rest of a message. Inlined, it would cost every message that is all there a third of its time.
+#[cold]
+#[inline(never)]
+fn more(from: &mut BytesMut, size: usize) -> Option<Packet> {
+    from.reserve(size - from.len());
+    None
+}
+
 impl Codec {
     fn message(&mut self, header: &Header, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
         let flags = Flags::read(header)?;
@@ -161,10 +169,7 @@ impl Codec {
             self.passing = Passing::begin(header, flags, from)?;
             return Ok(self.pass(from));
         }
-        let Some(packet) = from.get(..size) else {
-            from.reserve(size - from.len());
-            return Ok(None);
-        };
+        let Some(packet) = from.get(..size) else { return Ok(more(from, size)) };
         let body = packet.get(header.head..).unwrap_or_default();
         let Some(opening) = Opening::read(header, flags.qos, body)? else { return Ok(None) };
         let (topic, id, before) = (Arc::from(topic(opening.topic)?), opening.id, header.head + opening.size);

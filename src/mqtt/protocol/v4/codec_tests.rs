@@ -22,7 +22,10 @@ fn in_their_words(publish: &Publish, id: u16, dup: bool) -> v4::Packet {
 }
 
 /// What is left of the bytes, and what was read; an error ends the link, whatever was taken from the bytes.
-fn read<C: Decoder<Error: std::fmt::Display>>(codec: &mut C, bytes: &[u8]) -> Result<(usize, Option<C::Item>), String> {
+fn read<C: Decoder<Error: std::fmt::Display>>(
+    codec: &mut C,
+    bytes: &[u8],
+) -> Result<(usize, Option<C::Item>), String> {
     let mut bytes = BytesMut::from(bytes);
     let read = codec.decode(&mut bytes).map_err(|error| error.to_string())?;
     Ok((bytes.len(), read))
@@ -85,7 +88,10 @@ fn assert_no_laxer(bytes: &[u8]) {
     let (Ok((left, Some(ours))), theirs) = (ours, theirs) else { return };
     let ours = V4::read(ours);
     // The return codes of CONNACK have words that are ours alone.
-    if matches!(ours, Incoming::Welcome { .. } | Incoming::Refusal(_) | Incoming::Disconnect(_) | Incoming::Unexpected(_)) {
+    if matches!(
+        ours,
+        Incoming::Welcome { .. } | Incoming::Refusal(_) | Incoming::Disconnect(_) | Incoming::Unexpected(_)
+    ) {
         return;
     }
     let (other_left, theirs) = theirs.unwrap_or_else(|error| panic!("{bytes:?}: {ours:?}, but {error}"));
@@ -166,7 +172,10 @@ fn a_message_above_the_limit_is_refused() {
     assert!(Codec::new(size).encode(V4::publish(&publish, 0, false), &mut bytes).is_ok());
     let error = Codec::new(size - 1).encode(V4::publish(&publish, 0, false), &mut bytes).unwrap_err();
     let PacketError::Unwritable(error) = error else { panic!("{error}") };
-    assert_eq!(error.to_string(), format!("a message makes a packet of {size} bytes; at most {} are permitted", size - 1));
+    assert_eq!(
+        error.to_string(),
+        format!("a message makes a packet of {size} bytes; at most {} are permitted", size - 1)
+    );
     assert_eq!(bytes.len(), size, "nothing of it is written");
 }
 
@@ -206,7 +215,8 @@ fn what_breaks_the_standard_is_refused_and_named() {
         (&[0xf0, 0], "AUTH is no packet of MQTT 3.1.1"),
         (&[0x30, 0xff, 0xff, 0xff, 0xff], "a packet has a length of more than four bytes"),
     ] {
-        let found = read(&mut Codec::new(MAX), bytes).map(|(left, packet)| (left, packet.map(V4::read).is_some()));
+        let found =
+            read(&mut Codec::new(MAX), bytes).map(|(left, packet)| (left, packet.map(V4::read).is_some()));
         assert_eq!(found, Err(expected.to_owned()), "{bytes:02x?}");
     }
 }
@@ -229,7 +239,8 @@ fn a_message_above_the_limit_is_read_past_and_never_held() {
             assert!(buffer.len() < 1000, "the payload is thrown away as it comes");
         }
         let [Incoming::Oversize(oversize), Incoming::Pong] = &came[..] else { panic!("{came:?}") };
-        let expected = crate::mqtt::protocol::Oversize { id: 7, qos, dup: true, topic: "a/b".into(), size: size - 2 };
+        let expected =
+            crate::mqtt::protocol::Oversize { id: 7, qos, dup: true, topic: "a/b".into(), size: size - 2 };
         assert_eq!(oversize, &expected);
     }
 }

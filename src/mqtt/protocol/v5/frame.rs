@@ -2,10 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::mqtt::protocol::PacketError;
 use crate::mqtt::protocol::error::shown;
 use crate::mqtt::protocol::header::Header;
 use crate::mqtt::protocol::opening::topic_bytes;
-use crate::mqtt::protocol::PacketError;
 
 /// One packet, whole.
 pub(super) struct Frame {
