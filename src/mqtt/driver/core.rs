@@ -241,27 +241,28 @@ impl Core {
                 }
                 None => self.unsolicited("SUBACK", id),
             },
-            Incoming::Unsubscribed { id, codes } => {
-                // Only MQTT 5 has codes.
-                if !codes.is_empty() && self.registry.takes_back(id).is_some_and(|count| count != codes.len())
-                {
-                    return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
-                }
-                // Whatever it says, nobody here listens to that filter any more.
-                if let Some(code) = codes.into_iter().find(|code| *code >= 0x80) {
-                    let why = describe(code, None);
-                    self.logger
-                        .warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
-                }
-                if !self.registry.revoked(id) {
-                    self.unsolicited("UNSUBACK", id);
-                }
-            }
+            Incoming::Unsubscribed { id, codes } => return self.unsubscribed(id, &codes),
             Incoming::Pong => {}
             Incoming::Disconnect(reason) => return Err(Lost::disconnected(reason)),
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
+        }
+        Ok(())
+    }
+
+    /// UNSUBACK came; only in MQTT 5 it has codes.
+    fn unsubscribed(&mut self, id: u16, codes: &[u8]) -> Result<(), Lost> {
+        if !codes.is_empty() && self.registry.takes_back(id).is_some_and(|count| count != codes.len()) {
+            return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
+        }
+        // Whatever it says, nobody here listens to that filter any more.
+        if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
+            let why = describe(*code, None);
+            self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
+        }
+        if !self.registry.revoked(id) {
+            self.unsolicited("UNSUBACK", id);
         }
         Ok(())
     }

@@ -50,11 +50,8 @@ fn bad_topic(bytes: &[u8]) -> PacketError {
     PacketError::Topic { topic: shown(bytes), problem, code }
 }
 
-/// Splits off the bytes of the topic at the beginning of a body; none while they are not all there.
-pub(super) fn topic_bytes<'a>(
-    header: &Header,
-    body: &'a [u8],
-) -> Result<Option<(&'a [u8], &'a [u8])>, PacketError> {
+/// The bytes of the topic at the beginning of a body; none while they are not all there.
+pub(super) fn topic_bytes<'a>(header: &Header, body: &'a [u8]) -> Result<Option<&'a [u8]>, PacketError> {
     let Some((length, rest)) = body.split_first_chunk::<2>() else {
         return if header.body < 2 { Err(PacketError::malformed("has no topic")) } else { Ok(None) };
     };
@@ -62,7 +59,7 @@ pub(super) fn topic_bytes<'a>(
     if 2 + length > header.body {
         return Err(PacketError::malformed("has a topic that goes beyond its end"));
     }
-    Ok(rest.split_at_checked(length))
+    Ok(rest.get(..length))
 }
 
 /// What comes before the payload, or in MQTT 5 before the properties.
@@ -78,7 +75,7 @@ pub(super) struct Opening<'a> {
 impl<'a> Opening<'a> {
     /// Reads it from a body; none while it is not all there.
     pub(super) fn read(header: &Header, qos: QoS, body: &'a [u8]) -> Result<Option<Self>, PacketError> {
-        let Some((topic, rest)) = topic_bytes(header, body)? else { return Ok(None) };
+        let Some(topic) = topic_bytes(header, body)? else { return Ok(None) };
         let size = 2 + topic.len();
         if qos == QoS::AtMostOnce {
             return Ok(Some(Self { topic, id: 0, size }));
@@ -86,7 +83,8 @@ impl<'a> Opening<'a> {
         if size + 2 > header.body {
             return Err(PacketError::malformed("has no packet id"));
         }
-        let Some(id) = rest.first_chunk().map(|id| u16::from_be_bytes(*id)) else { return Ok(None) };
+        let id = body.get(size..).and_then(<[u8]>::first_chunk);
+        let Some(id) = id.map(|id| u16::from_be_bytes(*id)) else { return Ok(None) };
         if id == 0 {
             return Err(PacketError::forbidden("has the packet id 0"));
         }

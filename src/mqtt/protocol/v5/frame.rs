@@ -45,7 +45,7 @@ impl Frame {
 fn too_large(header: &Header, from: &BytesMut, max: usize) -> Result<Option<Frame>, PacketError> {
     let (packet, size, mut topic) = (header.name(), header.size(), None);
     if header.kind() == 3 {
-        let Some((bytes, _)) = topic_bytes(header, from.get(header.head..).unwrap_or_default())? else {
+        let Some(bytes) = topic_bytes(header, from.get(header.head..).unwrap_or_default())? else {
             return Ok(None);
         };
         topic = Some(shown(bytes)).filter(|topic| !topic.is_empty());
