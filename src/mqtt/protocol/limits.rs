@@ -134,7 +134,7 @@ mod tests {
                 assert_eq!(with(named).fitting(&filter, identifier), Some(identifier));
                 assert_eq!(with(named - 1).fitting(&filter, identifier), None);
             }
-            let back = written(V5::unsubscribe(1, &[filter.clone()]));
+            let back = written(V5::unsubscribe(1, std::slice::from_ref(&filter)));
             assert!(with(back).takes_back(&filter) && !with(back - 1).takes_back(&filter));
         }
     }
