@@ -1,15 +1,16 @@
 //! From a stream to a broker that says welcome.
 
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
 use super::Settings;
 use crate::connect::Endpoint;
-use crate::mqtt::protocol::{Hello, Incoming, Limits, Protocol};
+use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::{Lost, TlsError};
 
 /// A link that the broker has welcomed.
@@ -42,34 +43,64 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
         max_packet_size: settings.max_packet_size,
     };
     framed.send(P::connect(&hello)).await.map_err(protocol)?;
-    match framed.next().await {
-        None => Err(Lost::Ended),
-        Some(Err(error)) => Err(protocol(error)),
-        Some(Ok(packet)) => match P::read(packet) {
-            Incoming::Welcome { session_present, limits } => {
-                // A broker that keeps a session it was told to clear has nothing that we know of.
-                let session_present = session_present && !clean_session;
-                let limits = Limits {
-                    topic_alias_maximum: limits.topic_alias_maximum.min(settings.topic_alias_maximum),
-                    ..*limits
-                };
-                P::welcomed(framed.codec_mut(), &limits);
-                Ok(Welcome { framed, session_present, limits })
+    match answer(framed.next().await.map(|read| read.map(P::read)), clean_session) {
+        Ok((session_present, limits)) => {
+            let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
+            let limits = Limits { topic_alias_maximum, ..limits };
+            P::welcomed(framed.codec_mut(), &limits);
+            Ok(Welcome { framed, session_present, limits })
+        }
+        Err(lost) => {
+            if let Some(complaint) = P::complaint(&lost) {
+                // The link is given up in any case; whether the broker learns why is up to it.
+                let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
             }
-            Incoming::Refusal(reason) => Err(Lost::refused(reason)),
-            Incoming::Disconnect(reason) => Err(Lost::disconnected(reason)),
-            Incoming::Authentication => Err(Lost::Authentication),
-            _ => Err(Lost::Unexpected("something else than CONNACK")),
-        },
+            Err(lost)
+        }
     }
 }
 
+/// What the broker says to CONNECT: whether it has a session, and its limits.
+fn answer(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> Result<(bool, Limits), Lost> {
+    match read.ok_or(Lost::Ended)?.map_err(protocol)? {
+        // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
+        Incoming::Welcome { session_present: true, .. } if clean_session => {
+            Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
+        }
+        Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
+        Incoming::Refusal(reason) => Err(Lost::refused(reason)),
+        // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
+        Incoming::Disconnect(Reason { text, code, .. }) => {
+            Err(Lost::Protocol(Arc::new(EarlyDisconnect { text, code })))
+        }
+        Incoming::Authentication => Err(Lost::Authentication),
+        _ => Err(Lost::Unexpected("something else than CONNACK")),
+    }
+}
+
+/// A broker said good-bye before it said welcome.
+#[derive(Debug, thiserror::Error)]
+#[error("DISCONNECT came before CONNACK: {text} (code {code:#04x})")]
+struct EarlyDisconnect {
+    text: Arc<str>,
+    code: u8,
+}
+
+/// How long the broker may take to hear why it is left.
+const GOOD_BYE: Duration = Duration::from_millis(500);
+
 /// A failure of the codec: of the stream below it, or of what came over it.
-pub(super) fn protocol<E: std::error::Error + Send + Sync + 'static>(error: E) -> Lost {
-    let below = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-    let Some(io) = below else { return Lost::Protocol(Arc::new(error)) };
-    match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
-        Some(tls) => Lost::Tls(Arc::clone(tls)),
-        None => Lost::io("talking to the broker", io::Error::new(io.kind(), io.to_string())),
+pub(super) fn protocol(error: PacketError) -> Lost {
+    match error {
+        PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
+            Some(tls) => Lost::Tls(Arc::clone(tls)),
+            None => Lost::io("talking to the broker", io),
+        },
+        PacketError::Topic { topic, problem, code } => Lost::BadTopic { topic: topic.into(), problem, code },
+        PacketError::TooLarge { packet, topic, size, max } => {
+            Lost::TooLarge { packet, topic: topic.map(Into::into), size, max }
+        }
+        PacketError::Unwritable(error) => Lost::io("writing a packet", std::io::Error::other(error)),
+        other => Lost::Protocol(Arc::new(other)),
     }
 }
