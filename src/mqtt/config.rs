@@ -124,7 +124,8 @@ pub struct MqttOptions {
     pub max_incoming_bytes: usize,
     /// How many messages can wait for one listener before QoS 0 is dropped. Default 1000.
     pub listener_queue: usize,
-    /// The largest packet sent or received, in bytes, 16384 to 268435460. Default 16777216 (16 MiB).
+    /// The largest packet sent or received, in bytes, 16384 to 268435460. A larger message that comes is acknowledged and
+    /// dropped on 3.1.1; on 5, where the broker is told the limit, it ends the link. Default 16777216 (16 MiB).
     pub max_packet_size: usize,
     /// Whether topics and filters may have control characters (U+0001 to U+001F, U+007F to U+009F). Brokers may end the
     /// connection for them. Default false.
@@ -232,6 +233,11 @@ mod tests {
         assert!(wrong("options.max_inflight", "65535").contains("between 1 and 65519"));
         assert!(wrong("options.session_expiry", "1h").contains("protocol_version = 5"));
         assert!(wrong("options.receive_maximum", "0").contains("is 0"));
+        assert!(wrong("client_id", "a\0b").contains("U+0000"));
+        assert!(
+            wrong("credential.username", "a\0b")
+                .starts_with("`credential.username` has the character U+0000")
+        );
         assert!(wrong("options.max_packet_size", "16383").contains("16384"));
         assert!(wrong("options.listener_queue", "0").starts_with("`options.listener_queue` is 0"));
     }

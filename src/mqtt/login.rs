@@ -20,6 +20,12 @@ pub enum LoginError {
         /// The broker, without credentials.
         endpoint: String,
     },
+    /// MQTT forbids U+0000 in a user name (3.1.1: MQTT-1.5.3-2; 5: MQTT-1.5.4-2). A password is bytes, and may have it.
+    #[error("the user name for {endpoint} has the character U+0000, which MQTT forbids")]
+    Nul {
+        /// The broker, without credentials.
+        endpoint: String,
+    },
     /// More than MQTT has room for.
     #[error("the {what} for {endpoint} has {size} bytes; MQTT takes {LONGEST} at most")]
     TooLong {
@@ -48,6 +54,9 @@ pub(super) fn check(endpoint: &Endpoint, version: MqttVersion) -> Result<(), Log
     let password = endpoint.password.as_ref().map(|password| password.expose()).unwrap_or_default();
     if username.is_empty() && !password.is_empty() && version == MqttVersion::V4 {
         return Err(LoginError::NoUsername { endpoint: endpoint.to_string() });
+    }
+    if username.contains('\0') {
+        return Err(LoginError::Nul { endpoint: endpoint.to_string() });
     }
     for (what, size) in [("user name", username.len()), ("password", password.len())] {
         if size > LONGEST {
@@ -82,6 +91,7 @@ mod tests {
                 "secret",
                 "the user name for mqtt://broker:1883 has 65536 bytes; MQTT takes 65535 at most",
             ),
+            ("an\0n", "secret", "the user name for mqtt://broker:1883 has the character U+0000"),
             ("ann", &long, "the password for mqtt://broker:1883 has 65536 bytes; MQTT takes 65535 at most"),
         ] {
             let error = resolved(username, password, "3.1.1").await.unwrap_err();
@@ -91,6 +101,7 @@ mod tests {
         for (username, password, version) in [
             ("ann", "secret", "3.1.1"),
             ("ann", "", "3.1.1"),
+            ("ann", "sec\0ret", "3.1.1"),
             ("", "secret", "5"),
             (&long[1..], &long[1..], "5"),
         ] {

@@ -82,6 +82,36 @@ pub enum Lost {
     /// A packet that no broker sends, or not now.
     #[error("the broker sent {0}, which it may not send now")]
     Unexpected(&'static str),
+    /// A message came whose topic is none. MQTT has the link closed for that (3.1.1: MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.3.2-2;
+    /// 5: MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.2-2). Somebody published it and the broker passed it on, so it may come
+    /// again on the next link.
+    #[error(
+        "a message came whose topic `{topic}` {problem}; MQTT forbids to go on after that: find out who publishes it"
+    )]
+    BadTopic {
+        /// The topic, fit to be shown, cut where it is long.
+        topic: Arc<str>,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// The reason code that MQTT 5 has for it.
+        code: u8,
+    },
+    /// A packet came that is larger than `options.max_packet_size`. On MQTT 5 the broker was told that limit; on 3.1.1, where
+    /// it cannot be told, messages above it are read past and do not end the link.
+    #[error(
+        "the broker sent {packet} of {size} bytes{}, more than the {max} of `options.max_packet_size`",
+        on(topic)
+    )]
+    TooLarge {
+        /// What the standard calls the packet.
+        packet: &'static str,
+        /// The topic of a message, fit to be shown, cut where it is long.
+        topic: Option<Arc<str>>,
+        /// The size of the packet, in bytes.
+        size: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
     /// Nothing came within 1.5 keep-alives.
     #[error("nothing was heard from the broker for {} ms", .0.as_millis())]
     Silent(Duration),
@@ -167,6 +197,21 @@ impl Lost {
         }
     }
 
+    /// Whether this side ends the link, for what the broker has sent or not sent: it may still take bytes.
+    pub(crate) const fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::Protocol(_)
+                | Self::Unexpected(_)
+                | Self::Authentication
+                | Self::BadTopic { .. }
+                | Self::TooLarge { .. }
+                | Self::Overflow { .. }
+                | Self::Flooded { .. }
+                | Self::NoAnswer { .. }
+        )
+    }
+
     pub(crate) fn refused(reason: Reason) -> Self {
         let Reason { code, text, server_reference } = reason;
         Self::Refused { code, reason: text, server_reference }
@@ -205,6 +250,10 @@ pub(super) fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
             clip(server)
         )
     })
+}
+
+fn on(topic: &Option<Arc<str>>) -> String {
+    topic.as_ref().map_or_else(String::new, |topic| format!(" on `{topic}`"))
 }
 
 impl From<TlsError> for Lost {

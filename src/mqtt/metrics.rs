@@ -28,6 +28,8 @@ pub(crate) struct Metrics {
     pub(crate) unmatched: Increment,
     /// `message.dropped`: QoS 0 messages that a listener, or `options.max_incoming_bytes`, had no room for.
     pub(crate) dropped: Increment,
+    /// `message.oversize`: messages above `options.max_packet_size` that were read past (3.1.1).
+    pub(crate) oversize: Increment,
     /// `message.refused`: of those, messages under manual acknowledgement that were not finished well.
     pub(crate) refused: Increment,
     /// `listener.failed`: errors and panics of listeners.
@@ -58,6 +60,7 @@ impl Metrics {
             unclaimed: increment("message.unclaimed"),
             unmatched: increment("message.unmatched"),
             dropped: increment("message.dropped"),
+            oversize: increment("message.oversize"),
             refused: increment("message.refused"),
             listener_failed: increment("listener.failed"),
             behind: increment("listener.behind"),

@@ -37,6 +37,17 @@ impl MqttConfig {
             "client_id",
             "is longer than 65535 bytes",
         );
+        must(
+            self.explicit_client_id().is_none_or(|id| !id.contains('\0')),
+            "client_id",
+            "has the character U+0000, which MQTT forbids",
+        );
+        let mut credentials = self.credential.iter().chain(self.credentials.iter().flatten());
+        must(
+            !credentials.any(|one| one.username.as_ref().is_some_and(|name| name.contains('\0'))),
+            "credential.username",
+            "has the character U+0000, which MQTT forbids",
+        );
         self.options.demand(&mut must);
         found.extend(self.options.invalid_redirects());
         found.extend(self.keyed().flat_map(|(key, connection)| ignored(&key, connection)));

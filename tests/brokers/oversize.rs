@@ -1,7 +1,10 @@
-//! What mosquitto ends the link for.
+//! Messages that are too large: for mosquitto, and for the client.
 
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
 use wirework::Error;
-use wirework::mqtt::{PublishOptions, QoS};
+use wirework::mqtt::{MqttMessage, PublishOptions, QoS, SubscribeOptions};
 
 use crate::load::{connect, context, within};
 use crate::support::mosquitto::Mosquitto;
@@ -32,4 +35,39 @@ async fn a_message_that_is_too_large_fails_alone() {
         }
         within("the close", connection.close(&context())).await.unwrap();
     }
+}
+
+/// A message that the broker keeps and that is too large for the client: on 3.1.1 it comes and is read past, on 5 mosquitto
+/// leaves it out. Either way the link stays, whatever is subscribed to, and others arrive.
+#[tokio::test]
+async fn a_kept_message_that_is_too_large_for_the_client_leaves_its_link_alone() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let writer = connect("writer", &[broker.port], &[]).await;
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let (topic, options) = (format!("kept/{qos:?}"), PublishOptions::default().qos(qos).retain());
+        within("a publish", writer.publish(topic, vec![7; 100_000], options)).await.unwrap();
+    }
+    for version in ["3.1.1", "5"] {
+        let more = [("options.protocol_version", version), ("options.max_packet_size", "20000")];
+        let reader = connect(&format!("reader {version}"), &[broker.port], &more).await;
+        let client = reader.client().unwrap();
+        let mut state = client.state();
+        state.mark_unchanged();
+        let (sender, mut heard) = mpsc::unbounded_channel();
+        let listener = move |message: MqttMessage| {
+            // A test that is over listens no more.
+            let _ = sender.send(message.topic.to_string());
+            std::future::ready(Ok(()))
+        };
+        let options = SubscribeOptions::exactly_once();
+        within("the grant", reader.subscribe("#", options, Arc::new(listener))).await.unwrap();
+        for number in 0..3 {
+            let options = PublishOptions::exactly_once();
+            within("a publish", writer.publish(format!("live/{number}"), "x", options)).await.unwrap();
+            assert_eq!(within("a message", heard.recv()).await, Some(format!("live/{number}")));
+        }
+        assert!(!state.has_changed().unwrap(), "the link is the first one");
+        within("the close", reader.close(&context())).await.unwrap();
+    }
+    within("the close", writer.close(&context())).await.unwrap();
 }

@@ -32,7 +32,7 @@ async fn garbage_and_wrong_packets_start_the_link_anew() {
         &[0x20, 2, 0, 0],
         &[0xc0, 0],
         &[0x40, 1, 0],
-        &[0x30, 0xff, 0xff, 0xff, 0x7f],
+        &[0x90, 0xff, 0xff, 0xff, 0x7f],
     ] {
         peer.send_raw(bytes).await;
         peer.expect_end().await;

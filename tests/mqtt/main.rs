@@ -9,6 +9,7 @@ mod blaming;
 mod changing;
 mod closing;
 mod common;
+mod conformance;
 mod copies5;
 mod details5;
 mod ending;

@@ -72,7 +72,7 @@ async fn a_session_that_is_lost_loses_nothing_that_can_be_proven() {
 }
 
 #[tokio::test]
-async fn a_clean_session_that_the_broker_claims_to_have_kept_is_not_believed() {
+async fn a_broker_that_claims_a_session_after_a_clean_start_is_left() {
     let broker = FakeBroker::start().await;
     let (connection, mut peer) = opened(&broker, &[]).await;
     let (listener, mut heard) = listener();
@@ -83,7 +83,8 @@ async fn a_clean_session_that_the_broker_claims_to_have_kept_is_not_believed() {
         connection.client().unwrap().send("t", "1", PublishOptions::at_least_once()).await.unwrap();
     peer.expect_publish().await;
     peer.reset();
-    let (mut peer, _) = broker.accept_session(true).await;
+    broker.accept_session(true).await.0.expect_end().await;
+    let (mut peer, _) = broker.accept_session(false).await;
     peer.grant().await;
     let publish = peer.expect_publish().await;
     assert!(!publish.dup);

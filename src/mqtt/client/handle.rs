@@ -156,6 +156,11 @@ impl MqttClient {
             let why = "MQTT 3.1.1 has none of them; set `options.protocol_version = 5`";
             return Err(MqttError::Unsupported { what, why });
         }
+        // MQTT-3.8.3-4 of 5: brokers end the link for it.
+        if options.no_local && filter.group().is_some() {
+            let why = "MQTT 5 forbids it, as one client of the group gets each message";
+            return Err(MqttError::Unsupported { what: "`no_local` on a shared filter", why });
+        }
         let (size, max) = (filter.as_str().len() + 16, self.0.settings.max_packet_size);
         if size > max {
             return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });

@@ -159,6 +159,8 @@ fn extra(options: &PublishOptions) -> Result<Option<Arc<Extra>>, MqttError> {
     if let Some(trace) = options.trace_id.as_deref().and_then(write_trace) {
         properties.user.push(trace);
     }
-    let expires = properties.expiry.map(|expiry| Instant::now() + expiry.min(NEVER));
+    let now = Instant::now();
+    // No clock that there is ends before the longest expiry that MQTT has.
+    let expires = properties.expiry.map(|expiry| now.checked_add(expiry).unwrap_or(now + NEVER));
     Ok(Some(Arc::new(Extra { properties, expires })))
 }

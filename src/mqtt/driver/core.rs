@@ -59,6 +59,8 @@ pub(super) struct Core {
     pub(super) closing: bool,
     /// Whether a refused message has been warned of since the link came up.
     pub(super) refusals_said: bool,
+    /// The topics on which messages above `options.max_packet_size` have been warned of.
+    pub(super) oversize_said: Vec<Arc<str>>,
     /// No broker has said welcome yet.
     pub(super) new: bool,
     /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
@@ -117,6 +119,7 @@ impl Core {
             down: Some(Lost::NotYet),
             closing: false,
             refusals_said: false,
+            oversize_said: Vec::new(),
             gauges: Gauges::default(),
             commands: Vec::new(),
             done: Vec::new(),
@@ -261,6 +264,7 @@ impl Core {
             Incoming::Publish { id, message, subscriptions } => {
                 return self.message(id, message, &subscriptions, now);
             }
+            Incoming::Oversize(oversize) => self.oversize(oversize),
             Incoming::Ack { kind: AckKind::Release, id, .. } => self.incoming.release(id),
             Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
                 Acked::Done(_, waiter) => {
@@ -292,22 +296,28 @@ impl Core {
                 }
                 None => self.unsolicited("SUBACK", id),
             },
-            Incoming::Unsubscribed { id, codes } => {
-                // Whatever it says, nobody here listens to that filter any more.
-                if let Some(code) = codes.into_iter().find(|code| *code >= 0x80) {
-                    let why = describe(code, None);
-                    self.logger
-                        .warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
-                }
-                if !self.registry.revoked(id) && !self.registry.is_late(id) {
-                    self.unsolicited("UNSUBACK", id);
-                }
-            }
+            Incoming::Unsubscribed { id, codes } => return self.unsubscribed(id, &codes),
             Incoming::Pong => {}
             Incoming::Disconnect(reason) => return Err(Lost::disconnected(reason)),
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
+        }
+        Ok(())
+    }
+
+    /// UNSUBACK came; only in MQTT 5 it has codes.
+    fn unsubscribed(&mut self, id: u16, codes: &[u8]) -> Result<(), Lost> {
+        if !codes.is_empty() && self.registry.unsubscribe_size(id).is_some_and(|count| count != codes.len()) {
+            return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
+        }
+        // Whatever it says, nobody here listens to that filter any more.
+        if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
+            let why = describe(*code, None);
+            self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
+        }
+        if !self.registry.revoked(id) {
+            self.unsolicited("UNSUBACK", id);
         }
         Ok(())
     }
@@ -330,6 +340,12 @@ impl Core {
             self.settle(waiter, Err(reason.clone()));
         }
         count
+    }
+
+    /// Whether the broker has to be told to forget the session, which it would keep for a while otherwise.
+    pub(super) fn forgets(&self) -> bool {
+        let kept = self.limits.session_expiry.unwrap_or(self.settings.session_expiry);
+        self.settings.clean_session && kept > 0
     }
 
     /// Whether everything accepted is sent and acknowledged, every message handled, and no filter left that nobody wants.

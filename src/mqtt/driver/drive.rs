@@ -120,9 +120,13 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         for (_, waiter) in std::mem::take(&mut self.unflushed) {
             self.core.settle(waiter, Err(MqttError::Down(reason.clone())));
         }
-        let Some(complaint) = P::complaint(reason).filter(|_| !self.ended) else { return };
+        if self.ended || !reason.is_ours() {
+            return;
+        }
+        self.acknowledge_last(reason).await;
+        let complaint = P::complaint(reason).map_or(Ok(()), |complaint| self.encode(complaint));
         // The link is given up in any case; whether the broker learns why is up to it.
-        if self.encode(complaint).is_ok() {
+        if complaint.is_ok() {
             let _ = timeout(GOOD_BYE, futures_util::SinkExt::<P::Packet>::flush(&mut self.framed)).await;
         }
     }
@@ -154,7 +158,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         let late = self.stop.is_some_and(|stop| now >= stop);
         if late && !self.ended {
             self.ended = true;
-            self.encode(P::disconnect(self.core.settings.clean_session))?;
+            self.encode(P::disconnect(self.core.forgets()))?;
             self.write(cx, now)?;
         }
         if self.ended && (written || late) {

@@ -13,7 +13,7 @@ use tokio_util::codec::Framed;
 use super::Settings;
 use super::drive::GOOD_BYE;
 use crate::connect::Endpoint;
-use crate::mqtt::protocol::{Hello, Incoming, Limits, Protocol};
+use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
 use crate::mqtt::{Lost, TlsError};
 
@@ -63,37 +63,32 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     let mut framed = Framed::from_parts(parts);
-    begun.map_err(|error| unlike_mqtt(protocol(P::Error::from(error)), plain, false))?;
+    begun.map_err(|error| unlike_mqtt(protocol(PacketError::Io(error)), plain, false))?;
     if plain && framed.read_buffer().starts_with(&ALERT) {
         return Err(unlike_mqtt(Lost::Ended, plain, true));
     }
-    let answer = tokio::select! {
+    let read = tokio::select! {
         biased;
-        answer = framed.next() => answer,
+        read = framed.next() => read,
         () = leave.notified() => {
             good_bye::<P, _>(framed, settings.clean_session).await;
             return Err(Lost::NotYet);
         }
     };
-    match answer {
-        None => Err(unlike_mqtt(Lost::Ended, plain, false)),
-        Some(Err(error)) => Err(unlike_mqtt(protocol(error), plain, false)),
-        Some(Ok(packet)) => match P::read(packet) {
-            Incoming::Welcome { session_present, limits } => {
-                // A broker that keeps a session it was told to clear has nothing that we know of.
-                let session_present = session_present && !clean_session;
-                let limits = Limits {
-                    topic_alias_maximum: limits.topic_alias_maximum.min(settings.topic_alias_maximum),
-                    ..*limits
-                };
-                P::welcomed(framed.codec_mut(), &limits);
-                Ok(Welcome { framed, session_present, limits })
+    match answer(read.map(|read| read.map(P::read)), clean_session) {
+        Ok((session_present, limits)) => {
+            let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
+            let limits = Limits { topic_alias_maximum, ..limits };
+            P::welcomed(framed.codec_mut(), &limits);
+            Ok(Welcome { framed, session_present, limits })
+        }
+        Err(lost) => {
+            if let Some(complaint) = P::complaint(&lost) {
+                // The link is given up in any case; whether the broker learns why is up to it.
+                let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
             }
-            Incoming::Refusal(reason) => Err(Lost::refused(reason)),
-            Incoming::Disconnect(reason) => Err(Lost::disconnected(reason)),
-            Incoming::Authentication => Err(Lost::Authentication),
-            _ => Err(Lost::Unexpected("something else than CONNACK")),
-        },
+            Err(unlike_mqtt(lost, plain, false))
+        }
     }
 }
 
@@ -137,12 +132,44 @@ fn unlike_mqtt(lost: Lost, plain: bool, tls: bool) -> Lost {
     if plain && cut { Lost::Unlike { tls, last: Arc::new(lost) } } else { lost }
 }
 
+/// What the broker says to CONNECT: whether it has a session, and its limits.
+fn answer(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> Result<(bool, Limits), Lost> {
+    match read.ok_or(Lost::Ended)?.map_err(protocol)? {
+        // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
+        Incoming::Welcome { session_present: true, .. } if clean_session => {
+            Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
+        }
+        Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
+        Incoming::Refusal(reason) => Err(Lost::refused(reason)),
+        // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
+        Incoming::Disconnect(Reason { text, code, .. }) => {
+            Err(Lost::Protocol(Arc::new(EarlyDisconnect { text, code })))
+        }
+        Incoming::Authentication => Err(Lost::Authentication),
+        _ => Err(Lost::Unexpected("something else than CONNACK")),
+    }
+}
+
+/// A broker said good-bye before it said welcome.
+#[derive(Debug, thiserror::Error)]
+#[error("DISCONNECT came before CONNACK: {text} (code {code:#04x})")]
+struct EarlyDisconnect {
+    text: Arc<str>,
+    code: u8,
+}
+
 /// A failure of the codec: of the stream below it, or of what came over it.
-pub(super) fn protocol<E: std::error::Error + Send + Sync + 'static>(error: E) -> Lost {
-    let below = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-    let Some(io) = below else { return Lost::Protocol(Arc::new(error)) };
-    match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
-        Some(tls) => Lost::Tls(Arc::clone(tls)),
-        None => Lost::io("talking to the broker", io::Error::new(io.kind(), io.to_string())),
+pub(super) fn protocol(error: PacketError) -> Lost {
+    match error {
+        PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
+            Some(tls) => Lost::Tls(Arc::clone(tls)),
+            None => Lost::io("talking to the broker", io),
+        },
+        PacketError::Topic { topic, problem, code } => Lost::BadTopic { topic: topic.into(), problem, code },
+        PacketError::TooLarge { packet, topic, size, max } => {
+            Lost::TooLarge { packet, topic: topic.map(Into::into), size, max }
+        }
+        PacketError::Unwritable(error) => Lost::io("writing a packet", io::Error::other(error)),
+        other => Lost::Protocol(Arc::new(other)),
     }
 }

@@ -21,6 +21,7 @@ mod limiting;
 mod link;
 mod lives;
 mod missed;
+mod oversize;
 mod permits;
 mod places;
 mod read;

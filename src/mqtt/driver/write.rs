@@ -12,7 +12,7 @@ use super::core::Core;
 use super::drive::Drive;
 use super::greet::protocol;
 use crate::mqtt::Lost;
-use crate::mqtt::protocol::{AckKind, Protocol};
+use crate::mqtt::protocol::{AckKind, PacketError, Protocol};
 use crate::mqtt::session::Transmit;
 use crate::mqtt::subscriptions::{Control, Trial};
 use crate::mqtt::transport::Transport;
@@ -73,7 +73,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.acknowledge()?;
             if self.core.incoming.answers() == 0 {
                 self.ended = true;
-                self.encode(P::disconnect(self.core.settings.clean_session))?;
+                self.encode(P::disconnect(self.core.forgets()))?;
             }
         }
         Ok(self.encoded > before)
@@ -83,9 +83,17 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
         self.core.refuse_filters(now);
         let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
-        while let Some((control, identifier)) = self.core.registry.next(tries, now) {
+        loop {
+            let Core { registry, limits, .. } = &mut *self.core;
+            let Some((control, identifier)) = registry.next(tries, now) else { return Ok(()) };
             let packet = match control {
-                Control::Subscribe { id, filters } => P::subscribe(id, filters, identifier),
+                Control::Subscribe { id, filters } => {
+                    let fits = |identifier| match filters {
+                        [(filter, _)] => limits.fitting(filter, identifier),
+                        _ => None,
+                    };
+                    P::subscribe(id, filters, identifier.and_then(fits))
+                }
                 Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
             };
             self.encode(packet)?;
@@ -94,7 +102,6 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
                 self.tried = Some(now);
             }
         }
-        Ok(())
     }
 
     /// An empty buffer is filled from its start again. Else it would come to its end in the middle of a batch, and move what
@@ -178,7 +185,7 @@ fn put<P: Protocol, S: AsyncWrite + Unpin, I>(
     item: I,
 ) -> Result<(), Lost>
 where
-    P::Codec: Encoder<I, Error = P::Error>,
+    P::Codec: Encoder<I, Error = PacketError>,
 {
     let before = framed.write_buffer().len();
     // `poll_ready` would flush early; the high-water mark bounds the buffer instead.

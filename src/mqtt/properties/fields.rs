@@ -5,8 +5,12 @@ use std::str::Utf8Error;
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    /// They end too soon, or a number is too long.
+    /// They end too soon.
     Short,
+    /// A number takes more than four bytes.
+    Long,
+    /// A number takes more bytes than it needs.
+    Padded,
     /// A length points this far, and the bytes do not reach there.
     Beyond(usize),
     /// A text is no UTF-8.
@@ -17,6 +21,8 @@ pub(crate) enum Malformed {
     Unknown(u8),
     /// A property that may come once comes twice.
     Twice(u8),
+    /// A property that can be read, and says what is forbidden.
+    Forbidden(&'static str),
 }
 
 /// The bytes that are still to be read.
@@ -49,17 +55,17 @@ impl<'a> Fields<'a> {
         self.chunk().map(u32::from_be_bytes)
     }
 
-    /// A variable byte integer: seven bits a byte, the lowest first, in up to four bytes.
+    /// A variable byte integer: seven bits a byte, the lowest first, in up to four bytes, and in no more than it needs.
     pub(crate) fn variable(&mut self) -> Result<u32, Malformed> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
             let byte = self.byte()?;
             value |= u32::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                return if byte == 0 && shift > 0 { Err(Malformed::Padded) } else { Ok(value) };
             }
         }
-        Err(Malformed::Short)
+        Err(Malformed::Long)
     }
 
     /// Bytes with their length in two bytes before them.
@@ -68,7 +74,7 @@ impl<'a> Fields<'a> {
         self.part(length)
     }
 
-    /// The same in UTF-8.
+    /// The same in UTF-8, without U+0000.
     pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
         let text = std::str::from_utf8(self.binary()?).map_err(Malformed::Utf8)?;
         if text.as_bytes().contains(&0) { Err(Malformed::Nul) } else { Ok(text) }

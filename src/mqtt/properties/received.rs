@@ -73,8 +73,7 @@ impl ReceivedProperties {
     /// Whether the sender says that the payload is UTF-8 text. Nobody has checked that it is.
     #[must_use]
     pub fn text(&self) -> bool {
-        self.find(|property| if let Property::Text(text) = property { Some(text) } else { None })
-            == Some(true)
+        self.find(|property| if let Property::Text(text) = property { Some(text) } else { None }) == Some(1)
     }
 
     /// Names and values of the application's own, in the order in which they were sent; a name may come more than once.
@@ -135,7 +134,7 @@ impl From<&ReceivedProperties> for MessageProperties {
         let mut properties = Self::default();
         for property in received.all() {
             match property {
-                Property::Text(text) => properties.text = text,
+                Property::Text(text) => properties.text = text == 1,
                 Property::Expiry(seconds) => properties.expiry = Some(Duration::from_secs(seconds.into())),
                 Property::ContentType(text) => properties.content_type = Some(text.into()),
                 Property::ResponseTopic(text) => properties.response_topic = Some(text.into()),
@@ -224,6 +223,10 @@ mod tests {
         }
         assert_eq!(check(&[3, 0, 1, 0]).unwrap_err(), Malformed::Nul);
         assert!(matches!(check(&[38, 0, 1, 0xff, 0, 0]).unwrap_err(), Malformed::Utf8(_)));
-        assert_eq!(check(&[11, 0xff, 0xff, 0xff, 0xff, 1]).unwrap_err(), Malformed::Short);
+        assert_eq!(check(&[11, 0xff, 0xff, 0xff, 0xff, 1]).unwrap_err(), Malformed::Long);
+        assert_eq!(check(&[11, 0x81, 0]).unwrap_err(), Malformed::Padded);
+        for value in [&[1, 2][..], &[11, 0], &[8, 0, 3, b'a', b'/', b'+'], &[8, 0, 1, b'#']] {
+            assert!(matches!(check(value).unwrap_err(), Malformed::Forbidden(_)), "{value:?}");
+        }
     }
 }

@@ -20,7 +20,8 @@ const MOST_NAMED: usize = 65_536;
 /// One property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Property<'a> {
-    Text(bool),
+    /// 0 or 1.
+    Text(u8),
     /// In seconds.
     Expiry(u32),
     ContentType(&'a str),
@@ -31,11 +32,11 @@ pub(super) enum Property<'a> {
     User(&'a str, &'a str),
 }
 
-/// Reads the next property, with its number.
+/// Reads the next property, with its number. What its value may be is for [`check`] to say.
 pub(super) fn next<'a>(from: &mut Fields<'a>) -> Result<(u8, Property<'a>), Malformed> {
     let number = from.byte()?;
     let property = match number {
-        TEXT => Property::Text(from.byte()? == 1),
+        TEXT => Property::Text(from.byte()?),
         EXPIRY => Property::Expiry(from.four_bytes()?),
         CONTENT_TYPE => Property::ContentType(from.text()?),
         RESPONSE_TOPIC => Property::ResponseTopic(from.text()?),
@@ -59,7 +60,8 @@ pub(crate) struct Checked {
     pub(crate) any: bool,
 }
 
-/// Checks that all properties may stand in a PUBLISH, are complete, and come once where they may not come again.
+/// Checks that all properties may stand in a PUBLISH, are complete, say what they may say, and come once where they may not
+/// come again.
 pub(crate) fn check(properties: &[u8]) -> Result<Checked, Malformed> {
     let (mut checked, mut seen, mut many) = (Checked::default(), 0_u64, false);
     let mut from = Fields::new(properties);
@@ -71,6 +73,9 @@ pub(crate) fn check(properties: &[u8]) -> Result<Checked, Malformed> {
             return Err(Malformed::Twice(number));
         }
         seen |= bit;
+        if let Some(problem) = forbidden(property) {
+            return Err(Malformed::Forbidden(problem));
+        }
         match property {
             Property::Alias(alias) => checked.alias = Some(alias),
             Property::Subscription(identifier) if !many => {
@@ -87,6 +92,18 @@ pub(crate) fn check(properties: &[u8]) -> Result<Checked, Malformed> {
     }
     unique(&mut checked.subscriptions);
     Ok(checked)
+}
+
+/// What is wrong with the value of a property, if anything (sections 3.3.2.3.2, 3.3.2.3.5 and 3.3.2.3.8).
+fn forbidden(property: Property<'_>) -> Option<&'static str> {
+    match property {
+        Property::Text(2..) => Some("has a property that is neither 0 nor 1"),
+        Property::Subscription(0) => Some("has the subscription identifier 0"),
+        Property::ResponseTopic(topic) if topic.contains(['+', '#']) => {
+            Some("has a response topic with a wildcard in it")
+        }
+        _ => None,
+    }
 }
 
 /// Leaves each number once: a broker that repeats them millions of times adds nothing. Returns how many are left.

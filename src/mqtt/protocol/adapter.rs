@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::Limits;
+use super::{Limits, PacketError};
 use crate::config::Secret;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MessageProperties, MqttMessage, MqttWill, QoS, SubscribeOptions};
@@ -14,14 +14,13 @@ use crate::mqtt::{Lost, MessageProperties, MqttMessage, MqttWill, QoS, Subscribe
 /// A version of MQTT, on the codec that speaks it. Nothing here is dynamic: the driver is compiled once a version.
 pub(crate) trait Protocol: Send + 'static {
     type Packet: Send;
-    type Error: std::error::Error + From<std::io::Error> + Send + Sync + 'static;
-    type Codec: Encoder<Self::Packet, Error = Self::Error>
-        + for<'a> Encoder<Outbound<'a>, Error = Self::Error>
-        + Decoder<Item = Self::Packet, Error = Self::Error>
+    type Codec: Encoder<Self::Packet, Error = PacketError>
+        + for<'a> Encoder<Outbound<'a>, Error = PacketError>
+        + Decoder<Item = Self::Packet, Error = PacketError>
         + Send
         + Unpin;
 
-    /// A codec that refuses packets above the limit in either direction, in bytes, and lets the broker set so many topic
+    /// A codec that takes no packet above the limit in either direction, in bytes, and lets the broker set so many topic
     /// aliases.
     fn codec(max_packet: usize, aliases: u16) -> Self::Codec;
     /// The broker has said welcome: from here on the codec keeps to its limits.
@@ -94,6 +93,18 @@ pub(crate) struct Extra {
     pub(crate) expires: Option<Instant>,
 }
 
+/// What is known of a message whose payload was thrown away.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Oversize {
+    /// 0 at QoS 0.
+    pub(crate) id: u16,
+    pub(crate) qos: QoS,
+    pub(crate) dup: bool,
+    pub(crate) topic: Arc<str>,
+    /// The size of the packet, in bytes.
+    pub(crate) size: usize,
+}
+
 /// The four packets that acknowledge publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AckKind {
@@ -134,6 +145,8 @@ pub(crate) enum Incoming {
         /// The identifiers of the subscriptions that it comes for, where the broker names them.
         subscriptions: Vec<u32>,
     },
+    /// A message above `options.max_packet_size` that was read past.
+    Oversize(Oversize),
     /// An acknowledgement; the code is below 0x80 unless it refuses.
     Ack {
         kind: AckKind,

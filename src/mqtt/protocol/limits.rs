@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::header::{length_size, packet_size};
 use super::{Protocol, Publish};
 use crate::mqtt::QoS;
 use crate::mqtt::session::Unfit;
@@ -74,20 +75,78 @@ impl Limits {
         if filter.group().is_some() && !self.shared_available {
             return Some(0x9e);
         }
-        (!self.takes(filter)).then_some(0x95)
+        (!self.has_room(subscribe_size(filter.as_str().len(), None))).then_some(0x95)
     }
 
-    /// Whether a packet about this filter alone is not too large for the broker.
-    pub(crate) fn takes(&self, filter: &Filter) -> bool {
-        self.maximum_packet_size.is_none_or(|max| filter.as_str().len() + CONTROL <= max)
+    /// Whether an UNSUBSCRIBE of this filter alone is not too large for the broker.
+    pub(crate) fn takes_back(&self, filter: &Filter) -> bool {
+        self.has_room(packet_size(2 + 1 + 2 + filter.as_str().len()))
     }
 
-    /// How many bytes of filters may go into one packet.
+    /// The identifier for a filter, unless SUBSCRIBE would be too large for the broker with it: messages come without one then.
+    pub(crate) fn fitting(&self, filter: &Filter, identifier: u32) -> Option<u32> {
+        self.has_room(subscribe_size(filter.as_str().len(), Some(identifier))).then_some(identifier)
+    }
+
+    /// How many bytes of filters may go into one packet, three bytes more for each.
     pub(crate) fn room_for_filters(&self) -> usize {
-        self.maximum_packet_size.unwrap_or(usize::MAX).saturating_sub(CONTROL)
+        let Some(max) = self.maximum_packet_size else { return usize::MAX };
+        // Type and length, packet id, the length of no properties.
+        max.saturating_sub(1 + length_size(max) + 2 + 1)
+    }
+
+    fn has_room(&self, size: usize) -> bool {
+        self.maximum_packet_size.is_none_or(|max| size <= max)
     }
 }
 
-/// What SUBSCRIBE and UNSUBSCRIBE of one filter have beside its text, in bytes, at most: header, packet id, properties with
-/// an identifier, length and options.
-const CONTROL: usize = 5 + 2 + 6 + 3;
+/// The size on the wire of a SUBSCRIBE of MQTT 5 with one filter of so many bytes.
+fn subscribe_size(filter: usize, identifier: Option<u32>) -> usize {
+    let properties = identifier.map_or(0, |identifier| 1 + length_size(identifier as usize));
+    packet_size(2 + 1 + properties + 2 + filter + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use tokio_util::codec::Encoder;
+
+    use super::*;
+    use crate::mqtt::SubscribeOptions;
+    use crate::mqtt::protocol::V5;
+
+    fn written(packet: <V5 as Protocol>::Packet) -> usize {
+        let mut bytes = BytesMut::new();
+        V5::codec(usize::MAX, 0).encode(packet, &mut bytes).unwrap();
+        bytes.len()
+    }
+
+    #[test]
+    fn a_filter_is_refused_only_where_no_packet_with_it_would_fit() {
+        for length in [1, 5, 110, 117, 118, 119, 120, 121, 122, 123, 200, 16_370, 16_380] {
+            let filter: Filter = "f".repeat(length).parse().unwrap();
+            let asked = [(filter.clone(), SubscribeOptions::default())];
+            let plain = written(V5::subscribe(1, &asked, None));
+            let with = |max| Limits { maximum_packet_size: Some(max), ..Limits::default() };
+            assert_eq!((with(plain).refuses(&filter), with(plain - 1).refuses(&filter)), (None, Some(0x95)));
+            for identifier in [1, 127, 128, 268_435_455] {
+                let named = written(V5::subscribe(1, &asked, Some(identifier)));
+                assert_eq!(with(named).fitting(&filter, identifier), Some(identifier));
+                assert_eq!(with(named - 1).fitting(&filter, identifier), None);
+            }
+            let back = written(V5::unsubscribe(1, std::slice::from_ref(&filter)));
+            assert!(with(back).takes_back(&filter) && !with(back - 1).takes_back(&filter));
+        }
+    }
+
+    #[test]
+    fn filters_that_have_room_make_a_packet_that_has_too() {
+        for max in [20, 127, 128, 129, 130, 131, 300, 16_384] {
+            let limits = Limits { maximum_packet_size: Some(max), ..Limits::default() };
+            let count = limits.room_for_filters() / 4;
+            let filters = vec![("f".parse().unwrap(), SubscribeOptions::default()); count];
+            let size = written(V5::subscribe(1, &filters, None));
+            assert!(size <= max && size + 5 > max, "{count} filters make {size} bytes of {max}");
+        }
+    }
+}

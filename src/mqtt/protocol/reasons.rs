@@ -52,10 +52,16 @@ const fn meaning(code: u8) -> &'static str {
     }
 }
 
-/// What a code means and what the broker said beside it: up to 64 KiB of any characters, of which people see the start.
+/// What is kept of what a broker says beside a code, which may be 64 KiB of any characters: what people are shown of it.
+#[must_use]
+pub(crate) fn kept(said: &str) -> Arc<str> {
+    clip(said).into()
+}
+
+/// What a code means, and what was [`kept`] of what the broker said beside it.
 pub(crate) fn describe(code: u8, said: Option<&str>) -> Arc<str> {
     match said.filter(|said| !said.is_empty()) {
-        Some(said) => format!("{}: {}", meaning(code), clip(said)).into(),
+        Some(said) => format!("{}: {said}", meaning(code)).into(),
         None => meaning(code).into(),
     }
 }

@@ -212,6 +212,11 @@ impl<W> Registry<W> {
         self.wire.awaits(id)
     }
 
+    /// How many filters the UNSUBSCRIBE of this id has, where it is out.
+    pub(crate) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+        self.wire.unsubscribe_size(id)
+    }
+
     /// UNSUBACK came; false if it answers nothing.
     pub(crate) fn revoked(&mut self, id: u16) -> bool {
         self.wire.unsubscribed(id)

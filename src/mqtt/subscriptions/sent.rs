@@ -154,6 +154,14 @@ impl<W> Sent<W> {
         self.subscribes().any(|subscribe| subscribe.id == id)
     }
 
+    /// How many filters the UNSUBSCRIBE of this id has, where it is out.
+    pub(super) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+        self.packets.iter().find_map(|packet| match packet {
+            Packet::Unsubscribe { id: known, filters, .. } if *known == id => Some(filters.len()),
+            _ => None,
+        })
+    }
+
     /// Whether a SUBSCRIBE with this filter is out.
     pub(super) fn asks(&self, filter: &Filter) -> bool {
         self.subscribes().any(|subscribe| subscribe.filters.iter().any(|(out, _)| out == filter))

@@ -207,6 +207,11 @@ impl<W> Wire<W> {
         self.sent.awaits(id)
     }
 
+    /// How many filters the UNSUBSCRIBE of this id has, where it is out.
+    pub(super) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+        self.sent.unsubscribe_size(id)
+    }
+
     /// SUBACK came; none if nothing waits for this one.
     pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
         let Subscribe { filters, waiting, .. } = self.sent.subscribed(id, codes.len())?;

@@ -81,7 +81,8 @@ fn message(dup: bool) -> Vec<u8> {
 
 /// PUBACK, PUBREC, SUBACK or UNSUBACK that refuses: the code stands before the properties, or behind them.
 fn refusal(first: u8, id: u16) -> Vec<u8> {
-    let (code, id) = ([0x97], id.to_be_bytes());
+    // UNSUBACK knows no exceeded quota.
+    let (code, id) = ([if first == 0xb0 { 0x87 } else { 0x97 }], id.to_be_bytes());
     match first {
         0x40 | 0x50 => packet(first, &[&id, &code, &reasons()]),
         _ => packet(first, &[&id, &reasons(), &code]),

@@ -1,22 +1,23 @@
-//! MQTT 3.1.1, on rumqttc's codec.
+//! MQTT 3.1.1; what is seldom written is written by rumqttc's codec.
 
+mod answers;
 mod codec;
+mod oversize;
 
-use bytes::Bytes;
 use rumqttc::mqttbytes::{self, v4};
 
 use codec::{Codec, Packet};
 
-use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish, Reason};
+use super::header::packet_size;
+use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{Lost, QoS, SubscribeOptions};
 
 /// MQTT 3.1.1.
 pub(crate) struct V4;
 
 impl Protocol for V4 {
     type Packet = Packet;
-    type Error = mqttbytes::Error;
     type Codec = Codec;
 
     fn codec(max_packet: usize, _: u16) -> Codec {
@@ -81,89 +82,16 @@ impl Protocol for V4 {
     fn read(packet: Packet) -> Incoming {
         match packet {
             Packet::Message { message, id } => Incoming::Publish { id, message, subscriptions: Vec::new() },
-            Packet::Ack(kind, id) => acknowledgement(kind, id),
-            Packet::Other(packet) => other(packet),
+            Packet::Ack(kind, id) => Incoming::Ack { kind, id, code: 0, reason: None },
+            Packet::Came(incoming) => incoming,
+            Packet::Other(_) => Incoming::Unexpected("a packet of its own"),
         }
-    }
-}
-
-fn other(packet: v4::Packet) -> Incoming {
-    match packet {
-        v4::Packet::Publish(publish) => {
-            let message = MqttMessage {
-                offered: Default::default(),
-                topic: publish.topic.into(),
-                // It is a part of what was read with it.
-                payload: Bytes::copy_from_slice(&publish.payload),
-                qos: from_wire(publish.qos),
-                retain: publish.retain,
-                dup: publish.dup,
-                properties: Default::default(),
-            };
-            Incoming::Publish { id: publish.pkid, message, subscriptions: Vec::new() }
-        }
-        v4::Packet::PubAck(ack) => acknowledgement(AckKind::Ack, ack.pkid),
-        v4::Packet::PubRec(ack) => acknowledgement(AckKind::Received, ack.pkid),
-        v4::Packet::PubRel(ack) => acknowledgement(AckKind::Release, ack.pkid),
-        v4::Packet::PubComp(ack) => acknowledgement(AckKind::Complete, ack.pkid),
-        v4::Packet::SubAck(ack) => {
-            let codes = ack.return_codes.into_iter().map(code).collect();
-            Incoming::Subscribed { id: ack.pkid, codes, reason: None }
-        }
-        v4::Packet::UnsubAck(ack) => Incoming::Unsubscribed { id: ack.pkid, codes: Vec::new() },
-        v4::Packet::ConnAck(ack) => match refusal(ack.code) {
-            None => Incoming::Welcome { session_present: ack.session_present, limits: Box::default() },
-            Some((code, text)) => {
-                Incoming::Refusal(Reason { code, text: text.into(), server_reference: None })
-            }
-        },
-        v4::Packet::PingResp => Incoming::Pong,
-        // 3.1.1 knows no DISCONNECT from a broker; some send it all the same when another client takes the id over.
-        v4::Packet::Disconnect => {
-            let text = "no reason given, as MQTT 3.1.1 has none".into();
-            Incoming::Disconnect(Reason { code: 0, text, server_reference: None })
-        }
-        v4::Packet::Connect(_) => Incoming::Unexpected("CONNECT"),
-        v4::Packet::Subscribe(_) => Incoming::Unexpected("SUBSCRIBE"),
-        v4::Packet::Unsubscribe(_) => Incoming::Unexpected("UNSUBSCRIBE"),
-        v4::Packet::PingReq => Incoming::Unexpected("PINGREQ"),
     }
 }
 
 fn publish_size(publish: &Publish) -> usize {
     let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
-    let rest = 2 + publish.topic.len() + id + publish.payload.len();
-    let length = match rest {
-        0..0x80 => 1,
-        0x80..0x4000 => 2,
-        0x4000..0x20_0000 => 3,
-        _ => 4,
-    };
-    1 + length + rest
-}
-
-fn acknowledgement(kind: AckKind, id: u16) -> Incoming {
-    Incoming::Ack { kind, id, code: 0, reason: None }
-}
-
-fn code(code: v4::SubscribeReasonCode) -> u8 {
-    match code {
-        v4::SubscribeReasonCode::Success(qos) => qos as u8,
-        v4::SubscribeReasonCode::Failure => 0x80,
-    }
-}
-
-fn refusal(code: v4::ConnectReturnCode) -> Option<(u8, &'static str)> {
-    use v4::ConnectReturnCode as Code;
-    let reason = match code {
-        Code::Success => return None,
-        Code::RefusedProtocolVersion => "it does not speak MQTT 3.1.1",
-        Code::BadClientId => "the client id is not permitted",
-        Code::ServiceUnavailable => "the service is unavailable",
-        Code::BadUserNamePassword => "bad user name or password",
-        Code::NotAuthorized => "not authorized",
-    };
-    Some((code as u8, reason))
+    packet_size(2 + publish.topic.len() + id + publish.payload.len())
 }
 
 const fn to_wire(qos: QoS) -> mqttbytes::QoS {
@@ -171,14 +99,6 @@ const fn to_wire(qos: QoS) -> mqttbytes::QoS {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
         QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
-    }
-}
-
-const fn from_wire(qos: mqttbytes::QoS) -> QoS {
-    match qos {
-        mqttbytes::QoS::AtMostOnce => QoS::AtMostOnce,
-        mqttbytes::QoS::AtLeastOnce => QoS::AtLeastOnce,
-        mqttbytes::QoS::ExactlyOnce => QoS::ExactlyOnce,
     }
 }
 

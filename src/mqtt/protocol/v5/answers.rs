@@ -1,24 +1,20 @@
 //! The answers of a broker: a packet id, codes, and perhaps a word about them.
-//!
-//! rumqttc's readers give up on a code that they do not know and on answers that leave out what may be left out (a
-//! DISCONNECT of one byte among them). An answer is no reason to lose a link, so these are read here.
 
 use std::sync::Arc;
 
-use rumqttc::v5::mqttbytes::Error;
-
+use super::rules::{Carrier, check};
 use crate::mqtt::properties::Fields;
-use crate::mqtt::protocol::{AckKind, Incoming, Reason, describe};
+use crate::mqtt::protocol::reasons::kept;
+use crate::mqtt::protocol::{AckKind, Incoming, PacketError, Reason, describe};
 
-const SESSION_EXPIRY: u8 = 17;
-const SERVER_REFERENCE: u8 = 28;
 const REASON_STRING: u8 = 31;
-const USER_PROPERTY: u8 = 38;
+const SERVER_REFERENCE: u8 = 28;
 
-/// The longest reason that is kept, in bytes, and the longest reference to another server: host names are shorter.
+/// The longest reference to another server that is kept, in bytes: host names are shorter.
 const LONGEST: usize = 1024;
 
-/// What the properties of an answer can say that matters.
+/// What the properties of an answer can say that matters. A broker may say 64 KiB of it with each answer; what is kept is
+/// what people are shown.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) reason: Option<Arc<str>>,
@@ -26,9 +22,9 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// A reason; what is too long is cut.
+    /// A reason, escaped; what is too long is cut.
     pub(super) fn reason(&mut self, text: &str) {
-        self.reason = Some(text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default().into());
+        self.reason = Some(kept(text));
     }
 
     /// A reference to another server; one that is too long leads nowhere.
@@ -38,57 +34,98 @@ impl Said {
 }
 
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.
-pub(super) fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Incoming, Error> {
-    let id = body.two_bytes()?;
+pub(super) fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+    let id = packet_id(&mut body)?;
     // Code and properties may be left out.
     let code = body.byte().unwrap_or_default();
-    let reason = said(&mut body)?.reason;
-    if id == 0 {
-        return Err(Error::PacketIdZero);
+    let known = match kind {
+        AckKind::Ack | AckKind::Received => {
+            matches!(code, 0 | 0x10 | 0x80 | 0x83 | 0x87 | 0x90 | 0x91 | 0x97 | 0x99)
+        }
+        AckKind::Release | AckKind::Complete => matches!(code, 0 | 0x92),
+    };
+    if !known {
+        return Err(PacketError::forbidden(BAD_CODE));
     }
+    let reason = last_said(&mut body, Carrier::Answer)?.reason;
     Ok(Incoming::Ack { kind, id, code, reason })
 }
 
 /// SUBACK.
-pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, Error> {
-    let id = body.two_bytes()?;
-    let reason = said(&mut body)?.reason;
-    Ok(Incoming::Subscribed { id, codes: body.rest().to_vec(), reason })
+pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+    let id = packet_id(&mut body)?;
+    let reason = said(&mut body, Carrier::Answer)?.reason;
+    let codes = codes(body.rest(), |code| {
+        matches!(code, 0..=2 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91 | 0x97 | 0x9e | 0xa1 | 0xa2)
+    })?;
+    Ok(Incoming::Subscribed { id, codes, reason })
 }
 
 /// UNSUBACK.
-pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, Error> {
-    let id = body.two_bytes()?;
-    said(&mut body)?;
-    Ok(Incoming::Unsubscribed { id, codes: body.rest().to_vec() })
+pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+    let id = packet_id(&mut body)?;
+    said(&mut body, Carrier::Answer)?;
+    let codes = codes(body.rest(), |code| matches!(code, 0 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91))?;
+    Ok(Incoming::Unsubscribed { id, codes })
 }
 
-/// DISCONNECT.
-pub(super) fn disconnect(mut body: Fields<'_>) -> Result<Incoming, Error> {
+/// DISCONNECT. The link ends, whatever its code: so one that the standard does not list is passed on as it is.
+pub(super) fn disconnect(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let code = body.byte().unwrap_or_default();
-    let Said { reason, server_reference } = said(&mut body)?;
+    let Said { reason, server_reference } = last_said(&mut body, Carrier::Disconnect)?;
     Ok(Incoming::Disconnect(Reason { code, text: describe(code, reason.as_deref()), server_reference }))
 }
 
-fn said(body: &mut Fields<'_>) -> Result<Said, Error> {
-    let mut said = Said::default();
+const BAD_CODE: &str = "has a reason code that it cannot have";
+
+/// One code a filter, all of them known.
+fn codes(body: &[u8], known: impl Fn(u8) -> bool) -> Result<Vec<u8>, PacketError> {
     if body.is_empty() {
-        return Ok(said);
+        return Err(PacketError::malformed("has no reason code"));
     }
-    let mut properties = Fields::new(body.properties()?);
+    if !body.iter().copied().all(known) {
+        return Err(PacketError::forbidden(BAD_CODE));
+    }
+    Ok(body.to_vec())
+}
+
+/// What the properties say that end a packet, and may be left out.
+fn last_said(body: &mut Fields<'_>, carrier: Carrier) -> Result<Said, PacketError> {
+    if body.is_empty() {
+        return Ok(Said::default());
+    }
+    let said = said(body, carrier)?;
+    if !body.is_empty() {
+        return Err(PacketError::malformed("goes on behind its properties"));
+    }
+    Ok(said)
+}
+
+fn said(body: &mut Fields<'_>, carrier: Carrier) -> Result<Said, PacketError> {
+    let mut said = Said::default();
+    let mut properties = properties(body, carrier)?;
     while !properties.is_empty() {
         match properties.byte()? {
             REASON_STRING => said.reason(properties.text()?),
             SERVER_REFERENCE => said.server_reference(properties.text()?),
-            USER_PROPERTY => {
-                properties.binary()?;
-                properties.binary()?;
-            }
-            SESSION_EXPIRY => {
-                properties.four_bytes()?;
-            }
-            other => return Err(Error::InvalidPropertyType(other)),
+            // The only other one is a user property.
+            _ => drop((properties.binary()?, properties.binary()?)),
         }
     }
     Ok(said)
+}
+
+/// The properties of a packet, checked in place.
+pub(super) fn properties<'a>(body: &mut Fields<'a>, carrier: Carrier) -> Result<Fields<'a>, PacketError> {
+    let properties = Fields::new(body.properties()?);
+    check(carrier, properties)?;
+    Ok(properties)
+}
+
+/// A packet identifier, which is never 0.
+fn packet_id(body: &mut Fields<'_>) -> Result<u16, PacketError> {
+    match body.two_bytes()? {
+        0 => Err(PacketError::forbidden("has the packet id 0")),
+        id => Ok(id),
+    }
 }

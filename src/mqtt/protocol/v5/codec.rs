@@ -1,14 +1,17 @@
 //! Packets from and to bytes, with what one link has to remember for it.
 
 use bytes::{BufMut, BytesMut};
-use rumqttc::v5::mqttbytes::{Error, v5};
+use rumqttc::v5::mqttbytes::v5;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::aliases::{Received, Sent};
+use super::aliases::{Alias, Received, Sent};
 use super::{answers, message, publish, welcome};
 use crate::mqtt::properties::Fields;
-use crate::mqtt::protocol::buffer::{Extent, Packet as Whole};
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound};
+use crate::mqtt::protocol::buffer::{self, Packet as Whole};
+use crate::mqtt::protocol::error::shown;
+use crate::mqtt::protocol::header::Header;
+use crate::mqtt::protocol::opening::topic_bytes;
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound, PacketError};
 
 /// What is unexpected about a message whose topic cannot be told.
 pub(super) const BAD_ALIAS: &str =
@@ -54,27 +57,39 @@ impl Codec {
         self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
         self.sent = Sent::new(limits.topic_alias_maximum);
     }
+
+    /// DISCONNECT, with as much of it as the broker takes; nothing where there is no room to say what is wrong.
+    fn good_bye(&self, code: u8, forget: bool, to: &mut BytesMut) {
+        match (code, self.max_outgoing) {
+            (_, 9..) if forget => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
+            (0, _) => to.put_slice(&[0xe0, 0]),
+            (_, 4..) => to.put_slice(&[0xe0, 2, code, 0]),
+            (_, 3) => to.put_slice(&[0xe0, 1, code]),
+            _ => {}
+        }
+    }
 }
 
 impl Encoder<Outbound<'_>> for Codec {
-    type Error = Error;
+    type Error = PacketError;
 
     fn encode(
         &mut self,
         Outbound { publish, id, dup }: Outbound<'_>,
         to: &mut BytesMut,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PacketError> {
         let room = publish::size(publish) + ALIAS_BYTES <= self.max_outgoing;
-        let alias = self.sent.choose(&publish.topic, room);
+        // What is sent again goes as it is, whatever has become of aliases since.
+        let alias = if dup { Alias::None } else { self.sent.choose(&publish.topic, room) };
         publish::write(publish, id, dup, alias, to);
         Ok(())
     }
 }
 
 impl Encoder<Packet> for Codec {
-    type Error = Error;
+    type Error = PacketError;
 
-    fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), Error> {
+    fn encode(&mut self, packet: Packet, to: &mut BytesMut) -> Result<(), PacketError> {
         match packet {
             Packet::Ack(kind, id, code) => {
                 to.reserve(5);
@@ -84,18 +99,17 @@ impl Encoder<Packet> for Codec {
                     AckKind::Release => 0x62,
                     AckKind::Complete => 0x70,
                 });
-                // A code of 0 may be left out.
-                to.put_u8(2 + u8::from(code > 0));
+                // A code of 0 may be left out; another one has to be, where the broker does not take so large a packet.
+                let with_code = code > 0 && self.max_outgoing >= 5;
+                to.put_u8(2 + u8::from(with_code));
                 to.put_u16(id);
-                if code > 0 {
+                if with_code {
                     to.put_u8(code);
                 }
             }
-            Packet::GoodBye { code: 0, forget: false } => to.put_slice(&[0xe0, 0]),
-            Packet::GoodBye { code, forget: false } => to.put_slice(&[0xe0, 2, code, 0]),
-            Packet::GoodBye { code, forget: true } => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
+            Packet::GoodBye { code, forget } => self.good_bye(code, forget, to),
             Packet::Other(packet) => {
-                packet.write(to, u32::try_from(self.max_outgoing).ok())?;
+                packet.write(to, u32::try_from(self.max_outgoing).ok()).map_err(PacketError::unwritable)?;
             }
             Packet::Came(_) => {}
         }
@@ -105,47 +119,66 @@ impl Encoder<Packet> for Codec {
 
 impl Decoder for Codec {
     type Item = Packet;
-    type Error = Error;
+    type Error = PacketError;
 
-    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, Error> {
-        let Some(extent) = Extent::of(from).map_err(|_| Error::MalformedRemainingLength)? else {
-            return Ok(None);
-        };
-        if extent.size > self.max_incoming {
-            let max = u32::try_from(self.max_incoming).unwrap_or(u32::MAX);
-            return Err(Error::PayloadSizeLimitExceeded { pkt_size: extent.size, max });
-        }
-        if !extent.is_in(from) {
-            return Ok(None);
-        }
-        let incoming = Whole::take(from, extent.size, |packet| self.read(packet, extent.head))?;
-        Ok(Some(Packet::Came(incoming)))
+    fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
+        let Some(header) = Header::read(from)? else { return Ok(None) };
+        let incoming = self.take(header, from).map_err(|error| error.in_packet(header.name()))?;
+        Ok(incoming.map(Packet::Came))
     }
 }
 
 impl Codec {
-    fn read(&mut self, packet: &Whole<'_>, head: usize) -> Result<Incoming, Error> {
-        let first = packet.bytes.first().copied().unwrap_or_default();
-        let body = Fields::new(packet.bytes.get(head..).unwrap_or_default());
-        Ok(match first >> 4 {
+    /// Takes the packet with this header out of the bytes, once all of it is there.
+    fn take(&mut self, header: Header, from: &mut BytesMut) -> Result<Option<Incoming>, PacketError> {
+        if !header.minimal {
+            return Err(PacketError::malformed("has a length of more bytes than needed"));
+        }
+        if !header.has_its_flags() {
+            return Err(PacketError::malformed("has reserved flags"));
+        }
+        if header.size() > self.max_incoming {
+            return too_large(&header, from, self.max_incoming).map_or(Ok(None), Err);
+        }
+        if !buffer::is_whole(from, header.size()) {
+            return Ok(None);
+        }
+        Whole::take(from, header, |packet| self.read(packet)).map(Some)
+    }
+
+    fn read(&mut self, packet: &Whole<'_>) -> Result<Incoming, PacketError> {
+        let body = Fields::new(packet.body);
+        Ok(match packet.header.kind() {
             2 => welcome::read(body)?,
-            3 => message::read(packet, first, body, &mut self.received)?,
+            3 => message::read(packet, &mut self.received)?,
             4 => answers::acknowledgement(AckKind::Ack, body)?,
             5 => answers::acknowledgement(AckKind::Received, body)?,
             6 => answers::acknowledgement(AckKind::Release, body)?,
             7 => answers::acknowledgement(AckKind::Complete, body)?,
             9 => answers::subscribed(body)?,
             11 => answers::unsubscribed(body)?,
+            13 if !body.is_empty() => return Err(PacketError::malformed("has a body")),
             13 => Incoming::Pong,
             14 => answers::disconnect(body)?,
             15 => Incoming::Authentication,
-            1 => Incoming::Unexpected("CONNECT"),
-            8 => Incoming::Unexpected("SUBSCRIBE"),
-            10 => Incoming::Unexpected("UNSUBSCRIBE"),
-            12 => Incoming::Unexpected("PINGREQ"),
-            other => return Err(Error::InvalidPacketType(other)),
+            1 | 8 | 10 | 12 => Incoming::Unexpected(packet.header.name()),
+            _ => return Err(PacketError::malformed("is no packet of MQTT 5")),
         })
     }
+}
+
+/// What is wrong with a packet that the broker must not send, as CONNECT said. A message is named: nothing while its topic is
+/// not all there.
+#[cold]
+fn too_large(header: &Header, from: &[u8], max: usize) -> Option<PacketError> {
+    let (packet, size, mut topic) = (header.name(), header.size(), None);
+    if header.kind() == 3 {
+        match topic_bytes(header, from.get(header.head..).unwrap_or_default()) {
+            Ok(bytes) => topic = Some(shown(bytes?)).filter(|topic| !topic.is_empty()),
+            Err(error) => return Some(error),
+        }
+    }
+    Some(PacketError::TooLarge { packet, topic, size, max })
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::mqtt::{MessageProperties, MqttWill};
 
 pub(super) fn connect(hello: &Hello) -> v5::Packet {
     let mut properties = v5::ConnectProperties::new();
-    properties.session_expiry_interval = Some(hello.session_expiry);
+    // 0 is what holds where nothing is said.
+    properties.session_expiry_interval = (hello.session_expiry > 0).then_some(hello.session_expiry);
     properties.receive_maximum = Some(hello.receive_maximum);
     properties.max_packet_size = u32::try_from(hello.max_packet_size).ok();
     properties.topic_alias_max = Some(hello.topic_alias_maximum);

@@ -1,52 +1,29 @@
-//! PUBLISH as it comes.
-//!
-//! rumqttc's reader counts a byte too many for each subscription identifier: of a message for several subscriptions the
-//! last properties end up before the payload. And it reads all properties into texts of their own, at twenty times the
-//! memory that they take on the wire. So it is read here.
+//! PUBLISH as it comes. Its properties are checked where they stand, and kept as they are.
 
 use std::sync::Arc;
 
-use rumqttc::v5::mqttbytes::Error;
-
 use super::aliases::Received;
 use super::codec::BAD_ALIAS;
-use crate::mqtt::properties::{Fields, Malformed, ReceivedProperties, check};
-use crate::mqtt::protocol::Incoming;
+use crate::mqtt::MqttMessage;
+use crate::mqtt::properties::{Fields, ReceivedProperties, check};
 use crate::mqtt::protocol::buffer::Packet;
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::protocol::opening::{Flags, Opening, topic};
+use crate::mqtt::protocol::{Incoming, PacketError};
 
-/// What is unexpected about a message that says one thing twice.
-const TWICE: &str = "a message with a property twice";
-
-pub(super) fn read(
-    packet: &Packet<'_>,
-    first: u8,
-    mut body: Fields<'_>,
-    aliases: &mut Received,
-) -> Result<Incoming, Error> {
-    let qos = (first >> 1) & 0b11;
-    let qos = QoS::from_number(qos).ok_or(Error::InvalidQoS(qos))?;
-    let topic = body.text()?;
-    let id = if qos == QoS::AtMostOnce { 0 } else { body.two_bytes()? };
-    if qos != QoS::AtMostOnce && id == 0 {
-        return Err(Error::PacketIdZero);
-    }
+pub(super) fn read(packet: &Packet<'_>, aliases: &mut Received) -> Result<Incoming, PacketError> {
+    let flags = Flags::read(&packet.header)?;
+    let Opening { topic: name, id, size } = Opening::of(packet, flags)?;
+    let name: Option<Arc<str>> = if name.is_empty() { None } else { Some(topic(name)?.into()) };
+    let mut body = Fields::new(packet.body.get(size..).unwrap_or_default());
     let properties = body.properties()?;
-    let checked = match check(properties) {
-        Ok(checked) => checked,
-        Err(Malformed::Twice(_)) => return Ok(Incoming::Unexpected(TWICE)),
-        Err(error) => return Err(error.into()),
-    };
-    let topic = (!topic.is_empty()).then(|| Arc::from(topic));
+    let checked = check(properties)?;
     let topic = match checked.alias {
-        None => topic,
-        Some(alias) => aliases.resolve(alias, topic),
+        None => Some(name.ok_or(PacketError::forbidden("has neither a topic nor a topic alias"))?),
+        Some(alias) => aliases.resolve(alias, name),
     };
     let Some(topic) = topic else { return Ok(Incoming::Unexpected(BAD_ALIAS)) };
     let mut message = MqttMessage::new(topic, packet.keep(body.rest()));
-    message.qos = qos;
-    message.retain = first & 0b0001 != 0;
-    message.dup = first & 0b1000 != 0;
+    (message.qos, message.retain, message.dup) = (flags.qos, flags.retain, flags.dup);
     if checked.any {
         message.properties = ReceivedProperties::new(packet.keep(properties));
     }

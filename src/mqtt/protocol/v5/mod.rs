@@ -1,4 +1,5 @@
-//! MQTT 5, on rumqttc's codec; what that codec cannot do, or would allocate for, is done here.
+//! MQTT 5. What a broker sends is read here, strictly as the standard has it; what is seldom written is written by rumqttc's
+//! codec.
 
 mod aliases;
 mod answers;
@@ -6,12 +7,12 @@ mod codec;
 mod connect;
 mod message;
 mod publish;
+mod rules;
 mod welcome;
 
 use rumqttc::v5::mqttbytes::{self, v5};
 
-use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
-use crate::mqtt::properties::Malformed;
+use super::{AckKind, Hello, Incoming, Limits, PacketError, Protocol, Publish};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, QoS, RetainHandling, SubscribeOptions};
 use codec::{Codec, Packet};
@@ -21,7 +22,6 @@ pub(crate) struct V5;
 
 impl Protocol for V5 {
     type Packet = Packet;
-    type Error = mqttbytes::Error;
     type Codec = Codec;
 
     fn codec(max_packet: usize, aliases: u16) -> Codec {
@@ -78,10 +78,9 @@ impl Protocol for V5 {
 
     fn complaint(lost: &Lost) -> Option<Packet> {
         let code = match lost {
-            Lost::Protocol(error) => match error.downcast_ref() {
-                Some(mqttbytes::Error::PayloadSizeLimitExceeded { .. }) => 0x95,
-                _ => 0x81,
-            },
+            Lost::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
+            Lost::BadTopic { code, .. } => *code,
+            Lost::TooLarge { .. } => 0x95,
             Lost::Unexpected(what) if *what == codec::BAD_ALIAS => 0x94,
             Lost::Unexpected(_) | Lost::Authentication => 0x82,
             Lost::Overflow { .. } => 0x97,
@@ -111,16 +110,5 @@ const fn to_wire(qos: QoS) -> mqttbytes::QoS {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
         QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
-    }
-}
-
-impl From<Malformed> for mqttbytes::Error {
-    fn from(malformed: Malformed) -> Self {
-        match malformed {
-            Malformed::Beyond(length) => Self::BoundaryCrossed(length),
-            Malformed::Utf8(error) => Self::PayloadNotUtf8(error),
-            Malformed::Unknown(number) => Self::InvalidPropertyType(number),
-            Malformed::Short | Malformed::Nul | Malformed::Twice(_) => Self::MalformedPacket,
-        }
     }
 }

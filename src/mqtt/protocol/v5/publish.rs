@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::aliases::Alias;
 use crate::mqtt::QoS;
 use crate::mqtt::properties::{self, put_bytes, seconds};
+use crate::mqtt::protocol::header::{length_size, packet_size};
 use crate::mqtt::protocol::{Extra, Publish};
 
 /// The size on the wire with the topic in full and no alias set.
 pub(super) fn size(publish: &Publish) -> usize {
-    let rest = rest(publish, publish.topic.len(), properties_size(publish));
-    1 + length_size(rest) + rest
+    packet_size(rest(publish, publish.topic.len(), properties_size(publish)))
 }
 
 pub(super) fn write(publish: &Publish, id: u16, dup: bool, alias: Alias, to: &mut BytesMut) {
@@ -60,13 +60,4 @@ fn put_length(mut length: usize, to: &mut BytesMut) {
         length >>= 7;
     }
     to.put_u8(length as u8);
-}
-
-const fn length_size(length: usize) -> usize {
-    match length {
-        0..0x80 => 1,
-        0x80..0x4000 => 2,
-        0x4000..0x20_0000 => 3,
-        _ => 4,
-    }
 }

@@ -32,7 +32,7 @@ impl<W> Wire<W> {
         // What it cannot be told to take back is of no consequence: nobody here listens to it.
         loop {
             let first = self.unsubscribe.iter().take(PIPELINE * self.suspects.size());
-            let unfit: Vec<_> = first.filter(|filter| !limits.takes(filter)).cloned().collect();
+            let unfit: Vec<_> = first.filter(|filter| !limits.takes_back(filter)).cloned().collect();
             if unfit.is_empty() {
                 return refused;
             }

@@ -1,0 +1,107 @@
+//! Why a packet was not read or not written.
+
+use std::io;
+
+use crate::mqtt::properties::Malformed;
+use crate::text::{Escaped, MAX_SHOWN};
+
+/// The reason codes that MQTT 5 has for what is wrong with a packet (section 4.13).
+pub(crate) const MALFORMED: u8 = 0x81;
+pub(crate) const PROTOCOL_ERROR: u8 = 0x82;
+const TOO_LARGE: u8 = 0x95;
+
+/// A packet that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PacketError {
+    #[error("reading or writing failed")]
+    Io(#[from] io::Error),
+    /// The packet breaks the standard.
+    #[error("{packet} {problem}")]
+    Broken { packet: &'static str, problem: &'static str, code: u8 },
+    /// PUBLISH with a topic that is none. The broker passes on what somebody has published.
+    #[error("the topic `{topic}` {problem}")]
+    Topic { topic: String, problem: &'static str, code: u8 },
+    /// Above the limit of this side.
+    #[error("{packet} of {size} bytes is above the limit of {max}")]
+    TooLarge { packet: &'static str, topic: Option<String>, size: usize, max: usize },
+    /// A packet of our own that the encoder refuses.
+    #[error("a packet cannot be written")]
+    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl PacketError {
+    /// The bytes cannot be read as what they claim to be. The packet is named by [`PacketError::in_packet`].
+    pub(super) const fn malformed(problem: &'static str) -> Self {
+        Self::Broken { packet: "a packet", problem, code: MALFORMED }
+    }
+
+    /// The bytes can be read, and say what is forbidden.
+    pub(super) const fn forbidden(problem: &'static str) -> Self {
+        Self::Broken { packet: "a packet", problem, code: PROTOCOL_ERROR }
+    }
+
+    /// The same error, of a packet of this name.
+    pub(super) fn in_packet(self, packet: &'static str) -> Self {
+        match self {
+            Self::Broken { problem, code, .. } => Self::Broken { packet, problem, code },
+            other => other,
+        }
+    }
+
+    pub(super) fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unwritable(Box::new(error))
+    }
+
+    /// The reason code that DISCONNECT of MQTT 5 gives for it.
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::Broken { code, .. } | Self::Topic { code, .. } => *code,
+            Self::TooLarge { .. } => TOO_LARGE,
+            Self::Io(_) | Self::Unwritable(_) => MALFORMED,
+        }
+    }
+}
+
+/// The packet is named by [`PacketError::in_packet`].
+impl From<Malformed> for PacketError {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Short => Self::malformed("ends too early"),
+            Malformed::Long => Self::malformed("has a number of more than four bytes"),
+            Malformed::Padded => Self::malformed("has a number of more bytes than needed"),
+            Malformed::Beyond(_) => Self::malformed("has a length in it that goes beyond its end"),
+            Malformed::Utf8(_) => Self::malformed("has a text that is no UTF-8"),
+            Malformed::Nul => Self::malformed("has a text with the character U+0000"),
+            Malformed::Unknown(_) => Self::malformed("has a property that it cannot have"),
+            Malformed::Twice(_) => Self::forbidden("has a property twice"),
+            Malformed::Forbidden(problem) => Self::forbidden(problem),
+        }
+    }
+}
+
+/// Bytes that should be text, fit to be shown: what is no UTF-8 is written as `\xff`, and a long one is cut.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.get(..MAX_SHOWN).unwrap_or(bytes).utf8_chunks() {
+        text.push_str(&Escaped(chunk.valid()).to_string());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    if bytes.len() > MAX_SHOWN {
+        text.push_str(&format!("… ({} bytes)", bytes.len()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_written_out() {
+        assert_eq!(shown(b"a/\xff\x1b[0m\0"), "a/\\xff\\u{1b}[0m\\u{0}");
+        assert_eq!(shown("grüße".as_bytes()), "grüße");
+        assert!(shown(&[b'x'; 300]).ends_with("x… (300 bytes)"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Which properties a packet from a broker may have, and what they may say (section 2.2.2 of MQTT 5, and those of the
+//! packets). Those of PUBLISH, which messages keep, are checked where they are read, in `properties`.
+
+use crate::mqtt::properties::{Fields, Malformed};
+use crate::mqtt::protocol::PacketError;
+
+/// The packets that come with properties, but PUBLISH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    Connack,
+    /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK.
+    Answer,
+    Disconnect,
+}
+
+/// Identifiers that have rules of their own.
+const SESSION_EXPIRY: u8 = 17;
+const AUTHENTICATION_METHOD: u8 = 21;
+const AUTHENTICATION_DATA: u8 = 22;
+const RESPONSE_INFORMATION: u8 = 26;
+const RECEIVE_MAXIMUM: u8 = 33;
+const MAXIMUM_QOS: u8 = 36;
+const MAXIMUM_PACKET_SIZE: u8 = 39;
+const USER: u8 = 38;
+
+impl Carrier {
+    /// Whether table 2-4 lists the property for the packet.
+    const fn may_have(self, id: u8) -> bool {
+        match self {
+            Self::Connack => matches!(
+                id,
+                SESSION_EXPIRY
+                    | 18
+                    | 19
+                    | AUTHENTICATION_METHOD
+                    | AUTHENTICATION_DATA
+                    | RESPONSE_INFORMATION
+                    | 28
+                    | 31
+                    | RECEIVE_MAXIMUM
+                    | 34
+                    | MAXIMUM_QOS
+                    | 37
+                    | USER
+                    | MAXIMUM_PACKET_SIZE
+                    | 40..=42
+            ),
+            Self::Answer => matches!(id, 31 | USER),
+            Self::Disconnect => matches!(id, SESSION_EXPIRY | 28 | 31 | USER),
+        }
+    }
+
+    /// What the broker must not say here though the packet has a place for it: because it is the client's to say, or because
+    /// this client has not asked for it in CONNECT.
+    const fn must_not_have(self, id: u8) -> Option<&'static str> {
+        match (self, id) {
+            (Self::Disconnect, SESSION_EXPIRY) => Some("has a session expiry, which only a client may send"),
+            (Self::Connack, AUTHENTICATION_METHOD | AUTHENTICATION_DATA) => {
+                Some("has an authentication method or data, though CONNECT had no method")
+            }
+            (Self::Connack, RESPONSE_INFORMATION) => {
+                Some("has response information, which was not asked for")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Checks all properties of a packet, in place.
+pub(super) fn check(carrier: Carrier, mut properties: Fields<'_>) -> Result<(), PacketError> {
+    let mut seen = 0_u64;
+    while !properties.is_empty() {
+        let id = properties.byte()?;
+        if !carrier.may_have(id) {
+            return Err(Malformed::Unknown(id).into());
+        }
+        if let Some(problem) = carrier.must_not_have(id) {
+            return Err(PacketError::forbidden(problem));
+        }
+        let bit = 1 << id;
+        if seen & bit != 0 && id != USER {
+            return Err(Malformed::Twice(id).into());
+        }
+        seen |= bit;
+        value(id, &mut properties)?;
+    }
+    Ok(())
+}
+
+/// Reads the value of a property, and checks it.
+fn value(id: u8, from: &mut Fields<'_>) -> Result<(), PacketError> {
+    match id {
+        MAXIMUM_QOS | 37 | 40..=42 => {
+            if from.byte()? > 1 {
+                return Err(PacketError::forbidden("has a property that is neither 0 nor 1"));
+            }
+        }
+        19 | 34 => _ = from.two_bytes()?,
+        RECEIVE_MAXIMUM => not_0(from.two_bytes()?.into(), "has the receive maximum 0")?,
+        SESSION_EXPIRY => _ = from.four_bytes()?,
+        MAXIMUM_PACKET_SIZE => not_0(from.four_bytes()?, "has the maximum packet size 0")?,
+        USER => _ = (from.text()?, from.text()?),
+        _ => _ = from.text()?,
+    }
+    Ok(())
+}
+
+fn not_0(number: u32, problem: &'static str) -> Result<(), PacketError> {
+    if number == 0 { Err(PacketError::forbidden(problem)) } else { Ok(()) }
+}
