@@ -71,7 +71,11 @@ async fn live(said: &Said) -> Vec<String> {
         refused.contains("has a parameter which nobody takes") && !refused.contains("canary"),
         "{refused}"
     );
-    let pairs = [("connection.uri", uri.as_str()), ("options.reconnect_timeout", "10")];
+    let pairs = [
+        ("connection.uri", uri.as_str()),
+        ("options.reconnect_timeout", "10"),
+        ("options.refusal_timeout", "0"),
+    ];
     let connection = MqttConnection::from_pairs(pairs).unwrap();
     let context = Context::standalone("pip-services:connection:mqtt:test:1.0".parse().unwrap());
     let brokers = async {

@@ -132,12 +132,13 @@ impl<W> Registry<W> {
         outcomes
     }
 
-    /// The filters that are listened to and for which no messages come at present, where those have changed.
+    /// The filters that are listened to and not asked for at present, since the broker ends links for them, where those have
+    /// changed.
     pub(crate) fn missing(&mut self) -> Option<Vec<Filter>> {
         if !std::mem::take(&mut self.missing_changed) {
             return None;
         }
-        let missing = |one: &&super::Subscription| one.refused || self.poison.cause(&one.filter).is_some();
+        let missing = |one: &&super::Subscription| self.poison.cause(&one.filter).is_some();
         let mut filters: Vec<Filter> =
             self.subscriptions.values().filter(missing).map(|one| one.filter.clone()).collect();
         filters.sort_by(|one, other| one.as_str().cmp(other.as_str()));
