@@ -62,7 +62,7 @@ async fn without_retries_a_lost_link_is_a_failure() {
 #[tokio::test]
 async fn a_refusal_after_a_lost_link_is_final_only_when_it_is_meant() {
     let broker = FakeBroker::start().await;
-    let (connection, peer) = opened(&broker, &[]).await;
+    let (connection, peer) = opened(&broker, &[("options.refusal_timeout", "0")]).await;
     let client = connection.client().unwrap();
     peer.reset();
     let (mut peer, _) = broker.accept_connect().await;
