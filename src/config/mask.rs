@@ -80,7 +80,7 @@ fn split_at_sign(text: &str) -> Option<(&str, &str)> {
 
 /// Where the last percent-escape with this number stands, also one that was escaped again: `%40`, `%2540`.
 fn find_escaped(text: &str, number: &str) -> Option<(usize, usize)> {
-    let places = text.match_indices('%').filter_map(|(start, _)| {
+    let mut places = text.match_indices('%').filter_map(|(start, _)| {
         let mut end = start + 1;
         while text.get(end..end + 2) == Some("25") {
             end += 2;
@@ -88,7 +88,7 @@ fn find_escaped(text: &str, number: &str) -> Option<(usize, usize)> {
         let found = text.get(end..end + 2)?;
         found.eq_ignore_ascii_case(number).then_some((start, end + 2))
     });
-    places.last()
+    places.next_back()
 }
 
 /// Whether a text is a scheme and its colon, perhaps with blanks before it, or nothing: then what follows begins with `//`.

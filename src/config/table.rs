@@ -177,7 +177,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter().map(|(key, node)| (key, node))).finish()
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
