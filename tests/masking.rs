@@ -66,7 +66,7 @@ async fn live(said: &Said) -> Vec<String> {
     let uri = format!("mqtt://canaryuser:canarypass@127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1]);
     let with_query = format!("{uri}?k=canaryquery");
     let refused = MqttConnection::from_pairs([("connection.uri", with_query.as_str())]).err().unwrap();
-    let refused = wirework::Error::from(refused).chain();
+    let refused = refused.chain();
     assert!(
         refused.contains("has a parameter which nobody takes") && !refused.contains("canary"),
         "{refused}"

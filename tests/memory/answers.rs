@@ -45,7 +45,7 @@ async fn measure_a_welcome_full_of_properties() {
     let welcome = packet(0x20, &[&[0, 0][..], &wordy(MOST)].concat());
     let refusal = packet(0x20, &[&[0, 0x88][..], &wordy(MOST)].concat());
     let broker = FakeBroker::start().await;
-    let memory = memory.from_now();
+    let memory = memory.anew();
     let connection = connection(&broker);
     let context = common::context();
     let admit = async {
@@ -84,7 +84,7 @@ async fn measure_answers_full_of_properties() {
     let place = refusal.len() - wordy.len() - 3;
     let goodbye = packet(0xe0, &[&[0x8b][..], &wordy].concat());
     let broker = FakeBroker::start().await;
-    let memory = memory.from_now();
+    let memory = memory.anew();
     let connection = connection(&broker);
     let context = common::context();
     let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
@@ -142,7 +142,7 @@ async fn measure_subscription_identifiers_and_topic_aliases() {
         aliases.push(head(&[35, 0, alias], &[b'a'; 65_535]));
     }
     let broker = FakeBroker::start().await;
-    let memory = memory.from_now();
+    let memory = memory.anew();
     let connection = connection(&broker);
     let context = common::context();
     let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));

@@ -47,11 +47,11 @@ struct Memory {
 
 impl Memory {
     fn begin() -> Self {
-        Self { before: 0 }.from_now()
+        Self { before: 0 }.anew()
     }
 
     /// The same from here on: what is there already does not count.
-    fn from_now(self) -> Self {
+    fn anew(self) -> Self {
         ALLOCATOR.reset_peak_usage();
         Self { before: ALLOCATOR.current_usage() }
     }

@@ -125,7 +125,7 @@ async fn prove<V: Version>(shape: Shape, qos: u8, reader: Reader) {
     let memory = Memory::begin();
     let mut publish = Publish::new(shape, qos, V::NAME == "5");
     let broker = FakeBroker::start().await;
-    let memory = memory.from_now();
+    let memory = memory.anew();
     let (connection, mut peer) = open::<V>(&broker).await;
     subscribe(&connection, &mut peer, reader).await;
     // Twice: what the broker sends again on the next link is in its place.

@@ -24,7 +24,7 @@ async fn measure_a_queue_in_memory() {
     for size in [0, 100, 10_000, 1_000_000] {
         let memory = Memory::begin();
         let payload = bytes::Bytes::from(vec![b'x'; size]);
-        let memory = memory.from_now();
+        let memory = memory.anew();
         let pairs = [
             ("options.max_bytes", limit.as_str()),
             ("options.capacity", "1000000"),
@@ -77,7 +77,7 @@ async fn measure_a_default_queue_at_a_real_broker() {
     let end = packet(0x30, &[&[0, 3][..], b"end", &[0]].concat());
     drop(user);
     for (name, message) in [("properties", with_properties), ("payload", with_payload)] {
-        memory = memory.from_now();
+        memory = memory.anew();
         let connection = common::connection_to(broker.port, &[("options.protocol_version", "5")]);
         let context = common::context();
         connection.open(&context).await.unwrap();
