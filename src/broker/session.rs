@@ -92,6 +92,10 @@ impl Session {
             Some(session) if engine.admission.checks_users() && session.user_id.as_deref() != user => {
                 return Err(Refusal::OtherUser);
             }
+            // What it has subscribed already has its place among the filters of all.
+            Some(session) if !connect.clean_start => {
+                self.state().filters.extend(session.subscriptions.into_keys())
+            }
             Some(_) => {}
             None if engine.has_room_for_session().await => {}
             None => return Err(Refusal::Sessions),

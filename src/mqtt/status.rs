@@ -11,6 +11,7 @@ use crate::text::clip;
 pub(super) fn follow(client: &MqttClient, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
     let mut recovering = false;
+    let mut said = None;
     let following = context.clone();
     context.spawn("mqtt status", async move {
         loop {
@@ -41,7 +42,15 @@ pub(super) fn follow(client: &MqttClient, context: &Context) {
                 (LinkState::Connecting, _) => continue,
                 (LinkState::Closed(_), _) => return Ok(()),
             };
-            following.set_status(status);
+            // A change of what is not told of here is no news.
+            let news = match &status {
+                Status::Recovering(reason) => Some(Arc::clone(reason)),
+                _ => None,
+            };
+            if news.is_none() || news != said {
+                following.set_status(status);
+            }
+            said = news;
         }
     });
 }

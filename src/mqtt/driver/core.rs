@@ -316,7 +316,7 @@ impl Core {
             let why = describe(*code, None);
             self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
         }
-        if !self.registry.revoked(id) {
+        if !self.registry.revoked(id) && !self.registry.is_late(id) {
             self.unsolicited("UNSUBACK", id);
         }
         Ok(())

@@ -91,7 +91,11 @@ impl Core {
     /// Tells which filters no messages come for, where those have changed while the link is up.
     pub(super) fn tell_missing(&mut self) {
         let Some(filters) = self.registry.missing() else { return };
-        self.missing = filters.iter().map(|filter| Arc::from(filter.as_str())).collect();
+        let filters: Arc<[Arc<str>]> = filters.iter().map(|filter| Arc::from(filter.as_str())).collect();
+        if filters == self.missing {
+            return;
+        }
+        self.missing = filters;
         self.state.send_if_modified(|state| match state {
             LinkState::Up { missing, .. } => {
                 *missing = Arc::clone(&self.missing);

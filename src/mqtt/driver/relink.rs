@@ -11,8 +11,6 @@ impl Core {
     /// The link is gone.
     pub(super) fn lost(&mut self, reason: &Lost) {
         self.down = Some(reason.clone());
-        // The next link may grant it; until then that it is down says all.
-        self.denied.retain(|_| false);
         self.intake.set_up(false);
         self.incoming.lost();
         self.gauges.forget();

@@ -28,7 +28,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             Due::Ping => None,
         };
         let (denied, unclaimed) = (self.core.denied.due(), self.core.unclaimed.due());
-        let filters = self.core.registry.poison_due().into_iter().chain(self.trial_due(now)).min();
+        // Nothing is asked for any more on a link that is being left.
+        let rested = self.core.registry.poison_due().filter(|_| !self.leaving && !self.ended);
+        let filters = rested.into_iter().chain(self.trial_due(now)).min();
         let clocks = [alive, answer, filters, self.stop, unclaimed, denied, self.coalesce.until(now)];
         let Some(due) = clocks.into_iter().flatten().min() else { return Ok(()) };
         // The timer is only moved forward in time when it fires: re-arming it every turn would cost more than a turn now

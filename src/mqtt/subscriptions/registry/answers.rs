@@ -62,7 +62,8 @@ impl<W> Registry<W> {
             return self.refused(&filter, code, waiting);
         }
         self.count += 1;
-        self.missing_changed |= self.poison.cause(&filter).is_some();
+        // A wider filter that is granted brings what a narrower one that rests misses.
+        self.missing_changed |= !self.poison.is_empty();
         self.poison.forget(&filter);
         for number in self.listening(&filter) {
             if let Some(one) = self.subscriptions.get_mut(&number) {
@@ -94,9 +95,20 @@ impl<W> Registry<W> {
 
     /// The broker has refused a filter. Narrower ones that came with it have not been asked for yet.
     pub(super) fn refused(&mut self, filter: &Filter, code: u8, waiting: Vec<Waiting<W>>) -> Vec<Outcome<W>> {
-        let mut outcomes = Vec::new();
         // A change that is refused leaves what was granted before.
         let stands = !waiting.is_empty() && self.granted_at(filter).is_some();
+        self.refuse(filter, code, waiting, stands)
+    }
+
+    /// The same where it is known whether what was granted before `stands`.
+    pub(super) fn refuse(
+        &mut self,
+        filter: &Filter,
+        code: u8,
+        waiting: Vec<Waiting<W>>,
+        stands: bool,
+    ) -> Vec<Outcome<W>> {
+        let mut outcomes = Vec::new();
         let (refused, covered): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
         for Waiting { subscription, waiter, .. } in refused {
@@ -141,7 +153,7 @@ impl<W> Registry<W> {
     }
 
     /// The QoS at which the broker of this session holds a filter, if it does for certain.
-    fn granted_at(&self, filter: &Filter) -> Option<u8> {
+    pub(super) fn granted_at(&self, filter: &Filter) -> Option<u8> {
         let listening = self.listening(filter).into_iter().filter(|_| self.wire.holds(filter));
         let sure = |number| self.subscriptions.get(&number).filter(|one| !one.unsure);
         listening.filter_map(|number| sure(number)?.granted).next()

@@ -120,14 +120,17 @@ impl<W> Registry<W> {
                 .listening(&answer.filter)
                 .iter()
                 .any(|number| self.subscriptions.get(number).is_some_and(|one| one.confirmed.is_some()));
-            if known {
+            // What was granted before stands: only the change of it was not answered.
+            let stands = self.granted_at(&answer.filter).is_some();
+            if known && !stands {
                 self.poison.add(&answer.filter, Cause::Unanswered(limit), now);
             }
             let named = |outcome| match outcome {
                 Outcome::Refused { waiter, filter, .. } => Outcome::Unanswered { waiter, filter },
                 outcome => outcome,
             };
-            outcomes.extend(self.refused(&answer.filter, answer.code, answer.waiting).into_iter().map(named));
+            let refused = self.refuse(&answer.filter, answer.code, answer.waiting, stands);
+            outcomes.extend(refused.into_iter().map(named));
         }
         outcomes
     }
@@ -138,7 +141,9 @@ impl<W> Registry<W> {
         if !std::mem::take(&mut self.missing_changed) {
             return None;
         }
-        let missing = |one: &&super::Subscription| self.poison.cause(&one.filter).is_some();
+        let missing = |one: &&super::Subscription| {
+            self.poison.cause(&one.filter).is_some() && self.is_missing(&one.filter)
+        };
         let mut filters: Vec<Filter> =
             self.subscriptions.values().filter(missing).map(|one| one.filter.clone()).collect();
         filters.sort_by(|one, other| one.as_str().cmp(other.as_str()));

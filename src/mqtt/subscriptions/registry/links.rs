@@ -23,7 +23,8 @@ impl<W> Registry<W> {
     pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         self.ask_refused(now);
         if identifiers != self.wire.is_plain() {
-            let all = self.subscriptions.values();
+            // Those that rest come back when they have rested.
+            let all = self.subscriptions.values().filter(|one| !one.refused);
             self.wire.switch(identifiers, all.map(|one| (&one.filter, one.options)));
             self.subscriptions.values_mut().for_each(|one| one.forget(false));
         }

@@ -3,6 +3,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::super::Held;
+use super::super::poison::Cause;
+use super::super::wire::Patience;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
@@ -292,5 +294,71 @@ async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
     let asked: Vec<String> =
         granted_alone(&mut registry, now).into_iter().map(|(filter, _)| filter.to_string()).collect();
     assert_eq!(asked, filters);
+    registry.end().await;
+}
+
+fn filter(text: &str) -> Filter {
+    text.parse().unwrap()
+}
+
+/// The link ends, and on the next one the filter is taken out, as one for which the broker ends links.
+fn rest(registry: &mut Registry<()>, text: &str, now: Instant) {
+    registry.lost();
+    registry.resume(Presence::Gone, false, now);
+    registry.poison.add(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
+    registry.missing_changed = true;
+    registry.refuse_poison();
+}
+
+#[tokio::test]
+async fn a_change_without_an_answer_leaves_what_was_granted() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let ((one, mut received), (other, _other)) = (listener(), listener());
+    subscribe(&mut registry, "a", SubscribeOptions::default(), &one);
+    while grant(&mut registry, now) {}
+    subscribe(&mut registry, "a", SubscribeOptions::default(), &other);
+    asked(&mut registry, now);
+    // Whoever asked gives up just before the answer is overdue.
+    registry.give_up_on(&filter("a"), &other, |()| true);
+    let limit = Duration::from_secs(30);
+    let now = now + limit + Duration::from_secs(1);
+    let patience = Patience { subscribe: Some(limit), unsubscribe: limit };
+    assert!(registry.expire(patience, now).is_empty());
+    assert!(!registry.is_missing(&filter("a")) && !registry.poison.rests(&filter("a")));
+    deliver(&mut registry, "a", now);
+    assert_eq!(&*heard(&mut received).await, "a");
+    registry.end().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_rests_stays_out_where_the_next_broker_names_subscriptions_otherwise() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    for text in ["a/#", "a/b"] {
+        subscribe(&mut registry, text, SubscribeOptions::default(), &listener);
+        while grant(&mut registry, now) {}
+    }
+    rest(&mut registry, "a/#", now);
+    registry.lost();
+    registry.resume(Presence::Gone, true, now);
+    assert!(!registry.wire.has(&filter("a/#")) && registry.wire.has(&filter("a/b")));
+    registry.end().await;
+}
+
+#[tokio::test]
+async fn what_a_wider_filter_brings_is_not_missing() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    subscribe(&mut registry, "a/b", SubscribeOptions::default(), &listener);
+    while grant(&mut registry, now) {}
+    rest(&mut registry, "a/b", now);
+    assert_eq!(registry.missing().unwrap(), [filter("a/b")]);
+    subscribe(&mut registry, "a/#", SubscribeOptions::default(), &listener);
+    registry.release_poison(now + Duration::from_secs(3600));
+    while grant(&mut registry, now) {}
+    assert!(registry.missing().is_some_and(|filters| filters.is_empty()));
     registry.end().await;
 }
