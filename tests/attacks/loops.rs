@@ -1,8 +1,9 @@
 //! Messages that go in a circle: each ends after a bounded number of hops, whatever the manifest hides.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use wirework::component::{Component, Context};
 use wirework::config::from_pairs;
 use wirework::messaging::{Bridge, MemoryMessageQueue, MessageEnvelope, MessageQueue};
@@ -52,15 +53,21 @@ async fn queue(
 }
 
 /// Counts the messages of a topic.
-async fn counted(connection: &MqttConnection, topic: &str) -> Arc<Mutex<usize>> {
-    let count = Arc::new(Mutex::new(0));
-    let counting = Arc::clone(&count);
+async fn counted(connection: &MqttConnection, topic: &str) -> watch::Receiver<usize> {
+    let (counting, count) = watch::channel(0);
     let listener = move |_: MqttMessage| {
-        *counting.lock().unwrap() += 1;
+        counting.send_modify(|count| *count += 1);
         async { Ok(()) }
     };
     connection.subscribe(topic, SubscribeOptions::at_least_once(), Arc::new(listener)).await.unwrap();
     count
+}
+
+/// Waits for so many messages, which are those that were sent and passed on, and no more.
+async fn reached(seen: &mut watch::Receiver<usize>, expected: usize) {
+    let count =
+        within(format!("{expected} messages"), seen.wait_for(|count| *count >= expected)).await.unwrap();
+    assert_eq!(*count, expected);
 }
 
 /// Waits for the line that says that a message was given up, and a little for what would come after it.
@@ -81,14 +88,14 @@ async fn garbage_between_the_dead_letters_of_two_queues_ends_on_mqtt_5() {
     let (lines, context) = (Lines::default(), context());
     let _guard = lines.collect();
     let connection = connection(&broker, MqttVersion::V5, &context).await;
-    let seen = counted(&connection, "loop/#").await;
+    let mut seen = counted(&connection, "loop/#").await;
     let envelopes = ("options.serialize_envelope", "true");
     let _a = queue("loop/a", &[envelopes, ("dead_letter_topic", "loop/b")], &connection, &context).await;
     let _b = queue("loop/b", &[envelopes, ("dead_letter_topic", "loop/a")], &connection, &context).await;
     connection.publish("loop/a", "garbage", PublishOptions::at_least_once()).await.unwrap();
     let line = ended(&lines, "is given up").await;
     assert!(line.contains("loop/a>loop/b>loop/a") && line.contains("passed on 7 times"), "{line}");
-    assert_eq!(*seen.lock().unwrap(), 8, "once sent, and seven times passed on");
+    reached(&mut seen, 8).await;
 }
 
 async fn bridge(
@@ -112,7 +119,7 @@ async fn envelopes_between_bridges_end_on_either_version_and_are_kept_as_dead_le
             let (lines, context) = (Lines::default(), context());
             let _guard = lines.collect();
             let connection = connection(&broker, version, &context).await;
-            let seen = counted(&connection, "loop/#").await;
+            let mut seen = counted(&connection, "loop/#").await;
             let mut queues: Vec<Arc<dyn MessageQueue>> = Vec::new();
             let more = [("options.serialize_envelope", "true"), ("dead_letter_topic", "dead")];
             for number in 0..length {
@@ -128,7 +135,7 @@ async fn envelopes_between_bridges_end_on_either_version_and_are_kept_as_dead_le
             let found =
                 within("the dead letter", dead.receive(Duration::from_secs(50))).await.unwrap().unwrap();
             assert_eq!((found.text(), found.hops()), (Some("x"), 7), "the payload is kept");
-            assert_eq!(*seen.lock().unwrap(), 7, "{version} {length}: once sent, and six times passed on");
+            reached(&mut seen, 7).await;
             let line = ended(&lines, "goes to the dead letters").await;
             assert!(line.contains("loop/0>loop/1>"), "{line}");
         }
@@ -150,7 +157,7 @@ async fn raw_payloads_between_bridges_end_on_mqtt_5() {
     connection.publish("loop/a", "raw", PublishOptions::at_least_once()).await.unwrap();
     let found = within("the dead letter", dead.receive(Duration::from_secs(50))).await.unwrap().unwrap();
     assert_eq!((found.text(), found.hops()), (Some("raw"), 7));
-    assert!(*seen.lock().unwrap() < FEW);
+    assert!(*seen.borrow() < FEW);
 }
 
 #[tokio::test]
