@@ -1,6 +1,6 @@
 //! Users that want what is another's.
 
-use super::client::{Client, connect, publish};
+use super::client::{Client, connect, packet, publish};
 use super::served::Served;
 
 const USERS: &str = "
@@ -60,4 +60,26 @@ fn users_publish_and_subscribe_what_they_may_and_nothing_else() {
         ann.receive_kind(4).expect("PUBACK");
     }
     assert!(broker.log().len() < 4096, "{}", broker.log());
+}
+
+#[test]
+fn a_client_that_returns_keeps_its_filters_where_there_is_room_for_no_more() {
+    let broker = Served::start("max_filters_in_all = 1");
+    // MQTT 3.1.1, with a session that is kept.
+    let mut hello = connect(4, "keeps", None);
+    hello[9] = 0;
+    let mut client = Client::open(broker.address());
+    client.send(&hello);
+    assert_eq!(client.receive_kind(2), Some(vec![0, 0]));
+    client.send(&packet(0x82, &[0, 1, 0, 1, b'a', 1]));
+    assert_eq!(client.receive_kind(9), Some(vec![0, 1, 1]));
+    drop(client);
+    let mut client = Client::open(broker.address());
+    client.send(&hello);
+    assert_eq!(client.receive_kind(2), Some(vec![1, 0]), "the session is there");
+    let mut other = Client::connect(broker.address(), "other");
+    assert_eq!(other.subscribe(&["b"]), [NOT_AUTHORIZED]);
+    other.send(&publish(2, "a", 1, b"x"));
+    let message = client.receive_kind(3).expect("PUBLISH");
+    assert!(message.starts_with(b"\0\x01a"));
 }
