@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::json;
-use wirework::config::{Problem, Problems, Severity, Span};
+use wirework::config::{Problem, Problems, Severity, Span, code};
 use wirework::text::escape;
 
 use super::broken;
@@ -132,7 +132,8 @@ impl Pages<'_> {
         let within = |range: Range<usize>| {
             range.start.saturating_sub(part.start)..range.end.saturating_sub(part.start)
         };
-        if is_broken {
+        let is_unnamed = problem.code == code::UNKNOWN_KEY && self.files.has_broken();
+        if is_broken || is_unnamed {
             let line = file.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             let within = |at: usize| (start..=at.max(start)).rev().find(|at| file.text.is_char_boundary(*at));
             let [from, to] = [mark.start, mark.end].map(|at| within(at).unwrap_or(start) - start);

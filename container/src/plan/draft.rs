@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wirework::component::{AnyArc, Instance, Parsed, Registry};
-use wirework::config::{Problem, Problems, Span};
+use wirework::config::{Problem, Problems, Span, code};
 use wirework::log::LogSink;
 use wirework::{Descriptor, Pattern};
 
@@ -85,6 +85,16 @@ pub struct Plan {
     pub graph: Graph,
 }
 
+/// A problem of a manifest of which a part is broken: whatever broke that part may have put a piece of a secret in the place of a
+/// key elsewhere, so an unknown key goes without its name.
+fn unnamed(mut problem: Problem) -> Problem {
+    if problem.code == code::UNKNOWN_KEY {
+        problem.message = "unknown key; its name shows once the syntax of the manifest is mended".to_owned();
+        problem.help = None;
+    }
+    problem
+}
+
 impl Plan {
     /// Plans a manifest. Every problem is added to `problems`; where one is an error, the plan must not be run.
     #[must_use]
@@ -110,6 +120,9 @@ impl Plan {
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
+        if files.has_broken() {
+            problems.revise(|problem| Some(unnamed(problem)));
+        }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         let plan = Self { service, files, components, descriptors, disabled, order, graph };
         cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle, &afters)));
