@@ -12,7 +12,7 @@ mod exposure;
 mod named;
 
 pub use exposure::Exposure;
-pub use named::{WAIT, read_named};
+pub use named::{WAIT, read_input, read_named};
 
 /// Why a file is not read. The message is a sentence about the file, for whoever names it: `` cannot read `p`: it is a FIFO ``.
 #[derive(Debug, thiserror::Error)]

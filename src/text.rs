@@ -62,6 +62,21 @@ pub fn escape_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.join("\n"))
 }
 
+/// The text without a byte order mark before it and without line breaks around it.
+///
+/// Editors, `echo` and secret stores add them to a value, and nobody sees them there; as a part of a password they make it
+/// wrong. Blanks stay: they may be meant.
+///
+/// ```
+/// use wirework::text::trim_line_breaks;
+/// assert_eq!(trim_line_breaks("\u{feff}secret \r\n"), "secret ");
+/// assert_eq!(trim_line_breaks("two\nlines"), "two\nlines");
+/// ```
+#[must_use]
+pub fn trim_line_breaks(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim_matches(['\r', '\n'])
+}
+
 /// A text that is written out as by [`escape`], without an allocation.
 ///
 /// ```

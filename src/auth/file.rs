@@ -40,8 +40,8 @@ references! {
 /// 2. `key_username` and `key_password`, as Docker and Compose mount two secrets,
 /// 3. `key`, a file with the password alone.
 ///
-/// Files are read at each look-up, so that a rotated secret is found. They are UTF-8, at most 64 KiB; one line end at
-/// the end is not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no `/`
+/// Files are read at each look-up, so that a rotated secret is found. They are UTF-8, at most 64 KiB; a byte order
+/// mark and line breaks around it are not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no `/`
 /// or `\` and does not begin with a dot. Links are followed.
 ///
 /// ```toml
@@ -198,7 +198,7 @@ mod tests {
                 ("kube/username", b"ann\n"),
                 ("kube/password", b"p 1\r\n"),
                 ("docker_username", b"bob"),
-                ("docker_password", b"p2\n\n"),
+                ("docker_password", b"\xef\xbb\xbfp2\n\n"),
                 ("alone", b"p3"),
                 ("half_username", b"eve"),
                 ("empty", b"\n"),
@@ -207,7 +207,7 @@ mod tests {
             true,
         );
         assert_eq!(find(&store, "kube").await, pair(Some("ann"), Some("p 1")));
-        assert_eq!(find(&store, "docker").await, pair(Some("bob"), Some("p2\n")));
+        assert_eq!(find(&store, "docker").await, pair(Some("bob"), Some("p2")));
         assert_eq!(find(&store, "alone").await, pair(None, Some("p3")));
         assert_eq!(find(&store, "half").await, pair(Some("eve"), None));
         for none in ["empty", "other", "unknown"] {

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Secret;
 use crate::file::{Exposure, FileKind, ReadError, RegularFile};
+use crate::text::trim_line_breaks;
 use crate::{Category, Coded};
 
 /// The longest secret, in bytes.
@@ -86,6 +87,6 @@ pub(super) fn read(path: &Path, file: RegularFile) -> Result<Option<Secret>, Sec
     file.read_into(&mut bytes, LIMIT)
         .map_err(|source| SecretFileError::Read { path: path.to_owned(), source })?;
     let text = std::str::from_utf8(&bytes).map_err(|_| SecretFileError::NotText { path: path.to_owned() })?;
-    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    let text = trim_line_breaks(text);
     Ok((!text.is_empty()).then(|| Secret::new(text)))
 }

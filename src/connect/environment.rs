@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::text::trim_line_breaks;
 use crate::{Category, Coded};
 
 type Get = dyn Fn(&str) -> Option<OsString> + Send + Sync;
@@ -36,10 +37,12 @@ impl Environment {
         Self(Box::new(get))
     }
 
-    /// The value of a variable; an empty one counts as not set.
+    /// The value of a variable, without line breaks around it; an empty one counts as not set.
     pub(crate) fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        let value = (self.0)(name).filter(|value| !value.is_empty());
-        value.map(|value| value.into_string().map_err(|_| NotUnicode { name: name.to_owned() })).transpose()
+        let Some(value) = (self.0)(name) else { return Ok(None) };
+        let value = value.into_string().map_err(|_| NotUnicode { name: name.to_owned() })?;
+        let value = trim_line_breaks(&value);
+        Ok((!value.is_empty()).then(|| value.to_owned()))
     }
 }
 

@@ -34,6 +34,17 @@ pub fn read_named(path: &Path, limit: u64, wait: Duration) -> Result<Vec<u8>, Re
     if bytes.len() as u64 > limit { Err(ReadError::TooLarge { limit }) } else { Ok(bytes) }
 }
 
+/// Reads the standard input to its end, however long that takes: whoever writes `-` for a file waits for what is typed or
+/// piped there, as with `cat -`.
+///
+/// # Errors
+/// [`ReadError::TooLarge`] where it has more than `limit` bytes, and [`ReadError::Io`].
+pub fn read_input(limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(ReadError::TooLarge { limit }) } else { Ok(bytes) }
+}
+
 /// Reads a FIFO, which was opened so that it never blocks, to its end or just beyond the limit.
 fn drain(fifo: File, bytes: &mut Vec<u8>, limit: u64, wait: Duration) -> Result<(), ReadError> {
     let until = Instant::now() + wait;

@@ -5,16 +5,18 @@ use std::process::ExitCode;
 use clap::Args;
 use wirework::text::escape_json;
 
-use super::options::Format;
+use super::options::{Format, Manifests};
 use super::output::answer;
 use super::{EXIT_CONFIG, Host, Options};
 
 /// Reports every mistake of a manifest at once
 #[derive(Args)]
-#[command(after_help = "Example: check -c service.toml --format json")]
+#[command(after_help = "Example: check service.toml --format json")]
 pub(super) struct Check {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    manifests: Manifests,
     /// How to print: text for people, or an array of problems
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -22,7 +24,9 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+            return ExitCode::from(EXIT_CONFIG);
+        };
         let text = match self.format {
             Format::Json => escape_json(&format!("{}\n", checked.render_json())).into_owned(),
             Format::Text => {

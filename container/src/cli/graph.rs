@@ -8,17 +8,19 @@ use serde_json::json;
 use wirework::Pattern;
 use wirework::text::escape;
 
-use super::options::json_text;
+use super::options::{Manifests, json_text};
 use super::output::{answer, complain};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Plan, Planned, others};
 
 /// Shows the components in the order in which they open, and who uses whom
 #[derive(Args)]
-#[command(after_help = "Example: graph -c service.toml --format mermaid")]
+#[command(after_help = "Example: graph service.toml --format mermaid")]
 pub(super) struct Graph {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    manifests: Manifests,
     /// Text for people, a Mermaid flowchart, a Graphviz digraph, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -38,7 +40,9 @@ pub(super) enum Format {
 
 impl Graph {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+            return ExitCode::from(EXIT_CONFIG);
+        };
         checked.print_problems();
         let nobody = |pattern: &&Pattern| !checked.plan().descriptors.iter().any(|one| pattern.matches(one));
         if let Some(pattern) = self.without.iter().find(nobody) {

@@ -31,7 +31,8 @@ pub(super) enum Format {
 /// Which manifest, with which parameters.
 #[derive(Args, Clone, Default)]
 pub(super) struct Options {
-    /// A manifest; several are laid over each other, later ones win [default: the service's own, else ./config/config.toml]
+    /// A manifest: a file, a folder with `*.toml`, or `-` for the standard input; several are laid over each other, later ones
+    /// win [default: the service's own, else ./config/config.toml]
     #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// Sets a parameter of the manifest; wins over --params and the environment
@@ -69,7 +70,22 @@ impl TypedValueParser for Assignment {
     }
 }
 
+/// The manifest without `-c`, for the sub-commands that take nothing else.
+#[derive(Args, Clone, Default)]
+pub(super) struct Manifests {
+    /// The same as `-c FILE`
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    files: Vec<PathBuf>,
+}
+
 impl Options {
+    /// The options with the manifests that are named without `-c`.
+    pub(super) fn with(&self, manifests: &Manifests) -> Self {
+        let mut options = self.clone();
+        options.config.extend(manifests.files.iter().cloned());
+        options
+    }
+
     /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
     pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
         self.plan_where(host, Severity::Warning)
@@ -106,10 +122,11 @@ impl Options {
 }
 
 impl Options {
-    /// The same once more; `None` also where a FIFO was read, which is empty by now.
+    /// The same once more; `None` also where a FIFO or the standard input was read, which are
+    /// empty by now.
     pub(super) fn plan_again(&self, host: &Host) -> Option<Checked> {
         let mut named = self.config.iter().chain(&self.params);
-        if named.all(|path| path.is_file()) { self.plan(host) } else { None }
+        if named.all(|path| path.is_file() || path.is_dir()) { self.plan(host) } else { None }
     }
 }
 

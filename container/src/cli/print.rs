@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use schemars::Schema;
 use wirework::config::{Node, Origin, Table, Value, value_types};
 
-use super::options::json_text;
+use super::options::{Manifests, json_text};
 use super::output::answer;
 use super::toml_text::toml_text;
 use super::{EXIT_CONFIG, Host, Options};
@@ -19,6 +19,8 @@ use crate::plan::{Plan, Planned};
 pub(super) struct Print {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    manifests: Manifests,
     /// TOML, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -33,7 +35,9 @@ pub(super) enum Format {
 
 impl Print {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+            return ExitCode::from(EXIT_CONFIG);
+        };
         checked.print_problems();
         answer(&shown(checked.plan(), self.format), checked.code())
     }

@@ -8,16 +8,19 @@ use wirework::config::Severity;
 use wirework::log::{Console, Level};
 
 use super::last_words::{problems, report};
+use super::options::Manifests;
 use super::{EXIT_CONFIG, Host, Options};
 use crate::run::serve;
 use crate::run::voice::{LAST_FLUSH, format, say};
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
-#[command(after_help = "Example: run -c service.toml -p MQTT_PORT=18890")]
+#[command(after_help = "Example: run service.toml -p MQTT_PORT=18890")]
 pub(super) struct Run {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    manifests: Manifests,
     /// Run a manifest without components too, which is an error otherwise
     #[arg(long)]
     allow_empty: bool,
@@ -37,14 +40,15 @@ impl Run {
             return ExitCode::from(EXIT_CONFIG);
         }
         let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
-        let Some(checked) = self.options.plan_where(host, empty) else { return ExitCode::from(EXIT_CONFIG) };
+        let options = self.options.with(&self.manifests);
+        let Some(checked) = options.plan_where(host, empty) else { return ExitCode::from(EXIT_CONFIG) };
         Console::process().set_format(format(checked.plan()));
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
         match serve(plan) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                report(&error, || self.options.plan_again(host));
+                report(&error, || options.plan_again(host));
                 ExitCode::FAILURE
             }
         }

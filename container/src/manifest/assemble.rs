@@ -11,6 +11,7 @@ use wirework::config::{
 };
 use wirework::text::escape;
 
+use super::enabled;
 use super::entry::{Entry, Service, is_own};
 use super::files::Files;
 use super::load::Loader;
@@ -246,41 +247,9 @@ impl Sections<'_> {
     /// Makes `enabled` what it says after its parameters are replaced: a boolean, or nothing.
     fn enabled(&mut self, table: &mut Table) {
         let Some(node) = table.get_mut("enabled") else { return };
-        let given = match &node.value {
-            Value::Boolean(_) => return,
-            Value::String(text) => self.replacer.open_text("enabled", text, node.span, self.problems),
-            _ => Replaced::Same,
-        };
-        let span = node.span;
-        match given {
-            Replaced::Text(text, _) => match text.trim() {
-                "true" => node.value = Value::Boolean(true),
-                "false" => node.value = Value::Boolean(false),
-                text => {
-                    let message =
-                        format!("`enabled`: expected `true` or `false`, found {:?}", mask_uri(text));
-                    self.problems
-                        .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_shown(span));
-                    table.remove("enabled");
-                }
-            },
-            Replaced::Same => {
-                let message = format!(
-                    "`enabled`: expected `true`, `false` or a parameter, found {}",
-                    node.value.a_kind()
-                );
-                let quoted = matches!(node.as_str(), Some("true" | "false"));
-                let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
-                self.problems.push(if quoted {
-                    problem.with_help("write it without quotes")
-                } else {
-                    problem
-                });
-                table.remove("enabled");
-            }
-            Replaced::NotGiven | Replaced::Failed => {
-                table.remove("enabled");
-            }
+        match enabled::read(node, &self.replacer, self.problems) {
+            Some(truth) => node.value = Value::Boolean(truth),
+            None => drop(table.remove("enabled")),
         }
     }
 }

@@ -16,6 +16,9 @@ use super::replace::{Replaced, Replacer};
 /// The largest manifest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
+/// What the command line calls the standard input.
+pub(super) const STANDARD_INPUT: &str = "-";
+
 /// How deep files may include each other.
 const MAX_INCLUDE_DEPTH: usize = 32;
 
@@ -48,8 +51,44 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads a file that the command line names.
+    /// Reads what the command line names: a file, the `*.toml` of a folder in the order of their names, or, as `-`, the standard
+    /// input.
     pub fn load(&mut self, path: &Path, problems: &mut Problems) {
+        if path == Path::new(STANDARD_INPUT) {
+            return self.load_input(problems);
+        }
+        if !path.is_dir() {
+            return self.load_file(path, problems);
+        }
+        let name = escape(&path.display().to_string()).into_owned();
+        match toml_files(path) {
+            Ok(files) if files.is_empty() => {
+                let message = format!("the folder `{name}` has no file `*.toml`");
+                problems.error(code::NO_CONFIG_FILE, Span::default(), message);
+            }
+            Ok(files) => files.iter().for_each(|file| self.load_file(file, problems)),
+            Err(error) => {
+                let message = format!("cannot read the folder `{name}`: {error}");
+                problems.error(code::BAD_FILE, Span::default(), message);
+            }
+        }
+    }
+
+    fn load_input(&mut self, problems: &mut Problems) {
+        let path = Path::new("<stdin>");
+        if self.seen.contains(path) || !self.count(Span::default(), problems) {
+            return;
+        }
+        match file::read_input(MAX_FILE) {
+            Ok(bytes) => self.take(path, bytes, problems),
+            Err(error) => {
+                let message = format!("cannot read the standard input: {error}");
+                problems.error(code::BAD_FILE, Span::default(), message);
+            }
+        }
+    }
+
+    fn load_file(&mut self, path: &Path, problems: &mut Problems) {
         if self.seen.contains(&canonical(path)) || !self.count(Span::default(), problems) {
             return;
         }
@@ -141,9 +180,54 @@ impl<'a> Loader<'a> {
                 Replaced::Text(text, _) => text,
                 Replaced::NotGiven | Replaced::Failed => continue,
             };
-            let path = includer.parent().unwrap_or(Path::new("")).join(&text);
-            let name = escape(&mask_uri(&path.display().to_string())).into_owned();
-            self.include_one(&path, &name, node.span, problems);
+            let folder = includer.parent().unwrap_or(Path::new(""));
+            let path = folder.join(&text);
+            if text.contains(['*', '?', '[']) && !path.exists() {
+                self.include_matches(folder, &text, node.span, problems);
+            } else {
+                let name = escape(&mask_uri(&path.display().to_string())).into_owned();
+                self.include_one(&path, &name, node.span, problems);
+            }
+        }
+    }
+
+    /// Includes the files that a pattern matches, in the order of their names; those that are being read are left out.
+    fn include_matches(&mut self, folder: &Path, pattern: &str, span: Span, problems: &mut Problems) {
+        let shown = escape(&mask_uri(pattern)).into_owned();
+        let tell = |problem: Problem, help: &str| problem.with_help(help.to_owned()).with_shown(span);
+        let paths = match matches(folder, pattern) {
+            Ok(paths) => paths,
+            Err(error) => {
+                let message = format!("`{shown}` is no pattern of files: {}", error.msg);
+                let help = "`*` stands for any characters but `/`, `?` for one, `[ab]` for one of several";
+                return problems.push(tell(Problem::error(code::BAD_VALUE, span, message), help));
+            }
+        };
+        let mut found = false;
+        for path in paths {
+            let name = |path: &Path| escape(&mask_uri(&path.display().to_string())).into_owned();
+            match path {
+                Ok(path) => {
+                    found = true;
+                    let canonical = canonical(&path);
+                    if self.stack.iter().any(|(known, _)| *known == canonical) {
+                        continue;
+                    }
+                    if !self.count(span, problems) {
+                        return;
+                    }
+                    self.include_one(&path, &name(&path), span, problems);
+                }
+                Err(error) => {
+                    let message = format!("cannot read `{}`: {}", name(error.path()), error.error());
+                    problems.push(Problem::error(code::BAD_FILE, span, message).with_shown(span));
+                }
+            }
+        }
+        if !found {
+            let message = format!("no file matches `{shown}`, which is to be included");
+            let help = "a pattern is relative to the file that includes it";
+            problems.push(tell(Problem::warning(code::MISSING_INCLUDE, span, message), help));
         }
     }
 
@@ -181,6 +265,36 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// The files `*.toml` of a folder in the order of their names, without hidden ones: a ConfigMap of Kubernetes is mounted as links
+/// beside a hidden folder.
+fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The files that a pattern matches, relative to a folder whose own name is no pattern. `**` would walk through folders without
+/// a bound.
+fn matches(folder: &Path, pattern: &str) -> Result<glob::Paths, glob::PatternError> {
+    if pattern.contains("**") {
+        return Err(glob::PatternError { pos: 0, msg: "`**` is not taken here" });
+    }
+    let whole = if Path::new(pattern).is_absolute() || folder == Path::new("") {
+        pattern.to_owned()
+    } else {
+        format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()))
+    };
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    glob::glob_with(&whole, options)
 }
 
 /// One name for a file, whatever way leads to it.

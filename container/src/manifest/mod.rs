@@ -6,6 +6,7 @@
 
 mod assemble;
 mod broken;
+mod enabled;
 mod entry;
 mod excerpt;
 mod files;
@@ -14,6 +15,7 @@ pub mod fuzz;
 mod hidden;
 mod load;
 mod overlay;
+mod parameter_file;
 mod parameters;
 mod parts;
 mod pieces;
@@ -28,7 +30,7 @@ mod tests;
 pub use assemble::{Disabled, Manifest};
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
-pub use parameters::{Parameters, ParametersError};
+pub use parameters::{BadLine, Parameters, ParametersError};
 pub use pieces::{Piece, pieces};
 pub use render::{render, render_json};
 pub use replace::{MAX_SECRET_FILE, Replaced};

@@ -1,18 +1,23 @@
 //! Where parameters get their values: the command line, then a file, then the environment.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use wirework::config::{Problems, Span};
 use wirework::file::{self, ReadError};
+use wirework::text::trim_line_breaks;
 use wirework::{Category, Coded};
+
+use super::parameter_file::Lines;
 
 /// The largest file of parameters, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Values for `${NAME}`: those given one by one (`-p`) win over those of files (`--params`), which win over the
-/// environment. A value that is given but empty hides those behind it, and counts as unset.
+/// environment. A value that is given but empty hides those behind it, and counts as unset. A byte order mark and line breaks
+/// around a value are not part of it, wherever it comes from.
 ///
 /// ```
 /// use wirework_container::manifest::Parameters;
@@ -30,7 +35,7 @@ pub struct Parameters {
 }
 
 /// Answers with the value of a name.
-type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+type Environment = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// Why parameters cannot be taken over.
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +49,31 @@ pub enum ParametersError {
         "what stands before `=` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
     )]
     BadName,
-    /// A line of a file that is neither.
-    #[error("{path}, line {line}: {source}")]
-    BadLine {
+    /// A value in a file that begins with a quote, and has no other.
+    #[error(
+        "the quote before the value is not closed on its line; a line break in a value is written `\\n` in double quotes"
+    )]
+    OpenQuote,
+    /// More than a comment after a value in quotes.
+    #[error(
+        "something stands after the closing quote of the value; a quote within the quotes is written `\\\"`"
+    )]
+    AfterQuote,
+    /// A variable of the environment that is set, but to no text. Its value is not shown.
+    #[error("the environment variable `{name}` is not UTF-8")]
+    NotText {
+        /// The variable.
+        name: String,
+    },
+    /// Lines of a file that give no parameter; all other lines are taken over.
+    #[error("{path}: {} do not give a parameter", count(.lines.len() + .omitted, "line"))]
+    BadLines {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: Box<ParametersError>,
+        /// The first hundred, in their order.
+        lines: Vec<BadLine>,
+        /// How many more there are.
+        omitted: usize,
     },
     /// A file that cannot be read.
     #[error("cannot read the parameters in {path}")]
@@ -62,6 +83,17 @@ pub enum ParametersError {
         /// Why.
         source: ReadError,
     },
+}
+
+/// A line of a file that gives no parameter.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[error("line {line}: {source}")]
+pub struct BadLine {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub source: ParametersError,
 }
 
 impl Coded for ParametersError {
@@ -86,7 +118,7 @@ impl Parameters {
     /// Those of the process's environment.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self::new().with_environment(|name| std::env::var(name).ok())
+        Self { environment: Some(Box::new(|name| std::env::var_os(name))), ..Self::default() }
     }
 
     /// What a command line gives: `-p` pairs, `--params` files, and the process's environment behind them. What is wrong
@@ -97,10 +129,18 @@ impl Parameters {
         problems: &mut Problems,
     ) -> Self {
         let mut parameters = Self::from_environment();
-        let mut note = |place: &str, result: Result<(), ParametersError>| {
-            if let Err(error) = result {
-                problems.error(error.code(), Span::default(), format!("{place}{}", wirework::chain(&error)));
+        let mut tell =
+            |text: String| problems.error(wirework::config::code::BAD_PARAMETER, Span::default(), text);
+        let mut note = |place: &str, result: Result<(), ParametersError>| match result {
+            Ok(()) => {}
+            Err(ParametersError::BadLines { path, lines, omitted }) => {
+                let path = path.display();
+                lines.iter().for_each(|line| tell(format!("{path}, {line}")));
+                if omitted > 0 {
+                    tell(format!("{path}: {} more do not give a parameter", count(omitted, "line")));
+                }
             }
+            Err(error) => tell(format!("{place}{}", wirework::chain(&error))),
         };
         for path in files {
             note("", parameters.read_file(path));
@@ -117,7 +157,7 @@ impl Parameters {
         mut self,
         environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        self.environment = Some(Box::new(environment));
+        self.environment = Some(Box::new(move |name| environment(name).map(OsString::from)));
         self
     }
 
@@ -140,12 +180,14 @@ impl Parameters {
         self.set(name, value)
     }
 
-    /// Takes over a file of lines `NAME=VALUE`. The value is what follows the first `=` to the end of the line, without
-    /// blanks around it; quotes are part of it. Empty lines and lines that begin with `#` are skipped. Of two files the
-    /// later one wins. It has at most 16 MiB, and may be a FIFO, as a shell makes one of `<(…)`.
+    /// Takes over a file of lines `NAME=VALUE`, as dotenv, Docker Compose and systemd have them. The value is what follows the
+    /// first `=` to the end of the line, without blanks around it. Single or double quotes around a value are taken off; in double
+    /// quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes. Nothing in a value is put in for anything else. `export` before
+    /// the name, empty lines and lines that begin with `#` are skipped. Of two files the later one wins. A file has at most 16 MiB,
+    /// and may be a FIFO, as a shell makes one of `<(…)`.
     ///
     /// # Errors
-    /// [`ParametersError::Unreadable`] and [`ParametersError::BadLine`].
+    /// [`ParametersError::Unreadable`], and [`ParametersError::BadLines`], which costs those lines alone.
     pub fn read_file(&mut self, path: &Path) -> Result<(), ParametersError> {
         let unreadable = |source| ParametersError::Unreadable { path: path.to_owned(), source };
         let bytes = file::read_named(path, MAX_FILE, file::WAIT).map_err(unreadable)?;
@@ -158,29 +200,36 @@ impl Parameters {
 
     /// Takes over the lines of a file.
     pub(super) fn read_lines(&mut self, path: &Path, text: &str) -> Result<(), ParametersError> {
-        for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let bad = |source| ParametersError::BadLine {
-                path: path.to_owned(),
-                line: number + 1,
-                source: Box::new(source),
-            };
-            let (name, value) = split(line).map_err(bad)?;
-            check(name).map_err(bad)?;
-            self.filed.insert(name.to_owned(), value.trim().to_owned());
-        }
-        Ok(())
+        let mut lines = Lines::read(text);
+        self.filed.extend(lines.pairs.drain(..));
+        lines.error(path)
     }
 
     /// The value of a parameter; `None` when it is not set or empty.
+    ///
+    /// # Errors
+    /// [`ParametersError::NotText`] where the environment has one that is not UTF-8.
+    pub fn find(&self, name: &str) -> Result<Option<String>, ParametersError> {
+        let given = self.given.get(name).or_else(|| self.filed.get(name)).cloned();
+        let value = match given {
+            Some(value) => Some(value),
+            None => {
+                let value = self.environment.as_ref().and_then(|environment| environment(name));
+                let not_text = |_| ParametersError::NotText { name: name.to_owned() };
+                value.map(OsString::into_string).transpose().map_err(not_text)?
+            }
+        };
+        let value = value.map(|value| match trim_line_breaks(&value) {
+            trimmed if trimmed.len() == value.len() => value,
+            trimmed => trimmed.to_owned(),
+        });
+        Ok(value.filter(|value| !value.is_empty()))
+    }
+
+    /// The same, where a value that is no text counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
-        let from_environment = || self.environment.as_ref().and_then(|environment| environment(name));
-        let given = self.given.get(name).or_else(|| self.filed.get(name)).cloned();
-        given.or_else(from_environment).filter(|value| !value.is_empty())
+        self.find(name).ok().flatten()
     }
 }
 
@@ -192,12 +241,18 @@ impl fmt::Debug for Parameters {
     }
 }
 
-fn split(pair: &str) -> Result<(&str, &str), ParametersError> {
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// The name and the value of a pair.
+pub(super) fn split(pair: &str) -> Result<(&str, &str), ParametersError> {
     let (name, value) = pair.split_once('=').ok_or(ParametersError::NoValue)?;
     Ok((name.trim(), value))
 }
 
-fn check(name: &str) -> Result<(), ParametersError> {
+/// Whether a name can be that of a parameter.
+pub(super) fn check(name: &str) -> Result<(), ParametersError> {
     if is_name(name) { Ok(()) } else { Err(ParametersError::BadName) }
 }
 
@@ -226,6 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn what_surrounds_a_value_is_taken_off_wherever_it_comes_from() {
+        let mut parameters = Parameters::new().with_environment(|_| Some("\u{feff}env\r\n".to_owned()));
+        parameters.set("GIVEN", "given\n\n").unwrap();
+        parameters.read_lines(Path::new("f"), "FILED=\"filed\\n\"").unwrap();
+        let get = |name| parameters.get(name).unwrap_or_default();
+        assert_eq!(["GIVEN", "FILED", "OTHER"].map(get), ["given", "filed", "env"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_no_text_is_not_unset() {
+        use std::os::unix::ffi::OsStringExt;
+        let environment: Environment = Box::new(|_| Some(OsString::from_vec(vec![0xff, b'x'])));
+        let parameters = Parameters { environment: Some(environment), ..Parameters::default() };
+        let error = parameters.find("NAME").unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable `NAME` is not UTF-8");
+        assert_eq!(parameters.get("NAME"), None);
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         let mut parameters = Parameters::new();
         let fail = |parameters: &mut Parameters, pair| parameters.set_pair(pair).unwrap_err().to_string();
@@ -240,7 +315,9 @@ mod tests {
         for (line, what) in [("hunter-2", "has no `=`"), ("hunter2", "has no `=`"), ("hunter/2==", "no name")]
         {
             std::fs::write(file.path(), format!("A=1\n{line}\n")).unwrap();
-            let error = wirework::chain(&parameters.read_file(file.path()).unwrap_err());
+            let mut problems = Problems::new();
+            let _ = Parameters::gather([], &[file.path().to_owned()], &mut problems);
+            let error = problems.iter().map(|problem| problem.message.as_str()).collect::<String>();
             assert!(
                 error.contains(", line 2: ") && error.contains(what) && !error.contains("hunter"),
                 "{error}"

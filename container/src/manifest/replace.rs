@@ -7,9 +7,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 
+use wirework::Coded;
 use wirework::config::{MASK, Node, Origin, Problem, Problems, Span, Table, Value, code, mask_uri};
 use wirework::file;
-use wirework::text::escape;
+use wirework::text::{escape, trim_line_breaks};
 
 use super::files::Files;
 use super::parameters::Parameters;
@@ -135,8 +136,10 @@ impl Replacer<'_> {
             Piece::Text(text) => Ok(text.to_owned()),
             Piece::File(path) => self.file(path, span),
             Piece::Name { name, default, message } => {
-                let value = self.parameters.get(name).or_else(|| default.map(str::to_owned));
-                value.ok_or_else(|| {
+                let found = self.parameters.find(name);
+                let found =
+                    found.map_err(|error| Box::new(Problem::error(error.code(), span, error.to_string())))?;
+                found.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
                     let problem = unset(name, message, span);
                     // The name alone is no secret; a text around it may be one.
                     Box::new(if text == format!("${{{name}}}") { problem.with_shown(span) } else { problem })
@@ -155,8 +158,7 @@ impl Replacer<'_> {
         let bytes = bytes.map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
         let text =
             String::from_utf8(bytes).map_err(|_| wrong(format!("the file `{name}` is no UTF-8 text")))?;
-        let value =
-            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        let value = trim_line_breaks(&text);
         if value.is_empty() {
             return Err(wrong(format!("the file `{name}` is empty")));
         }
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_a_secret_and_loses_one_newline() {
+    fn a_file_is_a_secret_and_loses_what_surrounds_it() {
         let directory = tempfile::tempdir().unwrap();
         let parameters = Parameters::new();
         let files = files(directory.path());
@@ -291,7 +293,7 @@ mod tests {
             |text: &str| (Replaced::Text(text.to_owned(), Origin::Parameter { secret: true }), String::new());
         assert_eq!(read(b"hunter2\n"), value("hunter2"));
         assert_eq!(read(b"hunter2\r\n"), value("hunter2"));
-        assert_eq!(read(b"a\n\n"), value("a\n"));
+        assert_eq!(read(b"\xef\xbb\xbfa\n\n"), value("a"));
         assert_eq!(read(b"\n").1, "the file `/secret` is empty");
         assert_eq!(read(b"\xff").1, "the file `/secret` is no UTF-8 text");
         assert_eq!(

@@ -15,5 +15,6 @@ mod run;
 mod running;
 mod scale;
 mod schema;
+mod sources;
 mod tool;
 mod usage;

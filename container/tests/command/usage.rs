@@ -41,7 +41,8 @@ fn a_bad_command_line_exits_with_2() {
         "graph --format svg",
         "check -p PORT",
         "check -p =1",
-        "check extra",
+        "check a.toml -c b.toml",
+        "describe a b",
         "describe",
         "explain a:b",
         "print --format yaml",
@@ -75,15 +76,21 @@ fn the_default_manifest_is_that_of_the_working_directory() {
 }
 
 #[test]
-fn a_directory_is_no_manifest() {
+fn a_directory_without_manifests_is_none() {
     let said = Said::line(&[("service.toml/x", "")], "check -c service.toml");
     assert_eq!(said.code, Some(78), "{said}");
-    assert!(said.err.contains("error[BAD_FILE]: cannot read `service.toml`"), "{said}");
+    assert!(
+        said.err.contains("error[NO_CONFIG_FILE]: the folder `service.toml` has no file `*.toml`"),
+        "{said}"
+    );
 }
 
 #[test]
 fn parameters_of_bad_form_are_problems() {
-    let files = [("service.toml", "[service]\nname = '${NAME:-x}'\n"), ("params", "A=1\nsecret words\n")];
+    let files = [
+        ("service.toml", "[service]\nname = '${NAME:-x}'\n"),
+        ("params", "A=1\nsecret words\nB=\"x\nC='d' e\nexport D='ok'\n"),
+    ];
     let said = Said::line(&files, "check -c service.toml --params params --params none -p 1A=x");
     assert_eq!(said.code, Some(78), "{said}");
     insta::assert_snapshot!(said);

@@ -1,0 +1,120 @@
+//! The key `enabled`: a boolean, or a text with a parameter that says one.
+
+use wirework::config::{Node, Problem, Problems, Value, code, mask_uri};
+use wirework::text::escape;
+
+use super::replace::{Replaced, Replacer};
+
+/// What a manifest can say.
+const HELP: &str =
+    "write `true` or `false`, or a parameter: `\"${NAME:-true}\"`, or `\"!${NAME:-false}\"` for its contrary";
+
+/// Whether a section is enabled, after its parameters are replaced; nothing where the key counts as not given, or is wrong,
+/// which is reported.
+pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems) -> Option<bool> {
+    let span = node.span;
+    let text = match &node.value {
+        Value::Boolean(truth) => return Some(*truth),
+        Value::String(text) => text,
+        other => {
+            let message =
+                format!("`enabled`: expected `true`, `false` or a parameter, found {}", other.a_kind());
+            problems.push(Problem::error(code::WRONG_TYPE, span, message).with_help(HELP).with_shown(span));
+            return None;
+        }
+    };
+    let given = match replacer.open_text("enabled", text, span, problems) {
+        Replaced::Text(given, _) => given,
+        Replaced::Same => {
+            let message = "`enabled`: expected `true`, `false` or a parameter, found a string";
+            let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
+            problems.push(match truth(text.trim()) {
+                Some(truth) => problem.with_help(format!("write `{truth}`, without quotes")),
+                None => problem.with_help(HELP),
+            });
+            return None;
+        }
+        Replaced::NotGiven | Replaced::Failed => return None,
+    };
+    let (word, contrary) = match given.trim().strip_prefix('!') {
+        Some(word) => (word.trim(), true),
+        None => (given.trim(), false),
+    };
+    if word.is_empty() && contrary {
+        // The contrary of an empty parameter, which counts as not given.
+        return None;
+    }
+    let truth = truth(word);
+    if truth.is_none() {
+        let message = format!(
+            "`enabled`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found {:?}",
+            mask_uri(word)
+        );
+        problems
+            .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_help(HELP).with_shown(span));
+    }
+    Some(truth? != contrary)
+}
+
+/// What a word says, in the ways in which variables of an environment say it.
+fn truth(word: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
+    if is(["true", "1", "yes", "on"]) {
+        Some(true)
+    } else if is(["false", "0", "no", "off"]) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wirework::config::Span;
+
+    use super::super::{Files, Parameters};
+    use super::*;
+
+    fn of(value: Value) -> (Option<bool>, String) {
+        let parameters = Parameters::new().with_environment(|name| match name {
+            "EMPTY" => Some(String::new()),
+            "NONE" => None,
+            other => Some(other.to_owned()),
+        });
+        let (files, mut problems) = (Files::default(), Problems::new());
+        let replacer = Replacer::new(&parameters, &files);
+        let read = read(&Node::new(value, Span::new(1, 1)), &replacer, &mut problems);
+        (read, problems.iter().map(|problem| problem.message.clone()).collect())
+    }
+
+    #[test]
+    fn says_whether() {
+        for (text, expected) in [
+            ("${true}", Some(true)),
+            ("${YES}", Some(true)),
+            ("${NONE:-1}", Some(true)),
+            ("${On}", Some(true)),
+            ("${off}", Some(false)),
+            ("${NONE:-0}", Some(false)),
+            ("${no} ", Some(false)),
+            ("!${no}", Some(true)),
+            ("! ${NONE:-false}", Some(true)),
+            ("!${true}", Some(false)),
+            ("!${EMPTY:-}", None),
+            ("${EMPTY:-}", None),
+        ] {
+            assert_eq!(of(Value::String(text.into())), (expected, String::new()), "{text}");
+        }
+        assert_eq!(of(Value::Boolean(false)), (Some(false), String::new()));
+    }
+
+    #[test]
+    fn what_is_no_truth_is_told() {
+        let (read, message) = of(Value::String("${maybe}".into()));
+        assert_eq!(read, None);
+        assert!(message.ends_with("found \"maybe\""), "{message}");
+        for value in [Value::String("yes".into()), Value::Integer(1)] {
+            assert!(of(value).1.starts_with("`enabled`: expected `true`, `false` or a parameter, found a"));
+        }
+    }
+}
