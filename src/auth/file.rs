@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
 use crate::component::{Component, Offer};
-use crate::config::Secret;
+use crate::config::{ConfigPath, Secret};
 use crate::file::Exposure;
 use crate::log::Logger;
 use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register};
@@ -19,8 +19,8 @@ use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileCredentialStoreConfig {
-    /// Directory of the secrets, such as `/run/secrets`; relative to the working directory of the process.
-    pub path: PathBuf,
+    /// Directory of the secrets, such as `/run/secrets`; relative to the folder of the manifest.
+    pub path: ConfigPath,
     /// Refuse a file that its group or everybody can write or, outside a read-only mount, everybody can read; otherwise that is
     /// a warning. Unix only.
     #[serde(default)]
@@ -67,7 +67,12 @@ impl FileCredentialStore {
     /// A store over a directory; `name` is what errors call it.
     #[must_use]
     pub fn new(name: impl Into<String>, config: FileCredentialStoreConfig, logger: Logger) -> Self {
-        let secrets = Secrets { path: config.path, strict: config.strict, logger, warned: Mutex::default() };
+        let secrets = Secrets {
+            path: config.path.into_path(),
+            strict: config.strict,
+            logger,
+            warned: Mutex::default(),
+        };
         Self { name: name.into(), secrets: Arc::new(secrets) }
     }
 }
@@ -170,7 +175,7 @@ mod tests {
             fs::write(&path, content).unwrap();
             set_mode(&path, 0o600);
         }
-        let config = FileCredentialStoreConfig { path: directory.path().to_owned(), strict };
+        let config = FileCredentialStoreConfig { path: directory.path().into(), strict };
         (directory, FileCredentialStore::new("file", config, Logger::standalone()))
     }
 
@@ -250,7 +255,7 @@ mod tests {
             assert!(error.to_string().contains(&format!("can be {exposure} by others")), "{error}");
             assert!(!format!("{error:?}").contains("canary"));
 
-            let config = FileCredentialStoreConfig { path: directory.path().to_owned(), strict: false };
+            let config = FileCredentialStoreConfig { path: directory.path().into(), strict: false };
             let lenient = FileCredentialStore::new("file", config, Logger::standalone());
             assert_eq!(find(&lenient, "k").await, pair(None, Some("canary")));
             assert_eq!(find(&lenient, "k").await, pair(None, Some("canary")));

@@ -3,6 +3,7 @@
 pub mod code;
 mod complaint;
 mod confidential;
+mod config_path;
 mod document;
 mod editor;
 mod invalid;
@@ -21,6 +22,7 @@ mod table;
 mod tree;
 
 pub use confidential::{is_secret, is_shown, is_uri, schema_secrets};
+pub use config_path::ConfigPath;
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
 pub use editor::editor_schema;
 pub use invalid::Invalid;

@@ -6,6 +6,7 @@ use schemars::Schema;
 use serde_json::{Map, Value};
 
 use super::confidential::holds_secret;
+use super::config_path;
 
 /// How deep a schema is followed; a type that contains itself has no end.
 const MAX_DEPTH: usize = 8;
@@ -28,6 +29,8 @@ pub struct KeyDoc {
     pub required: bool,
     /// Whether it must never be shown.
     pub secret: bool,
+    /// Whether it is a [`ConfigPath`](super::ConfigPath).
+    pub is_path: bool,
 }
 
 /// All keys of a schema, nested ones dotted, each table before its keys, in the order in which the type declares them.
@@ -69,7 +72,13 @@ fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyD
     let default = property.get("default").filter(|default| !default.is_null()).cloned();
     let example = property.get("examples").and_then(|examples| examples.get(0)).cloned();
     let secret = holds_secret(root, property);
-    KeyDoc { path, kind: kind(root, property, 0), default, example, doc, required, secret }
+    let mut shapes = alternatives(root, property).into_iter();
+    let is_path = shapes.any(|one| is_path(one) || one.get("items").is_some_and(is_path));
+    KeyDoc { path, kind: kind(root, property, 0), default, example, doc, required, secret, is_path }
+}
+
+fn is_path(schema: &Value) -> bool {
+    schema.get("format").is_some_and(|format| format == config_path::FORMAT)
 }
 
 /// What a schema takes, in few words.
@@ -97,6 +106,10 @@ pub(super) fn kind(root: &Value, schema: &Value, depth: usize) -> String {
         }
         if schema.get("format").is_some_and(|format| format == "milliseconds") {
             add("time".to_owned(), &mut kinds);
+            continue;
+        }
+        if is_path(schema) {
+            add("path".to_owned(), &mut kinds);
             continue;
         }
         for name in types(schema) {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::listing::{self, Format, Listing, ListingError};
 use super::{ConnectionParams, Discovery};
 use crate::component::{Component, Context, Offer};
+use crate::config::ConfigPath;
 use crate::log::Logger;
 use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, register};
 
@@ -18,10 +19,10 @@ use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, r
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileDiscoveryConfig {
-    /// The file, TOML or JSON by its extension; relative to the working directory of the process. Its top-level keys
-    /// are the keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
+    /// The file, TOML or JSON by its extension; relative to the folder of the manifest. Its top-level keys are the
+    /// keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
     /// 1 MiB.
-    pub path: PathBuf,
+    pub path: ConfigPath,
 }
 
 references! {
@@ -97,7 +98,7 @@ impl FileDiscovery {
         logger: Logger,
     ) -> Result<Self, ListingError> {
         let format = Format::of(&config.path)?;
-        let file = Listed { path: config.path, format, logger, state: Mutex::default() };
+        let file = Listed { path: config.path.into_path(), format, logger, state: Mutex::default() };
         Ok(Self { name: name.into(), file: Arc::new(file) })
     }
 

@@ -110,7 +110,7 @@ impl Plan {
         });
         let disabled: Vec<_> = disabled.collect();
         let mut components: Vec<_> =
-            entries.into_iter().map(|entry| read(entry, &mut factories, problems)).collect();
+            entries.into_iter().map(|entry| read(entry, &files, &mut factories, problems)).collect();
         let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
         let mut found = problems.branch();
         let afters = resolve(&mut components, &descriptors, &disabled, &mut found);

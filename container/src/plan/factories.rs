@@ -11,6 +11,8 @@ use wirework::log::LogSink;
 use wirework::trace::TraceSink;
 use wirework::{Descriptor, Pattern};
 
+use super::paths;
+
 /// The keys of a section that the container reads itself; no component may have a key of that name.
 pub const CONTAINER_KEYS: [&str; 7] =
     ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
@@ -29,6 +31,8 @@ pub struct Known {
     pub clash: Option<&'static str>,
     /// Whether any key is secret.
     pub secrets: bool,
+    /// Where a configuration has paths.
+    pub paths: Vec<Vec<String>>,
     /// Whether its components take log records, and so open before all others.
     pub log_sink: bool,
     /// Whether its components take log records, counters or traces, and so open before those that do not.
@@ -68,8 +72,10 @@ impl Known {
             Some(Wanted { reference, pattern, id: (reference.id)() })
         });
         let (references, schema) = (references.collect(), factory.schema());
-        let (clash, secrets) = (clash(&schema), keys(&schema).iter().any(|key| key.secret));
-        Self { registered, references, schema, clash, secrets, log_sink, sink, offers }
+        let keys = keys(&schema);
+        let (clash, secrets) = (clash(&schema), keys.iter().any(|key| key.secret));
+        let paths = paths::of(&keys);
+        Self { registered, references, schema, clash, secrets, paths, log_sink, sink, offers }
     }
 
     /// The offer by which its components can be asked for `capability`.

@@ -9,6 +9,7 @@ mod index;
 mod lists;
 mod loops;
 mod order;
+mod paths;
 mod references;
 mod resolve;
 mod sections;

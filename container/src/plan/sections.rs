@@ -10,11 +10,16 @@ use wirework::config::{Problem, Problems, Section, Span, code};
 use super::claims;
 use super::draft::Planned;
 use super::factories::Factories;
-use super::hints;
-use crate::manifest::{Entry, warn_literal_secrets};
+use super::{hints, paths};
+use crate::manifest::{Entry, Files, warn_literal_secrets};
 
 /// Finds the factory of a section and reads its configuration.
-pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut Problems) -> Planned {
+pub(super) fn read(
+    mut entry: Entry,
+    files: &Files,
+    factories: &mut Factories<'_>,
+    problems: &mut Problems,
+) -> Planned {
     let known = match factories.find(&entry.descriptor) {
         Ok(known) => known,
         Err(rivals) => {
@@ -34,6 +39,7 @@ pub(super) fn read(entry: Entry, factories: &mut Factories<'_>, problems: &mut P
                 .with_help("the container reads that key itself; the component's author must rename it"),
         );
     }
+    paths::resolve(&mut entry.table, &known.paths, files);
     let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
     let mut found = problems.branch();
     let parse = AssertUnwindSafe(|| known.factory().parse(&section, &mut found));

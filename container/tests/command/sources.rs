@@ -83,3 +83,30 @@ fn includes_take_patterns() {
         assert!(said.err.contains(&format!("`{pattern}` is no pattern of files: {reason}")), "{said}");
     }
 }
+
+/// A supervisor starts a service in a folder of its own choice.
+#[cfg(unix)]
+#[test]
+fn paths_are_relative_to_the_file_that_names_them() {
+    let logger = "[[component]]\ndescriptor = 'pip-services:logger:console:default:1.0'\n";
+    let discovery =
+        "[[component]]\ndescriptor = 'pip-services:discovery:file:default:1.0'\npath = '../d.toml'\n";
+    let files = directory(&[
+        ("conf/service.toml", &format!("include = ['parts/discovery.toml']\n{logger}")),
+        ("conf/parts/discovery.toml", discovery),
+        ("conf/d.toml", "mqtt = { host = 'broker' }\n"),
+    ]);
+    let mut command = wirework(files.path());
+    command.args(["run", "conf/service.toml"]);
+    let mut running = crate::running::Running::start(command, files);
+    running.wait_for(" ready: ");
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+
+    let files = directory(&[("conf/service.toml", &format!("{logger}{discovery}"))]);
+    let said = Said::by(wirework(files.path()).args(["run", "conf/service.toml"]));
+    let whole =
+        files.path().join("conf/../d.toml").canonicalize().unwrap_or(files.path().join("conf/../d.toml"));
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains(&format!("{}", whole.display())), "{said}");
+}

@@ -10,7 +10,7 @@ fn fixture(name: &str, content: &str) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
     fs::write(&path, content).unwrap();
-    let config = FileDiscoveryConfig { path: path.clone() };
+    let config = FileDiscoveryConfig { path: path.clone().into() };
     let discovery = FileDiscovery::new("file", config, Logger::standalone()).unwrap();
     Fixture { _directory: directory, path, discovery }
 }

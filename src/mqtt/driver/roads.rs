@@ -267,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn another_server_is_shown_a_certificate_only_where_it_is_listed_and_has_its_own_name() {
         let roads = roads("mqtts://a:1", false).await;
-        let path = |text: &str| Some(std::path::PathBuf::from(text));
+        let path = |text: &str| Some(crate::config::ConfigPath::from(text));
         let tls = TlsConfig {
             ca_file: path("ca"),
             cert_file: path("cert"),

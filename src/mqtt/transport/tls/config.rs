@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::Invalid;
+use crate::config::{ConfigPath, Invalid};
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
 /// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
@@ -21,12 +21,12 @@ use crate::config::Invalid;
 pub struct TlsConfig {
     /// PEM file with the certificates of the authorities (or of the broker itself) that are trusted. Read anew at each
     /// connect, as are `cert_file` and `key_file`, so renewed files are used from the next connect on. Relative to the
-    /// working directory of the process. When not given, the authorities that the system trusts.
-    pub ca_file: Option<PathBuf>,
+    /// folder of the manifest. When not given, the authorities that the system trusts.
+    pub ca_file: Option<ConfigPath>,
     /// PEM file with the certificate by which this client is known, and the intermediate ones behind it. Needs `key_file`.
-    pub cert_file: Option<PathBuf>,
+    pub cert_file: Option<ConfigPath>,
     /// PEM file with the private key of `cert_file`, not encrypted: PKCS #8, PKCS #1 or SEC1.
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<ConfigPath>,
     /// The name that the broker's certificate must have. When not given: the host of the connection.
     pub server_name: Option<String>,
     /// Application protocols offered by ALPN, in order of preference, such as `mqtt`. Some brokers want one where MQTT
@@ -94,7 +94,7 @@ impl TlsConfig {
 }
 
 /// An empty text counts as not given.
-fn filled(path: &Option<PathBuf>) -> Option<&Path> {
+fn filled(path: &Option<ConfigPath>) -> Option<&Path> {
     path.as_deref().filter(|path| !path.as_os_str().is_empty())
 }
 
