@@ -84,7 +84,7 @@ impl MemoryMessageQueue {
         logger: Logger,
         counters: &Counters,
     ) -> Self {
-        let body = Body::new(name, logger, Metrics::new(counters, name));
+        let body = Body::new(name, logger, counters);
         Self { body, dead_letter, options, board: OnceLock::new(), dead: OnceLock::new() }
     }
 
