@@ -7,6 +7,7 @@ mod support;
 mod behaviours;
 mod bridge;
 mod closing;
+mod deadlines;
 mod garbage;
 mod groups;
 mod kinds;

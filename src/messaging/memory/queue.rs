@@ -96,7 +96,8 @@ impl MemoryMessageQueue {
         MessageQueue::open(self, context).await
     }
 
-    /// Ends listening, waits for receivers at work, up to `options.close_timeout`. Messages stay.
+    /// Ends listening, waits for receivers at work, until `options.close_timeout` or most of the time until the context's
+    /// deadline has passed. Messages stay.
     ///
     /// # Errors
     /// None so far.
@@ -150,8 +151,8 @@ impl Local for MemoryMessageQueue {
         Ok(())
     }
 
-    async fn end(&self, _: &Context) -> Result<(), Error> {
-        self.body.close(self.options.close_timeout.0).await;
+    async fn end(&self, context: &Context) -> Result<(), Error> {
+        self.body.close(context.budget().last_step(self.options.close_timeout.0)).await;
         self.body.end().await;
         Ok(())
     }

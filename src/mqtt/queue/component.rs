@@ -187,7 +187,8 @@ impl MqttMessageQueue {
         MessageQueue::open(self, context).await
     }
 
-    /// Ends listening, and waits for receivers at work, up to `options.close_timeout`. What is not completed then is left to
+    /// Ends listening, and waits for receivers at work, up to `options.close_timeout` and at most half of the time until the
+    /// context's deadline: the rest is for what follows. What is not completed then is left to
     /// the broker where the session is kept, which sends it again when the queue opens; on a connection that is shared it takes
     /// a place of the broker's window until then. Where the session is not kept, leaving it would lose it: it stays in this
     /// queue, and the broker is done with it; what the broker has not sent yet is not received.

@@ -80,7 +80,8 @@ pub struct MqttQueueOptions {
     pub max_hops: u32,
     /// How long sending takes at most. 0 is without limit. Default 30000.
     pub send_timeout: Millis,
-    /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Default 10000.
+    /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
+    /// the service has less time left to stop. Default 10000.
     pub close_timeout: Millis,
     /// Of a connection of its own: which MQTT is spoken, `3.1.1` (or 4), or `5`. Default `3.1.1`.
     pub protocol_version: MqttVersion,

@@ -8,7 +8,7 @@ use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
 use crate::Error;
-use crate::component::Context;
+use crate::component::{Budget, Context};
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueuePlace};
@@ -76,13 +76,17 @@ impl Local for MqttMessageQueue {
     }
 
     async fn end(&self, context: &Context) -> Result<(), Error> {
-        let was_open = self.body.close(self.options.close_timeout.0).await;
+        let budget = context.budget();
+        let was_open = self.body.close(budget.step(self.options.close_timeout.0)).await;
         self.leaving.inbox.shut();
         self.body.end().await;
         // What another `close` began and did not end is ended.
         let unfinished = was_open || self.leaving.inbox.giving.load(Ordering::Acquire);
-        let parted =
-            if unfinished { self.leaving.part().await } else { self.leaving.subscribing.end().await };
+        let parted = if unfinished {
+            self.leaving.part(budget).await
+        } else {
+            self.leaving.subscribing.end(budget).await
+        };
         let closed = self.graveyard.transport.close(context).await;
         parted.map_err(Error::from).and(closed)
     }
@@ -123,7 +127,7 @@ impl MqttMessageQueue {
                 gone = ended => gone,
                 () = leaving.subscribing.mind(&name, &logger) => false,
             };
-            if gone && let Err(error) = leaving.part().await {
+            if gone && let Err(error) = leaving.part(Budget::unlimited()).await {
                 let what = format_args!("the queue `{name}` is gone, and its subscription is not");
                 logger.log(Level::Warn, None, Some(&error), what);
             }

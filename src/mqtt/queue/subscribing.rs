@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::transport::Transport;
 use crate::Error;
+use crate::component::Budget;
 use crate::log::Logger;
+use crate::messaging::shelf::NEVER;
 use crate::mqtt::{MqttError, MqttMessageListener, SubscribeOptions};
 
 /// The first and the longest wait before the broker is asked again.
@@ -106,15 +108,22 @@ impl Subscribing {
         Ok(())
     }
 
-    /// Takes the subscription back, where it was granted.
-    pub(super) async fn end(&self) -> Result<(), MqttError> {
+    /// Takes the subscription back, where it was granted; something else follows in the same budget. Where the time runs out, the
+    /// broker is told all the same, and nobody waits for its answer.
+    pub(super) async fn end(&self, budget: Budget) -> Result<(), MqttError> {
         let _turn = self.progress.turn.lock().await;
         let granted = self.is_granted();
         self.progress.granted.store(0, Ordering::Release);
-        if granted {
-            self.transport.unsubscribe(&self.filter, &self.listener).await?;
+        if !granted {
+            return Ok(());
         }
-        Ok(())
+        let limit = budget.step(NEVER);
+        let taken_back = timeout(limit, self.transport.unsubscribe(&self.filter, &self.listener));
+        taken_back.await.unwrap_or(Err(MqttError::TimedOut {
+            operation: "unsubscribe",
+            limit,
+            accepted: true,
+        }))
     }
 
     pub(super) fn is_granted(&self) -> bool {
