@@ -74,6 +74,9 @@ references! {
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
 /// has a warning: what it loses never comes to the bridge.
 ///
+/// A target that forgets in a crash of the process, such as one in memory, has a warning (of `check`, `NOT_DURABLE`, and in
+/// the log) where the source does not: what the bridge has completed, the source has no more.
+///
 /// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
 /// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
 ///
@@ -200,6 +203,12 @@ impl Component for Bridge {
             let name = self.source.name();
             self.logger.warn(format_args!(
                 "the source `{name}` of a bridge delivers at most once; over MQTT, give it `options.qos = 1` if none may be lost"
+            ));
+        }
+        if self.source.capabilities().durable && !self.target.capabilities().durable {
+            let (source, target) = (self.source.name(), self.target.name());
+            self.logger.warn(format_args!(
+                "the target `{target}` of a bridge forgets in a crash of the process what the source `{source}` would keep"
             ));
         }
         let (closing, mut closed) = watch::channel(None);

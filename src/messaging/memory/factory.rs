@@ -103,8 +103,12 @@ mod tests {
             reply.send(MessageEnvelope::new("t", "x")).await.unwrap();
             reply.close(&context).await.unwrap();
         }
-        let sent = sink.0.snapshot().into_iter().filter(|sample| sample.name == "queue.reply.99.sent_messages");
-        assert_eq!(sent.map(|sample| sample.to_string()).collect::<Vec<_>>(), ["queue.reply.99.sent_messages: 1"]);
+        let sent =
+            sink.0.snapshot().into_iter().filter(|sample| sample.name == "queue.reply.99.sent_messages");
+        assert_eq!(
+            sent.map(|sample| sample.to_string()).collect::<Vec<_>>(),
+            ["queue.reply.99.sent_messages: 1"]
+        );
         assert!(sink.0.snapshot().is_empty());
     }
 }

@@ -30,7 +30,8 @@ references! {
 /// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
 ///
 /// All queues in memory of one name that are opened within one container, or with clones of one standalone context, are one
-/// queue. Messages outlive `close` as long as one of these components lives, and no process.
+/// queue. Messages outlive `close` as long as one of these components lives, and no process: it is not
+/// [durable](MessagingCapabilities::durable).
 ///
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
 /// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
@@ -125,6 +126,7 @@ impl Local for MemoryMessageQueue {
             dead_letter: true,
             clear: true,
             at_most_once: false,
+            durable: false,
         }
     }
 
@@ -202,7 +204,8 @@ impl Component for MemoryMessageQueue {
         let name = filled(&config.queue).unwrap_or_else(|| identity.name().to_owned());
         let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", dead));
         let (space, matches) = (Space::Process("memory"), None);
-        vec![Flow::Queue(QueueFlow { space, takes: name.clone(), matches, sends: Some(name), dead_letters })]
+        let (takes, sends) = (name.clone(), Some(name));
+        vec![Flow::Queue(QueueFlow { space, takes, matches, sends, dead_letters, durable: false })]
     }
 
     fn create(

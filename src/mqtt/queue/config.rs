@@ -224,6 +224,7 @@ impl MqttQueueConfig {
             matches: filter.has_wildcard().then_some(matches),
             sends: Topic::new(&topic).is_ok().then_some(topic),
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead)),
+            durable: self.options.qos() != QoS::AtMostOnce,
         })
     }
 

@@ -84,7 +84,12 @@ mod tests {
     }
 
     fn names(sink: &Sink) -> Vec<String> {
-        sink.0.snapshot().into_iter().map(|sample| sample.name).filter(|name| name.contains("queue.")).collect()
+        sink.0
+            .snapshot()
+            .into_iter()
+            .map(|sample| sample.name)
+            .filter(|name| name.contains("queue."))
+            .collect()
     }
 
     #[test]

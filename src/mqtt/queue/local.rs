@@ -36,6 +36,7 @@ impl Local for MqttMessageQueue {
             clear: true,
             at_most_once: self.options.qos() == QoS::AtMostOnce,
         }
+            durable: self.options.qos() != QoS::AtMostOnce,
     }
 
     fn whereto(&self) -> Option<QueuePlace> {
