@@ -14,6 +14,7 @@ mod kinds;
 mod memory;
 mod mqtt;
 mod redelivery;
+mod standing;
 mod subscribing;
 mod toolkits;
 

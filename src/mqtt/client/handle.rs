@@ -200,11 +200,8 @@ impl MqttClient {
     /// its messages.
     pub(crate) async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
-        let error = |filters: &DeniedFilters| {
-            filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
-        };
         loop {
-            let found = error(&denied.borrow_and_update());
+            let found = denial(&denied.borrow_and_update(), filter);
             if let Some(found) = found {
                 return found;
             }
@@ -262,6 +259,11 @@ impl MqttClient {
             _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
         }
     }
+}
+
+/// Why the broker does not grant a filter, where it is one of these.
+pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
+    filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.

@@ -7,6 +7,7 @@ use super::MqttMessageQueue;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
+use super::standing::follow;
 use crate::Error;
 use crate::component::{Budget, Context};
 use crate::log::Level;
@@ -35,8 +36,8 @@ impl Local for MqttMessageQueue {
             dead_letter: self.graveyard.topic.is_some(),
             clear: true,
             at_most_once: self.options.qos() == QoS::AtMostOnce,
-        }
             durable: self.options.qos() != QoS::AtMostOnce,
+        }
     }
 
     fn whereto(&self) -> Option<QueuePlace> {
@@ -108,7 +109,7 @@ impl Local for MqttMessageQueue {
     }
 
     async fn trouble(&self) -> Error {
-        self.leaving.subscribing.trouble().await.into()
+        self.leaving.subscribing.trouble().await
     }
 
     fn finish(&self, hold: Hold) {
@@ -119,6 +120,9 @@ impl Local for MqttMessageQueue {
 impl MqttMessageQueue {
     /// Starts the task that subscribes when that is asked for.
     fn mind(&self, context: &Context) {
+        if !self.graveyard.transport.owned {
+            self.watch(context);
+        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
         let leaving = self.leaving.clone();
@@ -131,6 +135,24 @@ impl MqttMessageQueue {
             if gone && let Err(error) = leaving.part(Budget::unlimited()).await {
                 let what = format_args!("the queue `{name}` is gone, and its subscription is not");
                 logger.log(Level::Warn, None, Some(&error), what);
+            }
+            Ok(())
+        });
+    }
+}
+
+impl MqttMessageQueue {
+    /// Starts the task that has the status say so while no messages come over a connection that others share; that of a
+    /// connection of its own is its status anyway.
+    fn watch(&self, context: &Context) {
+        let (ended, task) = (self.body.ended(), self.body.task());
+        let (subscribing, status) = (Arc::clone(&self.leaving.subscribing), context.clone());
+        context.spawn("queue status", async move {
+            let _task = task;
+            tokio::select! {
+                _ = ended => {}
+                () = status.cancelled() => {}
+                () = follow(&subscribing, |standing| status.set_status(standing)) => {}
             }
             Ok(())
         });
