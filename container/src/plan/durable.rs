@@ -40,7 +40,7 @@ fn warning(
     );
     let help = format!(
         "let `references.{target}` be a queue that keeps its messages, such as one over MQTT with `options.qos = 1`, or take from \
-         the source without the bridge; leave it if these messages may be lost"
+         the source without the bridge"
     );
     Some(Problem::warning("NOT_DURABLE", span, message).with_help(help))
 }
