@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::budget::Budget;
 use super::cancellation::Cancellation;
 use super::tasks::Tasks;
 use super::{Descriptor, Status};
@@ -75,6 +76,12 @@ impl Context {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// The time that is left for the call at hand, for a call that waits for more than one thing.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        Budget::of(self.deadline)
     }
 
     /// The name of the service, from the manifest.

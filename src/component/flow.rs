@@ -33,6 +33,9 @@ pub struct QueueFlow {
     pub sends: Option<String>,
     /// Where its dead letters go, and the key that says so.
     pub dead_letters: Option<(&'static str, String)>,
+    /// Whether what was sent to it survives a crash of the process; see
+    /// [`MessagingCapabilities::durable`](crate::messaging::MessagingCapabilities::durable).
+    pub durable: bool,
 }
 
 /// Where the channels of a queue are.

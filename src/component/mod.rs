@@ -4,6 +4,7 @@
 //! it with one line, [`register!`](crate::register). Everything a type declares is static, so that a container can
 //! check a whole manifest before it makes anything.
 
+mod budget;
 mod cancellation;
 mod claim;
 mod context;
@@ -23,6 +24,7 @@ mod status;
 mod tasks;
 mod tokens;
 
+pub use budget::Budget;
 pub use claim::Claim;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};

@@ -13,7 +13,9 @@ pub struct Cell {
     name: Box<str>,
     component: Option<Descriptor>,
     data: Data,
-    /// All handles are gone: it counts no more.
+    /// It counts for something that comes and goes within the component.
+    scoped: bool,
+    /// All handles, or what it counted for, are gone: it counts no more.
     retired: AtomicBool,
 }
 
@@ -34,7 +36,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Cell {
-    pub(super) fn new(name: &str, kind: Kind, component: Option<Descriptor>) -> Self {
+    pub(super) fn new(name: &str, kind: Kind, component: Option<Descriptor>, scoped: bool) -> Self {
         let data = match kind {
             Kind::Increment => Data::Increment(AtomicU64::new(0)),
             Kind::Timestamp => Data::Timestamp(AtomicU64::new(0)),
@@ -42,7 +44,7 @@ impl Cell {
             Kind::Statistics => Data::Statistics(Mutex::default()),
             Kind::Interval => Data::Interval(Mutex::default()),
         };
-        Self { name: name.into(), component, data, retired: AtomicBool::new(false) }
+        Self { name: name.into(), component, data, scoped, retired: AtomicBool::new(false) }
     }
 
     /// The counter's dotted name.
@@ -84,11 +86,23 @@ impl Cell {
         }
     }
 
-    /// Whether nobody can count here any more: the component and all its handles are gone. A sink may then take the
+    /// Whether it counts for something that comes and goes within its component ([`Counters::scoped`](super::Counters::scoped)),
+    /// such as a queue that is made at run time: when the last cell of its name is retired, a sink forgets the name too.
+    #[must_use]
+    pub fn is_scoped(&self) -> bool {
+        self.scoped
+    }
+
+    /// Whether it counts no more: the component and all its handles are gone, or what it counted for. A sink may then take the
     /// value for the last time, and forget the cell.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
+    }
+
+    /// What it counted for is gone.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     // Each of these does nothing on a cell of another kind; the handles see to it that there is none.
@@ -130,6 +144,6 @@ pub(super) struct Live(pub(super) Arc<Cell>);
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.0.retired.store(true, Ordering::Release);
+        self.0.retire();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::cell::{Cell, Live};
 use super::handle::{Increment, Last, Stats, Timestamp, Timing};
@@ -29,8 +29,15 @@ use crate::error::Error;
 /// published.one();
 /// run.end();
 /// ```
+///
+/// What a component makes at run time and lets go again, such as a queue for each request, counts in [`Counters::scoped`]: else
+/// its names stay as long as the component.
 #[derive(Clone, Default)]
-pub struct Counters(Arc<Inner>);
+pub struct Counters {
+    inner: Arc<Inner>,
+    /// None for the component itself.
+    scope: Option<Arc<Scope>>,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -38,12 +45,37 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// The counters of each name, one a kind.
+type Cells = HashMap<Box<str>, Vec<Arc<Live>>>;
+
 #[derive(Default)]
 struct State {
-    /// The counters of each name, one a kind.
-    cells: HashMap<Box<str>, Vec<Arc<Live>>>,
+    /// By the number of their scope, which is 0 for the component itself.
+    cells: HashMap<u64, Cells>,
+    /// The last number of a scope.
+    last: u64,
     /// Weak, because a sink may count too.
     sinks: Vec<Weak<dyn CounterSink>>,
+}
+
+/// The counters of something within a component; they are retired with it.
+struct Scope {
+    inner: Arc<Inner>,
+    number: u64,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let cells = self.inner.state().cells.remove(&self.number);
+        // Some handles may outlive it, in tasks that come to their end.
+        cells.into_iter().flatten().flat_map(|(_, cells)| cells).for_each(|live| live.0.retire());
+    }
 }
 
 impl Counters {
@@ -56,14 +88,34 @@ impl Counters {
     /// Counters of a component.
     #[must_use]
     pub fn of(component: Descriptor) -> Self {
-        Self(Arc::new(Inner { component: Some(component), state: Mutex::default() }))
+        Self { inner: Arc::new(Inner { component: Some(component), state: Mutex::default() }), scope: None }
+    }
+
+    /// Counters for something that comes and goes within the component, shown to the same sinks. When this and all its clones
+    /// are dropped, they are retired: each is reported once more, and sinks forget the names that nobody else counts under.
+    ///
+    /// ```
+    /// use wirework::count::Counters;
+    /// let counters = Counters::standalone();
+    /// let request = counters.scoped();
+    /// request.increment("queue.reply-42.received_messages").one();
+    /// drop(request);
+    /// ```
+    #[must_use]
+    pub fn scoped(&self) -> Self {
+        let mut state = self.inner.state();
+        state.last += 1;
+        let scope = Scope { inner: Arc::clone(&self.inner), number: state.last };
+        drop(state);
+        Self { inner: Arc::clone(&self.inner), scope: Some(Arc::new(scope)) }
     }
 
     /// Shows all counters, those there are and those to come, to these sinks too.
     pub fn bind(&self, sinks: Vec<Arc<dyn CounterSink>>) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.inner.state();
         state.sinks.extend(sinks.iter().map(Arc::downgrade));
-        let cells: Vec<_> = state.cells.values().flatten().map(|live| live.0.clone()).collect();
+        let cells = state.cells.values().flat_map(HashMap::values).flatten();
+        let cells: Vec<_> = cells.map(|live| live.0.clone()).collect();
         drop(state);
         for sink in sinks {
             for cell in &cells {
@@ -104,17 +156,19 @@ impl Counters {
 
     fn cell(&self, name: &str, kind: Kind) -> Arc<Live> {
         let name = name.trim();
-        let make = || Arc::new(Live(Arc::new(Cell::new(name, kind, self.0.component.clone()))));
+        let component = self.inner.component.clone();
+        let make = || Arc::new(Live(Arc::new(Cell::new(name, kind, component, self.scope.is_some()))));
         if name.is_empty() {
             tracing::error!(kind = kind.as_str(), "a counter without a name is not reported");
             return make();
         }
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(live) = state.cells.get(name).into_iter().flatten().find(|live| live.0.kind() == kind) {
+        let mut state = self.inner.state();
+        let cells = state.cells.entry(self.scope.as_ref().map_or(0, |scope| scope.number)).or_default();
+        if let Some(live) = cells.get(name).into_iter().flatten().find(|live| live.0.kind() == kind) {
             return live.clone();
         }
         let live = make();
-        state.cells.entry(name.into()).or_default().push(live.clone());
+        cells.entry(name.into()).or_default().push(live.clone());
         // A sink bound from now on sees the counter in `bind`, one bound before sees it here, none sees it twice.
         let sinks: Vec<_> = state.sinks.iter().filter_map(Weak::upgrade).collect();
         drop(state);
@@ -139,7 +193,7 @@ impl Slot for Counters {
 
 impl fmt::Debug for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Counters").field("component", &self.0.component).finish_non_exhaustive()
+        f.debug_struct("Counters").field("component", &self.inner.component).finish_non_exhaustive()
     }
 }
 
@@ -218,6 +272,48 @@ mod tests {
         counters.bind(vec![sink.clone()]);
         counters.increment(" ").one();
         assert!(lines(&sink).is_empty());
+    }
+
+    /// A name for each of very many things that come and go leaves nothing behind, neither here nor in the sink.
+    #[test]
+    fn what_comes_and_goes_is_reported_once_more_and_forgotten() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        counters.increment("all").one();
+        let one = counters.scoped();
+        let handle = one.increment("reply.a");
+        handle.one();
+        one.clone().increment("reply.a").one();
+        let late = Arc::new(Sink::default());
+        counters.bind(vec![late.clone()]);
+        assert_eq!(lines(&late), ["all: 1", "reply.a: 2"]);
+        drop(one);
+        handle.one();
+        for sink in [&sink, &late] {
+            assert_eq!(lines(sink), ["all: 1", "reply.a: 3"], "once more, although a handle is left");
+            assert_eq!(lines(sink), ["all: 1"]);
+        }
+        assert_eq!(counters.inner.state().cells.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_others_count_under_never_goes_back() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        for passes in 1..4 {
+            let (one, other) = (counters.scoped(), counters.scoped());
+            one.increment("x").one();
+            counters.increment("y").one();
+            one.increment("y").one();
+            let kept = other.increment("x");
+            kept.one();
+            drop(one);
+            for _ in 0..2 {
+                assert_eq!(lines(&sink), ["x: 2".to_owned(), format!("y: {}", 2 * passes)]);
+            }
+            drop((kept, other));
+            assert_eq!(lines(&sink), ["x: 2".to_owned(), format!("y: {}", 2 * passes)], "once more");
+        }
     }
 
     #[test]

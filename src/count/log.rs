@@ -1,5 +1,6 @@
 //! The counters that are written to the log.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +61,9 @@ impl Report {
         let samples: Vec<_> = self.set.snapshot().into_iter().filter(happened).collect();
         {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let names: HashSet<_> = samples.iter().map(|sample| sample.name.as_str()).collect();
+            // That others have gone is no change.
+            written.retain(|sample| names.contains(sample.name.as_str()));
             if *written == samples {
                 return;
             }

@@ -1,6 +1,6 @@
 //! The counters that a sink was shown, joined by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cell::Cell;
@@ -8,31 +8,41 @@ use super::value::{Kind, Sample, Value};
 
 /// Keeps the cells that a [`CounterSink`](super::CounterSink) was shown, and reads them as one counter a name and kind.
 ///
-/// A cell whose component is gone is folded into its name at the next snapshot and then freed: no count is lost, sums
-/// never go back, and memory is bounded by the number of names.
+/// A cell whose component is gone is folded into its name and then freed: no count is lost, sums never go back, and memory is
+/// bounded by the number of names. A name under which only [scoped](super::Counters::scoped) counters have counted goes with the
+/// last of them: the next snapshot has its last value, unless more than 1024 such names have gone since the one before.
 #[derive(Debug, Default)]
 pub struct CounterSet(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     cells: Vec<Arc<Cell>>,
+    /// When there are so many cells, those that are retired are folded in.
+    full: usize,
     /// What cells had counted that are gone.
-    past: BTreeMap<Key, Value>,
+    past: BTreeMap<Key, Past>,
 }
 
 type Key = (Box<str>, Kind);
 
-impl CounterSet {
-    /// Adds a cell.
-    pub fn register(&self, cell: Arc<Cell>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cells.push(cell);
-    }
+/// What was counted under one name.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    value: Value,
+    /// The name is that of a component, and not of something that comes and goes.
+    stays: bool,
+}
 
-    /// What every counter stands at, ordered by name and kind. Counters without any value yet are left out.
-    #[must_use]
-    pub fn snapshot(&self) -> Vec<Sample> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { cells, past } = &mut *state;
+/// How many cells are kept without a look at them.
+const FEW: usize = 64;
+
+/// How many names that go are kept for the next snapshot.
+const GONE: usize = 1024;
+
+impl State {
+    /// Folds in what cells have counted that are retired.
+    fn fold(&mut self) {
+        let Self { cells, past, .. } = self;
         cells.retain(|cell| {
             // Asked before the value is read: after that nothing more is counted.
             let retired = cell.is_retired();
@@ -41,21 +51,56 @@ impl CounterSet {
             }
             !retired
         });
-        let mut all = past.clone();
-        for cell in cells.iter() {
-            merge_into(&mut all, cell);
+        self.full = FEW + 2 * self.cells.len();
+    }
+
+    /// Forgets the names that go, as far as nobody counts under them.
+    fn forget(&mut self) {
+        if self.past.values().all(|past| past.stays) {
+            return;
         }
-        drop(state);
-        all.into_iter().map(|((name, _), value)| Sample { name: name.into(), value }).collect()
+        let used: BTreeSet<_> = self.cells.iter().map(|cell| (cell.name(), cell.kind())).collect();
+        self.past.retain(|(name, kind), past| past.stays || used.contains(&(&**name, *kind)));
     }
 }
 
-fn merge_into(values: &mut BTreeMap<Key, Value>, cell: &Cell) {
+impl CounterSet {
+    /// Adds a cell.
+    pub fn register(&self, cell: Arc<Cell>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.cells.len() >= state.full {
+            state.fold();
+            if state.past.values().filter(|past| !past.stays).count() > GONE {
+                state.forget();
+            }
+        }
+        state.cells.push(cell);
+    }
+
+    /// What every counter stands at, ordered by name and kind. Counters without any value yet are left out.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Sample> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.fold();
+        let mut all = state.past.clone();
+        for cell in &state.cells {
+            merge_into(&mut all, cell);
+        }
+        state.forget();
+        drop(state);
+        all.into_iter().map(|((name, _), past)| Sample { name: name.into(), value: past.value }).collect()
+    }
+}
+
+fn merge_into(values: &mut BTreeMap<Key, Past>, cell: &Cell) {
     let Some(value) = cell.value() else { return };
+    let stays = !cell.is_scoped();
     values
         .entry((cell.name().into(), cell.kind()))
-        .and_modify(|before| *before = before.merge(value))
-        .or_insert(value);
+        .and_modify(|before| {
+            *before = Past { value: before.value.merge(value), stays: before.stays || stays };
+        })
+        .or_insert(Past { value, stays });
 }
 
 #[cfg(test)]
@@ -88,6 +133,27 @@ mod tests {
         assert_eq!(sink.0.0.lock().unwrap().cells.len(), 3);
         assert_eq!((text(&sink), text(&sink)), ("n: 6".to_owned(), "n: 6".to_owned()));
         assert_eq!(sink.0.0.lock().unwrap().cells.len(), 0);
+    }
+
+    /// Nobody asks for a snapshot, and names come and go.
+    #[test]
+    fn names_that_go_take_no_memory() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        counters.increment("all").one();
+        for number in 0..20_000 {
+            counters.scoped().increment(&format!("reply.{number}")).one();
+        }
+        let kept = |sink: &Sink| {
+            let state = sink.0.0.lock().unwrap();
+            (state.cells.len(), state.past.len())
+        };
+        let (cells, past) = kept(&sink);
+        assert!(cells <= 2 * FEW && past <= GONE + 2 * FEW, "{cells} cells, {past} names");
+        let last = sink.0.snapshot();
+        assert!(last.len() <= cells + past && last.iter().any(|sample| sample.name == "reply.19999"));
+        assert_eq!(sink.0.snapshot().len(), 1);
+        assert_eq!(kept(&sink), (1, 0));
     }
 
     fn close(a: f64, b: f64) -> bool {

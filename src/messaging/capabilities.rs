@@ -25,4 +25,9 @@ pub struct MessagingCapabilities {
     /// Lose what was sent, or was not completed yet, without a word: at most once, as over MQTT at QoS 0. Not a thing that it
     /// can do, but one that can happen.
     pub at_most_once: bool,
+    /// Keep what was sent, once `send` has returned, through a crash of the process. A queue in memory does not, nor one over
+    /// MQTT at QoS 0; over MQTT at QoS 1 and 2 the broker has the message then, and keeps it as well as it keeps messages. A
+    /// bridge completes what such a queue has taken: where the target is not durable and the source is, `check` warns
+    /// (`NOT_DURABLE`). Default false.
+    pub durable: bool,
 }

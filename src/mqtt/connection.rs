@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
@@ -169,7 +168,7 @@ impl MqttConnection {
         if welcomed {
             return Ok(());
         }
-        client.close(Duration::ZERO).await;
+        client.close(Duration::ZERO, context.budget()).await;
         Err(MqttError::NotOpen.into())
     }
 
@@ -222,7 +221,7 @@ impl MqttConnection {
     }
 
     /// Sends what is on its way, waits for the acknowledgements and for listeners that handle a message, until
-    /// `options.close_timeout` or most of the context's deadline has passed, and says good-bye to the broker. What was left
+    /// `options.close_timeout` or most of the time until the context's deadline has passed, and says good-bye to the broker. What was left
     /// is logged. An `open` that still runs ends. Does nothing when it is not open.
     ///
     /// # Errors
@@ -238,12 +237,8 @@ impl MqttConnection {
             drop(self.opening.lock().await);
             return Ok(());
         };
-        let mut limit = self.config.options.close_timeout.0;
-        if let Some(deadline) = context.deadline() {
-            limit = limit.min(deadline.saturating_duration_since(Instant::now()) * 4 / 5);
-        }
         let was_open = client.is_open();
-        client.close(limit).await;
+        client.close(self.config.options.close_timeout.0, context.budget()).await;
         if was_open {
             self.logger.debug(format_args!("Disconnected from MQTT broker"));
         }

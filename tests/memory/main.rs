@@ -8,11 +8,13 @@ mod answers;
 #[allow(dead_code, reason = "another test uses the rest")]
 #[path = "../mqtt/common.rs"]
 mod common;
+mod kinds;
 mod messages;
 mod packet;
 mod queues;
 #[path = "../support/mod.rs"]
 mod support;
+mod websocket;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -67,6 +67,14 @@ async fn open<V: Version>(broker: &FakeBroker) -> (Arc<MqttConnection>, Peer<V>)
     (connection, peer)
 }
 
+/// Grants the next SUBSCRIBE.
+pub async fn grant<V: Version>(peer: &mut Peer<V>) {
+    let Some(packet) = peer.next("SUBSCRIBE").await else { panic!("the link ended") };
+    let Plain::Subscribe { id, filters, .. } = V::read(packet) else { panic!("SUBSCRIBE") };
+    let codes = filters.iter().map(|(_, qos)| *qos).collect();
+    peer.send(V::write(Plain::Granted { id, codes })).await;
+}
+
 async fn subscribe<V: Version>(connection: &MqttConnection, peer: &mut Peer<V>, reader: Reader) {
     let options = SubscribeOptions::exactly_once();
     let (count, options, make): (_, _, fn() -> _) = match reader {
@@ -76,19 +84,13 @@ async fn subscribe<V: Version>(connection: &MqttConnection, peer: &mut Peer<V>, 
         Reader::Manual => (1, options.manual_ack(), keeps),
     };
     for _ in 0..count {
-        let grant = async {
-            let Some(packet) = peer.next("SUBSCRIBE").await else { panic!("the link ended") };
-            let Plain::Subscribe { id, filters, .. } = V::read(packet) else { panic!("SUBSCRIBE") };
-            let codes = filters.iter().map(|(_, qos)| *qos).collect();
-            peer.send(V::write(Plain::Granted { id, codes })).await;
-        };
-        let (granted, ()) = tokio::join!(connection.subscribe("in/#", options, make()), grant);
+        let (granted, ()) = tokio::join!(connection.subscribe("in/#", options, make()), grant(peer));
         granted.unwrap();
     }
 }
 
 /// Sends until the client ends the link, or so many bytes have gone.
-async fn flood<V: Version>(peer: &mut Peer<V>, publish: &mut Publish) -> bool {
+pub async fn flood<V: Version>(peer: &mut Peer<V>, publish: &mut Publish) -> bool {
     let count = (4 * LIMIT / publish.size).clamp(40, 20_000);
     for number in 0..count {
         let id = u16::try_from(number + 1).unwrap();
@@ -100,7 +102,7 @@ async fn flood<V: Version>(peer: &mut Peer<V>, publish: &mut Publish) -> bool {
 }
 
 /// Resolves when the client has read everything that was sent before; false where it has ended the link.
-async fn is_read<V: Version>(connection: &MqttConnection, peer: &mut Peer<V>) -> bool {
+pub async fn is_read<V: Version>(connection: &MqttConnection, peer: &mut Peer<V>) -> bool {
     let client = connection.client().unwrap();
     let answer = async {
         while let Some(packet) = peer.next("a publish, or the end").await {

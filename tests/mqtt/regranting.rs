@@ -235,3 +235,42 @@ async fn a_request_whose_answers_are_denied_fails_and_does_not_wait_for_ever() {
     assert_eq!((error.code(), error.category()), ("SUBSCRIPTION_LOST", Category::NoResponse));
     assert!(error.to_string().contains("`responses/"), "{error}");
 }
+
+/// Ends each link on a SUBSCRIBE.
+async fn end_on_subscribe(broker: &FakeBroker) {
+    loop {
+        let (mut peer, _) = broker.accept_session5(false).await;
+        match peer.next("SUBSCRIBE").await.map(V5::read) {
+            Some(Plain::Subscribe { .. }) => peer.reset(),
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+}
+
+/// The same where the broker ends links for the topic of the answers: it is not asked for any more.
+#[tokio::test]
+async fn a_request_whose_answers_end_links_fails_and_does_not_wait_for_ever() {
+    let broker = FakeBroker::start().await;
+    let more = [("options.protocol_version", "5"), ("options.publish_timeout", "0")];
+    let connection = connection(&broker, &more);
+    let context = context();
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
+    opened.unwrap();
+    let client = connection.client().unwrap();
+    let asking = tokio::spawn({
+        let client = client.clone();
+        async move { client.request("clock", "", PublishOptions::at_least_once()).await }
+    });
+    peer.grant().await;
+    let publish = peer.expect_publish().await;
+    peer.send(V5::write(Plain::Ack(Ack::Taken, publish.pkid))).await;
+    peer.reset();
+    let error = tokio::select! {
+        asked = within("the end of the request", asking) => Error::from(asked.unwrap().unwrap_err()),
+        () = end_on_subscribe(&broker) => unreachable!("it goes on for ever"),
+    };
+    assert_eq!(error.code(), "SUBSCRIBE_ENDS_LINKS", "{}", error.chain());
+    // It is known by now: the next one waits no longer.
+    let error = client.request("clock", "", PublishOptions::default().wait()).await.unwrap_err();
+    assert_eq!(Error::from(error).code(), "SUBSCRIBE_ENDS_LINKS");
+}

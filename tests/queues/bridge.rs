@@ -149,7 +149,7 @@ async fn a_target_that_may_lose_messages_is_refused() {
     let source = memory("source", &[], &context).await;
     for (qos, refused) in [("0", true), ("1", false), ("2", false)] {
         let target = queue("target", &connection, &[("options.qos", qos)], &context).await;
-        assert_eq!(target.capabilities().at_most_once, refused);
+        assert_eq!((target.capabilities().at_most_once, target.capabilities().durable), (refused, !refused));
         let bridge = Bridge::new("test", BridgeConfig::default(), Arc::clone(&source), target);
         let error = bridge.err().map(|error| error.to_string());
         let expected = "`references.target` is the queue `target`, which may lose what the bridge has completed; over MQTT, \

@@ -7,12 +7,14 @@ mod support;
 mod behaviours;
 mod bridge;
 mod closing;
+mod deadlines;
 mod garbage;
 mod groups;
 mod kinds;
 mod memory;
 mod mqtt;
 mod redelivery;
+mod standing;
 mod subscribing;
 mod toolkits;
 

@@ -9,6 +9,7 @@ use wirework::config::{Problem, Problems, Span, code};
 use wirework::log::LogSink;
 use wirework::{Descriptor, Pattern};
 
+use super::durable::check_durable;
 use super::factories::{Factories, Known};
 use super::graph::Graph;
 use super::lists::{List, others};
@@ -120,6 +121,7 @@ impl Plan {
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
+        check_durable(&components, problems);
         if files.has_broken() {
             problems.revise(|problem| Some(unnamed(problem)));
         }

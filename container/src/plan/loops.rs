@@ -90,7 +90,7 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
     hops
 }
 
-fn flows(planned: &Planned) -> &[Flow] {
+pub(super) fn flows(planned: &Planned) -> &[Flow] {
     planned.parsed.as_ref().map_or(&[], |parsed| &parsed.flows)
 }
 
@@ -104,7 +104,11 @@ fn resolved(components: &[Planned], asker: u32, field: &str) -> Option<u32> {
 }
 
 /// The queue that a reference resolved to, with what is known of it.
-fn queue_of<'a>(components: &'a [Planned], asker: u32, field: &str) -> Option<(u32, &'a QueueFlow)> {
+pub(super) fn queue_of<'a>(
+    components: &'a [Planned],
+    asker: u32,
+    field: &str,
+) -> Option<(u32, &'a QueueFlow)> {
     let position = resolved(components, asker, field)?;
     let queue = flows(components.get(position as usize)?).iter().find_map(|flow| match flow {
         Flow::Queue(queue) => Some(queue),

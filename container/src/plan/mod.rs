@@ -2,6 +2,7 @@
 
 mod claims;
 mod draft;
+mod durable;
 mod factories;
 mod graph;
 mod hints;

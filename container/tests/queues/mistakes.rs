@@ -6,6 +6,7 @@ const GOOD: &str = include_str!("good.toml");
 const BAD: &str = include_str!("bad.toml");
 const INVALID: &str = include_str!("invalid.toml");
 const LOOPS: &str = include_str!("loops.toml");
+const FORGETFUL: &str = include_str!("forgetful.toml");
 const CONTRADICTING: &str = include_str!("contradicting.toml");
 
 #[test]
@@ -51,6 +52,15 @@ fn messages_that_would_go_round() {
     ] {
         assert!(text.contains(&circle), "{circle}: {text}");
     }
+}
+
+/// A bridge completes what a target has taken that may forget it.
+#[test]
+fn targets_that_forget_in_a_crash_what_the_source_would_keep() {
+    let said = Said::line(&[("service.toml", FORGETFUL)], "check -c service.toml");
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(said.to_string().matches("warning[NOT_DURABLE]").count(), 2, "{said}");
+    insta::assert_snapshot!(said);
 }
 
 /// Parts of a connection that have no effect.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
-use super::forward::Forward;
+use super::forward::{Closing, Forward};
 use crate::component::{Component, Context, Descriptor, Flow};
 use crate::config::{Invalid, Millis};
 use crate::count::{Counters, Increment};
@@ -29,7 +29,8 @@ pub struct BridgeConfig {
     /// How often a message may have been passed on, by bridges and dead letters, before it counts as going in a circle: then it
     /// goes to the source's dead letters, or, where it comes from those, is given up. At least 1. Default 16.
     pub max_hops: u32,
-    /// How long closing waits for messages on their way. Default 10000.
+    /// How long closing waits for messages on their way, half of it for those that are being sent; less where the service has
+    /// less time left to stop. Default 10000.
     pub close_timeout: Millis,
 }
 
@@ -73,6 +74,9 @@ references! {
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
 /// has a warning: what it loses never comes to the bridge.
 ///
+/// A target that forgets in a crash of the process, such as one in memory, has a warning (of `check`, `NOT_DURABLE`, and in
+/// the log) where the source does not: what the bridge has completed, the source has no more.
+///
 /// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
 /// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
 ///
@@ -100,7 +104,7 @@ struct Counts {
 }
 
 struct Running {
-    closing: watch::Sender<bool>,
+    closing: watch::Sender<Option<Closing>>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -201,7 +205,13 @@ impl Component for Bridge {
                 "the source `{name}` of a bridge delivers at most once; over MQTT, give it `options.qos = 1` if none may be lost"
             ));
         }
-        let (closing, mut closed) = watch::channel(false);
+        if self.source.capabilities().durable && !self.target.capabilities().durable {
+            let (source, target) = (self.source.name(), self.target.name());
+            self.logger.warn(format_args!(
+                "the target `{target}` of a bridge forgets in a crash of the process what the source `{source}` would keep"
+            ));
+        }
+        let (closing, mut closed) = watch::channel(None);
         let (end, ended) = oneshot::channel();
         {
             let mut running = self.place();
@@ -220,7 +230,6 @@ impl Component for Bridge {
             retried: self.counts.retried.clone(),
             hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
             closing: closed.clone(),
-            // The other half is for giving it back.
             grace: self.config.close_timeout.0 / 2,
         };
         let (source, logger, failed) =
@@ -232,16 +241,18 @@ impl Component for Bridge {
             let listening = Listening { queue: &*source, logger: &logger, failed: &failed };
             let closing = async {
                 // A bridge that is gone has closed too.
-                let _ = closed.wait_for(|closing| *closing).await;
+                let closing = closed.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);
+                closing.map(|closing| closing.limit)
             };
             listening.run(closing, &forward, options).await
         });
         Ok(())
     }
 
-    async fn close(&self, _: &Context) -> Result<(), Error> {
+    async fn close(&self, context: &Context) -> Result<(), Error> {
         let Some(Running { closing, ended }) = self.place().take() else { return Ok(()) };
-        closing.send_replace(true);
+        let limit = context.budget().last_step(self.config.close_timeout.0);
+        closing.send_replace(Some(Closing::within(limit)));
         // The task drops its end when it is over, and nothing is sent.
         let _ = ended.await;
         Ok(())

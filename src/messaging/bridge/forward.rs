@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Unmatched;
 use super::pattern::matches;
@@ -26,6 +26,21 @@ const LOCK: Duration = Duration::from_secs(120);
 /// How long one try takes at most.
 const TRY: Duration = Duration::from_secs(60);
 
+/// The end of a bridge that closes.
+#[derive(Clone, Copy)]
+pub(super) struct Closing {
+    /// Until when what is being sent has to arrive; the rest of the time is for giving it back.
+    pub(super) sends: Instant,
+    /// How long all of it may take, from the beginning of the close.
+    pub(super) limit: Duration,
+}
+
+impl Closing {
+    pub(super) fn within(limit: Duration) -> Self {
+        Self { sends: Instant::now() + limit / 2, limit }
+    }
+}
+
 /// Takes the messages of the source.
 pub(super) struct Forward {
     pub(super) target: Arc<dyn MessageQueue>,
@@ -36,9 +51,9 @@ pub(super) struct Forward {
     pub(super) filtered: Increment,
     pub(super) retried: Increment,
     pub(super) hops: HopLimit,
-    /// True when the bridge closes.
-    pub(super) closing: watch::Receiver<bool>,
-    /// How long what is being sent then has to arrive.
+    /// Says so when the bridge closes.
+    pub(super) closing: watch::Receiver<Option<Closing>>,
+    /// How long what is being sent has to arrive where the bridge is gone without a close.
     pub(super) grace: Duration,
 }
 
@@ -72,14 +87,9 @@ impl Forward {
                 // Without its lock the message is somebody else's.
                 source.renew_lock(&envelope, LOCK).await?;
             }
-            let overdue = async {
-                // A bridge that is gone has closed too.
-                let _ = closing.wait_for(|closing| *closing).await;
-                sleep(self.grace).await;
-            };
             let sent = tokio::select! {
                 sent = timeout(TRY, self.target.send(envelope.passed_on(source.name()))) => sent,
-                () = overdue => {
+                () = self.overdue() => {
                     // It may have arrived, and goes once more then.
                     return source.release(&envelope).await;
                 }
@@ -100,7 +110,7 @@ impl Forward {
             if wait == WAITS.0 {
                 self.say(&envelope, &error, "is kept and tried again");
             }
-            if timeout(wait, closing.wait_for(|closing| *closing)).await.is_ok() {
+            if timeout(wait, closing.wait_for(Option::is_some)).await.is_ok() {
                 self.say(&envelope, &error, "goes back, as the bridge closes");
                 // Nothing is wrong with the message: this was no delivery.
                 return source.release(&envelope).await;
@@ -109,6 +119,17 @@ impl Forward {
         }
         self.forwarded.one();
         source.complete(&envelope).await
+    }
+
+    /// Resolves when the bridge closes and what is being sent has had its time.
+    async fn overdue(&self) {
+        let mut closing = self.closing.clone();
+        // A bridge that is gone has closed too.
+        let closing = closing.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);
+        match closing {
+            Some(closing) => sleep_until(closing.sends).await,
+            None => sleep(self.grace).await,
+        }
     }
 
     fn say(&self, envelope: &MessageEnvelope, error: &Error, what: &str) {

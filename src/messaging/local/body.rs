@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::timeout;
 
 use super::Metrics;
+use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::QueueError;
 use crate::messaging::shelf::Shelf;
@@ -17,6 +18,8 @@ pub(crate) struct Body<H> {
     pub(crate) name: Arc<str>,
     pub(crate) logger: Logger,
     pub(crate) metrics: Metrics,
+    /// The counters of a queue made at run time are retired with it.
+    _counters: Counters,
     /// Bound when the queue is first opened.
     shelf: OnceLock<Arc<Shelf<H>>>,
     open: AtomicBool,
@@ -33,11 +36,12 @@ pub(crate) struct Body<H> {
 }
 
 impl<H> Body<H> {
-    pub(crate) fn new(name: &str, logger: Logger, metrics: Metrics) -> Self {
+    pub(crate) fn new(name: &str, logger: Logger, counters: &Counters) -> Self {
         Self {
             name: name.into(),
             logger,
-            metrics,
+            metrics: Metrics::new(counters, name),
+            _counters: counters.clone(),
             shelf: OnceLock::new(),
             open: AtomicBool::new(false),
             turn: Mutex::new(()),

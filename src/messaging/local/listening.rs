@@ -30,15 +30,15 @@ pub(crate) struct Listening<'a> {
 }
 
 impl Listening<'_> {
-    /// Listens until `ended` resolves or the queue closes, then waits for the receivers at work. A failure to receive ends it
-    /// too, unless that mends itself ([`Category::NoResponse`]).
+    /// Listens until `ended` resolves or the queue closes, then waits for the receivers at work: as long as `ended` says, or for
+    /// the grace. A failure to receive ends it too, unless that mends itself ([`Category::NoResponse`]).
     pub(crate) async fn run(
         &self,
-        ended: impl Future<Output = ()>,
+        ended: impl Future<Output = Option<Duration>>,
         receiver: &dyn MessageReceiver,
         options: ListenOptions,
     ) -> Result<(), Error> {
-        let mut ended = pin!(ended);
+        let (mut ended, mut grace) = (pin!(ended), options.grace);
         let mut at_work = FuturesUnordered::new();
         let (mut paused, mut told) = (None, false);
         let outcome = loop {
@@ -47,7 +47,10 @@ impl Listening<'_> {
             let free = at_work.len() < options.concurrency;
             tokio::select! {
                 biased;
-                () = &mut ended => break Ok(()),
+                said = &mut ended => {
+                    grace = said.unwrap_or(grace);
+                    break Ok(());
+                }
                 Some(()) = at_work.next(), if !at_work.is_empty() => {}
                 () = sleep_until(paused.unwrap_or_else(Instant::now)), if paused.is_some() => paused = None,
                 received = self.queue.receive(A_WHILE), if free && paused.is_none() => match received {
@@ -73,7 +76,7 @@ impl Listening<'_> {
             }
         };
         let rest = async { while at_work.next().await.is_some() {} };
-        if timeout(options.grace, rest).await.is_err() {
+        if timeout(grace, rest).await.is_err() {
             let (left, name) = (at_work.len(), self.queue.name());
             self.logger.warn(format_args!(
                 "{left} receivers of the queue `{name}` did not finish; their messages come back when the locks expire"

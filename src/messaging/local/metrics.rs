@@ -24,7 +24,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(counters: &Counters, queue: &str) -> Self {
+    pub(super) fn new(counters: &Counters, queue: &str) -> Self {
         let increment = |name: &str| counters.increment(&format!("queue.{queue}.{name}"));
         Self {
             sent: increment("sent_messages"),

@@ -212,6 +212,7 @@ impl<Q: Local> MessageQueue for Q {
             let ended = async move {
                 // A queue that is gone has ended too.
                 let _ = endings.changed().await;
+                None
             };
             listening.run(ended, &*receiver, options).await
         })

@@ -53,7 +53,7 @@ pub struct MemoryQueueOptions {
     pub max_hops: u32,
     /// How long sending waits for room; 0 is without limit. Default 30000.
     pub send_timeout: Millis,
-    /// How long closing waits for receivers at work. Default 10000.
+    /// How long closing waits for receivers at work; less where the service has less time left to stop. Default 10000.
     pub close_timeout: Millis,
 }
 

@@ -11,7 +11,8 @@ use crate::log::Logger;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
 use crate::{Error, offers, register};
 
-/// Makes queues in memory that share its configuration, `pip-services:queue-factory:memory:*:1.0`.
+/// Makes queues in memory that share its configuration, `pip-services:queue-factory:memory:*:1.0`. The counters of a queue go
+/// with it.
 ///
 /// ```
 /// use wirework::messaging::{MemoryMessageQueueFactory, MessageQueueFactory};
@@ -43,7 +44,8 @@ impl MessageQueueFactory for MemoryMessageQueueFactory {
     fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         let MemoryQueueFactoryConfig { dead_letter, options } = self.config.clone();
         let config = MemoryQueueConfig { queue: None, dead_letter, options };
-        Ok(Arc::new(MemoryMessageQueue::configured(name, config, self.logger.clone(), &self.counters)?))
+        let (logger, counters) = (self.logger.clone(), self.counters.scoped());
+        Ok(Arc::new(MemoryMessageQueue::configured(name, config, logger, &counters)?))
     }
 }
 
@@ -69,3 +71,44 @@ impl Component for MemoryMessageQueueFactory {
     }
 }
 register!(MemoryMessageQueueFactory);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::Context;
+    use crate::count::{Cell, CounterSet, CounterSink};
+    use crate::messaging::MessageEnvelope;
+
+    #[derive(Default)]
+    struct Sink(CounterSet);
+
+    impl CounterSink for Sink {
+        fn register(&self, cell: Arc<Cell>) {
+            self.0.register(cell);
+        }
+    }
+
+    /// A queue for the answer to each request, as services have them.
+    #[tokio::test]
+    async fn queues_that_come_and_go_leave_no_counters() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        let (config, logger) = (MemoryQueueFactoryConfig::default(), Logger::standalone());
+        let factory = MemoryMessageQueueFactory { config, logger, counters };
+        assert!(sink.0.snapshot().is_empty(), "nobody has asked for a queue");
+        let context = Context::standalone("a:b:c:d:1.0".parse().unwrap());
+        for number in 0..100 {
+            let reply = factory.create_queue(&format!("reply.{number}")).unwrap();
+            reply.open(&context).await.unwrap();
+            reply.send(MessageEnvelope::new("t", "x")).await.unwrap();
+            reply.close(&context).await.unwrap();
+        }
+        let sent =
+            sink.0.snapshot().into_iter().filter(|sample| sample.name == "queue.reply.99.sent_messages");
+        assert_eq!(
+            sent.map(|sample| sample.to_string()).collect::<Vec<_>>(),
+            ["queue.reply.99.sent_messages: 1"]
+        );
+        assert!(sink.0.snapshot().is_empty());
+    }
+}

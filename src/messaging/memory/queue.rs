@@ -30,7 +30,8 @@ references! {
 /// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
 ///
 /// All queues in memory of one name that are opened within one container, or with clones of one standalone context, are one
-/// queue. Messages outlive `close` as long as one of these components lives, and no process.
+/// queue. Messages outlive `close` as long as one of these components lives, and no process: it is not
+/// [durable](MessagingCapabilities::durable).
 ///
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
 /// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
@@ -84,7 +85,7 @@ impl MemoryMessageQueue {
         logger: Logger,
         counters: &Counters,
     ) -> Self {
-        let body = Body::new(name, logger, Metrics::new(counters, name));
+        let body = Body::new(name, logger, counters);
         Self { body, dead_letter, options, board: OnceLock::new(), dead: OnceLock::new() }
     }
 
@@ -96,7 +97,8 @@ impl MemoryMessageQueue {
         MessageQueue::open(self, context).await
     }
 
-    /// Ends listening, waits for receivers at work, up to `options.close_timeout`. Messages stay.
+    /// Ends listening, waits for receivers at work, until `options.close_timeout` or most of the time until the context's
+    /// deadline has passed. Messages stay.
     ///
     /// # Errors
     /// None so far.
@@ -124,6 +126,7 @@ impl Local for MemoryMessageQueue {
             dead_letter: true,
             clear: true,
             at_most_once: false,
+            durable: false,
         }
     }
 
@@ -150,8 +153,8 @@ impl Local for MemoryMessageQueue {
         Ok(())
     }
 
-    async fn end(&self, _: &Context) -> Result<(), Error> {
-        self.body.close(self.options.close_timeout.0).await;
+    async fn end(&self, context: &Context) -> Result<(), Error> {
+        self.body.close(context.budget().last_step(self.options.close_timeout.0)).await;
         self.body.end().await;
         Ok(())
     }
@@ -201,7 +204,8 @@ impl Component for MemoryMessageQueue {
         let name = filled(&config.queue).unwrap_or_else(|| identity.name().to_owned());
         let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", dead));
         let (space, matches) = (Space::Process("memory"), None);
-        vec![Flow::Queue(QueueFlow { space, takes: name.clone(), matches, sends: Some(name), dead_letters })]
+        let (takes, sends) = (name.clone(), Some(name));
+        vec![Flow::Queue(QueueFlow { space, takes, matches, sends, dead_letters, durable: false })]
     }
 
     fn create(

@@ -54,11 +54,12 @@ impl<H> Shelf<H> {
         self.room.notify_waiters();
     }
 
-    /// Puts a message at the end, or among the dead where it is doomed, if there is room; gives it back if not.
+    /// Puts a message at the end, or among the dead where it is doomed, if there is room; gives it back if not. Nobody overtakes
+    /// those in line: as long as there are any, others find no room.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub(crate) fn try_put(&self, item: Item<H>) -> Result<(), Item<H>> {
         let mut state = self.state();
-        if !state.has_room(item.cost) {
+        if !state.line.is_empty() || !state.has_room(item.cost) {
             if state.is_too_much(item.cost) && !std::mem::replace(&mut state.short, true) {
                 // One of those who wait may have been told of room that was none for its message: a smaller one may fit.
                 self.room.notify_waiters();
@@ -235,10 +236,15 @@ impl<H> Shelf<H> {
     /// Lets those in line have what room there is.
     fn moved_up(&self, mut state: MutexGuard<'_, State<H>>) {
         let moved = state.move_up();
+        let emptied = moved && state.line.is_empty();
         drop(state);
         if moved {
             self.arrived.notify_one();
             self.stirred.notify_one();
+        }
+        if emptied {
+            // Those who wait for room may have been refused for those in line alone.
+            self.room.notify_waiters();
         }
     }
 

@@ -306,3 +306,22 @@ async fn an_old_lock_stays_unknown_when_the_places_were_given_back() {
     assert!(old.iter().all(|message| shelf.settle(message).is_none()));
     assert!(new.iter().all(|message| shelf.settle(message).is_some()));
 }
+
+/// A large message waits in line; smaller ones, for which there would be room, stay behind it.
+#[tokio::test(start_paused = true)]
+async fn small_messages_do_not_overtake_a_large_one_in_line() {
+    let shelf = Shelf::new(BYTES);
+    assert!(shelf.try_put(large(200_000)).is_ok());
+    shelf.line_up(large(150_000));
+    assert!(shelf.try_put(item("small")).is_err(), "one that is refused waits, like all others");
+    shelf.line_up(item("behind"));
+    let mut put = std::pin::pin!(shelf.put(item("last"), std::future::pending()));
+    assert!(futures_util::poll!(&mut put).is_pending());
+    let first = shelf.take().unwrap();
+    assert!(shelf.take().is_none(), "nothing has room before the one in line");
+    assert!(shelf.settle(&first).is_some());
+    // The line is empty now, which whoever waits for room must be told.
+    assert!(tokio::time::timeout(Duration::from_secs(1), put).await.unwrap().is_ok());
+    let sizes: Vec<_> = shelf.peek(10).iter().map(|message| message.payload.len()).collect();
+    assert_eq!(sizes, [150_000, "behind".len(), "last".len()]);
+}

@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::MqttSubscription;
 use super::requests::Requests;
+use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
     Command, DeniedFilters, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run,
@@ -199,11 +200,8 @@ impl MqttClient {
     /// its messages.
     pub(crate) async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
-        let error = |filters: &DeniedFilters| {
-            filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
-        };
         loop {
-            let found = error(&denied.borrow_and_update());
+            let found = denial(&denied.borrow_and_update(), filter);
             if let Some(found) = found {
                 return found;
             }
@@ -236,22 +234,24 @@ impl MqttClient {
         self.0.intake.closed().unwrap_or(MqttError::NotOpen)
     }
 
-    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit`; then says good-bye to
-    /// the broker. Tells what was left. Nothing is taken any more from the moment of the call.
-    pub(crate) async fn close(&self, limit: Duration) -> Remaining {
+    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget
+    /// has passed; then says good-bye to the broker. Tells what was left. Nothing is taken any more from the moment of the call.
+    pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
+        let limit = budget.last_step(limit);
         self.0.intake.stop(Instant::now() + limit);
         self.0.permits.close();
         let mut state = self.state();
         let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
         // The driver ends at its deadline; the rest is for saying good-bye.
-        let in_time = timeout(limit + GOOD_BYE, state.wait_for(ended)).await.is_ok();
+        let good_bye = budget.left().map_or(GOOD_BYE, |left| GOOD_BYE.min(left.saturating_sub(limit) / 2));
+        let in_time = timeout(limit + good_bye, state.wait_for(ended)).await.is_ok();
         let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.abort();
         }
         if !in_time {
             // It says what it leaves when it is gone; something that does not return may hold it up for ever.
-            let _ = timeout(GOOD_BYE, state.wait_for(ended)).await;
+            let _ = timeout(budget.step(GOOD_BYE), state.wait_for(ended)).await;
         }
         match &*state.borrow() {
             LinkState::Closed(remaining) => *remaining,
@@ -259,6 +259,11 @@ impl MqttClient {
             _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
         }
     }
+}
+
+/// Why the broker does not grant a filter, where it is one of these.
+pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
+    filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.

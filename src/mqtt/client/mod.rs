@@ -8,4 +8,5 @@ mod subscription;
 
 pub use delivery::Delivery;
 pub use handle::MqttClient;
+pub(super) use handle::denial;
 pub use subscription::MqttSubscription;

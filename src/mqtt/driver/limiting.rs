@@ -70,13 +70,16 @@ impl Core {
             }
             Outcome::NotTakenBack { filter } => self.not_taken_back(&filter),
             Outcome::TakenBack { filter, code } => match self.poisoned(&filter) {
-                Some((error, wait)) => self.logger.error(
-                    Some(&error),
-                    format_args!(
-                        "a subscription is given up for now and asked for again in {} s",
-                        wait.as_secs()
-                    ),
-                ),
+                Some((error, wait)) => {
+                    self.logger.error(
+                        Some(&error),
+                        format_args!(
+                            "a subscription is given up for now and asked for again in {} s",
+                            wait.as_secs()
+                        ),
+                    );
+                    self.denied.add(&filter, &error, now);
+                }
                 None => {
                     let (name, reason) = (filter.as_str().into(), describe(code, said));
                     let error = MqttError::SubscriptionLost { filter: name, code, reason };

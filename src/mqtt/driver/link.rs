@@ -110,8 +110,8 @@ impl Link {
                     self.backoff.reset();
                 }
                 self.state.send_replace(LinkState::Down(lost));
-                // The next link may grant them; until then that it is down says all. Before that was said, they would look granted.
-                self.core.denied.retain(|_| false);
+                // Until then that it is down says all. Before that was said, they would look granted.
+                self.core.forget_denied();
             }
             linked = match self.reconnect::<P>(at_once).await {
                 Ok(linked) => linked,

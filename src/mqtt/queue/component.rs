@@ -23,7 +23,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::{Body, Burst, HopLimit, Metrics};
+use crate::messaging::local::{Body, Burst, HopLimit};
 use crate::messaging::shelf::Shelf;
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, SubscribeOptions};
 use crate::{Error, offers, references, register};
@@ -117,20 +117,19 @@ impl MqttMessageQueue {
     ) -> Result<Self, Error> {
         let (logger, counters) = (Logger::standalone(), Counters::standalone());
         let (discovery, credentials) = (Vec::new(), Vec::new());
-        Self::with(
-            name,
-            config,
-            &MqttQueueReferences { logger, counters, connection, discovery, credentials },
-        )
+        let references = MqttQueueReferences { logger, counters, connection, discovery, credentials };
+        Self::with(name, config, &references, &references.counters)
     }
 
+    /// Made of these references, but counts with `counters`; a connection of its own counts with those of the references.
     pub(super) fn with(
         name: &str,
         config: MqttQueueConfig,
         references: &MqttQueueReferences,
+        counters: &Counters,
     ) -> Result<Self, Error> {
         Invalid::none(config.invalid(name))?;
-        let MqttQueueReferences { logger, counters, .. } = references;
+        let logger = &references.logger;
         let transport = Transport::new(name, &config, references)?;
         let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
@@ -143,7 +142,7 @@ impl MqttMessageQueue {
         let topic: Arc<str> = filled(topic).unwrap_or_else(|| name.clone()).into();
         let filter = group.map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
         crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
-        let body = Body::new(&name, logger.clone(), Metrics::new(counters, &name));
+        let body = Body::new(&name, logger.clone(), counters);
         let graveyard = Graveyard {
             name: Arc::clone(&body.name),
             topic: filled(dead_letter_topic).map(Into::into),
@@ -188,7 +187,8 @@ impl MqttMessageQueue {
         MessageQueue::open(self, context).await
     }
 
-    /// Ends listening, and waits for receivers at work, up to `options.close_timeout`. What is not completed then is left to
+    /// Ends listening, and waits for receivers at work, up to `options.close_timeout` and at most half of the time until the
+    /// context's deadline: the rest is for what follows. What is not completed then is left to
     /// the broker where the session is kept, which sends it again when the queue opens; on a connection that is shared it takes
     /// a place of the broker's window until then. Where the session is not kept, leaving it would lose it: it stays in this
     /// queue, and the broker is done with it; what the broker has not sent yet is not received.
@@ -234,7 +234,7 @@ impl Component for MqttMessageQueue {
         config: MqttQueueConfig,
         references: MqttQueueReferences,
     ) -> Result<Self, Error> {
-        Self::with(identity.name(), config, &references)
+        Self::with(identity.name(), config, &references, &references.counters)
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {

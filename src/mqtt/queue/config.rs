@@ -80,7 +80,8 @@ pub struct MqttQueueOptions {
     pub max_hops: u32,
     /// How long sending takes at most. 0 is without limit. Default 30000.
     pub send_timeout: Millis,
-    /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Default 10000.
+    /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
+    /// the service has less time left to stop. Default 10000.
     pub close_timeout: Millis,
     /// Of a connection of its own: which MQTT is spoken, `3.1.1` (or 4), or `5`. Default `3.1.1`.
     pub protocol_version: MqttVersion,
@@ -163,16 +164,26 @@ impl MqttQueueOptions {
 impl MqttQueueConfig {
     /// Every value that makes no sense for a component of this name.
     pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
-        let mut found = self.options.invalid();
-        // One that only receives may have wildcards in its topic.
+        let mut found = self.invalid_for_any();
         let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
-        let sound = |text: &str| self.options.allow_control_characters || without_controls(text).is_ok();
-        if let Err(error) = Filter::new(topic.as_deref().unwrap_or(name)) {
-            found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}")));
-        } else if !sound(topic.as_deref().unwrap_or(name)) {
-            found.push(Invalid::new("topic", CONTROLS));
+        let topic = topic.as_deref().unwrap_or(name);
+        // One that only receives may have wildcards in its topic.
+        match Filter::new(topic) {
+            Err(error) => found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}"))),
+            Ok(_) if !self.is_sound(topic) => found.push(Invalid::new("topic", CONTROLS)),
+            Ok(own) if filled(self.dead_letter_topic.clone()).is_some_and(|dead| own.matches(&dead)) => {
+                let problem = "is a topic that the queue takes from; nothing would ever be dead";
+                found.push(Invalid::new("dead_letter_topic", problem));
+            }
+            Ok(_) => {}
         }
-        if self.dead_letter_topic.as_deref().is_some_and(|topic| !sound(topic)) {
+        found
+    }
+
+    /// Every value that makes no sense whatever the queue is called.
+    pub(super) fn invalid_for_any(&self) -> Vec<Invalid> {
+        let mut found = self.options.invalid();
+        if self.dead_letter_topic.as_deref().is_some_and(|topic| !self.is_sound(topic)) {
             found.push(Invalid::new("dead_letter_topic", CONTROLS));
         }
         if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
@@ -182,20 +193,17 @@ impl MqttQueueConfig {
         {
             found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
         }
-        let own = Filter::new(topic.as_deref().unwrap_or(name)).ok();
-        let dead = filled(self.dead_letter_topic.clone());
-        if own.zip(dead).is_some_and(|(own, dead)| own.matches(&dead)) {
-            found.push(Invalid::new(
-                "dead_letter_topic",
-                "is a topic that the queue takes from; nothing would ever be dead",
-            ));
-        }
         if let Some(own) = self.own_connection() {
             found.extend(own.invalid());
             found.extend(own.unreachable());
             found.extend(own.warnings());
         }
         found
+    }
+
+    /// Whether no broker ends the connection for what is in a topic.
+    fn is_sound(&self, topic: &str) -> bool {
+        self.options.allow_control_characters || without_controls(topic).is_ok()
     }
 
     /// The way of messages through a queue of a component of this name, where its topic is one.
@@ -216,6 +224,7 @@ impl MqttQueueConfig {
             matches: filter.has_wildcard().then_some(matches),
             sends: Topic::new(&topic).is_ok().then_some(topic),
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead)),
+            durable: self.options.qos() != QoS::AtMostOnce,
         })
     }
 

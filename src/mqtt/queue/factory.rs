@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::component::MqttQueueReferences;
+use super::transport::Transport;
 use super::{MqttMessageQueue, MqttQueueFactoryConfig};
 use crate::component::{Component, Descriptor, Offer};
 use crate::config::Invalid;
@@ -10,7 +11,7 @@ use crate::messaging::{MessageQueue, MessageQueueFactory};
 use crate::{Error, offers, register};
 
 /// Makes queues over MQTT that share its configuration, `pip-services:queue-factory:mqtt:*:1.0`. The topic of a queue
-/// is its name.
+/// is its name. The counters of a queue go with it.
 pub struct MqttMessageQueueFactory {
     config: MqttQueueFactoryConfig,
     references: MqttQueueReferences,
@@ -18,7 +19,8 @@ pub struct MqttMessageQueueFactory {
 
 impl MessageQueueFactory for MqttMessageQueueFactory {
     fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
-        Ok(Arc::new(MqttMessageQueue::with(name, self.config.of_queue(name), &self.references)?))
+        let counters = self.references.counters.scoped();
+        Ok(Arc::new(MqttMessageQueue::with(name, self.config.of_queue(name), &self.references, &counters)?))
     }
 }
 
@@ -30,7 +32,7 @@ impl Component for MqttMessageQueueFactory {
     type References = MqttQueueReferences;
 
     fn validate(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Invalid> {
-        config.of_queue("check").invalid("check")
+        config.invalid()
     }
 
     fn create(
@@ -38,10 +40,84 @@ impl Component for MqttMessageQueueFactory {
         config: MqttQueueFactoryConfig,
         references: MqttQueueReferences,
     ) -> Result<Self, Error> {
-        let factory = Self { config, references };
         // Whatever is wrong with the configuration shows at once, not with the first queue.
-        factory.create_queue("check")?;
-        Ok(factory)
+        Invalid::none(config.invalid())?;
+        if config.of_queue("").own_connection().is_none() {
+            Transport::shared(&references)?;
+        }
+        Ok(Self { config, references })
     }
 }
 register!(MqttMessageQueueFactory);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::count::{Cell, CounterSet, CounterSink, Counters};
+    use crate::log::Logger;
+    use crate::mqtt::MqttConnection;
+
+    #[derive(Default)]
+    struct Sink(CounterSet);
+
+    impl CounterSink for Sink {
+        fn register(&self, cell: Arc<Cell>) {
+            self.0.register(cell);
+        }
+    }
+
+    fn factory(pairs: &[(&str, &str)], counters: &Counters) -> Result<MqttMessageQueueFactory, Error> {
+        let connection = MqttConnection::from_pairs([("connection.host", "h")])?;
+        let references = MqttQueueReferences {
+            logger: Logger::standalone(),
+            counters: counters.clone(),
+            connection: Some(Arc::new(connection)),
+            discovery: Vec::new(),
+            credentials: Vec::new(),
+        };
+        let identity = "pip-services:queue-factory:mqtt:default:1.0".parse()?;
+        MqttMessageQueueFactory::create(
+            &identity,
+            crate::config::from_pairs(pairs.iter().copied())?,
+            references,
+        )
+    }
+
+    fn names(sink: &Sink) -> Vec<String> {
+        sink.0
+            .snapshot()
+            .into_iter()
+            .map(|sample| sample.name)
+            .filter(|name| name.contains("queue."))
+            .collect()
+    }
+
+    #[test]
+    fn only_queues_that_are_asked_for_count_and_their_counters_go_with_them() {
+        for own in [false, true] {
+            let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+            counters.bind(vec![sink.clone()]);
+            let pairs: &[_] = if own { &[("connection.host", "h")] } else { &[] };
+            let factory = factory(pairs, &counters).unwrap();
+            assert!(names(&sink).is_empty(), "nobody has asked for a queue");
+            let queue = factory.create_queue("reply").unwrap();
+            let count = names(&sink).len();
+            assert!(count > 0 && names(&sink).iter().all(|name| name.starts_with("queue.reply.")));
+            drop(queue);
+            assert_eq!((names(&sink).len(), names(&sink).len()), (count, 0), "once more");
+        }
+    }
+
+    #[test]
+    fn a_factory_is_checked_without_a_name_of_a_queue() {
+        let made = |pairs: &[(&str, &str)]| factory(pairs, &Counters::standalone());
+        // As good a name as any.
+        let factory = made(&[("dead_letter_topic", "check")]).unwrap();
+        assert!(factory.create_queue("orders").is_ok());
+        assert!(factory.create_queue("check").is_err(), "its own dead letters");
+        let wrong = made(&[("options.qos", "3")]).err().unwrap().to_string();
+        assert!(wrong.contains("`options.qos`"), "{wrong}");
+        let wrong = made(&[("connection.host", "h"), ("options.clean_session", "false")]).err().unwrap();
+        assert!(wrong.to_string().contains("`client_id`"), "{wrong}");
+    }
+}

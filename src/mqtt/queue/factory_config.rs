@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialConfig;
+use crate::config::Invalid;
 use crate::connect::ConnectionConfig;
 use crate::mqtt::TlsConfig;
 
@@ -39,6 +40,11 @@ pub struct MqttQueueFactoryConfig {
 }
 
 impl MqttQueueFactoryConfig {
+    /// Every value that makes no sense whatever its queues are called; the rest shows when one is made.
+    pub(super) fn invalid(&self) -> Vec<Invalid> {
+        self.of_queue("").invalid_for_any()
+    }
+
     /// The configuration of a queue of this name.
     pub(super) fn of_queue(&self, name: &str) -> MqttQueueConfig {
         let Self {

@@ -11,6 +11,7 @@ use super::hold::{Item, Owed};
 use super::inbox::{Fate, Inbox};
 use super::subscribing::Subscribing;
 use crate::Error;
+use crate::component::Budget;
 use crate::count::Increment;
 use crate::log::Level;
 use crate::mqtt::{MqttError, PublishOptions};
@@ -33,10 +34,13 @@ pub(super) struct Leaving {
 
 impl Leaving {
     /// Takes the subscription back, and sees to what is unfinished: says what becomes of it.
-    pub(super) async fn part(&self) -> Result<(), MqttError> {
-        let unsubscribed = self.subscribing.end().await;
+    pub(super) async fn part(&self, budget: Budget) -> Result<(), MqttError> {
+        let unsubscribed = self.subscribing.end(budget).await;
         if self.inbox.fate == Fate::GivenBack {
-            self.give_back().await;
+            // A connection of its own is closed after this.
+            let owned = self.inbox.graveyard.transport.owned;
+            let limit = if owned { budget.step(self.limit) } else { budget.last_step(self.limit) };
+            self.give_back(limit).await;
             self.inbox.close();
         } else {
             self.say(self.inbox.close());
@@ -46,8 +50,8 @@ impl Leaving {
 
     /// Sends what is unfinished to the topic once more, for the others of the group: the broker does not count this queue
     /// among them any more. What nobody else takes is not lost as long as this process lives: all of it stays here too.
-    async fn give_back(&self) {
-        let deadline = Instant::now() + self.limit;
+    async fn give_back(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
         let (mut returned, mut left, mut why) = (0, 0, None);
         loop {
             let mut unfinished = self.inbox.shelf.part();
@@ -88,8 +92,7 @@ impl Leaving {
 
     async fn send_anew(&self, item: Item, deadline: Instant) -> Result<(), MqttError> {
         let Some(owed) = &item.hold else { return Ok(()) };
-        // Zero would be without limit.
-        let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let limit = deadline.saturating_duration_since(Instant::now());
         // At least once, and never to be kept by the broker, however it was sent first.
         let mut options = PublishOptions::at_least_once().timeout(limit);
         options.trace_id = item.envelope.trace_id.clone();
@@ -97,7 +100,12 @@ impl Leaving {
         // It goes back to where it came from, and no further.
         let options = graveyard.codec_of(&item).mark(&item.envelope, options, graveyard.transport.version());
         let (topic, payload) = (Arc::clone(&owed.topic), graveyard.encode(&item));
-        let sent = graveyard.transport.publish(topic, payload, options).await;
+        let sent = if limit.is_zero() {
+            // To publish, that would be without limit. What is sent on now would come back, and be sent on again.
+            Err(MqttError::TimedOut { operation: "publish", limit, accepted: false })
+        } else {
+            graveyard.transport.publish(topic, payload, options).await
+        };
         // Only now, and also where it could not be sent: left alone, it would hold up the others of this connection.
         item.hold.into_iter().for_each(Owed::acknowledge);
         sent

@@ -7,8 +7,9 @@ use super::MqttMessageQueue;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
+use super::standing::follow;
 use crate::Error;
-use crate::component::Context;
+use crate::component::{Budget, Context};
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueuePlace};
@@ -35,6 +36,7 @@ impl Local for MqttMessageQueue {
             dead_letter: self.graveyard.topic.is_some(),
             clear: true,
             at_most_once: self.options.qos() == QoS::AtMostOnce,
+            durable: self.options.qos() != QoS::AtMostOnce,
         }
     }
 
@@ -76,13 +78,17 @@ impl Local for MqttMessageQueue {
     }
 
     async fn end(&self, context: &Context) -> Result<(), Error> {
-        let was_open = self.body.close(self.options.close_timeout.0).await;
+        let budget = context.budget();
+        let was_open = self.body.close(budget.step(self.options.close_timeout.0)).await;
         self.leaving.inbox.shut();
         self.body.end().await;
         // What another `close` began and did not end is ended.
         let unfinished = was_open || self.leaving.inbox.giving.load(Ordering::Acquire);
-        let parted =
-            if unfinished { self.leaving.part().await } else { self.leaving.subscribing.end().await };
+        let parted = if unfinished {
+            self.leaving.part(budget).await
+        } else {
+            self.leaving.subscribing.end(budget).await
+        };
         let closed = self.graveyard.transport.close(context).await;
         parted.map_err(Error::from).and(closed)
     }
@@ -103,7 +109,7 @@ impl Local for MqttMessageQueue {
     }
 
     async fn trouble(&self) -> Error {
-        self.leaving.subscribing.trouble().await.into()
+        self.leaving.subscribing.trouble().await
     }
 
     fn finish(&self, hold: Hold) {
@@ -114,6 +120,9 @@ impl Local for MqttMessageQueue {
 impl MqttMessageQueue {
     /// Starts the task that subscribes when that is asked for.
     fn mind(&self, context: &Context) {
+        if !self.graveyard.transport.owned {
+            self.watch(context);
+        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
         let leaving = self.leaving.clone();
@@ -123,9 +132,27 @@ impl MqttMessageQueue {
                 gone = ended => gone,
                 () = leaving.subscribing.mind(&name, &logger) => false,
             };
-            if gone && let Err(error) = leaving.part().await {
+            if gone && let Err(error) = leaving.part(Budget::unlimited()).await {
                 let what = format_args!("the queue `{name}` is gone, and its subscription is not");
                 logger.log(Level::Warn, None, Some(&error), what);
+            }
+            Ok(())
+        });
+    }
+}
+
+impl MqttMessageQueue {
+    /// Starts the task that has the status say so while no messages come over a connection that others share; that of a
+    /// connection of its own is its status anyway.
+    fn watch(&self, context: &Context) {
+        let (ended, task) = (self.body.ended(), self.body.task());
+        let (subscribing, status) = (Arc::clone(&self.leaving.subscribing), context.clone());
+        context.spawn("queue status", async move {
+            let _task = task;
+            tokio::select! {
+                _ = ended => {}
+                () = status.cancelled() => {}
+                () = follow(&subscribing, |standing| status.set_status(standing)) => {}
             }
             Ok(())
         });

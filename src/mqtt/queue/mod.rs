@@ -10,6 +10,7 @@ mod hold;
 mod inbox;
 mod leaving;
 mod local;
+mod standing;
 mod subscribing;
 mod transport;
 

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::transport::Transport;
-use crate::Error;
+use crate::component::Budget;
+use crate::error::Coded;
 use crate::log::Logger;
+use crate::messaging::shelf::NEVER;
 use crate::mqtt::{MqttError, MqttMessageListener, SubscribeOptions};
+use crate::text::clip;
+use crate::{Category, Error};
 
 /// The first and the longest wait before the broker is asked again.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -35,6 +39,8 @@ struct Progress {
     wanted: Notify,
     /// Why there will be none, until somebody wants them again.
     refused: watch::Sender<Option<MqttError>>,
+    /// Why they were asked for in vain so far.
+    pending: watch::Sender<Option<MqttError>>,
 }
 
 impl Subscribing {
@@ -58,7 +64,7 @@ impl Subscribing {
     }
 
     /// Resolves when messages were asked for and cannot be had.
-    pub(super) async fn trouble(&self) -> MqttError {
+    pub(super) async fn trouble(&self) -> Error {
         let mut refused = self.progress.refused.subscribe();
         let refused = async {
             let refused = refused.wait_for(Option::is_some).await.map(|refused| refused.clone());
@@ -66,9 +72,23 @@ impl Subscribing {
             refused.ok().flatten().unwrap_or(MqttError::NotOpen)
         };
         tokio::select! {
-            refused = refused => refused,
-            denied = self.transport.denied(&self.filter) => denied,
+            refused = refused => refused.into(),
+            denied = self.transport.denied(&self.filter) => self.lost_for_now(denied),
         }
+    }
+
+    /// What was granted before is asked for again, so that whoever can wait does, whatever the broker has said.
+    fn lost_for_now(&self, denied: MqttError) -> Error {
+        if matches!(denied.category(), Category::NoResponse | Category::InvalidState) {
+            return denied.into();
+        }
+        let message = format!("no messages come for `{}` at present", clip(&self.filter));
+        Error::new(Category::NoResponse, denied.code(), message).with_source(denied)
+    }
+
+    /// Why messages were asked for in vain so far, to look at and to wait for; it changes with each grant.
+    pub(super) fn pending(&self) -> watch::Receiver<Option<MqttError>> {
+        self.progress.pending.subscribe()
     }
 
     /// Subscribes whenever that is asked for, until it is dropped.
@@ -77,6 +97,7 @@ impl Subscribing {
             self.progress.wanted.notified().await;
             let mut wait = WAITS.0;
             while let Err(error) = self.begin().await {
+                self.progress.pending.send_replace(Some(error.clone()));
                 if !matches!(error, MqttError::TimedOut { .. } | MqttError::Down(_)) {
                     self.progress.refused.send_replace(Some(error));
                     break;
@@ -103,18 +124,27 @@ impl Subscribing {
         let listener = Arc::clone(&self.listener);
         self.transport.subscribe(&self.filter, self.options, listener).await?;
         self.progress.granted.store(opening, Ordering::Release);
+        self.progress.pending.send_replace(None);
         Ok(())
     }
 
-    /// Takes the subscription back, where it was granted.
-    pub(super) async fn end(&self) -> Result<(), MqttError> {
+    /// Takes the subscription back, where it was granted; something else follows in the same budget. Where the time runs out, the
+    /// broker is told all the same, and nobody waits for its answer.
+    pub(super) async fn end(&self, budget: Budget) -> Result<(), MqttError> {
         let _turn = self.progress.turn.lock().await;
         let granted = self.is_granted();
         self.progress.granted.store(0, Ordering::Release);
-        if granted {
-            self.transport.unsubscribe(&self.filter, &self.listener).await?;
+        self.progress.pending.send_replace(None);
+        if !granted {
+            return Ok(());
         }
-        Ok(())
+        let limit = budget.step(NEVER);
+        let taken_back = timeout(limit, self.transport.unsubscribe(&self.filter, &self.listener));
+        taken_back.await.unwrap_or(Err(MqttError::TimedOut {
+            operation: "unsubscribe",
+            limit,
+            accepted: true,
+        }))
     }
 
     pub(super) fn is_granted(&self) -> bool {

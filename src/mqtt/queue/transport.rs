@@ -38,12 +38,16 @@ impl Transport {
             let connection = Arc::new(MqttConnection::with(name, own, around)?);
             return Ok(Self { connection, owned: true });
         }
-        let connection = references.connection.clone().ok_or_else(|| {
+        Ok(Self { connection: Self::shared(references)?, owned: false })
+    }
+
+    /// The connection to share, where there is one.
+    pub(super) fn shared(references: &MqttQueueReferences) -> Result<Arc<MqttConnection>, Error> {
+        references.connection.clone().ok_or_else(|| {
             let message =
                 "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
             Error::new(Category::Misconfiguration, "NO_CONNECTION", message)
-        })?;
-        Ok(Self { connection, owned: false })
+        })
     }
 
     /// Opens what is owned; what is shared must be open.

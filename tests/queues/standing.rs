@@ -1,0 +1,141 @@
+//! What a queue over a shared connection says of itself, and to whoever waits, while the broker does not grant its subscription.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc};
+use wirework::component::{Context, Status, Supervisor};
+use wirework::log::Scope;
+use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
+use wirework::mqtt::{MqttConnection, MqttMessageQueue};
+use wirework::{Category, Error};
+
+use crate::kinds::{connected, context};
+use crate::support::fake_broker::{FakeBroker, Packet, Peer, QoS, message};
+use crate::support::within;
+
+/// What a component reports.
+struct Seen(mpsc::UnboundedSender<String>);
+
+impl Supervisor for Seen {
+    fn status(&self, _: usize, status: Status) {
+        // A test that is over looks no more.
+        let _ = self.0.send(status.to_string());
+    }
+    fn stop(&self, _: usize, _: Error) {}
+}
+
+struct Watched {
+    queue: Arc<dyn MessageQueue>,
+    connection: Arc<MqttConnection>,
+    statuses: Mutex<mpsc::UnboundedReceiver<String>>,
+    context: Context,
+}
+
+impl Watched {
+    /// A queue that has not subscribed, its status, and the broker's end of the connection that it shares.
+    async fn open(broker: &FakeBroker) -> (Self, Peer) {
+        let pairs = [("options.reconnect_timeout", "10"), ("options.subscribe_timeout", "1000")];
+        let (connection, (peer, _)) =
+            tokio::join!(connected(broker.port(), &pairs), broker.accept_session(false));
+        let config = wirework::config::from_pairs([("options.qos", "1")]).unwrap();
+        let queue = Arc::new(MqttMessageQueue::new("orders", config, Some(Arc::clone(&connection))).unwrap());
+        let (sender, statuses) = mpsc::unbounded_channel();
+        let scope = Scope::new("pip-services:message-queue:mqtt:orders:1.0".parse().unwrap());
+        let context = Context::new(0, "s".into(), scope, Arc::new(Seen(sender)));
+        queue.open(&context).await.unwrap();
+        (Self { queue, connection, statuses: Mutex::new(statuses), context }, peer)
+    }
+
+    async fn status(&self) -> String {
+        within("a status", async { self.statuses.lock().await.recv().await }).await.unwrap()
+    }
+
+    /// Waits for a message in a task of its own.
+    fn waiting(&self) -> tokio::task::JoinHandle<Result<Option<MessageEnvelope>, Error>> {
+        let queue = Arc::clone(&self.queue);
+        tokio::spawn(async move { queue.receive(Duration::from_secs(600)).await })
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_not_granted_again_is_a_status_of_the_queue_until_it_is() {
+    let broker = FakeBroker::start().await;
+    let (watched, mut peer) = Watched::open(&broker).await;
+    let waiting = watched.waiting();
+    peer.grant().await;
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.refuse().await;
+    let status = watched.status().await;
+    assert!(status.starts_with("recovering: no messages come for `orders`: "), "{status}");
+    assert_eq!(within("the error", waiting).await.unwrap().unwrap_err().code(), "SUBSCRIPTION_LOST");
+    // Another link that does not grant it either: nothing is new.
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    peer.refuse().await;
+    peer.grant().await;
+    assert_eq!(watched.status().await, "open");
+    let (closed, ()) = tokio::join!(watched.queue.close(&watched.context), async {
+        peer.expect_unsubscribe().await;
+    });
+    closed.unwrap();
+}
+
+#[tokio::test]
+async fn so_is_one_that_was_never_granted() {
+    let broker = FakeBroker::start().await;
+    let (watched, mut peer) = Watched::open(&broker).await;
+    let waiting = watched.waiting();
+    peer.refuse().await;
+    let error = within("the error", waiting).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "SUBSCRIBE_REFUSED");
+    let status = watched.status().await;
+    assert!(status.starts_with("recovering: no messages come for `orders`: "), "{status}");
+    let waiting = watched.waiting();
+    peer.grant().await;
+    assert_eq!(watched.status().await, "open");
+    peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    assert!(within("the message", waiting).await.unwrap().unwrap().is_some());
+}
+
+/// Ends each link on a SUBSCRIBE, until one stays that has none.
+async fn forbid(broker: &FakeBroker) -> Peer {
+    loop {
+        let (mut peer, _) = broker.accept_session(false).await;
+        let asked = tokio::time::timeout(Duration::from_secs(3), peer.next("SUBSCRIBE")).await;
+        match asked {
+            Ok(Some(Packet::Subscribe(_))) => peer.reset(),
+            Ok(other) => panic!("unexpected: {other:?}"),
+            Err(_) => return peer,
+        }
+    }
+}
+
+/// The broker ends one link after the other for the filter, which is therefore not asked for any more.
+#[tokio::test]
+async fn whoever_waits_hears_of_a_filter_that_ends_links() {
+    let broker = FakeBroker::start().await;
+    let (watched, mut peer) = Watched::open(&broker).await;
+    let (waiting, queue) = (watched.waiting(), Arc::clone(&watched.queue));
+    let mut listening = tokio::spawn(async move {
+        let receiver = |_: MessageEnvelope| async { Ok(()) };
+        queue.listen(Arc::new(receiver), ListenOptions::default()).await
+    });
+    peer.grant().await;
+    peer.reset();
+    let _peer = forbid(&broker).await;
+    let error = within("the error", waiting).await.unwrap().unwrap_err();
+    assert_eq!((error.code(), error.category()), ("SUBSCRIBE_ENDS_LINKS", Category::NoResponse));
+    assert!(error.chain().contains("links in a row on SUBSCRIBE of `orders`"), "{}", error.chain());
+    let status = watched.status().await;
+    assert!(status.starts_with("recovering: no messages come for `orders`: "), "{status}");
+    // Whoever asks now is told at once, and one that listens stays: it is asked for again some time.
+    let error = within("the error", watched.waiting()).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "SUBSCRIBE_ENDS_LINKS");
+    assert!(futures_util::poll!(&mut listening).is_pending());
+    // A new link on which it is not asked for brings nothing new.
+    assert!(watched.connection.is_open());
+    listening.abort();
+    let _ = watched.queue.close(&context()).await;
+}
