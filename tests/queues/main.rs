@@ -12,6 +12,7 @@ mod groups;
 mod kinds;
 mod memory;
 mod mqtt;
+mod outages;
 mod redelivery;
 mod subscribing;
 mod toolkits;
