@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod local;
 mod memory;
 mod message_id;
+mod pending_send;
 mod place;
 mod queue;
 mod receiver;
@@ -25,6 +26,7 @@ pub use memory::{
     MemoryQueueOptions,
 };
 pub use message_id::MessageId;
+pub use pending_send::PendingSend;
 pub use place::QueuePlace;
 pub use queue::{ListenOptions, MessageQueue, MessageQueueFactory, MessageStream};
 pub use receiver::MessageReceiver;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, stream};
 
-use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities, QueuePlace};
+use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities, PendingSend, QueuePlace};
 use crate::component::{Capability, Context};
 use crate::{BoxFuture, Error};
 
@@ -106,6 +106,14 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// Sends a message; returns when the queue has it. Waits for room within the queue's own limit of time. The time
     /// of sending is set where it is not.
     fn send(&self, envelope: MessageEnvelope) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Hands a message over; returns when the queue has accepted it, within its own limit of time. What is returned tells when
+    /// the queue has the message, however long that takes: whoever waits for it with a limit goes on waiting for the same
+    /// one, so that one copy is sent. Dropping the future before it has returned sends nothing. A queue that accepts and
+    /// has a message at once does what [`MessageQueue::send`] does.
+    fn submit(&self, envelope: MessageEnvelope) -> BoxFuture<'_, Result<PendingSend, Error>> {
+        Box::pin(async move { self.send(envelope).await.map(|()| PendingSend::confirmed()) })
+    }
 
     /// The next message, without taking it; none where none waits.
     fn peek(&self) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>>;

@@ -13,6 +13,7 @@ mod groups;
 mod kinds;
 mod memory;
 mod mqtt;
+mod outages;
 mod redelivery;
 mod standing;
 mod subscribing;

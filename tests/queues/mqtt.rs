@@ -13,7 +13,9 @@ use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
 
 /// Everything on a topic, as it goes over the wire.
-async fn tapped(connection: &MqttConnection, topic: &str) -> mpsc::UnboundedReceiver<MqttMessage> {
+pub type Tap = mpsc::UnboundedReceiver<MqttMessage>;
+
+pub async fn tapped(connection: &MqttConnection, topic: &str) -> Tap {
     let (sender, receiver) = mpsc::unbounded_channel();
     let tap = move |message: MqttMessage| {
         let sent = sender.send(message);
@@ -27,11 +29,11 @@ async fn tapped(connection: &MqttConnection, topic: &str) -> mpsc::UnboundedRece
     receiver
 }
 
-async fn heard(tap: &mut mpsc::UnboundedReceiver<MqttMessage>) -> MqttMessage {
+pub async fn heard(tap: &mut Tap) -> MqttMessage {
     within("a message", tap.recv()).await.unwrap()
 }
 
-async fn publish(connection: &MqttConnection, topic: &str, payload: impl Into<bytes::Bytes>) {
+pub async fn publish(connection: &MqttConnection, topic: &str, payload: impl Into<bytes::Bytes>) {
     connection.publish(topic, payload, PublishOptions::at_least_once()).await.unwrap();
 }
 

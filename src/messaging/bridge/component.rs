@@ -68,8 +68,12 @@ references! {
 /// Passes messages from one queue to another, `pip-services:bridge:message-queue:*:1.0`.
 ///
 /// A message is completed in the source when the target has taken it, so that none is lost; after a crash one may come
-/// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again. One that
+/// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again; one that the
+/// target has accepted and not confirmed, as over MQTT while the broker is away, is waited for and not sent again. One that
 /// the target refuses as malformed goes to the source's dead letters.
+///
+/// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
+/// them may arrive later, and so twice.
 ///
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
 /// has a warning: what it loses never comes to the bridge.
@@ -151,6 +155,49 @@ impl Bridge {
         Ok(Self { config, source, target, logger, counts, running: Mutex::new(None) })
     }
 
+    /// Refuses a target that leads to the source, and warns of a source that may lose messages.
+    fn look_at_queues(&self) -> Result<(), Error> {
+        if let Some(place) = self.target.place().filter(|place| self.source.takes_from(place)) {
+            let (target, source) = (self.target.name(), self.source.name());
+            let what = format!(
+                "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \
+                 `references.source` takes from",
+                place.name
+            );
+            return Err(round(&what).into());
+        }
+        if self.source.capabilities().at_most_once {
+            let name = self.source.name();
+            self.logger.warn(format_args!(
+                "the source `{name}` of a bridge delivers at most once; over MQTT, give it `options.qos = 1` if none may be lost"
+            ));
+        }
+        if self.source.capabilities().durable && !self.target.capabilities().durable {
+            let (source, target) = (self.source.name(), self.target.name());
+            self.logger.warn(format_args!(
+                "the target `{target}` of a bridge forgets in a crash of the process what the source `{source}` would keep"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What takes the messages until the bridge closes.
+    fn forward(&self, closing: &watch::Receiver<Option<Closing>>) -> Forward {
+        Forward {
+            target: Arc::clone(&self.target),
+            types: self.config.types.clone(),
+            unmatched: self.config.unmatched,
+            logger: self.logger.clone(),
+            forwarded: self.counts.forwarded.clone(),
+            filtered: self.counts.filtered.clone(),
+            retried: self.counts.retried.clone(),
+            hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
+            closing: closing.clone(),
+            // The other half is for giving it back.
+            grace: self.config.close_timeout.0 / 2,
+        }
+    }
+
     fn place(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,27 +237,7 @@ impl Component for Bridge {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        if let Some(place) = self.target.place().filter(|place| self.source.takes_from(place)) {
-            let (target, source) = (self.target.name(), self.source.name());
-            let what = format!(
-                "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \
-                 `references.source` takes from",
-                place.name
-            );
-            return Err(round(&what).into());
-        }
-        if self.source.capabilities().at_most_once {
-            let name = self.source.name();
-            self.logger.warn(format_args!(
-                "the source `{name}` of a bridge delivers at most once; over MQTT, give it `options.qos = 1` if none may be lost"
-            ));
-        }
-        if self.source.capabilities().durable && !self.target.capabilities().durable {
-            let (source, target) = (self.source.name(), self.target.name());
-            self.logger.warn(format_args!(
-                "the target `{target}` of a bridge forgets in a crash of the process what the source `{source}` would keep"
-            ));
-        }
+        self.look_at_queues()?;
         let (closing, mut closed) = watch::channel(None);
         let (end, ended) = oneshot::channel();
         {
@@ -220,18 +247,7 @@ impl Component for Bridge {
             }
             *running = Some(Running { closing, ended });
         }
-        let forward = Forward {
-            target: Arc::clone(&self.target),
-            types: self.config.types.clone(),
-            unmatched: self.config.unmatched,
-            logger: self.logger.clone(),
-            forwarded: self.counts.forwarded.clone(),
-            filtered: self.counts.filtered.clone(),
-            retried: self.counts.retried.clone(),
-            hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
-            closing: closed.clone(),
-            grace: self.config.close_timeout.0 / 2,
-        };
+        let forward = self.forward(&closed);
         let (source, logger, failed) =
             (Arc::clone(&self.source), self.logger.clone(), self.counts.failed.clone());
         let options =

@@ -1,8 +1,10 @@
 //! Sending on what a bridge takes.
 //!
 //! While the target does not take a message, the bridge keeps it and tries again: given back, it would be delivered again
-//! and again until it counted as dead, though nothing is wrong with it.
+//! and again until it counted as dead, though nothing is wrong with it. While the target holds a message that it has not
+//! confirmed, the bridge waits for that one, since another try would be another copy.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::pattern::matches;
 use crate::count::Increment;
 use crate::log::Logger;
 use crate::messaging::local::HopLimit;
-use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver};
+use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
 use crate::{BoxFuture, Category, Error};
 
 /// The first and the longest wait before the target is tried again.
@@ -67,6 +69,16 @@ impl MessageReceiver for Forward {
     }
 }
 
+/// What became of a message.
+enum Outcome {
+    /// The target has it.
+    Arrived,
+    /// The message itself is at fault: no later try would do.
+    Refused,
+    /// The bridge closes. The message may arrive all the same, and goes once more then.
+    Unfinished,
+}
+
 impl Forward {
     async fn take(&self, envelope: MessageEnvelope, source: &dyn MessageQueue) -> Result<(), Error> {
         let kind = &envelope.message_type;
@@ -80,26 +92,37 @@ impl Forward {
         if self.hops.stops(&envelope, source.name()) {
             return source.move_to_dead_letter(&envelope).await;
         }
-        let mut wait = WAITS.0;
-        let mut closing = self.closing.clone();
+        match self.pass_on(&envelope, source).await? {
+            Outcome::Arrived => {
+                self.forwarded.one();
+                source.complete(&envelope).await
+            }
+            Outcome::Refused => source.move_to_dead_letter(&envelope).await,
+            // Nothing is wrong with the message: this was no delivery.
+            Outcome::Unfinished => source.release(&envelope).await,
+        }
+    }
+
+    /// Tries until the target has the message, refuses it, or the bridge closes.
+    async fn pass_on(&self, envelope: &MessageEnvelope, source: &dyn MessageQueue) -> Result<Outcome, Error> {
+        let mut passage =
+            Passage { target: &*self.target, envelope: envelope.passed_on(source.name()), pending: None };
+        let (mut wait, mut told) = (WAITS.0, false);
+        let mut overdue = pin!(self.overdue());
         loop {
             if source.capabilities().renew_lock {
                 // Without its lock the message is somebody else's.
-                source.renew_lock(&envelope, LOCK).await?;
+                source.renew_lock(envelope, LOCK).await?;
             }
             let sent = tokio::select! {
-                sent = timeout(TRY, self.target.send(envelope.passed_on(source.name()))) => sent,
-                () = self.overdue() => {
-                    // It may have arrived, and goes once more then.
-                    return source.release(&envelope).await;
-                }
+                sent = timeout(TRY, passage.advance()) => sent,
+                () = &mut overdue => return Ok(Outcome::Unfinished),
             };
             let error = match sent {
-                Ok(Ok(())) => break,
-                // The message itself is at fault: no later try would do.
+                Ok(Ok(())) => return Ok(Outcome::Arrived),
                 Ok(Err(error)) if error.category() == Category::BadRequest => {
-                    self.say(&envelope, &error, "goes to the dead letters");
-                    return source.move_to_dead_letter(&envelope).await;
+                    self.say(envelope, &error, "goes to the dead letters");
+                    return Ok(Outcome::Refused);
                 }
                 Ok(Err(error)) => error,
                 Err(_) => {
@@ -107,18 +130,19 @@ impl Forward {
                 }
             };
             self.retried.one();
-            if wait == WAITS.0 {
-                self.say(&envelope, &error, "is kept and tried again");
+            if !std::mem::replace(&mut told, true) {
+                self.say(envelope, &error, "is kept and tried again");
             }
+            if passage.pending.is_some() {
+                continue;
+            }
+            let mut closing = self.closing.clone();
             if timeout(wait, closing.wait_for(Option::is_some)).await.is_ok() {
-                self.say(&envelope, &error, "goes back, as the bridge closes");
-                // Nothing is wrong with the message: this was no delivery.
-                return source.release(&envelope).await;
+                self.say(envelope, &error, "goes back, as the bridge closes");
+                return Ok(Outcome::Unfinished);
             }
             wait = (wait * 2).min(WAITS.1);
         }
-        self.forwarded.one();
-        source.complete(&envelope).await
     }
 
     /// Resolves when the bridge closes and what is being sent has had its time.
@@ -139,3 +163,31 @@ impl Forward {
         self.logger.warn(text);
     }
 }
+
+/// One message on its way to the target, however many tries that takes.
+struct Passage<'a> {
+    target: &'a dyn MessageQueue,
+    envelope: MessageEnvelope,
+    /// What the target has accepted and not confirmed.
+    pending: Option<PendingSend>,
+}
+
+impl Passage<'_> {
+    /// Waits until the target has the message, which it is given unless it still holds it. Dropped, it goes on where it was.
+    async fn advance(&mut self) -> Result<(), Error> {
+        let pending = match &mut self.pending {
+            Some(pending) => pending,
+            None => {
+                let pending = self.target.submit(self.envelope.clone()).await?;
+                self.pending.insert(pending)
+            }
+        };
+        let sent = pending.await;
+        self.pending = None;
+        sent
+    }
+}
+
+#[cfg(test)]
+#[path = "forward_tests.rs"]
+mod tests;

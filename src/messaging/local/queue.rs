@@ -10,8 +10,8 @@ use crate::component::Context;
 use crate::config::Invalid;
 use crate::messaging::shelf::{Bury, NEVER, Shelf};
 use crate::messaging::{
-    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities, QueueError,
-    QueuePlace,
+    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities, PendingSend,
+    QueueError, QueuePlace,
 };
 use crate::{BoxFuture, Error};
 
@@ -32,6 +32,18 @@ pub(crate) trait Local: Send + Sync + 'static {
     fn end(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
     /// Sends a message whose time is set.
     fn deliver(&self, envelope: MessageEnvelope) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Hands over a message whose time is set; see [`MessageQueue::submit`]. For a queue that has what it accepts, this is
+    /// sending.
+    fn hand_over(
+        &self,
+        envelope: MessageEnvelope,
+    ) -> impl Future<Output = Result<PendingSend, Error>> + Send {
+        async { self.deliver(envelope).await.map(|()| PendingSend::confirmed()) }
+    }
+    /// Resolves when a receiver has waited long enough for its message to be among the dead letters, where it goes all the same.
+    fn overdue(&self) -> impl Future<Output = Error> + Send {
+        std::future::pending()
+    }
     /// Makes messages come, where they do not come by themselves; does not wait. Fails with why none came so far.
     fn attend(&self) -> Result<(), Error>;
     /// Resolves when no messages will come.
@@ -108,6 +120,19 @@ impl<Q: Local> MessageQueue for Q {
         })
     }
 
+    fn submit(&self, mut envelope: MessageEnvelope) -> BoxFuture<'_, Result<PendingSend, Error>> {
+        Box::pin(async move {
+            self.body().opened()?;
+            envelope.sent_time.get_or_insert_with(SystemTime::now);
+            let (pending, sent) = (self.hand_over(envelope).await?, self.body().metrics.sent.clone());
+            Ok(PendingSend::new(async move {
+                pending.await?;
+                sent.one();
+                Ok(())
+            }))
+        })
+    }
+
     fn peek(&self) -> BoxFuture<'_, Result<Option<MessageEnvelope>, Error>> {
         Box::pin(async { Ok(self.peek_batch(1).await?.pop()) })
     }
@@ -180,6 +205,7 @@ impl<Q: Local> MessageQueue for Q {
                 // Cleared or closed before it was its turn.
                 told = told => told.unwrap_or_else(|_| Err(body.not_locked().into())),
                 _ = body.ended() => Err(body.closed().into()),
+                overdue = self.overdue() => Err(overdue),
             }
         })
     }

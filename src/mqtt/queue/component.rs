@@ -51,7 +51,8 @@ references! {
 /// survives a crash when the session does (`clean_session = false`). At QoS 0, the default, the broker forgets a message when it
 /// has sent it: nothing survives, and what comes to a full queue is dropped. A message that is abandoned, or whose lock expires, comes
 /// back in this process after a delay, its acknowledgement outstanding; after too many deliveries it goes to
-/// `dead_letter_topic`. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
+/// `dead_letter_topic`: it is published there once, and waits for the broker's acknowledgement however long that takes, so that
+/// an outage makes no copies. Acknowledgements leave in the order in which messages came: a message that is locked for long holds
 /// up those of later ones, and so, at the broker's in-flight limit, the flow of the connection.
 ///
 /// When a link breaks, the broker sends what was not acknowledged again on the next, while it is still here: that is no other
@@ -151,7 +152,9 @@ impl MqttMessageQueue {
             logger: logger.clone(),
             metrics: body.metrics.clone(),
             hops: HopLimit::new(options.max_hops, logger.clone(), body.metrics.looped.clone()),
+            limit: options.send_timeout.0,
             burst: Arc::default(),
+            waits: Arc::default(),
         };
         let inbox = Arc::new(Inbox {
             shelf: Arc::new(Shelf::new(options.rules())),

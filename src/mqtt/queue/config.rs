@@ -78,7 +78,8 @@ pub struct MqttQueueOptions {
     /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
     /// dead letters once more. The count travels in envelopes and in user properties of MQTT 5. At least 1. Default 16.
     pub max_hops: u32,
-    /// How long sending takes at most. 0 is without limit. Default 30000.
+    /// How long sending takes at most, and how long a receiver waits that moves a message to the dead letters, where it goes all
+    /// the same. 0 is without limit. Default 30000.
     pub send_timeout: Millis,
     /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
     /// the service has less time left to stop. Default 10000.

@@ -1,9 +1,10 @@
 //! Where messages go that cannot be handled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::codec::Codec;
 use super::hold::{Hold, Owed};
@@ -14,6 +15,9 @@ use crate::messaging::MessageEnvelope;
 use crate::messaging::local::{Burst, HopLimit, Metrics};
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttError, PublishOptions};
+
+/// The least time after which a dead letter that is not acknowledged is spoken of.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What became of a dead message.
 enum Grave {
@@ -35,8 +39,12 @@ pub(super) struct Graveyard {
     pub(super) logger: Logger,
     pub(super) metrics: Metrics,
     pub(super) hops: HopLimit,
+    /// How long handing a dead letter over takes at most; 0 is without limit.
+    pub(super) limit: Duration,
     /// Of failures to bury what is no envelope.
     pub(super) burst: Arc<Burst>,
+    /// Of dead letters that the broker has not acknowledged yet.
+    pub(super) waits: Arc<Burst>,
 }
 
 impl Graveyard {
@@ -51,7 +59,16 @@ impl Graveyard {
         let mut options = PublishOptions::at_least_once();
         options.trace_id = envelope.trace_id.clone();
         let options = codec.mark(&envelope, options, self.transport.version());
-        self.transport.publish(Arc::clone(topic), codec.encode(&envelope), options).await?;
+        let (topic, payload) = (Arc::clone(topic), codec.encode(&envelope));
+        let mut delivery = self.transport.hand_over(topic, payload, options, self.limit).await?;
+        // From here on the connection has it, however long the broker is away: published anew, it would arrive twice.
+        match timeout(self.limit.max(SOON), &mut delivery).await {
+            Ok(delivered) => delivered?,
+            Err(_) => {
+                self.report_wait(&envelope);
+                delivery.await?;
+            }
+        }
         Ok(Grave::Topic)
     }
 
@@ -84,6 +101,17 @@ impl Graveyard {
                      `dead_letter_topic`"
                 ),
             );
+        }
+    }
+
+    fn report_wait(&self, envelope: &MessageEnvelope) {
+        if self.waits.begins(Instant::now()) {
+            let (name, id) = (&self.name, envelope.message_id.shown());
+            let to = self.topic.as_deref().unwrap_or_default();
+            self.logger.warn(format_args!(
+                "message {id} of the queue `{name}` is on its way to `{to}`, and the broker does not acknowledge it yet; it waits, \
+                 like others that follow, of which nothing is said"
+            ));
         }
     }
 

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+use tokio::time::sleep;
+
 use super::MqttMessageQueue;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
@@ -12,9 +15,10 @@ use crate::Error;
 use crate::component::{Budget, Context};
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
-use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueuePlace};
+use crate::messaging::shelf::NEVER;
+use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueuePlace};
 use crate::mqtt::topic::{Filter, Topic};
-use crate::mqtt::{PublishOptions, QoS};
+use crate::mqtt::{MqttError, PublishOptions, QoS};
 
 impl Local for MqttMessageQueue {
     type Hold = Hold;
@@ -94,14 +98,22 @@ impl Local for MqttMessageQueue {
     }
 
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+        let (topic, payload, options) = self.prepare(&envelope);
+        let options = options.timeout(self.options.send_timeout.0);
+        Ok(self.graveyard.transport.publish(topic, payload, options).await?)
+    }
+
+    async fn hand_over(&self, envelope: MessageEnvelope) -> Result<PendingSend, Error> {
+        let (topic, payload, options) = self.prepare(&envelope);
         let limit = self.options.send_timeout.0;
-        let mut options = PublishOptions::default().qos(self.options.qos()).timeout(limit);
-        options.retain = self.options.retain;
-        options.trace_id = envelope.trace_id.clone();
-        let Graveyard { codec, transport, .. } = &self.graveyard;
-        let options = codec.mark(&envelope, options, transport.version());
-        let payload = codec.encode(&envelope);
-        Ok(transport.publish(Arc::clone(&self.topic), payload, options).await?)
+        let delivery = self.graveyard.transport.hand_over(topic, payload, options, limit).await?;
+        Ok(PendingSend::new(async move { Ok(delivery.await?) }))
+    }
+
+    async fn overdue(&self) -> Error {
+        let limit = self.options.send_timeout.0;
+        sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) }).await;
+        MqttError::TimedOut { operation: "moving to the dead letters", limit, accepted: true }.into()
     }
 
     fn attend(&self) -> Result<(), Error> {
@@ -118,6 +130,16 @@ impl Local for MqttMessageQueue {
 }
 
 impl MqttMessageQueue {
+    /// What is published of a message.
+    fn prepare(&self, envelope: &MessageEnvelope) -> (Arc<str>, Bytes, PublishOptions) {
+        let mut options = PublishOptions::default().qos(self.options.qos());
+        options.retain = self.options.retain;
+        options.trace_id = envelope.trace_id.clone();
+        let Graveyard { codec, transport, .. } = &self.graveyard;
+        let options = codec.mark(envelope, options, transport.version());
+        (Arc::clone(&self.topic), codec.encode(envelope), options)
+    }
+
     /// Starts the task that subscribes when that is asked for.
     fn mind(&self, context: &Context) {
         if !self.graveyard.transport.owned {

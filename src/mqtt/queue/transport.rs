@@ -1,15 +1,17 @@
 //! The connection of a queue: shared, or its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::MqttQueueConfig;
 use super::component::MqttQueueReferences;
 use crate::component::Context;
 use crate::mqtt::connection::Surroundings;
 use crate::mqtt::{
-    MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions, SubscribeOptions,
+    Delivery, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions, SubscribeOptions,
 };
 use crate::{Category, Error};
 
@@ -100,6 +102,23 @@ impl Transport {
         options: PublishOptions,
     ) -> Result<(), MqttError> {
         self.connection.publish(topic, payload, options).await
+    }
+
+    /// Hands over a message, within a limit of time; zero is without limit. When the broker has it the delivery tells.
+    pub(super) async fn hand_over(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+        limit: Duration,
+    ) -> Result<Delivery, MqttError> {
+        let client = self.connection.client()?;
+        let accepted = client.send(topic, payload, options);
+        if limit.is_zero() {
+            return accepted.await;
+        }
+        let late = |_| MqttError::TimedOut { operation: "publish", limit, accepted: false };
+        timeout(limit, accepted).await.map_err(late)?
     }
 
     pub(super) async fn subscribe(
