@@ -195,13 +195,11 @@ impl MqttClient {
         self.limited("unsubscribe", answer).await
     }
 
-    /// Resolves when the broker does not grant this filter again, after the link broke; with the error for whoever waits for
-    /// its messages.
+    /// Resolves when the broker does not grant this filter again, after the link broke, or when it rests since it ends links;
+    /// with the error for whoever waits for its messages.
     pub(crate) async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
-        let error = |filters: &DeniedFilters| {
-            filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
-        };
+        let error = |filters: &DeniedFilters| filters.get(filter).map(|denial| denial.error.clone());
         loop {
             let found = error(&denied.borrow_and_update());
             if let Some(found) = found {

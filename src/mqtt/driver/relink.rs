@@ -31,7 +31,7 @@ impl Core {
 
     /// The link was left in good order for another one: what waits goes there.
     pub(super) fn moved(&mut self) {
-        self.denied.retain(|_| false);
+        self.denied.link_ends();
         self.incoming.lost();
         self.gauges.forget();
         self.refusals_said = false;
