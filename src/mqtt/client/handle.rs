@@ -199,9 +199,8 @@ impl MqttClient {
     /// with the error for whoever waits for its messages.
     pub(crate) async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
-        let error = |filters: &DeniedFilters| filters.get(filter).map(|denial| denial.error.clone());
         loop {
-            let found = error(&denied.borrow_and_update());
+            let found = denial(&denied.borrow_and_update(), filter);
             if let Some(found) = found {
                 return found;
             }
@@ -257,6 +256,11 @@ impl MqttClient {
             _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
         }
     }
+}
+
+/// Why the broker does not grant a filter, where it is one of these.
+fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
+    filters.get(filter).map(|denial| denial.error.clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.
