@@ -7,7 +7,8 @@
 //! ```
 //!
 //! One connection publishes numbers at QoS 1 and at QoS 2, `--rate` of each a second; another one listens. Both go
-//! through a proxy that cuts all links every one to three seconds, wherever the bytes are. The broker is mosquitto where
+//! through a proxy that cuts all links every one to three seconds, wherever the bytes are, and hangs up on too many filters in
+//! a packet, on a filter, and on large messages, which somebody tries every five seconds. The broker is mosquitto where
 //! it is installed, else the embedded one. What went wrong is printed, and the exit code is 1 then.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a soak that cannot start has nothing to say")]
@@ -15,8 +16,10 @@
 mod broker;
 mod ledger;
 mod memory;
+mod provoker;
 mod proxy;
 mod publisher;
+mod temper;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use wirework::mqtt::{MqttConnection, MqttMessage, QoS, SubscribeOptions};
 use broker::AnyBroker;
 use ledger::Ledger;
 use memory::Memory;
+use provoker::Provoker;
 use proxy::Proxy;
 use publisher::Publisher;
 
@@ -74,6 +78,8 @@ async fn connect(port: u16, id: &str) -> MqttConnection {
         ("options.clean_session", "false"),
         ("options.reconnect_timeout", "50"),
         ("options.max_reconnect_timeout", "500"),
+        // More than the proxy takes: how many that are is found out.
+        ("options.max_filters_per_packet", "64"),
     ];
     let connection = MqttConnection::from_pairs(pairs).expect("a good configuration");
     connection.open(&context()).await.expect("the broker is there");
@@ -108,20 +114,12 @@ async fn main() -> ExitCode {
         let client = publisher.client().expect("it is open");
         publishers.push(Publisher::start(client, topic, qos, options.rate));
     }
+    let provoker =
+        Provoker::start(publisher.client().expect("it is open"), subscriber.client().expect("it is open"));
     let memory = cut_and_watch(&proxy, Duration::from_secs_f64(options.minutes * 60.0)).await;
-    let mut problems = Vec::new();
+    let mut problems = provoker.finish().await;
     for (publisher, ledger) in publishers.into_iter().zip(&ledgers) {
-        let settled = timeout(SETTLE, async {
-            let sent = publisher.finish().await;
-            while !ledger.has_all(sent.count) {
-                sleep(Duration::from_millis(50)).await;
-            }
-            sent
-        });
-        match settled.await {
-            Ok(sent) => problems.extend(sent.failed),
-            Err(_) => problems.push(format!("after {} s not everything has come", SETTLE.as_secs())),
-        }
+        problems.extend(settle(publisher, ledger).await);
     }
     // What comes twice may come late.
     sleep(Duration::from_secs(2)).await;
@@ -144,6 +142,21 @@ async fn main() -> ExitCode {
         println!("FAILED: {problem}");
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Stops a publisher, and waits until all that it sent has come. What went wrong, if anything.
+async fn settle(publisher: Publisher, ledger: &Ledger) -> Option<String> {
+    let settled = timeout(SETTLE, async {
+        let sent = publisher.finish().await;
+        while !ledger.has_all(sent.count) {
+            sleep(Duration::from_millis(50)).await;
+        }
+        sent
+    });
+    match settled.await {
+        Ok(sent) => sent.failed,
+        Err(_) => Some(format!("after {} s not everything has come", SETTLE.as_secs())),
+    }
 }
 
 /// Cuts all links every one to three seconds until time is up, and looks at the memory every second.

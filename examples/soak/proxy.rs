@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts.
+//! A TCP proxy that cuts, and hangs up on some packets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::temper::Temper;
 
 /// How long bytes take through the proxy, in each direction.
 const DELAY: Duration = Duration::from_millis(5);
@@ -64,20 +66,26 @@ async fn pass(mut client: TcpStream, to: u16, mut cuts: watch::Receiver<u64>) {
     let Ok(mut broker) = TcpStream::connect(("127.0.0.1", to)).await else { return };
     let (from_client, to_client) = client.split();
     let (from_broker, to_broker) = broker.split();
+    let mut temper = Temper::default();
     tokio::select! {
         _ = cuts.changed() => {}
         // Whoever ends it, both sides see that.
-        () = carry(from_client, to_broker) => {}
-        () = carry(from_broker, to_client) => {}
+        () = carry(from_client, to_broker, |bytes| temper.bears(bytes)) => {}
+        () = carry(from_broker, to_client, |_| true) => {}
     }
 }
 
 /// Bytes take their time, so that there are always some on the way when a link is cut.
-async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut bears: impl FnMut(&[u8]) -> bool,
+) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         tokio::time::sleep(DELAY).await;
-        if to.write_all(bytes.get(..count).unwrap_or_default()).await.is_err() {
+        let bytes = bytes.get(..count).unwrap_or_default();
+        if !bears(bytes) || to.write_all(bytes).await.is_err() {
             return;
         }
     }

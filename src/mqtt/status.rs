@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::driver::DeniedFilters;
 use super::{LinkState, MqttClient, MqttError};
 use crate::component::{Context, Status};
-use crate::text::clip;
 
 /// Has the component's status follow the link, until either ends.
 pub(super) fn follow(client: &MqttClient, context: &Context) {
@@ -25,11 +24,9 @@ pub(super) fn follow(client: &MqttClient, context: &Context) {
             }
             let denied = denied_now(&denied.borrow_and_update());
             let status = match (&*state.borrow_and_update(), denied) {
-                (LinkState::Up { missing, .. }, denied) if denied.is_some() || !missing.is_empty() => {
+                (LinkState::Up { .. }, Some(denied)) => {
                     recovering = true;
-                    let starving = (!missing.is_empty()).then(|| starving(missing));
-                    let reasons: Vec<_> = starving.into_iter().chain(denied).collect();
-                    Status::recovering(reasons.join(": "))
+                    Status::recovering(denied)
                 }
                 // The first time is the container's to say.
                 (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
@@ -57,20 +54,11 @@ pub(super) fn follow(client: &MqttClient, context: &Context) {
 
 /// What is to be said of the filters that the broker does not grant again, where there are any.
 fn denied_now(filters: &DeniedFilters) -> Option<String> {
-    let (_, first) = filters.first()?;
+    let first = filters.values().next()?;
     let others = match filters.len() - 1 {
         0 => String::new(),
         1 => "; and one more".to_owned(),
         more => format!("; and {more} more"),
     };
-    Some(format!("{}{others}", crate::error::chain(first)))
-}
-
-/// What is missing while the link is up.
-fn starving(missing: &[Arc<str>]) -> String {
-    const NAMED: usize = 4;
-    let named: Vec<String> = missing.iter().take(NAMED).map(|filter| format!("`{}`", clip(filter))).collect();
-    let more = missing.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("the MQTT broker sends no messages for {}{more}", named.join(", "))
+    Some(format!("{}{others}", crate::error::chain(&first.error)))
 }

@@ -1,45 +1,56 @@
 //! A message for which the broker ends every link.
 
+use std::sync::Arc;
+
 use wirework::Error;
-use wirework::mqtt::{PublishOptions, QoS};
+use wirework::mqtt::{LinkState, MqttConnection, PublishOptions, QoS};
 
 use crate::common::{connection, connection_to, context};
-use crate::support::fake_broker::{FakeBroker, Packet, PubAck, PubComp, PubRec};
+use crate::faults::version;
+use crate::support::fake_broker::{Ack, FakeBroker, Peer, Plain, V4, V5, Version};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
 
-/// A broker that takes everything but the message `poison`, for which it closes the stream. Returns what it took, and how
-/// often it saw that one.
-async fn picky(broker: &FakeBroker) -> (Vec<String>, usize) {
-    let (mut took, mut poisoned, mut known) = (Vec::new(), 0, false);
+/// A broker that takes everything but the message `poison`, for which it closes the stream, until a client says good-bye.
+/// Returns what it took on each link, and how often it saw that one.
+async fn picky<V: Version>(broker: &FakeBroker) -> (Vec<Vec<String>>, usize) {
+    let (mut links, mut poisoned) = (Vec::<Vec<String>>::new(), 0);
     loop {
-        let (mut peer, _) = broker.accept_session(known).await;
-        known = true;
-        while let Some(packet) = peer.next("a packet").await {
-            match packet {
-                Packet::Publish(publish) if publish.payload == "poison" => {
+        let mut peer: Peer<V> = broker.accept_as().await;
+        let Some(Plain::Connect { .. }) = peer.next("CONNECT").await.map(V::read) else { continue };
+        let session_present = !links.is_empty();
+        peer.send(V::write(Plain::Welcome { session_present, identifiers: true })).await;
+        links.push(Vec::new());
+        while let Some(packet) = peer.next("a packet").await.map(V::read) {
+            let answer = match packet {
+                Plain::Publish { payload, .. } if payload == "poison" => {
                     poisoned += 1;
                     break;
                 }
-                Packet::Publish(publish) => {
-                    took.push(String::from_utf8(publish.payload.to_vec()).unwrap());
-                    match publish.qos as u8 {
-                        0 => {}
-                        1 => peer.send(PubAck::new(publish.pkid)).await,
-                        _ => peer.send(PubRec::new(publish.pkid)).await,
-                    }
+                Plain::Publish { id, qos, payload, .. } => {
+                    let payload = String::from_utf8(payload.to_vec()).unwrap();
+                    links.last_mut().unwrap().push(payload);
+                    let kind = if qos == 1 { Ack::Taken } else { Ack::Received };
+                    Plain::Ack(kind, id)
                 }
-                Packet::PubRel(release) => peer.send(PubComp::new(release.pkid)).await,
-                Packet::Disconnect => return (took, poisoned),
-                _ => {}
-            }
+                Plain::Ack(Ack::Release, id) => Plain::Ack(Ack::Complete, id),
+                Plain::Disconnect => return (links, poisoned),
+                other => panic!("unexpected: {other:?}"),
+            };
+            peer.send(V::write(answer)).await;
         }
     }
 }
 
-async fn one_goes_and_the_rest_arrives(qos: QoS) {
+/// A connection with a session that is kept.
+fn keeping<V: Version>(broker: &FakeBroker) -> Arc<MqttConnection> {
+    let more = [("client_id", "me"), ("options.clean_session", "false")];
+    connection(broker, &[&more, version::<V>()].concat())
+}
+
+async fn one_goes_and_the_rest_arrives<V: Version>(qos: QoS) {
     let broker = FakeBroker::start().await;
-    let connection = connection(&broker, &[("client_id", "me"), ("options.clean_session", "false")]);
+    let connection = keeping::<V>(&broker);
     let work = async {
         connection.open(&context()).await.unwrap();
         let client = connection.client().unwrap();
@@ -65,9 +76,10 @@ async fn one_goes_and_the_rest_arrives(qos: QoS) {
         within("one more", connection.publish("t", "5", PublishOptions::default().qos(qos))).await.unwrap();
         within("the close", connection.close(&context())).await.unwrap();
     };
-    let ((), (took, poisoned)) = tokio::join!(work, picky(&broker));
+    let ((), (took, poisoned)) = tokio::join!(work, picky::<V>(&broker));
     // Twice among others, three times alone; links with acknowledgements do not count.
     assert!((5..=7).contains(&poisoned), "{poisoned}");
+    let took = took.concat();
     let first: Vec<&String> =
         took.iter().enumerate().filter(|(at, one)| !took[..*at].contains(one)).map(|(_, one)| one).collect();
     assert_eq!(first, ["1", "2", "3", "4", "5"], "each arrives, in its order");
@@ -75,8 +87,57 @@ async fn one_goes_and_the_rest_arrives(qos: QoS) {
 
 #[tokio::test]
 async fn the_message_that_ends_each_link_is_given_up_and_the_rest_arrives() {
-    one_goes_and_the_rest_arrives(QoS::AtLeastOnce).await;
-    one_goes_and_the_rest_arrives(QoS::ExactlyOnce).await;
+    one_goes_and_the_rest_arrives::<V4>(QoS::AtLeastOnce).await;
+    one_goes_and_the_rest_arrives::<V4>(QoS::ExactlyOnce).await;
+    one_goes_and_the_rest_arrives::<V5>(QoS::AtLeastOnce).await;
+    one_goes_and_the_rest_arrives::<V5>(QoS::ExactlyOnce).await;
+}
+
+/// Whenever the link ends, somebody publishes one more message, to a topic of its own.
+async fn others_arrive_meanwhile<V: Version>() {
+    let broker = FakeBroker::start().await;
+    let connection = keeping::<V>(&broker);
+    let work = async {
+        connection.open(&context()).await.unwrap();
+        let client = connection.client().unwrap();
+        let mut state = client.state();
+        let options = PublishOptions::at_least_once();
+        let mut poison = client.send("bad", "poison", options.clone()).await.unwrap();
+        let mut others = Vec::new();
+        let error = loop {
+            let ended = async {
+                within("the end of a link", state.wait_for(|state| matches!(state, LinkState::Down(_))))
+                    .await
+                    .map(drop)
+            };
+            tokio::select! {
+                biased;
+                end = &mut poison => break Error::from(end.unwrap_err()),
+                ended = ended => ended.unwrap(),
+            }
+            let topic = format!("good/{}", others.len());
+            others.push(client.send(&*topic, topic.clone(), options.clone()).await.unwrap());
+            let up = state.wait_for(|state| matches!(state, LinkState::Up { .. }));
+            within("another link", up).await.unwrap();
+        };
+        assert_eq!(error.code(), "PUBLISH_ENDS_LINKS", "{}", error.chain());
+        for other in others {
+            within("another message", other).await.unwrap();
+        }
+        within("the close", connection.close(&context())).await.unwrap();
+    };
+    let ((), (links, poisoned)) = tokio::join!(work, picky::<V>(&broker));
+    assert_eq!((links.len(), poisoned), (6, 5), "{links:?}");
+    // From the third link on it is looked for.
+    for (place, took) in links.iter().enumerate().skip(2) {
+        assert!(!took.is_empty(), "nothing arrived on link {}: {links:?}", place + 1);
+    }
+}
+
+#[tokio::test]
+async fn other_messages_arrive_on_every_link_on_which_one_that_ends_links_is_looked_for() {
+    others_arrive_meanwhile::<V4>().await;
+    others_arrive_meanwhile::<V5>().await;
 }
 
 /// One message that mosquitto ends links for, and one beside it.

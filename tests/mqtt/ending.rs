@@ -17,7 +17,7 @@ use crate::support::within;
 
 /// What a broker does about a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub enum Act {
     Answer,
     EndTheLink,
     SayNothing,
@@ -25,25 +25,27 @@ enum Act {
 
 /// What a broker saw.
 #[derive(Default)]
-struct Seen {
-    links: usize,
+pub struct Seen {
+    pub links: usize,
     /// The filters of each SUBSCRIBE.
     asked: Vec<Vec<String>>,
     /// Those granted on the link that is there.
-    granted: BTreeSet<String>,
+    pub granted: BTreeSet<String>,
     /// The filters of each UNSUBSCRIBE.
     taken_back: Vec<Vec<String>>,
     published: Vec<String>,
+    /// What came on the link that is there: `S` is a SUBSCRIBE, `P` a PUBLISH.
+    pub order: String,
 }
 
 impl Seen {
-    fn times(&self, filter: &str) -> usize {
+    pub fn times(&self, filter: &str) -> usize {
         self.asked.iter().filter(|filters| filters.iter().any(|one| one == filter)).count()
     }
 }
 
 /// Serves one link after the other until a client says good-bye. It keeps no session.
-async fn serve<V: Version>(broker: &FakeBroker, seen: &Mutex<Seen>, rule: impl Fn(&Plain) -> Act) {
+pub async fn serve<V: Version>(broker: &FakeBroker, seen: &Mutex<Seen>, rule: impl Fn(&Plain) -> Act) {
     loop {
         let mut peer: Peer<V> = broker.accept_as().await;
         let Some(Plain::Connect { .. }) = peer.next("CONNECT").await.map(V::read) else { continue };
@@ -51,6 +53,7 @@ async fn serve<V: Version>(broker: &FakeBroker, seen: &Mutex<Seen>, rule: impl F
             let mut seen = seen.lock().unwrap();
             seen.links += 1;
             seen.granted.clear();
+            seen.order.clear();
         }
         peer.send(V::write(Plain::Welcome { session_present: false, identifiers: false })).await;
         while let Some(packet) = peer.next("a packet").await.map(V::read) {
@@ -60,7 +63,9 @@ async fn serve<V: Version>(broker: &FakeBroker, seen: &Mutex<Seen>, rule: impl F
             let act = rule(&packet);
             if let Plain::Subscribe { filters, .. } = &packet {
                 let filters = filters.iter().map(|(filter, _)| filter.clone()).collect();
-                seen.lock().unwrap().asked.push(filters);
+                let mut seen = seen.lock().unwrap();
+                seen.asked.push(filters);
+                seen.order.push('S');
             }
             match act {
                 Act::EndTheLink => break,
@@ -84,7 +89,9 @@ async fn answer<V: Version>(peer: &mut Peer<V>, packet: Plain, seen: &Mutex<Seen
             Plain::Revoked { id, count }
         }
         Plain::Publish { id, payload, .. } => {
-            seen.lock().unwrap().published.push(String::from_utf8(payload.to_vec()).unwrap());
+            let mut seen = seen.lock().unwrap();
+            seen.published.push(String::from_utf8(payload.to_vec()).unwrap());
+            seen.order.push('P');
             Plain::Ack(Ack::Taken, id)
         }
         _ => return,
@@ -92,7 +99,7 @@ async fn answer<V: Version>(peer: &mut Peer<V>, packet: Plain, seen: &Mutex<Seen
     peer.send(V::write(answer)).await;
 }
 
-fn filters(packet: &Plain) -> Vec<&str> {
+pub fn filters(packet: &Plain) -> Vec<&str> {
     match packet {
         Plain::Subscribe { filters, .. } => filters.iter().map(|(filter, _)| filter.as_str()).collect(),
         Plain::Unsubscribe { filters, .. } => filters.iter().map(String::as_str).collect(),
@@ -101,7 +108,7 @@ fn filters(packet: &Plain) -> Vec<&str> {
 }
 
 /// A broker that follows a rule, a client of this version, and what happens between them until the client closes.
-async fn between<V: Version>(
+pub async fn between<V: Version>(
     more: &[(&str, &str)],
     rule: impl Fn(&Plain) -> Act,
     work: impl AsyncFnOnce(&MqttConnection, &Mutex<Seen>),
@@ -117,18 +124,18 @@ async fn between<V: Version>(
     seen.into_inner().unwrap()
 }
 
-async fn subscribe(connection: &MqttConnection, filter: &str) -> Result<MqttSubscription, Error> {
+pub async fn subscribe(connection: &MqttConnection, filter: &str) -> Result<MqttSubscription, Error> {
     let (listener, _heard) = listener();
     let subscribed = connection.subscribe(filter, SubscribeOptions::at_least_once(), listener);
     within("an answer", subscribed).await.map_err(Error::from)
 }
 
-async fn publish(connection: &MqttConnection, payload: &'static str) {
+pub async fn publish(connection: &MqttConnection, payload: &'static str) {
     within("a publish", connection.publish("out", payload, PublishOptions::at_least_once())).await.unwrap();
 }
 
 /// Breaks the link, and waits until it is back.
-async fn renewed(client: &MqttClient, broken: &AtomicBool, connection: &MqttConnection) -> LinkState {
+pub async fn renewed(client: &MqttClient, broken: &AtomicBool, connection: &MqttConnection) -> LinkState {
     broken.store(true, Ordering::Relaxed);
     let mut state = client.state();
     state.mark_unchanged();

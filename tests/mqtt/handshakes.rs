@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -13,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use wirework::Error;
-use wirework::mqtt::{LinkState, MqttConnection, MqttError, MqttMessage, SubscribeOptions};
+use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError, MqttMessage, SubscribeOptions};
 
 use crate::common::{connection, context, opened, opened5, until};
 use crate::support::certificates::{Authority, Identity};
@@ -91,20 +92,82 @@ async fn what_was_read_before_a_link_that_is_not_retried_ends_is_delivered() {
     assert_eq!(all, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
+/// Takes the next connection over WebSocket, and answers CONNECT with this.
+async fn welcomed(listener: &TcpListener, connack: &[u8]) -> WebSocketStream<TcpStream> {
+    let (stream, _) = within("a connection", listener.accept()).await.unwrap();
+    #[allow(clippy::result_large_err, reason = "the library says so")]
+    let answer = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
+        Ok(response)
+    };
+    let mut socket = tokio_tungstenite::accept_hdr_async(stream, answer).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    socket.send(Message::binary(connack.to_vec())).await.unwrap();
+    socket
+}
+
+/// PUBLISH of QoS 1 with the id 7 to `big`, of 3 MB; `properties` is empty but in MQTT 5.
+fn huge(properties: &[u8]) -> Vec<u8> {
+    let body = 3_000_000;
+    let size = 2 + 3 + 2 + properties.len() + body;
+    let digits = [size & 0x7f | 0x80, (size >> 7) & 0x7f | 0x80, (size >> 14) & 0x7f | 0x80, size >> 21];
+    let digits = digits.map(|digit| u8::try_from(digit).unwrap());
+    [&[0x32][..], &digits, &[0, 3, b'b', b'i', b'g', 0, 7], properties, &vec![b'x'; body]].concat()
+}
+
+/// One message over WebSocket holds all of it, and a small one behind it.
+#[tokio::test]
+async fn a_message_over_websocket_that_is_too_large_is_read_past_as_over_tcp() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let connection = to(&uri, &[("options.max_packet_size", "20000")]);
+    let context = context();
+    let (opened, mut socket) = tokio::join!(connection.open(&context), welcomed(&listener, &[0x20, 2, 0, 0]));
+    opened.unwrap();
+    let (listener, mut heard) = crate::common::listener();
+    let grant = async {
+        let subscribe = within("SUBSCRIBE", socket.next()).await.unwrap().unwrap().into_data();
+        let granted = vec![0x90, 3, subscribe[2], subscribe[3], 1];
+        socket.send(Message::binary(granted)).await.unwrap();
+    };
+    let options = SubscribeOptions::at_least_once();
+    let (granted, ()) = tokio::join!(connection.subscribe("#", options, listener), grant);
+    granted.unwrap();
+    let small = [0x32, 6, 0, 1, b'd', 0, 9, b'x'];
+    socket.send(Message::binary([&huge(&[])[..], &small].concat())).await.unwrap();
+    let mut answers = Vec::new();
+    while answers.len() < 8 {
+        answers.extend(within("PUBACK", socket.next()).await.unwrap().unwrap().into_data());
+    }
+    assert_eq!(answers, [0x40, 2, 0, 7, 0x40, 2, 0, 9]);
+    assert_eq!(heard.line().await, "d x");
+    assert!(heard.is_empty() && connection.client().unwrap().is_up());
+}
+
+#[tokio::test]
+async fn on_5_a_message_over_websocket_that_is_too_large_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let connection = to(&uri, &[("options.max_packet_size", "20000"), ("options.protocol_version", "5")]);
+    let context = context();
+    let (opened, mut socket) =
+        tokio::join!(connection.open(&context), welcomed(&listener, &[0x20, 3, 0, 0, 0]));
+    opened.unwrap();
+    let client = connection.client().unwrap();
+    // The client ends the link before it has taken all of it.
+    let down = until(&client, |state| matches!(state, LinkState::Down(_)));
+    let (_, LinkState::Down(lost)) = tokio::join!(socket.send(Message::binary(huge(&[0]))), down) else {
+        unreachable!("it is down")
+    };
+    assert!(matches!(&lost, Lost::TooLarge { .. }), "{lost}");
+}
+
 #[tokio::test]
 async fn a_close_frame_ends_the_link_at_once_and_says_why() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let script = async {
-        let (stream, _) = listener.accept().await.unwrap();
-        #[allow(clippy::result_large_err, reason = "the library says so")]
-        let answer = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
-            response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mqtt"));
-            Ok(response)
-        };
-        let mut socket = tokio_tungstenite::accept_hdr_async(stream, answer).await.unwrap();
-        socket.next().await.unwrap().unwrap();
-        socket.send(Message::binary(vec![0x20, 2, 0, 0])).await.unwrap();
+        let mut socket = welcomed(&listener, &[0x20, 2, 0, 0]).await;
         let frame = CloseFrame { code: CloseCode::Policy, reason: "too\u{1b}much".into() };
         socket.send(Message::Close(Some(frame))).await.unwrap();
         // The stream stays open.

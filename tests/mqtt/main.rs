@@ -30,6 +30,7 @@ mod receiving;
 mod reconnecting;
 mod refusing;
 mod regranting;
+mod resting;
 mod roads;
 mod sent_on;
 mod standalone;

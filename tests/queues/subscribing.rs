@@ -209,3 +209,40 @@ async fn a_subscription_that_is_not_granted_again_is_told_to_whoever_waits() {
     drop(connection);
     listening.abort();
 }
+
+/// A queue that does not want what its own connection publishes.
+fn without_own(broker: &FakeBroker, version: &str) -> (Arc<MqttConnection>, Arc<MqttMessageQueue>) {
+    let port = broker.port().to_string();
+    let pairs = [
+        ("connection.host", "127.0.0.1"),
+        ("connection.port", port.as_str()),
+        ("options.protocol_version", version),
+    ];
+    let connection = Arc::new(MqttConnection::from_pairs(pairs).unwrap());
+    let config = wirework::config::from_pairs([("options.qos", "1"), ("options.no_local", "true")]).unwrap();
+    let queue = MqttMessageQueue::new("orders", config, Some(Arc::clone(&connection))).unwrap();
+    (connection, Arc::new(queue))
+}
+
+#[tokio::test]
+async fn no_local_is_asked_for_in_mqtt_5() {
+    let (broker, context) = (FakeBroker::start().await, context());
+    let (connection, queue) = without_own(&broker, "5");
+    let (opened, (mut peer, _)) = tokio::join!(connection.open(&context), broker.accept_session5(false));
+    opened.unwrap();
+    MqttMessageQueue::open(&queue, &context).await.unwrap();
+    let (received, subscribe) = tokio::join!(queue.receive(Duration::from_millis(10)), peer.grant());
+    assert!(received.unwrap().is_none() && subscribe.filters[0].nolocal);
+}
+
+#[tokio::test]
+async fn no_local_is_refused_over_a_connection_of_mqtt_3_1_1() {
+    let (broker, context) = (FakeBroker::start().await, context());
+    let (connection, queue) = without_own(&broker, "3.1.1");
+    let (opened, (_peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    MqttMessageQueue::open(&queue, &context).await.unwrap();
+    let error = within("the refusal", queue.receive(Duration::from_secs(60))).await.unwrap_err();
+    assert_eq!(error.code(), "NOT_SUPPORTED", "{error}");
+    assert!(error.chain().contains("set `options.protocol_version = 5`"), "{}", error.chain());
+}

@@ -196,8 +196,8 @@ impl MqttClient {
         self.limited("unsubscribe", answer).await
     }
 
-    /// Resolves when the broker does not grant this filter again, after the link broke; with the error for whoever waits for
-    /// its messages.
+    /// Resolves when the broker does not grant this filter again, after the link broke, or when it rests since it ends links;
+    /// with the error for whoever waits for its messages.
     pub(crate) async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
         loop {
@@ -263,7 +263,7 @@ impl MqttClient {
 
 /// Why the broker does not grant a filter, where it is one of these.
 pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.iter().find(|(denied, _)| denied.as_str() == filter).map(|(_, error)| error.clone())
+    filters.get(filter).map(|denial| denial.error.clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.

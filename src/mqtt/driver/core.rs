@@ -43,7 +43,7 @@ pub(super) struct Core {
     pub(super) incoming: session::Incoming,
     pub(super) registry: Registry<Grant>,
     pub(super) unclaimed: Unclaimed,
-    /// What the broker does not grant again.
+    /// What the broker does not grant, though it had.
     pub(super) denied: Denied,
     /// Who waits until the broker has taken back a filter that nobody here has subscribed to.
     revoking: Vec<(Filter, oneshot::Sender<bool>)>,
@@ -70,8 +70,6 @@ pub(super) struct Core {
     pub(super) asked_alone: bool,
     /// What ended the last links has been found: there is no reason to wait before the next.
     pub(super) culprit: bool,
-    /// The filters that are listened to and for which no messages come.
-    pub(super) missing: Arc<[Arc<str>]>,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) permits: Arc<Permits>,
     pub(super) gauges: Gauges,
@@ -114,7 +112,6 @@ impl Core {
             places: Places::default(),
             asked_alone: false,
             culprit: false,
-            missing: Arc::default(),
             state,
             down: Some(Lost::NotYet),
             closing: false,
@@ -202,15 +199,13 @@ impl Core {
 
     /// What changed at subscriptions: tells those who wait for filters that are not the broker's any more, and forgets what
     /// is not denied any more.
-    pub(super) fn settle_filters(&mut self) {
-        let Self { registry, revoking, denied, .. } = self;
+    fn settle_filters(&mut self) {
+        let Self { registry, revoking, .. } = self;
         for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.owes(filter)) {
             // The caller may not wait for the answer.
             let _ = reply.send(false);
         }
-        if !denied.is_empty() {
-            denied.retain(|filter| registry.is_missing(filter));
-        }
+        self.review_denied();
     }
 
     /// Asks the broker again for what it denies, when that is due.
@@ -264,7 +259,7 @@ impl Core {
             Incoming::Publish { id, message, subscriptions } => {
                 return self.message(id, message, &subscriptions, now);
             }
-            Incoming::Oversize(oversize) => self.oversize(oversize),
+            Incoming::Oversize(oversize) => return self.oversize(oversize),
             Incoming::Ack { kind: AckKind::Release, id, .. } => self.incoming.release(id),
             Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
                 Acked::Done(_, waiter) => {

@@ -15,6 +15,7 @@ use tokio_util::codec::Framed;
 use super::alive::Alive;
 use super::coalesce::Coalesce;
 use super::core::{Core, Waiter};
+use super::trying::Held;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
@@ -43,8 +44,8 @@ pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) timer: Pin<Box<Sleep>>,
     /// Since when all subscriptions are back; publishing begins then.
     pub(super) up: Option<Instant>,
-    /// When a filter that may end the link went out last.
-    pub(super) tried: Option<Instant>,
+    /// What messages are held up for.
+    pub(super) held: Held,
     /// When the link must be closed.
     pub(super) stop: Option<Instant>,
     /// DISCONNECT is encoded; nothing follows it.
@@ -75,7 +76,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             coalesce,
             timer: Box::pin(sleep_until(now)),
             up: None,
-            tried: None,
+            held: Held::default(),
             stop: None,
             ended: false,
             leaving: false,

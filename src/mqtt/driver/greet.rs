@@ -36,10 +36,36 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     anew: bool,
     leave: &Notify,
 ) -> Result<Welcome<P, S>, Lost> {
-    let mut framed = Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
     // A session that outlives its link is cleared once, and then taken up again by later links.
     let clean_session = settings.clean_session && (anew || !settings.outlives_links());
-    let hello = Hello {
+    let plain = !Kind::of(endpoint.protocol).is_tls();
+    let mut framed = Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
+    let connect = P::connect(&hello(endpoint, settings, clean_session));
+    framed.send(connect).await.map_err(|error| unlike_mqtt(protocol(error), plain, false))?;
+    let (mut framed, heard) = hear::<P, S>(framed, plain, leave).await;
+    let Some(heard) = heard else {
+        good_bye::<P, _>(framed, settings.clean_session).await;
+        return Err(Lost::NotYet);
+    };
+    match heard.and_then(|read| answer(read, clean_session).map_err(|lost| (lost, false))) {
+        Ok((session_present, limits)) => {
+            let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
+            let limits = Limits { topic_alias_maximum, ..limits };
+            P::welcomed(framed.codec_mut(), &limits);
+            Ok(Welcome { framed, session_present, limits })
+        }
+        Err((lost, tls)) => {
+            if let Some(complaint) = P::complaint(&lost) {
+                // The link is given up in any case; whether the broker learns why is up to it.
+                let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
+            }
+            Err(unlike_mqtt(lost, plain, tls))
+        }
+    }
+}
+
+fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Hello {
+    Hello {
         client_id: settings.client_id.get().to_owned(),
         clean_session,
         keep_alive: settings.keep_alive,
@@ -50,45 +76,39 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
         receive_maximum: settings.receive_maximum,
         topic_alias_maximum: settings.topic_alias_maximum,
         max_packet_size: settings.max_packet_size,
-    };
-    let plain = !Kind::of(endpoint.protocol).is_tls();
-    framed.send(P::connect(&hello)).await.map_err(|error| unlike_mqtt(protocol(error), plain, false))?;
-    let mut parts = framed.into_parts();
-    let begun = tokio::select! {
-        biased;
-        begun = begin(&mut parts.io, &mut parts.read_buf) => begun,
-        () = leave.notified() => {
-            good_bye::<P, _>(Framed::from_parts(parts), settings.clean_session).await;
-            return Err(Lost::NotYet);
-        }
-    };
-    let mut framed = Framed::from_parts(parts);
-    begun.map_err(|error| unlike_mqtt(protocol(PacketError::Io(error)), plain, false))?;
-    if plain && framed.read_buffer().starts_with(&ALERT) {
-        return Err(unlike_mqtt(Lost::Ended, plain, true));
     }
-    let read = tokio::select! {
-        biased;
-        read = framed.next() => read,
-        () = leave.notified() => {
-            good_bye::<P, _>(framed, settings.clean_session).await;
-            return Err(Lost::NotYet);
+}
+
+/// What the other side says: a packet, the end, or why there is neither and whether that is for TLS.
+type Heard = Result<Option<Result<Incoming, PacketError>>, (Lost, bool)>;
+
+/// Waits for the first packet; for nothing when told to `leave` meanwhile.
+async fn hear<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+    framed: Framed<S, P::Codec>,
+    plain: bool,
+    leave: &Notify,
+) -> (Framed<S, P::Codec>, Option<Heard>) {
+    let mut parts = framed.into_parts();
+    let begun = unless_left(begin(&mut parts.io, &mut parts.read_buf), leave).await;
+    let mut framed = Framed::from_parts(parts);
+    let heard = match begun {
+        None => None,
+        Some(Err(error)) => Some(Err((protocol(PacketError::Io(error)), false))),
+        Some(Ok(())) if plain && framed.read_buffer().starts_with(&ALERT) => Some(Err((Lost::Ended, true))),
+        Some(Ok(())) => {
+            let read = unless_left(framed.next(), leave).await;
+            read.map(|read| Ok(read.map(|packet| packet.map(P::read))))
         }
     };
-    match answer(read.map(|read| read.map(P::read)), clean_session) {
-        Ok((session_present, limits)) => {
-            let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
-            let limits = Limits { topic_alias_maximum, ..limits };
-            P::welcomed(framed.codec_mut(), &limits);
-            Ok(Welcome { framed, session_present, limits })
-        }
-        Err(lost) => {
-            if let Some(complaint) = P::complaint(&lost) {
-                // The link is given up in any case; whether the broker learns why is up to it.
-                let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
-            }
-            Err(unlike_mqtt(lost, plain, false))
-        }
+    (framed, heard)
+}
+
+/// What comes of `work`, or nothing when told to `leave` first.
+async fn unless_left<T>(work: impl Future<Output = T>, leave: &Notify) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = leave.notified() => None,
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn is_back(endpoint: &Endpoint, settings: &Settings, every: Dur
     loop {
         sleep(every).await;
         // No CONNECT: a broker that is the same behind both addresses would end the link that works.
-        let dialled = timeout(limit, dial(endpoint, &settings.tls, settings.max_packet_size)).await;
+        let dialled = timeout(limit, dial(endpoint, &settings.tls)).await;
         if matches!(dialled, Ok(Ok(_))) {
             return;
         }

@@ -1,14 +1,12 @@
 //! What a broker does not permit fails alone, and the link goes on.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::LinkState;
 use super::core::{Core, Grant, Waiter};
 use crate::mqtt::protocol::{Publish, describe};
 use crate::mqtt::session::Unfit;
-use crate::mqtt::subscriptions::Outcome;
+use crate::mqtt::subscriptions::{Outcome, Recheck};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
 use crate::text::clip;
@@ -36,15 +34,26 @@ impl Core {
         self.settle(waiter, Err(error));
     }
 
-    /// Refuses filters that the broker of this link has said it does not take.
-    pub(super) fn refuse_filters(&mut self, now: Instant) {
+    /// Takes out filters that rest, since links have ended on them, and asks for those that have rested.
+    pub(super) fn rest_filters(&mut self, now: Instant) {
         self.registry.release_poison(now);
-        for outcome in self.registry.refuse_poison() {
-            self.answer(outcome, None, now);
+        let resting = self.registry.refuse_poison();
+        self.refused(resting, None, now);
+    }
+
+    /// Refuses filters of the next packet that the broker of this link has said it does not take. `alone` says that a filter
+    /// which may end the link can go out.
+    pub(super) fn refuse_filters(&mut self, alone: bool, now: Instant) {
+        let unfit = self.registry.unfit(&self.limits, alone, now);
+        if !unfit.is_empty() {
+            self.refused(unfit, Some(ANNOUNCED), now);
+            // What they covered is asked for in their place.
+            self.rest_filters(now);
         }
-        for outcome in self.registry.unfit(&self.limits, now) {
-            self.answer(outcome, Some(ANNOUNCED), now);
-        }
+    }
+
+    fn refused(&mut self, outcomes: Vec<Outcome<Grant>>, said: Option<&str>, now: Instant) {
+        outcomes.into_iter().for_each(|outcome| self.answer(outcome, said, now));
         let left = self.registry.left();
         self.keep(left);
     }
@@ -78,12 +87,12 @@ impl Core {
                             wait.as_secs()
                         ),
                     );
-                    self.denied.add(&filter, &error, now);
+                    self.denied.rests(&filter, error);
                 }
                 None => {
                     let (name, reason) = (filter.as_str().into(), describe(code, said));
                     let error = MqttError::SubscriptionLost { filter: name, code, reason };
-                    if self.denied.add(&filter, &error, now) {
+                    if self.denied.refused(&filter, &error, now) {
                         self.logger.error(Some(&error), format_args!("a subscription did not come back"));
                     }
                 }
@@ -91,17 +100,44 @@ impl Core {
         }
     }
 
-    /// Tells which filters no messages come for, where those have changed while the link is up.
+    /// Looks again at filters of which the broker has granted something, or which nobody listens to any more.
+    pub(super) fn review_denied(&mut self) {
+        let Self { registry, denied, .. } = self;
+        match registry.recheck() {
+            Recheck::Nothing => return,
+            Recheck::These(filters) => {
+                let granted = filters.iter().filter(|filter| !registry.is_missing(filter));
+                granted.for_each(|filter| denied.remove(filter));
+                return;
+            }
+            Recheck::All => denied.retain(|filter| registry.is_missing(filter)),
+        }
+        // What came through a wider filter misses it now.
+        let missing = registry.missing().filter(|filter| !denied.has(filter));
+        let missing: Vec<Filter> = missing.cloned().collect();
+        let mut ask = false;
+        for filter in missing {
+            match self.poisoned(&filter) {
+                Some((error, _)) => self.denied.rests(&filter, error),
+                None => ask = true,
+            }
+        }
+        if ask {
+            self.registry.ask_refused(Instant::now());
+            self.intake.wake();
+        }
+    }
+
+    /// Tells which filters no messages come for, where those have changed while the link is up. While answers to many come in
+    /// one by one, now and then is enough.
     pub(super) fn tell_missing(&mut self) {
-        let Some(filters) = self.registry.missing() else { return };
-        let filters: Arc<[Arc<str>]> = filters.iter().map(|filter| Arc::from(filter.as_str())).collect();
-        if filters == self.missing {
+        if !self.denied.is_news(self.registry.is_restored()) {
             return;
         }
-        self.missing = filters;
+        let now = self.denied.names();
         self.state.send_if_modified(|state| match state {
             LinkState::Up { missing, .. } => {
-                *missing = Arc::clone(&self.missing);
+                *missing = now;
                 true
             }
             _ => false,

@@ -110,8 +110,8 @@ impl Link {
                     self.backoff.reset();
                 }
                 self.state.send_replace(LinkState::Down(lost));
-                // Until then that it is down says all. Before that was said, they would look granted.
-                self.core.forget_denied();
+                // Until the next link that it is down says all. Before that was said, they would look granted.
+                self.core.denied.link_ends();
             }
             linked = match self.reconnect::<P>(at_once).await {
                 Ok(linked) => linked,
@@ -134,7 +134,7 @@ impl Link {
             Err(end) => end,
             Ok(()) => {
                 drive.say_connected(&endpoint);
-                let (endpoint, missing) = (endpoint.to_string().into(), Arc::clone(&drive.core.missing));
+                let (endpoint, missing) = (endpoint.to_string().into(), drive.core.denied.names());
                 self.state.send_replace(LinkState::Up { endpoint, session_present, missing });
                 stay(&mut drive, better.as_ref(), &settings).await
             }

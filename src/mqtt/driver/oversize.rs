@@ -23,20 +23,20 @@ const MOMENT: Duration = Duration::from_millis(250);
 impl Core {
     /// A message above `options.max_packet_size` was read past. It is acknowledged: a broker that keeps it would send it
     /// again on every link.
-    pub(super) fn oversize(&mut self, oversize: Oversize) {
+    pub(super) fn oversize(&mut self, oversize: Oversize) -> Result<(), Lost> {
         self.metrics.received.one();
         if self.closing {
-            return;
+            return Ok(());
         }
         self.metrics.oversize.one();
         let Oversize { id, qos, dup, topic, size } = oversize;
         if qos != QoS::AtMostOnce
-            && let Arrival::New(token) = self.incoming.arrive(id, qos, dup)
+            && let Arrival::New(token) = self.admit(id, qos, dup)?
         {
             self.incoming.done(token);
         }
         if self.oversize_said.len() >= MOST_WARNINGS || self.oversize_said.contains(&topic) {
-            return;
+            return Ok(());
         }
         self.logger.warn(format_args!(
             "a message of {size} bytes on `{}` is larger than the {} of `options.max_packet_size`: nobody gets it, and it is \
@@ -45,6 +45,7 @@ impl Core {
             self.settings.max_packet_size
         ));
         self.oversize_said.push(topic);
+        Ok(())
     }
 }
 
@@ -113,7 +114,8 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             for topic in (0..100).flat_map(|number| [number, number]) {
                 let topic = format!("a/{topic}\u{1b}").into();
-                core.oversize(Oversize { id: 0, qos: QoS::AtMostOnce, dup: false, topic, size: 99_999 });
+                core.oversize(Oversize { id: 0, qos: QoS::AtMostOnce, dup: false, topic, size: 99_999 })
+                    .unwrap();
             }
         });
         let warnings = warnings.0.lock().unwrap();

@@ -37,27 +37,11 @@ impl Core {
             if held > max && held > size {
                 return Err(Lost::Overflow { held, max });
             }
-            let arrival = self.incoming.arrive(id, message.qos, message.dup);
-            if self.incoming.is_full() {
-                return Err(Lost::Unexpected(
-                    "more messages that are not acknowledged than there are packet ids",
-                ));
-            }
-            let max = self.settings.receive_maximum;
-            if self.settings.version == MqttVersion::V5 && self.incoming.open() > usize::from(max) {
-                // It comes again on the next link, as new.
-                if let Arrival::New(token) = arrival {
-                    self.incoming.forget(token);
-                }
-                return Err(Lost::Flooded { max });
-            }
-            match arrival {
-                Arrival::New(token) => Some(token),
-                Arrival::Again => {
-                    self.metrics.repeated.one();
-                    return Ok(());
-                }
-            }
+            let Arrival::New(token) = self.admit(id, message.qos, message.dup)? else {
+                self.metrics.repeated.one();
+                return Ok(());
+            };
+            Some(token)
         };
         let receipt = self.held.take(size, token);
         let topic = Arc::clone(&message.topic);
@@ -73,6 +57,25 @@ impl Core {
             self.logger.debug(format_args!("nobody listens to the message on `{}`", clip(&topic)));
         }
         Ok(())
+    }
+
+    /// A message of QoS 1 or 2 came, unless it is one more than the broker may have on its way: that ends the link, and the
+    /// message is new when it comes again on the next one.
+    pub(super) fn admit(&mut self, id: u16, qos: QoS, dup: bool) -> Result<Arrival, Lost> {
+        let arrival = self.incoming.arrive(id, qos, dup);
+        let max = self.settings.receive_maximum;
+        let flooded = self.settings.version == MqttVersion::V5 && self.incoming.open() > usize::from(max);
+        let lost = if self.incoming.is_full() {
+            Lost::Unexpected("more messages that are not acknowledged than there are packet ids")
+        } else if flooded {
+            Lost::Flooded { max }
+        } else {
+            return Ok(arrival);
+        };
+        if let Arrival::New(token) = arrival {
+            self.incoming.forget(token);
+        }
+        Err(lost)
     }
 
     /// The listeners have let go of a message.
@@ -170,11 +173,37 @@ mod tests {
     use super::super::{Command, fuzz};
     use super::*;
     use crate::mqtt::SubscribeOptions;
-    use crate::mqtt::protocol::{Protocol, V4};
+    use crate::mqtt::protocol::{Oversize, Protocol, V4};
+    use crate::mqtt::session::Presence;
     use crate::mqtt::transport::Counted;
 
     const MAX: usize = 1024 * 1024;
     const HELD: usize = 900;
+
+    /// What is one too many on this link is delivered on the next: it has not been handled by anybody.
+    #[tokio::test]
+    async fn a_message_too_many_ends_the_link_and_is_new_on_the_next() {
+        for (version, most) in [("3.1.1", usize::from(u16::MAX)), ("5", 7)] {
+            for oversize in [false, true] {
+                let mut settings = fuzz::settings(version, 0);
+                settings.receive_maximum = 7;
+                let mut core = fuzz::core(settings);
+                for id in (1..=u16::MAX).take(most) {
+                    assert!(matches!(core.admit(id, QoS::AtLeastOnce, false), Ok(Arrival::New(_))));
+                }
+                let (id, qos, dup, topic) = (9, QoS::ExactlyOnce, false, Arc::from("t"));
+                let end = if oversize {
+                    core.oversize(Oversize { id, qos, dup, topic, size: 99_999 })
+                } else {
+                    core.message(id, MqttMessage { qos, ..MqttMessage::new("t", "") }, &[], Instant::now())
+                };
+                assert!(matches!(end, Err(Lost::Unexpected(_) | Lost::Flooded { max: 7 })), "{end:?}");
+                core.incoming.lost();
+                core.incoming.resume(Presence::Kept);
+                assert!(matches!(core.admit(id, qos, true), Ok(Arrival::New(_))), "{version} {oversize}");
+            }
+        }
+    }
 
     /// One message of every sixteen kilobytes waits for its listener; the others are for nobody.
     #[tokio::test]

@@ -29,15 +29,9 @@ impl Core {
         self.new
     }
 
-    /// The next link may grant what is denied, except what it is not asked for.
-    pub(super) fn forget_denied(&mut self) {
-        let Self { denied, registry, .. } = self;
-        denied.retain(|filter| registry.cause(filter).is_some());
-    }
-
     /// The link was left in good order for another one: what waits goes there.
     pub(super) fn moved(&mut self) {
-        self.forget_denied();
+        self.denied.link_ends();
         self.incoming.lost();
         self.gauges.forget();
         self.refusals_said = false;

@@ -236,7 +236,7 @@ impl Link {
         let (sent, leave) = (AtomicBool::new(false), Notify::new());
         let tls = self.roads.tls(endpoint, &settings.tls);
         let dial = async {
-            let stream = dial(endpoint, &tls, settings.max_packet_size).await?;
+            let stream = dial(endpoint, &tls).await?;
             sent.store(true, Ordering::Relaxed);
             greet::greet::<P, _>(stream, endpoint, &settings, anew, &leave).await
         };

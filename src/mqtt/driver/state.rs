@@ -11,14 +11,14 @@ use crate::mqtt::{Lost, MqttError};
 pub enum LinkState {
     /// `open` has not been answered yet.
     Connecting,
-    /// The broker has welcomed the client and has all its subscriptions, but for those that are missing or refused.
+    /// The broker has welcomed the client and has all its subscriptions, but for those that are missing.
     Up {
         /// The broker's address, without credentials.
         endpoint: Arc<str>,
         /// Whether the broker still had the session.
         session_present: bool,
-        /// Filters that were granted before and are not asked for now, since the broker ends links for them. They are asked for
-        /// again by and by.
+        /// Filters that were granted before and are not granted now, since the broker refuses them or ends links for them, in
+        /// alphabetical order. They are asked for again by and by.
         missing: Arc<[Arc<str>]>,
     },
     /// The link broke and is being set up again.

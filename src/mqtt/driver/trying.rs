@@ -17,9 +17,21 @@ use crate::text::clip;
 /// How long messages go first on a new link, before they are held up for filters that may end it.
 const HEAD_START: Duration = Duration::from_millis(500);
 
-/// How long messages are held up for such a filter at a time: until everything before it is acknowledged, and until it is
-/// answered. An answer may never come.
+/// How long messages are held up for such a filter at most, each: until everything before it is acknowledged, and until it
+/// is answered. An answer may never come. Between two such filters messages have a turn: what waits goes out, up to what may
+/// wait for the socket.
 const HOLD: Duration = Duration::from_secs(1);
+
+/// When messages are held up for filters that may end the link.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Held {
+    /// When such a filter went out last.
+    tried: Option<Instant>,
+    /// It is the turn of messages, before the next one.
+    turn: bool,
+    /// Since when it is not.
+    since: Option<Instant>,
+}
 
 /// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
 /// asked for after it waits.
@@ -37,16 +49,33 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Whether a filter that may end the link can go out now: nothing else is on its way, or that has taken too long.
     pub(super) fn may_try(&self, now: Instant) -> bool {
         let Some(up) = self.up else { return false };
-        let rested = self.core.outgoing.is_idle() || now >= up + HEAD_START;
-        (self.is_alone() && rested) || now >= up + HEAD_START + HOLD
+        if now < up + HEAD_START {
+            return self.is_alone() && self.core.outgoing.is_idle();
+        }
+        let since = self.held.since.unwrap_or(up + HEAD_START);
+        !self.held.turn && (self.is_alone() || now >= since + HOLD)
+    }
+
+    /// A filter that may end the link goes out.
+    pub(super) fn trial_begins(&mut self, now: Instant) {
+        self.held = Held { tried: Some(now), turn: true, since: None };
+    }
+
+    /// Messages have had their turn; true if that ends it, so that the next filter can go out.
+    pub(super) fn turn_ends(&mut self, now: Instant) -> bool {
+        let ends = self.held.turn && self.core.registry.trial() == Trial::Waits;
+        if ends {
+            (self.held.turn, self.held.since) = (false, Some(now));
+        }
+        ends
     }
 
     /// Whether messages wait for such a filter.
     pub(super) fn is_held_up(&self, now: Instant) -> bool {
         match self.core.registry.trial() {
             Trial::None => false,
-            Trial::Out => self.tried.is_some_and(|tried| now < tried + HOLD),
-            Trial::Waits => self.up.is_none_or(|up| now >= up + HEAD_START),
+            Trial::Out => self.held.tried.is_some_and(|tried| now < tried + HOLD),
+            Trial::Waits => !self.held.turn && self.up.is_none_or(|up| now >= up + HEAD_START),
         }
     }
 
@@ -54,9 +83,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     pub(super) fn trial_due(&self, now: Instant) -> Option<Instant> {
         let due = match self.core.registry.trial() {
             Trial::None => return None,
-            Trial::Out => self.tried? + HOLD,
+            Trial::Out => self.held.tried? + HOLD,
             Trial::Waits if now < self.up? + HEAD_START => self.up? + HEAD_START,
-            Trial::Waits => self.up? + HEAD_START + HOLD,
+            Trial::Waits => self.held.since.unwrap_or(self.up? + HEAD_START) + HOLD,
         };
         (due > now).then_some(due)
     }

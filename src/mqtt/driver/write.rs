@@ -66,6 +66,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.core.asked_alone &= sent == 0;
             self.core.metrics.sent.add(sent);
             published?;
+            if self.turn_ends(now) && sent == 0 {
+                self.control(now)?;
+            }
         }
         if self.stop.is_some() && !self.ended && self.core.is_drained() {
             // The last message may have been finished since the last look.
@@ -81,9 +84,10 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// Asks for filters, and takes filters back.
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
-        self.core.refuse_filters(now);
-        let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
+        self.core.rest_filters(now);
         loop {
+            let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
+            self.core.refuse_filters(tries, now);
             let Core { registry, limits, .. } = &mut *self.core;
             let Some((control, identifier)) = registry.next(tries, now) else { return Ok(()) };
             let packet = match control {
@@ -99,7 +103,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             self.encode(packet)?;
             self.core.asked_alone = self.is_alone();
             if self.core.registry.trial() == Trial::Out {
-                self.tried = Some(now);
+                self.trial_begins(now);
             }
         }
     }

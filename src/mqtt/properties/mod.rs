@@ -1,6 +1,7 @@
 //! What an MQTT 5 message carries beside its topic and payload.
 
 mod fields;
+pub(crate) mod ids;
 mod message;
 mod received;
 mod trace;

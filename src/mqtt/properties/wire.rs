@@ -4,15 +4,10 @@ use bytes::{BufMut, BytesMut};
 
 use super::MessageProperties;
 use super::fields::{Fields, Malformed};
-
-const TEXT: u8 = 1;
-const EXPIRY: u8 = 2;
-const CONTENT_TYPE: u8 = 3;
-const RESPONSE_TOPIC: u8 = 8;
-const CORRELATION_DATA: u8 = 9;
-const SUBSCRIPTION: u8 = 11;
-const ALIAS: u8 = 35;
-const USER: u8 = 38;
+use super::ids::{
+    CONTENT_TYPE, CORRELATION_DATA, MESSAGE_EXPIRY, PAYLOAD_FORMAT, RESPONSE_TOPIC, SUBSCRIPTION, Seen,
+    TOPIC_ALIAS, USER,
+};
 
 /// How many different subscriptions a message may name before it goes to all whose filters match its topic instead.
 const MOST_NAMED: usize = 65_536;
@@ -36,13 +31,13 @@ pub(super) enum Property<'a> {
 pub(super) fn next<'a>(from: &mut Fields<'a>) -> Result<(u8, Property<'a>), Malformed> {
     let number = from.byte()?;
     let property = match number {
-        TEXT => Property::Text(from.byte()?),
-        EXPIRY => Property::Expiry(from.four_bytes()?),
+        PAYLOAD_FORMAT => Property::Text(from.byte()?),
+        MESSAGE_EXPIRY => Property::Expiry(from.four_bytes()?),
         CONTENT_TYPE => Property::ContentType(from.text()?),
         RESPONSE_TOPIC => Property::ResponseTopic(from.text()?),
         CORRELATION_DATA => Property::CorrelationData(from.binary()?),
         SUBSCRIPTION => Property::Subscription(from.variable()?),
-        ALIAS => Property::Alias(from.two_bytes()?),
+        TOPIC_ALIAS => Property::Alias(from.two_bytes()?),
         USER => Property::User(from.text()?, from.text()?),
         other => return Err(Malformed::Unknown(other)),
     };
@@ -63,16 +58,11 @@ pub(crate) struct Checked {
 /// Checks that all properties may stand in a PUBLISH, are complete, say what they may say, and come once where they may not
 /// come again.
 pub(crate) fn check(properties: &[u8]) -> Result<Checked, Malformed> {
-    let (mut checked, mut seen, mut many) = (Checked::default(), 0_u64, false);
+    let (mut checked, mut seen, mut many) = (Checked::default(), Seen::default(), false);
     let mut from = Fields::new(properties);
     while !from.is_empty() {
         let (number, property) = next(&mut from)?;
-        // No number is above 63: the unknown ones have failed.
-        let bit = 1 << number;
-        if seen & bit != 0 && !matches!(number, USER | SUBSCRIPTION) {
-            return Err(Malformed::Twice(number));
-        }
-        seen |= bit;
+        seen.add(number)?;
         if let Some(problem) = forbidden(property) {
             return Err(Malformed::Forbidden(problem));
         }
@@ -125,10 +115,10 @@ pub(crate) fn size(properties: &MessageProperties, expires: bool) -> usize {
 /// Writes the properties, with an expiry of so many seconds in place of their own.
 pub(crate) fn write(properties: &MessageProperties, expiry: Option<u32>, to: &mut BytesMut) {
     if properties.text {
-        to.put_slice(&[TEXT, 1]);
+        to.put_slice(&[PAYLOAD_FORMAT, 1]);
     }
     if let Some(seconds) = expiry {
-        to.put_u8(EXPIRY);
+        to.put_u8(MESSAGE_EXPIRY);
         to.put_u32(seconds);
     }
     for (number, text) in

@@ -25,7 +25,7 @@ use crate::log::Logger;
 use crate::messaging::MessageQueue;
 use crate::messaging::local::{Body, Burst, HopLimit};
 use crate::messaging::shelf::Shelf;
-use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener, SubscribeOptions};
+use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener};
 use crate::{Error, offers, references, register};
 
 references! {
@@ -170,7 +170,7 @@ impl MqttMessageQueue {
             left: AtomicU64::new(0),
         });
         let listener = Arc::clone(&inbox) as Arc<dyn MqttMessageListener>;
-        let asked = SubscribeOptions::default().qos(options.qos()).manual_ack();
+        let asked = options.asked();
         let subscribing = Subscribing::new(filter, asked, listener, graveyard.transport.clone());
         let leaving = Leaving {
             inbox,

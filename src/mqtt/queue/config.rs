@@ -10,7 +10,7 @@ use crate::connect::ConnectionConfig;
 use crate::messaging::local::{HopLimit, MAX_HOPS};
 use crate::messaging::shelf::{MAX_BYTES, Rules};
 use crate::mqtt::topic::{Filter, Topic, without_controls};
-use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
+use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, SubscribeOptions, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -61,6 +61,9 @@ pub struct MqttQueueOptions {
     pub qos: u8,
     /// Whether the broker keeps the last message for later subscribers. Default false.
     pub retain: bool,
+    /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish
+    /// through it. It takes MQTT 5, and no `group`. Default false.
+    pub no_local: bool,
     /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits in
     /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
     /// drops what is beyond its `listener_queue`. Default 1000.
@@ -110,6 +113,7 @@ impl Default for MqttQueueOptions {
             autosubscribe: false,
             qos: 0,
             retain: false,
+            no_local: false,
             capacity: 1000,
             max_bytes: MAX_BYTES,
             lock_timeout: Millis::new(30_000),
@@ -148,6 +152,12 @@ impl MqttQueueOptions {
         QoS::from_number(self.qos).unwrap_or_default()
     }
 
+    /// How it subscribes.
+    pub(super) fn asked(&self) -> SubscribeOptions {
+        let asked = SubscribeOptions { no_local: self.no_local, ..SubscribeOptions::default() };
+        asked.qos(self.qos()).manual_ack()
+    }
+
     /// Names the first value that makes no sense.
     fn invalid(&self) -> Vec<Invalid> {
         let wrong = [
@@ -165,9 +175,9 @@ impl MqttQueueOptions {
 impl MqttQueueConfig {
     /// Every value that makes no sense for a component of this name.
     pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
-        let mut found = self.invalid_for_any();
         let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
         let topic = topic.as_deref().unwrap_or(name);
+        let mut found = self.invalid_for_any(topic);
         // One that only receives may have wildcards in its topic.
         match Filter::new(topic) {
             Err(error) => found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}"))),
@@ -181,8 +191,8 @@ impl MqttQueueConfig {
         found
     }
 
-    /// Every value that makes no sense whatever the queue is called.
-    pub(super) fn invalid_for_any(&self) -> Vec<Invalid> {
+    /// Every value that makes no sense whatever the queue is called; `topic` is what it takes from, as far as that is known.
+    pub(super) fn invalid_for_any(&self, topic: &str) -> Vec<Invalid> {
         let mut found = self.options.invalid();
         if self.dead_letter_topic.as_deref().is_some_and(|topic| !self.is_sound(topic)) {
             found.push(Invalid::new("dead_letter_topic", CONTROLS));
@@ -190,6 +200,7 @@ impl MqttQueueConfig {
         if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
             found.push(Invalid::new("group", "has `/`, `+`, `#` or U+0000 in it; a group has a plain name"));
         }
+        found.extend(self.no_local_invalid(topic));
         if let Some(error) = filled(self.dead_letter_topic.clone()).and_then(|topic| Topic::new(&topic).err())
         {
             found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
@@ -205,6 +216,21 @@ impl MqttQueueConfig {
     /// Whether no broker ends the connection for what is in a topic.
     fn is_sound(&self, topic: &str) -> bool {
         self.options.allow_control_characters || without_controls(topic).is_ok()
+    }
+
+    /// What stands against `no_local` for this topic. What a connection of others speaks is seen when the queue subscribes.
+    fn no_local_invalid(&self, topic: &str) -> Option<Invalid> {
+        let shared = || Filter::new(topic).is_ok_and(|filter| filter.group().is_some());
+        let problem = if !self.options.no_local {
+            return None;
+        } else if filled(self.group.clone()).is_some() || shared() {
+            "cannot be had with a shared subscription: one client of the group gets each message, and MQTT 5 forbids it"
+        } else if self.own_connection().is_some_and(|own| own.options.protocol_version == MqttVersion::V4) {
+            "is no part of MQTT 3.1.1; set `options.protocol_version = 5`"
+        } else {
+            return None;
+        };
+        Some(Invalid::new("options.no_local", problem))
     }
 
     /// The way of messages through a queue of a component of this name, where its topic is one.
@@ -304,6 +330,28 @@ mod tests {
         assert!(wrong("options.capacity", "0").contains("nothing could be received"));
         assert!(wrong("options.lock_timeout", "0").contains("is 0"));
         assert!(wrong("dead_letter_topic", "orders").contains("nothing would ever be dead"));
+        let wrong = |pairs: &[(&str, &str)]| {
+            let pairs = [&[("options.no_local", "true")], pairs].concat();
+            let config: MqttQueueConfig = crate::config::from_pairs(pairs).unwrap();
+            config.invalid("orders").first().map(ToString::to_string)
+        };
+        let shared = "`options.no_local` cannot be had with a shared subscription";
+        assert!(wrong(&[("group", "g")]).unwrap().starts_with(shared));
+        assert!(wrong(&[("topic", "$share/g/t")]).unwrap().starts_with(shared));
+        let own = ("connection.host", "h");
+        assert!(
+            wrong(&[own]).unwrap().contains("is no part of MQTT 3.1.1; set `options.protocol_version = 5`")
+        );
+        assert_eq!(wrong(&[own, ("options.protocol_version", "5")]), None);
+        assert_eq!(wrong(&[]), None, "the connection is another's");
+    }
+
+    #[test]
+    fn a_group_has_a_plain_name() {
+        let wrong = |key: &str, value: &str| {
+            let config: MqttQueueConfig = crate::config::from_pairs([(key, value)]).unwrap();
+            config.invalid("orders")[0].to_string()
+        };
         // It would be the group `a` at the topic `b/orders`.
         assert!(wrong("group", "a/b").starts_with("`group` has `/`"));
     }

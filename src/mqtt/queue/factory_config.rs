@@ -42,7 +42,7 @@ pub struct MqttQueueFactoryConfig {
 impl MqttQueueFactoryConfig {
     /// Every value that makes no sense whatever its queues are called; the rest shows when one is made.
     pub(super) fn invalid(&self) -> Vec<Invalid> {
-        self.of_queue("").invalid_for_any()
+        self.of_queue("").invalid_for_any("")
     }
 
     /// The configuration of a queue of this name.

@@ -175,13 +175,9 @@ impl<W> Outgoing<W> {
         if let Some(id) = self.releases.pop_front() {
             return Some(Transmit::Release { id });
         }
-        let picked = match self.turn() {
-            Turn::Any => self.pick()?,
-            Turn::Only(id) => Next::Id(id),
-            Turn::Nobody => return None,
-        };
-        let id = match picked {
+        let id = match self.picked()? {
             Next::Plain(Plain { publish, waiter, .. }) => {
+                self.probation.went();
                 return Some(match unfit(&publish) {
                     None => Transmit::Plain { publish, waiter },
                     Some(why) => Transmit::Unfit { publish, waiter, why },
@@ -203,10 +199,14 @@ impl<W> Outgoing<W> {
             && !inherited.clear.contains(&id)
             && inherited.asked.insert(id)
         {
-            self.blocked.push_front(id);
+            match self.probation.passing() {
+                Some(_) => self.queue.push_front(id),
+                None => self.blocked.push_front(id),
+            }
             return Some(Transmit::Release { id });
         }
         (slot.phase, slot.taken) = (Phase::Sent, true);
+        self.probation.went();
         self.taken += 1;
         Some(Transmit::Publish { id, dup, publish: &slot.publish })
     }
@@ -221,6 +221,43 @@ impl<W> Outgoing<W> {
         }
         let (publish, waiter) = self.take(id)?;
         Some(Transmit::Unfit { publish, waiter, why })
+    }
+
+    /// The next whose turn it is.
+    fn picked(&mut self) -> Option<Next<W>> {
+        loop {
+            match self.turn() {
+                Turn::Any => return self.pick(),
+                Turn::Only(id) => return Some(Next::Id(id)),
+                Turn::Nobody => return None,
+                Turn::Others => {
+                    if let Some(other) = self.pick_other() {
+                        return Some(other);
+                    }
+                    self.probation.passed();
+                }
+            }
+        }
+    }
+
+    /// The next of the queue that may pass those that may end the link.
+    fn pick_other(&mut self) -> Option<Next<W>> {
+        let topics = self.probation.passing()?;
+        loop {
+            let id = match self.queue.pop()? {
+                Next::Id(id) => id,
+                plain => return Some(plain),
+            };
+            let slot = self.slots.get(usize::from(id) - 1).and_then(Option::as_ref);
+            if slot.is_some_and(|slot| topics.contains(&slot.publish.topic)) {
+                self.blocked.push_back(id);
+            } else if self.taken < self.quota {
+                return Some(Next::Id(id));
+            } else {
+                self.queue.push_front(id);
+                return None;
+            }
+        }
     }
 
     /// The next of the queue that the broker takes now: QoS 0 passes what it does not.
@@ -240,6 +277,7 @@ impl<W> Outgoing<W> {
     /// There is no link, but another one will come at once: everything waits for it.
     pub(crate) fn pause(&mut self) {
         self.releases.clear();
+        self.probation.link_ends();
         self.taken = 0;
         self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
         for id in std::mem::take(&mut self.blocked).into_iter().rev() {

@@ -16,6 +16,6 @@ mod wire;
 pub(crate) use held::{Held, Receipt};
 pub(crate) use listeners::{Context, SharedListener};
 pub(crate) use poison::Cause;
-pub(crate) use registry::{Outcome, Registry};
+pub(crate) use registry::{Outcome, Recheck, Registry};
 pub(crate) use unclaimed::Unclaimed;
 pub(crate) use wire::{Control, Patience, Trial};

@@ -5,6 +5,7 @@ mod copies;
 mod dispatch;
 mod ended;
 mod links;
+mod missing;
 mod subscription;
 
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 pub(crate) use self::answers::Outcome;
+use self::missing::Changes;
+pub(crate) use self::missing::Recheck;
 use self::subscription::{Entry, Subscription, flags_of};
 use super::identified::Identified;
 use super::listeners::Listeners;
@@ -43,8 +46,8 @@ pub(crate) struct Registry<W> {
     left: Vec<(MqttMessage, Arc<Receipt>)>,
     /// What is asked for rarely.
     poison: Poison,
-    /// Whether the filters for which no messages come are others than before.
-    missing_changed: bool,
+    /// What may have changed about the filters that are not granted.
+    changes: Changes,
     /// Scratch space for dispatch.
     matching: Vec<Entry>,
 }
@@ -65,7 +68,7 @@ impl<W> Registry<W> {
             places: HashMap::default(),
             left: Vec::new(),
             poison: Poison::default(),
-            missing_changed: false,
+            changes: Changes::default(),
             matching: Vec::new(),
         }
     }
@@ -266,7 +269,7 @@ impl<W> Registry<W> {
 
     fn discard(&mut self, number: u32) {
         let Some(gone) = self.subscriptions.remove(&number) else { return };
-        self.missing_changed |= gone.refused || self.poison.cause(&gone.filter).is_some();
+        self.changes.note(&gone.filter, !gone.refused && self.wire.is_cover(&gone.filter));
         let entry = gone.entry(number);
         self.trie.remove(&gone.filter, &entry);
         if let Some(id) = self.identified.id(&gone.filter) {

@@ -130,6 +130,11 @@ impl<W> Wire<W> {
         self.plain
     }
 
+    /// Whether this filter may stand for others.
+    pub(super) fn is_cover(&self, filter: &Filter) -> bool {
+        !self.plain && filter.group().is_none() && filter.has_wildcard()
+    }
+
     /// Adds a filter to the cover.
     pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.add(filter, qos);

@@ -219,7 +219,7 @@ fn options_of_filters_under_a_cover_are_forgotten() {
 }
 
 #[test]
-fn what_a_broker_does_not_take_is_looked_for_only_among_the_next() {
+fn what_a_broker_does_not_take_is_looked_for_only_in_the_next_packet() {
     let mut wire = Wire::<u32>::new(1..=16, 64);
     wire.switch(true, std::iter::empty());
     let limits = Limits { wildcard_available: false, ..Limits::default() };
@@ -228,7 +228,32 @@ fn what_a_broker_does_not_take_is_looked_for_only_among_the_next() {
     }
     subscribe(&mut wire, 200, "a", QoS::AtMostOnce);
     subscribe(&mut wire, 201, "b/+", QoS::AtMostOnce);
-    assert_eq!(wire.unfit(&limits).len(), 201, "those before the first that it takes, and right behind it");
+    assert_eq!(wire.unfit(&limits, false).len(), 200, "those before the first that it takes");
     assert_eq!(next(&mut wire), Some((1, "sub a@0".to_owned())));
+    assert_eq!(wire.unfit(&limits, false).len(), 1, "and right behind it");
     assert!(next(&mut wire).is_none() && wire.waiting.is_empty());
+}
+
+/// What is looked at is what goes out next, and that passes over what may end the link.
+#[test]
+fn what_a_broker_does_not_take_does_not_go_out_from_behind_suspects() {
+    let mut wire = Wire::<u32>::new(1..=16, 1);
+    let limits = Limits { wildcard_available: false, ..Limits::default() };
+    for number in 0..20 {
+        subscribe(&mut wire, number, &format!("a/{number}"), QoS::AtMostOnce);
+        wire.expect(&filter(&format!("a/{number}")));
+    }
+    subscribe(&mut wire, 20, "b/+", QoS::AtMostOnce);
+    let refused = wire.unfit(&limits, false);
+    assert!(matches!(&refused[..], [Answer { filter, code: 0xa2, .. }] if filter.as_str() == "b/+"));
+    assert!(wire.next(false, Instant::now()).is_none());
+    // And the other way around: one that may end the link is looked at when its turn comes.
+    subscribe(&mut wire, 21, "c/+", QoS::AtMostOnce);
+    wire.expect(&filter("c/+"));
+    assert!(wire.unfit(&limits, false).is_empty() && wire.unfit(&limits, true).is_empty());
+    (0..20).for_each(|_| {
+        let (id, _) = next(&mut wire).unwrap();
+        granted(&mut wire, id, 0);
+    });
+    assert!(wire.unfit(&limits, true).len() == 1 && next(&mut wire).is_none());
 }

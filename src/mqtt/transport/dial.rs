@@ -6,10 +6,8 @@ use super::{Kind, Stream, TlsConfig, tcp};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 
-/// Connects. Files that `tls` names are read now, before anything is sent. `max_packet` is in bytes.
-pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig, max_packet: usize) -> Result<Stream, Lost> {
-    #[cfg(not(feature = "websocket"))]
-    let _ = max_packet;
+/// Connects. Files that `tls` names are read now, before anything is sent.
+pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, Lost> {
     let kind = Kind::of(endpoint.protocol);
     #[cfg(unix)]
     if kind == Kind::Unix {
@@ -18,7 +16,7 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig, max_packet: usize
     let stream = if kind.is_tls() { secured(endpoint, tls).await? } else { plain(endpoint).await? };
     #[cfg(feature = "websocket")]
     if matches!(kind, Kind::WebSocket | Kind::SecureWebSocket) {
-        return super::websocket::connect(stream, endpoint, max_packet).await;
+        return super::websocket::connect(stream, endpoint).await;
     }
     Ok(stream)
 }

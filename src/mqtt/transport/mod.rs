@@ -7,6 +7,8 @@ mod addresses;
 mod counted;
 mod dial;
 mod kind;
+#[cfg(feature = "websocket")]
+mod pieces;
 mod stream;
 mod tcp;
 mod tls;

@@ -10,6 +10,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
+use super::pieces::{PIECE, Pieces};
 use super::{Moved, Stream, Transport as _, upgrade};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
@@ -22,12 +23,9 @@ const CHUNK: usize = 16 * 1024;
 /// How many bytes wait in it at most: those of messages that were taken and have not gone.
 const HELD_BACK: usize = 8 * CHUNK;
 
-/// What a message may hold beyond the largest packet: brokers put several small ones into one.
-const BESIDES: usize = 1024 * 1024;
-
 /// The stream of bytes.
 pub(crate) struct WebSocket {
-    inner: WebSocketStream<Stream>,
+    inner: WebSocketStream<Pieces<Stream>>,
     /// What of the last message has not been read yet.
     rest: Bytes,
     /// How many bytes have come that belong to messages, and of all bytes how many have been looked at.
@@ -38,23 +36,23 @@ pub(crate) struct WebSocket {
 impl WebSocket {
     /// Pings are left out: a proxy may send them for a broker that is gone.
     pub(super) fn moved(&self) -> Moved {
-        Moved { read: self.heard, ..self.inner.get_ref().moved() }
+        Moved { read: self.heard, ..self.inner.get_ref().get_ref().moved() }
     }
 
     pub(super) fn holds_back(&self) -> u64 {
-        HELD_BACK as u64 + self.inner.get_ref().holds_back()
+        HELD_BACK as u64 + self.inner.get_ref().get_ref().holds_back()
     }
 
     /// Looks at what has come; `counts` unless that was a ping or the like.
     fn look(&mut self, counts: bool) {
-        let all = self.inner.get_ref().moved().read;
+        let all = self.inner.get_ref().get_ref().moved().read;
         self.heard += if counts { all - self.seen } else { 0 };
         self.seen = all;
     }
 }
 
-/// Asks the broker to speak WebSocket from here on; it may send messages that hold packets of this size.
-pub(super) async fn connect(stream: Stream, endpoint: &Endpoint, max_packet: usize) -> Result<Stream, Lost> {
+/// Asks the broker to speak WebSocket from here on. Its messages may be of any size.
+pub(super) async fn connect(stream: Stream, endpoint: &Endpoint) -> Result<Stream, Lost> {
     let mut stream = stream;
     let rest = upgrade::upgrade(&mut stream, endpoint).await;
     let rest = rest.map_err(|error| Lost::io("the WebSocket handshake", error))?;
@@ -62,9 +60,10 @@ pub(super) async fn connect(stream: Stream, endpoint: &Endpoint, max_packet: usi
         .read_buffer_size(CHUNK)
         .write_buffer_size(CHUNK)
         .max_write_buffer_size(HELD_BACK)
-        .max_message_size(Some(max_packet + BESIDES))
-        .max_frame_size(Some(max_packet + BESIDES));
-    let inner = WebSocketStream::from_partially_read(stream, rest, Role::Client, Some(config)).await;
+        .max_message_size(Some(PIECE))
+        .max_frame_size(Some(PIECE));
+    let inner =
+        WebSocketStream::from_raw_socket(Pieces::new(stream, &rest), Role::Client, Some(config)).await;
     Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 })))
 }
 
@@ -156,25 +155,23 @@ mod tests {
         let (ours, theirs) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
-        let inner = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
         let (mut ours, mut theirs) =
             (WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 }, theirs.unwrap().0);
         let mut byte = [0];
         // A ping, and then half of a message of four bytes.
         theirs.write_all(&[0x89, 0]).await.unwrap();
-        while ours.inner.get_ref().moved().read < 2 {
+        while ours.inner.get_ref().get_ref().moved().read < 2 {
             assert!(poll!(std::pin::pin!(ours.read(&mut byte))).is_pending());
             tokio::task::yield_now().await;
         }
         assert_eq!(ours.moved().read, 0);
         theirs.write_all(&[0x82, 4, 1, 2]).await.unwrap();
-        while ours.moved().read < 4 {
-            assert!(poll!(std::pin::pin!(ours.read(&mut byte))).is_pending());
-            tokio::task::yield_now().await;
-        }
-        theirs.write_all(&[3, 4]).await.unwrap();
         let mut message = [0; 4];
-        ours.read_exact(&mut message).await.unwrap();
+        ours.read_exact(&mut message[..2]).await.unwrap();
+        assert_eq!(ours.moved().read, 4, "nobody waits for the rest");
+        theirs.write_all(&[3, 4]).await.unwrap();
+        ours.read_exact(&mut message[2..]).await.unwrap();
         assert_eq!((message, ours.moved().read), ([1, 2, 3, 4], 6));
     }
 }

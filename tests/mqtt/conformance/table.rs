@@ -43,7 +43,7 @@ fn every_test_that_the_table_names_exists_and_no_statement_is_left_out() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = std::fs::read_to_string(root.join("docs/mqtt-conformance.md")).unwrap();
     let (three, five) = table.split_once("\n## MQTT 5").expect("a part for each version");
-    for (part, least, all) in [(three, 60, 139), (five, 130, 251)] {
+    for (part, least, all) in [(three, 60, 141), (five, 130, 251)] {
         let rows = rows(part);
         let mut ids = BTreeSet::new();
         let mut named = 0;

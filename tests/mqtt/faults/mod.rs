@@ -11,5 +11,6 @@ mod model;
 mod packets;
 mod quiet;
 mod sessions;
+mod tempers;
 
 pub use life::version;

@@ -129,7 +129,7 @@ async fn accept<V: Version>(listener: TcpListener, shared: Arc<Shared>) {
 async fn serve<V: Version>(stream: TcpStream, weather: Weather, shared: &Shared) {
     let _ = stream.set_nodelay(true);
     let framed = Framed::new(Rough::new(stream, &weather), V::codec());
-    let mut link = Link::<V> { framed, weather, answers: VecDeque::new(), acknowledged: 0 };
+    let mut link = Link::<V> { framed, weather, answers: VecDeque::new(), acknowledged: 0, heard: 0 };
     link.live(shared).await;
     let moved = link.framed.get_ref().moved;
     shared.state().traffic.push(moved);
@@ -140,6 +140,8 @@ struct Link<V: Version> {
     weather: Weather,
     answers: VecDeque<Plain>,
     acknowledged: usize,
+    /// How many packets came.
+    heard: usize,
 }
 
 impl<V: Version> Link<V> {
@@ -175,7 +177,9 @@ impl<V: Version> Link<V> {
                 biased;
                 packet = self.framed.next() => {
                     let packet = V::read(packet?.ok()?);
-                    if packet == Plain::Disconnect {
+                    self.heard += 1;
+                    let tired = self.weather.patience.is_some_and(|patience| self.heard >= patience);
+                    if packet == Plain::Disconnect || tired || !shared.state().bears(&packet) {
                         return None;
                     }
                     let answers = shared.state().handle(packet);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use bytes::Bytes;
 
 use super::super::fake_broker::{Ack, Plain};
-use super::Post;
 use super::post::Letter;
+use super::{Post, Temper};
 
 /// How many messages the client may leave unacknowledged.
 const WINDOW: usize = 8;
@@ -31,6 +31,10 @@ pub struct State {
     pub traffic: Vec<(usize, usize)>,
     /// What a client never may do: an id used twice at a time, a new message under the id of an old one.
     pub violations: Vec<String>,
+    /// For what it ends links.
+    pub temper: Temper,
+    /// How many links it has ended for that.
+    pub hung_up: usize,
     session: bool,
     /// QoS 2 messages from the client between PUBLISH and PUBREL, with their payload.
     received: BTreeMap<u16, Bytes>,
@@ -121,6 +125,13 @@ impl State {
         let plain = out.plain(self.next_id, false);
         self.out.insert(self.next_id, out);
         Some(plain)
+    }
+
+    /// Whether the broker goes on after this packet.
+    pub(super) fn bears(&mut self, packet: &Plain) -> bool {
+        let bears = self.temper.bears(packet);
+        self.hung_up += usize::from(!bears);
+        bears
     }
 
     /// A packet came: what is answered.

@@ -1,4 +1,8 @@
-//! What one link is like.
+//! What one link is like, and what the broker is like.
+
+use std::collections::BTreeSet;
+
+use super::super::fake_broker::Plain;
 
 /// The conditions of one link; the default is a good one.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +27,34 @@ pub struct Weather {
     pub repeat: bool,
     /// Every so many-th acknowledgement is never sent on this link.
     pub missing: Option<usize>,
+    /// The broker ends the link at the so many-th packet of the client behind CONNECT, for no reason.
+    pub patience: Option<usize>,
+}
+
+/// For what the broker ends any link instead of answering; the default is for nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Temper {
+    /// More filters in a SUBSCRIBE or UNSUBSCRIBE.
+    pub most_filters: Option<usize>,
+    /// A SUBSCRIBE of one of these.
+    pub filters: BTreeSet<String>,
+    /// A message with more bytes.
+    pub most_bytes: Option<usize>,
+}
+
+impl Temper {
+    /// Whether the broker goes on after this packet.
+    pub(super) fn bears(&self, packet: &Plain) -> bool {
+        let few = |count: usize| self.most_filters.is_none_or(|most| count <= most);
+        match packet {
+            Plain::Subscribe { filters, .. } => {
+                few(filters.len()) && !filters.iter().any(|(filter, _)| self.filters.contains(filter))
+            }
+            Plain::Unsubscribe { filters, .. } => few(filters.len()),
+            Plain::Publish { payload, .. } => self.most_bytes.is_none_or(|most| payload.len() <= most),
+            _ => true,
+        }
+    }
 }
 
 impl Weather {

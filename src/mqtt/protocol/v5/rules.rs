@@ -1,6 +1,12 @@
 //! Which properties a packet from a broker may have, and what they may say (section 2.2.2 of MQTT 5, and those of the
 //! packets). Those of PUBLISH, which messages keep, are checked where they are read, in `properties`.
 
+use crate::mqtt::properties::ids::{
+    ASSIGNED_CLIENT_ID, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, MAXIMUM_PACKET_SIZE, MAXIMUM_QOS, REASON,
+    RECEIVE_MAXIMUM, RESPONSE_INFORMATION, RETAIN_AVAILABLE, SERVER_KEEP_ALIVE, SERVER_REFERENCE,
+    SESSION_EXPIRY, SHARED_AVAILABLE, SUBSCRIPTION_IDS_AVAILABLE, Seen, TOPIC_ALIAS_MAXIMUM, USER,
+    WILDCARD_AVAILABLE,
+};
 use crate::mqtt::properties::{Fields, Malformed};
 use crate::mqtt::protocol::PacketError;
 
@@ -13,16 +19,6 @@ pub(super) enum Carrier {
     Disconnect,
 }
 
-/// Identifiers that have rules of their own.
-const SESSION_EXPIRY: u8 = 17;
-const AUTHENTICATION_METHOD: u8 = 21;
-const AUTHENTICATION_DATA: u8 = 22;
-const RESPONSE_INFORMATION: u8 = 26;
-const RECEIVE_MAXIMUM: u8 = 33;
-const MAXIMUM_QOS: u8 = 36;
-const MAXIMUM_PACKET_SIZE: u8 = 39;
-const USER: u8 = 38;
-
 impl Carrier {
     /// Whether table 2-4 lists the property for the packet.
     const fn may_have(self, id: u8) -> bool {
@@ -30,23 +26,25 @@ impl Carrier {
             Self::Connack => matches!(
                 id,
                 SESSION_EXPIRY
-                    | 18
-                    | 19
+                    | ASSIGNED_CLIENT_ID
+                    | SERVER_KEEP_ALIVE
                     | AUTHENTICATION_METHOD
                     | AUTHENTICATION_DATA
                     | RESPONSE_INFORMATION
-                    | 28
-                    | 31
+                    | SERVER_REFERENCE
+                    | REASON
                     | RECEIVE_MAXIMUM
-                    | 34
+                    | TOPIC_ALIAS_MAXIMUM
                     | MAXIMUM_QOS
-                    | 37
+                    | RETAIN_AVAILABLE
                     | USER
                     | MAXIMUM_PACKET_SIZE
-                    | 40..=42
+                    | WILDCARD_AVAILABLE
+                    | SUBSCRIPTION_IDS_AVAILABLE
+                    | SHARED_AVAILABLE
             ),
-            Self::Answer => matches!(id, 31 | USER),
-            Self::Disconnect => matches!(id, SESSION_EXPIRY | 28 | 31 | USER),
+            Self::Answer => matches!(id, REASON | USER),
+            Self::Disconnect => matches!(id, SESSION_EXPIRY | SERVER_REFERENCE | REASON | USER),
         }
     }
 
@@ -68,7 +66,7 @@ impl Carrier {
 
 /// Checks all properties of a packet, in place.
 pub(super) fn check(carrier: Carrier, mut properties: Fields<'_>) -> Result<(), PacketError> {
-    let mut seen = 0_u64;
+    let mut seen = Seen::default();
     while !properties.is_empty() {
         let id = properties.byte()?;
         if !carrier.may_have(id) {
@@ -77,11 +75,7 @@ pub(super) fn check(carrier: Carrier, mut properties: Fields<'_>) -> Result<(), 
         if let Some(problem) = carrier.must_not_have(id) {
             return Err(PacketError::forbidden(problem));
         }
-        let bit = 1 << id;
-        if seen & bit != 0 && id != USER {
-            return Err(Malformed::Twice(id).into());
-        }
-        seen |= bit;
+        seen.add(id)?;
         value(id, &mut properties)?;
     }
     Ok(())
@@ -90,12 +84,16 @@ pub(super) fn check(carrier: Carrier, mut properties: Fields<'_>) -> Result<(), 
 /// Reads the value of a property, and checks it.
 fn value(id: u8, from: &mut Fields<'_>) -> Result<(), PacketError> {
     match id {
-        MAXIMUM_QOS | 37 | 40..=42 => {
+        MAXIMUM_QOS
+        | RETAIN_AVAILABLE
+        | WILDCARD_AVAILABLE
+        | SUBSCRIPTION_IDS_AVAILABLE
+        | SHARED_AVAILABLE => {
             if from.byte()? > 1 {
                 return Err(PacketError::forbidden("has a property that is neither 0 nor 1"));
             }
         }
-        19 | 34 => _ = from.two_bytes()?,
+        SERVER_KEEP_ALIVE | TOPIC_ALIAS_MAXIMUM => _ = from.two_bytes()?,
         RECEIVE_MAXIMUM => not_0(from.two_bytes()?.into(), "has the receive maximum 0")?,
         SESSION_EXPIRY => _ = from.four_bytes()?,
         MAXIMUM_PACKET_SIZE => not_0(from.four_bytes()?, "has the maximum packet size 0")?,

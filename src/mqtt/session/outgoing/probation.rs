@@ -4,8 +4,15 @@
 //! again on each link, such a message would end all of them, and nothing behind it would ever arrive. So after some links
 //! that the broker ended without a single acknowledgement, what was out is sent one message at a time; the one that ends
 //! links all alone is given up.
+//!
+//! Meanwhile the others are held up no longer than that takes. What the search needs is that nothing is on its way beside
+//! the suspect, so between two of them a number of other messages passes: of QoS 0, and of all topics but those of suspects,
+//! whose order must stay. After the first suspects that prove innocent they go out in growing groups. So a message that is
+//! no suspect waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or
+//! given up, which is [`ALONE`] links after it was alone first.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::{Outgoing, Phase};
 use crate::mqtt::QoS;
@@ -17,6 +24,29 @@ const BARREN: u32 = 2;
 /// So many links in a row that a message ended alone are no accident.
 pub(crate) const ALONE: u32 = 3;
 
+/// So many suspects in a row go out one by one on a link, and then twice as many at a time each time.
+const ONE_BY_ONE: u32 = 8;
+
+/// How many other messages pass between two groups of suspects.
+const PASS: u32 = 64;
+
+/// What the search does now.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// So many others may go out.
+    Pass(u32),
+    /// What is out is to be acknowledged.
+    Drain,
+    /// So many suspects may go out.
+    Try(usize),
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        Self::Pass(PASS)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Probation {
     /// Something was acknowledged on this link.
@@ -25,6 +55,11 @@ pub(super) struct Probation {
     barren: u32,
     /// What is sent one at a time, oldest first: order of acceptance and id.
     suspects: VecDeque<(u64, u16)>,
+    /// What is behind them on these topics waits for them.
+    topics: HashSet<Arc<str>>,
+    step: Step,
+    /// How many groups of suspects have proven innocent on this link.
+    innocent: u32,
     /// How many links in a row the first of them has ended.
     alone: u32,
     /// How many messages in a row were given up without an acknowledgement of others in between.
@@ -42,6 +77,39 @@ pub(super) enum Turn {
     Nobody,
     /// This one alone.
     Only(u16),
+    /// Whoever is next and may pass the suspects.
+    Others,
+}
+
+impl Probation {
+    /// The next link begins anew.
+    pub(super) fn link_ends(&mut self) {
+        (self.step, self.innocent) = (Step::default(), 0);
+    }
+
+    /// A message goes out.
+    pub(super) fn went(&mut self) {
+        match &mut self.step {
+            Step::Pass(left) => *left = left.saturating_sub(1),
+            Step::Try(left) => *left = left.saturating_sub(1),
+            Step::Drain => {}
+        }
+    }
+
+    /// Nobody is there who may pass.
+    pub(super) fn passed(&mut self) {
+        self.step = Step::Drain;
+    }
+
+    /// Whether messages of other topics than these pass the suspects now.
+    pub(super) fn passing(&self) -> Option<&HashSet<Arc<str>>> {
+        (matches!(self.step, Step::Pass(_)) && !self.suspects.is_empty()).then_some(&self.topics)
+    }
+
+    /// How many suspects go out together.
+    fn group(&self) -> usize {
+        2_usize.saturating_pow(self.innocent.saturating_sub(ONE_BY_ONE - 1))
+    }
 }
 
 impl<W> Outgoing<W> {
@@ -56,7 +124,15 @@ impl<W> Outgoing<W> {
             self.suspect(fruitful, theirs);
             return None;
         };
-        if !theirs || self.standing(id, number) != Some(Phase::Sent) {
+        let out = self.out();
+        if !theirs || out.first() != Some(&(number, id)) {
+            // Those that passed may have ended it.
+            let passed = if theirs { out } else { Vec::new() };
+            self.accuse(passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect());
+            return None;
+        }
+        if out.len() > 1 {
+            // One of a group: next time the first of them is alone.
             return None;
         }
         self.probation.alone += 1;
@@ -93,21 +169,42 @@ impl<W> Outgoing<W> {
         if fruitful {
             self.probation.barren = 0;
         }
-        let slots = || (1..).zip(&self.slots).filter_map(|(id, slot)| Some((id, slot.as_ref()?)));
-        if fruitful || !theirs || !slots().any(|(_, slot)| slot.phase == Phase::Sent) {
+        if fruitful || !theirs || self.out().is_empty() {
             return;
         }
         self.probation.barren += 1;
         if self.probation.barren < BARREN {
             return;
         }
-        let mut suspects: Vec<(u64, u16)> = slots()
-            .filter(|(_, slot)| matches!(slot.phase, Phase::Sent | Phase::Again))
-            .map(|(id, slot)| (slot.number, id))
-            .collect();
-        suspects.sort_unstable();
         self.probation.barren = 0;
-        self.probation.suspects = suspects.into();
+        self.accuse(self.those(|phase| matches!(phase, Phase::Sent | Phase::Again)));
+    }
+
+    /// The messages of which PUBLISH is out, oldest first.
+    fn out(&self) -> Vec<(u64, u16)> {
+        self.those(|phase| phase == Phase::Sent)
+    }
+
+    fn those(&self, which: impl Fn(Phase) -> bool) -> Vec<(u64, u16)> {
+        let slots = (1..).zip(&self.slots).filter_map(|(id, slot)| Some((id, slot.as_ref()?)));
+        let mut those: Vec<_> =
+            slots.filter(|(_, slot)| which(slot.phase)).map(|(id, slot)| (slot.number, id)).collect();
+        those.sort_unstable();
+        those
+    }
+
+    /// These are suspects too.
+    fn accuse(&mut self, those: Vec<(u64, u16)>) {
+        for (_, id) in &those {
+            let slot = self.slots.get(usize::from(*id) - 1).and_then(Option::as_ref);
+            self.probation.topics.extend(slot.map(|slot| Arc::clone(&slot.publish.topic)));
+        }
+        self.probation.suspects.extend(those);
+        self.probation.suspects.make_contiguous().sort_unstable();
+    }
+
+    fn is_suspect(&self, number: u64) -> bool {
+        self.probation.suspects.binary_search_by_key(&number, |(number, _)| *number).is_ok()
     }
 
     /// Whether the next links are to show which message ends them.
@@ -122,21 +219,46 @@ impl<W> Outgoing<W> {
 
     /// Who may be sent next.
     pub(super) fn turn(&mut self) -> Turn {
-        while let Some(&(number, id)) = self.probation.suspects.front() {
-            match self.standing(id, number) {
-                None => {
-                    self.probation.suspects.pop_front();
-                    self.probation.alone = 0;
-                }
-                Some(Phase::Queued | Phase::Again) if self.is_quiet() => {
-                    self.blocked.retain(|blocked| *blocked != id);
-                    self.queue.retain(|queued| queued != id);
-                    return Turn::Only(id);
-                }
-                Some(_) => return Turn::Nobody,
-            }
+        while let Some(&(number, id)) = self.probation.suspects.front()
+            && self.standing(id, number).is_none()
+        {
+            self.probation.suspects.pop_front();
+            self.probation.alone = 0;
         }
-        Turn::Any
+        if self.probation.suspects.is_empty() {
+            self.probation.topics.clear();
+            return Turn::Any;
+        }
+        loop {
+            self.probation.step = match self.probation.step {
+                Step::Pass(0) => Step::Drain,
+                Step::Pass(_) => return Turn::Others,
+                Step::Try(left) => {
+                    let next = if left > 0 { self.next_suspect() } else { None };
+                    if let Some(id) = next {
+                        return Turn::Only(id);
+                    }
+                    if !self.is_quiet() {
+                        return Turn::Nobody;
+                    }
+                    self.probation.innocent += 1;
+                    Step::Pass(PASS)
+                }
+                Step::Drain if !self.is_quiet() => return Turn::Nobody,
+                Step::Drain => Step::Try(self.probation.group()),
+            };
+        }
+    }
+
+    /// The first suspect that waits to be sent; it leaves the queue.
+    fn next_suspect(&mut self) -> Option<u16> {
+        let waits = |&&(number, id): &&(u64, u16)| {
+            matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again))
+        };
+        let (_, id) = *self.probation.suspects.iter().find(waits)?;
+        self.blocked.retain(|blocked| *blocked != id);
+        self.queue.retain(|queued| queued != id);
+        Some(id)
     }
 
     /// How far a message has come that was accepted as this `number`.
@@ -152,101 +274,5 @@ impl<W> Outgoing<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::mqtt::protocol::AckKind;
-    use crate::mqtt::session::{Acked, Transmit};
-
-    fn accept(outgoing: &mut Outgoing<u32>, qos: QoS, waiter: u32) {
-        let publish = Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false, extra: None };
-        outgoing.accept(publish, waiter, true).unwrap();
-    }
-
-    /// The ids of the messages that go out now; 0 is QoS 0.
-    fn sent(outgoing: &mut Outgoing<u32>) -> Vec<u16> {
-        std::iter::from_fn(|| match outgoing.next(|_| None)? {
-            Transmit::Publish { id, .. } => Some(id),
-            Transmit::Plain { .. } => Some(0),
-            _ => panic!("only messages are sent here"),
-        })
-        .collect()
-    }
-
-    fn next_link(outgoing: &mut Outgoing<u32>, theirs: bool) -> Option<u32> {
-        let blamed = outgoing.blame(theirs);
-        outgoing.lost();
-        assert!(outgoing.resume(true, u16::MAX).is_empty());
-        blamed.map(|(_, waiter)| waiter)
-    }
-
-    #[test]
-    fn the_message_that_ends_each_link_is_found_and_given_up() {
-        let mut outgoing = Outgoing::new(10, 0);
-        for (qos, waiter) in [(QoS::AtLeastOnce, 1), (QoS::ExactlyOnce, 2), (QoS::AtLeastOnce, 3)] {
-            accept(&mut outgoing, qos, waiter);
-        }
-        for _ in 0..BARREN {
-            assert_eq!(sent(&mut outgoing), [1, 2, 3]);
-            assert_eq!(next_link(&mut outgoing, true), None);
-        }
-        accept(&mut outgoing, QoS::AtMostOnce, 4);
-        assert_eq!(sent(&mut outgoing), [1], "one at a time now");
-        assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
-        for link in 1..=ALONE {
-            assert_eq!(sent(&mut outgoing), [2], "nothing beside it");
-            let blamed = next_link(&mut outgoing, true);
-            assert_eq!(blamed, (link == ALONE).then_some(2));
-        }
-        assert_eq!(sent(&mut outgoing), [3], "still one of those that were out");
-        assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3, 0), Acked::Done(_, 3)));
-        assert_eq!(sent(&mut outgoing), [0]);
-        assert!(outgoing.is_idle());
-    }
-
-    #[test]
-    fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
-        let mut outgoing = Outgoing::new(1, 2);
-        accept(&mut outgoing, QoS::ExactlyOnce, 1);
-        for _ in 0..BARREN + ALONE - 1 {
-            assert_eq!(sent(&mut outgoing), [1]);
-            assert_eq!(next_link(&mut outgoing, true), None);
-        }
-        assert_eq!(sent(&mut outgoing), [1]);
-        assert_eq!(next_link(&mut outgoing, true), Some(1));
-        for waiter in 2..5 {
-            accept(&mut outgoing, QoS::AtLeastOnce, waiter);
-            assert_eq!(sent(&mut outgoing), [4], "2 and 3 are not for messages");
-            assert!(matches!(outgoing.acknowledge(AckKind::Ack, 4, 0), Acked::Done(..)));
-        }
-        outgoing.lost();
-        outgoing.resume(false, u16::MAX);
-        accept(&mut outgoing, QoS::AtLeastOnce, 5);
-        let publish = Publish {
-            topic: "t".into(),
-            payload: Bytes::new(),
-            qos: QoS::AtLeastOnce,
-            retain: false,
-            extra: None,
-        };
-        assert!(outgoing.accept(publish, 6, true).is_err(), "the window stays as it is");
-    }
-
-    #[test]
-    fn links_that_break_or_bear_fruit_blame_nobody() {
-        let mut outgoing = Outgoing::new(10, 0);
-        accept(&mut outgoing, QoS::AtLeastOnce, 1);
-        for _ in 0..20 {
-            assert_eq!(sent(&mut outgoing), [1]);
-            assert_eq!(next_link(&mut outgoing, false), None);
-        }
-        for waiter in 2..20 {
-            accept(&mut outgoing, QoS::AtLeastOnce, waiter);
-            let out = sent(&mut outgoing);
-            assert_eq!(out.len(), 2, "the one that was left and the new one");
-            assert!(matches!(outgoing.acknowledge(AckKind::Ack, out[0], 0), Acked::Done(..)));
-            assert_eq!(next_link(&mut outgoing, true), None);
-        }
-    }
-}
+#[path = "probation_tests.rs"]
+mod tests;

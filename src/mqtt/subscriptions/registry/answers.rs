@@ -41,11 +41,11 @@ impl<W> Registry<W> {
         Some(answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect())
     }
 
-    /// What the broker of this link is not even asked for.
-    pub(crate) fn unfit(&mut self, limits: &Limits, now: Instant) -> Vec<Outcome<W>> {
+    /// What is next and the broker of this link is not even asked for. `alone` as for [`next`](Self::next).
+    pub(crate) fn unfit(&mut self, limits: &Limits, alone: bool, now: Instant) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         loop {
-            let answers = self.wire.unfit(limits);
+            let answers = self.wire.unfit(limits, alone);
             if answers.is_empty() {
                 return outcomes;
             }
@@ -62,14 +62,14 @@ impl<W> Registry<W> {
             return self.refused(&filter, code, waiting);
         }
         self.count += 1;
-        // A wider filter that is granted brings what a narrower one that rests misses.
-        self.missing_changed |= !self.poison.is_empty();
         self.poison.forget(&filter);
+        // A wider filter that is granted brings what a narrower one misses.
+        let wide = self.wire.is_cover(&filter);
         for number in self.listening(&filter) {
             if let Some(one) = self.subscriptions.get_mut(&number) {
                 one.grant(code, self.count);
+                self.changes.note(&one.filter, wide);
                 if std::mem::take(&mut one.refused) {
-                    self.missing_changed = true;
                     self.wire.add(&one.filter, one.options.qos);
                 }
             }
@@ -111,7 +111,7 @@ impl<W> Registry<W> {
         let mut outcomes = Vec::new();
         let (refused, covered): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
-        for Waiting { subscription, waiter, .. } in refused {
+        for Waiting { subscription, filter: own, waiter, .. } in refused {
             if self.waited(subscription, 1) {
                 if stands {
                     self.wire.stands(filter);
@@ -119,7 +119,7 @@ impl<W> Registry<W> {
                     self.wire.ask_again(filter);
                 }
             }
-            outcomes.push(Outcome::Refused { waiter, filter: filter.clone(), code });
+            outcomes.push(Outcome::Refused { waiter, filter: own, code });
         }
         if !stands && self.wire.has(filter) && !self.wire.is_asked(filter) {
             self.take_back(filter, code, &mut outcomes);
@@ -136,20 +136,19 @@ impl<W> Registry<W> {
 
     /// The broker refuses a filter that it had granted: narrower ones under it get their chance.
     fn take_back(&mut self, filter: &Filter, code: u8, outcomes: &mut Vec<Outcome<W>>) {
+        let mut names: Vec<Filter> = Vec::new();
         for number in self.listening(filter) {
             if let Some(one) = self.subscriptions.get_mut(&number).filter(|one| !one.refused) {
                 (one.refused, one.granted) = (true, None);
-                self.missing_changed = true;
                 self.wire.remove(&one.filter, one.options.qos);
+                if !names.contains(&one.filter) {
+                    names.push(one.filter.clone());
+                }
             }
         }
-        outcomes.push(Outcome::TakenBack { filter: filter.clone(), code });
-    }
-
-    /// Whether a filter that is listened to is granted neither in its own name nor by a wider one.
-    pub(crate) fn is_missing(&self, filter: &Filter) -> bool {
-        let granted = self.wire.through(filter).into_iter().any(|one| self.granted_at(&one).is_some());
-        !granted && !self.listening(filter).is_empty()
+        self.changes.begin();
+        // Each in the words of those who listen.
+        outcomes.extend(names.into_iter().map(|filter| Outcome::TakenBack { filter, code }));
     }
 
     /// The QoS at which the broker of this session holds a filter, if it does for certain.

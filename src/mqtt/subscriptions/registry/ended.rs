@@ -47,16 +47,7 @@ impl<W> Registry<W> {
     /// Asks again for what has rested long enough.
     pub(crate) fn release_poison(&mut self, now: Instant) {
         for (filter, ends_links) in self.poison.release(now) {
-            for number in self.listening(&filter) {
-                let Some(one) = self.subscriptions.get_mut(&number).filter(|one| one.refused) else {
-                    continue;
-                };
-                one.refused = false;
-                self.wire.add(&one.filter, one.options.qos);
-                if one.wants_kept() {
-                    self.retained.fresh(number, now);
-                }
-            }
+            self.listening(&filter).into_iter().for_each(|number| self.ask_anew(number, now));
             if ends_links {
                 self.wire.expect(&filter);
             } else {
@@ -67,9 +58,10 @@ impl<W> Registry<W> {
 
     /// Somebody new asks for this filter: if it is known to be poison, it is tried with care.
     pub(super) fn beware(&mut self, filter: &Filter) {
-        match self.poison.cause(filter) {
-            Some(Cause::EndsLinks { .. }) => self.wire.expect(filter),
-            Some(Cause::Unanswered(_)) => self.wire.part(filter),
+        let filter = self.spelt(filter);
+        match self.poison.cause(&filter) {
+            Some(Cause::EndsLinks { .. }) => self.wire.expect(&filter),
+            Some(Cause::Unanswered(_)) => self.wire.part(&filter),
             None => {}
         }
     }
@@ -81,7 +73,8 @@ impl<W> Registry<W> {
 
     /// Why a filter is not asked for, and how long it rests; none where the broker itself has refused it.
     pub(crate) fn cause(&self, filter: &Filter) -> Option<(Cause, Duration)> {
-        Some((self.poison.cause(filter)?.clone(), self.poison.wait(filter)))
+        let filter = self.spelt(filter);
+        Some((self.poison.cause(&filter)?.clone(), self.poison.wait(&filter)))
     }
 
     /// How far the filters are that may end the link.
@@ -133,21 +126,5 @@ impl<W> Registry<W> {
             outcomes.extend(refused.into_iter().map(named));
         }
         outcomes
-    }
-
-    /// The filters that are listened to and not asked for at present, since the broker ends links for them, where those have
-    /// changed.
-    pub(crate) fn missing(&mut self) -> Option<Vec<Filter>> {
-        if !std::mem::take(&mut self.missing_changed) {
-            return None;
-        }
-        let missing = |one: &&super::Subscription| {
-            self.poison.cause(&one.filter).is_some() && self.is_missing(&one.filter)
-        };
-        let mut filters: Vec<Filter> =
-            self.subscriptions.values().filter(missing).map(|one| one.filter.clone()).collect();
-        filters.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        filters.dedup();
-        Some(filters)
     }
 }

@@ -51,15 +51,19 @@ impl<W> Registry<W> {
 
     /// What was taken back gets another chance: on the next link, whose broker may permit it, or after a while.
     pub(crate) fn ask_refused(&mut self, now: Instant) {
-        let Self { subscriptions, poison, .. } = self;
-        let rested = |one: &super::Subscription| one.refused && !poison.rests(&one.filter);
-        for (number, one) in subscriptions.iter_mut().filter(|(_, one)| rested(one)) {
-            self.missing_changed = true;
-            one.refused = false;
-            self.wire.add(&one.filter, one.options.qos);
-            if one.wants_kept() {
-                self.retained.fresh(*number, now);
-            }
+        let rests = |one: &super::Subscription| self.poison.rests(&self.spelt(&one.filter));
+        let refused = self.subscriptions.iter().filter(|(_, one)| one.refused && !rests(one));
+        let refused: Vec<u32> = refused.map(|(number, _)| *number).collect();
+        refused.into_iter().for_each(|number| self.ask_anew(number, now));
+    }
+
+    /// What was taken back is asked for again.
+    pub(super) fn ask_anew(&mut self, number: u32, now: Instant) {
+        let Some(one) = self.subscriptions.get_mut(&number).filter(|one| one.refused) else { return };
+        one.refused = false;
+        self.wire.add(&one.filter, one.options.qos);
+        if one.wants_kept() {
+            self.retained.fresh(number, now);
         }
     }
 }

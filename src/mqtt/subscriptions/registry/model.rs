@@ -12,7 +12,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use self::broker::{Answer, Broker, Policy, Temper};
-use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies, temper};
+use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies, silence, temper};
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
@@ -24,7 +24,9 @@ use crate::mqtt::{Lost, QoS};
 
 type Key = (usize, usize);
 
-const PATIENCE: Patience = Patience { subscribe: None, unsubscribe: Duration::from_secs(30) };
+const LIMIT: Duration = Duration::from_secs(30);
+
+const PATIENCE: Patience = Patience { subscribe: Some(LIMIT), unsubscribe: LIMIT };
 
 /// Somebody who waits for a grant.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl World {
                 self.answer(*place);
             }
             Op::Overdue => {
-                if self.broker.terse {
+                if self.broker.is_silent() {
                     self.overdue();
                 }
             }
@@ -140,7 +142,7 @@ impl World {
         self.registry.release_poison(self.now);
         let outcomes = self.registry.refuse_poison();
         self.outcomes(outcomes);
-        let outcomes = self.registry.unfit(&self.limits, self.now);
+        let outcomes = self.registry.unfit(&self.limits, true, self.now);
         self.outcomes(outcomes);
         let Some((control, _)) = self.registry.next(true, self.now) else { return false };
         self.broker.takes(&control);
@@ -159,15 +161,21 @@ impl World {
         true
     }
 
-    /// Nothing comes for an UNSUBSCRIBE that the broker has read.
+    /// Nothing comes for packets that the broker has read.
     fn overdue(&mut self) -> bool {
         while self.handle() {}
         while self.answer(0) {}
-        let before = self.registry.is_waiting();
-        self.now += PATIENCE.unsubscribe;
+        if !self.registry.is_waiting() {
+            return false;
+        }
+        self.now += LIMIT;
         let outcomes = self.registry.expire(PATIENCE, self.now);
         self.outcomes(outcomes);
-        before != self.registry.is_waiting()
+        if self.registry.answer_due(PATIENCE).is_some_and(|due| due <= self.now) {
+            // No more can be given up on this link: the driver ends it.
+            self.hang_up(true);
+        }
+        true
     }
 
     /// The broker handles a packet, or ends the link for it.
@@ -202,7 +210,10 @@ impl World {
                     assert!(!self.steady || self.refuses(&filter), "{filter} at {qos:?} is refused");
                 }
                 Outcome::NotTakenBack { .. } => {}
-                Outcome::Unanswered { waiter, .. } => panic!("{waiter} was given up"),
+                Outcome::Unanswered { waiter, filter } => {
+                    self.settle(waiter, Waiter::Refused);
+                    assert!(self.broker.is_mute_for(&filter), "{filter} is given up");
+                }
                 Outcome::TakenBack { filter, .. } => {
                     assert!(!self.steady || self.refuses(&filter), "{filter} is taken back");
                 }
@@ -216,6 +227,7 @@ impl World {
             self.limits.refuses(filter).is_some()
                 || self.broker.policy(filter).code(2) >= 0x80
                 || self.broker.temper.filters.contains(filter.as_str())
+                || self.broker.is_mute_for(filter)
         };
         // This one goes over the wire as `#` where filters stand for others.
         refuses(filter) || (filter.as_str() == "+/#" && refuses(&Self::filter(5)))
@@ -236,7 +248,7 @@ impl World {
             let sent = self.send();
             let handled = self.handle();
             let answered = self.answer(0);
-            if !(sent || handled || answered || (self.broker.terse && self.overdue())) {
+            if !(sent || handled || answered || (self.broker.is_silent() && self.overdue())) {
                 return;
             }
         }
@@ -323,6 +335,11 @@ proptest! {
     #[test]
     fn brokers_that_change(first: bool, terse: bool, policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
         run(first, Broker::new(policies, terse, Temper::default()), false, &ops);
+    }
+
+    #[test]
+    fn brokers_that_say_nothing(first: bool, terse: bool, silence in silence(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), false), 1..60)) {
+        run(first, Broker::new(policies, terse, silence), true, &ops);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What goes into a packet: what the broker takes, and as much as has room.
 
-use super::{Answer, PIPELINE, Wire};
+use super::{Answer, Wire};
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::topic::Filter;
 
@@ -8,38 +8,30 @@ use crate::mqtt::topic::Filter;
 pub(super) const MOST_BYTES: usize = 8 * 1024;
 
 impl<W> Wire<W> {
-    /// Takes out what the broker of this link would refuse, with the code it would give, as far as it is about to go out.
-    pub(in crate::mqtt::subscriptions) fn unfit(&mut self, limits: &Limits) -> Vec<Answer<W>> {
+    /// Takes out what the broker of this link would refuse of the packet that is next, with the code it would give. `alone` as
+    /// for [`next`](Self::next).
+    pub(in crate::mqtt::subscriptions) fn unfit(&mut self, limits: &Limits, alone: bool) -> Vec<Answer<W>> {
         self.room = MOST_BYTES.min(limits.room_for_filters());
         let mut refused = Vec::new();
-        let next = if self.plain { PIPELINE } else { PIPELINE * self.suspects.size() };
-        if self.is_full() {
-            return refused;
-        }
-        loop {
-            let first = self.subscribe.iter().take(next);
-            let unfit: Vec<_> =
-                first.filter_map(|filter| Some((filter.clone(), limits.refuses(filter)?))).collect();
-            if unfit.is_empty() {
+        while let Some((subscribe, filters)) = self.pick(alone) {
+            let before = refused.len();
+            let mut fits = true;
+            for filter in filters {
+                if !subscribe {
+                    // What it cannot be told to take back is of no consequence: nobody here listens to it.
+                    let back = limits.takes_back(&filter);
+                    fits &= back || self.unsubscribe.remove(&filter).is_none();
+                } else if let Some(code) = limits.refuses(&filter) {
+                    self.subscribe.remove(&filter);
+                    let waiting = self.waiting.remove(&filter).unwrap_or_default();
+                    refused.push(Answer { filter, code, waiting });
+                }
+            }
+            if fits && refused.len() == before {
                 break;
             }
-            for (filter, code) in unfit {
-                self.subscribe.remove(&filter);
-                let waiting = self.waiting.remove(&filter).unwrap_or_default();
-                refused.push(Answer { filter, code, waiting });
-            }
         }
-        // What it cannot be told to take back is of no consequence: nobody here listens to it.
-        loop {
-            let first = self.unsubscribe.iter().take(PIPELINE * self.suspects.size());
-            let unfit: Vec<_> = first.filter(|filter| !limits.takes_back(filter)).cloned().collect();
-            if unfit.is_empty() {
-                return refused;
-            }
-            for filter in unfit {
-                self.unsubscribe.remove(&filter);
-            }
-        }
+        refused
     }
 }
 

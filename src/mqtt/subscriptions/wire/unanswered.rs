@@ -108,6 +108,9 @@ impl<W> Wire<W> {
         each.map(|((filter, _), waiting)| {
             // The broker may have got it.
             self.held.insert(filter.clone());
+            if !self.cover.wire_has(&filter) {
+                self.unsubscribe.insert(filter.clone(), ());
+            }
             Answer { filter, code: 0x80, waiting }
         })
         .collect()

@@ -61,11 +61,24 @@ pub(super) struct Temper {
     pub(super) filters: BTreeSet<String>,
     /// Whether it keeps the session.
     pub(super) keeps: bool,
+    /// It says nothing to a SUBSCRIBE with one of these in it.
+    pub(super) mute: BTreeSet<String>,
 }
 
 impl Broker {
     pub(super) fn new(policies: BTreeMap<String, Policy>, terse: bool, temper: Temper) -> Self {
         Self { policies, terse, temper, ..Self::default() }
+    }
+
+    /// Whether some packets are never answered.
+    pub(super) fn is_silent(&self) -> bool {
+        self.terse || !self.temper.mute.is_empty()
+    }
+
+    pub(super) fn is_mute_for(&self, filter: &Filter) -> bool {
+        let named = |name: &str| self.temper.mute.contains(name);
+        // Where filters stand for others, this one is asked for as `#`.
+        named(filter.as_str()) || (filter.as_str() == "+/#" && named("#"))
     }
 
     fn bears(&self, request: &Request) -> bool {
@@ -101,6 +114,8 @@ impl Broker {
         }
         match self.requests.pop_front() {
             None => return false,
+            Some(Request::Subscribe { filters, .. })
+                if filters.iter().any(|(filter, _)| self.temper.mute.contains(filter.as_str())) => {}
             Some(Request::Subscribe { id, filters }) => {
                 let codes = filters.iter().map(|(filter, options)| {
                     let code = self

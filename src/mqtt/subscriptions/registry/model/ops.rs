@@ -1,6 +1,6 @@
 //! What can happen between listeners, the registry and a broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ pub(super) enum Op {
     Send,
     Handle,
     Answer(usize),
-    /// An UNSUBSCRIBE is given up.
+    /// Packets that are not answered are given up.
     Overdue,
     Cut(Link),
     /// The broker ends the link for no reason, and keeps the session or does not.
@@ -112,7 +112,19 @@ pub(super) fn policies() -> impl Strategy<Value = BTreeMap<String, Policy>> {
 
 pub(super) fn temper() -> impl Strategy<Value = Temper> {
     let most = prop_oneof![2 => Just(None), 1 => (1_usize..6).prop_map(Some)];
-    let filters =
-        prop::collection::btree_set((0..FILTERS.len()).prop_map(|place| FILTERS[place].to_owned()), 0..3);
-    (most, filters, any::<bool>()).prop_map(|(most, filters, keeps)| Temper { most, filters, keeps })
+    (most, some_filters(), any::<bool>()).prop_map(|(most, filters, keeps)| Temper {
+        most,
+        filters,
+        keeps,
+        ..Temper::default()
+    })
+}
+
+/// A broker that answers some filters never.
+pub(super) fn silence() -> impl Strategy<Value = Temper> {
+    some_filters().prop_map(|mute| Temper { mute, ..Temper::default() })
+}
+
+fn some_filters() -> impl Strategy<Value = BTreeSet<String>> {
+    prop::collection::btree_set((0..FILTERS.len()).prop_map(|place| FILTERS[place].to_owned()), 0..3)
 }

@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::tests::{asked, filter, grant, listener, registry, rest, subscribe};
+use super::super::{Outcome, SubscribeOptions};
+use super::*;
+use crate::mqtt::Lost;
+use crate::mqtt::session::Presence;
+use crate::mqtt::subscriptions::poison::Cause;
+use crate::mqtt::subscriptions::wire::ALONE;
+
+#[tokio::test]
+async fn what_a_wider_filter_brings_is_not_missing() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    subscribe(&mut registry, "a/b", SubscribeOptions::default(), &listener);
+    while grant(&mut registry, now) {}
+    rest(&mut registry, "a/b", now);
+    assert!(registry.missing().eq([&filter("a/b")]));
+    assert_eq!(registry.recheck(), Recheck::Nothing);
+    subscribe(&mut registry, "a/#", SubscribeOptions::default(), &listener);
+    registry.release_poison(now + Duration::from_secs(3600));
+    while grant(&mut registry, now) {}
+    assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 0));
+    registry.unsubscribe(&filter("a/#"), &listener).unwrap();
+    assert_eq!((registry.recheck(), registry.recheck()), (Recheck::All, Recheck::Nothing));
+    registry.end().await;
+}
+
+/// Where filters stand for others, `+/#` goes out as `#`; who listens to it is told of it by its own name.
+#[tokio::test]
+async fn a_filter_with_two_spellings_is_found_under_its_own() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let ((one, _one), (other, _other)) = (listener(), listener());
+    subscribe(&mut registry, "+/#", SubscribeOptions::default(), &one);
+    let (id, count) = asked(&mut registry, now);
+    let outcomes = registry.granted(id, &vec![0x87; count], now).unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::Refused { filter, .. }] if filter.as_str() == "+/#"));
+    subscribe(&mut registry, "+/#", SubscribeOptions::default(), &one);
+    while grant(&mut registry, now) {}
+    for _ in 0..=ALONE {
+        registry.ended(true, &Lost::Ended, now);
+        registry.resume(Presence::Gone, false, now);
+        let _ = registry.next(true, now);
+    }
+    assert!(registry.missing().eq([&filter("+/#")]));
+    assert!(matches!(registry.cause(&filter("+/#")), Some((Cause::EndsLinks { .. }, _))));
+    // Somebody else who asks for it now costs no link.
+    subscribe(&mut registry, "+/#", SubscribeOptions::default(), &other);
+    let outcomes = registry.refuse_poison();
+    assert!(matches!(&outcomes[..], [Outcome::Refused { filter, .. }] if filter.as_str() == "+/#"));
+    registry.end().await;
+}
+
+/// What came through a wider filter is asked for in its own name once that one is gone.
+#[tokio::test]
+async fn a_refused_filter_is_missing_again_without_the_wider_one() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    subscribe(&mut registry, "a/b", SubscribeOptions::default(), &listener);
+    while grant(&mut registry, now) {}
+    registry.lost();
+    registry.resume(Presence::Gone, false, now);
+    let (id, _) = asked(&mut registry, now);
+    let outcomes = registry.granted(id, &[0x87], now).unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::TakenBack { .. }]));
+    assert!(registry.missing().eq([&filter("a/b")]));
+    subscribe(&mut registry, "a/#", SubscribeOptions::default(), &listener);
+    while grant(&mut registry, now) {}
+    assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 0));
+    registry.unsubscribe(&filter("a/#"), &listener).unwrap();
+    assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 1));
+    registry.ask_refused(now);
+    let (id, _) = asked(&mut registry, now);
+    assert!(registry.granted(id, &[0], now).unwrap().is_empty() && !registry.is_missing(&filter("a/b")));
+    registry.end().await;
+}
