@@ -1,8 +1,6 @@
 //! That a component is to end: said once, heard by all who wait for it and by all who ask later.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use tokio::sync::Notify;
+use crate::sync::{AtomicBool, Notify, Ordering};
 
 /// A flag that can be waited for. It lies in the [`Context`](super::Context) itself, of which a large service has one a
 /// component; a token with children, which nobody needs here, would be a piece of memory each.

@@ -4,12 +4,10 @@
 //! burst costs one wake-up, and an addition one short lock. It is bounded by the permits that publishers hold, by the
 //! bytes that listeners hold, and by the callers that wait for their subscriptions.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
-use futures_util::task::AtomicWaker;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::denied::DeniedFilters;
@@ -18,6 +16,7 @@ use crate::mqtt::session::Token;
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS, SubscribeOptions};
+use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard, Notify, Ordering};
 
 /// Tells a publisher what became of a message. The error is in a box: there is one of these for each message on its way, and
 /// the error, which hardly ever comes, would make up the half of it.

@@ -3,9 +3,8 @@
 //! Both are given out in the order in which they were asked for. A publisher that is dropped while it waits has sent
 //! nothing; the driver gives back what a message held when it is settled.
 
-use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
-
 use crate::mqtt::QoS;
+use crate::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 pub(crate) struct Permits {
     window: Semaphore,

@@ -1,8 +1,9 @@
 //! How much of what came in lies unhandled before listeners.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
+use super::credit::Credit;
 use crate::footprint;
 use crate::mqtt::driver::{Intake, Settled};
 use crate::mqtt::session::Token;
@@ -14,39 +15,31 @@ const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
 
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
-    bytes: AtomicUsize,
-    messages: AtomicUsize,
-    /// Whether the driver waits for the counts to fall.
-    watched: AtomicBool,
+    credit: Credit,
     intake: Arc<Intake>,
 }
 
 impl Held {
     pub(crate) fn new(intake: Arc<Intake>) -> Arc<Self> {
-        Arc::new(Self {
-            bytes: AtomicUsize::new(0),
-            messages: AtomicUsize::new(0),
-            watched: AtomicBool::new(false),
-            intake,
-        })
+        Arc::new(Self { credit: Credit::new(), intake })
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Acquire)
+        self.credit.bytes()
     }
 
     pub(crate) fn messages(&self) -> usize {
-        self.messages.load(Ordering::Acquire)
+        self.credit.messages()
     }
 
     /// From now on the driver is woken whenever a message is finished.
     pub(crate) fn watch(&self, on: bool) {
-        self.watched.store(on, Ordering::Release);
+        self.credit.watch(on);
     }
 
     /// Counts one message in, of this [footprint](crate::footprint); the receipt counts it out.
     pub(crate) fn take(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<Receipt> {
-        self.messages.fetch_add(1, Ordering::AcqRel);
+        self.credit.take();
         let (refused, handled) = (AtomicBool::new(false), AtomicBool::new(false));
         let (held, bytes) = (Arc::clone(self), AtomicUsize::new(0));
         let receipt = Receipt { held, bytes, token, refused, handled };
@@ -70,7 +63,7 @@ impl Receipt {
     /// The message takes more memory, such as places in lists; it is given back with the receipt.
     pub(crate) fn add(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.held.bytes.fetch_add(bytes, Ordering::AcqRel);
+        self.held.credit.add(bytes);
     }
 
     /// Whether the broker waits for an acknowledgement.
@@ -100,8 +93,12 @@ impl Receipt {
 
     /// Whether nobody but its holder has to do with it, or had.
     pub(crate) fn is_alone(receipt: &Arc<Self>) -> bool {
-        // In this order: who lets go has handled it before.
-        Arc::strong_count(receipt) == 1 && !receipt.handled.load(Ordering::Acquire)
+        if Arc::strong_count(receipt) != 1 {
+            return false;
+        }
+        // Who lets go has handled it before, and letting go releases that; the count is read without acquiring it.
+        fence(Ordering::Acquire);
+        !receipt.handled.load(Ordering::Relaxed)
     }
 
     /// Lets go of a message that must not be acknowledged.
@@ -116,9 +113,7 @@ impl Drop for Receipt {
         if let Some(token) = self.token {
             self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
         }
-        self.held.bytes.fetch_sub(*self.bytes.get_mut(), Ordering::AcqRel);
-        self.held.messages.fetch_sub(1, Ordering::AcqRel);
-        if self.held.watched.load(Ordering::Acquire) {
+        if self.held.credit.give_back(*self.bytes.get_mut()) {
             self.held.intake.wake();
         }
     }

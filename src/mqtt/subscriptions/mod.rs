@@ -1,5 +1,6 @@
 //! Who listens to what, what the broker has been asked for because of that, and who gets a message.
 
+mod credit;
 mod held;
 mod identified;
 mod listeners;
