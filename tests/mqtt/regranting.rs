@@ -240,10 +240,9 @@ async fn a_request_whose_answers_are_denied_fails_and_does_not_wait_for_ever() {
 async fn end_on_subscribe(broker: &FakeBroker) {
     loop {
         let (mut peer, _) = broker.accept_session5(false).await;
-        match peer.next("SUBSCRIBE").await.map(V5::read) {
-            Some(Plain::Subscribe { .. }) => peer.reset(),
-            other => panic!("unexpected: {other:?}"),
-        }
+        let asked = peer.next("SUBSCRIBE").await.map(V5::read);
+        assert!(matches!(asked, Some(Plain::Subscribe { .. })), "unexpected: {asked:?}");
+        peer.reset();
     }
 }
 
