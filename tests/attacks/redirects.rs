@@ -135,7 +135,7 @@ async fn tls_stays_and_the_certificate_must_have_the_name_of_the_new_host() {
         [(format!("mqtt://127.0.0.1:{plain_port}"), true), (format!("127.0.0.1:{}", impostor.port), false)]
     {
         let tls = TlsConfig {
-            ca_file: Some(authority.ca_file()),
+            ca_file: Some(authority.ca_file().into()),
             // The name of the broker that was given, and of no other.
             server_name: Some("broker.example".into()),
             ..TlsConfig::default()
