@@ -9,6 +9,7 @@ mod index;
 mod lists;
 mod loops;
 mod order;
+mod passwords;
 mod references;
 mod resolve;
 mod sections;
