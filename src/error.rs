@@ -174,7 +174,8 @@ impl Error {
             if let Some(found) = error.downcast_ref::<E>() {
                 return Some(found);
             }
-            next = match error.downcast_ref::<Error>().map(|error| &error.0.message) {
+            let shared = error.downcast_ref::<Arc<Error>>().map(Arc::as_ref);
+            next = match error.downcast_ref::<Error>().or(shared).map(|error| &error.0.message) {
                 Some(Message::Typed(typed)) => Some(&**typed),
                 _ => error.source(),
             };
@@ -243,11 +244,11 @@ impl<E: Coded> From<E> for Error {
     }
 }
 
-/// A shared error, such as that of a status, with its category, code and causes.
+/// A shared error, such as that of a status, with its category, code, details and causes.
 impl From<Arc<Error>> for Error {
     fn from(error: Arc<Error>) -> Self {
-        let (category, code) = (error.category(), error.0.code.clone());
-        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details: Vec::new() }))
+        let (category, code, details) = (error.category(), error.0.code.clone(), error.0.details.clone());
+        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details }))
     }
 }
 
@@ -276,6 +277,15 @@ mod tests {
         assert_eq!((error.category(), error.code()), (Category::NoResponse, "CONNECT_FAILED"));
         assert_eq!(error.downcast_ref::<Down>().map(|down| down.0), Some("h:1"));
         assert!(error.downcast_ref::<std::io::Error>().is_some());
+    }
+
+    #[test]
+    fn sharing_loses_nothing() {
+        let shared = Arc::new(Error::from(Down("h:1", std::io::Error::other("refused"))).with_detail("a", 1));
+        let error = Error::from(Arc::clone(&shared));
+        assert_eq!((error.chain(), error.code()), (shared.chain(), "CONNECT_FAILED"));
+        assert_eq!(error.downcast_ref::<Down>().map(|down| down.0), Some("h:1"));
+        assert!(error.details().eq(shared.details()));
     }
 
     #[test]

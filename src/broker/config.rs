@@ -61,6 +61,10 @@ pub struct BrokerConfig {
     /// How many bytes wait for one client that is slow or away, and of messages of QoS 2 that it has not released; later
     /// ones are dropped, and a client that does not release is disconnected. At least 64 KiB.
     pub max_queued_bytes: usize,
+    /// How many bytes wait for all clients that are slow or away, and of messages that were sent to clients and are not acknowledged,
+    /// in the broker's copies; where there are more, what waits for the client with the most is dropped, or its connection ends. A
+    /// message whose copies alone are more ends its publisher's connection, unacknowledged. At least 1 MiB.
+    pub max_queued_bytes_in_all: usize,
     /// How many filters one client can subscribe; at least 1.
     pub max_filters: usize,
     /// How many different filters all clients together can subscribe; at least 1.
@@ -95,6 +99,7 @@ impl Default for BrokerConfig {
             max_retained_bytes: 64 * MEBIBYTE,
             max_queued_messages: 10_000,
             max_queued_bytes: 16 * MEBIBYTE,
+            max_queued_bytes_in_all: 256 * MEBIBYTE,
             max_filters: 1000,
             max_filters_in_all: 20_000,
             max_topic_length: 1024,
@@ -115,6 +120,7 @@ impl BrokerConfig {
             ("max_memory", self.max_memory, MEBIBYTE),
             ("max_retained_bytes", self.max_retained_bytes, MEBIBYTE),
             ("max_queued_bytes", self.max_queued_bytes, MEBIBYTE / 16),
+            ("max_queued_bytes_in_all", self.max_queued_bytes_in_all, MEBIBYTE),
             ("max_filters", self.max_filters, 1),
             ("max_filters_in_all", self.max_filters_in_all, 1),
             ("max_topic_length", self.max_topic_length, 16),

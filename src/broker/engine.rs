@@ -13,10 +13,11 @@ use mqtt5::broker::transport::BrokerTransport;
 use mqtt5::broker::{DynamicStorage, MemoryBackend, ResourceLimits, ResourceMonitor, StorageBackend};
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::BrokerConfig;
 use super::admission::Admission;
+use super::backlog::Backlog;
 use super::burst::Bursts;
 use super::hello::{Hello, HelloError};
 use super::limits::Limits;
@@ -32,21 +33,52 @@ use crate::text::clip;
 /// How often expired messages and sessions are forgotten.
 const CLEANUP: Duration = Duration::from_secs(60);
 
+/// How often at most all connections are looked at for stalled ones: whoever floods a broker that is out of memory does not have
+/// it walk them for each message.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Everything that the clients of a broker share.
 pub(super) struct Engine {
     pub(super) admission: Admission,
     pub(super) limits: Limits,
     pub(super) memory: Arc<Memory>,
     pub(super) owners: Arc<Owners>,
+    pub(super) backlog: Arc<Backlog>,
     pub(super) router: Arc<MessageRouter>,
     pub(super) storage: Arc<DynamicStorage>,
     pub(super) bursts: Bursts,
     pub(super) logger: Logger,
-    wires: Mutex<Vec<Weak<Wire>>>,
+    wires: Mutex<Wires>,
     settings: Settings,
     stats: Arc<BrokerStats>,
     monitor: Arc<ResourceMonitor>,
     shutdown: broadcast::Sender<()>,
+}
+
+/// The connections that can be ended, and when they were last looked at.
+#[derive(Default)]
+struct Wires {
+    all: Vec<Weak<Wire>>,
+    looked: Option<Instant>,
+}
+
+impl Wires {
+    fn add(&mut self, wire: &Arc<Wire>) {
+        // Where there is no room, so that each is moved once or twice in its life, and not at each new connection.
+        if self.all.len() == self.all.capacity() {
+            self.all.retain(|wire| wire.strong_count() > 0);
+        }
+        self.all.push(Arc::downgrade(wire));
+    }
+
+    /// All that are left, unless they were looked at just now.
+    fn look(&mut self, now: Instant) -> Vec<Arc<Wire>> {
+        if self.looked.is_some_and(|looked| now.duration_since(looked) < LOOK) {
+            return Vec::new();
+        }
+        self.looked = Some(now);
+        self.all.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// Why a connection has ended that did not end by itself.
@@ -85,6 +117,12 @@ impl Engine {
             limits: Limits::of(config),
             memory: Memory::new(config.max_memory),
             owners: Arc::default(),
+            backlog: Backlog::new(
+                config.max_queued_bytes_in_all,
+                config.max_queued_bytes,
+                Arc::clone(&storage),
+                logger.clone(),
+            ),
             router,
             storage,
             bursts: Bursts::default(),
@@ -111,21 +149,18 @@ impl Engine {
         // In memory, it cannot fail.
         let _ = self.storage.cleanup_expired().await;
         self.router.sweep_sessions().await;
+        let known = self.storage.session_client_ids().await.unwrap_or_default();
+        self.backlog.retain(&known.into_iter().collect());
     }
 
-    /// Ends the connections of clients that have taken nothing of what they were sent for so long.
+    /// Ends the connections of clients that have taken nothing of what they were sent for so long; does nothing where that was
+    /// done just now.
     pub(super) fn end_stalled(&self, time: Duration) {
-        self.wires().iter().filter_map(Weak::upgrade).for_each(|wire| wire.end_stalled(time));
+        let wires = self.wires().look(Instant::now());
+        wires.iter().for_each(|wire| wire.end_stalled(time));
     }
 
-    /// The connection is one of those that can be ended, until its wire is dropped.
-    fn register(&self, wire: &Arc<Wire>) {
-        let mut wires = self.wires();
-        wires.retain(|wire| wire.strong_count() > 0);
-        wires.push(Arc::downgrade(wire));
-    }
-
-    fn wires(&self) -> MutexGuard<'_, Vec<Weak<Wire>>> {
+    fn wires(&self) -> MutexGuard<'_, Wires> {
         self.wires.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -164,11 +199,12 @@ impl Engine {
             Err(_) => return self.say_ended(peer, &Ended::ConnectTimeout(self.limits.connect_timeout)),
         };
         let (wire, version) = (Arc::new(Wire::default()), hello.version);
+        wire.bind(&self.backlog);
         let stream = match GuardedStream::new(socket, hello, self.limits, Arc::clone(&wire)) {
             Ok(stream) => stream,
             Err(violation) => return self.say_ended(peer, &violation.into()),
         };
-        self.register(&wire);
+        self.wires().add(&wire);
         let session = Session::new(Arc::clone(&self), Arc::clone(&wire), version);
         let mut settings = self.settings.clone();
         settings.event_handler = Some(Arc::clone(&session) as _);
@@ -184,7 +220,7 @@ impl Engine {
             shutdown,
         );
         let served = handler.run().await;
-        session.end();
+        session.end().await;
         match (wire.ending(), served) {
             (Some(violation), _) => self.say_ended(peer, &violation.into()),
             (None, Err(error)) if !error.is_normal_disconnect() => {
@@ -213,5 +249,29 @@ fn unlimited() -> ResourceLimits {
         max_bandwidth_per_client: 0,
         max_connection_rate: u32::MAX,
         rate_limit_window: Duration::from_secs(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_are_walked_at_most_ten_times_a_second() {
+        let (mut wires, wire) = (Wires::default(), Arc::new(Wire::default()));
+        wires.add(&wire);
+        let now = Instant::now();
+        assert_eq!(wires.look(now).len(), 1);
+        assert_eq!((0..99).map(|ms| wires.look(now + Duration::from_millis(ms)).len()).sum::<usize>(), 0);
+        assert_eq!(wires.look(now + LOOK).len(), 1);
+    }
+
+    #[test]
+    fn connections_that_have_ended_are_forgotten() {
+        let (mut wires, kept) = (Wires::default(), Arc::new(Wire::default()));
+        wires.add(&kept);
+        (0..1000).for_each(|_| wires.add(&Arc::new(Wire::default())));
+        assert!(wires.all.capacity() < 20, "{}", wires.all.capacity());
+        assert_eq!(wires.look(Instant::now()).len(), 1);
     }
 }

@@ -12,6 +12,7 @@
 
 mod access;
 mod admission;
+mod backlog;
 mod burst;
 mod component;
 mod config;

@@ -37,6 +37,12 @@ impl Owners {
     }
 }
 
+impl Owned {
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         let mut owners = self.owners.lock();

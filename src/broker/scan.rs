@@ -9,10 +9,13 @@ use super::limits::Limits;
 /// Packet types, by the upper half of their first byte.
 const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
+const PUBREC: u8 = 5;
 const PUBREL: u8 = 6;
 const PUBCOMP: u8 = 7;
 /// The largest packet that is no PUBLISH, in bytes.
 const MAX_CONTROL: usize = 256 * 1024;
+/// The least reason code that is an error.
+pub(super) const ERROR: u8 = 0x80;
 /// What the library keeps beside the bytes of a message of QoS 2 that waits for its PUBREL.
 const WAITING: usize = 512;
 
@@ -35,6 +38,8 @@ pub(super) enum Violation {
     Unreleased { limit: usize },
     #[error("a message of QoS 1 or 2 found no memory, see `max_memory`")]
     NoMemory,
+    #[error("a message of QoS 1 or 2 found no room in the queues, see `max_queued_bytes_in_all`")]
+    NoRoom,
     #[error("memory is short, see `max_memory`, and the client takes nothing of what is sent to it")]
     Stalled,
 }
@@ -48,7 +53,9 @@ impl Violation {
                 ReasonCode::PacketTooLarge
             }
             Self::TopicTooLong { .. } | Self::TopicTooDeep { .. } => ReasonCode::TopicNameInvalid,
-            Self::Unreleased { .. } | Self::NoMemory | Self::Stalled => ReasonCode::QuotaExceeded,
+            Self::Unreleased { .. } | Self::NoMemory | Self::NoRoom | Self::Stalled => {
+                ReasonCode::QuotaExceeded
+            }
         }
     }
 }
@@ -60,22 +67,27 @@ pub(super) struct PublishHead {
     pub(super) properties: Vec<u8>,
 }
 
-/// The messages of QoS 2 that wait for their PUBREL, with their sizes.
+/// Messages that wait for an answer, by their identifiers, with their sizes.
 #[derive(Default)]
-pub(super) struct Unreleased {
+pub(super) struct Waiting {
     sizes: HashMap<u16, usize>,
     total: usize,
 }
 
-impl Unreleased {
-    pub(super) fn insert(&mut self, id: u16, size: usize) {
-        self.remove(id);
+impl Waiting {
+    /// Whether it was there before.
+    pub(super) fn insert(&mut self, id: u16, size: usize) -> bool {
+        let before = self.remove(id);
         self.sizes.insert(id, size);
         self.total += size;
+        before
     }
 
-    pub(super) fn remove(&mut self, id: u16) {
-        self.total -= self.sizes.remove(&id).unwrap_or_default();
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, id: u16) -> bool {
+        let size = self.sizes.remove(&id);
+        self.total -= size.unwrap_or_default();
+        size.is_some()
     }
 
     pub(super) fn total(&self) -> usize {
@@ -90,8 +102,8 @@ pub(super) enum Seen {
     Publish { head: PublishHead, waits: Option<(u16, usize)> },
     /// A message of QoS 2 is released.
     Released(u16),
-    /// A message to the client is acknowledged.
-    Acknowledged,
+    /// A message to the client is acknowledged, or refused: nothing of it is on its way any more.
+    Acknowledged(u16),
 }
 
 /// Reads the beginnings of packets, in pieces of any size, and keeps no more than the beginning of one.
@@ -169,12 +181,23 @@ impl Scanner {
         }
         match kind {
             PUBLISH => self.judge_publish(start, size, (first >> 1) & 3),
-            PUBREL if size >= start + 2 => Ok(match self.number(start) {
-                Ok(id) => Verdict::Whole(size, Some(Seen::Released(id))),
-                Err(more) => Verdict::More(more),
+            PUBREL if size >= start + 2 => Ok(self.answer(start, size, Seen::Released)),
+            // With an error it is the end of the message; otherwise PUBCOMP is. Before MQTT 5 it has no reason.
+            PUBREC if self.version == 5 && size >= start + 3 => Ok(match self.head.get(start + 2) {
+                Some(reason) if *reason < ERROR => Verdict::Whole(size, None),
+                Some(_) => self.answer(start, size, Seen::Acknowledged),
+                None => Verdict::More(start + 3 - self.head.len()),
             }),
-            PUBACK | PUBCOMP => Ok(Verdict::Whole(size, Some(Seen::Acknowledged))),
+            PUBACK | PUBCOMP if size >= start + 2 => Ok(self.answer(start, size, Seen::Acknowledged)),
             _ => Ok(Verdict::Whole(size, None)),
+        }
+    }
+
+    /// An answer to the message whose identifier is at a place.
+    fn answer(&self, at: usize, size: usize, seen: fn(u16) -> Seen) -> Verdict {
+        match self.number(at) {
+            Ok(id) => Verdict::Whole(size, Some(seen(id))),
+            Err(more) => Verdict::More(more),
         }
     }
 
@@ -310,6 +333,17 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_a_message_to_the_client_is_seen_once() {
+        let refused = [0x50, 3, 0, 1, 0x97];
+        let with_reason = [0x50, 7, 0, 2, 0x80, 3, 0x1f, 0, 0];
+        let taken = [&[0x50, 2, 0, 3][..], &[0x50, 3, 0, 4, 0], &[0x50, 4, 0, 4, 0x10, 0]].concat();
+        let stream = [&refused[..], &with_reason, &taken, &[0x70, 2, 0, 3], &[0x40, 2, 0, 9]].concat();
+        assert_eq!(both(5, &stream).unwrap(), [1, 2, 3, 9].map(Seen::Acknowledged));
+        // Before MQTT 5 there is no refusal.
+        assert_eq!(both(4, &refused).unwrap(), []);
+    }
+
+    #[test]
     fn what_is_over_a_limit_is_named() {
         assert_eq!(
             both(4, &publish(0, "a", &[0; 2000])),
@@ -341,7 +375,7 @@ mod tests {
 
     #[test]
     fn what_is_unreleased_is_counted_once() {
-        let mut unreleased = Unreleased::default();
+        let mut unreleased = Waiting::default();
         unreleased.insert(1, 100);
         unreleased.insert(1, 50);
         unreleased.insert(2, 10);

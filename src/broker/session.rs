@@ -6,21 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mqtt5::broker::storage::{InflightDirection, InflightMessage};
+use mqtt5::broker::storage::InflightDirection;
 use mqtt5::broker::{
-    AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientUnsubscribeEvent, PublishAction,
-    StorageBackend,
+    AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientSubscribeEvent,
+    ClientUnsubscribeEvent, PublishAction, StorageBackend, SubscriptionInfo,
 };
 use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::packet::publish::PublishPacket;
 use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
+use super::backlog::NoRoom;
 use super::engine::Engine;
 use super::limits::USER_PROPERTIES;
 use super::owners::Owned;
 use super::scan::{PublishHead, Violation};
-use super::stream::Wire;
+use super::stream::{COPY, Wire};
 use crate::BoxFuture;
 use crate::text::clip;
 
@@ -73,8 +74,11 @@ impl Session {
     }
 
     /// Gives the client identifier back. Something of the library may hold the session for longer.
-    pub(super) fn end(&self) {
-        self.state().owned = None;
+    pub(super) async fn end(&self) {
+        let Some(owned) = self.state().owned.take() else { return };
+        let stays =
+            self.engine.storage.get_session(owned.client_id()).await.is_ok_and(|session| session.is_some());
+        self.engine.backlog.leave(owned.client_id(), &self.wire, stays);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,23 +92,38 @@ impl Session {
         }
         let user = connect.username.as_deref().filter(|_| engine.admission.checks_users());
         self.state().owned = Some(engine.owners.claim(id, user).ok_or(Refusal::OtherUser)?);
+        let mut queued = HashSet::new();
         match engine.storage.get_session(id).await.ok().flatten() {
             Some(session) if engine.admission.checks_users() && session.user_id.as_deref() != user => {
                 return Err(Refusal::OtherUser);
             }
             // What it has subscribed already has its place among the filters of all.
             Some(session) if !connect.clean_start => {
-                self.state().filters.extend(session.subscriptions.into_keys())
+                let kept = session.subscriptions.iter().filter(|(_, kept)| kept.qos != QoS::AtMostOnce);
+                queued.extend(kept.map(|(filter, _)| filter.clone()));
+                self.state().filters.extend(session.subscriptions.into_keys());
             }
             Some(_) => {}
             None if engine.has_room_for_session().await => {}
             None => return Err(Refusal::Sessions),
         }
         if !connect.clean_start {
-            let waiting = engine.storage.get_inflight_messages(id).await.unwrap_or_default();
-            self.wire.resume(waiting.iter().filter_map(unreleased));
+            self.resume(id).await;
         }
+        engine.backlog.join(id, queued, &self.wire);
         Ok(())
+    }
+
+    /// Counts what a former connection of the client left behind.
+    async fn resume(&self, client_id: &str) {
+        for message in self.engine.storage.get_inflight_messages(client_id).await.unwrap_or_default() {
+            let size = message.payload.len() + message.topic.len();
+            let from_client = message.direction == InflightDirection::Inbound;
+            if from_client {
+                self.wire.wait_for_release(message.packet_id, &message.topic, size);
+            }
+            self.wire.resume(from_client, message.packet_id, if from_client { 2 * size } else { size });
+        }
     }
 
     fn may_subscribe(&self, user: Option<&str>, filter: &str, room: bool) -> Result<(), &'static str> {
@@ -147,6 +166,7 @@ impl Session {
         let copy = if event.qos == QoS::ExactlyOnce { event.payload.len() } else { 0 };
         let more = copy + event.topic.len() + 4 * head.properties.len();
         let payload = self.hold(event, more).await.ok_or(Violation::NoMemory)?;
+        self.count_copies(event, event.payload.len() + more)?;
         let mut packet = PublishPacket::new(&*event.topic, payload, event.qos);
         packet.packet_id = event.packet_id;
         packet.retain = event.retain;
@@ -155,12 +175,24 @@ impl Session {
         Ok(packet)
     }
 
+    /// Counts what the library keeps of it for sessions that cannot take it now, from when it is handed out.
+    fn count_copies(&self, event: &ClientPublishEvent, cost: usize) -> Result<(), Violation> {
+        match (event.qos, event.packet_id) {
+            (QoS::AtMostOnce, _) => Ok(()),
+            (QoS::ExactlyOnce, Some(id)) => {
+                self.wire.wait_for_release(id, &event.topic, cost);
+                Ok(())
+            }
+            _ => self.engine.backlog.charge(&event.topic, cost + COPY).map_err(|NoRoom| Violation::NoRoom),
+        }
+    }
+
     /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
     /// is to be acknowledged waits for what they leave.
     async fn hold(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
-        let patience = if event.qos == QoS::AtMostOnce { [Duration::ZERO; 3] } else { PATIENCE };
+        let patience = if event.qos == QoS::AtMostOnce { &PATIENCE[..1] } else { &PATIENCE };
         for time in patience {
-            let payload = self.engine.memory.hold(&event.payload, more, time).await;
+            let payload = self.engine.memory.hold(&event.payload, more, *time).await;
             if payload.is_some() {
                 return payload;
             }
@@ -190,12 +222,6 @@ impl Session {
     }
 }
 
-/// The identifier and size of a message that waits for its PUBREL.
-fn unreleased(message: &InflightMessage) -> Option<(u16, usize)> {
-    (message.direction == InflightDirection::Inbound)
-        .then(|| (message.packet_id, 2 * (message.payload.len() + message.topic.len())))
-}
-
 impl AuthProvider for Session {
     fn authenticate<'a>(
         &'a self,
@@ -207,7 +233,7 @@ impl AuthProvider for Session {
                 let user = connect.username.as_ref();
                 return Ok(user.map_or_else(AuthResult::success, AuthResult::success_with_user));
             };
-            self.end();
+            self.state().owned = None;
             let (engine, id) = (&self.engine, clip(&connect.client_id));
             engine
                 .bursts
@@ -264,10 +290,21 @@ impl BrokerEventHandler for Session {
         Box::pin(self.take(event))
     }
 
+    fn on_client_subscribe<'a>(&'a self, event: ClientSubscribeEvent) -> BoxFuture<'a, ()> {
+        for SubscriptionInfo { topic_filter, qos, .. } in &event.subscriptions {
+            // What was refused is not among them.
+            if self.state().filters.contains(&**topic_filter) {
+                self.engine.backlog.subscribed(&event.client_id, topic_filter, *qos != QoS::AtMostOnce);
+            }
+        }
+        Box::pin(async {})
+    }
+
     fn on_client_unsubscribe<'a>(&'a self, event: ClientUnsubscribeEvent) -> BoxFuture<'a, ()> {
         let mut state = self.state();
         for filter in &event.topic_filters {
             state.filters.remove(&**filter);
+            self.engine.backlog.subscribed(&event.client_id, filter, false);
         }
         Box::pin(async {})
     }

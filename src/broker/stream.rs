@@ -1,11 +1,11 @@
 //! The stream between a client and the library, with the limits that the library does not have.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,18 +16,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::backlog::{Backlog, NoRoom};
 use super::hello::Hello;
 use super::limits::Limits;
 use super::progress::Progress;
-use super::scan::{PublishHead, Scanner, Seen, Unreleased, Violation};
+use super::scan::{ERROR, PublishHead, Scanner, Seen, Violation, Waiting, variable_integer};
 
 /// The packet type of a PUBLISH.
 const PUBLISH: u8 = 3;
 /// The first byte of a PUBREC, and where its reason code is.
 const PUBREC: u8 = 0x50;
 const PUBREC_REASON: usize = 4;
-/// The least reason code that is an error.
-const ERROR: u8 = 0x80;
+/// What the library keeps beside the bytes of a message that is to be acknowledged.
+pub(super) const COPY: usize = 512;
 /// The first byte of a DISCONNECT.
 const DISCONNECT: u8 = 0xe0;
 
@@ -35,7 +36,12 @@ const DISCONNECT: u8 = 0xe0;
 #[derive(Default)]
 pub(super) struct Wire {
     heads: Mutex<VecDeque<PublishHead>>,
-    unreleased: Mutex<Unreleased>,
+    unreleased: Mutex<Waiting>,
+    /// Messages to the client that it has not acknowledged.
+    unacknowledged: Mutex<Waiting>,
+    /// Topics and sizes of messages of QoS 2 that wait for their PUBREL.
+    to_hand_out: Mutex<HashMap<u16, (Box<str>, usize)>>,
+    backlog: OnceLock<Weak<Backlog>>,
     ending: OnceLock<Violation>,
     /// Woken when the connection is to end.
     waker: AtomicWaker,
@@ -67,16 +73,46 @@ impl Wire {
         self.ending.get().copied()
     }
 
-    /// Counts messages that wait for their PUBREL since a former connection of the client.
-    pub(super) fn resume(&self, waiting: impl IntoIterator<Item = (u16, usize)>) {
-        let mut unreleased = lock(&self.unreleased);
-        waiting.into_iter().for_each(|(id, size)| unreleased.insert(id, size));
+    /// Counts a message that waits for the client's answer since a former connection.
+    pub(super) fn resume(&self, from_client: bool, id: u16, size: usize) {
+        lock(if from_client { &self.unreleased } else { &self.unacknowledged }).insert(id, size + COPY);
+    }
+
+    /// What the library keeps of messages that wait for an answer of the client, in bytes, beside what it shares.
+    pub(super) fn copies(&self) -> usize {
+        lock(&self.unacknowledged).total() + lock(&self.unreleased).total() / 2
+    }
+
+    /// Says where released messages are counted.
+    pub(super) fn bind(&self, backlog: &Arc<Backlog>) {
+        // There is one for each broker.
+        let _ = self.backlog.set(Arc::downgrade(backlog));
+    }
+
+    /// A message of QoS 2 has been taken, which goes out when it is released.
+    pub(super) fn wait_for_release(&self, id: u16, topic: &str, cost: usize) {
+        lock(&self.to_hand_out).insert(id, (topic.into(), cost));
+    }
+
+    fn hand_out(&self, id: u16) -> Result<(), Violation> {
+        let message = lock(&self.to_hand_out).remove(&id);
+        let backlog = self.backlog.get().and_then(Weak::upgrade);
+        let Some(((topic, cost), backlog)) = message.zip(backlog) else { return Ok(()) };
+        backlog.charge(&topic, cost + COPY).map_err(|NoRoom| Violation::NoRoom)
     }
 
     fn note(&self, seen: Seen, limit: usize) -> Result<(), Violation> {
         match seen {
-            Seen::Acknowledged => self.progress.acknowledged(),
-            Seen::Released(id) => lock(&self.unreleased).remove(id),
+            // An answer to nothing is no progress.
+            Seen::Acknowledged(id) => {
+                if lock(&self.unacknowledged).remove(id) {
+                    self.progress.acknowledged();
+                }
+            }
+            Seen::Released(id) => {
+                lock(&self.unreleased).remove(id);
+                self.hand_out(id)?;
+            }
             Seen::Publish { head, waits } => {
                 lock(&self.heads).push_back(head);
                 if let Some((id, size)) = waits {
@@ -93,7 +129,10 @@ impl Wire {
 
     /// Looks at a packet to the client. A refused message of QoS 2 waits for nothing.
     fn note_written(&self, packet: &[u8]) {
-        if packet.first().is_some_and(|first| first >> 4 == PUBLISH && first & 6 != 0) {
+        let acknowledged = packet.first().is_some_and(|first| first >> 4 == PUBLISH && first & 6 != 0);
+        if let Some((id, size)) = identifier(packet).filter(|_| acknowledged)
+            && !lock(&self.unacknowledged).insert(id, size + COPY)
+        {
             self.progress.sent();
         }
         if let (Some(&PUBREC), Some(&[high, low]), Some(reason)) =
@@ -103,6 +142,14 @@ impl Wire {
             lock(&self.unreleased).remove(u16::from_be_bytes([high, low]));
         }
     }
+}
+
+/// The identifier of a PUBLISH of QoS 1 or 2, and its size.
+fn identifier(packet: &[u8]) -> Option<(u16, usize)> {
+    let (length, digits) = variable_integer(packet.get(1..)?).ok()??;
+    let topic = packet.get(1 + digits..)?;
+    let at = 2 + usize::from(u16::from_be_bytes(topic.get(..2)?.try_into().ok()?));
+    Some((u16::from_be_bytes(topic.get(at..at + 2)?.try_into().ok()?), 1 + digits + length))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -219,5 +266,27 @@ impl AsyncWrite for GuardedStream {
 impl WebSocketTransport for GuardedStream {
     fn peer_addr(&self) -> mqtt5::Result<SocketAddr> {
         Ok(self.socket.peer_addr()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_counts_until_it_is_acknowledged() {
+        let wire = Wire::default();
+        let sent = [&[0x34, 5 + 100, 0, 1, b't', 0, 7][..], &[0; 100]].concat();
+        wire.note_written(&sent);
+        wire.note_written(&sent);
+        wire.note_written(&[0x30, 4, 0, 1, b't', b'x']);
+        assert_eq!(wire.copies(), 107 + COPY, "once, also where it is sent again");
+        assert!(wire.progress.stalled(Duration::ZERO));
+        // It refuses the message: no PUBCOMP follows.
+        let mut scanner = Scanner::new(5, Limits::for_tests());
+        let acknowledge = |seen| wire.note(seen, 1000);
+        scanner.feed(&[0x50, 3, 0, 7, 0x97, 0x50, 3, 0, 7, 0x97], acknowledge).unwrap();
+        assert_eq!(wire.copies(), 0);
+        assert!(!wire.progress.stalled(Duration::ZERO));
     }
 }

@@ -93,7 +93,8 @@ pub trait Component: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What a configuration shows of the way that messages take: `check` finds those that would go round for ever.
+    /// What a configuration shows of the ways that lead from one section to another: `check` finds messages that would go round
+    /// for ever, and passwords that would be sent in clear.
     #[must_use]
     fn flows(_identity: &Descriptor, _config: &Self::Config) -> Vec<Flow> {
         Vec::new()

@@ -1,6 +1,9 @@
-//! What a configuration shows of the way that messages take, so that a check finds those that would go round for ever.
+//! What a configuration shows of the ways that lead from one section to another, so that a check finds messages that would go
+//! round for ever, and passwords that would be sent in clear.
 
-/// What a component does with messages, as far as its configuration shows it; see
+use crate::connect::is_in_clear;
+
+/// Where a component leads messages or passwords, as far as its configuration shows it; see
 /// [`Component::flows`](super::Component::flows).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -18,6 +21,48 @@ pub enum Flow {
         /// Whether it leaves messages out.
         filters: bool,
     },
+    /// It sends a password to servers that it looks up.
+    Sought(Sought),
+    /// It is a discovery service whose section lists servers.
+    Listed(Listed),
+}
+
+/// Servers that get a password and that only discovery knows.
+#[derive(Clone, Debug)]
+pub struct Sought {
+    /// The reference to the discovery services.
+    pub field: &'static str,
+    /// Where the section names what is looked up, such as `connection.discovery_key`.
+    pub key: String,
+    /// What is looked up.
+    pub name: String,
+    /// The protocol that the section gives, whatever is found; nothing where it gives none.
+    pub protocol: Option<String>,
+    /// The protocol of servers for which nobody gives one.
+    pub default_protocol: &'static str,
+}
+
+/// What the section of a discovery service lists under one name.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The name under which it is looked up.
+    pub name: String,
+    /// Where it stands in the section, such as `connections.mqtt`.
+    pub key: String,
+    /// Protocol, where it is given, and host of each server.
+    pub servers: Vec<(Option<String>, String)>,
+}
+
+impl Listed {
+    /// Whether a password for what is sought would cross a network in clear: a server that is not on this machine is reached by a
+    /// protocol without TLS.
+    #[must_use]
+    pub fn is_in_clear(&self, sought: &Sought) -> bool {
+        self.servers.iter().any(|(protocol, host)| {
+            let protocol = sought.protocol.as_deref().or(protocol.as_deref());
+            is_in_clear(protocol.unwrap_or(sought.default_protocol), host)
+        })
+    }
 }
 
 /// The way of messages through a queue.

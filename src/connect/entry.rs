@@ -33,6 +33,32 @@ pub struct ConnectionEntry {
     pub parameters: BTreeMap<String, String>,
 }
 
+impl ConnectionEntry {
+    /// What has no effect: what a `uri` says already, and what MQTT without WebSocket has no use for.
+    fn ignored(&self, key: &str) -> Vec<Invalid> {
+        let Self { protocol, host, port, uri, parameters } = self;
+        let beside = uri.iter().flat_map(|uri| overridden(uri, protocol.as_deref(), host.as_deref(), *port));
+        let problem = "is given beside `uri`, which says it already and decides; give one of the two";
+        let mut found: Vec<_> = beside.map(|name| Invalid::new(format!("{key}.{name}"), problem)).collect();
+        let parts = uri.as_ref().map(Uri::parts);
+        let scheme = parts.map(|parts| &*parts.scheme).or(protocol.as_deref()).unwrap_or_default();
+        // Other names may be those of other protocols.
+        if !["mqtt", "mqtts"].iter().any(|name| name.eq_ignore_ascii_case(scheme)) {
+            return found;
+        }
+        if parts.is_some_and(|parts| parts.path.as_deref().is_some_and(|path| path != "/")) {
+            let problem = "has a path, which only `ws` and `wss` take";
+            found.push(Invalid::new(format!("{key}.uri"), problem));
+        }
+        let problem = "has a parameter which nobody takes: there are none with `mqtt` and `mqtts`";
+        let query = parts.into_iter().flat_map(|parts| &parts.parameters);
+        found.extend(query.map(|_| Invalid::new(format!("{key}.uri"), problem)));
+        let problem = "is a parameter which nobody takes: there are none with `mqtt` and `mqtts`";
+        found.extend(parameters.keys().map(|name| Invalid::new(format!("{key}.parameters.{name}"), problem)));
+        found
+    }
+}
+
 impl From<ConnectionEntry> for ConnectionParams {
     fn from(entry: ConnectionEntry) -> Self {
         Self {
@@ -63,21 +89,14 @@ impl fmt::Debug for ConnectionEntry {
 pub struct ConnectionEntries(pub Vec<ConnectionEntry>);
 
 impl ConnectionEntries {
-    /// The keys under `key` that have no effect because a `uri` says the same.
-    pub(super) fn overridden(&self, key: &str) -> Vec<Invalid> {
+    /// What under `key` has no effect, whoever looks it up.
+    pub(super) fn ignored(&self, key: &str) -> Vec<Invalid> {
         let one = self.0.len() == 1;
         let each = self.0.iter().enumerate().flat_map(|(index, entry)| {
-            let ConnectionEntry { protocol, host, port, uri, .. } = entry;
-            let found =
-                uri.iter().flat_map(|uri| overridden(uri, protocol.as_deref(), host.as_deref(), *port));
-            found.map(move |overridden| (index, overridden))
+            let place = if one { key.to_owned() } else { format!("{key}.{index}") };
+            entry.ignored(&place)
         });
-        each.map(|(index, overridden)| {
-            let place = if one { String::new() } else { format!("{index}.") };
-            let problem = "is given beside `uri`, which says it already and decides; give one of the two";
-            Invalid::new(format!("{key}.{place}{overridden}"), problem)
-        })
-        .collect()
+        each.collect()
     }
 
     /// The connections, URIs taken apart.

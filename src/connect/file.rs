@@ -21,7 +21,7 @@ use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, r
 pub struct FileDiscoveryConfig {
     /// The file, TOML or JSON by its extension; relative to the folder of the manifest. Its top-level keys are the
     /// keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
-    /// 1 MiB.
+    /// 1 MiB. A key or a parameter that has no effect makes the file one that cannot be read.
     pub path: ConfigPath,
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{ConnectionEntries, ConnectionParams, MAX_CONNECTIONS};
+use crate::config::Invalid;
 use crate::file::{self, ReadError};
 use crate::{Category, Coded};
 
@@ -70,6 +71,14 @@ pub enum ListingError {
         /// The column, from 1.
         column: usize,
     },
+    /// Connections with a key or a parameter that has no effect.
+    #[error("`{}`", .path.display())]
+    Ignored {
+        /// The file.
+        path: PathBuf,
+        /// The first of them.
+        source: Invalid,
+    },
 }
 
 impl Coded for ListingError {
@@ -108,6 +117,9 @@ pub(super) fn read(path: &Path, format: Format) -> Result<Listing, ListingError>
         Format::Toml => parse_toml(path, &text)?,
         Format::Json => parse_json(path, &text)?,
     };
+    if let Some(source) = entries.iter().find_map(|(key, entries)| entries.ignored(key).into_iter().next()) {
+        return Err(ListingError::Ignored { path: path.to_owned(), source });
+    }
     Ok(entries.into_iter().map(|(key, entries)| (key, entries.into_params())).collect())
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ConnectionEntries, ConnectionParams, Discovery, Reached, protection_warnings};
-use crate::component::{Component, Offer};
+use crate::component::{Component, Flow, Listed, Offer};
 use crate::config::Invalid;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
@@ -79,13 +79,13 @@ impl Component for MemoryDiscovery {
     type Config = MemoryDiscoveryConfig;
     type References = ();
 
-    /// Refuses keys beside a `uri` that overrides them, and warns of passwords in URIs that would be sent in clear and of keys
+    /// Refuses keys that nobody takes, and warns of passwords in URIs that would be sent in clear and of keys
     /// that mix connections with TLS and without.
     fn validate(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Invalid> {
         let mut found = Vec::new();
         for (key, entries) in &config.connections {
             let key = format!("connections.{key}");
-            found.extend(entries.overridden(&key));
+            found.extend(entries.ignored(&key));
             let reached = entries.clone().into_params().into_iter().filter_map(|one| {
                 let (protocol, host) = (one.protocol?, one.host?);
                 Reached::new(key.clone(), &protocol, &host, one.password.is_some())
@@ -93,6 +93,15 @@ impl Component for MemoryDiscovery {
             found.extend(protection_warnings(&reached.collect::<Vec<_>>()));
         }
         found
+    }
+
+    fn flows(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Flow> {
+        let listed = config.connections.iter().map(|(name, entries)| {
+            let servers = entries.clone().into_params().into_iter();
+            let servers = servers.filter_map(|one| Some((one.protocol, one.host?))).collect();
+            Flow::Listed(Listed { name: name.clone(), key: format!("connections.{name}"), servers })
+        });
+        listed.collect()
     }
 
     fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {
@@ -106,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_uri_overrides_is_named() {
+    fn what_nobody_takes_is_named() {
         let problems = |text: &str| {
             let config: MemoryDiscoveryConfig = toml::from_str(text).unwrap();
             let found = MemoryDiscovery::validate(&"a:discovery:memory:d:1.0".parse().unwrap(), &config);
@@ -115,6 +124,13 @@ mod tests {
         assert_eq!(problems("connections.k = { uri = 'mqtt://a', host = 'b' }"), ["connections.k.host"]);
         let list = "connections.k = [{ host = 'b' }, { uri = 'mqtt://a:1', port = 2, protocol = 'ws' }]";
         assert_eq!(problems(list), ["connections.k.1.protocol", "connections.k.1.port"]);
+        let mqtt = "connections.k = { uri = 'mqtt://a/topic?client_id=x', parameters = { qos = '1' } }";
+        assert_eq!(
+            problems(mqtt),
+            ["connections.k.uri", "connections.k.uri", "connections.k.parameters.qos"]
+        );
+        let taken = "connections.k = [{ uri = 'wss://a/mqtt?x=1' }, { uri = 'http://a/b?c' }, { host = 'a', parameters = { x = '1' } }]";
+        assert!(problems(taken).is_empty());
     }
 
     #[test]

@@ -41,6 +41,6 @@ pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 pub use params::ConnectionParams;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
-pub(crate) use protection::{Reached, warnings as protection_warnings};
+pub(crate) use protection::{Reached, is_in_clear, warnings as protection_warnings};
 pub use resolver::ConnectionResolver;
 pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};

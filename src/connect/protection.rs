@@ -41,6 +41,11 @@ pub(crate) fn warnings(reached: &[Reached]) -> Vec<Invalid> {
     found
 }
 
+/// Whether what is sent to a server crosses a network in clear, as far as its protocol is known.
+pub(crate) fn is_in_clear(protocol: &str, host: &str) -> bool {
+    encrypts(protocol) == Some(false) && !is_loopback(host)
+}
+
 /// Whether a protocol encrypts; nothing where that is not known.
 fn encrypts(protocol: &str) -> Option<bool> {
     let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(protocol));

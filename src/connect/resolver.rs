@@ -96,7 +96,7 @@ impl ConnectionResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BoxFuture, Category};
+    use crate::{BoxFuture, Category, Coded};
 
     /// Answers every key that starts with its name, or fails.
     struct Fake(&'static str, Result<Vec<&'static str>, ()>);
@@ -170,6 +170,27 @@ mod tests {
             "discovery service `broken` failed to look up connection `k`: no such file"
         );
         assert_eq!(error.code(), "READ_FAILED");
+    }
+
+    #[tokio::test]
+    async fn there_are_not_more_connections_than_a_limit() {
+        let uris = |count: usize| -> Vec<&'static str> {
+            (0..count).map(|number| &*format!("mqtt://h{number}").leak()).collect()
+        };
+        let key = ["discovery_key = 'k'"];
+        let found = resolve(&key, vec![Fake("a", Ok(uris(MAX_CONNECTIONS)))]).await.unwrap();
+        assert_eq!(found.len(), MAX_CONNECTIONS);
+        let one_service = vec![Fake("a", Ok(uris(MAX_CONNECTIONS + 1)))];
+        let together = vec![Fake("a", Ok(uris(MAX_CONNECTIONS))), Fake("b", Ok(vec!["mqtt://other"]))];
+        // A URI counts as often as it has hosts.
+        let hosts: Vec<_> = (0..260).map(|number| format!("h{number}")).collect();
+        let many: Vec<_> =
+            hosts.chunks(52).map(|hosts| &*format!("mqtt://{}", hosts.join(",")).leak()).collect();
+        for services in [one_service, together, vec![Fake("a", Ok(many))]] {
+            let error = resolve(&key, services).await.unwrap_err();
+            assert_eq!(error.code(), ConnectError::TooMany.code(), "{error}");
+            assert!(error.to_string().contains("more than 256 connections"), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -51,7 +51,9 @@ impl Component for MqttConnection {
     }
 
     fn flows(_: &Descriptor, config: &MqttConfig) -> Vec<Flow> {
-        vec![Flow::Server(config.servers())]
+        let mut flows = config.sought();
+        flows.push(Flow::Server(config.servers()));
+        flows
     }
 
     fn open_limit(config: &MqttConfig) -> Option<Duration> {

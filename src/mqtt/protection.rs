@@ -2,6 +2,7 @@
 
 use super::config::MqttConfig;
 use super::transport::{Kind, PROTOCOLS};
+use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};
 use crate::connect::{ConnectionConfig, Reached, endpoints, protection_warnings};
 
@@ -9,16 +10,39 @@ impl MqttConfig {
     /// Passwords that would be sent in clear, brokers of one list of which some are reached without TLS, and ports that say
     /// otherwise than the protocol, as far as the section itself shows it.
     pub(super) fn warnings(&self) -> Vec<Invalid> {
-        let credentials = self.credential.iter().chain(self.credentials.iter().flatten());
-        // What a store keeps is a password, or it would not be there.
-        let password = credentials
-            .into_iter()
-            .any(|credential| credential.inline().password.is_some() || credential.store_key().is_some());
+        let password = self.has_password();
         let reached: Vec<_> =
             self.keyed().flat_map(|(key, connection)| reached(&key, connection, password)).collect();
         let mut found = protection_warnings(&reached);
         found.extend(self.keyed().filter_map(|(key, connection)| doubt(key, connection)));
         found
+    }
+
+    /// The connections of which only discovery knows the servers, where a password goes there.
+    pub(super) fn sought(&self) -> Vec<Flow> {
+        if !self.has_password() {
+            return Vec::new();
+        }
+        let discovered = self.keyed().filter(|(_, connection)| {
+            connection.uri.is_none() && connection.host.as_deref().is_none_or(str::is_empty)
+        });
+        let sought = discovered.filter_map(|(key, connection)| {
+            Some(Flow::Sought(Sought {
+                field: "discovery",
+                key: format!("{key}.discovery_key"),
+                name: connection.discovery_key()?.to_owned(),
+                protocol: connection.protocol.clone().filter(|protocol| !protocol.is_empty()),
+                default_protocol: "mqtt",
+            }))
+        });
+        sought.collect()
+    }
+
+    fn has_password(&self) -> bool {
+        let mut credentials = self.credential.iter().chain(self.credentials.iter().flatten());
+        // What a store keeps is a password, or it would not be there.
+        credentials
+            .any(|credential| credential.inline().password.is_some() || credential.store_key().is_some())
     }
 
     /// All connections with their keys.
@@ -89,6 +113,27 @@ mod tests {
             warned(&[("connections.0.uri", "mqtts://a"), ("connections.1.host", "b")]),
             ["connections.1.host"]
         );
+    }
+
+    #[test]
+    fn what_only_discovery_knows_is_sought() {
+        let sought = |pairs: &[(&str, &str)]| {
+            let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
+            let keys = config.sought().into_iter().map(|flow| match flow {
+                Flow::Sought(sought) => format!("{} {} {:?}", sought.key, sought.name, sought.protocol),
+                _ => String::new(),
+            });
+            keys.collect::<Vec<_>>()
+        };
+        let (key, password) = (("connection.discovery_key", "k"), ("credential.password", "p"));
+        assert_eq!(sought(&[key, password]), ["connection.discovery_key k None"]);
+        assert_eq!(
+            sought(&[("connections.0.discovery_key", "k"), ("connections.0.protocol", "mqtts"), password]),
+            ["connections.0.discovery_key k Some(\"mqtts\")"]
+        );
+        assert!(sought(&[key]).is_empty(), "there is no password");
+        assert!(sought(&[("connection.host", "h"), password]).is_empty(), "it is warned of by itself");
+        assert!(sought(&[key, ("connection.host", "h"), password]).is_empty());
     }
 
     #[test]

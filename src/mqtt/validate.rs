@@ -187,6 +187,18 @@ mod tests {
     use crate::config::from_pairs;
 
     #[test]
+    fn there_are_not_more_connections_than_a_limit() {
+        let found = |count: usize| {
+            let pairs = (0..count).map(|number| (format!("connections.{number}.host"), "h".to_owned()));
+            let config: MqttConfig = from_pairs(pairs).unwrap();
+            let found = config.invalid().into_iter().chain(config.unreachable());
+            found.map(|invalid| invalid.to_string()).collect::<Vec<_>>()
+        };
+        assert!(found(MAX_CONNECTIONS).is_empty());
+        assert_eq!(found(MAX_CONNECTIONS + 1), ["`connections` has more than 256 connections; name fewer"]);
+    }
+
+    #[test]
     fn control_characters_are_refused_unless_permitted() {
         let wrong = |more: &[(&str, &str)]| {
             let pairs = [("connection.host", "h"), ("will.topic", "a\nb")];

@@ -70,17 +70,6 @@ async fn reached(seen: &mut watch::Receiver<usize>, expected: usize) {
     assert_eq!(*count, expected);
 }
 
-/// Waits for the line that says that a message was given up, and a little for what would come after it.
-async fn ended(lines: &Lines, part: &str) -> String {
-    within(part.to_owned(), async {
-        while lines.count(part) == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
-    lines.find(part)
-}
-
 /// The garbage of one queue is dead at the other, whose garbage is dead at the first.
 #[tokio::test]
 async fn garbage_between_the_dead_letters_of_two_queues_ends_on_mqtt_5() {
@@ -93,7 +82,7 @@ async fn garbage_between_the_dead_letters_of_two_queues_ends_on_mqtt_5() {
     let _a = queue("loop/a", &[envelopes, ("dead_letter_topic", "loop/b")], &connection, &context).await;
     let _b = queue("loop/b", &[envelopes, ("dead_letter_topic", "loop/a")], &connection, &context).await;
     connection.publish("loop/a", "garbage", PublishOptions::at_least_once()).await.unwrap();
-    let line = ended(&lines, "is given up").await;
+    let line = lines.wait("is given up").await;
     assert!(line.contains("loop/a>loop/b>loop/a") && line.contains("passed on 7 times"), "{line}");
     reached(&mut seen, 8).await;
 }
@@ -136,7 +125,7 @@ async fn envelopes_between_bridges_end_on_either_version_and_are_kept_as_dead_le
                 within("the dead letter", dead.receive(Duration::from_secs(50))).await.unwrap().unwrap();
             assert_eq!((found.text(), found.hops()), (Some("x"), 7), "the payload is kept");
             reached(&mut seen, 7).await;
-            let line = ended(&lines, "goes to the dead letters").await;
+            let line = lines.wait("goes to the dead letters").await;
             assert!(line.contains("loop/0>loop/1>"), "{line}");
         }
     }
@@ -174,7 +163,7 @@ async fn queues_in_memory_end_circles_of_bridges_and_of_dead_letters() {
     let (a, b) = (memory("a", "b").await, memory("b", "a").await);
     let _bridges = (bridge("ab", &a, &b, &context).await, bridge("ba", &b, &a, &context).await);
     a.send(MessageEnvelope::new("t", "x")).await.unwrap();
-    let line = ended(&lines, "is given up").await;
+    let line = lines.wait("is given up").await;
     assert!(line.contains("a>b>a>b"), "{line}");
     for queue in [&a, &b] {
         let empty = async {

@@ -35,7 +35,7 @@ async fn picky<V: Version>(broker: &FakeBroker) -> (Vec<Vec<String>>, usize) {
                 }
                 Plain::Ack(Ack::Release, id) => Plain::Ack(Ack::Complete, id),
                 Plain::Disconnect => return (links, poisoned),
-                other => panic!("unexpected: {other:?}"),
+                other => unreachable!("unexpected: {other:?}"),
             };
             peer.send(V::write(answer)).await;
         }

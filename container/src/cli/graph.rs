@@ -1,17 +1,18 @@
 //! `graph`: what will run, and who uses whom.
 
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::fmt::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use wirework::Pattern;
 use wirework::text::escape;
+use wirework::{Descriptor, Pattern};
 
 use super::options::{Manifests, json_text};
 use super::output::{answer, complain};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
-use crate::plan::{Plan, Planned, others};
+use crate::plan::{List, Plan, Planned, others};
 
 /// Shows the components in the order in which they open, and who uses whom
 #[derive(Args)]
@@ -55,7 +56,7 @@ impl Graph {
 
 /// What is shown of a plan.
 pub(super) fn shown(plan: &Plan, without: &[Pattern], format: Format) -> String {
-    let view = View { plan, without };
+    let view = View::new(plan, without);
     match format {
         Format::Text => text(&view),
         Format::Mermaid => mermaid(&view),
@@ -64,20 +65,29 @@ pub(super) fn shown(plan: &Plan, without: &[Pattern], format: Format) -> String 
     }
 }
 
+/// How many arrows a list gets of its own. A longer one is a node, which its members hang on, and each who waits for it gets one
+/// arrow to that: else thousands of components with a wildcard each would be millions of arrows.
+const ARROWS: usize = 8;
+
 /// The part of a plan that is shown.
 struct View<'p> {
     plan: &'p Plan,
-    without: &'p [Pattern],
+    /// By position, whether the component is shown.
+    shown: Vec<bool>,
 }
 
 impl<'p> View<'p> {
+    fn new(plan: &'p Plan, without: &[Pattern]) -> Self {
+        let shows = |descriptor: &Descriptor| !without.iter().any(|pattern| pattern.matches(descriptor));
+        Self { plan, shown: plan.descriptors.iter().map(shows).collect() }
+    }
+
     fn name(&self, position: u32) -> &'p str {
         self.plan.descriptors.get(position as usize).map_or("", |descriptor| descriptor.as_str())
     }
 
     fn shows(&self, position: u32) -> bool {
-        let descriptor = self.plan.descriptors.get(position as usize);
-        descriptor.is_some_and(|descriptor| !self.without.iter().any(|pattern| pattern.matches(descriptor)))
+        self.shown.get(position as usize).copied().unwrap_or_default()
     }
 
     /// What is shown, in the order in which it opens.
@@ -87,46 +97,103 @@ impl<'p> View<'p> {
     }
 
     /// The references of a component.
-    fn links(&self, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
+    fn links(&self, from: u32, planned: &'p Planned) -> impl Iterator<Item = Link<'p>> {
         let wanted = planned.known.iter().flat_map(|known| &known.references);
-        let links = wanted.zip(&planned.references).map(|(wanted, resolved)| Link {
+        wanted.zip(&planned.references).map(move |(wanted, resolved)| Link {
+            from,
             field: wanted.reference.field,
             pattern: resolved.pattern.as_str(),
             late: !wanted.waits(),
-            to: others(&resolved.list, position).filter(|to| self.shows(*to)).collect(),
-        });
-        links.collect()
+            list: &resolved.list,
+        })
     }
 
     /// The references of a component, then what it opens after without asking for it.
-    fn edges(&self, position: u32, planned: &'p Planned) -> Vec<Link<'p>> {
-        let mut edges = self.links(position, planned);
-        for (pattern, _) in &planned.entry.after {
-            let resolved = pattern.resolve(&planned.entry.descriptor);
-            let matching = (0..)
-                .zip(&self.plan.descriptors)
-                .filter(|(other, descriptor)| *other != position && resolved.matches(descriptor));
-            let to = matching.map(|(other, _)| other).filter(|to| self.shows(*to)).collect();
-            edges.push(Link { field: "after", pattern: pattern.as_str(), late: false, to });
-        }
-        edges
+    fn edges(&self, from: u32, planned: &'p Planned) -> impl Iterator<Item = Link<'p>> {
+        let afters = self.plan.afters.get(from as usize).into_iter().flatten();
+        let after = planned.entry.after.iter().zip(afters).map(move |((pattern, _), list)| Link {
+            from,
+            field: "after",
+            pattern: pattern.as_str(),
+            late: false,
+            list,
+        });
+        self.links(from, planned).chain(after)
     }
 
-    fn each_edge(&self, mut visit: impl FnMut(u32, &Link<'_>, u32)) {
-        for (position, planned) in self.components() {
-            for link in self.edges(position, planned) {
-                link.to.iter().for_each(|to| visit(position, &link, *to));
-            }
-        }
+    /// The shown members of a list, but the one that asks.
+    fn members(&self, link: &Link<'p>) -> impl Iterator<Item = u32> {
+        others(link.list, link.from).filter(|to| self.shows(*to))
     }
 }
 
 /// One reference of a component, or its `after`, and what it resolved to.
-struct Link<'a> {
-    field: &'a str,
-    pattern: &'a str,
+struct Link<'p> {
+    from: u32,
+    field: &'p str,
+    pattern: &'p str,
     late: bool,
-    to: Vec<u32>,
+    /// Equal questions share one list, so that its address names it.
+    list: &'p List,
+}
+
+impl Link<'_> {
+    /// Whether it is one arrow to a node that stands for its list.
+    fn is_shared(&self) -> bool {
+        self.list.len() > ARROWS
+    }
+}
+
+/// An end of an arrow.
+#[derive(Clone, Copy)]
+enum Node {
+    Component(u32),
+    /// A list, by its number.
+    List(usize),
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Component(position) => write!(f, "c{position}"),
+            Self::List(number) => write!(f, "l{number}"),
+        }
+    }
+}
+
+/// What a drawing is made of.
+enum Drawn<'a> {
+    /// A node that stands for a list, and the pattern of the first who asked for it.
+    List(Node, &'a str),
+    /// An arrow with its name; one from a list to a member has none.
+    Arrow { from: Node, to: Node, name: &'a str, late: bool },
+}
+
+/// Draws each arrow, and each list that is a node before the first arrow to it.
+fn draw<'p>(view: &View<'p>, mut put: impl FnMut(&Drawn<'p>)) {
+    let mut lists: HashMap<*const u32, usize> = HashMap::new();
+    for (from, planned) in view.components() {
+        for link in view.edges(from, planned) {
+            let Link { field: name, late, .. } = link;
+            let from = Node::Component(from);
+            if !link.is_shared() {
+                view.members(&link)
+                    .for_each(|to| put(&Drawn::Arrow { from, to: Node::Component(to), name, late }));
+                continue;
+            }
+            let number = lists.len();
+            let list = *lists.entry(link.list.as_ptr()).or_insert(number);
+            if list == number {
+                put(&Drawn::List(Node::List(list), link.pattern));
+                let members = link.list.iter().filter(|member| view.shows(**member));
+                members.for_each(|member| {
+                    let (from, to) = (Node::List(list), Node::Component(*member));
+                    put(&Drawn::Arrow { from, to, name: "", late: false });
+                });
+            }
+            put(&Drawn::Arrow { from, to: Node::List(list), name, late });
+        }
+    }
 }
 
 fn text(view: &View<'_>) -> String {
@@ -141,12 +208,17 @@ fn text(view: &View<'_>) -> String {
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
         let _ = writeln!(out, "{:>3}  {}{critical}", number + 1, view.name(position));
         let links: Vec<_> =
-            view.edges(position, planned).into_iter().filter(|link| !link.to.is_empty()).collect();
+            view.edges(position, planned).filter(|link| view.members(link).next().is_some()).collect();
         let width = links.iter().map(|link| link.field.len()).max().unwrap_or_default();
         for link in links {
-            let late = if link.late { " (late)" } else { "" };
-            for to in link.to {
-                let _ = writeln!(out, "       {:width$} → {}{late}", link.field, view.name(to));
+            let (field, late) = (link.field, if link.late { " (late)" } else { "" });
+            if link.is_shared() {
+                let all = link.list.len();
+                let _ = writeln!(out, "       {field:width$} → {} ({all} components){late}", link.pattern);
+                continue;
+            }
+            for to in view.members(&link) {
+                let _ = writeln!(out, "       {field:width$} → {}{late}", view.name(to));
             }
         }
     }
@@ -158,9 +230,13 @@ fn mermaid(view: &View<'_>) -> String {
     for (position, _) in view.components() {
         let _ = writeln!(out, "  c{position}[\"{}\"]", view.name(position).replace('"', "#quot;"));
     }
-    view.each_edge(|from, link, to| {
-        let arrow = if link.late { "-.->" } else { "-->" };
-        let _ = writeln!(out, "  c{from} {arrow}|{}| c{to}", link.field);
+    draw(view, |drawn| {
+        let _ = match drawn {
+            Drawn::List(node, pattern) => writeln!(out, "  {node}([\"{}\"])", pattern.replace('"', "#quot;")),
+            Drawn::Arrow { from, to, name: "", .. } => writeln!(out, "  {from} --> {to}"),
+            Drawn::Arrow { from, to, name, late: true } => writeln!(out, "  {from} -.->|{name}| {to}"),
+            Drawn::Arrow { from, to, name, late: false } => writeln!(out, "  {from} -->|{name}| {to}"),
+        };
     });
     out
 }
@@ -174,9 +250,17 @@ fn dot(view: &View<'_>) -> String {
     for (position, _) in view.components() {
         let _ = writeln!(out, "  c{position} [label={}];", quoted(view.name(position)));
     }
-    view.each_edge(|from, link, to| {
-        let style = if link.late { ", style=dashed" } else { "" };
-        let _ = writeln!(out, "  c{from} -> c{to} [label={}{style}];", quoted(link.field));
+    draw(view, |drawn| {
+        let _ = match drawn {
+            Drawn::List(node, pattern) => {
+                writeln!(out, "  {node} [label={}, shape=ellipse];", quoted(pattern))
+            }
+            Drawn::Arrow { from, to, name: "", .. } => writeln!(out, "  {from} -> {to};"),
+            Drawn::Arrow { from, to, name, late } => {
+                let style = if *late { ", style=dashed" } else { "" };
+                writeln!(out, "  {from} -> {to} [label={}{style}];", quoted(name))
+            }
+        };
     });
     out.push_str("}\n");
     out
@@ -184,8 +268,8 @@ fn dot(view: &View<'_>) -> String {
 
 fn json(view: &View<'_>) -> String {
     let components = view.components().map(|(position, planned)| {
-        let references = view.links(position, planned).into_iter().map(|link| {
-            let to: Vec<_> = link.to.iter().map(|to| view.name(*to)).collect();
+        let references = view.links(position, planned).map(|link| {
+            let to: Vec<_> = view.members(&link).map(|to| view.name(to)).collect();
             json!({ "field": link.field, "pattern": link.pattern, "late": link.late, "to": to })
         });
         json!({

@@ -15,6 +15,7 @@ use super::graph::Graph;
 use super::lists::{List, others};
 use super::loops::check_loops;
 use super::order::wait_graph;
+use super::passwords::check_passwords;
 use super::references::{Candidate, Question, Scene, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
@@ -82,6 +83,8 @@ pub struct Plan {
     pub disabled: Vec<(Descriptor, Option<Arc<Known>>)>,
     /// The order of creation: everything after what it references.
     pub order: Vec<u32>,
+    /// What each `after` of each component matches.
+    pub afters: Vec<Vec<List>>,
     /// Who opens before whom.
     pub graph: Graph,
 }
@@ -122,12 +125,13 @@ impl Plan {
         check_limits(&components, problems);
         check_loops(&components, problems);
         check_durable(&components, problems);
+        check_passwords(&components, problems);
         if files.has_broken() {
             problems.revise(|problem| Some(unnamed(problem)));
         }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
-        let plan = Self { service, files, components, descriptors, disabled, order, graph };
-        cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle, &afters)));
+        let plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
+        cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle)));
         plan
     }
 
@@ -192,7 +196,7 @@ impl Plan {
         enabled.chain(disabled).collect()
     }
 
-    fn cycle(&self, cycle: &[u32], afters: &[Vec<List>]) -> Problem {
+    fn cycle(&self, cycle: &[u32]) -> Problem {
         let name = |position: u32| self.descriptors.get(position as usize).map_or("", Descriptor::as_str);
         let first = cycle.first().copied().unwrap_or_default();
         let mut path = format!("`{}`", name(first));
@@ -206,7 +210,7 @@ impl Plan {
                 continue;
             }
             let to = cycle.get(at + 1).copied().unwrap_or(first);
-            path.push_str(&format!(" → {} → `{}`", self.link(from, to, afters), name(to)));
+            path.push_str(&format!(" → {} → `{}`", self.link(from, to), name(to)));
         }
         let span = self.get(first).map_or_else(Span::default, |planned| planned.entry.span);
         Problem::error("CYCLE", span, format!("components wait for each other: {path}"))
@@ -214,14 +218,14 @@ impl Plan {
     }
 
     /// By what `from` waits for `to`: the name of the reference, or `after`.
-    fn link(&self, from: u32, to: u32, afters: &[Vec<List>]) -> &str {
+    fn link(&self, from: u32, to: u32) -> &str {
         let Some(planned) = self.get(from) else { return "" };
         let wanted = planned.known.iter().flat_map(|known| &known.references);
         let by = wanted
             .zip(&planned.references)
             .find(|(wanted, resolved)| wanted.waits() && resolved.list.binary_search(&to).is_ok());
         let after =
-            afters.get(from as usize).into_iter().flatten().any(|list| list.binary_search(&to).is_ok());
+            self.afters.get(from as usize).into_iter().flatten().any(|list| list.binary_search(&to).is_ok());
         match by {
             Some((wanted, _)) => wanted.reference.field,
             None if after => "after",

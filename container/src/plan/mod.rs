@@ -11,6 +11,7 @@ mod lists;
 mod loops;
 mod order;
 mod paths;
+mod passwords;
 mod references;
 mod resolve;
 mod sections;

@@ -14,9 +14,32 @@ pub struct Board {
     statuses: Mutex<Vec<Status>>,
     /// Counts changes; whoever waits for a state waits for this.
     changes: watch::Sender<u64>,
-    /// The first failure that ends the service.
-    stop: Mutex<Option<Failure>>,
+    stop: Mutex<Stop>,
     stopped: watch::Sender<bool>,
+}
+
+/// Why the service must stop.
+#[derive(Default)]
+struct Stop {
+    /// The first failure that asks for it.
+    first: Option<Asked>,
+    /// Whether somebody who waited was told of it.
+    told: bool,
+    /// Another one that came after that, which nobody waits for any more.
+    later: Option<Asked>,
+}
+
+/// Who asked for the stop, and why.
+struct Asked {
+    component: Descriptor,
+    reason: Arc<Error>,
+}
+
+impl Asked {
+    fn failure(&self) -> Failure {
+        let (component, source) = (self.component.clone(), Arc::clone(&self.reason).into());
+        Failure { component, phase: Phase::Run, source }
+    }
 }
 
 /// What of a component matters here.
@@ -33,7 +56,7 @@ impl Board {
     pub fn new(members: Vec<Member>) -> Self {
         let statuses = Mutex::new(members.iter().map(|_| Status::Created).collect());
         let (changes, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
-        Self { members, statuses, changes, stop: Mutex::new(None), stopped }
+        Self { members, statuses, changes, stop: Mutex::default(), stopped }
     }
 
     /// Sets a life-cycle state; the container's right alone.
@@ -89,18 +112,33 @@ impl Board {
         }
     }
 
-    /// Waits until a component has asked the service to stop, or a critical one has failed; then
-    /// [`Board::take_stop`] says why.
-    pub async fn stopped(&self) {
+    /// Waits until a component has asked the service to stop, or a critical one has failed, and says which and why: the first
+    /// one, to all who wait for it and to all who ask later.
+    pub async fn stopped(&self) -> Failure {
         let mut stopped = self.stopped.subscribe();
-        // The sender lives in `self`, so that this cannot fail while it is borrowed.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
+        loop {
+            if let Some(failure) = self.stop() {
+                return failure;
+            }
+            // The sender lives in `self`, so that this cannot fail while it is borrowed.
+            let _ = stopped.changed().await;
+        }
     }
 
-    /// Why the service must stop, once.
+    fn stop(&self) -> Option<Failure> {
+        let mut stop = self.lock_stop();
+        stop.told |= stop.first.is_some();
+        stop.first.as_ref().map(Asked::failure)
+    }
+
+    /// The failure that asked for a stop and that nobody was told of, once.
     #[must_use]
-    pub fn take_stop(&self) -> Option<Failure> {
-        self.stop.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn take_untold(&self) -> Option<Failure> {
+        let mut stop = self.lock_stop();
+        if std::mem::replace(&mut stop.told, true) {
+            return stop.later.take().as_ref().map(Asked::failure);
+        }
+        stop.first.as_ref().map(Asked::failure)
     }
 
     fn update(&self, component: usize, change: impl FnOnce(&mut Status)) {
@@ -113,23 +151,32 @@ impl Board {
         }
     }
 
-    fn request_stop(&self, component: usize, reason: Error) {
+    fn request_stop(&self, component: usize, reason: Arc<Error>) {
         let Some(member) = self.members.get(component) else { return };
-        let failure = Failure { component: member.descriptor.clone(), phase: Phase::Run, source: reason };
-        let mut stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
-        let later = match &*stop {
-            Some(_) => Some(failure),
-            None => {
-                *stop = Some(failure);
+        let asked = Asked { component: member.descriptor.clone(), reason };
+        let mut stop = self.lock_stop();
+        let Stop { first, told, later } = &mut *stop;
+        let besides = match (&first, &later) {
+            (None, _) => {
+                *first = Some(asked);
                 None
             }
+            (Some(_), None) if *told => {
+                *later = Some(asked);
+                None
+            }
+            _ => Some(asked),
         };
         drop(stop);
-        if let Some(later) = later {
-            let reason = later.source.chain();
-            tracing::error!(target: LOG, "{} asks to stop the service too: {reason}", later.component);
+        if let Some(besides) = besides {
+            let reason = besides.reason.chain();
+            tracing::error!(target: LOG, "{} asks to stop the service too: {reason}", besides.component);
         }
         self.stopped.send_replace(true);
+    }
+
+    fn lock_stop(&self) -> std::sync::MutexGuard<'_, Stop> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Status>> {
@@ -162,7 +209,7 @@ impl Supervisor for Board {
             Status::Failed(error) => {
                 tracing::error!(target: LOG, "{descriptor} failed: {}", error.chain());
                 if member.critical {
-                    self.request_stop(component, Arc::clone(error).into());
+                    self.request_stop(component, Arc::clone(error));
                 }
             }
             Status::Recovering(reason) => tracing::warn!(target: LOG, "{descriptor} is recovering: {reason}"),
@@ -171,6 +218,6 @@ impl Supervisor for Board {
     }
 
     fn stop(&self, component: usize, reason: Error) {
-        self.request_stop(component, reason);
+        self.request_stop(component, Arc::new(reason));
     }
 }

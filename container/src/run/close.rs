@@ -53,7 +53,7 @@ pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<
     closing.end_stray_tasks().await;
     closing.container.begun.clear();
     // A stop that was asked for when nobody waited for it any more.
-    closing.failures.extend(closing.container.board.take_stop());
+    closing.failures.extend(closing.container.board.take_untold());
     Failures::of(closing.failures)
 }
 

@@ -34,7 +34,7 @@ pub struct Container {
     descriptors: Vec<Descriptor>,
     router: Option<Router>,
     hold: Option<Hold>,
-    /// Sinks that have not opened yet.
+    /// Log sinks that have not opened yet.
     sinks_ahead: usize,
     close_limit: Duration,
 }
@@ -47,7 +47,6 @@ pub(super) struct Member {
     pub(super) critical: bool,
     log_sink: Option<Arc<dyn LogSink>>,
     sink_id: Option<SinkId>,
-    sink: bool,
 }
 
 /// How a start ended that did not fail.
@@ -142,11 +141,10 @@ impl Container {
                 timeout: planned.timeout(),
                 critical: planned.entry.critical,
                 sink_id: None,
-                sink: planned.known.as_ref().is_some_and(|known| known.sink),
             })
             .collect();
         let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        let sinks_ahead = members.iter().filter(|member| member.sink && member.instance.is_some()).count();
+        let sinks_ahead = members.iter().filter(|member| member.log_sink.is_some()).count();
         let container = Self {
             sinks_ahead,
             // Without a sink there is nobody to keep records for.
@@ -176,16 +174,10 @@ impl Container {
         }
     }
 
-    /// Waits until a component asks the service to stop or a critical one has failed, and says which and why.
+    /// Waits until a component asks the service to stop or a critical one has failed, and says which and why. All who wait get
+    /// the same failure, the first; whoever calls later gets it at once.
     pub async fn failed(&self) -> Failure {
-        loop {
-            self.board.stopped().await;
-            if let Some(failure) = self.board.take_stop() {
-                return failure;
-            }
-            // It was taken by an earlier call; there is no second one.
-            std::future::pending::<()>().await;
-        }
+        self.board.stopped().await
     }
 
     /// Whether every critical component is open.
@@ -222,18 +214,16 @@ impl Container {
 
     /// A sink that opened takes log records from now on.
     pub(super) fn attach_sink(&mut self, component: u32) {
-        let Some(member) = self.members.get_mut(component as usize).filter(|member| member.sink) else {
-            return;
-        };
+        let Some(member) = self.members.get_mut(component as usize) else { return };
         if let (Some(router), Some(sink)) = (&self.router, &member.log_sink) {
             member.sink_id = Some(router.add(member.context.scope(), Arc::clone(sink)));
         }
         self.sink_settled(component);
     }
 
-    /// A sink has opened or never will; once that is so of all, nothing is kept back any more.
+    /// A component has opened or never will; once that is so of all log sinks, no record is kept back any more.
     pub(super) fn sink_settled(&mut self, component: u32) {
-        if !self.members.get(component as usize).is_some_and(|member| member.sink) {
+        if !self.members.get(component as usize).is_some_and(|member| member.log_sink.is_some()) {
             return;
         }
         self.sinks_ahead = self.sinks_ahead.saturating_sub(1);

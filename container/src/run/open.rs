@@ -65,7 +65,7 @@ impl Opening<'_> {
             tokio::select! {
                 biased;
                 () = &mut stop => return End::Stopped,
-                () = &mut stopped => return board.take_stop().map_or(End::Stopped, End::Failed),
+                failure = &mut stopped => return End::Failed(failure),
                 Some(finished) = self.running.next() => {
                     let mut next = Some(finished);
                     while let Some(finished) = next {

@@ -4,21 +4,12 @@ use std::fs::OpenOptions;
 use std::process::Stdio;
 
 use crate::broker::{Broker, packet, text};
-use crate::tool::{Said, directory, wirework};
+use crate::tool::{READING, Said, directory, wirework};
 
 const MANIFEST: &str = "[[component]]\ndescriptor = 'pip-services:context-info:default:default:1.0'\n";
 
-const LINES: [&str; 18] = [
-    "check",
-    "check --format json",
-    "graph",
-    "graph --format mermaid",
-    "graph --format dot",
-    "graph --format json",
-    "explain",
-    "explain --format json",
-    "print",
-    "print --format json",
+/// Those that read no manifest.
+const OTHERS: [&str; 8] = [
     "components",
     "components --format json",
     "describe logger",
@@ -29,40 +20,31 @@ const LINES: [&str; 18] = [
     "--version",
 ];
 
-/// The line, with the manifest where it takes one.
-fn arguments(line: &str) -> Vec<&str> {
-    let mut arguments: Vec<_> = line.split(' ').collect();
-    let takes = ["check", "graph", "explain", "print"].iter().any(|one| line.starts_with(one));
-    if takes && !line.ends_with("--help") {
-        arguments.extend(["-c", "service.toml"]);
+/// Every sub-command that only answers, in a directory with a manifest, its answer going to `out`.
+fn each_answer(out: impl Fn() -> Stdio, see: impl Fn(&str, Option<i32>, &str)) {
+    let directory = directory(&[("service.toml", MANIFEST)]);
+    let with_manifest = READING.map(|line| format!("{line} -c service.toml"));
+    for line in with_manifest.iter().map(String::as_str).chain(OTHERS) {
+        let mut command = wirework(directory.path());
+        let output = command.args(line.split(' ')).stdout(out()).stderr(Stdio::piped()).output().unwrap();
+        see(line, output.status.code(), &String::from_utf8(output.stderr).unwrap());
     }
-    arguments
 }
 
 #[test]
 fn an_answer_that_cannot_be_written_is_an_error() {
-    let directory = directory(&[("service.toml", MANIFEST)]);
-    for line in LINES {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = wirework(directory.path());
-        let output = command.args(arguments(line)).stdout(full).stderr(Stdio::piped()).output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{line}: {err}");
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap().into();
+    each_answer(full, |line, code, err| {
+        assert_eq!(code, Some(1), "{line}: {err}");
         assert!(err.starts_with("error: cannot write to stdout: "), "{line}: {err}");
         assert_eq!(err.lines().count(), 1, "{line}: {err}");
-    }
+    });
 }
 
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
-    let directory = directory(&[("service.toml", MANIFEST)]);
-    for line in LINES {
-        let (_, closed) = std::io::pipe().unwrap();
-        let mut command = wirework(directory.path());
-        let output = command.args(arguments(line)).stdout(closed).stderr(Stdio::piped()).output().unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{line}");
-    }
+    let closed = || std::io::pipe().unwrap().1.into();
+    each_answer(closed, |line, code, err| assert_eq!((code, err), (Some(0), ""), "{line}"));
 }
 
 #[test]

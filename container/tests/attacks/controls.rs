@@ -7,26 +7,13 @@ use serde_json::Value;
 use wirework::text::is_unsafe;
 
 use crate::broker::{Broker, packet, text};
-use crate::tool::{Said, directory, wirework};
+use crate::tool::{READING, Said, directory, wirework};
 
 /// A title, a line of its own, a colour by a C1 character, and a change of direction.
 const EVIL: &str = "e\u{1b}]0;x\u{7}\nFORGED \u{9b}31m\u{202e}z";
 
 /// The same in a basic string of TOML, as raw as that may be.
 const QUOTED: &str = "\"e\\u001b]0;x\\u0007\\nFORGED \u{9b}31m\u{202e}z\"";
-
-const LINES: [&str; 10] = [
-    "check",
-    "check --format json",
-    "graph",
-    "graph --format mermaid",
-    "graph --format dot",
-    "graph --format json",
-    "explain",
-    "explain --format json",
-    "print",
-    "print --format json",
-];
 
 /// Fails where a character that a terminal acts on, or a line that the text forged, is in what was said.
 fn is_harmless(said: &Said, what: &str) {
@@ -107,7 +94,7 @@ fn in_every_key_of_every_component() {
                 writeln!(all, "{setting}").unwrap();
             }
         }
-        probe(&all, &LINES, &descriptor);
+        probe(&all, &READING, &descriptor);
     }
     assert!(count > 100, "only {count} keys");
 }
@@ -143,7 +130,7 @@ fn in_the_keys_of_the_container() {
         format!("{logger}# \u{9b}31m\u{202e}\nlevle\t=\t\"\u{9b}\u{202e}\" # \u{9b}\n"),
     ];
     for (number, manifest) in manifests.iter().enumerate() {
-        probe(manifest, &LINES, &format!("manifest {number}"));
+        probe(manifest, &READING, &format!("manifest {number}"));
     }
 }
 
@@ -154,7 +141,7 @@ fn in_parameters_and_names_of_files() {
     let name = format!("{EVIL}.toml");
     let directory = directory(&[(&name, manifest), ("params", &format!("EVIL\u{9b}\u{202e} = x\n{EVIL}\n"))]);
     let given = format!("EVIL={EVIL}");
-    for line in LINES {
+    for line in READING {
         let path = directory.path();
         for more in [
             &["-c", &name, "-p", &given][..],

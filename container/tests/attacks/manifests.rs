@@ -11,6 +11,7 @@ use wirework_container::manifest::{Manifest, Parameters, render};
 use wirework_container::plan::Plan;
 
 use crate::hostile;
+use crate::tool::Said;
 
 /// A text as a manifest and a plan, with all that is wrong with it.
 fn plan(text: &str, parameters: &Parameters) -> (Plan, Problems) {
@@ -50,6 +51,31 @@ fn wildcards_share_one_list() {
     // They all wait for each other, which is said; but no list is written out for each who asks.
     assert!(problems.has_errors());
     assert!(plan.graph.edges() < 12 * count, "{} edges", plan.graph.edges());
+}
+
+/// A wildcard of each of many components: a drawing has a node for each list, and no arrow from everybody to everybody.
+#[test]
+fn graphs_draw_a_wildcard_once() {
+    let count = 2000;
+    let mut text = String::new();
+    for number in 0..count {
+        text.push_str(&format!(
+            "[[component]]\ndescriptor = 'pip-services:credential-store:env:c{number}:1.0'\nafter = ['*:logger:*:*:*']\n\
+             [[component]]\ndescriptor = 'pip-services:connection:mqtt:m{number}:1.0'\nconnection.host = 'h'\n\
+             [[component]]\ndescriptor = 'pip-services:logger:null:l{number}:1.0'\n"
+        ));
+    }
+    for (format, mark) in [
+        ("text", " → *:logger:*:*:* (2000 components)"),
+        ("mermaid", "([\"*:logger:*:*:*\"])"),
+        ("dot", "shape=ellipse"),
+    ] {
+        let said =
+            Said::line(&[("service.toml", &text)], &format!("graph -c service.toml --format {format}"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.out.lines().count() < 10 * count, "{format}: {} lines", said.out.lines().count());
+        assert!(said.out.contains(mark), "{format}: {}", &said.out[..2000]);
+    }
 }
 
 #[test]

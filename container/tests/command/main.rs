@@ -11,6 +11,7 @@ mod good;
 mod mistakes;
 mod mutations;
 mod parts;
+mod passwords;
 mod run;
 mod running;
 mod scale;

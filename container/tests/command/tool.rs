@@ -6,6 +6,21 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+/// The sub-commands that read a manifest and only answer, in each of their formats.
+#[allow(dead_code, reason = "for the tests that share this file")]
+pub const READING: [&str; 10] = [
+    "check",
+    "check --format json",
+    "graph",
+    "graph --format mermaid",
+    "graph --format dot",
+    "graph --format json",
+    "explain",
+    "explain --format json",
+    "print",
+    "print --format json",
+];
+
 /// A directory with these files.
 pub fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();

@@ -1,9 +1,11 @@
 //! Faults at every place, and those that are easily lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 use wirework::component::{Component, ComponentFactory, Context, InstanceFactory, NoConfig, Offer, Status};
 use wirework::config::Problems;
 use wirework::count::{Cell, CounterSink, Counters};
@@ -217,8 +219,52 @@ async fn a_panic_while_late_references_are_bound_names_who_asked() {
     );
 }
 
+/// The router is one for the process, and so is what it keeps: one test at a time.
+static ROUTER: Mutex<()> = Mutex::const_new(());
+
+/// Counters whose `open` looks whether records are kept.
+#[derive(Default)]
+struct Looking(AtomicBool);
+
+impl CounterSink for Looking {
+    fn register(&self, _: Arc<Cell>) {}
+}
+
+impl Component for Looking {
+    const DESCRIPTOR: &'static str = "t:counters:looking:*:1.0";
+    const SUMMARY: &'static str = "Looks.";
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn CounterSink];
+    type Config = NoConfig;
+    type References = ();
+    fn create(_: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self::default())
+    }
+    async fn open(&self, _: &Context) -> Result<(), Error> {
+        self.0.store(tracing::enabled!(tracing::Level::TRACE), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn records_are_not_kept_for_a_sink_of_counters() {
+    let _one = ROUTER.lock().await;
+    let router = Router::install().unwrap();
+    let mut registry = registry(&Journal::default());
+    registry.add(ComponentFactory::<Looking>::NEW).unwrap();
+    let text = "[service]\nname = 't'\n[[component]]\ndescriptor = 't:counters:looking:l:1.0'\n";
+    let mut problems = Problems::new();
+    let manifest = Manifest::parse("test.toml".as_ref(), text, &Parameters::new(), &mut problems);
+    let plan = Plan::new(manifest, &registry, &mut problems);
+    let started = Container::start(plan, Some(router), Handle::current(), std::future::pending()).await;
+    let Ok(Started::Ready(container)) = started else { panic!("it cannot fail") };
+    let looking = container.get::<Looking>(&"t:counters:looking:l:1.0".parse().unwrap()).unwrap();
+    assert!(!looking.0.load(Ordering::Relaxed), "while records are kept all are wanted");
+    container.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn records_are_not_kept_for_a_sink_that_failed() {
+    let _one = ROUTER.lock().await;
     let router = Router::install().unwrap();
     let text =
         "[service]\nname = 't'\n[[component]]\ndescriptor = 't:counters:broken:b:1.0'\ncritical = false\n";

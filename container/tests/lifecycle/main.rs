@@ -261,9 +261,12 @@ async fn a_task_that_fails_or_a_component_that_asks_stops_the_service() {
         let started = Container::start(plan, None, Handle::current(), std::future::pending()).await;
         match started {
             Ok(Started::Ready(container)) => {
-                let failure = container.failed().await;
-                assert_eq!(failure.component.name(), "b");
-                assert_eq!(failure.source.chain(), said);
+                // Two that wait, and one that asks when it is over.
+                let (first, second) = tokio::join!(container.failed(), container.failed());
+                for failure in [first, second, container.failed().await] {
+                    assert_eq!(failure.component.name(), "b");
+                    assert_eq!(failure.source.chain(), said);
+                }
                 container.close().await.expect("a clean close");
             }
             // The failure may come before the other one is open.

@@ -121,6 +121,41 @@ async fn without_a_good_version_it_fails_until_there_is_one() {
 }
 
 #[tokio::test]
+async fn what_nobody_takes_is_an_error() {
+    for (content, named) in [
+        ("k = { uri = 'mqtt://a', host = 'b' }", "`k.host` is given beside `uri`"),
+        ("k = [{ host = 'b' }, { uri = 'mqtt://a:1', port = 2 }]", "`k.1.port` is given beside `uri`"),
+        ("k = { uri = 'mqtt://a?client_id=canary' }", "`k.uri` has a parameter which nobody takes"),
+        ("k = { uri = 'mqtts://a/canary' }", "`k.uri` has a path"),
+        ("k = { protocol = 'mqtt', host = 'a', parameters = { qos = 'canary' } }", "`k.parameters.qos` is"),
+        ("k = { host = 'a', hosst = 'canary' }", "line 1, column 19: no connection"),
+    ] {
+        let error = fixture("x.toml", content).hosts("k").await.unwrap_err();
+        let shown = format!("{error:?}");
+        assert!(error.code() == "BAD_CONFIG" && shown.contains("x.toml`"), "{shown}");
+        assert!(shown.contains(named) && !shown.contains("canary"), "{shown}");
+    }
+    let file =
+        fixture("x.toml", "k = [{ uri = 'wss://a/mqtt?x=1' }, { host = 'b', parameters = { x = '1' } }]");
+    assert_eq!(file.hosts("k").await.unwrap(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_file_has_its_bounds() {
+    let list = |count: usize| format!("k = [{}]", vec!["{ host = 'h' }"; count].join(", "));
+    assert_eq!(fixture("x.toml", &list(256)).hosts("k").await.unwrap().len(), 256);
+    let error = fixture("x.toml", &list(257)).hosts("k").await.unwrap_err();
+    assert!(error.to_string().contains("a list of at most 256"), "{error}");
+    let hosts = |count: usize| format!("k = {{ uri = 'mqtt://{}' }}", vec!["h"; count].join(","));
+    assert_eq!(fixture("x.toml", &hosts(64)).hosts("k").await.unwrap().len(), 64);
+    let error = fixture("x.toml", &hosts(65)).hosts("k").await.unwrap_err();
+    assert!(error.to_string().contains("no connection"), "{error}");
+    let long = format!("{TOML}# {}", "x".repeat(1024 * 1024));
+    let error = fixture("x.toml", &long).hosts("one").await.unwrap_err();
+    assert!(error.chain().contains("it is larger than 1048576 bytes"), "{}", error.chain());
+}
+
+#[tokio::test]
 async fn mistakes_show_their_place_and_no_content() {
     for (name, content, place) in [
         ("x.toml", "a = {}\nk = { uri = 'mqtt://u:canary/@h' }", "line 2, column 13: no connection"),

@@ -225,7 +225,8 @@ impl Component for MqttMessageQueue {
     }
 
     fn flows(identity: &Descriptor, config: &MqttQueueConfig) -> Vec<Flow> {
-        config.flow(identity.name()).into_iter().map(Flow::Queue).collect()
+        let sought = config.own_connection().map(|own| own.sought()).unwrap_or_default();
+        sought.into_iter().chain(config.flow(identity.name()).map(Flow::Queue)).collect()
     }
 
     fn open_limit(config: &MqttQueueConfig) -> Option<Duration> {

@@ -139,6 +139,15 @@ pub fn connect(version: u8, id: &str, login: Option<(&str, &str)>) -> Vec<u8> {
     packet(0x10, &body)
 }
 
+/// A CONNECT of MQTT 5 for a session that stays for an hour.
+pub fn connect_to_stay(id: &str) -> Vec<u8> {
+    let mut body = Vec::new();
+    text(&mut body, "MQTT");
+    body.extend([5, 0, 0, 0, 5, 0x11, 0, 0, 0x0e, 0x10]);
+    text(&mut body, id);
+    packet(0x10, &body)
+}
+
 /// A PUBLISH of MQTT 5, with these flags.
 pub fn publish(flags: u8, topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();

@@ -1,6 +1,6 @@
 //! Clients that make the broker keep what they send.
 
-use super::client::{Client, publish};
+use super::client::{Client, connect_to_stay, publish};
 use super::served::Served;
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -61,6 +61,65 @@ fn a_subscriber_that_reads_nothing_holds_no_more_than_it_may() {
     assert!(broker.growth() < 12 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
     broker.await_log("takes nothing of what is sent to it");
     assert!(broker.log().len() < 4096, "{}", broker.log());
+}
+
+/// Many sessions that are away, each within its own limit.
+#[test]
+fn queues_of_all_sessions_take_no_more_than_they_may_together() {
+    let all = format!("{SMALL}\nmax_queued_bytes_in_all = 8388608");
+    let broker = Served::start(&all);
+    for number in 0..40 {
+        let mut sleeper = Client::open(broker.address());
+        sleeper.send(&connect_to_stay(&format!("sleeper {number}")));
+        assert_eq!(sleeper.reason_of_connack(), Some(0));
+        assert_eq!(sleeper.subscribe(&["#"]), [1]);
+        sleeper.send(&[0xe0, 0]);
+        assert_eq!(sleeper.reason_of_end(), None);
+    }
+    let mut speaker = Client::connect(broker.address(), "speaks");
+    for (id, payload) in flood().take(200) {
+        let payload = &payload[..MEBIBYTE / 16];
+        speaker.send(&publish(QOS_1, "topic", id, payload));
+        assert!(speaker.receive_kind(4).is_some(), "there is room once what waits for others is dropped");
+    }
+    for (id, payload) in flood().take(100) {
+        speaker.send(&publish(QOS_2, "topic", id, &payload[..MEBIBYTE / 16]));
+        speaker.receive_kind(5).expect("PUBREC");
+        speaker.send(&[0x62, 2, 0, u8::try_from(id).unwrap()]);
+        speaker.receive_kind(7).expect("PUBCOMP");
+    }
+    // A message of which there would be 40 copies of 256 KiB finds no room in any case.
+    let (id, payload) = flood().next().unwrap();
+    speaker.send(&publish(QOS_1, "topic", id, &payload));
+    assert_eq!(speaker.reason_of_end(), Some(QUOTA_EXCEEDED));
+    assert!(broker.growth() < 16 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
+    broker.await_log("queues have reached `max_queued_bytes_in_all`");
+    assert!(broker.log().len() < 4096, "{}", broker.log());
+}
+
+/// Many clients that read everything and acknowledge nothing.
+#[test]
+fn what_nobody_acknowledges_takes_no_more_than_it_may() {
+    let all = format!("{SMALL}\nmax_queued_bytes_in_all = 8388608");
+    let broker = Served::start(&all);
+    let readers: Vec<_> = (0..40)
+        .map(|number| {
+            let mut reader = Client::open(broker.address());
+            reader.send(&connect_to_stay(&format!("reader {number}")));
+            assert_eq!(reader.reason_of_connack(), Some(0));
+            assert_eq!(reader.subscribe(&["#"]), [1]);
+            std::thread::spawn(move || while reader.receive().is_some() {})
+        })
+        .collect();
+    let mut speaker = Client::connect(broker.address(), "speaks");
+    for (id, payload) in flood().take(60) {
+        speaker.send(&publish(QOS_1, "topic", id, &payload[..MEBIBYTE / 16]));
+        assert!(speaker.receive_kind(4).is_some(), "it makes the others end");
+    }
+    assert!(broker.growth() < 16 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
+    broker.await_log("takes nothing of what is sent to it");
+    drop(broker);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
 }
 
 #[test]

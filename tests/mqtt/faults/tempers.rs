@@ -97,7 +97,7 @@ async fn run<V: Version>(most_filters: Option<usize>, ops: &[Op]) {
                 let (listener, _heard) = listener();
                 let options = SubscribeOptions::at_least_once();
                 let subscribed = within("an answer", life.connection.subscribe("secret", options, listener));
-                let error = Error::from(subscribed.await.err().expect("it is forbidden"));
+                let error = Error::from(subscribed.await.map(drop).expect_err("it is forbidden"));
                 assert_eq!(error.code(), "SUBSCRIBE_ENDS_LINKS", "{}", error.chain());
             }
             Op::Settle => open.settle(&mut life).await,
