@@ -11,7 +11,7 @@ use wirework::mqtt::{MqttConnection, MqttMessageQueue};
 use wirework::{Category, Error};
 
 use crate::kinds::{connected, context};
-use crate::support::fake_broker::{FakeBroker, Packet, Peer, QoS, message};
+use crate::support::fake_broker::{FakeBroker, Packet, Peer, QoS, UnsubAck, message};
 use crate::support::within;
 
 /// What a component reports.
@@ -138,4 +138,42 @@ async fn whoever_waits_hears_of_a_filter_that_ends_links() {
     assert!(watched.connection.is_open());
     listening.abort();
     let _ = watched.queue.close(&context()).await;
+}
+
+/// Its listener, which the connection holds, holds the connection: that ends all the same, and does not come back to take the
+/// session from whoever follows.
+#[tokio::test]
+async fn a_queue_that_is_dropped_leaves_its_own_connection() {
+    let session = [("options.clean_session", "false"), ("client_id", "worker")];
+    for more in [&[][..], &session, &[("group", "workers")]] {
+        let broker = FakeBroker::start().await;
+        let port = broker.port().to_string();
+        let pairs = [
+            ("connection.host", "127.0.0.1"),
+            ("connection.port", port.as_str()),
+            ("options.reconnect_timeout", "1"),
+            ("options.autosubscribe", "true"),
+            ("options.qos", "1"),
+        ];
+        let queue = MqttMessageQueue::from_pairs("orders", pairs.iter().chain(more).copied()).unwrap();
+        let context = context();
+        let (opened, mut peer) = tokio::join!(queue.open(&context), async {
+            let (mut peer, _) = broker.accept_session(false).await;
+            peer.grant().await;
+            peer
+        });
+        opened.unwrap();
+        drop(queue);
+        within("the end of the link", async {
+            while let Some(packet) = peer.next("the end of the link").await {
+                // A group is left in good order.
+                if let Packet::Unsubscribe(unsubscribe) = packet {
+                    peer.send(UnsubAck::new(unsubscribe.pkid)).await;
+                }
+            }
+        })
+        .await;
+        let again = tokio::time::timeout(Duration::from_millis(100), broker.accept()).await;
+        assert!(again.is_err(), "it has connected again: {more:?}");
+    }
 }

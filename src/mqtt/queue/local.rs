@@ -148,15 +148,20 @@ impl MqttMessageQueue {
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
         let leaving = self.leaving.clone();
+        let life = context.for_call(context.trace_id(), None);
         context.spawn("queue subscription", async move {
             let _task = task;
             let gone = tokio::select! {
                 gone = ended => gone,
                 () = leaving.subscribing.mind(&name, &logger) => false,
             };
-            if gone && let Err(error) = leaving.part(Budget::unlimited()).await {
-                let what = format_args!("the queue `{name}` is gone, and its subscription is not");
-                logger.log(Level::Warn, None, Some(&error), what);
+            if gone {
+                if let Err(error) = leaving.part(Budget::unlimited()).await {
+                    let what = format_args!("the queue `{name}` is gone, and its subscription is not");
+                    logger.log(Level::Warn, None, Some(&error), what);
+                }
+                // Its listener there holds a connection of its own, which would go on for ever.
+                leaving.inbox.graveyard.transport.close(&life).await?;
             }
             Ok(())
         });
@@ -181,7 +186,7 @@ impl MqttMessageQueue {
     }
 }
 
-/// Dropped without being closed, a queue holds up nobody on a connection that it shared.
+/// Dropped without being closed, a queue holds up nobody on a connection that it shared; one of its own is closed by its task.
 impl Drop for MqttMessageQueue {
     fn drop(&mut self) {
         let inbox = &self.leaving.inbox;
