@@ -16,6 +16,7 @@ mod outages;
 mod redelivery;
 mod subscribing;
 mod toolkits;
+mod topics;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
 behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);

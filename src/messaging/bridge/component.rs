@@ -77,6 +77,9 @@ references! {
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
 /// has a warning: what it loses never comes to the bridge.
 ///
+/// It keeps the topic that a message came on ([`MessageEnvelope::topic`](crate::messaging::MessageEnvelope::topic)): a target over
+/// MQTT with the topic `{topic}` publishes it to the same, one with `site/7/{topic}` under a prefix.
+///
 /// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
 /// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
 ///
@@ -129,6 +132,10 @@ impl Bridge {
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             return Err(round("is the queue of `references.source`").into());
         }
+        if !source.capabilities().receive {
+            let problem = format!("is the queue `{}`, from which nothing can be received", source.name());
+            return Err(Invalid::new("references.source", problem).into());
+        }
         if !target.capabilities().send {
             let problem = format!("is the queue `{}`, to which nothing can be sent", target.name());
             return Err(Invalid::new("references.target", problem).into());
@@ -153,7 +160,9 @@ impl Bridge {
 
     /// Refuses a target that leads to the source, and warns of a source that may lose messages.
     fn look_at_queues(&self) -> Result<(), Error> {
-        if let Some(place) = self.target.place().filter(|place| self.source.takes_from(place)) {
+        let topics = self.source.topics();
+        let place = self.target.place_of(topics.as_deref());
+        if let Some(place) = place.filter(|place| self.source.takes_from(place)) {
             let (target, source) = (self.target.name(), self.source.name());
             let what = format!(
                 "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \

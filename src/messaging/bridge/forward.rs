@@ -16,7 +16,7 @@ use super::pattern::matches;
 use crate::count::Increment;
 use crate::log::Logger;
 use crate::messaging::local::HopLimit;
-use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
+use crate::messaging::{DeadLetterReason, MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
 use crate::{BoxFuture, Category, Error};
 
 /// The first and the longest wait before the target is tried again.
@@ -71,18 +71,18 @@ impl Forward {
             self.filtered.one();
             return match self.unmatched {
                 Unmatched::Drop => source.complete(&envelope).await,
-                Unmatched::DeadLetter => source.move_to_dead_letter(&envelope).await,
+                Unmatched::DeadLetter => source.reject(&envelope, DeadLetterReason::Unmatched).await,
             };
         }
         if self.hops.stops(&envelope, source.name()) {
-            return source.move_to_dead_letter(&envelope).await;
+            return source.reject(&envelope, DeadLetterReason::Looped).await;
         }
         match self.pass_on(&envelope, source).await? {
             Outcome::Arrived => {
                 self.forwarded.one();
                 source.complete(&envelope).await
             }
-            Outcome::Refused => source.move_to_dead_letter(&envelope).await,
+            Outcome::Refused => source.reject(&envelope, DeadLetterReason::Refused).await,
             // Nothing is wrong with the message: this was no delivery.
             Outcome::Unfinished => source.release(&envelope).await,
         }

@@ -11,6 +11,7 @@ mod inbox;
 mod leaving;
 mod local;
 mod subscribing;
+mod target;
 mod transport;
 
 pub use component::MqttMessageQueue;

@@ -125,7 +125,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(fixed) => f.write_str(fixed),
-            Self::Each { before, after } => write!(f, "{before}{{topic}}{after}"),
+            Self::Each { before, after } => {
+                let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");
+                write!(f, "{}{{topic}}{}", escaped(before), escaped(after))
+            }
         }
     }
 }
@@ -172,10 +175,7 @@ mod tests {
         assert_eq!(wrong("a/topic}"), format!("has `}}` at character 8, {unbalanced}{brace}"));
         assert!(wrong("{{topic}").starts_with("has `}` at character 8"));
         assert!(wrong("{to{topic}").starts_with("has `{` at character 1"));
-        assert_eq!(
-            wrong("{topic}/{topic}"),
-            "has `{topic}` again at character 9; it can be there once"
-        );
+        assert_eq!(wrong("{topic}/{topic}"), "has `{topic}` again at character 9; it can be there once");
         for text in ["a{topic}", "{topic}a", "a/{topic}.b"] {
             assert!(wrong(text).ends_with("it stands for whole levels, as in `site/7/{topic}`"), "{text}");
         }
