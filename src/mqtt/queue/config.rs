@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::target::Target;
+use super::target::{Target, names, share};
 use crate::auth::CredentialConfig;
-use crate::component::{Destination, Names, QueueFlow, Share, Space};
+use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::local::{HopLimit, MAX_HOPS};
@@ -170,13 +170,12 @@ impl MqttQueueConfig {
     /// Every value that makes no sense for a component of this name.
     pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
         let mut found = self.options.invalid();
-        match self.target(name) {
-            Ok(target) => {
-                found.extend(self.invalid_topic(&target));
-                found.extend(self.invalid_dead_letters(&target));
-            }
-            Err(invalid) => found.push(invalid),
+        let target = self.target(name);
+        match &target {
+            Ok(target) => found.extend(self.invalid_topic(target)),
+            Err(invalid) => found.push(invalid.clone()),
         }
+        found.extend(self.invalid_dead_letters(target.ok().as_ref()));
         if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
             found.push(Invalid::new("group", "has `/`, `+`, `#` or U+0000 in it; a group has a plain name"));
         } else if self.group.as_deref().is_some_and(|group| !self.permits(group)) {
@@ -198,7 +197,7 @@ impl MqttQueueConfig {
             Target::Fixed(topic) => {
                 Filter::new(topic).err().map(|error| format!("cannot be subscribed to: {error}"))
             }
-            Target::Each { .. } => unpublishable(target),
+            Target::Each { .. } => target.unpublishable(),
         };
         match wrong {
             Some(wrong) => found.push(Invalid::new("topic", wrong)),
@@ -218,25 +217,26 @@ impl MqttQueueConfig {
     }
 
     /// What is wrong with the topic of dead letters.
-    fn invalid_dead_letters(&self, target: &Target) -> Option<Invalid> {
+    fn invalid_dead_letters(&self, target: Option<&Target>) -> Option<Invalid> {
         let dead = match self.dead_target() {
             Ok(dead) => dead?,
             Err(invalid) => return Some(invalid),
         };
         let wrong = |problem: String| Some(Invalid::new("dead_letter_topic", problem));
-        if let Some(problem) = unpublishable(&dead) {
+        if let Some(problem) = dead.unpublishable() {
             return wrong(problem);
         }
         if !self.permits(&dead.to_string()) {
             return wrong(CONTROLS.to_owned());
         }
+        let target = target?;
         if target.is_template() {
             return wrong("is given, and a queue whose `topic` has `{topic}` in it only sends".to_owned());
         }
         let own = Filter::new(&target.pattern(None)).ok()?;
         let sent = Filter::new(&dead.pattern(Some(own.pattern()))).ok()?;
-        own.covers(&sent)
-            .then(|| wrong("is a topic that the queue takes from; nothing would ever be dead".to_owned()))?
+        let problem = "is a topic that the queue takes from; nothing would ever be dead";
+        if own.covers(&sent) { wrong(problem.to_owned()) } else { None }
     }
 
     /// Whether brokers do not end connections for the characters in it, or that is permitted.
@@ -268,7 +268,7 @@ impl MqttQueueConfig {
         };
         let sends = match &target {
             Target::Fixed(topic) if Topic::new(topic).is_err() => None,
-            _ => Some(destination(&target)),
+            _ => Some(target.destination()),
         };
         let dead = self.dead_target().ok()?;
         Some(QueueFlow {
@@ -276,7 +276,7 @@ impl MqttQueueConfig {
             takes: if target.is_template() { Names::Nothing } else { names(filter.pattern()) },
             share,
             sends,
-            dead_letters: dead.map(|dead| ("dead_letter_topic", destination(&dead))),
+            dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
         })
     }
 
@@ -308,39 +308,6 @@ impl MqttQueueConfig {
             },
         })
     }
-}
-
-/// How much of what is sent to a topic, or to those of a filter, a filter takes.
-fn share(takes: &str, sent: &str) -> Share {
-    match (Filter::new(takes), Filter::new(sent)) {
-        (Ok(takes), Ok(sent)) if takes.covers(&sent) => Share::All,
-        (Ok(takes), Ok(sent)) if takes.overlaps(&sent) => Share::Part,
-        _ => Share::Nothing,
-    }
-}
-
-/// The topics of a filter.
-fn names(pattern: &str) -> Names {
-    let is_wild = Filter::new(pattern).is_ok_and(|filter| filter.has_wildcard());
-    if is_wild { Names::Many(pattern.to_owned()) } else { Names::One(pattern.to_owned()) }
-}
-
-/// Where what is published to a target goes.
-fn destination(target: &Target) -> Destination {
-    let made: fn(&str, Option<&str>) -> Names = |template, topics| match Target::parse(template) {
-        Ok(target) => names(&target.pattern(topics)),
-        Err(_) => Names::Nothing,
-    };
-    match target {
-        Target::Fixed(topic) => Destination::Name(topic.to_string()),
-        Target::Each { .. } => Destination::Made { template: target.to_string(), names: made },
-    }
-}
-
-/// Why nothing can be published to a target, whatever topics messages bring.
-fn unpublishable(target: &Target) -> Option<String> {
-    let sample = target.fill(Some(&"t".into()))?;
-    Topic::new(&sample).err().map(|error| format!("cannot be published to: {error}"))
 }
 
 /// What says something; an empty text is as good as none.

@@ -5,6 +5,8 @@ use std::iter::{Enumerate, Peekable};
 use std::str::Chars;
 use std::sync::Arc;
 
+use crate::component::{Destination, Names, Share};
+use crate::mqtt::topic::{Filter, Topic};
 use crate::text::clip_to;
 
 /// What stands for the topic of a message, without its braces.
@@ -103,9 +105,42 @@ impl Target {
         }
     }
 
+    /// Where what is published to it goes, for a check of circles.
+    pub(super) fn destination(&self) -> Destination {
+        let made: fn(&str, Option<&str>) -> Names = |template, topics| match Self::parse(template) {
+            Ok(target) => names(&target.pattern(topics)),
+            Err(_) => Names::Nothing,
+        };
+        match self {
+            Self::Fixed(topic) => Destination::Name(topic.to_string()),
+            Self::Each { .. } => Destination::Made { template: self.to_string(), names: made },
+        }
+    }
+
+    /// Why nothing can be published to it, whatever topics messages bring.
+    pub(super) fn unpublishable(&self) -> Option<String> {
+        let sample = self.fill(Some(&"t".into()))?;
+        Topic::new(&sample).err().map(|error| format!("cannot be published to: {error}"))
+    }
+
     /// Whether each message brings its own topic.
     pub(super) fn is_template(&self) -> bool {
         matches!(self, Self::Each { .. })
+    }
+}
+
+/// The topics of a filter.
+pub(super) fn names(pattern: &str) -> Names {
+    let is_wild = Filter::new(pattern).is_ok_and(|filter| filter.has_wildcard());
+    if is_wild { Names::Many(pattern.to_owned()) } else { Names::One(pattern.to_owned()) }
+}
+
+/// How much of what is sent to a topic, or to those of a filter, a filter takes.
+pub(super) fn share(takes: &str, sent: &str) -> Share {
+    match (Filter::new(takes), Filter::new(sent)) {
+        (Ok(takes), Ok(sent)) if takes.covers(&sent) => Share::All,
+        (Ok(takes), Ok(sent)) if takes.overlaps(&sent) => Share::Part,
+        _ => Share::Nothing,
     }
 }
 
@@ -138,7 +173,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mqtt::topic::{Filter, Topic};
 
     #[test]
     fn a_placeholder_is_the_topic_of_the_message() {
