@@ -81,10 +81,11 @@ references! {
 /// MQTT with the topic `{topic}` publishes it to the same, one with `site/7/{topic}` under a prefix.
 ///
 /// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
-/// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
+/// which is between queues in memory of one name, and between queues over one MQTT connection where the source takes from all topics
+/// that the target publishes to.
 ///
-/// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed),
-/// `failed_messages`, `looped_messages` (that went in a circle).
+/// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed, or that the
+/// target has not confirmed within a minute), `failed_messages`, `looped_messages` (that went in a circle).
 ///
 /// Circles over several bridges and dead letters are found by `check` where the manifest shows them. What nobody has seen ends
 /// at `max_hops`: the count travels with a message, in envelopes and, of raw payloads, in a user property of MQTT 5. Raw payloads

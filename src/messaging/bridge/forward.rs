@@ -115,10 +115,12 @@ impl Forward {
                 }
             };
             self.retried.one();
+            let held = passage.pending.is_some();
             if !std::mem::replace(&mut told, true) {
-                self.say(envelope, &error, "is kept and tried again");
+                let what = if held { "is kept until the target has it" } else { "is kept and tried again" };
+                self.say(envelope, &error, what);
             }
-            if passage.pending.is_some() {
+            if held {
                 continue;
             }
             let mut closing = self.closing.clone();
