@@ -11,23 +11,22 @@ use super::packet::{Publish, SHAPES, Shape};
 use super::support::within;
 use super::{BESIDES, LIMIT, MAX_PACKET, Memory, alone, common};
 
-/// A WebSocket message may be this much larger than a packet.
-const MESSAGE: usize = MAX_PACKET + 1024 * 1024;
+/// How large the WebSocket messages of this broker are that hold several packets.
+const MESSAGE: usize = 2 * MAX_PACKET;
 
-/// What a link over WebSocket takes beside the messages of MQTT: what any link does, and a WebSocket message that is put together
-/// from its frames.
-const OVER_WEBSOCKET: usize = BESIDES + MESSAGE;
+/// What a link over WebSocket takes beside the messages of MQTT: what any link does, and the pieces in which frames are read.
+const OVER_WEBSOCKET: usize = BESIDES + 256 * 1024;
 
 /// How packets are put into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     /// A packet a frame.
     Single,
-    /// As many packets as a message may hold.
+    /// Many packets a frame.
     Full,
     /// The same in fragments of 1000 bytes.
     Fragments,
-    /// A message without an end, and larger than may be.
+    /// A message without an end, which comes to bytes that are no packet.
     Endless,
 }
 
