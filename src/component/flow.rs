@@ -70,17 +70,62 @@ impl Listed {
 pub struct QueueFlow {
     /// Among what the names below are names.
     pub space: Space,
-    /// What it takes from: a name, or a pattern of names.
-    pub takes: String,
-    /// Whether a name is one of that pattern (pattern, name); nothing where `takes` is a name.
-    pub matches: Option<fn(&str, &str) -> bool>,
+    /// What it takes from.
+    pub takes: Names,
+    /// How much of what is sent to a name, or to all names of a pattern, it takes (what it takes from, where it is sent);
+    /// [`Share::of_names`] where there are no patterns.
+    pub share: fn(&str, &str) -> Share,
     /// Where what is sent to it goes; nothing where nothing can be sent.
-    pub sends: Option<String>,
+    pub sends: Option<Destination>,
     /// Where its dead letters go, and the key that says so.
-    pub dead_letters: Option<(&'static str, String)>,
+    pub dead_letters: Option<(&'static str, Destination)>,
     /// Whether what was sent to it survives a crash of the process; see
     /// [`MessagingCapabilities::durable`](crate::messaging::MessagingCapabilities::durable).
     pub durable: bool,
+}
+
+/// Names of one space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// This one.
+    One(String),
+    /// All of this pattern.
+    Many(String),
+    /// None.
+    Nothing,
+}
+
+/// Where messages go that are sent to a queue.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// All to one name.
+    Name(String),
+    /// Each to a name that is made of the one it came from.
+    Made {
+        /// How it is made.
+        template: String,
+        /// The names that are made so (template) of one name or those of a pattern, or of any; those, or more.
+        names: fn(&str, Option<&str>) -> Names,
+    },
+}
+
+/// How much of what is sent is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Nothing.
+    Nothing,
+    /// Some of it.
+    Part,
+    /// All of it.
+    All,
+}
+
+impl Share {
+    /// Of names that are no patterns: all where they are the same.
+    #[must_use]
+    pub fn of_names(takes: &str, sent: &str) -> Self {
+        if takes == sent { Self::All } else { Self::Nothing }
+    }
 }
 
 /// Where the channels of a queue are.

@@ -30,7 +30,7 @@ pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
 pub use descriptor::Descriptor;
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
-pub use flow::{Flow, Listed, QueueFlow, Sought, Space};
+pub use flow::{Destination, Flow, Listed, Names, QueueFlow, Share, Sought, Space};
 pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use offer::{AnyArc, Capability, Cast, Offer};

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::route::Route;
 use super::shelf::Lock;
-use super::{EnvelopeError, MessageId};
+use super::{DeadLetter, DeadLetterReason, EnvelopeError, MessageId};
 use crate::footprint;
 use crate::text::clip;
 
@@ -38,11 +38,16 @@ pub struct MessageEnvelope {
     pub sent_time: Option<SystemTime>,
     /// Its bytes.
     pub payload: Bytes,
+    /// The topic that it came on, of a received message of a queue over MQTT; bridges and queues in memory keep it. Of a message
+    /// to be sent, the topic that stands for `{topic}` in the topic of the queue. It does not travel itself.
+    pub topic: Option<Arc<str>>,
     /// The right to settle it, on a message that was received.
     pub(crate) lock: Option<Lock>,
     pub(crate) deliveries: u32,
     /// By which queues it was passed on, where it was.
     pub(crate) route: Option<Route>,
+    /// How it came to the dead letters, where it did.
+    pub(crate) dead: Option<Arc<DeadLetter>>,
 }
 
 impl MessageEnvelope {
@@ -54,9 +59,11 @@ impl MessageEnvelope {
             message_type: message_type.into(),
             sent_time: None,
             payload: payload.into(),
+            topic: None,
             lock: None,
             deliveries: 0,
             route: None,
+            dead: None,
         }
     }
 
@@ -73,6 +80,12 @@ impl MessageEnvelope {
     #[must_use]
     pub fn with_trace_id(self, trace_id: impl Into<Arc<str>>) -> Self {
         Self { trace_id: Some(trace_id.into()), ..self }
+    }
+
+    /// The same with a topic, for a queue whose own has `{topic}` in it.
+    #[must_use]
+    pub fn with_topic(self, topic: impl Into<Arc<str>>) -> Self {
+        Self { topic: Some(topic.into()), ..self }
     }
 
     /// The bytes as text, where they are UTF-8.
@@ -102,6 +115,19 @@ impl MessageEnvelope {
         self.route.as_ref().map_or(0, Route::hops)
     }
 
+    /// Why, from where and after how many deliveries it last came to the dead letters; none where it never did, or where what it
+    /// came by cannot say so (a payload that is no envelope, over MQTT 3.1.1).
+    #[must_use]
+    pub fn dead_letter(&self) -> Option<&DeadLetter> {
+        self.dead.as_deref()
+    }
+
+    /// The same as a dead letter of this queue.
+    pub(crate) fn buried(&self, queue: &str, reason: DeadLetterReason) -> Self {
+        let dead = DeadLetter::new(reason, self.topic.clone(), self.deliveries);
+        Self { dead: Some(Arc::new(dead)), ..self.passed_on(queue) }
+    }
+
     /// The same, passed on by this queue.
     pub(crate) fn passed_on(&self, queue: &str) -> Self {
         Self { route: Some(Route::after(self.route.as_ref(), queue)), ..self.unlocked() }
@@ -110,7 +136,10 @@ impl MessageEnvelope {
     /// What it costs in memory, without a place in a list: see [`footprint`].
     pub(crate) fn footprint(&self) -> usize {
         let trace_id = self.trace_id.as_ref().map_or(0, footprint::text);
-        let texts = self.message_id.footprint() + trace_id + footprint::text(&self.message_type);
+        // The type of a payload that is no envelope is its topic.
+        let topic = self.topic.as_ref().filter(|topic| !Arc::ptr_eq(topic, &self.message_type));
+        let topic = topic.map_or(0, footprint::text) + self.dead.as_ref().map_or(0, |dead| dead.footprint());
+        let texts = self.message_id.footprint() + trace_id + footprint::text(&self.message_type) + topic;
         texts + self.route.as_ref().map_or(0, Route::footprint) + footprint::bytes(&self.payload)
     }
 

@@ -96,6 +96,14 @@ pub enum QueueError {
         /// The keys in which they differ, with both values.
         differences: Arc<str>,
     },
+    /// A message has no topic, and the queue sends each to a topic of its own.
+    #[error("the queue `{queue}` sends to `{target}`, and the message has no topic to stand in it")]
+    NoTopic {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// Its topic, with the placeholder.
+        target: Arc<str>,
+    },
     /// A queue cannot do that.
     #[error("the queue `{queue}` cannot {operation}")]
     Unsupported {
@@ -114,6 +122,7 @@ impl Coded for QueueError {
         match self {
             Self::NotOpened { .. } => Category::InvalidState,
             Self::NotLocked { .. } | Self::Full { .. } => Category::Conflict,
+            Self::NoTopic { .. } => Category::BadRequest,
             Self::Unsupported { .. } => Category::Unsupported,
             Self::Config(_) | Self::Disagree { .. } => Category::Misconfiguration,
         }
@@ -123,6 +132,7 @@ impl Coded for QueueError {
             Self::NotOpened { .. } => "NOT_OPENED",
             Self::NotLocked { .. } => "NOT_LOCKED",
             Self::Full { .. } => "QUEUE_FULL",
+            Self::NoTopic { .. } => "NO_TOPIC",
             Self::Unsupported { .. } => "UNSUPPORTED",
             Self::Config(_) | Self::Disagree { .. } => "BAD_CONFIG",
         }

@@ -3,6 +3,7 @@
 mod bridge;
 mod capabilities;
 mod connection;
+mod dead_letter;
 mod envelope;
 mod error;
 pub(crate) mod local;
@@ -19,6 +20,7 @@ mod wire;
 pub use bridge::{Bridge, BridgeConfig, Unmatched};
 pub use capabilities::MessagingCapabilities;
 pub use connection::MessageQueueConnection;
+pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use envelope::MessageEnvelope;
 pub use error::{EnvelopeError, QueueError};
 pub use memory::{

@@ -17,7 +17,7 @@ pub struct QueuePlace {
     pub kind: &'static str,
     /// Among which of its kind the name is one: a number that they share, such as that of a connection.
     pub space: u64,
-    /// What it is called there, such as a topic.
+    /// What it is called there, such as a topic, or a filter of topics where messages bring their own.
     pub name: Arc<str>,
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::{Stream, stream};
 
-use super::{MessageEnvelope, MessageReceiver, MessagingCapabilities, PendingSend, QueuePlace};
+use super::{
+    DeadLetterReason, MessageEnvelope, MessageReceiver, MessagingCapabilities, PendingSend, QueuePlace,
+};
 use crate::component::{Capability, Context};
 use crate::{BoxFuture, Error};
 
@@ -84,7 +86,19 @@ pub trait MessageQueue: Send + Sync + 'static {
         None
     }
 
-    /// Whether messages that go to this place come out of it, as far as it can tell.
+    /// Where those messages go that are sent to it with a topic of this filter of MQTT, or with any; for queues whose messages
+    /// bring their topics, see [`MessageEnvelope::topic`].
+    fn place_of(&self, topics: Option<&str>) -> Option<QueuePlace> {
+        let _ = topics;
+        self.place()
+    }
+
+    /// The topics of the messages that come out of it, as a filter of MQTT; none where they have no topics.
+    fn topics(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    /// Whether all messages that go to this place come out of it, as far as it can tell.
     fn takes_from(&self, place: &QueuePlace) -> bool {
         self.place().as_ref() == Some(place)
     }
@@ -147,6 +161,16 @@ pub trait MessageQueue: Send + Sync + 'static {
 
     /// The message cannot be handled: it goes to the dead letters.
     fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The same with a reason, where the dead letters can carry one: it is given up for `given_up` otherwise.
+    fn reject<'a>(
+        &'a self,
+        message: &'a MessageEnvelope,
+        reason: DeadLetterReason,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let _ = reason;
+        self.move_to_dead_letter(message)
+    }
 
     /// Drops all messages that wait.
     fn clear(&self) -> BoxFuture<'_, Result<(), Error>>;

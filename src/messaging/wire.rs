@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::route::Route;
-use super::{EnvelopeError, MessageEnvelope, MessageId};
+use super::{DeadLetter, DeadLetterReason, EnvelopeError, MessageEnvelope, MessageId};
 
 /// Padding is written, and read where there is any.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -36,6 +36,16 @@ struct Written<'a> {
     /// Ours alone, and only where there is something to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     wirework_hops: Option<String>,
+    /// Likewise, on dead letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wirework_dead: Option<WrittenDead<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenDead<'a> {
+    reason: &'static str,
+    topic: Option<&'a str>,
+    deliveries: u32,
 }
 
 /// What is read; other fields do not count.
@@ -56,6 +66,8 @@ struct Read<'a> {
     message: Option<Text<'a>>,
     #[serde(borrow)]
     wirework_hops: Option<Hops<'a>>,
+    #[serde(borrow)]
+    wirework_dead: Option<Dead<'a>>,
 }
 
 /// Where it is something else, it does not count.
@@ -65,6 +77,24 @@ enum Hops<'a> {
     #[serde(borrow)]
     Route(Text<'a>),
     Other(IgnoredAny),
+}
+
+/// Where it is something else, it does not count.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Dead<'a> {
+    #[serde(borrow)]
+    Facts(Facts<'a>),
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Facts<'a> {
+    #[serde(borrow)]
+    reason: Text<'a>,
+    #[serde(borrow)]
+    topic: Option<Text<'a>>,
+    deliveries: u32,
 }
 
 impl Default for Read<'_> {
@@ -79,6 +109,7 @@ impl Default for Read<'_> {
             sent_time: None,
             message: None,
             wirework_hops: None,
+            wirework_dead: None,
         }
     }
 }
@@ -100,6 +131,11 @@ impl MessageEnvelope {
             sent_time: self.sent_time.and_then(time_text),
             message: BASE64.encode(&self.payload),
             wirework_hops: self.route.as_ref().map(Route::to_string),
+            wirework_dead: self.dead_letter().map(|dead| WrittenDead {
+                reason: dead.reason.as_str(),
+                topic: dead.topic.as_deref(),
+                deliveries: dead.deliveries,
+            }),
         };
         // Strings and nothing else: this cannot fail.
         serde_json::to_vec(&written).unwrap_or_default()
@@ -129,6 +165,13 @@ impl MessageEnvelope {
             Some(Hops::Route(text)) => Route::parse(&text.0),
             Some(Hops::Other(_)) | None => None,
         };
+        let dead = match read.wirework_dead {
+            Some(Dead::Facts(Facts { reason, topic, deliveries })) => {
+                let reason = DeadLetterReason::parse(&reason.0);
+                Some(Arc::new(DeadLetter::new(reason, text(topic).map(Into::into), deliveries)))
+            }
+            Some(Dead::Other(_)) | None => None,
+        };
         let message_id = text(read.message_id);
         Ok(Self {
             message_id: message_id.map_or_else(MessageId::unique, |id| MessageId::from(&*id)),
@@ -136,6 +179,7 @@ impl MessageEnvelope {
             message_type: text(read.message_type).unwrap_or_default().into(),
             sent_time,
             route,
+            dead,
             ..Self::new("", payload)
         })
     }

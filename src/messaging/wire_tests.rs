@@ -159,3 +159,26 @@ fn the_way_of_a_message_travels_and_its_absence_leaves_no_mark() {
         assert_eq!(MessageEnvelope::from_json(json.as_bytes()).unwrap().hops(), 0, "{other}");
     }
 }
+
+#[test]
+fn what_is_known_of_a_dead_letter_travels_and_its_absence_leaves_no_mark() {
+    let fresh = MessageEnvelope::new("t", "x").with_topic("orders/eu");
+    assert!(
+        !String::from_utf8(fresh.to_json()).unwrap().contains("dead"),
+        "toolkits see what they have always seen"
+    );
+    let json = fresh.buried("orders", DeadLetterReason::GivenUp).to_json();
+    let text = String::from_utf8(json.clone()).unwrap();
+    let facts = r#""wirework_dead":{"reason":"given_up","topic":"orders/eu","deliveries":0}"#;
+    assert!(text.contains(facts), "{text}");
+    let read = MessageEnvelope::from_json(&json).unwrap();
+    let expected = DeadLetter::new(DeadLetterReason::GivenUp, Some("orders/eu".into()), 0);
+    assert_eq!((read.dead_letter(), read.topic.as_deref()), (Some(&expected), None));
+    let with = |value: &str| format!(r#"{{"message_id":"1","message":"","wirework_dead":{value}}}"#);
+    let read = |value: &str| MessageEnvelope::from_json(with(value).as_bytes()).unwrap();
+    let other = read(r#"{"reason":"\u0073trange","deliveries":3,"more":[1]}"#);
+    assert_eq!(other.dead_letter(), Some(&DeadLetter::new(DeadLetterReason::Other, None, 3)));
+    for value in ["3", "null", "{}", "[1]", "\"x\"", r#"{"reason":"x","deliveries":-1}"#, "true"] {
+        assert_eq!(read(value).dead_letter(), None, "{value}");
+    }
+}

@@ -97,13 +97,18 @@ const KEPT: [(&str, &str); 3] =
     [("client_id", "worker"), ("options.clean_session", "false"), ("options.reconnect_timeout", "10")];
 
 /// A broker that runs.
-struct Running {
-    port: u16,
-    version: &'static str,
+pub struct Running {
+    pub port: u16,
+    pub version: &'static str,
     keep: Box<dyn Any + Send>,
 }
 
 impl Running {
+    /// One connection more to it.
+    pub async fn connected(&self) -> Arc<MqttConnection> {
+        connected(self.port, &[("options.protocol_version", self.version)]).await
+    }
+
     async fn over(self, more: &[(&str, &str)]) -> Queues {
         let port = self.port;
         self.through(port, &[], more).await
@@ -125,7 +130,7 @@ impl Running {
     }
 }
 
-async fn embedded(version: &'static str) -> Option<Running> {
+pub async fn embedded(version: &'static str) -> Option<Running> {
     let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
     let context = context();
     broker.open(&context).await.unwrap();
@@ -133,9 +138,19 @@ async fn embedded(version: &'static str) -> Option<Running> {
     Some(Running { port, version, keep: Box::new((broker, context)) })
 }
 
-async fn mosquitto(version: &'static str) -> Option<Running> {
+pub async fn mosquitto(version: &'static str) -> Option<Running> {
     let broker = Mosquitto::start().await?;
     Some(Running { port: broker.port, version, keep: Box::new(broker) })
+}
+
+/// Every broker there is here, spoken to in both versions.
+pub async fn brokers() -> Vec<Running> {
+    let mut brokers = Vec::new();
+    for version in ["3.1.1", "5"] {
+        brokers.extend(embedded(version).await);
+        brokers.extend(mosquitto(version).await);
+    }
+    brokers
 }
 
 /// Kinds of queue over a broker.

@@ -18,6 +18,7 @@ mod redelivery;
 mod standing;
 mod subscribing;
 mod toolkits;
+mod topics;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
 behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);

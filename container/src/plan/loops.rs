@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use wirework::component::{Flow, QueueFlow, Space};
+use wirework::component::{Destination, Flow, Names, QueueFlow, Share, Space};
 use wirework::config::{Problem, Problems, Span};
 
 use super::draft::Planned;
@@ -34,7 +34,7 @@ struct Hop<'a> {
     from: Rc<Whereabouts>,
     takes: &'a QueueFlow,
     to: Rc<Whereabouts>,
-    sends: &'a str,
+    sends: Names,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,8 +68,8 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                     let place = Rc::new(whereabouts(components, component, queue));
                     let span = planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span);
                     let (from, to) = (Rc::clone(&place), place);
-                    let kind = Kind::DeadLetters;
-                    hops.push(Hop { component, span, kind, from, takes: queue, to, sends: name });
+                    let (kind, sends) = (Kind::DeadLetters, sent(name, queue, true));
+                    hops.push(Hop { component, span, kind, from, takes: queue, to, sends });
                 }
                 Flow::Bridge { source, target, filters } => {
                     let (Some(source), Some(target)) =
@@ -77,9 +77,10 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                     else {
                         continue;
                     };
-                    let Some(sends) = target.1.sends.as_deref() else { continue };
+                    let Some(sends) = &target.1.sends else { continue };
                     let from = Rc::new(whereabouts(components, source.0, source.1));
                     let to = Rc::new(whereabouts(components, target.0, target.1));
+                    let sends = sent(sends, source.1, from.kind == to.kind);
                     let (span, kind) = (planned.entry.span, Kind::Bridge { filters: *filters });
                     hops.push(Hop { component, span, kind, from, takes: source.1, to, sends });
                 }
@@ -88,6 +89,25 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
         }
     }
     hops
+}
+
+/// Where messages go that a queue yields; what it takes from says so only where both have names of one kind.
+fn sent(to: &Destination, source: &QueueFlow, one_kind: bool) -> Names {
+    match to {
+        Destination::Name(name) => Names::One(name.clone()),
+        Destination::Made { template, names } => {
+            let known = if one_kind { text(&source.takes) } else { None };
+            names(template, known)
+        }
+    }
+}
+
+/// One name, or the pattern of many.
+fn text(names: &Names) -> Option<&str> {
+    match names {
+        Names::One(text) | Names::Many(text) => Some(text),
+        Names::Nothing => None,
+    }
 }
 
 pub(super) fn flows(planned: &Planned) -> &[Flow] {
@@ -150,13 +170,13 @@ fn plain(server: &str) -> String {
 }
 
 impl Hop<'_> {
-    /// Whether what is sent by the other hop is taken by this one.
-    fn takes_from(&self, other: &Self) -> bool {
+    /// How much of what the other hop sends is taken by this one.
+    fn takes_from(&self, other: &Self) -> Share {
         let same = self.from.kind == other.to.kind
             && self.from.servers.iter().any(|server| other.to.servers.contains(server));
-        same && match self.takes.matches {
-            Some(matches) => matches(&self.takes.takes, other.sends),
-            None => self.takes.takes == other.sends,
+        match (text(&self.takes.takes), text(&other.sends)) {
+            (Some(takes), Some(sent)) if same => (self.takes.share)(takes, sent),
+            _ => Share::Nothing,
         }
     }
 }
@@ -166,21 +186,28 @@ fn edges(hops: &[Hop<'_>]) -> Option<Vec<Vec<u32>>> {
     let mut named: HashMap<&str, Vec<u32>> = HashMap::new();
     let mut wild = Vec::new();
     for (number, hop) in (0..).zip(hops) {
-        match hop.takes.matches {
-            Some(_) => wild.push(number),
-            None => named.entry(&hop.takes.takes).or_default().push(number),
+        match &hop.takes.takes {
+            Names::One(name) => named.entry(name).or_default().push(number),
+            Names::Many(_) => wild.push(number),
+            Names::Nothing => {}
         }
     }
+    let all: Vec<u32> = (0..).take(hops.len()).collect();
     let mut compared = 0;
     let following = |hop: &Hop<'_>| {
-        let candidates = named.get(hop.sends).into_iter().flatten().chain(&wild);
+        let (some, others): (&[u32], &[u32]) = match &hop.sends {
+            Names::One(name) => (named.get(name.as_str()).map_or(&[], Vec::as_slice), &wild),
+            Names::Many(_) => (&all, &[]),
+            Names::Nothing => (&[], &[]),
+        };
         let mut following = Vec::new();
-        for next in candidates {
+        for next in some.iter().chain(others) {
             compared += 1;
             if compared > COMPARISONS {
                 return None;
             }
-            following.extend(hops.get(*next as usize).filter(|other| other.takes_from(hop)).map(|_| *next));
+            let next_hop = hops.get(*next as usize);
+            following.extend(next_hop.filter(|next| next.takes_from(hop) != Share::Nothing).map(|_| *next));
         }
         Some(following)
     };
@@ -253,8 +280,8 @@ fn drop_ends(edges: &[Vec<u32>], gone: &mut [bool]) {
     }
 }
 
-/// What is to be said of a circle. One of bridges that pass everything, or of dead letters alone, never ends; any other ends for
-/// some messages.
+/// What is to be said of a circle. One of bridges that pass everything, or of dead letters alone, never ends where each takes all
+/// that the one before it sends; any other ends for some messages.
 fn report(components: &[Planned], circle: &[&Hop<'_>]) -> Option<Problem> {
     let first = circle.first()?;
     let name = |hop: &Hop<'_>| {
@@ -266,8 +293,10 @@ fn report(components: &[Planned], circle: &[&Hop<'_>]) -> Option<Problem> {
         path.push_str(&format!("`{}` ({by}) → ", name(hop)));
     }
     path.push_str(&format!("`{}`", name(first)));
-    let endless = circle.iter().all(|hop| hop.kind == Kind::DeadLetters)
-        || circle.iter().all(|hop| hop.kind == Kind::Bridge { filters: false });
+    let whole = |(hop, before): (&&Hop<'_>, &&Hop<'_>)| hop.takes_from(before) == Share::All;
+    let endless = (circle.iter().all(|hop| hop.kind == Kind::DeadLetters)
+        || circle.iter().all(|hop| hop.kind == Kind::Bridge { filters: false }))
+        && circle.iter().zip(circle.iter().cycle().skip(circle.len() - 1)).all(whole);
     let message = format!("messages would go round for ever: {path}");
     let problem = if endless {
         Problem::error("MESSAGE_LOOP", first.span, message)

@@ -223,7 +223,7 @@ impl Container {
 
     /// A component has opened or never will; once that is so of all log sinks, no record is kept back any more.
     pub(super) fn sink_settled(&mut self, component: u32) {
-        if !self.members.get(component as usize).is_some_and(|member| member.log_sink.is_some()) {
+        if self.members.get(component as usize).is_none_or(|member| member.log_sink.is_none()) {
             return;
         }
         self.sinks_ahead = self.sinks_ahead.saturating_sub(1);

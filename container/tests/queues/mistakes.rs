@@ -7,6 +7,8 @@ const BAD: &str = include_str!("bad.toml");
 const INVALID: &str = include_str!("invalid.toml");
 const LOOPS: &str = include_str!("loops.toml");
 const FORGETFUL: &str = include_str!("forgetful.toml");
+const TEMPLATES: &str = include_str!("templates.toml");
+const FORWARDING: &str = include_str!("forwarding.toml");
 const CONTRADICTING: &str = include_str!("contradicting.toml");
 
 #[test]
@@ -89,4 +91,39 @@ fn why_queues_went_where_they_went() {
 fn the_graph_shows_from_where_to_where() {
     let line = "graph -c service.toml --without *:logger:*:*:*";
     insta::assert_snapshot!(Said::line(&[("service.toml", GOOD)], line).out);
+}
+
+#[test]
+fn topics_that_are_no_templates() {
+    let said = Said::line(&[("service.toml", TEMPLATES)], "check -c service.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+/// Topics that messages bring are followed through circles.
+#[test]
+fn messages_that_would_go_round_under_their_own_topics() {
+    let said = Said::line(&[("service.toml", FORWARDING)], "check -c service.toml");
+    assert_eq!(said.out, "ok: 8 components, 8 references, 0 errors, 0 warnings\n", "{said}");
+    for (from, to, expected) in [
+        // All commands of b come back to b, and the other way round.
+        ("factory/+/set", "factory/+/temp", "error[MESSAGE_LOOP]: messages would go round for ever: "),
+        ("topic = \"factory/+/temp\"", "topic = \"#\"", "warning[MESSAGE_LOOP]: messages may go round: "),
+        ("dead/{topic}", "factory/dead/set", "`dead_letter_topic` is a topic that the queue takes from"),
+        (
+            "connection.host = \"b\"",
+            "connection.host = \"a\"",
+            "`pip-services:bridge:message-queue:up:1.0` (by the bridge) → `pip-services:bridge:message-queue:up:1.0`",
+        ),
+    ] {
+        let text = FORWARDING.replace(from, to);
+        let said = Said::line(&[("service.toml", &text)], "check -c service.toml").to_string();
+        assert!(said.contains(expected), "{to}: {said}");
+    }
+    let prefixed = FORWARDING.replace("topic = \"{topic}\"", "topic = \"other/{topic}\"");
+    for host in ["a", "b"] {
+        let text = prefixed.replace("connection.host = \"b\"", &format!("connection.host = \"{host}\""));
+        let said = Said::line(&[("service.toml", &text)], "check -c service.toml");
+        assert_eq!(said.code, Some(0), "{host}: {said}");
+    }
 }

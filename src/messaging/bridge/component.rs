@@ -81,11 +81,15 @@ references! {
 /// A target that forgets in a crash of the process, such as one in memory, has a warning (of `check`, `NOT_DURABLE`, and in
 /// the log) where the source does not: what the bridge has completed, the source has no more.
 ///
-/// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
-/// which is between queues in memory of one name, and between queues over one MQTT connection whose topics match.
+/// It keeps the topic that a message came on ([`MessageEnvelope::topic`](crate::messaging::MessageEnvelope::topic)): a target over
+/// MQTT with the topic `{topic}` publishes it to the same, one with `site/7/{topic}` under a prefix.
 ///
-/// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed),
-/// `failed_messages`, `looped_messages` (that went in a circle).
+/// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
+/// which is between queues in memory of one name, and between queues over one MQTT connection where the source takes from all topics
+/// that the target publishes to.
+///
+/// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed, or that the
+/// target has not confirmed within a minute), `failed_messages`, `looped_messages` (that went in a circle).
 ///
 /// Circles over several bridges and dead letters are found by `check` where the manifest shows them. What nobody has seen ends
 /// at `max_hops`: the count travels with a message, in envelopes and, of raw payloads, in a user property of MQTT 5. Raw payloads
@@ -133,6 +137,10 @@ impl Bridge {
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             return Err(round("is the queue of `references.source`").into());
         }
+        if !source.capabilities().receive {
+            let problem = format!("is the queue `{}`, from which nothing can be received", source.name());
+            return Err(Invalid::new("references.source", problem).into());
+        }
         if !target.capabilities().send {
             let problem = format!("is the queue `{}`, to which nothing can be sent", target.name());
             return Err(Invalid::new("references.target", problem).into());
@@ -157,7 +165,9 @@ impl Bridge {
 
     /// Refuses a target that leads to the source, and warns of a source that may lose messages.
     fn look_at_queues(&self) -> Result<(), Error> {
-        if let Some(place) = self.target.place().filter(|place| self.source.takes_from(place)) {
+        let topics = self.source.topics();
+        let place = self.target.place_of(topics.as_deref());
+        if let Some(place) = place.filter(|place| self.source.takes_from(place)) {
             let (target, source) = (self.target.name(), self.source.name());
             let what = format!(
                 "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \

@@ -16,7 +16,7 @@ use super::pattern::matches;
 use crate::count::Increment;
 use crate::log::Logger;
 use crate::messaging::local::HopLimit;
-use crate::messaging::{MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
+use crate::messaging::{DeadLetterReason, MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
 use crate::{BoxFuture, Category, Error};
 
 /// The first and the longest wait before the target is tried again.
@@ -86,18 +86,18 @@ impl Forward {
             self.filtered.one();
             return match self.unmatched {
                 Unmatched::Drop => source.complete(&envelope).await,
-                Unmatched::DeadLetter => source.move_to_dead_letter(&envelope).await,
+                Unmatched::DeadLetter => source.reject(&envelope, DeadLetterReason::Unmatched).await,
             };
         }
         if self.hops.stops(&envelope, source.name()) {
-            return source.move_to_dead_letter(&envelope).await;
+            return source.reject(&envelope, DeadLetterReason::Looped).await;
         }
         match self.pass_on(&envelope, source).await? {
             Outcome::Arrived => {
                 self.forwarded.one();
                 source.complete(&envelope).await
             }
-            Outcome::Refused => source.move_to_dead_letter(&envelope).await,
+            Outcome::Refused => source.reject(&envelope, DeadLetterReason::Refused).await,
             // Nothing is wrong with the message: this was no delivery.
             Outcome::Unfinished => source.release(&envelope).await,
         }
@@ -130,10 +130,12 @@ impl Forward {
                 }
             };
             self.retried.one();
+            let held = passage.pending.is_some();
             if !std::mem::replace(&mut told, true) {
-                self.say(envelope, &error, "is kept and tried again");
+                let what = if held { "is kept until the target has it" } else { "is kept and tried again" };
+                self.say(envelope, &error, what);
             }
-            if passage.pending.is_some() {
+            if held {
                 continue;
             }
             let mut closing = self.closing.clone();

@@ -10,8 +10,8 @@ use crate::component::Context;
 use crate::config::Invalid;
 use crate::messaging::shelf::{Bury, NEVER, Shelf};
 use crate::messaging::{
-    ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities, PendingSend,
-    QueueError, QueuePlace,
+    DeadLetterReason, ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities,
+    PendingSend, QueueError, QueuePlace,
 };
 use crate::{BoxFuture, Error};
 
@@ -24,6 +24,14 @@ pub(crate) trait Local: Send + Sync + 'static {
     fn can(&self) -> MessagingCapabilities;
     /// See [`MessageQueue::place`].
     fn whereto(&self) -> Option<QueuePlace>;
+    /// See [`MessageQueue::place_of`].
+    fn whereto_of(&self, _topics: Option<&str>) -> Option<QueuePlace> {
+        self.whereto()
+    }
+    /// See [`MessageQueue::topics`].
+    fn takes(&self) -> Option<Arc<str>> {
+        None
+    }
     /// See [`MessageQueue::takes_from`].
     fn whence(&self, place: &QueuePlace) -> bool {
         self.whereto().as_ref() == Some(place)
@@ -81,6 +89,14 @@ impl<Q: Local> MessageQueue for Q {
 
     fn place(&self) -> Option<QueuePlace> {
         self.whereto()
+    }
+
+    fn place_of(&self, topics: Option<&str>) -> Option<QueuePlace> {
+        self.whereto_of(topics)
+    }
+
+    fn topics(&self) -> Option<Arc<str>> {
+        self.takes()
     }
 
     fn takes_from(&self, place: &QueuePlace) -> bool {
@@ -196,10 +212,18 @@ impl<Q: Local> MessageQueue for Q {
     }
 
     fn move_to_dead_letter<'a>(&'a self, message: &'a MessageEnvelope) -> BoxFuture<'a, Result<(), Error>> {
+        self.reject(message, DeadLetterReason::GivenUp)
+    }
+
+    fn reject<'a>(
+        &'a self,
+        message: &'a MessageEnvelope,
+        reason: DeadLetterReason,
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let body = self.body();
             // Receivers at work may end what they are at while the queue closes.
-            let told = body.working()?.give_up(message).ok_or_else(|| body.not_locked())?;
+            let told = body.working()?.give_up(message, reason).ok_or_else(|| body.not_locked())?;
             tokio::select! {
                 biased;
                 // Cleared or closed before it was its turn.

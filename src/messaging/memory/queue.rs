@@ -8,7 +8,9 @@ use tokio::time::sleep;
 use super::board::Board;
 use super::terms::Terms;
 use super::{MemoryQueueConfig, MemoryQueueOptions};
-use crate::component::{Component, Context, Descriptor, Flow, Offer, QueueFlow, Space};
+use crate::component::{
+    Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, Share, Space,
+};
 use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
@@ -202,10 +204,10 @@ impl Component for MemoryMessageQueue {
     fn flows(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Flow> {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let name = filled(&config.queue).unwrap_or_else(|| identity.name().to_owned());
-        let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", dead));
-        let (space, matches) = (Space::Process("memory"), None);
-        let (takes, sends) = (name.clone(), Some(name));
-        vec![Flow::Queue(QueueFlow { space, takes, matches, sends, dead_letters, durable: false })]
+        let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", Destination::Name(dead)));
+        let sends = Some(Destination::Name(name.clone()));
+        let (space, share) = (Space::Process("memory"), Share::of_names);
+        vec![Flow::Queue(QueueFlow { space, takes: Names::One(name), share, sends, dead_letters, durable: false })]
     }
 
     fn create(
@@ -245,7 +247,7 @@ struct Graveyard {
 }
 
 impl Bury<()> for Graveyard {
-    async fn bury(&self, Item { envelope, .. }: &Item<()>) -> Result<(), Error> {
+    async fn bury(&self, Item { envelope, reason, .. }: &Item<()>) -> Result<(), Error> {
         let (id, count, name) = (envelope.message_id.shown(), envelope.deliveries, &self.name);
         let Some(dead) = &self.dead else {
             // Of those that go in a circle there may be any number.
@@ -260,7 +262,7 @@ impl Bury<()> for Graveyard {
         if self.hops.gives_up(envelope, name) {
             return Ok(());
         }
-        if dead.try_put(Item::new(envelope.passed_on(name), ())).is_err() {
+        if dead.try_put(Item::new(envelope.buried(name, *reason), ())).is_err() {
             let full = full(name, dead, Duration::ZERO);
             let full =
                 Error::from(full).context(format!("message {id} finds no room among the dead letters"));

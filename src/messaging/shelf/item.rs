@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::held::Timer;
 use crate::footprint;
-use crate::messaging::MessageEnvelope;
+use crate::messaging::{DeadLetterReason, MessageEnvelope};
 
 /// A message and what its transport holds for it, such as an acknowledgement.
 pub(crate) struct Item<H> {
@@ -12,6 +12,8 @@ pub(crate) struct Item<H> {
     pub(crate) hold: H,
     /// Nobody could make anything of it: it is buried without being delivered.
     pub(crate) doomed: bool,
+    /// Why it is dead, once it is.
+    pub(crate) reason: DeadLetterReason,
     /// Where it is in the order in which messages were put on the shelf.
     pub(super) number: u64,
     /// What it costs in memory on the shelf.
@@ -21,25 +23,25 @@ pub(crate) struct Item<H> {
 impl<H> Item<H> {
     /// The message, and what is held for it.
     pub(super) fn split(self) -> (Item<()>, H) {
-        let Self { envelope, hold, doomed, number, cost } = self;
-        (Item { envelope, hold: (), doomed, number, cost }, hold)
+        let Self { envelope, hold, doomed, reason, number, cost } = self;
+        (Item { envelope, hold: (), doomed, reason, number, cost }, hold)
     }
 
     /// The same with something else held for it.
     pub(super) fn with<T>(self, hold: T) -> Item<T> {
-        let Self { envelope, doomed, number, cost, .. } = self;
-        Item { envelope, hold, doomed, number, cost }
+        let Self { envelope, doomed, reason, number, cost, .. } = self;
+        Item { envelope, hold, doomed, reason, number, cost }
     }
 
     pub(crate) fn new(envelope: MessageEnvelope, hold: H) -> Self {
         let cost = envelope.footprint() + footprint::place::<Self>() + footprint::place::<Timer>();
-        Self { envelope, hold, doomed: false, number: 0, cost }
+        Self { envelope, hold, doomed: false, reason: DeadLetterReason::MaxDeliveries, number: 0, cost }
     }
 
     /// One that is to be buried without being delivered.
     #[cfg(any(feature = "mqtt", test))]
     pub(crate) fn doomed(envelope: MessageEnvelope, hold: H) -> Self {
-        Self { doomed: true, ..Self::new(envelope, hold) }
+        Self { doomed: true, reason: DeadLetterReason::Malformed, ..Self::new(envelope, hold) }
     }
 }
 

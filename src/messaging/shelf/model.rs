@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::sweep::PAUSE;
 use super::tests::{Yard, swept};
 use super::{Item, MAX_BYTES, Rules, Shelf};
+use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
 
 /// In milliseconds. What is done is done at multiples of ten; no lock and no delay ends at one of those, so that no two things
@@ -165,7 +166,8 @@ impl World {
             // As if it had not been taken.
             Op::Release(back) => self.each(back, Shelf::release, |_, count| (Place::Waiting, count - 1)),
             Op::GiveUp(back) => {
-                let give_up = |shelf: &Shelf<()>, message: &MessageEnvelope| shelf.give_up(message).is_some();
+                let give_up =
+                    |shelf: &Shelf<()>, message: &MessageEnvelope| shelf.give_up(message, GivenUp).is_some();
                 self.each(back, give_up, |model, count| (model.dead(model.now), count));
             }
             Op::Renew(back) => {

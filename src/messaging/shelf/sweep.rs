@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::state::State;
 use super::{Item, Shelf};
 use crate::Error;
-use crate::messaging::MessageEnvelope;
+use crate::messaging::{DeadLetterReason, MessageEnvelope};
 
 /// How many messages are buried at a time.
 const AT_A_TIME: usize = 16;
@@ -46,11 +46,15 @@ pub(crate) trait Bury<H>: Send + Sync {
 impl<H: Send> Shelf<H> {
     /// Gives a locked message up. The receiver hears when it is buried, or why it was not; none where its lock holds
     /// no more.
-    pub(crate) fn give_up(&self, message: &MessageEnvelope) -> Option<oneshot::Receiver<Result<(), Error>>> {
+    pub(crate) fn give_up(
+        &self,
+        message: &MessageEnvelope,
+        reason: DeadLetterReason,
+    ) -> Option<oneshot::Receiver<Result<(), Error>>> {
         let lock = self.lock_of(message)?;
         let mut state = self.state();
         state.held.locked(lock.place, Instant::now())?;
-        let item = state.held.remove(lock.place)?.item;
+        let item = Item { reason, ..state.held.remove(lock.place)?.item };
         let (sender, told) = oneshot::channel();
         state.dead.push_back(Dead { item, told: Some(sender) });
         drop(state);
@@ -123,7 +127,7 @@ impl<H> Shelf<H> {
     pub(super) fn come_back(&self, state: &mut State<H>, item: Item<H>, now: Instant) {
         let limit = state.rules.max_deliveries;
         if limit > 0 && item.envelope.deliveries >= limit {
-            state.dead.push_back(Dead::of(item));
+            state.dead.push_back(Dead::of(Item { reason: DeadLetterReason::MaxDeliveries, ..item }));
         } else {
             self.delay(state, item, now);
         }

@@ -6,6 +6,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::Error;
+use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
 
 const RULES: Rules = Rules {
@@ -163,7 +164,7 @@ async fn what_cannot_be_buried_is_delivered_again() {
     let (shelf, yard) = (Shelf::new(RULES), Yard { full: true.into(), ..Yard::default() });
     assert!(shelf.try_put(item("a")).is_ok());
     let a = shelf.take().unwrap();
-    let told = shelf.give_up(&a).unwrap();
+    let told = shelf.give_up(&a, GivenUp).unwrap();
     swept(&shelf, &yard, Duration::from_secs(2)).await;
     assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
     assert_eq!(shelf.take().unwrap().deliveries(), 2);

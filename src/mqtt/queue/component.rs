@@ -1,19 +1,15 @@
 //! A queue over MQTT.
 
-use std::hash::RandomState;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
-use super::codec::Codec;
 use super::config::filled;
 use super::graveyard::Graveyard;
 use super::hold::Hold;
 use super::inbox::{Fate, Inbox};
 use super::leaving::Leaving;
 use super::subscribing::Subscribing;
+use super::target::Target;
 use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialStore;
@@ -23,8 +19,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::{Body, Burst, HopLimit};
-use crate::messaging::shelf::Shelf;
+use crate::messaging::local::Body;
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener};
 use crate::{Error, offers, references, register};
 
@@ -46,7 +41,8 @@ references! {
 
 /// A queue over MQTT, `pip-services:message-queue:mqtt:*:1.0`.
 ///
-/// It publishes and subscribes to one topic, over a connection that it shares, or one of its own where its configuration
+/// It publishes and subscribes to one topic, or publishes each message to a topic that the message brings (`{topic}` in its topic),
+/// over a connection that it shares, or one of its own where its configuration
 /// names a broker. At QoS 1 and 2 a message is acknowledged to the broker when it is completed: what is not completed
 /// survives a crash when the session does (`clean_session = false`). At QoS 0, the default, the broker forgets a message when it
 /// has sent it: nothing survives, and what comes to a full queue is dropped. A message that is abandoned, or whose lock expires, comes
@@ -88,7 +84,7 @@ references! {
 /// ```
 pub struct MqttMessageQueue {
     pub(super) body: Body<Hold>,
-    pub(super) topic: Arc<str>,
+    pub(super) target: Target,
     pub(super) options: MqttQueueOptions,
     pub(super) graveyard: Graveyard,
     pub(super) leaving: Leaving,
@@ -132,43 +128,21 @@ impl MqttMessageQueue {
         Invalid::none(config.invalid(name))?;
         let logger = &references.logger;
         let transport = Transport::new(name, &config, references)?;
-        let MqttQueueConfig { queue, topic, group, dead_letter_topic, options, .. } = config;
+        let (target, dead) = (config.target(name)?, config.dead_target()?);
+        let MqttQueueConfig { queue, group, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
+        let body = Body::new(&name, logger.clone(), counters);
+        let graveyard = Graveyard::new(&body, dead, transport, &options);
         let group = filled(group);
         let fate = match &group {
-            _ if transport.keeps_session() => Fate::LeftToBroker,
+            _ if graveyard.transport.keeps_session() => Fate::LeftToBroker,
             Some(_) => Fate::GivenBack,
             None => Fate::Stays,
         };
-        let topic: Arc<str> = filled(topic).unwrap_or_else(|| name.clone()).into();
-        let filter = group.map_or_else(|| topic.to_string(), |group| format!("$share/{group}/{topic}"));
+        let topics = target.pattern(None);
+        let filter = group.map_or(topics.clone(), |group| format!("$share/{group}/{topics}"));
         crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
-        let body = Body::new(&name, logger.clone(), counters);
-        let graveyard = Graveyard {
-            name: Arc::clone(&body.name),
-            topic: filled(dead_letter_topic).map(Into::into),
-            codec: if options.serialize_envelope { Codec::Envelope } else { Codec::Raw },
-            transport,
-            logger: logger.clone(),
-            metrics: body.metrics.clone(),
-            hops: HopLimit::new(options.max_hops, logger.clone(), body.metrics.looped.clone()),
-            limit: options.send_timeout.0,
-            burst: Arc::default(),
-            waits: Arc::default(),
-        };
-        let inbox = Arc::new(Inbox {
-            shelf: Arc::new(Shelf::new(options.rules())),
-            codec: graveyard.codec,
-            graveyard: graveyard.clone(),
-            malformed: counters.increment(&format!("queue.{name}.malformed_messages")),
-            repeated: counters.increment(&format!("queue.{name}.repeated_messages")),
-            burst: Burst::default(),
-            prints: graveyard.transport.keeps_session().then(RandomState::new),
-            open: watch::Sender::new(false),
-            fate,
-            giving: AtomicBool::new(false),
-            left: AtomicU64::new(0),
-        });
+        let inbox = Arc::new(Inbox::new(graveyard.clone(), &options, counters, fate));
         let listener = Arc::clone(&inbox) as Arc<dyn MqttMessageListener>;
         let asked = options.asked();
         let subscribing = Subscribing::new(filter, asked, listener, graveyard.transport.clone());
@@ -179,7 +153,7 @@ impl MqttMessageQueue {
             returned: counters.increment(&format!("queue.{name}.returned_messages")),
             unreturned: counters.increment(&format!("queue.{name}.unreturned_messages")),
         };
-        Ok(Self { body, topic, options, graveyard, leaving })
+        Ok(Self { body, target, options, graveyard, leaving })
     }
 
     /// Makes it ready for work; does nothing on an open queue.

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::target::{Target, names, share};
 use crate::auth::CredentialConfig;
-use crate::component::{QueueFlow, Space};
+use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::local::{HopLimit, MAX_HOPS};
@@ -18,16 +19,20 @@ use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, SubscribeOptions, T
 pub struct MqttQueueConfig {
     /// Name of the queue. Default: the name in the descriptor.
     pub queue: Option<String>,
-    /// Topic of the queue, to which it publishes and subscribes. With wildcards the queue only receives. Default: the name of
-    /// the queue.
+    /// Topic of the queue, to which it publishes and subscribes. With wildcards the queue only receives. With `{topic}`, which
+    /// stands for the topic that each message brings, it only sends: what a bridge takes from `factory/+/temp` of one broker, a
+    /// target with `{topic}` publishes under the same topics, and one with `site/7/{topic}` under `site/7/factory/…`. A brace itself
+    /// is `{{` or `}}`. Default: the name of the queue.
     pub topic: Option<String>,
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
     /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
     /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
-    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
-    /// Without it they are logged, counted and dropped.
+    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in
+    /// it stands for the topic of each, and a brace itself is `{{` or `}}`. They say why they are dead, on which topic they came and
+    /// how often they were delivered: in the envelope, or, of payloads that are none, in user properties of MQTT 5; on 3.1.1 that is
+    /// lost. Without it they are logged, counted and dropped.
     pub dead_letter_topic: Option<String>,
     /// Client id of a connection of its own; see `connection`.
     pub client_id: Option<String>,
@@ -175,35 +180,24 @@ impl MqttQueueOptions {
 impl MqttQueueConfig {
     /// Every value that makes no sense for a component of this name.
     pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
-        let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
-        let topic = topic.as_deref().unwrap_or(name);
-        let mut found = self.invalid_for_any(topic);
-        // One that only receives may have wildcards in its topic.
-        match Filter::new(topic) {
-            Err(error) => found.push(Invalid::new("topic", format!("cannot be subscribed to: {error}"))),
-            Ok(_) if !self.is_sound(topic) => found.push(Invalid::new("topic", CONTROLS)),
-            Ok(own) if filled(self.dead_letter_topic.clone()).is_some_and(|dead| own.matches(&dead)) => {
-                let problem = "is a topic that the queue takes from; nothing would ever be dead";
-                found.push(Invalid::new("dead_letter_topic", problem));
-            }
-            Ok(_) => {}
+        let target = self.target(name);
+        let mut found = self.invalid_for(target.as_ref().ok());
+        match &target {
+            Ok(target) => found.extend(self.invalid_topic(target)),
+            Err(invalid) => found.push(invalid.clone()),
         }
         found
     }
 
-    /// Every value that makes no sense whatever the queue is called; `topic` is what it takes from, as far as that is known.
-    pub(super) fn invalid_for_any(&self, topic: &str) -> Vec<Invalid> {
+    /// Every value that makes no sense whatever the queue is called; `target` is what it takes from, as far as that is known.
+    pub(super) fn invalid_for(&self, target: Option<&Target>) -> Vec<Invalid> {
         let mut found = self.options.invalid();
-        if self.dead_letter_topic.as_deref().is_some_and(|topic| !self.is_sound(topic)) {
-            found.push(Invalid::new("dead_letter_topic", CONTROLS));
-        }
+        found.extend(self.invalid_dead_letters(target));
+        found.extend(self.no_local_invalid(&target.map(Target::to_string).unwrap_or_default()));
         if self.group.as_ref().is_some_and(|group| group.contains(['/', '+', '#', '\0'])) {
             found.push(Invalid::new("group", "has `/`, `+`, `#` or U+0000 in it; a group has a plain name"));
-        }
-        found.extend(self.no_local_invalid(topic));
-        if let Some(error) = filled(self.dead_letter_topic.clone()).and_then(|topic| Topic::new(&topic).err())
-        {
-            found.push(Invalid::new("dead_letter_topic", format!("cannot be published to: {error}")));
+        } else if self.group.as_deref().is_some_and(|group| !self.permits(group)) {
+            found.push(Invalid::new("group", CONTROLS));
         }
         if let Some(own) = self.own_connection() {
             found.extend(own.invalid());
@@ -213,9 +207,73 @@ impl MqttQueueConfig {
         found
     }
 
-    /// Whether no broker ends the connection for what is in a topic.
-    fn is_sound(&self, topic: &str) -> bool {
-        self.options.allow_control_characters || without_controls(topic).is_ok()
+    /// What is wrong with the topic.
+    fn invalid_topic(&self, target: &Target) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        let wrong = match target {
+            // One that only receives may have wildcards in its topic.
+            Target::Fixed(topic) => {
+                Filter::new(topic).err().map(|error| format!("cannot be subscribed to: {error}"))
+            }
+            Target::Each { .. } => target.unpublishable(),
+        };
+        match wrong {
+            Some(wrong) => found.push(Invalid::new("topic", wrong)),
+            None if !self.permits(&target.to_string()) => found.push(Invalid::new("topic", CONTROLS)),
+            None => {}
+        }
+        if target.is_template() {
+            let only = "and a queue whose `topic` has `{topic}` in it only sends";
+            if self.options.autosubscribe {
+                found.push(Invalid::new("options.autosubscribe", format!("is true, {only}")));
+            }
+            if filled(self.group.clone()).is_some() {
+                found.push(Invalid::new("group", format!("is given, {only}")));
+            }
+        }
+        found
+    }
+
+    /// What is wrong with the topic of dead letters.
+    fn invalid_dead_letters(&self, target: Option<&Target>) -> Option<Invalid> {
+        let dead = match self.dead_target() {
+            Ok(dead) => dead?,
+            Err(invalid) => return Some(invalid),
+        };
+        let wrong = |problem: String| Some(Invalid::new("dead_letter_topic", problem));
+        if let Some(problem) = dead.unpublishable() {
+            return wrong(problem);
+        }
+        if !self.permits(&dead.to_string()) {
+            return wrong(CONTROLS.to_owned());
+        }
+        let target = target?;
+        if target.is_template() {
+            return wrong("is given, and a queue whose `topic` has `{topic}` in it only sends".to_owned());
+        }
+        let own = Filter::new(&target.pattern(None)).ok()?;
+        let sent = Filter::new(&dead.pattern(Some(own.pattern()))).ok()?;
+        let problem = "is a topic that the queue takes from; nothing would ever be dead";
+        if own.covers(&sent) { wrong(problem.to_owned()) } else { None }
+    }
+
+    /// Whether brokers do not end connections for the characters in it, or that is permitted.
+    fn permits(&self, text: &str) -> bool {
+        self.options.allow_control_characters || without_controls(text).is_ok()
+    }
+
+    /// Where a queue of a component of this name publishes. Only what is given as a topic can have a placeholder.
+    pub(super) fn target(&self, name: &str) -> Result<Target, Invalid> {
+        match filled(self.topic.clone()) {
+            Some(topic) => Target::parse(&topic).map_err(|error| Invalid::new("topic", error.to_string())),
+            None => Ok(Target::Fixed(filled(self.queue.clone()).unwrap_or_else(|| name.to_owned()).into())),
+        }
+    }
+
+    /// Where its dead letters go.
+    pub(super) fn dead_target(&self) -> Result<Option<Target>, Invalid> {
+        let dead = filled(self.dead_letter_topic.clone()).map(|topic| Target::parse(&topic)).transpose();
+        dead.map_err(|error| Invalid::new("dead_letter_topic", error.to_string()))
     }
 
     /// What stands against `no_local` for this topic. What a connection of others speaks is seen when the queue subscribes.
@@ -235,22 +293,23 @@ impl MqttQueueConfig {
 
     /// The way of messages through a queue of a component of this name, where its topic is one.
     pub(super) fn flow(&self, name: &str) -> Option<QueueFlow> {
-        let topic = filled(self.topic.clone()).or_else(|| filled(self.queue.clone()));
-        let topic = topic.unwrap_or_else(|| name.to_owned());
-        let filter = Filter::new(&topic).ok()?;
+        let target = self.target(name).ok()?;
+        let filter = Filter::new(&target.pattern(None)).ok()?;
         let space = match self.own_connection() {
             Some(own) => Space::Servers(own.servers()),
             None => Space::Shared("connection"),
         };
-        let matches: fn(&str, &str) -> bool =
-            |pattern, topic| Filter::new(pattern).is_ok_and(|filter| filter.matches(topic));
-        let dead = filled(self.dead_letter_topic.clone());
+        let sends = match &target {
+            Target::Fixed(topic) if Topic::new(topic).is_err() => None,
+            _ => Some(target.destination()),
+        };
+        let dead = self.dead_target().ok()?;
         Some(QueueFlow {
             space,
-            takes: filter.pattern().to_owned(),
-            matches: filter.has_wildcard().then_some(matches),
-            sends: Topic::new(&topic).is_ok().then_some(topic),
-            dead_letters: dead.map(|dead| ("dead_letter_topic", dead)),
+            takes: if target.is_template() { Names::Nothing } else { names(filter.pattern()) },
+            share,
+            sends,
+            dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
             durable: self.options.qos() != QoS::AtMostOnce,
         })
     }

@@ -19,8 +19,10 @@ pub struct MqttQueueFactoryConfig {
     /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
-    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope.
-    /// Without it they are logged, counted and dropped.
+    /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in
+    /// it stands for the topic of each, and a brace itself is `{{` or `}}`. They say why they are dead, on which topic they came and
+    /// how often they were delivered: in the envelope, or, of payloads that are none, in user properties of MQTT 5; on 3.1.1 that is
+    /// lost. Without it they are logged, counted and dropped.
     pub dead_letter_topic: Option<String>,
     /// Client id of connections of their own, to which `-<name of the queue>` is added; see `connection`.
     pub client_id: Option<String>,
@@ -42,7 +44,7 @@ pub struct MqttQueueFactoryConfig {
 impl MqttQueueFactoryConfig {
     /// Every value that makes no sense whatever its queues are called; the rest shows when one is made.
     pub(super) fn invalid(&self) -> Vec<Invalid> {
-        self.of_queue("").invalid_for_any("")
+        self.of_queue("").invalid_for(None)
     }
 
     /// The configuration of a queue of this name.

@@ -6,15 +6,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
+use super::MqttQueueOptions;
 use super::codec::Codec;
 use super::hold::{Hold, Owed};
+use super::target::Target;
 use super::transport::Transport;
 use crate::Error;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
-use crate::messaging::local::{Burst, HopLimit, Metrics};
+use crate::messaging::local::{Body, Burst, HopLimit, Metrics};
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttError, PublishOptions};
+use crate::text::clip;
 
 /// The least time after which a dead letter that is not acknowledged is spoken of.
 const SOON: Duration = Duration::from_secs(1);
@@ -33,7 +36,7 @@ enum Grave {
 #[derive(Clone)]
 pub(super) struct Graveyard {
     pub(super) name: Arc<str>,
-    pub(super) topic: Option<Arc<str>>,
+    pub(super) target: Option<Target>,
     pub(super) codec: Codec,
     pub(super) transport: Transport,
     pub(super) logger: Logger,
@@ -48,18 +51,43 @@ pub(super) struct Graveyard {
 }
 
 impl Graveyard {
+    /// Where the dead of this queue go.
+    pub(super) fn new(
+        body: &Body<Hold>,
+        target: Option<Target>,
+        transport: Transport,
+        options: &MqttQueueOptions,
+    ) -> Self {
+        let (logger, metrics) = (body.logger.clone(), body.metrics.clone());
+        Self {
+            name: Arc::clone(&body.name),
+            target,
+            codec: if options.serialize_envelope { Codec::Envelope } else { Codec::Raw },
+            transport,
+            hops: HopLimit::new(options.max_hops, logger.clone(), metrics.looped.clone()),
+            logger,
+            metrics,
+            limit: options.send_timeout.0,
+            burst: Arc::default(),
+            waits: Arc::default(),
+        }
+    }
+
     /// Publishes what a dead message was, unless it goes in a circle.
     async fn publish(&self, item: &Item<()>) -> Result<Grave, MqttError> {
-        let Some(topic) = &self.topic else { return Ok(Grave::None) };
+        let target = self.target.as_ref();
+        let Some(topic) = target.and_then(|target| target.fill(item.envelope.topic.as_ref())) else {
+            return Ok(Grave::None);
+        };
         if self.hops.gives_up(&item.envelope, &self.name) {
             return Ok(Grave::Refused);
         }
-        let envelope = item.envelope.passed_on(&self.name);
+        let envelope = item.envelope.buried(&self.name, item.reason);
         let codec = self.codec_of(item);
         let mut options = PublishOptions::at_least_once();
         options.trace_id = envelope.trace_id.clone();
         let options = codec.mark(&envelope, options, self.transport.version());
-        let (topic, payload) = (Arc::clone(topic), codec.encode(&envelope));
+        let payload = codec.encode(&envelope);
         let mut delivery = self.transport.hand_over(topic, payload, options, self.limit).await?;
         // From here on the connection has it, however long the broker is away: published anew, it would arrive twice.
         match timeout(self.limit.max(SOON), &mut delivery).await {
@@ -83,10 +111,15 @@ impl Graveyard {
         if item.doomed { Codec::Raw } else { self.codec }
     }
 
+    /// Where dead letters go, as log lines show it.
+    pub(super) fn to(&self) -> String {
+        self.target.as_ref().map(|target| clip(&target.to_string()).into_owned()).unwrap_or_default()
+    }
+
     fn report(&self, envelope: &MessageEnvelope, published: bool) {
         let (name, id, count) = (&self.name, envelope.message_id.shown(), envelope.deliveries());
         if published {
-            let to = self.topic.as_deref().unwrap_or_default();
+            let to = self.to();
             self.logger.log(
                 Level::Info,
                 envelope.trace_id.as_deref(),
@@ -107,7 +140,7 @@ impl Graveyard {
     fn report_wait(&self, envelope: &MessageEnvelope) {
         if self.waits.begins(Instant::now()) {
             let (name, id) = (&self.name, envelope.message_id.shown());
-            let to = self.topic.as_deref().unwrap_or_default();
+            let to = self.to();
             self.logger.warn(format_args!(
                 "message {id} of the queue `{name}` is on its way to `{to}`, and the broker does not acknowledge it yet; it waits, \
                  like others that follow, of which nothing is said"
@@ -121,7 +154,7 @@ impl Graveyard {
             let kept = format_args!("message {id} of the queue `{name}` is kept and delivered again");
             self.logger.error(Some(error), kept);
         } else if self.burst.begins(Instant::now()) {
-            let to = self.topic.as_deref().unwrap_or_default();
+            let to = self.to();
             let kept = format_args!(
                 "a message that is no envelope of the queue `{name}` cannot go to `{to}` and is kept until it can, like \
                  others that follow, of which nothing is said"

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::MqttQueueOptions;
 use super::codec::Codec;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Item, Owed};
-use crate::count::Increment;
+use crate::count::{Counters, Increment};
 use crate::messaging::EnvelopeError;
 use crate::messaging::local::Burst;
 use crate::messaging::shelf::{Likeness, Shelf};
@@ -57,6 +58,29 @@ impl MqttMessageListener for Inbox {
 }
 
 impl Inbox {
+    /// What comes for the queue of this graveyard, which is closed.
+    pub(super) fn new(
+        graveyard: Graveyard,
+        options: &MqttQueueOptions,
+        counters: &Counters,
+        fate: Fate,
+    ) -> Self {
+        let increment = |what: &str| counters.increment(&format!("queue.{}.{what}", graveyard.name));
+        Self {
+            shelf: Arc::new(Shelf::new(options.rules())),
+            codec: graveyard.codec,
+            malformed: increment("malformed_messages"),
+            repeated: increment("repeated_messages"),
+            burst: Burst::default(),
+            prints: graveyard.transport.keeps_session().then(RandomState::new),
+            open: watch::Sender::new(false),
+            fate,
+            giving: AtomicBool::new(false),
+            left: AtomicU64::new(0),
+            graveyard,
+        }
+    }
+
     async fn take(&self, message: MqttMessage) -> Result<(), Error> {
         let mut hold = Owed::of(&message, self.prints.as_ref());
         if message.dup && hold.is_some() {
@@ -69,7 +93,7 @@ impl Inbox {
             Ok(envelope) => Item::new(envelope, hold),
             Err(error) => {
                 self.report(&message, &error);
-                if self.graveyard.topic.is_none() {
+                if self.graveyard.target.is_none() {
                     hold.into_iter().for_each(Owed::acknowledge);
                     return Ok(());
                 }
@@ -175,8 +199,12 @@ impl Inbox {
         if !self.burst.begins(Instant::now()) {
             return;
         }
-        let Graveyard { name, topic, logger, .. } = &self.graveyard;
-        let to = topic.as_deref().map_or("it is dropped".to_owned(), |topic| format!("it goes to `{topic}`"));
+        let Graveyard { name, target, logger, .. } = &self.graveyard;
+        let to = if target.is_some() {
+            format!("it goes to `{}`", self.graveyard.to())
+        } else {
+            "it is dropped".to_owned()
+        };
         logger.error(
             Some(error),
             format_args!(

@@ -11,12 +11,13 @@ use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
 use super::standing::follow;
+use super::target::Target;
 use crate::Error;
 use crate::component::{Budget, Context};
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::shelf::NEVER;
-use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueuePlace};
+use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueueError, QueuePlace};
 use crate::mqtt::topic::{Filter, Topic};
 use crate::mqtt::{MqttError, PublishOptions, QoS};
 
@@ -28,31 +29,43 @@ impl Local for MqttMessageQueue {
     }
 
     fn can(&self) -> MessagingCapabilities {
+        let receives = !self.target.is_template();
         MessagingCapabilities {
             message_count: false,
             // Nobody can publish to wildcards.
-            send: Topic::new(&self.topic).is_ok(),
-            receive: true,
-            peek: true,
-            peek_batch: true,
-            renew_lock: true,
-            abandon: true,
-            dead_letter: self.graveyard.topic.is_some(),
-            clear: true,
+            send: match &self.target {
+                Target::Fixed(topic) => Topic::new(topic).is_ok(),
+                Target::Each { .. } => true,
+            },
+            receive: receives,
+            peek: receives,
+            peek_batch: receives,
+            renew_lock: receives,
+            abandon: receives,
+            dead_letter: receives && self.graveyard.target.is_some(),
+            clear: receives,
             at_most_once: self.options.qos() == QoS::AtMostOnce,
             durable: self.options.qos() != QoS::AtMostOnce,
         }
     }
 
     fn whereto(&self) -> Option<QueuePlace> {
+        self.whereto_of(None)
+    }
+
+    fn whereto_of(&self, topics: Option<&str>) -> Option<QueuePlace> {
         let connection = Arc::as_ptr(&self.graveyard.transport.connection);
-        Some(QueuePlace::new("mqtt", connection.addr() as u64, Arc::clone(&self.topic)))
+        Some(QueuePlace::new("mqtt", connection.addr() as u64, self.target.pattern(topics)))
+    }
+
+    fn takes(&self) -> Option<Arc<str>> {
+        self.filter().map(|filter| filter.pattern().into())
     }
 
     fn whence(&self, place: &QueuePlace) -> bool {
-        let filter = Filter::new(&self.topic);
+        let sent = Filter::new(&place.name).ok();
         let here = self.whereto().is_some_and(|own| (own.kind, own.space) == (place.kind, place.space));
-        here && filter.is_ok_and(|filter| filter.matches(&place.name))
+        here && self.filter().zip(sent).is_some_and(|(filter, sent)| filter.covers(&sent))
     }
 
     async fn start(&self, context: &Context) -> Result<(), Error> {
@@ -98,13 +111,13 @@ impl Local for MqttMessageQueue {
     }
 
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
-        let (topic, payload, options) = self.prepare(&envelope);
+        let (topic, payload, options) = self.prepare(&envelope)?;
         let options = options.timeout(self.options.send_timeout.0);
         Ok(self.graveyard.transport.publish(topic, payload, options).await?)
     }
 
     async fn hand_over(&self, envelope: MessageEnvelope) -> Result<PendingSend, Error> {
-        let (topic, payload, options) = self.prepare(&envelope);
+        let (topic, payload, options) = self.prepare(&envelope)?;
         let limit = self.options.send_timeout.0;
         let delivery = self.graveyard.transport.hand_over(topic, payload, options, limit).await?;
         Ok(PendingSend::new(async move { Ok(delivery.await?) }))
@@ -117,10 +130,16 @@ impl Local for MqttMessageQueue {
     }
 
     fn attend(&self) -> Result<(), Error> {
+        if self.target.is_template() {
+            return Err(self.only_sends().into());
+        }
         Ok(self.leaving.subscribing.want()?)
     }
 
     async fn trouble(&self) -> Error {
+        if self.target.is_template() {
+            return self.only_sends().into();
+        }
         self.leaving.subscribing.trouble().await
     }
 
@@ -131,13 +150,30 @@ impl Local for MqttMessageQueue {
 
 impl MqttMessageQueue {
     /// What is published of a message.
-    fn prepare(&self, envelope: &MessageEnvelope) -> (Arc<str>, Bytes, PublishOptions) {
+    fn prepare(&self, envelope: &MessageEnvelope) -> Result<(Arc<str>, Bytes, PublishOptions), QueueError> {
+        let topic = self.target.fill(envelope.topic.as_ref()).ok_or_else(|| {
+            let target = self.target.to_string().into();
+            QueueError::NoTopic { queue: Arc::clone(&self.body.name), target }
+        })?;
         let mut options = PublishOptions::default().qos(self.options.qos());
         options.retain = self.options.retain;
         options.trace_id = envelope.trace_id.clone();
         let Graveyard { codec, transport, .. } = &self.graveyard;
         let options = codec.mark(envelope, options, transport.version());
-        (Arc::clone(&self.topic), codec.encode(envelope), options)
+        Ok((topic, codec.encode(envelope), options))
+    }
+
+    /// What it takes from; nothing where messages bring their topics.
+    fn filter(&self) -> Option<Filter> {
+        match &self.target {
+            Target::Fixed(topic) => Filter::new(topic).ok(),
+            Target::Each { .. } => None,
+        }
+    }
+
+    fn only_sends(&self) -> QueueError {
+        let operation = "receive: its topic has `{topic}` in it, so that it only sends";
+        QueueError::Unsupported { queue: Arc::clone(&self.body.name), operation }
     }
 
     /// Starts the task that subscribes when that is asked for.

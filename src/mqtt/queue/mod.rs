@@ -12,6 +12,7 @@ mod leaving;
 mod local;
 mod standing;
 mod subscribing;
+mod target;
 mod transport;
 
 pub use component::MqttMessageQueue;

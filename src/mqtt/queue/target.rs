@@ -5,6 +5,8 @@ use std::iter::{Enumerate, Peekable};
 use std::str::Chars;
 use std::sync::Arc;
 
+use crate::component::{Destination, Names, Share};
+use crate::mqtt::topic::{Filter, Topic};
 use crate::text::clip_to;
 
 /// What stands for the topic of a message, without its braces.
@@ -103,9 +105,42 @@ impl Target {
         }
     }
 
+    /// Where what is published to it goes, for a check of circles.
+    pub(super) fn destination(&self) -> Destination {
+        let made: fn(&str, Option<&str>) -> Names = |template, topics| match Self::parse(template) {
+            Ok(target) => names(&target.pattern(topics)),
+            Err(_) => Names::Nothing,
+        };
+        match self {
+            Self::Fixed(topic) => Destination::Name(topic.to_string()),
+            Self::Each { .. } => Destination::Made { template: self.to_string(), names: made },
+        }
+    }
+
+    /// Why nothing can be published to it, whatever topics messages bring.
+    pub(super) fn unpublishable(&self) -> Option<String> {
+        let sample = self.fill(Some(&"t".into()))?;
+        Topic::new(&sample).err().map(|error| format!("cannot be published to: {error}"))
+    }
+
     /// Whether each message brings its own topic.
     pub(super) fn is_template(&self) -> bool {
         matches!(self, Self::Each { .. })
+    }
+}
+
+/// The topics of a filter.
+pub(super) fn names(pattern: &str) -> Names {
+    let is_wild = Filter::new(pattern).is_ok_and(|filter| filter.has_wildcard());
+    if is_wild { Names::Many(pattern.to_owned()) } else { Names::One(pattern.to_owned()) }
+}
+
+/// How much of what is sent to a topic, or to those of a filter, a filter takes.
+pub(super) fn share(takes: &str, sent: &str) -> Share {
+    match (Filter::new(takes), Filter::new(sent)) {
+        (Ok(takes), Ok(sent)) if takes.covers(&sent) => Share::All,
+        (Ok(takes), Ok(sent)) if takes.overlaps(&sent) => Share::Part,
+        _ => Share::Nothing,
     }
 }
 
@@ -125,7 +160,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(fixed) => f.write_str(fixed),
-            Self::Each { before, after } => write!(f, "{before}{{topic}}{after}"),
+            Self::Each { before, after } => {
+                let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");
+                write!(f, "{}{{topic}}{}", escaped(before), escaped(after))
+            }
         }
     }
 }
@@ -135,7 +173,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mqtt::topic::{Filter, Topic};
 
     #[test]
     fn a_placeholder_is_the_topic_of_the_message() {
@@ -172,10 +209,7 @@ mod tests {
         assert_eq!(wrong("a/topic}"), format!("has `}}` at character 8, {unbalanced}{brace}"));
         assert!(wrong("{{topic}").starts_with("has `}` at character 8"));
         assert!(wrong("{to{topic}").starts_with("has `{` at character 1"));
-        assert_eq!(
-            wrong("{topic}/{topic}"),
-            "has `{topic}` again at character 9; it can be there once"
-        );
+        assert_eq!(wrong("{topic}/{topic}"), "has `{topic}` again at character 9; it can be there once");
         for text in ["a{topic}", "{topic}a", "a/{topic}.b"] {
             assert!(wrong(text).ends_with("it stands for whole levels, as in `site/7/{topic}`"), "{text}");
         }

@@ -21,6 +21,23 @@ pub(super) fn covers(wide: &str, narrow: &str) -> bool {
     levels.next().is_none()
 }
 
+/// Whether there is a topic that both match; both without `$share/<group>/`.
+pub(super) fn overlaps(one: &str, other: &str) -> bool {
+    let hidden = |one: &str, other: &str| one.starts_with('$') && other.starts_with(['+', '#']);
+    if hidden(one, other) || hidden(other, one) {
+        return false;
+    }
+    let (mut one, mut other) = (one.split('/'), other.split('/'));
+    loop {
+        match (one.next(), other.next()) {
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+            (Some(one), Some(other)) if one == other => {}
+            _ => return false,
+        }
+    }
+}
+
 /// The filter under which `pattern` is known: `#` for `+/#`.
 pub(super) fn canonical(pattern: &str) -> &str {
     if pattern == "+/#" { "#" } else { pattern }
@@ -56,6 +73,8 @@ mod tests {
             for (narrow, by_narrow) in filters.iter().zip(&matched) {
                 let expected = by_wide.iter().zip(by_narrow).all(|(wide, narrow)| *wide || !narrow);
                 assert_eq!(covers(wide, narrow), expected, "{wide} covers {narrow}");
+                let common = by_wide.iter().zip(by_narrow).any(|(wide, narrow)| *wide && *narrow);
+                assert_eq!(overlaps(wide, narrow), common, "{wide} overlaps {narrow}");
             }
         }
     }

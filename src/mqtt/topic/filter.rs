@@ -103,6 +103,20 @@ impl Filter {
     pub fn covers(&self, other: &Self) -> bool {
         covering::covers(self.pattern(), other.pattern())
     }
+
+    /// Whether there is a topic that both match. Groups of shared filters are not looked at.
+    ///
+    /// ```
+    /// use wirework::mqtt::topic::Filter;
+    /// let filter = |text: &str| text.parse::<Filter>();
+    /// assert!(filter("a/+")?.overlaps(&filter("+/b")?));
+    /// assert!(!filter("a/+")?.overlaps(&filter("a/+/c")?));
+    /// # Ok::<(), wirework::Error>(())
+    /// ```
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        covering::overlaps(self.pattern(), other.pattern())
+    }
 }
 
 /// Where the filter proper begins: after `$share/<group>/`, else at 0.
