@@ -207,7 +207,14 @@ impl Component for MemoryMessageQueue {
         let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", Destination::Name(dead)));
         let sends = Some(Destination::Name(name.clone()));
         let (space, share) = (Space::Process("memory"), Share::of_names);
-        vec![Flow::Queue(QueueFlow { space, takes: Names::One(name), share, sends, dead_letters, durable: false })]
+        vec![Flow::Queue(QueueFlow {
+            space,
+            takes: Names::One(name),
+            share,
+            sends,
+            dead_letters,
+            durable: false,
+        })]
     }
 
     fn create(
