@@ -38,8 +38,9 @@ pub fn leaks(text: &str) -> (Vec<String>, bool) {
     let fair = fair(text, registry);
     let windows =
         |canary: &'static str| (WINDOW..=canary.len()).filter_map(|end| canary.get(end - WINDOW..end));
-    let forbidden: Vec<_> =
-        windows(CANARY).filter(|window| !fair.contains(window)).chain(windows(FILED)).collect();
+    // A fuzzer that sees what is compared writes parts of the file into the manifest, where they are no secret.
+    let filed = windows(FILED).filter(|window| !text.contains(window));
+    let forbidden: Vec<_> = windows(CANARY).filter(|window| !fair.contains(window)).chain(filed).collect();
     let mut leaks = Vec::new();
     for (name, output) in outputs(text, registry) {
         for line in output.lines() {

@@ -10,12 +10,14 @@ mod hold;
 mod inbox;
 mod leaving;
 mod local;
+mod options;
 mod standing;
 mod subscribing;
 mod target;
 mod transport;
 
 pub use component::MqttMessageQueue;
-pub use config::{MqttQueueConfig, MqttQueueOptions};
+pub use config::MqttQueueConfig;
 pub use factory::MqttMessageQueueFactory;
 pub use factory_config::MqttQueueFactoryConfig;
+pub use options::MqttQueueOptions;

@@ -1,0 +1,132 @@
+//! How queues over MQTT behave: the table `options`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::{Invalid, Millis};
+use crate::messaging::local::{HopLimit, MAX_HOPS};
+use crate::messaging::shelf::{MAX_BYTES, Rules};
+use crate::mqtt::{MqttOptions, MqttVersion, QoS, SubscribeOptions};
+
+/// How a queue over MQTT behaves. Times are milliseconds, or texts such as `30s`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttQueueOptions {
+    /// Whether messages travel as JSON envelopes, with id, type, trace id and time. When false the payload alone travels, and
+    /// the type of a received message is its topic. All who share the topic must agree. Default false.
+    pub serialize_envelope: bool,
+    /// Whether the queue subscribes when it opens. When false it does so at the first `receive`, `peek` or `listen`, and
+    /// without a kept session gets nothing of what was sent before. Default false.
+    pub autosubscribe: bool,
+    /// QoS with which it publishes and subscribes, 0 to 2. At 0 nothing is acknowledged, and what a crash finds unfinished is
+    /// lost. Default 0.
+    pub qos: u8,
+    /// Whether the broker keeps the last message for later subscribers. Default false.
+    pub retain: bool,
+    /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish
+    /// through it. It takes MQTT 5, and no `group`. Default false.
+    pub no_local: bool,
+    /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits in
+    /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
+    /// drops what is beyond its `listener_queue`. Default 1000.
+    pub capacity: usize,
+    /// How many bytes they take in memory, everything included; one message alone may be larger. What comes beyond it waits like
+    /// what is beyond `capacity`. Default 67108864 (64 MiB).
+    pub max_bytes: usize,
+    /// How long a received message is locked; after that it comes back. Default 30000.
+    pub lock_timeout: Millis,
+    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Deliveries by an earlier
+    /// process are not known. Default 10.
+    pub max_deliveries: u32,
+    /// How long a message that came back waits before it is delivered again. Default 1000.
+    pub redelivery_delay: Millis,
+    /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
+    /// dead letters once more. The count travels in envelopes and in user properties of MQTT 5. At least 1. Default 16.
+    pub max_hops: u32,
+    /// How long sending takes at most, and how long a receiver waits that moves a message to the dead letters, where it goes all
+    /// the same. 0 is without limit. Default 30000.
+    pub send_timeout: Millis,
+    /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
+    /// the service has less time left to stop. Default 10000.
+    pub close_timeout: Millis,
+    /// Of a connection of its own: which MQTT is spoken, `3.1.1` (or 4), or `5`. Default `3.1.1`.
+    pub protocol_version: MqttVersion,
+    /// Of a connection of its own: whether a broker that cannot be reached is tried again. Default true.
+    pub retry_connect: bool,
+    /// Of a connection of its own: how long opening takes at most. Default 30000.
+    pub connect_timeout: Millis,
+    /// Of a connection of its own: the wait before the first attempt to connect again. Default 1000.
+    pub reconnect_timeout: Millis,
+    /// Of a connection of its own: how long nothing is sent or heard before the broker is pinged. Default 60000.
+    pub keepalive_timeout: Millis,
+    /// Of a connection of its own: whether the broker forgets the session when the connection ends. When false, messages that
+    /// were not completed survive a crash at QoS 1 and 2, and `client_id` must be given. Default true.
+    pub clean_session: bool,
+    /// Whether topics may have control characters, for which brokers may end the connection. A connection of its own permits
+    /// them then; one of a section of its own has the same option. Default false.
+    pub allow_control_characters: bool,
+}
+
+impl Default for MqttQueueOptions {
+    fn default() -> Self {
+        let connection = MqttOptions::default();
+        Self {
+            serialize_envelope: false,
+            autosubscribe: false,
+            qos: 0,
+            retain: false,
+            no_local: false,
+            capacity: 1000,
+            max_bytes: MAX_BYTES,
+            lock_timeout: Millis::new(30_000),
+            max_deliveries: 10,
+            redelivery_delay: Millis::new(1000),
+            max_hops: MAX_HOPS,
+            send_timeout: Millis::new(30_000),
+            close_timeout: Millis::new(10_000),
+            protocol_version: connection.protocol_version,
+            retry_connect: connection.retry_connect,
+            connect_timeout: connection.connect_timeout,
+            reconnect_timeout: connection.reconnect_timeout,
+            keepalive_timeout: connection.keepalive_timeout,
+            clean_session: connection.clean_session,
+            allow_control_characters: false,
+        }
+    }
+}
+
+impl MqttQueueOptions {
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            capacity: self.capacity,
+            max_bytes: self.max_bytes,
+            lock: self.lock_timeout.0,
+            max_deliveries: self.max_deliveries,
+            delay: self.redelivery_delay.0,
+        }
+    }
+
+    /// The QoS, which `check` has seen.
+    pub(super) fn qos(&self) -> QoS {
+        QoS::from_number(self.qos).unwrap_or_default()
+    }
+
+    /// How it subscribes.
+    pub(super) fn asked(&self) -> SubscribeOptions {
+        let asked = SubscribeOptions { no_local: self.no_local, ..SubscribeOptions::default() };
+        asked.qos(self.qos()).manual_ack()
+    }
+
+    /// Names the first value that makes no sense.
+    pub(super) fn invalid(&self) -> Vec<Invalid> {
+        let wrong = [
+            (self.qos > 2, "options.qos", "is neither 0, 1 nor 2"),
+            (self.capacity == 0, "options.capacity", "is 0; nothing could be received"),
+            (self.max_bytes == 0, "options.max_bytes", "is 0; nothing could be received"),
+            (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
+        ];
+        let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
+        let wrong = wrong.map(|(_, key, problem)| Invalid::new(key, problem));
+        wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
+    }
+}
