@@ -62,8 +62,8 @@ pub struct BrokerConfig {
     /// ones are dropped, and a client that does not release is disconnected. At least 64 KiB.
     pub max_queued_bytes: usize,
     /// How many bytes wait for all clients that are slow or away, and of messages that were sent to clients and are not acknowledged,
-    /// in the broker's copies; where there are more, what waits for the client with the most is dropped, or its connection ends. A
-    /// message whose copies alone are more ends its publisher's connection, unacknowledged. At least 1 MiB.
+    /// in the broker's copies. Where there are more, what waits for the clients with the most is dropped, and connections end that
+    /// acknowledge nothing. A message whose copies alone are more goes to connected clients only, at QoS 0. At least 1 MiB.
     pub max_queued_bytes_in_all: usize,
     /// How many filters one client can subscribe; at least 1.
     pub max_filters: usize,

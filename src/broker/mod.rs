@@ -11,6 +11,7 @@
 //! make the broker keep.
 
 mod access;
+mod account;
 mod admission;
 mod backlog;
 mod burst;

@@ -49,7 +49,12 @@ impl Progress {
 
     /// Whether the client has had something to take, and has taken nothing of it for so long.
     pub(super) fn stalled(&self, time: Duration) -> bool {
-        self.lock().since.is_some_and(|since| since.elapsed() >= time)
+        self.idle().is_some_and(|idle| idle >= time)
+    }
+
+    /// How long the client has had something to take, and has taken nothing of it.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.lock().since.map(|since| since.elapsed())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -40,6 +40,8 @@ pub(super) enum Violation {
     NoMemory,
     #[error("a message of QoS 1 or 2 found no room in the queues, see `max_queued_bytes_in_all`")]
     NoRoom,
+    #[error("`max_queued_bytes_in_all` is reached, and the client has not acknowledged what was sent to it")]
+    Unacknowledged,
     #[error("memory is short, see `max_memory`, and the client takes nothing of what is sent to it")]
     Stalled,
 }
@@ -53,9 +55,11 @@ impl Violation {
                 ReasonCode::PacketTooLarge
             }
             Self::TopicTooLong { .. } | Self::TopicTooDeep { .. } => ReasonCode::TopicNameInvalid,
-            Self::Unreleased { .. } | Self::NoMemory | Self::NoRoom | Self::Stalled => {
-                ReasonCode::QuotaExceeded
-            }
+            Self::Unreleased { .. }
+            | Self::NoMemory
+            | Self::NoRoom
+            | Self::Unacknowledged
+            | Self::Stalled => ReasonCode::QuotaExceeded,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What one client may do, and what its messages cost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use mqtt5::broker::storage::InflightDirection;
+use mqtt5::broker::storage::{InflightDirection, StoredSubscription};
 use mqtt5::broker::{
     AuthProvider, AuthResult, BrokerEventHandler, ClientPublishEvent, ClientSubscribeEvent,
     ClientUnsubscribeEvent, PublishAction, StorageBackend, SubscriptionInfo,
@@ -16,6 +16,7 @@ use mqtt5::packet::publish::PublishPacket;
 use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
+use super::account::STALLED;
 use super::backlog::NoRoom;
 use super::engine::Engine;
 use super::limits::USER_PROPERTIES;
@@ -28,8 +29,6 @@ use crate::text::clip;
 /// How long a message of QoS 1 or 2 waits for memory: not at all, then until clients have ended that are stalled already, then
 /// until those have that stall now.
 const PATIENCE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
-/// How long a client has taken nothing that is stalled.
-const STALLED: Duration = Duration::from_secs(1);
 
 /// One connection of a client. The library asks it about all that the client wants.
 pub(super) struct Session {
@@ -92,15 +91,17 @@ impl Session {
         }
         let user = connect.username.as_deref().filter(|_| engine.admission.checks_users());
         self.state().owned = Some(engine.owners.claim(id, user).ok_or(Refusal::OtherUser)?);
-        let mut queued = HashSet::new();
+        let mut kept = None;
         match engine.storage.get_session(id).await.ok().flatten() {
             Some(session) if engine.admission.checks_users() && session.user_id.as_deref() != user => {
                 return Err(Refusal::OtherUser);
             }
             // What it has subscribed already has its place among the filters of all.
             Some(session) if !connect.clean_start => {
-                let kept = session.subscriptions.iter().filter(|(_, kept)| kept.qos != QoS::AtMostOnce);
-                queued.extend(kept.map(|(filter, _)| filter.clone()));
+                let queued = |(filter, kept): (&String, &StoredSubscription)| {
+                    (filter.clone(), kept.qos != QoS::AtMostOnce)
+                };
+                kept = Some(session.subscriptions.iter().map(queued).collect::<HashMap<_, _>>());
                 self.state().filters.extend(session.subscriptions.into_keys());
             }
             Some(_) => {}
@@ -110,7 +111,7 @@ impl Session {
         if !connect.clean_start {
             self.resume(id).await;
         }
-        engine.backlog.join(id, queued, &self.wire);
+        engine.backlog.join(id, kept, &self.wire);
         Ok(())
     }
 
@@ -150,7 +151,7 @@ impl Session {
         &self,
         event: &ClientPublishEvent,
         head: PublishHead,
-    ) -> Result<PublishPacket, Violation> {
+    ) -> Result<(PublishPacket, usize), Violation> {
         let mut properties = match self.version {
             5 => Properties::decode(&mut head.properties.as_slice()).map_err(|_| Violation::Malformed)?,
             _ => Properties::default(),
@@ -166,25 +167,42 @@ impl Session {
         let copy = if event.qos == QoS::ExactlyOnce { event.payload.len() } else { 0 };
         let more = copy + event.topic.len() + 4 * head.properties.len();
         let payload = self.hold(event, more).await.ok_or(Violation::NoMemory)?;
-        self.count_copies(event, event.payload.len() + more)?;
         let mut packet = PublishPacket::new(&*event.topic, payload, event.qos);
         packet.packet_id = event.packet_id;
         packet.retain = event.retain;
         packet.properties = properties;
         packet.protocol_version = self.version;
-        Ok(packet)
+        Ok((packet, event.payload.len() + more))
     }
 
     /// Counts what the library keeps of it for sessions that cannot take it now, from when it is handed out.
-    fn count_copies(&self, event: &ClientPublishEvent, cost: usize) -> Result<(), Violation> {
+    fn count_copies(&self, event: &ClientPublishEvent, cost: usize) -> Result<(), NoRoom> {
+        let (backlog, topic) = (&self.engine.backlog, &*event.topic);
         match (event.qos, event.packet_id) {
-            (QoS::AtMostOnce, _) => Ok(()),
-            (QoS::ExactlyOnce, Some(id)) => {
-                self.wire.wait_for_release(id, &event.topic, cost);
-                Ok(())
+            (QoS::AtLeastOnce, Some(id)) => {
+                self.wire.hands_out(id, backlog.charge(topic, cost + COPY)?);
             }
-            _ => self.engine.backlog.charge(&event.topic, cost + COPY).map_err(|NoRoom| Violation::NoRoom),
+            (QoS::ExactlyOnce, Some(id)) if backlog.fits(topic, cost + COPY) => {
+                self.wire.wait_for_release(id, topic, cost);
+            }
+            (QoS::ExactlyOnce, Some(_)) => return Err(NoRoom),
+            _ => {}
         }
+        Ok(())
+    }
+
+    /// Hands a message to the clients that are connected, and not to the queues of others: it goes out at QoS 0.
+    async fn hand_to_connected(&self, mut packet: PublishPacket, client_id: &str) {
+        let (engine, client) = (&self.engine, clip(client_id));
+        engine.bursts.memory.warn(
+            &engine.logger,
+            format_args!(
+                "a message of client `{client}` would take more than `max_queued_bytes_in_all` in the queues of others; only those \
+                 that are connected get it, at QoS 0"
+            ),
+        );
+        (packet.qos, packet.packet_id) = (QoS::AtMostOnce, None);
+        engine.router.route_message(&packet, Some(client_id)).await;
     }
 
     /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
@@ -204,7 +222,13 @@ impl Session {
     async fn take(&self, event: ClientPublishEvent) -> PublishAction {
         let head = std::mem::take(&mut self.state().head);
         let why = match self.counted(&event, head).await {
-            Ok(packet) => return PublishAction::Transform(packet),
+            Ok((packet, cost)) => {
+                if self.count_copies(&event, cost) == Err(NoRoom) {
+                    self.hand_to_connected(packet, &event.client_id).await;
+                    return PublishAction::Handled;
+                }
+                return PublishAction::Transform(packet);
+            }
             Err(why) => why,
         };
         if why == Violation::NoMemory {
@@ -304,7 +328,7 @@ impl BrokerEventHandler for Session {
         let mut state = self.state();
         for filter in &event.topic_filters {
             state.filters.remove(&**filter);
-            self.engine.backlog.subscribed(&event.client_id, filter, false);
+            self.engine.backlog.unsubscribed(&event.client_id, filter);
         }
         Box::pin(async {})
     }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::account::OnItsWay;
 use super::backlog::{Backlog, NoRoom};
 use super::hello::Hello;
 use super::limits::Limits;
@@ -24,6 +25,9 @@ use super::scan::{ERROR, PublishHead, Scanner, Seen, Violation, Waiting, variabl
 
 /// The packet type of a PUBLISH.
 const PUBLISH: u8 = 3;
+/// The first bytes of what tells the client that its message has been handed out.
+const PUBACK: u8 = 0x40;
+const PUBCOMP: u8 = 0x70;
 /// The first byte of a PUBREC, and where its reason code is.
 const PUBREC: u8 = 0x50;
 const PUBREC_REASON: usize = 4;
@@ -41,6 +45,8 @@ pub(super) struct Wire {
     unacknowledged: Mutex<Waiting>,
     /// Topics and sizes of messages of QoS 2 that wait for their PUBREL.
     to_hand_out: Mutex<HashMap<u16, (Box<str>, usize)>>,
+    /// Messages of the client that are being handed out.
+    coming: Mutex<HashMap<u16, OnItsWay>>,
     backlog: OnceLock<Weak<Backlog>>,
     ending: OnceLock<Violation>,
     /// Woken when the connection is to end.
@@ -75,12 +81,26 @@ impl Wire {
 
     /// Counts a message that waits for the client's answer since a former connection.
     pub(super) fn resume(&self, from_client: bool, id: u16, size: usize) {
-        lock(if from_client { &self.unreleased } else { &self.unacknowledged }).insert(id, size + COPY);
+        let messages = if from_client { &self.unreleased } else { &self.unacknowledged };
+        let known = lock(messages).insert(id, size + COPY);
+        if !from_client && !known {
+            self.progress.sent();
+        }
     }
 
     /// What the library keeps of messages that wait for an answer of the client, in bytes, beside what it shares.
     pub(super) fn copies(&self) -> usize {
         lock(&self.unacknowledged).total() + lock(&self.unreleased).total() / 2
+    }
+
+    /// How long the client has acknowledged nothing of what it is to acknowledge.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.progress.idle()
+    }
+
+    /// The message with this identifier is being handed out, until the client is told.
+    pub(super) fn hands_out(&self, id: u16, coming: OnItsWay) {
+        lock(&self.coming).insert(id, coming);
     }
 
     /// Says where released messages are counted.
@@ -98,7 +118,8 @@ impl Wire {
         let message = lock(&self.to_hand_out).remove(&id);
         let backlog = self.backlog.get().and_then(Weak::upgrade);
         let Some(((topic, cost), backlog)) = message.zip(backlog) else { return Ok(()) };
-        backlog.charge(&topic, cost + COPY).map_err(|NoRoom| Violation::NoRoom)
+        self.hands_out(id, backlog.charge(&topic, cost + COPY).map_err(|NoRoom| Violation::NoRoom)?);
+        Ok(())
     }
 
     fn note(&self, seen: Seen, limit: usize) -> Result<(), Violation> {
@@ -127,13 +148,16 @@ impl Wire {
         Ok(())
     }
 
-    /// Looks at a packet to the client. A refused message of QoS 2 waits for nothing.
+    /// Looks at a packet to the client. A refused message of QoS 2 waits for nothing, and what is acknowledged has been handed out.
     fn note_written(&self, packet: &[u8]) {
         let acknowledged = packet.first().is_some_and(|first| first >> 4 == PUBLISH && first & 6 != 0);
         if let Some((id, size)) = identifier(packet).filter(|_| acknowledged)
             && !lock(&self.unacknowledged).insert(id, size + COPY)
         {
             self.progress.sent();
+        }
+        if let (Some(&(PUBACK | PUBCOMP)), Some(&[high, low])) = (packet.first(), packet.get(2..4)) {
+            lock(&self.coming).remove(&u16::from_be_bytes([high, low]));
         }
         if let (Some(&PUBREC), Some(&[high, low]), Some(reason)) =
             (packet.first(), packet.get(2..4), packet.get(PUBREC_REASON))
