@@ -64,9 +64,10 @@ struct Wires {
 
 impl Wires {
     fn add(&mut self, wire: &Arc<Wire>) {
-        // Where there is no room, so that each is moved once or twice in its life, and not at each new connection.
+        // Where there is no room, and then there is room for as many again: they are not walked at each new connection.
         if self.all.len() == self.all.capacity() {
             self.all.retain(|wire| wire.strong_count() > 0);
+            self.all.reserve(self.all.len());
         }
         self.all.push(Arc::downgrade(wire));
     }
@@ -273,5 +274,19 @@ mod tests {
         (0..1000).for_each(|_| wires.add(&Arc::new(Wire::default())));
         assert!(wires.all.capacity() < 20, "{}", wires.all.capacity());
         assert_eq!(wires.look(Instant::now()).len(), 1);
+    }
+
+    #[test]
+    fn connections_are_not_walked_at_each_new_one() {
+        let mut wires = Wires::default();
+        let mut alive: Vec<_> = (0..64).map(|_| Arc::new(Wire::default())).collect();
+        alive.iter().for_each(|wire| wires.add(wire));
+        while wires.all.len() < wires.all.capacity() {
+            alive.push(Arc::default());
+            wires.add(&alive[alive.len() - 1]);
+        }
+        alive.pop();
+        wires.add(&alive[0]);
+        assert!(wires.all.capacity() >= 2 * alive.len(), "one that has ended makes no room for long");
     }
 }
