@@ -16,7 +16,7 @@ use mqtt5::packet::publish::PublishPacket;
 use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
-use super::account::STALLED;
+use super::account::{OnItsWay, STALLED};
 use super::backlog::NoRoom;
 use super::engine::Engine;
 use super::limits::USER_PROPERTIES;
@@ -44,6 +44,24 @@ struct State {
     head: PublishHead,
     filters: HashSet<String>,
     owned: Option<Owned>,
+    will: Option<Will>,
+    /// The will, from when it is handed out.
+    coming: Option<OnItsWay>,
+}
+
+/// What a client wants to be handed out when it is gone, where that is queued.
+struct Will {
+    topic: String,
+    cost: usize,
+}
+
+impl Will {
+    fn of(connect: &ConnectPacket) -> Option<Self> {
+        let will = connect.will.as_ref().filter(|will| will.qos != QoS::AtMostOnce)?;
+        let properties = connect.will_properties.encoded_len();
+        let cost = will.payload.len() + will.topic.len() + 4 * properties + COPY;
+        Some(Self { topic: will.topic.clone(), cost })
+    }
 }
 
 /// Why a client is not admitted.
@@ -111,6 +129,7 @@ impl Session {
         if !connect.clean_start {
             self.resume(id).await;
         }
+        self.state().will = Will::of(connect);
         engine.backlog.join(id, kept, &self.wire);
         Ok(())
     }
@@ -120,8 +139,8 @@ impl Session {
         for message in self.engine.storage.get_inflight_messages(client_id).await.unwrap_or_default() {
             let size = message.payload.len() + message.topic.len();
             let from_client = message.direction == InflightDirection::Inbound;
-            if from_client {
-                self.wire.wait_for_release(message.packet_id, &message.topic, size);
+            if from_client && !self.wire.wait_for_release(message.packet_id, &message.topic, size) {
+                continue;
             }
             self.wire.resume(from_client, message.packet_id, if from_client { 2 * size } else { size });
         }
@@ -219,6 +238,23 @@ impl Session {
         None
     }
 
+    /// Counts the client's will, where this is the topic of it: the library hands it out. False where there is no room for it.
+    fn count_will(&self, topic: &str) -> bool {
+        let Some(will) = self.state().will.take_if(|will| will.topic == topic) else { return true };
+        let Ok(coming) = self.engine.backlog.charge(topic, will.cost) else {
+            let (engine, topic) = (&self.engine, clip(topic));
+            engine.bursts.memory.warn(
+                &engine.logger,
+                format_args!(
+                    "a will for `{topic}` would take more than `max_queued_bytes_in_all` in the queues of others; it is dropped"
+                ),
+            );
+            return false;
+        };
+        self.state().coming = Some(coming);
+        true
+    }
+
     async fn take(&self, event: ClientPublishEvent) -> PublishAction {
         let head = std::mem::take(&mut self.state().head);
         let why = match self.counted(&event, head).await {
@@ -274,7 +310,8 @@ impl AuthProvider for Session {
         topic: &'a str,
     ) -> BoxFuture<'a, bool> {
         let head = self.wire.next_head();
-        self.state().head = head;
+        let is_will = head.is_none() || self.wire.over();
+        self.state().head = head.unwrap_or_default();
         let allowed = self.engine.admission.access(user).allows_publish(topic);
         if !allowed {
             let (engine, client, topic) = (&self.engine, clip(client), clip(topic));
@@ -283,6 +320,7 @@ impl AuthProvider for Session {
                 .denied
                 .warn(&engine.logger, format_args!("client `{client}` may not publish to `{topic}`"));
         }
+        let allowed = allowed && (!is_will || self.count_will(topic));
         Box::pin(async move { allowed })
     }
 

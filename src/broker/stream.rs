@@ -1,10 +1,11 @@
 //! The stream between a client and the library, with the limits that the library does not have.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -45,19 +46,29 @@ pub(super) struct Wire {
     unacknowledged: Mutex<Waiting>,
     /// Topics and sizes of messages of QoS 2 that wait for their PUBREL.
     to_hand_out: Mutex<HashMap<u16, (Box<str>, usize)>>,
+    /// What has been released, and the library has not handled yet.
+    released: Mutex<HashSet<u16>>,
     /// Messages of the client that are being handed out.
     coming: Mutex<HashMap<u16, OnItsWay>>,
     backlog: OnceLock<Weak<Backlog>>,
     ending: OnceLock<Violation>,
+    /// Whether nothing more is read of the client, or it has been told the end.
+    over: AtomicBool,
     /// Woken when the connection is to end.
     waker: AtomicWaker,
     progress: Progress,
 }
 
 impl Wire {
-    /// The head of the message that the library handles now. It handles each that it is given, one after the other.
-    pub(super) fn next_head(&self) -> PublishHead {
-        lock(&self.heads).pop_front().unwrap_or_default()
+    /// The head of the message that the library handles now. It handles each that it is given, one after the other. There is none for
+    /// a will, unless messages are left that it does not handle.
+    pub(super) fn next_head(&self) -> Option<PublishHead> {
+        lock(&self.heads).pop_front()
+    }
+
+    /// Whether the connection is at its end, for whatever reason.
+    pub(super) fn over(&self) -> bool {
+        self.over.load(Ordering::Acquire) || self.ending().is_some()
     }
 
     /// Ends the connection with the next that is read or written.
@@ -109,9 +120,14 @@ impl Wire {
         let _ = self.backlog.set(Arc::downgrade(backlog));
     }
 
-    /// A message of QoS 2 has been taken, which goes out when it is released.
-    pub(super) fn wait_for_release(&self, id: u16, topic: &str, cost: usize) {
+    /// A message of QoS 2 has been taken, which goes out when it is released. False where it has been released already: it goes out now.
+    pub(super) fn wait_for_release(&self, id: u16, topic: &str, cost: usize) -> bool {
         lock(&self.to_hand_out).insert(id, (topic.into(), cost));
+        let released = lock(&self.released).remove(&id);
+        if released && let Err(why) = self.hand_out(id) {
+            self.end(why);
+        }
+        !released
     }
 
     fn hand_out(&self, id: u16) -> Result<(), Violation> {
@@ -122,6 +138,15 @@ impl Wire {
         Ok(())
     }
 
+    /// A message is released; `comes` tells whether the library may not have handled the message yet.
+    fn release(&self, id: u16, comes: bool) -> Result<(), Violation> {
+        let waited = lock(&self.unreleased).remove(id);
+        if (waited || comes) && !lock(&self.to_hand_out).contains_key(&id) {
+            lock(&self.released).insert(id);
+        }
+        self.hand_out(id)
+    }
+
     fn note(&self, seen: Seen, limit: usize) -> Result<(), Violation> {
         match seen {
             // An answer to nothing is no progress.
@@ -130,10 +155,7 @@ impl Wire {
                     self.progress.acknowledged();
                 }
             }
-            Seen::Released(id) => {
-                lock(&self.unreleased).remove(id);
-                self.hand_out(id)?;
-            }
+            Seen::Released(id) => self.release(id, false)?,
             Seen::Publish { head, waits } => {
                 lock(&self.heads).push_back(head);
                 if let Some((id, size)) = waits {
@@ -155,6 +177,9 @@ impl Wire {
             && !lock(&self.unacknowledged).insert(id, size + COPY)
         {
             self.progress.sent();
+        }
+        if packet.first() == Some(&DISCONNECT) {
+            self.over.store(true, Ordering::Release);
         }
         if let (Some(&(PUBACK | PUBCOMP)), Some(&[high, low])) = (packet.first(), packet.get(2..4)) {
             lock(&self.coming).remove(&u16::from_be_bytes([high, low]));
@@ -206,7 +231,11 @@ impl GuardedStream {
     ) -> Result<Self, Violation> {
         let mut scanner = Scanner::new(hello.version, limits);
         let after = hello.bytes.get(hello.length..).unwrap_or_default();
-        scanner.feed(after, |seen| wire.note(seen, limits.unreleased))?;
+        scanner.feed(after, |seen| match seen {
+            // What the client's former connection left is counted later.
+            Seen::Released(id) => wire.release(id, true),
+            seen => wire.note(seen, limits.unreleased),
+        })?;
         let (version, first) = (hello.version, hello.bytes);
         Ok(Self { socket, first, scanner, wire, version, limits, stalled: None, between_packets: true })
     }
@@ -240,8 +269,12 @@ impl AsyncRead for GuardedStream {
             return Poll::Ready(Err(this.farewell(why)));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.socket).poll_read(context, buffer))?;
+        let read = ready!(Pin::new(&mut this.socket).poll_read(context, buffer));
         let come = buffer.filled().get(before..).unwrap_or_default();
+        if read.is_err() || come.is_empty() {
+            this.wire.over.store(true, Ordering::Release);
+        }
+        read?;
         let (wire, limit) = (&this.wire, this.limits.unreleased);
         let looked = this.scanner.feed(come, |seen| wire.note(seen, limit));
         Poll::Ready(looked.map_err(|why| this.farewell(why)))
@@ -312,5 +345,33 @@ mod tests {
         scanner.feed(&[0x50, 3, 0, 7, 0x97, 0x50, 3, 0, 7, 0x97], acknowledge).unwrap();
         assert_eq!(wire.copies(), 0);
         assert!(!wire.progress.stalled(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_released_before_it_is_counted_does_not_wait() {
+        let wire = Wire::default();
+        wire.release(7, true).unwrap();
+        assert!(!wire.wait_for_release(7, "t", 100), "of a former connection");
+        assert!(wire.wait_for_release(7, "t", 100), "another one");
+        let publish = Seen::Publish { head: PublishHead::default(), waits: Some((8, 100)) };
+        wire.note(publish, 1000).unwrap();
+        wire.note(Seen::Released(8), 1000).unwrap();
+        assert!(!wire.wait_for_release(8, "t", 100), "both came at once");
+        wire.note(Seen::Released(9), 1000).unwrap();
+        assert!(wire.wait_for_release(9, "t", 100), "there was no such message");
+        wire.note(Seen::Released(9), 1000).unwrap();
+        assert_eq!(lock(&wire.to_hand_out).len(), 1, "7 still waits");
+        assert_eq!((wire.copies(), lock(&wire.released).len()), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_is_over_when_the_client_is_told() {
+        let wire = Wire::default();
+        wire.note(Seen::Publish { head: PublishHead::default(), waits: None }, 0).unwrap();
+        wire.note_written(&[PUBACK, 2, 0, 1]);
+        assert!(!wire.over());
+        wire.note_written(&[DISCONNECT, 0]);
+        assert!(wire.over());
+        assert!(wire.next_head().is_some(), "what is handled all the same has its properties");
     }
 }

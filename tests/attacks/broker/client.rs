@@ -148,6 +148,19 @@ pub fn connect_to_stay(id: &str) -> Vec<u8> {
     packet(0x10, &body)
 }
 
+/// A CONNECT of MQTT 5 with a will of QoS 1.
+pub fn connect_with_will(id: &str, topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    text(&mut body, "MQTT");
+    body.extend([5, 0x0e, 0, 0, 0]);
+    text(&mut body, id);
+    body.push(0);
+    text(&mut body, topic);
+    body.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    body.extend(payload);
+    packet(0x10, &body)
+}
+
 /// A PUBLISH of MQTT 5, with these flags.
 pub fn publish(flags: u8, topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();

@@ -1,6 +1,6 @@
 //! Clients that make the broker keep what they send.
 
-use super::client::{Client, connect_to_stay, publish};
+use super::client::{Client, connect_to_stay, connect_with_will, publish};
 use super::served::Served;
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -63,11 +63,8 @@ fn a_subscriber_that_reads_nothing_holds_no_more_than_it_may() {
     assert!(broker.log().len() < 4096, "{}", broker.log());
 }
 
-/// Many sessions that are away, each within its own limit.
-#[test]
-fn queues_of_all_sessions_take_no_more_than_they_may_together() {
-    let all = format!("{SMALL}\nmax_queued_bytes_in_all = 8388608");
-    let broker = Served::start(&all);
+/// Forty sessions that are away and get everything.
+fn sleepers(broker: &Served) {
     for number in 0..40 {
         let mut sleeper = Client::open(broker.address());
         sleeper.send(&connect_to_stay(&format!("sleeper {number}")));
@@ -76,6 +73,14 @@ fn queues_of_all_sessions_take_no_more_than_they_may_together() {
         sleeper.send(&[0xe0, 0]);
         assert_eq!(sleeper.reason_of_end(), None);
     }
+}
+
+/// Many sessions that are away, each within its own limit.
+#[test]
+fn queues_of_all_sessions_take_no_more_than_they_may_together() {
+    let all = format!("{SMALL}\nmax_queued_bytes_in_all = 8388608");
+    let broker = Served::start(&all);
+    sleepers(&broker);
     let mut speaker = Client::connect(broker.address(), "speaks");
     for (id, payload) in flood().take(200) {
         let payload = &payload[..MEBIBYTE / 16];
@@ -103,6 +108,26 @@ fn queues_of_all_sessions_take_no_more_than_they_may_together() {
     assert!(broker.growth() < 16 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
     broker.await_log("queues have reached `max_queued_bytes_in_all`");
     assert!(broker.log().len() < 4096, "{}", broker.log());
+}
+
+#[test]
+fn wills_count_like_other_messages() {
+    let broker = Served::start(&format!("{SMALL}\nmax_queued_bytes_in_all = 8388608"));
+    sleepers(&broker);
+    let mut hears = Client::connect(broker.address(), "hears");
+    assert_eq!(hears.subscribe(&["topic"]), [1]);
+    for (id, payload) in flood().take(20) {
+        let mut mortal = Client::open(broker.address());
+        mortal.send(&connect_with_will(&format!("mortal {id}"), "topic", &payload[..60_000]));
+        assert_eq!(mortal.reason_of_connack(), Some(0));
+        drop(mortal);
+        let (first, message) = hears.receive().expect("the will");
+        assert_eq!(first >> 4, 3);
+        // Its identifier is behind the topic.
+        hears.send(&[&[0x40, 2], &message[7..9]].concat());
+    }
+    assert!(broker.growth() < 16 * MEBIBYTE as u64 + BESIDE, "{}", broker.growth());
+    broker.await_log("queues have reached `max_queued_bytes_in_all`");
 }
 
 /// Many clients that read everything and acknowledge nothing.
