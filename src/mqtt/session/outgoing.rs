@@ -177,11 +177,11 @@ impl<W> Outgoing<W> {
         }
         let id = match self.picked()? {
             Next::Plain(Plain { publish, waiter, .. }) => {
-                self.probation.went();
-                return Some(match unfit(&publish) {
-                    None => Transmit::Plain { publish, waiter },
-                    Some(why) => Transmit::Unfit { publish, waiter, why },
-                });
+                if let Some(why) = unfit(&publish) {
+                    return Some(Transmit::Unfit { publish, waiter, why });
+                }
+                self.probation.plain_went();
+                return Some(Transmit::Plain { publish, waiter });
             }
             Next::Id(id) => id,
         };

@@ -10,6 +10,9 @@
 //! whose order must stay. After the first suspects that prove innocent they go out in growing groups. So a message that is
 //! no suspect waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or
 //! given up, which is [`ALONE`] links after it was alone first.
+//!
+//! QoS 0 is never acknowledged: once some has gone out, it may be what ends the link for as long as that lasts. Such a link
+//! counts against no suspect, and the next one begins with the suspects, all of them, before anything passes.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -58,6 +61,10 @@ pub(super) struct Probation {
     /// What is behind them on these topics waits for them.
     topics: HashSet<Arc<str>>,
     step: Step,
+    /// QoS 0 has gone out on this link.
+    plain: bool,
+    /// This link begins with the suspects, since QoS 0 was beside them on the one before.
+    suspects_first: bool,
     /// How many groups of suspects have proven innocent on this link.
     innocent: u32,
     /// How many links in a row the first of them has ended.
@@ -84,7 +91,14 @@ pub(super) enum Turn {
 impl Probation {
     /// The next link begins anew.
     pub(super) fn link_ends(&mut self) {
-        (self.step, self.innocent) = (Step::default(), 0);
+        (self.plain, self.innocent) = (false, 0);
+        self.step = if self.suspects_first { Step::Drain } else { Step::default() };
+    }
+
+    /// A message of QoS 0 goes out.
+    pub(super) fn plain_went(&mut self) {
+        self.plain = true;
+        self.went();
     }
 
     /// A message goes out.
@@ -120,6 +134,7 @@ impl<W> Outgoing<W> {
         if fruitful {
             self.probation.given_up = 0;
         }
+        self.probation.suspects_first = theirs && self.probation.plain;
         let Some(&(number, id)) = self.probation.suspects.front() else {
             self.suspect(fruitful, theirs);
             return None;
@@ -131,8 +146,8 @@ impl<W> Outgoing<W> {
             self.accuse(passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect());
             return None;
         }
-        if out.len() > 1 {
-            // One of a group: next time the first of them is alone.
+        if out.len() > 1 || self.probation.plain {
+            // One of a group, or QoS 0 beside it: next time the first of them is alone.
             return None;
         }
         self.probation.alone += 1;
@@ -242,7 +257,7 @@ impl<W> Outgoing<W> {
                         return Turn::Nobody;
                     }
                     self.probation.innocent += 1;
-                    Step::Pass(PASS)
+                    if self.probation.suspects_first { Step::Drain } else { Step::Pass(PASS) }
                 }
                 Step::Drain if !self.is_quiet() => return Turn::Nobody,
                 Step::Drain => Step::Try(self.probation.group()),

@@ -43,6 +43,8 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
     accept(&mut outgoing, QoS::AtMostOnce, 4);
     assert_eq!(sent(&mut outgoing), [0, 1], "one at a time now, and QoS 0 passes");
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
+    assert_eq!(sent(&mut outgoing), [2]);
+    assert_eq!(next_link(&mut outgoing, true), None, "QoS 0 went out on that link");
     for link in 1..=ALONE {
         assert_eq!(sent(&mut outgoing), [2], "nothing beside it");
         let blamed = next_link(&mut outgoing, true);
@@ -79,6 +81,44 @@ fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
         extra: None,
     };
     assert!(outgoing.accept(publish, 6, true).is_err(), "the window stays as it is");
+}
+
+#[test]
+fn qos_0_that_ends_links_has_nobody_else_blamed() {
+    let mut outgoing = Outgoing::new(10, 0);
+    (1..=3).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        accept(&mut outgoing, QoS::AtMostOnce, 0);
+        assert_eq!(sent(&mut outgoing), [1, 2, 3, 0]);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    accept(&mut outgoing, QoS::AtMostOnce, 0);
+    assert_eq!(sent(&mut outgoing), [1], "the suspects go first");
+    acknowledge(&mut outgoing, &[1]);
+    assert_eq!(sent(&mut outgoing), [2], "all of them, before QoS 0");
+    acknowledge(&mut outgoing, &[2]);
+    assert_eq!(sent(&mut outgoing), [3]);
+    acknowledge(&mut outgoing, &[3]);
+    assert_eq!(sent(&mut outgoing), [0]);
+    assert_eq!(next_link(&mut outgoing, true), None);
+    assert!(outgoing.is_idle());
+}
+
+#[test]
+fn a_suspect_is_found_beside_qos_0_on_every_other_link() {
+    let mut outgoing = Outgoing::new(10, 0);
+    accept(&mut outgoing, QoS::AtLeastOnce, 1);
+    for _ in 0..BARREN {
+        assert_eq!(sent(&mut outgoing), [1]);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    let mut blamed = Vec::new();
+    for _ in 0..ALONE * 2 {
+        accept(&mut outgoing, QoS::AtMostOnce, 0);
+        assert!(sent(&mut outgoing).contains(&1));
+        blamed.push(next_link(&mut outgoing, true));
+    }
+    assert_eq!(blamed, [None, None, None, None, None, Some(1)]);
 }
 
 fn acknowledge(outgoing: &mut Outgoing<u32>, ids: &[u16]) {
