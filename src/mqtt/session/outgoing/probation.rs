@@ -260,7 +260,8 @@ impl<W> Outgoing<W> {
                     if self.probation.suspects_first { Step::Drain } else { Step::Pass(PASS) }
                 }
                 Step::Drain if !self.is_quiet() => return Turn::Nobody,
-                Step::Drain => Step::Try(self.probation.group()),
+                // Nothing is out, so the broker takes as many as it does at all; one where it takes none.
+                Step::Drain => Step::Try(self.probation.group().min(self.quota.max(1))),
             };
         }
     }

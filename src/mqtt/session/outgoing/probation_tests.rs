@@ -204,6 +204,27 @@ fn many_innocent_ones_take_few_round_trips() {
 }
 
 #[test]
+fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
+    let mut outgoing = Outgoing::new(200, 0);
+    (0..200).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        assert_eq!(sent(&mut outgoing).len(), 200);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    // Another broker of the same session.
+    outgoing.lost();
+    assert!(outgoing.resume(true, 10).is_empty());
+    let mut most = 0;
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty());
+        most = most.max(now.len());
+        acknowledge(&mut outgoing, &now);
+    }
+    assert_eq!(most, 10);
+}
+
+#[test]
 fn links_that_break_or_bear_fruit_blame_nobody() {
     let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
