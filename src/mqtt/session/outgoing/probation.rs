@@ -40,8 +40,8 @@ enum Step {
     Pass(u32),
     /// What is out is to be acknowledged.
     Drain,
-    /// So many suspects may go out.
-    Try(usize),
+    /// The suspects of a group go out.
+    Try,
 }
 
 impl Default for Step {
@@ -58,6 +58,10 @@ pub(super) struct Probation {
     barren: u32,
     /// What is sent one at a time, oldest first: order of acceptance and id.
     suspects: VecDeque<(u64, u16)>,
+    /// How many of them have been in a group on this link, or gone out otherwise.
+    tried: usize,
+    /// Those that go out together now. They have left the queue.
+    group: VecDeque<u16>,
     /// What is behind them on these topics waits for them.
     topics: HashSet<Arc<str>>,
     step: Step,
@@ -91,7 +95,7 @@ pub(super) enum Turn {
 impl Probation {
     /// The next link begins anew.
     pub(super) fn link_ends(&mut self) {
-        (self.plain, self.innocent) = (false, 0);
+        (self.plain, self.innocent, self.tried) = (false, 0, 0);
         self.step = if self.suspects_first { Step::Drain } else { Step::default() };
     }
 
@@ -103,10 +107,8 @@ impl Probation {
 
     /// A message goes out.
     pub(super) fn went(&mut self) {
-        match &mut self.step {
-            Step::Pass(left) => *left = left.saturating_sub(1),
-            Step::Try(left) => *left = left.saturating_sub(1),
-            Step::Drain => {}
+        if let Step::Pass(left) = &mut self.step {
+            *left = left.saturating_sub(1);
         }
     }
 
@@ -120,8 +122,27 @@ impl Probation {
         (matches!(self.step, Step::Pass(_)) && !self.suspects.is_empty()).then_some(&self.topics)
     }
 
+    /// One of the group that goes out now has to go out later; false if no group does.
+    pub(super) fn again(&mut self, id: u16) -> bool {
+        let trying = matches!(self.step, Step::Try) && !self.suspects.is_empty();
+        if trying {
+            self.group.push_front(id);
+        }
+        trying
+    }
+
+    /// Those of a group that have not gone out, because the link is gone.
+    pub(super) fn left(&mut self) -> VecDeque<u16> {
+        std::mem::take(&mut self.group)
+    }
+
+    /// It need not go out any more.
+    pub(super) fn drop_from_group(&mut self, id: u16) {
+        self.group.retain(|one| *one != id);
+    }
+
     /// How many suspects go out together.
-    fn group(&self) -> usize {
+    fn size(&self) -> usize {
         2_usize.saturating_pow(self.innocent.saturating_sub(ONE_BY_ONE - 1))
     }
 }
@@ -238,6 +259,7 @@ impl<W> Outgoing<W> {
             && self.standing(id, number).is_none()
         {
             self.probation.suspects.pop_front();
+            self.probation.tried = self.probation.tried.saturating_sub(1);
             self.probation.alone = 0;
         }
         if self.probation.suspects.is_empty() {
@@ -248,9 +270,8 @@ impl<W> Outgoing<W> {
             self.probation.step = match self.probation.step {
                 Step::Pass(0) => Step::Drain,
                 Step::Pass(_) => return Turn::Others,
-                Step::Try(left) => {
-                    let next = if left > 0 { self.next_suspect() } else { None };
-                    if let Some(id) = next {
+                Step::Try => {
+                    if let Some(id) = self.probation.group.pop_front() {
                         return Turn::Only(id);
                     }
                     if !self.is_quiet() {
@@ -261,20 +282,30 @@ impl<W> Outgoing<W> {
                 }
                 Step::Drain if !self.is_quiet() => return Turn::Nobody,
                 // Nothing is out, so the broker takes as many as it does at all; one where it takes none.
-                Step::Drain => Step::Try(self.probation.group().min(self.quota.max(1))),
+                Step::Drain => {
+                    self.gather(self.probation.size().min(self.quota.max(1)));
+                    Step::Try
+                }
             };
         }
     }
 
-    /// The first suspect that waits to be sent; it leaves the queue.
-    fn next_suspect(&mut self) -> Option<u16> {
-        let waits = |&&(number, id): &&(u64, u16)| {
-            matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again))
-        };
-        let (_, id) = *self.probation.suspects.iter().find(waits)?;
-        self.blocked.retain(|blocked| *blocked != id);
-        self.queue.retain(|queued| queued != id);
-        Some(id)
+    /// Makes a group of the next suspects that wait to be sent; they leave the queue.
+    fn gather(&mut self, size: usize) {
+        if self.probation.tried >= self.probation.suspects.len() {
+            self.probation.tried = 0;
+        }
+        while self.probation.group.len() < size
+            && let Some(&(number, id)) = self.probation.suspects.get(self.probation.tried)
+        {
+            self.probation.tried += 1;
+            if matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again)) {
+                self.probation.group.push_back(id);
+            }
+        }
+        let ids: HashSet<u16> = self.probation.group.iter().copied().collect();
+        self.blocked.retain(|blocked| !ids.contains(blocked));
+        self.queue.retain(|queued| !ids.contains(&queued));
     }
 
     /// How far a message has come that was accepted as this `number`.

@@ -225,6 +225,57 @@ fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
 }
 
 #[test]
+fn a_full_window_of_suspects_takes_no_quadratic_time() {
+    let mut outgoing = Outgoing::new(60_000, 0);
+    (0..60_000).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        sent(&mut outgoing);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    let start = std::time::Instant::now();
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty());
+        acknowledge(&mut outgoing, &now);
+    }
+    // By the square it takes minutes.
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_group_that_did_not_go_out_is_not_lost() {
+    let mut outgoing = Outgoing::new(600, 0);
+    (0..600).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        sent(&mut outgoing);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    for _ in 0..60 {
+        let mut now = Vec::new();
+        while let Some(Transmit::Publish { id, .. }) = outgoing.next(|_| None) {
+            now.push(id);
+            if now.len() == 10 {
+                break;
+            }
+        }
+        acknowledge(&mut outgoing, &now);
+        if now.len() == 10 {
+            // In the middle of a group, and the broker has forgotten the session: all of them are new.
+            outgoing.lost();
+            assert!(outgoing.resume(false, u16::MAX).is_empty());
+        }
+    }
+    let mut rest = Vec::new();
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty(), "{} are lost", outgoing.in_flight());
+        acknowledge(&mut outgoing, &now);
+        rest.extend(now);
+    }
+    assert!(rest.is_sorted(), "in their order");
+}
+
+#[test]
 fn links_that_break_or_bear_fruit_blame_nobody() {
     let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
