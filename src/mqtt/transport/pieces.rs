@@ -36,6 +36,8 @@ pub(super) struct Pieces<S> {
     verbatim: bool,
     /// The kind of a message that has begun in a frame before.
     begun: Option<u8>,
+    /// How many bytes of messages have gone on.
+    handed_on: u64,
 }
 
 impl<S> Pieces<S> {
@@ -43,11 +45,16 @@ impl<S> Pieces<S> {
     pub(super) fn new(inner: S, heard: &[u8]) -> Self {
         let room = vec![0; PIECE].into_boxed_slice();
         let (raw, ready) = (BytesMut::from(heard), BytesMut::new());
-        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None }
+        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None, handed_on: 0 }
     }
 
     pub(super) fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// How many bytes of messages have come so far. Pings and the like do not count.
+    pub(super) fn handed_on(&self) -> u64 {
+        self.handed_on
     }
 
     /// Looks at all that has come, as far as that can be told apart.
@@ -60,6 +67,7 @@ impl<S> Pieces<S> {
             self.left -= count as u64;
             let part = self.raw.split_to(count);
             if !self.verbatim && count > 0 {
+                self.handed_on += count as u64;
                 self.ready.put_u8(WHOLE | BINARY);
                 match u8::try_from(count) {
                     Ok(count @ ..126) => self.ready.put_u8(count),
