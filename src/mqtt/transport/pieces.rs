@@ -38,6 +38,8 @@ pub(super) struct Pieces<S> {
     begun: Option<u8>,
     /// How many bytes of messages have gone on.
     handed_on: u64,
+    /// What is wrong behind all that goes on.
+    wrong: Option<io::Error>,
 }
 
 impl<S> Pieces<S> {
@@ -45,7 +47,7 @@ impl<S> Pieces<S> {
     pub(super) fn new(inner: S, heard: &[u8]) -> Self {
         let room = vec![0; PIECE].into_boxed_slice();
         let (raw, ready) = (BytesMut::from(heard), BytesMut::new());
-        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None, handed_on: 0 }
+        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None, handed_on: 0, wrong: None }
     }
 
     pub(super) fn get_ref(&self) -> &S {
@@ -143,11 +145,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Pieces<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            this.sort()?;
+            if this.wrong.is_none() {
+                this.wrong = this.sort().err();
+            }
             if !this.ready.is_empty() {
                 let count = this.ready.len().min(buffer.remaining());
                 buffer.put_slice(&this.ready.split_to(count));
                 return Poll::Ready(Ok(()));
+            }
+            // What was right before it has gone on.
+            if let Some(wrong) = this.wrong.take() {
+                return Poll::Ready(Err(wrong));
             }
             let mut read = ReadBuf::new(&mut this.room);
             ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
@@ -253,7 +261,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_within_another_is_refused() {
-        let (_, end) = sorted(&[0x02, 1, 7, 0x82, 1, 8], 100).await;
+        let (heard, end) = sorted(&[0x02, 1, 7, 0x82, 1, 8], 100).await;
+        assert_eq!(heard, [0x82, 1, 7], "what came before goes on");
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }
