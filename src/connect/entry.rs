@@ -11,6 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::config::{Masked, shown_host};
 use super::params::overridden;
+use super::protection::is_plain_mqtt;
 use super::uri::{Uri, deserialize_filled};
 use super::{ConnectionParams, MAX_CONNECTIONS};
 use crate::config::Invalid;
@@ -43,17 +44,17 @@ impl ConnectionEntry {
         let parts = uri.as_ref().map(Uri::parts);
         let scheme = parts.map(|parts| &*parts.scheme).or(protocol.as_deref()).unwrap_or_default();
         // Other names may be those of other protocols.
-        if !["mqtt", "mqtts"].iter().any(|name| name.eq_ignore_ascii_case(scheme)) {
+        if !is_plain_mqtt(scheme) {
             return found;
         }
         if parts.is_some_and(|parts| parts.path.as_deref().is_some_and(|path| path != "/")) {
             let problem = "has a path, which only `ws` and `wss` take";
             found.push(Invalid::new(format!("{key}.uri"), problem));
         }
-        let problem = "has a parameter which nobody takes: there are none with `mqtt` and `mqtts`";
+        let problem = "has a parameter which nobody takes: only `ws` and `wss` have some";
         let query = parts.into_iter().flat_map(|parts| &parts.parameters);
         found.extend(query.map(|_| Invalid::new(format!("{key}.uri"), problem)));
-        let problem = "is a parameter which nobody takes: there are none with `mqtt` and `mqtts`";
+        let problem = "is a parameter which nobody takes: only `ws` and `wss` have some";
         found.extend(parameters.keys().map(|name| Invalid::new(format!("{key}.parameters.{name}"), problem)));
         found
     }

@@ -21,7 +21,7 @@ use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, r
 pub struct FileDiscoveryConfig {
     /// The file, TOML or JSON by its extension; relative to the folder of the manifest. Its top-level keys are the
     /// keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
-    /// 1 MiB. A key or a parameter that has no effect makes the file one that cannot be read.
+    /// 1 MiB. Where a key or a parameter has no effect, that look-up fails, and no other.
     pub path: ConfigPath,
 }
 
@@ -150,7 +150,11 @@ impl Discovery for FileDiscovery {
     }
 
     fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>> {
-        Box::pin(async move { Ok(self.listing().await?.get(key).cloned().unwrap_or_default()) })
+        Box::pin(async move {
+            let listing = self.listing().await?;
+            let found = listing.get(key).cloned().unwrap_or_else(|| Ok(Vec::new()));
+            Ok(found.map_err(|source| ListingError::Ignored { path: self.file.path.clone(), source })?)
+        })
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{Category, Coded};
 /// The longest file, in bytes: some ten thousand connections. What is in it stays in memory.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Connections by key.
-pub(super) type Listing = HashMap<String, Vec<ConnectionParams>>;
+/// Connections by key; where some have a key or a parameter that has no effect, the first of those.
+pub(super) type Listing = HashMap<String, Result<Vec<ConnectionParams>, Invalid>>;
 
 /// How a file is written; its extension says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub enum ListingError {
         /// The column, from 1.
         column: usize,
     },
-    /// Connections with a key or a parameter that has no effect.
+    /// Connections with a key or a parameter that has no effect. Only what stands under that key is refused.
     #[error("`{}`", .path.display())]
     Ignored {
         /// The file.
@@ -117,10 +117,12 @@ pub(super) fn read(path: &Path, format: Format) -> Result<Listing, ListingError>
         Format::Toml => parse_toml(path, &text)?,
         Format::Json => parse_json(path, &text)?,
     };
-    if let Some(source) = entries.iter().find_map(|(key, entries)| entries.ignored(key).into_iter().next()) {
-        return Err(ListingError::Ignored { path: path.to_owned(), source });
-    }
-    Ok(entries.into_iter().map(|(key, entries)| (key, entries.into_params())).collect())
+    let listed = entries.into_iter().map(|(key, entries)| {
+        let ignored = entries.ignored(&key).into_iter().next();
+        let found = ignored.map_or_else(|| Ok(entries.into_params()), Err);
+        (key, found)
+    });
+    Ok(listed.collect())
 }
 
 fn parse_toml(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntries>, ListingError> {

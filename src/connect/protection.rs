@@ -4,6 +4,18 @@ use std::net::IpAddr;
 
 use crate::config::{Invalid, code};
 
+/// The protocols of MQTT over a network: whether they encrypt, and whether that is over WebSocket, which has paths and
+/// parameters. What is known of others is nothing.
+const MQTT: &[(&str, bool, bool)] = &[
+    ("mqtt", false, false),
+    ("tcp", false, false),
+    ("mqtts", true, false),
+    ("ssl", true, false),
+    ("tls", true, false),
+    ("ws", false, true),
+    ("wss", true, true),
+];
+
 /// One server as a configuration names it.
 pub(crate) struct Reached {
     key: String,
@@ -48,11 +60,16 @@ pub(crate) fn is_in_clear(protocol: &str, host: &str) -> bool {
 
 /// Whether a protocol encrypts; nothing where that is not known.
 fn encrypts(protocol: &str) -> Option<bool> {
-    let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(protocol));
-    if is(&["mqtts", "ssl", "tls", "wss"]) {
-        return Some(true);
-    }
-    is(&["mqtt", "tcp", "ws"]).then_some(false)
+    known(protocol).map(|(_, encrypts, _)| *encrypts)
+}
+
+/// Whether a protocol is that of MQTT without WebSocket.
+pub(super) fn is_plain_mqtt(protocol: &str) -> bool {
+    known(protocol).is_some_and(|(_, _, websocket)| !websocket)
+}
+
+fn known(protocol: &str) -> Option<&'static (&'static str, bool, bool)> {
+    MQTT.iter().find(|(name, ..)| name.eq_ignore_ascii_case(protocol))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -140,6 +140,62 @@ async fn other_messages_arrive_on_every_link_on_which_one_that_ends_links_is_loo
     others_arrive_meanwhile::<V5>().await;
 }
 
+/// Publishes a message of QoS 1, and on each link one of QoS 0 for which the broker ends it: at first before it has
+/// acknowledged the other.
+async fn qos_0_is_to_blame_alone<V: Version>() {
+    let broker = FakeBroker::start().await;
+    let connection = keeping::<V>(&broker);
+    let client = async {
+        connection.open(&context()).await.unwrap();
+        let client = connection.client().unwrap();
+        let mut state = client.state();
+        let mut innocent = client.send("good", "innocent", PublishOptions::at_least_once()).await.unwrap();
+        loop {
+            // Whoever sends it is not told that the link has ended for it.
+            drop(client.send("bad", "poison", PublishOptions::default().wait()).await.unwrap());
+            let up = state.wait_for(|state| matches!(state, LinkState::Up { .. }));
+            within("a link", up).await.unwrap();
+            let ended = async {
+                let down = state.wait_for(|state| matches!(state, LinkState::Down(_)));
+                within("the end of a link", down).await.map(drop)
+            };
+            tokio::select! {
+                biased;
+                end = &mut innocent => break end.unwrap(),
+                ended = ended => ended.unwrap(),
+            }
+        }
+        within("the close", connection.close(&context())).await.unwrap();
+    };
+    let server = async {
+        for link in 1.. {
+            let mut peer: Peer<V> = broker.accept_as().await;
+            let Some(Plain::Connect { .. }) = peer.next("CONNECT").await.map(V::read) else { continue };
+            peer.send(V::write(Plain::Welcome { session_present: link > 1, identifiers: true })).await;
+            while let Some(packet) = peer.next("a packet").await.map(V::read) {
+                match packet {
+                    Plain::Publish { qos: 0, .. } => break,
+                    Plain::Publish { .. } if link < 3 => {}
+                    Plain::Publish { id, .. } => peer.send(V::write(Plain::Ack(Ack::Taken, id))).await,
+                    Plain::Disconnect => break,
+                    other => unreachable!("unexpected: {other:?}"),
+                }
+            }
+        }
+    };
+    // Whether there is a link to say good-bye on depends on when the last message of QoS 0 goes out.
+    tokio::select! {
+        () = client => {}
+        () = server => unreachable!("it serves for ever"),
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_qos_0_that_ends_links_is_not_blamed_on_others() {
+    qos_0_is_to_blame_alone::<V4>().await;
+    qos_0_is_to_blame_alone::<V5>().await;
+}
+
 /// One message that mosquitto ends links for, and one beside it.
 async fn a_neighbour_arrives(settings: &str, topic: &'static str, payload: Vec<u8>) {
     let Some(broker) = Mosquitto::start_with(&format!("allow_anonymous true\n{settings}")).await else {

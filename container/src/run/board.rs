@@ -135,6 +135,8 @@ impl Board {
     #[must_use]
     pub fn take_untold(&self) -> Option<Failure> {
         let mut stop = self.lock_stop();
+        // Where nobody has asked yet, somebody may.
+        stop.first.as_ref()?;
         if std::mem::replace(&mut stop.told, true) {
             return stop.later.take().as_ref().map(Asked::failure);
         }
@@ -219,5 +221,21 @@ impl Supervisor for Board {
 
     fn stop(&self, component: usize, reason: Error) {
         self.request_stop(component, Arc::new(reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wirework::Category;
+
+    use super::*;
+
+    #[test]
+    fn a_first_stop_is_told_also_after_somebody_has_looked_for_one() {
+        let descriptor = "a:b:c:d:1.0".parse().unwrap();
+        let board = Board::new(vec![Member { descriptor, critical: true }]);
+        assert!(board.take_untold().is_none());
+        Supervisor::stop(&board, 0, Error::new(Category::Internal, "LATE", "late"));
+        assert!(board.take_untold().is_some() && board.take_untold().is_none());
     }
 }

@@ -127,6 +127,9 @@ async fn what_nobody_takes_is_an_error() {
         ("k = [{ host = 'b' }, { uri = 'mqtt://a:1', port = 2 }]", "`k.1.port` is given beside `uri`"),
         ("k = { uri = 'mqtt://a?client_id=canary' }", "`k.uri` has a parameter which nobody takes"),
         ("k = { uri = 'mqtts://a/canary' }", "`k.uri` has a path"),
+        ("k = { uri = 'tcp://a/canary' }", "`k.uri` has a path"),
+        ("k = { uri = 'SSL://a?client_id=canary' }", "`k.uri` has a parameter which nobody takes"),
+        ("k = { protocol = 'tls', host = 'a', parameters = { qos = 'canary' } }", "`k.parameters.qos` is"),
         ("k = { protocol = 'mqtt', host = 'a', parameters = { qos = 'canary' } }", "`k.parameters.qos` is"),
         ("k = { host = 'a', hosst = 'canary' }", "line 1, column 19: no connection"),
     ] {
@@ -138,6 +141,16 @@ async fn what_nobody_takes_is_an_error() {
     let file =
         fixture("x.toml", "k = [{ uri = 'wss://a/mqtt?x=1' }, { host = 'b', parameters = { x = '1' } }]");
     assert_eq!(file.hosts("k").await.unwrap(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_nobody_takes_fails_the_look_up_of_its_key_alone() {
+    let file = fixture("x.toml", "good = { host = 'a' }\nbad = { uri = 'mqtt://b?x=1' }");
+    let context = Context::standalone("pip-services:discovery:file:default:1.0".parse().unwrap());
+    Component::open(&file.discovery, &context).await.unwrap();
+    assert_eq!(file.hosts("good").await.unwrap(), ["a"]);
+    let error = file.hosts("bad").await.unwrap_err().chain();
+    assert!(error.contains("x.toml`") && error.contains("`bad.uri` has a parameter"), "{error}");
 }
 
 #[tokio::test]

@@ -11,8 +11,9 @@ use tokio_util::codec::Framed;
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::trying::PATIENCE;
-use super::{Accepted, Answer, Command, fuzz};
+use super::{Accepted, Answer, Command, Intake, fuzz};
 use crate::mqtt::protocol::{Protocol, Publish, V4};
+use crate::mqtt::session::Presence;
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::transport::Counted;
 use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
@@ -38,12 +39,12 @@ fn core() -> Core {
     fuzz::core(settings)
 }
 
-/// Hands a large message over.
-fn publish(core: &Core) -> Answer {
-    let payload = vec![b'x'; BODY].into();
+/// Hands a message over.
+fn publish(intake: &Intake, size: usize) -> Answer {
+    let payload = vec![b'x'; size].into();
     let publish = Publish { topic: "t".into(), payload, qos: QoS::AtLeastOnce, retain: false, extra: None };
     let (reply, answer) = oneshot::channel();
-    core.intake.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
+    intake.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
     answer
 }
 
@@ -94,7 +95,7 @@ async fn a_large_message_that_comes_in_slowly_is_life() {
 #[tokio::test(start_paused = true)]
 async fn a_large_message_that_goes_out_slowly_is_life() {
     let mut core = core();
-    let _answer = publish(&core);
+    let _answer = publish(&core.intake, BODY);
     let found = survives(&mut core, async |mut theirs| {
         let mut read = vec![0; LINE];
         for _ in 0..BODY / LINE {
@@ -115,7 +116,7 @@ async fn a_large_message_that_goes_out_slowly_is_life() {
 #[tokio::test(start_paused = true)]
 async fn a_link_that_dies_in_the_middle_of_a_message_is_found_as_soon_as_another() {
     let mut core = core();
-    let _answer = publish(&core);
+    let _answer = publish(&core.intake, BODY);
     let found = survives(&mut core, async |mut theirs| {
         theirs.read_exact(&mut [0; LINE]).await.unwrap();
         tokio::task::yield_now().await;
@@ -165,6 +166,40 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
         next(&mut peer, 0xa2).await;
         let granted = subscribe("b");
         let asked = timeout(PATIENCE * 2, next(&mut peer, 0x82)).await.unwrap();
+        peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
+        granted.await.unwrap().unwrap();
+        peer
+    });
+    assert!(found.await <= SOON);
+}
+
+/// On a link that has been up for long, such a filter waits for the messages that are on their way.
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_too() {
+    let mut core = core();
+    let (intake, now) = (Arc::clone(&core.intake), Instant::now());
+    let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
+    let (filter, options) = ("bad".parse().unwrap(), SubscribeOptions::default());
+    let (reply, _) = oneshot::channel();
+    core.registry.subscribe(&filter, options, &listener, reply).map_err(|_| "refused").unwrap();
+    while core.registry.cause(&filter).is_none() {
+        core.registry.resume(Presence::Gone, false, now);
+        let _ = core.registry.next(true, now);
+        core.registry.ended(true, &Lost::Ended, now);
+    }
+    core.registry.resume(Presence::Gone, false, now);
+    let found = survives(&mut core, async |mut peer| {
+        // It rests for a minute.
+        timeout(Duration::from_secs(70), next(&mut peer, 0)).await.unwrap_err();
+        let sent = publish(&intake, 1);
+        let (reply, granted) = oneshot::channel();
+        let (filter, listener) = ("bad".parse().unwrap(), Arc::clone(&listener));
+        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        let published = next(&mut peer, 0x32).await;
+        timeout(Duration::from_millis(500), next(&mut peer, 0)).await.unwrap_err();
+        peer.write_all(&[0x40, 2, published[3], published[4]]).await.unwrap();
+        sent.await.unwrap().unwrap();
+        let asked = timeout(Duration::from_millis(100), next(&mut peer, 0x82)).await.unwrap();
         peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
         granted.await.unwrap().unwrap();
         peer

@@ -23,7 +23,7 @@ const HEAD_START: Duration = Duration::from_millis(500);
 const HOLD: Duration = Duration::from_secs(1);
 
 /// When messages are held up for filters that may end the link.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Held {
     /// When such a filter went out last.
     tried: Option<Instant>,
@@ -31,6 +31,13 @@ pub(super) struct Held {
     turn: bool,
     /// Since when it is not.
     since: Option<Instant>,
+}
+
+impl Default for Held {
+    /// Where no such filter is, it is the turn of messages: what is on its way when one comes up is brought to its end first.
+    fn default() -> Self {
+        Self { tried: None, turn: true, since: None }
+    }
 }
 
 /// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
@@ -63,7 +70,12 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// Messages have had their turn; true if that ends it, so that the next filter can go out.
     pub(super) fn turn_ends(&mut self, now: Instant) -> bool {
-        let ends = self.held.turn && self.core.registry.trial() == Trial::Waits;
+        let trial = self.core.registry.trial();
+        if trial == Trial::None {
+            self.held = Held::default();
+        }
+        let head_start = self.up.is_none_or(|up| now < up + HEAD_START);
+        let ends = self.held.turn && trial == Trial::Waits && !head_start;
         if ends {
             (self.held.turn, self.held.since) = (false, Some(now));
         }

@@ -177,11 +177,11 @@ impl<W> Outgoing<W> {
         }
         let id = match self.picked()? {
             Next::Plain(Plain { publish, waiter, .. }) => {
-                self.probation.went();
-                return Some(match unfit(&publish) {
-                    None => Transmit::Plain { publish, waiter },
-                    Some(why) => Transmit::Unfit { publish, waiter, why },
-                });
+                if let Some(why) = unfit(&publish) {
+                    return Some(Transmit::Unfit { publish, waiter, why });
+                }
+                self.probation.plain_went();
+                return Some(Transmit::Plain { publish, waiter });
             }
             Next::Id(id) => id,
         };
@@ -199,7 +199,9 @@ impl<W> Outgoing<W> {
             && !inherited.clear.contains(&id)
             && inherited.asked.insert(id)
         {
+            let trying = self.probation.again(id);
             match self.probation.passing() {
+                _ if trying => {}
                 Some(_) => self.queue.push_front(id),
                 None => self.blocked.push_front(id),
             }
@@ -280,7 +282,9 @@ impl<W> Outgoing<W> {
         self.probation.link_ends();
         self.taken = 0;
         self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
-        for id in std::mem::take(&mut self.blocked).into_iter().rev() {
+        // Suspects are older than what waits for them.
+        let blocked = std::mem::take(&mut self.blocked);
+        for id in self.probation.left().into_iter().chain(blocked).rev() {
             self.queue.push_front(id);
         }
         if let Some(inherited) = &mut self.inherited {

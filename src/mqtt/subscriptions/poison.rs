@@ -15,7 +15,7 @@ const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// How many are remembered; what is asked for beyond them is found out again.
-const MOST: usize = 1024;
+pub(super) const MOST: usize = 1024;
 
 /// Why a filter is not asked for now.
 #[derive(Clone, Debug)]

@@ -82,6 +82,15 @@ mod tests {
     }
 
     #[test]
+    fn whether_a_protocol_encrypts_is_known_of_each() {
+        use crate::connect::{Reached, is_in_clear};
+        for (protocol, _) in PROTOCOLS.iter().filter(|(protocol, _)| *protocol != "unix") {
+            assert!(Reached::new("k".to_owned(), protocol, "h", false).is_some(), "{protocol}");
+            assert_eq!(is_in_clear(protocol, "h"), !Kind::of(protocol).is_tls(), "{protocol}");
+        }
+    }
+
+    #[test]
     fn what_was_not_built_in_is_named() {
         for (protocol, feature, built) in
             [("mqtts", "tls", cfg!(feature = "tls")), ("ws", "websocket", cfg!(feature = "websocket"))]

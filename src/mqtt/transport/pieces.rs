@@ -36,6 +36,10 @@ pub(super) struct Pieces<S> {
     verbatim: bool,
     /// The kind of a message that has begun in a frame before.
     begun: Option<u8>,
+    /// How many bytes of messages have gone on.
+    handed_on: u64,
+    /// What is wrong behind all that goes on.
+    wrong: Option<io::Error>,
 }
 
 impl<S> Pieces<S> {
@@ -43,11 +47,16 @@ impl<S> Pieces<S> {
     pub(super) fn new(inner: S, heard: &[u8]) -> Self {
         let room = vec![0; PIECE].into_boxed_slice();
         let (raw, ready) = (BytesMut::from(heard), BytesMut::new());
-        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None }
+        Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None, handed_on: 0, wrong: None }
     }
 
     pub(super) fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// How many bytes of messages have come so far. Pings and the like do not count.
+    pub(super) fn handed_on(&self) -> u64 {
+        self.handed_on
     }
 
     /// Looks at all that has come, as far as that can be told apart.
@@ -60,6 +69,7 @@ impl<S> Pieces<S> {
             self.left -= count as u64;
             let part = self.raw.split_to(count);
             if !self.verbatim && count > 0 {
+                self.handed_on += count as u64;
                 self.ready.put_u8(WHOLE | BINARY);
                 match u8::try_from(count) {
                     Ok(count @ ..126) => self.ready.put_u8(count),
@@ -135,11 +145,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Pieces<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            this.sort()?;
+            if this.wrong.is_none() {
+                this.wrong = this.sort().err();
+            }
             if !this.ready.is_empty() {
                 let count = this.ready.len().min(buffer.remaining());
                 buffer.put_slice(&this.ready.split_to(count));
                 return Poll::Ready(Ok(()));
+            }
+            // What was right before it has gone on.
+            if let Some(wrong) = this.wrong.take() {
+                return Poll::Ready(Err(wrong));
             }
             let mut read = ReadBuf::new(&mut this.room);
             ready!(Pin::new(&mut this.inner).poll_read(cx, &mut read))?;
@@ -245,7 +261,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_within_another_is_refused() {
-        let (_, end) = sorted(&[0x02, 1, 7, 0x82, 1, 8], 100).await;
+        let (heard, end) = sorted(&[0x02, 1, 7, 0x82, 1, 8], 100).await;
+        assert_eq!(heard, [0x82, 1, 7], "what came before goes on");
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -28,26 +28,17 @@ pub(crate) struct WebSocket {
     inner: WebSocketStream<Pieces<Stream>>,
     /// What of the last message has not been read yet.
     rest: Bytes,
-    /// How many bytes have come that belong to messages, and of all bytes how many have been looked at.
-    heard: u64,
-    seen: u64,
 }
 
 impl WebSocket {
     /// Pings are left out: a proxy may send them for a broker that is gone.
     pub(super) fn moved(&self) -> Moved {
-        Moved { read: self.heard, ..self.inner.get_ref().get_ref().moved() }
+        let pieces = self.inner.get_ref();
+        Moved { read: pieces.handed_on(), ..pieces.get_ref().moved() }
     }
 
     pub(super) fn holds_back(&self) -> u64 {
         HELD_BACK as u64 + self.inner.get_ref().get_ref().holds_back()
-    }
-
-    /// Looks at what has come; `counts` unless that was a ping or the like.
-    fn look(&mut self, counts: bool) {
-        let all = self.inner.get_ref().get_ref().moved().read;
-        self.heard += if counts { all - self.seen } else { 0 };
-        self.seen = all;
     }
 }
 
@@ -64,7 +55,7 @@ pub(super) async fn connect(stream: Stream, endpoint: &Endpoint) -> Result<Strea
         .max_frame_size(Some(PIECE));
     let inner =
         WebSocketStream::from_raw_socket(Pieces::new(stream, &rest), Role::Client, Some(config)).await;
-    Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 })))
+    Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new() })))
 }
 
 impl AsyncRead for WebSocket {
@@ -75,9 +66,7 @@ impl AsyncRead for WebSocket {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.rest.is_empty() {
-            let next = Pin::new(&mut this.inner).poll_next(cx);
-            this.look(!matches!(next, Poll::Ready(Some(Ok(Message::Ping(_) | Message::Pong(_))))));
-            match ready!(next) {
+            match ready!(Pin::new(&mut this.inner).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => this.rest = bytes,
                 Some(Ok(Message::Text(_))) => {
                     let problem = "the broker sent text over WebSocket; MQTT is binary";
@@ -156,8 +145,7 @@ mod tests {
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
         let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
-        let (mut ours, mut theirs) =
-            (WebSocket { inner, rest: Bytes::new(), heard: 0, seen: 0 }, theirs.unwrap().0);
+        let (mut ours, mut theirs) = (WebSocket { inner, rest: Bytes::new() }, theirs.unwrap().0);
         let mut byte = [0];
         // A ping, and then half of a message of four bytes.
         theirs.write_all(&[0x89, 0]).await.unwrap();
@@ -169,9 +157,13 @@ mod tests {
         theirs.write_all(&[0x82, 4, 1, 2]).await.unwrap();
         let mut message = [0; 4];
         ours.read_exact(&mut message[..2]).await.unwrap();
-        assert_eq!(ours.moved().read, 4, "nobody waits for the rest");
+        assert_eq!(ours.moved().read, 2, "nobody waits for the rest");
         theirs.write_all(&[3, 4]).await.unwrap();
         ours.read_exact(&mut message[2..]).await.unwrap();
-        assert_eq!((message, ours.moved().read), ([1, 2, 3, 4], 6));
+        assert_eq!((message, ours.moved().read), ([1, 2, 3, 4], 4));
+        // A ping right before a message.
+        theirs.write_all(&[0x89, 0, 0x82, 2, 5, 6]).await.unwrap();
+        ours.read_exact(&mut message[..2]).await.unwrap();
+        assert_eq!((message, ours.moved().read), ([5, 6, 3, 4], 6));
     }
 }

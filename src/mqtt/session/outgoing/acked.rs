@@ -44,6 +44,7 @@ impl<W> Outgoing<W> {
         {
             self.queue.retain(|queued| queued != id);
             self.blocked.retain(|blocked| *blocked != id);
+            self.probation.drop_from_group(id);
         }
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))

@@ -10,6 +10,9 @@
 //! whose order must stay. After the first suspects that prove innocent they go out in growing groups. So a message that is
 //! no suspect waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or
 //! given up, which is [`ALONE`] links after it was alone first.
+//!
+//! QoS 0 is never acknowledged: once some has gone out, it may be what ends the link for as long as that lasts. Such a link
+//! counts against no suspect, and the next one begins with the suspects, all of them, before anything passes.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -37,8 +40,8 @@ enum Step {
     Pass(u32),
     /// What is out is to be acknowledged.
     Drain,
-    /// So many suspects may go out.
-    Try(usize),
+    /// The suspects of a group go out.
+    Try,
 }
 
 impl Default for Step {
@@ -55,9 +58,17 @@ pub(super) struct Probation {
     barren: u32,
     /// What is sent one at a time, oldest first: order of acceptance and id.
     suspects: VecDeque<(u64, u16)>,
+    /// How many of them have been in a group on this link, or gone out otherwise.
+    tried: usize,
+    /// Those that go out together now. They have left the queue.
+    group: VecDeque<u16>,
     /// What is behind them on these topics waits for them.
     topics: HashSet<Arc<str>>,
     step: Step,
+    /// QoS 0 has gone out on this link.
+    plain: bool,
+    /// This link begins with the suspects, since QoS 0 was beside them on the one before.
+    suspects_first: bool,
     /// How many groups of suspects have proven innocent on this link.
     innocent: u32,
     /// How many links in a row the first of them has ended.
@@ -84,15 +95,20 @@ pub(super) enum Turn {
 impl Probation {
     /// The next link begins anew.
     pub(super) fn link_ends(&mut self) {
-        (self.step, self.innocent) = (Step::default(), 0);
+        (self.plain, self.innocent, self.tried) = (false, 0, 0);
+        self.step = if self.suspects_first { Step::Drain } else { Step::default() };
+    }
+
+    /// A message of QoS 0 goes out.
+    pub(super) fn plain_went(&mut self) {
+        self.plain = true;
+        self.went();
     }
 
     /// A message goes out.
     pub(super) fn went(&mut self) {
-        match &mut self.step {
-            Step::Pass(left) => *left = left.saturating_sub(1),
-            Step::Try(left) => *left = left.saturating_sub(1),
-            Step::Drain => {}
+        if let Step::Pass(left) = &mut self.step {
+            *left = left.saturating_sub(1);
         }
     }
 
@@ -106,8 +122,27 @@ impl Probation {
         (matches!(self.step, Step::Pass(_)) && !self.suspects.is_empty()).then_some(&self.topics)
     }
 
+    /// One of the group that goes out now has to go out later; false if no group does.
+    pub(super) fn again(&mut self, id: u16) -> bool {
+        let trying = matches!(self.step, Step::Try) && !self.suspects.is_empty();
+        if trying {
+            self.group.push_front(id);
+        }
+        trying
+    }
+
+    /// Those of a group that have not gone out, because the link is gone.
+    pub(super) fn left(&mut self) -> VecDeque<u16> {
+        std::mem::take(&mut self.group)
+    }
+
+    /// It need not go out any more.
+    pub(super) fn drop_from_group(&mut self, id: u16) {
+        self.group.retain(|one| *one != id);
+    }
+
     /// How many suspects go out together.
-    fn group(&self) -> usize {
+    fn size(&self) -> usize {
         2_usize.saturating_pow(self.innocent.saturating_sub(ONE_BY_ONE - 1))
     }
 }
@@ -120,6 +155,7 @@ impl<W> Outgoing<W> {
         if fruitful {
             self.probation.given_up = 0;
         }
+        self.probation.suspects_first = theirs && self.probation.plain;
         let Some(&(number, id)) = self.probation.suspects.front() else {
             self.suspect(fruitful, theirs);
             return None;
@@ -131,8 +167,8 @@ impl<W> Outgoing<W> {
             self.accuse(passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect());
             return None;
         }
-        if out.len() > 1 {
-            // One of a group: next time the first of them is alone.
+        if out.len() > 1 || self.probation.plain {
+            // One of a group, or QoS 0 beside it: next time the first of them is alone.
             return None;
         }
         self.probation.alone += 1;
@@ -223,6 +259,7 @@ impl<W> Outgoing<W> {
             && self.standing(id, number).is_none()
         {
             self.probation.suspects.pop_front();
+            self.probation.tried = self.probation.tried.saturating_sub(1);
             self.probation.alone = 0;
         }
         if self.probation.suspects.is_empty() {
@@ -233,32 +270,42 @@ impl<W> Outgoing<W> {
             self.probation.step = match self.probation.step {
                 Step::Pass(0) => Step::Drain,
                 Step::Pass(_) => return Turn::Others,
-                Step::Try(left) => {
-                    let next = if left > 0 { self.next_suspect() } else { None };
-                    if let Some(id) = next {
+                Step::Try => {
+                    if let Some(id) = self.probation.group.pop_front() {
                         return Turn::Only(id);
                     }
                     if !self.is_quiet() {
                         return Turn::Nobody;
                     }
                     self.probation.innocent += 1;
-                    Step::Pass(PASS)
+                    if self.probation.suspects_first { Step::Drain } else { Step::Pass(PASS) }
                 }
                 Step::Drain if !self.is_quiet() => return Turn::Nobody,
-                Step::Drain => Step::Try(self.probation.group()),
+                // Nothing is out, so the broker takes as many as it does at all; one where it takes none.
+                Step::Drain => {
+                    self.gather(self.probation.size().min(self.quota.max(1)));
+                    Step::Try
+                }
             };
         }
     }
 
-    /// The first suspect that waits to be sent; it leaves the queue.
-    fn next_suspect(&mut self) -> Option<u16> {
-        let waits = |&&(number, id): &&(u64, u16)| {
-            matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again))
-        };
-        let (_, id) = *self.probation.suspects.iter().find(waits)?;
-        self.blocked.retain(|blocked| *blocked != id);
-        self.queue.retain(|queued| queued != id);
-        Some(id)
+    /// Makes a group of the next suspects that wait to be sent; they leave the queue.
+    fn gather(&mut self, size: usize) {
+        if self.probation.tried >= self.probation.suspects.len() {
+            self.probation.tried = 0;
+        }
+        while self.probation.group.len() < size
+            && let Some(&(number, id)) = self.probation.suspects.get(self.probation.tried)
+        {
+            self.probation.tried += 1;
+            if matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again)) {
+                self.probation.group.push_back(id);
+            }
+        }
+        let ids: HashSet<u16> = self.probation.group.iter().copied().collect();
+        self.blocked.retain(|blocked| !ids.contains(blocked));
+        self.queue.retain(|queued| !ids.contains(&queued));
     }
 
     /// How far a message has come that was accepted as this `number`.

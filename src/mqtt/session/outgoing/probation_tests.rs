@@ -43,6 +43,8 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
     accept(&mut outgoing, QoS::AtMostOnce, 4);
     assert_eq!(sent(&mut outgoing), [0, 1], "one at a time now, and QoS 0 passes");
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
+    assert_eq!(sent(&mut outgoing), [2]);
+    assert_eq!(next_link(&mut outgoing, true), None, "QoS 0 went out on that link");
     for link in 1..=ALONE {
         assert_eq!(sent(&mut outgoing), [2], "nothing beside it");
         let blamed = next_link(&mut outgoing, true);
@@ -79,6 +81,44 @@ fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
         extra: None,
     };
     assert!(outgoing.accept(publish, 6, true).is_err(), "the window stays as it is");
+}
+
+#[test]
+fn qos_0_that_ends_links_has_nobody_else_blamed() {
+    let mut outgoing = Outgoing::new(10, 0);
+    (1..=3).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        accept(&mut outgoing, QoS::AtMostOnce, 0);
+        assert_eq!(sent(&mut outgoing), [1, 2, 3, 0]);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    accept(&mut outgoing, QoS::AtMostOnce, 0);
+    assert_eq!(sent(&mut outgoing), [1], "the suspects go first");
+    acknowledge(&mut outgoing, &[1]);
+    assert_eq!(sent(&mut outgoing), [2], "all of them, before QoS 0");
+    acknowledge(&mut outgoing, &[2]);
+    assert_eq!(sent(&mut outgoing), [3]);
+    acknowledge(&mut outgoing, &[3]);
+    assert_eq!(sent(&mut outgoing), [0]);
+    assert_eq!(next_link(&mut outgoing, true), None);
+    assert!(outgoing.is_idle());
+}
+
+#[test]
+fn a_suspect_is_found_beside_qos_0_on_every_other_link() {
+    let mut outgoing = Outgoing::new(10, 0);
+    accept(&mut outgoing, QoS::AtLeastOnce, 1);
+    for _ in 0..BARREN {
+        assert_eq!(sent(&mut outgoing), [1]);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    let mut blamed = Vec::new();
+    for _ in 0..ALONE * 2 {
+        accept(&mut outgoing, QoS::AtMostOnce, 0);
+        assert!(sent(&mut outgoing).contains(&1));
+        blamed.push(next_link(&mut outgoing, true));
+    }
+    assert_eq!(blamed, [None, None, None, None, None, Some(1)]);
 }
 
 fn acknowledge(outgoing: &mut Outgoing<u32>, ids: &[u16]) {
@@ -161,6 +201,78 @@ fn many_innocent_ones_take_few_round_trips() {
     }
     assert_eq!(groups[..10], [1, 1, 1, 1, 1, 1, 1, 1, 2, 4]);
     assert!(groups.len() < 20, "{groups:?}");
+}
+
+#[test]
+fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
+    let mut outgoing = Outgoing::new(200, 0);
+    (0..200).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        assert_eq!(sent(&mut outgoing).len(), 200);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    // Another broker of the same session.
+    outgoing.lost();
+    assert!(outgoing.resume(true, 10).is_empty());
+    let mut most = 0;
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty());
+        most = most.max(now.len());
+        acknowledge(&mut outgoing, &now);
+    }
+    assert_eq!(most, 10);
+}
+
+#[test]
+fn a_full_window_of_suspects_takes_no_quadratic_time() {
+    let mut outgoing = Outgoing::new(60_000, 0);
+    (0..60_000).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        sent(&mut outgoing);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    let start = std::time::Instant::now();
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty());
+        acknowledge(&mut outgoing, &now);
+    }
+    // By the square it takes minutes.
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_group_that_did_not_go_out_is_not_lost() {
+    let mut outgoing = Outgoing::new(600, 0);
+    (0..600).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
+    for _ in 0..BARREN {
+        sent(&mut outgoing);
+        assert_eq!(next_link(&mut outgoing, true), None);
+    }
+    for _ in 0..60 {
+        let mut now = Vec::new();
+        while let Some(Transmit::Publish { id, .. }) = outgoing.next(|_| None) {
+            now.push(id);
+            if now.len() == 10 {
+                break;
+            }
+        }
+        acknowledge(&mut outgoing, &now);
+        if now.len() == 10 {
+            // In the middle of a group, and the broker has forgotten the session: all of them are new.
+            outgoing.lost();
+            assert!(outgoing.resume(false, u16::MAX).is_empty());
+        }
+    }
+    let mut rest = Vec::new();
+    while !outgoing.is_idle() {
+        let now = sent(&mut outgoing);
+        assert!(!now.is_empty(), "{} are lost", outgoing.in_flight());
+        acknowledge(&mut outgoing, &now);
+        rest.extend(now);
+    }
+    assert!(rest.is_sorted(), "in their order");
 }
 
 #[test]

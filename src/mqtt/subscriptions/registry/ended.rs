@@ -44,9 +44,14 @@ impl<W> Registry<W> {
         outcomes
     }
 
-    /// Asks again for what has rested long enough.
+    /// Asks again for what has rested long enough, and for what rested and is not remembered any more.
     pub(crate) fn release_poison(&mut self, now: Instant) {
-        for (filter, ends_links) in self.poison.release(now) {
+        let released = self.poison.release(now);
+        if released.is_empty() {
+            return;
+        }
+        self.ask_refused(now);
+        for (filter, ends_links) in released {
             self.listening(&filter).into_iter().for_each(|number| self.ask_anew(number, now));
             if ends_links {
                 self.wire.expect(&filter);

@@ -7,7 +7,7 @@ use super::super::{Outcome, SubscribeOptions};
 use super::*;
 use crate::mqtt::Lost;
 use crate::mqtt::session::Presence;
-use crate::mqtt::subscriptions::poison::Cause;
+use crate::mqtt::subscriptions::poison::{Cause, MOST};
 use crate::mqtt::subscriptions::wire::ALONE;
 
 #[tokio::test]
@@ -26,6 +26,28 @@ async fn what_a_wider_filter_brings_is_not_missing() {
     assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 0));
     registry.unsubscribe(&filter("a/#"), &listener).unwrap();
     assert_eq!((registry.recheck(), registry.recheck()), (Recheck::All, Recheck::Nothing));
+    registry.end().await;
+}
+
+/// Only so many are remembered as resting; the others come back as well, on the same link.
+#[tokio::test]
+async fn what_is_not_remembered_as_resting_is_asked_for_again() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    let all: Vec<_> = (0..MOST).map(|number| format!("f/{number}")).collect();
+    all.iter().for_each(|one| subscribe(&mut registry, one, SubscribeOptions::default(), &listener));
+    while grant(&mut registry, now) {}
+    registry.lost();
+    registry.resume(Presence::Gone, false, now);
+    let cause = Cause::Unanswered(Duration::from_secs(1));
+    all.iter().for_each(|one| registry.poison.add(&filter(one), cause.clone(), now));
+    registry.refuse_poison();
+    assert_eq!(registry.missing().count(), MOST);
+    registry.poison.add(&filter("one/more"), cause, now + Duration::from_secs(1));
+    registry.release_poison(now + Duration::from_secs(3600));
+    while grant(&mut registry, now) {}
+    assert_eq!(registry.missing().count(), 0);
     registry.end().await;
 }
 
