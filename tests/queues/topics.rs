@@ -163,6 +163,26 @@ async fn what_leads_back_under_its_own_topics_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn what_takes_none_of_its_own_connection_may_be_sent_back_to() {
+    let broker = embedded("5").await.unwrap();
+    let (context, connection) = (context(), broker.connected().await);
+    let deaf = [("topic", "factory/#"), ("options.no_local", "true"), RAW];
+    let source = queue("source", &connection, &deaf, &context).await;
+    let target = target("{topic}", &connection, &[], &context).await;
+    let other = broker.connected().await;
+    let mut tap = tapped(&other, "factory/#").await;
+    let bridge = bridge(&[], &source, &target, &context).await;
+    for text in ["one", "two"] {
+        publish(&other, "factory/1", text).await;
+        // What came, and what the bridge made of it, which the source does not take.
+        for _ in 0..2 {
+            assert_eq!(heard(&mut tap).await.text(), Some(text));
+        }
+    }
+    within("the end", bridge.close(&context)).await.unwrap();
+}
+
 /// Reason, source topic and count: in an envelope always, of raw bytes on MQTT 5.
 #[tokio::test]
 async fn a_dead_letter_says_how_it_came_to_be_one() {

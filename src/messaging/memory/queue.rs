@@ -211,6 +211,7 @@ impl Component for MemoryMessageQueue {
             space,
             takes: Names::One(name),
             share,
+            no_local: false,
             sends,
             dead_letters,
             durable: false,

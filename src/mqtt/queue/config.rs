@@ -130,7 +130,8 @@ impl MqttQueueConfig {
         let own = Filter::new(&target.pattern(None)).ok()?;
         let sent = Filter::new(&dead.pattern(Some(own.pattern()))).ok()?;
         let problem = "is a topic that the queue takes from; nothing would ever be dead";
-        if own.covers(&sent) { wrong(problem.to_owned()) } else { None }
+        let comes_back = own.covers(&sent) && !self.options.no_local;
+        if comes_back { wrong(problem.to_owned()) } else { None }
     }
 
     /// Whether brokers do not end connections for the characters in it, or that is permitted.
@@ -184,6 +185,7 @@ impl MqttQueueConfig {
             space,
             takes: if target.is_template() { Names::Nothing } else { names(filter.pattern()) },
             share,
+            no_local: self.options.no_local,
             sends,
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
             durable: self.options.qos() != QoS::AtMostOnce,

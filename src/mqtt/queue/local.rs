@@ -63,6 +63,10 @@ impl Local for MqttMessageQueue {
     }
 
     fn whence(&self, place: &QueuePlace) -> bool {
+        if self.options.no_local {
+            // A place of another connection it does not know anyway.
+            return false;
+        }
         let sent = Filter::new(&place.name).ok();
         let here = self.whereto().is_some_and(|own| (own.kind, own.space) == (place.kind, place.space));
         here && self.filter().zip(sent).is_some_and(|(filter, sent)| filter.covers(&sent))
