@@ -11,8 +11,10 @@ use wirework::messaging::{
 use wirework::mqtt::{MqttConnection, PublishOptions, QoS};
 
 use crate::behaviours::{next, receive};
-use crate::kinds::{brokers, context, embedded, queue};
+use crate::kinds::{brokers, connected, context, embedded, queue};
 use crate::mqtt::{heard, publish, tapped};
+use crate::support::fake_broker::FakeBroker;
+use crate::support::fake_broker::five::{PubAck, PubAckReason};
 use crate::support::within;
 
 const RAW: (&str, &str) = ("options.serialize_envelope", "false");
@@ -246,6 +248,65 @@ async fn a_dead_letter_that_is_no_envelope_says_it_in_properties() {
             assert_eq!(letter.properties.get(name), five.then_some(value), "{name}");
         }
     }
+}
+
+/// Of topics that messages bring, the client may publish to some.
+#[tokio::test]
+async fn what_a_broker_denies_for_its_topic_does_not_stop_a_bridge() {
+    for template in ["{topic}", "fixed"] {
+        let broker = FakeBroker::start().await;
+        let five = [("options.protocol_version", "5")];
+        let (connection, (mut peer, _)) =
+            tokio::join!(connected(broker.port(), &five), broker.accept_session5(false));
+        let context = context();
+        let source = memory("source", &[("dead_letter", "dead")], &context).await;
+        let dead = memory("dead", &[], &context).await;
+        let target = target(template, &connection, &[], &context).await;
+        let _bridge = bridge(&[("concurrency", "1")], &source, &target, &context).await;
+        for topic in ["secret", "open"] {
+            source.send(MessageEnvelope::new("t", topic).with_topic(topic)).await.unwrap();
+        }
+        let denied = peer.expect_publish().await;
+        let answer = |reason| PubAck { pkid: denied.pkid, reason, properties: None };
+        peer.send(answer(PubAckReason::NotAuthorized)).await;
+        let next = peer.expect_publish().await;
+        if template == "fixed" {
+            // All messages are denied alike: the operator may help.
+            assert_eq!(next.payload, "secret");
+            continue;
+        }
+        assert_eq!(next.topic, "open");
+        let letter = receive(&dead).await;
+        let reason = letter.dead_letter().map(|dead| dead.reason);
+        assert_eq!((letter.text(), reason), (Some("secret"), Some(DeadLetterReason::Refused)));
+    }
+}
+
+#[tokio::test]
+async fn what_ends_links_does_not_stop_a_bridge() {
+    let broker = FakeBroker::start().await;
+    let quick = [("options.reconnect_timeout", "10")];
+    let (connection, (mut peer, _)) =
+        tokio::join!(connected(broker.port(), &quick), broker.accept_session(false));
+    let context = context();
+    let source = memory("source", &[("dead_letter", "dead")], &context).await;
+    let dead = memory("dead", &[], &context).await;
+    let target = target("fixed", &connection, &[], &context).await;
+    let _bridge = bridge(&[], &source, &target, &context).await;
+    source.send(MessageEnvelope::new("t", "poison")).await.unwrap();
+    let ends_links = async {
+        loop {
+            peer.expect_publish().await;
+            drop(peer);
+            (peer, _) = broker.accept_session(false).await;
+        }
+    };
+    let letter = tokio::select! {
+        letter = receive(&dead) => letter,
+        () = ends_links => unreachable!("it goes on"),
+    };
+    let reason = letter.dead_letter().map(|dead| dead.reason);
+    assert_eq!((letter.text(), reason), (Some("poison"), Some(DeadLetterReason::Refused)));
 }
 
 #[tokio::test]

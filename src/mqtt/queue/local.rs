@@ -12,14 +12,15 @@ use super::hold::{Hold, Owed};
 use super::inbox::Fate;
 use super::standing::follow;
 use super::target::Target;
-use crate::Error;
 use crate::component::{Budget, Context};
+use crate::error::Coded;
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::shelf::NEVER;
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueueError, QueuePlace};
 use crate::mqtt::topic::{Filter, Topic};
 use crate::mqtt::{MqttError, PublishOptions, QoS};
+use crate::{Category, Error};
 
 impl Local for MqttMessageQueue {
     type Hold = Hold;
@@ -117,14 +118,16 @@ impl Local for MqttMessageQueue {
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
         let (topic, payload, options) = self.prepare(&envelope)?;
         let options = options.timeout(self.options.send_timeout.0);
-        Ok(self.graveyard.transport.publish(topic, payload, options).await?)
+        let published = self.graveyard.transport.publish(topic, payload, options).await;
+        published.map_err(|error| blame(error, &self.target))
     }
 
     async fn hand_over(&self, envelope: MessageEnvelope) -> Result<PendingSend, Error> {
         let (topic, payload, options) = self.prepare(&envelope)?;
         let limit = self.options.send_timeout.0;
         let delivery = self.graveyard.transport.hand_over(topic, payload, options, limit).await?;
-        Ok(PendingSend::new(async move { Ok(delivery.await?) }))
+        let target = self.target.clone();
+        Ok(PendingSend::new(async move { delivery.await.map_err(|error| blame(error, &target)) }))
     }
 
     async fn overdue(&self) -> Error {
@@ -224,6 +227,23 @@ impl MqttMessageQueue {
             Ok(())
         });
     }
+}
+
+/// Has an error be the message's own fault where the next message may fare better: one for which the broker ends links, and one
+/// whose own topic the client may not publish to. So a bridge gives that one to the dead letters, and goes on.
+fn blame(error: MqttError, target: &Target) -> Error {
+    let own = match &error {
+        MqttError::EndsLinks { .. } => true,
+        MqttError::PublishRefused { .. } => {
+            target.is_template() && error.category() == Category::Unauthorized
+        }
+        _ => false,
+    };
+    if !own {
+        return error.into();
+    }
+    let message = "the message cannot be published, however often it is tried";
+    Error::new(Category::BadRequest, error.code(), message).with_source(error)
 }
 
 /// Dropped without being closed, a queue holds up nobody on a connection that it shared; one of its own is closed by its task.
