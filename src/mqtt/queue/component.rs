@@ -216,7 +216,13 @@ impl Component for MqttMessageQueue {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        MessageQueue::open(self, context).await
+        let was_open = self.body.is_open();
+        MessageQueue::open(self, context).await?;
+        // Whoever opens a queue by itself, such as one of a factory, has a status of its own.
+        if !was_open {
+            self.watch(context);
+        }
+        Ok(())
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {

@@ -103,6 +103,9 @@ impl MqttQueueConfig {
             if self.options.autosubscribe {
                 found.push(Invalid::new("options.autosubscribe", format!("is true, {only}")));
             }
+            if self.options.no_local {
+                found.push(Invalid::new("options.no_local", format!("is true, {only}")));
+            }
             if filled(self.group.clone()).is_some() {
                 found.push(Invalid::new("group", format!("is given, {only}")));
             }

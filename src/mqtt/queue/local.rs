@@ -185,9 +185,6 @@ impl MqttMessageQueue {
 
     /// Starts the task that subscribes when that is asked for.
     fn mind(&self, context: &Context) {
-        if !self.graveyard.transport.owned {
-            self.watch(context);
-        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
         let leaving = self.leaving.clone();
@@ -212,9 +209,12 @@ impl MqttMessageQueue {
 }
 
 impl MqttMessageQueue {
-    /// Starts the task that has the status say so while no messages come over a connection that others share; that of a
-    /// connection of its own is its status anyway.
-    fn watch(&self, context: &Context) {
+    /// Starts the task that has the status of the component say so while no messages come over a connection that others share; that
+    /// of a connection of its own is its status anyway, and one that only sends waits for none.
+    pub(super) fn watch(&self, context: &Context) {
+        if self.graveyard.transport.owned || self.target.is_template() {
+            return;
+        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (subscribing, status) = (Arc::clone(&self.leaving.subscribing), context.clone());
         context.spawn("queue status", async move {
