@@ -8,7 +8,7 @@ use wirework::config::from_pairs;
 use wirework::messaging::{
     Bridge, BridgeConfig, DeadLetterReason, ListenOptions, MemoryMessageQueue, MessageEnvelope, MessageQueue,
 };
-use wirework::mqtt::{MqttConnection, PublishOptions, QoS};
+use wirework::mqtt::{MqttConnection, MqttMessageQueue, PublishOptions, QoS};
 
 use crate::behaviours::{next, receive};
 use crate::kinds::{brokers, connected, context, embedded, queue};
@@ -134,7 +134,9 @@ async fn a_queue_with_a_template_only_sends_and_needs_a_topic_that_can_be_publis
         sent.map_err(|error| (error.category(), error.code().to_owned()))
     };
     let bad = wirework::Category::BadRequest;
-    assert_eq!(send(None).await, Err((bad, "NO_TOPIC".to_owned())));
+    for none in [None, Some("")] {
+        assert_eq!(send(none).await, Err((bad, "NO_TOPIC".to_owned())));
+    }
     for topic in ["a/+", "a\nb", "a\0"] {
         assert_eq!(send(Some(topic)).await, Err((bad, "BAD_TOPIC".to_owned())), "{topic:?}");
     }
@@ -142,6 +144,22 @@ async fn a_queue_with_a_template_only_sends_and_needs_a_topic_that_can_be_publis
     let sink = memory("sink", &[], &context).await;
     let error = Bridge::new("test", BridgeConfig::default(), target, sink).err().unwrap().to_string();
     assert_eq!(error, "`references.source` is the queue `target`, from which nothing can be received");
+}
+
+/// `$share/` is part of filters only.
+#[tokio::test]
+async fn a_shared_subscription_is_nothing_to_publish_to() {
+    let broker = embedded("5").await.unwrap();
+    let (context, connection) = (context(), broker.connected().await);
+    let shared = queue("shared", &connection, &[("topic", "$share/g/orders"), LAZY], &context).await;
+    let can = shared.capabilities();
+    assert!(can.receive && !can.send);
+    for (key, value) in [("topic", "$share/g/{topic}"), ("dead_letter_topic", "$share/g/dead")] {
+        let config = from_pairs([(key, value)]).unwrap();
+        let error =
+            MqttMessageQueue::new("x", config, Some(Arc::clone(&connection))).err().unwrap().to_string();
+        assert!(error.contains("`$share/` begins a shared subscription"), "{error}");
+    }
 }
 
 #[tokio::test]

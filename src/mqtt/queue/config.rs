@@ -9,7 +9,7 @@ use crate::auth::CredentialConfig;
 use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
-use crate::mqtt::topic::{Filter, Topic, without_controls};
+use crate::mqtt::topic::{Filter, without_controls};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
@@ -179,10 +179,7 @@ impl MqttQueueConfig {
             Some(own) => Space::Servers(own.servers()),
             None => Space::Shared("connection"),
         };
-        let sends = match &target {
-            Target::Fixed(topic) if Topic::new(topic).is_err() => None,
-            _ => Some(target.destination()),
-        };
+        let sends = target.unpublishable().is_none().then(|| target.destination());
         let dead = self.dead_target().ok()?;
         Some(QueueFlow {
             space,

@@ -18,7 +18,7 @@ use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::shelf::NEVER;
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueueError, QueuePlace};
-use crate::mqtt::topic::{Filter, Topic};
+use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, PublishOptions, QoS};
 use crate::{Category, Error};
 
@@ -34,10 +34,7 @@ impl Local for MqttMessageQueue {
         MessagingCapabilities {
             message_count: false,
             // Nobody can publish to wildcards.
-            send: match &self.target {
-                Target::Fixed(topic) => Topic::new(topic).is_ok(),
-                Target::Each { .. } => true,
-            },
+            send: self.target.unpublishable().is_none(),
             receive: receives,
             peek: receives,
             peek_batch: receives,
