@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::filled;
 use super::graveyard::Graveyard;
 use super::hold::Hold;
 use super::inbox::{Fate, Inbox};
@@ -19,7 +18,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::Body;
+use crate::messaging::local::{Body, filled};
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener};
 use crate::{Error, offers, references, register};
 

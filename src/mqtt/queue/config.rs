@@ -9,6 +9,7 @@ use crate::auth::CredentialConfig;
 use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
+use crate::messaging::local::filled;
 use crate::mqtt::topic::{Filter, without_controls};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
@@ -220,11 +221,6 @@ impl MqttQueueConfig {
             },
         })
     }
-}
-
-/// What says something; an empty text is as good as none.
-pub(super) fn filled(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
