@@ -184,10 +184,11 @@ impl MqttMessageQueue {
     fn mind(&self, context: &Context) {
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
-        let leaving = self.leaving.clone();
+        // What the task counts after the queue is gone is reported too.
+        let (leaving, counters) = (self.leaving.clone(), self.body.counters.clone());
         let life = context.for_call(context.trace_id(), None);
         context.spawn("queue subscription", async move {
-            let _task = task;
+            let _held = (task, counters);
             let gone = tokio::select! {
                 gone = ended => gone,
                 () = leaving.subscribing.mind(&name, &logger) => false,
