@@ -75,6 +75,9 @@ pub struct QueueFlow {
     /// How much of what is sent to a name, or to all names of a pattern, it takes (what it takes from, where it is sent);
     /// [`Share::of_names`] where there are no patterns.
     pub share: fn(&str, &str) -> Share,
+    /// Whether it takes nothing of what is sent over its own connection ([`Space::Shared`]: over that of the reference), as with
+    /// `no_local` of MQTT 5.
+    pub no_local: bool,
     /// Where what is sent to it goes; nothing where nothing can be sent.
     pub sends: Option<Destination>,
     /// Where its dead letters go, and the key that says so.

@@ -92,7 +92,8 @@ impl Counters {
     }
 
     /// Counters for something that comes and goes within the component, shown to the same sinks. When this and all its clones
-    /// are dropped, they are retired: each is reported once more, and sinks forget the names that nobody else counts under.
+    /// are dropped, they are retired: each is reported once more, and sinks forget the names that nobody else counts under. A name
+    /// that is used again later counts from the start.
     ///
     /// ```
     /// use wirework::count::Counters;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
-use wirework::component::{Context, Status, Supervisor};
+use wirework::component::{Component, Context, Status, Supervisor};
 use wirework::log::Scope;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
 use wirework::mqtt::{MqttConnection, MqttMessageQueue};
@@ -35,6 +35,11 @@ struct Watched {
 impl Watched {
     /// A queue that has not subscribed, its status, and the broker's end of the connection that it shares.
     async fn open(broker: &FakeBroker) -> (Self, Peer) {
+        Self::opened(broker, true).await
+    }
+
+    /// The same, opened as a component or by whoever has made it.
+    async fn opened(broker: &FakeBroker, component: bool) -> (Self, Peer) {
         let pairs = [("options.reconnect_timeout", "10"), ("options.subscribe_timeout", "1000")];
         let (connection, (peer, _)) =
             tokio::join!(connected(broker.port(), &pairs), broker.accept_session(false));
@@ -43,7 +48,11 @@ impl Watched {
         let (sender, statuses) = mpsc::unbounded_channel();
         let scope = Scope::new("pip-services:message-queue:mqtt:orders:1.0".parse().unwrap());
         let context = Context::new(0, "s".into(), scope, Arc::new(Seen(sender)));
-        queue.open(&context).await.unwrap();
+        if component {
+            Component::open(&*queue, &context).await.unwrap();
+        } else {
+            queue.open(&context).await.unwrap();
+        }
         (Self { queue, connection, statuses: Mutex::new(statuses), context }, peer)
     }
 
@@ -97,6 +106,18 @@ async fn so_is_one_that_was_never_granted() {
     assert_eq!(watched.status().await, "open");
     peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
     assert!(within("the message", waiting).await.unwrap().unwrap().is_some());
+}
+
+/// A queue from a factory is opened with the context of whoever asked for it, whose status is its own.
+#[tokio::test]
+async fn a_queue_that_is_no_component_reports_nothing() {
+    let broker = FakeBroker::start().await;
+    let (watched, mut peer) = Watched::opened(&broker, false).await;
+    let waiting = watched.waiting();
+    peer.refuse().await;
+    assert!(within("the error", waiting).await.unwrap().is_err());
+    within("the end", watched.queue.close(&watched.context)).await.unwrap();
+    assert!(watched.statuses.lock().await.try_recv().is_err());
 }
 
 /// Ends each link on a SUBSCRIBE, until one stays that has none.

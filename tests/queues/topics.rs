@@ -8,11 +8,13 @@ use wirework::config::from_pairs;
 use wirework::messaging::{
     Bridge, BridgeConfig, DeadLetterReason, ListenOptions, MemoryMessageQueue, MessageEnvelope, MessageQueue,
 };
-use wirework::mqtt::{MqttConnection, PublishOptions, QoS};
+use wirework::mqtt::{MqttConnection, MqttMessageQueue, PublishOptions, QoS};
 
 use crate::behaviours::{next, receive};
-use crate::kinds::{brokers, context, embedded, queue};
+use crate::kinds::{brokers, connected, context, embedded, queue};
 use crate::mqtt::{heard, publish, tapped};
+use crate::support::fake_broker::FakeBroker;
+use crate::support::fake_broker::five::{PubAck, PubAckReason};
 use crate::support::within;
 
 const RAW: (&str, &str) = ("options.serialize_envelope", "false");
@@ -132,7 +134,9 @@ async fn a_queue_with_a_template_only_sends_and_needs_a_topic_that_can_be_publis
         sent.map_err(|error| (error.category(), error.code().to_owned()))
     };
     let bad = wirework::Category::BadRequest;
-    assert_eq!(send(None).await, Err((bad, "NO_TOPIC".to_owned())));
+    for none in [None, Some("")] {
+        assert_eq!(send(none).await, Err((bad, "NO_TOPIC".to_owned())));
+    }
     for topic in ["a/+", "a\nb", "a\0"] {
         assert_eq!(send(Some(topic)).await, Err((bad, "BAD_TOPIC".to_owned())), "{topic:?}");
     }
@@ -140,6 +144,22 @@ async fn a_queue_with_a_template_only_sends_and_needs_a_topic_that_can_be_publis
     let sink = memory("sink", &[], &context).await;
     let error = Bridge::new("test", BridgeConfig::default(), target, sink).err().unwrap().to_string();
     assert_eq!(error, "`references.source` is the queue `target`, from which nothing can be received");
+}
+
+/// `$share/` is part of filters only.
+#[tokio::test]
+async fn a_shared_subscription_is_nothing_to_publish_to() {
+    let broker = embedded("5").await.unwrap();
+    let (context, connection) = (context(), broker.connected().await);
+    let shared = queue("shared", &connection, &[("topic", "$share/g/orders"), LAZY], &context).await;
+    let can = shared.capabilities();
+    assert!(can.receive && !can.send);
+    for (key, value) in [("topic", "$share/g/{topic}"), ("dead_letter_topic", "$share/g/dead")] {
+        let config = from_pairs([(key, value)]).unwrap();
+        let error =
+            MqttMessageQueue::new("x", config, Some(Arc::clone(&connection))).err().unwrap().to_string();
+        assert!(error.contains("`$share/` begins a shared subscription"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -161,6 +181,26 @@ async fn what_leads_back_under_its_own_topics_is_refused() {
         within("the end", bridge.close(&context)).await.unwrap();
         assert_eq!(opened.is_err(), refused, "{filter} to {template}");
     }
+}
+
+#[tokio::test]
+async fn what_takes_none_of_its_own_connection_may_be_sent_back_to() {
+    let broker = embedded("5").await.unwrap();
+    let (context, connection) = (context(), broker.connected().await);
+    let deaf = [("topic", "factory/#"), ("options.no_local", "true"), RAW];
+    let source = queue("source", &connection, &deaf, &context).await;
+    let target = target("{topic}", &connection, &[], &context).await;
+    let other = broker.connected().await;
+    let mut tap = tapped(&other, "factory/#").await;
+    let bridge = bridge(&[], &source, &target, &context).await;
+    for text in ["one", "two"] {
+        publish(&other, "factory/1", text).await;
+        // What came, and what the bridge made of it, which the source does not take.
+        for _ in 0..2 {
+            assert_eq!(heard(&mut tap).await.text(), Some(text));
+        }
+    }
+    within("the end", bridge.close(&context)).await.unwrap();
 }
 
 /// Reason, source topic and count: in an envelope always, of raw bytes on MQTT 5.
@@ -226,6 +266,65 @@ async fn a_dead_letter_that_is_no_envelope_says_it_in_properties() {
             assert_eq!(letter.properties.get(name), five.then_some(value), "{name}");
         }
     }
+}
+
+/// Of topics that messages bring, the client may publish to some.
+#[tokio::test]
+async fn what_a_broker_denies_for_its_topic_does_not_stop_a_bridge() {
+    for template in ["{topic}", "fixed"] {
+        let broker = FakeBroker::start().await;
+        let five = [("options.protocol_version", "5")];
+        let (connection, (mut peer, _)) =
+            tokio::join!(connected(broker.port(), &five), broker.accept_session5(false));
+        let context = context();
+        let source = memory("source", &[("dead_letter", "dead")], &context).await;
+        let dead = memory("dead", &[], &context).await;
+        let target = target(template, &connection, &[], &context).await;
+        let _bridge = bridge(&[("concurrency", "1")], &source, &target, &context).await;
+        for topic in ["secret", "open"] {
+            source.send(MessageEnvelope::new("t", topic).with_topic(topic)).await.unwrap();
+        }
+        let denied = peer.expect_publish().await;
+        let answer = |reason| PubAck { pkid: denied.pkid, reason, properties: None };
+        peer.send(answer(PubAckReason::NotAuthorized)).await;
+        let next = peer.expect_publish().await;
+        if template == "fixed" {
+            // All messages are denied alike: the operator may help.
+            assert_eq!(next.payload, "secret");
+            continue;
+        }
+        assert_eq!(next.topic, "open");
+        let letter = receive(&dead).await;
+        let reason = letter.dead_letter().map(|dead| dead.reason);
+        assert_eq!((letter.text(), reason), (Some("secret"), Some(DeadLetterReason::Refused)));
+    }
+}
+
+#[tokio::test]
+async fn what_ends_links_does_not_stop_a_bridge() {
+    let broker = FakeBroker::start().await;
+    let quick = [("options.reconnect_timeout", "10")];
+    let (connection, (mut peer, _)) =
+        tokio::join!(connected(broker.port(), &quick), broker.accept_session(false));
+    let context = context();
+    let source = memory("source", &[("dead_letter", "dead")], &context).await;
+    let dead = memory("dead", &[], &context).await;
+    let target = target("fixed", &connection, &[], &context).await;
+    let _bridge = bridge(&[], &source, &target, &context).await;
+    source.send(MessageEnvelope::new("t", "poison")).await.unwrap();
+    let ends_links = async {
+        loop {
+            peer.expect_publish().await;
+            drop(peer);
+            (peer, _) = broker.accept_session(false).await;
+        }
+    };
+    let letter = tokio::select! {
+        letter = receive(&dead) => letter,
+        () = ends_links => unreachable!("it goes on"),
+    };
+    let reason = letter.dead_letter().map(|dead| dead.reason);
+    assert_eq!((letter.text(), reason), (Some("poison"), Some(DeadLetterReason::Refused)));
 }
 
 #[tokio::test]

@@ -40,15 +40,16 @@ pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems
         Some(word) => (word.trim(), true),
         None => (given.trim(), false),
     };
-    if word.is_empty() && contrary {
-        // The contrary of an empty parameter, which counts as not given.
+    if word.is_empty() {
+        // An empty parameter beside blanks, or its contrary: it counts as not given.
         return None;
     }
     let truth = truth(word);
     if truth.is_none() {
+        // What a parameter brought may be a secret by mistake, and is not shown.
         let message = format!(
-            "`enabled`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found {:?}",
-            mask_uri(word)
+            "`enabled`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another text in place of `{}`",
+            mask_uri(text)
         );
         problems
             .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_help(HELP).with_shown(span));
@@ -79,6 +80,7 @@ mod tests {
         let parameters = Parameters::new().with_environment(|name| match name {
             "EMPTY" => Some(String::new()),
             "NONE" => None,
+            "PASSWORD" => Some("hunter3".to_owned()),
             other => Some(other.to_owned()),
         });
         let (files, mut problems) = (Files::default(), Problems::new());
@@ -102,6 +104,8 @@ mod tests {
             ("!${true}", Some(false)),
             ("!${EMPTY:-}", None),
             ("${EMPTY:-}", None),
+            ("${NONE:-} ", None),
+            (" ! ${NONE:-} ", None),
         ] {
             assert_eq!(of(Value::String(text.into())), (expected, String::new()), "{text}");
         }
@@ -112,7 +116,11 @@ mod tests {
     fn what_is_no_truth_is_told() {
         let (read, message) = of(Value::String("${maybe}".into()));
         assert_eq!(read, None);
-        assert!(message.ends_with("found \"maybe\""), "{message}");
+        assert!(message.ends_with("found another text in place of `${maybe}`"), "{message}");
+        let (read, message) = of(Value::String("!${SECRET:-hunter2} ".into()));
+        assert!(read.is_none() && message.ends_with("`!${SECRET:-hunter2} `"), "as it is written: {message}");
+        let (_, message) = of(Value::String("${PASSWORD}".into()));
+        assert!(!message.contains("hunter3"), "{message}");
         for value in [Value::String("yes".into()), Value::Integer(1)] {
             assert!(of(value).1.starts_with("`enabled`: expected `true`, `false` or a parameter, found a"));
         }

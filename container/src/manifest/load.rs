@@ -25,6 +25,12 @@ const MAX_INCLUDE_DEPTH: usize = 32;
 /// How many files a manifest may name in all, on the command line and in its includes; the same one twice counts twice.
 const MAX_FILES: usize = 1000;
 
+/// What makes the name of a file a pattern.
+const WILDCARDS: [char; 3] = ['*', '?', '['];
+
+/// In how many levels of folders a pattern may have them.
+const MAX_WILDCARD_LEVELS: usize = 4;
+
 /// Reads files and what they include.
 pub(super) struct Loader<'a> {
     pub parameters: &'a Parameters,
@@ -182,7 +188,7 @@ impl<'a> Loader<'a> {
             };
             let folder = includer.parent().unwrap_or(Path::new(""));
             let path = folder.join(&text);
-            if text.contains(['*', '?', '[']) && !path.exists() {
+            if text.contains(WILDCARDS) && !path.exists() {
                 self.include_matches(folder, &text, node.span, problems);
             } else {
                 let name = escape(&mask_uri(&path.display().to_string())).into_owned();
@@ -197,16 +203,23 @@ impl<'a> Loader<'a> {
         let tell = |problem: Problem, help: &str| problem.with_help(help.to_owned()).with_shown(span);
         let paths = match matches(folder, pattern) {
             Ok(paths) => paths,
-            Err(error) => {
-                let message = format!("`{shown}` is no pattern of files: {}", error.msg);
+            Err(Unsearchable::Pattern(reason)) => {
+                let message = format!("`{shown}` is no pattern of files: {reason}");
                 let help = "`*` stands for any characters but `/`, `?` for one, `[ab]` for one of several";
                 return problems.push(tell(Problem::error(code::BAD_VALUE, span, message), help));
+            }
+            Err(Unsearchable::Folder) => {
+                let folder = escape(&folder.display().to_string()).into_owned();
+                let message = format!("the name of the folder `{folder}` is no UTF-8 text");
+                let help = "rename the folder, or name each file in `include`: a pattern searches no folder of such a name";
+                return problems.push(tell(Problem::error(code::BAD_FILE, span, message), help));
             }
         };
         let mut found = false;
         for path in paths {
             let name = |path: &Path| escape(&mask_uri(&path.display().to_string())).into_owned();
             match path {
+                Ok(path) if path.is_dir() => {}
                 Ok(path) => {
                     found = true;
                     let canonical = canonical(&path);
@@ -282,19 +295,30 @@ fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The files that a pattern matches, relative to a folder whose own name is no pattern. `**` would walk through folders without
-/// a bound.
-fn matches(folder: &Path, pattern: &str) -> Result<glob::Paths, glob::PatternError> {
+/// Why nothing can be searched.
+enum Unsearchable {
+    /// The pattern is none, for this reason.
+    Pattern(&'static str),
+    /// The name of the folder is not UTF-8, as the names in patterns are.
+    Folder,
+}
+
+/// What a pattern matches, relative to a folder whose own name is no pattern. `**`, or wildcards in any number of levels, would
+/// walk through folders without a bound.
+fn matches(folder: &Path, pattern: &str) -> Result<glob::Paths, Unsearchable> {
     if pattern.contains("**") {
-        return Err(glob::PatternError { pos: 0, msg: "`**` is not taken here" });
+        return Err(Unsearchable::Pattern("`**` is not taken here"));
+    }
+    if pattern.split('/').filter(|level| level.contains(WILDCARDS)).count() > MAX_WILDCARD_LEVELS {
+        return Err(Unsearchable::Pattern("more than 4 of its levels have wildcards"));
     }
     let whole = if Path::new(pattern).is_absolute() || folder == Path::new("") {
         pattern.to_owned()
     } else {
-        format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()))
+        format!("{}/{pattern}", glob::Pattern::escape(folder.to_str().ok_or(Unsearchable::Folder)?))
     };
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    glob::glob_with(&whole, options)
+    glob::glob_with(&whole, options).map_err(|error| Unsearchable::Pattern(error.msg))
 }
 
 /// One name for a file, whatever way leads to it.

@@ -23,6 +23,8 @@ const COMPARISONS: usize = 2_000_000;
 struct Whereabouts {
     kind: &'static str,
     servers: Vec<String>,
+    /// The component that has the connection, where there is one.
+    connection: Option<u32>,
 }
 
 /// One step of a message.
@@ -139,10 +141,12 @@ pub(super) fn queue_of<'a>(
 
 fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Whereabouts {
     match &queue.space {
-        Space::Process(kind) => Whereabouts { kind, servers: vec![String::new()] },
-        Space::Servers(servers) => {
-            Whereabouts { kind: "server", servers: servers.iter().map(|server| plain(server)).collect() }
-        }
+        Space::Process(kind) => Whereabouts { kind, servers: vec![String::new()], connection: None },
+        Space::Servers(servers) => Whereabouts {
+            kind: "server",
+            servers: servers.iter().map(|server| plain(server)).collect(),
+            connection: Some(position),
+        },
         Space::Shared(field) => {
             let connection = resolved(components, position, field);
             let planned = connection.and_then(|connection| components.get(connection as usize));
@@ -153,9 +157,9 @@ fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Wher
             let mut servers: Vec<_> = known.flatten().map(|server| plain(server)).collect();
             // Whatever its servers are, those who share a connection meet there.
             servers.extend(connection.map(|connection| format!("#{connection}")));
-            Whereabouts { kind: "server", servers }
+            Whereabouts { kind: "server", servers, connection }
         }
-        _ => Whereabouts { kind: "unknown", servers: Vec::new() },
+        _ => Whereabouts { kind: "unknown", servers: Vec::new(), connection: None },
     }
 }
 
@@ -174,6 +178,10 @@ impl Hop<'_> {
     fn takes_from(&self, other: &Self) -> Share {
         let same = self.from.kind == other.to.kind
             && self.from.servers.iter().any(|server| other.to.servers.contains(server));
+        let own = self.from.connection.is_some() && self.from.connection == other.to.connection;
+        if own && self.takes.no_local {
+            return Share::Nothing;
+        }
         match (text(&self.takes.takes), text(&other.sends)) {
             (Some(takes), Some(sent)) if same => (self.takes.share)(takes, sent),
             _ => Share::Nothing,

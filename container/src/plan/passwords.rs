@@ -8,6 +8,7 @@ use wirework::component::{Flow, Listed, Sought};
 use wirework::config::{Problem, Problems, code};
 
 use super::draft::Planned;
+use super::loops::flows;
 
 /// How many entries of one name are looked at for each who seeks it.
 const LOOKED_AT: usize = 100;
@@ -35,10 +36,6 @@ pub(super) fn check_passwords(components: &[Planned], problems: &mut Problems) {
             }
         }
     }
-}
-
-fn flows(planned: &Planned) -> &[Flow] {
-    planned.parsed.as_ref().map_or(&[], |parsed| &parsed.flows)
 }
 
 /// Whether the discovery service at this position is one of those that are asked.

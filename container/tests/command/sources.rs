@@ -74,7 +74,19 @@ fn includes_take_patterns() {
     let named = [("service.toml", "include = ['parts/a[1].toml']\n"), ("parts/a[1].toml", LOGGER)];
     let said = Said::line(&named, "check service.toml");
     assert_eq!((said.out.as_str(), said.err.as_str()), (ONE, ""), "{said}");
-    for (pattern, reason) in [("**/x.toml", "`**` is not taken here"), ("[a", "invalid range pattern")] {
+    // Nor is a folder a file.
+    let folder = [
+        ("service.toml", "include = ['parts/*']\n"),
+        ("parts/a.toml", LOGGER),
+        ("parts/b/c.toml", "oops = 1"),
+    ];
+    let said = Said::line(&folder, "check service.toml");
+    assert_eq!((said.out.as_str(), said.err.as_str()), (ONE, ""), "{said}");
+    for (pattern, reason) in [
+        ("**/x.toml", "`**` is not taken here"),
+        ("[a", "invalid range pattern"),
+        ("*/?/[a]/*/*.toml", "more than 4 of its levels have wildcards"),
+    ] {
         let said = Said::line(
             &[("service.toml", &format!("include = ['{pattern}']\n{LOGGER}"))],
             "check service.toml",
@@ -82,6 +94,20 @@ fn includes_take_patterns() {
         assert_eq!(said.code, Some(78), "{said}");
         assert!(said.err.contains(&format!("`{pattern}` is no pattern of files: {reason}")), "{said}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pattern_in_a_folder_without_a_utf8_name_is_an_error() {
+    use std::os::unix::ffi::OsStrExt;
+    let files = directory(&[("service.toml", &format!("include = ['*.toml']\n{LOGGER}"))]);
+    let folder = files.path().join(std::ffi::OsStr::from_bytes(b"conf\xff"));
+    std::fs::create_dir(&folder).unwrap();
+    let manifest = folder.join("service.toml");
+    std::fs::rename(files.path().join("service.toml"), &manifest).unwrap();
+    let said = Said::by(wirework(files.path()).arg("check").arg(manifest));
+    assert_eq!(said.code, Some(78), "{said}");
+    assert!(said.err.contains("error[BAD_FILE]: the name of the folder `"), "{said}");
 }
 
 /// A supervisor starts a service in a folder of its own choice.

@@ -100,6 +100,57 @@ fn topics_that_are_no_templates() {
     insta::assert_snapshot!(said);
 }
 
+/// What a queue does not take of its own connection leads nowhere.
+#[test]
+fn messages_that_come_back_over_a_connection_that_takes_none_of_its_own() {
+    let mut text = "[service]\nname = \"s\"\n".to_owned();
+    for (name, other) in [("a", "b"), ("b", "a")] {
+        text.push_str(&format!(
+            r#"
+[[component]]
+descriptor = "pip-services:connection:mqtt:{name}:1.0"
+connection.host = "{name}"
+options.protocol_version = "5"
+
+[[component]]
+descriptor = "pip-services:message-queue:mqtt:from-{name}:1.0"
+references.connection = "*:connection:mqtt:{name}:1.0"
+topic = "a/#"
+options = {{ qos = 1, no_local = true }}
+
+[[component]]
+descriptor = "pip-services:message-queue:mqtt:to-{name}:1.0"
+references.connection = "*:connection:mqtt:{name}:1.0"
+topic = "{{topic}}"
+options.qos = 1
+
+[[component]]
+descriptor = "pip-services:bridge:message-queue:to-{other}:1.0"
+references.source = "*:message-queue:mqtt:from-{name}:1.0"
+references.target = "*:message-queue:mqtt:to-{other}:1.0"
+"#
+        ));
+    }
+    let check = |text: &str| Said::line(&[("service.toml", text)], "check -c service.toml").to_string();
+    assert!(!check(&text).contains("MESSAGE_LOOP"), "{}", check(&text));
+    // One that takes them of one side is enough for none to go round; both are not.
+    let one = text.replacen("no_local = true", "no_local = false", 1);
+    assert!(!check(&one).contains("MESSAGE_LOOP"), "{}", check(&one));
+    let both = text.replace("no_local = true", "no_local = false");
+    assert!(check(&both).contains("error[MESSAGE_LOOP]"), "{}", check(&both));
+    // Over another connection to the same broker they do come.
+    let elsewhere = text
+        .replace(
+            "descriptor = \"pip-services:message-queue:mqtt:to-a:1.0\"\n",
+            "descriptor = \"pip-services:message-queue:mqtt:to-a:1.0\"\nconnection.host = \"a\"\n",
+        )
+        .replace(
+            "descriptor = \"pip-services:message-queue:mqtt:to-b:1.0\"\n",
+            "descriptor = \"pip-services:message-queue:mqtt:to-b:1.0\"\nconnection.host = \"b\"\n",
+        );
+    assert!(check(&elsewhere).contains("error[MESSAGE_LOOP]"), "{}", check(&elsewhere));
+}
+
 /// Topics that messages bring are followed through circles.
 #[test]
 fn messages_that_would_go_round_under_their_own_topics() {

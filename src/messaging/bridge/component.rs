@@ -70,7 +70,8 @@ references! {
 /// A message is completed in the source when the target has taken it, so that none is lost; after a crash one may come
 /// twice, with the same id. While the target does not take messages, the bridge keeps those it has and tries again; one that the
 /// target has accepted and not confirmed, as over MQTT while the broker is away, is waited for and not sent again. One that
-/// the target refuses as malformed goes to the source's dead letters.
+/// the target refuses for good goes to the source's dead letters: it is malformed or too large, a broker ends links for it, or the client
+/// may not publish to the topic that it brings.
 ///
 /// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
 /// them may arrive later, and so twice.

@@ -115,6 +115,8 @@ impl Forward {
                 source.renew_lock(envelope, LOCK).await?;
             }
             let sent = tokio::select! {
+                // What has arrived does not go back.
+                biased;
                 sent = timeout(TRY, passage.advance()) => sent,
                 () = &mut overdue => return Ok(Outcome::Unfinished),
             };

@@ -18,8 +18,8 @@ pub(crate) struct Body<H> {
     pub(crate) name: Arc<str>,
     pub(crate) logger: Logger,
     pub(crate) metrics: Metrics,
-    /// The counters of a queue made at run time are retired with it.
-    _counters: Counters,
+    /// The counters of a queue made at run time are retired with it, and with those of its tasks that hold a clone.
+    pub(crate) counters: Counters,
     /// Bound when the queue is first opened.
     shelf: OnceLock<Arc<Shelf<H>>>,
     open: AtomicBool,
@@ -41,7 +41,7 @@ impl<H> Body<H> {
             name: name.into(),
             logger,
             metrics: Metrics::new(counters, name),
-            _counters: counters.clone(),
+            counters: counters.clone(),
             shelf: OnceLock::new(),
             open: AtomicBool::new(false),
             turn: Mutex::new(()),

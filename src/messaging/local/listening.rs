@@ -75,6 +75,12 @@ impl Listening<'_> {
                 },
             }
         };
+        self.finish(at_work, grace).await;
+        outcome
+    }
+
+    /// Waits for the receivers at work, up to the grace.
+    async fn finish(&self, mut at_work: FuturesUnordered<impl Future<Output = ()>>, grace: Duration) {
         let rest = async { while at_work.next().await.is_some() {} };
         if timeout(grace, rest).await.is_err() {
             let (left, name) = (at_work.len(), self.queue.name());
@@ -82,7 +88,6 @@ impl Listening<'_> {
                 "{left} receivers of the queue `{name}` did not finish; their messages come back when the locks expire"
             ));
         }
-        outcome
     }
 
     fn none_for_now(&self, error: &Error) {

@@ -15,7 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) abandoned: Increment,
     /// `expired_messages`: locks that ran out.
     pub(crate) expired: Increment,
-    /// `dead_messages`: messages that were moved to the dead letters, or dropped where there are none.
+    /// `dead_messages`: messages that were moved to the dead letters, or dropped where there are none or none that could take them.
     pub(crate) dead: Increment,
     /// `looped_messages`: messages that went in a circle and were given up.
     pub(crate) looped: Increment,

@@ -14,3 +14,8 @@ pub(crate) use hop_limit::{HopLimit, MAX_HOPS};
 pub(crate) use listening::Listening;
 pub(crate) use metrics::Metrics;
 pub(crate) use queue::{Local, sweep};
+
+/// What says something; an empty text is as good as none.
+pub(crate) fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}

@@ -14,7 +14,7 @@ use crate::component::{
 use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
-use crate::messaging::local::{Body, HopLimit, Local, Metrics, sweep};
+use crate::messaging::local::{Body, HopLimit, Local, Metrics, filled, sweep};
 use crate::messaging::shelf::{Bury, Item, NEVER, Rules, Shelf};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError, QueuePlace};
 use crate::{Error, offers, references, register};
@@ -75,9 +75,8 @@ impl MemoryMessageQueue {
     ) -> Result<Self, QueueError> {
         Invalid::none(config.invalid(name))?;
         let MemoryQueueConfig { queue, dead_letter, options } = config;
-        let name = queue.filter(|queue| !queue.is_empty()).unwrap_or_else(|| name.to_owned());
-        let dead_letter = dead_letter.filter(|dead| !dead.is_empty());
-        Ok(Self::with(&name, dead_letter, options, logger, counters))
+        let name = filled(queue).unwrap_or_else(|| name.to_owned());
+        Ok(Self::with(&name, filled(dead_letter), options, logger, counters))
     }
 
     fn with(
@@ -202,15 +201,16 @@ impl Component for MemoryMessageQueue {
     }
 
     fn flows(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Flow> {
-        let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let name = filled(&config.queue).unwrap_or_else(|| identity.name().to_owned());
-        let dead_letters = filled(&config.dead_letter).map(|dead| ("dead_letter", Destination::Name(dead)));
+        let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
+        let dead_letters =
+            filled(config.dead_letter.clone()).map(|dead| ("dead_letter", Destination::Name(dead)));
         let sends = Some(Destination::Name(name.clone()));
         let (space, share) = (Space::Process("memory"), Share::of_names);
         vec![Flow::Queue(QueueFlow {
             space,
             takes: Names::One(name),
             share,
+            no_local: false,
             sends,
             dead_letters,
             durable: false,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::filled;
 use super::graveyard::Graveyard;
 use super::hold::Hold;
 use super::inbox::{Fate, Inbox};
@@ -19,7 +18,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueue;
-use crate::messaging::local::Body;
+use crate::messaging::local::{Body, filled};
 use crate::mqtt::{MqttConnection, MqttError, MqttMessageListener};
 use crate::{Error, offers, references, register};
 
@@ -216,7 +215,13 @@ impl Component for MqttMessageQueue {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        MessageQueue::open(self, context).await
+        let was_open = self.body.is_open();
+        MessageQueue::open(self, context).await?;
+        // Whoever opens a queue by itself, such as one of a factory, has a status of its own.
+        if !was_open {
+            self.watch(context);
+        }
+        Ok(())
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {

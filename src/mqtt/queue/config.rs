@@ -9,7 +9,8 @@ use crate::auth::CredentialConfig;
 use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
-use crate::mqtt::topic::{Filter, Topic, without_controls};
+use crate::messaging::local::filled;
+use crate::mqtt::topic::{Filter, without_controls};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
@@ -103,6 +104,9 @@ impl MqttQueueConfig {
             if self.options.autosubscribe {
                 found.push(Invalid::new("options.autosubscribe", format!("is true, {only}")));
             }
+            if self.options.no_local {
+                found.push(Invalid::new("options.no_local", format!("is true, {only}")));
+            }
             if filled(self.group.clone()).is_some() {
                 found.push(Invalid::new("group", format!("is given, {only}")));
             }
@@ -130,7 +134,8 @@ impl MqttQueueConfig {
         let own = Filter::new(&target.pattern(None)).ok()?;
         let sent = Filter::new(&dead.pattern(Some(own.pattern()))).ok()?;
         let problem = "is a topic that the queue takes from; nothing would ever be dead";
-        if own.covers(&sent) { wrong(problem.to_owned()) } else { None }
+        let comes_back = own.covers(&sent) && !self.options.no_local;
+        if comes_back { wrong(problem.to_owned()) } else { None }
     }
 
     /// Whether brokers do not end connections for the characters in it, or that is permitted.
@@ -175,15 +180,13 @@ impl MqttQueueConfig {
             Some(own) => Space::Servers(own.servers()),
             None => Space::Shared("connection"),
         };
-        let sends = match &target {
-            Target::Fixed(topic) if Topic::new(topic).is_err() => None,
-            _ => Some(target.destination()),
-        };
+        let sends = target.unpublishable().is_none().then(|| target.destination());
         let dead = self.dead_target().ok()?;
         Some(QueueFlow {
             space,
             takes: if target.is_template() { Names::Nothing } else { names(filter.pattern()) },
             share,
+            no_local: self.options.no_local,
             sends,
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
             durable: self.options.qos() != QoS::AtMostOnce,
@@ -218,11 +221,6 @@ impl MqttQueueConfig {
             },
         })
     }
-}
-
-/// What says something; an empty text is as good as none.
-pub(super) fn filled(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

@@ -108,6 +108,39 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "broker")]
+    #[tokio::test]
+    async fn what_a_queue_gives_back_after_it_is_dropped_is_counted() {
+        use crate::broker::{Broker, BrokerConfig};
+        use crate::component::Context;
+        use crate::messaging::MessageEnvelope;
+
+        let context = Context::standalone("a:b:c:d:1.0".parse().unwrap());
+        let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
+        Component::open(&broker, &context).await.unwrap();
+        let port = broker.address().unwrap().port().to_string();
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        let own =
+            [("connection.host", "127.0.0.1"), ("connection.port", port.as_str()), ("group", "workers")];
+        let more = [("options.qos", "1"), ("options.autosubscribe", "true")];
+        let factory = factory(&[&own[..], &more[..]].concat(), &counters).unwrap();
+        let queue = factory.create_queue("jobs").unwrap();
+        let caller = Context::standalone("a:b:c:e:1.0".parse().unwrap());
+        queue.open(&caller).await.unwrap();
+        queue.send(MessageEnvelope::new("job", "dig")).await.unwrap();
+        assert!(queue.receive(std::time::Duration::from_secs(20)).await.unwrap().is_some());
+        drop(queue);
+        let _ = sink.0.snapshot();
+        assert!(caller.end_tasks(std::time::Duration::from_secs(20)).await.is_empty());
+        let returned = |sink: &Sink| {
+            let all = sink.0.snapshot();
+            all.iter().find(|one| one.name == "queue.jobs.returned_messages").map(ToString::to_string)
+        };
+        assert_eq!(returned(&sink).as_deref(), Some("queue.jobs.returned_messages: 1"));
+        assert_eq!(returned(&sink), None, "once");
+    }
+
     #[test]
     fn a_factory_is_checked_without_a_name_of_a_queue() {
         let made = |pairs: &[(&str, &str)]| factory(pairs, &Counters::standalone());

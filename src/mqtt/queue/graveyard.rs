@@ -11,13 +11,14 @@ use super::codec::Codec;
 use super::hold::{Hold, Owed};
 use super::target::Target;
 use super::transport::Transport;
-use crate::Error;
+use crate::error::Coded;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
 use crate::messaging::local::{Body, Burst, HopLimit, Metrics};
 use crate::messaging::shelf::{Bury, Item};
 use crate::mqtt::{MqttError, PublishOptions};
 use crate::text::clip;
+use crate::{Category, Error};
 
 /// The least time after which a dead letter that is not acknowledged is spoken of.
 const SOON: Duration = Duration::from_secs(1);
@@ -30,6 +31,8 @@ enum Grave {
     None,
     /// It had been there too often.
     Refused,
+    /// It can never be published to this topic, for that reason.
+    Impossible(Arc<str>, MqttError),
 }
 
 /// Publishes dead messages to the dead-letter topic, where there is one, and acknowledges them.
@@ -82,22 +85,41 @@ impl Graveyard {
         if self.hops.gives_up(&item.envelope, &self.name) {
             return Ok(Grave::Refused);
         }
-        let envelope = item.envelope.buried(&self.name, item.reason);
-        let codec = self.codec_of(item);
+        let (envelope, codec) = (item.envelope.buried(&self.name, item.reason), self.codec_of(item));
         let mut options = PublishOptions::at_least_once();
         options.trace_id = envelope.trace_id.clone();
         let options = codec.mark(&envelope, options, self.transport.version());
-        let payload = codec.encode(&envelope);
-        let mut delivery = self.transport.hand_over(topic, payload, options, self.limit).await?;
+        let Err(error) = self.send(&topic, &envelope, options, codec).await else { return Ok(Grave::Topic) };
+        if error.category() != Category::BadRequest {
+            return Err(error);
+        }
+        // What it says of itself may be what makes it too large, or cannot be a property. The same error again is final: tried
+        // for ever, it would hold up the acknowledgements of all messages after it.
+        match self.send(&topic, &item.envelope, PublishOptions::at_least_once(), codec).await {
+            Ok(()) => Ok(Grave::Topic),
+            Err(error) if error.category() == Category::BadRequest => Ok(Grave::Impossible(topic, error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Publishes one dead letter and waits until the broker has it.
+    async fn send(
+        &self,
+        topic: &Arc<str>,
+        envelope: &MessageEnvelope,
+        options: PublishOptions,
+        codec: Codec,
+    ) -> Result<(), MqttError> {
+        let payload = codec.encode(envelope);
+        let mut delivery = self.transport.hand_over(Arc::clone(topic), payload, options, self.limit).await?;
         // From here on the connection has it, however long the broker is away: published anew, it would arrive twice.
         match timeout(self.limit.max(SOON), &mut delivery).await {
-            Ok(delivered) => delivered?,
+            Ok(delivered) => delivered,
             Err(_) => {
-                self.report_wait(&envelope);
-                delivery.await?;
+                self.report_wait(envelope);
+                delivery.await
             }
         }
-        Ok(Grave::Topic)
     }
 
     /// A message as it came.
@@ -148,6 +170,23 @@ impl Graveyard {
         }
     }
 
+    fn report_impossible(&self, item: &Item<()>, topic: &str, error: &MqttError) {
+        let (name, id, topic) = (&self.name, item.envelope.message_id.shown(), clip(topic));
+        let count = item.envelope.deliveries();
+        if !item.doomed {
+            let text = format_args!(
+                "message {id} of the queue `{name}` is dropped after {count} deliveries: it can never go to `{topic}`"
+            );
+            self.logger.error(Some(error), text);
+        } else if self.burst.begins(Instant::now()) {
+            let text = format_args!(
+                "a message that is no envelope of the queue `{name}` is dropped, as it can never go to `{topic}`; nothing is said \
+                 of others that follow"
+            );
+            self.logger.error(Some(error), text);
+        }
+    }
+
     fn report_failure(&self, item: &Item<()>, error: &MqttError) {
         let (name, id) = (&self.name, item.envelope.message_id.shown());
         if !item.doomed {
@@ -172,6 +211,7 @@ impl Bury<Hold> for Graveyard {
             Ok(Grave::None) if !item.doomed && !self.hops.was_said(&item.envelope) => {
                 self.report(&item.envelope, false);
             }
+            Ok(Grave::Impossible(topic, error)) => self.report_impossible(item, &topic, &error),
             // That it goes in a circle was said.
             Ok(_) => {}
             Err(error) => {

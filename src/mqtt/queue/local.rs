@@ -12,14 +12,15 @@ use super::hold::{Hold, Owed};
 use super::inbox::Fate;
 use super::standing::follow;
 use super::target::Target;
-use crate::Error;
 use crate::component::{Budget, Context};
+use crate::error::Coded;
 use crate::log::Level;
 use crate::messaging::local::{Body, Local, sweep};
 use crate::messaging::shelf::NEVER;
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, PendingSend, QueueError, QueuePlace};
-use crate::mqtt::topic::{Filter, Topic};
+use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, PublishOptions, QoS};
+use crate::{Category, Error};
 
 impl Local for MqttMessageQueue {
     type Hold = Hold;
@@ -33,10 +34,7 @@ impl Local for MqttMessageQueue {
         MessagingCapabilities {
             message_count: false,
             // Nobody can publish to wildcards.
-            send: match &self.target {
-                Target::Fixed(topic) => Topic::new(topic).is_ok(),
-                Target::Each { .. } => true,
-            },
+            send: self.target.unpublishable().is_none(),
             receive: receives,
             peek: receives,
             peek_batch: receives,
@@ -63,6 +61,10 @@ impl Local for MqttMessageQueue {
     }
 
     fn whence(&self, place: &QueuePlace) -> bool {
+        if self.options.no_local {
+            // A place of another connection it does not know anyway.
+            return false;
+        }
         let sent = Filter::new(&place.name).ok();
         let here = self.whereto().is_some_and(|own| (own.kind, own.space) == (place.kind, place.space));
         here && self.filter().zip(sent).is_some_and(|(filter, sent)| filter.covers(&sent))
@@ -113,14 +115,16 @@ impl Local for MqttMessageQueue {
     async fn deliver(&self, envelope: MessageEnvelope) -> Result<(), Error> {
         let (topic, payload, options) = self.prepare(&envelope)?;
         let options = options.timeout(self.options.send_timeout.0);
-        Ok(self.graveyard.transport.publish(topic, payload, options).await?)
+        let published = self.graveyard.transport.publish(topic, payload, options).await;
+        published.map_err(|error| blame(error, &self.target))
     }
 
     async fn hand_over(&self, envelope: MessageEnvelope) -> Result<PendingSend, Error> {
         let (topic, payload, options) = self.prepare(&envelope)?;
         let limit = self.options.send_timeout.0;
         let delivery = self.graveyard.transport.hand_over(topic, payload, options, limit).await?;
-        Ok(PendingSend::new(async move { Ok(delivery.await?) }))
+        let target = self.target.clone();
+        Ok(PendingSend::new(async move { delivery.await.map_err(|error| blame(error, &target)) }))
     }
 
     async fn overdue(&self) -> Error {
@@ -178,15 +182,13 @@ impl MqttMessageQueue {
 
     /// Starts the task that subscribes when that is asked for.
     fn mind(&self, context: &Context) {
-        if !self.graveyard.transport.owned {
-            self.watch(context);
-        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (name, logger) = (Arc::clone(&self.body.name), self.body.logger.clone());
-        let leaving = self.leaving.clone();
+        // What the task counts after the queue is gone is reported too.
+        let (leaving, counters) = (self.leaving.clone(), self.body.counters.clone());
         let life = context.for_call(context.trace_id(), None);
         context.spawn("queue subscription", async move {
-            let _task = task;
+            let _held = (task, counters);
             let gone = tokio::select! {
                 gone = ended => gone,
                 () = leaving.subscribing.mind(&name, &logger) => false,
@@ -205,9 +207,12 @@ impl MqttMessageQueue {
 }
 
 impl MqttMessageQueue {
-    /// Starts the task that has the status say so while no messages come over a connection that others share; that of a
-    /// connection of its own is its status anyway.
-    fn watch(&self, context: &Context) {
+    /// Starts the task that has the status of the component say so while no messages come over a connection that others share; that
+    /// of a connection of its own is its status anyway, and one that only sends waits for none.
+    pub(super) fn watch(&self, context: &Context) {
+        if self.graveyard.transport.owned || self.target.is_template() {
+            return;
+        }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (subscribing, status) = (Arc::clone(&self.leaving.subscribing), context.clone());
         context.spawn("queue status", async move {
@@ -220,6 +225,23 @@ impl MqttMessageQueue {
             Ok(())
         });
     }
+}
+
+/// Has an error be the message's own fault where the next message may fare better: one for which the broker ends links, and one
+/// whose own topic the client may not publish to. So a bridge gives that one to the dead letters, and goes on.
+fn blame(error: MqttError, target: &Target) -> Error {
+    let own = match &error {
+        MqttError::EndsLinks { .. } => true,
+        MqttError::PublishRefused { .. } => {
+            target.is_template() && error.category() == Category::Unauthorized
+        }
+        _ => false,
+    };
+    if !own {
+        return error.into();
+    }
+    let message = "the message cannot be published, however often it is tried";
+    Error::new(Category::BadRequest, error.code(), message).with_source(error)
 }
 
 /// Dropped without being closed, a queue holds up nobody on a connection that it shared; one of its own is closed by its task.

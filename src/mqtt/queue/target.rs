@@ -9,6 +9,9 @@ use crate::component::{Destination, Names, Share};
 use crate::mqtt::topic::{Filter, Topic};
 use crate::text::clip_to;
 
+/// What the filters of shared subscriptions begin with, and no topic.
+const SHARED: &str = "$share/";
+
 /// What stands for the topic of a message, without its braces.
 const TOPIC: &str = "topic";
 
@@ -81,8 +84,9 @@ impl Target {
         }
     }
 
-    /// The topic for a message that came on this one; none where it has none and needs one.
+    /// The topic for a message that came on this one; none where it has none, or an empty one, and needs one.
     pub(super) fn fill(&self, topic: Option<&Arc<str>>) -> Option<Arc<str>> {
+        let topic = topic.filter(|topic| !topic.is_empty());
         match self {
             Self::Fixed(fixed) => Some(Arc::clone(fixed)),
             Self::Each { before, after } if before.is_empty() && after.is_empty() => topic.cloned(),
@@ -120,6 +124,9 @@ impl Target {
     /// Why nothing can be published to it, whatever topics messages bring.
     pub(super) fn unpublishable(&self) -> Option<String> {
         let sample = self.fill(Some(&"t".into()))?;
+        if sample.starts_with(SHARED) {
+            return Some(format!("cannot be published to: `{SHARED}` begins a shared subscription"));
+        }
         Topic::new(&sample).err().map(|error| format!("cannot be published to: {error}"))
     }
 
@@ -191,7 +198,9 @@ mod tests {
         ] {
             assert_eq!(fill(template, Some("a/b")).as_deref(), Some(expected), "{template}");
         }
-        assert_eq!(fill("site/{topic}", None), None);
+        for none in [None, Some("")] {
+            assert_eq!(fill("site/{topic}", none), None);
+        }
         assert_eq!(fill("site", None).as_deref(), Some("site"));
     }
 
