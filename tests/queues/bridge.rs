@@ -12,13 +12,15 @@ use crate::kinds::{connected, context, queue};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
 
-async fn memory(name: &str, pairs: &[(&str, &str)], context: &Context) -> Arc<dyn MessageQueue> {
+/// An open queue in memory.
+pub async fn memory(name: &str, pairs: &[(&str, &str)], context: &Context) -> Arc<dyn MessageQueue> {
     let queue = Arc::new(MemoryMessageQueue::from_pairs(name, pairs.iter().copied()).unwrap());
     queue.open(context).await.unwrap();
     queue
 }
 
-async fn bridge(
+/// An open bridge.
+pub async fn bridge(
     pairs: &[(&str, &str)],
     source: &Arc<dyn MessageQueue>,
     target: &Arc<dyn MessageQueue>,

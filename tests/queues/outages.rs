@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::component::{Component, Context};
-use wirework::messaging::{
-    Bridge, ListenOptions, MemoryMessageQueue, MessageEnvelope, MessageQueue, QueueError,
-};
+use wirework::component::Component;
+use wirework::messaging::{ListenOptions, MessageEnvelope, QueueError};
 use wirework::mqtt::{MqttConnection, PublishOptions};
 use wirework::{Category, Error};
 
 use crate::behaviours::{receive, send};
+use crate::bridge::{bridge, memory};
 use crate::kinds::{connected, context, queue};
 use crate::mqtt::{Tap, heard, publish, tapped};
 use crate::support::mosquitto::Mosquitto;
@@ -64,31 +63,13 @@ impl Wire {
     }
 }
 
-async fn memory(name: &str, context: &Context) -> Arc<dyn MessageQueue> {
-    let queue = Arc::new(MemoryMessageQueue::new(name));
-    queue.open(context).await.unwrap();
-    queue
-}
-
-async fn bridge(
-    pairs: &[(&str, &str)],
-    source: &Arc<dyn MessageQueue>,
-    target: &Arc<dyn MessageQueue>,
-    context: &Context,
-) -> Bridge {
-    let config = wirework::config::from_pairs(pairs.iter().copied()).unwrap();
-    let bridge = Bridge::new("test", config, Arc::clone(source), Arc::clone(target)).unwrap();
-    bridge.open(context).await.unwrap();
-    bridge
-}
-
 #[tokio::test]
 async fn a_bridge_sends_each_message_once() {
     let Some(broker) = Mosquitto::start().await else { return };
     for version in ["3.1.1", "5"] {
         let context = context();
         let mut wire = Wire::to(&broker, version, "target").await;
-        let source = memory("source", &context).await;
+        let source = memory("source", &[], &context).await;
         let raw = [("options.serialize_envelope", "false"), ("options.autosubscribe", "false"), IMPATIENT];
         let target = queue("target", &wire.connection, &raw, &context).await;
         let bridge = bridge(&[("concurrency", "10")], &source, &target, &context).await;
@@ -112,7 +93,7 @@ async fn a_bridge_that_closes_meanwhile_gives_back_what_it_has() {
     for version in ["3.1.1", "5"] {
         let context = context();
         let wire = Wire::to(&broker, version, "target").await;
-        let source = memory("source", &context).await;
+        let source = memory("source", &[], &context).await;
         let target = queue("target", &wire.connection, &[IMPATIENT], &context).await;
         let bridge = bridge(&[("close_timeout", "200")], &source, &target, &context).await;
         wire.proxy.halve();

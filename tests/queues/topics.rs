@@ -6,11 +6,12 @@ use std::time::Duration;
 use wirework::component::{Component, Context};
 use wirework::config::from_pairs;
 use wirework::messaging::{
-    Bridge, BridgeConfig, DeadLetterReason, ListenOptions, MemoryMessageQueue, MessageEnvelope, MessageQueue,
+    Bridge, BridgeConfig, DeadLetterReason, ListenOptions, MessageEnvelope, MessageQueue,
 };
 use wirework::mqtt::{MqttConnection, MqttMessageQueue, PublishOptions, QoS};
 
 use crate::behaviours::{next, receive};
+use crate::bridge::{bridge, memory};
 use crate::kinds::{brokers, connected, context, embedded, queue};
 use crate::mqtt::{heard, publish, tapped};
 use crate::support::fake_broker::FakeBroker;
@@ -30,24 +31,6 @@ async fn target(
 ) -> Arc<dyn MessageQueue> {
     let pairs = [&[("topic", template), RAW, LAZY], more].concat();
     queue("target", connection, &pairs, context).await
-}
-
-async fn bridge(
-    pairs: &[(&str, &str)],
-    source: &Arc<dyn MessageQueue>,
-    target: &Arc<dyn MessageQueue>,
-    context: &Context,
-) -> Bridge {
-    let config = from_pairs(pairs.iter().copied()).unwrap();
-    let bridge = Bridge::new("test", config, Arc::clone(source), Arc::clone(target)).unwrap();
-    bridge.open(context).await.unwrap();
-    bridge
-}
-
-async fn memory(name: &str, pairs: &[(&str, &str)], context: &Context) -> Arc<dyn MessageQueue> {
-    let queue = Arc::new(MemoryMessageQueue::from_pairs(name, pairs.iter().copied()).unwrap());
-    queue.open(context).await.unwrap();
-    queue
 }
 
 #[tokio::test]
