@@ -2,12 +2,21 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use wirework::text::escape_json;
 
-use super::options::{Format, Manifests};
+use super::options::Manifests;
 use super::output::answer;
 use super::{EXIT_CONFIG, Host, Options};
+
+/// How the problems are printed.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+    Sarif,
+}
 
 /// Reports every mistake of a manifest at once
 #[derive(Args)]
@@ -17,7 +26,7 @@ pub(super) struct Check {
     options: Options,
     #[command(flatten)]
     manifests: Manifests,
-    /// How to print: text for people, or an array of problems
+    /// How to print: text for people, an array of problems, or SARIF for code hosts
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -27,8 +36,10 @@ impl Check {
         let Some(checked) = self.options.with(&self.manifests).plan(host) else {
             return ExitCode::from(EXIT_CONFIG);
         };
+        let json = |text: String| escape_json(&format!("{text}\n")).into_owned();
         let text = match self.format {
-            Format::Json => escape_json(&format!("{}\n", checked.render_json())).into_owned(),
+            Format::Json => json(checked.render_json()),
+            Format::Sarif => json(checked.render_sarif()),
             Format::Text => {
                 checked.print_problems();
                 checked.summary()

@@ -13,7 +13,7 @@ use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mas
 use wirework::connect::Uri;
 
 use super::{explain, graph, print};
-use crate::manifest::{Manifest, Parameters, render, render_json};
+use crate::manifest::{Manifest, Parameters, render, render_json, render_sarif};
 use crate::plan::Plan;
 
 /// What stands in the manifest, and is the value of the parameter `CANARY`.
@@ -76,6 +76,7 @@ fn outputs(text: &str, registry: &Registry) -> Vec<(&'static str, String)> {
         ("debug of the problems", format!("{problems:?}")),
         ("check", render(&problems, &plan.files, false)),
         ("check --format json", render_json(&problems, &plan.files)),
+        ("check --format sarif", render_sarif(&problems, &plan.files)),
         ("print", print::shown(&plan, print::Format::Toml)),
         ("print --format json", print::shown(&plan, print::Format::Json)),
     ];
@@ -101,6 +102,10 @@ fn fair(text: &str, registry: &Registry) -> String {
         let sound = problems.iter().all(|problem| problem.code != code::BAD_SYNTAX);
         if sound {
             top(&table, registry, &mut fair);
+            for problem in problems.iter().filter(|problem| problem.code == code::DUPLICATE_KEY) {
+                let table = parse_toml(&repeated(part, problem.span.start as usize), 0, &mut Problems::new());
+                top(&table, registry, &mut fair);
+            }
         }
         sound
     };
@@ -117,6 +122,26 @@ fn fair(text: &str, registry: &Registry) -> String {
     }
     add(&part);
     fair
+}
+
+/// The table in which a key is given twice, from that key on. The whole table has the first value alone, and what is said
+/// of the second may show it where the key is no secret.
+fn repeated(part: &str, at: usize) -> String {
+    let line = part.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let (before, rest) = (part.get(..line).unwrap_or_default(), part.get(line..).unwrap_or_default());
+    let is_header = |line: &&str| line.trim_start().starts_with('[');
+    let mut text = String::new();
+    let section = before.lines().filter(|line| line.trim() == "[[component]]").next_back();
+    let descriptor = before.lines().find(|line| line.trim_start().starts_with("descriptor"));
+    let header =
+        before.lines().filter(is_header).next_back().filter(|header| header.trim() != "[[component]]");
+    for line in section.into_iter().chain(descriptor).chain(header) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    let lines = rest.split_inclusive('\n').enumerate();
+    text.extend(lines.take_while(|(number, line)| *number == 0 || !is_header(line)).map(|(_, line)| line));
+    text
 }
 
 fn top(table: &Table, registry: &Registry, fair: &mut String) {

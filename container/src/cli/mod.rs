@@ -2,6 +2,7 @@
 
 mod check;
 mod components;
+mod convert;
 mod describe;
 mod explain;
 #[cfg(any(test, fuzzing))]
@@ -50,6 +51,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Convert(convert::Convert),
     Graph(graph::Graph),
     Components(components::Components),
     Describe(describe::Describe),
@@ -76,6 +78,7 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
     match cli.command {
         Some(Command::Run(run)) => run.main(host),
         Some(Command::Check(check)) => check.main(host),
+        Some(Command::Convert(convert)) => convert.main(host),
         Some(Command::Graph(graph)) => graph.main(host),
         Some(Command::Components(components)) => components.main(host),
         Some(Command::Describe(describe)) => describe.main(host),

@@ -14,7 +14,7 @@ use wirework::text::escape_json;
 
 use super::output::complain;
 use super::{EXIT_CONFIG, Host};
-use crate::manifest::{Files, Manifest, Parameters, render, render_json, warn_unused};
+use crate::manifest::{Files, Manifest, Parameters, render, render_json, render_sarif, warn_unused};
 use crate::plan::Plan;
 
 /// The manifest of a binary that sets none.
@@ -173,6 +173,10 @@ impl Checked {
 
     pub(super) fn render_json(&self) -> String {
         render_json(&self.problems, &self.plan.files)
+    }
+
+    pub(super) fn render_sarif(&self) -> String {
+        render_sarif(&self.problems, &self.plan.files)
     }
 
     /// Components, references and problems in one line.

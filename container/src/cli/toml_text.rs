@@ -80,8 +80,8 @@ impl StandIns {
     }
 }
 
-/// A basic string.
-fn quoted(text: &str) -> String {
+/// A text as a basic string, without a character that a terminal would act on.
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
         // Writing to a string cannot fail.

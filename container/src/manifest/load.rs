@@ -9,6 +9,7 @@ use wirework::file;
 use wirework::text::escape;
 
 use super::files::Files;
+use super::foreign;
 use super::parameters::Parameters;
 use super::parts::{self, Reading};
 use super::replace::{Replaced, Replacer};
@@ -143,7 +144,15 @@ impl<'a> Loader<'a> {
             return problems.push(problem.with_help("save it as UTF-8"));
         }
         let text = self.files.iter().next_back().map_or("", |file| file.text.as_str());
-        let Reading { mut table, broken, took } = parts::read(text, base, problems);
+        let mut found = problems.branch();
+        let Reading { mut table, broken, took } = parts::read(text, base, &mut found);
+        let foreign = if broken.is_empty() { None } else { foreign::problem(path, text, base) };
+        if let Some(problem) = foreign {
+            let whole = 0..text.len();
+            self.files.parsed(took, vec![whole]);
+            return problems.push(problem);
+        }
+        problems.join(found);
         self.files.parsed(took, broken);
         self.stack.push((canonical, path.to_owned()));
         if let Some((_, node)) = table.remove("include") {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use serde_json::json;
 use wirework::config::{Problem, Problems, Severity, Span, code};
 use wirework::text::escape;
 
@@ -61,39 +60,8 @@ pub fn render(problems: &Problems, files: &Files, color: bool) -> String {
     text
 }
 
-/// All problems as a JSON array of objects with `severity`, `code`, `message`, `file`, `line`, `column` and `help`,
-/// in the order of their places; what a problem does not have is `null`. An object without a place at the end says how many
-/// more there are of a kind.
-#[must_use]
-pub fn render_json(problems: &Problems, files: &Files) -> String {
-    let object = |problem: &Problem| {
-        let place = files.locate(problem.span);
-        json!({
-            "severity": problem.severity.as_str(),
-            "code": problem.code,
-            "message": problem.message,
-            "file": place.map(|place| place.path.display().to_string()),
-            "line": place.map(|place| place.line),
-            "column": place.map(|place| place.column),
-            "help": problem.help,
-        })
-    };
-    let omitted = problems.omitted().map(|(severity, code, count)| {
-        json!({
-            "severity": severity.as_str(),
-            "code": code,
-            "message": format!("{count} more of this kind"),
-            "file": null,
-            "line": null,
-            "column": null,
-            "help": null,
-        })
-    });
-    let all: Vec<_> = sorted(problems).into_iter().map(object).chain(omitted).collect();
-    serde_json::Value::Array(all).to_string()
-}
-
-fn sorted(problems: &Problems) -> Vec<&Problem> {
+/// In the order of their places.
+pub(super) fn sorted(problems: &Problems) -> Vec<&Problem> {
     let mut sorted: Vec<_> = problems.iter().collect();
     sorted.sort_by_key(|problem| problem.span.start);
     sorted

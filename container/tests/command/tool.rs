@@ -8,9 +8,10 @@ use tempfile::TempDir;
 
 /// The sub-commands that read a manifest and only answer, in each of their formats.
 #[allow(dead_code, reason = "for the tests that share this file")]
-pub const READING: [&str; 10] = [
+pub const READING: [&str; 11] = [
     "check",
     "check --format json",
+    "check --format sarif",
     "graph",
     "graph --format mermaid",
     "graph --format dot",

@@ -224,3 +224,14 @@ fn the_body_sees_a_leak() {
     let texts = super::outputs(&shown, REGISTRY.as_ref().unwrap());
     assert!(texts.iter().any(|(name, text)| *name == "check" && text.contains(CANARY)));
 }
+
+#[test]
+fn the_second_value_of_a_public_key_may_be_shown() {
+    let text = "[[component]]\ndescriptor = \"pip-services:logger:console:default:1.0\"\nlevel = \"info\"\n";
+    for (key, fair) in [("level", true), ("levels", false)] {
+        let (found, is_open) = leaks(&format!("{text}{key} = \"{CANARY}\"\n"));
+        assert!(found.is_empty() && is_open == fair, "{key}: {found:?}");
+    }
+    let (found, is_open) = leaks(&format!("{text}secret = \"a\"\nsecret = \"{CANARY}\"\n"));
+    assert!(found.is_empty() && !is_open, "{found:?}");
+}

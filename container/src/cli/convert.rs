@@ -1,0 +1,105 @@
+//! `convert`: a configuration of Pip.Services, in YAML or JSON with templates, as a manifest. What has no counterpart becomes a comment
+//! with the reason.
+//!
+//! [`template`] replaces the templates, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here, and
+//! [`sections`] writes.
+
+mod keys;
+mod sections;
+mod template;
+mod yaml;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use thiserror::Error;
+use wirework::component::Registry;
+use wirework::file;
+
+use self::template::TemplateError;
+use self::yaml::YamlError;
+use super::output::{answer, complain};
+use super::{EXIT_CONFIG, Host};
+
+/// The largest file that is converted, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Writes a configuration of Pip.Services, in YAML or JSON, as a manifest
+#[derive(Args)]
+#[command(after_help = "Example: convert config/config.yml > config/config.toml
+
+`{{NAME}}` becomes `${NAME}`, `{{#if NAME}}` around components `enabled = \"${NAME:-false}\"`. What has no counterpart \
+                  becomes a comment with the reason; `check` tells the rest.")]
+pub(super) struct Convert {
+    /// The file; `-` is the standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Convert {
+    pub(super) fn main(&self, host: &Host) -> ExitCode {
+        let failed = |reason: &dyn std::fmt::Display| {
+            complain(format_args!("error: `{}`: {reason}", self.file.display()));
+            ExitCode::from(EXIT_CONFIG)
+        };
+        let registry = match host.registry() {
+            Ok(registry) => registry,
+            Err(error) => return failed(&error),
+        };
+        let bytes = if self.file == Path::new("-") {
+            file::read_input(MAX_FILE)
+        } else {
+            file::read_named(&self.file, MAX_FILE, file::WAIT)
+        };
+        let text = match bytes.map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => return failed(&"the file is no UTF-8 text"),
+            Err(error) => return failed(&error),
+        };
+        match to_toml(&text, registry) {
+            Ok(Converted { text, components, comments }) => {
+                complain(format_args!(
+                    "converted: components {components}, comments on what has no counterpart {comments}"
+                ));
+                answer(&text, ExitCode::SUCCESS)
+            }
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// Why a text cannot be converted.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+enum ConvertError {
+    /// Of its templates.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Of its syntax.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// It is neither a list nor a table of components.
+    #[error("expected a list of components, each with a `descriptor`")]
+    NoComponents,
+}
+
+/// A manifest, and how much of it wants a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Converted {
+    /// TOML.
+    pub text: String,
+    /// How many components.
+    pub components: usize,
+    /// How many keys and components have no counterpart, and are comments.
+    pub comments: usize,
+}
+
+/// Converts a text; `registry` says which descriptors and keys there are.
+fn to_toml(text: &str, registry: &Registry) -> Result<Converted, ConvertError> {
+    let template = template::Template::new(text.trim_start_matches('\u{feff}'))?;
+    let root = yaml::read(&template.text, &|line| template.source_line(line))?;
+    sections::write(&root, &template, registry).ok_or(ConvertError::NoComponents)
+}
+
+#[cfg(test)]
+mod tests;
