@@ -12,6 +12,13 @@ pub fn editor_schema(schema: &Schema) -> Schema {
     value.try_into().unwrap_or_default()
 }
 
+/// The schema of what stands at a key that there is not: nothing. `false` says the same of the table that the key is in, and an
+/// editor would mark all of it.
+#[must_use]
+pub fn unknown_key() -> Value {
+    json!({ "not": { "title": "an unknown key" } })
+}
+
 fn open(schema: &mut Value, depth: usize) {
     let Some(object) = schema.as_object_mut().filter(|_| depth < 64) else { return };
     drop_null(object);
@@ -26,8 +33,10 @@ fn open(schema: &mut Value, depth: usize) {
         let inside = object.get_mut(word).and_then(Value::as_array_mut).into_iter().flatten();
         inside.for_each(|schema| open(schema, depth + 1));
     }
-    if object.contains_key("properties") && !object.contains_key("additionalProperties") {
-        object.insert("additionalProperties".to_owned(), false.into());
+    let is_closed =
+        object.get("additionalProperties").map_or(object.contains_key("properties"), |rest| rest == false);
+    if is_closed {
+        object.insert("additionalProperties".to_owned(), unknown_key());
     }
     if is_leaf(object) {
         let notes = ["description", "title", "default", "writeOnly"];

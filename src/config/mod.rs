@@ -24,7 +24,7 @@ mod tree;
 pub use confidential::{is_secret, is_shown, is_uri, schema_secrets};
 pub use config_path::ConfigPath;
 pub use document::{MAX_DEPTH, parse_toml, parse_toml_timed};
-pub use editor::editor_schema;
+pub use editor::{editor_schema, unknown_key};
 pub use invalid::Invalid;
 pub use mask::{has_user_info, mask_uri, mask_user_info};
 pub use millis::{Millis, MillisError};

@@ -6,20 +6,37 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use wirework::Pattern;
 use wirework::component::{Registered, Registry};
-use wirework::config::{Millis, editor_schema, schema_of};
+use wirework::config::{Millis, editor_schema, schema_of, unknown_key};
 
 use super::Host;
 use super::options::json_text;
 use super::output::{answer, complain};
 
+/// The settings of Taplo, which editors use for TOML, for a schema in `service.schema.json` beside them.
+const TAPLO: &str = "\
+[[rule]]
+include = [\"**/service.toml\", \"**/config/*.toml\"]
+
+[rule.schema]
+enabled = true
+path = \"./service.schema.json\"
+";
+
 /// Prints a JSON schema (draft-07) of manifests, for editors
 #[derive(Args)]
 #[command(after_help = "Example: schema > service.schema.json, then begin the manifest with\n         \
-                        #:schema ./service.schema.json")]
-pub(super) struct Schema {}
+                        #:schema ./service.schema.json\n         or: schema --taplo > .taplo.toml")]
+pub(super) struct Schema {
+    /// Prints settings of the TOML tool Taplo instead, which hold the schema in service.schema.json to all manifests
+    #[arg(long)]
+    taplo: bool,
+}
 
 impl Schema {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
+        if self.taplo {
+            return answer(TAPLO, ExitCode::SUCCESS);
+        }
         match host.registry() {
             Ok(registry) => answer(&json_text(&of(registry)), ExitCode::SUCCESS),
             Err(error) => {
@@ -30,24 +47,33 @@ impl Schema {
     }
 }
 
-/// The schema of manifests whose components the registry can make: a branch a factory.
+/// The schema of manifests whose components the registry can make. The descriptor of a section decides which keys are held to
+/// which factory, so that an editor marks the key that is wrong, and not the section.
 #[must_use]
 pub fn of(registry: &Registry) -> Value {
     let mut definitions = Map::new();
     let branches = registry.all().iter().enumerate();
-    let mut branches: Vec<_> = branches.map(|(number, one)| branch(number, one, &mut definitions)).collect();
+    let branches: Vec<_> =
+        branches.map(|(number, one)| branch(number, one, registry, &mut definitions)).collect();
+    let mut descriptors: Vec<_> =
+        registry.all().iter().map(|one| json!({ "pattern": regex(one.pattern()) })).collect();
     // A descriptor with a parameter in it may become any.
-    branches.push(json!({
+    descriptors.push(json!({ "pattern": "\\$\\{" }));
+    let section = json!({
         "type": "object",
-        "properties": { "descriptor": { "type": "string", "pattern": "\\$\\{" } },
         "required": ["descriptor"],
-    }));
+        "properties": { "descriptor": {
+            "description": "Which component: `group:type:kind:name:version`.",
+            "type": "string", "anyOf": descriptors,
+        } },
+        "allOf": branches,
+    });
     let time = time();
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Wirework service manifest",
         "type": "object",
-        "additionalProperties": false,
+        "additionalProperties": unknown_key(),
         "properties": {
             "include": {
                 "description": "Manifests that are read before this one; relative to it.",
@@ -55,7 +81,7 @@ pub fn of(registry: &Registry) -> Value {
             },
             "service": {
                 "type": "object",
-                "additionalProperties": false,
+                "additionalProperties": unknown_key(),
                 "properties": {
                     "name": { "description": "The name of the service.", "type": "string" },
                     "description": { "description": "What it is for.", "type": "string" },
@@ -66,14 +92,19 @@ pub fn of(registry: &Registry) -> Value {
                     })),
                 },
             },
-            "component": { "type": "array", "items": { "anyOf": branches } },
+            "component": { "type": "array", "items": section },
         },
         "definitions": definitions,
     })
 }
 
-/// The schema of the sections that one factory serves.
-fn branch(number: usize, one: &Registered, definitions: &mut Map<String, Value>) -> Value {
+/// The schema of the sections that one factory serves, on the condition that the descriptor is one of its own.
+fn branch(
+    number: usize,
+    one: &Registered,
+    registry: &Registry,
+    definitions: &mut Map<String, Value>,
+) -> Value {
     let mut schema = editor_schema(&one.factory().schema()).to_value();
     if let Some(Value::Object(own)) = schema.as_object_mut().and_then(|schema| schema.remove("definitions")) {
         for (name, mut definition) in own {
@@ -82,12 +113,11 @@ fn branch(number: usize, one: &Registered, definitions: &mut Map<String, Value>)
         }
     }
     move_references(&mut schema, number);
-    let mut properties = container_keys(one.pattern());
+    let mut properties = container_keys(one);
     if let Some(Value::Object(own)) = schema.get_mut("properties").map(Value::take) {
         properties.extend(own);
     }
-    let mut required = vec![Value::from("descriptor")];
-    required.extend(schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut branch = json!({
         "title": one.pattern().as_str(),
         "description": one.factory().summary(),
@@ -95,17 +125,41 @@ fn branch(number: usize, one: &Registered, definitions: &mut Map<String, Value>)
         "properties": properties,
         "required": required,
     });
-    let rest = schema.get("additionalProperties").cloned().unwrap_or(Value::Bool(false));
+    let rest = schema.get("additionalProperties").cloned().unwrap_or_else(unknown_key);
     branch["additionalProperties"] = rest;
-    branch
+    let mut descriptor = json!({ "pattern": regex(one.pattern()) });
+    // Of two factories the one with the more concrete pattern serves.
+    let before = registry.all().iter().filter(|other| is_before(other.pattern(), one.pattern()));
+    let before: Vec<_> = before.map(|other| json!({ "pattern": regex(other.pattern()) })).collect();
+    if !before.is_empty() {
+        descriptor["not"] = json!({ "anyOf": before });
+    }
+    let condition = json!({ "properties": { "descriptor": descriptor }, "required": ["descriptor"] });
+    json!({ "if": condition, "then": branch })
+}
+
+/// Whether a pattern matches some of what another does and has more concrete tokens.
+fn is_before(pattern: &Pattern, other: &Pattern) -> bool {
+    let tokens = |pattern: &Pattern| (0..5).filter(|place| pattern.token(*place) != "*").count();
+    let overlaps = (0..5).all(|place| {
+        let (one, two) = (pattern.token(place), other.token(place));
+        one == two || one == "*" || two == "*"
+    });
+    overlaps && tokens(pattern) > tokens(other)
 }
 
 /// The keys that the container reads in every section.
-fn container_keys(pattern: &Pattern) -> Map<String, Value> {
-    let patterns = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+fn container_keys(one: &Registered) -> Map<String, Value> {
+    let fields = one.factory().references().iter().map(|reference| {
+        let schema =
+            json!({ "description": reference.docs.trim(), "type": "string", "default": reference.pattern });
+        (reference.field.to_owned(), schema)
+    });
+    let fields: Map<_, _> = fields.collect();
+    let patterns = json!({ "type": "object", "properties": fields, "additionalProperties": unknown_key() });
     let truth = or_parameter(json!({ "type": "boolean" }));
     let keys = [
-        ("descriptor", json!({ "type": "string", "pattern": regex(pattern) })),
+        ("descriptor", json!({ "type": "string" })),
         ("enabled", described(&truth, "Whether the component is there at all. Default true.")),
         ("references", described(&patterns, "Which components its references resolve to, by pattern.")),
         ("dependencies", described(&patterns, "An older spelling of `references`.")),

@@ -60,6 +60,40 @@ fn good_manifests_are_accepted() {
 }
 
 #[test]
+fn errors_stand_at_the_key_that_is_wrong() {
+    let validator = validator(&stock());
+    for (keys, place) in [
+        ("descriptor = 'pip-services:logger:consol:x:1.0'", "/component/0/descriptor"),
+        ("descriptor = 'pip-services:logger:console:x:1.0'\nlevel = 7", "/component/0/level"),
+        ("descriptor = 'pip-services:connection:mqtt:x:1.0'\noptions.qos = 1", "/component/0/options/qos"),
+        (
+            "descriptor = 'pip-services:connection:mqtt:x:1.0'\nconnection.port = 'x'",
+            "/component/0/connection/port",
+        ),
+        (
+            "descriptor = 'pip-services:connection:mqtt:x:1.0'\nreferences.logs = 'x'",
+            "/component/0/references/logs",
+        ),
+        (
+            "descriptor = 'pip-services:counters:log:x:1.0'\nreferences.logger = 5",
+            "/component/0/references/logger",
+        ),
+    ] {
+        let text = as_json(&format!("[[component]]\n{keys}\n"));
+        let places: Vec<_> =
+            validator.iter_errors(&text).map(|error| error.instance_path.to_string()).collect();
+        assert_eq!(places, [place], "{keys}");
+    }
+}
+
+#[test]
+fn taplo_is_told_where_the_schema_is() {
+    let said = Said::line(&[], "schema --taplo");
+    let settings: Table = toml::from_str(&said.out).unwrap();
+    assert_eq!(settings["rule"][0]["schema"]["path"].as_str(), Some("./service.schema.json"), "{said}");
+}
+
+#[test]
 fn bad_manifests_are_rejected() {
     let validator = validator(&stock());
     let logger =
@@ -78,6 +112,7 @@ fn bad_manifests_are_rejected() {
         "[[component]]\ndescriptor = 'pip-services:discovery:memory:x:1.0'\nconnections.a.prt = 1\n"
             .to_owned(),
         logger("levle = 'info'"),
+        logger("references.logger = 'a:b:c:d:e'"),
         logger("level = 'loud'"),
         logger("level = 7"),
         logger("format = 'xml'"),

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use crate::tool::{Said, directory, wirework};
 
-const COMMANDS: [&str; 8] = ["run", "check", "graph", "components", "describe", "explain", "schema", "print"];
+const COMMANDS: [&str; 9] =
+    ["run", "check", "convert", "graph", "components", "describe", "explain", "schema", "print"];
 
 #[test]
 fn without_a_command_it_shows_help() {
