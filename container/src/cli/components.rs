@@ -11,6 +11,7 @@ use wirework::text::escape;
 use super::Host;
 use super::options::{Format, json_text};
 use super::output::{answer, complain};
+use super::width;
 
 /// Lists the components that this binary can make
 #[derive(Args)]
@@ -30,13 +31,19 @@ impl Components {
                 return ExitCode::FAILURE;
             }
         };
-        let width = registry.all().iter().map(|one| one.pattern().as_str().len()).max().unwrap_or_default();
+        let longest = registry.all().iter().map(|one| one.pattern().as_str().len()).max().unwrap_or_default();
         let text = match self.format {
             Format::Text => {
                 let mut out = String::new();
                 for one in registry.all() {
                     let summary = escape(one.factory().summary());
-                    let _ = writeln!(out, "{:width$}  {summary}", one.pattern());
+                    let start = format!("{:longest$}  ", one.pattern());
+                    // A line each for programs, and lines that fit for people.
+                    let line = match width::of(std::io::stdout()) {
+                        Some(columns) => width::hanging(&start, &summary, longest + 2, columns),
+                        None => start + &summary,
+                    };
+                    let _ = writeln!(out, "{line}");
                 }
                 out
             }

@@ -12,6 +12,8 @@ use wirework::text::escape_lines;
 
 use super::options::{Format, json_text};
 use super::output::{answer, complain};
+use super::selector::Selector;
+use super::width::{COLUMNS, hanging, indented};
 use super::{EXIT_USAGE, Host};
 
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
@@ -20,8 +22,8 @@ use super::{EXIT_USAGE, Host};
     after_help = "Examples: describe pip-services:connection:mqtt:default:1.0\n          describe connection:mqtt"
 )]
 pub(super) struct Describe {
-    /// A descriptor, a pattern as `components` lists it, or a part of one
-    component: String,
+    /// A descriptor, a pattern with `*`, or some parts of one, such as `connection:mqtt`
+    component: Selector,
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,7 +42,7 @@ impl Describe {
         if found.is_empty() {
             complain(format_args!("error: no linked component is called `{}`", self.component));
             let patterns = registry.all().iter().map(|one| one.pattern().as_str());
-            match nearest(&self.component, patterns) {
+            match nearest(&self.component.to_string(), patterns) {
                 Some(near) => complain(format_args!("help: did you mean `{near}`?")),
                 None => complain(format_args!("help: `components` lists them")),
             }
@@ -58,50 +60,43 @@ impl Describe {
     }
 }
 
-/// The factory that serves a descriptor, else all whose pattern holds the text.
-fn find(registry: &Registry, text: &str) -> Vec<Arc<Registered>> {
-    let exact = text.parse().ok().map(|descriptor| registry.find(&descriptor));
-    match exact {
-        Some(Lookup::One(number)) => return registry.all().get(number).cloned().into_iter().collect(),
-        Some(Lookup::Ambiguous(all)) => return all,
-        _ => {}
+/// The factory that serves a descriptor, else all of which some components are meant.
+fn find(registry: &Registry, selector: &Selector) -> Vec<Arc<Registered>> {
+    match selector.to_string().parse().ok().map(|descriptor| registry.find(&descriptor)) {
+        Some(Lookup::One(number)) => registry.all().get(number).cloned().into_iter().collect(),
+        Some(Lookup::Ambiguous(all)) => all,
+        _ => registry.all().iter().filter(|one| selector.selects_some_of(one.pattern())).cloned().collect(),
     }
-    let same: Vec<_> = registry.all().iter().filter(|one| one.pattern().as_str() == text).cloned().collect();
-    if !same.is_empty() {
-        return same;
-    }
-    registry.all().iter().filter(|one| one.pattern().as_str().contains(text)).cloned().collect()
 }
 
 fn text(one: &Registered) -> String {
     let factory = one.factory();
-    let mut out = format!("{}\n{}\n", one.pattern(), factory.summary());
+    let mut out = format!("{}\n{}", one.pattern(), indented(factory.summary(), 0));
     let keys = keys(&factory.schema());
     out.push_str("\nConfiguration\n");
     if keys.is_empty() {
         out.push_str("  none\n");
     }
     for key in &keys {
-        let _ = writeln!(out, "  {}  {}{}", key.path, key.kind, remarks(key));
-        indent(&mut out, doc(key));
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        out.push_str(&indented(doc(key), 6));
     }
     out.push_str("\nReferences\n");
     if factory.references().is_empty() {
         out.push_str("  none\n");
     }
     for reference in factory.references() {
-        let _ = writeln!(out, "  {}  {}", reference.field, asks(reference));
-        indent(&mut out, reference.docs);
+        let _ = writeln!(out, "{}", line(&format!("{}  {}", reference.field, asks(reference))));
+        out.push_str(&indented(reference.docs, 6));
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
-    let _ = write!(out, "\nOffers\n  {}\n\nExample\n{}", offers.join(", "), example(one, &keys));
+    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one, &keys));
     out
 }
 
-fn indent(out: &mut String, docs: &str) {
-    for line in docs.lines() {
-        let _ = writeln!(out, "      {}", line.trim());
-    }
+/// A key or a reference, in as many lines as it needs.
+fn line(text: &str) -> String {
+    hanging("  ", text, 4, COLUMNS)
 }
 
 /// The documentation of a key without what its remarks say already: a last sentence `Default 1000.`

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
-use wirework::Pattern;
 
 use super::options::{Format, json_text};
 use super::output::{answer, complain};
+use super::selector::Selector;
+use super::width::{COLUMNS, hanging};
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
 
@@ -20,10 +21,10 @@ const MOST_CANDIDATES: usize = 100;
 
 /// Says for every reference which components were considered, and why each was or was not taken
 #[derive(Args)]
-#[command(after_help = "Example: explain -c service.toml '*:connection:mqtt:*:*'")]
+#[command(after_help = "Example: explain -c service.toml connection:mqtt")]
 pub(super) struct Explain {
-    /// The components to explain: a descriptor, or a pattern with `*`; all without it
-    component: Option<Pattern>,
+    /// The components to explain: a descriptor, a pattern with `*`, or some parts of one; all without it
+    component: Option<Selector>,
     #[command(flatten)]
     options: Options,
     /// Text for people, or JSON
@@ -37,13 +38,13 @@ impl Explain {
         checked.print_problems();
         let plan = checked.plan();
         let asked = |planned: &Planned| {
-            self.component.as_ref().is_none_or(|pattern| pattern.matches(&planned.entry.descriptor))
+            self.component.as_ref().is_none_or(|selector| selector.selects(&planned.entry.descriptor))
         };
         let mut chosen: Vec<_> = (0..).zip(&plan.components).filter(|(_, planned)| asked(planned)).collect();
         let left_out = chosen.len().saturating_sub(MOST_EXPLAINED);
         chosen.truncate(MOST_EXPLAINED);
-        if let (Some(pattern), true) = (&self.component, chosen.is_empty()) {
-            complain(format_args!("error: no component of the manifest matches `{pattern}`"));
+        if let (Some(selector), true) = (&self.component, chosen.is_empty()) {
+            complain(format_args!("error: no component of the manifest matches `{selector}`"));
             return ExitCode::from(EXIT_USAGE);
         }
         if left_out > 0 {
@@ -74,14 +75,15 @@ pub(super) fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
         let (reference, pattern) = (wanted.reference, &resolved.pattern);
         let (takes, capability) = (reference.cardinality.as_str(), (reference.capability)());
         let by = if resolved.overridden.is_some() { ", as the manifest says" } else { "" };
-        let _ = writeln!(out, "  {}: takes {takes} {capability} at `{pattern}`{by}", reference.field);
+        let line = format!("{}: takes {takes} {capability} at `{pattern}`{by}", reference.field);
+        let _ = writeln!(out, "{}", hanging("  ", &line, 6, COLUMNS));
         let candidates = plan.candidates(position, number);
         if candidates.is_empty() {
             out.push_str("    nothing to consider: no component matches or offers it\n");
         }
         for candidate in candidates.iter().take(MOST_CANDIDATES) {
             let mark = if candidate.verdict == Verdict::Taken { "taken" } else { "not taken" };
-            let _ = writeln!(out, "    {mark:9}  {}  ({})", candidate.descriptor, reason(candidate));
+            let _ = writeln!(out, "    {mark:9}  {}\n      {}", candidate.descriptor, reason(candidate));
         }
         if candidates.len() > MOST_CANDIDATES {
             let _ = writeln!(out, "    and {} more", candidates.len() - MOST_CANDIDATES);

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use wirework::Descriptor;
 use wirework::text::escape;
-use wirework::{Descriptor, Pattern};
 
 use super::options::{Manifests, json_text};
 use super::output::{answer, complain};
+use super::selector::Selector;
 use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{List, Plan, Planned, others};
 
@@ -25,9 +26,9 @@ pub(super) struct Graph {
     /// Text for people, a Mermaid flowchart, a Graphviz digraph, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Leave out what matches, such as '*:logger:*:*:*'; repeatable
-    #[arg(long, value_name = "PATTERN")]
-    without: Vec<Pattern>,
+    /// Leave these out: a descriptor, a pattern with `*`, or some parts of one, such as `logger`; repeatable
+    #[arg(long, value_name = "COMPONENT")]
+    without: Vec<Selector>,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -45,9 +46,10 @@ impl Graph {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();
-        let nobody = |pattern: &&Pattern| !checked.plan().descriptors.iter().any(|one| pattern.matches(one));
-        if let Some(pattern) = self.without.iter().find(nobody) {
-            complain(format_args!("error: no component of the manifest matches `{pattern}`"));
+        let nobody =
+            |selector: &&Selector| !checked.plan().descriptors.iter().any(|one| selector.selects(one));
+        if let Some(selector) = self.without.iter().find(nobody) {
+            complain(format_args!("error: no component of the manifest matches `{selector}`"));
             return ExitCode::from(EXIT_USAGE);
         }
         answer(&shown(checked.plan(), &self.without, self.format), checked.code())
@@ -55,7 +57,7 @@ impl Graph {
 }
 
 /// What is shown of a plan.
-pub(super) fn shown(plan: &Plan, without: &[Pattern], format: Format) -> String {
+pub(super) fn shown(plan: &Plan, without: &[Selector], format: Format) -> String {
     let view = View::new(plan, without);
     match format {
         Format::Text => text(&view),
@@ -77,8 +79,8 @@ struct View<'p> {
 }
 
 impl<'p> View<'p> {
-    fn new(plan: &'p Plan, without: &[Pattern]) -> Self {
-        let shows = |descriptor: &Descriptor| !without.iter().any(|pattern| pattern.matches(descriptor));
+    fn new(plan: &'p Plan, without: &[Selector]) -> Self {
+        let shows = |descriptor: &Descriptor| !without.iter().any(|selector| selector.selects(descriptor));
         Self { plan, shown: plan.descriptors.iter().map(shows).collect() }
     }
 

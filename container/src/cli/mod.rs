@@ -15,7 +15,9 @@ mod output;
 mod print;
 mod run;
 mod schema;
+mod selector;
 mod toml_text;
+mod width;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ pub const EXIT_USAGE: u8 = 2;
     // Also in a service's own binary: the version is that of the container.
     name = "wirework",
     version,
+    max_term_width = width::COLUMNS,
     about = "Checks and runs a service: a TOML manifest of components",
     after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
                   130 ended at once by a second Ctrl-C."

@@ -13,6 +13,7 @@ use wirework::config::{Problem, Problems, Severity, Span, code};
 use wirework::text::escape_json;
 
 use super::output::complain;
+use super::width;
 use super::{EXIT_CONFIG, Host};
 use crate::manifest::{Files, Manifest, Parameters, render, render_json, render_sarif, warn_unused};
 use crate::plan::Plan;
@@ -165,10 +166,14 @@ impl Checked {
         }
     }
 
-    /// Every problem as text, in colour where stderr is a terminal.
+    /// Every problem as text; where stderr is a terminal, in colour and in lines that fit.
     pub(super) fn render(&self) -> String {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        render(&self.problems, &self.plan.files, color)
+        let rendered = render(&self.problems, &self.plan.files, color);
+        match width::of(std::io::stderr()) {
+            Some(columns) => width::problems(&rendered, columns),
+            None => rendered,
+        }
     }
 
     pub(super) fn render_json(&self) -> String {
