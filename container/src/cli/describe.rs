@@ -1,20 +1,31 @@
 //! `describe`: all about one kind of component.
 
+mod markdown;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use wirework::component::{Lookup, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
-use super::options::{Format, json_text};
+use super::options::json_text;
 use super::output::{answer, complain};
 use super::selector::Selector;
 use super::width::{COLUMNS, hanging, indented};
 use super::{EXIT_USAGE, Host};
+
+/// How components are described.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+    Markdown,
+}
 
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
 #[derive(Args)]
@@ -24,7 +35,7 @@ use super::{EXIT_USAGE, Host};
 pub(super) struct Describe {
     /// A descriptor, a pattern with `*`, or some parts of one, such as `connection:mqtt`
     component: Selector,
-    /// Text for people, or JSON
+    /// Text for people, JSON, or pages of Markdown
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -52,6 +63,10 @@ impl Describe {
             // Docs are the author's, and have lines; everything else in them is written out.
             Format::Text => {
                 let pages: Vec<_> = found.iter().map(|one| escape_lines(&text(one)).into_owned()).collect();
+                pages.join("\n")
+            }
+            Format::Markdown => {
+                let pages: Vec<_> = found.iter().map(|one| markdown::page(one)).collect();
                 pages.join("\n")
             }
             Format::Json => json_text(&found.iter().map(|one| json_of(one)).collect()),
