@@ -13,6 +13,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hidden;
+mod literals;
 mod load;
 mod overlay;
 mod parameter_file;
@@ -30,6 +31,7 @@ mod tests;
 pub use assemble::{Disabled, Manifest};
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
+pub use literals::warn_literals;
 pub use parameters::{BadLine, Parameters, ParametersError};
 pub use pieces::{Piece, pieces};
 pub use render::{render, render_json};
