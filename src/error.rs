@@ -158,6 +158,14 @@ impl Error {
         &self.0.code
     }
 
+    /// The code where it is one of a program's own, as most are, and no text that was put together.
+    pub(crate) fn static_code(&self) -> Option<&'static str> {
+        match self.0.code {
+            Cow::Borrowed(code) => Some(code),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// The named details, in the order they were added.
     pub fn details(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.details.iter().map(|(key, value)| (key.as_ref(), value.as_str()))

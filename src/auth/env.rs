@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::{CredentialParams, CredentialStore};
-use crate::component::{Component, NoConfig, Offer};
+use crate::component::{Answers, Component, Flow, NoConfig, Offer};
 use crate::config::Secret;
 use crate::connect::{Environment, variable_part};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
@@ -63,6 +63,12 @@ impl Component for EnvCredentialStore {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
     type Config = NoConfig;
     type References = ();
+
+    fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
+        let store = Self::new(identity.as_str());
+        let find = move |key: &str| Some(store.find(key).map(|found| found.into_iter().collect()));
+        vec![Flow::Credentials(Answers::new(find))]
+    }
 
     fn create(identity: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
         Ok(Self::new(identity.as_str()))

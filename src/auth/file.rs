@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
-use crate::component::{Component, Offer};
+use crate::component::{Answers, Component, Flow, Offer};
 use crate::config::{ConfigPath, Secret};
 use crate::file::Exposure;
 use crate::log::Logger;
@@ -58,7 +58,8 @@ pub struct FileCredentialStore {
 struct Secrets {
     path: PathBuf,
     strict: bool,
-    logger: Logger,
+    /// Nothing where nobody is to be warned.
+    logger: Option<Logger>,
     /// What was warned of; once is enough for each file.
     warned: Mutex<HashSet<(PathBuf, Exposure)>>,
 }
@@ -67,17 +68,16 @@ impl FileCredentialStore {
     /// A store over a directory; `name` is what errors call it.
     #[must_use]
     pub fn new(name: impl Into<String>, config: FileCredentialStoreConfig, logger: Logger) -> Self {
-        let secrets = Secrets {
-            path: config.path.into_path(),
-            strict: config.strict,
-            logger,
-            warned: Mutex::default(),
-        };
-        Self { name: name.into(), secrets: Arc::new(secrets) }
+        Self { name: name.into(), secrets: Arc::new(Secrets::new(config, Some(logger))) }
     }
 }
 
 impl Secrets {
+    fn new(config: FileCredentialStoreConfig, logger: Option<Logger>) -> Self {
+        let FileCredentialStoreConfig { path, strict } = config;
+        Self { path: path.into_path(), strict, logger, warned: Mutex::default() }
+    }
+
     fn find(&self, key: &str) -> Result<Option<CredentialParams>, SecretFileError> {
         if key.is_empty() || key.starts_with('.') || key.contains(['/', '\\', '\0']) {
             return Err(SecretFileError::BadKey { key: key.to_owned() });
@@ -114,10 +114,11 @@ impl Secrets {
         if self.strict {
             return Err(SecretFileError::Exposed { path, exposure });
         }
+        let Some(logger) = &self.logger else { return Ok(()) };
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert((path.clone(), exposure)) {
             drop(warned);
-            self.logger.warn(format_args!("the secret `{}` can be {exposure} by others", path.display()));
+            logger.warn(format_args!("the secret `{}` can be {exposure} by others", path.display()));
         }
         Ok(())
     }
@@ -148,6 +149,15 @@ impl Component for FileCredentialStore {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
     type Config = FileCredentialStoreConfig;
     type References = FileCredentialStoreReferences;
+
+    fn flows(_: &Descriptor, config: &FileCredentialStoreConfig) -> Vec<Flow> {
+        let secrets = Secrets::new(config.clone(), None);
+        let find = move |key: &str| {
+            let found = secrets.find(key).map(|found| found.into_iter().collect());
+            Some(found.map_err(Error::from))
+        };
+        vec![Flow::Credentials(Answers::new(find))]
+    }
 
     fn create(
         identity: &Descriptor,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CredentialEntry, CredentialParams, CredentialStore};
-use crate::component::{Component, Offer};
+use crate::component::{Answers, Component, Flow, Offer};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryCredentialStore`].
@@ -78,6 +78,15 @@ impl Component for MemoryCredentialStore {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn CredentialStore];
     type Config = MemoryCredentialStoreConfig;
     type References = ();
+
+    fn flows(_: &Descriptor, config: &MemoryCredentialStoreConfig) -> Vec<Flow> {
+        let kept = config.clone();
+        let answers = Answers::new(move |key| {
+            let found = kept.credentials.get(key).cloned();
+            Some(Ok(found.into_iter().map(CredentialParams::from).collect()))
+        });
+        vec![Flow::Credentials(answers.listed_at(|name| format!("credentials.{name}")).growing())]
+    }
 
     fn create(identity: &Descriptor, config: MemoryCredentialStoreConfig, (): ()) -> Result<Self, Error> {
         Ok(Self::new(identity.as_str(), config))

@@ -8,6 +8,8 @@ mod entry;
 mod env;
 mod error;
 mod file;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod foreseen;
 mod memory;
 mod params;
 mod resolver;
@@ -19,6 +21,8 @@ pub use entry::CredentialEntry;
 pub use env::EnvCredentialStore;
 pub use error::CredentialError;
 pub use file::{FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences};
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) use foreseen::foreseen;
 pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use params::CredentialParams;
 pub use resolver::CredentialResolver;

@@ -11,10 +11,9 @@ use super::admission::Admission;
 use super::engine::Engine;
 use super::front;
 use super::{BrokerConfig, BrokerError};
-use crate::auth::{CredentialConfig, CredentialStore};
-use crate::component::{Claim, Component, Context, Descriptor};
+use crate::auth::CredentialStore;
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours};
 use crate::config::Invalid;
-use crate::connect::one_or_many;
 use crate::error::Error;
 use crate::log::{Level, Logger, Router};
 use crate::{references, register};
@@ -117,30 +116,19 @@ impl Component for Broker {
 
     fn validate(_: &Descriptor, config: &BrokerConfig) -> Vec<Invalid> {
         let mut found = config.invalid();
-        let credentials = one_or_many(config.credential.clone(), config.credentials.clone());
-        if config.allow_anonymous == Some(false) && credentials.as_ref().is_ok_and(Vec::is_empty) {
-            let problem = "is false, and no `credential` is given: no client could connect";
-            found.push(Invalid::new("allow_anonymous", problem));
-        }
-        // A user name that is looked up is not known yet.
-        let another = |one: &CredentialConfig, name: &str| {
-            one.store_key().is_none() && one.username.as_deref() != Some(name)
-        };
-        let unknown = config
-            .users
-            .keys()
-            .filter(|name| credentials.as_ref().is_ok_and(|all| all.iter().all(|one| another(one, name))));
-        found.extend(unknown.map(|name| {
-            Invalid::new(
-                format!("users.{name}"),
-                "is of a user that no `credential` is of: nobody could be it",
-            )
-        }));
-        found.extend(credentials.err().map(Invalid::from));
+        found.extend(config.impossible());
         found
     }
 
-    fn claims(config: &BrokerConfig) -> Vec<Claim> {
+    fn validate_with(_: &Descriptor, config: &BrokerConfig, around: &dyn Neighbours) -> Vec<Invalid> {
+        config.unresolvable(around)
+    }
+
+    fn flows(_: &Descriptor, _: &BrokerConfig) -> Vec<Flow> {
+        vec![Flow::LooksUp("credentials")]
+    }
+
+    fn claims(_: &Descriptor, config: &BrokerConfig) -> Vec<Claim> {
         vec![Claim::Port { host: config.host.clone(), port: config.port }]
     }
 

@@ -29,6 +29,7 @@ mod retained;
 mod scan;
 mod session;
 mod stream;
+mod validate;
 
 pub use access::AccessConfig;
 pub use component::{Broker, BrokerReferences};

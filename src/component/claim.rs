@@ -18,4 +18,14 @@ pub enum Claim {
         /// The client id.
         client_id: String,
     },
+    /// A name that stands for one thing within the service, which components share that agree on how it behaves; others are an
+    /// error.
+    Shared {
+        /// What the name is a name of, such as `queue in memory`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// What all have to agree on: keys of the section, and what each is. Shows no secret.
+        terms: Vec<(&'static str, String)>,
+    },
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Claim, Context, Descriptor, Flow, Offer, References};
+use super::{Claim, Context, Descriptor, Flow, Neighbours, Offer, References};
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -81,20 +81,36 @@ pub trait Component: Sized + Send + Sync + 'static {
 
     /// Every key whose value the types of the configuration allow and the component cannot work with, so that they are reported
     /// with their places before anything runs; [warnings](Invalid::warning) among them are reported, and the component runs all the
-    /// same. Called for each configuration that could be read.
+    /// same. Files that the configuration names may be read.
+    ///
+    /// Called for each configuration that could be read. Where a part of a section could not, it is called twice, with two different
+    /// placeholders in the place of each value that is missing, and what it says both times is reported, unless it is about one of those.
     #[must_use]
     fn validate(_identity: &Descriptor, _config: &Self::Config) -> Vec<Invalid> {
         Vec::new()
     }
 
-    /// What a configuration claims: ports to listen on, client ids.
+    /// Every key that does not go together with what the references lead to, or with what is found by asking the neighbours; with the
+    /// code that `create` or `open` would fail with. So `create` and `open` refuse only what depends on the world outside. Called
+    /// for each configuration that could be read.
     #[must_use]
-    fn claims(_config: &Self::Config) -> Vec<Claim> {
+    fn validate_with(
+        _identity: &Descriptor,
+        _config: &Self::Config,
+        _around: &dyn Neighbours,
+    ) -> Vec<Invalid> {
+        Vec::new()
+    }
+
+    /// What a configuration claims: ports to listen on, client ids. Called like [`validate`](Self::validate), also for values that
+    /// it refuses.
+    #[must_use]
+    fn claims(_identity: &Descriptor, _config: &Self::Config) -> Vec<Claim> {
         Vec::new()
     }
 
     /// What a configuration shows of the ways that lead from one section to another: `check` finds messages that would go round
-    /// for ever, and passwords that would be sent in clear.
+    /// for ever, and passwords that would be sent in clear, and neighbours see it in [`validate_with`](Self::validate_with).
     #[must_use]
     fn flows(_identity: &Descriptor, _config: &Self::Config) -> Vec<Flow> {
         Vec::new()
@@ -109,7 +125,7 @@ pub trait Component: Sized + Send + Sync + 'static {
     /// Makes the component. Pure: no I/O and no tasks.
     ///
     /// # Errors
-    /// What [`validate`](Self::validate) cannot see, such as references that do not fit together.
+    /// What neither [`validate`](Self::validate) nor [`validate_with`](Self::validate_with) can see.
     fn create(
         identity: &Descriptor,
         config: Self::Config,

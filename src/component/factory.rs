@@ -8,16 +8,18 @@ use std::time::Duration;
 use schemars::Schema;
 
 use super::{
-    Cast, Claim, Component, Descriptor, Flow, Found, Instance, NoConfig, Offer, Pattern, Reference,
-    References,
+    Cast, Claim, Component, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer, Pattern,
+    Reference, References,
 };
-use crate::config::{Problems, Section, read, schema_of};
+use crate::config::{Invalid, Part, Problems, Reading, Section, read, read_as_far, schema_of};
 use crate::error::{Category, Error};
 
 /// A parsed configuration, and what it says about the component before there is one.
 pub struct Parsed {
-    /// What the factory's `create` takes.
-    pub config: Box<dyn Any + Send>,
+    /// What the factory's `create` takes; nothing where a part of the section could not be read.
+    pub config: Option<Box<dyn Any + Send>>,
+    /// Whether nothing is wrong with the section by itself.
+    pub sound: bool,
     /// See [`Component::claims`].
     pub claims: Vec<Claim>,
     /// See [`Component::flows`].
@@ -41,8 +43,19 @@ pub trait Factory: Send + Sync + 'static {
     fn references(&self) -> &'static [Reference];
     /// The schema of the configuration: draft-07, the component's own keys only.
     fn schema(&self) -> Arc<Schema>;
-    /// Reads a section, reporting every problem; `None` where one is an error.
+    /// Reads a section, reporting every problem. What it returns is as complete as they allow; where one is an error, nothing is
+    /// created.
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed>;
+    /// Reports what of a configuration that `parse` has returned does not go together with what is around its section.
+    fn validate_with(
+        &self,
+        section: &Section<'_>,
+        config: &(dyn Any + Send),
+        around: &dyn Neighbours,
+        problems: &mut Problems,
+    ) {
+        let _ = (section, config, around, problems);
+    }
     /// Makes a component out of what `parse` returned.
     ///
     /// # Errors
@@ -113,18 +126,31 @@ where
         schema_of::<C::Config>()
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
-        let config = read::<C::Config>(section, problems)?;
-        let invalid = C::validate(section.descriptor, &config);
+        let (invalid, parsed) = match read_as_far::<C::Config>(section, problems) {
+            Reading::Whole(config) => whole::<C>(section.descriptor, config),
+            Reading::Part(part) => known_of::<C>(section.descriptor, &part),
+            Reading::Nothing => return None,
+        };
         if !invalid.is_empty() {
             let schema = self.schema();
             invalid.iter().for_each(|invalid| problems.push(invalid.place(section, &schema)));
         }
-        if invalid.iter().any(|invalid| !invalid.is_warning()) {
-            return None;
+        Some(parsed)
+    }
+    fn validate_with(
+        &self,
+        section: &Section<'_>,
+        config: &(dyn Any + Send),
+        around: &dyn Neighbours,
+        problems: &mut Problems,
+    ) {
+        let Some(config) = config.downcast_ref::<C::Config>() else { return };
+        for invalid in C::validate_with(section.descriptor, config, around) {
+            problems.push(match invalid.key().strip_prefix("references.") {
+                Some(field) => invalid.of_reference(around.span(field), section),
+                None => invalid.place(section, &self.schema()),
+            });
         }
-        let (claims, open_limit) = (C::claims(&config), C::open_limit(&config));
-        let flows = C::flows(section.descriptor, &config);
-        Some(Parsed { config: Box::new(config), claims, flows, open_limit })
     }
     fn create(
         &self,
@@ -136,6 +162,28 @@ where
         let references = C::References::take(found)?;
         Ok(Arc::new((self.create)(identity, *config, references)?))
     }
+}
+
+/// What is to be said of a configuration.
+fn whole<C: Component>(identity: &Descriptor, config: C::Config) -> (Vec<Invalid>, Parsed) {
+    let invalid = C::validate(identity, &config);
+    let (claims, open_limit) = (C::claims(identity, &config), C::open_limit(&config));
+    let flows = C::flows(identity, &config);
+    let sound = invalid.iter().all(Invalid::is_warning);
+    (invalid, Parsed { config: Some(Box::new(config)), sound, claims, flows, open_limit })
+}
+
+/// What holds whatever the values are that could not be read.
+fn known_of<C: Component>(identity: &Descriptor, part: &Part<C::Config>) -> (Vec<Invalid>, Parsed) {
+    let other = C::validate(identity, &part.other);
+    let mut invalid = C::validate(identity, &part.one);
+    invalid.retain(|invalid| other.contains(invalid) && !part.lacks(invalid.key()));
+    let other = C::claims(identity, &part.other);
+    let mut claims = C::claims(identity, &part.one);
+    claims.retain(|claim| other.contains(claim));
+    let limit = C::open_limit(&part.one);
+    let open_limit = limit.filter(|limit| C::open_limit(&part.other) == Some(*limit));
+    (invalid, Parsed { config: None, sound: false, claims, flows: Vec::new(), open_limit })
 }
 
 /// A factory that hands out one component made beforehand; for tests and for what exists before the container.
@@ -170,7 +218,9 @@ impl<C: Component> Factory for InstanceFactory<C> {
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
         let config = read::<NoConfig>(section, problems)?;
-        Some(Parsed { config: Box::new(config), claims: Vec::new(), flows: Vec::new(), open_limit: None })
+        let config: Box<dyn Any + Send> = Box::new(config);
+        let (claims, flows) = (Vec::new(), Vec::new());
+        Some(Parsed { config: Some(config), sound: true, claims, flows, open_limit: None })
     }
     fn create(
         &self,

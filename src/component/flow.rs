@@ -1,7 +1,9 @@
 //! What a configuration shows of the ways that lead from one section to another, so that a check finds messages that would go
 //! round for ever, and passwords that would be sent in clear.
 
-use crate::connect::is_in_clear;
+use super::Answers;
+use crate::auth::CredentialParams;
+use crate::connect::{ConnectionParams, is_in_clear};
 
 /// Where a component leads messages or passwords, as far as its configuration shows it; see
 /// [`Component::flows`](super::Component::flows).
@@ -21,13 +23,17 @@ pub enum Flow {
         /// Whether it leaves messages out.
         filters: bool,
     },
-    /// It sends a password to servers that it looks up.
+    /// It connects to servers that it looks up.
     Sought(Sought),
-    /// It is a discovery service whose section lists servers.
-    Listed(Listed),
+    /// Through this reference it only looks things up: nothing is added to what the services there keep.
+    LooksUp(&'static str),
+    /// It is a discovery service that answers so.
+    Connections(Answers<ConnectionParams>),
+    /// It is a credential store that answers so; to each key with one credential, or none.
+    Credentials(Answers<CredentialParams>),
 }
 
-/// Servers that get a password and that only discovery knows.
+/// Servers that only discovery knows.
 #[derive(Clone, Debug)]
 pub struct Sought {
     /// The reference to the discovery services.
@@ -40,28 +46,19 @@ pub struct Sought {
     pub protocol: Option<String>,
     /// The protocol of servers for which nobody gives one.
     pub default_protocol: &'static str,
+    /// Whether the section has a password for them, beside what is found.
+    pub password: bool,
 }
 
-/// What the section of a discovery service lists under one name.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// The name under which it is looked up.
-    pub name: String,
-    /// Where it stands in the section, such as `connections.mqtt`.
-    pub key: String,
-    /// Protocol, where it is given, and host of each server.
-    pub servers: Vec<(Option<String>, String)>,
-}
-
-impl Listed {
-    /// Whether a password for what is sought would cross a network in clear: a server that is not on this machine is reached by a
-    /// protocol without TLS.
+impl Sought {
+    /// Whether a password would cross a network in clear on the way to a server that was found: it is not on this machine, and is
+    /// reached by a protocol without TLS.
     #[must_use]
-    pub fn is_in_clear(&self, sought: &Sought) -> bool {
-        self.servers.iter().any(|(protocol, host)| {
-            let protocol = sought.protocol.as_deref().or(protocol.as_deref());
-            is_in_clear(protocol.unwrap_or(sought.default_protocol), host)
-        })
+    pub fn is_in_clear(&self, found: &ConnectionParams) -> bool {
+        let protocol = self.protocol.as_deref().or(found.protocol.as_deref());
+        let is_sent = self.password || found.password.is_some();
+        let in_clear = |host: &String| is_in_clear(protocol.unwrap_or(self.default_protocol), host);
+        is_sent && found.host.as_ref().is_some_and(in_clear)
     }
 }
 
@@ -70,7 +67,7 @@ impl Listed {
 pub struct QueueFlow {
     /// Among what the names below are names.
     pub space: Space,
-    /// What it takes from.
+    /// What it takes from; nothing where nothing can be received.
     pub takes: Names,
     /// How much of what is sent to a name, or to all names of a pattern, it takes (what it takes from, where it is sent);
     /// [`Share::of_names`] where there are no patterns.
@@ -85,6 +82,9 @@ pub struct QueueFlow {
     /// Whether what was sent to it survives a crash of the process; see
     /// [`MessagingCapabilities::durable`](crate::messaging::MessagingCapabilities::durable).
     pub durable: bool,
+    /// Whether it may lose what was sent to it, or was not completed yet, without a word; see
+    /// [`MessagingCapabilities::at_most_once`](crate::messaging::MessagingCapabilities::at_most_once).
+    pub at_most_once: bool,
 }
 
 /// Names of one space.

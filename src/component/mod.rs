@@ -4,6 +4,7 @@
 //! it with one line, [`register!`](crate::register). Everything a type declares is static, so that a container can
 //! check a whole manifest before it makes anything.
 
+mod answers;
 mod budget;
 mod cancellation;
 mod claim;
@@ -14,6 +15,7 @@ mod factory;
 mod flow;
 mod found;
 mod instance;
+mod neighbours;
 mod offer;
 mod pattern;
 mod reference;
@@ -22,17 +24,22 @@ mod registry;
 mod slot;
 mod status;
 mod tasks;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tokens;
 
+pub use answers::Answers;
+pub(crate) use answers::Foreseen;
 pub use budget::Budget;
 pub use claim::Claim;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
 pub use descriptor::Descriptor;
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
-pub use flow::{Destination, Flow, Listed, Names, QueueFlow, Share, Sought, Space};
+pub use flow::{Destination, Flow, Names, QueueFlow, Share, Sought, Space};
 pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
+pub use neighbours::{Neighbour, Neighbours};
 pub use offer::{AnyArc, Capability, Cast, Offer};
 pub use pattern::Pattern;
 pub use reference::{Cardinality, Reference, References};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::Schema;
 
 use super::mask::has_user_info;
-use super::{Node, Problem, Section, Value, code, is_shown};
+use super::{Node, Problem, Section, Span, Value, code, is_shown};
 use crate::error::{Category, Coded};
 
 /// A key with a value that its type allows and the component cannot work with, or that contradicts another key; see
@@ -21,8 +21,9 @@ use crate::error::{Category, Coded};
 pub struct Invalid {
     key: Cow<'static, str>,
     problem: Cow<'static, str>,
-    /// The code of a warning; nothing for an error.
-    warning: Option<&'static str>,
+    /// Nothing for that of values that do not do.
+    code: Option<&'static str>,
+    warning: bool,
 }
 
 impl Invalid {
@@ -30,7 +31,19 @@ impl Invalid {
     /// wrong and what would be right, and shows nothing that may be secret.
     #[must_use]
     pub fn new(key: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { key: key.into(), problem: problem.into(), warning: None }
+        Self { key: key.into(), problem: problem.into(), code: None, warning: false }
+    }
+
+    /// The same with another code than [`BAD_VALUE`](code::BAD_VALUE): the one that `open` would fail with.
+    #[must_use]
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// A key by which `open` would fail with this error, whose code it has; `what` begins the sentence.
+    pub(crate) fn failing(key: impl Into<Cow<'static, str>>, what: &str, error: &crate::Error) -> Self {
+        let code = error.static_code().unwrap_or(code::BAD_VALUE);
+        Self::new(key, format!("{what}: {}", error.chain())).with_code(code)
     }
 
     /// The same for what works, but probably not as meant: `check` warns of it with this [`code`], and nothing fails.
@@ -40,13 +53,13 @@ impl Invalid {
         key: impl Into<Cow<'static, str>>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { warning: Some(code), ..Self::new(key, problem) }
+        Self { warning: true, ..Self::new(key, problem).with_code(code) }
     }
 
     /// Whether it is a warning, with which the component works.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        self.warning.is_some()
+        self.warning
     }
 
     /// The key.
@@ -63,6 +76,22 @@ impl Invalid {
         found.into_iter().find(|invalid| !invalid.is_warning()).map_or(Ok(()), Err)
     }
 
+    /// The same at a place that is known.
+    pub(crate) fn problem(&self, span: Span, message: impl Into<String>) -> Problem {
+        let code = self.code.unwrap_or(code::BAD_VALUE);
+        if self.warning { Problem::warning(code, span, message) } else { Problem::error(code, span, message) }
+    }
+
+    /// The same for a reference of the section, which stands at `span` where the manifest says what it is.
+    pub(crate) fn of_reference(&self, span: Option<Span>, section: &Section<'_>) -> Problem {
+        let problem = self.problem(span.unwrap_or(section.span), self.to_string());
+        // A pattern is no secret.
+        match span {
+            Some(span) => problem.with_shown(span),
+            None => problem,
+        }
+    }
+
     /// The same with its place: where the key stands, or the last part of it that is there, or the section.
     pub(crate) fn place(&self, section: &Section<'_>, schema: &Schema) -> Problem {
         let mut path = self.key();
@@ -73,10 +102,7 @@ impl Invalid {
             let Some((parent, _)) = path.rsplit_once('.') else { break None };
             path = parent;
         };
-        let problem = |span, message| match self.warning {
-            Some(code) => Problem::warning(code, span, message),
-            None => Problem::error(code::BAD_VALUE, span, message),
-        };
+        let problem = |span, message| self.problem(span, message);
         let Some(node) = node else { return problem(section.span, self.to_string()) };
         let segments: Vec<_> = path.split('.').collect();
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
@@ -120,14 +146,14 @@ impl Coded for Invalid {
         Category::Misconfiguration
     }
     fn code(&self) -> &'static str {
-        code::BAD_CONFIG
+        self.code.unwrap_or(code::BAD_CONFIG)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Origin, Section, Span, Table, parse_toml};
+    use crate::config::{Origin, Section, Table, parse_toml};
 
     fn place(sentence: &'static str, table: &Table) -> String {
         let descriptor = "a:b:c:d:1.0".parse().unwrap();

@@ -33,6 +33,7 @@ pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use place::value_types;
 pub use problem::{MOST_OF_A_KIND, Problem, Problems, Severity};
 pub use read::read;
+pub(crate) use read::{Part, Reading, read_as_far};
 pub use schema::schema_of;
 pub use secret::{MASK, Secret};
 pub use suggest::nearest;

@@ -71,6 +71,15 @@ impl Endpoint {
         (!text.is_empty()).then_some(text)
     }
 
+    /// The same with the user name and the password of a credential, where there is one.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn with_credential(mut self, credential: Option<&CredentialParams>) -> Self {
+        if let Some(credential) = credential {
+            authenticate(&mut self, credential);
+        }
+        self
+    }
+
     /// The path of a Unix socket, its percent-escapes replaced.
     #[must_use]
     pub fn local_path(&self) -> Option<String> {

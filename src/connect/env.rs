@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::environment::{Environment, variable_part};
 use super::{ConnectionParams, Discovery, Uri, UriError};
-use crate::component::{Component, NoConfig, Offer};
+use crate::component::{Answers, Component, Flow, NoConfig, Offer};
 use crate::{BoxFuture, Category, Coded, Descriptor, Error, offers, register};
 
 /// Finds the connection `KEY` in the environment variable `DISCOVERY_<KEY>`, a URI; several hosts in it are several
@@ -80,6 +80,11 @@ impl Component for EnvDiscovery {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn Discovery];
     type Config = NoConfig;
     type References = ();
+
+    fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
+        let service = Self::new(identity.as_str());
+        vec![Flow::Connections(Answers::new(move |key| Some(service.find(key))))]
+    }
 
     fn create(identity: &Descriptor, _: NoConfig, _: ()) -> Result<Self, Error> {
         Ok(Self::new(identity.as_str()))

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::listing::{self, Format, Listing, ListingError};
 use super::{ConnectionParams, Discovery};
-use crate::component::{Component, Context, Offer};
-use crate::config::ConfigPath;
+use crate::component::{Answers, Component, Context, Flow, Offer};
+use crate::config::{ConfigPath, Invalid, code};
 use crate::log::Logger;
 use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, register};
 
@@ -51,7 +51,6 @@ pub struct FileDiscovery {
 /// The file, and what was last read from it.
 struct Listed {
     path: PathBuf,
-    format: Format,
     logger: Logger,
     state: Mutex<State>,
 }
@@ -97,8 +96,8 @@ impl FileDiscovery {
         config: FileDiscoveryConfig,
         logger: Logger,
     ) -> Result<Self, ListingError> {
-        let format = Format::of(&config.path)?;
-        let file = Listed { path: config.path.into_path(), format, logger, state: Mutex::default() };
+        Format::of(&config.path)?;
+        let file = Listed { path: config.path.into_path(), logger, state: Mutex::default() };
         Ok(Self { name: name.into(), file: Arc::new(file) })
     }
 
@@ -125,7 +124,7 @@ impl Listed {
             // Not there the last time either: that was warned of.
             (Err(_), Some(good)) if seen.is_none() => return Ok(Arc::clone(good)),
             (Err(source), _) => ListingError::Read { path: self.path.clone(), source: source.into() },
-            (Ok(_), _) => match listing::read(&self.path, self.format) {
+            (Ok(_), _) => match listing::read(&self.path) {
                 Ok(new) => {
                     if good.is_some() {
                         self.logger
@@ -164,6 +163,33 @@ impl Component for FileDiscovery {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn Discovery];
     type Config = FileDiscoveryConfig;
     type References = FileDiscoveryReferences;
+
+    /// Reads the file, as `open` does.
+    fn validate(_: &Descriptor, config: &FileDiscoveryConfig) -> Vec<Invalid> {
+        let listing = match listing::read(&config.path) {
+            Ok(listing) => listing,
+            Err(error) => return vec![Invalid::failing("path", "cannot be used", &error.into())],
+        };
+        let mut ignored: Vec<_> = listing.values().filter_map(|found| found.as_ref().err()).collect();
+        ignored.sort_by_key(|invalid| invalid.key());
+        let warned = ignored.into_iter().map(|invalid| {
+            let problem =
+                format!("names a file of which a key has no effect, so that its look-up fails: {invalid}");
+            Invalid::warning(code::DOUBTFUL_VALUE, "path", problem)
+        });
+        warned.collect()
+    }
+
+    fn flows(_: &Descriptor, config: &FileDiscoveryConfig) -> Vec<Flow> {
+        let (path, listing) = (config.path.to_path_buf(), OnceLock::new());
+        let answers = Answers::new(move |key| {
+            // One that cannot be read is reported where it is named, and nobody knows what it would list.
+            let listing: &Option<Listing> = listing.get_or_init(|| listing::read(&path).ok());
+            let found = listing.as_ref()?.get(key).cloned().unwrap_or_else(|| Ok(Vec::new()));
+            Some(found.map_err(|source| ListingError::Ignored { path: path.clone(), source }.into()))
+        });
+        vec![Flow::Connections(answers.listed_at(|_| "path".to_owned()))]
+    }
 
     fn create(
         identity: &Descriptor,

@@ -109,7 +109,8 @@ impl Format {
 }
 
 /// Reads a file. It blocks.
-pub(super) fn read(path: &Path, format: Format) -> Result<Listing, ListingError> {
+pub(super) fn read(path: &Path) -> Result<Listing, ListingError> {
+    let format = Format::of(path)?;
     let bytes =
         file::read(path, LIMIT).map_err(|source| ListingError::Read { path: path.to_owned(), source })?;
     let text = String::from_utf8(bytes).map_err(|_| ListingError::NotText { path: path.to_owned() })?;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ConnectionEntries, ConnectionParams, Discovery, Reached, protection_warnings};
-use crate::component::{Component, Flow, Listed, Offer};
+use crate::component::{Answers, Component, Flow, Offer};
 use crate::config::Invalid;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
@@ -96,12 +96,12 @@ impl Component for MemoryDiscovery {
     }
 
     fn flows(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Flow> {
-        let listed = config.connections.iter().map(|(name, entries)| {
-            let servers = entries.clone().into_params().into_iter();
-            let servers = servers.filter_map(|one| Some((one.protocol, one.host?))).collect();
-            Flow::Listed(Listed { name: name.clone(), key: format!("connections.{name}"), servers })
+        let listed = config.clone();
+        let answers = Answers::new(move |key| {
+            let found = listed.connections.get(key).cloned().unwrap_or_default();
+            Some(Ok(found.into_params()))
         });
-        listed.collect()
+        vec![Flow::Connections(answers.listed_at(|name| format!("connections.{name}")).growing())]
     }
 
     fn create(identity: &Descriptor, config: MemoryDiscoveryConfig, _: ()) -> Result<Self, Error> {

@@ -12,6 +12,8 @@ mod env;
 mod environment;
 mod error;
 mod file;
+#[cfg(feature = "mqtt")]
+mod foreseen;
 mod listing;
 mod memory;
 mod params;
@@ -37,10 +39,14 @@ pub(crate) use environment::{Environment, variable_part};
 pub use error::ConnectError;
 pub(crate) use error::list;
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
+#[cfg(feature = "mqtt")]
+pub(crate) use foreseen::foreseen;
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 pub use params::ConnectionParams;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
 pub(crate) use protection::{Reached, is_in_clear, warnings as protection_warnings};
 pub use resolver::ConnectionResolver;
+#[cfg(feature = "broker")]
+pub(crate) use uri::is_host;
 pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};

@@ -7,7 +7,7 @@ use super::connection::Surroundings;
 use super::transport::PROTOCOLS;
 use super::{MqttConfig, MqttConnection};
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Flow, Offer};
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
@@ -44,16 +44,18 @@ impl Component for MqttConnection {
     }
 
     /// A client id of the operator's choice, at each broker that the configuration itself names.
-    fn claims(config: &MqttConfig) -> Vec<Claim> {
-        let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
-        let claim = |endpoint| Claim::ClientId { endpoint, client_id: client_id.to_owned() };
-        config.servers().into_iter().map(claim).collect()
+    fn claims(_: &Descriptor, config: &MqttConfig) -> Vec<Claim> {
+        config.claims()
+    }
+
+    fn validate_with(_: &Descriptor, config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid> {
+        config.unresolvable(around)
     }
 
     fn flows(_: &Descriptor, config: &MqttConfig) -> Vec<Flow> {
-        let mut flows = config.sought();
-        flows.push(Flow::Server(config.servers()));
-        flows
+        let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
+        let servers = Flow::Server(config.servers());
+        config.sought().into_iter().chain(looks_up).chain([servers]).collect()
     }
 
     fn open_limit(config: &MqttConfig) -> Option<Duration> {
@@ -80,6 +82,13 @@ impl Component for MqttConnection {
 register!(MqttConnection);
 
 impl MqttConfig {
+    /// Its client id at each broker that it names itself.
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        let Some(client_id) = self.explicit_client_id() else { return Vec::new() };
+        let claim = |endpoint| Claim::ClientId { endpoint, client_id: client_id.to_owned() };
+        self.servers().into_iter().map(claim).collect()
+    }
+
     /// The brokers that the configuration itself names, as `host:port`, or by the path of a socket.
     pub(super) fn servers(&self) -> Vec<String> {
         let connections = self.connection.iter().chain(self.connections.iter().flatten());
@@ -117,7 +126,8 @@ mod tests {
     #[test]
     fn only_a_client_id_that_was_given_is_claimed() {
         let claims = |pairs: &[(&str, &str)]| {
-            MqttConnection::claims(&crate::config::from_pairs(pairs.iter().copied()).unwrap())
+            let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
+            config.claims()
         };
         assert!(claims(&[("connection.host", "h")]).is_empty());
         let claim = |endpoint: &str| Claim::ClientId { endpoint: endpoint.into(), client_id: "me".into() };

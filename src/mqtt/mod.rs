@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod driver;
 mod error;
+mod foreseen;
 mod identity;
 mod ignored;
 mod listener;

@@ -18,11 +18,8 @@ impl MqttConfig {
         found
     }
 
-    /// The connections of which only discovery knows the servers, where a password goes there.
+    /// The connections of which only discovery knows the servers.
     pub(super) fn sought(&self) -> Vec<Flow> {
-        if !self.has_password() {
-            return Vec::new();
-        }
         let discovered = self.keyed().filter(|(_, connection)| {
             connection.uri.is_none() && connection.host.as_deref().is_none_or(str::is_empty)
         });
@@ -33,6 +30,7 @@ impl MqttConfig {
                 name: connection.discovery_key()?.to_owned(),
                 protocol: connection.protocol.clone().filter(|protocol| !protocol.is_empty()),
                 default_protocol: "mqtt",
+                password: self.has_password(),
             }))
         });
         sought.collect()
@@ -120,18 +118,20 @@ mod tests {
         let sought = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
             let keys = config.sought().into_iter().map(|flow| match flow {
-                Flow::Sought(sought) => format!("{} {} {:?}", sought.key, sought.name, sought.protocol),
+                Flow::Sought(Sought { key, name, protocol, password, .. }) => {
+                    format!("{key} {name} {protocol:?} {password}")
+                }
                 _ => String::new(),
             });
             keys.collect::<Vec<_>>()
         };
         let (key, password) = (("connection.discovery_key", "k"), ("credential.password", "p"));
-        assert_eq!(sought(&[key, password]), ["connection.discovery_key k None"]);
+        assert_eq!(sought(&[key, password]), ["connection.discovery_key k None true"]);
         assert_eq!(
             sought(&[("connections.0.discovery_key", "k"), ("connections.0.protocol", "mqtts"), password]),
-            ["connections.0.discovery_key k Some(\"mqtts\")"]
+            ["connections.0.discovery_key k Some(\"mqtts\") true"]
         );
-        assert!(sought(&[key]).is_empty(), "there is no password");
+        assert_eq!(sought(&[key]), ["connection.discovery_key k None false"]);
         assert!(sought(&[("connection.host", "h"), password]).is_empty(), "it is warned of by itself");
         assert!(sought(&[key, ("connection.host", "h"), password]).is_empty());
     }

@@ -2,11 +2,13 @@
 
 use super::config::{MqttConfig, MqttOptions};
 use super::driver::MAX_WINDOW;
+use super::foreseen::unusable;
 use super::ignored::ignored;
 use super::redirects::Permitted;
 use super::topic::{Topic, without_controls};
-use super::transport::{Kind, PROTOCOLS};
+use super::transport::PROTOCOLS;
 use super::{MqttVersion, Redirects, WillConfig};
+use crate::auth::CredentialConfig;
 use crate::config::Invalid;
 use crate::connect::{ConnectionConfig, MAX_CONNECTIONS, endpoints, one_or_many};
 
@@ -42,9 +44,8 @@ impl MqttConfig {
             "client_id",
             "has the character U+0000, which MQTT forbids",
         );
-        let mut credentials = self.credential.iter().chain(self.credentials.iter().flatten());
         must(
-            !credentials.any(|one| one.username.as_ref().is_some_and(|name| name.contains('\0'))),
+            !self.has_nul_in_username(),
             "credential.username",
             "has the character U+0000, which MQTT forbids",
         );
@@ -58,6 +59,11 @@ impl MqttConfig {
             controls.map(|error| Invalid::new("will.topic", format!("cannot be published to: {error}"))),
         );
         found
+    }
+
+    pub(super) fn has_nul_in_username(&self) -> bool {
+        let nul = |one: &CredentialConfig| one.username.as_ref().is_some_and(|name| name.contains('\0'));
+        self.keyed_credentials().any(|(_, credential)| nul(credential))
     }
 
     /// Every place of a broker that could be reached under no circumstances, whatever discovery says.
@@ -81,11 +87,8 @@ impl MqttConfig {
 
     /// A key is left out where none is meant: an empty one is a value that was lost.
     fn empty_store_keys(&self) -> Vec<Invalid> {
-        let single = self.credential.iter().map(|credential| ("credential".to_owned(), credential));
-        let several = self.credentials.iter().flatten().enumerate();
-        let several = several.map(|(index, credential)| (format!("credentials.{index}"), credential));
         let empty =
-            single.chain(several).filter(|(_, credential)| credential.store_key.as_deref() == Some(""));
+            self.keyed_credentials().filter(|(_, credential)| credential.store_key.as_deref() == Some(""));
         empty.map(|(key, _)| Invalid::new(format!("{key}.store_key"), EMPTY_KEY)).collect()
     }
 }
@@ -175,10 +178,9 @@ fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
     }
     let found = match endpoints(&connection.expand(), None, PROTOCOLS) {
         Ok(found) => found,
-        Err(error) => return Some(Invalid::new(key, format!("cannot be used: {error}"))),
+        Err(error) => return Some(Invalid::failing(key, "cannot be used", &error.into())),
     };
-    let refused = found.iter().find_map(|endpoint| Kind::check(endpoint.protocol).err())?;
-    Some(Invalid::new(key, format!("cannot be used: {refused}")))
+    Some(Invalid::failing(key, "cannot be used", &found.iter().find_map(unusable)?))
 }
 
 #[cfg(test)]

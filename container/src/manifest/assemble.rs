@@ -14,6 +14,7 @@ use wirework::text::escape;
 use super::enabled;
 use super::entry::{Entry, Service, is_own};
 use super::files::Files;
+use super::literals::warn_literal;
 use super::load::Loader;
 use super::overlay::overlay;
 use super::parameters::Parameters;
@@ -91,6 +92,9 @@ impl Manifest {
         let service = service.map(|mut node| {
             if let Value::Table(table) = &mut node.value {
                 replacer.table(table, |key| Some(format!("service.{key}")), problems);
+                for (key, node) in table.iter() {
+                    warn_literal(&format!("service.{}", key.name), node, replacer.files, problems);
+                }
             }
             node
         });

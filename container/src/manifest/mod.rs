@@ -14,6 +14,7 @@ mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hidden;
+mod literals;
 mod load;
 mod overlay;
 mod parameter_file;
@@ -32,6 +33,7 @@ mod tests;
 pub use assemble::{Disabled, Manifest};
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
+pub use literals::warn_literals;
 pub use parameters::{BadLine, Parameters, ParametersError};
 pub use pieces::{Piece, pieces};
 pub use render::render;

@@ -4,17 +4,24 @@ use std::collections::HashMap;
 
 use wirework::Descriptor;
 use wirework::component::Claim;
-use wirework::config::{Problem, Problems, Span};
+use wirework::config::{Problem, Problems, Span, Table, code};
 
 /// A claim, by whom, and where its component stands in the manifest.
-pub type Claimed<'a> = (Claim, &'a Descriptor, Span);
+pub struct Claimed<'a> {
+    pub claim: Claim,
+    pub descriptor: &'a Descriptor,
+    pub span: Span,
+    /// Its section.
+    pub table: &'a Table,
+}
 
 /// Reports every claim that an earlier component has made already.
 pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
     let mut clients: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
+    let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     for claimed in claims {
-        match &claimed.0 {
+        match &claimed.claim {
             Claim::Port { port: 0, .. } => {}
             Claim::Port { host, port } => {
                 if let Some(first) = ports.entry(*port).or_default().claim(host, claimed) {
@@ -24,6 +31,10 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
             Claim::ClientId { endpoint, client_id } => match clients.get(&(&**endpoint, &**client_id)) {
                 Some(first) => problems.push(client_twice(endpoint, client_id, first, claimed)),
                 None => drop(clients.insert((endpoint, client_id), claimed)),
+            },
+            Claim::Shared { kind, name, .. } => match shared.get(&(*kind, &**name)) {
+                Some(first) => problems.extend(other_terms(kind, first, claimed)),
+                None => drop(shared.insert((kind, name), claimed)),
             },
             _ => {}
         }
@@ -60,16 +71,38 @@ impl<'c> Port<'c> {
 }
 
 fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
-    let message = format!("`{}` claims port {port}, which `{}` has claimed", second.1, first.1);
-    Problem::error("PORT_CLAIMED_TWICE", second.2, message)
+    let (descriptor, other) = (second.descriptor, first.descriptor);
+    let message = format!("`{descriptor}` claims port {port}, which `{other}` has claimed");
+    Problem::error("PORT_CLAIMED_TWICE", second.span, message)
         .with_help("give one of them another port, or port 0 for one that the system chooses")
-        .with_related(first.2, "claimed here first")
+        .with_related(first.span, "claimed here first")
 }
 
 fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
-    let (descriptor, other) = (second.1, first.1);
+    let (descriptor, other) = (second.descriptor, first.descriptor);
     let message = format!("`{descriptor}` uses client id `{client_id}` at {endpoint}, as `{other}` does");
-    Problem::warning("CLIENT_ID_TWICE", second.2, message)
+    Problem::warning("CLIENT_ID_TWICE", second.span, message)
         .with_help("a broker throws out the older of two connections with one client id; give each its own")
-        .with_related(first.2, "used here first")
+        .with_related(first.span, "used here first")
+}
+
+/// What two components would have to agree on that share a name.
+fn other_terms(kind: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Option<Problem> {
+    let (Claim::Shared { terms, .. }, Claim::Shared { terms: others, .. }) = (&first.claim, &second.claim)
+    else {
+        return None;
+    };
+    let differ =
+        terms.iter().filter(|(key, term)| others.iter().any(|(other, value)| other == key && value != term));
+    let differ: Vec<_> = differ.map(|(key, _)| *key).collect();
+    let key = differ.first()?;
+    let keys: Vec<_> = differ.iter().map(|key| format!("`{key}`")).collect();
+    let (descriptor, other) = (second.descriptor, first.descriptor);
+    let message =
+        format!("`{descriptor}` is the same {kind} as `{other}`, and does not agree on {}", keys.join(", "));
+    let place = |claimed: &Claimed<'_>| claimed.table.find(key).map_or(claimed.span, |node| node.span);
+    let problem = Problem::error(code::BAD_CONFIG, place(second), message)
+        .with_help("write the same in both, or give one of them another name")
+        .with_related(place(first), "this one says it differently");
+    Some(problem)
 }

@@ -14,6 +14,7 @@ use super::factories::{Factories, Known};
 use super::graph::Graph;
 use super::lists::{List, others};
 use super::loops::check_loops;
+use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
 use super::references::{Candidate, Question, Scene, Verdict};
@@ -31,7 +32,7 @@ pub struct Planned {
     pub entry: Entry,
     /// Its factory, where there is exactly one.
     pub known: Option<Arc<Known>>,
-    /// Its configuration, where it could be read.
+    /// What is known of its configuration, where that could be read at least in part.
     pub parsed: Option<Parsed>,
     /// What each of its references asks for and resolved to, in the order in which they are declared.
     pub references: Vec<Resolved>,
@@ -43,6 +44,8 @@ pub struct Resolved {
     pub pattern: Pattern,
     /// Where the manifest says so; nothing where the component's own pattern holds.
     pub overridden: Option<Span>,
+    /// Whether what the manifest says of it could not be read, so that what it resolved to means nothing.
+    pub astray: bool,
     /// The components it resolved to.
     pub list: List,
 }
@@ -121,6 +124,7 @@ impl Plan {
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
+        check_neighbours(&components, &disabled, &files, problems);
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);

@@ -37,6 +37,8 @@ struct Hop<'a> {
     takes: &'a QueueFlow,
     to: Rc<Whereabouts>,
     sends: Names,
+    /// Whether it leads from a component to itself.
+    within: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,9 @@ pub(super) fn check_loops(components: &[Planned], problems: &mut Problems) {
 fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
     let mut hops = Vec::new();
     for (component, planned) in (0..).zip(components) {
-        for flow in flows(planned) {
+        // What is wrong with a section by itself is reported as that.
+        let is_sound = planned.parsed.as_ref().is_some_and(|parsed| parsed.sound);
+        for flow in flows(planned).iter().filter(|_| is_sound) {
             match flow {
                 Flow::Queue(queue) => {
                     let Some((key, name)) = &queue.dead_letters else { continue };
@@ -71,7 +75,7 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                     let span = planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span);
                     let (from, to) = (Rc::clone(&place), place);
                     let (kind, sends) = (Kind::DeadLetters, sent(name, queue, true));
-                    hops.push(Hop { component, span, kind, from, takes: queue, to, sends });
+                    hops.push(Hop { component, span, kind, from, takes: queue, to, sends, within: false });
                 }
                 Flow::Bridge { source, target, filters } => {
                     let (Some(source), Some(target)) =
@@ -84,7 +88,8 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                     let to = Rc::new(whereabouts(components, target.0, target.1));
                     let sends = sent(sends, source.1, from.kind == to.kind);
                     let (span, kind) = (planned.entry.span, Kind::Bridge { filters: *filters });
-                    hops.push(Hop { component, span, kind, from, takes: source.1, to, sends });
+                    let within = source.0 == target.0;
+                    hops.push(Hop { component, span, kind, from, takes: source.1, to, sends, within });
                 }
                 _ => {}
             }
@@ -176,6 +181,9 @@ fn plain(server: &str) -> String {
 impl Hop<'_> {
     /// How much of what the other hop sends is taken by this one.
     fn takes_from(&self, other: &Self) -> Share {
+        if self.within && std::ptr::eq(self, other) {
+            return Share::All;
+        }
         let same = self.from.kind == other.to.kind
             && self.from.servers.iter().any(|server| other.to.servers.contains(server));
         let own = self.from.connection.is_some() && self.from.connection == other.to.connection;
@@ -225,7 +233,12 @@ fn edges(hops: &[Hop<'_>]) -> Option<Vec<Vec<u32>>> {
 /// Circles that have no hop in common, the first found first.
 fn circles(edges: &[Vec<u32>]) -> Vec<Vec<u32>> {
     let mut gone = vec![false; edges.len()];
-    let mut found = Vec::new();
+    // Those of one hop first: none of them hides in a longer one that may end.
+    let alone = (0_u32..).zip(edges).filter(|(hop, next)| next.contains(hop)).map(|(hop, _)| hop);
+    let mut found: Vec<_> = alone.map(|hop| vec![hop]).collect();
+    for (gone, next) in gone.iter_mut().zip((0_u32..).zip(edges)) {
+        *gone = next.1.contains(&next.0);
+    }
     while found.len() < SHOWN {
         drop_ends(edges, &mut gone);
         let Some(start) = gone.iter().position(|gone| !gone) else { break };
@@ -302,7 +315,8 @@ fn report(components: &[Planned], circle: &[&Hop<'_>]) -> Option<Problem> {
     }
     path.push_str(&format!("`{}`", name(first)));
     let whole = |(hop, before): (&&Hop<'_>, &&Hop<'_>)| hop.takes_from(before) == Share::All;
-    let endless = (circle.iter().all(|hop| hop.kind == Kind::DeadLetters)
+    let endless = (circle.iter().all(|hop| hop.within)
+        || circle.iter().all(|hop| hop.kind == Kind::DeadLetters)
         || circle.iter().all(|hop| hop.kind == Kind::Bridge { filters: false }))
         && circle.iter().zip(circle.iter().cycle().skip(circle.len() - 1)).all(whole);
     let message = format!("messages would go round for ever: {path}");

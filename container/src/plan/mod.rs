@@ -9,6 +9,7 @@ mod hints;
 mod index;
 mod lists;
 mod loops;
+mod neighbours;
 mod order;
 mod passwords;
 mod paths;

@@ -1,52 +1,52 @@
-//! Passwords that discovery leads to a server without TLS, as far as the manifest shows it.
+//! Passwords that discovery leads to a server without TLS, as far as that is known before there is one.
 //!
-//! The section with the password names a key, and the section of a discovery service what is found under it.
+//! The section with the password names a key; the section of a discovery service, a file or the environment says what is found
+//! under it.
 
-use std::collections::HashMap;
-
-use wirework::component::{Flow, Listed, Sought};
+use wirework::component::{Answers, Flow, Sought};
 use wirework::config::{Problem, Problems, code};
+use wirework::connect::ConnectionParams;
 
 use super::draft::Planned;
+use super::lists::others;
 use super::loops::flows;
-
-/// How many entries of one name are looked at for each who seeks it.
-const LOOKED_AT: usize = 100;
 
 /// Warns of each key under which a server without TLS is found for a password.
 pub(super) fn check_passwords(components: &[Planned], problems: &mut Problems) {
-    let mut listed: HashMap<&str, Vec<(u32, &Listed)>> = HashMap::new();
-    for (position, planned) in (0..).zip(components) {
-        for flow in flows(planned) {
-            let Flow::Listed(entry) = flow else { continue };
-            let named = listed.entry(&entry.name).or_default();
-            if named.len() < LOOKED_AT {
-                named.push((position, entry));
-            }
-        }
-    }
-    for planned in components {
+    for (asker, planned) in (0..).zip(components) {
         for flow in flows(planned) {
             let Flow::Sought(sought) = flow else { continue };
-            let found = listed.get(&*sought.name).into_iter().flatten();
-            let mut found =
-                found.filter(|(at, entry)| asks(planned, sought, *at) && entry.is_in_clear(sought));
-            if let Some((at, entry)) = found.next() {
-                problems.extend(components.get(*at as usize).map(|on| warning(planned, sought, on, entry)));
-            }
+            let mut services = services(components, (asker, planned), sought);
+            let leaks = services.find(|(_, answers)| leads_to_plain(answers, sought));
+            problems.extend(leaks.map(|(on, answers)| warning(planned, sought, on, answers)));
         }
     }
 }
 
-/// Whether the discovery service at this position is one of those that are asked.
-fn asks(planned: &Planned, sought: &Sought, service: u32) -> bool {
+/// The discovery services that are asked, as far as it is known what they answer.
+fn services<'a>(
+    components: &'a [Planned],
+    (asker, planned): (u32, &'a Planned),
+    sought: &'a Sought,
+) -> impl Iterator<Item = (&'a Planned, &'a Answers<ConnectionParams>)> {
     let wanted = planned.known.iter().flat_map(|known| &known.references);
-    let mut asked =
-        wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == sought.field);
-    asked.any(|(_, resolved)| resolved.list.binary_search(&service).is_ok())
+    let asked = wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == sought.field);
+    let positions = asked.flat_map(move |(_, resolved)| others(&resolved.list, asker));
+    let services = positions.filter_map(move |position| components.get(position as usize));
+    services.flat_map(|service| {
+        flows(service).iter().filter_map(move |flow| match flow {
+            Flow::Connections(answers) => Some((service, answers)),
+            _ => None,
+        })
+    })
 }
 
-fn warning(planned: &Planned, sought: &Sought, on: &Planned, entry: &Listed) -> Problem {
+fn leads_to_plain(answers: &Answers<ConnectionParams>, sought: &Sought) -> bool {
+    let found = answers.find(&sought.name).and_then(Result::ok).unwrap_or_default();
+    found.iter().any(|server| sought.is_in_clear(server))
+}
+
+fn warning(planned: &Planned, sought: &Sought, on: &Planned, answers: &Answers<ConnectionParams>) -> Problem {
     let place = |planned: &Planned, key: &str| {
         planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span)
     };
@@ -56,5 +56,5 @@ fn warning(planned: &Planned, sought: &Sought, on: &Planned, entry: &Listed) -> 
         sought.key
     );
     Problem::warning(code::PASSWORD_UNPROTECTED, place(planned, &sought.key), message)
-        .with_related(place(on, &entry.key), "the server is listed here")
+        .with_related(place(on, &answers.place(&sought.name)), "the server is listed here")
 }

@@ -42,12 +42,13 @@ pub(super) fn resolve(
                 pattern: &pattern,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
-            let astray = span.is_none() && misspelt.contains(&field);
-            if !astray && !entry.misread.iter().any(|name| **name == *field) {
+            let astray = (span.is_none() && misspelt.contains(&field))
+                || entry.misread.iter().any(|name| **name == *field);
+            if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
                 scene.judge(&question, &list, unmade, problems);
             }
-            planned.references.push(Resolved { pattern, overridden: span, list });
+            planned.references.push(Resolved { pattern, overridden: span, astray, list });
         }
         unknown_references(planned, problems);
         find_after(&planned.entry, asker, &mut lists, problems)

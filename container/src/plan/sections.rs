@@ -3,15 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use wirework::Descriptor;
-use wirework::component::{Claim, Registered, Registry, panic_error};
-use wirework::config::{Problem, Problems, Section, Span, code};
+use wirework::component::{Registered, Registry, panic_error};
+use wirework::config::{Problem, Problems, Section, code};
 
-use super::claims;
+use super::claims::{self, Claimed};
 use super::draft::Planned;
 use super::factories::Factories;
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_literal_secrets};
+use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -56,6 +55,7 @@ pub(super) fn read(
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
+    warn_literals(&section, &known.schema, files, problems);
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 
@@ -96,12 +96,12 @@ fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) ->
 
 /// Claims of several components that collide.
 pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) {
-    let mut claims: Vec<(Claim, &Descriptor, Span)> = Vec::new();
+    let mut claims: Vec<Claimed<'_>> = Vec::new();
     for planned in components {
         let claimed =
             planned.parsed.as_mut().map(|parsed| std::mem::take(&mut parsed.claims)).unwrap_or_default();
-        claims
-            .extend(claimed.into_iter().map(|claim| (claim, &planned.entry.descriptor, planned.entry.span)));
+        let Entry { descriptor, span, table, .. } = &planned.entry;
+        claims.extend(claimed.into_iter().map(|claim| Claimed { claim, descriptor, span: *span, table }));
     }
     claims::check(&claims, problems);
 }

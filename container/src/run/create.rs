@@ -195,7 +195,7 @@ fn create_one(
         return Err(CallError::NeedFailed { needed }.into());
     }
     let parsed = plan.components.get_mut(position as usize).and_then(|planned| planned.parsed.take());
-    let config = parsed.ok_or_else(unplanned)?.config;
+    let config = parsed.and_then(|parsed| parsed.config).ok_or_else(unplanned)?;
     let planned = plan.get(position).ok_or_else(unplanned)?;
     let (known, scope) = (planned.known.as_ref(), scopes.get(position as usize));
     let (known, scope) = known.zip(scope).ok_or_else(unplanned)?;

@@ -213,8 +213,13 @@ fn every_description_is_whole() {
                 one["pattern"].as_str().unwrap().replacen('*', "pip-services", 1).replace('*', "memory");
             example.push_str(&format!("\n[[component]]\ndescriptor = \"{needed}\"\n"));
         }
+        if page["references"].as_array().unwrap().iter().any(|one| one["capability"] == "MqttConnection") {
+            let shared = "\n[[component]]\ndescriptor = \"pip-services:connection:mqtt:shared:1.0\"\nconnection.host = \"h\"\n";
+            example.push_str(shared);
+        }
         let secret = if example.contains("${SECRET}") { " -p SECRET=s" } else { "" };
-        let said = Said::line(&[("example.toml", &example)], &format!("check -c example.toml{secret}"));
+        let files = [("example.toml", &*example), ("x.toml", "")];
+        let said = Said::line(&files, &format!("check -c example.toml{secret}"));
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{example}{said}");
     }
 }

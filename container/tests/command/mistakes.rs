@@ -375,7 +375,7 @@ options = { qos = 3, capacity = 0 }
     let said = Said::line(&[("service.toml", manifest)], "check -c service.toml");
     assert_eq!(said.code, Some(78), "{said}");
     assert!(!said.to_string().contains("canary"), "{said}");
-    assert_eq!(said.out, "not ok: 4 components, 2 references, 12 errors, 0 warnings\n", "{said}");
+    assert_eq!(said.out, "not ok: 4 components, 2 references, 12 errors, 1 warning\n", "{said}");
     insta::assert_snapshot!(said);
 }
 

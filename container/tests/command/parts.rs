@@ -84,7 +84,7 @@ impl Component for Engine {
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn Motor];
     type Config = EngineConfig;
     type References = ();
-    fn claims(config: &EngineConfig) -> Vec<Claim> {
+    fn claims(_: &Descriptor, config: &EngineConfig) -> Vec<Claim> {
         let port = Claim::Port { host: "127.0.0.1".to_owned(), port: config.port };
         let client = config.client_id.iter().map(|client_id| Claim::ClientId {
             endpoint: "garage:1883".to_owned(),

@@ -23,8 +23,8 @@ pub struct Entries<'a> {
     /// The names that a struct takes; a map takes all.
     fields: Option<&'static [&'static str]>,
     pairs: Pairs<'a>,
-    /// Missing keys that are fed at the end.
-    fed: IntoIter<&'static str>,
+    /// Missing keys that are fed at the end, and what they are fed with.
+    fed: IntoIter<(&'static str, Source<'a>)>,
     current: Option<(&'a str, Source<'a>, Option<&'a Key>)>,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Entries<'a> {
             }
             Some(table) => Pairs::Plain(table.pairs()),
         };
-        let fed = if fields.is_some() { reader.fed(path) } else { Vec::new() };
+        let fed = fields.map_or_else(Vec::new, |fields| fed(reader, path, fields));
         Self { reader, path, table, fields, pairs, fed: fed.into_iter(), current: None }
     }
 
@@ -88,7 +88,7 @@ impl<'a> Entries<'a> {
     /// Whether a key is taken; one that no field has is recorded.
     fn takes(&self, key: &'a Key) -> bool {
         let Some(fields) = self.fields else {
-            return self.reader.mark(&self.path.key(&key.name)).is_none();
+            return self.reader.keeps(&self.path.key(&key.name));
         };
         if fields.contains(&&*key.name) {
             return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Hopeless);
@@ -123,10 +123,10 @@ impl<'de> MapAccess<'de> for &mut Entries<'_> {
                 return result.map(Some).map_err(|refusal| self.refused_key(key, node, refusal));
             }
         }
-        for name in self.fed.by_ref() {
+        for (name, source) in self.fed.by_ref() {
             let path = self.path.key(name);
             if self.reader.mark(&path) != Some(Mark::Hopeless) {
-                self.current = Some((name, Source::Nothing, None));
+                self.current = Some((name, source, None));
                 return seed.deserialize(StrDeserializer::<Refusal>::new(name)).map(Some);
             }
         }
@@ -139,6 +139,20 @@ impl<'de> MapAccess<'de> for &mut Entries<'_> {
         let de = De { reader: self.reader, path: &path, source };
         seed.deserialize(de).map_err(|refusal| self.reader.refused(&path, source, refusal))
     }
+}
+
+/// The missing keys of a table that are fed; those that were misspelt once not, and once as if they had been given.
+fn fed<'a>(
+    reader: &Reader,
+    path: &Path<'_>,
+    fields: &'static [&'static str],
+) -> Vec<(&'static str, Source<'a>)> {
+    let missing = reader.fed(path);
+    let meant = if reader.has_other_placeholders() { reader.meant(path, fields) } else { Vec::new() };
+    let meant =
+        meant.into_iter().filter(|meant| !missing.contains(meant)).map(|meant| (meant, Source::Meant));
+    let meant: Vec<_> = meant.collect();
+    missing.into_iter().map(|missing| (missing, Source::Nothing)).chain(meant).collect()
 }
 
 /// The elements of a list.
@@ -161,7 +175,7 @@ impl<'a> Elements<'a> {
     ) -> Self {
         let mut list = list.unwrap_or_default();
         if len == 0 && reader.has_marks() {
-            list.retain(|(index, _)| reader.mark(&path.index(*index)).is_none());
+            list.retain(|(index, _)| reader.keeps(&path.index(*index)));
             list.sort_by_cached_key(|(index, _)| reader.rank(&path.index(*index)));
         }
         Self { reader, path, list: list.into_iter(), len, given: 0 }

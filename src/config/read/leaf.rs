@@ -14,13 +14,13 @@ macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             let number = self.integer(i128::from(<$type>::MIN), i128::from(<$type>::MAX));
-            visitor.$visit(number.and_then(|number| <$type>::try_from(number).ok()).unwrap_or(1))
+            visitor.$visit(number.and_then(|number| <$type>::try_from(number).ok()).unwrap_or_else(|| <$type>::try_from(self.reader.number::<u8>()).unwrap_or(1)))
         }
     )* };
 }
 
 /// What stands for a text that cannot be had.
-const PLACEHOLDER: &str = "x";
+const PLACEHOLDERS: [&str; 2] = ["x", "y"];
 
 impl<'de> Deserializer<'de> for De<'_> {
     type Error = Refusal;
@@ -37,7 +37,7 @@ impl<'de> Deserializer<'de> for De<'_> {
             return self.deserialize_map(visitor);
         }
         match self.value() {
-            None => visitor.visit_i64(1),
+            None => visitor.visit_i64(self.reader.number()),
             Some(Value::String(text)) => visitor.visit_str(text),
             Some(Value::Datetime(text)) => visitor.visit_str(text),
             Some(Value::Integer(number)) => visitor.visit_i64(*number),
@@ -49,23 +49,23 @@ impl<'de> Deserializer<'de> for De<'_> {
     }
 
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_i128(self.integer(i128::MIN, i128::MAX).unwrap_or(1))
+        visitor.visit_i128(self.integer(i128::MIN, i128::MAX).unwrap_or_else(|| self.reader.number()))
     }
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         let number = self.integer(0, i128::MAX).and_then(|number| u128::try_from(number).ok());
-        visitor.visit_u128(number.unwrap_or(1))
+        visitor.visit_u128(number.unwrap_or_else(|| self.reader.number()))
     }
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_bool(self.boolean().unwrap_or_default())
+        visitor.visit_bool(self.boolean().unwrap_or_else(|| self.reader.has_other_placeholders()))
     }
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_f64(self.float().unwrap_or(1.0))
+        visitor.visit_f64(self.float().unwrap_or_else(|| self.reader.number()))
     }
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_f64(self.float().unwrap_or(1.0))
+        visitor.visit_f64(self.float().unwrap_or_else(|| self.reader.number()))
     }
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_str(self.text().unwrap_or(PLACEHOLDER))
+        visitor.visit_str(self.text().unwrap_or_else(|| self.placeholder()))
     }
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         self.deserialize_str(visitor)
@@ -74,7 +74,7 @@ impl<'de> Deserializer<'de> for De<'_> {
         self.deserialize_str(visitor)
     }
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_bytes(self.text().unwrap_or(PLACEHOLDER).as_bytes())
+        visitor.visit_bytes(self.text().unwrap_or_else(|| self.placeholder()).as_bytes())
     }
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         self.deserialize_bytes(visitor)
@@ -84,13 +84,17 @@ impl<'de> Deserializer<'de> for De<'_> {
             Value::String(text) => text.chars().next().filter(|first| first.len_utf8() == text.len()),
             _ => None,
         };
-        visitor.visit_char(self.leaf(|| "a string of one character".to_owned(), one).unwrap_or('x'))
+        let one = self.leaf(|| "a string of one character".to_owned(), one);
+        visitor.visit_char(one.unwrap_or_else(|| self.placeholder().chars().next().unwrap_or('x')))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         match self.source {
             Source::Nothing => visitor.visit_none(),
-            Source::Node(_) if self.value().is_none() => visitor.visit_none(),
+            // Once without it, and once with it. What is inside of a placeholder is left out, however deep it would go.
+            Source::Node(_) if self.value().is_none() && !self.reader.has_other_placeholders() => {
+                visitor.visit_none()
+            }
             _ => visitor.visit_some(self),
         }
     }
@@ -124,7 +128,13 @@ impl<'de> Deserializer<'de> for De<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        visitor.visit_seq(Elements::new(self.reader, self.path, self.list(), 0))
+        let list = self.list();
+        // Once empty, and once not.
+        let stands_for = list.is_none()
+            && self.reader.has_other_placeholders()
+            && !matches!(self.source, Source::Nothing)
+            && self.reader.mark(&self.path.index(0)).is_none();
+        visitor.visit_seq(Elements::new(self.reader, self.path, list, usize::from(stands_for)))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
@@ -164,6 +174,11 @@ impl<'de> Deserializer<'de> for De<'_> {
 }
 
 impl<'a> De<'a> {
+    fn placeholder(&self) -> &'static str {
+        let [one, other] = PLACEHOLDERS;
+        if self.reader.has_other_placeholders() { other } else { one }
+    }
+
     /// The table, and whether there is one at all; something else is recorded.
     fn table(&self) -> (Option<&'a Table>, Source<'a>) {
         if let Source::Root(table, _) = self.source {
@@ -182,7 +197,7 @@ impl<'a> De<'a> {
 
     /// The elements of the list, or of a table of numbered pairs given in code; something else is recorded.
     fn list(&self) -> Option<Vec<(usize, &'a Node)>> {
-        if let Source::Root(..) | Source::Nothing = self.source {
+        if let Source::Root(..) | Source::Nothing | Source::Meant = self.source {
             return None;
         }
         let value = self.value()?;
@@ -230,8 +245,9 @@ impl<'a> De<'a> {
                 }
             });
         }
-        let (name, content) =
-            known.unwrap_or((variants.first().copied().unwrap_or_default(), Source::Nothing));
+        let other = self.reader.has_other_placeholders();
+        let placeholder = if other { variants.last() } else { variants.first() };
+        let (name, content) = known.unwrap_or((placeholder.copied().unwrap_or_default(), Source::Nothing));
         Choice { reader: self.reader, path: self.path, name, content, placeholder: known.is_none() }
     }
 }

@@ -71,6 +71,15 @@ impl Marks {
         self.missing.get(table).cloned().unwrap_or_default()
     }
 
+    /// Everything that is marked, missing or meant.
+    pub fn places(&self) -> Vec<String> {
+        let missing = self.missing.iter().flat_map(|(table, names)| {
+            let under = if table.is_empty() { String::new() } else { format!("{table}.") };
+            names.iter().map(move |name| format!("{under}{name}"))
+        });
+        self.values.keys().chain(&self.meant).cloned().chain(missing).collect()
+    }
+
     /// Notes that a key was probably meant, though misspelled.
     pub fn mean(&mut self, path: String) {
         self.meant.insert(path);

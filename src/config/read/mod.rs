@@ -67,31 +67,91 @@ where
     read_table(section.table, section.span, problems)
 }
 
+/// What became of a section.
+pub(crate) enum Reading<T> {
+    /// All of it could be read.
+    Whole(T),
+    /// A part of it.
+    Part(Part<T>),
+    /// Nothing that a configuration can be made of.
+    Nothing,
+}
+
+/// A section of which some values could not be read: it is read twice, with two different placeholders for each of them, so that
+/// what holds of both readings holds whatever those values are.
+pub(crate) struct Part<T> {
+    pub(crate) one: T,
+    pub(crate) other: T,
+    /// The places of what is missing, as dotted paths.
+    aside: Vec<String>,
+}
+
+impl<T> Part<T> {
+    /// Whether a value at a dotted path, under it or around it could not be read.
+    pub(crate) fn lacks(&self, path: &str) -> bool {
+        let under = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.aside.iter().any(|aside| under(aside, path) || under(path, aside))
+    }
+}
+
+/// The same as [`read`], and goes on with what could be read where a part could not.
+pub(crate) fn read_as_far<T>(section: &Section<'_>, problems: &mut Problems) -> Reading<T>
+where
+    T: DeserializeOwned + JsonSchema + 'static,
+{
+    read_table_as_far(section.table, section.span, problems)
+}
+
 /// Reads a table that belongs to no component.
 pub(super) fn read_table<T>(table: &Table, span: Span, problems: &mut Problems) -> Option<T>
 where
     T: DeserializeOwned + JsonSchema + 'static,
 {
+    match read_table_as_far(table, span, problems) {
+        Reading::Whole(config) => Some(config),
+        Reading::Part(_) | Reading::Nothing => None,
+    }
+}
+
+fn read_table_as_far<T>(table: &Table, span: Span, problems: &mut Problems) -> Reading<T>
+where
+    T: DeserializeOwned + JsonSchema + 'static,
+{
     let reader = Reader::new(schema_of::<T>, problems.branch());
+    let one = attempt(&reader, table, span);
+    let mut found = reader.take_problems();
+    let whole = !reader.has_broken() && found.is_empty();
+    found.sort();
+    problems.join(found);
+    let Some(one) = one else { return Reading::Nothing };
+    if whole {
+        return Reading::Whole(one);
+    }
+    // All has been said: whatever this reading meets beyond it comes from its placeholders.
+    reader.change_placeholders();
+    match attempt(&reader, table, span) {
+        Some(other) => Reading::Part(Part { one, other, aside: reader.aside() }),
+        None => Reading::Nothing,
+    }
+}
+
+/// Reads until nothing new is to be told.
+fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Option<T> {
     let mut attempts = 0;
-    let config = loop {
+    loop {
         reader.begin();
-        let root = node::De { reader: &reader, path: &Path::Root, source: node::Source::Root(table, span) };
+        let root = node::De { reader, path: &Path::Root, source: node::Source::Root(table, span) };
         match T::deserialize(root) {
-            Ok(config) => break Some(config),
+            Ok(config) => return Some(config),
             Err(refusal) => {
                 reader.refused(&Path::Root, node::Source::Root(table, span), refusal);
                 attempts += 1;
                 if !reader.has_progress() || attempts == ATTEMPTS || reader.looked() > LOOKED {
-                    break None;
+                    return None;
                 }
             }
         }
-    };
-    let whole = !reader.has_broken();
-    let mut found = reader.into_problems();
-    found.sort();
-    let config = config.filter(|_| whole && found.is_empty());
-    problems.join(found);
-    config
+    }
 }

@@ -28,6 +28,8 @@ pub enum Source<'a> {
     Node(&'a Node),
     /// Nothing: a placeholder is wanted, so that reading can go on.
     Nothing,
+    /// The same in the place of something that was meant to be there.
+    Meant,
 }
 
 impl<'a> Source<'a> {
@@ -36,7 +38,7 @@ impl<'a> Source<'a> {
         match self {
             Self::Root(_, span) => *span,
             Self::Node(node) => node.span,
-            Self::Nothing => Span::default(),
+            Self::Nothing | Self::Meant => Span::default(),
         }
     }
 
@@ -45,7 +47,7 @@ impl<'a> Source<'a> {
         match self {
             Self::Root(table, _) => Some(table),
             Self::Node(node) => node.as_table(),
-            Self::Nothing => None,
+            Self::Nothing | Self::Meant => None,
         }
     }
 
@@ -119,7 +121,7 @@ impl<'a> De<'a> {
     ) -> Option<R> {
         let value = match self.source {
             Source::Root(..) => None,
-            Source::Nothing => return None,
+            Source::Nothing | Source::Meant => return None,
             Source::Node(_) => Some(self.value()?),
         };
         let taken = value.and_then(take);

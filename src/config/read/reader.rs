@@ -22,6 +22,8 @@ pub struct Reader {
     looked: Cell<usize>,
     progress: Cell<bool>,
     broken: Cell<bool>,
+    /// Whether placeholders are the other ones.
+    other: Cell<bool>,
 }
 
 impl Reader {
@@ -35,6 +37,7 @@ impl Reader {
             looked: Cell::new(0),
             progress: Cell::new(false),
             broken: Cell::new(false),
+            other: Cell::new(false),
         }
     }
 
@@ -68,9 +71,35 @@ impl Reader {
         self.broken.get()
     }
 
-    /// All that was recorded.
-    pub fn into_problems(self) -> Problems {
-        self.problems.into_inner()
+    /// All that was recorded since the last time.
+    pub fn take_problems(&self) -> Problems {
+        self.problems.take()
+    }
+
+    /// From now on other values stand for those that cannot be had.
+    pub fn change_placeholders(&self) {
+        self.other.set(true);
+    }
+
+    /// Whether values that cannot be had are stood for by others than at first.
+    pub fn has_other_placeholders(&self) -> bool {
+        self.other.get()
+    }
+
+    /// The whole number that stands for one that cannot be had.
+    pub fn number<T: From<u8>>(&self) -> T {
+        T::from(if self.other.get() { 2 } else { 1 })
+    }
+
+    /// The places of all that could not be read, as dotted paths.
+    pub fn aside(&self) -> Vec<String> {
+        self.marks.borrow().places()
+    }
+
+    /// The keys of a table that unknown keys in it were probably meant to be, among those that it takes.
+    pub fn meant<'f>(&self, table: &Path<'_>, fields: &'f [&'static str]) -> Vec<&'static str> {
+        let marks = self.marks.borrow();
+        fields.iter().copied().filter(|field| marks.is_meant(&table.key(field).to_string())).collect()
     }
 
     /// How often a place was looked up among the marks, in all attempts.
@@ -91,6 +120,15 @@ impl Reader {
         }
         self.looked.set(self.looked.get() + 1);
         marks.get(&path.to_string())
+    }
+
+    /// Whether an element of a list or a map stays: one that cannot be read is once left out, and once stood for.
+    pub fn keeps(&self, path: &Path<'_>) -> bool {
+        match self.mark(path) {
+            None => true,
+            Some(Mark::Aside) => self.other.get(),
+            Some(Mark::Hopeless) => false,
+        }
     }
 
     /// See [`Marks::rank`].
@@ -168,7 +206,7 @@ impl Reader {
         let text = path.to_string();
         let before = self.marks.borrow().get(&text);
         match (before, source) {
-            (None, Source::Nothing) => self.mark_as(text, Mark::Hopeless),
+            (None, Source::Nothing | Source::Meant) => self.mark_as(text, Mark::Hopeless),
             (None, _) => {
                 self.record(path, || self.refusal_problem(path, source, &refusal));
                 self.progress.set(true);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
 use super::forward::{Closing, Forward};
-use crate::component::{Component, Context, Descriptor, Flow};
+use crate::component::{Component, Context, Descriptor, Flow, Names, Neighbour, Neighbours};
 use crate::config::{Invalid, Millis};
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
@@ -85,9 +85,9 @@ references! {
 /// It keeps the topic that a message came on ([`MessageEnvelope::topic`](crate::messaging::MessageEnvelope::topic)): a target over
 /// MQTT with the topic `{topic}` publishes it to the same, one with `site/7/{topic}` under a prefix.
 ///
-/// A bridge whose target leads to its source would pass the same messages on for ever: it is refused where that can be seen,
-/// which is between queues in memory of one name, and between queues over one MQTT connection where the source takes from all topics
-/// that the target publishes to.
+/// A bridge without `types` whose target leads to its source would pass the same messages on for ever: it is refused where that can
+/// be seen, which is between queues in memory of one name, and between queues over one MQTT connection where the source takes from all
+/// topics that the target publishes to. One with `types` has a warning.
 ///
 /// It counts under `bridge.<name>.`: `forwarded_messages`, `filtered_messages`, `retried_messages` (tries that failed, or that the
 /// target has not confirmed within a minute), `failed_messages`, `looped_messages` (that went in a circle).
@@ -138,21 +138,7 @@ impl Bridge {
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
             return Err(round("is the queue of `references.source`").into());
         }
-        if !source.capabilities().receive {
-            let problem = format!("is the queue `{}`, from which nothing can be received", source.name());
-            return Err(Invalid::new("references.source", problem).into());
-        }
-        if !target.capabilities().send {
-            let problem = format!("is the queue `{}`, to which nothing can be sent", target.name());
-            return Err(Invalid::new("references.target", problem).into());
-        }
-        if target.capabilities().at_most_once {
-            let name = target.name();
-            let problem = format!(
-                "is the queue `{name}`, which may lose what the bridge has completed; over MQTT, give it `options.qos = 1`"
-            );
-            return Err(Invalid::new("references.target", problem).into());
-        }
+        Invalid::none(unfit(Some(End::of_queue(&*source)), Some(End::of_queue(&*target))))?;
         let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
         let counts = Counts {
             forwarded: increment("forwarded"),
@@ -175,7 +161,11 @@ impl Bridge {
                  `references.source` takes from",
                 place.name
             );
-            return Err(round(&what).into());
+            if self.config.types.is_empty() {
+                return Err(round(&what).into());
+            }
+            self.logger
+                .warn(format_args!("the target of a bridge {what}; what its `types` take may go round"));
         }
         if self.source.capabilities().at_most_once {
             let name = self.source.name();
@@ -214,6 +204,51 @@ impl Bridge {
     }
 }
 
+/// A queue as a bridge sees it.
+struct End<'a> {
+    name: &'a str,
+    receives: bool,
+    sends: bool,
+    loses: bool,
+}
+
+impl<'a> End<'a> {
+    fn of_queue(queue: &'a dyn MessageQueue) -> Self {
+        let can = queue.capabilities();
+        Self { name: queue.name(), receives: can.receive, sends: can.send, loses: can.at_most_once }
+    }
+
+    /// The queue of a section, where that says what kind of queue it is.
+    fn of_section(section: &Neighbour<'a>) -> Option<Self> {
+        let flow = section.flows().iter().find_map(|flow| match flow {
+            Flow::Queue(queue) => Some(queue),
+            _ => None,
+        })?;
+        let receives = flow.takes != Names::Nothing;
+        let name = section.descriptor().as_str();
+        Some(Self { name, receives, sends: flow.sends.is_some(), loses: flow.at_most_once })
+    }
+}
+
+/// What speaks against two queues as source and target, as far as they are known.
+fn unfit(source: Option<End<'_>>, target: Option<End<'_>>) -> Vec<Invalid> {
+    let of_source = source.filter(|source| !source.receives).map(|source| {
+        let problem = format!("is the queue `{}`, from which nothing can be received", source.name);
+        Invalid::new("references.source", problem)
+    });
+    let of_target = target.and_then(|End { name, sends, loses, .. }| {
+        let problem = match (sends, loses) {
+            (false, _) => format!("is the queue `{name}`, to which nothing can be sent"),
+            (true, true) => format!(
+                "is the queue `{name}`, which may lose what the bridge has completed; over MQTT, give it `options.qos = 1`"
+            ),
+            (true, false) => return None,
+        };
+        Some(Invalid::new("references.target", problem))
+    });
+    of_source.into_iter().chain(of_target).collect()
+}
+
 /// A target that is the source.
 fn round(what: &str) -> Invalid {
     Invalid::new("references.target", format!("{what}; its messages would go round for ever"))
@@ -233,6 +268,14 @@ impl Component for Bridge {
 
     fn validate(_: &Descriptor, config: &BridgeConfig) -> Vec<Invalid> {
         invalid(config)
+    }
+
+    fn validate_with(_: &Descriptor, _: &BridgeConfig, around: &dyn Neighbours) -> Vec<Invalid> {
+        // Several, or none, are reported as such.
+        let one = |field: &str| around.resolved(field).filter(|found| found.len() == 1)?.pop();
+        let (source, target) = (one("source"), one("target"));
+        let [source, target] = [&source, &target].map(|one| one.as_ref().and_then(End::of_section));
+        unfit(source, target)
     }
 
     fn flows(_: &Descriptor, config: &BridgeConfig) -> Vec<Flow> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::board::Board;
-use super::terms::Terms;
+use super::terms::{Terms, values};
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{
-    Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, Share, Space,
+    Claim, Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, Share, Space,
 };
 use crate::config::Invalid;
 use crate::count::Counters;
@@ -200,6 +200,13 @@ impl Component for MemoryMessageQueue {
         config.invalid(identity.name())
     }
 
+    /// What queues of one name have to agree on.
+    fn claims(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Claim> {
+        let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
+        let terms = values(&config.options.rules(), filled(config.dead_letter.clone()).as_deref());
+        vec![Claim::Shared { kind: "queue in memory", name, terms: terms.into() }]
+    }
+
     fn flows(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Flow> {
         let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
         let dead_letters =
@@ -214,6 +221,7 @@ impl Component for MemoryMessageQueue {
             sends,
             dead_letters,
             durable: false,
+            at_most_once: false,
         })]
     }
 

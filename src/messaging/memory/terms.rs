@@ -15,6 +15,10 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    fn values(&self) -> [(&'static str, String); 6] {
+        values(&self.rules, self.dead_letter.as_deref())
+    }
+
     /// Whether those who come later want the same.
     pub(super) fn agree(&self, later: &Self, queue: &Arc<str>) -> Result<(), QueueError> {
         let mut differences = String::new();
@@ -31,17 +35,18 @@ impl Terms {
         let (first, second) = (Arc::clone(&self.who), Arc::clone(&later.who));
         Err(QueueError::Disagree { queue: Arc::clone(queue), first, second, differences: differences.into() })
     }
+}
 
-    fn values(&self) -> [(&'static str, String); 6] {
-        let Rules { capacity, max_bytes, lock, max_deliveries, delay } = self.rules;
-        let dead = self.dead_letter.as_ref().map_or_else(|| "none".to_owned(), |dead| format!("`{dead}`"));
-        [
-            ("dead_letter", dead),
-            ("options.capacity", capacity.to_string()),
-            ("options.max_bytes", max_bytes.to_string()),
-            ("options.lock_timeout", format!("{} ms", lock.as_millis())),
-            ("options.max_deliveries", max_deliveries.to_string()),
-            ("options.redelivery_delay", format!("{} ms", delay.as_millis())),
-        ]
-    }
+/// What is agreed on, by its key.
+pub(super) fn values(rules: &Rules, dead_letter: Option<&str>) -> [(&'static str, String); 6] {
+    let Rules { capacity, max_bytes, lock, max_deliveries, delay } = *rules;
+    let dead = dead_letter.map_or_else(|| "none".to_owned(), |dead| format!("`{dead}`"));
+    [
+        ("dead_letter", dead),
+        ("options.capacity", capacity.to_string()),
+        ("options.max_bytes", max_bytes.to_string()),
+        ("options.lock_timeout", format!("{} ms", lock.as_millis())),
+        ("options.max_deliveries", max_deliveries.to_string()),
+        ("options.redelivery_delay", format!("{} ms", delay.as_millis())),
+    ]
 }

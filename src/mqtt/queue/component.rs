@@ -12,7 +12,7 @@ use super::target::Target;
 use super::transport::Transport;
 use super::{MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Flow, Offer};
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
@@ -193,13 +193,23 @@ impl Component for MqttMessageQueue {
         config.invalid(identity.name())
     }
 
-    fn claims(config: &MqttQueueConfig) -> Vec<Claim> {
-        config.own_connection().map_or_else(Vec::new, |own| MqttConnection::claims(&own))
+    fn validate_with(
+        identity: &Descriptor,
+        config: &MqttQueueConfig,
+        around: &dyn Neighbours,
+    ) -> Vec<Invalid> {
+        config.unfit(config.target(identity.name()).ok().as_ref(), around)
+    }
+
+    fn claims(_: &Descriptor, config: &MqttQueueConfig) -> Vec<Claim> {
+        config.own_connection().map_or_else(Vec::new, |own| own.claims())
     }
 
     fn flows(identity: &Descriptor, config: &MqttQueueConfig) -> Vec<Flow> {
         let sought = config.own_connection().map(|own| own.sought()).unwrap_or_default();
-        sought.into_iter().chain(config.flow(identity.name()).map(Flow::Queue)).collect()
+        let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
+        let queue = config.flow(identity.name()).map(Flow::Queue);
+        sought.into_iter().chain(looks_up).chain(queue).collect()
     }
 
     fn open_limit(config: &MqttQueueConfig) -> Option<Duration> {

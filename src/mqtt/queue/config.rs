@@ -190,6 +190,7 @@ impl MqttQueueConfig {
             sends,
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
             durable: self.options.qos() != QoS::AtMostOnce,
+            at_most_once: self.options.qos() == QoS::AtMostOnce,
         })
     }
 

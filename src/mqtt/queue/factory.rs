@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::component::MqttQueueReferences;
 use super::transport::Transport;
 use super::{MqttMessageQueue, MqttQueueFactoryConfig};
-use crate::component::{Component, Descriptor, Offer};
+use crate::component::{Component, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
 use crate::{Error, offers, register};
@@ -33,6 +33,19 @@ impl Component for MqttMessageQueueFactory {
 
     fn validate(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Invalid> {
         config.invalid()
+    }
+
+    fn validate_with(
+        _: &Descriptor,
+        config: &MqttQueueFactoryConfig,
+        around: &dyn Neighbours,
+    ) -> Vec<Invalid> {
+        config.of_queue("").unfit(None, around)
+    }
+
+    fn flows(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Flow> {
+        let sought = config.of_queue("").own_connection().map(|own| own.sought()).unwrap_or_default();
+        sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).collect()
     }
 
     fn create(

@@ -15,6 +15,7 @@ mod standing;
 mod subscribing;
 mod target;
 mod transport;
+mod unfit;
 
 pub use component::MqttMessageQueue;
 pub use config::MqttQueueConfig;

@@ -15,6 +15,9 @@ use crate::mqtt::{
 };
 use crate::{Category, Error};
 
+/// The code where there is no connection.
+pub(super) const NO_CONNECTION: &str = "NO_CONNECTION";
+
 /// A connection that is opened and closed by the queue only where it is the queue's.
 #[derive(Clone)]
 pub(super) struct Transport {
@@ -48,7 +51,7 @@ impl Transport {
         references.connection.clone().ok_or_else(|| {
             let message =
                 "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
-            Error::new(Category::Misconfiguration, "NO_CONNECTION", message)
+            Error::new(Category::Misconfiguration, NO_CONNECTION, message)
         })
     }
 

@@ -7,9 +7,10 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, ConfigBuilder, Error, RootCertStore};
 
 use super::secured::Secured;
 use super::trusted::Trusted;
@@ -32,11 +33,7 @@ impl Client {
     /// Reads the files, and checks that they make sense.
     pub(crate) async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
         let shown = config.name().unwrap_or(&endpoint.host).to_owned();
-        // A zone belongs to this machine, not to the name of the other one.
-        let bare = shown.split_once('%').map_or(shown.as_str(), |(address, _)| address).to_owned();
-        let Ok(name) = ServerName::try_from(bare) else {
-            return Err(TlsError::BadServerName { name: shown }.into());
-        };
+        let name = server_name(&shown)?;
         let config = config.clone();
         let loaded = spawn_blocking(move || load(&config)).await;
         let config = loaded.map_err(|error| Lost::io("reading certificates", io::Error::other(error)))??;
@@ -55,6 +52,28 @@ impl Client {
     }
 }
 
+/// What is wrong with the files that are named, or with the name that a broker at this host must have.
+pub(super) fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = &'h str>) -> Vec<TlsError> {
+    let named = config.name();
+    let names = hosts.map(|host| named.unwrap_or(host)).filter_map(|name| server_name(name).err());
+    let mut found: Vec<_> = names.take(1).collect();
+    found.extend(listed(config, &mut RootCertStore::empty()).err());
+    if config.identity().is_some() {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        // A provider without the default versions is no mistake in a manifest.
+        let client = builder.map(|builder| builder.with_root_certificates(RootCertStore::empty()));
+        found.extend(client.ok().and_then(|client| with_identity(config, client).err()));
+    }
+    found
+}
+
+fn server_name(shown: &str) -> Result<ServerName<'static>, TlsError> {
+    // A zone belongs to this machine, not to the name of the other one.
+    let bare = shown.split_once('%').map_or(shown, |(address, _)| address).to_owned();
+    ServerName::try_from(bare).map_err(|_| TlsError::BadServerName { name: shown.to_owned() })
+}
+
 fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     let (roots, listed) = roots(config)?;
     let provider = Arc::new(ring::default_provider());
@@ -66,37 +85,30 @@ fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
         .map_err(|error| handshake(String::new(), error))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Trusted::new(authorities, listed)));
-    let mut client = match config.identity() {
-        None => builder.with_no_client_auth(),
-        Some((cert_file, key_file)) => {
-            let chain = pem::certificates("tls.cert_file", cert_file)?;
-            let key = pem::private_key("tls.key_file", key_file)?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::BadIdentity {
-                cert_file: cert_file.to_owned(),
-                key_file: key_file.to_owned(),
-                source: error.into(),
-            })?
-        }
-    };
+    let mut client = with_identity(config, builder)?;
     client.alpn_protocols = config.alpn.iter().map(|name| name.clone().into_bytes()).collect();
     Ok(client)
+}
+
+/// A client that shows its certificate, where it has one.
+fn with_identity(
+    config: &TlsConfig,
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+) -> Result<ClientConfig, TlsError> {
+    let Some((cert_file, key_file)) = config.identity() else { return Ok(builder.with_no_client_auth()) };
+    let chain = pem::certificates("tls.cert_file", cert_file)?;
+    let key = pem::private_key("tls.key_file", key_file)?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::BadIdentity {
+        cert_file: cert_file.to_owned(),
+        key_file: key_file.to_owned(),
+        source: error.into(),
+    })
 }
 
 /// Whom to trust: authorities, and the certificates that are listed in the file.
 fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let mut roots = RootCertStore::empty();
-    let mut listed = Vec::new();
-    if let Some(path) = config.ca() {
-        listed = pem::certificates("tls.ca_file", path)?;
-        for (number, certificate) in (1..).zip(&listed) {
-            roots.add(certificate.clone()).map_err(|error| TlsError::BadCertificate {
-                key: "tls.ca_file",
-                path: path.to_owned(),
-                number,
-                source: error.into(),
-            })?;
-        }
-    }
+    let listed = listed(config, &mut roots)?;
     if config.trusts_system() {
         // A system has hundreds of them; one that cannot be read is no reason to trust none.
         let system = rustls_native_certs::load_native_certs();
@@ -107,6 +119,21 @@ fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'stati
         }
     }
     Ok((roots, listed))
+}
+
+/// The certificates of the file, which are trusted.
+fn listed(config: &TlsConfig, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let Some(path) = config.ca() else { return Ok(Vec::new()) };
+    let listed = pem::certificates("tls.ca_file", path)?;
+    for (number, certificate) in (1..).zip(&listed) {
+        roots.add(certificate.clone()).map_err(|error| TlsError::BadCertificate {
+            key: "tls.ca_file",
+            path: path.to_owned(),
+            number,
+            source: error.into(),
+        })?;
+    }
+    Ok(listed)
 }
 
 fn failed(server_name: String, error: io::Error) -> Lost {

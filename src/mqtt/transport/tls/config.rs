@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{ConfigPath, Invalid};
+#[cfg(feature = "tls")]
+use crate::error::Coded;
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
 /// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
@@ -58,9 +60,35 @@ impl TlsConfig {
         found
     }
 
+    /// What a connection to one of these hosts would fail at, before anything is sent. It reads the files.
+    #[cfg(feature = "tls")]
+    pub(crate) fn unusable<'h>(&self, hosts: impl Iterator<Item = &'h str>) -> Vec<Invalid> {
+        let found = super::client::problems(self, hosts).into_iter();
+        let invalid = |error: super::TlsError| {
+            let (key, code) = (error.key(), error.code());
+            let chain = crate::chain(&error);
+            let named = format!("`{key}`: ");
+            let problem = chain.strip_prefix(&named).unwrap_or(&chain);
+            Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
+        };
+        found.map(invalid).collect()
+    }
+
+    /// Without TLS no file is read.
+    #[cfg(not(feature = "tls"))]
+    pub(crate) fn unusable<'h>(&self, _: impl Iterator<Item = &'h str>) -> Vec<Invalid> {
+        Vec::new()
+    }
+
     /// Whether it says anything.
     pub(crate) fn is_given(&self) -> bool {
-        *self != Self::default()
+        // An empty text counts as not given.
+        let Self { server_name, alpn, system_roots, .. } = self;
+        let files = [&self.ca_file, &self.cert_file, &self.key_file];
+        files.into_iter().any(|file| filled(file).is_some())
+            || server_name.as_deref().is_some_and(|name| !name.is_empty())
+            || !alpn.is_empty()
+            || system_roots.is_some()
     }
 
     pub(super) fn ca(&self) -> Option<&Path> {

@@ -105,6 +105,22 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The key that says what is wrong.
+    #[cfg(feature = "tls")]
+    pub(super) const fn key(&self) -> &'static str {
+        match self {
+            Self::Unreadable { key, .. }
+            | Self::Missing { key, .. }
+            | Self::BadPem { key, .. }
+            | Self::BadCertificate { key, .. } => key,
+            Self::BadIdentity { .. } => "tls.key_file",
+            Self::BadServerName { .. } => "tls.server_name",
+            Self::NoRoots { .. } | Self::Handshake { .. } | Self::Session { .. } => "tls",
+        }
+    }
+}
+
 impl Coded for TlsError {
     fn category(&self) -> Category {
         match self {

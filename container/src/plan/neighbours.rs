@@ -1,0 +1,135 @@
+//! Sections held against what their references lead to, as `create` and `open` would find it.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use wirework::Descriptor;
+use wirework::component::{Flow, Neighbour, Neighbours, panic_error};
+use wirework::config::{Problem, Problems, Section, Span};
+
+use super::draft::{Planned, Resolved};
+use super::factories::Known;
+use super::lists::others;
+use super::loops::flows;
+use crate::manifest::Files;
+
+/// Reports what does not go together.
+pub(super) fn check_neighbours(
+    components: &[Planned],
+    disabled: &[(Descriptor, Option<Arc<Known>>)],
+    files: &Files,
+    problems: &mut Problems,
+) {
+    let whole = Whole { components, disabled, is_damaged: files.has_broken(), written: OnceCell::new() };
+    for (asker, planned) in (0..).zip(components) {
+        let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
+        let (Some(known), Some(config)) = (&planned.known, config) else { continue };
+        let entry = &planned.entry;
+        let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
+        let around = Around { whole: &whole, asker, planned };
+        let mut found = problems.branch();
+        let validate =
+            AssertUnwindSafe(|| known.factory().validate_with(&section, config, &around, &mut found));
+        if let Err(panic) = catch_unwind(validate) {
+            let error = panic_error(&format!("the factory registered at {}", known.registered.at()), &*panic);
+            found.push(Problem::error("BAD_FACTORY", entry.span, error.to_string()));
+        }
+        problems.join(found);
+    }
+}
+
+/// All sections of a manifest.
+struct Whole<'a> {
+    components: &'a [Planned],
+    disabled: &'a [(Descriptor, Option<Arc<Known>>)],
+    /// Whether sections may be lost.
+    is_damaged: bool,
+    /// The services to which some component may add; found when first asked for.
+    written: OnceCell<HashSet<u32>>,
+}
+
+impl Whole<'_> {
+    /// Whether a component may add to what the service at this position keeps: one that references it, and does not say that it only
+    /// looks things up.
+    fn is_written(&self, service: u32) -> bool {
+        let growing = |planned: &Planned| {
+            flows(planned).iter().any(|flow| match flow {
+                Flow::Connections(answers) => answers.grows(),
+                Flow::Credentials(answers) => answers.grows(),
+                _ => false,
+            })
+        };
+        let written = self.written.get_or_init(|| {
+            let growing: Vec<u32> =
+                (0..).zip(self.components).filter(|(_, one)| growing(one)).map(|(at, _)| at).collect();
+            let mut written = HashSet::new();
+            for (asker, planned) in (0..).zip(self.components).filter(|_| !growing.is_empty()) {
+                let wanted = planned.known.iter().flat_map(|known| &known.references);
+                for (wanted, resolved) in wanted.zip(&planned.references) {
+                    let field = wanted.reference.field;
+                    let looks_up = |flow: &Flow| matches!(flow, Flow::LooksUp(only) if *only == field);
+                    if !flows(planned).iter().any(looks_up) {
+                        let found = growing.iter().filter(|at| **at != asker);
+                        written.extend(found.filter(|at| resolved.list.binary_search(at).is_ok()));
+                    }
+                }
+            }
+            written
+        });
+        written.contains(&service)
+    }
+}
+
+/// What is around one section.
+struct Around<'a> {
+    whole: &'a Whole<'a>,
+    asker: u32,
+    planned: &'a Planned,
+}
+
+impl Around<'_> {
+    fn reference(&self, field: &str) -> Option<&Resolved> {
+        let wanted = self.planned.known.iter().flat_map(|known| &known.references);
+        let mut found = wanted.zip(&self.planned.references);
+        found.find(|(wanted, _)| wanted.reference.field == field).map(|(_, resolved)| resolved)
+    }
+
+    /// Whether a section that no factory makes might be what is asked for.
+    fn may_be_unmade(&self, resolved: &Resolved) -> bool {
+        let unmade = self.whole.components.iter().filter(|planned| planned.known.is_none());
+        unmade.into_iter().any(|planned| resolved.pattern.matches(&planned.entry.descriptor))
+    }
+}
+
+impl Neighbours for Around<'_> {
+    fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>> {
+        let resolved = self.reference(field).filter(|resolved| !resolved.astray)?;
+        let positions = others(&resolved.list, self.asker);
+        let found: Vec<_> = positions
+            .filter_map(|position| {
+                let planned = self.whole.components.get(position as usize)?;
+                let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
+                let written = self.whole.is_written(position);
+                Some(Neighbour::new(&planned.entry.descriptor, config, flows(planned), written))
+            })
+            .collect();
+        (!self.whole.is_damaged && !self.may_be_unmade(resolved)).then_some(found)
+    }
+
+    fn disabled(&self, field: &str) -> Option<&Descriptor> {
+        let resolved = self.reference(field)?;
+        let id = self.planned.known.iter().flat_map(|known| &known.references);
+        let id = id.filter(|wanted| wanted.reference.field == field).map(|wanted| wanted.id).next()?;
+        let offers =
+            |known: &Option<Arc<Known>>| known.as_ref().is_some_and(|known| known.offer(id).is_some());
+        let mut all = self.whole.disabled.iter();
+        all.find(|(descriptor, known)| resolved.pattern.matches(descriptor) && offers(known))
+            .map(|(one, _)| one)
+    }
+
+    fn span(&self, field: &str) -> Option<Span> {
+        self.reference(field).and_then(|resolved| resolved.overridden)
+    }
+}

@@ -1,0 +1,66 @@
+//! What is around a section in its manifest, before there are components.
+
+use std::any::Any;
+
+use super::{Component, Descriptor, Flow};
+use crate::config::Span;
+
+/// What the references of one section lead to; see [`Component::validate_with`].
+pub trait Neighbours {
+    /// The sections that the reference `field` resolved to, in manifest order; `None` where nobody knows, since what the manifest
+    /// says of the reference could not be read, or a section may be lost.
+    fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>>;
+
+    /// One that the reference `field` would resolve to, were it enabled.
+    fn disabled(&self, field: &str) -> Option<&Descriptor>;
+
+    /// Where the manifest says what the reference `field` resolves to, if it does.
+    fn span(&self, field: &str) -> Option<Span>;
+}
+
+/// A section that a reference resolved to.
+#[derive(Clone, Copy)]
+pub struct Neighbour<'a> {
+    descriptor: &'a Descriptor,
+    config: Option<&'a (dyn Any + Send)>,
+    flows: &'a [Flow],
+    written: bool,
+}
+
+impl<'a> Neighbour<'a> {
+    /// A section with the configuration that was read, if it could be. `written` tells whether other components may add to what it
+    /// keeps, while the service runs.
+    #[must_use]
+    pub fn new(
+        descriptor: &'a Descriptor,
+        config: Option<&'a (dyn Any + Send)>,
+        flows: &'a [Flow],
+        written: bool,
+    ) -> Self {
+        Self { descriptor, config, flows, written }
+    }
+
+    /// Which component.
+    #[must_use]
+    pub fn descriptor(&self) -> &'a Descriptor {
+        self.descriptor
+    }
+
+    /// Its configuration, where it is a component of type `C` and all of its section could be read.
+    #[must_use]
+    pub fn config<C: Component>(&self) -> Option<&'a C::Config> {
+        self.config?.downcast_ref()
+    }
+
+    /// See [`Component::flows`]; nothing where its section could not be read.
+    #[must_use]
+    pub fn flows(&self) -> &'a [Flow] {
+        self.flows
+    }
+
+    /// Whether other components may add to what it keeps.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.written
+    }
+}

@@ -1,0 +1,248 @@
+//! What opening would fail at, as far as the section, the services that it asks, files and the environment show it.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use super::MqttConfig;
+use super::login;
+use super::transport::{Kind, PROTOCOLS};
+use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
+use crate::component::Neighbours;
+use crate::config::{Invalid, code};
+use crate::connect::{self, ConnectionConfig, ConnectionResolver, Discovery, Endpoint, endpoints};
+use crate::{Coded, Error};
+
+/// A credential as far as it is known.
+enum Login {
+    /// Nobody knows it, or why there is none is reported.
+    Unknown,
+    /// There is none, or this one, which the section has under this key.
+    Known(Option<(String, CredentialParams)>),
+}
+
+/// What is known of all brokers together.
+#[derive(Default)]
+struct Brokers {
+    found: Vec<Endpoint>,
+    /// Whether there may be others.
+    more: bool,
+    /// Whether some come from discovery.
+    discovered: bool,
+}
+
+impl MqttConfig {
+    /// Every key that leads to nothing, or to what the connection cannot use.
+    pub(super) fn unresolvable(&self, around: &dyn Neighbours) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        let login = self.login(around, &mut found);
+        let discovery = connect::foreseen(around, "discovery");
+        let mut brokers = Brokers::default();
+        for (key, connection) in self.keyed() {
+            match reached(&key, connection, discovery.as_deref(), &mut found) {
+                Some(endpoints) => {
+                    found.extend(self.refused(&key, connection, &endpoints, &login));
+                    brokers.found.extend(endpoints);
+                    brokers.discovered |= connection.discovery_key().is_some();
+                }
+                None => brokers.more = true,
+            }
+        }
+        found.extend(self.unprotected(&brokers));
+        found
+    }
+
+    /// The credential that would be used: the first that is there.
+    fn login(&self, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
+        let stores = auth::foreseen(around, "credentials");
+        let mut first: Option<Invalid> = None;
+        for (key, credential) in self.keyed_credentials() {
+            let looked_up = match (credential.store_key(), &stores) {
+                (Some(_), None) => return Login::Unknown,
+                (_, stores) => {
+                    let stores = stores.clone().unwrap_or_default();
+                    CredentialResolver::new(vec![credential.clone()], stores).lookup().now_or_never()
+                }
+            };
+            match looked_up {
+                None => return Login::Unknown,
+                Some(Ok(None)) => {}
+                Some(Ok(Some(credential))) => return Login::Known(Some((key, credential))),
+                Some(Err(error)) => {
+                    let key = format!("{key}.store_key");
+                    first.get_or_insert_with(|| Invalid::failing(key, "leads to no credential", &error));
+                }
+            }
+        }
+        match first {
+            None => Login::Known(None),
+            Some(invalid) => {
+                found.push(invalid);
+                Login::Unknown
+            }
+        }
+    }
+
+    /// Why brokers that are reached would not be shown the credential, or what was found cannot be used by this program.
+    fn refused(
+        &self,
+        key: &str,
+        connection: &ConnectionConfig,
+        endpoints: &[Endpoint],
+        login: &Login,
+    ) -> Option<Invalid> {
+        let discovered = connection.discovery_key().is_some();
+        let place = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
+        let problem = endpoints.iter().filter(|_| discovered).find_map(unusable);
+        if let Some(error) = problem {
+            return Some(Invalid::failing(place(), "leads to what cannot be used", &error));
+        }
+        let Login::Known(login) = login else { return None };
+        let used = login.as_ref().map(|(_, credential)| credential);
+        // Whatever it is that a credential replaces of a user name and a password.
+        let shown = endpoints.iter().cloned().map(|endpoint| endpoint.with_credential(used));
+        let error = shown
+            .into_iter()
+            .find_map(|endpoint| login::check(&endpoint, self.options.protocol_version).err())?;
+        let given = login.as_ref().filter(|(_, used)| used.username.is_some() || used.password.is_some());
+        let place = given.map_or_else(place, |(key, _)| key.clone());
+        // The character is reported where it is given.
+        let reported = matches!(error, login::LoginError::Nul { .. }) && self.has_nul_in_username();
+        let code = error.code();
+        (!reported).then(|| Invalid::new(place, format!("cannot be used: {error}")).with_code(code))
+    }
+
+    /// What is wrong with `tls`.
+    fn unprotected(&self, brokers: &Brokers) -> Vec<Invalid> {
+        let with_tls: Vec<_> = brokers.found.iter().filter(|one| Kind::of(one.protocol).is_tls()).collect();
+        if !with_tls.is_empty() {
+            return self.tls.unusable(with_tls.into_iter().map(|one| one.host.as_str()));
+        }
+        if brokers.more || brokers.found.is_empty() || !self.tls.is_given() {
+            return Vec::new();
+        }
+        let problem = "is given, but no connection uses it: TLS has the protocol `mqtts` or `wss`";
+        vec![match brokers.discovered {
+            // What discovery says may be different elsewhere.
+            true => Invalid::warning(code::DOUBTFUL_VALUE, "tls", problem),
+            false => Invalid::new("tls", format!("{problem}; with others, leave `tls` out")),
+        }]
+    }
+
+    /// All credentials with their keys.
+    pub(super) fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
+        let single = self.credential.iter().map(|credential| ("credential".to_owned(), credential));
+        let several = self.credentials.iter().flatten().enumerate();
+        single.chain(several.map(|(index, credential)| (format!("credentials.{index}"), credential)))
+    }
+}
+
+/// Where a connection leads; `None` where nobody knows, or where what is wrong with it is reported.
+fn reached(
+    key: &str,
+    connection: &ConnectionConfig,
+    discovery: Option<&[Arc<dyn Discovery>]>,
+    found: &mut Vec<Invalid>,
+) -> Option<Vec<Endpoint>> {
+    let sought = connection.discovery_key().is_some();
+    let services = match (sought, discovery) {
+        (true, services) => services?.to_vec(),
+        (false, _) => Vec::new(),
+    };
+    let resolver = ConnectionResolver::new(vec![connection.clone()], services);
+    // Whoever does not answer at once is not known.
+    let resolved = resolver.resolve_all().now_or_never()?;
+    let place = || format!("{key}.discovery_key");
+    let resolved = resolved.map_err(|error| Invalid::failing(place(), "leads to no connection", &error));
+    let reached = resolved.and_then(|resolved| {
+        endpoints(&resolved, None, PROTOCOLS)
+            .map_err(|error| Invalid::failing(place(), "leads to what cannot be used", &error.into()))
+    });
+    match reached {
+        Ok(reached) => Some(reached),
+        Err(invalid) => {
+            // What the section itself names is reported by itself.
+            found.extend(Some(invalid).filter(|_| sought));
+            None
+        }
+    }
+}
+
+/// Why this program cannot reach a broker.
+pub(super) fn unusable(endpoint: &Endpoint) -> Option<Error> {
+    if let Err(error) = Kind::check(endpoint.protocol) {
+        return Some(error.into());
+    }
+    #[cfg(unix)]
+    if let Some(path) = endpoint.local_path()
+        && let Err(error) = std::os::unix::net::SocketAddr::from_pathname(&path)
+    {
+        let message = format!("the path of the socket is none: {error}");
+        return Some(Error::new(crate::Category::Misconfiguration, "NO_PATH", message));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::testing::Around;
+
+    fn problems(pairs: &[(&str, &str)], around: &Around) -> Vec<String> {
+        let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
+        config.unresolvable(around).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_password_needs_a_user_name_on_3_1_1() {
+        let host = ("connection.host", "h");
+        let none = Around::default();
+        for (pairs, place) in [
+            (&[host, ("credential.password", "p")][..], "`credential` cannot be used: there is a password"),
+            (&[host, ("credentials.0.pass", "p")], "`credentials.0` cannot be used"),
+            (&[("connection.uri", "mqtt://:p@h")], "`connection.uri` cannot be used"),
+        ] {
+            let found = problems(pairs, &none);
+            assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+            let five = [pairs, &[("options.protocol_version", "5")]].concat();
+            assert!(problems(&five, &none).is_empty());
+        }
+        assert!(problems(&[host, ("credential.user", "u"), ("credential.pass", "p")], &none).is_empty());
+        assert!(problems(&[("connection.uri", "mqtt://:p@h"), ("credential.user", "u")], &none).is_empty());
+    }
+
+    #[test]
+    fn keys_that_nobody_is_asked_for_are_errors() {
+        let pairs = [("connection.discovery_key", "k"), ("credential.store_key", "s")];
+        let found = problems(&pairs, &Around::default());
+        assert!(
+            found[0].starts_with("`credential.store_key` leads to no credential: credential `s` is to be")
+        );
+        assert!(found[1].starts_with("`connection.discovery_key` leads to no connection: connection `k` is"));
+        assert_eq!(found.len(), 2);
+        let unknown = Around::default().unknown("discovery").unknown("credentials");
+        assert!(problems(&pairs, &unknown).is_empty(), "nobody knows what they lead to");
+    }
+
+    #[test]
+    fn tls_that_no_connection_uses_is_an_error() {
+        let none = Around::default();
+        let tls = ("tls.server_name", "h");
+        let found = problems(&[("connection.host", "h"), tls], &none);
+        assert!(found.len() == 1 && found[0].starts_with("`tls` is given, but no connection uses it"));
+        for uri in ["mqtts://h", "mqtt://h"] {
+            let pairs = [("connections.0.uri", uri), ("connections.1.uri", "mqtts://other"), tls];
+            assert!(problems(&pairs, &none).is_empty());
+        }
+        assert!(problems(&[("connection.host", "h"), ("tls.server_name", "")], &none).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_has_a_path_that_the_system_takes() {
+        let long = format!("unix:///{}", "x".repeat(200));
+        let config: MqttConfig = crate::config::from_pairs([("connection.uri", &long)]).unwrap();
+        let found = config.unreachable();
+        assert!(found[0].to_string().contains("the path of the socket is none"), "{found:?}");
+    }
+}
