@@ -63,7 +63,7 @@ async fn refuse(broker: &FakeBroker) {
 async fn live(said: &Said) -> Vec<String> {
     let (first, second) = (FakeBroker::start().await, FakeBroker::start().await);
     let ports = [first.port(), second.port()];
-    let uri = format!("mqtt://canaryuser:canarypass@127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1]);
+    let uri = format!("mqtt://ann:canarypass@127.0.0.1:{},127.0.0.1:{}", ports[0], ports[1]);
     let with_query = format!("{uri}?k=canaryquery");
     let refused = MqttConnection::from_pairs([("connection.uri", with_query.as_str())]).err().unwrap();
     let refused = refused.chain();
@@ -109,6 +109,7 @@ async fn no_credential_shows_and_each_attempt_has_its_span() {
     let all = lines.join("\n");
     assert!(!all.contains("canary"), "{all}");
     assert!(all.contains("Connected to MQTT broker at mqtt://127.0.0.1:"), "{all}");
+    assert!(all.contains("bad user name or password, as user `ann` (code 4)"), "{all}");
     let spans: Vec<_> = lines.iter().filter(|line| line.contains(" span mqtt_connect ")).collect();
     let mut attempts: BTreeMap<&str, usize> = BTreeMap::new();
     for span in &spans {

@@ -206,10 +206,15 @@ struct Alone;
 
 impl Supervisor for Alone {
     fn status(&self, _: usize, status: Status) {
-        tracing::info!(%status, "component status");
+        match &status {
+            Status::Recovering(reason) => tracing::warn!("recovering: {reason}"),
+            Status::Failed(error) => tracing::error!(code = error.code(), "failed: {}", error.chain()),
+            Status::Open => tracing::info!("open again"),
+            other => tracing::info!("{other}"),
+        }
     }
     fn stop(&self, _: usize, reason: Error) {
-        tracing::error!(reason = %reason.chain(), "component asks to stop");
+        tracing::error!(code = reason.code(), "asks to stop: {}", reason.chain());
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
 use super::redirects::Permitted;
-use super::status::follow;
+use super::status::{Lack, follow};
 use super::topic::without_controls;
 use super::transport::Kind;
 use super::{
@@ -77,6 +77,8 @@ pub struct MqttConnection {
     closed: watch::Sender<u64>,
     /// How often it was opened: subscriptions of earlier times are gone.
     opened: AtomicU64,
+    /// What its owner lacks, in this opening.
+    lack: watch::Sender<Lack>,
 }
 
 /// What a connection is made of, beside its configuration.
@@ -113,6 +115,7 @@ impl MqttConnection {
             opening: tokio::sync::Mutex::new(()),
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
+            lack: watch::Sender::new(None),
         })
     }
 
@@ -214,7 +217,8 @@ impl MqttConnection {
         if closed.has_changed().unwrap_or(true) {
             return false;
         }
-        follow(client, context);
+        self.lack.send_replace(None);
+        follow(client, self.lack.subscribe(), context);
         self.opened.fetch_add(1, Ordering::Relaxed);
         *place = Some(client.clone());
         true
@@ -256,6 +260,15 @@ impl MqttConnection {
         let place = self.place();
         // Counted while the place was held.
         place.as_ref().filter(|client| client.is_open()).map(|_| self.opened.load(Ordering::Relaxed))
+    }
+
+    /// What its owner lacks although the link may be up: the owner's status, which is that of the connection too, says so.
+    pub(super) fn lacks(&self, lack: Lack) {
+        self.lack.send_if_modified(|known| {
+            let changed = *known != lack;
+            *known = lack;
+            changed
+        });
     }
 
     /// The live connection; [`MqttClient`] can do more than this component shows. It ends with this component, when that is

@@ -1,5 +1,6 @@
 //! What can go wrong on an MQTT connection.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,11 +8,13 @@ use super::lost::elsewhere;
 use super::topic::TopicError;
 use super::{Lost, QoS};
 use crate::config::Invalid;
-use crate::error::{Category, Coded};
+use crate::error::{Category, Coded, chain};
 use crate::text::{clip, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// Its `Debug` is for people too, who meet it where `main` or a test ends with it: category, code, and the message with all causes.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum MqttError {
     /// The connection was never opened, or is closed.
@@ -212,6 +215,12 @@ pub enum MqttError {
     Config(#[from] Invalid),
 }
 
+impl fmt::Debug for MqttError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.category(), self.code(), chain(self))
+    }
+}
+
 impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
@@ -309,6 +318,10 @@ mod tests {
         let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
+        let typed = error.downcast_ref::<MqttError>().unwrap();
+        assert_eq!(format!("{typed:?}"), format!("NoResponse CONNECT_FAILED: {expected}"));
+        let state = crate::mqtt::LinkState::Failed(typed.clone());
+        assert_eq!(state.to_string(), format!("failed: {expected}"));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! How a link ends, or why there is none.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::TlsError;
 use super::protocol::Reason;
+use crate::error::chain;
 use crate::text::clip;
 
-/// Why a link to a broker is not, or no longer, there.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
     /// There has been no link yet.
@@ -152,6 +154,12 @@ pub enum Lost {
         /// Where the broker sends its clients instead (MQTT 5).
         server_reference: Option<Arc<str>>,
     },
+}
+
+impl fmt::Debug for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
+    }
 }
 
 impl Lost {

@@ -53,6 +53,6 @@ pub use queue::{
 };
 pub use redirects::Redirects;
 pub use resolver::MqttConnectionResolver;
-pub use transport::{TlsConfig, TlsError};
+pub use transport::{TlsConfig, TlsError, TlsFailure};
 pub use version::MqttVersion;
 pub use will::{MqttWill, WillConfig};

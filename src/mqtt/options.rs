@@ -114,7 +114,7 @@ pub struct SubscribeOptions {
     /// Whether a message is acknowledged only when its listener has finished it well; see
     /// [`SubscribeOptions::manual_ack`].
     pub manual_ack: bool,
-    /// MQTT 5: whether messages that this client publishes itself do not come.
+    /// MQTT 5: whether messages that this client publishes itself do not come; see [`SubscribeOptions::no_local`].
     pub no_local: bool,
     /// MQTT 5: whether messages come with the retain flag that they were published with. Otherwise it says that the broker
     /// had kept the message.
@@ -156,6 +156,12 @@ impl SubscribeOptions {
 
     /// The same without the messages that this client publishes, on MQTT 5. A filter that several listeners have in common
     /// is one subscription for the broker, so they must agree on this and on `retain_as_published`.
+    ///
+    /// A wider filter of the same connection may be without it: the broker says for which filters a message comes, and only their
+    /// listeners get it. That takes a broker with subscription identifiers; at one without, `subscribe` refuses the option. Only
+    /// after the connection has moved to such a broker with a subscription that was granted before, it may be in vain: as long as
+    /// the connection has a wider filter without it, what it publishes itself comes for that filter, and nothing in such a
+    /// message tells for which filter it comes, or who has published it.
     #[must_use]
     pub fn no_local(self) -> Self {
         Self { no_local: true, ..self }

@@ -1,15 +1,23 @@
 //! A message for which the broker ends every link.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wirework::Error;
 use wirework::mqtt::{LinkState, MqttConnection, PublishOptions, QoS};
 
-use crate::common::{connection, connection_to, context};
+use crate::common::{connection, connection_to, context, welcome5};
 use crate::faults::version;
 use crate::support::fake_broker::{Ack, FakeBroker, Peer, Plain, V4, V5, Version};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
+
+/// So long nothing comes where nothing more will.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// Which of many messages is the one that ends links: among the first that the broker takes, so that all the others are suspects.
+const POISON: usize = 3;
 
 /// A broker that takes everything but the message `poison`, for which it closes the stream, until a client says good-bye.
 /// Returns what it took on each link, and how often it saw that one.
@@ -194,6 +202,92 @@ async fn qos_0_is_to_blame_alone<V: Version>() {
 async fn a_message_of_qos_0_that_ends_links_is_not_blamed_on_others() {
     qos_0_is_to_blame_alone::<V4>().await;
     qos_0_is_to_blame_alone::<V5>().await;
+}
+
+/// How many messages of QoS 1 the broker of the next test takes at a time, from its second link on.
+const AT_A_TIME: usize = 10;
+
+/// What such a broker saw.
+#[derive(Default)]
+struct Limited {
+    /// Which messages arrived.
+    took: BTreeSet<String>,
+    /// How many were unacknowledged at most on a link with the limit.
+    most: usize,
+    /// How many links ended because the client went beyond it.
+    exceeded: usize,
+}
+
+/// A broker that ends the link on `poison`, without a word, and on more messages at a time than it grants, with 0x93. It
+/// acknowledges only when nothing more comes, so that each group goes out whole. On the first link it grants as many as MQTT has, and
+/// takes `first` before it ends it: all of them are suspects then. Until a client says good-bye.
+async fn limited(broker: &FakeBroker, first: usize) -> Limited {
+    let mut seen = Limited::default();
+    for link in 1.. {
+        let mut peer: Peer<V5> = broker.accept_as().await;
+        let Some(Plain::Connect { .. }) = peer.next("CONNECT").await.map(V5::read) else { continue };
+        let properties: &[u8] = if link == 1 { &[] } else { &[33, 0, AT_A_TIME as u8] };
+        peer.send_raw(&welcome5(link > 1, properties)).await;
+        let mut held = Vec::new();
+        loop {
+            let Ok(packet) = tokio::time::timeout(QUIET, peer.next("a packet")).await else {
+                for id in held.drain(..).filter(|_| link > 1) {
+                    peer.send(V5::write(Plain::Ack(Ack::Taken, id))).await;
+                }
+                continue;
+            };
+            match packet.map(V5::read) {
+                Some(Plain::Publish { payload, .. }) if link > 1 && payload == "poison" => break,
+                Some(Plain::Publish { id, payload, .. }) => {
+                    held.push(id);
+                    if link == 1 {
+                        if held.len() == first { break } else { continue }
+                    }
+                    seen.most = seen.most.max(held.len());
+                    if held.len() > AT_A_TIME {
+                        seen.exceeded += 1;
+                        peer.send_raw(&[0xe0, 1, 0x93]).await;
+                        break;
+                    }
+                    seen.took.insert(String::from_utf8(payload.to_vec()).unwrap());
+                }
+                Some(Plain::Disconnect) => return seen,
+                None => break,
+                other => unreachable!("unexpected: {other:?}"),
+            }
+        }
+    }
+    seen
+}
+
+/// Groups of suspects grow to more than the broker takes at a time.
+#[tokio::test]
+async fn suspects_go_out_within_the_receive_maximum_of_the_broker() {
+    let broker = FakeBroker::start().await;
+    let connection = keeping::<V5>(&broker);
+    let payloads: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    let work = async {
+        connection.open(&context()).await.unwrap();
+        let client = connection.client().unwrap();
+        let mut deliveries = Vec::new();
+        for (place, payload) in payloads.iter().enumerate() {
+            let payload = if place == POISON { "poison" } else { payload };
+            deliveries
+                .push(client.send("t", payload.to_owned(), PublishOptions::at_least_once()).await.unwrap());
+        }
+        for (place, delivery) in deliveries.into_iter().enumerate() {
+            let end = within("the end of a publish", delivery).await.map_err(Error::from);
+            match end {
+                Ok(()) => assert_ne!(place, POISON),
+                Err(error) => assert_eq!((place, error.code()), (POISON, "PUBLISH_ENDS_LINKS"), "{error}"),
+            }
+        }
+        within("the close", connection.close(&context())).await.unwrap();
+    };
+    let ((), seen) = tokio::join!(work, limited(&broker, payloads.len()));
+    assert_eq!((seen.exceeded, seen.most), (0, AT_A_TIME));
+    let others = payloads.into_iter().enumerate().filter(|(place, _)| *place != POISON);
+    assert_eq!(seen.took, others.map(|(_, payload)| payload).collect());
 }
 
 /// One message that mosquitto ends links for, and one beside it.

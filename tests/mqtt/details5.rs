@@ -224,7 +224,7 @@ async fn a_filter_that_is_not_permitted_is_named_with_the_reason() {
             tokio::join!(connection.subscribe(filter, SubscribeOptions::default(), listener), refuse);
         let error = Error::from(refused.unwrap_err());
         assert_eq!((error.code(), error.category()), ("SUBSCRIBE_REFUSED", wirework::Category::Unauthorized));
-        let expected = format!("subscription to `{filter}`: not authorized (code 0x87)");
+        let expected = format!("subscription to `{filter}`: not authorized, without a user name (code 0x87)");
         assert!(error.to_string().contains(&expected), "{error}");
     }
     // The link is as it was.

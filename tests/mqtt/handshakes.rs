@@ -256,7 +256,7 @@ async fn the_certificate_of_the_broker_itself_is_trusted_within_its_name_and_tim
         (Identity::self_signed("localhost", 4096), Identity::self_signed("localhost", 2001));
     self_signed(&broker, &good, "localhost").await.unwrap();
     let wrong = self_signed(&broker, &good, "127.0.0.1").await.unwrap_err();
-    assert!(wrong.contains("not valid for name"), "{wrong}");
+    assert!(wrong.contains("is for `localhost` only"), "{wrong}");
     let late = self_signed(&broker, &expired, "localhost").await.unwrap_err();
     assert!(late.contains("expired"), "{late}");
     // Another one of the same name and making is not it.
@@ -301,4 +301,19 @@ async fn an_answer_in_tls_is_known() {
     let uri = format!("mqtt://127.0.0.1:{}", broker.port());
     let (shown, _peer) = tokio::join!(failure(&uri, &[]), script);
     assert!(shown.contains("this port speaks TLS, for which the protocol is `mqtts`"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_alert_that_ends_a_handshake_is_told_in_words() {
+    let broker = FakeBroker::start().await;
+    let script = async {
+        let mut peer = broker.accept().await;
+        peer.send_raw(&[0x15, 3, 3, 0, 2, 2, 70]).await;
+        peer
+    };
+    let uri = format!("mqtts://127.0.0.1:{}", broker.port());
+    let (shown, _peer) = tokio::join!(failure(&uri, &[]), script);
+    let expected =
+        "TLS with `127.0.0.1` failed: the broker speaks neither TLS 1.2 nor 1.3; have it speak one of them";
+    assert!(shown.contains(expected), "{shown}");
 }

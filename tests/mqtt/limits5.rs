@@ -140,7 +140,7 @@ async fn a_refused_message_fails_with_what_the_broker_says() {
         );
         assert_eq!(
             one.unwrap_err().to_string(),
-            "the MQTT broker refuses the message on `t`: not authorized (code 0x87)"
+            "the MQTT broker refuses the message on `t`: not authorized, without a user name (code 0x87)"
         );
         assert!(matches!(two, Err(MqttError::PublishRefused { code: 0x97, .. })));
     }

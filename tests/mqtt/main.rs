@@ -23,6 +23,7 @@ mod limits5;
 mod losing;
 mod observing;
 mod opening;
+mod own_messages;
 mod panicking;
 mod publishing;
 mod real;

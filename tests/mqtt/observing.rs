@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::watch;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use wirework::Error;
 use wirework::component::{Context, Status, Supervisor};
 use wirework::count::{Cell, CounterSet, CounterSink, Counters, Value};
@@ -37,6 +41,11 @@ impl Seen {
     }
 }
 
+/// What the status says of a link that was lost: all of it, as nobody else does.
+fn lost(broker: &FakeBroker, why: &str) -> String {
+    format!("recovering: the link to the MQTT broker at mqtt://127.0.0.1:{} is lost: {why}", broker.port())
+}
+
 #[tokio::test]
 async fn the_status_follows_the_link() {
     let broker = FakeBroker::start().await;
@@ -48,12 +57,57 @@ async fn the_status_follows_the_link() {
     opened.unwrap();
     assert!(connect.client_id.starts_with("telemetry-default-"), "{}", connect.client_id);
     peer.finish().await;
-    assert_eq!(seen.next().await, "recovering: the broker closed the connection");
+    assert_eq!(seen.next().await, lost(&broker, "the broker closed the connection"));
     let (mut peer, _) = broker.accept_session(false).await;
     assert_eq!(seen.next().await, "open");
     peer.send_raw(&[0xc0, 0]).await;
-    let reason = "recovering: the broker sent PINGREQ, which it may not send now";
-    assert_eq!(seen.next().await, reason);
+    let expected = lost(&broker, "the broker sent PINGREQ, which it may not send now");
+    assert_eq!(seen.next().await, expected);
+}
+
+/// What operators are told on one thread.
+#[derive(Clone, Default)]
+struct Told(Arc<watch::Sender<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Told {
+    fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+        struct Message(String);
+        impl Visit for Message {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        if *event.metadata().level() <= Level::INFO {
+            self.0.send_modify(|lines| lines.push(message.0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_loss_of_a_link_is_one_line() {
+    let told = Told::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(told.clone()));
+    let broker = FakeBroker::start().await;
+    let (connection, context) = (connection(&broker, &[]), crate::common::context());
+    let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
+    opened.unwrap();
+    peer.finish().await;
+    let _peer = broker.accept_session(false).await;
+    let mut lines = told.0.subscribe();
+    let back = lines.wait_for(|lines| lines.iter().any(|line| line == "open again"));
+    drop(within("the link to be back", back).await.unwrap());
+    let at = format!("mqtt://127.0.0.1:{}", broker.port());
+    let expected = [
+        format!("Connected to MQTT broker at {at}"),
+        lost(&broker, "the broker closed the connection"),
+        format!("Connected to MQTT broker at {at}"),
+        "open again".to_owned(),
+    ];
+    assert_eq!(*told.0.borrow(), expected);
 }
 
 #[tokio::test]
@@ -66,7 +120,7 @@ async fn a_refusal_is_a_recovering_status_and_when_its_time_is_up_a_failed_one()
     let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
     opened.unwrap();
     peer.finish().await;
-    assert_eq!(seen.next().await, "recovering: the broker closed the connection");
+    assert_eq!(seen.next().await, lost(&broker, "the broker closed the connection"));
     let refuse = async || {
         let (mut peer, _) = broker.accept_connect().await;
         peer.send(ConnAck::new(ConnectReturnCode::NotAuthorized, false)).await;

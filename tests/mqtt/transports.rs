@@ -60,9 +60,19 @@ async fn a_broker_that_is_not_to_be_trusted_is_refused_at_once() {
     let (ca, wrong_ca) = (authority.ca_file(), other.ca_file());
     let (ca, wrong_ca) = (text(&ca), text(&wrong_ca));
     let cases = [
-        (authority.broker("localhost"), wrong_ca, "UnknownIssuer", "`tls.ca_file` must hold"),
-        (authority.broker("broker.test"), ca, "not valid for name \"localhost\"", "`tls.server_name` says"),
-        (authority.expired_broker("localhost"), ca, "expired", "TLS with `localhost` failed"),
+        (
+            authority.broker("localhost"),
+            wrong_ca,
+            "is vouched for by nobody who is trusted here",
+            "`tls.ca_file` must hold",
+        ),
+        (authority.broker("broker.test"), ca, "is for `broker.test` only", "give it as `tls.server_name`"),
+        (
+            authority.expired_broker("localhost"),
+            ca,
+            "expired on 2001-01-01T00:00:00Z",
+            "TLS with `localhost` failed",
+        ),
     ];
     for (identity, ca, cause, advice) in cases {
         let front = Front::tls(broker.address(), &identity, None).await;
@@ -90,13 +100,19 @@ async fn a_client_is_known_by_its_certificate() {
     let front = Front::tls(broker.address(), &authority.broker("127.0.0.1"), Some(&authority)).await;
     let (ca, uri) = (authority.ca_file(), format!("mqtts://127.0.0.1:{}", front.port));
     let error = refused(&to(&uri, &[("tls.ca_file", text(&ca))])).await.chain();
-    assert!(error.contains("may want a certificate of this client: `tls.cert_file`"), "{error}");
+    assert!(
+        error.contains("wants a certificate of this client; give this client one: `tls.cert_file`"),
+        "{error}"
+    );
     let stranger = Authority::new().client("stranger");
     let error = refused(&mutual(&uri, &authority, &stranger)).await.chain();
     assert!(error.contains("cannot be read"), "the directory of the stranger is gone: {error}");
     let strangers = Authority::new();
     let error = refused(&mutual(&uri, &authority, &strangers.client("stranger"))).await.chain();
-    assert!(error.contains("the broker does not trust the certificate in `tls.cert_file`"), "{error}");
+    assert!(
+        error.contains("the broker does not know the authority of the certificate in `tls.cert_file`"),
+        "{error}"
+    );
     let connection = mutual(&uri, &authority, &authority.client("me"));
     let context = context();
     let (opened, _peer) = tokio::join!(connection.open(&context), broker.accept_session(false));
@@ -157,7 +173,7 @@ async fn files_that_cannot_be_used_are_named_at_once() {
         ),
         (
             vec![("tls.cert_file", text(&one.cert_file)), ("tls.key_file", text(&other.key_file))],
-            "both must be of one pair".to_owned(),
+            "the certificate is of another key; the first certificate of the file must be".to_owned(),
         ),
         (vec![("tls.ca_file", ca), ("tls.server_name", "a b")], "`a b` is neither a host name".to_owned()),
     ];

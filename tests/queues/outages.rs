@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wirework::component::Component;
-use wirework::messaging::{ListenOptions, MessageEnvelope, QueueError};
-use wirework::mqtt::{MqttConnection, PublishOptions};
+use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue, QueueError};
+use wirework::mqtt::{MqttConnection, MqttMessageQueue, PublishOptions};
 use wirework::{Category, Error};
 
 use crate::behaviours::{receive, send};
 use crate::bridge::{bridge, memory};
 use crate::kinds::{connected, context, queue};
 use crate::mqtt::{Tap, heard, publish, tapped};
+use crate::support::fake_broker::{FakeBroker, PubAck, QoS, UnsubAck, message};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::proxy::Proxy;
 use crate::support::within;
@@ -144,6 +145,49 @@ async fn a_dead_letter_is_sent_once() {
         assert_eq!(arrived, [("a".to_owned(), 1), ("b".to_owned(), 1)].into(), "{version}");
         failing.abort();
     }
+}
+
+/// A queue that is closed while a dead letter is under way has it sent once all the same, when it opens again.
+#[tokio::test]
+async fn a_dead_letter_that_is_under_way_at_a_close_is_not_sent_again() {
+    let (broker, context) = (FakeBroker::start().await, context());
+    let pairs = [("options.subscribe_timeout", "20000")];
+    let (connection, (mut peer, _)) =
+        tokio::join!(connected(broker.port(), &pairs), broker.accept_session(false));
+    let pairs = [("options.qos", "1"), ("dead_letter_topic", "dead")];
+    let config = wirework::config::from_pairs(pairs).unwrap();
+    let orders: Arc<dyn MessageQueue> =
+        Arc::new(MqttMessageQueue::new("orders", config, Some(Arc::clone(&connection))).unwrap());
+    orders.open(&context).await.unwrap();
+    let (received, _) = tokio::join!(receive(&orders), async {
+        peer.grant().await;
+        peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    });
+    let (rejected, dead) = tokio::join!(orders.move_to_dead_letter(&received), async {
+        let dead = peer.expect_publish().await;
+        // It waits for the broker, which waits.
+        let (closed, ()) = tokio::join!(orders.close(&context), async {
+            let unsubscribe = peer.expect_unsubscribe().await;
+            peer.send(UnsubAck::new(unsubscribe.pkid)).await;
+            assert_eq!(peer.expect_puback().await.pkid, 1);
+        });
+        closed.unwrap();
+        dead
+    });
+    assert_eq!((rejected.unwrap_err().code(), &*dead.topic), ("NOT_OPENED", "dead"));
+    orders.open(&context).await.unwrap();
+    // Long enough for it to be buried again.
+    assert!(tokio::time::timeout(OUTAGE, peer.next("nothing")).await.is_err(), "it is sent again");
+    peer.send(PubAck::new(dead.pkid)).await;
+    let (published, last) =
+        tokio::join!(connection.publish("last", "", PublishOptions::at_least_once()), async {
+            let last = peer.expect_publish().await;
+            peer.send(PubAck::new(last.pkid)).await;
+            last.topic
+        });
+    published.unwrap();
+    assert_eq!(last, "last");
+    within("the end", orders.close(&context)).await.unwrap();
 }
 
 fn no_use() -> QueueError {

@@ -1,4 +1,4 @@
-//! What a queue over a shared connection says of itself, and to whoever waits, while the broker does not grant its subscription.
+//! What a queue says of itself, and to whoever waits, while the broker does not grant its subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +25,17 @@ impl Supervisor for Seen {
     fn stop(&self, _: usize, _: Error) {}
 }
 
+/// The context of a queue that is a component, and what it reports.
+fn watched_context() -> (Context, mpsc::UnboundedReceiver<String>) {
+    let (sender, statuses) = mpsc::unbounded_channel();
+    let scope = Scope::new("pip-services:message-queue:mqtt:orders:1.0".parse().unwrap());
+    (Context::new(0, "s".into(), scope, Arc::new(Seen(sender))), statuses)
+}
+
 struct Watched {
     queue: Arc<dyn MessageQueue>,
-    connection: Arc<MqttConnection>,
+    /// The one that it shares.
+    connection: Option<Arc<MqttConnection>>,
     statuses: Mutex<mpsc::UnboundedReceiver<String>>,
     context: Context,
 }
@@ -45,15 +53,13 @@ impl Watched {
             tokio::join!(connected(broker.port(), &pairs), broker.accept_session(false));
         let config = wirework::config::from_pairs([("options.qos", "1")]).unwrap();
         let queue = Arc::new(MqttMessageQueue::new("orders", config, Some(Arc::clone(&connection))).unwrap());
-        let (sender, statuses) = mpsc::unbounded_channel();
-        let scope = Scope::new("pip-services:message-queue:mqtt:orders:1.0".parse().unwrap());
-        let context = Context::new(0, "s".into(), scope, Arc::new(Seen(sender)));
+        let (context, statuses) = watched_context();
         if component {
             Component::open(&*queue, &context).await.unwrap();
         } else {
             queue.open(&context).await.unwrap();
         }
-        (Self { queue, connection, statuses: Mutex::new(statuses), context }, peer)
+        (Self { queue, connection: Some(connection), statuses: Mutex::new(statuses), context }, peer)
     }
 
     async fn status(&self) -> String {
@@ -79,6 +85,12 @@ async fn a_subscription_that_is_not_granted_again_is_a_status_of_the_queue_until
     let status = watched.status().await;
     assert!(status.starts_with("recovering: no messages come for `orders`: "), "{status}");
     assert_eq!(within("the error", waiting).await.unwrap().unwrap_err().code(), "SUBSCRIPTION_LOST");
+    // Whoever does not wait hears of it too, each time.
+    for _ in 0..2 {
+        let error = watched.queue.receive(Duration::ZERO).await.unwrap_err();
+        assert_eq!((error.code(), error.category()), ("SUBSCRIPTION_LOST", Category::NoResponse));
+        assert_eq!(watched.queue.peek().await.unwrap_err().code(), "SUBSCRIPTION_LOST");
+    }
     // Another link that does not grant it either: nothing is new.
     peer.reset();
     let (mut peer, _) = broker.accept_session(false).await;
@@ -106,6 +118,40 @@ async fn so_is_one_that_was_never_granted() {
     assert_eq!(watched.status().await, "open");
     peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
     assert!(within("the message", waiting).await.unwrap().unwrap().is_some());
+}
+
+/// Of a connection of its own the broker's refusal is the queue's status too, and outlives the link.
+#[tokio::test]
+async fn so_is_one_that_was_never_granted_over_a_connection_of_its_own() {
+    let broker = FakeBroker::start().await;
+    let port = broker.port().to_string();
+    let pairs = [
+        ("connection.host", "127.0.0.1"),
+        ("connection.port", port.as_str()),
+        ("options.reconnect_timeout", "10"),
+        ("options.qos", "1"),
+    ];
+    let queue = Arc::new(MqttMessageQueue::from_pairs("orders", pairs).unwrap());
+    let (context, statuses) = watched_context();
+    let (opened, (mut peer, _)) =
+        tokio::join!(Component::open(&*queue, &context), broker.accept_session(false));
+    opened.unwrap();
+    let watched = Watched { queue, connection: None, statuses: Mutex::new(statuses), context };
+    let waiting = watched.waiting();
+    peer.refuse().await;
+    assert_eq!(within("the error", waiting).await.unwrap().unwrap_err().code(), "SUBSCRIBE_REFUSED");
+    let refused = watched.status().await;
+    assert!(refused.starts_with("recovering: no messages come for `orders`: "), "{refused}");
+    peer.reset();
+    let (mut peer, _) = broker.accept_session(false).await;
+    assert!(watched.status().await.starts_with("recovering: "), "the link is lost");
+    assert_eq!(watched.status().await, refused, "the link is there, and messages are not");
+    let waiting = watched.waiting();
+    peer.grant().await;
+    assert_eq!(watched.status().await, "open");
+    peer.send(message("orders", "a", QoS::AtLeastOnce, 1)).await;
+    assert!(within("the message", waiting).await.unwrap().unwrap().is_some());
+    let _ = within("the end", watched.queue.close(&watched.context)).await;
 }
 
 /// A queue from a factory is opened with the context of whoever asked for it, whose status is its own.
@@ -156,7 +202,7 @@ async fn whoever_waits_hears_of_a_filter_that_ends_links() {
     assert_eq!(error.code(), "SUBSCRIBE_ENDS_LINKS");
     assert!(futures_util::poll!(&mut listening).is_pending());
     // A new link on which it is not asked for brings nothing new.
-    assert!(watched.connection.is_open());
+    assert!(watched.connection.as_ref().is_some_and(|connection| connection.is_open()));
     listening.abort();
     let _ = watched.queue.close(&context()).await;
 }

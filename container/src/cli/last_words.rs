@@ -7,7 +7,7 @@ use wirework::log::{Console, Format, Level, Record, Value as Shown};
 use super::options::Checked;
 use crate::manifest::{Files, Piece, pieces};
 use crate::plan::Plan;
-use crate::run::voice::say;
+use crate::run::voice::{say, say_error};
 use crate::run::{Failure, ServeError};
 
 /// The target of what the command says where the log is JSON.
@@ -50,13 +50,13 @@ fn said(problem: &Problem, files: &Files) {
 pub(super) fn report(error: &ServeError, again: impl FnOnce() -> Option<Checked>) {
     let failures = error.failures();
     if failures.is_empty() {
-        return say(Level::Error, "error: ", &wirework::chain(error));
+        return say_error(error.code(), &wirework::chain(error));
     }
     say(Level::Error, "error: ", &error.to_string());
     let checked = again();
     for failure in failures {
         let why = failure.source.chain();
-        say(Level::Error, "  ", &format!("{failure}: {why}"));
+        say_error(failure.source.code(), &format!("{failure}: {why}"));
         for help in checked.iter().flat_map(|checked| helps(checked.plan(), failure, &why)) {
             say(Level::Info, "  help: ", &help);
         }

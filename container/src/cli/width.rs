@@ -94,7 +94,7 @@ mod tests {
         }
         assert_eq!(indented("a\nb\n\nc\n- d\n- e", 2), "  a b\n  c\n  - d\n  - e\n");
         assert_eq!(
-            hanging("a  ", &"word ".repeat(20)).lines().nth(1).unwrap(),
+            hanging("a  ", &"word ".repeat(20), 3, 80).lines().nth(1).unwrap(),
             "   word word word word word"
         );
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use wirework::component::{Status, Supervisor};
+use wirework::log::Scope;
 use wirework::{Descriptor, Error};
 
 use super::{Failure, LOG, Phase};
@@ -27,6 +28,8 @@ struct Stop {
     told: bool,
     /// Another one that came after that, which nobody waits for any more.
     later: Option<Asked>,
+    /// The service has closed, and nobody looks here any more.
+    over: bool,
 }
 
 /// Who asked for the stop, and why.
@@ -44,10 +47,17 @@ impl Asked {
 
 /// What of a component matters here.
 pub struct Member {
-    /// Its name.
-    pub descriptor: Descriptor,
+    /// Its name, and how it speaks.
+    pub scope: Arc<Scope>,
     /// Whether the service is ready only while it is open.
     pub critical: bool,
+}
+
+impl Member {
+    /// Says something as the component, so that the line names it, once.
+    fn say(&self, say: impl FnOnce()) {
+        self.scope.span().in_scope(say);
+    }
 }
 
 impl Board {
@@ -86,7 +96,8 @@ impl Board {
     #[must_use]
     pub fn all(&self) -> Vec<(Descriptor, Status)> {
         let statuses = self.lock();
-        self.members.iter().map(|member| member.descriptor.clone()).zip(statuses.iter().cloned()).collect()
+        let names = self.members.iter().map(|member| member.scope.descriptor().clone());
+        names.zip(statuses.iter().cloned()).collect()
     }
 
     /// How many components are open.
@@ -131,10 +142,11 @@ impl Board {
         stop.first.as_ref().map(Asked::failure)
     }
 
-    /// The failure that asked for a stop and that nobody was told of, once.
+    /// The failure that asked for a stop and that nobody was told of. The service has closed: who asks from here on is only logged.
     #[must_use]
-    pub fn take_untold(&self) -> Option<Failure> {
+    pub fn last_look(&self) -> Option<Failure> {
         let mut stop = self.lock_stop();
+        stop.over = true;
         // Where nobody has asked yet, somebody may.
         stop.first.as_ref()?;
         if std::mem::replace(&mut stop.told, true) {
@@ -155,24 +167,23 @@ impl Board {
 
     fn request_stop(&self, component: usize, reason: Arc<Error>) {
         let Some(member) = self.members.get(component) else { return };
-        let asked = Asked { component: member.descriptor.clone(), reason };
+        let asked = Asked { component: member.scope.descriptor().clone(), reason: Arc::clone(&reason) };
         let mut stop = self.lock_stop();
-        let Stop { first, told, later } = &mut *stop;
-        let besides = match (&first, &later) {
-            (None, _) => {
-                *first = Some(asked);
-                None
-            }
-            (Some(_), None) if *told => {
-                *later = Some(asked);
-                None
-            }
-            _ => Some(asked),
+        let Stop { first, told, later, over } = &mut *stop;
+        let unheard = match (&first, &later) {
+            _ if *over => Some("asks to stop the service, which has closed"),
+            (Some(_), None) if *told => None,
+            (Some(_), _) => Some("asks to stop the service too"),
+            (None, _) => None,
         };
+        match first {
+            None => *first = Some(asked),
+            Some(_) if unheard.is_none() => *later = Some(asked),
+            Some(_) => {}
+        }
         drop(stop);
-        if let Some(besides) = besides {
-            let reason = besides.reason.chain();
-            tracing::error!(target: LOG, "{} asks to stop the service too: {reason}", besides.component);
+        if let Some(what) = unheard {
+            member.say(|| tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain()));
         }
         self.stopped.send_replace(true);
     }
@@ -191,7 +202,6 @@ impl Supervisor for Board {
     /// `Failed`. A critical component that failed for good stops the service.
     fn status(&self, component: usize, status: Status) {
         let Some(member) = self.members.get(component) else { return };
-        let descriptor = &member.descriptor;
         let mut accepted = false;
         self.update(component, |now| {
             let running = matches!(now, Status::Opening | Status::Open | Status::Recovering(_));
@@ -202,20 +212,23 @@ impl Supervisor for Board {
                 *now = status.clone();
             }
         });
-        match &status {
+        member.say(|| match &status {
             Status::Failed(error) if !accepted => {
                 // It is closing, closed, or has failed before; still nobody else would tell.
-                tracing::warn!(target: LOG, "{descriptor} failed besides: {}", error.chain());
+                tracing::warn!(target: LOG, code = error.code(), "failed besides: {}", error.chain());
             }
             _ if !accepted => {}
             Status::Failed(error) => {
-                tracing::error!(target: LOG, "{descriptor} failed: {}", error.chain());
-                if member.critical {
-                    self.request_stop(component, Arc::clone(error));
-                }
+                tracing::error!(target: LOG, code = error.code(), "failed: {}", error.chain());
             }
-            Status::Recovering(reason) => tracing::warn!(target: LOG, "{descriptor} is recovering: {reason}"),
-            _ => tracing::info!(target: LOG, "{descriptor} is open again"),
+            Status::Recovering(reason) => tracing::warn!(target: LOG, "recovering: {reason}"),
+            _ => tracing::info!(target: LOG, "open again"),
+        });
+        if let Status::Failed(error) = &status
+            && accepted
+            && member.critical
+        {
+            self.request_stop(component, Arc::clone(error));
         }
     }
 
@@ -229,13 +242,42 @@ mod tests {
     use wirework::Category;
 
     use super::*;
+    use crate::run::heard::Heard;
+
+    fn board() -> Board {
+        let scope = Scope::new("a:b:c:d:1.0".parse().unwrap());
+        Board::new(vec![Member { scope, critical: true }])
+    }
+
+    fn stop(board: &Board, message: &'static str) {
+        Supervisor::stop(board, 0, Error::new(Category::Internal, "LATE", message));
+    }
 
     #[test]
     fn a_first_stop_is_told_also_after_somebody_has_looked_for_one() {
-        let descriptor = "a:b:c:d:1.0".parse().unwrap();
-        let board = Board::new(vec![Member { descriptor, critical: true }]);
-        assert!(board.take_untold().is_none());
-        Supervisor::stop(&board, 0, Error::new(Category::Internal, "LATE", "late"));
-        assert!(board.take_untold().is_some() && board.take_untold().is_none());
+        let board = board();
+        assert!(board.last_look().is_none());
+        stop(&board, "late");
+        assert!(board.last_look().is_some() && board.last_look().is_none());
+    }
+
+    #[test]
+    fn a_stop_that_is_asked_for_after_the_last_look_is_logged() {
+        let (board, heard) = (board(), Heard::default());
+        let _guard = heard.listen();
+        stop(&board, "in time");
+        assert_eq!(board.last_look().unwrap().source.to_string(), "in time");
+        assert_eq!(heard.lines(), Vec::<String>::new());
+        for message in ["late", "later"] {
+            stop(&board, message);
+            let expected =
+                format!("ERROR asks to stop the service, which has closed: {message} code=\"LATE\"");
+            assert_eq!(heard.lines(), [expected]);
+        }
+        // Also where nobody had asked before.
+        let board = self::board();
+        assert!(board.last_look().is_none());
+        stop(&board, "late");
+        assert_eq!(heard.lines().len(), 1);
     }
 }

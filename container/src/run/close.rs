@@ -53,7 +53,7 @@ pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<
     closing.end_stray_tasks().await;
     closing.container.begun.clear();
     // A stop that was asked for when nobody waited for it any more.
-    closing.failures.extend(closing.container.board.take_untold());
+    closing.failures.extend(closing.container.board.last_look());
     Failures::of(closing.failures)
 }
 
@@ -107,7 +107,13 @@ impl Closing<'_> {
         match result {
             Ok(()) => {
                 self.container.board.set(component, Status::Closed);
-                tracing::info!(target: LOG, "closed {name}");
+                let opened =
+                    self.container.members.get(component as usize).is_some_and(|member| member.opened);
+                if opened {
+                    tracing::info!(target: LOG, "closed {name}");
+                } else {
+                    tracing::debug!(target: LOG, "cleaned up after {name}, which had not opened");
+                }
             }
             Err(error) => self.fail(component, name, error),
         }
@@ -115,12 +121,13 @@ impl Closing<'_> {
     }
 
     fn fail(&mut self, component: u32, name: Descriptor, source: Error) {
-        tracing::error!(target: LOG, "cannot close {name}: {}", source.chain());
         let shared = Arc::new(source);
         self.stray
             .extend(self.container.members.get(component as usize).map(|member| member.context.clone()));
         self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
-        self.failures.push(Failure { component: name, phase: Phase::Close, source: shared.into() });
+        let failure = Failure { component: name, phase: Phase::Close, source: shared.into() };
+        failure.log("");
+        self.failures.push(failure);
     }
 
     /// Nothing of what is left behind may go on where it can be stopped.

@@ -45,6 +45,8 @@ pub(super) struct Member {
     pub(super) context: Context,
     pub(super) timeout: Duration,
     pub(super) critical: bool,
+    /// Its `open` has ended well.
+    pub(super) opened: bool,
     log_sink: Option<Arc<dyn LogSink>>,
     sink_id: Option<SinkId>,
 }
@@ -96,7 +98,7 @@ impl Container {
                 Ok(Started::Ready(container))
             }
             Opened::Failed(failure, later) => {
-                tracing::error!(target: LOG, "{failure}: {}", failure.source.chain());
+                failure.log("");
                 let closed = close::close(&mut container, limit).await;
                 let later = Failures::of(later);
                 Err(Failures::from(failure).followed_by(later).followed_by(closed))
@@ -118,10 +120,11 @@ impl Container {
         workers: Handle,
     ) -> Result<(Self, Vec<Planned>), Failures> {
         let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
-        let members = plan.components.iter().map(|planned| Listed {
-            descriptor: planned.entry.descriptor.clone(),
-            critical: planned.entry.critical,
-        });
+        let members = plan
+            .components
+            .iter()
+            .zip(scopes.iter())
+            .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
         let board = Arc::new(Board::new(members.collect()));
         let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
         check(&plan, failures, &board)?;
@@ -140,6 +143,7 @@ impl Container {
                 context: context(index, scope),
                 timeout: planned.timeout(),
                 critical: planned.entry.critical,
+                opened: false,
                 sink_id: None,
             })
             .collect();
@@ -253,7 +257,7 @@ fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board) -> Result<()
     let (fatal, harmless): (Vec<_>, Vec<_>) =
         failures.into_iter().partition(|(position, _)| critical(*position));
     for (position, failure) in harmless {
-        tracing::error!(target: LOG, "{failure}, which is not critical: {}", failure.source.chain());
+        failure.log(", which is not critical");
         board.set(position, Status::failed(failure.source));
     }
     match Failures::of(fatal.into_iter().map(|(_, failure)| failure).collect()) {

@@ -6,6 +6,8 @@ mod close;
 mod container;
 mod create;
 mod failure;
+#[cfg(test)]
+pub(crate) mod heard;
 mod open;
 mod serve;
 mod signals;

@@ -120,7 +120,8 @@ impl Opening<'_> {
             // A task of it has failed while it opened.
             return self.fail(component, error.into(), walk);
         }
-        if let Some(member) = self.container.members.get(component as usize) {
+        if let Some(member) = self.container.members.get_mut(component as usize) {
+            member.opened = true;
             let descriptor = member.context.scope().descriptor();
             tracing::info!(target: LOG, "opened {descriptor} in {}", super::millis(took));
         }
@@ -135,8 +136,9 @@ impl Opening<'_> {
         let member = self.container.members.get(component as usize)?;
         let descriptor = member.context.scope().descriptor().clone();
         self.container.board.set(component, Status::Failed(Arc::clone(&source)));
-        tracing::error!(target: LOG, "cannot open {descriptor} either: {}", source.chain());
-        Some(Failure { component: descriptor, phase: Phase::Open, source: source.into() })
+        let failure = Failure { component: descriptor, phase: Phase::Open, source: source.into() };
+        failure.log(" either");
+        Some(failure)
     }
 
     /// A component failed. A critical one ends the start; otherwise those that require it fail with it, and the start
@@ -147,14 +149,15 @@ impl Opening<'_> {
         let shared = Arc::new(source);
         self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
         self.container.sink_settled(component);
+        let failure = Failure { component: descriptor, phase: Phase::Open, source: shared.into() };
         if critical {
-            return Some(Failure { component: descriptor, phase: Phase::Open, source: shared.into() });
+            return Some(failure);
         }
-        tracing::error!(target: LOG, "cannot open {descriptor}, which is not critical: {}", shared.chain());
+        failure.log(", which is not critical");
         let graph = Arc::clone(&self.container.graph);
         for dependent in graph.needed_by(component) {
             if let Some(doom) = self.doomed.get_mut(dependent as usize) {
-                *doom = Some(CallError::NeedFailed { needed: descriptor.clone() });
+                *doom = Some(CallError::NeedFailed { needed: failure.component.clone() });
             }
         }
         walk.done(component);

@@ -1,6 +1,7 @@
 //! A whole run of a service: start, wait, close.
 
 use tokio::runtime::{Builder, Runtime};
+use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
 
 use super::voice::{LAST_FLUSH, format};
@@ -44,6 +45,17 @@ impl ServeError {
                 std::iter::once(cause).chain(close.iter().flat_map(Failures::iter)).collect()
             }
             Self::System(_) | Self::Router(_) => Vec::new(),
+        }
+    }
+
+    /// The code of the cause.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Start(failures) | Self::Close(failures) => failures.first().source.code(),
+            Self::Stopped { cause, .. } => cause.source.code(),
+            Self::System(_) => "SYSTEM_ERROR",
+            Self::Router(error) => error.code(),
         }
     }
 }
@@ -96,7 +108,8 @@ async fn serve_until(
             None
         }
         failure = container.failed() => {
-            tracing::error!(target: LOG, "{} stops the service: {}", failure.component, failure.source.chain());
+            let (code, why) = (failure.source.code(), failure.source.chain());
+            tracing::error!(target: LOG, code, "{} stops the service: {why}", failure.component);
             Some(failure)
         }
     };

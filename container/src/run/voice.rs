@@ -6,7 +6,7 @@ use std::time::Duration;
 use wirework::Pattern;
 use wirework::component::Component;
 use wirework::config::Value as Setting;
-use wirework::log::{Console, ConsoleLogger, Format, Level, Record};
+use wirework::log::{Console, ConsoleLogger, Format, Level, Record, Value as Shown};
 use wirework::text::Escaped;
 
 use super::LOG;
@@ -22,6 +22,18 @@ pub(crate) fn say(level: Level, prefix: &str, message: &str) {
     match console.format() {
         Format::Text => console.text(&format!("{prefix}{}\n", Escaped(message))),
         Format::Json => console.record(&Record::new(level, message).with_target(LOG)),
+    }
+}
+
+/// Says an error with its code: in text as `check` does.
+pub(crate) fn say_error(code: &str, message: &str) {
+    let console = Console::process();
+    match console.format() {
+        Format::Text => console.text(&format!("error[{}]: {}\n", Escaped(code), Escaped(message))),
+        Format::Json => {
+            let fields = [("code", Shown::Text(code))];
+            console.record(&Record::new(Level::Error, message).with_target(LOG).with_fields(&fields));
+        }
     }
 }
 

@@ -150,7 +150,7 @@ fn failures_end_the_service() {
         assert_eq!(said.code, Some(code), "{name}: {said}");
         if name == "close_hangs" {
             // How much of the service's time it was given depends on the others.
-            let last_words = "error: the service did not close cleanly\n  cannot close `test:trouble:default:bad:1.0`: its `close` did not end within";
+            let last_words = "error: the service did not close cleanly\nerror[TIMEOUT]: cannot close `test:trouble:default:bad:1.0`: its `close` did not end within";
             assert!(said.err.contains(last_words), "{said}");
             assert!(said.err.contains("closed test:trouble:default:first:1.0"), "the others close: {said}");
             continue;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
-use super::forward::{Closing, Forward};
+use super::forward::{Closing, Forward, Sends};
 use crate::component::{Component, Context, Descriptor, Flow, Names, Neighbour, Neighbours};
 use crate::config::{Invalid, Millis};
 use crate::count::{Counters, Increment};
@@ -74,7 +74,9 @@ references! {
 /// may not publish to the topic that it brings.
 ///
 /// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
-/// them may arrive later, and so twice.
+/// them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
+/// still holds of it, and sends no second copy of what arrived meanwhile; whoever else receives it from the source, such as the next
+/// process, sends it again.
 ///
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind
 /// has a warning: what it loses never comes to the bridge.
@@ -102,6 +104,8 @@ pub struct Bridge {
     logger: Logger,
     counts: Counts,
     running: Mutex<Option<Running>>,
+    /// What the target has not confirmed of what was given back to the source.
+    unconfirmed: Arc<Sends>,
 }
 
 struct Counts {
@@ -147,7 +151,8 @@ impl Bridge {
             failed: increment("failed"),
             looped: increment("looped"),
         };
-        Ok(Self { config, source, target, logger, counts, running: Mutex::new(None) })
+        let unconfirmed = Arc::new(Sends::new(config.concurrency));
+        Ok(Self { config, source, target, logger, counts, running: Mutex::new(None), unconfirmed })
     }
 
     /// Refuses a target that leads to the source, and warns of a source that may lose messages.
@@ -193,6 +198,7 @@ impl Bridge {
             filtered: self.counts.filtered.clone(),
             retried: self.counts.retried.clone(),
             hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
+            unconfirmed: Arc::clone(&self.unconfirmed),
             closing: closing.clone(),
             // The other half is for giving it back.
             grace: self.config.close_timeout.0 / 2,

@@ -15,7 +15,7 @@ use super::Unmatched;
 use super::pattern::matches;
 use crate::count::Increment;
 use crate::log::Logger;
-use crate::messaging::local::HopLimit;
+use crate::messaging::local::{HopLimit, Unconfirmed};
 use crate::messaging::{DeadLetterReason, MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
 use crate::{BoxFuture, Category, Error};
 
@@ -43,6 +43,9 @@ impl Closing {
     }
 }
 
+/// What the target has accepted and not confirmed, by what it was given.
+pub(super) type Sends = Unconfirmed<MessageEnvelope, PendingSend>;
+
 /// Takes the messages of the source.
 pub(super) struct Forward {
     pub(super) target: Arc<dyn MessageQueue>,
@@ -53,6 +56,8 @@ pub(super) struct Forward {
     pub(super) filtered: Increment,
     pub(super) retried: Increment,
     pub(super) hops: HopLimit,
+    /// What the target had accepted when the bridge was closed before.
+    pub(super) unconfirmed: Arc<Sends>,
     /// Says so when the bridge closes.
     pub(super) closing: watch::Receiver<Option<Closing>>,
     /// How long what is being sent has to arrive where the bridge is gone without a close.
@@ -75,7 +80,7 @@ enum Outcome {
     Arrived,
     /// The message itself is at fault: no later try would do.
     Refused,
-    /// The bridge closes. The message may arrive all the same, and goes once more then.
+    /// The bridge closes. The message may arrive all the same.
     Unfinished,
 }
 
@@ -105,8 +110,7 @@ impl Forward {
 
     /// Tries until the target has the message, refuses it, or the bridge closes.
     async fn pass_on(&self, envelope: &MessageEnvelope, source: &dyn MessageQueue) -> Result<Outcome, Error> {
-        let mut passage =
-            Passage { target: &*self.target, envelope: envelope.passed_on(source.name()), pending: None };
+        let mut passage = self.passage(envelope.passed_on(source.name()));
         let (mut wait, mut told) = (WAITS.0, false);
         let mut overdue = pin!(self.overdue());
         loop {
@@ -149,6 +153,12 @@ impl Forward {
         }
     }
 
+    /// The way of a message to the target, from where the bridge had left it when it was closed.
+    fn passage(&self, envelope: MessageEnvelope) -> Passage<'_> {
+        let pending = self.unconfirmed.take(&envelope);
+        Passage { target: &*self.target, unconfirmed: &self.unconfirmed, envelope, pending }
+    }
+
     /// Resolves when the bridge closes and what is being sent has had its time.
     async fn overdue(&self) {
         let mut closing = self.closing.clone();
@@ -171,6 +181,7 @@ impl Forward {
 /// One message on its way to the target, however many tries that takes.
 struct Passage<'a> {
     target: &'a dyn MessageQueue,
+    unconfirmed: &'a Sends,
     envelope: MessageEnvelope,
     /// What the target has accepted and not confirmed.
     pending: Option<PendingSend>,
@@ -189,6 +200,15 @@ impl Passage<'_> {
         let sent = pending.await;
         self.pending = None;
         sent
+    }
+}
+
+/// Whoever gives up here leaves what the target holds to the next who comes with the same message.
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.unconfirmed.keep(self.envelope.clone(), pending);
+        }
     }
 }
 

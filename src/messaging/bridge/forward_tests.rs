@@ -114,6 +114,7 @@ async fn world() -> World {
         retried: count("retried"),
         hops: HopLimit::new(16, logger.clone(), count("looped")),
         logger,
+        unconfirmed: Arc::new(Sends::new(8)),
         closing,
         grace: Duration::from_secs(5),
     };
@@ -177,4 +178,53 @@ async fn what_the_target_still_holds_goes_back_when_the_bridge_closes() {
     assert_eq!(began.elapsed(), Duration::from_secs(10));
     let back = source.receive(Duration::ZERO).await.unwrap().unwrap();
     assert_eq!((back.text(), back.deliveries(), slow.holds()), (Some("a"), 1, 1));
+}
+
+/// A bridge that is closed while the target holds a message, and opened again.
+async fn reopened(answer: Option<Result<(), Error>>) -> (World, MessageEnvelope) {
+    let mut world = world().await;
+    {
+        let World { source, slow, forward, closing, .. } = &world;
+        let message = source.receive(Duration::ZERO).await.unwrap().unwrap();
+        let mut taking = pin!(forward.take(message, source));
+        assert!(timeout(Duration::from_secs(1), &mut taking).await.is_err());
+        closing.send_replace(Some(Closing::within(Duration::ZERO)));
+        taking.await.unwrap();
+        if let Some(answer) = answer {
+            slow.answer(answer);
+        }
+    }
+    let (sender, closing) = watch::channel(None);
+    (world.closing, world.forward.closing) = (sender, closing);
+    let message = world.source.receive(Duration::ZERO).await.unwrap().unwrap();
+    (world, message)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_after_a_close_is_not_sent_again_when_the_bridge_opens_again() {
+    let (World { source, slow, forward, .. }, message) = &reopened(Some(Ok(()))).await;
+    forward.take(message.clone(), source).await.unwrap();
+    assert_eq!(slow.holds(), 0, "it is not given to the target again");
+    assert!(source.receive(Duration::from_secs(600)).await.unwrap().is_none(), "it is completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_target_still_holds_is_waited_for_when_the_bridge_opens_again() {
+    let (World { source, slow, forward, .. }, message) = &reopened(None).await;
+    let mut taking = pin!(forward.take(message.clone(), source));
+    assert!(timeout(Duration::from_secs(600), &mut taking).await.is_err());
+    assert_eq!(slow.holds(), 1);
+    slow.answer(Ok(()));
+    taking.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_target_gave_up_after_a_close_is_sent_again() {
+    let closed = Error::new(Category::InvalidState, "CLOSED", "closed");
+    let (World { source, slow, forward, .. }, message) = &reopened(Some(Err(closed))).await;
+    let mut taking = pin!(forward.take(message.clone(), source));
+    assert!(timeout(Duration::from_secs(600), &mut taking).await.is_err());
+    assert_eq!(slow.holds(), 1);
+    slow.answer(Ok(()));
+    taking.await.unwrap();
 }

@@ -7,6 +7,7 @@ mod hop_limit;
 mod listening;
 mod metrics;
 mod queue;
+mod unconfirmed;
 
 pub(crate) use body::Body;
 pub(crate) use burst::Burst;
@@ -14,6 +15,7 @@ pub(crate) use hop_limit::{HopLimit, MAX_HOPS};
 pub(crate) use listening::Listening;
 pub(crate) use metrics::Metrics;
 pub(crate) use queue::{Local, sweep};
+pub(crate) use unconfirmed::Unconfirmed;
 
 /// What says something; an empty text is as good as none.
 pub(crate) fn filled(text: Option<String>) -> Option<String> {

@@ -156,8 +156,13 @@ impl<Q: Local> MessageQueue for Q {
     fn peek_batch(&self, count: usize) -> BoxFuture<'_, Result<Vec<MessageEnvelope>, Error>> {
         Box::pin(async move {
             let shelf = self.body().opened()?;
-            self.attend()?;
-            Ok(shelf.peek(count))
+            let attended = self.attend();
+            let found = shelf.peek(count);
+            // What is here is no worse for what does not come.
+            if found.is_empty() {
+                attended?;
+            }
+            Ok(found)
         })
     }
 
@@ -165,10 +170,11 @@ impl<Q: Local> MessageQueue for Q {
         Box::pin(async move {
             self.body().opened()?;
             let attended = self.attend();
-            if wait.is_zero() {
+            let received = receive(self.body(), wait, self.trouble()).await?;
+            if received.is_none() && wait.is_zero() {
                 attended?;
             }
-            receive(self.body(), wait, self.trouble()).await
+            Ok(received)
         })
     }
 

@@ -38,6 +38,12 @@ impl<H> Item<H> {
         Self { envelope, hold, doomed: false, reason: DeadLetterReason::MaxDeliveries, number: 0, cost }
     }
 
+    /// Which message of its shelf it is; no other one there ever has this number.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// One that is to be buried without being delivered.
     #[cfg(any(feature = "mqtt", test))]
     pub(crate) fn doomed(envelope: MessageEnvelope, hold: H) -> Self {

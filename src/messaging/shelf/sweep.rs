@@ -33,7 +33,7 @@ impl<H> Dead<H> {
 
 /// Where dead messages go. One that finds no grave is delivered again after the delay; one that is doomed is buried again.
 pub(crate) trait Bury<H>: Send + Sync {
-    /// Makes a grave for a dead message. Dropped, it may have, and the message is buried again.
+    /// Makes a grave for a dead message. Dropped, it may have, and the message is given here again.
     fn bury(&self, item: &Item<()>) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// A message has its grave.

@@ -9,10 +9,11 @@ use super::burst::Burst;
 use super::denied::Denied;
 use super::gauges::Gauges;
 use super::places::Places;
+use super::whom::Whom;
 use super::{Accepted, Command, Intake, LinkState, Permits, Reply, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, describe};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason, describe};
 use crate::mqtt::session::{self, Acked, Outgoing};
 use crate::mqtt::subscriptions::{Context, Held, Registry, SharedListener, Unclaimed};
 use crate::mqtt::topic::Filter;
@@ -51,6 +52,8 @@ pub(super) struct Core {
     pub(super) left: usize,
     /// Messages of QoS 0 that the socket had not taken when the connection closed.
     pub(super) unsent: usize,
+    /// As whom the client is there.
+    pub(super) whom: Whom,
     /// What the broker permits on the link that is up.
     pub(super) limits: Limits,
     /// Why the link is down, while it is.
@@ -106,6 +109,7 @@ impl Core {
             revoking: Vec::new(),
             left: 0,
             unsent: 0,
+            whom: Whom::default(),
             limits: Limits::default(),
             new: true,
             unanswered: false,
@@ -270,7 +274,7 @@ impl Core {
                     self.settle(waiter, Ok(()));
                 }
                 Acked::Refused(Publish { topic, .. }, waiter) => {
-                    let reason = describe(code, reason.as_deref());
+                    let reason = self.whom.reason(code, reason.as_deref());
                     self.gauges.forget();
                     self.settle(waiter, Err(MqttError::PublishRefused { topic, code, reason }));
                 }
@@ -293,7 +297,10 @@ impl Core {
             },
             Incoming::Unsubscribed { id, codes } => return self.unsubscribed(id, &codes),
             Incoming::Pong => {}
-            Incoming::Disconnect(reason) => return Err(Lost::disconnected(reason)),
+            Incoming::Disconnect(reason) => {
+                let text = self.whom.add_to(reason.code, reason.text);
+                return Err(Lost::disconnected(Reason { text, ..reason }));
+            }
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),

@@ -12,6 +12,7 @@ use tokio_util::codec::Framed;
 
 use super::Settings;
 use super::drive::GOOD_BYE;
+use super::whom::Whom;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
@@ -59,7 +60,7 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
                 // The link is given up in any case; whether the broker learns why is up to it.
                 let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
             }
-            Err(unlike_mqtt(lost, plain, tls))
+            Err(unlike_mqtt(of_whom(lost, endpoint), plain, tls))
         }
     }
 }
@@ -137,6 +138,16 @@ pub(super) async fn good_bye<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     };
     // The link is left in any case.
     let _ = timeout(GOOD_BYE, last).await;
+}
+
+/// Who is refused, where that is why.
+fn of_whom(lost: Lost, endpoint: &Endpoint) -> Lost {
+    match lost {
+        Lost::Refused { code, reason, server_reference } => {
+            Lost::Refused { code, reason: Whom::at(endpoint).add_to(code, reason), server_reference }
+        }
+        other => other,
+    }
 }
 
 /// What an end before CONNACK looks like where one side speaks TLS and the other does not.

@@ -1,10 +1,12 @@
 //! What a broker does not permit fails alone, and the link goes on.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::LinkState;
 use super::core::{Core, Grant, Waiter};
-use crate::mqtt::protocol::{Publish, describe};
+use crate::mqtt::protocol::Publish;
 use crate::mqtt::session::Unfit;
 use crate::mqtt::subscriptions::{Outcome, Recheck};
 use crate::mqtt::topic::Filter;
@@ -58,10 +60,15 @@ impl Core {
         self.keep(left);
     }
 
+    /// What the code for a filter means.
+    fn filter_reason(&self, code: u8, said: Option<&str>) -> Arc<str> {
+        self.whom.filter_reason(self.settings.version, code, said)
+    }
+
     /// Passes on what became of a subscription.
     pub(super) fn answer(&mut self, outcome: Outcome<Grant>, said: Option<&str>, now: Instant) {
         let refused = |filter: &Filter, code| {
-            let (filter, reason) = (filter.as_str().into(), describe(code, said));
+            let (filter, reason) = (filter.as_str().into(), self.filter_reason(code, said));
             MqttError::SubscriptionRefused { filter, code, reason }
         };
         match outcome {
@@ -90,7 +97,7 @@ impl Core {
                     self.denied.rests(&filter, error);
                 }
                 None => {
-                    let (name, reason) = (filter.as_str().into(), describe(code, said));
+                    let (name, reason) = (filter.as_str().into(), self.filter_reason(code, said));
                     let error = MqttError::SubscriptionLost { filter: name, code, reason };
                     if self.denied.refused(&filter, &error, now) {
                         self.logger.error(Some(&error), format_args!("a subscription did not come back"));

@@ -100,7 +100,9 @@ impl Link {
             let mut at_once = lost.is_none();
             if let Some(lost) = lost {
                 self.core.lost(&lost);
-                self.core.logger.error(Some(&lost), format_args!("Lost the connection to the MQTT broker"));
+                // The status of the component says it to everybody.
+                let cause = crate::error::chain(&lost);
+                self.core.logger.debug(format_args!("Lost the connection to the MQTT broker: {cause}"));
                 if !self.core.settings.retry_connect {
                     return Ending::Failed(MqttError::Down(lost));
                 }

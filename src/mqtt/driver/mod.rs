@@ -36,6 +36,7 @@ mod tick;
 mod trying;
 #[cfg(test)]
 mod unread_tests;
+mod whom;
 mod write;
 
 pub(crate) use core::MAX_WINDOW;

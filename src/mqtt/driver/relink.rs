@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::core::Core;
+use super::whom::Whom;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{Limits, Publish};
 use crate::mqtt::{Lost, MqttError};
@@ -46,7 +47,7 @@ impl Core {
         if std::mem::take(&mut self.new) && session_present {
             self.outgoing.inherit();
         }
-        self.limits = limits;
+        (self.whom, self.limits) = (Whom::at(at), limits);
         (self.asked_alone, self.culprit) = (false, false);
         self.take_name();
         self.tell_expiry();

@@ -14,14 +14,17 @@ use super::transport::Transport;
 use crate::error::Coded;
 use crate::log::{Level, Logger};
 use crate::messaging::MessageEnvelope;
-use crate::messaging::local::{Body, Burst, HopLimit, Metrics};
+use crate::messaging::local::{Body, Burst, HopLimit, Metrics, Unconfirmed};
 use crate::messaging::shelf::{Bury, Item};
-use crate::mqtt::{MqttError, PublishOptions};
+use crate::mqtt::{Delivery, MqttError, PublishOptions};
 use crate::text::clip;
 use crate::{Category, Error};
 
 /// The least time after which a dead letter that is not acknowledged is spoken of.
 const SOON: Duration = Duration::from_secs(1);
+
+/// How many dead letters that the broker has not acknowledged are remembered while the queue is closed; it buries fewer at a time.
+const UNCONFIRMED: usize = 64;
 
 /// What became of a dead message.
 enum Grave {
@@ -51,6 +54,8 @@ pub(super) struct Graveyard {
     pub(super) burst: Arc<Burst>,
     /// Of dead letters that the broker has not acknowledged yet.
     pub(super) waits: Arc<Burst>,
+    /// Those that were on their way when the queue closed, by their numbers.
+    pub(super) unconfirmed: Arc<Unconfirmed<u64, Delivery>>,
 }
 
 impl Graveyard {
@@ -73,6 +78,7 @@ impl Graveyard {
             limit: options.send_timeout.0,
             burst: Arc::default(),
             waits: Arc::default(),
+            unconfirmed: Arc::new(Unconfirmed::new(UNCONFIRMED)),
         }
     }
 
@@ -89,35 +95,43 @@ impl Graveyard {
         let mut options = PublishOptions::at_least_once();
         options.trace_id = envelope.trace_id.clone();
         let options = codec.mark(&envelope, options, self.transport.version());
-        let Err(error) = self.send(&topic, &envelope, options, codec).await else { return Ok(Grave::Topic) };
+        let sent = self.send(&topic, (item, &envelope), options, codec).await;
+        let Err(error) = sent else { return Ok(Grave::Topic) };
         if error.category() != Category::BadRequest {
             return Err(error);
         }
         // What it says of itself may be what makes it too large, or cannot be a property. The same error again is final: tried
         // for ever, it would hold up the acknowledgements of all messages after it.
-        match self.send(&topic, &item.envelope, PublishOptions::at_least_once(), codec).await {
+        match self.send(&topic, (item, &item.envelope), PublishOptions::at_least_once(), codec).await {
             Ok(()) => Ok(Grave::Topic),
             Err(error) if error.category() == Category::BadRequest => Ok(Grave::Impossible(topic, error)),
             Err(error) => Err(error),
         }
     }
 
-    /// Publishes one dead letter and waits until the broker has it.
+    /// Publishes one dead letter, as this envelope, and waits until the broker has it.
     async fn send(
         &self,
         topic: &Arc<str>,
-        envelope: &MessageEnvelope,
+        (item, envelope): (&Item<()>, &MessageEnvelope),
         options: PublishOptions,
         codec: Codec,
     ) -> Result<(), MqttError> {
-        let payload = codec.encode(envelope);
-        let mut delivery = self.transport.hand_over(Arc::clone(topic), payload, options, self.limit).await?;
+        let delivery = match self.unconfirmed.take(&item.number()) {
+            Some(delivery) => delivery,
+            None => {
+                let payload = codec.encode(envelope);
+                self.transport.hand_over(Arc::clone(topic), payload, options, self.limit).await?
+            }
+        };
         // From here on the connection has it, however long the broker is away: published anew, it would arrive twice.
-        match timeout(self.limit.max(SOON), &mut delivery).await {
+        let mut underway =
+            Underway { number: item.number(), delivery: Some(delivery), unconfirmed: &self.unconfirmed };
+        match timeout(self.limit.max(SOON), underway.arrives()).await {
             Ok(delivered) => delivered,
             Err(_) => {
                 self.report_wait(envelope);
-                delivery.await
+                underway.arrives().await
             }
         }
     }
@@ -199,6 +213,31 @@ impl Graveyard {
                  others that follow, of which nothing is said"
             );
             self.logger.error(Some(error), kept);
+        }
+    }
+}
+
+/// A dead letter that the connection has. Given up before it has arrived, it is left to whoever buries the message again.
+struct Underway<'a> {
+    number: u64,
+    delivery: Option<Delivery>,
+    unconfirmed: &'a Unconfirmed<u64, Delivery>,
+}
+
+impl Underway<'_> {
+    /// Resolves once, when it has arrived or never will.
+    async fn arrives(&mut self) -> Result<(), MqttError> {
+        let Some(delivery) = &mut self.delivery else { return std::future::pending().await };
+        let delivered = delivery.await;
+        self.delivery = None;
+        delivered
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        if let Some(delivery) = self.delivery.take() {
+            self.unconfirmed.keep(self.number, delivery);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::MqttMessageQueue;
 use super::graveyard::Graveyard;
 use super::hold::{Hold, Owed};
 use super::inbox::Fate;
-use super::standing::follow;
+use super::standing::{follow, tell};
 use super::target::Target;
 use crate::component::{Budget, Context};
 use crate::error::Coded;
@@ -137,7 +137,7 @@ impl Local for MqttMessageQueue {
         if self.target.is_template() {
             return Err(self.only_sends().into());
         }
-        Ok(self.leaving.subscribing.want()?)
+        self.leaving.subscribing.want()
     }
 
     async fn trouble(&self) -> Error {
@@ -207,20 +207,27 @@ impl MqttMessageQueue {
 }
 
 impl MqttMessageQueue {
-    /// Starts the task that has the status of the component say so while no messages come over a connection that others share; that
-    /// of a connection of its own is its status anyway, and one that only sends waits for none.
+    /// Starts the task that has the status of the component say so while no messages come; one that only sends waits for none.
     pub(super) fn watch(&self, context: &Context) {
-        if self.graveyard.transport.owned || self.target.is_template() {
+        if self.target.is_template() {
             return;
         }
         let (ended, task) = (self.body.ended(), self.body.task());
         let (subscribing, status) = (Arc::clone(&self.leaving.subscribing), context.clone());
+        let owned = self.graveyard.transport.owned;
         context.spawn("queue status", async move {
             let _task = task;
+            let followed = async {
+                if owned {
+                    tell(&subscribing).await;
+                } else {
+                    follow(&subscribing, |standing| status.set_status(standing)).await;
+                }
+            };
             tokio::select! {
                 _ = ended => {}
                 () = status.cancelled() => {}
-                () = follow(&subscribing, |standing| status.set_status(standing)) => {}
+                () = followed => {}
             }
             Ok(())
         });

@@ -24,7 +24,7 @@ pub struct MqttQueueOptions {
     /// Whether the broker keeps the last message for later subscribers. Default false.
     pub retain: bool,
     /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish
-    /// through it. It takes MQTT 5, and no `group`. Default false.
+    /// through it. It takes MQTT 5, a broker with subscription identifiers, and no `group`. Default false.
     pub no_local: bool,
     /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits in
     /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which

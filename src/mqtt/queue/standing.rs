@@ -1,4 +1,4 @@
-//! The status of a queue over a connection that others share.
+//! The status of a queue: what its subscription lacks.
 
 use std::sync::Arc;
 
@@ -8,8 +8,22 @@ use crate::mqtt::client::denial;
 use crate::mqtt::{MqttClient, MqttError};
 use crate::text::clip;
 
-/// Says so while the broker does not grant the subscription of a queue, or has taken it back, and when it is granted again. What
-/// becomes of the link is said by its connection; a subscription that was not granted on one link is not until it is on another.
+/// Of a queue with a connection of its own, which has one status with it: says to the connection why messages were asked for in vain
+/// so far. What is not granted again the connection knows itself.
+pub(super) async fn tell(subscribing: &Subscribing) {
+    let mut pending = subscribing.pending();
+    loop {
+        let unmet = pending.borrow_and_update().as_ref().map(|error| reason(&subscribing.filter, error));
+        subscribing.transport.connection.lacks(unmet);
+        if pending.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Of a queue over a connection that others share: says so while the broker does not grant its subscription, or has taken it back,
+/// and when it is granted again. What becomes of the link is said by its connection; a subscription that was not granted on one link
+/// is not until it is on another.
 pub(super) async fn follow(subscribing: &Subscribing, say: impl Fn(Status)) {
     let mut pending = subscribing.pending();
     let mut said: Option<Arc<str>> = None;

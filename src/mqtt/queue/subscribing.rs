@@ -53,14 +53,16 @@ impl Subscribing {
         Self { filter, options, listener, transport, progress: Progress::default() }
     }
 
-    /// Asks for messages; does not wait. Fails with what has become of the last attempt, once.
-    pub(super) fn want(&self) -> Result<(), MqttError> {
+    /// Asks for messages; does not wait. Fails with what has become of the last attempt, once, and as long as the broker does not
+    /// grant again what it had granted.
+    pub(super) fn want(&self) -> Result<(), Error> {
         if self.is_granted() {
-            return Ok(());
+            let denied = self.transport.denied_now(&self.filter);
+            return denied.map_or(Ok(()), |denied| Err(self.lost_for_now(denied)));
         }
         let refused = self.progress.refused.send_replace(None);
         self.progress.wanted.notify_one();
-        refused.map_or(Ok(()), Err)
+        refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     /// Resolves when messages were asked for and cannot be had.

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::MqttQueueConfig;
 use super::component::MqttQueueReferences;
 use crate::component::Context;
+use crate::mqtt::client::denial;
 use crate::mqtt::connection::Surroundings;
 use crate::mqtt::{
     Delivery, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions, SubscribeOptions,
@@ -131,6 +132,11 @@ impl Transport {
         listener: Arc<dyn MqttMessageListener>,
     ) -> Result<(), MqttError> {
         self.connection.subscribe(filter, options, listener).await.map(drop)
+    }
+
+    /// Why the broker does not grant a subscription again, where it does not.
+    pub(super) fn denied_now(&self, filter: &str) -> Option<MqttError> {
+        denial(&self.connection.client().ok()?.denials().borrow(), filter)
     }
 
     /// Resolves when the broker does not grant a subscription again, after the link broke.

@@ -66,7 +66,6 @@ where
 }
 
 /// Each address that was tried, and what became of it.
-#[derive(Debug)]
 pub(super) struct Tried(Vec<(SocketAddr, io::Error)>);
 
 impl fmt::Display for Tried {
@@ -78,6 +77,13 @@ impl fmt::Display for Tried {
             write!(f, "{address}: {error}")?;
         }
         Ok(())
+    }
+}
+
+/// The system's errors are shown as people read them, also where somebody prints one that holds this.
+impl fmt::Debug for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Sink, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
@@ -113,9 +114,26 @@ impl AsyncWrite for WebSocket {
 fn io_error(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
-        error => io::Error::new(io::ErrorKind::InvalidData, error),
+        Error::ConnectionClosed | Error::AlreadyClosed => {
+            io::Error::new(io::ErrorKind::ConnectionAborted, "the broker has closed the WebSocket")
+        }
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            let problem = "the broker closed the connection without a close frame of WebSocket";
+            io::Error::new(io::ErrorKind::ConnectionReset, problem)
+        }
+        Error::Protocol(rule) => broken(rule.into()),
+        other => broken(other.into()),
     }
 }
+
+fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Broken(source))
+}
+
+/// Something came that WebSocket forbids.
+#[derive(Debug, thiserror::Error)]
+#[error("the broker, or a proxy before it, breaks the rules of WebSocket (RFC 6455)")]
+struct Broken(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// A close frame is the end, whether or not the broker closes the stream behind it.
 fn closed(frame: Option<CloseFrame>) -> io::Error {

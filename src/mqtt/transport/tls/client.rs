@@ -1,6 +1,7 @@
 //! The client's side of TLS, made anew for each connection so that renewed files are used.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -10,11 +11,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{CertificateError, ClientConfig, ConfigBuilder, Error, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
+use super::der::unfit;
+use super::failure::{Around, Whose, explain, handshake};
 use super::secured::Secured;
 use super::trusted::Trusted;
-use super::{TlsConfig, TlsError, pem};
+use super::{TlsConfig, TlsError, TlsFailure, pem};
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::mqtt::transport::counted::Counted;
@@ -25,6 +28,7 @@ pub(in crate::mqtt::transport) const HELD_BACK: usize = 16 * 1024;
 /// Everything that a handshake needs.
 pub(crate) struct Client {
     config: Arc<ClientConfig>,
+    around: Around,
     name: ServerName<'static>,
     shown: String,
 }
@@ -34,20 +38,21 @@ impl Client {
     pub(crate) async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
         let shown = config.name().unwrap_or(&endpoint.host).to_owned();
         let name = server_name(&shown)?;
+        let around = Around { whose: Whose::Broker, known: config.identity().is_some() };
         let config = config.clone();
         let loaded = spawn_blocking(move || load(&config)).await;
         let config = loaded.map_err(|error| Lost::io("reading certificates", io::Error::other(error)))??;
-        Ok(Self { config: Arc::new(config), name, shown })
+        Ok(Self { config: Arc::new(config), around, name, shown })
     }
 
     pub(crate) async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
-        let Self { config, name, shown } = self;
+        let Self { config, around, name, shown } = self;
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
             connection.set_buffer_limit(Some(HELD_BACK));
         };
         match TlsConnector::from(config).connect_with(name, Counted::new(stream), limit).await {
-            Ok(stream) => Ok(Secured::new(stream)),
-            Err(error) => Err(failed(shown, error)),
+            Ok(stream) => Ok(Secured::new(stream, around)),
+            Err(error) => Err(failed(shown, error, around)),
         }
     }
 }
@@ -82,7 +87,7 @@ fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
         authorities.build().map_err(|error| TlsError::NoRoots { found: format!(" ({error})") })?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| handshake(String::new(), error))?
+        .map_err(|error| handshake(String::new(), &error, Around::FILE))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Trusted::new(authorities, listed)));
     let mut client = with_identity(config, builder)?;
@@ -98,11 +103,27 @@ fn with_identity(
     let Some((cert_file, key_file)) = config.identity() else { return Ok(builder.with_no_client_auth()) };
     let chain = pem::certificates("tls.cert_file", cert_file)?;
     let key = pem::private_key("tls.key_file", key_file)?;
-    builder.with_client_auth_cert(chain, key).map_err(|error| TlsError::BadIdentity {
-        cert_file: cert_file.to_owned(),
-        key_file: key_file.to_owned(),
-        source: error.into(),
-    })
+    if let Some(unfit) = unfit(&key) {
+        return Err(TlsError::BadKey { path: key_file.to_owned(), source: unfit.into() });
+    }
+    builder.with_client_auth_cert(chain, key).map_err(|error| identity(cert_file, key_file, &error))
+}
+
+/// A certificate and a key that cannot be shown to a broker.
+fn identity(cert_file: &Path, key_file: &Path, error: &Error) -> TlsError {
+    let source = explain(error, Around::FILE);
+    match error {
+        Error::InvalidCertificate(_) => {
+            let (key, path) = ("tls.cert_file", cert_file.to_owned());
+            TlsError::BadCertificate { key, path, number: 1, source }
+        }
+        // What the key is made of has been looked at: it is damaged.
+        Error::General(_) => {
+            let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
+            TlsError::BadKey { path: key_file.to_owned(), source: TlsFailure::new(what, cure) }
+        }
+        _ => TlsError::BadIdentity { cert_file: cert_file.to_owned(), key_file: key_file.to_owned(), source },
+    }
 }
 
 /// Whom to trust: authorities, and the certificates that are listed in the file.
@@ -130,15 +151,15 @@ fn listed(config: &TlsConfig, roots: &mut RootCertStore) -> Result<Vec<Certifica
             key: "tls.ca_file",
             path: path.to_owned(),
             number,
-            source: error.into(),
+            source: explain(&error, Around::FILE),
         })?;
     }
     Ok(listed)
 }
 
-fn failed(server_name: String, error: io::Error) -> Lost {
+fn failed(server_name: String, error: io::Error, around: Around) -> Lost {
     match rustls_error(&error) {
-        Some(error) => handshake(server_name, error).into(),
+        Some(error) => handshake(server_name, &error, around).into(),
         None => Lost::io("the TLS handshake", cut_off(error)),
     }
 }
@@ -155,34 +176,7 @@ fn cut_off(error: io::Error) -> io::Error {
     }
 }
 
-fn handshake(server_name: String, error: Error) -> TlsError {
-    TlsError::Handshake { server_name, advice: advice(&error), source: error.into() }
-}
-
 /// The error of rustls inside one of the system.
 pub(super) fn rustls_error(error: &io::Error) -> Option<Error> {
     error.get_ref()?.downcast_ref::<Error>().cloned()
-}
-
-/// What an operator can do about it.
-pub(super) fn advice(error: &Error) -> &'static str {
-    use tokio_rustls::rustls::AlertDescription::{
-        BadCertificate, CertificateRequired, CertificateUnknown, DecryptError, HandshakeFailure, UnknownCA,
-    };
-    match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "; if its certificate is to be trusted, `tls.ca_file` must hold the one of its authority"
-        }
-        Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "; if that is the right broker, `tls.server_name` says which name its certificate has",
-        Error::InvalidMessage(_) => "; does it speak TLS at this port?",
-        Error::AlertReceived(CertificateRequired | HandshakeFailure) => {
-            "; the broker may want a certificate of this client: `tls.cert_file` and `tls.key_file`"
-        }
-        Error::AlertReceived(UnknownCA | BadCertificate | CertificateUnknown | DecryptError) => {
-            "; the broker does not trust the certificate in `tls.cert_file`"
-        }
-        _ => "",
-    }
 }

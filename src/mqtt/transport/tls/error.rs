@@ -1,15 +1,55 @@
 //! What can be wrong with TLS.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 
-use crate::error::{Category, Coded};
+use crate::error::{Category, Coded, chain};
 use crate::file::ReadError;
 
-/// The cause below a [`TlsError`].
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// What is wrong with a certificate, a key or a handshake, and what helps, where something does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFailure {
+    what: Cow<'static, str>,
+    cure: Option<Cow<'static, str>>,
+}
 
-/// Why a connection with TLS cannot be made. Nothing of a private key is ever shown.
-#[derive(Debug, thiserror::Error)]
+impl TlsFailure {
+    #[cfg(feature = "tls")]
+    pub(super) fn new(what: impl Into<Cow<'static, str>>, cure: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), cure: Some(cure.into()) }
+    }
+
+    /// One without a cure.
+    #[cfg(feature = "tls")]
+    pub(super) fn only(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), cure: None }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What helps.
+    #[must_use]
+    pub fn cure(&self) -> Option<&str> {
+        self.cure.as_deref()
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.cure().map_or(Ok(()), |cure| write!(f, "; {cure}"))
+    }
+}
+
+impl std::error::Error for TlsFailure {}
+
+/// Why a connection with TLS cannot be made. Nothing of a private key is ever shown. Its `Debug` is the message with all causes.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
@@ -54,12 +94,19 @@ pub enum TlsError {
         /// Which of the certificates in it, from 1.
         number: usize,
         /// Why.
-        source: Cause,
+        source: TlsFailure,
     },
-    /// Certificate and key cannot be used, most likely because they do not belong together.
+    /// A private key that cannot be used, whatever its certificate.
+    #[error("`tls.key_file`: the private key in the file `{}` cannot be used", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TlsFailure,
+    },
+    /// Certificate and key do not belong together.
     #[error(
-        "the private key in `tls.key_file` (`{}`) cannot be used with the first certificate in `tls.cert_file` (`{}`); both \
-         must be of one pair",
+        "the private key in `tls.key_file` (`{}`) cannot be used with the first certificate in `tls.cert_file` (`{}`)",
         key_file.display(),
         cert_file.display()
     )]
@@ -69,7 +116,7 @@ pub enum TlsError {
         /// The file of the key.
         key_file: PathBuf,
         /// Why.
-        source: Cause,
+        source: TlsFailure,
     },
     /// The system trusts nobody.
     #[error("no certificate authority of this system can be used{found}; give `tls.ca_file`")]
@@ -86,22 +133,18 @@ pub enum TlsError {
         name: String,
     },
     /// The two sides do not agree.
-    #[error("TLS with `{server_name}` failed{advice}")]
+    #[error("TLS with `{server_name}` failed")]
     Handshake {
         /// The name that the broker's certificate must have.
         server_name: String,
-        /// What may help; begins with `; `, or is empty.
-        advice: &'static str,
-        /// Why, as rustls says it.
-        source: Cause,
+        /// Why.
+        source: TlsFailure,
     },
     /// TLS broke after the handshake: with version 1.3, that is when a broker refuses the certificate of a client.
-    #[error("the TLS session failed{advice}")]
+    #[error("the TLS session failed")]
     Session {
-        /// What may help; begins with `; `, or is empty.
-        advice: &'static str,
-        /// Why, as rustls says it.
-        source: Cause,
+        /// Why.
+        source: TlsFailure,
     },
 }
 
@@ -114,10 +157,16 @@ impl TlsError {
             | Self::Missing { key, .. }
             | Self::BadPem { key, .. }
             | Self::BadCertificate { key, .. } => key,
-            Self::BadIdentity { .. } => "tls.key_file",
+            Self::BadKey { .. } | Self::BadIdentity { .. } => "tls.key_file",
             Self::BadServerName { .. } => "tls.server_name",
             Self::NoRoots { .. } | Self::Handshake { .. } | Self::Session { .. } => "tls",
         }
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self))
     }
 }
 

@@ -1,9 +1,15 @@
 //! TLS: what can be configured, what can go wrong, and the client.
 
 #[cfg(feature = "tls")]
+mod alert;
+#[cfg(feature = "tls")]
 mod client;
 mod config;
+#[cfg(feature = "tls")]
+mod der;
 mod error;
+#[cfg(feature = "tls")]
+mod failure;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
@@ -16,6 +22,6 @@ pub(crate) use client::Client;
 #[cfg(feature = "tls")]
 pub(in crate::mqtt::transport) use client::HELD_BACK;
 pub use config::TlsConfig;
-pub use error::TlsError;
+pub use error::{TlsError, TlsFailure};
 #[cfg(feature = "tls")]
 pub(crate) use secured::Secured;

@@ -30,16 +30,67 @@ pub(super) fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDe
 }
 
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    file::read(path, LIMIT).map_err(|source| TlsError::Unreadable { key, path: path.to_owned(), source })
+    let mut text = file::read(path, LIMIT).map_err(|source| TlsError::Unreadable {
+        key,
+        path: path.to_owned(),
+        source,
+    })?;
+    if text.starts_with(MARK) {
+        // Editors of Windows put it there, and it means nothing.
+        text.drain(..MARK.len());
+    }
+    match look(&text) {
+        Some(problem) => Err(TlsError::BadPem { key, path: path.to_owned(), problem }),
+        None => Ok(text),
+    }
+}
+
+/// What often becomes of PEM on its way into a file, and what the parser only takes for no PEM, or for no Base64.
+fn look(text: &[u8]) -> Option<&'static str> {
+    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        return Some("it is UTF-16; save it as UTF-8 or ASCII");
+    }
+    if text.starts_with(&[0x30, 0x82]) {
+        return Some(
+            "it is binary (DER or PKCS #12); write it as PEM, with `openssl x509`, `openssl pkey` or `openssl pkcs12`",
+        );
+    }
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.find_map(|line| {
+        let bare = line.trim_ascii_start();
+        if bare.starts_with(b"Proc-Type:") && has(bare, b"ENCRYPTED") {
+            return Some("the key is encrypted, in the way of old; write it without a passphrase, with `openssl pkey`");
+        }
+        if !bare.starts_with(BEGIN) {
+            return None;
+        }
+        if has(bare, b"\\n") {
+            return Some("it has `\\n` in place of line breaks; put line breaks there");
+        }
+        if has(bare, b"-----END ") {
+            return Some(
+                "it has lost its line breaks; BEGIN and END need a line each (in a shell, write `\"$NAME\"` in quotes)",
+            );
+        }
+        (bare.len() < line.len()).then_some("it is indented; each line must begin at the margin")
+    })
+}
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+const BEGIN: &[u8] = b"-----BEGIN ";
+
+fn has(line: &[u8], part: &[u8]) -> bool {
+    line.windows(part.len()).any(|window| window == part)
 }
 
 /// The error of the parser may show a line of the file, which may be a key: it is dropped here.
 fn unsound(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {
     let problem = match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no END line; the file may be cut off",
-        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed",
-        pem::Error::Base64Decode(_) => "a section is no Base64",
-        _ => "it cannot be parsed",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed; it ends with five hyphens",
+        pem::Error::Base64Decode(_) => "a section is no Base64; the file may be damaged",
+        pem::Error::SectionTooLarge => "a section is too large",
+        _ => "it cannot be read",
     };
     TlsError::BadPem { key, path: path.to_owned(), problem }
 }
@@ -89,7 +140,7 @@ mod tests {
                 "`tls.key_file`: the file `F` holds no private key in PEM, but is empty",
             ]
         );
-        assert!(fail("\u{30}\u{82}binary")[0].ends_with("no certificate in PEM, but no PEM at all"));
+        assert!(fail("binary")[0].ends_with("no certificate in PEM, but no PEM at all"));
         let other = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
         assert!(fail(other)[1].ends_with("holds no private key in PEM, but public key"));
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -101,10 +152,56 @@ mod tests {
         let cut = fail("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n");
         assert!(cut[1].ends_with("a section has no END line; the file may be cut off"), "{cut:?}");
         let garbage = fail("-----BEGIN CERTIFICATE-----\n!canary!\n-----END CERTIFICATE-----\n");
-        assert!(garbage[0].ends_with("a section is no Base64"), "{garbage:?}");
+        assert!(garbage[0].ends_with("a section is no Base64; the file may be damaged"), "{garbage:?}");
         assert!(!format!("{cut:?}{garbage:?}").contains("canary"));
         let path = Path::new("/no/such/file");
         let error = certificates("tls.cert_file", path).unwrap_err();
         assert_eq!(error.to_string(), "`tls.cert_file`: the file `/no/such/file` cannot be read");
+    }
+
+    /// What happens to PEM that goes through editors, YAML, shells and variables.
+    #[test]
+    fn pem_that_was_changed_on_its_way_is_told_how() {
+        let pem = rcgen::generate_simple_self_signed(vec!["broker".to_owned()]).unwrap().cert.pem();
+        let write = |bytes: &[u8]| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), bytes).unwrap();
+            certificates("tls.ca_file", file.path())
+                .map_err(|error| error.to_string().replace(&file.path().display().to_string(), "F"))
+        };
+        let fail = |text: &str| write(text.as_bytes()).unwrap_err();
+        let sound = "`tls.ca_file`: the file `F` is no sound PEM: ";
+        let indented = pem.replace('\n', "\n  ");
+        assert_eq!(
+            fail(&format!("  {indented}")),
+            format!("{sound}it is indented; each line must begin at the margin")
+        );
+        assert_eq!(
+            fail(&pem.replace('\n', " ")),
+            format!(
+                "{sound}it has lost its line breaks; BEGIN and END need a line each (in a shell, write `\"$NAME\"` in quotes)"
+            )
+        );
+        assert_eq!(
+            fail(&pem.replace('\n', "\\n")),
+            format!("{sound}it has `\\n` in place of line breaks; put line breaks there")
+        );
+        let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE \
+                   KEY-----\n";
+        assert_eq!(
+            fail(old),
+            format!(
+                "{sound}the key is encrypted, in the way of old; write it without a passphrase, with `openssl pkey`"
+            )
+        );
+        let wide: Vec<u8> =
+            [0xfeff].into_iter().chain(pem.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        assert_eq!(write(&wide).unwrap_err(), format!("{sound}it is UTF-16; save it as UTF-8 or ASCII"));
+        let der = write(&[0x30, 0x82, 1, 2]).unwrap_err();
+        assert!(der.starts_with(&format!("{sound}it is binary (DER or PKCS #12); ")), "{der}");
+        // These mean nothing.
+        for fine in [format!("\u{feff}{pem}"), pem.replace('\n', "\r\n"), format!("Subject: broker\n{pem}")] {
+            assert_eq!(write(fine.as_bytes()).unwrap().len(), 1);
+        }
     }
 }

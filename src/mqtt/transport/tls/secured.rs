@@ -10,15 +10,16 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::TlsError;
-use super::client::{advice, rustls_error};
+use super::client::rustls_error;
+use super::failure::{Around, explain};
 use crate::mqtt::transport::counted::{Counted, Moved};
 
 /// The stream; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
-pub(crate) struct Secured(TlsStream<Counted<TcpStream>>);
+pub(crate) struct Secured(TlsStream<Counted<TcpStream>>, Around);
 
 impl Secured {
-    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>) -> Self {
-        Self(stream)
+    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>, around: Around) -> Self {
+        Self(stream, around)
     }
 
     pub(in crate::mqtt::transport) fn moved(&self) -> Moved {
@@ -32,34 +33,38 @@ impl AsyncRead for Secured {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match ready!(Pin::new(&mut self.get_mut().0).poll_read(cx, buffer)) {
+        let Self(stream, around) = self.get_mut();
+        match ready!(Pin::new(stream).poll_read(cx, buffer)) {
             // The broker closed without the good-bye of TLS. MQTT has a good-bye of its own and frames its packets, so
             // this is an end like any other.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            other => Poll::Ready(other.map_err(named)),
+            other => Poll::Ready(other.map_err(|error| named(error, *around))),
         }
     }
 }
 
 impl AsyncWrite for Secured {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes).map_err(named)
+        let Self(stream, around) = self.get_mut();
+        Pin::new(stream).poll_write(cx, bytes).map_err(|error| named(error, *around))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(cx).map_err(named)
+        let Self(stream, around) = self.get_mut();
+        Pin::new(stream).poll_flush(cx).map_err(|error| named(error, *around))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(cx).map_err(named)
+        let Self(stream, around) = self.get_mut();
+        Pin::new(stream).poll_shutdown(cx).map_err(|error| named(error, *around))
     }
 }
 
-fn named(error: io::Error) -> io::Error {
+fn named(error: io::Error, around: Around) -> io::Error {
     match rustls_error(&error) {
         None => error,
         Some(source) => {
-            let failed = TlsError::Session { advice: advice(&source), source: source.into() };
+            let failed = TlsError::Session { source: explain(&source, around) };
             io::Error::new(error.kind(), Arc::new(failed))
         }
     }

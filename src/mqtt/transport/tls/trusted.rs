@@ -10,7 +10,11 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use webpki::EndEntityCert;
+
+use super::der::{RSA_BITS, rsa_bits};
+use super::failure::ShortKey;
 
 /// Trusts as rustls does, and the certificates of the file by themselves.
 #[derive(Debug)]
@@ -23,6 +27,28 @@ impl Trusted {
     pub(super) fn new(authorities: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>>) -> Self {
         Self { authorities, listed }
     }
+}
+
+impl Trusted {
+    /// What is behind a bad signature, where an authority of the chain or of the file has a key that is too short to make good ones.
+    fn because(&self, refused: Error, chain: &[CertificateDer<'_>]) -> Error {
+        if refused != Error::InvalidCertificate(CertificateError::BadSignature) {
+            return refused;
+        }
+        let bits = chain.iter().chain(&self.listed).find_map(short_key);
+        bits.map_or(refused, |bits| short(bits, true))
+    }
+}
+
+/// How many bits the RSA key of a certificate has, where these are too few.
+fn short_key(certificate: &CertificateDer<'_>) -> Option<usize> {
+    let public_key = EndEntityCert::try_from(certificate).ok()?.subject_public_key_info();
+    rsa_bits(public_key.as_ref()).filter(|bits| *bits < RSA_BITS.0)
+}
+
+fn short(bits: usize, authority: bool) -> Error {
+    let other = OtherError(Arc::new(ShortKey { bits, authority }));
+    Error::InvalidCertificate(CertificateError::Other(other))
 }
 
 /// Whether a certificate was refused only for who vouches for it, or for being that of an authority: webpki looks at its time
@@ -46,9 +72,13 @@ impl ServerCertVerifier for Trusted {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        // With one that is too short no handshake ends well, and what fails then says nothing of it.
+        if let Some(bits) = short_key(certificate) {
+            return Err(short(bits, false));
+        }
         let refused = match self.authorities.verify_server_cert(certificate, chain, name, ocsp, now) {
             Ok(verified) => return Ok(verified),
-            Err(refused) => refused,
+            Err(refused) => self.because(refused, chain),
         };
         if !is_about_trust(&refused) || !self.listed.iter().any(|one| one.as_ref() == certificate.as_ref()) {
             return Err(refused);

@@ -1,0 +1,263 @@
+//! What a failure of rustls means, in words, and what helps.
+//!
+//! Its own texts are names of variants most of the time. Each kind has a sentence here, and a cure where there is one: a wrong
+//! one costs more time than none, so it depends on what is known of the certificate and of the configuration.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use rustls_pki_types::UnixTime;
+use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
+
+use super::alert::refused;
+use super::der::{RSA_BITS, algorithm};
+use super::{TlsError, TlsFailure};
+use crate::text::clip;
+
+/// Whose certificate is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// That of the broker, in a handshake.
+    Broker,
+    /// One of a file.
+    File,
+}
+
+/// What is known beside the failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Around {
+    pub(super) whose: Whose,
+    /// Whether this client has a certificate of its own to show.
+    pub(super) known: bool,
+}
+
+impl Around {
+    /// A failure that has to do with a file.
+    pub(super) const FILE: Self = Self { whose: Whose::File, known: true };
+}
+
+/// A certificate with an RSA key that is too short, as whoever verifies it finds it.
+#[derive(Debug, thiserror::Error)]
+#[error("an RSA key of {bits} bits")]
+pub(super) struct ShortKey {
+    pub(super) bits: usize,
+    /// Whether it is that of an authority.
+    pub(super) authority: bool,
+}
+
+/// The failure of a handshake.
+pub(super) fn handshake(server_name: String, error: &Error, around: Around) -> TlsError {
+    TlsError::Handshake { server_name, source: explain(error, around) }
+}
+
+/// What a failure means.
+pub(super) fn explain(error: &Error, around: Around) -> TlsFailure {
+    match error {
+        Error::InvalidCertificate(error) => certificate(error, around.whose),
+        Error::AlertReceived(alert) => refused(*alert, around.known),
+        Error::PeerIncompatible(what) => incompatible(what),
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsFailure::new(
+            "the certificate is of another key",
+            "the first certificate of the file must be the one that was issued for this key",
+        ),
+        Error::InvalidMessage(_) => TlsFailure::new("what came is no TLS", "does it speak TLS at this port?"),
+        Error::NoCertificatesPresented => {
+            TlsFailure::new("the broker shows no certificate", "TLS without certificates is not spoken here")
+        }
+        Error::PeerMisbehaved(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. } => TlsFailure::new(
+            "the broker breaks the rules of TLS",
+            "update its TLS library, or whatever stands between it and this client and takes TLS apart",
+        ),
+        Error::DecryptError | Error::PeerSentOversizedRecord => TlsFailure::new(
+            "what came cannot be decrypted",
+            "something between the broker and this client changes what it passes on",
+        ),
+        Error::FailedToGetCurrentTime => TlsFailure::only("this machine has no clock"),
+        Error::FailedToGetRandomBytes => TlsFailure::only("this machine has no source of randomness"),
+        Error::General(text) => TlsFailure::only(clip(text).into_owned()),
+        _ => TlsFailure::only("it failed in the TLS library for a reason that has no name"),
+    }
+}
+
+fn incompatible(what: &PeerIncompatible) -> TlsFailure {
+    use PeerIncompatible::{
+        ExtendedMasterSecretExtensionRequired, NoCertificateRequestSignatureSchemesInCommon,
+        NoCipherSuitesInCommon, NoKxGroupsInCommon, NoSignatureSchemesInCommon,
+        ServerDoesNotSupportTls12Or13, ServerTlsVersionIsDisabledByOurConfig, Tls12NotOffered,
+        Tls12NotOfferedOrEnabled,
+    };
+    match what {
+        ServerDoesNotSupportTls12Or13
+        | ServerTlsVersionIsDisabledByOurConfig
+        | Tls12NotOffered
+        | Tls12NotOfferedOrEnabled => TlsFailure::new(
+            "the broker speaks a version of TLS before 1.2",
+            "have it speak 1.2 or 1.3: older ones are broken and not spoken here",
+        ),
+        NoCipherSuitesInCommon | NoKxGroupsInCommon => TlsFailure::new(
+            "the broker has chosen a cipher or a key exchange that is not spoken here",
+            "have it offer AES-GCM or ChaCha20 with ECDHE",
+        ),
+        NoSignatureSchemesInCommon | NoCertificateRequestSignatureSchemesInCommon => TlsFailure::new(
+            "the broker takes no signature that the key in `tls.key_file` can make",
+            "give a key of another kind, such as ECDSA with P-256",
+        ),
+        ExtendedMasterSecretExtensionRequired => TlsFailure::new(
+            "the broker lacks the extended master secret, without which TLS 1.2 is not safe",
+            "update its TLS library, or have it speak 1.3",
+        ),
+        _ => TlsFailure::new("the broker lacks a part of TLS that is needed here", "update its TLS library"),
+    }
+}
+
+fn certificate(error: &CertificateError, whose: Whose) -> TlsFailure {
+    let this = match whose {
+        Whose::Broker => "the certificate of the broker",
+        Whose::File => "it",
+    };
+    let say = |what: &str| Cow::from(format!("{this} {what}"));
+    match error {
+        CertificateError::ExpiredContext { time, not_after } => TlsFailure::new(
+            say(&format!("expired on {}", date(*not_after))),
+            format!("have it renewed, or set the clock of this machine, which says {}", date(*time)),
+        ),
+        CertificateError::Expired => TlsFailure::new(say("has expired"), "have it renewed"),
+        CertificateError::NotValidYetContext { time, not_before } => TlsFailure::new(
+            say(&format!("is not valid before {}", date(*not_before))),
+            format!("wait until then, or set the clock of this machine, which says {}", date(*time)),
+        ),
+        CertificateError::NotValidYet => {
+            TlsFailure::new(say("is not valid yet"), "is the clock of this machine right?")
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => names(presented, say),
+        CertificateError::NotValidForName => TlsFailure::only(say("is for another name")),
+        CertificateError::UnknownIssuer => TlsFailure::new(
+            say("is vouched for by nobody who is trusted here"),
+            "if it is to be trusted, `tls.ca_file` must hold the certificate of its authority, or the broker's own where that has \
+             signed itself; the broker sends those between",
+        ),
+        CertificateError::BadSignature => TlsFailure::new(
+            say("is not signed by the authority that it names: the one that is trusted here has another key"),
+            "`tls.ca_file` must hold the present certificate of its authority",
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id, ..
+        } => signed(algorithm(signature_algorithm_id), say),
+        CertificateError::Revoked => TlsFailure::new(say("has been revoked"), "have another one issued"),
+        CertificateError::UnhandledCriticalExtension => critical(say),
+        CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => TlsFailure::new(
+            say("is not for servers"),
+            "have it issued with the extended key usage `serverAuth`",
+        ),
+        CertificateError::BadEncoding => malformed(say),
+        CertificateError::Other(other) => other_certificate(other, say),
+        _ => TlsFailure::only(say("is refused")),
+    }
+}
+
+fn signed(how: Option<&str>, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+    let how = how.map_or_else(|| "in a way".to_owned(), |how| format!("by {how},"));
+    TlsFailure::new(
+        say(&format!("is signed {how} which is not trusted here")),
+        "have it issued anew, signed by SHA-256 or better with RSA or with ECDSA on P-256 or P-384",
+    )
+}
+
+fn critical(say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+    TlsFailure::new(say("has a critical extension that is not known here"), "have it issued without that")
+}
+
+fn malformed(say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+    TlsFailure::new(say("is malformed"), "is it an X.509 certificate, and whole?")
+}
+
+/// A certificate for other names, or for none: only a name that it has helps.
+fn names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+    let shown: Vec<String> =
+        presented.iter().take(NAMED).map(|name| format!("`{}`", clip(bare(name)))).collect();
+    if shown.is_empty() {
+        return TlsFailure::new(
+            say("has no names (no subjectAltName; the common name does not count)"),
+            "have it issued with a subjectAltName for the host",
+        );
+    }
+    let more = if presented.len() > NAMED { " and others" } else { "" };
+    TlsFailure::new(
+        say(&format!("is for {}{more} only", shown.join(", "))),
+        "if that is the right broker, connect to one of them, or give it as `tls.server_name`",
+    )
+}
+
+/// How many names of a certificate are shown.
+const NAMED: usize = 4;
+
+/// A name as rustls tells it, without what it says around it.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
+}
+
+/// What webpki, or this crate, has found and rustls has no name for.
+fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+    if let Some(ShortKey { bits, authority }) = other.0.downcast_ref() {
+        let of = if *authority { "of its authority " } else { "" };
+        return TlsFailure::new(
+            say(&format!("is not trusted, since the RSA key {of}has {bits} bits only")),
+            format!("have it issued with {} bits or more, or with ECDSA on P-256", RSA_BITS.0),
+        );
+    }
+    use webpki::Error::{
+        CaUsedAsEndEntity, EmptyEkuExtension, EndEntityUsedAsCa, ExtensionValueInvalid, InvalidSerialNumber,
+        MalformedDnsIdentifier, MalformedExtensions, MaximumPathBuildCallsExceeded, MaximumPathDepthExceeded,
+        NameConstraintViolation, PathLenConstraintViolated, UnsupportedCertVersion,
+        UnsupportedCriticalExtension,
+    };
+    match other.0.downcast_ref() {
+        Some(UnsupportedCertVersion) => TlsFailure::new(
+            say("is of version 1 of X.509, which has no extensions"),
+            "have it issued as version 3, with a subjectAltName for the host",
+        ),
+        Some(CaUsedAsEndEntity) => TlsFailure::new(
+            say("is that of an authority (CA:TRUE), which may not stand for a broker"),
+            "have one issued for the broker itself, or put this very one into `tls.ca_file`",
+        ),
+        Some(EndEntityUsedAsCa) => TlsFailure::new(
+            say("is vouched for by one that is not that of an authority (CA:TRUE)"),
+            "have it signed by an authority",
+        ),
+        Some(NameConstraintViolation) => TlsFailure::new(
+            say("has a name for which its authority may not vouch (name constraints)"),
+            "have it issued by another one",
+        ),
+        Some(PathLenConstraintViolated | MaximumPathDepthExceeded | MaximumPathBuildCallsExceeded) => {
+            TlsFailure::new(
+                say("has more authorities above it than is permitted"),
+                "have the broker send the shortest chain, or issue it closer to the root",
+            )
+        }
+        Some(UnsupportedCriticalExtension) => critical(say),
+        Some(
+            MalformedDnsIdentifier
+            | MalformedExtensions
+            | ExtensionValueInvalid
+            | EmptyEkuExtension
+            | InvalidSerialNumber,
+        ) => malformed(say),
+        _ => TlsFailure::new(say("breaks a rule of X.509"), "have it issued anew by another tool"),
+    }
+}
+
+/// A time as people read it, in UTC.
+fn date(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    // `humantime` panics beyond the year 9999.
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    humantime::format_rfc3339_seconds(time.map_or(last, |time| time.min(last))).to_string()
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;
