@@ -177,7 +177,7 @@ fn whole<C: Component>(identity: &Descriptor, config: C::Config) -> (Vec<Invalid
 fn known_of<C: Component>(identity: &Descriptor, part: &Part<C::Config>) -> (Vec<Invalid>, Parsed) {
     let other = C::validate(identity, &part.other);
     let mut invalid = C::validate(identity, &part.one);
-    invalid.retain(|invalid| other.contains(invalid) && !part.lacks(invalid.key()));
+    invalid.retain(|invalid| other.contains(invalid) && !part.lacks(invalid.key(), &invalid.to_string()));
     let other = C::claims(identity, &part.other);
     let mut claims = C::claims(identity, &part.one);
     claims.retain(|claim| other.contains(claim));

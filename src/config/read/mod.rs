@@ -87,12 +87,14 @@ pub(crate) struct Part<T> {
 }
 
 impl<T> Part<T> {
-    /// Whether a value at a dotted path, under it or around it could not be read.
-    pub(crate) fn lacks(&self, path: &str) -> bool {
+    /// Whether a sentence about the key at a dotted path may be about a value that could not be read: one at that path, under it or
+    /// around it, or one that the sentence names. That may have been what was to make it right.
+    pub(crate) fn lacks(&self, path: &str, sentence: &str) -> bool {
         let under = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        self.aside.iter().any(|aside| under(aside, path) || under(path, aside))
+        let named = |aside: &str| sentence.contains(&format!("`{aside}"));
+        self.aside.iter().any(|aside| under(aside, path) || under(path, aside) || named(aside))
     }
 }
 
@@ -120,21 +122,25 @@ where
     T: DeserializeOwned + JsonSchema + 'static,
 {
     let reader = Reader::new(schema_of::<T>, problems.branch());
-    let one = attempt(&reader, table, span);
+    let read = attempt(&reader, table, span);
     let mut found = reader.take_problems();
     let whole = !reader.has_broken() && found.is_empty();
     found.sort();
     problems.join(found);
-    let Some(one) = one else { return Reading::Nothing };
-    if whole {
-        return Reading::Whole(one);
-    }
-    // All has been said: whatever this reading meets beyond it comes from its placeholders.
-    reader.change_placeholders();
-    match attempt(&reader, table, span) {
-        Some(other) => Reading::Part(Part { one, other, aside: reader.aside() }),
+    match read {
         None => Reading::Nothing,
+        Some(config) if whole => Reading::Whole(config),
+        Some(_) => twice(&reader, table, span).map_or(Reading::Nothing, Reading::Part),
     }
+}
+
+/// Reads a section once more of which everything has been said, with one kind of placeholders and with the other: what that meets
+/// beyond it comes from placeholders.
+fn twice<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Option<Part<T>> {
+    let one = attempt(reader, table, span)?;
+    reader.change_placeholders();
+    let other = attempt(reader, table, span)?;
+    Some(Part { one, other, aside: reader.aside() })
 }
 
 /// Reads until nothing new is to be told.

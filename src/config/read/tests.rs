@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::{Millis, Origin, Problems, Secret, Span, Table, Value, parse_toml};
-use super::read_table;
+use super::{Part, Reading, read_table, read_table_as_far};
 
 /// How lines look.
 #[derive(Debug, Default, Deserialize, JsonSchema, PartialEq)]
@@ -211,4 +211,83 @@ fn a_parameter_takes_the_type_of_its_field() {
         set("hunter2", true).unwrap_err(),
         ["`connection.port`: expected an integer from 0 to 65535, found the string …"]
     );
+}
+
+/// What a section of which a part cannot be read is made of, once and once more.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Partly {
+    name: String,
+    count: u8,
+    strict: bool,
+    format: Format,
+    ratio: Option<f64>,
+    list: Vec<Endpoint>,
+    lists: Option<Vec<String>>,
+    inner: Option<Endpoint>,
+    even: Option<Even>,
+    #[serde(default)]
+    timeout: Millis,
+    sound: Option<u8>,
+}
+
+fn partly(text: &str) -> Part<Partly> {
+    let mut problems = Problems::new();
+    let table = parse_toml(text, 0, &mut problems);
+    match read_table_as_far(&table, Span::default(), &mut problems) {
+        Reading::Part(part) => part,
+        Reading::Whole(whole) => panic!("nothing is wrong with {whole:?}"),
+        Reading::Nothing => panic!("nothing could be read: {problems:?}"),
+    }
+}
+
+#[test]
+fn two_readings_differ_in_all_that_could_not_be_read() {
+    let part = partly(
+        "name = 1\ncount = 'x'\nstrict = 1\nformat = 'xml'\nratio = 'x'\nlist = [7]\nlists = 7\ninner = 7\nsound = 3\ntimeout = 'x'",
+    );
+    let Part { one, other, .. } = &part;
+    assert!(one.name != other.name && one.count != other.count && one.strict != other.strict);
+    assert!(one.format != other.format && (one.ratio, other.ratio.is_some()) == (None, true));
+    assert!((one.list.len(), other.list.len()) == (0, 1));
+    assert!(one.lists.is_none() && other.lists.as_ref().map(Vec::len) == Some(1));
+    assert!(one.inner.is_none() && other.inner.is_some());
+    assert_eq!((one.sound, other.sound), (Some(3), Some(3)));
+    assert_ne!(one.timeout, other.timeout);
+    for path in ["timeout", "inner.host", "list.0", "list"] {
+        assert!(part.lacks(path, ""), "{path}");
+    }
+    assert!(!part.lacks("sound", "is too small") && part.lacks("sound", "is more than `count`"));
+}
+
+#[test]
+fn what_is_missing_or_misspelt_is_once_there_and_once_not() {
+    let part = partly(
+        "name = 'n'\ncount = 1\nstrict = true\nformat = 'text'\nlist = []\nrati = 1.5\ninner = { hots = 'h', port = 1 }",
+    );
+    assert_eq!((part.one.ratio, part.other.ratio.is_some()), (None, true));
+    assert!(part.lacks("ratio", "") && part.lacks("inner.host", "") && part.lacks("inner", ""));
+    assert!(!part.lacks("count", "") && !part.lacks("inn", ""));
+    let missing = partly("name = 'n'");
+    assert!(missing.one.count != missing.other.count && missing.lacks("count", ""));
+}
+
+#[test]
+fn a_value_that_no_placeholder_stands_for_is_left_out() {
+    let part =
+        partly("name = 'n'\ncount = 1\nstrict = true\nformat = 'text'\nlist = []\neven = 3\nsound = 1");
+    assert_eq!((part.one.even, part.other.sound), (None, Some(1)));
+    // A type that contains itself ends.
+    #[derive(Debug, Default, Deserialize, JsonSchema)]
+    #[serde(default, deny_unknown_fields)]
+    struct Nested {
+        inner: Option<Box<Nested>>,
+        list: Vec<Nested>,
+    }
+    let (mut problems, table) = (Problems::new(), parse_toml("inner = 1\nlist = 1", 0, &mut Problems::new()));
+    let Reading::Part(part) = read_table_as_far::<Nested>(&table, Span::default(), &mut problems) else {
+        panic!("{problems:?}")
+    };
+    assert!(part.one.inner.is_none() && part.other.inner.is_some_and(|inner| inner.inner.is_none()));
+    assert_eq!((part.one.list.len(), part.other.list.len()), (0, 1));
 }

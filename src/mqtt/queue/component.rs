@@ -128,6 +128,7 @@ impl MqttMessageQueue {
         let logger = &references.logger;
         let transport = Transport::new(name, &config, references)?;
         let (target, dead) = (config.target(name)?, config.dead_target()?);
+        let filter = config.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
         let MqttQueueConfig { queue, group, options, .. } = config;
         let name = filled(queue).unwrap_or_else(|| name.to_owned());
         let body = Body::new(&name, logger.clone(), counters);
@@ -138,9 +139,6 @@ impl MqttMessageQueue {
             Some(_) => Fate::GivenBack,
             None => Fate::Stays,
         };
-        let topics = target.pattern(None);
-        let filter = group.map_or(topics.clone(), |group| format!("$share/{group}/{topics}"));
-        crate::mqtt::topic::Filter::new(&filter).map_err(MqttError::Topic)?;
         let inbox = Arc::new(Inbox::new(graveyard.clone(), &options, counters, fate));
         let listener = Arc::clone(&inbox) as Arc<dyn MqttMessageListener>;
         let asked = options.asked();

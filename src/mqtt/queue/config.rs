@@ -10,7 +10,7 @@ use crate::component::{Names, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::local::filled;
-use crate::mqtt::topic::{Filter, without_controls};
+use crate::mqtt::topic::{Filter, TopicError, without_controls};
 use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
@@ -97,7 +97,13 @@ impl MqttQueueConfig {
         match wrong {
             Some(wrong) => found.push(Invalid::new("topic", wrong)),
             None if !self.permits(&target.to_string()) => found.push(Invalid::new("topic", CONTROLS)),
-            None => {}
+            None => {
+                // A group that is no plain name is reported as that.
+                let too_long =
+                    self.filter(target).err().filter(|error| matches!(error, TopicError::TooLong { .. }));
+                let problem = |error| format!("cannot be subscribed to with this topic: {error}");
+                found.extend(too_long.map(|error| Invalid::new("group", problem(error))));
+            }
         }
         if target.is_template() {
             let only = "and a queue whose `topic` has `{topic}` in it only sends";
@@ -112,6 +118,15 @@ impl MqttQueueConfig {
             }
         }
         found
+    }
+
+    /// What it subscribes to.
+    pub(super) fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
+        let topics = target.pattern(None);
+        match filled(self.group.clone()) {
+            Some(group) => Filter::new(&format!("$share/{group}/{topics}")),
+            None => Filter::new(&topics),
+        }
     }
 
     /// What is wrong with the topic of dead letters.
