@@ -5,6 +5,7 @@
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
 mod assemble;
+mod astray;
 mod broken;
 mod enabled;
 mod entry;
@@ -28,10 +29,11 @@ mod unused;
 mod tests;
 
 pub use assemble::{Disabled, Manifest};
+pub use astray::misplaced;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use parameters::{BadLine, Parameters, ParametersError};
-pub use pieces::{Piece, pieces};
+pub use pieces::{BadPiece, Piece, pieces};
 pub use render::{render, render_json};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};

@@ -19,3 +19,4 @@ mod schema;
 mod sources;
 mod tool;
 mod usage;
+mod wrong;
