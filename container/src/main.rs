@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use wirework_container::Host;
 
 fn main() -> ExitCode {
-    Host::new().main()
+    Host::stock().main()
 }

@@ -38,12 +38,17 @@ impl EnvCredentialStore {
     }
 
     fn find(&self, key: &str) -> Result<Option<CredentialParams>, Error> {
-        let part = variable_part(key);
-        let username = self.environment.get(&format!("CREDENTIAL_{part}_USERNAME"))?;
-        let password = self.environment.get(&format!("CREDENTIAL_{part}_PASSWORD"))?.map(Secret::new);
+        let [username, password] = variables(key);
+        let username = self.environment.get(&username)?;
+        let password = self.environment.get(&password)?.map(Secret::new);
         let found = CredentialParams { username, password, ..CredentialParams::default() };
         Ok((!found.is_empty()).then_some(found))
     }
+}
+
+/// The variables that a key names.
+fn variables(key: &str) -> [String; 2] {
+    ["USERNAME", "PASSWORD"].map(|what| format!("CREDENTIAL_{}_{what}", variable_part(key)))
 }
 
 impl CredentialStore for EnvCredentialStore {
@@ -53,6 +58,12 @@ impl CredentialStore for EnvCredentialStore {
 
     fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
         Box::pin(std::future::ready(self.find(key)))
+    }
+
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        let [username, password] = variables(key);
+        let place = format!("the environment variables `{username}` and `{password}`");
+        Box::pin(std::future::ready(Some(place)))
     }
 }
 
@@ -79,6 +90,7 @@ register!(EnvCredentialStore);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::CredentialResolver;
 
     #[tokio::test]
     async fn key_names_the_variables() {
@@ -100,6 +112,18 @@ mod tests {
         let error = store.store("k", Some(found)).await.unwrap_err();
         assert_eq!(error.code(), "UNSUPPORTED");
         assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn error_names_the_variables() {
+        let config = toml::from_str("store_key = 'main-mqtt'").unwrap();
+        let store = EnvCredentialStore { name: "env".to_owned(), environment: Environment::of(&[]) };
+        let resolver = CredentialResolver::new(vec![config], vec![std::sync::Arc::new(store)]);
+        assert_eq!(
+            resolver.lookup().await.unwrap_err().to_string(),
+            "credential `main-mqtt` is in none of the credential stores: `env` (the environment variables \
+             `CREDENTIAL_MAIN_MQTT_USERNAME` and `CREDENTIAL_MAIN_MQTT_PASSWORD`)"
+        );
     }
 
     #[cfg(unix)]

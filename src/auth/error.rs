@@ -1,6 +1,6 @@
 //! What can be wrong with credentials.
 
-use crate::connect::list;
+use crate::connect::{Asked, asked};
 use crate::{Category, Coded};
 
 /// Why a credential cannot be found. No variant shows any part of one.
@@ -17,12 +17,12 @@ pub enum CredentialError {
         key: String,
     },
     /// No store has the key.
-    #[error("credential `{key}` is in none of the credential stores: {}", list(.stores))]
+    #[error("credential `{key}` is in none of the credential stores: {}", asked(.stores))]
     NotFound {
         /// The key.
         key: String,
         /// The stores that were asked, in order.
-        stores: Vec<String>,
+        stores: Vec<Asked>,
     },
     /// A store that only reads.
     #[error("credential store `{store}` is read-only: credential `{key}` cannot be stored")]

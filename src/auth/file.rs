@@ -1,6 +1,7 @@
 //! Credentials in files, one secret a file, as Docker and Kubernetes mount them.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +20,8 @@ use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileCredentialStoreConfig {
-    /// Directory of the secrets, such as `/run/secrets`; relative to the folder of the manifest.
+    /// Directory of the secrets, such as `/run/secrets`; relative to the folder of the manifest. The key `mqtt` is looked for in
+    /// `mqtt/username` and `mqtt/password`, then in `mqtt_username` and `mqtt_password`, then in `mqtt`, the password alone.
     pub path: ConfigPath,
     /// Refuse a file that its group or everybody can write or, outside a read-only mount, everybody can read; otherwise that is
     /// a warning. Unix only.
@@ -140,6 +142,24 @@ impl CredentialStore for FileCredentialStore {
             Ok(found?)
         })
     }
+
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let path = self.secrets.path.clone();
+            let found = tokio::task::spawn_blocking(move || std::fs::metadata(path)).await;
+            let folder = self.secrets.path.display();
+            Some(match found {
+                Ok(Ok(found)) if !found.is_dir() => format!("`{folder}`, which is no folder"),
+                Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
+                    format!("the folder `{folder}`, which is not there")
+                }
+                _ => format!(
+                    "`{key}/username`, `{key}/password`, `{key}_username`, `{key}_password` and `{key}` in the folder \
+                     `{folder}`"
+                ),
+            })
+        })
+    }
 }
 
 impl Component for FileCredentialStore {
@@ -230,6 +250,26 @@ mod tests {
         }
         fs::write(directory.path().join("alone"), "rotated").unwrap();
         assert_eq!(find(&store, "alone").await, pair(None, Some("rotated")));
+    }
+
+    #[tokio::test]
+    async fn error_names_the_files_and_the_folder() {
+        let (directory, store) = store(&[("file", b"x")], false);
+        let shown = directory.path().display().to_string();
+        let place = store.looked_in("k").await.unwrap();
+        assert_eq!(
+            place.replace(&shown, "/run"),
+            "`k/username`, `k/password`, `k_username`, `k_password` and `k` in the folder `/run`"
+        );
+        for (name, expected) in [
+            ("none", "the folder `/run/none`, which is not there"),
+            ("file", "`/run/file`, which is no folder"),
+        ] {
+            let config =
+                FileCredentialStoreConfig { path: directory.path().join(name).into(), strict: false };
+            let store = FileCredentialStore::new("file", config, Logger::standalone());
+            assert_eq!(store.looked_in("k").await.unwrap().replace(&shown, "/run"), expected);
+        }
     }
 
     #[tokio::test]

@@ -56,6 +56,10 @@ impl CredentialStore for MemoryCredentialStore {
         Box::pin(std::future::ready(Ok(credentials.get(key).cloned())))
     }
 
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(Some(format!("`credentials.{key}` of its section"))))
+    }
+
     fn store<'a>(
         &'a self,
         key: &'a str,

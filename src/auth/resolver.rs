@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{CredentialConfig, CredentialError, CredentialParams, CredentialStore};
 use crate::Error;
+use crate::connect::Asked;
 
 /// The configured credentials of one component, and the stores it references.
 ///
@@ -68,7 +69,10 @@ impl CredentialResolver {
                 return Ok(found);
             }
         }
-        let stores = self.stores.iter().map(|store| store.name().to_owned()).collect();
+        let mut stores = Vec::with_capacity(self.stores.len());
+        for store in &self.stores {
+            stores.push(Asked::new(store.name(), store.looked_in(key).await));
+        }
         Err(CredentialError::NotFound { key: key.to_owned(), stores }.into())
     }
 }

@@ -32,6 +32,12 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// The credential under `key`; none is `None`, not an error.
     fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>>;
 
+    /// Where a look-up of `key` looks, as the error says of a key that is nowhere: ``the environment variable `CREDENTIAL_MQTT_PASSWORD` ``.
+    /// By default nothing is said of it.
+    fn looked_in<'a>(&'a self, _key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Replaces the credential under `key`; `None` removes it. By default, and in every store that only reads, it
     /// fails with the code `UNSUPPORTED`.
     fn store<'a>(&'a self, key: &'a str, _: Option<CredentialParams>) -> BoxFuture<'a, Result<(), Error>> {

@@ -44,7 +44,7 @@ pub use offer::{AnyArc, Capability, Cast, Offer};
 pub use pattern::Pattern;
 pub use reference::{Cardinality, Reference, References};
 pub use registration::Registration;
-pub use registry::{Lookup, Registered, Registry, RegistryError};
+pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
 pub use slot::{Late, Slot};
 pub use status::Status;
 pub use tokens::{DescriptorError, MAX_LEN, TOKENS};

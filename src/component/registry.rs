@@ -182,29 +182,80 @@ impl Registry {
         self.all.iter().any(|registered| registered.pattern.token(0) == group)
     }
 
-    /// The patterns nearest to a descriptor that nothing serves, best first, at most three.
+    /// What is most like a descriptor that nothing serves, best first, at most three.
     #[must_use]
-    pub fn nearest(&self, descriptor: &Descriptor) -> Vec<Arc<Registered>> {
-        let mut near: Vec<_> = self
-            .all
-            .iter()
-            .map(|registered| (likeness(&registered.pattern, descriptor), registered))
-            .filter(|(likeness, _)| *likeness >= 0.75)
-            .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        near.into_iter().map(|(_, registered)| Arc::clone(registered)).take(3).collect()
+    pub fn nearest(&self, descriptor: &Descriptor) -> Vec<Near> {
+        let tokens = [0, 1, 2, 3, 4].map(|index| descriptor.token(index));
+        let ways = (0..5).map(|swapped| {
+            let mut tokens = tokens;
+            // The first way swaps nothing.
+            tokens.swap(swapped.max(1) - 1, swapped);
+            tokens
+        });
+        let ways: Vec<_> = ways.collect();
+        let mut near: Vec<_> = self.all.iter().filter_map(|one| Near::of(&one.pattern, &ways)).collect();
+        near.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
+        near.dedup_by(|a, b| a.descriptor == b.descriptor);
+        near.truncate(3);
+        near
     }
 }
 
-/// How alike a pattern and a descriptor are, from 0 to 1: the mean over the concrete tokens.
-fn likeness(pattern: &Pattern, descriptor: &Descriptor) -> f64 {
-    let tokens = (0..5).map(|index| (pattern.token(index), descriptor.token(index)));
-    let likes: Vec<f64> = tokens
-        .filter(|(pattern, _)| *pattern != "*")
-        .map(|(pattern, token)| strsim::normalized_damerau_levenshtein(pattern, token))
-        .collect();
-    let count = u32::try_from(likes.len().max(1)).map_or(1.0, f64::from);
-    likes.iter().sum::<f64>() / count
+/// A descriptor that a factory serves, and which is much like another one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Near {
+    /// It, with the tokens of the other one where the factory takes any.
+    pub descriptor: Descriptor,
+    /// Whether the other one is most likely a misspelling of it, each token of which is alike, or two of which are swapped.
+    pub is_close: bool,
+    likeness: f64,
+}
+
+impl Near {
+    /// The most alike that a pattern serves, of several orders of tokens.
+    fn of(pattern: &Pattern, ways: &[[&str; 5]]) -> Option<Self> {
+        let like = |(swapped, tokens): (usize, &[&str; 5])| {
+            let (mean, least) = likeness(pattern, tokens);
+            // A token that is swapped is as wrong as one that is misspelt.
+            let mean = if swapped == 0 { mean } else { mean - 0.05 };
+            (swapped, mean, mean >= 0.85 && least >= 0.5)
+        };
+        // Of other orders only one that is nearly right is worth a word.
+        let likes = ways.iter().enumerate().map(like).filter(|(swapped, _, close)| *swapped == 0 || *close);
+        let (swapped, mean, is_close) =
+            likes.max_by(|(one, a, _), (other, b, _)| a.total_cmp(b).then(other.cmp(one)))?;
+        let tokens = ways.get(swapped)?;
+        let filled = (0..5).zip(tokens).map(|(index, token)| match pattern.token(index) {
+            "*" => token,
+            concrete => concrete,
+        });
+        let descriptor = filled.collect::<Vec<_>>().join(":").parse().ok()?;
+        (mean >= 0.75).then_some(Self { descriptor, is_close, likeness: mean })
+    }
+}
+
+/// How alike a pattern and tokens are, from 0 to 1: the mean over the concrete tokens, and the least of them.
+fn likeness(pattern: &Pattern, tokens: &[&str; 5]) -> (f64, f64) {
+    let concrete =
+        (0..5).map(|index| pattern.token(index)).zip(tokens).filter(|(pattern, _)| *pattern != "*");
+    let (mut sum, mut least, mut count) = (0.0, 1.0_f64, 0.0);
+    for (pattern, token) in concrete {
+        let like = token_likeness(pattern, token);
+        (sum, least, count) = (sum + like, least.min(like), count + 1.0);
+    }
+    if count == 0.0 { (0.0, 0.0) } else { (sum / count, least) }
+}
+
+fn token_likeness(one: &str, other: &str) -> f64 {
+    // `queue` for `message-queue`.
+    let is_part = |whole: &str, part: &str| whole.contains('-') && whole.split('-').any(|word| word == part);
+    if is_part(one, other) || is_part(other, one) {
+        return 0.8;
+    }
+    let plain = |token: &str| token.to_lowercase().replace('_', "-");
+    // A token of a kilobyte is no misspelling, and the distance takes time that grows with the square.
+    if other.len() > 100 { 0.0 } else { strsim::normalized_damerau_levenshtein(&plain(one), &plain(other)) }
 }
 
 fn parse(pattern: &str, at: &str) -> Result<Pattern, RegistryError> {
@@ -275,9 +326,30 @@ mod tests {
     #[test]
     fn the_nearest_are_suggested() {
         let mut registry = Registry::new();
-        registry.add(factory("pip-services:logger:console:*:1.0")).unwrap();
-        registry.add(factory("pip-services:counters:log:*:1.0")).unwrap();
-        let near = registry.nearest(&"pip-services:loger:console:default:1.0".parse().unwrap());
-        assert_eq!(near[0].pattern().as_str(), "pip-services:logger:console:*:1.0");
+        for pattern in ["logger:console", "counters:log", "message-queue:mqtt", "connection:mqtt"] {
+            registry
+                .add(factory(Box::leak(format!("pip-services:{pattern}:*:1.0").into_boxed_str())))
+                .unwrap();
+        }
+        for (wrong, right) in [
+            ("pip-services:loger:console:default:1.0", "logger:console:default"),
+            ("pip-services:mqtt:connection:main:1.0", "connection:mqtt:main"),
+            ("connection:pip-services:mqtt:main:1.0", "connection:mqtt:main"),
+            ("pip-services:connection:main:mqtt:1.0", "connection:mqtt:main"),
+            ("pip-services:connection:mqtt:1.0:main", "connection:mqtt:main"),
+            ("pip-service:Connection:MQTT:main:1.0", "connection:mqtt:main"),
+            ("pip-services:queue:mqtt:orders:1.0", "message-queue:mqtt:orders"),
+            ("pip-services:message_queue:mqtt:orders:2.0", "message-queue:mqtt:orders"),
+        ] {
+            let near = registry.nearest(&wrong.parse().unwrap());
+            assert_eq!(near[0].descriptor.as_str(), format!("pip-services:{right}:1.0"), "{wrong}");
+            assert!(near[0].is_close, "{wrong}");
+        }
+        for (other, count) in
+            [("pip-services:logger:elasticsearch:default:1.0", 1), ("acme:sensor:simulated:one:1.0", 0)]
+        {
+            let near = registry.nearest(&other.parse().unwrap());
+            assert!(near.len() >= count && near.iter().all(|near| !near.is_close), "{other}: {near:?}");
+        }
     }
 }

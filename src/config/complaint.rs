@@ -1,5 +1,9 @@
 //! What the TOML parser complains of, in words that hold nothing of the text.
 
+mod scalar;
+
+use std::ops::Range;
+
 use super::mask::mask_uri;
 use super::{Problem, Span, code};
 use crate::text::escape;
@@ -31,8 +35,9 @@ pub(super) fn code_of(message: &str) -> &'static str {
     if is_duplicate(message) { code::DUPLICATE_KEY } else { code::BAD_SYNTAX }
 }
 
-/// A problem of a message of the parser's; `key` is the key that it marks, where that may be shown.
-pub(super) fn problem(message: &str, key: Option<&str>, span: Span) -> Problem {
+/// A problem of a message of the parser's; `key` is the key that it marks, where that may be shown. What stands at the place in
+/// the text decides what would be right, and is not shown.
+pub(super) fn problem(message: &str, key: Option<&str>, place: (&str, usize), span: Span) -> Problem {
     if is_duplicate(message) {
         let message = match key.map(|key| key.trim_matches(['"', '\''])) {
             Some(key) => format!("`{}` is given twice", escape(&mask_uri(key))),
@@ -40,15 +45,78 @@ pub(super) fn problem(message: &str, key: Option<&str>, span: Span) -> Problem {
         };
         return Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them");
     }
-    let help = match message {
-        _ if message.starts_with("string values must be quoted") => "write the value in quotes",
-        "recursion limit" => "nest less deep",
-        _ => "",
+    let (text, at) = place;
+    let (message, help, span) = match scalar::wrong(message, text, at) {
+        Some(wrong) => (wrong.message.unwrap_or(message), wrong.help, shifted(span, at, wrong.range)),
+        None if message.starts_with("invalid literal string") && !has_quote(text, at) => {
+            (NO_VALUE, "write `key = value`", span)
+        }
+        None => (message, help(message, text, at), span),
     };
-    let message = message.strip_suffix(", expected literal string").unwrap_or(message);
+    let message = message.strip_suffix(", expected nothing").unwrap_or(message);
     let message = if quotes_nothing(message) { message } else { "this is no TOML" };
     let problem = Problem::error(code::BAD_SYNTAX, span, message);
     if help.is_empty() { problem } else { problem.with_help(help) }
+}
+
+/// What the parser says of a key without a value, except where that ends a table between braces: then it misses a text.
+const NO_VALUE: &str = "key with no value, expected `=`";
+
+/// Whether a quote of a literal text stands before a place on its line.
+fn has_quote(text: &str, at: usize) -> bool {
+    let line = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+    line.contains('\'')
+}
+
+/// A span that stands at `at` in the text, moved to a range of the text.
+fn shifted(span: Span, at: usize, range: Range<usize>) -> Span {
+    let moved = |to: usize| {
+        let offset = |distance: usize| u32::try_from(distance).unwrap_or(u32::MAX);
+        let forth = span.start.saturating_add(offset(to.saturating_sub(at)));
+        forth.saturating_sub(offset(at.saturating_sub(to)))
+    };
+    Span::new(moved(range.start), moved(range.end))
+}
+
+/// Quotes as people write them, and word processors.
+const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
+
+/// What would be right instead of what the parser complains of, apart from values without quotes.
+fn help(message: &str, text: &str, at: usize) -> &'static str {
+    let starts = |beginning: &str| message.starts_with(beginning);
+    let (before, behind) = text.split_at_checked(at).unwrap_or_default();
+    let next = |mark: char| behind.starts_with(mark);
+    let digit = |side: Option<char>| side.is_some_and(|c| c.is_ascii_digit());
+    if starts("recursion limit") {
+        "nest less deep"
+    } else if starts("key with no value") || next(':') {
+        "write `key = value`"
+    } else if starts("invalid unquoted key") && behind.starts_with("//") {
+        "a comment begins with `#`"
+    } else if starts("invalid unquoted key") && next_is(behind, TYPOGRAPHIC) {
+        "a key stands without quotes, or in plain ones, `\"`"
+    } else if starts("unclosed array table") {
+        "write the header as `[[component]]`, with two brackets on each side"
+    } else if starts("missing escaped value") || starts("too few unicode value digits") {
+        "in double quotes a backslash is written twice; in single quotes it stands for itself"
+    } else if starts("invalid basic string, expected `\"`") || starts("invalid literal string, expected `'`")
+    {
+        "close the text on the line on which it begins, with the quote that it begins with"
+    } else if starts("unexpected key or value") && next(',') && digit(before.chars().next_back()) {
+        "write a number without commas; `_` may stand between digits"
+    } else if starts("unexpected key or value") && (next(',') || next(';')) {
+        "nothing stands behind a value; take it away"
+    } else if starts("unexpected key or value") && before.ends_with(['"', '\'']) {
+        "a text ends at the next quote of its kind: put one with quotes in it into quotes of the other kind"
+    } else if starts("unexpected key or value") {
+        "write one `key = value` a line"
+    } else {
+        ""
+    }
+}
+
+fn next_is(text: &str, marks: [char; 8]) -> bool {
+    text.starts_with(marks)
 }
 
 /// Whether a message consists of the parser's own words, and of short marks in quotes, such as `` `]]` ``.
@@ -69,7 +137,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> String {
-        problem(text, None, Span::default()).message
+        problem(text, None, ("x", 0), Span::default()).message
     }
 
     #[test]

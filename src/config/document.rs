@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint;
 use super::pieces::{LEAST, Piece, pieces};
-use super::{Key, Node, Problems, Span, Table, Value, code};
+use super::{Key, Node, Number, Problems, Span, Table, Value, code};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
 pub const MAX_DEPTH: usize = 64;
@@ -43,7 +43,7 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let began = Instant::now();
     let (document, errors) = DeTable::parse_recoverable(text);
     took += began.elapsed();
-    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
+    let mut reader = Reader { text, base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     // In a text that is broken, what looks like a key may be part of a value.
     let sound = reader.deep.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
@@ -56,14 +56,24 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let mut wrong: Vec<_> =
         reader.deep.into_iter().map(|span| (span, Wrong::TooDeep)).chain(errors).collect();
     wrong.sort_by_key(|(span, _)| span.start);
-    let mut last = None;
+    let (mut last, mut first) = (None, None);
     for (span, wrong) in wrong {
-        // What follows on the same line is nearly always a consequence of the first.
         let line = line_of(text, span.start.saturating_sub(base), last);
-        if last.is_none_or(|(before, _)| before != line.0) {
-            wrong.tell(span, problems);
+        first = match first.take() {
+            Some((span, first)) if last.is_some_and(|(before, _)| before != line.0) => {
+                Wrong::tell(&first, text, base, span, problems);
+                None
+            }
+            // What follows on the same line is nearly always a consequence of the first; but that a key is given twice is
+            // nothing beside a mistake that breaks the line.
+            Some((_, first)) if first.is_duplicate() && !wrong.is_duplicate() => None,
+            first => first,
         }
+        .or(Some((span, wrong)));
         last = Some(line);
+    }
+    if let Some((span, first)) = first {
+        first.tell(text, base, span, problems);
     }
     (table, took)
 }
@@ -76,7 +86,12 @@ enum Wrong<'t> {
 }
 
 impl Wrong<'_> {
-    fn tell(&self, span: Span, problems: &mut Problems) {
+    /// Whether it says that a key is given twice.
+    fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Syntax(message, _) if complaint::is_duplicate(message))
+    }
+
+    fn tell(&self, text: &str, base: u32, span: Span, problems: &mut Problems) {
         match self {
             // Of which there is a code of its own.
             Self::Syntax(message, _) if problems.is_full(complaint::code_of(message)) => {
@@ -85,7 +100,10 @@ impl Wrong<'_> {
             Self::TooDeep if problems.is_full(code::BAD_SYNTAX) => {
                 problems.omit(code::BAD_SYNTAX);
             }
-            Self::Syntax(message, key) => problems.push(complaint::problem(message, *key, span)),
+            Self::Syntax(message, key) => {
+                let at = span.start.saturating_sub(base) as usize;
+                problems.push(complaint::problem(message, *key, (text, at), span));
+            }
             Self::TooDeep => {
                 let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
                 problems.error(code::BAD_SYNTAX, span, message);
@@ -97,7 +115,7 @@ impl Wrong<'_> {
 /// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
 /// the whole text.
 fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
-    let mut reader = Reader { base, names: HashSet::default(), deep: Vec::new() };
+    let mut reader = Reader { text: "", base, names: HashSet::default(), deep: Vec::new() };
     let mut all = Vec::new();
     for piece in pieces {
         let began = Instant::now();
@@ -106,6 +124,7 @@ fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Tab
         if !errors.is_empty() {
             return None;
         }
+        reader.text = piece.text;
         reader.base = base.saturating_add(u32::try_from(piece.at).unwrap_or(u32::MAX));
         let first = all.len();
         reader.pairs(document.into_inner(), 0, &mut all);
@@ -143,7 +162,9 @@ fn shift(base: u32, range: std::ops::Range<usize>) -> Span {
     Span::new(at(range.start), at(range.end))
 }
 
-struct Reader {
+struct Reader<'t> {
+    /// What is read, which begins at `base`.
+    text: &'t str,
     base: u32,
     /// The names of keys so far: a large manifest has few, each many times.
     names: HashSet<Arc<str>, foldhash::fast::RandomState>,
@@ -151,7 +172,7 @@ struct Reader {
     deep: Vec<Span>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
         let mut pairs = Vec::with_capacity(table.len());
         self.pairs(table, depth, &mut pairs);
@@ -184,13 +205,17 @@ impl Reader {
     }
 
     fn node(&mut self, value: Spanned<DeValue<'_>>, depth: usize) -> Option<Node> {
-        let span = shift(self.base, value.span());
+        let range = value.span();
+        let span = shift(self.base, range.clone());
+        let written = || self.text.get(range).unwrap_or_default();
         let value = match value.into_inner() {
             DeValue::String(text) => Value::String(text.into_owned()),
             DeValue::Boolean(flag) => Value::Boolean(flag),
             DeValue::Datetime(time) => Value::Datetime(time.to_string()),
-            DeValue::Integer(number) => integer(number.as_str(), number.radix()),
-            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Integer(number) => integer(number.as_str(), number.radix(), written()),
+            DeValue::Float(number) => {
+                Value::Float(Number::float(number.as_str().parse().unwrap_or(f64::NAN), written()))
+            }
             DeValue::Array(_) | DeValue::Table(_) if depth >= MAX_DEPTH => {
                 self.deep.push(span);
                 return None;
@@ -205,10 +230,10 @@ impl Reader {
 }
 
 /// A number beyond 64 bits becomes a float, so that whoever reads the key says what would be right.
-fn integer(digits: &str, radix: u32) -> Value {
+fn integer(digits: &str, radix: u32, written: &str) -> Value {
     match i64::from_str_radix(digits, radix) {
-        Ok(number) => Value::Integer(number),
-        Err(_) => Value::Float(digits.parse().unwrap_or(f64::INFINITY)),
+        Ok(number) => Value::Integer(Number::integer(number, written)),
+        Err(_) => Value::Float(Number::float(digits.parse().unwrap_or(f64::INFINITY), written)),
     }
 }
 

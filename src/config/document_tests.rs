@@ -25,11 +25,21 @@ fn reports_every_syntax_error_once() {
     assert_eq!(
         found,
         [
-            (4, "string values must be quoted".to_owned()),
+            (4, "missing value for key".to_owned()),
             (17, "invalid basic string, expected `\"`".to_owned()),
             (26, "unclosed table, expected `]`".to_owned()),
             (31, "unquoted keys cannot be empty, expected letters, numbers, `-`, `_`".to_owned()),
         ]
+    );
+}
+
+#[test]
+fn a_line_that_is_broken_is_broken_whatever_else_is_wrong_with_it() {
+    let found = problems_of("a = 1\na = 'x' y\na = 3\nb = 1\nb = 2\n");
+    let messages: Vec<_> = found.iter().map(|(_, message)| message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["unexpected key or value, expected newline, `#`", "a key is given twice", "a key is given twice"]
     );
 }
 
@@ -63,7 +73,7 @@ fn pairs(table: &Table) -> Vec<String> {
 
 fn whole(text: &str) -> Vec<String> {
     let (document, _) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { base: 5, names: HashSet::default(), deep: Vec::new() };
+    let mut reader = Reader { text: "", base: 5, names: HashSet::default(), deep: Vec::new() };
     pairs(&reader.table(document.into_inner(), 0))
 }
 

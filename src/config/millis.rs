@@ -6,11 +6,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// The longest time that is read: a hundred years.
 const MAX: u64 = 100 * 365 * 24 * 3_600_000;
+
+/// What is read.
+const TIME: &str = "a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`";
+/// What is read of what is longer.
+const LONGEST: &str = "a time of at most 100 years";
 
 /// The units with their milliseconds, the longest first; `ms` before `m` and `s`.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
@@ -33,9 +38,7 @@ pub struct Millis(pub Duration);
 #[non_exhaustive]
 pub enum MillisError {
     /// Neither a number nor numbers with units.
-    #[error(
-        "expected a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`"
-    )]
+    #[error("expected {TIME}")]
     Malformed,
     /// Longer than a hundred years.
     #[error("a time has at most 100 years")]
@@ -135,19 +138,23 @@ impl Visitor<'_> for MillisVisitor {
     type Value = Millis;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time: milliseconds such as 1500, or a string such as \"30s\" or \"1m30s\"")
+        f.write_str(TIME)
     }
     fn visit_u64<E: Error>(self, milliseconds: u64) -> Result<Millis, E> {
-        Millis::checked(milliseconds).map_err(E::custom)
+        Millis::checked(milliseconds)
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(milliseconds), &LONGEST))
     }
     fn visit_i64<E: Error>(self, milliseconds: i64) -> Result<Millis, E> {
         match u64::try_from(milliseconds) {
             Ok(milliseconds) => self.visit_u64(milliseconds),
-            Err(_) => Err(E::custom("a time is not negative")),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(milliseconds), &"a time that is not negative")),
         }
     }
     fn visit_str<E: Error>(self, text: &str) -> Result<Millis, E> {
-        text.parse().map_err(E::custom)
+        text.parse().map_err(|error| match error {
+            MillisError::Malformed => E::invalid_value(Unexpected::Str(text), &self),
+            MillisError::TooLong => E::invalid_value(Unexpected::Str(text), &LONGEST),
+        })
     }
 }
 

@@ -60,12 +60,13 @@ pub(super) fn names_at<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Vec<&'s 
     properties.flat_map(|properties| properties.keys().map(String::as_str)).collect()
 }
 
-/// What a key takes and is for, in one line.
+/// What a key takes and is for, in one sentence.
 pub(super) fn describe(schema: &Schema, path: &[Segment<'_>]) -> Option<String> {
     let place = look_up(schema, path);
     let own = place.schemas.first()?;
     let doc = own.get("description").and_then(Value::as_str).unwrap_or_default();
-    let first = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let paragraph = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let first = paragraph.find(". ").map_or(&*paragraph, |end| paragraph.get(..=end).unwrap_or_default());
     let kind = kind(schema.as_value(), own, 0);
     Some(if first.is_empty() { kind } else { format!("{kind}: {first}") })
 }

@@ -27,6 +27,23 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// What a word says, in the ways in which people and variables of an environment say it: `true`, `1`, `yes`, `on` and their
+/// contraries, in any case.
+///
+/// ```
+/// use wirework::config::truth;
+/// assert_eq!([truth("Yes"), truth("0"), truth("maybe")], [Some(true), Some(false), None]);
+/// ```
+#[must_use]
+pub fn truth(word: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
+    match (is(["true", "1", "yes", "on"]), is(["false", "0", "no", "off"])) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
 /// Lower case without separators, so that `keepAlive` and `keep-alive` are `keep_alive`.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()

@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn node(value: i64) -> Node {
-        Node::new(Value::Integer(value), Span::default())
+        Node::new(Value::Integer(value.into()), Span::default())
     }
 
     fn number(key: &Key) -> u8 {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{MASK, Table, mask_uri};
+use super::{MASK, Number, Table, has_user_info, mask_uri};
 use crate::component::Descriptor;
 
 /// Where something stands: byte offsets, the end not included, in the address space of all loaded files.
@@ -148,9 +148,9 @@ pub enum Value {
     /// A text.
     String(String),
     /// A whole number.
-    Integer(i64),
-    /// A number with a fraction.
-    Float(f64),
+    Integer(Number<i64>),
+    /// A number with a fraction, or a whole one beyond 64 bits.
+    Float(Number<f64>),
     /// `true` or `false`.
     Boolean(bool),
     /// A date, a time or both, as TOML writes them.
@@ -187,7 +187,33 @@ impl Value {
     }
 }
 
+/// The longest text or number that a message quotes, in characters.
+const QUOTED: usize = 60;
+
 impl Value {
+    /// The value as messages show it, as it was written, where its key permits that; of a long text the beginning, and of a table
+    /// or a list only what it is. A URI with user name or password does not show.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let clip = |text: String| match text.char_indices().nth(QUOTED) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        };
+        match self {
+            Self::String(text) if has_user_info(text) => format!("the string {MASK}"),
+            Self::String(text) => match text.char_indices().nth(QUOTED) {
+                Some((end, _)) => format!("the string {:?}…", text.get(..end).unwrap_or_default()),
+                None => format!("the string {text:?}"),
+            },
+            Self::Integer(number) => clip(number.to_string()),
+            Self::Float(number) => clip(number.to_string()),
+            Self::Boolean(truth) => format!("`{truth}`"),
+            Self::Datetime(time) => format!("the date {time}"),
+            Self::Array(list) => format!("a list of {}", list.len()),
+            Self::Table(_) => "a table".to_owned(),
+        }
+    }
+
     /// What kind of value it is, with its article: `an integer`.
     #[must_use]
     pub const fn a_kind(&self) -> &'static str {

@@ -32,6 +32,12 @@ pub trait Discovery: Send + Sync + 'static {
     /// All connections under `key`, in order of preference; none is an empty list, not an error.
     fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>>;
 
+    /// Where a look-up of `key` looks, as the error says of a key that is nowhere: ``the environment variable `DISCOVERY_MQTT` ``.
+    /// By default nothing is said of it.
+    fn looked_in<'a>(&'a self, _key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// The first connection under `key`.
     fn resolve_one<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<ConnectionParams>, Error>> {
         Box::pin(async move { Ok(self.resolve_all(key).await?.into_iter().next()) })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::error::host_cure;
 use super::uri::{decode, encode, is_host, write_host};
 use super::{ConnectError, ConnectionParams, Hidden, Masked, UriPart};
 use crate::auth::CredentialParams;
@@ -169,7 +170,7 @@ fn check(
     let host = from.host.ok_or_else(|| ConnectError::NoHost { connection: connection() })?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
     if !is_host(bare) {
-        return Err(ConnectError::BadHost { connection: connection() });
+        return Err(ConnectError::BadHost { connection: connection(), cure: host_cure(bare) });
     }
     let port = from.port.unwrap_or(default_port);
     if port == 0 {

@@ -54,13 +54,18 @@ impl EnvDiscovery {
     }
 
     fn find(&self, key: &str) -> Result<Vec<ConnectionParams>, Error> {
-        let variable = format!("DISCOVERY_{}", variable_part(key));
+        let variable = variable(key);
         let Some(text) = self.environment.get(&variable)? else {
             return Ok(Vec::new());
         };
         let uri: Uri = text.parse().map_err(|source| BadVariable { variable, source })?;
         Ok(ConnectionParams::from_uri(uri).expand())
     }
+}
+
+/// The variable that a key names.
+fn variable(key: &str) -> String {
+    format!("DISCOVERY_{}", variable_part(key))
 }
 
 impl Discovery for EnvDiscovery {
@@ -70,6 +75,11 @@ impl Discovery for EnvDiscovery {
 
     fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>> {
         Box::pin(std::future::ready(self.find(key)))
+    }
+
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        let place = format!("the environment variable `{}`", variable(key));
+        Box::pin(std::future::ready(Some(place)))
     }
 }
 
@@ -95,6 +105,7 @@ register!(EnvDiscovery);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::ConnectionResolver;
 
     fn service(variables: &[(&str, &str)]) -> EnvDiscovery {
         EnvDiscovery { name: "env".to_owned(), environment: Environment::of(variables) }
@@ -107,6 +118,17 @@ mod tests {
         assert_eq!(found.iter().map(|one| one.port.unwrap()).collect::<Vec<_>>(), [1, 2]);
         assert!(env.resolve_all("empty").await.unwrap().is_empty());
         assert!(env.resolve_all("unknown").await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn error_names_the_variable() {
+        let config = toml::from_str("discovery_key = 'main-mqtt'").unwrap();
+        let resolver = ConnectionResolver::new(vec![config], vec![std::sync::Arc::new(service(&[]))]);
+        assert_eq!(
+            resolver.resolve_all().await.unwrap_err().to_string(),
+            "connection `main-mqtt` is in none of the discovery services: `env` (the environment variable \
+             `DISCOVERY_MAIN_MQTT`)"
+        );
     }
 
     #[tokio::test]

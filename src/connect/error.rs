@@ -1,5 +1,7 @@
 //! What can be wrong with connections.
 
+use std::fmt;
+
 use super::MAX_CONNECTIONS;
 use crate::{Category, Coded};
 
@@ -20,12 +22,12 @@ pub enum ConnectError {
         key: String,
     },
     /// No service knows the key.
-    #[error("connection `{key}` is in none of the discovery services: {}", list(.services))]
+    #[error("connection `{key}` is in none of the discovery services: {}", asked(.services))]
     NotFound {
         /// The key.
         key: String,
         /// The services that were asked, in order.
-        services: Vec<String>,
+        services: Vec<Asked>,
     },
     /// More than [`MAX_CONNECTIONS`].
     #[error("there are more than {MAX_CONNECTIONS} connections; name fewer, or one that stands for many")]
@@ -63,12 +65,12 @@ pub enum ConnectError {
         connection: String,
     },
     /// A host that is neither name nor address.
-    #[error(
-        "the host of {connection} is no name and no address; port, user and path have keys of their own, or a `uri`"
-    )]
+    #[error("the host of {connection} is no name and no address; {cure}")]
     BadHost {
         /// Which connection.
         connection: String,
+        /// What would be right.
+        cure: &'static str,
     },
     /// A Unix socket without a path, or with a host.
     #[error("{connection} has no path of a socket; write its URI as `unix:///run/broker.sock`")]
@@ -84,8 +86,79 @@ pub enum ConnectError {
     },
 }
 
+#[cfg(feature = "mqtt")]
+impl ConnectError {
+    /// The key of a connection that it is about, where it is one.
+    pub(crate) fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::NoProtocol { .. } | Self::UnsupportedProtocol { .. } => Some("protocol"),
+            Self::NoHost { .. } | Self::BadHost { .. } => Some("host"),
+            Self::NoPort { .. } => Some("port"),
+            _ => None,
+        }
+    }
+}
+
+/// What to write instead of a host that is none.
+pub(super) fn host_cure(host: &str) -> &'static str {
+    let has_port =
+        || host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    if host.contains("://") {
+        "it is a URI, for which there is the key `uri`"
+    } else if host.contains('@') {
+        "user name and password stand in `credential`"
+    } else if host.contains('/') {
+        "a path stands in a `uri`"
+    } else if has_port() {
+        "the port stands in the key `port`"
+    } else if host.contains(',') {
+        "several stand in `connections`, or in a `uri`"
+    } else if host.contains(char::is_whitespace) {
+        "it has blanks"
+    } else {
+        "a name has letters, digits, `-`, `_` and `.`"
+    }
+}
+
+/// Who was asked for a key, and where that looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    name: String,
+    place: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn new(name: &str, place: Option<String>) -> Self {
+        Self { name: name.to_owned(), place }
+    }
+
+    /// The service or store, as it calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it looked, where it says so.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        self.place.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
+    }
+}
+
+/// Those that were asked, in their order.
+pub(crate) fn asked(all: &[Asked]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Names in backticks, or `none`.
-pub(crate) fn list(names: &[String]) -> String {
+fn list(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),
         names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),

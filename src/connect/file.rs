@@ -155,6 +155,11 @@ impl Discovery for FileDiscovery {
             Ok(found.map_err(|source| ListingError::Ignored { path: self.file.path.clone(), source })?)
         })
     }
+
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        let place = format!("the key `{key}` in the file `{}`", self.file.path.display());
+        Box::pin(std::future::ready(Some(place)))
+    }
 }
 
 impl Component for FileDiscovery {

@@ -59,6 +59,10 @@ impl Discovery for MemoryDiscovery {
         Box::pin(std::future::ready(Ok(found)))
     }
 
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(Some(format!("`connections.{key}` of its section"))))
+    }
+
     fn register<'a>(
         &'a self,
         key: &'a str,

@@ -36,8 +36,9 @@ pub use entry::{ConnectionEntries, ConnectionEntry};
 pub use env::{BadVariable, EnvDiscovery};
 pub use environment::NotUnicode;
 pub(crate) use environment::{Environment, variable_part};
+pub use error::Asked;
 pub use error::ConnectError;
-pub(crate) use error::list;
+pub(crate) use error::asked;
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 #[cfg(feature = "mqtt")]
 pub(crate) use foreseen::foreseen;

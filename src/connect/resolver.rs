@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConnectError, ConnectionConfig, ConnectionParams, Discovery, MAX_CONNECTIONS};
+use super::{Asked, ConnectError, ConnectionConfig, ConnectionParams, Discovery, MAX_CONNECTIONS};
 use crate::Error;
 
 /// The configured connections of one component, and the discovery services it references.
@@ -80,7 +80,10 @@ impl ConnectionResolver {
                 Some((service, error)) => error
                     .context(format!("discovery service `{service}` failed to look up connection `{key}`")),
                 None => {
-                    let services = self.discovery.iter().map(|service| service.name().to_owned()).collect();
+                    let mut services = Vec::with_capacity(self.discovery.len());
+                    for service in &self.discovery {
+                        services.push(Asked::new(service.name(), service.looked_in(key).await));
+                    }
                     ConnectError::NotFound { key: key.to_owned(), services }.into()
                 }
             });

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Visitor};
 
+use crate::config::nearest;
 use crate::error::{Category, Coded};
 
 /// How important a record is; as the level of a sink: the least important records it takes.
@@ -42,11 +43,18 @@ pub enum Level {
 
 /// A text or number that is no level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{found}` is no level; levels are `none`, `fatal`, `error`, `warn`, `info`, `debug`, `trace` or 0 to 6"
-)]
+#[error("`{found}` is no level{}; levels are `none`, `fatal`, `error`, `warn`, `info`, `debug`, `trace` or 0 to 6", meant(.found))]
 pub struct LevelError {
     found: String,
+}
+
+/// The level that a word is a misspelling of, or its name elsewhere.
+fn meant(found: &str) -> String {
+    let elsewhere =
+        [("verbose", "debug"), ("critical", "fatal"), ("notice", "info"), ("off", "none"), ("all", "trace")];
+    let other = elsewhere.iter().find(|(name, _)| found.eq_ignore_ascii_case(name)).map(|(_, level)| *level);
+    let near = || nearest(found, NAMES.iter().map(|(name, _)| *name));
+    other.or_else(near).map_or_else(String::new, |level| format!(" (did you mean `{level}`?)"))
 }
 
 impl Coded for LevelError {
@@ -204,7 +212,9 @@ mod tests {
     fn anything_else_is_an_error_that_lists_the_levels() {
         for text in ["", "7", "-1", "loud", "in fo"] {
             let error = text.parse::<Level>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{text}` is no level; levels are `none`,")), "{error}");
+            assert!(error.starts_with(&format!("`{text}` is no level")), "{error}");
+            assert!(error.contains("; levels are `none`,"), "{error}");
+            assert_eq!(error.contains("did you mean `info`?"), text == "in fo", "{error}");
         }
         assert!(serde_json::from_str::<Level>("7").is_err());
         assert!(serde_json::from_str::<Level>("true").unwrap_err().to_string().contains("expected a level"));

@@ -10,7 +10,7 @@ use super::transport::PROTOCOLS;
 use super::{MqttVersion, Redirects, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Invalid;
-use crate::connect::{ConnectionConfig, MAX_CONNECTIONS, endpoints, one_or_many};
+use crate::connect::{ConnectError, ConnectionConfig, MAX_CONNECTIONS, endpoints, one_or_many};
 
 /// The largest packet that MQTT has, in bytes.
 const LARGEST_PACKET: usize = 268_435_460;
@@ -178,9 +178,23 @@ fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
     }
     let found = match endpoints(&connection.expand(), None, PROTOCOLS) {
         Ok(found) => found,
-        Err(error) => return Some(Invalid::failing(key, "cannot be used", &error.into())),
+        Err(error) => {
+            let key = key_of(&error, connection).map_or_else(|| key.clone(), |part| format!("{key}.{part}"));
+            return Some(Invalid::failing(key, "cannot be used", &error.into()));
+        }
     };
     Some(Invalid::failing(key, "cannot be used", &found.iter().find_map(unusable)?))
+}
+
+/// The key of a connection that an error is about, where it is given.
+fn key_of(error: &ConnectError, connection: &ConnectionConfig) -> Option<&'static str> {
+    let part = error.key()?;
+    let is_given = match part {
+        "host" => connection.host.is_some(),
+        "port" => connection.port.is_some(),
+        _ => connection.protocol.is_some(),
+    };
+    if is_given { Some(part) } else { connection.uri.as_ref().map(|_| "uri") }
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use schemars::Schema;
 use wirework::component::{Lookup, Registry};
-use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mask_uri, parse_toml};
+use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mask_uri, nearest, parse_toml};
 use wirework::connect::Uri;
 
 use super::{explain, graph, print};
@@ -109,12 +109,13 @@ fn fair(text: &str, registry: &Registry) -> String {
         }
         sound
     };
-    if add(text) || text.contains("\"\"\"") || text.contains("'''") {
+    let has_long_texts = text.contains("\"\"\"") || text.contains("'''");
+    if !add(text) && has_long_texts {
         return fair;
     }
     let mut part = String::new();
     for line in text.split_inclusive('\n') {
-        if matches!(line.trim(), "[[component]]" | "[service]") {
+        if matches!(line.trim(), "[[component]]" | "[component]" | "[service]") {
             add(&part);
             part.clear();
         }
@@ -145,8 +146,18 @@ fn repeated(part: &str, at: usize) -> String {
 }
 
 fn top(table: &Table, registry: &Registry, fair: &mut String) {
+    let sections = match table.get("component").map(|node| &node.value) {
+        Some(Value::Array(list)) => list.as_slice(),
+        _ => &[],
+    };
     for (key, node) in table.iter() {
-        match (&*key.name, &node.value) {
+        // Under a misspelt name as under the right one.
+        let meant = match (nearest(&key.name, ["component", "service", "include"]), &node.value) {
+            (Some("include"), Value::Array(_)) => "include",
+            (Some(meant @ ("component" | "service")), _) => meant,
+            _ => &key.name,
+        };
+        match (meant, &node.value) {
             ("include", _) => all(node, true, fair),
             ("service", Value::Table(service)) => service.iter().for_each(|(key, node)| {
                 let known = ["name", "description", "timeout", "open_concurrency"].contains(&&*key.name);
@@ -156,21 +167,48 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
                 list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
             }
             ("component", Value::Table(table)) => section(table, registry, fair),
-            _ => all(node, false, fair),
+            // A table that TOML puts at the top belongs to the section before it; without a header all is one section.
+            _ => {
+                let before = sections.iter().rfind(|section| section.span.start < key.span.start);
+                let section = before.and_then(Node::as_table).or(table.get("descriptor").map(|_| table));
+                let schema = section.and_then(|section| schema(section, registry));
+                let own = section.is_some() && OWN.contains(&&*key.name);
+                if own {
+                    all(node, true, fair)
+                } else {
+                    component(node, schema.as_deref(), &mut vec![&key.name], fair)
+                }
+            }
         }
         name(&key.name, fair);
     }
 }
 
-fn section(table: &Table, registry: &Registry, fair: &mut String) {
-    let descriptor = table.get("descriptor").and_then(Node::as_str).and_then(|text| text.parse().ok());
-    let schema = descriptor.and_then(|descriptor| match registry.find(&descriptor) {
+/// The keys of a section that are the container's.
+const OWN: [&str; 7] =
+    ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
+
+/// The schema of the component that a section declares.
+fn schema(section: &Table, registry: &Registry) -> Option<Arc<Schema>> {
+    let misspelt = || section.iter().find(|(key, _)| is_descriptor(&key.name)).map(|(_, node)| node);
+    let node = section.get("descriptor").or_else(misspelt)?;
+    // What is replaced in it may be what names the component.
+    let text = node.as_str()?.replace("${CANARY}", CANARY);
+    match registry.find(&text.parse().ok()?) {
         Lookup::One(number) => Some(registry.all().get(number)?.factory().schema()),
         _ => None,
-    });
+    }
+}
+
+fn is_descriptor(key: &str) -> bool {
+    nearest(key, ["descriptor"]).is_some()
+}
+
+fn section(table: &Table, registry: &Registry, fair: &mut String) {
+    let schema = schema(table, registry);
     for (key, node) in table.iter() {
-        let own = ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
-        if own.contains(&&*key.name) {
+        let is_named = table.get("descriptor").is_some();
+        if OWN.contains(&&*key.name) || !is_named && is_descriptor(&key.name) {
             all(node, true, fair);
         } else {
             component(node, schema.as_deref(), &mut vec![&key.name], fair);

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use wirework::component::{Factory, Registry, RegistryError};
 
+use crate::plan::Binary;
+
 /// A host: the `main` of a service.
 ///
 /// It has the whole command: without arguments it runs its manifest, and `run`, `check`, `graph` and the others take
@@ -22,12 +24,19 @@ use wirework::component::{Factory, Registry, RegistryError};
 pub struct Host {
     registry: Result<Registry, RegistryError>,
     manifest: Option<PathBuf>,
+    binary: Binary,
 }
 
 impl Host {
     /// A host with the factories of all linked crates.
     pub fn new() -> Self {
-        Self { registry: Registry::linked(), manifest: None }
+        Self { registry: Registry::linked(), manifest: None, binary: Binary::Own }
+    }
+
+    /// The host of the `wirework` command, whose users cannot link anything.
+    #[doc(hidden)]
+    pub fn stock() -> Self {
+        Self { binary: Binary::Stock, ..Self::new() }
     }
 
     /// Sets the manifest that is taken when the command line names none.
@@ -48,6 +57,10 @@ impl Host {
     /// Does what the process's command line says.
     pub fn main(self) -> ExitCode {
         super::main(&self, std::env::args_os().collect())
+    }
+
+    pub(super) fn binary(&self) -> Binary {
+        self.binary
     }
 
     pub(super) fn default_manifest(&self) -> Option<&Path> {

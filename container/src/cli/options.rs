@@ -116,7 +116,7 @@ impl Options {
                 problems.push(problem);
             }
         }
-        let plan = Plan::new(manifest, registry, &mut problems);
+        let plan = Plan::of(manifest, registry, host.binary(), &mut problems);
         problems.sort();
         Some(Checked { plan, problems })
     }

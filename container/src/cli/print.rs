@@ -122,8 +122,8 @@ fn value<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t str>) -
             _ => text.clone().into(),
         },
         Value::Datetime(text) => text.clone().into(),
-        Value::Integer(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
+        Value::Integer(number) => number.get().into(),
+        Value::Float(number) => number.get().into(),
         Value::Boolean(truth) => (*truth).into(),
     }
 }

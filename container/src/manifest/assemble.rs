@@ -1,27 +1,28 @@
 //! Documents to entries: descriptors, overlay, disabled sections, parameters.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use std::path::{Path, PathBuf};
 
 use wirework::Descriptor;
+use wirework::component::{DescriptorError, TOKENS};
 use wirework::config::{
     Key, Node, Problem, Problems, Span, Table, Value, code, has_user_info, mask_uri, nearest,
 };
 use wirework::text::escape;
 
+use super::astray::TOP;
 use super::enabled;
-use super::entry::{Entry, Service, is_own};
+use super::entry::{Entry, SERVICE_KEYS, Service, is_own};
 use super::files::Files;
 use super::literals::warn_literal;
 use super::load::Loader;
 use super::overlay::overlay;
 use super::parameters::Parameters;
+use super::parts::TWO_BRACKETS;
 use super::replace::{Replaced, Replacer};
-
-/// The keys at the top of a file.
-const TOP: [&str; 3] = ["component", "service", "include"];
 
 /// What all files together say, in manifest order. Where a problem is an error, it must not be run.
 #[derive(Debug)]
@@ -130,24 +131,12 @@ impl Sections<'_> {
     fn document(&mut self, number: usize, mut table: Table) {
         let service = table.remove("service");
         let component = table.remove("component");
-        self.unknown(&table);
+        let mut list = component.map(|(key, node)| self.sections(&key, node)).unwrap_or_default();
+        let has_service = service.is_some();
         if let Some((key, node)) = service {
             self.service(key, node);
         }
-        let Some((key, node)) = component else { return };
-        let list = match node.value {
-            Value::Array(list) => list,
-            value => {
-                let message =
-                    format!("`component`: expected sections `[[component]]`, found {}", value.a_kind());
-                let problem = Problem::error(code::WRONG_TYPE, node.span, message);
-                self.problems.push(problem.with_help("write `[[component]]`, with two brackets"));
-                if !matches!(value, Value::Table(_)) {
-                    return;
-                }
-                vec![Node::new(value, key.span)]
-            }
-        };
+        list.extend(self.unknown(table, has_service));
         self.drafts.reserve(list.len());
         self.places.reserve(list.len());
         for node in list {
@@ -155,23 +144,74 @@ impl Sections<'_> {
         }
     }
 
-    fn unknown(&mut self, table: &Table) {
-        for (key, _) in table.iter() {
+    /// The sections that `component` stands for.
+    fn sections(&mut self, key: &Key, node: Node) -> Vec<Node> {
+        let value = match node.value {
+            Value::Array(list) => return list,
+            value => value,
+        };
+        let message = format!("`component`: expected sections `[[component]]`, found {}", value.a_kind());
+        let problem = Problem::error(code::WRONG_TYPE, node.span, message);
+        self.problems.push(problem.with_help(TWO_BRACKETS));
+        if matches!(value, Value::Table(_)) { vec![Node::new(value, key.span)] } else { Vec::new() }
+    }
+
+    /// Reports the keys at the top that are none, and answers the sections that can be read all the same.
+    fn unknown(&mut self, mut table: Table, has_service: bool) -> Vec<Node> {
+        let mut sections = Vec::new();
+        if let Some((key, _)) = table.entry("descriptor") {
+            let (span, message) = (key.span, "unknown key `descriptor` at the top");
+            let problem = Problem::error(code::UNKNOWN_KEY, span, message);
+            self.problems.push(problem.with_help("a component begins with its header, `[[component]]`"));
+            let section = table.split_off(|key| nearest(&key.name, TOP).is_none());
+            sections.push(Node::new(Value::Table(section), span));
+        }
+        for (key, node) in table {
             let message = format!("unknown key `{}` at the top", escape(&mask_uri(&key.name)));
-            let help = match nearest(&key.name, TOP) {
-                Some("component") => "did you mean `[[component]]`?".to_owned(),
-                Some("service") => "did you mean `[service]`?".to_owned(),
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "known here: `[service]`, `[[component]]`, `include`".to_owned(),
+            let meant = nearest(&key.name, TOP);
+            let help = match (meant, &node.value) {
+                (Some("component"), _) => "did you mean `[[component]]`?".to_owned(),
+                (Some("service"), _) => "did you mean `[service]`?".to_owned(),
+                (Some(meant), _) => format!("did you mean `{meant}`?"),
+                (None, _) if SERVICE_KEYS.contains(&&*key.name) => {
+                    format!("`{}` stands below `[service]`", key.name)
+                }
+                (None, _) => "known here: `[service]`, `[[component]]`, `include`".to_owned(),
             };
             self.problems.push(Problem::error(code::UNKNOWN_KEY, key.span, message).with_help(help));
+            match (meant, node.value) {
+                (Some("component"), Value::Array(list)) => {
+                    sections.extend(list.into_iter().filter(|node| node.as_table().is_some()));
+                }
+                (Some("service"), value @ Value::Table(_)) if !has_service => {
+                    self.service(key, Node::new(value, node.span));
+                }
+                _ => {}
+            }
         }
+        sections
     }
 
     fn service(&mut self, key: Key, node: Node) {
-        match (&mut self.service, node.value) {
+        let value = match node.value {
+            Value::Array(mut list) if list.iter().all(|node| node.as_table().is_some()) => {
+                let problem = Problem::error(
+                    code::WRONG_TYPE,
+                    key.span,
+                    "`service`: expected one section, found a list",
+                );
+                self.problems.push(problem.with_help("write `[service]`, with one bracket on each side"));
+                match list.pop() {
+                    Some(last) => last.value,
+                    None => return,
+                }
+            }
+            value => value,
+        };
+        let span = if matches!(value, Value::Table(_)) { key.span } else { node.span };
+        match (&mut self.service, value) {
             (Some(Node { value: Value::Table(below), .. }), Value::Table(above)) => overlay(below, above),
-            (service, value) => *service = Some(Node::new(value, key.span)),
+            (service, value) => *service = Some(Node::new(value, span)),
         }
     }
 
@@ -209,16 +249,16 @@ impl Sections<'_> {
 
     /// Takes out the descriptor, with its parameters replaced.
     fn descriptor(&mut self, table: &mut Table, section: Span) -> Option<(Descriptor, Span)> {
-        let Some((_, node)) = table.remove("descriptor") else {
+        let Some((_, node)) = table.remove("descriptor").or_else(|| self.misspelt(table)) else {
             let problem = Problem::error(code::MISSING_KEY, section, "missing key `descriptor`");
-            let help = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
-            self.problems.push(problem.with_help(help));
+            self.problems.push(problem.with_help(FIVE_TOKENS));
             return None;
         };
         let span = node.span;
         let Value::String(text) = node.value else {
-            let message = format!("`descriptor`: expected a string, found {}", node.value.a_kind());
-            self.problems.push(Problem::error(code::WRONG_TYPE, span, message).with_shown(span));
+            let message = format!("`descriptor`: expected a string, found {}", node.value.shown());
+            let problem = Problem::error(code::WRONG_TYPE, span, message);
+            self.problems.push(problem.with_help(FIVE_TOKENS).with_shown(span));
             return None;
         };
         let text = match self.replacer.open_text("descriptor", &text, span, self.problems) {
@@ -231,21 +271,34 @@ impl Sections<'_> {
             Ok(descriptor) => Some((descriptor, span)),
             Err(_) if text.trim().is_empty() => {
                 let problem = Problem::error(code::BAD_DESCRIPTOR, span, "`descriptor` is empty");
-                let help = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
-                self.problems.push(problem.with_help(help).with_shown(span));
+                self.problems.push(problem.with_help(FIVE_TOKENS).with_shown(span));
                 None
             }
             Err(error) => {
-                let error: wirework::component::DescriptorError = error;
+                let error: DescriptorError = error;
                 let text = if has_user_info(&text) {
                     "not a descriptor".to_owned()
                 } else {
                     escape(&error.to_string()).into_owned()
                 };
-                self.problems.push(Problem::error(code::BAD_DESCRIPTOR, span, text).with_shown(span));
+                let problem = Problem::error(code::BAD_DESCRIPTOR, span, text).with_shown(span);
+                self.problems.push(problem.with_help(descriptor_help(&error)));
                 None
             }
         }
+    }
+
+    /// Takes out what is a descriptor by its look and nearly by its key, which is reported.
+    fn misspelt(&mut self, table: &mut Table) -> Option<(Key, Node)> {
+        let has_look = |text: &str| text.matches(':').count() == TOKENS.len() - 1;
+        let is_meant =
+            |key: &Key, node: &Node| node.as_str().is_some_and(has_look) && is_nearly_descriptor(&key.name);
+        let (key, _) = table.iter().find(|(key, node)| is_meant(key, node))?;
+        let (name, span) = (Arc::clone(&key.name), key.span);
+        let message = format!("unknown key `{}`", escape(&name));
+        let problem = Problem::error(code::UNKNOWN_KEY, span, message);
+        self.problems.push(problem.with_help("did you mean `descriptor`?"));
+        table.remove(&name)
     }
 
     /// Makes `enabled` what it says after its parameters are replaced: a boolean, or nothing.
@@ -256,4 +309,30 @@ impl Sections<'_> {
             None => drop(table.remove("enabled")),
         }
     }
+}
+
+/// What a descriptor looks like.
+const FIVE_TOKENS: &str = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
+
+/// What to write instead of a text that is no descriptor.
+fn descriptor_help(error: &DescriptorError) -> &'static str {
+    match error {
+        DescriptorError::TokenCount { .. } | DescriptorError::EmptyToken { .. } => {
+            "write all five, such as `pip-services:logger:console:default:1.0`"
+        }
+        DescriptorError::Wildcard { token: "name", .. } => {
+            "give the component a name of its own, such as `default`"
+        }
+        DescriptorError::Wildcard { .. } | DescriptorError::PartialWildcard { .. } => {
+            "only patterns have wildcards, as in `references` and `after`"
+        }
+        _ => {
+            "a token has letters, digits, `-`, `_` and `.`, such as in `pip-services:logger:console:default:1.0`"
+        }
+    }
+}
+
+/// Whether a key is a misspelling of `descriptor`.
+fn is_nearly_descriptor(name: &str) -> bool {
+    nearest(name, ["descriptor"]).is_some()
 }

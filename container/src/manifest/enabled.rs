@@ -1,6 +1,6 @@
 //! The key `enabled`: a boolean, or a text with a parameter that says one.
 
-use wirework::config::{Node, Problem, Problems, Value, code, mask_uri};
+use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, truth};
 use wirework::text::escape;
 
 use super::replace::{Replaced, Replacer};
@@ -18,7 +18,7 @@ pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems
         Value::String(text) => text,
         other => {
             let message =
-                format!("`enabled`: expected `true`, `false` or a parameter, found {}", other.a_kind());
+                format!("`enabled`: expected `true`, `false` or a parameter, found {}", other.shown());
             problems.push(Problem::error(code::WRONG_TYPE, span, message).with_help(HELP).with_shown(span));
             return None;
         }
@@ -26,7 +26,8 @@ pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems
     let given = match replacer.open_text("enabled", text, span, problems) {
         Replaced::Text(given, _) => given,
         Replaced::Same => {
-            let message = "`enabled`: expected `true`, `false` or a parameter, found a string";
+            let found = node.value.shown();
+            let message = format!("`enabled`: expected `true`, `false` or a parameter, found {found}");
             let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
             problems.push(match truth(text.trim()) {
                 Some(truth) => problem.with_help(format!("write `{truth}`, without quotes")),
@@ -55,18 +56,6 @@ pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems
             .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_help(HELP).with_shown(span));
     }
     Some(truth? != contrary)
-}
-
-/// What a word says, in the ways in which variables of an environment say it.
-fn truth(word: &str) -> Option<bool> {
-    let is = |words: [&str; 4]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
-    if is(["true", "1", "yes", "on"]) {
-        Some(true)
-    } else if is(["false", "0", "no", "off"]) {
-        Some(false)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -121,8 +110,11 @@ mod tests {
         assert!(read.is_none() && message.ends_with("`!${SECRET:-hunter2} `"), "as it is written: {message}");
         let (_, message) = of(Value::String("${PASSWORD}".into()));
         assert!(!message.contains("hunter3"), "{message}");
-        for value in [Value::String("yes".into()), Value::Integer(1)] {
-            assert!(of(value).1.starts_with("`enabled`: expected `true`, `false` or a parameter, found a"));
+        for value in [Value::String("yes".into()), Value::Integer(1.into())] {
+            let (read, message) = of(value);
+            let found = if message.ends_with('1') { "1" } else { "the string \"yes\"" };
+            assert_eq!(read, None);
+            assert_eq!(message, format!("`enabled`: expected `true`, `false` or a parameter, found {found}"));
         }
     }
 }

@@ -15,6 +15,8 @@ use wirework::config::{
 use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
+use super::astray::misplaced;
+
 /// The keys of a section that are the container's, but for `descriptor`.
 const OWN: [&str; 6] = ["enabled", "references", "dependencies", "after", "timeout", "critical"];
 
@@ -22,6 +24,9 @@ const OWN: [&str; 6] = ["enabled", "references", "dependencies", "after", "timeo
 pub(super) fn is_own(key: &str) -> bool {
     OWN.contains(&key)
 }
+
+/// The keys of `[service]`.
+pub(super) const SERVICE_KEYS: [&str; 4] = ["name", "description", "timeout", "open_concurrency"];
 
 /// How long closing may take in all unless the manifest says otherwise.
 const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
@@ -280,7 +285,20 @@ impl Service {
         let (name, timeout, concurrency) = (find("name"), find("timeout"), find("open_concurrency"));
         let table: Table = [(Key::new("service", span), node)].into_iter().collect();
         let section = Section { descriptor: &nobody, table: &table, span };
-        let Some(Top { service }) = read::<Top>(&section, problems) else { return Self::default() };
+        let mut found = problems.branch();
+        let top = read::<Top>(&section, &mut found);
+        let keys = section.table.get("service").and_then(Node::as_table);
+        found.revise(|problem| {
+            let key = keys.into_iter().flat_map(Table::iter).find(|(key, _)| key.span == problem.span);
+            let help =
+                key.filter(|_| problem.code == code::UNKNOWN_KEY).and_then(|(key, _)| misplaced(&key.name));
+            Some(match help {
+                Some(help) => problem.with_help(help),
+                None => problem,
+            })
+        });
+        problems.join(found);
+        let Some(Top { service }) = top else { return Self::default() };
         let default = Self::default();
         let mut positive = |given: bool, key: &str, span| {
             if !given {

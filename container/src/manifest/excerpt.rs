@@ -36,18 +36,34 @@ pub(super) fn excerpt(
     let mut at = start;
     let first = hidden.partition_point(|hidden| hidden.range.end <= start);
     for value in hidden.iter().skip(first).take_while(|value| value.range.start < end) {
-        let inside = |shown: &Range<usize>| shown.start <= value.range.start && value.range.end <= shown.end;
-        let open = value.public || shown.iter().any(inside);
-        if open && !text.get(value.range.clone()).is_some_and(has_user_info) {
+        let whole = |shown: &Range<usize>| shown.start <= value.range.start && value.range.end <= shown.end;
+        let is_open = value.public || shown.iter().any(whole);
+        let may_show = |range: Range<usize>| text.get(range).is_some_and(|text| !has_user_info(text));
+        if is_open && may_show(value.range.clone()) {
             continue;
         }
         let range = value.range.start.max(start)..value.range.end.min(end);
         if range.start < at || range.is_empty() {
             continue;
         }
+        // Of a longer text a part may be shown: the parameter that is not set.
+        let inside =
+            |shown: &&Range<usize>| range.start <= shown.start && shown.end <= range.end && !whole(shown);
+        let mut parts: Vec<_> =
+            shown.iter().filter(inside).filter(|part| may_show((*part).clone())).cloned().collect();
+        parts.sort_unstable_by_key(|part| part.start);
         out.copy(at..range.start);
-        out.mask(range.clone());
-        at = range.end;
+        at = range.start;
+        for part in parts.into_iter().chain([range.end..range.end]) {
+            if part.start < at {
+                continue;
+            }
+            if at < part.start {
+                out.mask(at..part.start);
+            }
+            at = part.end;
+            out.copy(part);
+        }
     }
     out.copy(at..end);
     out.finish()

@@ -15,6 +15,8 @@ pub struct Files {
     list: Vec<File>,
     /// Words that are certainly keys; see [`Files::learn`].
     words: HashSet<String>,
+    /// Values that are no secret, in their order; see [`Files::show`].
+    public: Vec<Span>,
 }
 
 /// One file. `Debug` shows none of its text.
@@ -99,6 +101,27 @@ impl Files {
     /// Whether a word is certainly a key: of a component, or of the container.
     pub(super) fn is_key(&self, word: &str) -> bool {
         TOP_AND_OWN.contains(&word) || self.words.contains(word)
+    }
+
+    /// Takes over values that are no secret, in their order and apart from each other: excerpts show them.
+    pub(crate) fn show(&mut self, values: Vec<Span>) {
+        self.public = values;
+    }
+
+    /// The values that are no secret and have a part between two places.
+    pub(super) fn shown(&self, between: Span) -> &[Span] {
+        let first = self.public.partition_point(|value| value.end <= between.start);
+        let end = self.public.partition_point(|value| value.start < between.end);
+        self.public.get(first..end.max(first)).unwrap_or_default()
+    }
+
+    /// The line in which a span begins, without its end.
+    pub(crate) fn line(&self, span: Span) -> Option<Span> {
+        let file = self.file(span)?;
+        let (_, start) = file.line_at(span.start - file.base);
+        let length = file.text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
+        let at = |offset: usize| file.base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+        Some(Span::new(at(start), at(start + length)))
     }
 
     /// The files in the order in which they were read.

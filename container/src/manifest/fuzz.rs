@@ -31,7 +31,12 @@ fn one_text(text: &str) {
         }
         Err(wrong) => {
             assert!(!wrong.is_empty());
-            let wrong = wrong.join(" ");
+            assert!(
+                wrong
+                    .iter()
+                    .all(|bad| text.get(bad.range.clone()).is_some_and(|part| part.starts_with("${")))
+            );
+            let wrong: String = wrong.into_iter().map(|bad| bad.reason).collect();
             assert!(!wrong.contains(CANARY), "{wrong} of {text:?}");
         }
     }

@@ -224,7 +224,7 @@ fn is_public(header: &str, key: &str) -> Public {
     match (header, first) {
         ("component.references" | "component.dependencies", _) => Public::Tables,
         ("component", "references" | "dependencies") => Public::Tables,
-        ("", "include")
+        ("", "include" | "descriptor")
         | ("service", "name" | "description" | "timeout" | "open_concurrency")
         | ("component", "descriptor" | "enabled" | "after" | "timeout" | "critical") => Public::Lists,
         _ => Public::Nothing,

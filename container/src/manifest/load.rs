@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wirework::config::{Node, Problem, Problems, Span, Table, Value, code, mask_uri};
+use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, mask_uri, nearest};
 use wirework::file;
 use wirework::text::escape;
 
+use super::astray::TOP;
 use super::files::Files;
 use super::foreign;
 use super::parameters::Parameters;
@@ -158,6 +159,10 @@ impl<'a> Loader<'a> {
         if let Some((_, node)) = table.remove("include") {
             self.include(path, &node, problems);
         }
+        // A misspelling is reported with the other keys at the top; what is missing without the files is not.
+        for (_, node) in table.iter().filter(|(key, node)| is_include(key, node)) {
+            self.include(path, node, problems);
+        }
         self.stack.pop();
         self.documents.push(table);
     }
@@ -184,8 +189,7 @@ impl<'a> Loader<'a> {
                 return;
             }
             let Value::String(text) = &node.value else {
-                let message =
-                    format!("`include`: expected the name of a file, found {}", node.value.a_kind());
+                let message = format!("`include`: expected the name of a file, found {}", node.value.shown());
                 problems.error(code::WRONG_TYPE, node.span, message);
                 continue;
             };
@@ -287,6 +291,12 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// Whether a key is a misspelling of `include`.
+fn is_include(key: &Key, node: &Node) -> bool {
+    let is_list = matches!(node.value, Value::Array(_));
+    is_list && !TOP.contains(&&*key.name) && nearest(&key.name, TOP) == Some("include")
 }
 
 /// The files `*.toml` of a folder in the order of their names, without hidden ones: a ConfigMap of Kubernetes is mounted as links

@@ -5,6 +5,7 @@
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
 mod assemble;
+mod astray;
 mod broken;
 mod enabled;
 mod entry;
@@ -31,11 +32,12 @@ mod unused;
 mod tests;
 
 pub use assemble::{Disabled, Manifest};
+pub use astray::misplaced;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;
 pub use parameters::{BadLine, Parameters, ParametersError};
-pub use pieces::{Piece, pieces};
+pub use pieces::{BadPiece, Piece, pieces};
 pub use render::render;
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};

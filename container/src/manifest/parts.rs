@@ -1,13 +1,16 @@
 //! A file whose syntax is broken, in parts that can be told from each other for certain.
 //!
 //! The parser takes up again behind an error, and what it takes for a key then may be part of a value. So nothing is read
-//! of a part that is broken. A line that is `[[component]]` or `[service]` and nothing else begins a part: in no value
+//! of a part that is broken. A line that is `[[component]]`, `[component]` or `[service]` and nothing else begins a part: in no value
 //! can there be such a line, unless texts over several lines are about, and then the whole file is one part.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use wirework::config::{Node, Problems, Table, Value, code, parse_toml, parse_toml_timed};
+use wirework::config::{Node, Problem, Problems, Table, Value, code, parse_toml, parse_toml_timed};
+
+use super::astray::take_home;
+use super::hidden::hidden;
 
 /// What could be read of a file.
 pub(super) struct Reading {
@@ -22,20 +25,36 @@ pub(super) struct Reading {
 /// Reads a file that begins at `base`. The syntax errors are those of its parts.
 pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
     let mut found = problems.branch();
-    let (table, took) = parse_toml_timed(text, base, &mut found);
-    if is_sound(&found) {
+    let (mut table, took) = parse_toml_timed(text, base, &mut found);
+    let sound = is_sound(&found);
+    // A header twice, such as `[component]`, is a mistake to TOML, by which all below the second would be lost.
+    if found.is_empty() && !text.lines().any(|line| line.trim() == SINGLE) {
+        take_home(&mut table, &mut found);
         problems.join(found);
         return Reading { table, broken: Vec::new(), took };
     }
     let mut in_parts = problems.branch();
-    if let Some((table, broken)) = read_parts(text, base, &mut in_parts) {
+    if let Some((table, broken)) = read_parts(text, base, sound, &mut in_parts)
+        && (sound || !broken.is_empty())
+    {
         problems.join(in_parts);
         return Reading { table, broken, took };
     }
+    let (table, broken) = if sound {
+        take_home(&mut table, &mut found);
+        (table, Vec::new())
+    } else {
+        (Table::new(), vec![0..text.len()])
+    };
     problems.join(found);
-    let whole = 0..text.len();
-    Reading { table: Table::new(), broken: vec![whole], took }
+    Reading { table, broken, took }
 }
+
+/// The header of a section that lost its second brackets.
+const SINGLE: &str = "[component]";
+
+/// What to write instead.
+pub(super) const TWO_BRACKETS: &str = "write `[[component]]`, with two brackets";
 
 /// A key that is given twice loses nothing but its second value.
 fn is_sound(problems: &Problems) -> bool {
@@ -43,20 +62,40 @@ fn is_sound(problems: &Problems) -> bool {
 }
 
 /// Reads part by part. `None` where the parts do not make up a file: then the mistake may be anywhere.
-fn read_parts(text: &str, base: u32, problems: &mut Problems) -> Option<(Table, Vec<Range<usize>>)> {
+fn read_parts(
+    text: &str,
+    base: u32,
+    is_sound: bool,
+    problems: &mut Problems,
+) -> Option<(Table, Vec<Range<usize>>)> {
     let (mut all, mut broken) = (Table::new(), Vec::new());
-    for part in parts(text) {
+    for part in parts(text, is_sound) {
         let mut found = problems.branch();
         let at = base.saturating_add(u32::try_from(part.start).unwrap_or(u32::MAX));
-        let table = parse_toml(text.get(part.clone())?, at, &mut found);
-        if is_sound(&found) {
+        let text = text.get(part.clone())?;
+        let mut table = parse_toml(text, at, &mut found);
+        if self::is_sound(&found) {
+            if text.lines().next().is_some_and(|line| line.trim() == SINGLE) {
+                list_section(&mut table, &mut found);
+            }
+            take_home(&mut table, &mut found);
             join(&mut all, table)?;
         } else {
             broken.push(part);
         }
         problems.join(found);
     }
-    (!broken.is_empty()).then_some((all, broken))
+    Some((all, broken))
+}
+
+/// Makes the table of a part that begins with `[component]` what it is meant to be: a section.
+fn list_section(table: &mut Table, problems: &mut Problems) {
+    let Some((key, node)) = table.remove("component") else { return };
+    let message = "`component`: expected sections `[[component]]`, found a table";
+    let problem = Problem::error(code::WRONG_TYPE, key.span, message);
+    problems.push(problem.with_help(TWO_BRACKETS));
+    let section = Node::new(node.value, key.span);
+    table.insert(key.clone(), Node::new(Value::Array(vec![section]), key.span));
 }
 
 /// Puts the sections of a part behind those before it.
@@ -75,13 +114,19 @@ fn join(all: &mut Table, table: Table) -> Option<()> {
     Some(())
 }
 
-/// The parts of a text, without a gap.
-fn parts(text: &str) -> Vec<Range<usize>> {
+/// The parts of a text, without a gap. In one that is sound it is known where texts over several lines are.
+fn parts(text: &str, is_sound: bool) -> Vec<Range<usize>> {
+    let has_long_texts = text.contains("\"\"\"") || text.contains("'''");
+    let long_texts = if has_long_texts && is_sound { hidden(text) } else { Vec::new() };
+    let inside = |at: usize| {
+        let next = long_texts.partition_point(|one| one.range.end <= at);
+        long_texts.get(next).is_some_and(|one| one.range.start < at)
+    };
     let mut starts = vec![0];
     let mut at = 0;
-    if !text.contains("\"\"\"") && !text.contains("'''") {
+    if !has_long_texts || is_sound {
         for line in text.split_inclusive('\n') {
-            if at > 0 && matches!(line.trim(), "[[component]]" | "[service]") {
+            if at > 0 && matches!(line.trim(), "[[component]]" | SINGLE | "[service]") && !inside(at) {
                 starts.push(at);
             }
             at += line.len();
@@ -114,6 +159,18 @@ mod tests {
             reading.table.find("component.1.c").unwrap().span.start as usize,
             text.rfind('1').unwrap() + 1
         );
+    }
+
+    #[test]
+    fn sections_in_single_brackets_are_sections() {
+        let text = "[component]\na = 1\n[service]\nd = \"\"\"\n[component]\n\"\"\"\n[component]\nb = 1\n[[component]]\nc = 1\n[x]\ny = 1\n";
+        let (reading, problems) = read_all(text);
+        let single = "`component`: expected sections `[[component]]`, found a table; write `[[component]]`, with two brackets";
+        let astray = "unknown key `x` at the top; below `[[component]]` write `[component.x]`";
+        assert_eq!(problems, [single, single, astray]);
+        let found = ["component.0.a", "component.1.b", "component.2.c", "component.2.x.y", "service.d"];
+        assert!(found.iter().all(|path| reading.table.find(path).is_some()), "{:?}", reading.table);
+        assert!(reading.broken.is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `$SYS/broker`.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::parameters::is_name;
 
@@ -35,11 +36,36 @@ impl fmt::Debug for Piece<'_> {
     }
 }
 
+/// A parameter that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadPiece {
+    /// What is wrong with it, without anything that may be a value.
+    pub reason: String,
+    /// Where it stands in the text, in bytes.
+    pub range: Range<usize>,
+}
+
+impl Piece<'_> {
+    /// Where a parameter stands in `text`, which it was taken from, in bytes; nothing for a text.
+    #[must_use]
+    pub fn range_in(&self, text: &str) -> Option<Range<usize>> {
+        let (inside, before) = match self {
+            Self::Text(_) => return None,
+            Self::Name { name, .. } => (name, "${"),
+            Self::File(path) => (path, "${file:"),
+        };
+        let inside = inside.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+        let start = inside.checked_sub(before.len())?;
+        let end = inside + text.get(inside..)?.find('}')? + 1;
+        Some(start..end)
+    }
+}
+
 /// Takes a text apart, or says what is wrong with it.
 ///
 /// # Errors
-/// One sentence a mistake, without anything that may be a value: a `${` without end, a name that is none, a parameter in a default.
-pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<String>> {
+/// All mistakes: a `${` without end, a name that is none, a parameter in a default.
+pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<BadPiece>> {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -51,14 +77,16 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Vec<String>> {
             found.push(Piece::Text("$"));
             rest = behind;
         } else if let Some(inside) = from.strip_prefix("${") {
+            let start = text.len() - from.len();
             let Some((inside, behind)) = inside.split_once('}') else {
-                wrong.push("a parameter `${` has no closing `}`".to_owned());
+                let reason = "a parameter `${` has no closing `}`".to_owned();
+                wrong.push(BadPiece { reason, range: start..text.len() });
                 rest = "";
                 break;
             };
             match piece(inside) {
                 Ok(piece) => found.push(piece),
-                Err(reason) => wrong.push(reason),
+                Err(reason) => wrong.push(BadPiece { reason, range: start..text.len() - behind.len() }),
             }
             rest = behind;
         } else {

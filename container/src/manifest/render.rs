@@ -108,7 +108,9 @@ impl Pages<'_> {
             return broken::excerpt(line, from..to, |word| self.files.is_key(word));
         }
         let hidden = self.hidden.entry((file.base, part.start)).or_insert_with(|| hidden(text));
-        let shown: Vec<_> = problem.shown.iter().map(|span| within(range(file, *span))).collect();
+        let line = self.files.line(span).unwrap_or(span);
+        let shown = problem.shown.iter().chain(self.files.shown(line));
+        let shown: Vec<_> = shown.map(|span| within(range(file, *span))).collect();
         excerpt(text, start.saturating_sub(part.start), within(mark), hidden, &shown)
     }
 }

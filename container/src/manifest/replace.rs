@@ -3,8 +3,9 @@
 //! They are put into the string leaves of the parsed tree, never into the file's text, so that no value can bring
 //! keys of its own. What is put in is not scanned again.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use wirework::Coded;
@@ -14,7 +15,7 @@ use wirework::text::{escape, trim_line_breaks};
 
 use super::files::Files;
 use super::parameters::Parameters;
-use super::pieces::{Piece, pieces};
+use super::pieces::{BadPiece, Piece, pieces};
 
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
@@ -70,11 +71,14 @@ impl Replacer<'_> {
         if !text.contains('$') {
             return Replaced::Same;
         }
+        let written = Written { text, span, files: self.files, begins: OnceCell::new() };
         let pieces = match pieces(text) {
             Ok(pieces) => pieces,
             Err(wrong) => {
                 let help = "write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`, and `$$` for a dollar";
-                let problem = |reason| Problem::error(code::BAD_PARAMETER, span, reason).with_help(help);
+                let problem = |bad: BadPiece| {
+                    Problem::error(code::BAD_PARAMETER, written.part(bad.range), bad.reason).with_help(help)
+                };
                 problems.extend(wrong.into_iter().map(problem));
                 return Replaced::Failed;
             }
@@ -82,7 +86,7 @@ impl Replacer<'_> {
         let whole = matches!(pieces.as_slice(), [Piece::Name { .. } | Piece::File(_)]);
         let (mut result, mut secret, mut plain, mut failed) = (String::new(), false, true, false);
         for piece in pieces {
-            match self.value(piece, text, span) {
+            match self.value(piece, &written) {
                 Ok(value) => result.push_str(&value),
                 Err(problem) => {
                     problems.push(*problem);
@@ -116,9 +120,9 @@ impl Replacer<'_> {
     }
 
     /// What is put in for a piece, as long as it is not too much in all.
-    fn value(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
+    fn value(&self, piece: Piece<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
         let value = match self.put_in.get() {
-            0..=MAX_PUT_IN => self.look_up(piece, text, span)?,
+            0..=MAX_PUT_IN => self.look_up(piece, written)?,
             _ => String::new(),
         };
         let put_in = self.put_in.get().saturating_add(value.len());
@@ -127,40 +131,38 @@ impl Replacer<'_> {
             return Ok(value);
         }
         let message = format!("the parameters of this manifest put in more than {MAX_PUT_IN} bytes");
-        let problem = Problem::error(code::BAD_PARAMETER, span, message);
+        let problem = Problem::error(code::BAD_PARAMETER, written.piece(piece), message);
         Err(Box::new(problem.with_help("put in the name of a file that holds the large value")))
     }
 
-    fn look_up(&self, piece: Piece<'_>, text: &str, span: Span) -> Result<String, Box<Problem>> {
+    fn look_up(&self, piece: Piece<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
         match piece {
             Piece::Text(text) => Ok(text.to_owned()),
-            Piece::File(path) => self.file(path, span),
+            Piece::File(path) => self.file(path, written).map_err(|reason| {
+                Box::new(written.shown(piece, |span| Problem::error(code::BAD_PARAMETER, span, reason)))
+            }),
             Piece::Name { name, default, message } => {
                 let found = self.parameters.find(name);
-                let found =
-                    found.map_err(|error| Box::new(Problem::error(error.code(), span, error.to_string())))?;
-                found.or_else(|| default.map(str::to_owned)).ok_or_else(|| {
-                    let problem = unset(name, message, span);
-                    // The name alone is no secret; a text around it may be one.
-                    Box::new(if text == format!("${{{name}}}") { problem.with_shown(span) } else { problem })
-                })
+                let found = found.map_err(|error| {
+                    Box::new(Problem::error(error.code(), written.piece(piece), error.to_string()))
+                })?;
+                let unset = || Box::new(written.shown(piece, |span| unset(name, message, span)));
+                found.or_else(|| default.map(str::to_owned)).ok_or_else(unset)
             }
         }
     }
 
-    fn file(&self, path: &str, span: Span) -> Result<String, Box<Problem>> {
-        let manifest = self.files.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+    fn file(&self, path: &str, written: &Written<'_>) -> Result<String, String> {
+        let manifest =
+            self.files.file(written.span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let full = manifest.join(path);
         let name = escape(&mask_uri(&full.display().to_string())).into_owned();
-        let wrong =
-            |reason: String| Box::new(Problem::error(code::BAD_PARAMETER, span, reason).with_shown(span));
         let bytes = file::read(&full, MAX_SECRET_FILE);
-        let bytes = bytes.map_err(|error| wrong(format!("cannot read the file `{name}`: {error}")))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| wrong(format!("the file `{name}` is no UTF-8 text")))?;
+        let bytes = bytes.map_err(|error| format!("cannot read the file `{name}`: {error}"))?;
+        let text = String::from_utf8(bytes).map_err(|_| format!("the file `{name}` is no UTF-8 text"))?;
         let value = trim_line_breaks(&text);
         if value.is_empty() {
-            return Err(wrong(format!("the file `{name}` is empty")));
+            return Err(format!("the file `{name}` is empty"));
         }
         Ok(value.to_owned())
     }
@@ -192,6 +194,47 @@ impl Replacer<'_> {
     /// Replaces the parameters of all values of a table; `own` finds the keys that are the container's.
     pub fn table(&self, table: &mut Table, own: impl Fn(&str) -> Option<String>, problems: &mut Problems) {
         table.retain(|key, node| self.node(node, own(&key.name).as_deref(), problems));
+    }
+}
+
+/// A text, and where it stands in its file.
+struct Written<'a> {
+    text: &'a str,
+    /// With its quotes.
+    span: Span,
+    files: &'a Files,
+    /// Where the text begins; nothing where escapes make it another than what is written. Found when first asked for.
+    begins: OnceCell<Option<u32>>,
+}
+
+impl Written<'_> {
+    /// Where a part of the text stands, or else all of it.
+    fn part(&self, part: Range<usize>) -> Span {
+        if part == (0..self.text.len()) {
+            return self.span;
+        }
+        let begins = *self.begins.get_or_init(|| {
+            let file = self.files.file(self.span)?;
+            let [start, end] = [self.span.start, self.span.end].map(|at| file.floor(at - file.base));
+            let at = file.text.get(start..end)?.find(self.text)?;
+            self.span.start.checked_add(u32::try_from(at).ok()?)
+        });
+        let at = |begins: u32, offset: usize| begins.checked_add(u32::try_from(offset).ok()?);
+        let span = begins.and_then(|begins| Some(Span::new(at(begins, part.start)?, at(begins, part.end)?)));
+        span.unwrap_or(self.span)
+    }
+
+    /// Where a parameter stands, or else all of the text.
+    fn piece(&self, piece: Piece<'_>) -> Span {
+        piece.range_in(self.text).map_or(self.span, |range| self.part(range))
+    }
+
+    /// A problem with a parameter, which excerpts show: it is no secret, and a text around it may be one.
+    fn shown(&self, piece: Piece<'_>, problem: impl FnOnce(Span) -> Problem) -> Problem {
+        let span = self.piece(piece);
+        let is_whole = piece.range_in(self.text) == Some(0..self.text.len());
+        let problem = problem(span);
+        if is_whole || span != self.span { problem.with_shown(span) } else { problem }
     }
 }
 

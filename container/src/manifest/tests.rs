@@ -178,7 +178,7 @@ fn files_lie_over_each_other() {
     assert_eq!((manifest.service.name.as_str(), manifest.service.timeout.as_secs()), ("top", 1));
     let entry = &manifest.entries[0];
     assert_eq!(entry.table.find("host").and_then(|node| node.as_str()), Some("common"));
-    assert_eq!(entry.table.find("port").map(|node| &node.value), Some(&Value::Integer(99999)));
+    assert_eq!(entry.table.find("port").map(|node| &node.value), Some(&Value::Integer(99999.into())));
     assert_eq!(entry.table.find("password").and_then(|node| node.as_str()), Some("hunter2"));
     let mut problems = Problems::new();
     read_all(&manifest, &mut problems);

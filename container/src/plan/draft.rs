@@ -10,7 +10,7 @@ use wirework::log::LogSink;
 use wirework::{Descriptor, Pattern};
 
 use super::durable::check_durable;
-use super::factories::{Factories, Known};
+use super::factories::{Binary, Factories, Known};
 use super::graph::Graph;
 use super::lists::{List, others};
 use super::loops::check_loops;
@@ -20,6 +20,7 @@ use super::passwords::check_passwords;
 use super::references::{Candidate, Question, Scene, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
+use super::shown::shown;
 use super::words::words;
 use crate::manifest::{Entry, Files, Manifest, Service};
 
@@ -106,11 +107,17 @@ impl Plan {
     /// Plans a manifest. Every problem is added to `problems`; where one is an error, the plan must not be run.
     #[must_use]
     pub fn new(manifest: Manifest, registry: &Registry, problems: &mut Problems) -> Self {
+        Self::of(manifest, registry, Binary::Own, problems)
+    }
+
+    /// The same, for messages that suit the users of a binary.
+    #[must_use]
+    pub fn of(manifest: Manifest, registry: &Registry, binary: Binary, problems: &mut Problems) -> Self {
         let Manifest { service, entries, disabled, mut files } = manifest;
         if files.has_broken() {
             files.learn(registry.all().iter().flat_map(|one| words(&one.factory().schema())));
         }
-        let mut factories = Factories::new(registry);
+        let mut factories = Factories::new(registry, binary);
         let disabled = disabled.into_iter().map(|entry| {
             let known = factories.find(&entry.descriptor).ok();
             (entry.descriptor, known)
@@ -134,8 +141,9 @@ impl Plan {
             problems.revise(|problem| Some(unnamed(problem)));
         }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
-        let plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
+        let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
         cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle)));
+        plan.files.show(shown(&plan.components, &plan.files, problems));
         plan
     }
 

@@ -96,23 +96,40 @@ fn clash(schema: &Schema) -> Option<&'static str> {
     CONTAINER_KEYS.into_iter().find(|key| properties.contains_key(*key))
 }
 
+/// Whose binary it is: what a message advises depends on whether its reader can link something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binary {
+    /// Somebody's own, with the crates that it links.
+    #[default]
+    Own,
+    /// The `wirework` command.
+    Stock,
+}
+
 /// The factories used so far, by their number in the registry.
 pub struct Factories<'a> {
     registry: &'a Registry,
+    binary: Binary,
     known: Vec<Option<Arc<Known>>>,
 }
 
 impl<'a> Factories<'a> {
     /// None is used yet.
     #[must_use]
-    pub fn new(registry: &'a Registry) -> Self {
-        Self { registry, known: registry.all().iter().map(|_| None).collect() }
+    pub fn new(registry: &'a Registry, binary: Binary) -> Self {
+        Self { registry, binary, known: registry.all().iter().map(|_| None).collect() }
     }
 
     /// The registry.
     #[must_use]
     pub fn registry(&self) -> &'a Registry {
         self.registry
+    }
+
+    /// Whose binary it is.
+    #[must_use]
+    pub fn binary(&self) -> Binary {
+        self.binary
     }
 
     /// The factory for `descriptor`.

@@ -13,14 +13,16 @@ mod neighbours;
 mod order;
 mod passwords;
 mod paths;
+mod pip_services;
 mod references;
 mod resolve;
 mod sections;
+mod shown;
 mod walk;
 mod words;
 
 pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
-pub use factories::{CONTAINER_KEYS, Factories, Known, Wanted};
+pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
 pub use graph::{Edge, Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};

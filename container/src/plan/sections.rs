@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use wirework::Descriptor;
 use wirework::component::{Registered, Registry, panic_error};
 use wirework::config::{Problem, Problems, Section, code};
 
 use super::claims::{self, Claimed};
 use super::draft::Planned;
-use super::factories::Factories;
+use super::factories::{Binary, Factories};
+use super::pip_services::missing;
 use super::{hints, paths};
 use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals};
 
@@ -24,7 +26,7 @@ pub(super) fn read(
         Err(rivals) => {
             match rivals.is_empty() && problems.is_full("UNKNOWN_DESCRIPTOR") {
                 true => problems.omit("UNKNOWN_DESCRIPTOR"),
-                false => problems.push(no_factory(&entry, &rivals, factories.registry())),
+                false => problems.push(no_factory(&entry, &rivals, factories)),
             }
             return Planned { entry, known: None, parsed: None, references: Vec::new() };
         }
@@ -59,7 +61,8 @@ pub(super) fn read(
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 
-fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) -> Problem {
+fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], factories: &Factories<'_>) -> Problem {
+    let (registry, binary) = (factories.registry(), factories.binary());
     let descriptor = &entry.descriptor;
     if let [first, ..] = rivals {
         let places: Vec<_> = rivals.iter().map(|rival| rival.at()).collect();
@@ -70,28 +73,43 @@ fn no_factory(entry: &Entry, rivals: &[Arc<Registered>], registry: &Registry) ->
             places.join(" and ")
         ));
     }
-    let near: Vec<_> =
-        registry.nearest(descriptor).iter().map(|near| format!("`{}`", near.pattern())).collect();
+    let message = match binary {
+        Binary::Own => format!("no linked factory makes `{descriptor}`"),
+        Binary::Stock => format!("`{descriptor}` is no component of this command"),
+    };
+    let problem = Problem::error("UNKNOWN_DESCRIPTOR", entry.descriptor_span, message);
+    problem.with_help(instead(descriptor, registry, binary)).with_shown(entry.descriptor_span)
+}
+
+/// What to write or to do instead of a descriptor that nothing makes.
+fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> String {
+    if let Some(missing) = missing(descriptor) {
+        let (of, kind) = (descriptor.token(1), descriptor.token(2));
+        return format!("`{of}:{kind}` of Pip.Services is not here; {}", missing.instead);
+    }
+    let near = registry.nearest(descriptor);
+    if let Some(near) = near.first().filter(|near| near.is_close) {
+        return format!("did you mean `{}`?", near.descriptor);
+    }
+    let near: Vec<_> = near.iter().map(|near| format!("`{}`", near.descriptor)).collect();
     let nearest = if near.is_empty() { String::new() } else { format!("nearest: {}; ", near.join(", ")) };
     let group = descriptor.group();
-    let help = if registry.has_group(group) {
-        format!(
+    match (binary, registry.has_group(group)) {
+        (Binary::Stock, true) => format!("{nearest}`wirework components` lists all that there are"),
+        (Binary::Stock, false) => format!(
+            "{nearest}`wirework` has only its own components; those of `{group}` are in a binary of their own, which takes \
+             the same sub-commands and options"
+        ),
+        (Binary::Own, true) => format!(
             "{nearest}`components` lists what is linked; if another crate of `{group}` brings it, name that crate once in \
              the binary, `use its_name as _;`"
-        )
-    } else {
-        format!(
+        ),
+        (Binary::Own, false) => format!(
             "{nearest}a factory registers only when its crate is linked: name it once in the binary, \
              `use {}_components as _;` or whatever its crate is called",
             group.replace('-', "_")
-        )
-    };
-    Problem::error(
-        "UNKNOWN_DESCRIPTOR",
-        entry.descriptor_span,
-        format!("no linked factory makes `{descriptor}`"),
-    )
-    .with_help(help)
+        ),
+    }
 }
 
 /// Claims of several components that collide.

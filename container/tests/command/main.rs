@@ -20,3 +20,4 @@ mod schema;
 mod sources;
 mod tool;
 mod usage;
+mod wrong;

@@ -362,7 +362,7 @@ descriptor = "pip-services:connection:mqtt:default:1.0"
 connection = { uri = "http://ann:canary@localhost" }
 connections = [{ host = "a" }, { host = "b", protocol = "http" }]
 options.clean_session = false
-will = { topic = "a/#", payload = "canary" }
+will = { topic = "a/#", payload = "gone" }
 
 [[component]]
 descriptor = "pip-services:connection:mqtt:other:1.0"

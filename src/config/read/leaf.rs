@@ -6,6 +6,7 @@ use serde::forward_to_deserialize_any;
 
 use super::access::{Choice, Elements, Entries};
 use super::node::{De, Source};
+use super::path::{Path, Segment};
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
 use crate::config::{Node, Problem, Table, Value, code, nearest};
@@ -18,6 +19,9 @@ macro_rules! integers {
         }
     )* };
 }
+
+/// How many keys of a table are listed in place of a value that is no table.
+const LISTED: usize = 8;
 
 /// What stands for a text that cannot be had.
 const PLACEHOLDERS: [&str; 2] = ["x", "y"];
@@ -40,8 +44,8 @@ impl<'de> Deserializer<'de> for De<'_> {
             None => visitor.visit_i64(self.reader.number()),
             Some(Value::String(text)) => visitor.visit_str(text),
             Some(Value::Datetime(text)) => visitor.visit_str(text),
-            Some(Value::Integer(number)) => visitor.visit_i64(*number),
-            Some(Value::Float(number)) => visitor.visit_f64(*number),
+            Some(Value::Integer(number)) => visitor.visit_i64(number.get()),
+            Some(Value::Float(number)) => visitor.visit_f64(number.get()),
             Some(Value::Boolean(flag)) => visitor.visit_bool(*flag),
             Some(Value::Array(_)) => self.deserialize_seq(visitor),
             Some(Value::Table(_)) => self.deserialize_map(visitor),
@@ -184,15 +188,62 @@ impl<'a> De<'a> {
         if let Source::Root(table, _) = self.source {
             return (Some(table), self.source);
         }
-        let wanted = || match is_list_of_tables(self) {
-            true => "a table, not a list of them".to_owned(),
-            false => "a table".to_owned(),
+        let table = match self.value() {
+            Some(Value::Table(table)) => Some(table),
+            Some(value) => {
+                self.reader.record(self.path, || self.no_table(value));
+                None
+            }
+            None => None,
         };
-        let table = self.leaf(wanted, |value| match value {
-            Value::Table(table) => Some(table),
-            _ => None,
-        });
         (table, if table.is_some() { self.source } else { Source::Nothing })
+    }
+
+    fn no_table(&self, value: &Value) -> Problem {
+        let is_list = is_list_of_tables(self);
+        let wanted = if is_list { "a table, not a list of them" } else { "a table" };
+        let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
+        let (key, keys) = (self.path.last_key(), self.reader.keys_at(self.path));
+        if is_list {
+            return problem
+                .with_help(format!("for one table write {}`{key} = {{ … }}`", self.header("[", "]")));
+        }
+        match self.key_for(value, &keys) {
+            Some(inner) if matches!(self.path, Path::Step(_, Segment::Index(_))) => {
+                problem.with_help(format!("write `{{ {inner} = \"…\" }}`"))
+            }
+            Some(inner) => problem.with_help(format!("write `{key}.{inner} = \"…\"`")),
+            None if keys.is_empty() => {
+                problem.with_help(format!("write `{key}.<name> = …`, one line for each"))
+            }
+            None => {
+                let more = if keys.len() > LISTED { ", …" } else { "" };
+                let keys = quoted(keys.iter().take(LISTED).map(String::as_str));
+                problem.with_help(format!("its keys are {keys}{more}"))
+            }
+        }
+    }
+
+    /// The header of a table in the section of a component, as one way of writing it; nothing inside of a list.
+    fn header(&self, open: &str, close: &str) -> String {
+        let is_index = |segment: &Segment<'_>| matches!(segment, Segment::Index(_));
+        match self.path.segments().iter().any(is_index) {
+            true => String::new(),
+            false => format!("`{open}component.{}{close}` or ", self.path),
+        }
+    }
+
+    /// Which of these keys takes a text that stands in the place of their table, where that is plain: it is an address.
+    fn key_for(&self, value: &Value, keys: &[String]) -> Option<&'static str> {
+        let Value::String(text) = value else { return None };
+        let has = |name: &str| keys.iter().any(|key| key == name);
+        if self.source.is_secret_place() {
+            None
+        } else if text.contains("://") && has("uri") {
+            Some("uri")
+        } else {
+            has("host").then_some("host")
+        }
     }
 
     /// The elements of the list, or of a table of numbered pairs given in code; something else is recorded.
@@ -216,9 +267,14 @@ impl<'a> De<'a> {
         let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, "a list");
         let key = self.path.last_key();
         match value {
-            Value::Table(_) => problem
-                .with_help(format!("for a list of one table write `[[…{key}]]` or `{key} = [{{ … }}]`")),
-            Value::String(_) => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
+            Value::Table(_) => problem.with_help(format!(
+                "for a list of one table write {}`{key} = [{{ … }}]`",
+                self.header("[[", "]]")
+            )),
+            Value::String(_) => match self.key_for(value, &self.reader.keys_at(&self.path.index(0))) {
+                Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
+                None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
+            },
             _ => problem.with_help(format!("for a list of one write `{key} = […]`")),
         }
     }

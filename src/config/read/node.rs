@@ -3,10 +3,10 @@
 use super::path::Path;
 use super::reader::Reader;
 use crate::config::mask::has_user_info;
-use crate::config::{MASK, Node, Origin, Problem, Span, Table, Value, code};
+use crate::config::{MASK, Node, Number, Origin, Problem, Span, Table, Value, code, truth};
 
-/// The longest text that a message quotes, in characters.
-const QUOTED: usize = 60;
+/// What a boolean is called.
+const TRUTH: &str = "`true` or `false`";
 
 /// A deserializer of one value.
 #[derive(Clone, Copy)]
@@ -67,6 +67,11 @@ impl<'a> Source<'a> {
         node.origin.is_secret() || node.as_str().is_some_and(has_user_info)
     }
 
+    /// Whether it came from a place that holds secrets, so that nothing may depend on what it says.
+    pub fn is_secret_place(&self) -> bool {
+        matches!(self, Self::Node(node) if node.origin.is_secret())
+    }
+
     /// Whether it is a single value: a table or a list may hold what the key's own value would not.
     pub fn is_leaf(&self) -> bool {
         matches!(self, Self::Node(node) if !matches!(node.value, Value::Table(_) | Value::Array(_)))
@@ -86,17 +91,9 @@ impl<'a> Source<'a> {
             return number.to_string();
         }
         match &node.value {
-            Value::Array(list) => format!("a list of {}", list.len()),
-            Value::Table(_) => "a table".to_owned(),
-            value if !shown => format!("the {} {MASK}", value.kind()),
-            Value::String(text) if text.chars().count() > QUOTED => {
-                format!("the string {:?}…", text.chars().take(QUOTED).collect::<String>())
-            }
-            Value::String(text) => format!("the string {text:?}"),
-            Value::Integer(number) => number.to_string(),
-            Value::Float(number) => number.to_string(),
-            Value::Boolean(flag) => format!("`{flag}`"),
-            Value::Datetime(time) => format!("the date {time}"),
+            value @ (Value::Array(_) | Value::Table(_)) => value.shown(),
+            value if shown => value.shown(),
+            value => format!("the {} {MASK}", value.kind()),
         }
     }
 }
@@ -134,7 +131,7 @@ impl<'a> De<'a> {
     /// An integer between two bounds.
     pub fn integer(&self, low: i128, high: i128) -> Option<i128> {
         let read = |value: &Value| match value {
-            Value::Integer(number) => Some(i128::from(*number)),
+            Value::Integer(number) => Some(i128::from(number.get())),
             Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
             _ => None,
         };
@@ -147,8 +144,8 @@ impl<'a> De<'a> {
         self.leaf(
             || "a number".to_owned(),
             |value| match value {
-                Value::Float(number) => Some(*number),
-                Value::Integer(number) => Some(*number as f64),
+                Value::Float(number) => Some(number.get()),
+                Value::Integer(number) => Some(number.get() as f64),
                 Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
                 _ => None,
             },
@@ -158,7 +155,7 @@ impl<'a> De<'a> {
     /// `true` or `false`.
     pub fn boolean(&self) -> Option<bool> {
         self.leaf(
-            || "`true` or `false`".to_owned(),
+            || TRUTH.to_owned(),
             |value| match value {
                 Value::Boolean(flag) => Some(*flag),
                 Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
@@ -182,13 +179,34 @@ impl<'a> De<'a> {
         let Source::Node(node) = self.source else {
             return self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
         };
-        let number = matches!(node.value, Value::Integer(_)) || self.source.number().is_some();
+        let number = match &node.value {
+            Value::Integer(_) => true,
+            Value::Float(number) => number.is_beyond_integers(),
+            _ => self.source.number().is_some(),
+        };
         let in_range = number && wanted.starts_with("an integer");
         let code = if in_range { code::BAD_VALUE } else { code::WRONG_TYPE };
         let problem = self.reader.wrong(self.path, self.source, code, wanted);
         match (&node.value, wanted) {
             (Value::String(text), _) if !self.source.is_text() && is_scalar(text, wanted) => {
                 problem.with_help("write it without quotes")
+            }
+            (Value::String(text), TRUTH) if !self.source.is_secret_place() => match truth(text.trim()) {
+                Some(truth) if self.source.is_text() => {
+                    problem.with_help(format!("set the parameter to `{truth}`"))
+                }
+                Some(truth) => problem.with_help(format!("write `{truth}`")),
+                None => problem,
+            },
+            (Value::Integer(number), TRUTH) => match truth(&number.to_string()) {
+                Some(truth) => problem.with_help(format!("write `{truth}`")),
+                None => problem,
+            },
+            (Value::Array(list), "a string") if list.len() == 1 => {
+                problem.with_help("take its brackets away")
+            }
+            (Value::Float(number), _) if wanted.starts_with("an integer") && is_whole(number) => {
+                problem.with_help("write it without a fraction")
             }
             (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), "a string") => {
                 problem.with_help("write it in quotes")
@@ -202,9 +220,14 @@ impl<'a> De<'a> {
 fn is_scalar(text: &str, wanted: &str) -> bool {
     match wanted {
         "a number" => text.parse::<f64>().is_ok(),
-        "`true` or `false`" => text.parse::<bool>().is_ok(),
+        TRUTH => text.parse::<bool>().is_ok(),
         _ => wanted.starts_with("an integer") && text.parse::<i64>().is_ok(),
     }
+}
+
+/// Whether it is a whole number that was written with a fraction or an exponent.
+fn is_whole(number: &Number<f64>) -> bool {
+    !number.is_beyond_integers() && number.get().fract() == 0.0
 }
 
 fn range(low: i128, high: i128) -> String {

@@ -191,11 +191,18 @@ impl Reader {
     fn elsewhere(&self, name: &str, here: &[&str]) -> Option<String> {
         let schema = (self.schema)();
         let suffix = format!(".{name}");
-        let mut places = outline::keys(&schema).into_iter().filter(|key| key.path.ends_with(&suffix));
-        let place = places.next().filter(|_| places.next().is_none())?;
         // A pattern of keys, such as `connections.<key>.host`, is no suggestion; nor is a place right here.
-        let fits = !place.path.contains(['<', '*']) && !here.contains(&place.path.as_str());
-        fits.then_some(place.path)
+        let fits = |path: &str| !path.contains(['<', '*']) && !here.contains(&path);
+        let named = |path: &str| path == name || path.ends_with(&suffix);
+        let mut places = outline::keys(&schema).into_iter().map(|key| key.path);
+        let mut places = places.by_ref().filter(|path| named(path) && fits(path));
+        let place = places.next()?;
+        places.next().is_none().then_some(place)
+    }
+
+    /// The keys that the table at a place has.
+    pub fn keys_at(&self, path: &Path<'_>) -> Vec<String> {
+        place::names_at(&(self.schema)(), &path.segments()).into_iter().map(str::to_owned).collect()
     }
 
     /// Takes over what a type refused at `path`, and answers what to tell serde.

@@ -148,10 +148,11 @@ fn one_for_a_list_and_a_list_for_one() {
             "name = ['x']\nconnections = { host = 'h', port = 1 }\nconnection = [{ host = 'h', port = 1 }]"
         ),
         [
-            "`name`: expected a string, found a list of 1",
-            "`connections`: expected a list, found a table; for a list of one table write `[[…connections]]` or \
+            "`name`: expected a string, found a list of 1; take its brackets away",
+            "`connections`: expected a list, found a table; for a list of one table write `[[component.connections]]` or \
              `connections = [{ … }]`",
-            "`connection`: expected a table, not a list of them, found a list of 1",
+            "`connection`: expected a table, not a list of them, found a list of 1; for one table write \
+             `[component.connection]` or `connection = { … }`",
         ]
     );
 }
