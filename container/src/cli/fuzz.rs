@@ -167,6 +167,14 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
                 list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
             }
             ("component", Value::Table(table)) => section(table, registry, fair),
+            (_, Value::Table(table)) if table.get("descriptor").is_some() => section(table, registry, fair),
+            (_, Value::Array(list))
+                if list
+                    .iter()
+                    .any(|node| node.as_table().is_some_and(|table| table.get("descriptor").is_some())) =>
+            {
+                list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
+            }
             // A table that TOML puts at the top belongs to the section before it; without a header all is one section.
             _ => {
                 let before = sections.iter().rfind(|section| section.span.start < key.span.start);
@@ -191,7 +199,8 @@ const OWN: [&str; 7] =
 /// The schema of the component that a section declares.
 fn schema(section: &Table, registry: &Registry) -> Option<Arc<Schema>> {
     let misspelt = || section.iter().find(|(key, _)| is_descriptor(&key.name)).map(|(_, node)| node);
-    let node = section.get("descriptor").or_else(misspelt)?;
+    let inner = || section.iter().find_map(|(_, node)| node.as_table()?.get("descriptor"));
+    let node = section.get("descriptor").or_else(misspelt).or_else(inner)?;
     // What is replaced in it may be what names the component.
     let text = node.as_str()?.replace("${CANARY}", CANARY);
     match registry.find(&text.parse().ok()?) {
@@ -211,6 +220,8 @@ fn section(table: &Table, registry: &Registry, fair: &mut String) {
         if OWN.contains(&&*key.name) || !is_named && is_descriptor(&key.name) {
             all(node, true, fair);
         } else {
+            let inner = node.as_table().and_then(|table| table.get("descriptor"));
+            inner.filter(|_| !is_named).into_iter().for_each(|node| all(node, true, fair));
             component(node, schema.as_deref(), &mut vec![&key.name], fair);
         }
         name(&key.name, fair);

@@ -13,7 +13,7 @@ use wirework::config::{
 };
 use wirework::text::escape;
 
-use super::astray::TOP;
+use super::astray::{BEFORE_HEADERS, TOP, is_section};
 use super::enabled;
 use super::entry::{Entry, SERVICE_KEYS, Service, is_own};
 use super::files::Files;
@@ -162,7 +162,7 @@ impl Sections<'_> {
         if let Some((key, _)) = table.entry("descriptor") {
             let (span, message) = (key.span, "unknown key `descriptor` at the top");
             let problem = Problem::error(code::UNKNOWN_KEY, span, message);
-            self.problems.push(problem.with_help("a component begins with its header, `[[component]]`"));
+            self.problems.push(problem.with_help(HEADER));
             let section = table.split_off(|key| nearest(&key.name, TOP).is_none());
             sections.push(Node::new(Value::Table(section), span));
         }
@@ -173,6 +173,7 @@ impl Sections<'_> {
                 (Some("component"), _) => "did you mean `[[component]]`?".to_owned(),
                 (Some("service"), _) => "did you mean `[service]`?".to_owned(),
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
+                (None, _) if is_section(&node) => HEADER.to_owned(),
                 (None, _) if SERVICE_KEYS.contains(&&*key.name) => {
                     format!("`{}` stands below `[service]`", key.name)
                 }
@@ -180,6 +181,11 @@ impl Sections<'_> {
             };
             self.problems.push(Problem::error(code::UNKNOWN_KEY, key.span, message).with_help(help));
             match (meant, node.value) {
+                (None, Value::Array(list)) if list.iter().all(is_section) => sections.extend(list),
+                (None, value @ Value::Table(_)) => {
+                    let section = Node::new(value, key.span);
+                    sections.extend(Some(section).filter(is_section));
+                }
                 (Some("component"), Value::Array(list)) => {
                     sections.extend(list.into_iter().filter(|node| node.as_table().is_some()));
                 }
@@ -288,17 +294,25 @@ impl Sections<'_> {
         }
     }
 
-    /// Takes out what is a descriptor by its look and nearly by its key, which is reported.
+    /// Takes out what is a descriptor by its look and nearly by its key, or stands in one of the section's tables, which is
+    /// reported.
     fn misspelt(&mut self, table: &mut Table) -> Option<(Key, Node)> {
-        let has_look = |text: &str| text.matches(':').count() == TOKENS.len() - 1;
-        let is_meant =
-            |key: &Key, node: &Node| node.as_str().is_some_and(has_look) && is_nearly_descriptor(&key.name);
-        let (key, _) = table.iter().find(|(key, node)| is_meant(key, node))?;
-        let (name, span) = (Arc::clone(&key.name), key.span);
-        let message = format!("unknown key `{}`", escape(&name));
-        let problem = Problem::error(code::UNKNOWN_KEY, span, message);
-        self.problems.push(problem.with_help("did you mean `descriptor`?"));
-        table.remove(&name)
+        let near = table.iter().find(|(key, node)| is_meant(key, node));
+        if let Some((name, span)) = near.map(|(key, _)| (Arc::clone(&key.name), key.span)) {
+            let problem = Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&name)));
+            self.problems.push(problem.with_help("did you mean `descriptor`?"));
+            return table.remove(&name);
+        }
+        let inner = table.iter_mut().find_map(|(outer, node)| match &mut node.value {
+            Value::Table(inner) if has_descriptor(inner) => Some((outer, inner)),
+            _ => None,
+        });
+        let (outer, inner) = inner?;
+        let found = inner.remove("descriptor")?;
+        let message = format!("unknown key `{}.descriptor`", escape(&mask_uri(&outer.name)));
+        self.problems
+            .push(Problem::error(code::UNKNOWN_KEY, found.0.span, message).with_help(BEFORE_HEADERS));
+        Some(found)
     }
 
     /// Makes `enabled` what it says after its parameters are replaced: a boolean, or nothing.
@@ -310,6 +324,9 @@ impl Sections<'_> {
         }
     }
 }
+
+/// How a section begins.
+const HEADER: &str = "a component begins with its header, `[[component]]`";
 
 /// What a descriptor looks like.
 const FIVE_TOKENS: &str = "it names the component: `descriptor = \"group:type:kind:name:version\"`";
@@ -332,7 +349,17 @@ fn descriptor_help(error: &DescriptorError) -> &'static str {
     }
 }
 
-/// Whether a key is a misspelling of `descriptor`.
-fn is_nearly_descriptor(name: &str) -> bool {
-    nearest(name, ["descriptor"]).is_some()
+/// Whether a value is a descriptor by its look and nearly by its key.
+fn is_meant(key: &Key, node: &Node) -> bool {
+    has_look(node) && nearest(&key.name, ["descriptor"]).is_some()
+}
+
+/// Whether a table has a descriptor.
+fn has_descriptor(table: &Table) -> bool {
+    table.get("descriptor").is_some_and(has_look)
+}
+
+/// Whether a value looks like a descriptor.
+fn has_look(node: &Node) -> bool {
+    node.as_str().is_some_and(|text| text.matches(':').count() == TOKENS.len() - 1)
 }

@@ -9,6 +9,9 @@ use wirework::text::escape;
 /// The keys at the top of a file.
 pub(super) const TOP: [&str; 3] = ["component", "service", "include"];
 
+/// What to say of a key of a section that stands in one of the section's tables.
+pub const BEFORE_HEADERS: &str = "keys of the section stand before its first `[component.…]` header";
+
 /// What to say of a key of a section that belongs to the top of the file.
 pub fn misplaced(name: &str) -> Option<&'static str> {
     match name {
@@ -28,7 +31,7 @@ pub(super) fn take_home(table: &mut Table, problems: &mut Problems) {
         !TOP.contains(&&*key.name)
             && key.span.start > first
             && match nearest(&key.name, TOP) {
-                None => is_header(node),
+                None => is_header(node) && !is_section(node),
                 // `[components.connection]`
                 Some("component") => node.as_table().is_some_and(|table| table.get("descriptor").is_none()),
                 Some(_) => false,
@@ -58,6 +61,15 @@ pub(super) fn take_home(table: &mut Table, problems: &mut Problems) {
             }
             _ => put(key, node),
         }
+    }
+}
+
+/// Whether a table, or each of a list, has a descriptor, so that it is meant to be a section.
+pub(super) fn is_section(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => table.get("descriptor").is_some(),
+        Value::Array(list) => !list.is_empty() && list.iter().all(is_section),
+        _ => false,
     }
 }
 

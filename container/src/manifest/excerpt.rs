@@ -54,7 +54,7 @@ pub(super) fn excerpt(
         parts.sort_unstable_by_key(|part| part.start);
         out.copy(at..range.start);
         at = range.start;
-        for part in parts.into_iter().chain([range.end..range.end]) {
+        for part in parts.into_iter().chain(std::iter::once(range.end..range.end)) {
             if part.start < at {
                 continue;
             }

@@ -32,7 +32,7 @@ mod unused;
 mod tests;
 
 pub use assemble::{Disabled, Manifest};
-pub use astray::misplaced;
+pub use astray::{BEFORE_HEADERS, misplaced};
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;

@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
     let (mut table, took) = parse_toml_timed(text, base, &mut found);
     let sound = is_sound(&found);
     // A header twice, such as `[component]`, is a mistake to TOML, by which all below the second would be lost.
-    if found.is_empty() && !text.lines().any(|line| line.trim() == SINGLE) {
+    if found.is_empty() && !has_single(text) {
         take_home(&mut table, &mut found);
         problems.join(found);
         return Reading { table, broken: Vec::new(), took };
@@ -44,7 +44,8 @@ pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
         take_home(&mut table, &mut found);
         (table, Vec::new())
     } else {
-        (Table::new(), vec![0..text.len()])
+        let whole = 0..text.len();
+        (Table::new(), vec![whole])
     };
     problems.join(found);
     Reading { table, broken, took }
@@ -52,6 +53,15 @@ pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
 
 /// The header of a section that lost its second brackets.
 const SINGLE: &str = "[component]";
+
+/// Whether a line of a text is that header.
+fn has_single(text: &str) -> bool {
+    text.match_indices(SINGLE).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.rsplit('\n').next());
+        let behind = text.get(at + SINGLE.len()..).and_then(|behind| behind.split('\n').next());
+        [before, behind].into_iter().flatten().all(|part| part.trim().is_empty())
+    })
+}
 
 /// What to write instead.
 pub(super) const TWO_BRACKETS: &str = "write `[[component]]`, with two brackets";

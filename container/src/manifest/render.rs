@@ -85,6 +85,9 @@ impl Pages<'_> {
             return group;
         };
         let (line, start) = file.line_at(span.start - file.base);
+        // A byte order mark is no part of the first line.
+        let is_marked = start == 0 && file.text.starts_with('\u{feff}');
+        let start = if is_marked { '\u{feff}'.len_utf8() } else { start };
         let excerpt = visible(&self.excerpt(file, start, span, problem));
         let kind = if related.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
         let origin = Origin::path(escape(&place.path.display().to_string()).into_owned());

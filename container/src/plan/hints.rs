@@ -6,33 +6,57 @@ use std::collections::{HashMap, HashSet};
 use wirework::config::{Problem, Problems, Span, Table, code, nearest};
 
 use super::factories::CONTAINER_KEYS;
-use crate::manifest::misplaced;
+use crate::manifest::{BEFORE_HEADERS, misplaced};
 
 /// Adds problems of reading a section; an unknown key that is nearly one of the container's is said to be meant so.
 pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
     if found.iter().any(|problem| problem.code == code::UNKNOWN_KEY) {
         // Once for all of them: a section can have as many keys as problems.
-        let names: HashMap<Span, &str> = table.iter().map(|(key, _)| (key.span, &*key.name)).collect();
+        let mut names = HashMap::new();
+        collect(table, true, &mut names);
         let reported = problems.iter().filter(|problem| problem.code == code::UNKNOWN_KEY);
         let reported: HashSet<Span> = reported.map(|problem| problem.span).collect();
         found.revise(|problem| {
-            let Some(name) = names.get(&problem.span).filter(|_| problem.code == code::UNKNOWN_KEY) else {
+            let Some(key) = names.get(&problem.span).filter(|_| problem.code == code::UNKNOWN_KEY) else {
                 return Some(problem);
             };
             // A table that was moved into the section is reported where it stood.
-            (!reported.contains(&problem.span)).then(|| helped(problem, name))
+            (!reported.contains(&problem.span)).then(|| helped(problem, key))
         });
     }
     problems.join(found);
 }
 
+/// A key of a section.
+struct Written<'t> {
+    name: &'t str,
+    /// Whether it is a key of the section itself, and not of a table in it.
+    is_outer: bool,
+}
+
+/// The keys of a section by their places.
+fn collect<'t>(table: &'t Table, is_outer: bool, names: &mut HashMap<Span, Written<'t>>) {
+    for (key, node) in table.iter() {
+        names.insert(key.span, Written { name: &key.name, is_outer });
+        if let Some(inner) = node.as_table() {
+            collect(inner, false, names);
+        }
+    }
+}
+
 /// What is most likely meant by an unknown key.
-fn helped(problem: Problem, name: &str) -> Problem {
-    if let Some(help) = misplaced(name) {
+fn helped(problem: Problem, key: &Written<'_>) -> Problem {
+    if !key.is_outer {
+        return match CONTAINER_KEYS.contains(&key.name) {
+            true => problem.with_help(BEFORE_HEADERS),
+            false => problem,
+        };
+    }
+    if let Some(help) = misplaced(key.name) {
         return problem.with_help(help);
     }
-    match nearest(name, CONTAINER_KEYS).filter(|_| is_open(&problem)) {
-        Some(key) => problem.with_help(format!("did you mean `{key}`?")),
+    match nearest(key.name, CONTAINER_KEYS).filter(|_| is_open(&problem)) {
+        Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
         None => problem,
     }
 }

@@ -5,6 +5,9 @@ use super::reader::Reader;
 use crate::config::mask::has_user_info;
 use crate::config::{MASK, Node, Number, Origin, Problem, Span, Table, Value, code, truth};
 
+/// A number that is no longer, in bytes, is shown as it was written.
+const SHORT: usize = 40;
+
 /// What a boolean is called.
 const TRUTH: &str = "`true` or `false`";
 
@@ -88,7 +91,8 @@ impl<'a> Source<'a> {
         let Self::Node(node) = self else { return "a table".to_owned() };
         // A parameter's text takes the type that its field wants, and so a number from there is one.
         if let Some(number) = self.number().filter(|_| shown) {
-            return number.to_string();
+            let written = node.as_str().map(str::trim).filter(|text| text.len() <= SHORT);
+            return written.map_or_else(|| number.to_string(), str::to_owned);
         }
         match &node.value {
             value @ (Value::Array(_) | Value::Table(_)) => value.shown(),

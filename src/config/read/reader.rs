@@ -7,7 +7,7 @@ use schemars::Schema;
 
 use super::marks::{Mark, Marks};
 use super::node::Source;
-use super::path::Path;
+use super::path::{Path, Segment};
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
 use crate::config::{Problem, Problems, Table, code, confidential, mask_uri, nearest, outline, place};
@@ -170,7 +170,7 @@ impl Reader {
                 return problem.with_help(help);
             }
             match self.elsewhere(name, facts.known) {
-                Some(key) => problem.with_help(format!("did you mean `{key}`?")),
+                Some(key) => problem.with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
                 None if facts.known.is_empty() => problem.with_help("no key is known here"),
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
             }
@@ -305,6 +305,14 @@ impl Reader {
     pub fn may_show(&self, path: &Path<'_>, source: Source<'_>) -> bool {
         let known = || confidential::is_public(&(self.schema)(), &path.segments());
         !source.is_secret() && known()
+    }
+}
+
+/// What a key of the section itself stands beside, where it was looked for in one of its tables.
+fn beside(key: &str, table: &Path<'_>) -> String {
+    match table.segments().first() {
+        Some(Segment::Key(first)) if !key.contains('.') => format!(", beside `{first}`"),
+        _ => String::new(),
     }
 }
 

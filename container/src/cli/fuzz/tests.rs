@@ -5,7 +5,7 @@ use wirework::config::keys;
 
 use super::{CANARY, REGISTRY, leaks};
 
-const SNIPPETS: [&str; 34] = [
+const SNIPPETS: [&str; 40] = [
     "[",
     "]",
     "[[",
@@ -35,6 +35,12 @@ const SNIPPETS: [&str; 34] = [
     "$$",
     "[[component]]\n",
     "[service]\n",
+    "[component]\n",
+    "[[components]]\n",
+    "[connection]\n",
+    "[components.credential]\n",
+    "Descriptor = \"",
+    "${NOBODY}",
     "after = [\"",
     "include = ['",
     "name = ",
@@ -99,6 +105,7 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
         for key in keys(&factory.factory().schema()) {
             let value = match key.kind.as_str() {
                 _ if key.path.contains(['*', '<']) => continue,
+                _ if key.secret && random.below(4) == 0 => format!("\"{CANARY}${{NOBODY}}{CANARY}\""),
                 _ if key.secret => format!("\"{CANARY}\""),
                 "boolean" => "true".to_owned(),
                 "time" => "\"5s\"".to_owned(),
@@ -126,7 +133,7 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
 /// One change.
 fn change(text: &mut String, other: &str, random: &mut Random) {
     let lines = |text: &str| text.split_inclusive('\n').map(str::to_owned).collect::<Vec<_>>();
-    match random.below(11) {
+    match random.below(12) {
         0 => text.replace_range(random.stretch(text, 3), ""),
         1 => text.insert_str(random.place(text), SNIPPETS[random.below(SNIPPETS.len())]),
         2 => text.replace_range(random.stretch(text, 2), SNIPPETS[random.below(SNIPPETS.len())]),
@@ -158,6 +165,22 @@ fn change(text: &mut String, other: &str, random: &mut Random) {
             text.insert_str(random.place(text), part);
         }
         9 => text.truncate(random.place(text)),
+        // What is meant is written a little otherwise.
+        10 => {
+            const OTHERWISE: [(&str, &str); 6] = [
+                ("[[component]]", "[component]"),
+                ("[[component]]", "[[Component]]"),
+                ("descriptor", "Descriptor"),
+                ("connection.", "connections."),
+                ("[component.", "["),
+                ("[service]", "[services]"),
+            ];
+            let (from, to) = OTHERWISE[random.below(OTHERWISE.len())];
+            let places: Vec<_> = text.match_indices(from).map(|(at, _)| at).collect();
+            if let Some(at) = places.get(random.below(places.len())) {
+                text.replace_range(*at..at + from.len(), to);
+            }
+        }
         _ => {
             let all = lines(other);
             if let Some(line) = all.get(random.below(all.len())) {
