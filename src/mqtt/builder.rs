@@ -13,11 +13,13 @@ use crate::log::Logger;
 
 /// Puts an [`MqttConnection`] together without a container; nothing is required but a broker.
 ///
-/// ```
+/// ```no_run
+/// # async fn example() -> Result<(), wirework::Error> {
 /// use wirework::mqtt::MqttConnection;
-/// let connection = MqttConnection::builder().host("127.0.0.1", 1883).credential("ann", "secret").build()?;
-/// assert!(!connection.is_open());
-/// # Ok::<(), wirework::Error>(())
+/// let connection = MqttConnection::builder().host("127.0.0.1", 1883).credential("ann", "secret").open().await?;
+/// connection.disconnect().await?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Default)]
 pub struct MqttConnectionBuilder {
@@ -129,5 +131,16 @@ impl MqttConnectionBuilder {
             config,
             Surroundings { logger, counters, discovery, credentials, will },
         )
+    }
+
+    /// Makes the connection and opens it, without a context; end it with [`MqttConnection::disconnect`]. What becomes of the link is said
+    /// as `tracing` events, unless a [`logger`](Self::logger) is given, and by [`MqttClient::state`](super::MqttClient::state).
+    ///
+    /// # Errors
+    /// What contradicts itself in the configuration, and those of [`MqttConnection::open`].
+    pub async fn open(self) -> Result<MqttConnection, Error> {
+        let connection = self.build()?;
+        connection.open_alone().await?;
+        Ok(connection)
     }
 }

@@ -15,7 +15,8 @@ use super::topic::without_controls;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
-    MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig, identity,
+    MqttMessages, MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig,
+    identity,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -27,8 +28,8 @@ use crate::log::Logger;
 
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
-/// In a container it is configured by its section; alone it comes from [`MqttConnection::builder`] or
-/// [`MqttConnection::from_pairs`] and is opened with [`Context::standalone`].
+/// In a container it is configured by its section; alone it comes, open, from [`MqttConnection::connect`] or
+/// [`MqttConnectionBuilder::open`], or from [`MqttConnection::from_pairs`] to be opened with [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
 /// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
@@ -36,8 +37,8 @@ use crate::log::Logger;
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
-/// It owns the link: dropped without a `close`, it leaves the broker without good-bye, and every [`MqttClient`] of it fails with
-/// `NOT_OPEN`. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
+/// It owns the link: dropped without a `close`, it leaves the broker without good-bye, every [`MqttClient`] of it fails with
+/// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
 ///
 /// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each and names none
@@ -79,7 +80,12 @@ pub struct MqttConnection {
     opened: AtomicU64,
     /// What its owner lacks, in this opening.
     lack: watch::Sender<Lack>,
+    /// The context of one that was opened without any.
+    alone: Mutex<Option<Context>>,
 }
+
+/// How a connection outside any container is called in logs.
+const ALONE: &str = "pip-services:connection:mqtt:default:1.0";
 
 /// What a connection is made of, beside its configuration.
 pub(super) struct Surroundings {
@@ -116,6 +122,7 @@ impl MqttConnection {
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             lack: watch::Sender::new(None),
+            alone: Mutex::new(None),
         })
     }
 
@@ -123,6 +130,25 @@ impl MqttConnection {
     #[must_use]
     pub fn builder() -> MqttConnectionBuilder {
         MqttConnectionBuilder::default()
+    }
+
+    /// A connection outside any container, open, to the broker of this URI, such as `mqtts://ann:secret@broker.example`. End it with
+    /// [`MqttConnection::disconnect`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), wirework::Error> {
+    /// use wirework::mqtt::{MqttConnection, PublishOptions};
+    /// let connection = MqttConnection::connect("mqtt://127.0.0.1:1883").await?;
+    /// connection.publish("hello/world", "Hello!", PublishOptions::at_least_once()).await?;
+    /// connection.disconnect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A URI that cannot be read, and those of [`MqttConnection::open`].
+    pub async fn connect(uri: &str) -> Result<Self, Error> {
+        Self::builder().uri(uri.parse()?).open().await
     }
 
     /// A connection outside any container, from the same keys that its section in a manifest has.
@@ -249,6 +275,28 @@ impl MqttConnection {
         Ok(())
     }
 
+    /// Opens it where there is no container, which would lend it a context.
+    pub(super) async fn open_alone(&self) -> Result<(), Error> {
+        let context = Context::standalone(ALONE.parse()?);
+        self.open(&context).await?;
+        *self.alone.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+        Ok(())
+    }
+
+    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`] has opened, as
+    /// [`MqttConnection::close`] does. Without it, what was accepted and not sent yet is lost when the program ends, and the broker
+    /// publishes the will.
+    ///
+    /// # Errors
+    /// Those of [`MqttConnection::close`].
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        let context = self.alone.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let context = context.map_or_else(|| Ok(Context::standalone(ALONE.parse()?)), Ok::<_, Error>)?;
+        let closed = self.close(&context).await;
+        context.end_tasks(Duration::from_secs(1)).await;
+        closed
+    }
+
     /// Whether it is open: also while a lost link is coming back, but not when it was given up.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -318,6 +366,14 @@ impl MqttConnection {
         self.client()?.unsubscribe(filter, listener).await
     }
 
+    /// The messages of a filter as a stream; see [`MqttClient::messages`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn messages(&self, filter: &str, options: SubscribeOptions) -> Result<MqttMessages, MqttError> {
+        self.client()?.messages(filter, options).await
+    }
+
     /// The version of MQTT that is configured.
     pub(super) fn version(&self) -> MqttVersion {
         self.config.options.protocol_version
@@ -344,9 +400,15 @@ impl MqttConnection {
 impl Drop for MqttConnection {
     /// A listener may hold a client, and the client's driver the listener: the owner ends it, whoever still has a handle.
     fn drop(&mut self) {
-        if let Some(client) = self.place().take() {
-            client.abandon();
+        let Some(client) = self.place().take() else { return };
+        let (messages, bytes) = client.unsent();
+        if bytes > 0 && client.is_open() {
+            self.logger.warn(format_args!(
+                "the MQTT connection is dropped without being closed; what it had accepted and not sent is lost: {bytes} bytes, among \
+                 them {messages} messages of QoS 1 and 2 that were not acknowledged"
+            ));
         }
+        client.abandon();
     }
 }
 

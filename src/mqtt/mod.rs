@@ -34,7 +34,7 @@ mod will;
 
 pub use acknowledgement::MqttAcknowledgement;
 pub use builder::MqttConnectionBuilder;
-pub use client::{Delivery, MqttClient, MqttSubscription};
+pub use client::{Delivery, MqttClient, MqttMessages, MqttSubscription};
 pub use component::MqttReferences;
 pub use config::{MqttConfig, MqttOptions};
 pub use connection::MqttConnection;

@@ -67,7 +67,13 @@ async fn the_status_follows_the_link() {
 
 /// What operators are told on one thread.
 #[derive(Clone, Default)]
-struct Told(Arc<watch::Sender<Vec<String>>>);
+pub struct Told(pub Arc<watch::Sender<Vec<String>>>);
+
+impl Told {
+    pub fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(self.clone()))
+    }
+}
 
 impl<S: Subscriber> Layer<S> for Told {
     fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
@@ -90,7 +96,7 @@ impl<S: Subscriber> Layer<S> for Told {
 #[tokio::test]
 async fn the_loss_of_a_link_is_one_line() {
     let told = Told::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(told.clone()));
+    let _guard = told.listen();
     let broker = FakeBroker::start().await;
     let (connection, context) = (connection(&broker, &[]), crate::common::context());
     let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));

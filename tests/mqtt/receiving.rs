@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
-use wirework::mqtt::{MqttMessage, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkState, Lost, MqttMessage, PublishOptions, SubscribeOptions};
 use wirework::{Category, Error};
 
 use crate::common::{listener, opened};
@@ -125,9 +125,8 @@ async fn too_many_unhandled_bytes_start_the_connection_anew() {
         peer.send(message("t", &id.to_string().repeat(400), QoS::AtLeastOnce, id)).await;
     }
     peer.expect_end().await;
-    let reason =
-        within("the loss", state.wait_for(|state| matches!(state, wirework::mqtt::LinkState::Down(_)))).await;
-    assert!(format!("{:?}", *reason.unwrap()).contains("Overflow"));
+    let reason = within("the loss", state.wait_for(|state| matches!(state, LinkState::Down(_)))).await;
+    assert!(matches!(*reason.unwrap(), LinkState::Down(Lost::Overflow { .. })));
     gate.add_permits(10);
     let (mut peer, _) = broker.accept_session(true).await;
     for id in 1..=3 {

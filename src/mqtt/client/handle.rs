@@ -85,6 +85,11 @@ impl MqttClient {
         }
     }
 
+    /// How many messages of QoS 1 and 2 were accepted and are not acknowledged, and how many bytes of all that was accepted wait.
+    pub(crate) fn unsent(&self) -> (usize, usize) {
+        (self.0.permits.in_flight(), self.0.permits.queued_bytes())
+    }
+
     /// Ends at once and without good-bye, whoever still has a handle.
     pub(crate) fn abandon(&self) {
         self.0.intake.close(MqttError::NotOpen);

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod handle;
+mod messages;
 mod publishing;
 mod requests;
 mod subscription;
@@ -9,4 +10,5 @@ mod subscription;
 pub use delivery::Delivery;
 pub use handle::MqttClient;
 pub(super) use handle::denial;
+pub use messages::MqttMessages;
 pub use subscription::MqttSubscription;
