@@ -7,6 +7,7 @@
 mod budget;
 mod cancellation;
 mod claim;
+mod constant;
 mod context;
 mod definition;
 mod descriptor;
@@ -15,6 +16,7 @@ mod flow;
 mod found;
 mod instance;
 mod offer;
+mod offered;
 mod pattern;
 mod reference;
 mod registration;
@@ -26,6 +28,8 @@ mod tokens;
 
 pub use budget::Budget;
 pub use claim::Claim;
+#[doc(hidden)]
+pub use constant::{check_descriptor, check_reference};
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
 pub use descriptor::Descriptor;
@@ -34,6 +38,7 @@ pub use flow::{Destination, Flow, Listed, Names, QueueFlow, Share, Sought, Space
 pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use offer::{AnyArc, Capability, Cast, Offer};
+pub use offered::Offered;
 pub use pattern::Pattern;
 pub use reference::{Cardinality, Reference, References};
 pub use registration::Registration;

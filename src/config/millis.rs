@@ -52,6 +52,10 @@ impl crate::Coded for MillisError {
 }
 
 impl Millis {
+    /// What a value of another type is told.
+    pub(super) const EXPECTED: &str =
+        "a time: milliseconds such as 1500, or a string such as \"30s\" or \"1m30s\"";
+
     /// So many milliseconds.
     #[must_use]
     pub const fn new(milliseconds: u64) -> Self {
@@ -135,7 +139,7 @@ impl Visitor<'_> for MillisVisitor {
     type Value = Millis;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time: milliseconds such as 1500, or a string such as \"30s\" or \"1m30s\"")
+        f.write_str(Millis::EXPECTED)
     }
     fn visit_u64<E: Error>(self, milliseconds: u64) -> Result<Millis, E> {
         Millis::checked(milliseconds).map_err(E::custom)
