@@ -19,7 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wirework::component::{Capability, Component, ComponentFactory, NoConfig, Offer, Registry};
+use wirework::component::{Component, ComponentFactory, NoConfig, Offer, Registry};
 use wirework::config::Problems;
 use wirework::{Descriptor, Error, Pattern, offers, references};
 use wirework_container::manifest::{Manifest, Parameters};
@@ -30,9 +30,7 @@ const RUNS: usize = 5;
 const SIZES: [usize; 4] = [10, 1_000, 10_000, 100_000];
 
 trait Hub: Send + Sync {}
-impl Capability for dyn Hub {
-    const NAME: &'static str = "Hub";
-}
+wirework::capability!(dyn Hub);
 
 struct Root;
 impl Hub for Root {}

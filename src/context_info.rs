@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::component::{Capability, Component, Context, Descriptor, Offer};
+use crate::component::{Component, Context, Descriptor, Offer};
 use crate::{Error, offers, register};
 
 /// Tells what the service is called and since when it runs.
@@ -26,9 +26,7 @@ pub trait ContextInfo: Send + Sync + 'static {
     fn properties(&self) -> &BTreeMap<String, String>;
 }
 
-impl Capability for dyn ContextInfo {
-    const NAME: &'static str = "ContextInfo";
-}
+crate::capability!(dyn ContextInfo);
 
 /// The configuration of [`DefaultContextInfo`].
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

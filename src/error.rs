@@ -79,7 +79,13 @@ impl fmt::Display for Category {
     }
 }
 
-/// An error enum that knows the category and code of each of its variants.
+/// An error enum that knows the category and code of each of its variants, so that `?` makes it an [`Error`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no category and code, so that it does not become a `wirework::Error` by itself",
+    // All that the compiler shows of this where `?` stands.
+    label = "not `Coded`; say what was being done: `.context(\"reading the roll\")?`, with `use wirework::ErrorContext as _;`",
+    note = "for an error of your own, implement `wirework::Coded`"
+)]
 pub trait Coded: StdError + Send + Sync + 'static {
     /// The category of this error.
     fn category(&self) -> Category;
@@ -140,7 +146,7 @@ impl Error {
         self
     }
 
-    /// Puts this error under a line of context; category and code stay those of the cause.
+    /// Puts this error under a line of context; category and code stay those of the cause. For a result, see [`ErrorContext`].
     #[must_use]
     pub fn context(self, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(self.0.category, self.0.code.clone(), message).with_source(self)
@@ -195,6 +201,54 @@ impl Error {
     #[must_use]
     pub fn chain(&self) -> String {
         chain(self)
+    }
+}
+
+/// Says what was being done when something failed, and makes an [`Error`] of any error.
+///
+/// An [`Error`] keeps its category and code. Any other error becomes the source of one of the category
+/// [`Unknown`](Category::Unknown) with the code `UNKNOWN`; where callers decide by category, say it by
+/// `map_err(|error| Error::new(category, code, message).with_source(error))`. Errors that are [`Coded`] become an [`Error`] by
+/// `?` alone; under a line of context by `.map_err(Error::from).context(…)`.
+///
+/// ```
+/// use wirework::{Error, ErrorContext as _};
+/// fn members(path: &str) -> Result<u32, Error> {
+///     let roll = std::fs::read_to_string(path).context("reading the roll")?;
+///     roll.trim().parse().with_context(|| format!("counting the members in `{path}`"))
+/// }
+/// let error = members("/none").unwrap_err();
+/// assert!(error.chain().starts_with("reading the roll: No such file"));
+/// ```
+pub trait ErrorContext<T> {
+    /// Puts a failure under a line of context: what was being done, in lower case, such as `reading the roll`.
+    ///
+    /// # Errors
+    /// The failure with this line before it.
+    fn context(self, doing: impl Into<Cow<'static, str>>) -> Result<T, Error>;
+
+    /// The same with a text that is made only when there is a failure.
+    ///
+    /// # Errors
+    /// The failure with this line before it.
+    fn with_context(self, doing: impl FnOnce() -> String) -> Result<T, Error>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> ErrorContext<T> for Result<T, E> {
+    fn context(self, doing: impl Into<Cow<'static, str>>) -> Result<T, Error> {
+        self.map_err(|error| under(error.into(), doing.into()))
+    }
+    fn with_context(self, doing: impl FnOnce() -> String) -> Result<T, Error> {
+        self.map_err(|error| under(error.into(), doing().into()))
+    }
+}
+
+fn under(error: Box<dyn StdError + Send + Sync>, doing: Cow<'static, str>) -> Error {
+    let own = error.downcast::<Error>().map(|error| *error);
+    let own = own.or_else(|error| error.downcast::<Arc<Error>>().map(|error| Error::from(*error)));
+    match own {
+        Ok(error) => error.context(doing),
+        Err(foreign) => Error::new(Category::Unknown, "UNKNOWN", doing).with_source(foreign),
     }
 }
 
@@ -294,6 +348,25 @@ mod tests {
         assert_eq!((error.chain(), error.code()), (shared.chain(), "CONNECT_FAILED"));
         assert_eq!(error.downcast_ref::<Down>().map(|down| down.0), Some("h:1"));
         assert!(error.details().eq(shared.details()));
+    }
+
+    #[test]
+    fn context_makes_an_error_of_any_and_keeps_the_code_of_ours() {
+        let foreign: Result<(), _> = Err(std::io::Error::other("refused"));
+        let error = foreign.context("reading the roll").unwrap_err();
+        assert_eq!((error.code(), error.chain()), ("UNKNOWN", "reading the roll: refused".to_owned()));
+        assert!(error.downcast_ref::<std::io::Error>().is_some());
+        let text: Result<(), _> = Err("nobody is there");
+        assert_eq!(text.context("calling").unwrap_err().chain(), "calling: nobody is there");
+
+        let down = || Error::from(Down("h:1", std::io::Error::other("refused")));
+        let ours: [Result<(), Error>; 2] =
+            [Err(down()).context("opening"), Err(Arc::new(down())).with_context(|| "opening".to_owned())];
+        for error in ours.map(Result::unwrap_err) {
+            assert_eq!((error.code(), error.category()), ("CONNECT_FAILED", Category::NoResponse));
+            assert_eq!(error.chain(), "opening: link to `h:1` is down: refused");
+            assert!(error.downcast_ref::<Down>().is_some());
+        }
     }
 
     #[test]

@@ -29,9 +29,15 @@ pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a
 pub use inventory;
 
 pub use component::{Descriptor, DescriptorError, Pattern};
-pub use error::{Category, Coded, Error, chain};
+pub use error::{Category, Coded, Error, ErrorContext, chain};
 
-/// Compiles every Rust block of README.
+/// Compiles every Rust block of README and of pages of the book.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/authors.md")]
+    mod authors {}
+    #[doc = include_str!("../docs/pip-services.md")]
+    mod pip_services {}
+}

@@ -8,4 +8,4 @@ pub mod testing;
 
 #[cfg(fuzzing)]
 pub use cli::fuzz;
-pub use cli::{Host, manifest_schema};
+pub use cli::{Host, StartError, manifest_schema};

@@ -1,7 +1,6 @@
 //! What a credential store does.
 
 use super::{CredentialError, CredentialParams};
-use crate::component::Capability;
 use crate::{BoxFuture, Error};
 
 /// Keeps credentials by key.
@@ -46,6 +45,4 @@ pub trait CredentialStore: Send + Sync + 'static {
     }
 }
 
-impl Capability for dyn CredentialStore {
-    const NAME: &'static str = "CredentialStore";
-}
+crate::capability!(dyn CredentialStore);

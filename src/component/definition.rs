@@ -67,14 +67,21 @@ use crate::error::Error;
 /// }
 /// register!(Greeter);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a component",
+    label = "`wirework::component::Component` is not implemented for it",
+    note = "a component says what it is in `impl Component for {Self}`: `DESCRIPTOR`, `SUMMARY`, `Config`, `References` and `create`"
+)]
 pub trait Component: Sized + Send + Sync + 'static {
-    /// The pattern of the descriptors that this type serves; checked when the program is compiled.
+    /// The pattern of the descriptors that this type serves; checked when the program is compiled, where
+    /// [`register!`](crate::register) stands.
     const DESCRIPTOR: &'static str;
     /// One sentence for `components` and `describe`.
     const SUMMARY: &'static str;
     /// The traits by which others may ask for it; see [`offers!`](crate::offers). The type itself is always offered.
     const OFFERS: &'static [&'static dyn Offer] = &[];
-    /// Its configuration. The documentation of the fields is what `describe` shows.
+    /// Its configuration: a struct with `#[derive(Deserialize, JsonSchema)]`. The documentation of the fields is what `describe`
+    /// shows.
     type Config: DeserializeOwned + JsonSchema + Send + 'static;
     /// Its references; see [`references!`](crate::references).
     type References: References;

@@ -9,7 +9,7 @@ use schemars::Schema;
 
 use super::{
     Cast, Claim, Component, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer, Pattern,
-    Reference, References,
+    Reference, References, check_descriptor,
 };
 use crate::config::{Invalid, Part, Problems, Reading, Section, read, read_as_far, schema_of};
 use crate::error::{Category, Error};
@@ -32,6 +32,11 @@ pub struct Parsed {
 /// what that trait does not fit.
 ///
 /// Everything but `create` is asked while a manifest is checked, and nothing of it may have an effect.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not make components",
+    label = "not a factory",
+    note = "the factory of a component type is `ComponentFactory::<C>::NEW`, that of an instance `InstanceFactory::new(descriptor, instance)`"
+)]
 pub trait Factory: Send + Sync + 'static {
     /// The pattern of the descriptors that it serves.
     fn pattern(&self) -> &str;
@@ -83,11 +88,16 @@ enum PatternText {
 }
 
 impl<C: Component> ComponentFactory<C> {
-    /// The factory that calls `C::create` and serves `C::DESCRIPTOR`.
+    /// The factory that calls `C::create` and serves `C::DESCRIPTOR`, which is checked when the program is compiled.
     pub const NEW: Self = {
-        assert!(Pattern::is_valid(C::DESCRIPTOR), "DESCRIPTOR is no pattern `group:type:kind:name:version`");
-        Self { pattern: PatternText::Static(C::DESCRIPTOR), create: C::create, component: PhantomData }
+        check_descriptor("Component", C::DESCRIPTOR);
+        Self::UNCHECKED
     };
+
+    /// The same; for `register!`, which checks the pattern where it stands.
+    #[doc(hidden)]
+    pub const UNCHECKED: Self =
+        Self { pattern: PatternText::Static(C::DESCRIPTOR), create: C::create, component: PhantomData };
 }
 
 impl<C, F> ComponentFactory<C, F>
@@ -193,7 +203,7 @@ pub struct InstanceFactory<C: Component> {
 }
 
 impl<C: Component> InstanceFactory<C> {
-    /// Serves exactly `descriptor` with `instance`.
+    /// Serves exactly `descriptor` with `instance`. For an instance that is no component, see [`Offered`](super::Offered).
     pub fn new(descriptor: Descriptor, instance: Arc<C>) -> Self {
         Self { descriptor, instance }
     }

@@ -10,15 +10,13 @@ pub type AnyArc = Arc<dyn Any + Send + Sync>;
 
 /// Something by which components are looked up: a trait object type such as `dyn Discovery`, or a component's own type.
 ///
-/// ```
-/// use wirework::component::Capability;
-/// trait Clock: Send + Sync {
-///     fn now(&self) -> u64;
-/// }
-/// impl Capability for dyn Clock {
-///     const NAME: &'static str = "Clock";
-/// }
-/// ```
+/// A component has it by itself; a trait gets it by one line beside it, [`capability!`](crate::capability).
+#[diagnostic::on_unimplemented(
+    message = "components cannot be asked for by `{Self}`",
+    label = "not a capability",
+    note = "for a trait, write `wirework::capability!({Self});` beside it, and `Send + Sync` as its supertraits: `trait T: Send + Sync`",
+    note = "for a type, implement `wirework::component::Component`"
+)]
 pub trait Capability: Send + Sync + 'static {
     /// The name that messages and `describe` show.
     const NAME: &'static str;
@@ -26,11 +24,44 @@ pub trait Capability: Send + Sync + 'static {
     /// The short name, without a path.
     #[must_use]
     fn short_name() -> &'static str {
-        Self::NAME.rsplit("::").next().unwrap_or(Self::NAME)
+        let path = Self::NAME.split('<').next().unwrap_or_default();
+        let start = path.rfind("::").map_or(0, |colons| colons + 2);
+        Self::NAME.get(start..).unwrap_or(Self::NAME)
     }
 }
 
+/// Makes traits capabilities, by which components can offer themselves and be asked for.
+///
+/// One line beside the trait, in the crate that declares it. The trait has `Send + Sync` as supertraits, since a component
+/// is shared between threads.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wirework::{capability, references};
+///
+/// pub trait Ink: Send + Sync {
+///     fn color(&self) -> String;
+/// }
+/// capability!(dyn Ink);
+///
+/// references! {
+///     struct PenReferences {
+///         /// What it writes with.
+///         ink: Arc<dyn Ink> = "*:ink:*:*:1.0",
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! capability {
+    ($(dyn $capability:path),+ $(,)?) => { $(
+        impl $crate::component::Capability for dyn $capability {
+            const NAME: &'static str = ::core::stringify!($capability);
+        }
+    )+ };
+}
+
 /// Everybody may ask for a component by its concrete type.
+#[diagnostic::do_not_recommend]
 impl<C: Component> Capability for C {
     const NAME: &'static str = C::DESCRIPTOR;
 
@@ -40,7 +71,7 @@ impl<C: Component> Capability for C {
     }
 }
 
-/// One entry of what a component offers.
+/// One entry of what a component offers; [`offers!`](crate::offers) writes them.
 pub trait Offer: Send + Sync + 'static {
     /// The name of the capability.
     fn name(&self) -> &'static str;
@@ -73,4 +104,21 @@ macro_rules! offers {
     ($($capability:ty),* $(,)?) => {
         &[$(&$crate::component::Cast::<Self, $capability>(|component| component)),*]
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    mod ink {
+        pub trait Ink: Send + Sync {}
+        pub trait Store<T>: Send + Sync {}
+    }
+    crate::capability!(dyn ink::Ink, dyn ink::Store<std::sync::Arc<str>>);
+
+    #[test]
+    fn the_short_name_of_a_capability_has_no_path() {
+        assert_eq!(<dyn ink::Ink as Capability>::short_name(), "Ink");
+        assert_eq!(<dyn ink::Store<Arc<str>> as Capability>::short_name(), "Store<std::sync::Arc<str>>");
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use super::Descriptor;
-use super::tokens::{DescriptorError, MAX_LEN, Tokens, by_text, is_wildcard};
+use super::tokens::{DescriptorError, Tokens, by_text, is_wildcard};
+use super::{Descriptor, constant};
 
 /// What a reference or a factory asks for: a descriptor in which any token may be `*`, or `{name}` for the name of
 /// the component that asks.
@@ -58,10 +58,10 @@ impl Pattern {
         self.0.get(index)
     }
 
-    /// Whether a text is a well-formed pattern; for constants, checked when the program is compiled.
+    /// Whether a text is a well-formed pattern as a constant is written, without blanks; also when the program is compiled.
     #[must_use]
     pub const fn is_valid(text: &str) -> bool {
-        const_check::is_pattern(text.as_bytes())
+        constant::fault(text).is_none()
     }
 }
 
@@ -80,51 +80,6 @@ impl From<Descriptor> for Pattern {
 }
 
 by_text!(Pattern);
-
-/// The grammar of patterns for the compiler: stricter than [`Pattern`], constants take no spaces.
-mod const_check {
-    pub(super) const fn is_pattern(text: &[u8]) -> bool {
-        let (mut at, mut start, mut tokens) = (0, 0, 0);
-        while at <= text.len() {
-            if at == text.len() || text[at] == b':' {
-                if !is_token(text, start, at) {
-                    return false;
-                }
-                (tokens, start) = (tokens + 1, at + 1);
-            }
-            at += 1;
-        }
-        tokens == 5 && text.len() <= super::MAX_LEN
-    }
-
-    const fn is_token(text: &[u8], start: usize, end: usize) -> bool {
-        if start == end || is(text, start, end, b"*") || is(text, start, end, b"{name}") {
-            return start != end;
-        }
-        let mut at = start;
-        while at < end {
-            if matches!(text[at], b'*' | b'{' | b'}' | b' ' | b'\t' | b'\n') {
-                return false;
-            }
-            at += 1;
-        }
-        true
-    }
-
-    const fn is(text: &[u8], start: usize, end: usize, word: &[u8]) -> bool {
-        if end - start != word.len() {
-            return false;
-        }
-        let mut at = 0;
-        while at < word.len() {
-            if text[start + at] != word[at] {
-                return false;
-            }
-            at += 1;
-        }
-        true
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -63,6 +63,11 @@ impl Reference {
 }
 
 /// The references of a component type. Written by [`references!`](crate::references); `()` asks for nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what a component asks for",
+    label = "not a struct of references",
+    note = "declare it by `wirework::references! {{ struct {Self} {{ … }} }}`, or write `type References = ();`"
+)]
 pub trait References: Sized {
     /// What is asked for, in the order in which [`References::take`] takes it.
     const LIST: &'static [Reference];
@@ -86,13 +91,15 @@ impl References for () {
 ///
 /// The *type* of a field sets how many components it takes: `Arc<dyn T>` one, `Option<Arc<dyn T>>` one or none,
 /// `Vec<Arc<dyn T>>` all, `Late<dyn T>` all without an ordering edge; `Logger`, `Counters` and `Tracer` are handles.
-/// The literal is the pattern, checked when the program is compiled; `{name}` stands for the asking component's name.
+/// The literal is the pattern, checked when the program is compiled; `{name}` stands for the asking component's name. A
+/// trait that is asked for is a capability: [`capability!`](crate::capability).
 ///
 /// ```
 /// use std::sync::Arc;
 /// use wirework::{component::Late, log::Logger, references};
-/// # trait Clock: Send + Sync {}
-/// # impl wirework::component::Capability for dyn Clock { const NAME: &'static str = "Clock"; }
+/// trait Clock: Send + Sync {}
+/// wirework::capability!(dyn Clock);
+///
 /// references! {
 ///     /// What the pacer needs.
 ///     pub struct PacerReferences {
@@ -115,15 +122,12 @@ macro_rules! references {
             $($(#[doc = $doc])* $field_vis $field: $slot),*
         }
 
+        $(const _: () = $crate::component::check_reference(stringify!($field), $pattern);)*
+
         impl $crate::component::References for $name {
-            const LIST: &'static [$crate::component::Reference] = &[$({
-                assert!(
-                    $crate::Pattern::is_valid($pattern),
-                    "{}",
-                    concat!("`", $pattern, "` is no pattern: five tokens `group:type:kind:name:version`, each may be `*`")
-                );
+            const LIST: &'static [$crate::component::Reference] = &[$(
                 $crate::component::Reference::of::<$slot>(stringify!($field), concat!($($doc, "\n"),*), $pattern)
-            }),*];
+            ),*];
 
             fn take(found: &mut $crate::component::Found<'_>) -> ::core::result::Result<Self, $crate::Error> {
                 Ok(Self { $($field: <$slot as $crate::component::Slot>::take(found)?),* })

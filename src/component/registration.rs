@@ -19,14 +19,21 @@ inventory::collect!(Registration);
 
 /// Registers a component type: one line, beside its `impl Component`.
 ///
+/// A `DESCRIPTOR` that is no pattern is an error of the compiler here.
+///
 /// A crate that is only listed in Cargo.toml registers nothing, since the linker leaves it out: the binary names it
 /// once, `use acme_sensors as _;`.
 #[macro_export]
 macro_rules! register {
     ($component:ty) => {
+        const _: () = $crate::component::check_descriptor(
+            stringify!($component),
+            <$component as $crate::component::Component>::DESCRIPTOR,
+        );
+
         $crate::inventory::submit! {
             $crate::component::Registration {
-                factory: &$crate::component::ComponentFactory::<$component>::NEW,
+                factory: &$crate::component::ComponentFactory::<$component>::UNCHECKED,
                 file: file!(),
                 line: line!(),
             }

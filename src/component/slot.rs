@@ -6,6 +6,12 @@ use super::{Capability, Cardinality, Found};
 use crate::error::{Category, Error};
 
 /// A field type that can hold what a reference resolved to; it sets how many components the reference takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot hold what a reference resolves to",
+    label = "not the type of a reference",
+    note = "the type says how many components it takes: `Arc<dyn T>`, `Option<Arc<dyn T>>`, `Vec<Arc<dyn T>>` or `Late<dyn T>`; \
+            `Logger`, `Counters` and `Tracer` are handles"
+)]
 pub trait Slot: Sized {
     /// What is asked for.
     type Capability: Capability + ?Sized;

@@ -4,7 +4,7 @@ use schemars::Schema;
 use serde_json::Value;
 
 use super::outline::alternatives;
-use super::place::{look_up, property};
+use super::place::{look_up, property, values};
 use super::read::Segment;
 use super::{Node, Table, Value as Tree};
 
@@ -54,7 +54,7 @@ fn table_secrets<'t>(
         let path = || if at.is_empty() { key.name.to_string() } else { format!("{at}.{}", key.name) };
         let next = schemas.iter().flat_map(|schema| alternatives(root, schema)).filter_map(|schema| {
             let own = property(schema.get("properties").and_then(Value::as_object), &key.name);
-            own.or_else(|| schema.get("additionalProperties").filter(|values| values.is_object()))
+            own.or_else(|| values(schema).filter(|values| values.is_object()))
         });
         let next: Vec<_> = next.collect();
         if !next.is_empty() {
@@ -91,7 +91,7 @@ pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
     let found = look_up(schema, path);
     // What stands where a table belongs may be the secret that belongs into it.
     let holds_keys = |schema: &Value| {
-        ["properties", "additionalProperties"]
+        ["properties", "patternProperties", "additionalProperties"]
             .iter()
             .any(|word| schema.get(word).is_some_and(|found| found != false))
     };

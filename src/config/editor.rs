@@ -22,7 +22,7 @@ pub fn unknown_key() -> Value {
 fn open(schema: &mut Value, depth: usize) {
     let Some(object) = schema.as_object_mut().filter(|_| depth < 64) else { return };
     drop_null(object);
-    for word in ["properties", "definitions"] {
+    for word in ["properties", "patternProperties", "definitions"] {
         let inside = object.get_mut(word).and_then(Value::as_object_mut).into_iter().flatten();
         inside.for_each(|(_, schema)| open(schema, depth + 1));
     }

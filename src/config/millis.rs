@@ -55,6 +55,10 @@ impl crate::Coded for MillisError {
 }
 
 impl Millis {
+    /// What a value of another type is told.
+    pub(super) const EXPECTED: &str =
+        "a time: milliseconds such as 1500, or a string such as \"30s\" or \"1m30s\"";
+
     /// So many milliseconds.
     #[must_use]
     pub const fn new(milliseconds: u64) -> Self {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::confidential::holds_secret;
 use super::config_path;
+use super::place::values;
 
 /// How deep a schema is followed; a type that contains itself has no end.
 const MAX_DEPTH: usize = 8;
@@ -61,7 +62,7 @@ fn collect(root: &Value, schema: &Value, prefix: &str, required: bool, depth: us
         if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
             collect(root, items, &join("*"), false, depth + 1, list);
         }
-        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
+        if let Some(values) = values(schema).filter(|values| values.is_object()) {
             collect(root, values, &join("<key>"), false, depth + 1, list);
         }
     }
@@ -118,11 +119,15 @@ pub(super) fn kind(root: &Value, schema: &Value, depth: usize) -> String {
                     || "list".to_owned(),
                     |items| format!("list of {}", kind(root, items, depth + 1)),
                 ),
-                "object" => match schema.get("additionalProperties").filter(|values| values.is_object()) {
+                "object" => match values(schema).filter(|values| values.is_object()) {
                     Some(values) => format!("table of {}", kind(root, values, depth + 1)),
                     None => "table".to_owned(),
                 },
                 "integer" | "number" => format!("{name}{}", bounds(schema)),
+                "string" => match schema.get("format").and_then(Value::as_str) {
+                    Some(format) => format!("string ({format})"),
+                    None => name.to_owned(),
+                },
                 other => other.to_owned(),
             };
             add(text, &mut kinds);

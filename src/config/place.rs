@@ -9,14 +9,41 @@ use super::read::Segment;
 
 /// The schemas that may apply to a place, and what is known of it.
 pub(super) struct Place<'s> {
+    /// Those that stand there, without what they refer to.
+    pub(super) own: Vec<&'s Value>,
+    /// All that they may stand for.
     pub(super) schemas: Vec<&'s Value>,
     pub(super) named: bool,
     pub(super) secret: bool,
 }
 
+impl Place<'_> {
+    /// Whether a value there may be of several types that nothing tells apart but itself.
+    pub(super) fn is_untagged(&self) -> bool {
+        let branches = |schema: &Value| {
+            let list = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+            list.filter(|branch| branch.get("type").is_none_or(|name| name != "null")).count()
+        };
+        self.schemas.iter().any(|schema| branches(schema) > 1)
+    }
+
+    /// Whether only tables can stand there.
+    pub(super) fn takes_tables_only(&self) -> bool {
+        let mut types = self.schemas.iter().flat_map(|schema| types(schema)).peekable();
+        types.peek().is_some() && types.all(|name| name == "object")
+    }
+}
+
+/// What a table takes at keys that it does not name: any, or those of a pattern.
+pub(super) fn values(schema: &Value) -> Option<&Value> {
+    let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    let by_pattern = patterns.and_then(|patterns| patterns.values().next());
+    by_pattern.or_else(|| schema.get("additionalProperties"))
+}
+
 pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s> {
     let root = schema.as_value();
-    let mut place = Place { schemas: alternatives(root, root), named: false, secret: false };
+    let mut place = Place { own: vec![root], schemas: alternatives(root, root), named: false, secret: false };
     for segment in path {
         let mut next = Vec::new();
         for schema in &place.schemas {
@@ -25,13 +52,14 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
                 Segment::Key(name) => property(properties, name)
                     .map(|found| (found, true))
                     .or_else(|| Some((element(schema, name)?, place.named)))
-                    .or_else(|| Some((schema.get("additionalProperties")?, false))),
+                    .or_else(|| Some((values(schema)?, false))),
                 Segment::Index(_) => schema.get("items").map(|items| (items, place.named)),
             };
             next.extend(step);
         }
         place.named = !next.is_empty() && next.iter().all(|(_, named)| *named);
-        place.schemas = next.iter().flat_map(|(schema, _)| alternatives(root, schema)).collect();
+        place.own = next.into_iter().map(|(schema, _)| schema).collect();
+        place.schemas = place.own.iter().flat_map(|schema| alternatives(root, schema)).collect();
         place.secret |= place.schemas.iter().any(|schema| holds_secret(root, schema));
     }
     place
@@ -67,6 +95,8 @@ pub(super) fn describe(schema: &Schema, path: &[Segment<'_>]) -> Option<String> 
     let doc = own.get("description").and_then(Value::as_str).unwrap_or_default();
     let paragraph = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     let first = paragraph.find(". ").map_or(&*paragraph, |end| paragraph.get(..=end).unwrap_or_default());
-    let kind = kind(schema.as_value(), own, 0);
+    let mut kinds: Vec<_> = place.own.iter().map(|own| kind(schema.as_value(), own, 0)).collect();
+    kinds.dedup();
+    let kind = kinds.join(" | ");
     Some(if first.is_empty() { kind } else { format!("{kind}: {first}") })
 }

@@ -1,7 +1,6 @@
 //! What a discovery service does.
 
 use super::{ConnectError, ConnectionParams};
-use crate::component::Capability;
 use crate::{BoxFuture, Error};
 
 /// Finds connections by key.
@@ -51,6 +50,4 @@ pub trait Discovery: Send + Sync + 'static {
     }
 }
 
-impl Capability for dyn Discovery {
-    const NAME: &'static str = "Discovery";
-}
+crate::capability!(dyn Discovery);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cell::Cell;
-use crate::component::{Capability, Component, Descriptor, NoConfig, Offer};
+use crate::component::{Component, Descriptor, NoConfig, Offer};
 use crate::{Error, offers, register};
 
 /// Is shown every counter once, and reads it whenever it reports: what a counters component offers.
@@ -27,9 +27,7 @@ pub trait CounterSink: Send + Sync + 'static {
     fn register(&self, cell: Arc<Cell>);
 }
 
-impl Capability for dyn CounterSink {
-    const NAME: &'static str = "CounterSink";
-}
+crate::capability!(dyn CounterSink);
 
 /// Reports no counters.
 #[derive(Clone, Copy, Debug, Default)]

@@ -18,10 +18,17 @@ const TARGET: &str = "wirework::component";
 /// of a library. As a reference it takes every matching logger, is bound late and never required; without any match
 /// it goes to all. By [`Logger::standalone`], the default, it speaks to whatever subscriber there is.
 ///
+/// A message is whatever can be displayed. It is formatted only where somebody wants the record, so that `format_args!`
+/// costs nothing where nobody does, and `format!` its allocation.
+///
 /// ```
 /// use wirework::log::{Level, Logger};
 /// let logger = Logger::standalone().with_trace_id("4711");
+/// logger.info("ready");
 /// logger.info(format_args!("{} sensors", 3));
+/// if let Err(error) = "x".parse::<u16>() {
+///     logger.error(Some(&error), "no number of sensors");
+/// }
 /// if logger.enabled(Level::Debug) { /* collect what is costly */ }
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -73,39 +80,39 @@ impl Logger {
         level: Level,
         trace_id: Option<&str>,
         error: Option<&(dyn StdError + 'static)>,
-        message: fmt::Arguments<'_>,
+        message: impl fmt::Display,
     ) {
         if self.enabled(level) {
-            self.write(level, trace_id.or(self.trace_id.as_deref()), error, message);
+            self.write(level, trace_id.or(self.trace_id.as_deref()), error, &message);
         }
     }
 
     /// The service cannot go on.
-    pub fn fatal(&self, error: Option<&(dyn StdError + 'static)>, message: fmt::Arguments<'_>) {
+    pub fn fatal(&self, error: Option<&(dyn StdError + 'static)>, message: impl fmt::Display) {
         self.log(Level::Fatal, None, error, message);
     }
     /// Something failed.
-    pub fn error(&self, error: Option<&(dyn StdError + 'static)>, message: fmt::Arguments<'_>) {
+    pub fn error(&self, error: Option<&(dyn StdError + 'static)>, message: impl fmt::Display) {
         self.log(Level::Error, None, error, message);
     }
     /// Something is not as it should be, and the work goes on.
     #[inline]
-    pub fn warn(&self, message: fmt::Arguments<'_>) {
+    pub fn warn(&self, message: impl fmt::Display) {
         self.log(Level::Warn, None, None, message);
     }
     /// What an operator wants to know of normal work.
     #[inline]
-    pub fn info(&self, message: fmt::Arguments<'_>) {
+    pub fn info(&self, message: impl fmt::Display) {
         self.log(Level::Info, None, None, message);
     }
     /// What helps to find a mistake.
     #[inline]
-    pub fn debug(&self, message: fmt::Arguments<'_>) {
+    pub fn debug(&self, message: impl fmt::Display) {
         self.log(Level::Debug, None, None, message);
     }
     /// Every step.
     #[inline]
-    pub fn trace(&self, message: fmt::Arguments<'_>) {
+    pub fn trace(&self, message: impl fmt::Display) {
         self.log(Level::Trace, None, None, message);
     }
 
@@ -115,7 +122,7 @@ impl Logger {
         level: Level,
         trace_id: Option<&str>,
         error: Option<&(dyn StdError + 'static)>,
-        message: fmt::Arguments<'_>,
+        message: &dyn fmt::Display,
     ) {
         match &self.scope {
             None => emit(level, trace_id, error, message),
@@ -134,7 +141,7 @@ fn emit(
     level: Level,
     trace_id: Option<&str>,
     error: Option<&(dyn StdError + 'static)>,
-    message: fmt::Arguments<'_>,
+    message: &dyn fmt::Display,
 ) {
     match level {
         Level::None => {}

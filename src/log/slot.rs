@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use super::{LogSink, Logger};
-use crate::component::{Capability, Cardinality, Found, Slot};
+use crate::component::{Cardinality, Found, Slot};
 use crate::error::Error;
 
-impl Capability for dyn LogSink {
-    const NAME: &'static str = "LogSink";
-}
+crate::capability!(dyn LogSink);
 
 /// Each logger of a component goes to the sinks that its own reference resolves to. What the component says by
 /// `tracing` macros, and its libraries with it, goes to the sinks of all its loggers. A reference without a match binds

@@ -1,6 +1,5 @@
 //! The connection that message queues share.
 
-use crate::component::Capability;
 use crate::{BoxFuture, Error};
 
 /// A connection to a messaging system, as far as its queues can be managed.
@@ -17,6 +16,4 @@ pub trait MessageQueueConnection: Send + Sync + 'static {
     fn delete_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 }
 
-impl Capability for dyn MessageQueueConnection {
-    const NAME: &'static str = "MessageQueueConnection";
-}
+crate::capability!(dyn MessageQueueConnection);

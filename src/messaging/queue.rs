@@ -9,7 +9,7 @@ use futures_util::{Stream, stream};
 use super::{
     DeadLetterReason, MessageEnvelope, MessageReceiver, MessagingCapabilities, PendingSend, QueuePlace,
 };
-use crate::component::{Capability, Context};
+use crate::component::Context;
 use crate::{BoxFuture, Error};
 
 /// The messages of a queue, one after the other; see [`MessageQueue::messages`].
@@ -210,9 +210,7 @@ pub trait MessageQueue: Send + Sync + 'static {
 /// connection may have been closed and opened again, or given up.
 pub(super) const A_WHILE: Duration = Duration::from_secs(1);
 
-impl Capability for dyn MessageQueue {
-    const NAME: &'static str = "MessageQueue";
-}
+crate::capability!(dyn MessageQueue);
 
 /// Makes queues that share one configuration, at run time.
 pub trait MessageQueueFactory: Send + Sync + 'static {
@@ -223,6 +221,4 @@ pub trait MessageQueueFactory: Send + Sync + 'static {
     fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error>;
 }
 
-impl Capability for dyn MessageQueueFactory {
-    const NAME: &'static str = "MessageQueueFactory";
-}
+crate::capability!(dyn MessageQueueFactory);

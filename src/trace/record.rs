@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::component::{Capability, Component, Descriptor, NoConfig, Offer};
+use crate::component::{Component, Descriptor, NoConfig, Offer};
 use crate::{Error, offers, register};
 
 /// An operation that has ended, well or badly.
@@ -67,9 +67,7 @@ pub trait TraceSink: Send + Sync + 'static {
     fn trace(&self, record: &TraceRecord<'_>);
 }
 
-impl Capability for dyn TraceSink {
-    const NAME: &'static str = "TraceSink";
-}
+crate::capability!(dyn TraceSink);
 
 /// Is told of every operation, and does nothing with it.
 #[derive(Clone, Copy, Debug, Default)]

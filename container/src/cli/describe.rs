@@ -12,6 +12,7 @@ use wirework::component::{Lookup, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
+use super::example::example;
 use super::options::json_text;
 use super::output::{answer, complain};
 use super::selector::Selector;
@@ -105,7 +106,7 @@ fn text(one: &Registered) -> String {
         out.push_str(&indented(reference.docs, 6));
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
-    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one, &keys));
+    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one));
     out
 }
 
@@ -137,56 +138,6 @@ fn remarks(key: &KeyDoc) -> String {
         [key.required.then(|| "required".to_owned()), default, key.secret.then(|| "secret".to_owned())];
     let words: Vec<_> = words.into_iter().flatten().collect();
     if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
-}
-
-/// An entry with the required keys and those that have an example; where there are none, the first few that have a default.
-fn example(one: &Registered, keys: &[KeyDoc]) -> String {
-    let tokens = (0..5).map(|place| match (place, one.pattern().token(place)) {
-        (4, "*") => "1.0",
-        (_, "*") => "default",
-        (_, token) => token,
-    });
-    let descriptor = tokens.collect::<Vec<_>>().join(":");
-    let mut out = format!("  [[component]]\n  descriptor = \"{descriptor}\"\n");
-    let leaf = |key: &&KeyDoc| {
-        !key.path.contains(['*', '<']) && (key.example.is_some() || !key.kind.starts_with("table"))
-    };
-    let required: Vec<_> =
-        keys.iter().filter(leaf).filter(|key| key.required || key.example.is_some()).collect();
-    let shown = if required.is_empty() {
-        keys.iter().filter(leaf).filter(|key| key.default.is_some()).take(3).collect()
-    } else {
-        required
-    };
-    for key in shown {
-        match &key.example {
-            Some(Value::Object(values)) => values.iter().for_each(|(name, value)| {
-                let _ = writeln!(out, "  {}.{name} = {value}", key.path);
-            }),
-            _ => {
-                let _ = writeln!(out, "  {} = {}", key.path, sample(key));
-            }
-        }
-    }
-    out
-}
-
-/// A value that fits a key: its example or default, else one of its kind.
-fn sample(key: &KeyDoc) -> String {
-    if key.secret {
-        return "\"${SECRET}\"".to_owned();
-    }
-    if let Some(default) = key.example.as_ref().or(key.default.as_ref()) {
-        return default.to_string();
-    }
-    match key.kind.split([' ', '|']).next().unwrap_or_default() {
-        "integer" | "number" => "1".to_owned(),
-        "boolean" => "true".to_owned(),
-        "time" => "\"30s\"".to_owned(),
-        "list" => "[]".to_owned(),
-        word if word.starts_with('"') => word.to_owned(),
-        _ => "\"…\"".to_owned(),
-    }
 }
 
 fn json_of(one: &Registered) -> Value {

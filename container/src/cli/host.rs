@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use wirework::component::{Factory, Registry, RegistryError};
 
+use super::start::{StartError, start};
 use crate::plan::Binary;
+use crate::run::Container;
 
 /// A host: the `main` of a service.
 ///
 /// It has the whole command: without arguments it runs its manifest, and `run`, `check`, `graph` and the others take
-/// the same options as those of `wirework`.
+/// the same options as those of `wirework`. A program with a `main` of its own starts a service by [`Host::start`].
 ///
 /// ```no_run
 /// // Link the crates whose components the manifest names: `use acme_sensors as _;`
@@ -25,12 +27,14 @@ pub struct Host {
     registry: Result<Registry, RegistryError>,
     manifest: Option<PathBuf>,
     binary: Binary,
+    version: Option<String>,
 }
 
 impl Host {
     /// A host with the factories of all linked crates.
     pub fn new() -> Self {
-        Self { registry: Registry::linked(), manifest: None, binary: Binary::Own }
+        let (registry, binary) = (Registry::linked(), Binary::Own);
+        Self { registry, manifest: None, binary, version: None }
     }
 
     /// The host of the `wirework` command, whose users cannot link anything.
@@ -45,6 +49,12 @@ impl Host {
         self
     }
 
+    /// Sets what `--version` says of this service, beside the version of Wirework: `env!("CARGO_PKG_VERSION")`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
     /// Adds a factory in code; it beats those of linked crates.
     #[track_caller]
     pub fn factory(mut self, factory: impl Factory) -> Self {
@@ -54,13 +64,46 @@ impl Host {
         self
     }
 
-    /// Does what the process's command line says.
+    /// Does what the process's command line says. The code is that of the process: `fn main() -> ExitCode` returns it.
+    #[must_use = "the exit code tells whoever started the process how it went; return it from `main`"]
     pub fn main(self) -> ExitCode {
         super::main(&self, std::env::args_os().collect())
     }
 
     pub(super) fn binary(&self) -> Binary {
         self.binary
+    }
+
+    /// Starts the service in the runtime that calls it, for a program that has a `main` of its own: an axum server, a test, a
+    /// desktop application. Neither the command line nor signals are looked at: the program ends the service by
+    /// [`Container::close`] when it ends itself, or when [`Container::failed`] resolves.
+    ///
+    /// It reads the manifest that [`Host::manifest`] sets, with parameters from the environment. Log records go to the loggers
+    /// of the manifest, or to the program's own `tracing` subscriber where it has installed one.
+    ///
+    /// ```no_run
+    /// use wirework_container::Host;
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let service = Host::new().manifest("config/service.toml").start().await?;
+    ///     tokio::select! {
+    ///         _ = tokio::signal::ctrl_c() => {}
+    ///         failure = service.failed() => eprintln!("{failure}"),
+    ///     }
+    ///     service.close().await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// A manifest that `check` does not accept, and whatever keeps a component from opening.
+    pub async fn start(self) -> Result<Container, StartError> {
+        start(&self).await
+    }
+
+    pub(super) fn version_text(&self) -> Option<String> {
+        self.version.as_ref().map(|version| format!("{version} (wirework {})", env!("CARGO_PKG_VERSION")))
     }
 
     pub(super) fn default_manifest(&self) -> Option<&Path> {

@@ -4,6 +4,7 @@ mod check;
 mod components;
 mod convert;
 mod describe;
+mod example;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -16,10 +17,12 @@ mod print;
 mod run;
 mod schema;
 mod selector;
+mod start;
 mod toml_text;
 mod width;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -29,6 +32,7 @@ pub use host::Host;
 use options::Options;
 use output::written;
 pub use schema::of as manifest_schema;
+pub use start::StartError;
 
 /// The exit code for a bad or missing manifest: `EX_CONFIG` of sysexits.
 pub const EXIT_CONFIG: u8 = 78;
@@ -70,6 +74,12 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
         let manifest = manifest.display().to_string();
         command =
             command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
+    }
+    if let Some(version) = host.version_text() {
+        // clap would call every binary `wirework` here.
+        let binary = args.first().map(Path::new).and_then(Path::file_stem);
+        let name = escape(&binary.unwrap_or_default().to_string_lossy()).into_owned();
+        command = command.version(version).display_name(name);
     }
     let cli = match parse(&mut command, &args) {
         Ok(cli) => cli,

@@ -9,6 +9,7 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
+use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Severity, Span, code};
 use wirework::text::escape_json;
 
@@ -95,6 +96,11 @@ impl Options {
     /// The same, where a manifest without components is a problem of this severity.
     pub(super) fn plan_where(&self, host: &Host, empty: Severity) -> Option<Checked> {
         let registry = host.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
+        Some(self.check(host, registry, empty))
+    }
+
+    /// The same with the registry of a host that has one.
+    pub(super) fn check(&self, host: &Host, registry: &Registry, empty: Severity) -> Checked {
         let mut paths = self.config.clone();
         if paths.is_empty() {
             paths
@@ -118,7 +124,7 @@ impl Options {
         }
         let plan = Plan::of(manifest, registry, host.binary(), &mut problems);
         problems.sort();
-        Some(Checked { plan, problems })
+        Checked { plan, problems }
     }
 }
 
@@ -146,6 +152,11 @@ impl Checked {
     /// The plan, if it can be run.
     pub(super) fn into_plan(self) -> Option<Plan> {
         (!self.problems.has_errors()).then_some(self.plan)
+    }
+
+    /// The plan, as complete as its problems allow, and these.
+    pub(super) fn into_parts(self) -> (Plan, Problems) {
+        (self.plan, self.problems)
     }
 
     /// The exit code of a sub-command that has done its work in spite of these problems.

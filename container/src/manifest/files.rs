@@ -93,6 +93,22 @@ impl Files {
         self.list.iter().any(|file| !file.broken.is_empty())
     }
 
+    /// The first file without what stands before an offset in it: places behind that count from there, others are none.
+    #[must_use]
+    pub(crate) fn behind(&self, offset: usize) -> Self {
+        let part = |file: &File| {
+            let base = file.base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+            let text = file.text.get(offset..).unwrap_or_default().to_owned();
+            let shifted =
+                |range: &Range<usize>| range.start.saturating_sub(offset)..range.end.saturating_sub(offset);
+            let broken = file.broken.iter().filter(|range| range.end > offset).map(shifted).collect();
+            let path = file.path.clone();
+            File { path, text, base, parsing: file.parsing, lines: OnceLock::new(), broken }
+        };
+        let list = self.list.first().map(part).into_iter().collect();
+        Self { list, words: self.words.clone(), public: self.public.clone() }
+    }
+
     /// Takes over words that are keys of components: an excerpt of a broken file shows them where a key stands.
     pub fn learn(&mut self, words: impl IntoIterator<Item = String>) {
         self.words.extend(words);

@@ -1,19 +1,21 @@
 //! A running service: created, opened, watched and closed.
 
+use std::any::TypeId;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wirework::Descriptor;
-use wirework::component::{Context, Instance, Status, Supervisor, new_trace_id};
+use wirework::component::{AnyArc, Capability, Context, Instance, Status, Supervisor, new_trace_id};
 use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
 
 use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
 use super::open::Opened;
 use super::{Failure, Failures, LOG, close, open};
-use crate::plan::{Graph, Plan, Planned};
+use crate::plan::{Graph, Known, Plan, Planned};
 
 /// From how many components on a manifest is large.
 const LARGE: usize = 1_000;
@@ -22,6 +24,7 @@ const LARGE: usize = 1_000;
 ///
 /// It is made from a [`Plan`] without errors. Dropped without [`Container::close`], its components are dropped as they
 /// are, open or not, and the tasks that they spawned through their contexts are aborted.
+#[must_use = "components that are dropped are not closed; `close` ends the service"]
 pub struct Container {
     pub(super) members: Vec<Member>,
     pub(super) board: Arc<Board>,
@@ -42,6 +45,8 @@ pub struct Container {
 /// What the container keeps of one component.
 pub(super) struct Member {
     pub(super) instance: Option<Arc<dyn Instance>>,
+    /// What its factory says of it.
+    known: Option<Arc<Known>>,
     pub(super) context: Context,
     pub(super) timeout: Duration,
     pub(super) critical: bool,
@@ -52,6 +57,8 @@ pub(super) struct Member {
 }
 
 /// How a start ended that did not fail.
+#[derive(Debug)]
+#[must_use = "a container that is dropped does not close its components"]
 pub enum Started {
     /// Every critical component is open.
     Ready(Container),
@@ -138,6 +145,7 @@ impl Container {
         let parts = plan.components.iter().zip(instances).zip(scopes.iter()).enumerate();
         let members: Vec<Member> = parts
             .map(|(index, ((planned, instance), scope))| Member {
+                known: planned.known.clone(),
                 log_sink: instance.as_ref().and_then(|instance| planned.log_sink(instance)),
                 instance,
                 context: context(index, scope),
@@ -203,12 +211,15 @@ impl Container {
         }
     }
 
-    /// The component of a name, if it is of type `C`.
+    /// The component of a name by its type or by a trait that it offers, if it does: `get::<dyn MessageQueue>(…)`.
     #[must_use]
-    pub fn get<C: wirework::component::Component>(&self, descriptor: &Descriptor) -> Option<Arc<C>> {
+    pub fn get<D: Capability + ?Sized>(&self, descriptor: &Descriptor) -> Option<Arc<D>> {
         let position = self.descriptors.iter().position(|other| other == descriptor)?;
-        let instance = self.members.get(position)?.instance.clone()?;
-        (instance as wirework::component::AnyArc).downcast().ok()
+        let member = self.members.get(position)?;
+        let offer = member.known.as_ref()?.offer(TypeId::of::<D>())?;
+        let mut slot: Option<Arc<D>> = None;
+        offer.cast(member.instance.clone()? as AnyArc, &mut slot);
+        slot
     }
 
     /// The descriptors of all components, by position.
@@ -241,6 +252,14 @@ impl Container {
         if let Some((router, sink_id)) = self.router.as_ref().zip(sink_id) {
             router.remove(sink_id);
         }
+    }
+}
+
+/// Shows the components and their states.
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let statuses = self.statuses().into_iter();
+        f.debug_map().entries(statuses.map(|(name, status)| (name, status.to_string()))).finish()
     }
 }
 

@@ -39,8 +39,8 @@ impl fmt::Display for Phase {
     }
 }
 
-/// One component failed in one phase.
-#[derive(Debug, thiserror::Error)]
+/// One component failed in one phase. `Debug` shows its causes too, on one line.
+#[derive(thiserror::Error)]
 #[error("cannot {phase} `{component}`")]
 pub struct Failure {
     /// Which component.
@@ -118,8 +118,7 @@ impl Coded for CallError {
     }
 }
 
-/// Several failures: the first is the cause, the later ones came with it or while cleaning up.
-#[derive(Debug)]
+/// Several failures: the first is the cause, the later ones came with it or while cleaning up. `Debug` shows each on a line.
 pub struct Failures {
     first: Failure,
     later: Vec<Failure>,
@@ -153,6 +152,27 @@ impl Failures {
             self.later.extend(later.later);
         }
         self
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}: {}", self.source.chain())
+    }
+}
+
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        self.later.iter().try_for_each(|failure| write!(f, "\n{failure:?}"))
+    }
+}
+
+/// With the category and code of the cause.
+impl From<Failures> for Error {
+    fn from(failures: Failures) -> Self {
+        let (cause, message) = (&failures.first.source, failures.to_string());
+        Self::new(cause.category(), cause.code().to_owned(), message).with_source(failures)
     }
 }
 

@@ -23,7 +23,7 @@ pub use serve::{ServeError, serve};
 pub use signals::Signals;
 
 /// The target of what the container itself logs.
-const LOG: &str = "wirework";
+pub(crate) const LOG: &str = "wirework";
 
 /// A duration as people read it in a log: three digits and a unit.
 pub(crate) fn millis(duration: Duration) -> String {

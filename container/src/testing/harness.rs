@@ -1,22 +1,25 @@
 //! One component under test.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::runtime::Handle;
-use wirework::component::{Component, ComponentFactory, InstanceFactory, Registry, RegistryError, Status};
+use wirework::component::{
+    Capability, Component, ComponentFactory, InstanceFactory, Offered, Registry, RegistryError, Status,
+};
 use wirework::config::Problems;
-use wirework::log::Router;
-use wirework::{Descriptor, DescriptorError, Error};
+use wirework::log::{Level, LogSink, Record, Router, Scope};
+use wirework::{Descriptor, DescriptorError, Error, chain};
 
 use super::{Recorded, Recorder};
 use crate::manifest::{Manifest, Parameters, render};
 use crate::plan::Plan;
 use crate::run::{Container, Failure, Failures, Started};
 
-/// Why a component could not be put to the test.
-#[derive(Debug, thiserror::Error)]
+/// Why a component could not be put to the test. `Debug`, which `unwrap` prints, shows the text and all causes as people read
+/// them.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HarnessError {
     /// A descriptor is malformed.
@@ -25,8 +28,9 @@ pub enum HarnessError {
     /// A factory is malformed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Its configuration or references do not fit; the text is what `check` prints.
-    #[error("the plan has problems\n{0}")]
+    /// Its configuration or references do not fit. The text is what `check` prints; places are those of the text that was given
+    /// to [`Harness::config`].
+    #[error("the component cannot be planned\n\n{0}")]
     Plan(String),
     /// It asked the service to stop before it was open, without a reason.
     #[error("the component stopped while it started")]
@@ -36,8 +40,22 @@ pub enum HarnessError {
     Start(#[source] Failures),
 }
 
+impl fmt::Debug for HarnessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // The excerpts have lines, and are escaped where they are made.
+            Self::Plan(_) => write!(f, "{self}"),
+            Self::Start(failures) => write!(f, "{self}: {failures:?}"),
+            _ => f.write_str(&chain(self)),
+        }
+    }
+}
+
 /// Runs one component of type `C`, with fakes for its references, exactly as a container does: its configuration is
 /// read from TOML, its references are resolved by descriptor, its calls run in its span under deadlines.
+///
+/// A fake for a trait is one line, `.offer::<dyn Clock>("acme:clock:fake:default:1.0", Arc::new(Noon))`; what components
+/// log is kept for [`Running::records`] and printed nowhere.
 ///
 /// ```
 /// # use wirework::component::{Component, NoConfig};
@@ -60,6 +78,7 @@ pub enum HarnessError {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "a harness does nothing before `open`"]
 pub struct Harness<C: Component> {
     descriptor: String,
     config: String,
@@ -71,7 +90,6 @@ pub struct Harness<C: Component> {
 
 impl<C: Component> Harness<C> {
     /// A component under test with the name it shall have.
-    #[must_use]
     pub fn new(descriptor: &str) -> Self {
         let component = std::marker::PhantomData;
         let (config, registry) = (String::new(), Registry::new());
@@ -86,14 +104,17 @@ impl<C: Component> Harness<C> {
     }
 
     /// Its configuration: the keys of its section, as TOML.
-    #[must_use]
     pub fn config(mut self, toml: &str) -> Self {
         toml.clone_into(&mut self.config);
         self
     }
 
+    /// Adds what it can reference by a trait: a fake that is no component.
+    pub fn offer<D: Capability + ?Sized>(self, descriptor: &str, fake: Arc<D>) -> Self {
+        self.fake(descriptor, Arc::new(Offered::new(fake)))
+    }
+
     /// Adds a component that it can reference.
-    #[must_use]
     pub fn fake<F: Component>(mut self, descriptor: &str, fake: Arc<F>) -> Self {
         let added = descriptor.parse::<Descriptor>().map_err(HarnessError::from).and_then(|descriptor| {
             self.registry.add(InstanceFactory::new(descriptor.clone(), fake))?;
@@ -119,15 +140,16 @@ impl<C: Component> Harness<C> {
         let name = "wirework:logger:recorder:default:1.0".parse::<Descriptor>()?;
         self.registry.add(InstanceFactory::new(name.clone(), Arc::new(recorder.clone())))?;
         self.registry.add(ComponentFactory::<C, _>::with(descriptor.clone(), C::create))?;
-        let text = self.manifest(&name, &descriptor);
+        let before = self.before_config(&name, &descriptor);
+        let text = format!("{before}{}\n", self.config);
         let mut problems = Problems::new();
-        let manifest = Manifest::parse(Path::new("test.toml"), &text, &Parameters::new(), &mut problems);
+        let manifest = Manifest::parse(Path::new("config"), &text, &Parameters::new(), &mut problems);
         let plan = Plan::new(manifest, &self.registry, &mut problems);
         if problems.has_errors() {
-            return Err(HarnessError::Plan(render(&problems, &plan.files, false)));
+            return Err(HarnessError::Plan(render(&problems, &plan.files.behind(before.len()), false)));
         }
         // Another subscriber may be global in a test binary; then nothing is recorded.
-        let router = Router::install().ok();
+        let router = Router::install().ok().inspect(quiet);
         match Container::start(plan, router, Handle::current(), std::future::pending()).await {
             Ok(Started::Ready(container)) => {
                 Ok(Running { container, descriptor, recorder, component: std::marker::PhantomData })
@@ -137,18 +159,49 @@ impl<C: Component> Harness<C> {
         }
     }
 
-    fn manifest(&self, recorder: &Descriptor, descriptor: &Descriptor) -> String {
+    /// The manifest up to where the keys of the component under test begin.
+    fn before_config(&self, recorder: &Descriptor, descriptor: &Descriptor) -> String {
         let mut text = String::from("[service]\nname = \"test\"\n");
-        for name in self.fakes.iter().chain([recorder]) {
+        for name in self.fakes.iter().chain([recorder, descriptor]) {
             // A string takes whatever is written.
             let _ = write!(text, "\n[[component]]\ndescriptor = \"{name}\"\n");
         }
-        let _ = write!(text, "\n[[component]]\ndescriptor = \"{descriptor}\"\n{}\n", self.config);
         text
     }
 }
 
+impl<C: Component> fmt::Debug for Harness<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { descriptor, fakes, .. } = self;
+        f.debug_struct("Harness")
+            .field("descriptor", descriptor)
+            .field("fakes", fakes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// From now on nobody prints what no sink takes, such as the last words of a recorder that is closed.
+fn quiet(router: &Router) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if let Ok(name) = "wirework:logger:unheard:default:1.0".parse() {
+            router.add(&Scope::new(name), Arc::new(Unheard));
+        }
+    });
+}
+
+/// Takes everything and keeps nothing.
+struct Unheard;
+
+impl LogSink for Unheard {
+    fn level(&self) -> Level {
+        Level::Trace
+    }
+    fn log(&self, _: &Record<'_>) {}
+}
+
 /// A component that is open.
+#[must_use = "what is dropped is not closed; `close` does that, and tells what went wrong"]
 pub struct Running<C> {
     container: Container,
     descriptor: Descriptor,
@@ -200,6 +253,13 @@ impl<C: Component> Running<C> {
     /// What did not close.
     pub async fn close(self) -> Result<(), Failures> {
         self.container.close().await
+    }
+}
+
+/// Shows the component, its fakes and their states.
+impl<C> fmt::Debug for Running<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Running").field(&self.container).finish()
     }
 }
 

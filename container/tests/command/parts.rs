@@ -6,19 +6,15 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wirework::component::{Capability, Claim, Component, ComponentFactory, Late, NoConfig, Offer, Registry};
+use wirework::component::{Claim, Component, ComponentFactory, Late, NoConfig, Offer, Registry};
 use wirework::config::{Millis, Secret};
 use wirework::{Category, Descriptor, Error, Pattern, offers, references};
 
 pub trait Motor: Send + Sync {}
-impl Capability for dyn Motor {
-    const NAME: &'static str = "Motor";
-}
+wirework::capability!(dyn Motor);
 
 pub trait Lamp: Send + Sync {}
-impl Capability for dyn Lamp {
-    const NAME: &'static str = "Lamp";
-}
+wirework::capability!(dyn Lamp);
 
 /// Offers `Motor`, and has keys of every type.
 pub struct Engine;

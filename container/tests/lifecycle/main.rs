@@ -4,6 +4,7 @@
 
 mod faults;
 mod probe;
+mod starting;
 
 use std::fmt::Write;
 use std::path::Path;

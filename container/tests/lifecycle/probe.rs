@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
-use wirework::component::{Capability, Component, ComponentFactory, Context, Late, Offer, Registry};
+use wirework::component::{Component, ComponentFactory, Context, Late, Offer, Registry};
 use wirework::{Category, Descriptor, Error, Pattern, offers, references};
 
 /// What was done to whom, such as `open a`; shared by all components of a test.
@@ -31,9 +31,7 @@ impl Journal {
 }
 
 pub trait Thing: Send + Sync {}
-impl Capability for dyn Thing {
-    const NAME: &'static str = "Thing";
-}
+wirework::capability!(dyn Thing);
 
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,6 +6,7 @@ use serde::Deserializer;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
+use super::key::KeyDe;
 use super::marks::Mark;
 use super::node::{De, Source};
 use super::path::Path;
@@ -103,6 +104,9 @@ impl<'a> Entries<'a> {
 
     /// Takes over why a key was refused, and answers what to tell serde.
     fn refused_key(&self, key: &Key, node: &Node, refusal: Refusal) -> Refusal {
+        if self.fields.is_none() && !matches!(refusal, Refusal::Unknown(_)) {
+            return self.reader.bad_key(&self.path.key(&key.name), key.span, &refusal);
+        }
         if let Refusal::Unknown(known) = refusal {
             self.unknown(key, known);
             self.reader.again();
@@ -119,7 +123,7 @@ impl<'de> MapAccess<'de> for &mut Entries<'_> {
         while let Some((key, node)) = self.next_pair() {
             if self.takes(key) {
                 self.current = Some((&key.name, Source::Node(node), Some(key)));
-                let result = seed.deserialize(StrDeserializer::<Refusal>::new(&key.name));
+                let result = seed.deserialize(KeyDe(&key.name));
                 return result.map(Some).map_err(|refusal| self.refused_key(key, node, refusal));
             }
         }

@@ -1,15 +1,16 @@
 //! The deserializer proper: what serde asks for decides what a value is read as.
 
-use serde::Deserializer;
 use serde::de::Visitor;
+use serde::de::value::{I64Deserializer, MapDeserializer, StrDeserializer};
 use serde::forward_to_deserialize_any;
+use serde::{Deserialize, Deserializer};
 
 use super::access::{Choice, Elements, Entries};
 use super::node::{De, Source};
 use super::path::{Path, Segment};
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
-use crate::config::{Node, Problem, Table, Value, code, nearest};
+use crate::config::{Millis, Node, Problem, Table, Value, code, nearest};
 
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
@@ -35,13 +36,18 @@ impl<'de> Deserializer<'de> for De<'_> {
         deserialize_u32 visit_u32 u32, deserialize_u64 visit_u64 u64,
     }
 
-    /// For types that take more than one kind of value. A parameter is text to them.
+    /// For types that take more than one kind of value, and for those that serde collects first. A parameter takes the type that
+    /// the schema has for its place, and is text where that can be text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
         if self.source.table().is_some() {
             return self.deserialize_map(visitor);
         }
+        if self.reader.is_duration(self.path) {
+            return self.duration(visitor);
+        }
         match self.value() {
             None => visitor.visit_i64(self.reader.number()),
+            Some(Value::String(text)) if self.source.is_text() => self.typed(text, visitor),
             Some(Value::String(text)) => visitor.visit_str(text),
             Some(Value::Datetime(text)) => visitor.visit_str(text),
             Some(Value::Integer(number)) => visitor.visit_i64(number.get()),
@@ -113,10 +119,13 @@ impl<'de> Deserializer<'de> for De<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
+        if is_duration(name, fields) && !matches!(self.value(), Some(Value::Table(_))) {
+            return self.duration(visitor);
+        }
         let (table, source) = self.table();
         let mut entries = Entries::fields(self.reader, self.path, table, fields);
         match visitor.visit_map(&mut entries) {
@@ -127,8 +136,13 @@ impl<'de> Deserializer<'de> for De<'_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        self.reader.collects(self.path);
         let (table, _) = self.table();
-        visitor.visit_map(&mut Entries::map(self.reader, self.path, table))
+        let read = visitor.visit_map(&mut Entries::map(self.reader, self.path, table))?;
+        if let Some(table) = table {
+            self.reader.look_for_unknown(self.path, table);
+        }
+        Ok(read)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -177,10 +191,53 @@ impl<'de> Deserializer<'de> for De<'_> {
     forward_to_deserialize_any! { unit_struct }
 }
 
+/// Whether serde asks for a [`Duration`](std::time::Duration).
+fn is_duration(name: &str, fields: &[&str]) -> bool {
+    name == "Duration" && fields == ["secs", "nanos"]
+}
+
 impl<'a> De<'a> {
     fn placeholder(&self) -> &'static str {
         let [one, other] = PLACEHOLDERS;
         if self.reader.has_other_placeholders() { other } else { one }
+    }
+
+    /// A time, as [`Millis`] are written.
+    fn duration<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        // By the text or the number alone: whoever reads `Millis` here would be asked for a `Duration` again.
+        let Millis(time) = match self.value() {
+            Some(Value::String(text)) => Millis::deserialize(StrDeserializer::<Refusal>::new(text))?,
+            Some(Value::Integer(number)) => {
+                Millis::deserialize(I64Deserializer::<Refusal>::new(number.get()))?
+            }
+            Some(_) => return Err(Refusal::Expected(Millis::EXPECTED.to_owned())),
+            None => Millis::new(1),
+        };
+        let parts = [("secs", time.as_secs()), ("nanos", u64::from(time.subsec_nanos()))];
+        visitor.visit_map(MapDeserializer::new(parts.into_iter()))
+    }
+
+    /// The text of a parameter as what the schema has for its place.
+    fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, Refusal> {
+        let types = self.reader.types(self.path);
+        let takes = |name: &str| types.iter().any(|found| found == name);
+        let trimmed = text.trim();
+        if takes("string") {
+            return visitor.visit_str(text);
+        }
+        if let Some(number) = trimmed.parse().ok().filter(|_| takes("integer") || takes("number")) {
+            return visitor.visit_i64(number);
+        }
+        if let Some(number) = trimmed.parse().ok().filter(|_| takes("integer")) {
+            return visitor.visit_u64(number);
+        }
+        if let Some(number) = trimmed.parse().ok().filter(|_| takes("number")) {
+            return visitor.visit_f64(number);
+        }
+        match trimmed.parse().ok().filter(|_| takes("boolean")) {
+            Some(flag) => visitor.visit_bool(flag),
+            None => visitor.visit_str(text),
+        }
     }
 
     /// The table, and whether there is one at all; something else is recorded.

@@ -46,6 +46,11 @@ impl Marks {
         inside.map(|(_, mark)| *mark).chain(self.get(path)).max()
     }
 
+    /// Whether any place in a table is marked.
+    pub fn has_inside(&self, table: &str) -> bool {
+        if table.is_empty() { !self.is_empty() } else { self.rank(table).is_some() }
+    }
+
     /// Whether a key of the table was left out, but for the keys in `known`.
     pub fn lost_other_than(&self, table: &str, known: impl Fn(&str) -> bool) -> bool {
         let under = if table.is_empty() { String::new() } else { format!("{table}.") };

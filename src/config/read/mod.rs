@@ -7,15 +7,19 @@
 //! has been said. A section without problems is read once, and costs no more than serde does.
 
 mod access;
+mod key;
 mod leaf;
 mod marks;
 mod node;
 mod path;
 mod reader;
 mod refusal;
+mod shape;
 
 #[cfg(test)]
 mod measure;
+#[cfg(test)]
+mod serde_tests;
 #[cfg(test)]
 mod tests;
 

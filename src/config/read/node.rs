@@ -36,6 +36,12 @@ pub enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// The text, where it is one.
+    pub fn text(&self) -> Option<&'a str> {
+        let Self::Node(node) = self else { return None };
+        node.as_str()
+    }
+
     /// Where it stands.
     pub fn span(&self) -> Span {
         match self {
@@ -234,7 +240,8 @@ fn is_whole(number: &Number<f64>) -> bool {
     !number.is_beyond_integers() && number.get().fract() == 0.0
 }
 
-fn range(low: i128, high: i128) -> String {
+/// What an integer between two bounds is called.
+pub fn range(low: i128, high: i128) -> String {
     if high < i128::from(i64::MAX) {
         return format!("an integer from {low} to {high}");
     }

@@ -1,6 +1,7 @@
 //! The state of reading one section: its problems so far, and what is marked for the next attempt.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schemars::Schema;
@@ -9,6 +10,8 @@ use super::marks::{Mark, Marks};
 use super::node::Source;
 use super::path::{Path, Segment};
 use super::refusal::Refusal;
+use super::shape;
+use crate::config::schema::DURATION;
 use crate::config::suggest::quoted;
 use crate::config::{Problem, Problems, Table, code, confidential, mask_uri, nearest, outline, place};
 use crate::text::escape;
@@ -24,6 +27,8 @@ pub struct Reader {
     broken: Cell<bool>,
     /// Whether placeholders are the other ones.
     other: Cell<bool>,
+    /// The tables that serde collected before it decided what they are.
+    collected: RefCell<BTreeSet<String>>,
 }
 
 impl Reader {
@@ -38,6 +43,7 @@ impl Reader {
             progress: Cell::new(false),
             broken: Cell::new(false),
             other: Cell::new(false),
+            collected: RefCell::default(),
         }
     }
 
@@ -151,6 +157,46 @@ impl Reader {
         }
     }
 
+    /// Notes that serde collects the table at a place, so that its refusal will not say what is wrong in it.
+    pub fn collects(&self, path: &Path<'_>) {
+        self.collected.borrow_mut().insert(path.to_string());
+    }
+
+    /// Tells of every key of a collected table that is not known.
+    pub fn look_for_unknown(&self, path: &Path<'_>, table: &Table) {
+        shape::unknown_keys(self, &(self.schema)(), path, table);
+    }
+
+    /// How many problems have been recorded.
+    pub fn recorded(&self) -> usize {
+        self.problems.borrow().len()
+    }
+
+    /// Whether a value that serde collects belongs to a [`Duration`](std::time::Duration).
+    pub fn is_duration(&self, path: &Path<'_>) -> bool {
+        if self.collected.borrow().is_empty() {
+            return false;
+        }
+        let schema = (self.schema)();
+        let found = place::look_up(&schema, &path.segments()).schemas;
+        found.into_iter().any(|schema| schema.get(DURATION).is_some())
+    }
+
+    /// Which types the schema has for a place.
+    pub fn types(&self, path: &Path<'_>) -> Vec<String> {
+        let schema = (self.schema)();
+        let found = place::look_up(&schema, &path.segments()).schemas;
+        found.into_iter().flat_map(outline::types).map(str::to_owned).collect()
+    }
+
+    /// Records why the key of an entry was refused, and leaves the entry out.
+    pub fn bad_key(&self, path: &Path<'_>, span: crate::config::Span, refusal: &Refusal) -> Refusal {
+        let message = format!("the key of `{}`: {}", shown(path), mask_uri(&refusal.to_string()));
+        self.record(path, || Problem::error(code::BAD_KEY, span, escape(&message)));
+        self.mark_as(path.to_string(), Mark::Hopeless);
+        Refusal::Recorded
+    }
+
     /// Records a key that the table has no field for.
     pub fn unknown(&self, table: &Path<'_>, name: &str, span: crate::config::Span, facts: &Fields<'_>) {
         let path = table.key(name);
@@ -215,12 +261,28 @@ impl Reader {
         match (before, source) {
             (None, Source::Nothing | Source::Meant) => self.mark_as(text, Mark::Hopeless),
             (None, _) => {
-                self.record(path, || self.refusal_problem(path, source, &refusal));
+                if !self.explained(path, &text, source) {
+                    self.record(path, || self.refusal_problem(path, source, &refusal));
+                }
+                self.mark_as(text, Mark::Aside);
                 self.progress.set(true);
             }
             (Some(_), _) => self.mark_as(text, Mark::Hopeless),
         }
         Refusal::Recorded
+    }
+
+    /// Whether the schema says of a collected table, or of a value that may be of several types, what is wrong; then that has been
+    /// recorded.
+    fn explained(&self, path: &Path<'_>, text: &str, source: Source<'_>) -> bool {
+        let schema = (self.schema)();
+        if self.collected.borrow().contains(text) {
+            // What has been told of its keys is why it was refused.
+            return shape::mistakes(self, &schema, path, source) || self.marks.borrow().has_inside(text);
+        }
+        let place = place::look_up(&schema, &path.segments());
+        let applies = source.is_leaf() && (place.is_untagged() || place.takes_tables_only());
+        applies && shape::mistakes(self, &schema, path, source)
     }
 
     fn mark_as(&self, path: String, mark: Mark) {
@@ -232,6 +294,7 @@ impl Reader {
     fn refusal_problem(&self, path: &Path<'_>, source: Source<'_>, refusal: &Refusal) -> Problem {
         match refusal {
             Refusal::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
+            Refusal::Variant(known) => self.none_of(path, source, known),
             _ => {
                 let name = if let Path::Root = path { String::new() } else { format!("`{}`: ", shown(path)) };
                 let may_show = self.may_show(path, source);
@@ -264,17 +327,26 @@ impl Reader {
                 || other_spelling()
         };
         if !reported && !matches!(source, Source::Nothing) {
-            let mut problem =
-                Problem::error(code::MISSING_KEY, source.span(), format!("missing key `{}`", mask_uri(&key)));
-            if let Some(doc) = place::describe(&(self.schema)(), &path.key(name).segments()) {
-                problem = problem.with_help(format!("add `{name}`, {doc}"));
-            }
-            self.problems.borrow_mut().push(problem);
+            self.misses(path, source.span(), name);
         }
         if self.marks.borrow_mut().feed(table, name) {
             self.progress.set(true);
         }
         Refusal::Recorded
+    }
+
+    /// Records that a table has to have a key, and has not.
+    pub fn misses(&self, path: &Path<'_>, span: crate::config::Span, name: &str) {
+        let key = path.key(name).to_string();
+        if self.marks.borrow().is_meant(&key) {
+            return;
+        }
+        let mut problem =
+            Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", mask_uri(&key)));
+        if let Some(doc) = place::describe(&(self.schema)(), &path.key(name).segments()) {
+            problem = problem.with_help(format!("add `{name}`, {doc}"));
+        }
+        self.problems.borrow_mut().push(problem);
     }
 
     /// A key that came twice, by two spellings; `path` is the second.
@@ -301,6 +373,16 @@ impl Reader {
         if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 
+    /// A text that is none of those that are accepted.
+    pub fn none_of(&self, path: &Path<'_>, source: Source<'_>, known: &[&str]) -> Problem {
+        let problem = self.wrong(path, source, code::BAD_VALUE, &one_of(known));
+        let given = source.text().filter(|_| !source.is_secret());
+        match given.and_then(|given| nearest(given, known.iter().copied())) {
+            Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+            None => problem,
+        }
+    }
+
     /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.
     pub fn may_show(&self, path: &Path<'_>, source: Source<'_>) -> bool {
         let known = || confidential::is_public(&(self.schema)(), &path.segments());
@@ -316,6 +398,12 @@ fn beside(key: &str, table: &Path<'_>) -> String {
     }
 }
 
+/// The names that are accepted, for a message.
+pub fn one_of(names: &[&str]) -> String {
+    let quoted = quoted(names.iter().copied());
+    if names.len() == 1 { quoted } else { format!("one of {quoted}") }
+}
+
 /// A path for a message. A key that an operator may choose can be a URI, by mistake.
 fn shown(path: &Path<'_>) -> String {
     mask_uri(&path.to_string()).into_owned()
@@ -324,7 +412,7 @@ fn shown(path: &Path<'_>) -> String {
 /// What a table can take, for the message about a key that it can not.
 pub struct Fields<'f> {
     /// All names and other spellings.
-    pub known: &'static [&'static str],
+    pub known: &'f [&'f str],
     /// The table, with those that are there.
     pub present: Option<&'f Table>,
 }

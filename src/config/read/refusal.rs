@@ -17,6 +17,8 @@ pub enum Refusal {
     Unknown(&'static [&'static str]),
     /// The value is of another type, or not among those accepted; with what is.
     Expected(String),
+    /// The text is none of these names.
+    Variant(&'static [&'static str]),
     /// In the words of the type; they may hold the value.
     Custom(String),
     /// The problem has been recorded; this attempt at reading ends.
@@ -30,6 +32,7 @@ impl fmt::Display for Refusal {
             Self::Duplicate(name) => write!(f, "key `{name}` twice"),
             Self::Unknown(known) => write!(f, "unknown key; known here: {}", quoted(known.iter().copied())),
             Self::Expected(what) => write!(f, "expected {what}"),
+            Self::Variant(known) => write!(f, "expected one of {}", quoted(known.iter().copied())),
             Self::Custom(text) => f.write_str(text),
             Self::Recorded => f.write_str("reported"),
         }
@@ -53,6 +56,9 @@ impl Error for Refusal {
     }
     fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
         Self::Unknown(known)
+    }
+    fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
+        Self::Variant(known)
     }
     fn missing_field(field: &'static str) -> Self {
         Self::Missing(field)

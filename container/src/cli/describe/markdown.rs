@@ -6,7 +6,8 @@ use wirework::component::Registered;
 use wirework::config::{KeyDoc, keys};
 use wirework::text::escape;
 
-use super::{asks, doc, example};
+use super::super::example::example;
+use super::{asks, doc};
 
 /// The page of one kind of component, its keys and references as tables.
 pub(super) fn page(one: &Registered) -> String {
@@ -26,7 +27,7 @@ pub(super) fn page(one: &Registered) -> String {
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| format!("`{}`", offer.name())).collect();
     let _ = writeln!(out, "\nIt offers {}.\n\n```toml", offers.join(", "));
-    for line in example(one, &keys).lines() {
+    for line in example(one).lines() {
         let _ = writeln!(out, "{}", line.trim());
     }
     out.push_str("```\n");

@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wirework::component::{Capability, Context, NoConfig, Offer};
-use wirework::log::{Level, Logger};
+use wirework::component::{Context, NoConfig, Offer};
+use wirework::log::Logger;
 use wirework::{Category, offers, references};
 
 use super::*;
@@ -11,9 +11,7 @@ use super::*;
 trait Clock: Send + Sync {
     fn hour(&self) -> u32;
 }
-impl Capability for dyn Clock {
-    const NAME: &'static str = "Clock";
-}
+wirework::capability!(dyn Clock);
 
 /// Stands still.
 struct Stopped(u32);
@@ -120,6 +118,40 @@ async fn it_gets_its_fakes_and_what_it_says_is_recorded() {
     let call = Recorded { level: Level::Warn, component: Some(name), message: "cuckoo at 12".to_owned() };
     assert_eq!(said, [call.clone(), call]);
     running.close().await.unwrap();
+}
+
+/// A fake that is no component.
+struct Noon;
+
+impl Clock for Noon {
+    fn hour(&self) -> u32 {
+        12
+    }
+}
+
+#[tokio::test]
+async fn a_trait_is_faked_in_one_line() {
+    let harness = Harness::<Cuckoo>::new(NAME).config("calls = 1");
+    let running = harness.offer::<dyn Clock>("t:clock:fake:noon:1.0", Arc::new(Noon)).open().await.unwrap();
+    assert_eq!(running.component().unwrap().references.clock.hour(), 12);
+    let shown = "Running({`t:clock:fake:noon:1.0`: \"open\", `wirework:logger:recorder:default:1.0`: \"open\", \
+                 `t:cuckoo:x:test:1.0`: \"open\"})";
+    assert_eq!(format!("{running:?}"), shown);
+    running.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_test_prints_can_be_read() {
+    let clock = |config: &str| cuckoo(config).open();
+    let shown = [
+        clock("# Calls\ncals = 2").await.unwrap_err(),
+        clock("calls = 2\nthen = 5").await.unwrap_err(),
+        clock("calls = \nthen = 'x'").await.unwrap_err(),
+        clock("calls = 0\nthen = 'fail'").await.unwrap_err(),
+        Harness::<Cuckoo>::new("t:cuckoo").open().await.unwrap_err(),
+        Harness::<Cuckoo>::new(NAME).config("calls = 1").open().await.unwrap_err(),
+    ];
+    insta::assert_snapshot!(shown.map(|error| format!("{error:?}")).join("\n---\n"));
 }
 
 #[tokio::test]

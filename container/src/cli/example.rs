@@ -1,0 +1,244 @@
+//! The entry that `describe` shows as an example: one that `check` accepts.
+
+use std::fmt::Write;
+
+use schemars::Schema;
+use serde_json::Value;
+use wirework::component::Registered;
+use wirework::config::{KeyDoc, keys};
+
+/// An entry with the required keys and those that have an example; where there are none, the first few that have a default. Of
+/// several types that a value can have it shows the first.
+pub(super) fn example(one: &Registered) -> String {
+    let keys = keys(&first_of_each(&one.factory().schema()));
+    let tokens = (0..5).map(|place| match (place, one.pattern().token(place)) {
+        (4, "*") => "1.0",
+        (_, "*") => "default",
+        (_, token) => token,
+    });
+    let descriptor = tokens.collect::<Vec<_>>().join(":");
+    let mut out = format!("  [[component]]\n  descriptor = \"{descriptor}\"\n");
+    let inside = |table: &KeyDoc| {
+        let under = format!("{}.", table.path);
+        keys.iter().any(|key| key.required && key.path.starts_with(&under))
+    };
+    let leaf = |key: &&KeyDoc| {
+        let is_table = key.kind.starts_with("table");
+        !key.path.contains(['*', '<'])
+            && (key.example.is_some() || !is_table || (key.required && !inside(key)))
+    };
+    let required: Vec<_> =
+        keys.iter().filter(leaf).filter(|key| key.required || key.example.is_some()).collect();
+    let shown = if required.is_empty() {
+        keys.iter().filter(leaf).filter(|key| key.default.is_some()).take(3).collect()
+    } else {
+        required
+    };
+    for key in shown {
+        match &key.example {
+            Some(Value::Object(values)) => values.iter().for_each(|(name, value)| {
+                let _ = writeln!(out, "  {}.{name} = {value}", key.path);
+            }),
+            _ => {
+                let _ = writeln!(out, "  {} = {}", key.path, sample(key));
+            }
+        }
+    }
+    out
+}
+
+/// The schema with the first only of the types that a value can have.
+fn first_of_each(schema: &Schema) -> Schema {
+    let mut value = schema.as_value().clone();
+    keep_first(&mut value);
+    value.try_into().unwrap_or_default()
+}
+
+fn keep_first(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            for word in ["anyOf", "oneOf"] {
+                if let Some(Value::Array(branches)) = object.get_mut(word) {
+                    branches.retain(|branch| branch.get("type").is_none_or(|name| name != "null"));
+                    branches.truncate(1);
+                }
+            }
+            object.values_mut().for_each(keep_first);
+        }
+        Value::Array(all) => all.iter_mut().for_each(keep_first),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A value that fits a key: its example or default, else one of its kind.
+fn sample(key: &KeyDoc) -> String {
+    if key.secret {
+        return "\"${SECRET}\"".to_owned();
+    }
+    if let Some(default) = key.example.as_ref().or(key.default.as_ref()) {
+        return default.to_string();
+    }
+    // A kind that begins with a value lists all that are accepted.
+    if let Some(Ok(one)) = serde_json::Deserializer::from_str(&key.kind).into_iter::<Value>().next() {
+        return one.to_string();
+    }
+    match key.kind.split([' ', '|']).next().unwrap_or_default() {
+        "integer" | "number" => number(&key.kind).to_string(),
+        "boolean" => "true".to_owned(),
+        "time" => "\"30s\"".to_owned(),
+        "list" => "[]".to_owned(),
+        "table" => "{}".to_owned(),
+        "path" => "\"file\"".to_owned(),
+        _ => format!("\"{}\"", text_of(&key.kind)),
+    }
+}
+
+/// A number within the bounds that a kind names: `integer 5 to 9`, `number of at least 5`, `integer of at most -1`.
+fn number(kind: &str) -> i64 {
+    let bounds: Vec<i64> = kind.split([' ', '|']).filter_map(|word| word.parse().ok()).collect();
+    match bounds[..] {
+        [low, high, ..] => 1.min(high).max(low),
+        [high] if kind.contains("at most") => 1.min(high),
+        [low] => 1.max(low),
+        [] => 1,
+    }
+}
+
+/// A text that fits a kind, which names its format in parentheses.
+fn text_of(kind: &str) -> &'static str {
+    let format = kind.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    match format.map(|(format, _)| format).unwrap_or_default() {
+        "ip" | "ipv4" => "127.0.0.1",
+        "ipv6" => "::1",
+        "uri" | "iri" | "uri-reference" => "https://example.com/",
+        "hostname" | "idn-hostname" => "example.com",
+        "email" | "idn-email" => "ann@example.com",
+        "uuid" => "123e4567-e89b-12d3-a456-426614174000",
+        "date-time" => "2026-01-31T12:00:00Z",
+        "date" => "2026-01-31",
+        "time" | "partial-time" => "12:00:00",
+        "regex" => ".*",
+        _ => "…",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::IpAddr;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use wirework::component::{Component, ComponentFactory, Registry};
+    use wirework::config::{Millis, Problems, Secret};
+    use wirework::{Descriptor, Error};
+
+    use super::*;
+    use crate::manifest::{Manifest, Parameters, render};
+    use crate::plan::Plan;
+
+    /// What `check` says of the example of one component, but for references that nothing fills.
+    fn problems(registry: &Registry, one: &Registered) -> String {
+        let mut parameters = Parameters::new();
+        parameters.set("SECRET", "hunter2").unwrap();
+        let mut problems = Problems::new();
+        let text = example(one);
+        let manifest = Manifest::parse(Path::new("example.toml"), &text, &parameters, &mut problems);
+        let plan = Plan::new(manifest, registry, &mut problems);
+        let own = problems.iter().filter(|problem| problem.code != "MISSING_REFERENCE").cloned().collect();
+        render(&own, &plan.files, false)
+    }
+
+    #[test]
+    fn the_example_of_every_stock_component_is_accepted() {
+        let registry = Registry::linked().unwrap();
+        assert!(registry.all().len() > 10);
+        for one in registry.all() {
+            assert_eq!(problems(&registry, one), "", "{}\n{}", one.pattern(), example(one));
+        }
+    }
+
+    /// Whatever serde users write, all of it required.
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only read")]
+    struct Config {
+        #[serde(flatten)]
+        common: Common,
+        tagged: Tagged,
+        untagged: Untagged,
+        plain: Plain,
+        ports: BTreeMap<u16, String>,
+        empty: Empty,
+        time: Duration,
+        millis: Millis,
+        ip: IpAddr,
+        ratio: f64,
+        #[schemars(range(min = 1024, max = 2048))]
+        low: u16,
+        secret: Secret,
+        lists: Vec<String>,
+        most: u64,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only read")]
+    struct Common {
+        host: String,
+        port: u16,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    enum Tagged {
+        Tcp { port: u16 },
+        Unix { path: String },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only read")]
+    enum Untagged {
+        Port(u16),
+        Named { name: String },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Plain {
+        #[expect(dead_code, reason = "only read")]
+        Held {
+            by: String,
+        },
+        Free,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only read")]
+    struct Empty {
+        optional: Option<String>,
+    }
+
+    struct Any;
+
+    impl Component for Any {
+        const DESCRIPTOR: &'static str = "t:any:x:*:1.0";
+        const SUMMARY: &'static str = "Has every type.";
+        type Config = Config;
+        type References = ();
+        fn create(_: &Descriptor, _: Config, (): ()) -> Result<Self, Error> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn the_example_of_whatever_serde_users_write_is_accepted() {
+        let mut registry = Registry::new();
+        registry.add(ComponentFactory::<Any>::NEW).unwrap();
+        let one = &registry.all()[0];
+        assert_eq!(problems(&registry, one), "", "{}", example(one));
+        insta::assert_snapshot!(example(one));
+    }
+}

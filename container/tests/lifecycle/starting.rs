@@ -1,0 +1,72 @@
+//! A service inside a program that has a runtime of its own.
+
+use std::sync::Arc;
+
+use wirework::component::{InstanceFactory, Offered};
+use wirework::messaging::{MemoryMessageQueue, MessageEnvelope, MessageQueue};
+use wirework::{Category, Descriptor, Error};
+use wirework_container::{Host, StartError};
+
+use super::probe::Thing;
+
+const QUEUE: &str = "[[component]]\ndescriptor = \"pip-services:message-queue:memory:orders:1.0\"\n";
+
+fn host(manifest: &str) -> (Host, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("service.toml");
+    std::fs::write(&path, manifest).unwrap();
+    (Host::new().manifest(path), directory)
+}
+
+fn descriptor(text: &str) -> Descriptor {
+    text.parse().unwrap()
+}
+
+struct Own;
+impl Thing for Own {}
+
+#[tokio::test]
+async fn a_program_starts_a_service_and_gets_its_components_by_type_and_trait() {
+    let queue = descriptor("pip-services:message-queue:memory:orders:1.0");
+    let thing = descriptor("t:thing:x:own:1.0");
+    let (host, _directory) = host(&format!("{QUEUE}\n[[component]]\ndescriptor = \"{thing}\"\n"));
+    let own = InstanceFactory::new(thing.clone(), Arc::new(Offered::<dyn Thing>::new(Arc::new(Own))));
+    let service = host.factory(own).start().await.unwrap();
+    assert!(service.is_ready() && service.get::<dyn Thing>(&thing).is_some());
+    let orders = service.get::<dyn MessageQueue>(&queue).unwrap();
+    orders.send(MessageEnvelope::new("order", "tea")).await.unwrap();
+    assert_eq!(orders.message_count().await.unwrap(), 1);
+    assert!(service.get::<MemoryMessageQueue>(&queue).is_some());
+    // Not what it is, not what it offers, not there.
+    assert!(service.get::<MemoryMessageQueue>(&thing).is_none());
+    assert!(service.get::<dyn Thing>(&queue).is_none());
+    assert!(service.get::<dyn MessageQueue>(&descriptor("a:b:c:d:1.0")).is_none());
+    service.close().await.unwrap();
+    assert!(!orders.is_open());
+}
+
+#[tokio::test]
+async fn a_manifest_with_mistakes_is_told_as_check_tells_it() {
+    let (host, directory) = host(&format!("{QUEUE}capacty = 1\n"));
+    let error = host.start().await.unwrap_err();
+    assert!(matches!(error, StartError::Manifest(_)));
+    let path = directory.path().display().to_string();
+    let text = format!("{error:?}").replace(&path, "DIR");
+    insta::assert_snapshot!(text);
+    assert_eq!(Error::from(error).category(), Category::Misconfiguration);
+}
+
+#[tokio::test]
+async fn a_component_that_does_not_open_is_named_with_its_reason() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let broker =
+        format!("[[component]]\ndescriptor = \"pip-services:broker:mqtt:default:1.0\"\nport = {port}\n");
+    let (host, _directory) = host(&broker);
+    let text = format!("{:?}", host.start().await.unwrap_err());
+    assert!(
+        text.starts_with("the service did not start: cannot open `pip-services:broker:mqtt:default:1.0`"),
+        "{text}"
+    );
+    assert!(text.contains(&port.to_string()) && !text.contains('\n'), "{text}");
+}

@@ -1,0 +1,67 @@
+//! A capability without a component of its own.
+
+use std::any::{Any, TypeId};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::{AnyArc, Capability, Component, Descriptor, NoConfig, Offer};
+use crate::error::{Category, Error};
+
+/// A component that is nothing but one capability, made beforehand: a fake in a test, or what a program has anyway and its
+/// components ask for, such as a pool of database connections.
+///
+/// ```
+/// use std::sync::Arc;
+/// use wirework::capability;
+/// use wirework::component::{InstanceFactory, Offered, Registry};
+///
+/// trait Ink: Send + Sync {}
+/// capability!(dyn Ink);
+/// struct Blue;
+/// impl Ink for Blue {}
+///
+/// let mut registry = Registry::new();
+/// let blue = Offered::<dyn Ink>::new(Arc::new(Blue));
+/// registry.add(InstanceFactory::new("acme:ink:blue:default:1.0".parse()?, Arc::new(blue)))?;
+/// # Ok::<(), wirework::Error>(())
+/// ```
+pub struct Offered<D: Capability + ?Sized>(Arc<D>);
+
+impl<D: Capability + ?Sized> Offered<D> {
+    /// Offers `capability`.
+    #[must_use]
+    pub const fn new(capability: Arc<D>) -> Self {
+        Self(capability)
+    }
+}
+
+impl<D: Capability + ?Sized> Component for Offered<D> {
+    const DESCRIPTOR: &'static str = "*:*:*:*:*";
+    const SUMMARY: &'static str = "Capability that the program brings.";
+    const OFFERS: &'static [&'static dyn Offer] = &[&Handed::<D>(PhantomData)];
+    type Config = NoConfig;
+    type References = ();
+
+    fn create(identity: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        let message =
+            format!("`{identity}` offers what the program makes; it cannot be made from a manifest");
+        Err(Error::new(Category::Internal, "CANNOT_CREATE", message))
+    }
+}
+
+/// The cast from [`Offered`] to what it holds.
+struct Handed<D: ?Sized>(PhantomData<fn() -> Arc<D>>);
+
+impl<D: Capability + ?Sized> Offer for Handed<D> {
+    fn name(&self) -> &'static str {
+        D::short_name()
+    }
+    fn id(&self) -> TypeId {
+        TypeId::of::<D>()
+    }
+    fn cast(&self, component: AnyArc, slot: &mut dyn Any) {
+        if let Some(slot) = slot.downcast_mut::<Option<Arc<D>>>() {
+            *slot = component.downcast::<Offered<D>>().ok().map(|offered| Arc::clone(&offered.0));
+        }
+    }
+}
