@@ -58,7 +58,9 @@ impl BrokerConfig {
 
     /// Every credential that is looked up in vain, or is not that of a user.
     pub(super) fn unresolvable(&self, around: &dyn Neighbours) -> Vec<Invalid> {
-        let Some(stores) = auth::foreseen(around, "credentials") else { return Vec::new() };
+        let sought = self.keyed_credentials().any(|(_, one)| one.store_key().is_some());
+        let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
+        let Some(stores) = stores else { return Vec::new() };
         let (mut found, mut users) = (Vec::new(), Vec::new());
         for (key, credential) in self.keyed_credentials() {
             let resolver = CredentialResolver::new(vec![credential.clone()], stores.clone());
@@ -77,8 +79,7 @@ impl BrokerConfig {
                 }
             }
         }
-        let sought = self.keyed_credentials().any(|(_, one)| one.store_key().is_some());
-        if found.is_empty() && sought {
+        if found.is_empty() {
             let unknown = self.users.keys().filter(|name| !users.contains(name));
             found.extend(unknown.map(|name| unknown_user(name)));
         }

@@ -8,7 +8,7 @@ use crate::config::Span;
 /// What the references of one section lead to; see [`Component::validate_with`].
 pub trait Neighbours {
     /// The sections that the reference `field` resolved to, in manifest order; `None` where nobody knows, since what the manifest
-    /// says of the reference could not be read, or a section may be lost.
+    /// says of the reference could not be read, a section may be lost, or there are several for a reference that takes one.
     fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>>;
 
     /// One that the reference `field` would resolve to, were it enabled.

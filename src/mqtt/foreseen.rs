@@ -36,7 +36,8 @@ impl MqttConfig {
     pub(super) fn unresolvable(&self, around: &dyn Neighbours) -> Vec<Invalid> {
         let mut found = Vec::new();
         let login = self.login(around, &mut found);
-        let discovery = connect::foreseen(around, "discovery");
+        let sought = self.keyed().any(|(_, connection)| connection.discovery_key().is_some());
+        let discovery = sought.then(|| connect::foreseen(around, "discovery")).flatten();
         let mut brokers = Brokers::default();
         for (key, connection) in self.keyed() {
             match reached(&key, connection, discovery.as_deref(), &mut found) {
@@ -54,7 +55,8 @@ impl MqttConfig {
 
     /// The credential that would be used: the first that is there.
     fn login(&self, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
-        let stores = auth::foreseen(around, "credentials");
+        let sought = self.keyed_credentials().any(|(_, credential)| credential.store_key().is_some());
+        let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
         let mut first: Option<Invalid> = None;
         for (key, credential) in self.keyed_credentials() {
             let looked_up = match (credential.store_key(), &stores) {

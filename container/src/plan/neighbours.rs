@@ -1,16 +1,16 @@
 //! Sections held against what their references lead to, as `create` and `open` would find it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wirework::Descriptor;
-use wirework::component::{Flow, Neighbour, Neighbours, panic_error};
+use wirework::component::{Cardinality, Flow, Neighbour, Neighbours, panic_error};
 use wirework::config::{Problem, Problems, Section, Span};
 
 use super::draft::{Planned, Resolved};
-use super::factories::Known;
+use super::factories::{Known, Wanted};
 use super::lists::others;
 use super::loops::flows;
 use crate::manifest::Files;
@@ -22,7 +22,9 @@ pub(super) fn check_neighbours(
     files: &Files,
     problems: &mut Problems,
 ) {
-    let whole = Whole { components, disabled, is_damaged: files.has_broken(), written: OnceCell::new() };
+    let unmade = components.iter().filter(|planned| planned.known.is_none()).collect();
+    let (is_damaged, written, shown) = (files.has_broken(), OnceCell::new(), Cell::new(0));
+    let whole = Whole { components, disabled, is_damaged, unmade, written, shown };
     for (asker, planned) in (0..).zip(components) {
         let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
         let (Some(known), Some(config)) = (&planned.known, config) else { continue };
@@ -38,7 +40,15 @@ pub(super) fn check_neighbours(
         }
         problems.join(found);
     }
+    if whole.shown.get() > NEIGHBOURS {
+        let message =
+            "the components have too many others as neighbours for all of them to be held against each other";
+        problems.push(Problem::warning("NEIGHBOURS_NOT_CHECKED", Span::default(), message));
+    }
 }
+
+/// How many neighbours all components together are shown: a hundred thousand may each have as many.
+const NEIGHBOURS: usize = 2_000_000;
 
 /// All sections of a manifest.
 struct Whole<'a> {
@@ -46,8 +56,12 @@ struct Whole<'a> {
     disabled: &'a [(Descriptor, Option<Arc<Known>>)],
     /// Whether sections may be lost.
     is_damaged: bool,
+    /// Those that no factory makes.
+    unmade: Vec<&'a Planned>,
     /// The services to which some component may add; found when first asked for.
     written: OnceCell<HashSet<u32>>,
+    /// How many neighbours have been shown.
+    shown: Cell<usize>,
 }
 
 impl Whole<'_> {
@@ -90,22 +104,34 @@ struct Around<'a> {
 }
 
 impl Around<'_> {
-    fn reference(&self, field: &str) -> Option<&Resolved> {
+    fn reference(&self, field: &str) -> Option<(&Wanted, &Resolved)> {
         let wanted = self.planned.known.iter().flat_map(|known| &known.references);
-        let mut found = wanted.zip(&self.planned.references);
-        found.find(|(wanted, _)| wanted.reference.field == field).map(|(_, resolved)| resolved)
+        wanted.zip(&self.planned.references).find(|(wanted, _)| wanted.reference.field == field)
+    }
+
+    /// Whether a reference that takes one has several, which is reported.
+    fn is_ambiguous(&self, wanted: &Wanted, resolved: &Resolved) -> bool {
+        let takes_one = matches!(wanted.reference.cardinality, Cardinality::One | Cardinality::Optional);
+        takes_one && others(&resolved.list, self.asker).nth(1).is_some()
     }
 
     /// Whether a section that no factory makes might be what is asked for.
     fn may_be_unmade(&self, resolved: &Resolved) -> bool {
-        let unmade = self.whole.components.iter().filter(|planned| planned.known.is_none());
-        unmade.into_iter().any(|planned| resolved.pattern.matches(&planned.entry.descriptor))
+        self.whole.unmade.iter().any(|planned| resolved.pattern.matches(&planned.entry.descriptor))
     }
 }
 
 impl Neighbours for Around<'_> {
     fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>> {
-        let resolved = self.reference(field).filter(|resolved| !resolved.astray)?;
+        let (wanted, resolved) = self.reference(field).filter(|(_, resolved)| !resolved.astray)?;
+        if self.whole.is_damaged || self.may_be_unmade(resolved) || self.is_ambiguous(wanted, resolved) {
+            return None;
+        }
+        let shown = self.whole.shown.get().saturating_add(resolved.list.len());
+        self.whole.shown.set(shown);
+        if shown > NEIGHBOURS {
+            return None;
+        }
         let positions = others(&resolved.list, self.asker);
         let found: Vec<_> = positions
             .filter_map(|position| {
@@ -115,21 +141,19 @@ impl Neighbours for Around<'_> {
                 Some(Neighbour::new(&planned.entry.descriptor, config, flows(planned), written))
             })
             .collect();
-        (!self.whole.is_damaged && !self.may_be_unmade(resolved)).then_some(found)
+        Some(found)
     }
 
     fn disabled(&self, field: &str) -> Option<&Descriptor> {
-        let resolved = self.reference(field)?;
-        let id = self.planned.known.iter().flat_map(|known| &known.references);
-        let id = id.filter(|wanted| wanted.reference.field == field).map(|wanted| wanted.id).next()?;
+        let (Wanted { id, .. }, resolved) = self.reference(field)?;
         let offers =
-            |known: &Option<Arc<Known>>| known.as_ref().is_some_and(|known| known.offer(id).is_some());
+            |known: &Option<Arc<Known>>| known.as_ref().is_some_and(|known| known.offer(*id).is_some());
         let mut all = self.whole.disabled.iter();
         all.find(|(descriptor, known)| resolved.pattern.matches(descriptor) && offers(known))
             .map(|(one, _)| one)
     }
 
     fn span(&self, field: &str) -> Option<Span> {
-        self.reference(field).and_then(|resolved| resolved.overridden)
+        self.reference(field).and_then(|(_, resolved)| resolved.overridden)
     }
 }

@@ -4,21 +4,31 @@
 //! under it.
 
 use wirework::component::{Answers, Flow, Sought};
-use wirework::config::{Problem, Problems, code};
+use wirework::config::{Problem, Problems, Span, code};
 use wirework::connect::ConnectionParams;
 
 use super::draft::Planned;
 use super::lists::others;
 use super::loops::flows;
 
+/// How many look-ups are made at most.
+const ASKED: usize = 1_000_000;
+
 /// Warns of each key under which a server without TLS is found for a password.
 pub(super) fn check_passwords(components: &[Planned], problems: &mut Problems) {
+    let mut asked = 0;
     for (asker, planned) in (0..).zip(components) {
         for flow in flows(planned) {
             let Flow::Sought(sought) = flow else { continue };
-            let mut services = services(components, (asker, planned), sought);
+            let mut services =
+                services(components, (asker, planned), sought).inspect(|_| asked += 1).take(ASKED);
             let leaks = services.find(|(_, answers)| leads_to_plain(answers, sought));
             problems.extend(leaks.map(|(on, answers)| warning(planned, sought, on, answers)));
+            if asked > ASKED {
+                let message = "there are too many discovery keys and services for all of them to be checked for passwords in clear";
+                problems.push(Problem::warning("PASSWORDS_NOT_CHECKED", Span::default(), message));
+                return;
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod customers;
 #[path = "../../../examples/orders/desk.rs"]
 mod desk;
 mod generator;
+mod lines;
 #[path = "../../../examples/orders/order.rs"]
 mod order;
 #[path = "../../../examples/orders/packer.rs"]

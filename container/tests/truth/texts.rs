@@ -41,10 +41,8 @@ fn literals(code: &str) -> Vec<String> {
         let (mark, behind) = (&rest[at..], &rest[at + 1..]);
         rest = if mark.starts_with("//") {
             behind.split_once('\n').map_or("", |(_, next)| next)
-        } else if mark.starts_with("'\"'") {
-            &mark[3..]
-        } else if mark.starts_with("'\\\"'") {
-            &mark[4..]
+        } else if let Some(next) = mark.strip_prefix("'\"'").or_else(|| mark.strip_prefix("'\\\"'")) {
+            next
         } else if let Some((text, next)) = raw(mark) {
             found.push(text.to_owned());
             next

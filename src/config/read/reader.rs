@@ -103,7 +103,7 @@ impl Reader {
     }
 
     /// The keys of a table that unknown keys in it were probably meant to be, among those that it takes.
-    pub fn meant<'f>(&self, table: &Path<'_>, fields: &'f [&'static str]) -> Vec<&'static str> {
+    pub fn meant(&self, table: &Path<'_>, fields: &[&'static str]) -> Vec<&'static str> {
         let marks = self.marks.borrow();
         fields.iter().copied().filter(|field| marks.is_meant(&table.key(field).to_string())).collect()
     }

@@ -277,8 +277,8 @@ impl Component for Bridge {
     }
 
     fn validate_with(_: &Descriptor, _: &BridgeConfig, around: &dyn Neighbours) -> Vec<Invalid> {
-        // Several, or none, are reported as such.
-        let one = |field: &str| around.resolved(field).filter(|found| found.len() == 1)?.pop();
+        // That there is none is reported as such.
+        let one = |field: &str| around.resolved(field)?.pop();
         let (source, target) = (one("source"), one("target"));
         let [source, target] = [&source, &target].map(|one| one.as_ref().and_then(End::of_section));
         unfit(source, target)

@@ -16,15 +16,9 @@ impl MqttQueueConfig {
             return own.unresolvable(around);
         }
         let Some(mut found) = around.resolved("connection") else { return Vec::new() };
-        match (found.pop(), found.is_empty()) {
-            (None, _) => vec![no_connection(around)],
-            (Some(shared), true) => {
-                let shared = shared.config::<MqttConnection>();
-                shared.map_or_else(Vec::new, |shared| self.unfit_for(target, shared))
-            }
-            // Several are reported as such.
-            (Some(_), false) => Vec::new(),
-        }
+        let Some(shared) = found.pop() else { return vec![no_connection(around)] };
+        let shared = shared.config::<MqttConnection>();
+        shared.map_or_else(Vec::new, |shared| self.unfit_for(target, shared))
     }
 
     /// What a connection of this configuration does not do.
