@@ -102,7 +102,11 @@ fn help(message: &str, text: &str, at: usize) -> &'static str {
     } else if starts("invalid basic string, expected `\"`") || starts("invalid literal string, expected `'`")
     {
         "close the text on the line on which it begins, with the quote that it begins with"
-    } else if starts("unexpected key or value") && next(',') && digit(before.chars().next_back()) {
+    } else if starts("unexpected key or value")
+        && next(',')
+        && digit(before.chars().next_back())
+        && digit(behind.chars().nth(1))
+    {
         "write a number without commas; `_` may stand between digits"
     } else if starts("unexpected key or value") && (next(',') || next(';')) {
         "nothing stands behind a value; take it away"

@@ -166,15 +166,12 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
             ("component", Value::Array(list)) => {
                 list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
             }
-            ("component", Value::Table(table)) => section(table, registry, fair),
-            (_, Value::Table(table)) if table.get("descriptor").is_some() => section(table, registry, fair),
-            (_, Value::Array(list))
-                if list
-                    .iter()
-                    .any(|node| node.as_table().is_some_and(|table| table.get("descriptor").is_some())) =>
-            {
-                list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
+            ("component", Value::Table(table)) => {
+                section(table, registry, fair);
+                let named = table.iter().filter(|(_, node)| has_descriptor(node));
+                named.for_each(|(_, node)| sections_of(node, registry, fair));
             }
+            _ if has_descriptor(node) => sections_of(node, registry, fair),
             // A table that TOML puts at the top belongs to the section before it; without a header all is one section.
             _ => {
                 let before = sections.iter().rfind(|section| section.span.start < key.span.start);
@@ -210,7 +207,24 @@ fn schema(section: &Table, registry: &Registry) -> Option<Arc<Schema>> {
 }
 
 fn is_descriptor(key: &str) -> bool {
-    nearest(key, ["descriptor"]).is_some()
+    nearest(key, ["descriptor"]).is_some() || ["type", "kind", "class", "component", "factory"].contains(&key)
+}
+
+/// Whether a table, or one of a list, is a section by its look.
+fn has_descriptor(node: &Node) -> bool {
+    match &node.value {
+        Value::Table(table) => table.get("descriptor").is_some(),
+        Value::Array(list) => list.iter().any(has_descriptor),
+        _ => false,
+    }
+}
+
+fn sections_of(node: &Node, registry: &Registry, fair: &mut String) {
+    match &node.value {
+        Value::Table(table) => section(table, registry, fair),
+        Value::Array(list) => list.iter().for_each(|node| sections_of(node, registry, fair)),
+        _ => {}
+    }
 }
 
 fn section(table: &Table, registry: &Registry, fair: &mut String) {

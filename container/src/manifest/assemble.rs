@@ -153,7 +153,12 @@ impl Sections<'_> {
         let message = format!("`component`: expected sections `[[component]]`, found {}", value.a_kind());
         let problem = Problem::error(code::WRONG_TYPE, node.span, message);
         self.problems.push(problem.with_help(TWO_BRACKETS));
-        if matches!(value, Value::Table(_)) { vec![Node::new(value, key.span)] } else { Vec::new() }
+        match value {
+            // `[component.logger]`
+            Value::Table(table) if table.iter().any(|(_, node)| is_section(node)) => named_sections(table),
+            Value::Table(_) => vec![Node::new(value, key.span)],
+            _ => Vec::new(),
+        }
     }
 
     /// Reports the keys at the top that are none, and answers the sections that can be read all the same.
@@ -325,6 +330,9 @@ impl Sections<'_> {
     }
 }
 
+/// What others call a descriptor.
+const SYNONYMS: [&str; 5] = ["type", "kind", "class", "component", "factory"];
+
 /// How a section begins.
 const HEADER: &str = "a component begins with its header, `[[component]]`";
 
@@ -349,9 +357,19 @@ fn descriptor_help(error: &DescriptorError) -> &'static str {
     }
 }
 
+/// The sections of a table that has them under names.
+fn named_sections(table: Table) -> Vec<Node> {
+    let sections = table.into_iter().filter(|(_, node)| is_section(node));
+    let lists = sections.map(|(key, node)| match node.value {
+        Value::Array(list) => list,
+        value => vec![Node::new(value, key.span)],
+    });
+    lists.flatten().collect()
+}
+
 /// Whether a value is a descriptor by its look and nearly by its key.
 fn is_meant(key: &Key, node: &Node) -> bool {
-    has_look(node) && nearest(&key.name, ["descriptor"]).is_some()
+    has_look(node) && (nearest(&key.name, ["descriptor"]).is_some() || SYNONYMS.contains(&&*key.name))
 }
 
 /// Whether a table has a descriptor.

@@ -93,6 +93,9 @@ fn report(key: &Key, node: &Node, problems: &mut Problems) {
             let first = inner.iter().next().map(|(key, _)| format!(".{}", shown(&key.name)));
             format!("did you mean `[component{}]`?", first.unwrap_or_default())
         }
+        (Value::Array(list), _) if list.len() == 1 => {
+            format!("below `[[component]]` write `[component.{name}]`, or `[[component.{name}]]` for a list")
+        }
         (Value::Array(_), _) => format!("below `[[component]]` write `[[component.{name}]]`"),
         _ => format!("below `[[component]]` write `[component.{name}]`"),
     };
@@ -122,7 +125,7 @@ mod tests {
             told,
             [
                 help("connection", "[component.connection]"),
-                help("users", "[[component.users]]"),
+                "unknown key `users` at the top; below `[[component]]` write `[component.users]`, or `[[component.users]]` for a list".to_owned(),
                 help("x", "[component.x]"),
                 help("y", "[component.y]"),
                 "unknown key `components` at the top; did you mean `[component.options]`?".to_owned(),

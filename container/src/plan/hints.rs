@@ -10,13 +10,19 @@ use crate::manifest::{BEFORE_HEADERS, misplaced};
 
 /// Adds problems of reading a section; an unknown key that is nearly one of the container's is said to be meant so.
 pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
-    if found.iter().any(|problem| problem.code == code::UNKNOWN_KEY) {
+    let is_unknown = |problem: &Problem| problem.code == code::UNKNOWN_KEY;
+    if found.iter().next().is_some() && found.iter().chain(problems.iter()).any(is_unknown) {
         // Once for all of them: a section can have as many keys as problems.
         let mut names = HashMap::new();
         collect(table, true, &mut names);
         let reported = problems.iter().filter(|problem| problem.code == code::UNKNOWN_KEY);
         let reported: HashSet<Span> = reported.map(|problem| problem.span).collect();
         found.revise(|problem| {
+            // Of what type a table is that was moved into the section is a consequence.
+            let holds = |key: &Span| problem.span.start <= key.start && key.end <= problem.span.end;
+            if problem.code == code::WRONG_TYPE && reported.iter().any(holds) {
+                return None;
+            }
             let Some(key) = names.get(&problem.span).filter(|_| problem.code == code::UNKNOWN_KEY) else {
                 return Some(problem);
             };

@@ -207,6 +207,9 @@ impl Reader {
         self.record(&path, || {
             let problem =
                 Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&shown(&path))));
+            if let Some(key) = self.dotted(name) {
+                return problem.with_help(format!("write `{key}` without quotes around all of it"));
+            }
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
             let free = facts.known.iter().copied().filter(|field| !is_there(field));
             if let Some(meant) = nearest(name, free) {
@@ -244,6 +247,12 @@ impl Reader {
         let mut places = places.by_ref().filter(|path| named(path) && fits(path));
         let place = places.next()?;
         places.next().is_none().then_some(place)
+    }
+
+    /// The key of which the quotes around all of a name with dots make another.
+    fn dotted(&self, name: &str) -> Option<String> {
+        let is_it = |path: &str| name.contains('.') && path == name;
+        outline::keys(&(self.schema)()).into_iter().map(|key| key.path).find(|path| is_it(path))
     }
 
     /// The keys that the table at a place has.

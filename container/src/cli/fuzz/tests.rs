@@ -130,6 +130,23 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
     text
 }
 
+/// Writes one thing a little otherwise than it has to be, as people do.
+fn write_otherwise(text: &mut String, random: &mut Random) {
+    const OTHERWISE: [(&str, &str); 6] = [
+        ("[[component]]", "[component]"),
+        ("[[component]]", "[[Component]]"),
+        ("descriptor", "Descriptor"),
+        ("connection.", "connections."),
+        ("[component.", "["),
+        ("[service]", "[services]"),
+    ];
+    let (from, to) = OTHERWISE[random.below(OTHERWISE.len())];
+    let places: Vec<_> = text.match_indices(from).map(|(at, _)| at).collect();
+    if let Some(at) = places.get(random.below(places.len())) {
+        text.replace_range(*at..at + from.len(), to);
+    }
+}
+
 /// One change.
 fn change(text: &mut String, other: &str, random: &mut Random) {
     let lines = |text: &str| text.split_inclusive('\n').map(str::to_owned).collect::<Vec<_>>();
@@ -165,22 +182,7 @@ fn change(text: &mut String, other: &str, random: &mut Random) {
             text.insert_str(random.place(text), part);
         }
         9 => text.truncate(random.place(text)),
-        // What is meant is written a little otherwise.
-        10 => {
-            const OTHERWISE: [(&str, &str); 6] = [
-                ("[[component]]", "[component]"),
-                ("[[component]]", "[[Component]]"),
-                ("descriptor", "Descriptor"),
-                ("connection.", "connections."),
-                ("[component.", "["),
-                ("[service]", "[services]"),
-            ];
-            let (from, to) = OTHERWISE[random.below(OTHERWISE.len())];
-            let places: Vec<_> = text.match_indices(from).map(|(at, _)| at).collect();
-            if let Some(at) = places.get(random.below(places.len())) {
-                text.replace_range(*at..at + from.len(), to);
-            }
-        }
+        10 => write_otherwise(text, random),
         _ => {
             let all = lines(other);
             if let Some(line) = all.get(random.below(all.len())) {
