@@ -53,6 +53,6 @@ pub use queue::{
 };
 pub use redirects::Redirects;
 pub use resolver::MqttConnectionResolver;
-pub use transport::{TlsConfig, TlsError, TlsFailure};
+pub use transport::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
 pub use version::MqttVersion;
 pub use will::{MqttWill, WillConfig};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError, PublishOptions, TlsError};
+use wirework::mqtt::{
+    LinkState, Lost, MqttConnection, MqttError, PublishOptions, TlsConfig, TlsError, TlsPem,
+};
 use wirework::{Category, Error};
 
 use crate::common::context;
@@ -127,6 +129,27 @@ fn mutual(uri: &str, authority: &Authority, client: &Identity) -> Arc<MqttConnec
         ("tls.key_file", text(&client.key_file)),
     ];
     to(uri, &files)
+}
+
+#[tokio::test]
+async fn certificates_and_key_may_be_in_memory() {
+    let (broker, authority) = (FakeBroker::start().await, Authority::new());
+    let front = Front::tls(broker.address(), &authority.broker("127.0.0.1"), Some(&authority)).await;
+    let uri: wirework::connect::Uri = format!("mqtts://127.0.0.1:{}", front.port).parse().unwrap();
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let mine = authority.client("me");
+    let (ca, cert, key) = (read(&authority.ca_file()), read(&mine.cert_file), read(&mine.key_file));
+    let builder = |pem: TlsPem| {
+        MqttConnection::builder().uri(uri.clone()).tls(TlsConfig { pem, ..TlsConfig::default() })
+    };
+    let trusting = TlsPem::default().authorities(ca);
+    let opening = builder(trusting.clone().identity(cert.clone(), key)).open();
+    let (opened, _peer) = tokio::join!(opening, broker.accept_session(false));
+    let connection = opened.unwrap();
+    assert!(connection.is_open());
+    let error = builder(trusting.identity(cert.clone(), cert)).open().await.err().unwrap();
+    let expected = "`TlsPem`: the text of the private key holds no private key in PEM, but certificate";
+    assert!(error.chain().contains(expected), "{}", error.chain());
 }
 
 #[tokio::test]

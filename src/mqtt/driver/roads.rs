@@ -171,6 +171,7 @@ impl Roads {
         let mut tls = TlsConfig { server_name: None, ..tls.clone() };
         if !self.permitted.lists(server) {
             (tls.cert_file, tls.key_file) = (None, None);
+            tls.pem = tls.pem.without_identity();
         }
         Cow::Owned(tls)
     }
@@ -206,6 +207,7 @@ impl Roads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::TlsPem;
     use crate::mqtt::{MqttConfig, Redirects};
 
     const COOL: Duration = Duration::from_secs(30);
@@ -273,6 +275,7 @@ mod tests {
             cert_file: path("cert"),
             key_file: path("key"),
             server_name: Some("a.example".into()),
+            pem: TlsPem::default().authorities("ca").identity("cert", "key"),
             ..TlsConfig::default()
         };
         let given = roads.endpoints[0].clone();
@@ -283,5 +286,6 @@ mod tests {
         let other = roads.tls(&at("evil"), &tls);
         assert!(other.server_name.is_none() && other.cert_file.is_none() && other.key_file.is_none());
         assert_eq!(other.ca_file, tls.ca_file, "trust is what it was");
+        assert_eq!((&listed.pem, &other.pem), (&tls.pem, &TlsPem::default().authorities("ca")));
     }
 }

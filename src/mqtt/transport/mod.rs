@@ -24,6 +24,6 @@ pub(crate) use counted::Moved;
 pub(crate) use dial::dial;
 pub(crate) use kind::{Kind, PROTOCOLS};
 pub(crate) use stream::{Stream, Transport};
-pub use tls::{TlsConfig, TlsError, TlsFailure};
+pub use tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
 #[cfg(test)]
 pub(crate) use watched::Watched;

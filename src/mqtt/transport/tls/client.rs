@@ -1,7 +1,6 @@
 //! The client's side of TLS, made anew for each connection so that renewed files are used.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
 use super::der::unfit;
 use super::failure::{Around, Whose, explain, handshake};
+use super::pem::Source;
 use super::secured::Secured;
 use super::trusted::Trusted;
 use super::{TlsConfig, TlsError, TlsFailure, pem};
@@ -100,29 +100,28 @@ fn with_identity(
     config: &TlsConfig,
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
 ) -> Result<ClientConfig, TlsError> {
-    let Some((cert_file, key_file)) = config.identity() else { return Ok(builder.with_no_client_auth()) };
-    let chain = pem::certificates("tls.cert_file", cert_file)?;
-    let key = pem::private_key("tls.key_file", key_file)?;
-    if let Some(unfit) = unfit(&key) {
-        return Err(TlsError::BadKey { path: key_file.to_owned(), source: unfit.into() });
+    let Some((certificate, key)) = config.identity() else { return Ok(builder.with_no_client_auth()) };
+    let chain = pem::certificates(certificate)?;
+    let own = pem::private_key(key)?;
+    if let Some(unfit) = unfit(&own) {
+        return Err(TlsError::BadKey { place: key.place(), source: unfit.into() });
     }
-    builder.with_client_auth_cert(chain, key).map_err(|error| identity(cert_file, key_file, &error))
+    builder.with_client_auth_cert(chain, own).map_err(|error| identity(certificate, key, &error))
 }
 
 /// A certificate and a key that cannot be shown to a broker.
-fn identity(cert_file: &Path, key_file: &Path, error: &Error) -> TlsError {
+fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError {
     let source = explain(error, Around::FILE);
     match error {
         Error::InvalidCertificate(_) => {
-            let (key, path) = ("tls.cert_file", cert_file.to_owned());
-            TlsError::BadCertificate { key, path, number: 1, source }
+            TlsError::BadCertificate { place: certificate.place(), number: 1, source }
         }
         // What the key is made of has been looked at: it is damaged.
         Error::General(_) => {
             let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
-            TlsError::BadKey { path: key_file.to_owned(), source: TlsFailure::new(what, cure) }
+            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, cure) }
         }
-        _ => TlsError::BadIdentity { cert_file: cert_file.to_owned(), key_file: key_file.to_owned(), source },
+        _ => TlsError::BadIdentity { certificate: certificate.place(), key: key.place(), source },
     }
 }
 
@@ -144,15 +143,14 @@ fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'stati
 
 /// The certificates of the file, which are trusted.
 fn listed(config: &TlsConfig, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let Some(path) = config.ca() else { return Ok(Vec::new()) };
-    let listed = pem::certificates("tls.ca_file", path)?;
+    let Some(source) = config.trusted() else { return Ok(Vec::new()) };
+    let listed = pem::certificates(source)?;
     for (number, certificate) in (1..).zip(&listed) {
-        roots.add(certificate.clone()).map_err(|error| TlsError::BadCertificate {
-            key: "tls.ca_file",
-            path: path.to_owned(),
-            number,
-            source: explain(&error, Around::FILE),
-        })?;
+        let unusable = |error| {
+            let why = explain(&error, Around::FILE);
+            TlsError::BadCertificate { place: source.place(), number, source: why }
+        };
+        roots.add(certificate.clone()).map_err(unusable)?;
     }
     Ok(listed)
 }

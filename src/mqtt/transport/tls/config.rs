@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::TlsPem;
+#[cfg(feature = "tls")]
+use super::pem::Source;
 use crate::config::{ConfigPath, Invalid};
 #[cfg(feature = "tls")]
 use crate::error::Coded;
@@ -36,6 +39,9 @@ pub struct TlsConfig {
     pub alpn: Vec<String>,
     /// Whether the authorities that the system trusts are trusted too. Default: true without `ca_file`, false with it.
     pub system_roots: Option<bool>,
+    /// Certificates and a key in memory, in place of those in files; not in manifests.
+    #[serde(skip)]
+    pub pem: TlsPem,
 }
 
 impl TlsConfig {
@@ -48,7 +54,13 @@ impl TlsConfig {
             (None, Some(_)) => wrong("tls.key_file", "is given without `tls.cert_file`; give both"),
             _ => {}
         }
-        if self.system_roots == Some(false) && self.ca().is_none() {
+        if self.ca().is_some() && self.pem.trusted().is_some() {
+            wrong("tls.ca_file", "is given beside authorities in memory (`TlsPem`); give one of them");
+        }
+        if filled(&self.cert_file).is_some() && self.pem.own().is_some() {
+            wrong("tls.cert_file", "is given beside a certificate in memory (`TlsPem`); give one of them");
+        }
+        if self.system_roots == Some(false) && !self.names_trusted() {
             wrong(
                 "tls.system_roots",
                 "is false, but there is no `tls.ca_file`: no broker could ever be trusted",
@@ -91,13 +103,36 @@ impl TlsConfig {
             || system_roots.is_some()
     }
 
-    pub(super) fn ca(&self) -> Option<&Path> {
+    fn ca(&self) -> Option<&Path> {
         filled(&self.ca_file)
+    }
+
+    /// Whether it says itself who is trusted.
+    fn names_trusted(&self) -> bool {
+        self.ca().is_some() || self.pem.trusted().is_some()
+    }
+
+    /// Who is trusted, beside the authorities of the system.
+    #[cfg(feature = "tls")]
+    pub(super) fn trusted(&self) -> Option<Source<'_>> {
+        let file = self.ca().map(|path| Source::File { key: "tls.ca_file", path });
+        file.or_else(|| self.pem.trusted().map(|pem| Source::Memory { what: "authorities", pem }))
     }
 
     /// Certificate and key.
     #[cfg(feature = "tls")]
-    pub(super) fn identity(&self) -> Option<(&Path, &Path)> {
+    pub(super) fn identity(&self) -> Option<(Source<'_>, Source<'_>)> {
+        if let Some((cert, key)) = self.identity_files() {
+            let file = |key, path| Source::File { key, path };
+            return Some((file("tls.cert_file", cert), file("tls.key_file", key)));
+        }
+        let memory = |what, pem| Source::Memory { what, pem };
+        self.pem.own().map(|(cert, key)| (memory("certificate", cert), memory("private key", key)))
+    }
+
+    /// The same in files.
+    #[cfg(feature = "tls")]
+    fn identity_files(&self) -> Option<(&Path, &Path)> {
         filled(&self.cert_file).zip(filled(&self.key_file))
     }
 
@@ -105,14 +140,14 @@ impl TlsConfig {
     /// reported when a connection needs it.
     #[cfg(feature = "tls")]
     pub(crate) fn exposed_key(&self) -> Option<(PathBuf, crate::file::Exposure)> {
-        let (_, key) = self.identity()?;
+        let (_, key) = self.identity_files()?;
         let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
         Some((key.to_owned(), exposure))
     }
 
     #[cfg(feature = "tls")]
     pub(super) fn trusts_system(&self) -> bool {
-        self.system_roots.unwrap_or(self.ca().is_none())
+        self.system_roots.unwrap_or(!self.names_trusted())
     }
 
     #[cfg(feature = "tls")]
@@ -144,5 +179,19 @@ mod tests {
         assert!(wrong(&[("tls.system_roots", "false")]).contains("no `tls.ca_file`"));
         assert_eq!(wrong(&[("tls.system_roots", "false"), ("tls.ca_file", "ca.pem")]), "fine");
         assert!(wrong(&[("tls.alpn.0", "")]).starts_with("`tls.alpn` has a name"));
+        let pem = super::TlsPem::default().authorities("canary").identity("canary", "canary");
+        let file = |name: &str| Some(name.into());
+        let tls = super::TlsConfig {
+            ca_file: file("a"),
+            cert_file: file("c"),
+            key_file: file("k"),
+            pem,
+            ..Default::default()
+        };
+        let found: Vec<String> = tls.invalid().iter().map(ToString::to_string).collect();
+        let beside =
+            |key, what| format!("`{key}` is given beside {what} in memory (`TlsPem`); give one of them");
+        assert_eq!(found, [beside("tls.ca_file", "authorities"), beside("tls.cert_file", "a certificate")]);
+        assert!(!format!("{tls:?}").contains("canary"), "{tls:?}");
     }
 }

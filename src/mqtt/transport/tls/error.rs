@@ -48,73 +48,99 @@ impl fmt::Display for TlsFailure {
 
 impl std::error::Error for TlsFailure {}
 
+/// Where certificates or a key are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsPlace {
+    /// In a file.
+    File {
+        /// The configuration key.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// In a [`TlsPem`](super::TlsPem).
+    Memory {
+        /// What of it.
+        what: &'static str,
+    },
+}
+
+impl TlsPlace {
+    /// The configuration key of a file; of a text in memory, that of all TLS.
+    #[cfg(feature = "tls")]
+    const fn key(&self) -> &'static str {
+        match self {
+            Self::File { key, .. } => key,
+            Self::Memory { .. } => "tls",
+        }
+    }
+}
+
+impl fmt::Display for TlsPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { key, path } => write!(f, "`{key}`: the file `{}`", path.display()),
+            Self::Memory { what } => write!(f, "`TlsPem`: the text of the {what}"),
+        }
+    }
+}
+
 /// Why a connection with TLS cannot be made. Nothing of a private key is ever shown. Its `Debug` is the message with all causes.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("`{key}`: the file `{}` cannot be read", path.display())]
+    #[error("{place} cannot be read")]
     Unreadable {
-        /// The configuration key.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Which.
+        place: TlsPlace,
         /// Why: the error of the system, no regular file, or a large one.
         source: ReadError,
     },
     /// A file is PEM, but of something else, or no PEM at all.
-    #[error("`{key}`: the file `{}` holds no {wanted} in PEM, but {found}", path.display())]
+    #[error("{place} holds no {wanted} in PEM, but {found}")]
     Missing {
-        /// The configuration key.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: TlsPlace,
         /// What it should hold.
         wanted: &'static str,
         /// What it holds.
         found: String,
     },
     /// PEM that cannot be read.
-    #[error("`{key}`: the file `{}` is no sound PEM: {problem}", path.display())]
+    #[error("{place} is no sound PEM: {problem}")]
     BadPem {
-        /// The configuration key.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: TlsPlace,
         /// What is wrong with it.
         problem: &'static str,
     },
     /// A certificate that cannot be understood.
-    #[error("`{key}`: certificate {number} in the file `{}` cannot be used", path.display())]
+    #[error("{place} has a certificate, number {number}, that cannot be used")]
     BadCertificate {
-        /// The configuration key.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: TlsPlace,
         /// Which of the certificates in it, from 1.
         number: usize,
         /// Why.
         source: TlsFailure,
     },
     /// A private key that cannot be used, whatever its certificate.
-    #[error("`tls.key_file`: the private key in the file `{}` cannot be used", path.display())]
+    #[error("{place} has a private key that cannot be used")]
     BadKey {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: TlsPlace,
         /// Why.
         source: TlsFailure,
     },
     /// Certificate and key do not belong together.
-    #[error(
-        "the private key in `tls.key_file` (`{}`) cannot be used with the first certificate in `tls.cert_file` (`{}`)",
-        key_file.display(),
-        cert_file.display()
-    )]
+    #[error("{key} has a private key that cannot be used with the first certificate of {certificate}")]
     BadIdentity {
-        /// The file of the certificate.
-        cert_file: PathBuf,
-        /// The file of the key.
-        key_file: PathBuf,
+        /// Where the certificate is.
+        certificate: TlsPlace,
+        /// Where the key is.
+        key: TlsPlace,
         /// Why.
         source: TlsFailure,
     },
@@ -153,11 +179,12 @@ impl TlsError {
     #[cfg(feature = "tls")]
     pub(super) const fn key(&self) -> &'static str {
         match self {
-            Self::Unreadable { key, .. }
-            | Self::Missing { key, .. }
-            | Self::BadPem { key, .. }
-            | Self::BadCertificate { key, .. } => key,
-            Self::BadKey { .. } | Self::BadIdentity { .. } => "tls.key_file",
+            Self::Unreadable { place, .. }
+            | Self::Missing { place, .. }
+            | Self::BadPem { place, .. }
+            | Self::BadCertificate { place, .. }
+            | Self::BadKey { place, .. }
+            | Self::BadIdentity { key: place, .. } => place.key(),
             Self::BadServerName { .. } => "tls.server_name",
             Self::NoRoots { .. } | Self::Handshake { .. } | Self::Session { .. } => "tls",
         }

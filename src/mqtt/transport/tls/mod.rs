@@ -10,6 +10,7 @@ mod der;
 mod error;
 #[cfg(feature = "tls")]
 mod failure;
+mod memory;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
@@ -22,6 +23,7 @@ pub(crate) use client::Client;
 #[cfg(feature = "tls")]
 pub(in crate::mqtt::transport) use client::HELD_BACK;
 pub use config::TlsConfig;
-pub use error::{TlsError, TlsFailure};
+pub use error::{TlsError, TlsFailure, TlsPlace};
+pub use memory::TlsPem;
 #[cfg(feature = "tls")]
 pub(crate) use secured::Secured;

@@ -1,47 +1,66 @@
 //! Certificates and keys from files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::TlsError;
+use super::{TlsError, TlsPlace};
 use crate::file;
 
 /// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// All certificates of a file; at least one.
-pub(super) fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(key, path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| unsound(key, path, &error))?;
-    if found.is_empty() { Err(missing(key, path, "certificate", &text)) } else { Ok(found) }
+/// Where PEM is read from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A file that a key of the configuration names.
+    File { key: &'static str, path: &'a Path },
+    /// A text that the program has.
+    Memory { what: &'static str, pem: &'a str },
 }
 
-/// The first private key of a file.
-pub(super) fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = read(key, path)?;
+impl Source<'_> {
+    /// As errors say it.
+    pub(super) fn place(&self) -> TlsPlace {
+        match *self {
+            Self::File { key, path } => TlsPlace::File { key, path: path.to_owned() },
+            Self::Memory { what, .. } => TlsPlace::Memory { what },
+        }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, TlsError> {
+        let mut text = match *self {
+            Self::File { path, .. } => file::read(path, LIMIT)
+                .map_err(|source| TlsError::Unreadable { place: self.place(), source })?,
+            Self::Memory { pem, .. } => pem.as_bytes().to_vec(),
+        };
+        if text.starts_with(MARK) {
+            // Editors of Windows put it there, and it means nothing.
+            text.drain(..MARK.len());
+        }
+        match look(&text) {
+            Some(problem) => Err(TlsError::BadPem { place: self.place(), problem }),
+            None => Ok(text),
+        }
+    }
+}
+
+/// All certificates; at least one.
+pub(super) fn certificates(source: Source<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = source.read()?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| unsound(source, &error))?;
+    if found.is_empty() { Err(missing(source, "certificate", &text)) } else { Ok(found) }
+}
+
+/// The first private key.
+pub(super) fn private_key(source: Source<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = source.read()?;
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(found) => Ok(found),
-        Err(pem::Error::NoItemsFound) => Err(missing(key, path, "private key", &text)),
-        Err(error) => Err(unsound(key, path, &error)),
-    }
-}
-
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let mut text = file::read(path, LIMIT).map_err(|source| TlsError::Unreadable {
-        key,
-        path: path.to_owned(),
-        source,
-    })?;
-    if text.starts_with(MARK) {
-        // Editors of Windows put it there, and it means nothing.
-        text.drain(..MARK.len());
-    }
-    match look(&text) {
-        Some(problem) => Err(TlsError::BadPem { key, path: path.to_owned(), problem }),
-        None => Ok(text),
+        Err(pem::Error::NoItemsFound) => Err(missing(source, "private key", &text)),
+        Err(error) => Err(unsound(source, &error)),
     }
 }
 
@@ -84,7 +103,7 @@ fn has(line: &[u8], part: &[u8]) -> bool {
 }
 
 /// The error of the parser may show a line of the file, which may be a key: it is dropped here.
-fn unsound(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {
+fn unsound(source: Source<'_>, error: &pem::Error) -> TlsError {
     let problem = match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no END line; the file may be cut off",
         pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed; it ends with five hyphens",
@@ -92,11 +111,11 @@ fn unsound(key: &'static str, path: &Path, error: &pem::Error) -> TlsError {
         pem::Error::SectionTooLarge => "a section is too large",
         _ => "it cannot be read",
     };
-    TlsError::BadPem { key, path: path.to_owned(), problem }
+    TlsError::BadPem { place: source.place(), problem }
 }
 
-fn missing(key: &'static str, path: &Path, wanted: &'static str, text: &[u8]) -> TlsError {
-    TlsError::Missing { key, path: PathBuf::from(path), wanted, found: sections(text) }
+fn missing(source: Source<'_>, wanted: &'static str, text: &[u8]) -> TlsError {
+    TlsError::Missing { place: source.place(), wanted, found: sections(text) }
 }
 
 /// What the sections of a file say that they are.
@@ -126,8 +145,8 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let shown = |error: TlsError| error.to_string().replace(&file.path().display().to_string(), "F");
         [
-            shown(certificates("tls.ca_file", file.path()).unwrap_err()),
-            shown(private_key("tls.key_file", file.path()).unwrap_err()),
+            shown(certificates(Source::File { key: "tls.ca_file", path: file.path() }).unwrap_err()),
+            shown(private_key(Source::File { key: "tls.key_file", path: file.path() }).unwrap_err()),
         ]
     }
 
@@ -155,7 +174,7 @@ mod tests {
         assert!(garbage[0].ends_with("a section is no Base64; the file may be damaged"), "{garbage:?}");
         assert!(!format!("{cut:?}{garbage:?}").contains("canary"));
         let path = Path::new("/no/such/file");
-        let error = certificates("tls.cert_file", path).unwrap_err();
+        let error = certificates(Source::File { key: "tls.cert_file", path }).unwrap_err();
         assert_eq!(error.to_string(), "`tls.cert_file`: the file `/no/such/file` cannot be read");
     }
 
@@ -166,7 +185,7 @@ mod tests {
         let write = |bytes: &[u8]| {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), bytes).unwrap();
-            certificates("tls.ca_file", file.path())
+            certificates(Source::File { key: "tls.ca_file", path: file.path() })
                 .map_err(|error| error.to_string().replace(&file.path().display().to_string(), "F"))
         };
         let fail = |text: &str| write(text.as_bytes()).unwrap_err();
