@@ -57,7 +57,7 @@ impl Component for Endpoint {
     type References = EndpointReferences;
 
     // Two components that listen on one port are an error of `check`.
-    fn claims(config: &EndpointConfig) -> Vec<Claim> {
+    fn claims(_: &Descriptor, config: &EndpointConfig) -> Vec<Claim> {
         vec![Claim::Port { host: config.host.clone(), port: config.port }]
     }
 
