@@ -9,7 +9,10 @@ use crate::file::ReadError;
 
 /// What is wrong with a certificate, a key or a handshake, and what helps, where something does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFailure {
+pub struct TlsFailure(Box<Told>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
     what: Cow<'static, str>,
     cure: Option<Cow<'static, str>>,
 }
@@ -17,31 +20,31 @@ pub struct TlsFailure {
 impl TlsFailure {
     #[cfg(feature = "tls")]
     pub(super) fn new(what: impl Into<Cow<'static, str>>, cure: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), cure: Some(cure.into()) }
+        Self(Box::new(Told { what: what.into(), cure: Some(cure.into()) }))
     }
 
     /// One without a cure.
     #[cfg(feature = "tls")]
     pub(super) fn only(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), cure: None }
+        Self(Box::new(Told { what: what.into(), cure: None }))
     }
 
     /// What is wrong.
     #[must_use]
     pub fn what(&self) -> &str {
-        &self.what
+        &self.0.what
     }
 
     /// What helps.
     #[must_use]
     pub fn cure(&self) -> Option<&str> {
-        self.cure.as_deref()
+        self.0.cure.as_deref()
     }
 }
 
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(self.what())?;
         self.cure().map_or(Ok(()), |cure| write!(f, "; {cure}"))
     }
 }
