@@ -106,7 +106,9 @@ impl Masked<'_> {
             self.marked.start = self.line.len();
         }
         self.line.push_str(MASK);
-        if range.contains(&self.mark.end) || range.end == self.mark.end {
+        // Of what is marked a part is masked; or the place is in what is masked.
+        let ends_here = range.start < self.mark.end && self.mark.end <= range.end;
+        if ends_here || self.mark.is_empty() && range.contains(&self.mark.end) {
             self.marked.end = self.line.len();
         }
     }
@@ -204,6 +206,31 @@ mod tests {
             show("'open'", &[mark("'open'")]),
             (all.replace("d = '…'", "d = 'open'"), "'open'".to_owned())
         );
+    }
+
+    #[test]
+    fn of_a_masked_text_the_parameter_at_fault_shows() {
+        let text = "p = 'hunter${A}2${B}hunter' # ${B}\nq = 'mqtt://ann:${B}@h'\n";
+        let hidden = hidden(text);
+        let at = |what: &str, from: usize| {
+            let start = from + text[from..].find(what).unwrap();
+            start..start + what.len()
+        };
+        let show = |line: usize, mark: Range<usize>, shown: &[Range<usize>]| {
+            let excerpt = excerpt(text, line, mark, &hidden, shown);
+            (excerpt.text.clone(), excerpt.text[excerpt.marked].to_owned())
+        };
+        let (one, other) = (at("${A}", 0), at("${B}", 0));
+        let both = [other.clone(), one.clone()];
+        assert_eq!(show(0, one.clone(), &both), ("p = '…${A}…${B}…' #…".to_owned(), "${A}".to_owned()));
+        assert_eq!(show(0, other.clone(), &both), ("p = '…${A}…${B}…' #…".to_owned(), "${B}".to_owned()));
+        assert_eq!(show(0, other.clone(), &[other]), ("p = '…${B}…' #…".to_owned(), "${B}".to_owned()));
+        assert_eq!(show(0, one, &[]), ("p = '…' #…".to_owned(), "…".to_owned()));
+        let second = text.find('\n').unwrap() + 1;
+        let inside = at("${B}", second);
+        assert_eq!(show(second, inside.clone(), &[inside]), ("q = '…${B}…'".to_owned(), "${B}".to_owned()));
+        let whole = at("mqtt://ann:${B}@h", second);
+        assert_eq!(show(second, whole.clone(), &[whole]).0, "q = '…'", "user info never shows");
     }
 
     proptest! {
