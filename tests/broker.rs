@@ -123,8 +123,8 @@ async fn a_failed_open_leaves_nothing() {
 fn limits_and_claims_come_from_the_configuration() {
     let error = Broker::new(BrokerConfig { max_packet_size: 100, ..BrokerConfig::default() }).err().unwrap();
     assert_eq!(error.to_string(), "`max_packet_size` is 100, but has to be at least 1024");
-    let descriptor = "pip-services:broker:mqtt:default:1.0".parse().unwrap();
-    let claims = Broker::claims(&descriptor, &BrokerConfig::default());
+    let identity = "pip-services:broker:mqtt:default:1.0".parse().unwrap();
+    let claims = Broker::claims(&identity, &BrokerConfig::default());
     assert_eq!(claims, [Claim::Port { host: "127.0.0.1".to_owned(), port: 1883 }]);
 }
 

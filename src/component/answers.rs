@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Flow, Neighbours};
 use crate::error::Error;
 
 type Find<T> = dyn Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync;
 
 /// What a discovery service or a credential store answers when it is asked by key, as far as its section, the files that it names
-/// and the environment tell before it is created; see [`Flow::Connections`] and [`Flow::Credentials`].
+/// and the environment tell before it is created; see [`Flow::Connections`](super::Flow::Connections) and [`Flow::Credentials`](super::Flow::Credentials).
 pub struct Answers<T> {
     find: Arc<Find<T>>,
     place: fn(&str) -> String,
@@ -65,41 +64,5 @@ impl<T> Clone for Answers<T> {
 impl<T> fmt::Debug for Answers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers").field("grows", &self.grows).finish_non_exhaustive()
-    }
-}
-
-/// A service as it would answer.
-pub(crate) struct Foreseen<T> {
-    name: String,
-    /// Nothing for one of which nobody knows.
-    answers: Option<Answers<T>>,
-    grows: bool,
-}
-
-impl<T> Foreseen<T> {
-    /// The services that a reference resolved to; `None` where nobody knows which.
-    pub(crate) fn all(
-        around: &dyn Neighbours,
-        field: &str,
-        answers: impl Fn(&Flow) -> Option<&Answers<T>>,
-    ) -> Option<Vec<Arc<Self>>> {
-        let all = around.resolved(field)?.into_iter().map(|service| {
-            let answers = service.flows().iter().find_map(&answers).cloned();
-            let grows = answers.as_ref().is_some_and(Answers::grows) && service.is_written();
-            Arc::new(Self { name: service.descriptor().to_string(), answers, grows })
-        });
-        Some(all.collect())
-    }
-
-    /// As errors name it.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it would answer; `None` where nobody knows.
-    pub(crate) fn answer(&self, key: &str) -> Option<Result<Vec<T>, Error>> {
-        let found = self.answers.as_ref()?.find(key)?;
-        let may_come = self.grows && found.as_ref().is_ok_and(Vec::is_empty);
-        (!may_come).then_some(found)
     }
 }

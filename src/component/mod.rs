@@ -14,6 +14,8 @@ mod definition;
 mod descriptor;
 mod factory;
 mod flow;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod foreseen;
 mod found;
 mod instance;
 mod neighbours;
@@ -31,7 +33,6 @@ pub(crate) mod testing;
 mod tokens;
 
 pub use answers::Answers;
-pub(crate) use answers::Foreseen;
 pub use budget::Budget;
 pub use claim::Claim;
 #[doc(hidden)]
@@ -41,6 +42,8 @@ pub use definition::{Component, NoConfig};
 pub use descriptor::Descriptor;
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
 pub use flow::{Destination, Flow, Names, QueueFlow, Share, Sought, Space};
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) use foreseen::Foreseen;
 pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};

@@ -133,7 +133,10 @@ fn repeated(part: &str, at: usize) -> String {
     let is_header = |line: &&str| line.trim_start().starts_with('[');
     let mut text = String::new();
     let section = before.lines().filter(|line| line.trim() == "[[component]]").next_back();
-    let descriptor = before.lines().find(|line| line.trim_start().starts_with("descriptor"));
+    let is_descriptor = |line: &&str| line.trim_start().starts_with("descriptor");
+    // Of two descriptors the second is looked at.
+    let again = rest.lines().next().is_some_and(|line| is_descriptor(&line));
+    let descriptor = before.lines().find(is_descriptor).filter(|_| !again);
     let header =
         before.lines().filter(is_header).next_back().filter(|header| header.trim() != "[[component]]");
     for line in section.into_iter().chain(descriptor).chain(header) {

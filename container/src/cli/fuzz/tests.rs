@@ -257,6 +257,9 @@ fn the_second_value_of_a_public_key_may_be_shown() {
         let (found, is_open) = leaks(&format!("{text}{key} = \"{CANARY}\"\n"));
         assert!(found.is_empty() && is_open == fair, "{key}: {found:?}");
     }
+    let (found, is_open) =
+        leaks(&format!("{text}descriptor = \"a:{CANARY}:b:c:1.0\"\n[[component]]\nbroken\n"));
+    assert!(found.is_empty() && is_open, "{found:?}");
     let (found, is_open) = leaks(&format!("{text}secret = \"a\"\nsecret = \"{CANARY}\"\n"));
     assert!(found.is_empty() && !is_open, "{found:?}");
 }
