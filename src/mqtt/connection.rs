@@ -79,6 +79,8 @@ pub struct MqttConnection {
     opened: AtomicU64,
 }
 
+crate::opaque::opaque!(MqttConnection);
+
 /// What a connection is made of, beside its configuration.
 pub(super) struct Surroundings {
     pub(super) logger: Logger,

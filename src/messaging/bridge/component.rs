@@ -104,6 +104,8 @@ pub struct Bridge {
     running: Mutex<Option<Running>>,
 }
 
+crate::opaque::opaque!(Bridge);
+
 struct Counts {
     forwarded: Increment,
     filtered: Increment,
