@@ -18,6 +18,7 @@ pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
+mod opaque;
 mod sync;
 pub mod text;
 pub mod trace;

@@ -21,6 +21,8 @@ pub struct EnvCredentialStore {
     environment: Environment,
 }
 
+crate::opaque::opaque!(EnvCredentialStore);
+
 impl EnvCredentialStore {
     /// A store that reads the environment of the process; `name` is what errors call it.
     #[must_use]

@@ -57,6 +57,8 @@ pub struct FileCredentialStore {
     secrets: Arc<Secrets>,
 }
 
+crate::opaque::opaque!(FileCredentialStore);
+
 struct Secrets {
     path: PathBuf,
     strict: bool,

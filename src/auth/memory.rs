@@ -37,6 +37,8 @@ pub struct MemoryCredentialStore {
     credentials: Mutex<HashMap<String, CredentialParams>>,
 }
 
+crate::opaque::opaque!(MemoryCredentialStore);
+
 impl MemoryCredentialStore {
     /// A store with these credentials; `name` is what errors call it.
     #[must_use]

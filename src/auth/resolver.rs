@@ -21,6 +21,8 @@ pub struct CredentialResolver {
     stores: Vec<Arc<dyn CredentialStore>>,
 }
 
+crate::opaque::opaque!(CredentialResolver);
+
 impl CredentialResolver {
     /// Credentials in order of preference, and the stores that are asked for their keys, in order.
     #[must_use]

@@ -53,6 +53,8 @@ pub struct Broker {
     running: Mutex<Option<Running>>,
 }
 
+crate::opaque::opaque!(Broker);
+
 /// A broker that has been started.
 struct Running {
     address: SocketAddr,

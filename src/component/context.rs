@@ -34,6 +34,8 @@ pub struct Context {
     deadline: Option<Instant>,
 }
 
+crate::opaque::opaque!(Context);
+
 struct Life {
     index: usize,
     service: Arc<str>,

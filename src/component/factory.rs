@@ -1,6 +1,7 @@
 //! What the container knows of a component type before it makes one, and how it makes one.
 
 use std::any::Any;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,16 @@ pub struct Parsed {
     pub flows: Vec<Flow>,
     /// See [`Component::open_limit`].
     pub open_limit: Option<Duration>,
+}
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration may hold secrets.
+        let Self { claims, flows, open_limit, .. } = self;
+        let mut parsed = f.debug_struct("Parsed");
+        parsed.field("claims", claims).field("flows", flows).field("open_limit", open_limit);
+        parsed.finish_non_exhaustive()
+    }
 }
 
 /// What makes components. [`register!`](crate::register) provides one for a [`Component`]; implement it by hand for

@@ -1,6 +1,7 @@
 //! A capability without a component of its own.
 
 use std::any::{Any, TypeId};
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -32,6 +33,12 @@ impl<D: Capability + ?Sized> Offered<D> {
     #[must_use]
     pub const fn new(capability: Arc<D>) -> Self {
         Self(capability)
+    }
+}
+
+impl<D: Capability + ?Sized> fmt::Debug for Offered<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Offered<{}>", D::short_name())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a component asks for: a struct of references whose field types say how many each takes.
 
 use std::any::TypeId;
+use std::fmt;
 
 use super::{Capability, Found, Slot};
 use crate::error::Error;
@@ -45,6 +46,13 @@ pub struct Reference {
     pub capability: fn() -> &'static str,
     /// The identity of the wanted capability.
     pub id: fn() -> TypeId,
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, pattern, cardinality, capability, .. } = self;
+        write!(f, "{field}: {} {} at `{pattern}`", cardinality.as_str(), capability())
+    }
 }
 
 impl Reference {

@@ -4,6 +4,7 @@
 //! are added in code. Link order is unspecified, so that everything here is sorted.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use super::{Descriptor, Factory, Pattern, Registration};
@@ -33,6 +34,12 @@ pub struct Registered {
     factory: Source,
     at: String,
     in_code: bool,
+}
+
+impl fmt::Debug for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {}", self.pattern, self.at)
+    }
 }
 
 enum Source {
@@ -67,6 +74,7 @@ impl Registered {
 }
 
 /// What a registry answers when it is asked for the factory of a descriptor.
+#[derive(Debug)]
 pub enum Lookup {
     /// This one, by its number in [`Registry::all`].
     One(usize),
@@ -81,6 +89,12 @@ pub enum Lookup {
 pub struct Registry {
     all: Vec<Arc<Registered>>,
     index: Index,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.all).finish()
+    }
 }
 
 /// Factories by the first three tokens of their pattern, so that a lookup does not scan; those with a wildcard there

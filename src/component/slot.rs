@@ -1,5 +1,6 @@
 //! The field types of a reference struct.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::{Capability, Cardinality, Found};
@@ -88,6 +89,13 @@ impl<D: ?Sized> Late<D> {
     #[must_use]
     pub fn first(&self) -> Option<Arc<D>> {
         self.iter().next()
+    }
+}
+
+/// Shows how many there are, or that it is not bound yet.
+impl<D: ?Sized> fmt::Debug for Late<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Late").field(&self.0.get().map(Vec::len)).finish()
     }
 }
 

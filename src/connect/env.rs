@@ -20,6 +20,8 @@ pub struct EnvDiscovery {
     environment: Environment,
 }
 
+crate::opaque::opaque!(EnvDiscovery);
+
 /// A variable that is set, but to no URI. The value is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{variable}` is no URI of a connection")]

@@ -48,6 +48,8 @@ pub struct FileDiscovery {
     file: Arc<Listed>,
 }
 
+crate::opaque::opaque!(FileDiscovery);
+
 /// The file, and what was last read from it.
 struct Listed {
     path: PathBuf,

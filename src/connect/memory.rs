@@ -39,6 +39,8 @@ pub struct MemoryDiscovery {
     connections: Mutex<HashMap<String, Vec<ConnectionParams>>>,
 }
 
+crate::opaque::opaque!(MemoryDiscovery);
+
 impl MemoryDiscovery {
     /// A service with these connections; `name` is what errors call it.
     #[must_use]

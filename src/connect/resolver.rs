@@ -20,6 +20,8 @@ pub struct ConnectionResolver {
     discovery: Vec<Arc<dyn Discovery>>,
 }
 
+crate::opaque::opaque!(ConnectionResolver);
+
 impl ConnectionResolver {
     /// Connections in order of preference, and the services that are asked for their discovery keys, in order.
     #[must_use]

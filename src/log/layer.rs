@@ -24,6 +24,8 @@ pub struct RouterLayer {
     only: bool,
 }
 
+crate::opaque::opaque!(RouterLayer);
+
 /// The scope that a component's span carries.
 struct Carried(Weak<Scope>);
 

@@ -32,6 +32,8 @@ pub struct MqttConnectionBuilder {
     will: Option<MqttWill>,
 }
 
+crate::opaque::opaque!(MqttConnectionBuilder);
+
 impl MqttConnectionBuilder {
     /// Begins with this configuration instead of an empty one.
     #[must_use]

@@ -87,6 +87,8 @@ pub struct MqttConnection {
 /// How a connection outside any container is called in logs.
 const ALONE: &str = "pip-services:connection:mqtt:default:1.0";
 
+crate::opaque::opaque!(MqttConnection);
+
 /// What a connection is made of, beside its configuration.
 pub(super) struct Surroundings {
     pub(super) logger: Logger,

@@ -26,6 +26,8 @@ pub struct MqttConnectionResolver {
     version: MqttVersion,
 }
 
+crate::opaque::opaque!(MqttConnectionResolver);
+
 impl MqttConnectionResolver {
     /// Takes what a configuration says, and the services to ask.
     ///

@@ -212,7 +212,7 @@ async fn a_panic_while_late_references_are_bound_names_who_asked() {
                 [[component]]\ndescriptor = 't:counters:broken:b:1.0'\ncritical = false\n\
                 [[component]]\ndescriptor = 't:probe:x:last:1.0'\n";
     let started = Container::start(with_broken(text), None, Handle::current(), std::future::pending()).await;
-    let failures = started.err().expect("a failure");
+    let failures = started.expect_err("a failure");
     assert_eq!(
         texts(&failures),
         ["cannot create `t:counting:x:c:1.0`: binding its late references panicked: no room"]

@@ -158,7 +158,7 @@ impl<'r> Shape<'r> {
             Some((name.as_str(), only?.as_str()?))
         });
         tags.find(|(name, tag)| {
-            let given = table.get(*name).filter(|node| node.origin != Origin::Broken);
+            let given = table.get(name).filter(|node| node.origin != Origin::Broken);
             given.is_some_and(|node| node.as_str() != Some(*tag))
         })
     }
@@ -184,7 +184,7 @@ impl<'r> Shape<'r> {
                 None => self.value(&live.key(&key.name), &path, node),
             }
         }
-        for name in live.needed.iter().filter(|name| table.get(**name).is_none()) {
+        for name in live.needed.iter().filter(|name| table.get(name).is_none()) {
             self.reader.misses(path, span, name);
         }
     }

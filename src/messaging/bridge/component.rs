@@ -108,6 +108,8 @@ pub struct Bridge {
     unconfirmed: Arc<Sends>,
 }
 
+crate::opaque::opaque!(Bridge);
+
 struct Counts {
     forwarded: Increment,
     filtered: Increment,

@@ -26,6 +26,8 @@ pub struct MemoryMessageQueueFactory {
     counters: Counters,
 }
 
+crate::opaque::opaque!(MemoryMessageQueueFactory);
+
 impl MemoryMessageQueueFactory {
     /// A factory outside any container, from the same keys that its section in a manifest has.
     ///

@@ -47,6 +47,8 @@ pub struct MemoryMessageQueue {
     dead: OnceLock<Arc<Shelf<()>>>,
 }
 
+crate::opaque::opaque!(MemoryMessageQueue);
+
 impl MemoryMessageQueue {
     /// A queue outside any container, with the default configuration.
     #[must_use]

@@ -31,6 +31,8 @@ const GOOD_BYE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct MqttClient(pub(super) Arc<Shared>);
 
+crate::opaque::opaque!(MqttClient);
+
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     pub(super) intake: Arc<Intake>,

@@ -89,6 +89,8 @@ pub struct MqttMessageQueue {
     pub(super) leaving: Leaving,
 }
 
+crate::opaque::opaque!(MqttMessageQueue);
+
 impl MqttMessageQueue {
     /// A queue outside any container, with a connection of its own, from the same keys that its section in a manifest has.
     ///

@@ -17,6 +17,8 @@ pub struct MqttMessageQueueFactory {
     references: MqttQueueReferences,
 }
 
+crate::opaque::opaque!(MqttMessageQueueFactory);
+
 impl MessageQueueFactory for MqttMessageQueueFactory {
     fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         let counters = self.references.counters.scoped();

@@ -156,7 +156,7 @@ async fn what_a_test_prints_can_be_read() {
 
 #[tokio::test]
 async fn a_bad_configuration_and_a_missing_fake_show_as_check_shows_them() {
-    let error = Harness::<Cuckoo>::new(NAME).config("cals = 2").open().await.err().expect("problems");
+    let error = Harness::<Cuckoo>::new(NAME).config("cals = 2").open().await.expect_err("problems");
     let text = error.to_string();
     assert!(matches!(error, HarnessError::Plan(_)));
     assert!(text.contains("cals") && text.contains("did you mean `calls`"), "{text}");
