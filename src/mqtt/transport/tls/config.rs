@@ -1,6 +1,6 @@
 //! What a connection can be told about TLS.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -139,7 +139,7 @@ impl TlsConfig {
     /// The private key, where others can read or write it, and what of that they can. It blocks. What cannot be read is
     /// reported when a connection needs it.
     #[cfg(feature = "tls")]
-    pub(crate) fn exposed_key(&self) -> Option<(PathBuf, crate::file::Exposure)> {
+    pub(crate) fn exposed_key(&self) -> Option<(std::path::PathBuf, crate::file::Exposure)> {
         let (_, key) = self.identity_files()?;
         let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
         Some((key.to_owned(), exposure))
