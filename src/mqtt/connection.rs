@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::alone::Alone;
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
 use super::redirects::Permitted;
@@ -80,12 +81,8 @@ pub struct MqttConnection {
     opened: AtomicU64,
     /// What its owner lacks, in this opening.
     lack: watch::Sender<Lack>,
-    /// The context of one that was opened without any.
-    alone: Mutex<Option<Context>>,
+    alone: Alone,
 }
-
-/// How a connection outside any container is called in logs.
-const ALONE: &str = "pip-services:connection:mqtt:default:1.0";
 
 crate::opaque::opaque!(MqttConnection);
 
@@ -124,7 +121,7 @@ impl MqttConnection {
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             lack: watch::Sender::new(None),
-            alone: Mutex::new(None),
+            alone: Alone::default(),
         })
     }
 
@@ -279,9 +276,9 @@ impl MqttConnection {
 
     /// Opens it where there is no container, which would lend it a context.
     pub(super) async fn open_alone(&self) -> Result<(), Error> {
-        let context = Context::standalone(ALONE.parse()?);
+        let context = Alone::context()?;
         self.open(&context).await?;
-        *self.alone.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+        self.alone.keep(context);
         Ok(())
     }
 
@@ -292,8 +289,7 @@ impl MqttConnection {
     /// # Errors
     /// Those of [`MqttConnection::close`].
     pub async fn disconnect(&self) -> Result<(), Error> {
-        let context = self.alone.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let context = context.map_or_else(|| Ok(Context::standalone(ALONE.parse()?)), Ok::<_, Error>)?;
+        let context = self.alone.take()?;
         let closed = self.close(&context).await;
         context.end_tasks(Duration::from_secs(1)).await;
         closed
@@ -415,49 +411,5 @@ impl Drop for MqttConnection {
 }
 
 #[cfg(all(test, unix, feature = "tls"))]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-    use crate::log::testing::Listener;
-
-    #[tokio::test]
-    async fn a_private_key_that_others_can_get_at_is_warned_of() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-        let (key, cert) = (at("key.pem"), at("cert.pem"));
-        for path in [&key, &cert] {
-            std::fs::write(path, "none").unwrap();
-        }
-        let context = Context::standalone("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-        let warned = async |mode: u32, protocol: &str| {
-            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
-            let pairs = [
-                ("connection.host", "127.0.0.1"),
-                ("connection.port", "1"),
-                ("connection.protocol", protocol),
-                ("tls.key_file", &key),
-                ("tls.cert_file", &cert),
-                ("options.retry_connect", "false"),
-            ];
-            let listener = Listener::new();
-            let (counters, discovery, credentials) = (Counters::default(), Vec::new(), Vec::new());
-            let around =
-                Surroundings { logger: listener.logger(), counters, discovery, credentials, will: None };
-            let config = crate::config::from_pairs(pairs).unwrap();
-            let connection = MqttConnection::with("test", config, around).unwrap();
-            let _guard = listener.listen();
-            assert!(connection.open(&context).await.is_err(), "nobody listens there");
-            let lines = listener.lines();
-            lines.into_iter().filter(|line| line.contains("private key")).collect::<Vec<_>>().join("\n")
-        };
-        for (mode, can) in [(0o644, "read"), (0o660, "written"), (0o602, "written")] {
-            let line = warned(mode, "mqtts").await;
-            let expected = format!("the private key `{key}` of `tls.key_file` can be {can} by others");
-            assert!(line.starts_with("warn ") && line.contains(&expected), "{mode:o}: {line}");
-            assert_eq!(line.lines().count(), 1, "{line}");
-        }
-        assert_eq!(warned(0o640, "mqtts").await, "", "its group may read it");
-        assert_eq!(warned(0o644, "mqtt").await, "", "it is not used");
-    }
-}
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! MQTT: a connection that loses nothing, on rumqttc's packet codecs and a driver of our own.
 
 mod acknowledgement;
+mod alone;
 mod builder;
 mod client;
 mod component;
