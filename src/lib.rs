@@ -37,8 +37,16 @@ pub use error::{Category, Coded, Error, ErrorContext, chain};
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
-    #[doc = include_str!("../docs/authors.md")]
+    #[doc = include_str!("../docs/guide/authors.md")]
     mod authors {}
-    #[doc = include_str!("../docs/pip-services.md")]
+    #[doc = include_str!("../docs/guide/components.md")]
+    mod components {}
+    #[doc = include_str!("../docs/guide/first-service.md")]
+    mod first_service {}
+    #[doc = include_str!("../docs/guide/mqtt.md")]
+    mod mqtt {}
+    #[doc = include_str!("../docs/guide/queues.md")]
+    mod queues {}
+    #[doc = include_str!("../docs/guide/pip-services-components.md")]
     mod pip_services {}
 }

@@ -1,4 +1,4 @@
-//! What a run leaves behind: the tables in README.md, and the picture beside it.
+//! What a run leaves behind: the tables in docs/performance.md, and the picture beside it.
 
 use std::fs;
 use std::path::Path;
@@ -18,14 +18,14 @@ pub fn write(report: &Report) {
     fs::create_dir_all(&docs).expect("docs/ can be made");
     fs::write(docs.join("mqtt-benchmark.svg"), picture::draw(&groups, &machine()))
         .expect("docs/ can be written");
-    let readme = root.join("README.md");
-    let text = fs::read_to_string(&readme).expect("README.md is there");
-    let (before, rest) = text.split_once(BEGIN).expect("README.md has the mark of this benchmark");
-    let (_, after) = rest.split_once(END).expect("README.md has the second mark of this benchmark");
+    let page = root.join("docs/performance.md");
+    let text = fs::read_to_string(&page).expect("docs/performance.md is there");
+    let (before, rest) = text.split_once(BEGIN).expect("docs/performance.md has the mark of this benchmark");
+    let (_, after) = rest.split_once(END).expect("docs/performance.md has the second mark of this benchmark");
     let tables = report.markdown();
     let text = format!("{before}{BEGIN}\n{PICTURE}\n\n{}\n\n{}\n{END}{after}", machine(), tables.trim_end());
-    fs::write(&readme, text).expect("README.md can be written");
-    eprintln!("written: README.md, docs/mqtt-benchmark.svg");
+    fs::write(&page, text).expect("docs/performance.md can be written");
+    eprintln!("written: docs/performance.md, docs/mqtt-benchmark.svg");
 }
 
 /// Where this was measured, in one line.

@@ -1,4 +1,4 @@
-//! The example that README shows, and that it does what it says.
+//! The example that the book shows, and that it does what it says.
 
 use std::path::Path;
 use std::time::Duration;
@@ -99,9 +99,9 @@ async fn what_a_dropped_connection_loses_is_told() {
 
 #[test]
 fn readme_shows_the_example() {
-    let (readme, example) = (include_str!("../../README.md"), include_str!("../../examples/mqtt.rs"));
+    let (page, example) = (include_str!("../../docs/guide/mqtt.md"), include_str!("../../examples/mqtt.rs"));
     let (_, code) = example.split_once('\n').unwrap();
-    assert!(readme.contains(code), "README shows another example than examples/mqtt.rs");
+    assert!(page.contains(code), "the book shows another example than examples/mqtt.rs");
     assert!(example.lines().count() < 25);
 }
 

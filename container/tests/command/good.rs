@@ -242,3 +242,15 @@ fn components_name_their_source() {
     let text = Said::line(&[], "components --format json").out;
     assert!(redacted(&text).contains("\"registered\": \"src/log/console/logger.rs:<line>\""), "{text}");
 }
+
+#[test]
+fn the_page_of_stock_components_is_that_of_the_code() {
+    let said = Said::line(&[], "describe * --format markdown");
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said}");
+    let page = include_str!("../../../docs/reference/components.md");
+    let (_, pages) = page.split_once("\n## ").unwrap();
+    assert!(
+        said.out == format!("## {pages}"),
+        "write the output of `describe '*' --format markdown` into docs/reference/components.md, behind its first lines"
+    );
+}
