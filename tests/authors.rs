@@ -10,6 +10,10 @@ const RUSTC: &str = "rustc 1.95.0 ";
 
 #[test]
 fn mistakes_are_errors_of_the_compiler_that_help() {
+    if std::env::var_os("WIREWORK_COMPILER_MESSAGES").is_none() {
+        eprintln!("SKIPPED: it checks all dependencies once more, for minutes; WIREWORK_COMPILER_MESSAGES=1 runs it");
+        return;
+    }
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
     let version = String::from_utf8(Command::new(rustc).arg("--version").output().unwrap().stdout).unwrap();
     if !version.starts_with(RUSTC) {
