@@ -11,7 +11,9 @@ const RUSTC: &str = "rustc 1.95.0 ";
 #[test]
 fn mistakes_are_errors_of_the_compiler_that_help() {
     if std::env::var_os("WIREWORK_COMPILER_MESSAGES").is_none() {
-        eprintln!("SKIPPED: it checks all dependencies once more, for minutes; WIREWORK_COMPILER_MESSAGES=1 runs it");
+        eprintln!(
+            "SKIPPED: it checks all dependencies once more, for minutes; WIREWORK_COMPILER_MESSAGES=1 runs it"
+        );
         return;
     }
     let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());

@@ -30,7 +30,7 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 #[command(after_help = "Example: convert config/config.yml > config/config.toml
 
 `{{NAME}}` becomes `${NAME}`, `{{#if NAME}}` around components `enabled = \"${NAME:-false}\"`. What has no counterpart \
-                  becomes a comment with the reason; `check` tells the rest.")]
+                  becomes a comment with the reason, and the exit code is 1 then; `check` tells the rest.")]
 pub(super) struct Convert {
     /// The file; `-` is the standard input
     #[arg(value_name = "FILE")]
@@ -59,10 +59,11 @@ impl Convert {
         };
         match to_toml(&text, registry) {
             Ok(Converted { text, components, comments }) => {
+                let is_whole = comments == 0;
                 complain(format_args!(
                     "converted: components {components}, comments on what has no counterpart {comments}"
                 ));
-                answer(&text, ExitCode::SUCCESS)
+                answer(&text, if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
             Err(error) => failed(&error),
         }
@@ -81,6 +82,9 @@ enum ConvertError {
     /// It is neither a list nor a table of components.
     #[error("expected a list of components, each with a `descriptor`")]
     NoComponents,
+    /// It is a manifest already.
+    #[error("it is TOML already; `check` tells what is wrong with a manifest")]
+    Toml,
 }
 
 /// A manifest, and how much of it wants a look.
@@ -96,6 +100,9 @@ struct Converted {
 
 /// Converts a text; `registry` says which descriptors and keys there are.
 fn to_toml(text: &str, registry: &Registry) -> Result<Converted, ConvertError> {
+    if text.parse::<toml::Table>().is_ok_and(|table| !table.is_empty()) {
+        return Err(ConvertError::Toml);
+    }
     let template = template::Template::new(text.trim_start_matches('\u{feff}'))?;
     let root = yaml::read(&template.text, &|line| template.source_line(line))?;
     sections::write(&root, &template, registry).ok_or(ConvertError::NoComponents)

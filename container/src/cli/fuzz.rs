@@ -165,6 +165,7 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
             ("service", Value::Table(service)) => service.iter().for_each(|(key, node)| {
                 let known = ["name", "description", "timeout", "open_concurrency"].contains(&&*key.name);
                 all(node, known, fair);
+                name(&key.name, fair);
             }),
             ("component", Value::Array(list)) => {
                 list.iter().filter_map(Node::as_table).for_each(|table| section(table, registry, fair));
@@ -234,6 +235,12 @@ fn section(table: &Table, registry: &Registry, fair: &mut String) {
     let schema = schema(table, registry);
     for (key, node) in table.iter() {
         let is_named = table.get("descriptor").is_some();
+        if &*key.name == "descriptor"
+            && let Some(text) = node.as_str().filter(|text| text.parse::<wirework::Descriptor>().is_ok())
+        {
+            // It is no URI, whatever stands in it.
+            let _ = write!(fair, "{text}\0");
+        }
         if OWN.contains(&&*key.name) || !is_named && is_descriptor(&key.name) {
             all(node, true, fair);
         } else {

@@ -1,5 +1,6 @@
 //! Texts in lines that fit, broken between words.
 
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
 use terminal_size::{Width, terminal_size_of};
@@ -11,9 +12,12 @@ pub(super) const COLUMNS: usize = 80;
 /// The narrowest lines that texts are broken into.
 const LEAST: usize = 40;
 
-/// The columns of a terminal; `None` for a file or a pipe, where each message stays a line of its own, for other programs.
-pub(super) fn of(output: impl AsFd) -> Option<usize> {
-    terminal_size_of(output).map(|(Width(columns), _)| usize::from(columns).max(LEAST))
+/// The columns of a terminal, 80 where it does not tell; `None` for a file or a pipe, where each message stays a line of its own, for
+/// other programs.
+pub(super) fn of(output: impl AsFd + IsTerminal) -> Option<usize> {
+    let is_terminal = output.is_terminal();
+    let told = terminal_size_of(output).map(|(Width(columns), _)| usize::from(columns).max(LEAST));
+    is_terminal.then(|| told.unwrap_or(COLUMNS))
 }
 
 fn options(columns: usize) -> Options<'static> {

@@ -13,6 +13,10 @@ fn language(path: &Path, text: &str) -> Option<&'static str> {
         "json" => return Some("JSON"),
         _ => {}
     }
+    // One mistyped line of a manifest is no other language.
+    if text.lines().any(|line| matches!(line.trim(), "[[component]]" | "[service]")) {
+        return None;
+    }
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("{{"))?;
     let inside = first.strip_prefix('[').map(str::trim_start);
@@ -58,6 +62,7 @@ mod tests {
             ("a", "# x\n\n---\na: 1", Some("YAML")),
             ("a", "{{#if X}}\n- descriptor: a", Some("YAML")),
             ("a.toml", "descriptor: \"a:b\"", Some("YAML")),
+            ("a.toml", "name: x\n[[component]]\nx = 1", None),
             ("a.toml", "[[component]]\nx", None),
             ("a.toml", "[service\nname = 1", None),
             ("a.toml", "a = \"x: y\"", None),

@@ -26,5 +26,6 @@ pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
 pub use graph::{Edge, Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
+pub(crate) use pip_services::instead_of;
 pub use references::{Candidate, Question, Scene, Verdict};
 pub use walk::Walk;

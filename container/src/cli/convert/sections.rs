@@ -11,6 +11,7 @@ use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Part, Replaced, Template};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
+use crate::plan::instead_of;
 
 /// The groups of descriptors that Pip.Services itself has.
 const STOCK_GROUPS: [&str; 2] = ["pip-services", "pip-services3"];
@@ -31,8 +32,9 @@ pub(super) fn write(root: &Node, template: &Template, registry: &Registry) -> Op
     Some(Converted { text, components, comments })
 }
 
-/// The entries of a list, or of a table that has a component under each key.
+/// The entries of a list, of a list under `component` or `components`, or of a table that has a component under each key.
 fn components(root: &Node) -> Option<Vec<&Node>> {
+    let root = field(root, "components").or_else(|| field(root, "component")).unwrap_or(root);
     let list: Vec<_> = match &root.value {
         Value::List(list) => list.iter().collect(),
         Value::Map(map) => map.iter().map(|(_, _, node)| node).collect(),
@@ -56,6 +58,7 @@ enum Reason {
     Conditional,
     Empty,
     Default,
+    Twice,
 }
 
 impl Reason {
@@ -63,7 +66,8 @@ impl Reason {
         match self {
             Self::Conditional => "a part of the value depends on a variable; write one parameter for it",
             Self::Empty => "it has no value",
-            Self::Default => "a default cannot hold `}`",
+            Self::Default => "a default cannot hold `}` or `${`",
+            Self::Twice => "a key of it is given twice",
         }
     }
 }
@@ -91,19 +95,68 @@ impl Writer<'_> {
         let _ = writeln!(self.out, "# {} (line {line}): {}", escape(what), escape(text));
     }
 
+    /// A key that is not written, as a comment with what it was.
+    fn lose(&mut self, path: &str, line: usize, node: &Node, text: &str) {
+        self.comment(&format!("{path} = {}", self.written(node)), line, text);
+    }
+
+    /// All of an entry as comments.
+    fn lose_all(&mut self, path: &str, node: &Node) {
+        let Value::Map(map) = &node.value else {
+            let written = format!("{path} = {}", self.written(node));
+            let _ = writeln!(self.out, "#   {}", escape(&written));
+            return;
+        };
+        for (key, _, node) in map {
+            self.lose_all(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, node);
+        }
+    }
+
+    /// A value as it stands in the source, but for the parameters in it.
+    fn written(&self, node: &Node) -> String {
+        let text = |text: &str| {
+            let parts = self.template.parts(text).into_iter().map(|part| match part {
+                Part::Text(text) => text.to_owned(),
+                Part::Replaced(Replaced::Conditional(written)) => written.clone(),
+                Part::Replaced(Replaced::Parameter { name, default: None }) => format!("${{{name}}}"),
+                Part::Replaced(Replaced::Parameter { name, default: Some(default) }) => {
+                    format!("${{{name}:-{default}}}")
+                }
+            });
+            parts.collect::<String>()
+        };
+        match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Plain(plain) => text(plain),
+            Value::Quoted(quoted) => format!("\"{}\"", text(quoted)),
+            Value::List(list) => {
+                format!("[{}]", list.iter().map(|node| self.written(node)).collect::<Vec<_>>().join(", "))
+            }
+            Value::Map(map) => {
+                let pairs = map.iter().map(|(key, _, node)| format!("{key} = {}", self.written(node)));
+                format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
     /// Name and description of the service, of the entry that holds them there.
     fn service(&mut self, node: &Node, is_first: bool) {
         if is_first {
             self.out.push_str("[service]\n");
         }
         let Value::Map(map) = &node.value else { return };
+        let mut taken = BTreeSet::new();
         for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
-            match self.value(value, Some("string"), *line, None) {
+            match self.value(value, key, &|_| Some("string".to_owned())) {
+                _ if !self.conditions(*line).is_empty() => {
+                    self.lose(key, *line, value, Reason::Conditional.text());
+                }
+                Ok(_) if !taken.insert(key) => self.lose(key, *line, value, "given twice"),
                 Ok(text) if is_first && ["name", "description"].contains(&key.as_str()) => {
                     let _ = writeln!(self.out, "{key} = {text}");
                 }
-                Ok(_) => self.comment(key, *line, "`[service]` has no such key"),
-                Err(reason) => self.comment(key, *line, reason.text()),
+                Ok(_) => self.lose(key, *line, value, "`[service]` has no such key"),
+                Err(reason) => self.lose(key, *line, value, reason.text()),
             }
         }
     }
@@ -115,32 +168,36 @@ impl Writer<'_> {
             return self.comment("an entry", line, "no component, since it is no table");
         };
         let Some(text) = self.descriptor(node) else {
-            return match field(node, "type") {
+            match field(node, "type") {
                 Some(_) => {
-                    self.comment(
-                        "a component by `type`",
-                        line,
-                        "give its factory a descriptor, and write that",
-                    );
+                    let text = "give its factory a descriptor, and write that";
+                    self.comment("a component by `type`", line, text);
                 }
                 None => self.comment("an entry", line, "it has no descriptor"),
-            };
+            }
+            return self.lose_all("", node);
         };
         let descriptor: Option<Descriptor> = text.parse().ok();
         let keys = descriptor.as_ref().map(|descriptor| Keys::of(descriptor, self.registry));
-        let group = descriptor.as_ref().map_or("", |descriptor| descriptor.group());
-        if keys.as_ref().is_some_and(|keys| !keys.is_known()) && STOCK_GROUPS.contains(&group) {
-            return self.comment(
-                &text,
-                line,
-                "this binary has no such component; `components` lists what it has",
-            );
+        if let (Some(descriptor), Some(false)) = (&descriptor, keys.as_ref().map(Keys::is_known))
+            && STOCK_GROUPS.contains(&descriptor.group())
+        {
+            let instead = instead_of(descriptor).unwrap_or("`components` lists what there is");
+            self.comment(&text, line, &format!("this binary has no such component; {instead}"));
+            return self.lose_all("", node);
         }
         self.components += 1;
         let _ = writeln!(self.out, "[[component]]\ndescriptor = {}", quoted(&text));
         let conditions = self.conditions(line);
         self.enabled(&conditions, line);
-        let mut section = Section { keys, conditions: conditions.len(), taken: BTreeSet::new() };
+        let mut section = Section { keys, line, taken: BTreeSet::new() };
+        if !conditions.is_empty() {
+            section.take("enabled");
+        }
+        let mut descriptors = map.iter().filter(|(key, ..)| key == "descriptor").skip(1);
+        if let Some((_, line, node)) = descriptors.next() {
+            self.lose("descriptor", *line, node, "given twice; of two components write two");
+        }
         for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
             self.entry(&mut section, key, *line, value);
         }
@@ -150,16 +207,23 @@ impl Writer<'_> {
         self.template.conditions.iter().filter(|one| one.covers(line)).cloned().collect()
     }
 
+    /// Whether the component is there. Two conditions at once cannot be said: then it is not.
     fn enabled(&mut self, conditions: &[Condition], line: usize) {
-        let mut conditions = conditions.iter();
-        if let Some(Condition { name, negated, .. }) = conditions.next() {
-            let contrary = if *negated { "!" } else { "" };
-            let _ = writeln!(self.out, "enabled = \"{contrary}${{{name}:-false}}\"");
-        }
-        for Condition { name, negated, .. } in conditions {
-            let when = if *negated { "is not set" } else { "is set" };
-            let text = format!("only where {name} {when}, too; write one parameter for both");
-            self.comment("enabled", line, &text);
+        match conditions {
+            [] => {}
+            [Condition { name, negated, .. }] => {
+                let contrary = if *negated { "!" } else { "" };
+                let _ = writeln!(self.out, "enabled = \"{contrary}${{{name}:-false}}\"");
+            }
+            several => {
+                let when = |one: &Condition| {
+                    format!("{} {}", one.name, if one.negated { "is not set" } else { "is set" })
+                };
+                let all: Vec<_> = several.iter().map(when).collect();
+                self.out.push_str("enabled = false\n");
+                let text = format!("only where {}; write one parameter for that", all.join(" and "));
+                self.comment("enabled", line, &text);
+            }
         }
     }
 
@@ -171,67 +235,95 @@ impl Writer<'_> {
             }
             return;
         }
-        let (path, kind) = match section.counterpart(path) {
-            Counterpart::Key(path, kind) => (path, kind.map(str::to_owned)),
-            Counterpart::None => {
-                return self.comment(path, line, "the component has no such key");
-            }
+        let new = match section.counterpart(path) {
+            Counterpart::Key(path, _) => path,
+            Counterpart::None => return self.lose(path, line, node, "the component has no such key"),
         };
-        let conditions = self.conditions(line);
-        let own = conditions.get(..conditions.len().saturating_sub(section.conditions)).unwrap_or_default();
-        let ([] | [Condition { negated: false, .. }]) = own else {
-            return self.comment(&path, line, Reason::Conditional.text());
+        let own: Vec<_> = self.conditions(line).into_iter().filter(|one| !one.covers(section.line)).collect();
+        let value = match own.as_slice() {
+            [] if self.depends(node, &[section.line, line]) => Err(Reason::Conditional),
+            [] => self.value(node, &new, &|path| section.kind(path)),
+            [condition] => self.under(condition, node),
+            _ => Err(Reason::Conditional),
         };
-        match self.value(node, kind.as_deref(), line, own.first()) {
-            Ok(_) if !section.take(&path) => {
-                self.comment(&path, line, "given twice, or as a value and a table");
+        match value {
+            Ok(_) if !section.take(&new) => {
+                self.lose(&new, line, node, "given twice, or as a value and a table");
             }
             Ok(text) => {
-                let _ = writeln!(self.out, "{} = {text}", dotted(&path));
+                let _ = writeln!(self.out, "{} = {text}", dotted(&new));
             }
-            Err(reason) => self.comment(&path, line, reason.text()),
+            Err(reason) => self.lose(&new, line, node, reason.text()),
         }
     }
 
-    /// A value as TOML. Under a condition it must be a parameter of that name, which may be empty then.
+    /// Whether a part of a list or table stands under conditions that none of these lines is under.
+    fn depends(&self, node: &Node, around: &[usize]) -> bool {
+        let own = |one: &Condition| !around.iter().any(|line| one.covers(*line));
+        let part =
+            |line: usize, node: &Node| self.conditions(line).iter().any(own) || self.depends(node, around);
+        match &node.value {
+            Value::List(list) => list.iter().any(|node| part(node.line, node)),
+            Value::Map(map) => map.iter().any(|(_, line, node)| part(*line, node)),
+            _ => false,
+        }
+    }
+
+    /// A value that is there on a condition: the parameter of that name, which may be empty then.
+    fn under(&self, condition: &Condition, node: &Node) -> Result<String, Reason> {
+        let (Value::Plain(text) | Value::Quoted(text)) = &node.value else { return Err(Reason::Conditional) };
+        match self.template.parts(text).as_slice() {
+            [Part::Replaced(Replaced::Parameter { name, default: None })]
+                if *name == condition.name && !condition.negated =>
+            {
+                Ok(format!("\"${{{name}:-}}\""))
+            }
+            _ => Err(Reason::Conditional),
+        }
+    }
+
+    /// A value as TOML, of the kind that the key wants.
     fn value(
         &self,
         node: &Node,
-        kind: Option<&str>,
-        line: usize,
-        condition: Option<&Condition>,
+        path: &str,
+        kind_of: &dyn Fn(&str) -> Option<String>,
     ) -> Result<String, Reason> {
-        if let Some(condition) = condition {
-            let (Value::Plain(text) | Value::Quoted(text)) = &node.value else {
-                return Err(Reason::Conditional);
-            };
-            return match self.template.parts(text).as_slice() {
-                [Part::Replaced(Replaced::Parameter { name, default: None })] if *name == condition.name => {
-                    Ok(format!("\"${{{name}:-}}\""))
-                }
-                _ => Err(Reason::Conditional),
-            };
-        }
+        let kind = kind_of(path);
+        self.value_of_kind(node, path, kind.as_deref(), kind_of)
+    }
+
+    fn value_of_kind(
+        &self,
+        node: &Node,
+        path: &str,
+        kind: Option<&str>,
+        kind_of: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<String, Reason> {
         match &node.value {
             Value::Null => Err(Reason::Empty),
             Value::Plain(text) => {
-                let plain =
-                    kind.filter(|kind| kind.contains("string")).is_none().then(|| number(text)).flatten();
-                plain.map_or_else(|| self.string(text), Ok)
+                let is_text = kind.is_some_and(|kind| kind.contains("string"));
+                number(text).filter(|_| !is_text).map_or_else(|| self.string(text), Ok)
             }
             Value::Quoted(text) => {
                 let is = |what: &str| kind.is_some_and(|kind| kind.starts_with(what));
                 let wanted = ["integer", "number", "boolean", "time"].into_iter().any(is);
-                wanted.then(|| number(text)).flatten().map_or_else(|| self.string(text), Ok)
+                number(text).filter(|_| wanted).map_or_else(|| self.string(text), Ok)
             }
             Value::List(list) => {
                 let kind = kind.and_then(|kind| kind.strip_prefix("list of "));
-                let items = list.iter().map(|node| self.value(node, kind, line, None));
+                let path = format!("{path}.0");
+                let items = list.iter().map(|node| self.value_of_kind(node, &path, kind, kind_of));
                 Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
             }
             Value::Map(map) => {
-                let pairs = map.iter().map(|(key, line, node)| {
-                    Ok(format!("{} = {}", dotted(key), self.value(node, None, *line, None)?))
+                let again = |at: usize, key: &str| map.iter().take(at).any(|(known, ..)| known == key);
+                if map.iter().enumerate().any(|(at, (key, ..))| again(at, key)) {
+                    return Err(Reason::Twice);
+                }
+                let pairs = map.iter().map(|(key, _, node)| {
+                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), kind_of)?))
                 });
                 Ok(format!("{{ {} }}", pairs.collect::<Result<Vec<_>, Reason>>()?.join(", ")))
             }
@@ -251,7 +343,7 @@ impl Writer<'_> {
                 Part::Text(text) => out.push_str(text.trim()),
                 Part::Replaced(Replaced::Conditional(_)) => return Err(Reason::Conditional),
                 Part::Replaced(Replaced::Parameter { default: Some(default), .. })
-                    if default.contains('}') =>
+                    if default.contains('}') || default.contains("${") =>
                 {
                     return Err(Reason::Default);
                 }
@@ -271,8 +363,8 @@ impl Writer<'_> {
 struct Section {
     /// `None` where the descriptor cannot be read, or has parameters.
     keys: Option<Keys>,
-    /// Under how many conditions the whole of it stands.
-    conditions: usize,
+    /// Where it begins: under the conditions there stands the whole of it.
+    line: usize,
     taken: BTreeSet<String>,
 }
 
@@ -281,6 +373,14 @@ impl Section {
         self.keys
             .as_ref()
             .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
+    }
+
+    /// What a key takes, where that is known.
+    fn kind(&self, path: &str) -> Option<String> {
+        match self.counterpart(path) {
+            Counterpart::Key(_, kind) => kind.map(str::to_owned),
+            Counterpart::None => None,
+        }
     }
 
     /// Whether a path is neither given yet nor a table of one that is.

@@ -8,6 +8,9 @@ use thiserror::Error;
 /// How deep sections may nest.
 const MAX_DEPTH: usize = 32;
 
+/// How many conditions a configuration may have: each line is held to all of them.
+const MAX_CONDITIONS: usize = 1000;
+
 /// A template that cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("line {line}: {kind}")]
@@ -21,7 +24,7 @@ enum TemplateErrorKind {
     #[error("`{{{{` has no `}}}}`")]
     Unclosed,
     #[error(
-        "a tag that is none of `{{{{NAME}}}}`, `{{{{#if NAME}}}}`, `{{{{#unless NAME}}}}`, `{{{{else}}}}`, `{{{{/if}}}}`"
+        "a tag that is none of `{{{{NAME}}}}`, `{{{{#NAME}}}}`, `{{{{^NAME}}}}`, `{{{{#if NAME}}}}`, `{{{{#unless NAME}}}}`, `{{{{else}}}}`, `{{{{/if}}}}`"
     )]
     Unknown,
     #[error("a section has no end: write `{{{{/if}}}}`, `{{{{/unless}}}}` or `{{{{/NAME}}}}`")]
@@ -30,6 +33,8 @@ enum TemplateErrorKind {
     NoBegin,
     #[error("sections are nested deeper than {MAX_DEPTH}")]
     TooDeep,
+    #[error("there are more than {MAX_CONDITIONS} sections around whole lines")]
+    TooMany,
 }
 
 /// Lines that are there only where a variable is set, or only where it is not.
@@ -65,6 +70,8 @@ pub(super) struct Template {
     pub conditions: Vec<Condition>,
     word: String,
     replaced: Vec<Replaced>,
+    /// How many lines end before a place in the text.
+    counted: (usize, usize),
     /// Lines of the text that begin where the source has no line break, in their order.
     inserted: Vec<usize>,
 }
@@ -77,8 +84,11 @@ impl Template {
         }
         let tree = Reader { source, at: 0 }.pieces(None, 0)?.0;
         let (text, conditions, replaced, inserted) = (String::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut template = Self { text, conditions, word, replaced, inserted };
+        let mut template = Self { text, conditions, word, replaced, counted: (0, 0), inserted };
         template.write(source, &tree);
+        if template.conditions.len() > MAX_CONDITIONS {
+            return Err(TemplateError { line: 1, kind: TemplateErrorKind::TooMany });
+        }
         Ok(template)
     }
 
@@ -108,8 +118,12 @@ impl Template {
         parts
     }
 
-    fn line(&self) -> usize {
-        self.text.matches('\n').count() + 1
+    /// The number of the last line so far.
+    fn line(&mut self) -> usize {
+        let (lines, at) = self.counted;
+        let more = self.text.get(at..).map_or(0, |text| text.matches('\n').count());
+        self.counted = (lines + more, self.text.len());
+        self.counted.0 + 1
     }
 
     fn stand_in(&mut self, replaced: Replaced) {
@@ -121,16 +135,18 @@ impl Template {
     fn write(&mut self, source: &str, pieces: &[Piece<'_>]) {
         let mut pieces = pieces.iter().peekable();
         while let Some(piece) = pieces.next() {
-            match piece {
-                Piece::Text(text) => self.text.push_str(text),
-                Piece::Value(name) => {
-                    let default = pieces.peek().and_then(|next| next.default_of(name));
-                    if default.is_some() {
-                        pieces.next();
-                    }
-                    let (name, default) = ((*name).to_owned(), default.map(str::to_owned));
-                    self.stand_in(Replaced::Parameter { name, default });
+            if let Some((name, otherwise)) = piece.value() {
+                let default = pieces.peek().and_then(|next| next.default_of(name));
+                if default.is_some() {
+                    pieces.next();
                 }
+                let (name, default) = (name.to_owned(), default.or(otherwise).map(str::to_owned));
+                self.stand_in(Replaced::Parameter { name, default });
+                continue;
+            }
+            match piece {
+                Piece::Value(_) => {}
+                Piece::Text(text) => self.text.push_str(text),
                 Piece::Section(section) if section.is_of_whole_lines(source) => {
                     self.lines(source, section, section.negated, &section.shown);
                     if let Some(otherwise) = &section.otherwise {
@@ -149,7 +165,8 @@ impl Template {
     fn lines(&mut self, source: &str, section: &Section<'_>, negated: bool, pieces: &[Piece<'_>]) {
         if self.text.rsplit('\n').next().is_some_and(|line| !line.trim().is_empty()) {
             self.text.push('\n');
-            self.inserted.push(self.line());
+            let line = self.line();
+            self.inserted.push(line);
         }
         let first = self.line();
         self.write(source, pieces);
@@ -172,17 +189,38 @@ enum Piece<'s> {
 }
 
 impl<'s> Piece<'s> {
+    /// The variable whose value it shows and nothing else, with what is shown where that is not set: `{{X}}`, or `{{#X}}{{X}}{{/X}}` with
+    /// or without `{{else}}`.
+    fn value(&self) -> Option<(&'s str, Option<&'s str>)> {
+        match self {
+            Self::Value(name) => Some((name, None)),
+            Self::Section(Section { name, negated: false, shown, otherwise, .. }) => match shown.as_slice() {
+                [Self::Value(value)] if value == name => {
+                    let otherwise = otherwise.as_ref().map_or(Some(""), |pieces| plain(pieces))?;
+                    Some((name, Some(otherwise)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What is shown where `name` is not set, if that is all that the section does.
     fn default_of(&self, name: &str) -> Option<&'s str> {
         let Self::Section(section) = self else { return None };
         if !section.negated || section.name != name || section.otherwise.is_some() {
             return None;
         }
-        match section.shown.as_slice() {
-            [] => Some(""),
-            [Self::Text(text)] if !text.contains(['\n', '}']) => Some(text),
-            _ => None,
-        }
+        plain(&section.shown)
+    }
+}
+
+/// The text of pieces that are nothing else, and can be a default.
+fn plain<'s>(pieces: &[Piece<'s>]) -> Option<&'s str> {
+    match pieces {
+        [] => Some(""),
+        [Piece::Text(text)] if !text.contains(['\n', '}']) => Some(text),
+        _ => None,
     }
 }
 
@@ -328,6 +366,9 @@ mod tests {
             ("a: {{X}}{{#unless X}}{{/unless}}", "a: <X|>"),
             ("a: {{X}}{{^Y}}1{{/Y}}", "a: <X><?{{^Y}}1{{/Y}}>"),
             ("a: {{#if X}}b{{else}}c{{/if}}", "a: <?{{#if X}}b{{else}}c{{/if}}>"),
+            ("a: {{#X}}{{X}}{{/X}}{{^X}}b{{/X}}", "a: <X|b>"),
+            ("a: {{#if X}}{{X}}{{else}}b{{/if}}", "a: <X|b>"),
+            ("a: {{#if X}}{{X}}{{/if}}", "a: <X|>"),
             ("a{{! a comment }}b", "ab"),
         ];
         for (source, expected) in cases {
@@ -371,6 +412,7 @@ mod tests {
             ("{{/if}}", 1, TemplateErrorKind::NoBegin),
             ("{{else}}", 1, TemplateErrorKind::NoBegin),
             (&"{{#X}}".repeat(40), 1, TemplateErrorKind::TooDeep),
+            (&"{{#X}}a: 1{{/X}}\n".repeat(1001), 1, TemplateErrorKind::TooMany),
         ] {
             assert_eq!(Template::new(source).unwrap_err(), TemplateError { line, kind }, "{source}");
         }

@@ -95,6 +95,64 @@ fn a_list_in_json_and_a_table_of_components() {
 }
 
 #[test]
+fn two_conditions_at_once_are_none_that_is_met() {
+    let text = converted("{{#if A}}\n{{#if B}}\n- descriptor: a:b:c:d:1.0\n{{/if}}\n{{/if}}\n").text;
+    assert!(
+        text.contains("\nenabled = false\n# enabled (line 3): only where B is set and A is set; write one"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_depends_on_a_variable_within_is_told() {
+    for (body, expected) in [
+        (
+            "  connections:\n{{#if A}}\n  - host: a\n{{/if}}\n  - host: b\n",
+            "# connections = [{ host = a }, { host = b }] (line 2)",
+        ),
+        ("  connections: [{host: a, host: b}]\n", "# connections = [{ host = a, host = b }] (line 2)"),
+        ("  client_id: \"{{A}}{{^A}}${x{{/A}}\"\n", "# client_id = \"${A:-${x}\" (line 2)"),
+        ("  descriptor: a:b:c:d:1.0\n", "# descriptor = a:b:c:d:1.0 (line 2): given twice"),
+    ] {
+        let text = converted(&format!("- descriptor: pip-services:connection:mqtt:x:1.0\n{body}")).text;
+        assert!(text.contains(expected), "{text}");
+    }
+    let enabled = converted("{{#if Z}}\n- descriptor: a:b:c:d:1.0\n  enabled: false\n{{/if}}\n").text;
+    assert!(
+        enabled.contains("enabled = \"${Z:-false}\"\n# enabled = false (line 3): given twice"),
+        "{enabled}"
+    );
+    let service = converted("- descriptor: a:context-info:c:d:1.0\n  name: n\n  name: m\n").text;
+    assert!(service.starts_with("[service]\nname = \"n\"\n# name = m (line 3): given twice"), "{service}");
+}
+
+#[test]
+fn an_alias_has_the_conditions_of_its_anchor() {
+    let text = "{{#if Y}}\n- descriptor: a:b:c:d:1.0\n  connection: &base\n{{#if X}}\n    port: {{X}}\n{{/if}}\n    host: h\n{{/if}}\n\
+                - descriptor: a:b:c:e:1.0\n  connection: *base\n";
+    let text = converted(text).text;
+    let second = text.split("e:1.0").nth(1).unwrap();
+    assert!(
+        second.contains("# connection.port = ${X} (line 5)")
+            && second.contains("# connection.host = h (line 7)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn numbers_in_lists_are_numbers() {
+    let text =
+        "- descriptor: pip-services:connection:mqtt:x:1.0\n  connections: [{host: a, port: \"1883\"}]\n";
+    assert!(
+        converted(text).text.contains("connections = [{ host = \"a\", port = 1883 }]"),
+        "{}",
+        converted(text).text
+    );
+    let under = converted("components:\n- descriptor: a:b:c:d:1.0\n");
+    assert_eq!(under.components, 1);
+}
+
+#[test]
 fn foreign_text_stays_in_its_line() {
     let evil = "- descriptor: a:b:c:d:1.0\n  \"k\\n[x]\\e\\u202e\": \"v\\n\\e]0;\\u009b\"\n- descriptor: \"pip-services:x\\n[y]:c:d:1.0\"\n";
     let text = converted(evil).text;

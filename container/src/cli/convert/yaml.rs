@@ -135,21 +135,37 @@ impl<'t> Reader<'t> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Value, YamlError> {
-        let mut map = Vec::new();
+        let (mut map, mut merged) = (Vec::new(), Vec::new());
         loop {
             let (event, span) = self.next()?;
             let line = span.start.line();
             let key = match event {
-                Event::MappingEnd | Event::StreamEnd => return Ok(Value::Map(map)),
+                Event::MappingEnd | Event::StreamEnd => {
+                    merged.into_iter().for_each(|node| merge(&mut map, node));
+                    return Ok(Value::Map(map));
+                }
                 Event::Scalar(key, ..) => key.into_owned(),
                 _ => return Err(YamlError::Key { line: (self.source_line)(line) }),
             };
             let (event, span) = self.next()?;
-            match self.node(event, span, depth + 1)? {
-                Node { value: Value::Map(merged), .. } if key == "<<" => map.extend(merged),
-                node => map.push((key, line, node)),
+            let node = self.node(event, span, depth + 1)?;
+            if key == "<<" { merged.push(node) } else { map.push((key, line, node)) }
+        }
+    }
+}
+
+/// Adds the keys of a table, or of a list of tables, that are not there yet: those of `<<`.
+fn merge(map: &mut Vec<(String, usize, Node)>, node: Node) {
+    match node.value {
+        Value::Map(merged) => {
+            for (key, line, node) in merged {
+                if !map.iter().any(|(known, ..)| *known == key) {
+                    map.push((key, line, node));
+                }
             }
         }
+        Value::List(list) => list.into_iter().for_each(|node| merge(map, node)),
+        _ => {}
     }
 }
 
@@ -188,6 +204,8 @@ mod tests {
             ("- a: 1\n  b: '2'\n  a:\n- x\n", "[{a@1: 1, b@2: '2', a@3: null}, x]"),
             ("[{\"a\": true, \"b\": [1, null]}]", "[{a@1: true, b@1: [1, null]}]"),
             ("a: &x {b: 1}\nc: *x\nd:\n  <<: *x\n", "{a@1: {b@1: 1}, c@2: {b@1: 1}, d@3: {b@1: 1}}"),
+            ("a: &x {b: 1, c: 2}\nd: {<<: *x, b: 3}\n", "{a@1: {b@1: 1, c@1: 2}, d@2: {b@2: 3, c@1: 2}}"),
+            ("a: &x {b: 1}\nd: {<<: [*x, {e: 1}]}\n", "{a@1: {b@1: 1}, d@2: {b@1: 1, e@2: 1}}"),
             ("a: !!str 1\n", "{a@1: '1'}"),
         ] {
             assert_eq!(shown(&of(text).unwrap()), expected, "{text}");
