@@ -22,6 +22,7 @@ pub struct FileDiscoveryConfig {
     /// The file, TOML or JSON by its extension; relative to the folder of the manifest. Its top-level keys are the
     /// keys to look up; under each stands a table, or a list of at most 256 tables in order of preference. At most
     /// 1 MiB. Where a key or a parameter has no effect, that look-up fails, and no other.
+    #[schemars(extend("examples" = ["discovery.toml"]))]
     pub path: ConfigPath,
 }
 
