@@ -132,13 +132,12 @@ fn repeated(part: &str, at: usize) -> String {
     let (before, rest) = (part.get(..line).unwrap_or_default(), part.get(line..).unwrap_or_default());
     let is_header = |line: &&str| line.trim_start().starts_with('[');
     let mut text = String::new();
-    let section = before.lines().filter(|line| line.trim() == "[[component]]").next_back();
+    let section = before.lines().rfind(|line| line.trim() == "[[component]]");
     let is_descriptor = |line: &&str| line.trim_start().starts_with("descriptor");
     // Of two descriptors the second is looked at.
     let again = rest.lines().next().is_some_and(|line| is_descriptor(&line));
     let descriptor = before.lines().find(is_descriptor).filter(|_| !again);
-    let header =
-        before.lines().filter(is_header).next_back().filter(|header| header.trim() != "[[component]]");
+    let header = before.lines().rfind(is_header).filter(|header| header.trim() != "[[component]]");
     for line in section.into_iter().chain(descriptor).chain(header) {
         text.push_str(line);
         text.push('\n');

@@ -42,8 +42,7 @@ pub(super) fn problem(path: &Path, text: &str, base: u32) -> Option<Problem> {
     let name = path.display().to_string();
     let message = format!("`{}` is {language}, and a manifest is TOML", escape(&name));
     let file = if path == Path::new("<stdin>") { "-".to_owned() } else { escape(&name).into_owned() };
-    let help =
-        format!("`wirework convert {file} > service.toml` writes a configuration of Pip.Services as TOML");
+    let help = format!("`wirework convert {file}` writes a configuration of Pip.Services as TOML");
     Some(Problem::error(code::BAD_SYNTAX, Span::new(base, base), message).with_help(help))
 }
 
