@@ -25,6 +25,17 @@ impl Pattern {
         self.0.iter().zip(descriptor.0.iter()).all(|(pattern, token)| pattern == "*" || pattern == token)
     }
 
+    /// Whether there is a descriptor that both match.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        let same = |(one, two): (&str, &str)| one == "*" || two == "*" || one == two;
+        self.0.iter().zip(other.0.iter()).all(same)
+    }
+
+    /// Whether it matches every descriptor that another one does.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0.iter()).all(|(one, two)| one == "*" || one == two)
+    }
+
     /// The pattern with `{name}` replaced by the name of the component that asks.
     #[must_use]
     pub fn resolve(&self, asker: &Descriptor) -> Self {

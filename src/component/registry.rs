@@ -67,6 +67,18 @@ impl Registered {
         &self.at
     }
 
+    /// Whether some descriptor that another one serves too goes to this one: it ranks higher, and the patterns meet.
+    #[must_use]
+    pub fn comes_before(&self, other: &Self) -> bool {
+        self.rank() > other.rank() && self.pattern.meets(&other.pattern)
+    }
+
+    /// Whether all descriptors that another one serves go to this one, so that the other one is never used.
+    #[must_use]
+    pub fn replaces(&self, other: &Self) -> bool {
+        self.rank() > other.rank() && self.pattern.covers(&other.pattern)
+    }
+
     /// The higher wins: code before linked crates, then the pattern with more concrete tokens.
     fn rank(&self) -> (bool, usize) {
         (self.in_code, self.pattern.specificity())

@@ -79,7 +79,8 @@ impl Host {
     /// [`Container::close`] when it ends itself, or when [`Container::failed`] resolves.
     ///
     /// It reads the manifest that [`Host::manifest`] sets, with parameters from the environment. Log records go to the loggers
-    /// of the manifest, or to the program's own `tracing` subscriber where it has installed one.
+    /// of the manifest, or to the program's own `tracing` subscriber where it has installed one. Files are read on a thread of the
+    /// runtime that may block; one that never answers, as a FIFO may, also holds up the end of the runtime.
     ///
     /// ```no_run
     /// use wirework_container::Host;
@@ -97,9 +98,9 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// A manifest that `check` does not accept, and whatever keeps a component from opening.
+    /// A manifest that `check` does not accept, a factory that panics meanwhile, and whatever keeps a component from opening.
     pub async fn start(self) -> Result<Container, StartError> {
-        start(&self).await
+        start(self).await
     }
 
     pub(super) fn version_text(&self) -> Option<String> {

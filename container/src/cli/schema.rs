@@ -52,11 +52,11 @@ impl Schema {
 #[must_use]
 pub fn of(registry: &Registry) -> Value {
     let mut definitions = Map::new();
-    let branches = registry.all().iter().enumerate();
+    let used: Vec<_> = registry.all().iter().filter(|one| is_used(one, registry)).collect();
+    let branches = used.iter().enumerate();
     let branches: Vec<_> =
         branches.map(|(number, one)| branch(number, one, registry, &mut definitions)).collect();
-    let mut descriptors: Vec<_> =
-        registry.all().iter().map(|one| json!({ "pattern": regex(one.pattern()) })).collect();
+    let mut descriptors: Vec<_> = used.iter().map(|one| json!({ "pattern": regex(one.pattern()) })).collect();
     // A descriptor with a parameter in it may become any.
     descriptors.push(json!({ "pattern": "\\$\\{" }));
     let section = json!({
@@ -128,8 +128,7 @@ fn branch(
     let rest = schema.get("additionalProperties").cloned().unwrap_or_else(unknown_key);
     branch["additionalProperties"] = rest;
     let mut descriptor = json!({ "pattern": regex(one.pattern()) });
-    // Of two factories the one with the more concrete pattern serves.
-    let before = registry.all().iter().filter(|other| is_before(other.pattern(), one.pattern()));
+    let before = registry.all().iter().filter(|other| other.comes_before(one));
     let before: Vec<_> = before.map(|other| json!({ "pattern": regex(other.pattern()) })).collect();
     if !before.is_empty() {
         descriptor["not"] = json!({ "anyOf": before });
@@ -138,14 +137,9 @@ fn branch(
     json!({ "if": condition, "then": branch })
 }
 
-/// Whether a pattern matches some of what another does and has more concrete tokens.
-fn is_before(pattern: &Pattern, other: &Pattern) -> bool {
-    let tokens = |pattern: &Pattern| (0..5).filter(|place| pattern.token(*place) != "*").count();
-    let overlaps = (0..5).all(|place| {
-        let (one, two) = (pattern.token(place), other.token(place));
-        one == two || one == "*" || two == "*"
-    });
-    overlaps && tokens(pattern) > tokens(other)
+/// Whether any descriptor goes to a factory, and not all to one that comes before it.
+fn is_used(one: &Registered, registry: &Registry) -> bool {
+    !registry.all().iter().any(|other| other.replaces(one))
 }
 
 /// The keys that the container reads in every section.

@@ -6,11 +6,12 @@ use tokio::runtime::Handle;
 use wirework::component::RegistryError;
 use wirework::config::{Problems, Severity};
 use wirework::log::Router;
-use wirework::{Category, Coded, chain};
+use wirework::{Category, Coded, Error, chain};
 
 use super::Host;
 use super::options::Options;
 use crate::manifest::{Files, render};
+use crate::plan::plan_apart;
 use crate::run::{Container, Failures, LOG, Started};
 
 /// Why [`Host::start`] did not start a service. `Debug` shows the text and all causes as people read them, since that is what
@@ -21,6 +22,9 @@ pub enum StartError {
     /// A factory is malformed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A factory panicked while the manifest was checked, or the runtime ended.
+    #[error("the manifest could not be checked")]
+    Check(#[source] Error),
     /// The manifest has errors; the text is what `check` prints.
     #[error("the manifest has problems\n\n{0}")]
     Manifest(String),
@@ -45,6 +49,7 @@ impl fmt::Debug for StartError {
 impl Coded for StartError {
     fn category(&self) -> Category {
         match self {
+            Self::Check(error) => error.category(),
             Self::Registry(_) | Self::Manifest(_) => Category::Misconfiguration,
             Self::Start(failures) => failures.first().source.category(),
             Self::Stopped => Category::InvalidState,
@@ -53,6 +58,7 @@ impl Coded for StartError {
     fn code(&self) -> &'static str {
         match self {
             Self::Registry(error) => error.code(),
+            Self::Check(_) => "CANNOT_CHECK",
             Self::Manifest(_) => wirework::config::code::BAD_CONFIG,
             Self::Start(_) => "CANNOT_START",
             Self::Stopped => "STOPPED",
@@ -61,9 +67,12 @@ impl Coded for StartError {
 }
 
 /// See [`Host::start`].
-pub(super) async fn start(host: &Host) -> Result<Container, StartError> {
-    let registry = host.registry().map_err(Clone::clone)?;
-    let (plan, problems) = Options::default().check(host, registry, Severity::Error).into_parts();
+pub(super) async fn start(host: Host) -> Result<Container, StartError> {
+    let check = move || {
+        let registry = host.registry().map_err(Clone::clone)?;
+        Ok::<_, RegistryError>(Options::default().check(&host, registry, Severity::Error).into_parts())
+    };
+    let (plan, problems) = plan_apart(check).await.map_err(StartError::Check)??;
     if problems.has_errors() {
         return Err(StartError::Manifest(render(&problems, &plan.files, false)));
     }

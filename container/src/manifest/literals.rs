@@ -107,22 +107,28 @@ fn uri_password<'r>(node: &Node, raw: &'r str) -> Option<&'r str> {
 
 /// How many `$$` there are outside of parameters.
 fn dollars(raw: &str) -> usize {
-    let (mut count, mut rest) = (0, raw);
+    let (mut count, mut rest, open) = (0, raw, open(raw));
     while let Some((_, behind)) = rest.split_once('$') {
         rest = if let Some(behind) = behind.strip_prefix('$') {
             count += 1;
             behind
         } else {
-            behind_parameter(behind)
+            behind_parameter(behind, open)
         };
     }
     count
 }
 
-/// What is behind a parameter whose dollar was read, if it is one.
-fn behind_parameter(behind: &str) -> &str {
-    let inside = behind.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-    inside.map_or(behind, |(_, rest)| rest)
+/// How long the end of a text is in which no parameter ends. Found once, so that a text of nothing but `${` is not searched to
+/// its end for each of them.
+fn open(raw: &str) -> usize {
+    raw.rsplit('}').next().map_or(0, str::len)
+}
+
+/// What is behind a parameter whose dollar was read, if it is one. Where as much is left as is [`open`], it is none.
+fn behind_parameter(behind: &str, open: usize) -> &str {
+    let inside = behind.strip_prefix('{').filter(|inside| inside.len() > open);
+    inside.and_then(|inside| inside.split_once('}')).map_or(behind, |(_, rest)| rest)
 }
 
 fn shorter(name: &str, span: Span, count: usize) -> Problem {
@@ -151,12 +157,12 @@ fn how_to_write() -> &'static str {
 /// The first parameter in another spelling: `{{NAME}}`, `$NAME` or `%NAME%`. Names are in upper case, as those of environment
 /// variables are: `$SYS` and `$share` are words of MQTT, and `{{topic}}` is a brace that is no placeholder.
 fn foreign(raw: &str) -> Option<&str> {
-    let mut rest = raw;
+    let (mut rest, open) = (raw, open(raw));
     loop {
         let at = rest.find(['$', '{', '%'])?;
         let (mark, behind) = (rest.get(at..)?, rest.get(at + 1..)?);
         let length = match mark.as_bytes().first()? {
-            b'$' => dollar(behind),
+            b'$' => dollar(behind, open),
             b'{' => mustache(behind),
             _ => percent(behind),
         };
@@ -168,11 +174,11 @@ fn foreign(raw: &str) -> Option<&str> {
 }
 
 /// Behind a `$`: how long the name is; otherwise how much is not to be looked at.
-fn dollar(behind: &str) -> Result<usize, usize> {
+fn dollar(behind: &str, open: usize) -> Result<usize, usize> {
     if behind.starts_with('$') {
         return Err(1);
     }
-    let skipped = behind.len() - behind_parameter(behind).len();
+    let skipped = behind.len() - behind_parameter(behind, open).len();
     let length = name(behind);
     match behind.get(..length) {
         Some("SYS") => Err(length),
@@ -181,13 +187,16 @@ fn dollar(behind: &str) -> Result<usize, usize> {
     }
 }
 
-/// Behind a `{`.
+/// Behind a `{`. The braces and marks before what is no name are not looked at again: each of them would lead to the same.
 fn mustache(behind: &str) -> Result<usize, usize> {
-    let inside =
-        behind.strip_prefix('{').and_then(|inside| inside.split_once("}}")).map(|(inside, _)| inside);
-    let Some(inside) = inside else { return Err(0) };
-    let word = inside.trim().trim_start_matches(['{', '#', '/', '^', '&']).trim_start_matches("if ").trim();
-    if !word.is_empty() && name(word) == word.len() { Ok(inside.len() + 3) } else { Err(0) }
+    let Some(inside) = behind.strip_prefix('{') else { return Err(0) };
+    let is_mark = |mark: char| mark.is_whitespace() || "{#/^&".contains(mark);
+    let word = inside.trim_start_matches(is_mark);
+    let read = behind.len() - word.len();
+    let word = word.trim_start_matches("if ").trim_start();
+    let length = name(word);
+    let rest = word.get(length..).and_then(|rest| rest.trim_start().strip_prefix("}}"));
+    rest.filter(|_| length > 0).map(|rest| behind.len() - rest.len()).ok_or(read)
 }
 
 /// Behind a `%`.
@@ -222,6 +231,10 @@ mod tests {
             ("a {{ HOST }} b", "{{ HOST }}"),
             ("{{#if ENABLED}}x", "{{#if ENABLED}}"),
             ("{{{NAME}}}", "{{{NAME}}"),
+            ("{{ {{ #NAME }}", "{{ {{ #NAME }}"),
+            ("{{#if {{NAME}}", "{{NAME}}"),
+            ("{{{topic}} {{NAME}}", "{{NAME}}"),
+            ("{{ $NAME }}", "$NAME"),
             ("$MQTT_HOST", "$MQTT_HOST"),
             ("/home/$USER/x", "$USER"),
             ("${A}/$NAME", "$NAME"),
@@ -257,6 +270,18 @@ mod tests {
     fn dollars_that_are_lost_are_counted() {
         for (text, count) in [("a$$b", 1), ("$$$$", 2), ("a$b", 0), ("${A:-$$}", 0), ("$$${A}", 1), ("", 0)] {
             assert_eq!(dollars(text), count, "{text}");
+        }
+    }
+
+    /// These take hours where each mark is followed by a search to the end of the text.
+    #[test]
+    fn long_texts_are_read_once() {
+        let marks = ["{", "${", "{{ ", "{{#", "{{if ", "{{A ", "$", "%A", "${A:-"];
+        for (mark, end) in marks.iter().flat_map(|mark| ["", "}"].map(|end| (mark, end))) {
+            let text = mark.repeat(2_000_000 / mark.len()) + end;
+            // Of many `$` every two stand for one.
+            let expected = if *mark == "$" { 1_000_000 } else { 0 };
+            assert_eq!((foreign(&text), dollars(&text)), (None, expected), "{mark} {end}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! components ask.
 
 use std::any::TypeId;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -38,24 +39,24 @@ pub enum Asked {
 pub struct Lists<'a> {
     index: &'a Index<'a>,
     known: &'a [Option<Arc<Known>>],
-    found: HashMap<(Pattern, Asked), List, RandomState>,
+    found: RefCell<HashMap<(Pattern, Asked), List, RandomState>>,
 }
 
 impl<'a> Lists<'a> {
     /// Over components whose factories are `known`, by position; where a factory is not, its component offers nothing.
     #[must_use]
     pub fn new(index: &'a Index<'a>, known: &'a [Option<Arc<Known>>]) -> Self {
-        Self { index, known, found: HashMap::default() }
+        Self { index, known, found: RefCell::default() }
     }
 
     /// The components that match a resolved pattern and offer what is asked.
-    pub fn find(&mut self, pattern: Pattern, asked: Asked) -> List {
+    pub fn find(&self, pattern: Pattern, asked: Asked) -> List {
         let (index, known) = (self.index, self.known);
         let find = |(pattern, asked): &(Pattern, Asked)| -> List {
             let matches = index.find(pattern).into_iter();
             matches.filter(|position| offers(known, *position, *asked)).collect()
         };
-        match self.found.entry((pattern, asked)) {
+        match self.found.borrow_mut().entry((pattern, asked)) {
             std::collections::hash_map::Entry::Occupied(entry) => Arc::clone(entry.get()),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let list = find(entry.key());

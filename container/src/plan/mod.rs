@@ -1,5 +1,6 @@
 //! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
 
+mod blocking;
 mod claims;
 mod draft;
 mod durable;
@@ -21,6 +22,7 @@ mod shown;
 mod walk;
 mod words;
 
+pub(crate) use blocking::plan_apart;
 pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
 pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
 pub use graph::{Edge, Graph, GraphBuilder};

@@ -1,7 +1,7 @@
 //! Sections held against what their references lead to, as `create` and `open` would find it.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use wirework::config::{Problem, Problems, Section, Span};
 
 use super::draft::{Planned, Resolved};
 use super::factories::{Known, Wanted};
-use super::lists::others;
+use super::index::Index;
+use super::lists::{Asked, List, Lists, others};
 use super::loops::flows;
 use crate::manifest::Files;
 
@@ -22,7 +23,13 @@ pub(super) fn check_neighbours(
     files: &Files,
     problems: &mut Problems,
 ) {
-    let unmade = components.iter().filter(|planned| planned.known.is_none()).collect();
+    let (names, known): (Vec<_>, Vec<_>) = disabled.iter().cloned().unzip();
+    let index = Index::new(&names);
+    let disabled = Disabled { names: &names, lists: Lists::new(&index, &known) };
+    let unmade = components.iter().filter(|planned| planned.known.is_none());
+    let unmade: Vec<_> = unmade.map(|planned| planned.entry.descriptor.clone()).collect();
+    let index = Index::new(&unmade);
+    let unmade = Lists::new(&index, &[]);
     let (is_damaged, written, shown) = (files.has_broken(), OnceCell::new(), Cell::new(0));
     let whole = Whole { components, disabled, is_damaged, unmade, written, shown };
     for (asker, planned) in (0..).zip(components) {
@@ -53,15 +60,30 @@ const NEIGHBOURS: usize = 2_000_000;
 /// All sections of a manifest.
 struct Whole<'a> {
     components: &'a [Planned],
-    disabled: &'a [(Descriptor, Option<Arc<Known>>)],
+    disabled: Disabled<'a>,
     /// Whether sections may be lost.
     is_damaged: bool,
     /// Those that no factory makes.
-    unmade: Vec<&'a Planned>,
+    unmade: Lists<'a>,
     /// The services to which some component may add; found when first asked for.
     written: OnceCell<HashSet<u32>>,
     /// How many neighbours have been shown.
     shown: Cell<usize>,
+}
+
+/// The sections that are not enabled.
+struct Disabled<'a> {
+    names: &'a [Descriptor],
+    lists: Lists<'a>,
+}
+
+/// Who may add to the services of one list.
+struct Adding<'a> {
+    list: &'a List,
+    /// One that may.
+    first: u32,
+    /// Whether there is another one.
+    several: bool,
 }
 
 impl Whole<'_> {
@@ -76,34 +98,47 @@ impl Whole<'_> {
             })
         };
         let written = self.written.get_or_init(|| {
-            let growing: Vec<u32> =
-                (0..).zip(self.components).filter(|(_, one)| growing(one)).map(|(at, _)| at).collect();
-            let mut written = HashSet::new();
-            for (asker, planned) in (0..).zip(self.components).filter(|_| !growing.is_empty()) {
-                let wanted = planned.known.iter().flat_map(|known| &known.references);
-                for (wanted, resolved) in wanted.zip(&planned.references) {
-                    let field = wanted.reference.field;
-                    let looks_up = |flow: &Flow| matches!(flow, Flow::LooksUp(only) if *only == field);
-                    if !flows(planned).iter().any(looks_up) {
-                        let found = growing.iter().filter(|at| **at != asker);
-                        written.extend(found.filter(|at| resolved.list.binary_search(at).is_ok()));
-                    }
-                }
-            }
-            written
+            let adding = self.adding();
+            let all = adding.iter().flat_map(|one| {
+                let services = one.list.iter().copied();
+                services.filter(|service| one.several || *service != one.first)
+            });
+            let is_growing = |service: &u32| self.components.get(*service as usize).is_some_and(growing);
+            all.filter(is_growing).collect()
         });
         written.contains(&service)
+    }
+
+    /// The lists to whose services somebody may add, each once: as many as have the same reference share one.
+    fn adding(&self) -> Vec<Adding<'_>> {
+        let (mut all, mut places): (Vec<Adding<'_>>, _) = (Vec::new(), HashMap::new());
+        for (asker, planned) in (0..).zip(self.components) {
+            let wanted = planned.known.iter().flat_map(|known| &known.references);
+            for (wanted, Resolved { list, .. }) in wanted.zip(&planned.references) {
+                let field = wanted.reference.field;
+                let looks_up = |flow: &Flow| matches!(flow, Flow::LooksUp(only) if *only == field);
+                if flows(planned).iter().any(looks_up) {
+                    continue;
+                }
+                let place = *places.entry(Arc::as_ptr(list)).or_insert(all.len());
+                match all.get_mut(place) {
+                    Some(one) => one.several |= one.first != asker,
+                    None => all.push(Adding { list, first: asker, several: false }),
+                }
+            }
+        }
+        all
     }
 }
 
 /// What is around one section.
-struct Around<'a> {
-    whole: &'a Whole<'a>,
+struct Around<'a, 'w> {
+    whole: &'a Whole<'w>,
     asker: u32,
     planned: &'a Planned,
 }
 
-impl Around<'_> {
+impl Around<'_, '_> {
     fn reference(&self, field: &str) -> Option<(&Wanted, &Resolved)> {
         let wanted = self.planned.known.iter().flat_map(|known| &known.references);
         wanted.zip(&self.planned.references).find(|(wanted, _)| wanted.reference.field == field)
@@ -117,11 +152,11 @@ impl Around<'_> {
 
     /// Whether a section that no factory makes might be what is asked for.
     fn may_be_unmade(&self, resolved: &Resolved) -> bool {
-        self.whole.unmade.iter().any(|planned| resolved.pattern.matches(&planned.entry.descriptor))
+        !self.whole.unmade.find(resolved.pattern.clone(), Asked::Unmade).is_empty()
     }
 }
 
-impl Neighbours for Around<'_> {
+impl Neighbours for Around<'_, '_> {
     fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>> {
         let (wanted, resolved) = self.reference(field).filter(|(_, resolved)| !resolved.astray)?;
         if self.whole.is_damaged || self.may_be_unmade(resolved) || self.is_ambiguous(wanted, resolved) {
@@ -146,11 +181,9 @@ impl Neighbours for Around<'_> {
 
     fn disabled(&self, field: &str) -> Option<&Descriptor> {
         let (Wanted { id, .. }, resolved) = self.reference(field)?;
-        let offers =
-            |known: &Option<Arc<Known>>| known.as_ref().is_some_and(|known| known.offer(*id).is_some());
-        let mut all = self.whole.disabled.iter();
-        all.find(|(descriptor, known)| resolved.pattern.matches(descriptor) && offers(known))
-            .map(|(one, _)| one)
+        let Disabled { names, lists } = &self.whole.disabled;
+        let found = lists.find(resolved.pattern.clone(), Asked::Capability(*id));
+        names.get(*found.first()? as usize)
     }
 
     fn span(&self, field: &str) -> Option<Span> {

@@ -22,7 +22,7 @@ pub(super) fn resolve(
     let known: Vec<_> = components.iter().map(|planned| planned.known.clone()).collect();
     let spans: Vec<_> = components.iter().map(|planned| planned.entry.span).collect();
     let index = Index::new(descriptors);
-    let mut lists = Lists::new(&index, &known);
+    let lists = Lists::new(&index, &known);
     let scene = Scene { descriptors, known: &known, spans: &spans, disabled };
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
@@ -51,7 +51,7 @@ pub(super) fn resolve(
             planned.references.push(Resolved { pattern, overridden: span, astray, list });
         }
         unknown_references(planned, problems);
-        find_after(&planned.entry, asker, &mut lists, problems)
+        find_after(&planned.entry, asker, &lists, problems)
     };
     let afters = (0..).zip(components.iter_mut()).map(resolve_one).collect();
     check_critical(components, descriptors, problems);
@@ -93,7 +93,7 @@ fn unknown_references(planned: &Planned, problems: &mut Problems) {
     }
 }
 
-fn find_after(entry: &Entry, asker: u32, lists: &mut Lists<'_>, problems: &mut Problems) -> Vec<List> {
+fn find_after(entry: &Entry, asker: u32, lists: &Lists<'_>, problems: &mut Problems) -> Vec<List> {
     let find = |(pattern, span): &(Pattern, Span)| {
         let list = lists.find(pattern.resolve(&entry.descriptor), Asked::Anything);
         if others(&list, asker).next().is_none() {

@@ -14,7 +14,7 @@ use wirework::{Descriptor, DescriptorError, Error, chain};
 
 use super::{Recorded, Recorder};
 use crate::manifest::{Manifest, Parameters, render};
-use crate::plan::Plan;
+use crate::plan::{Plan, plan_apart};
 use crate::run::{Container, Failure, Failures, Started};
 
 /// Why a component could not be put to the test. `Debug`, which `unwrap` prints, shows the text and all causes as people read
@@ -28,6 +28,9 @@ pub enum HarnessError {
     /// A factory is malformed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// A factory panicked while the component was planned, or the runtime ended.
+    #[error("the component could not be checked")]
+    Check(#[source] Error),
     /// Its configuration or references do not fit. The text is what `check` prints; places are those of the text that was given
     /// to [`Harness::config`].
     #[error("the component cannot be planned\n\n{0}")]
@@ -142,9 +145,13 @@ impl<C: Component> Harness<C> {
         self.registry.add(ComponentFactory::<C, _>::with(descriptor.clone(), C::create))?;
         let before = self.before_config(&name, &descriptor);
         let text = format!("{before}{}\n", self.config);
-        let mut problems = Problems::new();
-        let manifest = Manifest::parse(Path::new("config"), &text, &Parameters::new(), &mut problems);
-        let plan = Plan::new(manifest, &self.registry, &mut problems);
+        let registry = self.registry;
+        let check = move || {
+            let mut problems = Problems::new();
+            let manifest = Manifest::parse(Path::new("config"), &text, &Parameters::new(), &mut problems);
+            (Plan::new(manifest, &registry, &mut problems), problems)
+        };
+        let (plan, problems) = plan_apart(check).await.map_err(HarnessError::Check)?;
         if problems.has_errors() {
             return Err(HarnessError::Plan(render(&problems, &plan.files.behind(before.len()), false)));
         }

@@ -3,9 +3,12 @@
 use jsonschema::Validator;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::{Table, Value};
-use wirework::component::Registry;
+use wirework::component::{Component, ComponentFactory, Registry};
 use wirework::config::{KeyDoc, Problems, code, keys};
+use wirework::{Descriptor, Error, Pattern};
 use wirework_container::manifest::{Manifest, Parameters, render};
 use wirework_container::manifest_schema;
 use wirework_container::plan::Plan;
@@ -91,6 +94,62 @@ fn taplo_is_told_where_the_schema_is() {
     let said = Said::line(&[], "schema --taplo");
     let settings: Table = toml::from_str(&said.out).unwrap();
     assert_eq!(settings["rule"][0]["schema"]["path"].as_str(), Some("./service.schema.json"), "{said}");
+}
+
+/// A component in the place of a console logger.
+struct Own;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct OwnConfig {
+    colour: Option<String>,
+}
+
+impl Component for Own {
+    const DESCRIPTOR: &'static str = "pip-services:logger:console:*:1.0";
+    const SUMMARY: &'static str = "Logs in colour.";
+    type Config = OwnConfig;
+    type References = ();
+    fn create(_: &Descriptor, _: OwnConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+/// Whichever factory the registry takes, code before linked crates, is the one by which the schema judges.
+#[test]
+fn the_factory_that_serves_is_the_one_of_the_schema() {
+    for (pattern, own, linked) in [
+        // The same pattern, one that is wider in all, one that is narrower, one that is wider in part.
+        ("pip-services:logger:console:*:1.0", "a", None),
+        ("*:logger:*:*:*", "a", None),
+        ("pip-services:logger:console:a:1.0", "a", Some("b")),
+        ("*:logger:*:a:*", "a", Some("b")),
+    ] {
+        let mut registry = stock();
+        let factory = ComponentFactory::<Own, _>::with(pattern.parse::<Pattern>().unwrap(), Own::create);
+        registry.add(factory).unwrap();
+        let validator = validator(&registry);
+        let judge = |name: &str, key: &str| {
+            let text =
+                format!("[[component]]\ndescriptor = 'pip-services:logger:console:{name}:1.0'\n{key}\n");
+            let mut problems = Problems::new();
+            let manifest = Manifest::parse("service.toml".as_ref(), &text, &Parameters::new(), &mut problems);
+            drop(Plan::new(manifest, &registry, &mut problems));
+            let accepted = validator.is_valid(&as_json(&text));
+            assert_eq!(accepted, !problems.has_errors(), "{pattern}\n{text}");
+            accepted
+        };
+        assert!(judge(own, "colour = 'red'") && !judge(own, "level = 'info'"), "{pattern}");
+        if let Some(name) = linked {
+            assert!(!judge(name, "colour = 'red'") && judge(name, "level = 'info'"), "{pattern}");
+        }
+        let title = "pip-services:logger:console:*:1.0";
+        let schema = manifest_schema(&registry);
+        let branches = schema["properties"]["component"]["items"]["allOf"].as_array().unwrap();
+        let count = branches.iter().filter(|branch| branch["then"]["title"] == title).count();
+        assert_eq!(count, usize::from(linked.is_some() || pattern == title), "{pattern}");
+    }
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! A service inside a program that has a runtime of its own.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use wirework::component::{InstanceFactory, Offered};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use wirework::component::{Component, ComponentFactory, InstanceFactory, Offered};
 use wirework::messaging::{MemoryMessageQueue, MessageEnvelope, MessageQueue};
-use wirework::{Category, Descriptor, Error};
+use wirework::{Category, Coded, Descriptor, Error, Pattern};
 use wirework_container::{Host, StartError};
 
 use super::probe::Thing;
@@ -43,6 +48,61 @@ async fn a_program_starts_a_service_and_gets_its_components_by_type_and_trait() 
     assert!(service.get::<dyn MessageQueue>(&descriptor("a:b:c:d:1.0")).is_none());
     service.close().await.unwrap();
     assert!(!orders.is_open());
+}
+
+/// The only thread of the runtime goes on while the manifest is awaited: it is what has it written.
+#[tokio::test]
+async fn a_manifest_is_awaited_beside_the_runtime() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (tell, told) = mpsc::channel();
+    let fifo = path.clone();
+    let writer = std::thread::spawn(move || {
+        let has_run = told.recv_timeout(Duration::from_secs(20)).is_ok();
+        std::fs::write(fifo, QUEUE).unwrap();
+        has_run
+    });
+    let (started, ()) = tokio::join!(Host::new().manifest(path).start(), async { tell.send(()).unwrap() });
+    started.unwrap().close().await.unwrap();
+    assert!(writer.join().unwrap(), "the runtime stood still");
+}
+
+/// Its configuration has no schema.
+struct Unknowable;
+
+#[derive(Deserialize)]
+struct NoSchema;
+
+impl JsonSchema for NoSchema {
+    fn schema_name() -> Cow<'static, str> {
+        "NoSchema".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        panic!("no schema today")
+    }
+}
+
+impl Component for Unknowable {
+    const DESCRIPTOR: &'static str = "t:unknowable:x:*:1.0";
+    const SUMMARY: &'static str = "Nobody knows its keys.";
+    type Config = NoSchema;
+    type References = ();
+    fn create(_: &Descriptor, _: NoSchema, (): ()) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+#[tokio::test]
+async fn a_factory_that_panics_while_the_manifest_is_checked_is_an_error() {
+    let (host, _directory) = host("[[component]]\ndescriptor = \"t:unknowable:x:y:1.0\"\n");
+    let factory = ComponentFactory::<Unknowable, _>::with(
+        Unknowable::DESCRIPTOR.parse::<Pattern>().unwrap(),
+        Unknowable::create,
+    );
+    let error = host.factory(factory).start().await.unwrap_err();
+    let text = "the manifest could not be checked: planning panicked: no schema today";
+    assert_eq!((format!("{error:?}").as_str(), error.category()), (text, Category::Internal));
 }
 
 #[tokio::test]
