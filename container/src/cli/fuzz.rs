@@ -283,7 +283,8 @@ fn all(node: &Node, open: bool, fair: &mut String) {
         Value::Array(list) => list.iter().for_each(|node| all(node, open, fair)),
         Value::String(text) => {
             if open {
-                let text = mask_uri(text);
+                // Only a URI has user info.
+                let text = if text.contains("//") { mask_uri(text) } else { text.as_str().into() };
                 let replaced = if text.contains("${CANARY") { CANARY } else { "" };
                 let _ = write!(fair, "{text}\0{replaced}\0");
             }
