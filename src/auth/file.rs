@@ -176,7 +176,8 @@ impl Component for FileCredentialStore {
         let secrets = Secrets::new(config.clone(), None);
         let find = move |key: &str| {
             let found = secrets.find(key).map(|found| found.into_iter().collect());
-            Some(found.map_err(Error::from))
+            // Whoever asks does not know whether the folder is secret.
+            Some(found.map_err(|error| error.within(&secrets.path).into()))
         };
         vec![Flow::Credentials(Answers::new(find))]
     }

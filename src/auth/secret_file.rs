@@ -49,6 +49,18 @@ pub enum SecretFileError {
     },
 }
 
+impl SecretFileError {
+    /// The same with the file as it is called from this folder on.
+    pub(super) fn within(mut self, folder: &Path) -> Self {
+        if let Self::Read { path, .. } | Self::NotText { path } | Self::Exposed { path, .. } = &mut self
+            && let Ok(inner) = path.strip_prefix(folder)
+        {
+            *path = inner.to_owned();
+        }
+        self
+    }
+}
+
 impl Coded for SecretFileError {
     fn category(&self) -> Category {
         match self {

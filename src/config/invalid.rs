@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use schemars::Schema;
 
-use super::mask::has_user_info;
+use super::mask::{has_user_info, mask_uri};
 use super::{Node, Problem, Section, Span, Value, code, is_shown};
 use crate::error::{Category, Coded};
+use crate::text::escape;
 
 /// A key with a value that its type allows and the component cannot work with, or that contradicts another key; see
 /// [`Component::validate`](crate::component::Component::validate).
@@ -17,7 +18,7 @@ use crate::error::{Category, Coded};
 /// assert_eq!(invalid.to_string(), "`options.qos` is neither 0, 1 nor 2");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` {problem}")]
+#[error("`{}` {problem}", shown_key(key))]
 pub struct Invalid {
     key: Cow<'static, str>,
     problem: Cow<'static, str>,
@@ -108,13 +109,18 @@ impl Invalid {
         let leaf = !matches!(node.value, Value::Table(_) | Value::Array(_));
         let secret = is_secret(node);
         let message = if quotes_secret(&self.problem, node) {
-            format!("`{}` has a value that does not do; it is secret and not shown", self.key())
+            format!("`{}` has a value that does not do; it is secret and not shown", shown_key(self.key()))
         } else {
             self.to_string()
         };
         let problem = problem(node.span, message);
         if leaf && !secret && is_shown(schema, &segments) { problem.with_shown(node.span) } else { problem }
     }
+}
+
+/// A key for a message: a part of it that an operator chose can be a URI, by mistake.
+fn shown_key(key: &str) -> String {
+    escape(&mask_uri(key)).into_owned()
 }
 
 /// How much of a secret in a sentence is a quotation, in characters; a sentence may hold only its beginning.
@@ -160,6 +166,12 @@ mod tests {
         let section = Section { descriptor: &descriptor, table, span: Span::default() };
         let schema = schemars::json_schema!({ "properties": { "will": { "properties": { "topic": { "type": "string" } } } } });
         Invalid::new("will", sentence).place(&section, &schema).message
+    }
+
+    #[test]
+    fn no_key_shows_user_name_and_password() {
+        let said = Invalid::new("connections.mqtt://ann:hunter2@h\u{1b}.host", "is none").to_string();
+        assert_eq!(said, "`connections.mqtt://…@h\\u{1b}.host` is none");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::MAX_CONNECTIONS;
+#[cfg(feature = "mqtt")]
+use crate::config::MASK;
 use crate::{Category, Coded};
 
 /// Why connections cannot be resolved or used. No variant shows a value that may hold a password.
@@ -88,6 +90,16 @@ pub enum ConnectError {
 
 #[cfg(feature = "mqtt")]
 impl ConnectError {
+    /// The same without what the connection says: whoever looks it up does not know whether that is secret.
+    pub(crate) fn without_values(self) -> Self {
+        match self {
+            Self::UnsupportedProtocol { connection, supported, .. } => {
+                Self::UnsupportedProtocol { connection, protocol: MASK.to_owned(), supported }
+            }
+            other => other,
+        }
+    }
+
     /// The key of a connection that it is about, where it is one.
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self {

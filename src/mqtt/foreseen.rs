@@ -24,11 +24,10 @@ enum Login {
 /// What is known of all brokers together.
 #[derive(Default)]
 struct Brokers {
-    found: Vec<Endpoint>,
+    /// Each, and whether it comes from discovery.
+    found: Vec<(Endpoint, bool)>,
     /// Whether there may be others.
     more: bool,
-    /// Whether some come from discovery.
-    discovered: bool,
 }
 
 impl MqttConfig {
@@ -43,8 +42,8 @@ impl MqttConfig {
             match reached(&key, connection, discovery.as_deref(), &mut found) {
                 Some(endpoints) => {
                     found.extend(self.refused(&key, connection, &endpoints, &login));
-                    brokers.found.extend(endpoints);
-                    brokers.discovered |= connection.discovery_key().is_some();
+                    let discovered = connection.discovery_key().is_some();
+                    brokers.found.extend(endpoints.into_iter().map(|endpoint| (endpoint, discovered)));
                 }
                 None => brokers.more = true,
             }
@@ -111,20 +110,21 @@ impl MqttConfig {
         // The character is reported where it is given.
         let reported = matches!(error, login::LoginError::Nul { .. }) && self.has_nul_in_username();
         let code = error.code();
+        let error = if discovered { error.without_endpoint() } else { error };
         (!reported).then(|| Invalid::new(place, format!("cannot be used: {error}")).with_code(code))
     }
 
     /// What is wrong with `tls`.
     fn unprotected(&self, brokers: &Brokers) -> Vec<Invalid> {
-        let with_tls: Vec<_> = brokers.found.iter().filter(|one| Kind::of(one.protocol).is_tls()).collect();
-        if !with_tls.is_empty() {
-            return self.tls.unusable(with_tls.into_iter().map(|one| one.host.as_str()));
+        let with_tls = || brokers.found.iter().filter(|(one, _)| Kind::of(one.protocol).is_tls());
+        if with_tls().next().is_some() {
+            return self.tls.unusable(with_tls().map(|(one, discovered)| (one.host.as_str(), !discovered)));
         }
         if brokers.more || brokers.found.is_empty() || !self.tls.is_given() {
             return Vec::new();
         }
         let problem = "is given, but no connection uses it: TLS has the protocol `mqtts` or `wss`";
-        vec![match brokers.discovered {
+        vec![match brokers.found.iter().any(|(_, discovered)| *discovered) {
             // What discovery says may be different elsewhere.
             true => Invalid::warning(code::DOUBTFUL_VALUE, "tls", problem),
             false => Invalid::new("tls", format!("{problem}; with others, leave `tls` out")),
@@ -157,8 +157,10 @@ fn reached(
     let place = || format!("{key}.discovery_key");
     let resolved = resolved.map_err(|error| Invalid::failing(place(), "leads to no connection", &error));
     let reached = resolved.and_then(|resolved| {
-        endpoints(&resolved, None, PROTOCOLS)
-            .map_err(|error| Invalid::failing(place(), "leads to what cannot be used", &error.into()))
+        endpoints(&resolved, None, PROTOCOLS).map_err(|error| {
+            let error = error.without_values().into();
+            Invalid::failing(place(), "leads to what cannot be used", &error)
+        })
     });
     match reached {
         Ok(reached) => Some(reached),
@@ -224,6 +226,53 @@ mod tests {
         assert_eq!(found.len(), 2);
         let unknown = Around::default().unknown("discovery").unknown("credentials");
         assert!(problems(&pairs, &unknown).is_empty(), "nobody knows what they lead to");
+    }
+
+    #[test]
+    fn nothing_of_what_another_section_says_shows() {
+        const MEMORY: &str = "pip-services:discovery:memory:default:1.0";
+        let uri = "mqtt://Canary_";
+        let key = ("connection.discovery_key", "k");
+        let password = ("credential.password", "p");
+        let tls = ("tls.system_roots", "true");
+        for (entry, pairs, expected) in [
+            ("protocol = 'Canary_', host = 'h'", &[key][..], "has the protocol `…`; supported are `mqtt`"),
+            ("protocol = 'mqtt', host = 'Canary/'", &[key], "the host of the connection is no name"),
+            ("host = 'Canary_'", &[key, password], "a password for a broker that is discovered and no user"),
+            (&format!("uri = '{uri}'"), &[key, password], "a password for a broker that is discovered"),
+            ("protocol = 'mqtts', host = 'Canary..h'", &[key, tls], "cannot be used: `…` is neither a host"),
+        ] {
+            let around = Around::default().with::<crate::connect::MemoryDiscovery>(
+                "discovery",
+                MEMORY,
+                &format!("connections.k = {{ {entry} }}"),
+            );
+            let found = problems(pairs, &around).join("\n");
+            assert!(found.contains(expected) && !found.contains("Canary"), "{entry}: {found}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_path_in_another_section_shows() {
+        let folder = tempfile::Builder::new().prefix("Canary").tempdir().unwrap();
+        let file = folder.path().join("d.toml");
+        std::fs::write(&file, "k = { uri = 'mqtt://a?x=1' }").unwrap();
+        std::fs::write(folder.path().join("s"), [0xff]).unwrap();
+        let around = Around::default()
+            .with::<crate::connect::FileDiscovery>(
+                "discovery",
+                "pip-services:discovery:file:default:1.0",
+                &format!("path = '{}'", file.display()),
+            )
+            .with::<crate::auth::FileCredentialStore>(
+                "credentials",
+                "pip-services:credential-store:file:default:1.0",
+                &format!("path = '{}'\nstrict = false", folder.path().display()),
+            );
+        let found = problems(&[("connection.discovery_key", "k"), ("credential.store_key", "s")], &around);
+        assert!(found.len() == 2 && found.iter().all(|one| !one.contains("Canary")), "{found:?}");
+        assert!(found[0].ends_with("the secret `s` is not UTF-8"), "{found:?}");
+        assert!(found[1].contains("`k.uri` has a parameter"), "{found:?}");
     }
 
     #[test]

@@ -38,6 +38,16 @@ pub enum LoginError {
     },
 }
 
+impl LoginError {
+    /// The same for a broker of which whoever looks it up does not know whether its address is secret.
+    pub(super) fn without_endpoint(mut self) -> Self {
+        let (Self::NoUsername { endpoint } | Self::Nul { endpoint } | Self::TooLong { endpoint, .. }) =
+            &mut self;
+        *endpoint = "a broker that is discovered".to_owned();
+        self
+    }
+}
+
 impl Coded for LoginError {
     fn category(&self) -> Category {
         Category::Misconfiguration

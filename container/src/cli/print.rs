@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use schemars::Schema;
-use wirework::config::{Node, Origin, Table, Value, value_types};
+use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
 use super::options::{Manifests, json_text};
 use super::output::answer;
@@ -83,8 +83,10 @@ fn component(planned: &Planned) -> toml::Table {
         section.insert("after".to_owned(), after.collect::<Vec<_>>().into());
     }
     if !entry.references.is_empty() {
-        let references =
-            entry.references.iter().map(|(name, pattern, _)| (name.to_string(), pattern.as_str().into()));
+        let references = entry
+            .references
+            .iter()
+            .map(|(name, pattern, _)| (mask_uri(name).into_owned(), pattern.as_str().into()));
         section.insert("references".to_owned(), references.collect::<toml::Table>().into());
     }
     let schema = planned.known.as_ref().map(|known| &*known.schema);

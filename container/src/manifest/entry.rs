@@ -34,8 +34,8 @@ const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
 /// How many components may open at once unless the manifest says otherwise.
 const OPEN_CONCURRENCY: u32 = 64;
 
-/// One component of the service.
-#[derive(Clone, Debug)]
+/// One component of the service. `Debug` shows the fields of references as they may be shown.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Entry {
     /// Which component.
@@ -58,6 +58,25 @@ pub struct Entry {
     pub misread: Vec<Arc<str>>,
     /// A file has a syntax error: keys may be lost, so that what is missing means nothing.
     pub damaged: bool,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let references =
+            self.references.iter().map(|(field, pattern, span)| (mask_uri(field), pattern, span));
+        f.debug_struct("Entry")
+            .field("descriptor", &self.descriptor)
+            .field("span", &self.span)
+            .field("descriptor_span", &self.descriptor_span)
+            .field("references", &references.collect::<Vec<_>>())
+            .field("after", &self.after)
+            .field("timeout", &self.timeout)
+            .field("critical", &self.critical)
+            .field("table", &self.table)
+            .field("misread", &self.misread.iter().map(|field| mask_uri(field)).collect::<Vec<_>>())
+            .field("damaged", &self.damaged)
+            .finish()
+    }
 }
 
 /// What `[service]` says. `Debug` shows the name and the description as they may be shown.
@@ -212,8 +231,9 @@ impl Entry {
         for (key, node) in table.iter() {
             let field = &key.name;
             if other.is_some_and(|other| other.get(field).is_some()) {
+                let shown = shown_key(field);
                 let message = format!(
-                    "`dependencies.{field}` is another spelling of `references.{field}`, which is given too"
+                    "`dependencies.{shown}` is another spelling of `references.{shown}`, which is given too"
                 );
                 problems.push(
                     Problem::error(code::DUPLICATE_KEY, key.span, message).with_help("keep one of them"),
@@ -256,6 +276,11 @@ fn text(node: &Node) -> Option<&str> {
     node.as_str().filter(|_| node.origin != Origin::Broken)
 }
 
+/// A key that an operator chose, for a message: it can be a URI, by mistake.
+pub(crate) fn shown_key(name: &str) -> String {
+    escape(&mask_uri(name)).into_owned()
+}
+
 /// Reads a pattern; a text with user name or password is not shown.
 fn pattern(
     (key, field): (&str, Option<&str>),
@@ -268,7 +293,7 @@ fn pattern(
         Err(error) => error,
     };
     let reason = if has_user_info(text) { "not a pattern".to_owned() } else { error.to_string() };
-    let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{field}"));
+    let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{}", shown_key(field)));
     let message = format!("`{key}`: {}", escape(&reason));
     problems.push(Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span));
     None

@@ -170,6 +170,22 @@ mod tests {
         insta::assert_snapshot!(shown);
     }
 
+    #[test]
+    fn no_header_shows_user_name_and_password() {
+        for (text, expected) in [
+            ("[component.\"mqtt://ann:hunter2@h\"]", "[…]"),
+            ("[\"mqtt://ann:hunter2@h\"] # c", "[…] #…"),
+            (" [[ 'mqtt://ann:hunter2@h' ]]", " [[ … ]]"),
+            ("[service.\"mqtt://ann:hun#ter2@h\"]\r", "[…]"),
+            ("[a.\"mqtt:\\u002f/ann:hunter2\\u0040h\"]", "[…]"),
+            ("\"mqtt:\\u002f/ann:hunter2\\u0040h\" = 1", "…= …"),
+            ("[a.'b#c'] # d", "[a.'b#c'] #…"),
+            ("[component] # d", "[component] #…"),
+        ] {
+            assert_eq!(masked(&format!("{text}\n")), expected, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_mark_in_any_text_makes_an_excerpt(

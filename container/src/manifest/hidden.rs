@@ -70,16 +70,35 @@ impl<'t> Scanner<'t> {
             None => {}
             Some(b'\n' | b'\r') => self.at += 1,
             Some(b'#') => self.comment(),
-            Some(b'[') => {
-                let line = self.text.get(self.at..self.line_end()).unwrap_or_default();
-                let header = line.split('#').next().unwrap_or_default();
-                self.at += header.len();
-                self.header = header.trim().trim_matches(['[', ']', ' ']);
-                if self.peek() == Some(b'#') {
-                    self.comment();
-                }
-            }
+            Some(b'[') => self.head(),
             Some(_) => self.pair(),
+        }
+    }
+
+    /// A header, and the comment behind it.
+    fn head(&mut self) {
+        let (begin, end) = (self.at, self.line_end());
+        self.key(end, b'#');
+        let line = self.text.get(begin..self.at).unwrap_or_default();
+        let behind = line.trim_start_matches(BRACKETS);
+        self.header = behind.trim_end_matches(BRACKETS);
+        if may_be_uri(self.header) {
+            let start = self.at - behind.len();
+            self.found.push(Hidden { range: start..start + self.header.len(), public: false });
+        }
+        if self.peek() == Some(b'#') {
+            self.comment();
+        }
+    }
+
+    /// Passes a key up to a mark behind it, or to the end of its line.
+    fn key(&mut self, end: usize, mark: u8) {
+        while self.at < end {
+            match self.peek() {
+                Some(byte) if byte == mark => break,
+                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, 1),
+                _ => self.at += 1,
+            }
         }
     }
 
@@ -91,20 +110,14 @@ impl<'t> Scanner<'t> {
 
     fn pair(&mut self) {
         let (start, end) = (self.at, self.line_end());
-        while self.at < end {
-            match self.peek() {
-                Some(b'=') => break,
-                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, 1),
-                _ => self.at += 1,
-            }
-        }
+        self.key(end, b'=');
         if self.peek() != Some(b'=') {
             // No key: perhaps what is left of a value.
             self.at = end.max(start + 1);
             return self.hide(start, false);
         }
         let key = self.text.get(start..self.at).unwrap_or_default();
-        if has_user_info(key) {
+        if may_be_uri(key) {
             self.hide(start, false);
         }
         let public = is_public(self.header, key);
@@ -151,7 +164,7 @@ impl<'t> Scanner<'t> {
                         Public::Lists => !open.contains(&b'{'),
                         Public::Tables => true,
                     };
-                    if !is_key || self.text.get(inner.clone()).is_some_and(has_user_info) {
+                    if !is_key || self.text.get(inner.clone()).is_some_and(may_be_uri) {
                         self.found.push(Hidden { range: inner, public });
                     }
                     debug_assert!(self.at > start);
@@ -206,6 +219,14 @@ impl<'t> Scanner<'t> {
         }
         self.at = self.at.min(self.bytes.len());
     }
+}
+
+/// What stands around the name in a header.
+const BRACKETS: [char; 4] = ['[', ']', ' ', '\t'];
+
+/// Whether a key as it is written has user name and password in it; nobody knows of one with escapes.
+fn may_be_uri(key: &str) -> bool {
+    has_user_info(key) || key.contains('\\')
 }
 
 /// What of the value of a key is no secret.

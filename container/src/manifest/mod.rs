@@ -33,6 +33,7 @@ mod tests;
 
 pub use assemble::{Disabled, Manifest};
 pub use astray::{BEFORE_HEADERS, misplaced};
+pub(crate) use entry::shown_key;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;

@@ -153,6 +153,16 @@ fn user_info_is_masked() {
 }
 
 #[test]
+fn a_field_that_is_a_uri_is_masked() {
+    let text = shown(
+        "[[component]]\ndescriptor = 'a:b:c:d:1.0'\nhost = 'h'\nport = 1\nreferences.\"mqtt://ann:hunter2@h\" = 'x'\n\
+         references.\"mqtt://bob:hunter2@h\" = '*:b:*:*:*'\ndependencies.\"mqtt://bob:hunter2@h\" = '*:b:*:*:*'\n",
+    );
+    assert!(text.contains("BAD_DESCRIPTOR]: `references.mqtt://…@h`") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("`dependencies.mqtt://…@h` is another spelling of `references.mqtt"), "{text}");
+}
+
+#[test]
 fn files_lie_over_each_other() {
     let (manifest, problems, text) = load(
         &[

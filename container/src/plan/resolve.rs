@@ -10,7 +10,7 @@ use super::factories::Known;
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::references::{Question, Scene};
-use crate::manifest::Entry;
+use crate::manifest::{Entry, shown_key};
 
 /// Resolves the references of all components, and returns for each what its `after` patterns matched.
 pub(super) fn resolve(
@@ -88,7 +88,7 @@ fn unknown_references(planned: &Planned, problems: &mut Problems) {
             None if fields.is_empty() => "it asks for nothing".to_owned(),
             None => format!("it has {}", fields.join(", ")),
         };
-        let message = format!("`{}` has no reference `{name}`", planned.entry.descriptor);
+        let message = format!("`{}` has no reference `{}`", planned.entry.descriptor, shown_key(name));
         problems.push(Problem::error("UNKNOWN_REFERENCE", span, message).with_help(help));
     }
 }

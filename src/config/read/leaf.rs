@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::access::{Choice, Elements, Entries};
 use super::node::{De, Source};
-use super::path::{Path, Segment};
+use super::path::{Path, Segment, shown_key};
 use super::refusal::Refusal;
 use crate::config::suggest::quoted;
 use crate::config::{Millis, Node, Problem, Table, Value, code, nearest};
@@ -260,7 +260,7 @@ impl<'a> De<'a> {
         let is_list = is_list_of_tables(self);
         let wanted = if is_list { "a table, not a list of them" } else { "a table" };
         let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
-        let (key, keys) = (self.path.last_key(), self.reader.keys_at(self.path));
+        let (key, keys) = (shown_key(self.path.last_key()), self.reader.keys_at(self.path));
         if is_list {
             return problem
                 .with_help(format!("for one table write {}`{key} = {{ … }}`", self.header("[", "]")));
@@ -286,7 +286,7 @@ impl<'a> De<'a> {
         let is_index = |segment: &Segment<'_>| matches!(segment, Segment::Index(_));
         match self.path.segments().iter().any(is_index) {
             true => String::new(),
-            false => format!("`{open}component.{}{close}` or ", self.path),
+            false => format!("`{open}component.{}{close}` or ", self.path.shown()),
         }
     }
 
@@ -322,7 +322,7 @@ impl<'a> De<'a> {
 
     fn no_list(&self, value: &Value) -> Problem {
         let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, "a list");
-        let key = self.path.last_key();
+        let key = shown_key(self.path.last_key());
         match value {
             Value::Table(_) => problem.with_help(format!(
                 "for a list of one table write {}`{key} = [{{ … }}]`",

@@ -1,6 +1,10 @@
 //! Where in a section a value is: dotted keys, kept on the stack while reading.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use crate::config::mask_uri;
+use crate::text::escape;
 
 /// A key or the place in a list.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,15 @@ impl<'p> Path<'p> {
         segments
     }
 
+    /// The path for a message, see [`shown_key`].
+    pub fn shown(&self) -> String {
+        let segments = self.segments().into_iter().map(|segment| match segment {
+            Segment::Index(index) => index.to_string(),
+            Segment::Key(name) => shown_key(name),
+        });
+        segments.collect::<Vec<_>>().join(".")
+    }
+
     /// The last key, without the places in lists behind it.
     pub fn last_key(&self) -> &'p str {
         match self {
@@ -53,7 +66,7 @@ impl<'p> Path<'p> {
     }
 }
 
-/// As it is written in a manifest: `connection.host`, `connections.0.host`, `"a key".x`.
+/// As it is written in a manifest: `connection.host`, `connections.0.host`, `"a key".x`. A message shows it as [`Path::shown`].
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Step(parent, segment) = self else { return Ok(()) };
@@ -62,10 +75,19 @@ impl fmt::Display for Path<'_> {
         }
         match segment {
             Segment::Index(index) => write!(f, "{index}"),
-            Segment::Key(name) if is_bare(name) => f.write_str(name),
-            Segment::Key(name) => write!(f, "{name:?}"),
+            Segment::Key(name) => f.write_str(&written(name)),
         }
     }
+}
+
+/// A key as it is written in a manifest.
+fn written(name: &str) -> Cow<'_, str> {
+    if is_bare(name) { Cow::Borrowed(name) } else { Cow::Owned(format!("{name:?}")) }
+}
+
+/// A key for a message. One that an operator may choose can be a URI, by mistake.
+pub fn shown_key(name: &str) -> String {
+    escape(&written(&mask_uri(name))).into_owned()
 }
 
 fn is_bare(name: &str) -> bool {

@@ -8,7 +8,7 @@ use schemars::Schema;
 
 use super::marks::{Mark, Marks};
 use super::node::Source;
-use super::path::{Path, Segment};
+use super::path::{Path, Segment, shown_key};
 use super::refusal::Refusal;
 use super::shape;
 use crate::config::schema::DURATION;
@@ -191,7 +191,7 @@ impl Reader {
 
     /// Records why the key of an entry was refused, and leaves the entry out.
     pub fn bad_key(&self, path: &Path<'_>, span: crate::config::Span, refusal: &Refusal) -> Refusal {
-        let message = format!("the key of `{}`: {}", shown(path), mask_uri(&refusal.to_string()));
+        let message = format!("the key of `{}`: {}", path.shown(), mask_uri(&refusal.to_string()));
         self.record(path, || Problem::error(code::BAD_KEY, span, escape(&message)));
         self.mark_as(path.to_string(), Mark::Hopeless);
         Refusal::Recorded
@@ -205,17 +205,16 @@ impl Reader {
         }
         let present = facts.present;
         self.record(&path, || {
-            let problem =
-                Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&shown(&path))));
+            let problem = Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", path.shown()));
             if let Some(key) = self.dotted(name) {
                 return problem.with_help(format!("write `{key}` without quotes around all of it"));
             }
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
             let free = facts.known.iter().copied().filter(|field| !is_there(field));
             if let Some(meant) = nearest(name, free) {
-                let meant = table.key(meant).to_string();
-                let help = format!("did you mean `{meant}`?");
-                self.marks.borrow_mut().mean(meant);
+                let meant = table.key(meant);
+                let help = format!("did you mean `{}`?", meant.shown());
+                self.marks.borrow_mut().mean(meant.to_string());
                 return problem.with_help(help);
             }
             match self.elsewhere(name, facts.known) {
@@ -305,7 +304,8 @@ impl Reader {
             Refusal::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
             Refusal::Variant(known) => self.none_of(path, source, known),
             _ => {
-                let name = if let Path::Root = path { String::new() } else { format!("`{}`: ", shown(path)) };
+                let name =
+                    if let Path::Root = path { String::new() } else { format!("`{}`: ", path.shown()) };
                 let may_show = self.may_show(path, source);
                 let text = refusal.to_string();
                 let message = if may_show || matches!(path, Path::Root) {
@@ -346,13 +346,12 @@ impl Reader {
 
     /// Records that a table has to have a key, and has not.
     pub fn misses(&self, path: &Path<'_>, span: crate::config::Span, name: &str) {
-        let key = path.key(name).to_string();
-        if self.marks.borrow().is_meant(&key) {
+        let key = path.key(name);
+        if self.marks.borrow().is_meant(&key.to_string()) {
             return;
         }
-        let mut problem =
-            Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", mask_uri(&key)));
-        if let Some(doc) = place::describe(&(self.schema)(), &path.key(name).segments()) {
+        let mut problem = Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", key.shown()));
+        if let Some(doc) = place::describe(&(self.schema)(), &key.segments()) {
             problem = problem.with_help(format!("add `{name}`, {doc}"));
         }
         self.problems.borrow_mut().push(problem);
@@ -363,9 +362,9 @@ impl Reader {
         self.record(path, || {
             let other = path.last_key();
             let message = if other == name {
-                format!("`{}` is given twice, by two of its spellings", shown(path))
+                format!("`{}` is given twice, by two of its spellings", path.shown())
             } else {
-                format!("`{}` is another spelling of `{name}`, which is given too", shown(path))
+                format!("`{}` is another spelling of `{name}`, which is given too", path.shown())
             };
             Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them")
         });
@@ -377,7 +376,7 @@ impl Reader {
     pub fn wrong(&self, path: &Path<'_>, source: Source<'_>, code: &'static str, wanted: &str) -> Problem {
         let may_show = self.may_show(path, source);
         let found = source.found(may_show);
-        let message = format!("`{}`: expected {wanted}, found {found}", shown(path));
+        let message = format!("`{}`: expected {wanted}, found {found}", path.shown());
         let problem = Problem::error(code, source.span(), escape(&message));
         if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
@@ -402,7 +401,7 @@ impl Reader {
 /// What a key of the section itself stands beside, where it was looked for in one of its tables.
 fn beside(key: &str, table: &Path<'_>) -> String {
     match table.segments().first() {
-        Some(Segment::Key(first)) if !key.contains('.') => format!(", beside `{first}`"),
+        Some(Segment::Key(first)) if !key.contains('.') => format!(", beside `{}`", shown_key(first)),
         _ => String::new(),
     }
 }
@@ -411,11 +410,6 @@ fn beside(key: &str, table: &Path<'_>) -> String {
 pub fn one_of(names: &[&str]) -> String {
     let quoted = quoted(names.iter().copied());
     if names.len() == 1 { quoted } else { format!("one of {quoted}") }
-}
-
-/// A path for a message. A key that an operator may choose can be a URI, by mistake.
-fn shown(path: &Path<'_>) -> String {
-    mask_uri(&path.to_string()).into_owned()
 }
 
 /// What a table can take, for the message about a key that it can not.

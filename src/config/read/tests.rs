@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::{Millis, Origin, Problems, Secret, Span, Table, Value, parse_toml};
+use super::super::{Millis, Origin, Problem, Problems, Secret, Span, Table, Value, parse_toml};
 use super::{Part, Reading, read_table, read_table_as_far};
 
 /// How lines look.
@@ -291,4 +291,41 @@ fn a_value_that_no_placeholder_stands_for_is_left_out() {
     };
     assert!(part.one.inner.is_none() && part.other.inner.is_some_and(|inner| inner.inner.is_none()));
     assert_eq!((part.one.list.len(), part.other.list.len()), (0, 1));
+}
+
+/// What a key that an operator chose leads to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what is said of it is looked at, not what it is")]
+struct Chosen {
+    #[serde(default)]
+    endpoints: BTreeMap<String, Endpoint>,
+    #[serde(default)]
+    lists: BTreeMap<String, Vec<Endpoint>>,
+    #[serde(default)]
+    numbers: BTreeMap<String, BTreeMap<String, u16>>,
+}
+
+#[test]
+fn no_key_shows_user_name_and_password() {
+    let (given, shown) = (r#""mqtt://ann:hunter2@h\u001b""#, r#""mqtt://…@h\u{1b}""#);
+    for (text, expected) in [
+        ("endpoints.KEY = { hots = 'x', port = 1 }", "did you mean `endpoints.KEY.host`?"),
+        ("endpoints.KEY = { host = 'x' }", "missing key `endpoints.KEY.port`"),
+        ("endpoints.KEY = 'x'", "write `KEY.host = \"…\"`"),
+        ("endpoints.KEY = [{ host = 'x' }]", "write `[component.endpoints.KEY]` or `KEY = { … }`"),
+        ("lists.KEY = { host = 'x' }", "write `[[component.lists.KEY]]` or `KEY = [{ … }]`"),
+        ("lists.KEY = 'x'", "write `KEY = [{ host = \"…\" }]`"),
+        ("lists.KEY = 1", "write `KEY = […]`"),
+        ("numbers.KEY = 1", "write `KEY.<name> = …`"),
+        ("numbers.KEY.KEY = 'x'", "`numbers.KEY.KEY`: expected an integer"),
+        ("KEY = 1", "unknown key `KEY`"),
+    ] {
+        let mut problems = Problems::new();
+        let table = parse_toml(&text.replace("KEY", given), 0, &mut problems);
+        assert!(read_table::<Chosen>(&table, Span::new(0, 1), &mut problems).is_none());
+        let said = |one: &Problem| format!("{} {}", one.message, one.help.as_deref().unwrap_or_default());
+        let said = problems.iter().map(said).collect::<Vec<_>>().join("\n");
+        assert!(said.contains(&expected.replace("KEY", shown)) && !said.contains("hunter2"), "{said}");
+    }
 }

@@ -120,6 +120,7 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
                 text.push_str(&format!("{} = {value}\n", key.path));
             }
         }
+        odd(&mut text, random);
         match random.below(4) {
             0 => text.push_str(&format!("unknown = [\"{CANARY}\"] # {CANARY}\n")),
             1 => text.push_str("after = [\"*:logger:*:*:*\"]\n"),
@@ -128,6 +129,38 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
         }
     }
     text
+}
+
+/// What a section says once in a while: a key with user name and password where a name belongs, and connections and credentials whose
+/// values another section asks for.
+fn odd(text: &mut String, random: &mut Random) {
+    const SECRET: &str = "\"${file:secret}\"";
+    let uri = format!("\"mqtt://ann:{CANARY}@h\"");
+    match random.below(20) {
+        0 => text.push_str(&format!("references.{uri} = \"x\"\n")),
+        1 => {
+            text.push_str(&format!("dependencies.{uri} = \"*:logger:*:*:*\"\nreferences = {{ {uri} = 1 }}\n"))
+        }
+        14 => text.push_str(&format!("references.{uri} = \"*:logger:*:*:*\"\n")),
+        2 => text.push_str(&format!("connections.{uri} = {{ hots = \"x\" }}\n")),
+        3 => text.push_str(&format!("connections.{uri} = [{{ host = 1, uri = \"mqtt://a\" }}]\n")),
+        4 => text.push_str(&format!("connection.{uri} = \"x\"\n")),
+        5 => text.push_str("connection.discovery_key = \"k\"\ncredential.password = \"p\"\n"),
+        number @ 6..10 => {
+            let key = ["protocol", "host", "uri", "port"][number - 6];
+            let memory = "[[component]]\ndescriptor = \"pip-services:discovery:memory:default:1.0\"\n";
+            let asking = "[[component]]\ndescriptor = \"pip-services:connection:mqtt:default:1.0\"\n";
+            let more = ["", "credential.password = \"p\"\n", "tls.system_roots = true\n"][random.below(3)];
+            text.push_str(&format!(
+                "{memory}connections.k.{key} = {SECRET}\n{asking}connection.discovery_key = \"k\"\n{more}"
+            ));
+        }
+        10 => text.push_str(&format!("[component.connections.{uri}]\nhots = \"x\"\n[[component]]\n")),
+        11 => text.push_str(&format!("[component.{uri}]\nhots = \"x\"\n[[component]]\n")),
+        12 => text.push_str(&format!("[{uri}]\nhost = \"x\"\n[[component]]\n")),
+        13 => text.push_str(&format!("[service.{uri}]\nhost = \"x\"\n[[component]]\n")),
+        _ => {}
+    }
 }
 
 /// Writes one thing a little otherwise than it has to be, as people do.
@@ -230,6 +263,26 @@ fn no_canary_shows_whatever_happens_to_a_manifest() {
     // Where much of the canary may be shown, little is proven.
     assert!(open * 4 < count, "in {open} of {count} cases parts of the canary may be shown");
     println!("{count} cases, in {open} of which parts of the canary may be shown: no leak");
+}
+
+#[test]
+fn no_canary_shows_in_what_is_odd() {
+    let registry = REGISTRY.as_ref().unwrap();
+    for seed in 0..400 {
+        let mut random = Random::of(seed);
+        let mut text = "[service]\nname = \"s\"\n".to_owned();
+        let descriptor = ["discovery:memory", "connection:mqtt", "logger:console"][random.below(3)];
+        text.push_str(&format!("[[component]]\ndescriptor = \"pip-services:{descriptor}:other:1.0\"\n"));
+        odd(&mut text, &mut random);
+        let (found, _) = leaks(&text);
+        assert!(found.is_empty(), "{}\nin\n{text}", found.join("\n"));
+    }
+    let asked = "[[component]]\ndescriptor = \"pip-services:discovery:memory:default:1.0\"\n\
+                 connections.k.protocol = \"${file:secret}\"\n[[component]]\n\
+                 descriptor = \"pip-services:connection:mqtt:default:1.0\"\nconnection.discovery_key = \"k\"\n";
+    let texts = super::outputs(asked, registry);
+    let reported = |(name, text): &(&str, String)| *name == "check" && text.contains("UNSUPPORTED_PROTOCOL");
+    assert!(texts.iter().any(reported), "what is looked up is looked at: {texts:?}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use super::pem::Source;
 use super::secured::Secured;
 use super::trusted::Trusted;
 use super::{TlsConfig, TlsError, TlsFailure, pem};
+use crate::config::MASK;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::mqtt::transport::counted::Counted;
@@ -57,10 +58,18 @@ impl Client {
     }
 }
 
-/// What is wrong with the files that are named, or with the name that a broker at this host must have.
-pub(super) fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = &'h str>) -> Vec<TlsError> {
+/// What is wrong with the files that are named, or with the name that a broker at one of these hosts must have; each with whether it
+/// may be shown.
+pub(super) fn problems<'h>(
+    config: &TlsConfig,
+    hosts: impl Iterator<Item = (&'h str, bool)>,
+) -> Vec<TlsError> {
     let named = config.name();
-    let names = hosts.map(|host| named.unwrap_or(host)).filter_map(|name| server_name(name).err());
+    let names = hosts.filter_map(|(host, may_show)| {
+        let error = server_name(named.unwrap_or(host)).err()?;
+        let hidden = named.is_none() && !may_show;
+        Some(if hidden { TlsError::BadServerName { name: MASK.to_owned() } } else { error })
+    });
     let mut found: Vec<_> = names.take(1).collect();
     found.extend(listed(config, &mut RootCertStore::empty()).err());
     if config.identity().is_some() {

@@ -74,7 +74,7 @@ impl TlsConfig {
 
     /// What a connection to one of these hosts would fail at, before anything is sent. It reads the files.
     #[cfg(feature = "tls")]
-    pub(crate) fn unusable<'h>(&self, hosts: impl Iterator<Item = &'h str>) -> Vec<Invalid> {
+    pub(crate) fn unusable<'h>(&self, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
         let found = super::client::problems(self, hosts).into_iter();
         let invalid = |error: super::TlsError| {
             let (key, code) = (error.key(), error.code());
@@ -88,7 +88,7 @@ impl TlsConfig {
 
     /// Without TLS no file is read.
     #[cfg(not(feature = "tls"))]
-    pub(crate) fn unusable<'h>(&self, _: impl Iterator<Item = &'h str>) -> Vec<Invalid> {
+    pub(crate) fn unusable<'h>(&self, _: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
         Vec::new()
     }
 

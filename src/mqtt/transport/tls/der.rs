@@ -39,8 +39,11 @@ const NAMES: [(&[u8], &str); 14] = [
     (&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03], "SHA-1 with DSA"),
 ];
 
-/// How many bits an RSA key has at least, and at most where it is to sign.
-pub(super) const RSA_BITS: (usize, usize) = (2048, 4096);
+/// How many bits an RSA key of a certificate has at least.
+pub(super) const LEAST_RSA_BITS: usize = 2048;
+
+/// How many bits an RSA key has that is to sign: ring takes a key of two primes, each of a multiple of 512 bits.
+const SIGNING_BITS: [usize; 3] = [2048, 3072, 4096];
 
 /// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +57,10 @@ pub(super) enum Unfit {
 impl From<Unfit> for TlsFailure {
     fn from(unfit: Unfit) -> Self {
         match unfit {
-            Unfit::Bits(bits) => Self::new(
-                format!("it is an RSA key of {bits} bits"),
-                format!("have one made with {} to {} bits, or with ECDSA on P-256", RSA_BITS.0, RSA_BITS.1),
-            ),
+            Unfit::Bits(bits) => Self::new(format!("it is an RSA key of {bits} bits"), {
+                let [least, more, most] = SIGNING_BITS;
+                format!("have one made with {least}, {more} or {most} bits, or with ECDSA on P-256")
+            }),
             Unfit::Kind(name) => Self::new(
                 name.map_or_else(
                     || "it is of a kind that is not supported".into(),
@@ -113,7 +116,8 @@ pub(super) fn algorithm(identifier: &[u8]) -> Option<&'static str> {
 
 fn unfit_bits(modulus: &[u8]) -> Option<Unfit> {
     let bits = bits(modulus);
-    (!(RSA_BITS.0..=RSA_BITS.1).contains(&bits)).then_some(Unfit::Bits(bits))
+    // The product of two primes may have one bit less than they have together.
+    (!SIGNING_BITS.contains(&bits.next_multiple_of(2))).then_some(Unfit::Bits(bits))
 }
 
 fn unfit_kind(object: &[u8]) -> Option<Unfit> {
@@ -182,6 +186,23 @@ mod tests {
     fn bits_are_those_of_the_number() {
         assert_eq!(bits(&[0, 0x80, 0]), 16);
         assert_eq!((bits(&[1]), bits(&[0]), bits(&[])), (1, 0, 0));
+    }
+
+    #[test]
+    fn rsa_keys_that_ring_cannot_sign_with_are_unfit() {
+        let of = |bits: usize| {
+            let mut modulus = vec![0; bits.div_ceil(8)];
+            modulus[0] = 1 << ((bits + 7) % 8);
+            unfit_bits(&modulus)
+        };
+        for bits in [2047, 2048, 3072, 4096] {
+            assert_eq!(of(bits), None, "{bits}");
+        }
+        for bits in [1024, 2049, 2560, 3000, 3584, 4097, 5120] {
+            assert_eq!(of(bits), Some(Unfit::Bits(bits)));
+        }
+        let failure = TlsFailure::from(Unfit::Bits(3000)).to_string();
+        assert!(failure.contains("3000 bits") && failure.contains("2048, 3072 or 4096 bits"), "{failure}");
     }
 
     proptest! {

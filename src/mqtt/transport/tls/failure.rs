@@ -10,7 +10,7 @@ use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
 use super::alert::refused;
-use super::der::{RSA_BITS, algorithm};
+use super::der::{LEAST_RSA_BITS, algorithm};
 use super::{TlsError, TlsFailure};
 use crate::text::clip;
 
@@ -206,7 +206,7 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
         let of = if *authority { "of its authority " } else { "" };
         return TlsFailure::new(
             say(&format!("is not trusted, since the RSA key {of}has {bits} bits only")),
-            format!("have it issued with {} bits or more, or with ECDSA on P-256", RSA_BITS.0),
+            format!("have it issued with {LEAST_RSA_BITS} bits or more, or with ECDSA on P-256"),
         );
     }
     use webpki::Error::{

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use webpki::EndEntityCert;
 
-use super::der::{RSA_BITS, rsa_bits};
+use super::der::{LEAST_RSA_BITS, rsa_bits};
 use super::failure::ShortKey;
 
 /// Trusts as rustls does, and the certificates of the file by themselves.
@@ -43,7 +43,7 @@ impl Trusted {
 /// How many bits the RSA key of a certificate has, where these are too few.
 fn short_key(certificate: &CertificateDer<'_>) -> Option<usize> {
     let public_key = EndEntityCert::try_from(certificate).ok()?.subject_public_key_info();
-    rsa_bits(public_key.as_ref()).filter(|bits| *bits < RSA_BITS.0)
+    rsa_bits(public_key.as_ref()).filter(|bits| *bits < LEAST_RSA_BITS)
 }
 
 fn short(bits: usize, authority: bool) -> Error {
