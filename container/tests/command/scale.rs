@@ -107,7 +107,7 @@ impl Component for Asker {
 }
 
 /// How many of each kind of section; each test below takes minutes where they are held against each other one by one.
-const MANY: usize = 20_000;
+const MANY: usize = 4_000;
 
 fn many(kind: &str, keys: &str) -> String {
     let mut text = String::new();
