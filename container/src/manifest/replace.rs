@@ -109,6 +109,8 @@ impl Replacer<'_> {
     pub fn open_text(&self, key: &str, text: &str, span: Span, problems: &mut Problems) -> Replaced {
         let is_file = |piece: &Piece<'_>| matches!(piece, Piece::File(_));
         if text.contains('$') && pieces(text).is_ok_and(|pieces| pieces.iter().any(is_file)) {
+            // An unknown key of `[service]` may be a URI, by mistake.
+            let key = mask_uri(key);
             let message =
                 format!("`{key}`: what comes from `${{file:…}}` counts as secret, and this key is shown");
             let problem = Problem::error(code::BAD_PARAMETER, span, message);

@@ -316,3 +316,12 @@ fn the_second_value_of_a_public_key_may_be_shown() {
     let (found, is_open) = leaks(&format!("{text}secret = \"a\"\nsecret = \"{CANARY}\"\n"));
     assert!(found.is_empty() && !is_open, "{found:?}");
 }
+
+#[test]
+fn a_key_of_the_service_that_is_a_uri_is_masked() {
+    let text = format!(
+        "[service.\"mqtt://ann:{CANARY}@h\"]\nother = \"${{file:secret}}\"\nanother = \"${{CANARY}}\"\n"
+    );
+    let (found, _) = leaks(&text);
+    assert!(found.is_empty(), "{found:?}");
+}
