@@ -8,7 +8,7 @@ use super::{BrokerConfig, BrokerError};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::Invalid;
-use crate::connect::{is_host, one_or_many};
+use crate::connect::{is_host, keyed, one_or_many};
 use crate::error::Coded;
 
 impl BrokerConfig {
@@ -88,9 +88,7 @@ impl BrokerConfig {
 
     /// All credentials with their keys.
     fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
-        let single = self.credential.iter().map(|credential| ("credential".to_owned(), credential));
-        let several = self.credentials.iter().flatten().enumerate();
-        single.chain(several.map(|(index, credential)| (format!("credentials.{index}"), credential)))
+        keyed(self.credential.as_ref(), self.credentials.as_deref())
     }
 }
 

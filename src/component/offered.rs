@@ -1,11 +1,9 @@
 //! A capability without a component of its own.
 
-use std::any::{Any, TypeId};
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{AnyArc, Capability, Component, Descriptor, NoConfig, Offer};
+use super::{Capability, Cast, Component, Descriptor, NoConfig, Offer};
 use crate::error::{Category, Error};
 
 /// A component that is nothing but one capability, made beforehand: a fake in a test, or what a program has anyway and its
@@ -45,7 +43,7 @@ impl<D: Capability + ?Sized> fmt::Debug for Offered<D> {
 impl<D: Capability + ?Sized> Component for Offered<D> {
     const DESCRIPTOR: &'static str = "*:*:*:*:*";
     const SUMMARY: &'static str = "Capability that the program brings.";
-    const OFFERS: &'static [&'static dyn Offer] = &[&Handed::<D>(PhantomData)];
+    const OFFERS: &'static [&'static dyn Offer] = &[&Cast::<Self, D>(|offered| Arc::clone(&offered.0))];
     type Config = NoConfig;
     type References = ();
 
@@ -53,22 +51,5 @@ impl<D: Capability + ?Sized> Component for Offered<D> {
         let message =
             format!("`{identity}` offers what the program makes; it cannot be made from a manifest");
         Err(Error::new(Category::Internal, "CANNOT_CREATE", message))
-    }
-}
-
-/// The cast from [`Offered`] to what it holds.
-struct Handed<D: ?Sized>(PhantomData<fn() -> Arc<D>>);
-
-impl<D: Capability + ?Sized> Offer for Handed<D> {
-    fn name(&self) -> &'static str {
-        D::short_name()
-    }
-    fn id(&self) -> TypeId {
-        TypeId::of::<D>()
-    }
-    fn cast(&self, component: AnyArc, slot: &mut dyn Any) {
-        if let Some(slot) = slot.downcast_mut::<Option<Arc<D>>>() {
-            *slot = component.downcast::<Offered<D>>().ok().map(|offered| Arc::clone(&offered.0));
-        }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) use foreseen::foreseen;
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 pub use params::ConnectionParams;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) use plural::keyed;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
 pub(crate) use protection::{Reached, is_in_clear, warnings as protection_warnings};
 pub use resolver::ConnectionResolver;

@@ -40,6 +40,17 @@ impl From<BothGiven> for Invalid {
     }
 }
 
+/// What the two fields of a config hold, each with the key at which it stands: `connection`, or `connections.0` and so on.
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) fn keyed<'c, T: OneOrMany>(
+    one: Option<&'c T>,
+    many: Option<&'c [T]>,
+) -> impl Iterator<Item = (String, &'c T)> {
+    let one = one.into_iter().map(|one| (T::ONE.to_owned(), one));
+    let many = many.unwrap_or_default().iter().enumerate();
+    one.chain(many.map(|(index, item)| (format!("{}.{index}", T::MANY), item)))
+}
+
 /// Joins the two fields of a config into one list.
 ///
 /// ```

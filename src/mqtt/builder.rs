@@ -142,7 +142,7 @@ impl MqttConnectionBuilder {
     /// What contradicts itself in the configuration, and those of [`MqttConnection::open`].
     pub async fn open(self) -> Result<MqttConnection, Error> {
         let connection = self.build()?;
-        connection.open_alone().await?;
+        connection.open_standalone().await?;
         Ok(connection)
     }
 }

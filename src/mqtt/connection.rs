@@ -7,12 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::alone::Alone;
 use super::driver::{Roads, Settings};
 use super::metrics::Metrics;
 use super::redirects::Permitted;
+use super::standalone_context::StandaloneContext;
 use super::status::{Lack, follow};
-use super::topic::without_controls;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
@@ -81,7 +80,8 @@ pub struct MqttConnection {
     opened: AtomicU64,
     /// What its owner lacks, in this opening.
     lack: watch::Sender<Lack>,
-    alone: Alone,
+    /// Lent where no container lends one.
+    standalone: StandaloneContext,
 }
 
 crate::opaque::opaque!(MqttConnection);
@@ -101,13 +101,7 @@ impl MqttConnection {
         Invalid::none(config.invalid()).map_err(MqttError::from)?;
         let will = match around.will {
             None => config.will.as_ref().map(WillConfig::read).transpose()?,
-            Some(will) => {
-                will.check(config.options.protocol_version)?;
-                if !config.options.allow_control_characters {
-                    without_controls(&will.topic).map_err(MqttError::from)?;
-                }
-                Some(will)
-            }
+            Some(will) => Some(will.checked(&config.options)?),
         };
         Ok(Self {
             resolver: Arc::new(MqttConnectionResolver::new(&config, around.discovery, around.credentials)?),
@@ -121,7 +115,7 @@ impl MqttConnection {
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             lack: watch::Sender::new(None),
-            alone: Alone::default(),
+            standalone: StandaloneContext::default(),
         })
     }
 
@@ -181,9 +175,8 @@ impl MqttConnection {
         let endpoints = tokio::select! {
             biased;
             _ = closed.changed() => return Err(MqttError::NotOpen.into()),
-            endpoints = self.resolver.resolve() => endpoints?,
+            endpoints = self.endpoints(context) => endpoints?,
         };
-        self.look_at_key(&endpoints, context).await;
         let client = self.begin(endpoints, context);
         let welcomed = tokio::select! {
             biased;
@@ -200,25 +193,14 @@ impl MqttConnection {
         Err(MqttError::NotOpen.into())
     }
 
-    /// Warns of a private key that others can read or write.
-    #[cfg(feature = "tls")]
-    async fn look_at_key(&self, endpoints: &[Endpoint], context: &Context) {
-        if !endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
-            return;
+    /// Where to connect.
+    async fn endpoints(&self, context: &Context) -> Result<Vec<Endpoint>, Error> {
+        let endpoints = self.resolver.resolve().await?;
+        if endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
+            self.config.tls.warn_of_exposed_key(&self.logger.with_trace_id(context.trace_id())).await;
         }
-        let tls = self.config.tls.clone();
-        let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
-        if let Some((path, exposure)) = exposed {
-            let path = path.display();
-            self.logger.with_trace_id(context.trace_id()).warn(format_args!(
-                "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
-            ));
-        }
+        Ok(endpoints)
     }
-
-    /// Without TLS there is no key.
-    #[cfg(not(feature = "tls"))]
-    async fn look_at_key(&self, _: &[Endpoint], _: &Context) {}
 
     /// Has the driver begin.
     fn begin(&self, endpoints: Vec<Endpoint>, context: &Context) -> MqttClient {
@@ -275,10 +257,10 @@ impl MqttConnection {
     }
 
     /// Opens it where there is no container, which would lend it a context.
-    pub(super) async fn open_alone(&self) -> Result<(), Error> {
-        let context = Alone::context()?;
+    pub(super) async fn open_standalone(&self) -> Result<(), Error> {
+        let context = StandaloneContext::create()?;
         self.open(&context).await?;
-        self.alone.keep(context);
+        self.standalone.put(context);
         Ok(())
     }
 
@@ -289,7 +271,7 @@ impl MqttConnection {
     /// # Errors
     /// Those of [`MqttConnection::close`].
     pub async fn disconnect(&self) -> Result<(), Error> {
-        let context = self.alone.take()?;
+        let context = self.standalone.take()?;
         let closed = self.close(&context).await;
         context.end_tasks(Duration::from_secs(1)).await;
         closed

@@ -133,9 +133,7 @@ impl MqttConfig {
 
     /// All credentials with their keys.
     pub(super) fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
-        let single = self.credential.iter().map(|credential| ("credential".to_owned(), credential));
-        let several = self.credentials.iter().flatten().enumerate();
-        single.chain(several.map(|(index, credential)| (format!("credentials.{index}"), credential)))
+        connect::keyed(self.credential.as_ref(), self.credentials.as_deref())
     }
 }
 

@@ -1,7 +1,6 @@
 //! MQTT: a connection that loses nothing, on rumqttc's packet codecs and a driver of our own.
 
 mod acknowledgement;
-mod alone;
 mod builder;
 mod client;
 mod component;
@@ -25,6 +24,7 @@ mod queue;
 mod redirects;
 mod resolver;
 mod session;
+mod standalone_context;
 mod status;
 mod subscriptions;
 pub mod topic;

@@ -4,7 +4,7 @@ use super::config::MqttConfig;
 use super::transport::{Kind, PROTOCOLS};
 use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};
-use crate::connect::{ConnectionConfig, Reached, endpoints, protection_warnings};
+use crate::connect::{ConnectionConfig, Reached, endpoints, keyed, protection_warnings};
 
 impl MqttConfig {
     /// Passwords that would be sent in clear, brokers of one list of which some are reached without TLS, and ports that say
@@ -37,17 +37,14 @@ impl MqttConfig {
     }
 
     fn has_password(&self) -> bool {
-        let mut credentials = self.credential.iter().chain(self.credentials.iter().flatten());
         // What a store keeps is a password, or it would not be there.
-        credentials
-            .any(|credential| credential.inline().password.is_some() || credential.store_key().is_some())
+        self.keyed_credentials()
+            .any(|(_, credential)| credential.inline().password.is_some() || credential.store_key().is_some())
     }
 
     /// All connections with their keys.
     pub(super) fn keyed(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
-        let single = self.connection.iter().map(|connection| ("connection".to_owned(), connection));
-        let several = self.connections.iter().flatten().enumerate();
-        single.chain(several.map(|(index, connection)| (format!("connections.{index}"), connection)))
+        keyed(self.connection.as_ref(), self.connections.as_deref())
     }
 }
 

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::properties::seconds;
-use super::topic::Topic;
-use super::{MessageProperties, MqttError, MqttVersion, QoS};
+use super::topic::{Topic, without_controls};
+use super::{MessageProperties, MqttError, MqttOptions, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
 use crate::connect::Masked;
 
@@ -44,6 +44,15 @@ pub struct MqttWill {
 }
 
 impl MqttWill {
+    /// The same, where the options of its connection permit it.
+    pub(super) fn checked(self, options: &MqttOptions) -> Result<Self, MqttError> {
+        self.check(options.protocol_version)?;
+        if !options.allow_control_characters {
+            without_controls(&self.topic)?;
+        }
+        Ok(self)
+    }
+
     /// A will of QoS 0, not kept.
     pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
         let (topic, payload) = (topic.into(), payload.into());

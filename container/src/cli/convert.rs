@@ -1,12 +1,14 @@
 //! `convert`: a configuration of Pip.Services, in YAML or JSON with templates, as a manifest. What has no counterpart becomes a comment
 //! with the reason.
 //!
-//! [`template`] replaces the templates, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here, and
-//! [`sections`] writes.
+//! [`tags`] reads the templates, [`template`] replaces them, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here,
+//! and [`sections`] and [`values`] write.
 
 mod keys;
 mod sections;
+mod tags;
 mod template;
+mod values;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use thiserror::Error;
 use wirework::component::Registry;
 use wirework::file;
 
-use self::template::TemplateError;
+use self::tags::TemplateError;
 use self::yaml::YamlError;
 use super::output::{answer, complain};
 use super::{EXIT_CONFIG, Host};

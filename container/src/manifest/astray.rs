@@ -23,7 +23,7 @@ pub fn misplaced(name: &str) -> Option<&'static str> {
 }
 
 /// Moves each table that TOML has put at the top into the section below whose header it stands, and reports it.
-pub(super) fn take_home(table: &mut Table, problems: &mut Problems) {
+pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
     let Some(Value::Array(sections)) = table.get("component").map(|node| &node.value) else { return };
     let starts: Vec<_> = sections.iter().map(|section| section.span.start).collect();
     let Some(first) = starts.first().copied() else { return };
@@ -110,13 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_comes_home_to_the_section_before_it() {
+    fn a_table_is_moved_into_the_section_before_it() {
         let text = "[before]\na = 1\n[[component]]\nx = 1\n[[component]]\n[connection]\nhost = 'h'\n[[users]]\nn = 1\n\
                     [x]\n[services]\n[[component]]\nusers = 1\n[y.z]\n[components.options]\nq = 1\n";
         let mut problems = Problems::new();
         let mut table = parse_toml(text, 0, &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
-        take_home(&mut table, &mut problems);
+        move_into_sections(&mut table, &mut problems);
         let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let help = |name: &str, header: &str| {
             format!("unknown key `{name}` at the top; below `[[component]]` write `{header}`")

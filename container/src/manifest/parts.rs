@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wirework::config::{Node, Problem, Problems, Table, Value, code, parse_toml, parse_toml_timed};
 
-use super::astray::take_home;
+use super::astray::move_into_sections;
 use super::hidden::hidden;
 
 /// What could be read of a file.
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
     let sound = is_sound(&found);
     // A header twice, such as `[component]`, is a mistake to TOML, by which all below the second would be lost.
     if found.is_empty() && !has_single(text) {
-        take_home(&mut table, &mut found);
+        move_into_sections(&mut table, &mut found);
         problems.join(found);
         return Reading { table, broken: Vec::new(), took };
     }
@@ -41,7 +41,7 @@ pub(super) fn read(text: &str, base: u32, problems: &mut Problems) -> Reading {
         return Reading { table, broken, took };
     }
     let (table, broken) = if sound {
-        take_home(&mut table, &mut found);
+        move_into_sections(&mut table, &mut found);
         (table, Vec::new())
     } else {
         let whole = 0..text.len();
@@ -88,7 +88,7 @@ fn read_parts(
             if text.lines().next().is_some_and(|line| line.trim() == SINGLE) {
                 list_section(&mut table, &mut found);
             }
-            take_home(&mut table, &mut found);
+            move_into_sections(&mut table, &mut found);
             join(&mut all, table)?;
         } else {
             broken.push(part);

@@ -219,7 +219,7 @@ impl<'a> De<'a> {
 
     /// The text of a parameter as what the schema has for its place.
     fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, Refusal> {
-        let types = self.reader.types(self.path);
+        let types = self.reader.known().types(self.path);
         let takes = |name: &str| types.iter().any(|found| found == name);
         let trimmed = text.trim();
         if takes("string") {
@@ -260,7 +260,7 @@ impl<'a> De<'a> {
         let is_list = is_list_of_tables(self);
         let wanted = if is_list { "a table, not a list of them" } else { "a table" };
         let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
-        let (key, keys) = (shown_key(self.path.last_key()), self.reader.keys_at(self.path));
+        let (key, keys) = (shown_key(self.path.last_key()), self.reader.known().keys_at(self.path));
         if is_list {
             return problem
                 .with_help(format!("for one table write {}`{key} = {{ … }}`", self.header("[", "]")));
@@ -328,10 +328,12 @@ impl<'a> De<'a> {
                 "for a list of one table write {}`{key} = [{{ … }}]`",
                 self.header("[[", "]]")
             )),
-            Value::String(_) => match self.key_for(value, &self.reader.keys_at(&self.path.index(0))) {
-                Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
-                None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
-            },
+            Value::String(_) => {
+                match self.key_for(value, &self.reader.known().keys_at(&self.path.index(0))) {
+                    Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
+                    None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
+                }
+            }
             _ => problem.with_help(format!("for a list of one write `{key} = […]`")),
         }
     }

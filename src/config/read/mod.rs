@@ -8,6 +8,7 @@
 
 mod access;
 mod key;
+mod known;
 mod leaf;
 mod marks;
 mod node;

@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use schemars::Schema;
 
+use super::known::Known;
 use super::marks::{Mark, Marks};
 use super::node::Source;
 use super::path::{Path, Segment, shown_key};
 use super::refusal::Refusal;
 use super::shape;
-use crate::config::schema::DURATION;
 use crate::config::suggest::quoted;
-use crate::config::{Problem, Problems, Table, code, confidential, mask_uri, nearest, outline, place};
+use crate::config::{Problem, Problems, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
-    schema: fn() -> Arc<Schema>,
+    known: Known,
     marks: RefCell<Marks>,
     problems: RefCell<Problems>,
     /// How often a place was looked up among the marks: what another attempt costs.
@@ -36,7 +36,7 @@ impl Reader {
     /// says so.
     pub fn new(schema: fn() -> Arc<Schema>, problems: Problems) -> Self {
         Self {
-            schema,
+            known: Known::new(schema),
             marks: RefCell::default(),
             problems: RefCell::new(problems),
             looked: Cell::new(0),
@@ -45,6 +45,11 @@ impl Reader {
             other: Cell::new(false),
             collected: RefCell::default(),
         }
+    }
+
+    /// What is known of the keys.
+    pub fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Begins another attempt.
@@ -164,7 +169,7 @@ impl Reader {
 
     /// Tells of every key of a collected table that is not known.
     pub fn look_for_unknown(&self, path: &Path<'_>, table: &Table) {
-        shape::unknown_keys(self, &(self.schema)(), path, table);
+        shape::unknown_keys(self, &self.known.schema(), path, table);
     }
 
     /// How many problems have been recorded.
@@ -174,19 +179,7 @@ impl Reader {
 
     /// Whether a value that serde collects belongs to a [`Duration`](std::time::Duration).
     pub fn is_duration(&self, path: &Path<'_>) -> bool {
-        if self.collected.borrow().is_empty() {
-            return false;
-        }
-        let schema = (self.schema)();
-        let found = place::look_up(&schema, &path.segments()).schemas;
-        found.into_iter().any(|schema| schema.get(DURATION).is_some())
-    }
-
-    /// Which types the schema has for a place.
-    pub fn types(&self, path: &Path<'_>) -> Vec<String> {
-        let schema = (self.schema)();
-        let found = place::look_up(&schema, &path.segments()).schemas;
-        found.into_iter().flat_map(outline::types).map(str::to_owned).collect()
+        !self.collected.borrow().is_empty() && self.known.is_duration(path)
     }
 
     /// Records why the key of an entry was refused, and leaves the entry out.
@@ -206,18 +199,23 @@ impl Reader {
         let present = facts.present;
         self.record(&path, || {
             let problem = Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", path.shown()));
-            if let Some(key) = self.dotted(name) {
+            if let Some(key) = self.known.dotted(name) {
                 return problem.with_help(format!("write `{key}` without quotes around all of it"));
             }
+            // A table that is there can still be meant by another, as `conection.host` is beside `connection.port`.
+            let is_table = |name: &str| {
+                present.and_then(|table| table.get(name)).is_some_and(|node| node.as_table().is_some())
+            };
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
-            let free = facts.known.iter().copied().filter(|field| !is_there(field));
+            let can_be = |field: &&str| !is_there(field) || (is_table(name) && is_table(field));
+            let free = facts.known.iter().copied().filter(can_be);
             if let Some(meant) = nearest(name, free) {
                 let meant = table.key(meant);
                 let help = format!("did you mean `{}`?", meant.shown());
                 self.marks.borrow_mut().mean(meant.to_string());
                 return problem.with_help(help);
             }
-            match self.elsewhere(name, facts.known) {
+            match self.known.elsewhere(name, facts.known) {
                 Some(key) => problem.with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
                 None if facts.known.is_empty() => problem.with_help("no key is known here"),
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
@@ -233,30 +231,6 @@ impl Reader {
             self.problems.borrow_mut().omit(code::UNKNOWN_KEY);
             marks.set(path, Mark::Aside);
         }
-    }
-
-    /// The only place of a key of that name elsewhere in the configuration.
-    fn elsewhere(&self, name: &str, here: &[&str]) -> Option<String> {
-        let schema = (self.schema)();
-        let suffix = format!(".{name}");
-        // A pattern of keys, such as `connections.<key>.host`, is no suggestion; nor is a place right here.
-        let fits = |path: &str| !path.contains(['<', '*']) && !here.contains(&path);
-        let named = |path: &str| path == name || path.ends_with(&suffix);
-        let mut places = outline::keys(&schema).into_iter().map(|key| key.path);
-        let mut places = places.by_ref().filter(|path| named(path) && fits(path));
-        let place = places.next()?;
-        places.next().is_none().then_some(place)
-    }
-
-    /// The key of which the quotes around all of a name with dots make another.
-    fn dotted(&self, name: &str) -> Option<String> {
-        let is_it = |path: &str| name.contains('.') && path == name;
-        outline::keys(&(self.schema)()).into_iter().map(|key| key.path).find(|path| is_it(path))
-    }
-
-    /// The keys that the table at a place has.
-    pub fn keys_at(&self, path: &Path<'_>) -> Vec<String> {
-        place::names_at(&(self.schema)(), &path.segments()).into_iter().map(str::to_owned).collect()
     }
 
     /// Takes over what a type refused at `path`, and answers what to tell serde.
@@ -283,7 +257,7 @@ impl Reader {
     /// Whether the schema says of a collected table, or of a value that may be of several types, what is wrong; then that has been
     /// recorded.
     fn explained(&self, path: &Path<'_>, text: &str, source: Source<'_>) -> bool {
-        let schema = (self.schema)();
+        let schema = self.known.schema();
         if self.collected.borrow().contains(text) {
             // What has been told of its keys is why it was refused.
             return shape::mistakes(self, &schema, path, source) || self.marks.borrow().has_inside(text);
@@ -326,7 +300,7 @@ impl Reader {
         let reported = {
             let marks = self.marks.borrow();
             let other_spelling = || {
-                let schema = (self.schema)();
+                let schema = self.known.schema();
                 let known = place::names_at(&schema, &path.segments());
                 marks.lost_other_than(&table, |lost| known.contains(&lost))
             };
@@ -351,7 +325,7 @@ impl Reader {
             return;
         }
         let mut problem = Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", key.shown()));
-        if let Some(doc) = place::describe(&(self.schema)(), &key.segments()) {
+        if let Some(doc) = place::describe(&self.known.schema(), &key.segments()) {
             problem = problem.with_help(format!("add `{name}`, {doc}"));
         }
         self.problems.borrow_mut().push(problem);
@@ -393,8 +367,7 @@ impl Reader {
 
     /// Whether a message may show the value: its key is known and not secret, and neither is where it came from.
     pub fn may_show(&self, path: &Path<'_>, source: Source<'_>) -> bool {
-        let known = || confidential::is_public(&(self.schema)(), &path.segments());
-        !source.is_secret() && known()
+        !source.is_secret() && confidential::is_public(&self.known.schema(), &path.segments())
     }
 }
 

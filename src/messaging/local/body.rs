@@ -19,6 +19,13 @@ pub(crate) struct Body<H> {
     pub(crate) logger: Logger,
     pub(crate) metrics: Metrics,
     /// The counters of a queue made at run time are retired with it, and with those of its tasks that hold a clone.
+    #[cfg_attr(
+        not(feature = "mqtt"),
+        expect(
+            dead_code,
+            reason = "held until the queue is gone; only the tasks of a queue over MQTT clone it"
+        )
+    )]
     pub(crate) counters: Counters,
     /// Bound when the queue is first opened.
     shelf: OnceLock<Arc<Shelf<H>>>,

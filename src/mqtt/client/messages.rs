@@ -20,7 +20,8 @@ use crate::{Category, Error};
 /// A message counts as handled when the next one is asked for, or the stream is dropped: then it is acknowledged, as it is when a
 /// listener returns. So one message is in work at a time, and up to `options.listener_queue` of the connection wait behind it. The
 /// stream goes on over lost links, and ends when the connection closes or fails. Dropped, it takes the subscription back, without
-/// waiting for the broker. Closing the connection waits for the message in work, up to `options.close_timeout`: drop the stream
+/// waiting for the broker: what waits behind then and nobody has seen is acknowledged as well, unless
+/// [`SubscribeOptions::manual_ack`] is set; with it the broker sends that again on the next link of a kept session. Closing the connection waits for the message in work, up to `options.close_timeout`: drop the stream
 /// before, or ask it for the next one beside.
 pub struct MqttMessages {
     client: MqttClient,

@@ -1,7 +1,7 @@
 //! Which keys a component has, and under which other names Pip.Services has them.
 
 use wirework::component::{Descriptor, Lookup, Registry};
-use wirework::config::{KeyDoc, keys};
+use wirework::config::{KeyDoc, keys, nearest};
 
 /// Keys of Pip.Services that have other names here: type and kind of the component, `*` for any; the beginning of the key; what
 /// stands in its place.
@@ -43,6 +43,12 @@ impl Keys {
     /// Whether this binary has the component.
     pub fn is_known(&self) -> bool {
         self.known.is_some()
+    }
+
+    /// The known key that is most like `path`.
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        let known = self.known.iter().flatten().map(|key| key.path.as_str());
+        nearest(path, known.filter(|known| !known.contains(['*', '<'])))
     }
 
     /// What `path`, dotted, becomes.

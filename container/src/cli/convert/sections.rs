@@ -8,7 +8,8 @@ use wirework::text::escape;
 
 use super::Converted;
 use super::keys::{Counterpart, Keys};
-use super::template::{Condition, Part, Replaced, Template};
+use super::template::{Condition, Template};
+use super::values::{Reason, Values, dotted};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 use crate::plan::instead_of;
@@ -53,25 +54,6 @@ fn is_context_info(descriptor: &str) -> bool {
     descriptor.split(':').nth(1).is_some_and(|kind| kind.trim() == "context-info")
 }
 
-/// Why a value is not written.
-enum Reason {
-    Conditional,
-    Empty,
-    Default,
-    Twice,
-}
-
-impl Reason {
-    fn text(&self) -> &'static str {
-        match self {
-            Self::Conditional => "a part of the value depends on a variable; write one parameter for it",
-            Self::Empty => "it has no value",
-            Self::Default => "a default cannot hold `}` or `${`",
-            Self::Twice => "a key of it is given twice",
-        }
-    }
-}
-
 struct Writer<'a> {
     template: &'a Template,
     registry: &'a Registry,
@@ -80,10 +62,14 @@ struct Writer<'a> {
     comments: usize,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn values(&self) -> Values<'a> {
+        Values(self.template)
+    }
+
     fn descriptor(&self, node: &Node) -> Option<String> {
         match &field(node, "descriptor")?.value {
-            Value::Plain(text) | Value::Quoted(text) => self.text(text, false).ok(),
+            Value::Plain(text) | Value::Quoted(text) => self.values().text(text, false).ok(),
             _ => None,
         }
     }
@@ -95,47 +81,28 @@ impl Writer<'_> {
         let _ = writeln!(self.out, "# {} (line {line}): {}", escape(what), escape(text));
     }
 
-    /// A key that is not written, as a comment with what it was.
-    fn lose(&mut self, path: &str, line: usize, node: &Node, text: &str) {
-        self.comment(&format!("{path} = {}", self.written(node)), line, text);
+    /// A key that is not written, as a comment with what it was, and when it was there; `around` is the line of its component.
+    fn lose(&mut self, path: &str, line: usize, node: &Node, around: Option<usize>, text: &str) {
+        let what = format!("{path} = {}", self.values().written(node));
+        self.comment(&what, line, &format!("{text}{}", self.only_where(line, around)));
+    }
+
+    /// The conditions of a line that the line around it is not under, as the end of a sentence.
+    fn only_where(&self, line: usize, around: Option<usize>) -> String {
+        let own = self.template.conditions_at(line).into_iter();
+        let own: Vec<_> = own.filter(|one| !around.is_some_and(|line| one.covers(line))).collect();
+        if own.is_empty() { String::new() } else { format!("; it was there only where {}", when(&own)) }
     }
 
     /// All of an entry as comments.
     fn lose_all(&mut self, path: &str, node: &Node) {
         let Value::Map(map) = &node.value else {
-            let written = format!("{path} = {}", self.written(node));
+            let written = format!("{path} = {}", self.values().written(node));
             let _ = writeln!(self.out, "#   {}", escape(&written));
             return;
         };
         for (key, _, node) in map {
             self.lose_all(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, node);
-        }
-    }
-
-    /// A value as it stands in the source, but for the parameters in it.
-    fn written(&self, node: &Node) -> String {
-        let text = |text: &str| {
-            let parts = self.template.parts(text).into_iter().map(|part| match part {
-                Part::Text(text) => text.to_owned(),
-                Part::Replaced(Replaced::Conditional(written)) => written.clone(),
-                Part::Replaced(Replaced::Parameter { name, default: None }) => format!("${{{name}}}"),
-                Part::Replaced(Replaced::Parameter { name, default: Some(default) }) => {
-                    format!("${{{name}:-{default}}}")
-                }
-            });
-            parts.collect::<String>()
-        };
-        match &node.value {
-            Value::Null => "null".to_owned(),
-            Value::Plain(plain) => text(plain),
-            Value::Quoted(quoted) => format!("\"{}\"", text(quoted)),
-            Value::List(list) => {
-                format!("[{}]", list.iter().map(|node| self.written(node)).collect::<Vec<_>>().join(", "))
-            }
-            Value::Map(map) => {
-                let pairs = map.iter().map(|(key, _, node)| format!("{key} = {}", self.written(node)));
-                format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
-            }
         }
     }
 
@@ -147,16 +114,16 @@ impl Writer<'_> {
         let Value::Map(map) = &node.value else { return };
         let mut taken = BTreeSet::new();
         for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
-            match self.value(value, key, &|_| Some("string".to_owned())) {
-                _ if !self.conditions(*line).is_empty() => {
-                    self.lose(key, *line, value, Reason::Conditional.text());
+            match self.values().value(value, key, &|_| Some("string".to_owned())) {
+                _ if !self.template.conditions_at(*line).is_empty() => {
+                    self.lose(key, *line, value, None, Reason::Conditional.text());
                 }
-                Ok(_) if !taken.insert(key) => self.lose(key, *line, value, "given twice"),
+                Ok(_) if !taken.insert(key) => self.lose(key, *line, value, None, "given twice"),
                 Ok(text) if is_first && ["name", "description"].contains(&key.as_str()) => {
                     let _ = writeln!(self.out, "{key} = {text}");
                 }
-                Ok(_) => self.lose(key, *line, value, "`[service]` has no such key"),
-                Err(reason) => self.lose(key, *line, value, reason.text()),
+                Ok(_) => self.lose(key, *line, value, None, "`[service]` has no such key"),
+                Err(reason) => self.lose(key, *line, value, None, reason.text()),
             }
         }
     }
@@ -168,13 +135,11 @@ impl Writer<'_> {
             return self.comment("an entry", line, "no component, since it is no table");
         };
         let Some(text) = self.descriptor(node) else {
-            match field(node, "type") {
-                Some(_) => {
-                    let text = "give its factory a descriptor, and write that";
-                    self.comment("a component by `type`", line, text);
-                }
-                None => self.comment("an entry", line, "it has no descriptor"),
-            }
+            let (what, text) = match field(node, "type") {
+                Some(_) => ("a component by `type`", "give its factory a descriptor, and write that"),
+                None => ("an entry", "it has no descriptor"),
+            };
+            self.comment(what, line, &format!("{text}{}", self.only_where(line, None)));
             return self.lose_all("", node);
         };
         let descriptor: Option<Descriptor> = text.parse().ok();
@@ -183,28 +148,26 @@ impl Writer<'_> {
             && STOCK_GROUPS.contains(&descriptor.group())
         {
             let instead = instead_of(descriptor).unwrap_or("`components` lists what there is");
-            self.comment(&text, line, &format!("this binary has no such component; {instead}"));
+            let when = self.only_where(line, None);
+            self.comment(&text, line, &format!("this binary has no such component; {instead}{when}"));
             return self.lose_all("", node);
         }
         self.components += 1;
         let _ = writeln!(self.out, "[[component]]\ndescriptor = {}", quoted(&text));
-        let conditions = self.conditions(line);
+        let conditions = self.template.conditions_at(line);
         self.enabled(&conditions, line);
         let mut section = Section { keys, line, taken: BTreeSet::new() };
         if !conditions.is_empty() {
             section.take("enabled");
         }
         let mut descriptors = map.iter().filter(|(key, ..)| key == "descriptor").skip(1);
+        let around = line;
         if let Some((_, line, node)) = descriptors.next() {
-            self.lose("descriptor", *line, node, "given twice; of two components write two");
+            self.lose("descriptor", *line, node, Some(around), "given twice; of two components write two");
         }
         for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
             self.entry(&mut section, key, *line, value);
         }
-    }
-
-    fn conditions(&self, line: usize) -> Vec<Condition> {
-        self.template.conditions.iter().filter(|one| one.covers(line)).cloned().collect()
     }
 
     /// Whether the component is there. Two conditions at once cannot be said: then it is not.
@@ -216,12 +179,8 @@ impl Writer<'_> {
                 let _ = writeln!(self.out, "enabled = \"{contrary}${{{name}:-false}}\"");
             }
             several => {
-                let when = |one: &Condition| {
-                    format!("{} {}", one.name, if one.negated { "is not set" } else { "is set" })
-                };
-                let all: Vec<_> = several.iter().map(when).collect();
                 self.out.push_str("enabled = false\n");
-                let text = format!("only where {}; write one parameter for that", all.join(" and "));
+                let text = format!("only where {}; write one parameter for that", when(several));
                 self.comment("enabled", line, &text);
             }
         }
@@ -237,125 +196,38 @@ impl Writer<'_> {
         }
         let new = match section.counterpart(path) {
             Counterpart::Key(path, _) => path,
-            Counterpart::None => return self.lose(path, line, node, "the component has no such key"),
+            Counterpart::None => {
+                let near = section.nearest(path).map(|near| format!("; did you mean `{near}`?"));
+                let text = format!("the component has no such key{}", near.unwrap_or_default());
+                return self.lose(path, line, node, Some(section.line), &text);
+            }
         };
-        let own: Vec<_> = self.conditions(line).into_iter().filter(|one| !one.covers(section.line)).collect();
+        let own: Vec<_> =
+            self.template.conditions_at(line).into_iter().filter(|one| !one.covers(section.line)).collect();
         let value = match own.as_slice() {
-            [] if self.depends(node, &[section.line, line]) => Err(Reason::Conditional),
-            [] => self.value(node, &new, &|path| section.kind(path)),
-            [condition] => self.under(condition, node),
+            [] if self.values().depends(node, &[section.line, line]) => Err(Reason::Conditional),
+            [] => self.values().value(node, &new, &|path| section.kind(path)),
+            [condition] => self.values().under(condition, node),
             _ => Err(Reason::Conditional),
         };
         match value {
             Ok(_) if !section.take(&new) => {
-                self.lose(&new, line, node, "given twice, or as a value and a table");
+                self.lose(&new, line, node, Some(section.line), "given twice, or as a value and a table");
             }
             Ok(text) => {
                 let _ = writeln!(self.out, "{} = {text}", dotted(&new));
             }
-            Err(reason) => self.lose(&new, line, node, reason.text()),
+            Err(_) if !own.is_empty() => {
+                self.lose(
+                    &new,
+                    line,
+                    node,
+                    Some(section.line),
+                    "a manifest has conditions on components alone",
+                );
+            }
+            Err(reason) => self.lose(&new, line, node, Some(section.line), reason.text()),
         }
-    }
-
-    /// Whether a part of a list or table stands under conditions that none of these lines is under.
-    fn depends(&self, node: &Node, around: &[usize]) -> bool {
-        let own = |one: &Condition| !around.iter().any(|line| one.covers(*line));
-        let part =
-            |line: usize, node: &Node| self.conditions(line).iter().any(own) || self.depends(node, around);
-        match &node.value {
-            Value::List(list) => list.iter().any(|node| part(node.line, node)),
-            Value::Map(map) => map.iter().any(|(_, line, node)| part(*line, node)),
-            _ => false,
-        }
-    }
-
-    /// A value that is there on a condition: the parameter of that name, which may be empty then.
-    fn under(&self, condition: &Condition, node: &Node) -> Result<String, Reason> {
-        let (Value::Plain(text) | Value::Quoted(text)) = &node.value else { return Err(Reason::Conditional) };
-        match self.template.parts(text).as_slice() {
-            [Part::Replaced(Replaced::Parameter { name, default: None })]
-                if *name == condition.name && !condition.negated =>
-            {
-                Ok(format!("\"${{{name}:-}}\""))
-            }
-            _ => Err(Reason::Conditional),
-        }
-    }
-
-    /// A value as TOML, of the kind that the key wants.
-    fn value(
-        &self,
-        node: &Node,
-        path: &str,
-        kind_of: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<String, Reason> {
-        let kind = kind_of(path);
-        self.value_of_kind(node, path, kind.as_deref(), kind_of)
-    }
-
-    fn value_of_kind(
-        &self,
-        node: &Node,
-        path: &str,
-        kind: Option<&str>,
-        kind_of: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<String, Reason> {
-        match &node.value {
-            Value::Null => Err(Reason::Empty),
-            Value::Plain(text) => {
-                let is_text = kind.is_some_and(|kind| kind.contains("string"));
-                number(text).filter(|_| !is_text).map_or_else(|| self.string(text), Ok)
-            }
-            Value::Quoted(text) => {
-                let is = |what: &str| kind.is_some_and(|kind| kind.starts_with(what));
-                let wanted = ["integer", "number", "boolean", "time"].into_iter().any(is);
-                number(text).filter(|_| wanted).map_or_else(|| self.string(text), Ok)
-            }
-            Value::List(list) => {
-                let kind = kind.and_then(|kind| kind.strip_prefix("list of "));
-                let path = format!("{path}.0");
-                let items = list.iter().map(|node| self.value_of_kind(node, &path, kind, kind_of));
-                Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
-            }
-            Value::Map(map) => {
-                let again = |at: usize, key: &str| map.iter().take(at).any(|(known, ..)| known == key);
-                if map.iter().enumerate().any(|(at, (key, ..))| again(at, key)) {
-                    return Err(Reason::Twice);
-                }
-                let pairs = map.iter().map(|(key, _, node)| {
-                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), kind_of)?))
-                });
-                Ok(format!("{{ {} }}", pairs.collect::<Result<Vec<_>, Reason>>()?.join(", ")))
-            }
-        }
-    }
-
-    fn string(&self, text: &str) -> Result<String, Reason> {
-        self.text(text, true).map(|text| quoted(&text))
-    }
-
-    /// A text with its parameters; where `doubled`, a `$` of its own is written as `$$`.
-    fn text(&self, text: &str, doubled: bool) -> Result<String, Reason> {
-        let mut out = String::new();
-        for part in self.template.parts(text) {
-            match part {
-                Part::Text(text) if doubled => out.push_str(&text.replace('$', "$$")),
-                Part::Text(text) => out.push_str(text.trim()),
-                Part::Replaced(Replaced::Conditional(_)) => return Err(Reason::Conditional),
-                Part::Replaced(Replaced::Parameter { default: Some(default), .. })
-                    if default.contains('}') || default.contains("${") =>
-                {
-                    return Err(Reason::Default);
-                }
-                Part::Replaced(Replaced::Parameter { name, default }) => {
-                    let _ = match default {
-                        Some(default) => write!(out, "${{{name}:-{default}}}"),
-                        None => write!(out, "${{{name}}}"),
-                    };
-                }
-            }
-        }
-        Ok(out)
     }
 }
 
@@ -373,6 +245,11 @@ impl Section {
         self.keys
             .as_ref()
             .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
+    }
+
+    /// The known key that is most like one that is not.
+    fn nearest(&self, path: &str) -> Option<&str> {
+        self.keys.as_ref()?.nearest(path)
     }
 
     /// What a key takes, where that is known.
@@ -394,25 +271,8 @@ impl Section {
     }
 }
 
-/// A boolean or a number as TOML writes it.
-fn number(text: &str) -> Option<String> {
-    match text {
-        "true" | "True" | "TRUE" => return Some("true".to_owned()),
-        "false" | "False" | "FALSE" => return Some("false".to_owned()),
-        _ => {}
-    }
-    if let Ok(integer) = text.parse::<i64>() {
-        return Some(integer.to_string());
-    }
-    let is_float = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    text.parse::<f64>().ok().filter(|_| is_float).map(|float| toml::Value::Float(float).to_string())
-}
-
-/// A key of several parts, each bare where it can be.
-fn dotted(path: &str) -> String {
-    let part = |part: &str| {
-        let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        if !part.is_empty() && part.bytes().all(is_bare) { part.to_owned() } else { quoted(part) }
-    };
-    path.split('.').map(part).collect::<Vec<_>>().join(".")
+/// Conditions in words.
+fn when(conditions: &[Condition]) -> String {
+    let one = |one: &Condition| format!("{} is {}set", one.name, if one.negated { "not " } else { "" });
+    conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
 }

@@ -122,6 +122,16 @@ fn what_depends_on_a_variable_within_is_told() {
         enabled.contains("enabled = \"${Z:-false}\"\n# enabled = false (line 3): given twice"),
         "{enabled}"
     );
+    let text = "- descriptor: pip-services:logger:console:x:1.0\n{{#if J}}\n  format: json\n{{else}}\n  format: text\n{{/if}}\n  levle: info\n{{#if M}}\n- descriptor: pip-services:cache:memory:x:1.0\n{{/if}}\n";
+    let text = converted(text).text;
+    for expected in [
+        "# format = json (line 3): a manifest has conditions on components alone; it was there only where J is set\n",
+        "# format = text (line 5): a manifest has conditions on components alone; it was there only where J is not set\n",
+        "# levle = info (line 7): the component has no such key; did you mean `level`?\n",
+        "; it was there only where M is set\n",
+    ] {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
     let service = converted("- descriptor: a:context-info:c:d:1.0\n  name: n\n  name: m\n").text;
     assert!(service.starts_with("[service]\nname = \"n\"\n# name = m (line 3): given twice"), "{service}");
 }

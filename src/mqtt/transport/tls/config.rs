@@ -11,6 +11,7 @@ use super::pem::Source;
 use crate::config::{ConfigPath, Invalid};
 #[cfg(feature = "tls")]
 use crate::error::Coded;
+use crate::log::Logger;
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
 /// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
@@ -136,10 +137,27 @@ impl TlsConfig {
         filled(&self.cert_file).zip(filled(&self.key_file))
     }
 
+    /// Warns of a private key that others can read or write.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn warn_of_exposed_key(&self, logger: &Logger) {
+        let tls = self.clone();
+        let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
+        if let Some((path, exposure)) = exposed {
+            let path = path.display();
+            logger.warn(format_args!(
+                "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
+            ));
+        }
+    }
+
+    /// Without TLS no key is used.
+    #[cfg(not(feature = "tls"))]
+    pub(crate) async fn warn_of_exposed_key(&self, _: &Logger) {}
+
     /// The private key, where others can read or write it, and what of that they can. It blocks. What cannot be read is
     /// reported when a connection needs it.
     #[cfg(feature = "tls")]
-    pub(crate) fn exposed_key(&self) -> Option<(std::path::PathBuf, crate::file::Exposure)> {
+    fn exposed_key(&self) -> Option<(std::path::PathBuf, crate::file::Exposure)> {
         let (_, key) = self.identity_files()?;
         let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
         Some((key.to_owned(), exposure))

@@ -30,12 +30,19 @@ impl Trusted {
 }
 
 impl Trusted {
-    /// What is behind a bad signature, where an authority of the chain or of the file has a key that is too short to make good ones.
-    fn because(&self, refused: Error, chain: &[CertificateDer<'_>]) -> Error {
+    /// What is behind a bad signature, where an authority by which a certificate of the broker says to be signed has a key that is
+    /// too short to make good ones.
+    fn because(&self, refused: Error, shown: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Error {
         if refused != Error::InvalidCertificate(CertificateError::BadSignature) {
             return refused;
         }
-        let bits = chain.iter().chain(&self.listed).find_map(short_key);
+        let issuer = |one| EndEntityCert::try_from(one).ok().map(|one| one.issuer().to_vec());
+        let issuers: Vec<_> = std::iter::once(shown).chain(chain).filter_map(issuer).collect();
+        let signs = |one: &&CertificateDer<'_>| {
+            EndEntityCert::try_from(*one)
+                .is_ok_and(|one| issuers.iter().any(|issuer| issuer == one.subject()))
+        };
+        let bits = chain.iter().chain(&self.listed).filter(signs).find_map(short_key);
         bits.map_or(refused, |bits| short(bits, true))
     }
 }
@@ -78,7 +85,7 @@ impl ServerCertVerifier for Trusted {
         }
         let refused = match self.authorities.verify_server_cert(certificate, chain, name, ocsp, now) {
             Ok(verified) => return Ok(verified),
-            Err(refused) => self.because(refused, chain),
+            Err(refused) => self.because(refused, certificate, chain),
         };
         if !is_about_trust(&refused) || !self.listed.iter().any(|one| one.as_ref() == certificate.as_ref()) {
             return Err(refused);

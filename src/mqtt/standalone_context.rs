@@ -1,4 +1,4 @@
-//! The context of a connection that was opened without any.
+//! The context of a connection that is opened outside any container.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,23 +8,23 @@ use crate::component::Context;
 /// How a connection outside any container is called in logs.
 const NAME: &str = "pip-services:connection:mqtt:default:1.0";
 
-/// Keeps it until the connection is closed.
+/// Holds the context from `open` to `disconnect`.
 #[derive(Default)]
-pub(super) struct Alone(Mutex<Option<Context>>);
+pub(super) struct StandaloneContext(Mutex<Option<Context>>);
 
-impl Alone {
-    /// A context for a connection outside any container.
-    pub(super) fn context() -> Result<Context, Error> {
+impl StandaloneContext {
+    /// A new one.
+    pub(super) fn create() -> Result<Context, Error> {
         Ok(Context::standalone(NAME.parse()?))
     }
 
-    pub(super) fn keep(&self, context: Context) {
+    pub(super) fn put(&self, context: Context) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
     }
 
-    /// The one that was kept, or another.
+    /// The one that was put here, or a new one where there is none.
     pub(super) fn take(&self) -> Result<Context, Error> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.map_or_else(Self::context, Ok)
+        kept.map_or_else(Self::create, Ok)
     }
 }

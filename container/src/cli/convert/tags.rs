@@ -1,0 +1,199 @@
+//! The tags of a template, as a tree.
+
+use thiserror::Error;
+
+/// How deep sections may nest.
+const MAX_DEPTH: usize = 32;
+
+/// How many conditions a configuration may have: each line is held to all of them.
+pub(super) const MAX_CONDITIONS: usize = 1000;
+
+/// A template that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("line {line}: {kind}")]
+pub(super) struct TemplateError {
+    pub line: usize,
+    pub kind: TemplateErrorKind,
+}
+
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(super) enum TemplateErrorKind {
+    #[error("`{{{{` has no `}}}}`")]
+    Unclosed,
+    #[error(
+        "a tag that is none of `{{{{NAME}}}}`, `{{{{#NAME}}}}`, `{{{{^NAME}}}}`, `{{{{#if NAME}}}}`, `{{{{#unless NAME}}}}`, `{{{{else}}}}`, `{{{{/if}}}}`"
+    )]
+    Unknown,
+    #[error("a section has no end: write `{{{{/if}}}}`, `{{{{/unless}}}}` or `{{{{/NAME}}}}`")]
+    NoEnd,
+    #[error("the end of a section that was not begun")]
+    NoBegin,
+    #[error("sections are nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+    #[error("there are more than {MAX_CONDITIONS} sections around whole lines")]
+    TooMany,
+}
+
+/// The tree of a template.
+pub(super) fn read(source: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+    Ok(Reader { source, at: 0 }.pieces(None, 0)?.0)
+}
+
+/// A part of a template.
+pub(super) enum Piece<'s> {
+    Text(&'s str),
+    Value(&'s str),
+    Section(Section<'s>),
+}
+
+impl<'s> Piece<'s> {
+    /// The variable whose value it shows and nothing else, with what is shown where that is not set: `{{X}}`, or `{{#X}}{{X}}{{/X}}` with
+    /// or without `{{else}}`.
+    pub fn value(&self) -> Option<(&'s str, Option<&'s str>)> {
+        match self {
+            Self::Value(name) => Some((name, None)),
+            Self::Section(Section { name, negated: false, shown, otherwise, .. }) => match shown.as_slice() {
+                [Self::Value(value)] if value == name => {
+                    let otherwise = otherwise.as_ref().map_or(Some(""), |pieces| plain(pieces))?;
+                    Some((name, Some(otherwise)))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What is shown where `name` is not set, if that is all that the section does.
+    pub fn default_of(&self, name: &str) -> Option<&'s str> {
+        let Self::Section(section) = self else { return None };
+        if !section.negated || section.name != name || section.otherwise.is_some() {
+            return None;
+        }
+        plain(&section.shown)
+    }
+}
+
+/// The text of pieces that are nothing else, and can be a default.
+fn plain<'s>(pieces: &[Piece<'s>]) -> Option<&'s str> {
+    match pieces {
+        [] => Some(""),
+        [Piece::Text(text)] if !text.contains(['\n', '}']) => Some(text),
+        _ => None,
+    }
+}
+
+/// Pieces that are shown on a condition, and others otherwise.
+pub(super) struct Section<'s> {
+    pub name: &'s str,
+    pub negated: bool,
+    pub shown: Vec<Piece<'s>>,
+    pub otherwise: Option<Vec<Piece<'s>>>,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Section<'_> {
+    /// Whether nothing else stands on its first and its last line, but other tags behind its end.
+    pub fn is_of_whole_lines(&self, source: &str) -> bool {
+        let before = source.get(..self.start).unwrap_or_default();
+        let behind = source.get(self.end..).unwrap_or_default();
+        let before = before.rsplit('\n').next().unwrap_or_default().trim();
+        let behind = behind.split('\n').next().unwrap_or_default().trim();
+        let inside = source.get(self.start..self.end).unwrap_or_default();
+        let alone =
+            (before.is_empty() || before.ends_with("}}")) && (behind.is_empty() || behind.starts_with("{{"));
+        alone && (inside.contains('\n') || inside.contains(':'))
+    }
+}
+
+enum Tag<'s> {
+    Value(&'s str),
+    Begin { name: &'s str, negated: bool },
+    Otherwise,
+    End,
+    Comment,
+}
+
+struct Reader<'s> {
+    source: &'s str,
+    at: usize,
+}
+
+/// What is shown, what is shown otherwise, and where the section ends.
+type Pieces<'s> = (Vec<Piece<'s>>, Option<Vec<Piece<'s>>>);
+
+impl<'s> Reader<'s> {
+    fn error(&self, at: usize, kind: TemplateErrorKind) -> TemplateError {
+        let before = self.source.get(..at).unwrap_or_default();
+        TemplateError { line: before.matches('\n').count() + 1, kind }
+    }
+
+    /// All up to the end of the section that began at `begun`, or of the text.
+    fn pieces(&mut self, begun: Option<usize>, depth: usize) -> Result<Pieces<'s>, TemplateError> {
+        let (mut shown, mut otherwise) = (Vec::new(), None);
+        loop {
+            let rest = self.source.get(self.at..).unwrap_or_default();
+            let list = otherwise.as_mut().unwrap_or(&mut shown);
+            let Some(offset) = rest.find("{{") else {
+                if let Some(begun) = begun {
+                    return Err(self.error(begun, TemplateErrorKind::NoEnd));
+                }
+                list.push(Piece::Text(rest));
+                return Ok((shown, otherwise));
+            };
+            let (text, start) = (rest.get(..offset).unwrap_or_default(), self.at + offset);
+            if !text.is_empty() {
+                list.push(Piece::Text(text));
+            }
+            match self.tag(start)? {
+                Tag::Value(name) => list.push(Piece::Value(name)),
+                Tag::Comment => {}
+                Tag::Begin { .. } if depth == MAX_DEPTH => {
+                    return Err(self.error(start, TemplateErrorKind::TooDeep));
+                }
+                Tag::Begin { name, negated } => {
+                    let (shown, otherwise) = self.pieces(Some(start), depth + 1)?;
+                    let section = Section { name, negated, shown, otherwise, start, end: self.at };
+                    list.push(Piece::Section(section));
+                }
+                Tag::Otherwise if begun.is_some() && otherwise.is_none() => otherwise = Some(Vec::new()),
+                Tag::End if begun.is_some() => return Ok((shown, otherwise)),
+                Tag::Otherwise | Tag::End => return Err(self.error(start, TemplateErrorKind::NoBegin)),
+            }
+        }
+    }
+
+    /// The tag that begins at `start`.
+    fn tag(&mut self, start: usize) -> Result<Tag<'s>, TemplateError> {
+        let rest = self.source.get(start..).unwrap_or_default();
+        let (open, close) = if rest.starts_with("{{{") { ("{{{", "}}}") } else { ("{{", "}}") };
+        let inside = rest.get(open.len()..).unwrap_or_default();
+        let end = inside.find(close).ok_or_else(|| self.error(start, TemplateErrorKind::Unclosed))?;
+        self.at = start + open.len() + end + close.len();
+        let inside = inside.get(..end).unwrap_or_default().trim();
+        let unknown = || self.error(start, TemplateErrorKind::Unknown);
+        let named = |name: &'s str| if is_name(name) { Ok(name) } else { Err(unknown()) };
+        let condition = |rest: &'s str, negated: bool| {
+            let rest = rest.trim();
+            let (negated, name) = match rest.split_once(char::is_whitespace) {
+                Some(("if", name)) => (negated, name),
+                Some(("unless", name)) => (true, name),
+                _ => (negated, rest),
+            };
+            named(name.trim()).map(|name| Tag::Begin { name, negated })
+        };
+        match inside.split_at_checked(1) {
+            Some(("#", rest)) => condition(rest, false),
+            Some(("^", rest)) => condition(rest, true),
+            Some(("/", _)) => Ok(Tag::End),
+            Some(("!", _)) => Ok(Tag::Comment),
+            _ if inside == "else" => Ok(Tag::Otherwise),
+            _ => named(inside).map(Tag::Value),
+        }
+    }
+}
+
+/// Whether a name can be that of a parameter.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
