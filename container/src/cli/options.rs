@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Severity, Span, code};
-use wirework::text::escape_json;
+use wirework::text::{counted, escape_json};
 
 use super::output::complain;
 use super::width;
@@ -200,18 +200,14 @@ impl Checked {
         let errors = self.problems.errors();
         let warnings = self.problems.len() - errors;
         let parts = [
-            count(self.plan.components.len(), "component"),
-            count(self.plan.references(), "reference"),
-            count(errors, "error"),
-            count(warnings, "warning"),
+            counted(self.plan.components.len(), "component"),
+            counted(self.plan.references(), "reference"),
+            counted(errors, "error"),
+            counted(warnings, "warning"),
         ];
         let verdict = if errors == 0 { "ok" } else { "not ok" };
         format!("{verdict}: {}\n", parts.join(", "))
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A JSON value as text for a person or a program, without a character that a terminal would act on.

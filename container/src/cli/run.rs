@@ -10,8 +10,8 @@ use wirework::log::{Console, Level};
 use super::last_words::{problems, report};
 use super::options::Manifests;
 use super::{EXIT_CONFIG, Host, Options};
-use crate::run::serve;
-use crate::run::voice::{LAST_FLUSH, format, say};
+use crate::run::console::{LAST_FLUSH, format, say};
+use crate::run::{Events, serve};
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
@@ -45,7 +45,7 @@ impl Run {
         Console::process().set_format(format(checked.plan()));
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
-        match serve(plan) {
+        match serve(plan, Events::logged()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 report(&error, || options.plan_again(host));
