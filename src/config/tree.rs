@@ -8,7 +8,7 @@ use std::fmt;
 use super::key::Span;
 use super::table::Entries;
 use super::{MASK, Number, has_user_info};
-use crate::component::Descriptor;
+use crate::descriptor::Descriptor;
 
 /// How a leaf came to its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
