@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use wirework::config::Span;
 
+use super::container_keys::CONTAINER_KEYS;
+
 /// The files in the order in which they were read; offsets begin at 1, so that a span from 0 has no place.
 #[derive(Debug, Default)]
 pub struct Files {
@@ -41,23 +43,6 @@ pub(super) struct Part {
     pub range: Range<usize>,
     pub is_broken: bool,
 }
-
-/// The keys of the container.
-const TOP_AND_OWN: [&str; 13] = [
-    "component",
-    "service",
-    "include",
-    "descriptor",
-    "enabled",
-    "references",
-    "dependencies",
-    "after",
-    "timeout",
-    "critical",
-    "name",
-    "description",
-    "open_concurrency",
-];
 
 /// A place for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +101,7 @@ impl Files {
 
     /// Whether a word is certainly a key: of a component, or of the container.
     pub(super) fn is_key(&self, word: &str) -> bool {
-        TOP_AND_OWN.contains(&word) || self.words.contains(word)
+        CONTAINER_KEYS.iter().any(|key| key.name == word) || self.words.contains(word)
     }
 
     /// Takes over values that are no secret, in their order and apart from each other: excerpts show them.

@@ -7,6 +7,7 @@
 mod assemble;
 mod astray;
 mod broken;
+mod container_keys;
 mod enabled;
 mod entry;
 mod excerpt;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use assemble::{Disabled, Manifest};
 pub use astray::{BEFORE_HEADERS, misplaced};
+pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_of, names_of};
 pub(crate) use entry::shown_key;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};

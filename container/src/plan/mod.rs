@@ -28,7 +28,7 @@ mod words;
 pub(crate) use blocking::plan_apart;
 
 pub use adjacency::Edge;
-pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
+pub use factories::{Binary, Factories, Known, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
