@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use wirework::config::Span;
 
+/// What the standard input is called in messages.
+pub(super) const STDIN: &str = "<stdin>";
+
 /// The files in the order in which they were read; offsets begin at 1, so that a span from 0 has no place.
 #[derive(Debug, Default)]
 pub struct Files {

@@ -96,7 +96,8 @@ impl Container {
         match outcome {
             Opened::All => {
                 let (count, took) = (container.board.open(), super::millis(began.elapsed()));
-                tracing::info!(target: LOG, "ready: {count} components in {took}");
+                let components = if count == 1 { "component" } else { "components" };
+                tracing::info!(target: LOG, "ready: {count} {components} in {took}");
                 // The sections of a large manifest take their time to free, and nothing waits for that; those of a small
                 // one are not worth a thread.
                 if sections.len() > LARGE {

@@ -1,5 +1,7 @@
 //! A whole run of a service: start, wait, close.
 
+use std::cell::Cell;
+
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
@@ -27,6 +29,12 @@ pub enum ServeError {
     /// The service was asked to stop, but some components did not close.
     #[error("the service did not close cleanly")]
     Close(#[source] Failures),
+    /// A signal came before the service was ready; what had opened was closed.
+    #[error("{signal} came before the service was ready")]
+    Interrupted {
+        /// Which signal, such as `SIGTERM`.
+        signal: &'static str,
+    },
     /// The process cannot run a service.
     #[error("the system refuses threads or signal handlers")]
     System(#[source] std::io::Error),
@@ -44,7 +52,7 @@ impl ServeError {
             Self::Stopped { cause, close } => {
                 std::iter::once(cause).chain(close.iter().flat_map(Failures::iter)).collect()
             }
-            Self::System(_) | Self::Router(_) => Vec::new(),
+            Self::Interrupted { .. } | Self::System(_) | Self::Router(_) => Vec::new(),
         }
     }
 
@@ -54,8 +62,18 @@ impl ServeError {
         match self {
             Self::Start(failures) | Self::Close(failures) => failures.first().source.code(),
             Self::Stopped { cause, .. } => cause.source.code(),
+            Self::Interrupted { .. } => "STOPPED",
             Self::System(_) => "SYSTEM_ERROR",
             Self::Router(error) => error.code(),
+        }
+    }
+
+    /// The exit code of a process that ends with it: 128 and its number for a signal, as shells have it, and 1 for all else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { signal } => Signals::exit_code(signal),
+            _ => 1,
         }
     }
 }
@@ -70,9 +88,10 @@ impl ServeError {
 /// that deadlines hold even where components block every thread of theirs.
 ///
 /// # Errors
-/// Everything but a clean end after a signal.
+/// Everything but a clean end after a signal that came when the service was ready.
 pub fn serve(plan: Plan) -> Result<(), ServeError> {
     Console::process().set_format(format(&plan));
+    Console::process().set_source(&plan.service.name);
     Console::process().take_panics();
     let router = Router::install().map_err(ServeError::Router)?;
     let signals = Signals::listen().map_err(ServeError::System)?;
@@ -91,13 +110,15 @@ async fn serve_until(
     workers: &Runtime,
     signals: &Signals,
 ) -> Result<(), ServeError> {
+    let came = Cell::new("a signal");
     let stop = async {
         let signal = signals.first().await;
+        came.set(signal);
         tracing::info!(target: LOG, "{signal}: the start is given up");
     };
     let container = match Container::start(plan, Some(router), workers.handle().clone(), stop).await {
         Ok(Started::Ready(container)) => container,
-        Ok(Started::Stopped(None)) => return Ok(()),
+        Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };
