@@ -198,8 +198,8 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             // Tests have codes of their own.
             let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let (mut lines, mut within) = (text.lines(), false);
-            while let Some(line) = lines.next() {
+            let mut within = false;
+            for line in text.lines() {
                 within = (within || line.contains("fn code(&self)")) && !line.starts_with("    }");
                 let names =
                     ["Problem::error(\"", "Problem::warning(\"", "with_code(\"", ".error(\"", ".warning(\""];
