@@ -9,3 +9,4 @@ pub mod testing;
 #[cfg(fuzzing)]
 pub use cli::fuzz;
 pub use cli::{Host, StartError, manifest_schema};
+pub use run::{Effect, Event, Events, Listener, StopCause};

@@ -5,29 +5,26 @@
 //! [`Record`] to the [`LogSink`]s to which that component is routed. A line that nobody wants costs an atomic load.
 
 mod body;
-mod console;
 mod current;
 mod held;
 mod hub;
 mod layer;
 mod level;
 mod logger;
-mod null;
 mod quiet;
 mod record;
 mod router;
 mod scope;
 mod sink;
-mod slot;
+mod sinks;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use console::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, Output};
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use logger::Logger;
-pub use null::NullLogger;
 pub use record::{Record, Value};
 pub use router::{Hold, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
+pub use sinks::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, NullLogger, Output};

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::body::Body;
 use super::level::Level;
-use crate::component::Descriptor;
+use crate::descriptor::Descriptor;
 
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -71,7 +71,7 @@ impl Router {
             let layer = RouterLayer::new(hub.clone(), true);
             tracing::subscriber::set_global_default(Registry::default().with(layer))
                 .map_err(|_| InstallError::Occupied)?;
-            hub.listen_alone(super::console::fallback());
+            hub.listen_alone(super::sinks::fallback());
         }
         Ok(Self::process())
     }

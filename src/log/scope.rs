@@ -9,7 +9,7 @@ use tracing::Span;
 use super::hub::Hub;
 use super::level::Level;
 use super::sink::LogSink;
-use crate::component::Descriptor;
+use crate::descriptor::Descriptor;
 
 /// Target and name of the spans that carry a scope; the router knows them by these.
 pub(super) const SPAN_TARGET: &str = "wirework::scope";

@@ -4,7 +4,8 @@ use super::config::MqttConfig;
 use super::transport::{Kind, PROTOCOLS};
 use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};
-use crate::connect::{ConnectionConfig, Reached, endpoints, keyed, protection_warnings};
+use crate::connect::{ConnectionConfig, endpoints, keyed};
+use crate::params::{Reached, protection_warnings};
 
 impl MqttConfig {
     /// Passwords that would be sent in clear, brokers of one list of which some are reached without TLS, and ports that say

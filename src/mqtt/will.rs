@@ -13,7 +13,7 @@ use super::properties::seconds;
 use super::topic::{Topic, without_controls};
 use super::{MessageProperties, MqttError, MqttOptions, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
-use crate::connect::Masked;
+use crate::params::Masked;
 
 /// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` shows the length of the
 /// payload and the names of user properties: what services send each other is not for logs.

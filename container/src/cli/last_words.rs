@@ -7,7 +7,7 @@ use wirework::log::{Console, Format, Level, Record, Value as Shown};
 use super::options::Checked;
 use crate::manifest::{Files, Piece, pieces};
 use crate::plan::Plan;
-use crate::run::voice::{is_console, say, say_error};
+use crate::run::console::{is_console, say, say_error};
 use crate::run::{Failure, Phase, ServeError};
 
 /// The target of what the command says where the log is JSON.

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Severity, Span, code};
-use wirework::text::escape_json;
+use wirework::text::{counted, escape_json};
 
 use super::output::complain;
 use super::width;
@@ -204,12 +204,12 @@ impl Checked {
         let warnings = self.problems.len() - errors;
         let disabled = self.plan.disabled.len();
         let disabled = (disabled > 0).then(|| format!("{disabled} disabled"));
-        let mut parts = vec![count(self.plan.components.len(), "component")];
+        let mut parts = vec![counted(self.plan.components.len(), "component")];
         parts.extend(disabled);
         parts.extend([
-            count(self.plan.references(), "reference"),
-            count(errors, "error"),
-            count(warnings, "warning"),
+            counted(self.plan.references(), "reference"),
+            counted(errors, "error"),
+            counted(warnings, "warning"),
         ]);
         let verdict = if errors == 0 { "ok" } else { "not ok" };
         format!("{verdict}: {}\n", parts.join(", "))
@@ -224,10 +224,6 @@ fn nothing_to_run(severity: Severity) -> Problem {
         Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
             .with_help("with `--allow-empty`, `check` and `run` take it nevertheless"),
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A JSON value as text for a person or a program, without a character that a terminal would act on.

@@ -10,8 +10,8 @@ use wirework::log::{Console, Level};
 use super::last_words::{problems, report};
 use super::options::Manifests;
 use super::{EXIT_CONFIG, Host, Options};
-use crate::run::serve;
-use crate::run::voice::{LAST_FLUSH, format, say, shows_errors};
+use crate::run::console::{LAST_FLUSH, format, say, shows_errors};
+use crate::run::{Events, serve};
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
@@ -46,7 +46,7 @@ impl Run {
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
         let is_shown = shows_errors(&plan);
-        match serve(plan) {
+        match serve(plan, Events::logged()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 report(&error, is_shown, || options.plan_again(host));

@@ -6,8 +6,10 @@ use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
 
-use super::voice::{LAST_FLUSH, format};
-use super::{Container, Failure, Failures, LOG, Signals, Started};
+use super::console::{LAST_FLUSH, format};
+use super::event::{Event, StopCause};
+use super::events::Events;
+use super::{Container, Failure, Failures, Signals, Started};
 use crate::plan::Plan;
 
 /// How a run ended that was not asked to.
@@ -84,12 +86,14 @@ impl ServeError {
 /// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
 /// process is replaced; a component that wants another one sets it when it opens.
 ///
+/// What happens is told to `events`.
+///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
 ///
 /// # Errors
 /// Everything but a clean end after a signal that came when the service was ready.
-pub fn serve(plan: Plan) -> Result<(), ServeError> {
+pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     Console::process().set_format(format(&plan));
     Console::process().set_source(&plan.service.name);
     Console::process().take_panics();
@@ -97,7 +101,7 @@ pub fn serve(plan: Plan) -> Result<(), ServeError> {
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
-    let served = control.block_on(serve_until(plan, router, &workers, &signals));
+    let served = control.block_on(serve_until(plan, router, &workers, &signals, events));
     // What is left behind must not keep the process from ending.
     workers.shutdown_background();
     let _ = Console::process().flush(LAST_FLUSH);
@@ -109,14 +113,16 @@ async fn serve_until(
     router: Router,
     workers: &Runtime,
     signals: &Signals,
+    events: Events,
 ) -> Result<(), ServeError> {
     let came = Cell::new("a signal");
     let stop = async {
         let signal = signals.first().await;
         came.set(signal);
-        tracing::info!(target: LOG, "{signal}: the start is given up");
+        events.tell(&Event::StartGivenUp { signal });
     };
-    let container = match Container::start(plan, Some(router), workers.handle().clone(), stop).await {
+    let (workers, listeners) = (workers.handle().clone(), events.clone());
+    let container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
         Ok(Started::Ready(container)) => container,
         Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
@@ -125,12 +131,11 @@ async fn serve_until(
     let failure = tokio::select! {
         biased;
         signal = signals.first() => {
-            tracing::info!(target: LOG, "{signal}: closing");
+            container.draining(StopCause::Signal(signal));
             None
         }
         failure = container.failed() => {
-            let (code, why) = (failure.source.code(), failure.source.chain());
-            tracing::error!(target: LOG, code, "{} stops the service: {why}", failure.component);
+            container.draining(StopCause::Failure(&failure));
             Some(failure)
         }
     };

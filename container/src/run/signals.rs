@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use wirework::log::{Console, Level};
 
-use super::voice::say;
+use super::console::say;
 
 /// The exit code of a process that a second SIGINT ended.
 const INTERRUPTED: i32 = 130;

@@ -6,7 +6,7 @@ use super::transport::NO_CONNECTION;
 use crate::component::Neighbours;
 use crate::config::Invalid;
 use crate::mqtt::topic::without_controls;
-use crate::mqtt::{MqttConfig, MqttConnection, MqttVersion};
+use crate::mqtt::{MqttConfig, MqttVersion};
 
 impl MqttQueueConfig {
     /// What `open` would refuse, as far as it is known before there is a connection; `target` is what it publishes to, as far as that
@@ -17,7 +17,7 @@ impl MqttQueueConfig {
         }
         let Some(mut found) = around.resolved("connection") else { return Vec::new() };
         let Some(shared) = found.pop() else { return vec![no_connection(around)] };
-        let shared = shared.config::<MqttConnection>();
+        let shared = shared.config::<MqttConfig>();
         shared.map_or_else(Vec::new, |shared| self.unfit_for(target, shared))
     }
 

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn whether_a_protocol_encrypts_is_known_of_each() {
-        use crate::connect::{Reached, is_in_clear};
+        use crate::params::{Reached, is_in_clear};
         for (protocol, _) in PROTOCOLS.iter().filter(|(protocol, _)| *protocol != "unix") {
             assert!(Reached::new("k".to_owned(), protocol, "h", false).is_some(), "{protocol}");
             assert_eq!(is_in_clear(protocol, "h"), !Kind::of(protocol).is_tls(), "{protocol}");

@@ -26,13 +26,13 @@ impl Pattern {
     }
 
     /// Whether there is a descriptor that both match.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         let same = |(one, two): (&str, &str)| one == "*" || two == "*" || one == two;
         self.0.iter().zip(other.0.iter()).all(same)
     }
 
     /// Whether it matches every descriptor that another one does.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(crate) fn covers(&self, other: &Self) -> bool {
         self.0.iter().zip(other.0.iter()).all(|(one, two)| one == "*" || one == two)
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;
 
+use super::masked::{Hidden, Masked};
 use crate::config::Secret;
-use crate::connect::{Hidden, Masked};
 
 /// Who somebody is, and the proof of it. `Debug` shows neither, only what is set.
 ///
@@ -49,7 +49,7 @@ impl CredentialParams {
     }
 
     /// The same with `None` for every empty text.
-    pub(super) fn filled(mut self) -> Self {
+    pub(crate) fn filled(mut self) -> Self {
         self.username.take_if(|username| username.is_empty());
         self.password.take_if(|password| password.expose().is_empty());
         self.parameters.retain(|_, value| !value.expose().is_empty());

@@ -3,7 +3,7 @@
 use super::{UriError, UriPart};
 
 /// Replaces every `%XX` of `text`; `+` stays a plus.
-pub(in crate::connect) fn decode(text: &str, part: UriPart) -> Result<String, UriError> {
+pub(crate) fn decode(text: &str, part: UriPart) -> Result<String, UriError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -24,7 +24,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// Appends `text` to `out`, everything escaped but letters, digits and `-._~`.
-pub(in crate::connect) fn encode(text: &str, out: &mut String) {
+pub(crate) fn encode(text: &str, out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -12,9 +12,9 @@ pub use logger::{ConsoleConfig, ConsoleLogger, Format};
 pub use output::{Colour, Output};
 pub use process::Console;
 
-pub(super) use logger::fallback;
+pub(in crate::log) use logger::fallback;
 
-use super::Record;
+use crate::log::Record;
 
 /// A record as a line with its end.
 fn line(format: Format, record: &Record<'_>, source: &str, colour: bool) -> Vec<u8> {

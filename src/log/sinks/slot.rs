@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{LogSink, Logger};
 use crate::component::{Cardinality, Found, Slot};
 use crate::error::Error;
+use crate::log::{LogSink, Logger};
 
 crate::capability!(dyn LogSink);
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;
 
-use super::config::{Hidden, Masked, shown_host};
+use super::masked::{Hidden, Masked, shown_host};
 use super::uri::Uri;
 use crate::config::Secret;
 
@@ -107,7 +107,7 @@ impl ConnectionParams {
 }
 
 /// Which of these keys have no effect beside a URI: it always has a scheme, and mostly a host.
-pub(super) fn overridden(
+pub(crate) fn overridden(
     uri: &Uri,
     protocol: Option<&str>,
     host: Option<&str>,

@@ -64,7 +64,7 @@ fn encrypts(protocol: &str) -> Option<bool> {
 }
 
 /// Whether a protocol is that of MQTT without WebSocket.
-pub(super) fn is_plain_mqtt(protocol: &str) -> bool {
+pub(crate) fn is_plain_mqtt(protocol: &str) -> bool {
     known(protocol).is_some_and(|(_, _, websocket)| !websocket)
 }
 

@@ -1,4 +1,4 @@
-//! For the tests of this crate: hears what is logged on one thread.
+//! For the tests of this crate: captures what is logged on one thread.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,23 +8,23 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// The lines of one thread, each with its level and fields.
+/// The records of one thread, each with its level and fields.
 #[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+pub(crate) struct CapturedLog(Arc<Mutex<Vec<String>>>);
 
-impl Heard {
-    /// Listens on this thread until the guard is dropped.
-    pub(crate) fn listen(&self) -> DefaultGuard {
+impl CapturedLog {
+    /// Captures on this thread until the guard is dropped.
+    pub(crate) fn capture(&self) -> DefaultGuard {
         tracing::subscriber::set_default(tracing_subscriber::registry().with(self.clone()))
     }
 
-    /// What it has heard since the last call, as `LEVEL message key=value`.
+    /// What was logged since the last call, as `LEVEL message key=value`.
     pub(crate) fn lines(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl<S: Subscriber> Layer<S> for Heard {
+impl<S: Subscriber> Layer<S> for CapturedLog {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line { message: String::new(), fields: String::new() };
         event.record(&mut line);

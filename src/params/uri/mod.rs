@@ -10,7 +10,7 @@ mod parts;
 mod text;
 
 pub use error::{UriError, UriPart};
-pub(super) use escape::{decode, encode};
+pub(crate) use escape::{decode, encode};
 pub use host::UriHost;
 pub(crate) use host::{is_host, write as write_host};
 pub use parts::UriParts;

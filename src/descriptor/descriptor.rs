@@ -60,7 +60,7 @@ impl Descriptor {
     }
 
     /// The first three tokens: group, type and kind.
-    pub(super) fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         let [_, _, end, ..] = self.0.ends;
         self.0.text.get(..usize::from(end)).unwrap_or_default()
     }

@@ -1,9 +1,7 @@
 //! The null logger.
 
-use super::level::Level;
-use super::record::Record;
-use super::sink::LogSink;
 use crate::component::{Component, Descriptor, NoConfig, Offer};
+use crate::log::{Level, LogSink, Record};
 use crate::{Error, offers, register};
 
 /// Takes no records. With it as the only logger a service is silent, instead of writing to stderr.

@@ -1,4 +1,4 @@
-//! What the container says on the console beside its log: through the [`Console`], so that nothing waits, and as JSON where
+//! What the container writes to the console beside its log: through the [`Console`], so that nothing waits, and as JSON where
 //! the log is JSON.
 
 use std::any::TypeId;

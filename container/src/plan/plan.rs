@@ -1,13 +1,10 @@
 //! A manifest brought together with the factories: every component, what each reference resolved to, and the order.
 
-use std::any::TypeId;
 use std::sync::Arc;
-use std::time::Duration;
 
-use wirework::component::{AnyArc, Instance, Parsed, Registry};
+use wirework::Descriptor;
+use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Span, code};
-use wirework::log::LogSink;
-use wirework::{Descriptor, Pattern};
 
 use super::durable::check_durable;
 use super::factories::{Binary, Factories, Known};
@@ -17,60 +14,17 @@ use super::loops::check_loops;
 use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
+use super::planned::Planned;
 use super::references::{Candidate, Question, Scene, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
 use super::shown::shown;
 use super::words::words;
-use crate::manifest::{Entry, Files, Manifest, Service};
-
-/// How long a component may take to open or close when its section does not say.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// One component of a plan.
-pub struct Planned {
-    /// Its section.
-    pub entry: Entry,
-    /// Its factory, where there is exactly one.
-    pub known: Option<Arc<Known>>,
-    /// What is known of its configuration, where that could be read at least in part.
-    pub parsed: Option<Parsed>,
-    /// What each of its references asks for and resolved to, in the order in which they are declared.
-    pub references: Vec<Resolved>,
-}
-
-/// What one reference asks for and resolved to.
-pub struct Resolved {
-    /// What is asked for, `{name}` replaced.
-    pub pattern: Pattern,
-    /// Where the manifest says so; nothing where the component's own pattern holds.
-    pub overridden: Option<Span>,
-    /// Whether what the manifest says of it could not be read, so that what it resolved to means nothing.
-    pub astray: bool,
-    /// The components it resolved to.
-    pub list: List,
-}
+use crate::manifest::{Files, Manifest, Service};
 
 /// How many steps of a cycle are shown from its beginning, and how many from its end.
 const HEAD: usize = 8;
 const TAIL: usize = 4;
-
-impl Planned {
-    /// How long it may take to open.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.entry.timeout.unwrap_or(DEFAULT_TIMEOUT)
-    }
-
-    /// Its instance as a log sink, if it offers to be one.
-    #[must_use]
-    pub fn log_sink(&self, instance: &Arc<dyn Instance>) -> Option<Arc<dyn LogSink>> {
-        let mut sink: Option<Arc<dyn LogSink>> = None;
-        let offer = self.known.as_ref()?.offer(TypeId::of::<dyn LogSink>())?;
-        offer.cast(Arc::clone(instance) as AnyArc, &mut sink);
-        sink
-    }
-}
 
 /// A plan: all that can be known of a service without creating a component. With problems it is as complete as they
 /// allow, which is what `graph` and `explain` show; only one without errors can be run.

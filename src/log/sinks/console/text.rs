@@ -6,6 +6,12 @@ use std::time::SystemTime;
 use crate::log::{Level, Record, Value};
 use crate::text::{Escaped, clip, is_unsafe};
 
+/// The target of what the container logs.
+const CONTAINER: &str = "wirework";
+
+/// The fields that programs read, and whose values the container's messages say too: a person would read them twice.
+const IN_MESSAGE: [&str; 3] = ["component", "components", "took_ms"];
+
 /// Appends `time LEVEL source component [trace] message key=value` and a line end.
 ///
 /// What comes from outside, message, fields and trace id, is escaped so that it cannot begin a line of its own, move
@@ -33,7 +39,8 @@ pub(super) fn line(out: &mut String, record: &Record<'_>, source: &str, colour: 
         out.push(' ');
         let _ = write!(out, "{}", Escaped(record.message()));
     }
-    for (name, value) in record.fields() {
+    let in_message = |name: &str| record.target() == CONTAINER && IN_MESSAGE.contains(&name);
+    for (name, value) in record.fields().filter(|(name, _)| !in_message(name)) {
         let _ = write!(out, " {dim}{name}={reset}");
         match value {
             Value::Text(text) => quoted(out, text),
