@@ -24,11 +24,11 @@ pub enum MqttError {
     #[error("the MQTT connection was closed before the broker acknowledged the operation")]
     Closed,
     /// No broker could be reached within `options.connect_timeout`, or in the one sweep of `retry_connect = false`.
-    #[error("cannot connect to the MQTT broker at {} within {} ms", escape(endpoints), waited.as_millis())]
+    #[error("cannot connect to the MQTT broker at {}{}", escape(endpoints), within(*waited))]
     ConnectFailed {
         /// The addresses tried, without credentials.
         endpoints: Arc<str>,
-        /// How long it was tried.
+        /// How long it was tried again and again; zero where trying again was not asked for or could not help.
         waited: Duration,
         /// What happened last.
         source: Lost,
@@ -296,6 +296,11 @@ const fn is_unauthorized(code: u8) -> bool {
     matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
 }
 
+/// A time of trying, where there was one.
+fn within(waited: Duration) -> String {
+    if waited.is_zero() { String::new() } else { format!(" within {} ms", waited.as_millis()) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -318,6 +323,13 @@ mod tests {
         let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
+        let source = Lost::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
+        let once = MqttError::ConnectFailed {
+            endpoints: "mqtt://127.0.0.1:1".into(),
+            waited: Duration::ZERO,
+            source,
+        };
+        assert_eq!(once.to_string(), "cannot connect to the MQTT broker at mqtt://127.0.0.1:1");
         let typed = error.downcast_ref::<MqttError>().unwrap();
         assert_eq!(format!("{typed:?}"), format!("NoResponse CONNECT_FAILED: {expected}"));
         let state = crate::mqtt::LinkState::Failed(typed.clone());

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use wirework::config::Severity;
 use wirework::text::escape_json;
 
 use super::options::Manifests;
@@ -29,11 +30,15 @@ pub(super) struct Check {
     /// How to print: text for people, an array of problems, or SARIF for code hosts
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Take a manifest without components too, which is an error otherwise
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 impl Check {
     pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+        let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
+        let Some(checked) = self.options.with(&self.manifests).plan_where(host, empty) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         let json = |text: String| escape_json(&format!("{text}\n")).into_owned();

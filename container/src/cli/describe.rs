@@ -1,6 +1,7 @@
 //! `describe`: all about one kind of component.
 
 mod markdown;
+mod summary;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -15,9 +16,10 @@ use wirework::text::escape_lines;
 use super::example::example;
 use super::options::json_text;
 use super::output::{answer, complain};
-use super::selector::Selector;
+use super::selector::{Selector, tokens_of_pattern};
 use super::width::{COLUMNS, hanging, indented};
 use super::{EXIT_USAGE, Host};
+use crate::plan::instead_of;
 
 /// How components are described.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -31,11 +33,17 @@ enum Format {
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
 #[derive(Args)]
 #[command(
-    after_help = "Examples: describe pip-services:connection:mqtt:default:1.0\n          describe connection:mqtt"
+    after_help = "Examples: describe connection:mqtt\n          describe connection:mqtt options.connect_timeout\n          \
+                  describe pip-services:connection:mqtt:default:1.0 --all"
 )]
 pub(super) struct Describe {
     /// A descriptor, a pattern with `*`, or some parts of one, such as `connection:mqtt`
     component: Selector,
+    /// Only these keys, in full, with all below them
+    keys: Vec<String>,
+    /// Every key in full, where a component has many; otherwise their names
+    #[arg(long)]
+    all: bool,
     /// Text for people, JSON, or pages of Markdown
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -52,18 +60,22 @@ impl Describe {
         };
         let found = find(registry, &self.component);
         if found.is_empty() {
-            complain(format_args!("error: no linked component is called `{}`", self.component));
-            let patterns = registry.all().iter().map(|one| one.pattern().as_str());
-            match nearest(&self.component.to_string(), patterns) {
-                Some(near) => complain(format_args!("help: did you mean `{near}`?")),
-                None => complain(format_args!("help: `components` lists them")),
-            }
-            return ExitCode::from(EXIT_USAGE);
+            return self.nobody(registry);
+        }
+        if !self.keys.is_empty() {
+            return self.only(&found);
         }
         let text = match self.format {
             // Docs are the author's, and have lines; everything else in them is written out.
             Format::Text => {
-                let pages: Vec<_> = found.iter().map(|one| escape_lines(&text(one)).into_owned()).collect();
+                let page = |one: &Registered| {
+                    let keys = keys(&one.factory().schema());
+                    match self.all || keys.len() <= FEW {
+                        true => page(one, &full(&keys)),
+                        false => page(one, &summary::of(&keys, one.pattern())),
+                    }
+                };
+                let pages: Vec<_> = found.iter().map(|one| escape_lines(&page(one)).into_owned()).collect();
                 pages.join("\n")
             }
             Format::Markdown => {
@@ -76,28 +88,78 @@ impl Describe {
     }
 }
 
-/// The factory that serves a descriptor, else all of which some components are meant.
+impl Describe {
+    /// Says that no component is called so, and which may be meant.
+    fn nobody(&self, registry: &Registry) -> ExitCode {
+        complain(format_args!("error: no linked component is called `{}`", self.component));
+        let patterns = registry.all().iter().map(|one| tokens_of_pattern(one.pattern()));
+        match (instead_of_any(&self.component), self.component.nearest(patterns)) {
+            (Some(instead), _) => complain(format_args!("help: {instead}")),
+            (None, Some(near)) => complain(format_args!("help: did you mean `{near}`?")),
+            (None, None) => complain(format_args!("help: `components` lists them")),
+        }
+        ExitCode::from(EXIT_USAGE)
+    }
+
+    /// The keys that are asked for.
+    fn only(&self, found: &[Arc<Registered>]) -> ExitCode {
+        let known: Vec<KeyDoc> = found.iter().flat_map(|one| keys(&one.factory().schema())).collect();
+        let mut chosen: Vec<KeyDoc> = Vec::new();
+        for asked in &self.keys {
+            let below = format!("{asked}.");
+            let meant = |key: &&KeyDoc| key.path == *asked || key.path.starts_with(&below);
+            let before = chosen.len();
+            for key in known.iter().filter(meant) {
+                if !chosen.contains(key) {
+                    chosen.push(key.clone());
+                }
+            }
+            if chosen.len() == before && !known.iter().any(|key| meant(&key)) {
+                complain(format_args!("error: `{}` has no key `{asked}`", self.component));
+                let ends = known.iter().filter(|key| key.path.ends_with(&format!(".{asked}")));
+                let paths = known.iter().map(|key| key.path.as_str());
+                let near = ends.map(|key| key.path.as_str()).next().or_else(|| nearest(asked, paths));
+                if let Some(near) = near {
+                    complain(format_args!("help: did you mean `{near}`?"));
+                }
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+        let text = match self.format {
+            Format::Json => json_text(&chosen.iter().map(json_of_key).collect()),
+            Format::Text | Format::Markdown => escape_lines(&full(&chosen)).into_owned(),
+        };
+        answer(&text, ExitCode::SUCCESS)
+    }
+}
+
+/// Up to how many keys are always shown in full.
+const FEW: usize = 12;
+
+/// What a component of Pip.Services that there is not is replaced by.
+fn instead_of_any(selector: &Selector) -> Option<&'static str> {
+    selector.to_string().parse().ok().and_then(|descriptor| instead_of(&descriptor))
+}
+
+/// The factory that serves a descriptor, else those that have the most of the parts that are given.
 fn find(registry: &Registry, selector: &Selector) -> Vec<Arc<Registered>> {
     match selector.to_string().parse().ok().map(|descriptor| registry.find(&descriptor)) {
         Some(Lookup::One(number)) => registry.all().get(number).cloned().into_iter().collect(),
         Some(Lookup::Ambiguous(all)) => all,
-        _ => registry.all().iter().filter(|one| selector.selects_some_of(one.pattern())).cloned().collect(),
+        _ => {
+            let meant = registry.all().iter().filter(|one| selector.selects_some_of(one.pattern()));
+            let meant: Vec<_> = meant.collect();
+            let most = meant.iter().map(|one| selector.named_by(one.pattern())).max().unwrap_or_default();
+            meant.into_iter().filter(|one| selector.named_by(one.pattern()) == most).cloned().collect()
+        }
     }
 }
 
-fn text(one: &Registered) -> String {
+/// All of one kind of component; its keys are told already.
+fn page(one: &Registered, keys: &str) -> String {
     let factory = one.factory();
     let mut out = format!("{}\n{}", one.pattern(), indented(factory.summary(), 0));
-    let keys = keys(&factory.schema());
-    out.push_str("\nConfiguration\n");
-    if keys.is_empty() {
-        out.push_str("  none\n");
-    }
-    for key in &keys {
-        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
-        out.push_str(&indented(doc(key), 6));
-    }
-    out.push_str("\nReferences\n");
+    let _ = write!(out, "\nConfiguration\n{keys}\nReferences\n");
     if factory.references().is_empty() {
         out.push_str("  none\n");
     }
@@ -107,6 +169,19 @@ fn text(one: &Registered) -> String {
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
     let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one));
+    out
+}
+
+/// Keys with all that is known of them.
+fn full(keys: &[KeyDoc]) -> String {
+    if keys.is_empty() {
+        return "  none\n".to_owned();
+    }
+    let mut out = String::new();
+    for key in keys {
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        out.push_str(&indented(doc(key), 6));
+    }
     out
 }
 
@@ -140,14 +215,16 @@ fn remarks(key: &KeyDoc) -> String {
     if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
 }
 
+fn json_of_key(key: &KeyDoc) -> Value {
+    json!({
+        "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
+        "required": key.required, "secret": key.secret,
+    })
+}
+
 fn json_of(one: &Registered) -> Value {
     let factory = one.factory();
-    let keys = keys(&factory.schema()).into_iter().map(|key| {
-        json!({
-            "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
-            "required": key.required, "secret": key.secret,
-        })
-    });
+    let keys = keys(&factory.schema());
     let references = factory.references().iter().map(|reference| {
         json!({
             "field": reference.field, "pattern": reference.pattern, "takes": reference.cardinality.as_str(),
@@ -157,7 +234,7 @@ fn json_of(one: &Registered) -> Value {
     json!({
         "pattern": one.pattern().as_str(),
         "summary": factory.summary(),
-        "keys": keys.collect::<Vec<_>>(),
+        "keys": keys.iter().map(json_of_key).collect::<Vec<_>>(),
         "references": references.collect::<Vec<_>>(),
         "offers": factory.offers().iter().map(|offer| offer.name()).collect::<Vec<_>>(),
         "registered": one.at(),

@@ -11,8 +11,8 @@ use crate::run::Container;
 
 /// A host: the `main` of a service.
 ///
-/// It has the whole command: without arguments it runs its manifest, and `run`, `check`, `graph` and the others take
-/// the same options as those of `wirework`. A program with a `main` of its own starts a service by [`Host::start`].
+/// It has the whole command: without a sub-command it runs its manifest, and takes the options of `run`
+/// (`service -p MQTT_PORT=1884`, `service other.toml`); `run`, `check`, `graph` and the others are those of `wirework`. A program with a `main` of its own starts a service by [`Host::start`].
 ///
 /// ```no_run
 /// // Link the crates whose components the manifest names: `use acme_sensors as _;`

@@ -1,5 +1,6 @@
 //! The command `wirework`, which every service author's own binary has too: one file a sub-command.
 
+mod argument;
 mod check;
 mod components;
 mod convert;
@@ -21,12 +22,17 @@ mod start;
 mod toml_text;
 mod width;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use wirework::config::nearest;
 use wirework::text::escape;
+
+use crate::plan::Binary;
+use argument::is_manifest;
 
 pub use host::Host;
 use options::Options;
@@ -47,7 +53,8 @@ pub const EXIT_USAGE: u8 = 2;
     max_term_width = width::COLUMNS,
     about = "Checks and runs a service: a TOML manifest of components",
     after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
-                  130 ended at once by a second Ctrl-C."
+                  130 ended at once by a second Ctrl-C; \
+                  128 + N stopped by signal N before it was ready."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -68,12 +75,20 @@ enum Command {
 }
 
 /// Reads a command line and does what it says.
-fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
+fn main(host: &Host, mut args: Vec<OsString>) -> ExitCode {
     let mut command = Cli::command();
     if let Some(manifest) = host.default_manifest() {
         let manifest = manifest.display().to_string();
         command =
             command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
+    }
+    if host.binary() == Binary::Own {
+        let note = "Without a command it does `run` and takes the same options.";
+        let codes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        command = command.after_help(format!("{note}\n\n{codes}"));
+        if args.get(1).is_some_and(|first| is_of_run(&command, first)) {
+            args.insert(1, "run".into());
+        }
     }
     if let Some(version) = host.version_text() {
         // clap would call every binary `wirework` here.
@@ -83,7 +98,8 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
     }
     let cli = match parse(&mut command, &args) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            suggest(&mut error, &command, &args);
             let code = if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
             return written(error.print(), code);
         }
@@ -100,6 +116,43 @@ fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
         Some(Command::Print(print)) => print.main(host),
         None if host.default_manifest().is_some() => run::Run::default().main(host),
         None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
+    }
+}
+
+/// Whether a command line that begins so has left `run` out: by an option of it, or the manifest.
+fn is_of_run(command: &clap::Command, first: &OsStr) -> bool {
+    let text = first.to_string_lossy();
+    let is_own = ["-h", "--help", "-V", "--version", "--"].contains(&&*text);
+    let is_command = text == "help" || command.get_subcommands().any(|one| one.get_name() == text);
+    !is_own && !is_command && (text.starts_with('-') || is_manifest(first))
+}
+
+/// Improves what clap suggests: of the sub-commands the nearest alone, no `--` before an option that there is not, and the
+/// sub-command that is left out.
+fn suggest(error: &mut clap::Error, command: &clap::Command, args: &[OsString]) {
+    let first = args.get(1);
+    let is_left_out = first.is_some_and(|first| is_of_run(command, first));
+    let is_unknown = matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument);
+    let tip = |error: &mut clap::Error, text: String| {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![text.into()]));
+    };
+    if is_unknown && is_left_out {
+        error.remove(ContextKind::SuggestedSubcommand);
+        let manifest = first.filter(|first| is_manifest(first)).map(|first| first.to_string_lossy());
+        let manifest = manifest.as_deref().unwrap_or("…");
+        let (run, check) = (format!("wirework run {manifest}"), format!("wirework check {manifest}"));
+        tip(error, format!("a sub-command comes first: '{}' or '{}'", escape(&run), escape(&check)));
+    } else if error.kind() == ErrorKind::InvalidSubcommand {
+        let name = first.map(|first| first.to_string_lossy()).unwrap_or_default();
+        let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        error.remove(ContextKind::SuggestedSubcommand);
+        let near = nearest(&name, names.iter().copied());
+        match near {
+            Some(near) => tip(error, format!("did you mean '{near}'?")),
+            None => tip(error, format!("the commands are {}", names.join(", "))),
+        }
+    } else if error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::SuggestedArg).is_none() {
+        error.remove(ContextKind::Suggested);
     }
 }
 

@@ -63,7 +63,9 @@ impl TypedValueParser for Assignment {
             return fail("what is given with `--param` is no UTF-8 text\n");
         };
         match text.split_once('=') {
-            None => fail("what is given with `--param` has no `=`; write `-p NAME=VALUE`\n"),
+            None => fail(
+                "what is given with `--param` has no `=`; write `-p NAME=VALUE`, without blanks around the `=`\n",
+            ),
             Some(("", _)) => {
                 fail("what is given with `--param` has no name before its `=`; write `-p NAME=VALUE`\n")
             }
@@ -80,11 +82,19 @@ pub(super) struct Manifests {
     files: Vec<PathBuf>,
 }
 
+impl<'m> IntoIterator for &'m Manifests {
+    type Item = &'m PathBuf;
+    type IntoIter = std::slice::Iter<'m, PathBuf>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.files.iter()
+    }
+}
+
 impl Options {
     /// The options with the manifests that are named without `-c`.
-    pub(super) fn with(&self, manifests: &Manifests) -> Self {
+    pub(super) fn with<'m>(&self, manifests: impl IntoIterator<Item = &'m PathBuf>) -> Self {
         let mut options = self.clone();
-        options.config.extend(manifests.files.iter().cloned());
+        options.config.extend(manifests.into_iter().cloned());
         options
     }
 
@@ -112,14 +122,7 @@ impl Options {
         if !problems.has_errors() {
             warn_unused(self.param.iter().map(|(name, _)| name.as_str()), &manifest.files, &mut problems);
             if manifest.entries.is_empty() {
-                let message =
-                    "the manifest has no component that is enabled, so that there is nothing to run";
-                let problem = match empty {
-                    Severity::Warning => Problem::warning(code::NO_COMPONENTS, Span::default(), message),
-                    Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
-                        .with_help("`run --allow-empty` runs it nevertheless"),
-                };
-                problems.push(problem);
+                problems.push(nothing_to_run(empty));
             }
         }
         let plan = Plan::of(manifest, registry, host.binary(), &mut problems);
@@ -199,14 +202,27 @@ impl Checked {
     pub(super) fn summary(&self) -> String {
         let errors = self.problems.errors();
         let warnings = self.problems.len() - errors;
-        let parts = [
-            counted(self.plan.components.len(), "component"),
+        let disabled = self.plan.disabled.len();
+        let disabled = (disabled > 0).then(|| format!("{disabled} disabled"));
+        let mut parts = vec![counted(self.plan.components.len(), "component")];
+        parts.extend(disabled);
+        parts.extend([
             counted(self.plan.references(), "reference"),
             counted(errors, "error"),
             counted(warnings, "warning"),
-        ];
+        ]);
         let verdict = if errors == 0 { "ok" } else { "not ok" };
         format!("{verdict}: {}\n", parts.join(", "))
+    }
+}
+
+/// A manifest without components, as a problem of this severity.
+fn nothing_to_run(severity: Severity) -> Problem {
+    let message = "the manifest has no component that is enabled, so that there is nothing to run";
+    match severity {
+        Severity::Warning => Problem::warning(code::NO_COMPONENTS, Span::default(), message),
+        Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
+            .with_help("with `--allow-empty`, `check` and `run` take it nevertheless"),
     }
 }
 

@@ -10,7 +10,7 @@ use wirework::log::{Console, Level};
 use super::last_words::{problems, report};
 use super::options::Manifests;
 use super::{EXIT_CONFIG, Host, Options};
-use crate::run::console::{LAST_FLUSH, format, say};
+use crate::run::console::{LAST_FLUSH, format, say, shows_errors};
 use crate::run::{Events, serve};
 
 /// Runs the service until Ctrl-C or SIGTERM
@@ -21,7 +21,7 @@ pub(super) struct Run {
     options: Options,
     #[command(flatten)]
     manifests: Manifests,
-    /// Run a manifest without components too, which is an error otherwise
+    /// Take a manifest without components too, which is an error otherwise
     #[arg(long)]
     allow_empty: bool,
 }
@@ -45,11 +45,12 @@ impl Run {
         Console::process().set_format(format(checked.plan()));
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
+        let is_shown = shows_errors(&plan);
         match serve(plan, Events::logged()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                report(&error, || options.plan_again(host));
-                ExitCode::FAILURE
+                report(&error, is_shown, || options.plan_again(host));
+                ExitCode::from(error.exit_code())
             }
         }
     }

@@ -11,6 +11,9 @@ use wirework::config::Span;
 
 use super::container_keys::CONTAINER_KEYS;
 
+/// What the standard input is called in messages.
+pub(super) const STDIN: &str = "<stdin>";
+
 /// The files in the order in which they were read; offsets begin at 1, so that a span from 0 has no place.
 #[derive(Debug, Default)]
 pub struct Files {

@@ -9,7 +9,7 @@ use wirework::file;
 use wirework::text::escape;
 
 use super::container_keys::{Place, find, names_of};
-use super::files::Files;
+use super::files::{Files, STDIN};
 use super::foreign;
 use super::parameters::Parameters;
 use super::parts::{self, Reading};
@@ -83,7 +83,7 @@ impl<'a> Loader<'a> {
     }
 
     fn load_input(&mut self, problems: &mut Problems) {
-        let path = Path::new("<stdin>");
+        let path = Path::new(STDIN);
         if self.seen.contains(path) || !self.count(Span::default(), problems) {
             return;
         }

@@ -7,6 +7,7 @@
 mod assemble;
 mod astray;
 mod broken;
+pub(crate) mod codes;
 mod container_keys;
 mod enabled;
 mod entry;

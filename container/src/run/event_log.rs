@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wirework::component::Status;
+use wirework::text::counted;
 
 use super::event::{Effect, Event, Listener, StopCause};
 use super::{Failure, LOG, millis};
@@ -17,7 +18,7 @@ impl Listener for EventLog {
             Event::NotClosed { failure } => failed(failure, ""),
             Event::Ready { components, took } => {
                 let (took_ms, took) = (in_ms(took), millis(took));
-                tracing::info!(target: LOG, components, took_ms, "ready: {components} components in {took}");
+                tracing::info!(target: LOG, components, took_ms, "ready: {} in {took}", counted(components, "component"));
             }
             Event::Health { component, status } => component.span().in_scope(|| health(status)),
             Event::LateFailure { component, error } => component.span().in_scope(|| {

@@ -1,5 +1,7 @@
 //! A whole run of a service: start, wait, close.
 
+use std::cell::Cell;
+
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
@@ -29,6 +31,12 @@ pub enum ServeError {
     /// The service was asked to stop, but some components did not close.
     #[error("the service did not close cleanly")]
     Close(#[source] Failures),
+    /// A signal came before the service was ready; what had opened was closed.
+    #[error("{signal} came before the service was ready")]
+    Interrupted {
+        /// Which signal, such as `SIGTERM`.
+        signal: &'static str,
+    },
     /// The process cannot run a service.
     #[error("the system refuses threads or signal handlers")]
     System(#[source] std::io::Error),
@@ -46,7 +54,7 @@ impl ServeError {
             Self::Stopped { cause, close } => {
                 std::iter::once(cause).chain(close.iter().flat_map(Failures::iter)).collect()
             }
-            Self::System(_) | Self::Router(_) => Vec::new(),
+            Self::Interrupted { .. } | Self::System(_) | Self::Router(_) => Vec::new(),
         }
     }
 
@@ -56,8 +64,18 @@ impl ServeError {
         match self {
             Self::Start(failures) | Self::Close(failures) => failures.first().source.code(),
             Self::Stopped { cause, .. } => cause.source.code(),
+            Self::Interrupted { .. } => "STOPPED",
             Self::System(_) => "SYSTEM_ERROR",
             Self::Router(error) => error.code(),
+        }
+    }
+
+    /// The exit code of a process that ends with it: 128 and its number for a signal, as shells have it, and 1 for all else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { signal } => Signals::exit_code(signal),
+            _ => 1,
         }
     }
 }
@@ -74,9 +92,10 @@ impl ServeError {
 /// that deadlines hold even where components block every thread of theirs.
 ///
 /// # Errors
-/// Everything but a clean end after a signal.
+/// Everything but a clean end after a signal that came when the service was ready.
 pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     Console::process().set_format(format(&plan));
+    Console::process().set_source(&plan.service.name);
     Console::process().take_panics();
     let router = Router::install().map_err(ServeError::Router)?;
     let signals = Signals::listen().map_err(ServeError::System)?;
@@ -96,14 +115,16 @@ async fn serve_until(
     signals: &Signals,
     events: Events,
 ) -> Result<(), ServeError> {
+    let came = Cell::new("a signal");
     let stop = async {
         let signal = signals.first().await;
+        came.set(signal);
         events.tell(&Event::StartGivenUp { signal });
     };
     let (workers, listeners) = (workers.handle().clone(), events.clone());
     let container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
         Ok(Started::Ready(container)) => container,
-        Ok(Started::Stopped(None)) => return Ok(()),
+        Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };

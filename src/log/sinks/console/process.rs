@@ -4,7 +4,7 @@ use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::line;
@@ -36,6 +36,8 @@ pub struct Console {
     json: AtomicBool,
     /// Whether it is coloured where it is text.
     colour: bool,
+    /// Whose process it is, as what is no record of a logger names it.
+    source: Mutex<Arc<str>>,
 }
 
 impl Console {
@@ -45,7 +47,7 @@ impl Console {
         static PROCESS: LazyLock<Console> = LazyLock::new(|| {
             let (stderr, stdout) = streams();
             let colour = Colour::Auto.resolve(Output::Stderr);
-            Console { stderr, stdout, json: AtomicBool::new(false), colour }
+            Console { stderr, stdout, json: AtomicBool::new(false), colour, source: Mutex::new("".into()) }
         });
         &PROCESS
     }
@@ -61,10 +63,16 @@ impl Console {
         if self.json.load(Ordering::Relaxed) { Format::Json } else { Format::Text }
     }
 
+    /// What its records name as their source: the name of the service.
+    pub fn set_source(&self, source: &str) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = source.into();
+    }
+
     /// Writes a record to stderr, in the format that was set.
     pub fn record(&self, record: &Record<'_>) {
         let format = self.format();
-        self.stderr.push(&line(format, record, "", self.colour), DEFAULT_BUFFER, format);
+        let source = Arc::clone(&self.source.lock().unwrap_or_else(PoisonError::into_inner));
+        self.stderr.push(&line(format, record, &source, self.colour), DEFAULT_BUFFER, format);
     }
 
     /// Writes text to stderr as it is, with a line end if it has none. What in it comes from outside must have been
