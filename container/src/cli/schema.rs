@@ -8,10 +8,10 @@ use wirework::Pattern;
 use wirework::component::{Registered, Registry};
 use wirework::config::{Millis, editor_schema, schema_of, unknown_key};
 
-use super::Host;
 use super::options::json_text;
 use super::output::{answer, complain};
 use crate::manifest::{ContainerKey, Kind, Place, find, keys_of};
+use crate::program::Program;
 
 /// The settings of Taplo, which editors use for TOML, for a schema in `service.schema.json` beside them.
 const TAPLO: &str = "\
@@ -34,11 +34,11 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
         if self.taplo {
             return answer(TAPLO, ExitCode::SUCCESS);
         }
-        match host.registry() {
+        match program.registry() {
             Ok(registry) => answer(&json_text(&of(registry)), ExitCode::SUCCESS),
             Err(error) => {
                 complain(format_args!("error: {error}"));

@@ -6,11 +6,14 @@
 
 mod assemble;
 mod astray;
+#[cfg(feature = "cli")]
 mod broken;
+#[cfg(feature = "cli")]
 pub(crate) mod codes;
 mod container_keys;
 mod enabled;
 mod entry;
+#[cfg(feature = "cli")]
 mod excerpt;
 mod files;
 mod foreign;
@@ -26,7 +29,11 @@ mod parameters;
 mod parameters_error;
 mod parts;
 mod pieces;
+#[cfg(not(feature = "cli"))]
+mod plain;
+#[cfg(feature = "cli")]
 mod render;
+#[cfg(feature = "cli")]
 mod render_json;
 mod replace;
 mod secrets;
@@ -45,7 +52,11 @@ pub use literals::warn_literals;
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
 pub use pieces::{BadPiece, Piece, pieces};
+#[cfg(not(feature = "cli"))]
+pub use plain::render;
+#[cfg(feature = "cli")]
 pub use render::render;
+#[cfg(feature = "cli")]
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};

@@ -32,6 +32,7 @@ pub use factories::{Binary, Factories, Known, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
+#[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
 pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};

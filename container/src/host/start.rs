@@ -8,13 +8,12 @@ use wirework::config::{Problems, Severity};
 use wirework::log::Router;
 use wirework::{Category, Coded, Error, chain};
 
-use super::Host;
-use super::options::Options;
 use crate::manifest::{Files, render};
 use crate::plan::plan_apart;
+use crate::program::{Program, Sources};
 use crate::run::{Container, Failures, LOG, Started};
 
-/// Why [`Host::start`] did not start a service. `Debug` shows the text and all causes as people read them, since that is what
+/// Why [`Host::start`](super::Host::start) did not start a service. `Debug` shows the text and all causes as people read them, since that is what
 /// a `main` that returns a boxed error prints.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -66,11 +65,12 @@ impl Coded for StartError {
     }
 }
 
-/// See [`Host::start`].
-pub(super) async fn start(host: Host) -> Result<Container, StartError> {
+/// See [`Host::start`](super::Host::start).
+pub(super) async fn start(program: Program) -> Result<Container, StartError> {
+    let events = program.events().clone();
     let check = move || {
-        let registry = host.registry().map_err(Clone::clone)?;
-        Ok::<_, RegistryError>(Options::default().check(&host, registry, Severity::Error).into_parts())
+        let registry = program.registry().map_err(Clone::clone)?;
+        Ok::<_, RegistryError>(Sources::default().check(&program, registry, Severity::Error))
     };
     let (plan, problems) = plan_apart(check).await.map_err(StartError::Check)??;
     if problems.has_errors() {
@@ -79,7 +79,9 @@ pub(super) async fn start(host: Host) -> Result<Container, StartError> {
     // Where the program has a subscriber of its own, that takes what is logged.
     let router = Router::install().ok();
     warn(&problems, &plan.files);
-    match Container::start(plan, router, Handle::current(), std::future::pending()).await {
+    let started =
+        Container::start_observed(plan, router, Handle::current(), events, std::future::pending()).await;
+    match started {
         Ok(Started::Ready(container)) => Ok(container),
         Ok(Started::Stopped(Some(failures))) | Err(failures) => Err(StartError::Start(failures)),
         Ok(Started::Stopped(None)) => Err(StartError::Stopped),

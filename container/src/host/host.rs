@@ -1,13 +1,16 @@
 //! A service author's binary: which components it links, which manifest it runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+#[cfg(feature = "cli")]
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use wirework::component::{Factory, Registry, RegistryError};
+use wirework::component::Factory;
 
 use super::start::{StartError, start};
 use crate::plan::Binary;
-use crate::run::Container;
+use crate::program::Program;
+use crate::run::{Container, Listener};
 
 /// A host: the `main` of a service.
 ///
@@ -24,54 +27,51 @@ use crate::run::Container;
 /// ```
 #[must_use = "a host does nothing before `main`"]
 pub struct Host {
-    registry: Result<Registry, RegistryError>,
-    manifest: Option<PathBuf>,
-    binary: Binary,
-    version: Option<String>,
+    program: Program,
 }
 
 impl Host {
     /// A host with the factories of all linked crates.
     pub fn new() -> Self {
-        let (registry, binary) = (Registry::linked(), Binary::Own);
-        Self { registry, manifest: None, binary, version: None }
+        Self { program: Program::linked(Binary::Own) }
     }
 
     /// The host of the `wirework` command, whose users cannot link anything.
     #[doc(hidden)]
     pub fn stock() -> Self {
-        Self { binary: Binary::Stock, ..Self::new() }
+        Self { program: Program::linked(Binary::Stock) }
     }
 
     /// Sets the manifest that is taken when the command line names none.
     pub fn manifest(mut self, path: impl Into<PathBuf>) -> Self {
-        self.manifest = Some(path.into());
+        self.program.set_manifest(path.into());
         self
     }
 
     /// Sets what `--version` says of this service, beside the version of Wirework: `env!("CARGO_PKG_VERSION")`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.version = Some(version.into());
+        self.program.set_version(version.into());
         self
     }
 
     /// Adds a factory in code; it beats those of linked crates.
     #[track_caller]
     pub fn factory(mut self, factory: impl Factory) -> Self {
-        if let Ok(mut registry) = self.registry {
-            self.registry = registry.add(factory).map(|_| ()).map(|()| registry);
-        }
+        self.program.add(factory);
+        self
+    }
+
+    /// Adds somebody who is told what happens to the service, beside the log.
+    pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.program.listen(listener);
         self
     }
 
     /// Does what the process's command line says. The code is that of the process: `fn main() -> ExitCode` returns it.
     #[must_use = "the exit code tells whoever started the process how it went; return it from `main`"]
+    #[cfg(feature = "cli")]
     pub fn main(self) -> ExitCode {
-        super::main(&self, std::env::args_os().collect())
-    }
-
-    pub(super) fn binary(&self) -> Binary {
-        self.binary
+        crate::cli::main(&self.program, std::env::args_os().collect())
     }
 
     /// Starts the service in the runtime that calls it, for a program that has a `main` of its own: an axum server, a test, a
@@ -100,19 +100,7 @@ impl Host {
     /// # Errors
     /// A manifest that `check` does not accept, a factory that panics meanwhile, and whatever keeps a component from opening.
     pub async fn start(self) -> Result<Container, StartError> {
-        start(self).await
-    }
-
-    pub(super) fn version_text(&self) -> Option<String> {
-        self.version.as_ref().map(|version| format!("{version} (wirework {})", env!("CARGO_PKG_VERSION")))
-    }
-
-    pub(super) fn default_manifest(&self) -> Option<&Path> {
-        self.manifest.as_deref()
-    }
-
-    pub(super) fn registry(&self) -> Result<&Registry, &RegistryError> {
-        self.registry.as_ref()
+        start(self.program).await
     }
 }
 
