@@ -122,7 +122,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     fn publish(&mut self, now: Instant, sent: &mut u64) -> Result<(), Lost> {
         while self.waiting_bytes() < HIGH_WATER {
             let Core { outgoing, limits, .. } = &mut *self.core;
-            let Some(transmit) = outgoing.next(|publish| limits.unfit::<P>(publish, now)) else { break };
+            let Some(transmit) = outgoing.next(|publish| limits.unfit(publish, P::publish_size, now)) else {
+                break;
+            };
             match transmit {
                 Transmit::Unfit { publish, waiter, why } => self.core.unfit(publish, waiter, why),
                 Transmit::Release { id } => {

@@ -21,15 +21,15 @@ pub(crate) struct Counted<T> {
 }
 
 impl<T> Counted<T> {
-    pub(crate) fn new(inner: T) -> Self {
+    pub fn new(inner: T) -> Self {
         Self { inner, moved: Moved::default() }
     }
 
-    pub(super) fn inner(&mut self) -> &mut T {
+    pub fn inner(&mut self) -> &mut T {
         &mut self.inner
     }
 
-    pub(super) fn moved(&self) -> Moved {
+    pub fn moved(&self) -> Moved {
         self.moved
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The transport of a protocol out of [`PROTOCOLS`].
-    pub(crate) fn of(protocol: &str) -> Self {
+    pub fn of(protocol: &str) -> Self {
         match protocol {
             "mqtts" | "ssl" | "tls" => Self::Tls,
             "ws" => Self::WebSocket,
@@ -38,7 +38,7 @@ impl Kind {
     }
 
     /// As spans and log lines name it.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    pub(crate) const fn is_tls(self) -> bool {
+    pub const fn is_tls(self) -> bool {
         matches!(self, Self::Tls | Self::SecureWebSocket)
     }
 
@@ -57,7 +57,7 @@ impl Kind {
     }
 
     /// Fails where this program was built without what the protocol needs.
-    pub(crate) fn check(protocol: &'static str) -> Result<(), MqttError> {
+    pub fn check(protocol: &'static str) -> Result<(), MqttError> {
         let kind = Self::of(protocol);
         let missing = |feature| Err(MqttError::FeatureMissing { protocol, feature });
         if kind.is_tls() && !cfg!(feature = "tls") {

@@ -44,18 +44,18 @@ pub(super) struct Pieces<S> {
 
 impl<S> Pieces<S> {
     /// Frames from this stream; `heard` has been read from it already.
-    pub(super) fn new(inner: S, heard: &[u8]) -> Self {
+    pub fn new(inner: S, heard: &[u8]) -> Self {
         let room = vec![0; PIECE].into_boxed_slice();
         let (raw, ready) = (BytesMut::from(heard), BytesMut::new());
         Self { inner, room, raw, ready, left: 0, verbatim: false, begun: None, handed_on: 0, wrong: None }
     }
 
-    pub(super) fn get_ref(&self) -> &S {
+    pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
     /// How many bytes of messages have come so far. Pings and the like do not count.
-    pub(super) fn handed_on(&self) -> u64 {
+    pub fn handed_on(&self) -> u64 {
         self.handed_on
     }
 

@@ -23,7 +23,7 @@ pub(crate) enum Watched {
 impl Watched {
     /// The runtime is to watch it no more, until somebody reads and there is nothing; true, as a TCP stream can be left like
     /// that.
-    pub(super) fn rest(&mut self) -> io::Result<bool> {
+    pub fn rest(&mut self) -> io::Result<bool> {
         if let Self::Yes(_) = self
             && let Self::Yes(stream) = std::mem::replace(self, Self::Gone)
         {

@@ -33,12 +33,12 @@ pub(crate) struct WebSocket {
 
 impl WebSocket {
     /// Pings are left out: a proxy may send them for a broker that is gone.
-    pub(super) fn moved(&self) -> Moved {
+    pub fn moved(&self) -> Moved {
         let pieces = self.inner.get_ref();
         Moved { read: pieces.handed_on(), ..pieces.get_ref().moved() }
     }
 
-    pub(super) fn holds_back(&self) -> u64 {
+    pub fn holds_back(&self) -> u64 {
         HELD_BACK as u64 + self.inner.get_ref().get_ref().holds_back()
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Reads the files, and checks that they make sense.
-    pub(crate) async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
+    pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
         let shown = config.name().unwrap_or(&endpoint.host).to_owned();
         let name = server_name(&shown)?;
         let around = Around { whose: Whose::Broker, known: config.identity().is_some() };
@@ -46,7 +46,7 @@ impl Client {
         Ok(Self { config: Arc::new(config), around, name, shown })
     }
 
-    pub(crate) async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
+    pub async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
         let Self { config, around, name, shown } = self;
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
             connection.set_buffer_limit(Some(HELD_BACK));

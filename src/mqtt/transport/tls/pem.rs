@@ -22,7 +22,7 @@ pub(super) enum Source<'a> {
 
 impl Source<'_> {
     /// As errors say it.
-    pub(super) fn place(&self) -> TlsPlace {
+    pub fn place(&self) -> TlsPlace {
         match *self {
             Self::File { key, path } => TlsPlace::File { key, path: path.to_owned() },
             Self::Memory { what, .. } => TlsPlace::Memory { what },

@@ -22,7 +22,7 @@ impl Secured {
         Self(stream, around)
     }
 
-    pub(in crate::mqtt::transport) fn moved(&self) -> Moved {
+    pub fn moved(&self) -> Moved {
         self.0.get_ref().0.moved()
     }
 }
