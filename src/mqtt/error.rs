@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lost::elsewhere;
+use super::properties::PropertyError;
 use super::topic::TopicError;
 use super::{Lost, QoS};
 use crate::config::Invalid;
@@ -218,6 +219,15 @@ pub enum MqttError {
 impl fmt::Debug for MqttError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.category(), self.code(), chain(self))
+    }
+}
+
+impl From<PropertyError> for MqttError {
+    fn from(error: PropertyError) -> Self {
+        match error {
+            PropertyError::Topic(error) => error.into(),
+            PropertyError::Value { property, problem } => Self::BadProperty { property, problem },
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod variable_int;
 pub(crate) use fields::Fields;
 pub(crate) use malformed::Malformed;
 pub use message::MessageProperties;
-pub(crate) use message::seconds;
+pub(crate) use message::{PropertyError, seconds};
 pub(crate) use publish::{Checked, Outgoing, put_bytes};
 pub use received::ReceivedProperties;
 pub(crate) use trace_id::TraceId;

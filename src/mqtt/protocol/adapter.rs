@@ -1,13 +1,16 @@
 //! What the driver needs of a version of the protocol.
 
+use std::sync::Arc;
+
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::PacketError;
 use super::incoming::Incoming;
 use super::limits::Limits;
-use super::outgoing::{AckKind, ConnectPacket, Outbound, Publish};
+use super::outgoing::{AckKind, Outbound, Publish};
+use crate::config::Secret;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, SubscribeOptions};
+use crate::mqtt::{Lost, MqttWill, SubscribeOptions};
 
 /// A version of MQTT with its codec. Nothing here is dynamic: the driver is compiled once for each version.
 pub(crate) trait Protocol: Send + 'static {
@@ -42,4 +45,24 @@ pub(crate) trait Protocol: Send + 'static {
     fn complaint(lost: &Lost) -> Option<Self::Packet>;
     /// Returns what a received packet says; copies no payload.
     fn read(packet: Self::Packet) -> Incoming;
+}
+
+/// CONNECT.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectPacket {
+    pub client_id: String,
+    pub clean_session: bool,
+    /// In seconds; 0 is off.
+    pub keep_alive: u16,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub will: Option<Arc<MqttWill>>,
+    /// MQTT 5: how long the session outlives the link, in seconds; the largest number is for ever.
+    pub session_expiry: u32,
+    /// MQTT 5: how many messages of QoS 1 and 2 may be on their way to this client at a time.
+    pub receive_maximum: u16,
+    /// MQTT 5: how many topic aliases the broker may set.
+    pub topic_alias_maximum: u16,
+    /// MQTT 5: the largest packet that this client takes, in bytes.
+    pub max_packet_size: usize,
 }

@@ -15,11 +15,11 @@ mod reasons;
 mod v4;
 mod v5;
 
-pub(crate) use adapter::Protocol;
+pub(crate) use adapter::{ConnectPacket, Protocol};
 pub(crate) use error::PacketError;
 pub(crate) use incoming::{Incoming, Oversize, Reason};
 pub(crate) use limits::{Limits, Unfit};
-pub(crate) use outgoing::{AckKind, ConnectPacket, Extra, Outbound, Publish};
+pub(crate) use outgoing::{AckKind, Extra, Outbound, Publish};
 #[cfg(test)]
 pub(crate) use reasons::clip_reason;
 pub(crate) use reasons::describe;

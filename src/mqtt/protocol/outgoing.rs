@@ -1,32 +1,11 @@
-//! The packets of this client, in the terms of no version.
+//! Messages and acknowledgements of this client, in the terms of no version.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::config::Secret;
-use crate::mqtt::{MessageProperties, MqttWill, QoS};
-
-/// CONNECT.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnectPacket {
-    pub client_id: String,
-    pub clean_session: bool,
-    /// In seconds; 0 is off.
-    pub keep_alive: u16,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    pub will: Option<Arc<MqttWill>>,
-    /// MQTT 5: how long the session outlives the link, in seconds; the largest number is for ever.
-    pub session_expiry: u32,
-    /// MQTT 5: how many messages of QoS 1 and 2 may be on their way to this client at a time.
-    pub receive_maximum: u16,
-    /// MQTT 5: how many topic aliases the broker may set.
-    pub topic_alias_maximum: u16,
-    /// MQTT 5: the largest packet that this client takes, in bytes.
-    pub max_packet_size: usize,
-}
+use crate::mqtt::{MessageProperties, QoS};
 
 /// A message that is to be written; the id is 0 at QoS 0.
 #[derive(Clone, Copy, Debug)]
