@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Surroundings;
-use super::transport::PROTOCOLS;
+use super::transport::Kind;
 use super::{MqttConfig, MqttConnection};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
@@ -94,7 +94,7 @@ impl MqttConfig {
         let connections = self.connection.iter().chain(self.connections.iter().flatten());
         let named = connections.flat_map(|connection| connection.expand()).filter_map(|connection| {
             let protocol = connection.protocol.as_deref().unwrap_or("mqtt");
-            let (_, port) = PROTOCOLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol))?;
+            let (_, port) = Kind::PROTOCOLS.iter().find(|(known, _)| known.eq_ignore_ascii_case(protocol))?;
             match connection.host {
                 Some(host) => Some(format!("{host}:{}", connection.port.unwrap_or(*port))),
                 None => connection.path,

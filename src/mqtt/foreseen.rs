@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::MqttConfig;
 use super::login;
-use super::transport::{Kind, PROTOCOLS};
+use super::transport::{Kind, tls_problems};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
@@ -118,7 +118,8 @@ impl MqttConfig {
     fn unprotected(&self, brokers: &Brokers) -> Vec<Invalid> {
         let with_tls = || brokers.found.iter().filter(|(one, _)| Kind::of(one.protocol).is_tls());
         if with_tls().next().is_some() {
-            return self.tls.unusable(with_tls().map(|(one, discovered)| (one.host.as_str(), !discovered)));
+            let hosts = with_tls().map(|(one, discovered)| (one.host.as_str(), !discovered));
+            return tls_problems(&self.tls, hosts);
         }
         if brokers.more || brokers.found.is_empty() || !self.tls.is_given() {
             return Vec::new();
@@ -155,7 +156,7 @@ fn reached(
     let place = || format!("{key}.discovery_key");
     let resolved = resolved.map_err(|error| Invalid::failing(place(), "leads to no connection", &error));
     let reached = resolved.and_then(|resolved| {
-        endpoints(&resolved, None, PROTOCOLS).map_err(|error| {
+        endpoints(&resolved, None, Kind::PROTOCOLS).map_err(|error| {
             let error = error.without_values().into();
             Invalid::failing(place(), "leads to what cannot be used", &error)
         })

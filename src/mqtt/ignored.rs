@@ -1,6 +1,6 @@
 //! What a connection says and nobody takes: it would be ignored in silence, and whoever wrote it believes that it holds.
 
-use super::transport::{Kind, PROTOCOLS};
+use super::transport::Kind;
 use crate::config::{Invalid, nearest};
 use crate::connect::{ConnectionConfig, ConnectionParams, endpoints};
 
@@ -48,7 +48,7 @@ fn kind_of(connection: &ConnectionParams) -> Option<Kind> {
     if connection.protocol.as_deref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("unix")) {
         return Some(Kind::Unix);
     }
-    endpoints(&[anywhere], None, PROTOCOLS).ok()?.first().map(|endpoint| Kind::of(endpoint.protocol))
+    endpoints(&[anywhere], None, Kind::PROTOCOLS).ok()?.first().map(|endpoint| Kind::of(endpoint.protocol))
 }
 
 /// Where a parameter is given.

@@ -1,7 +1,7 @@
 //! What `check` warns of, though the connection would work.
 
 use super::config::MqttConfig;
-use super::transport::{Kind, PROTOCOLS};
+use super::transport::Kind;
 use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};
 use crate::connect::{ConnectionConfig, endpoints, keyed};
@@ -75,7 +75,7 @@ fn reached(key: &str, connection: &ConnectionConfig, password: bool) -> Vec<Reac
     }
     let key = format!("{key}.{}", if connection.uri.is_some() { "uri" } else { "host" });
     // What cannot be used is reported elsewhere.
-    let endpoints = endpoints(&connection.expand(), None, PROTOCOLS).unwrap_or_default();
+    let endpoints = endpoints(&connection.expand(), None, Kind::PROTOCOLS).unwrap_or_default();
     let reached = endpoints.iter().filter_map(|endpoint| {
         let password = password || endpoint.password.is_some();
         Reached::new(key.clone(), endpoint.protocol, &endpoint.host, password)

@@ -155,10 +155,10 @@ fn without_credentials(server: Endpoint) -> Endpoint {
 mod tests {
     use super::*;
     use crate::connect::{ConnectionParams, endpoints};
-    use crate::mqtt::transport::PROTOCOLS;
+    use crate::mqtt::transport::Kind;
 
     fn at(uri: &str) -> Endpoint {
-        let found = endpoints(&[ConnectionParams::from_uri(uri.parse().unwrap())], None, PROTOCOLS);
+        let found = endpoints(&[ConnectionParams::from_uri(uri.parse().unwrap())], None, Kind::PROTOCOLS);
         found.unwrap().remove(0)
     }
 

@@ -6,7 +6,7 @@ use super::foreseen::unusable;
 use super::ignored::ignored;
 use super::redirects::Permitted;
 use super::topic::{Topic, without_controls};
-use super::transport::PROTOCOLS;
+use super::transport::Kind;
 use super::{MqttVersion, Redirects, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Invalid;
@@ -176,7 +176,7 @@ fn unreachable(key: String, connection: &ConnectionConfig) -> Option<Invalid> {
     if connection.discovery_key().is_some() {
         return None;
     }
-    let found = match endpoints(&connection.expand(), None, PROTOCOLS) {
+    let found = match endpoints(&connection.expand(), None, Kind::PROTOCOLS) {
         Ok(found) => found,
         Err(error) => {
             let key = key_of(&error, connection).map_or_else(|| key.clone(), |part| format!("{key}.{part}"));

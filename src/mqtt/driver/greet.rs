@@ -14,7 +14,7 @@ use super::Settings;
 use super::drive::GOOD_BYE;
 use super::whom::Whom;
 use crate::connect::Endpoint;
-use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
+use crate::mqtt::protocol::{ConnectPacket, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
 use crate::mqtt::{Lost, TlsError};
 
@@ -65,8 +65,8 @@ pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Hello {
-    Hello {
+fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> ConnectPacket {
+    ConnectPacket {
         client_id: settings.client_id.get().to_owned(),
         clean_session,
         keep_alive: settings.keep_alive,

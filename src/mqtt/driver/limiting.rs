@@ -6,8 +6,7 @@ use tokio::time::Instant;
 
 use super::LinkState;
 use super::core::{Core, Grant, Waiter};
-use crate::mqtt::protocol::Publish;
-use crate::mqtt::session::Unfit;
+use crate::mqtt::protocol::{Publish, Unfit};
 use crate::mqtt::subscriptions::{Outcome, Recheck};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};

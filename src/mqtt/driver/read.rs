@@ -56,7 +56,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             }
             return Ok(());
         }
-        if self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))? {
+        if self.framed.get_mut().pause_notifications().map_err(|error| Lost::io("reading", error))? {
             let buffer = self.framed.read_buffer_mut();
             // One that is larger was made for a large packet, which is not all there yet.
             if buffer.capacity() < GATHERED {
@@ -81,7 +81,7 @@ mod tests {
     use super::super::fuzz;
     use super::*;
     use crate::mqtt::protocol::V4;
-    use crate::mqtt::transport::{Counted, Stream, Watched};
+    use crate::mqtt::transport::{Counted, PausableTcp, Stream};
 
     /// Messages of QoS 1, one segment each; all are acknowledged before the next lot comes.
     async fn broker(mut stream: TcpStream) {
@@ -106,7 +106,7 @@ mod tests {
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let mut core = fuzz::core(fuzz::settings("3.1.1", 0));
         let framed =
-            Framed::new(Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap()))), V4::codec(16_384, 0));
+            Framed::new(Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap()))), V4::codec(16_384, 0));
         let now = Instant::now();
         let mut drive = Drive::<V4, _>::new(framed, &mut core, now);
         drive.restore().await.map_err(|_| "it ended").unwrap();

@@ -122,7 +122,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     fn publish(&mut self, now: Instant, sent: &mut u64) -> Result<(), Lost> {
         while self.waiting_bytes() < HIGH_WATER {
             let Core { outgoing, limits, .. } = &mut *self.core;
-            let Some(transmit) = outgoing.next(|publish| limits.unfit::<P>(publish, now)) else { break };
+            let Some(transmit) = outgoing.next(|publish| limits.unfit(publish, P::publish_size, now)) else {
+                break;
+            };
             match transmit {
                 Transmit::Unfit { publish, waiter, why } => self.core.unfit(publish, waiter, why),
                 Transmit::Release { id } => {
@@ -168,7 +170,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// So many bytes are left here; unless all is flushed, a layer below may hold some more.
     fn flushed(&mut self, left: usize, all: bool) {
-        let held = if all { 0 } else { self.framed.get_ref().holds_back() };
+        let held = if all { 0 } else { self.framed.get_ref().max_buffered() };
         let written = (self.encoded - left as u64).saturating_sub(held);
         while self.unflushed.front().is_some_and(|(at, _)| *at <= written) {
             if let Some((_, waiter)) = self.unflushed.pop_front() {
@@ -215,7 +217,7 @@ mod tests {
     struct Layer(Counted<DuplexStream>, Vec<u8>);
 
     impl Transport for Layer {
-        fn holds_back(&self) -> u64 {
+        fn max_buffered(&self) -> u64 {
             100
         }
 

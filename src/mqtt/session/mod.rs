@@ -8,5 +8,5 @@ mod outgoing;
 mod presence;
 
 pub(crate) use incoming::{Arrival, Incoming, Token};
-pub(crate) use outgoing::{ALONE, Acked, Outgoing, Transmit, Unfit};
+pub(crate) use outgoing::{ALONE, Acked, Outgoing, Transmit};
 pub(crate) use presence::Presence;

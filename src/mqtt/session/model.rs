@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit, Unfit};
+use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit};
 use crate::mqtt::QoS;
-use crate::mqtt::protocol::{AckKind, Publish};
+use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
 const WINDOW: u16 = 5;
 

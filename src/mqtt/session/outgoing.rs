@@ -11,7 +11,7 @@ mod relink;
 use std::collections::{HashSet, VecDeque};
 
 use crate::mqtt::QoS;
-use crate::mqtt::protocol::Publish;
+use crate::mqtt::protocol::{Publish, Unfit};
 use probation::{Probation, Turn};
 use queue::{Next, Plain, Queue};
 
@@ -63,20 +63,6 @@ struct Slot<W> {
     taken: bool,
     /// It went out on an earlier link, and must not go out on this one: its id is released, and then it fails.
     unfit: Option<Box<Unfit>>,
-}
-
-/// Why a message cannot be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    TooLarge {
-        size: usize,
-        max: usize,
-    },
-    /// The broker takes none above this.
-    Qos(QoS),
-    /// The broker keeps no messages.
-    Retained,
-    Expired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

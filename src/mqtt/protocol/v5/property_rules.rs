@@ -1,5 +1,5 @@
-//! Which properties a packet from a broker may have, and what they may say (section 2.2.2 of MQTT 5, and those of the
-//! packets). Those of PUBLISH, which messages keep, are checked where they are read, in `properties`.
+//! Which properties a packet from a broker may have, and which values (section 2.2.2 of MQTT 5, and those of the packets).
+//! Those of PUBLISH are checked in the module `properties`.
 
 use crate::mqtt::properties::ids::{
     ASSIGNED_CLIENT_ID, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, MAXIMUM_PACKET_SIZE, MAXIMUM_QOS, REASON,

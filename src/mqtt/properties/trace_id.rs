@@ -10,25 +10,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ReceivedProperties;
 
-const PARENT: &str = "traceparent";
-const PLAIN: &str = "trace_id";
+const TRACEPARENT: &str = "traceparent";
+const TRACE_ID: &str = "trace_id";
 
-/// The user property that carries this trace id; nothing for an empty one.
-pub(crate) fn write(trace_id: &str) -> Option<(Arc<str>, Arc<str>)> {
-    match canonical(trace_id) {
-        Some(trace) => Some((PARENT.into(), format!("00-{trace}-{:016x}-01", span_id()).into())),
-        None if trace_id.is_empty() || trace_id.len() > 1024 || trace_id.contains('\0') => None,
-        None => Some((PLAIN.into(), trace_id.into())),
+/// The user property of a trace id.
+pub(crate) struct TraceId;
+
+impl TraceId {
+    /// The user property that carries this trace id; nothing for an empty one.
+    pub fn property(trace_id: &str) -> Option<(Arc<str>, Arc<str>)> {
+        match canonical(trace_id) {
+            Some(trace) => Some((TRACEPARENT.into(), format!("00-{trace}-{:016x}-01", span_id()).into())),
+            None if trace_id.is_empty() || trace_id.len() > 1024 || trace_id.contains('\0') => None,
+            None => Some((TRACE_ID.into(), trace_id.into())),
+        }
+    }
+
+    /// The trace id in the properties of a message.
+    pub fn of(properties: &ReceivedProperties) -> Option<&str> {
+        properties.get(TRACEPARENT).and_then(of_traceparent).or_else(|| properties.get(TRACE_ID))
     }
 }
 
-/// The trace id in the properties of a message.
-pub(crate) fn read(properties: &ReceivedProperties) -> Option<&str> {
-    properties.get(PARENT).and_then(of_parent).or_else(|| properties.get(PLAIN))
-}
-
 /// `00-<32 digits>-<16 digits>-<flags>`; later versions may append to it.
-fn of_parent(value: &str) -> Option<&str> {
+fn of_traceparent(value: &str) -> Option<&str> {
     let mut parts = value.trim().split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
     let known = version.len() == 2 && version != "ff" && parts.next()?.len() == 16;
@@ -46,7 +51,7 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Another one each time, never 0.
+/// A new number each time, never 0.
 fn span_id() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // The keys of a `RandomState` come from the system's source of randomness.
@@ -68,33 +73,33 @@ mod tests {
     #[test]
     fn an_id_of_32_digits_is_a_traceparent() {
         for id in [ID, "4BF92F35-77B3-4DA6-A3CE-929D0E0E4736"] {
-            let (name, value) = write(id).unwrap();
+            let (name, value) = TraceId::property(id).unwrap();
             assert_eq!(
                 (&*name, value.len(), value.get(..36)),
                 ("traceparent", 55, Some(&*format!("00-{ID}-")))
             );
-            assert_eq!(read(&received([("x".into(), "y".into()), (name, value)])), Some(ID));
+            assert_eq!(TraceId::of(&received([("x".into(), "y".into()), (name, value)])), Some(ID));
         }
-        assert_ne!(write(ID), write(ID), "each message is a span of its own");
+        assert_ne!(TraceId::property(ID), TraceId::property(ID), "each message is a span of its own");
     }
 
     #[test]
     fn any_other_id_goes_as_it_is() {
         for id in ["4711", "", &"0".repeat(32), &"g".repeat(32)] {
-            let property = write(id);
+            let property = TraceId::property(id);
             assert_eq!(property.is_some(), !id.is_empty());
             assert_eq!(
                 property.as_slice().first().map(|(name, _)| &**name),
                 (!id.is_empty()).then_some("trace_id")
             );
-            assert_eq!(read(&received(property)).unwrap_or_default(), id);
+            assert_eq!(TraceId::of(&received(property)).unwrap_or_default(), id);
         }
     }
 
     #[test]
     fn what_is_no_traceparent_is_not_read() {
         let parent = |value: &str| received([(Arc::from("traceparent"), Arc::from(value))]);
-        assert_eq!(read(&parent(&format!("01-{ID}-00f067aa0ba902b7-01-more"))), Some(ID));
+        assert_eq!(TraceId::of(&parent(&format!("01-{ID}-00f067aa0ba902b7-01-more"))), Some(ID));
         for value in [
             "",
             "00",
@@ -104,7 +109,7 @@ mod tests {
             &format!("00-{}-00f067aa0ba902b7-01", ID.to_uppercase()),
             "00-4711-00f067aa0ba902b7-01",
         ] {
-            assert_eq!(read(&parent(value)), None, "{value}");
+            assert_eq!(TraceId::of(&parent(value)), None, "{value}");
         }
     }
 }

@@ -1,26 +1,25 @@
-//! What a PUBLISH begins with: flags, topic, packet id. It is the same in both versions.
+//! The flags and the variable header of PUBLISH: topic and packet id. They are the same in both versions.
 
-use super::PacketError;
-use super::buffer::Packet;
-use super::error::{MALFORMED, PROTOCOL_ERROR, shown};
+use super::buffer::RawPacket;
+use super::error::{MALFORMED, PROTOCOL_ERROR, PacketError, shown};
 use super::header::Header;
 use crate::mqtt::QoS;
 
 /// The flags of PUBLISH (section 3.3.1).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flags {
-    pub(super) qos: QoS,
-    pub(super) dup: bool,
-    pub(super) retain: bool,
+pub(super) struct PublishFlags {
+    pub qos: QoS,
+    pub dup: bool,
+    pub retain: bool,
 }
 
-impl Flags {
-    pub(super) fn read(header: &Header) -> Result<Self, PacketError> {
-        let number = (header.first >> 1) & 0b11;
+impl PublishFlags {
+    pub fn read(header: &Header) -> Result<Self, PacketError> {
+        let number = (header.first() >> 1) & 0b11;
         let Some(qos) = QoS::from_number(number) else {
             return Err(PacketError::malformed("has QoS 3"));
         };
-        let (dup, retain) = (header.first & 0b1000 != 0, header.first & 0b0001 != 0);
+        let (dup, retain) = (header.first() & 0b1000 != 0, header.first() & 0b0001 != 0);
         if dup && qos == QoS::AtMostOnce {
             return Err(PacketError::malformed("has DUP at QoS 0"));
         }
@@ -54,40 +53,40 @@ fn bad_topic(bytes: &[u8]) -> PacketError {
 /// The bytes of the topic at the beginning of a body; none while they are not all there.
 pub(super) fn topic_bytes<'a>(header: &Header, body: &'a [u8]) -> Result<Option<&'a [u8]>, PacketError> {
     let Some((length, rest)) = body.split_first_chunk::<2>() else {
-        return if header.body < 2 { Err(PacketError::malformed("has no topic")) } else { Ok(None) };
+        return if header.body_len() < 2 { Err(PacketError::malformed("has no topic")) } else { Ok(None) };
     };
     let length = usize::from(u16::from_be_bytes(*length));
-    if 2 + length > header.body {
+    if 2 + length > header.body_len() {
         return Err(PacketError::malformed("has a topic that goes beyond its end"));
     }
     Ok(rest.get(..length))
 }
 
-/// What comes before the payload, or in MQTT 5 before the properties.
+/// The variable header, in MQTT 5 without its properties.
 #[derive(Debug)]
-pub(super) struct Opening<'a> {
-    pub(super) topic: &'a [u8],
+pub(super) struct VariableHeader<'a> {
+    pub topic: &'a [u8],
     /// 0 at QoS 0.
-    pub(super) id: u16,
+    pub id: u16,
     /// How many bytes of the body it takes.
-    pub(super) size: usize,
+    pub size: usize,
 }
 
-impl<'a> Opening<'a> {
+impl<'a> VariableHeader<'a> {
     /// Reads it from a packet that is all there: what is not in it is missing.
-    pub(super) fn of(packet: &Packet<'a>, flags: Flags) -> Result<Self, PacketError> {
-        let opening = Self::read(&packet.header, flags.qos, packet.body)?;
-        opening.ok_or(PacketError::malformed("ends too early"))
+    pub fn of(packet: &RawPacket<'a>, flags: PublishFlags) -> Result<Self, PacketError> {
+        let read = Self::read(packet.header(), flags.qos, packet.body())?;
+        read.ok_or(PacketError::malformed("ends too early"))
     }
 
     /// Reads it from a body; none while it is not all there.
-    pub(super) fn read(header: &Header, qos: QoS, body: &'a [u8]) -> Result<Option<Self>, PacketError> {
+    pub fn read(header: &Header, qos: QoS, body: &'a [u8]) -> Result<Option<Self>, PacketError> {
         let Some(topic) = topic_bytes(header, body)? else { return Ok(None) };
         let size = 2 + topic.len();
         if qos == QoS::AtMostOnce {
             return Ok(Some(Self { topic, id: 0, size }));
         }
-        if size + 2 > header.body {
+        if size + 2 > header.body_len() {
             return Err(PacketError::malformed("has no packet id"));
         }
         let id = body.get(size..).and_then(<[u8]>::first_chunk);
