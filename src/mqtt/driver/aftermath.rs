@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::state::{LinkState, Remaining};
-use super::{Intake, Permits};
+use super::link_state::{LinkState, Remaining};
+use super::{Inbox, Permits};
 use crate::mqtt::MqttError;
 use crate::mqtt::subscriptions::Held;
 
 /// Settles what the task leaves behind where it could not do so itself, because it was aborted or panicked.
 pub(super) struct Aftermath {
-    pub(super) intake: Arc<Intake>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) permits: Arc<Permits>,
     pub(super) held: Arc<Held>,
     pub(super) state: watch::Sender<LinkState>,
@@ -19,7 +19,7 @@ pub(super) struct Aftermath {
 
 impl Drop for Aftermath {
     fn drop(&mut self) {
-        let reason = self.intake.end(MqttError::Closed);
+        let reason = self.inbox.end(MqttError::Closed);
         self.permits.close();
         self.state.send_if_modified(|state| {
             if matches!(state, LinkState::Closed(_) | LinkState::Failed(_)) {

@@ -10,8 +10,8 @@ use tokio_util::codec::Framed;
 
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::trying::PATIENCE;
-use super::{Accepted, Answer, Command, Intake, fuzz};
+use super::trial::PATIENCE;
+use super::{Accepted, Answer, Command, Inbox, fuzz};
 use crate::mqtt::protocol::{Protocol, Publish, V4};
 use crate::mqtt::session::Presence;
 use crate::mqtt::subscriptions::SharedListener;
@@ -40,11 +40,11 @@ fn core() -> Core {
 }
 
 /// Hands a message over.
-fn publish(intake: &Intake, size: usize) -> Answer {
+fn publish(inbox: &Inbox, size: usize) -> Answer {
     let payload = vec![b'x'; size].into();
     let publish = Publish { topic: "t".into(), payload, qos: QoS::AtLeastOnce, retain: false, extra: None };
     let (reply, answer) = oneshot::channel();
-    intake.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
+    inbox.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
     answer
 }
 
@@ -95,7 +95,7 @@ async fn a_large_message_that_comes_in_slowly_is_life() {
 #[tokio::test(start_paused = true)]
 async fn a_large_message_that_goes_out_slowly_is_life() {
     let mut core = core();
-    let _answer = publish(&core.intake, BODY);
+    let _answer = publish(&core.inbox, BODY);
     let found = survives(&mut core, async |mut theirs| {
         let mut read = vec![0; LINE];
         for _ in 0..BODY / LINE {
@@ -116,7 +116,7 @@ async fn a_large_message_that_goes_out_slowly_is_life() {
 #[tokio::test(start_paused = true)]
 async fn a_link_that_dies_in_the_middle_of_a_message_is_found_as_soon_as_another() {
     let mut core = core();
-    let _answer = publish(&core.intake, BODY);
+    let _answer = publish(&core.inbox, BODY);
     let found = survives(&mut core, async |mut theirs| {
         theirs.read_exact(&mut [0; LINE]).await.unwrap();
         tokio::task::yield_now().await;
@@ -144,13 +144,13 @@ async fn next(peer: &mut DuplexStream, kind: u8) -> Vec<u8> {
 #[tokio::test(start_paused = true)]
 async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
     let mut core = core();
-    let intake = Arc::clone(&core.intake);
+    let inbox = Arc::clone(&core.inbox);
     let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
     let subscribe = |filter: &str| {
         let (reply, answer) = oneshot::channel();
         let (filter, options) = (filter.parse().unwrap(), SubscribeOptions::default());
         let listener = Arc::clone(&listener);
-        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        inbox.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
         answer
     };
     let found = survives(&mut core, async |mut peer| {
@@ -162,7 +162,7 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
         granted.await.unwrap().unwrap();
         let (reply, _) = oneshot::channel();
         let (filter, listener) = ("a".parse().unwrap(), Arc::clone(&listener));
-        intake.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
+        inbox.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
         next(&mut peer, 0xa2).await;
         let granted = subscribe("b");
         let asked = timeout(PATIENCE * 2, next(&mut peer, 0x82)).await.unwrap();
@@ -177,7 +177,7 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_too() {
     let mut core = core();
-    let (intake, now) = (Arc::clone(&core.intake), Instant::now());
+    let (inbox, now) = (Arc::clone(&core.inbox), Instant::now());
     let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
     let (filter, options) = ("bad".parse().unwrap(), SubscribeOptions::default());
     let (reply, _) = oneshot::channel();
@@ -191,10 +191,10 @@ async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_t
     let found = survives(&mut core, async |mut peer| {
         // It rests for a minute.
         timeout(Duration::from_secs(70), next(&mut peer, 0)).await.unwrap_err();
-        let sent = publish(&intake, 1);
+        let sent = publish(&inbox, 1);
         let (reply, granted) = oneshot::channel();
         let (filter, listener) = ("bad".parse().unwrap(), Arc::clone(&listener));
-        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        inbox.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
         let published = next(&mut peer, 0x32).await;
         timeout(Duration::from_millis(500), next(&mut peer, 0)).await.unwrap_err();
         peer.write_all(&[0x40, 2, published[3], published[4]]).await.unwrap();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::broker_sessions::BrokerSessions;
 use super::burst::Burst;
 use super::denied::Denied;
 use super::gauges::Gauges;
-use super::places::Places;
-use super::whom::Whom;
-use super::{Accepted, Command, Intake, LinkState, Permits, Reply, Settings, Settled};
+use super::refusal::RefusalText;
+use super::{Accepted, Command, Inbox, LinkState, Permits, Reply, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason, describe};
@@ -36,7 +36,7 @@ pub(super) type Grant = oneshot::Sender<Result<QoS, MqttError>>;
 
 pub(super) struct Core {
     pub(super) settings: Arc<Settings>,
-    pub(super) intake: Arc<Intake>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) logger: Logger,
     pub(super) metrics: Arc<Metrics>,
     pub(super) held: Arc<Held>,
@@ -53,7 +53,7 @@ pub(super) struct Core {
     /// Messages of QoS 0 that the socket had not taken when the connection closed.
     pub(super) unsent: usize,
     /// As whom the client is there.
-    pub(super) whom: Whom,
+    pub(super) whom: RefusalText,
     /// What the broker permits on the link that is up.
     pub(super) limits: Limits,
     /// Why the link is down, while it is.
@@ -68,7 +68,7 @@ pub(super) struct Core {
     pub(super) new: bool,
     /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
     pub(super) unanswered: bool,
-    pub(super) places: Places,
+    pub(super) broker_sessions: BrokerSessions,
     /// Nothing but the last SUBSCRIBE or UNSUBSCRIBE can be why the broker ends the link, if it does so before it answers.
     pub(super) asked_alone: bool,
     /// What ended the last links has been found: there is no reason to wait before the next.
@@ -87,19 +87,19 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(
         settings: Arc<Settings>,
-        intake: Arc<Intake>,
+        inbox: Arc<Inbox>,
         permits: Arc<Permits>,
         logger: Logger,
         metrics: Arc<Metrics>,
         state: watch::Sender<LinkState>,
     ) -> Self {
-        let held = Held::new(Arc::clone(&intake));
+        let held = Held::new(Arc::clone(&inbox));
         let capacity = settings.listener_queue;
         let context = Context { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
         let waits = (settings.reconnect_timeout, settings.max_reconnect_timeout);
-        let denied = Denied::new(intake.denied().clone(), waits.0, waits.1);
+        let denied = Denied::new(inbox.denied().clone(), waits.0, waits.1);
         Self {
             outgoing: Outgoing::new(window, CONTROL_IDS),
             incoming: session::Incoming::default(),
@@ -109,11 +109,11 @@ impl Core {
             revoking: Vec::new(),
             left: 0,
             unsent: 0,
-            whom: Whom::default(),
+            whom: RefusalText::default(),
             limits: Limits::default(),
             new: true,
             unanswered: false,
-            places: Places::default(),
+            broker_sessions: BrokerSessions::default(),
             asked_alone: false,
             culprit: false,
             state,
@@ -127,7 +127,7 @@ impl Core {
             bursts: Default::default(),
             settled: (0, 0),
             settings,
-            intake,
+            inbox,
             logger,
             metrics,
             held,
@@ -138,7 +138,7 @@ impl Core {
     /// Takes what clients and listeners handed over. Returns when to stop, where that was asked.
     pub(super) fn take(&mut self) -> Option<Instant> {
         let (mut commands, mut done) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.done));
-        let stop = self.intake.take(&mut commands, &mut done);
+        let stop = self.inbox.take(&mut commands, &mut done);
         self.bursts.0.note(commands.len());
         self.bursts.1.note(done.len());
         for settled in done.drain(..) {
@@ -331,8 +331,8 @@ impl Core {
 
     /// Nothing can be done any more: everybody who waits is told why. Returns how many publishes were left.
     pub(super) fn fail(&mut self, reason: &MqttError) -> usize {
-        self.intake.set_up(false);
-        self.intake.close(reason.clone());
+        self.inbox.set_up(false);
+        self.inbox.close(reason.clone());
         self.take();
         self.permits.close();
         let left = self.outgoing.drain();

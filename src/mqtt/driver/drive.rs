@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::codec::Framed;
 
-use super::alive::Alive;
-use super::coalesce::Coalesce;
 use super::core::{Core, Waiter};
-use super::trying::Held;
+use super::keep_alive::KeepAlive;
+use super::read_pause::ReadPause;
+use super::trial::Held;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
@@ -39,8 +39,8 @@ pub(super) enum End {
 pub(super) struct Drive<'a, P: Protocol, S> {
     pub(super) framed: Framed<S, P::Codec>,
     pub(super) core: &'a mut Core,
-    pub(super) alive: Alive,
-    pub(super) coalesce: Coalesce,
+    pub(super) alive: KeepAlive,
+    pub(super) read_pause: ReadPause,
     pub(super) timer: Pin<Box<Sleep>>,
     /// Since when all subscriptions are back; publishing begins then.
     pub(super) up: Option<Instant>,
@@ -67,13 +67,13 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         let settings = &core.settings;
         let seconds = core.limits.server_keep_alive.unwrap_or(settings.keep_alive);
         let keep_alive = Duration::from_secs(seconds.into());
-        let alive = Alive::new(keep_alive, settings.write_timeout, now);
-        let coalesce = Coalesce::new(settings.max_read_pause, now);
+        let alive = KeepAlive::new(keep_alive, settings.write_timeout, now);
+        let read_pause = ReadPause::new(settings.max_read_pause, now);
         Self {
             framed,
             core,
             alive,
-            coalesce,
+            read_pause,
             timer: Box::pin(sleep_until(now)),
             up: None,
             held: Held::default(),
@@ -100,7 +100,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             None => {
                 self.up = Some(Instant::now());
                 self.core.down = None;
-                self.core.intake.set_up(true);
+                self.core.inbox.set_up(true);
                 Ok(())
             }
         }
@@ -146,7 +146,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     /// One turn; true when the link is closed in good order.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
         let now = Instant::now();
-        self.core.intake.register(cx.waker());
+        self.core.inbox.register(cx.waker());
         self.stop = self.core.take();
         if self.stop.is_some() && !self.core.closing {
             self.core.close();

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::greet::{Welcome, greet};
-use super::{Accepted, Answer, Command, Intake, LinkState, Permits, Settings};
+use super::handshake::{Welcome, handshake};
+use super::{Accepted, Answer, Command, Inbox, LinkState, Permits, Settings};
 use crate::component::Context;
 use crate::connect::Endpoint;
 use crate::count::Counters;
@@ -55,15 +55,15 @@ fn live<P: Protocol>(version: &str, data: &[u8]) -> usize {
 
 async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> usize {
     let mut core = core(settings(version, flags));
-    let (settings, intake) = (Arc::clone(&core.settings), Arc::clone(&core.intake));
+    let (settings, inbox) = (Arc::clone(&core.settings), Arc::clone(&core.inbox));
     let permits = Arc::clone(&core.permits);
     let mut answers = Answers::new();
     if flags & SUBSCRIBES != 0 {
-        subscribe(&intake, flags);
+        subscribe(&inbox, flags);
     }
     for (number, bytes) in links.into_iter().enumerate() {
         if flags & PUBLISHES != 0 {
-            publish(&intake, &permits, &mut answers);
+            publish(&inbox, &permits, &mut answers);
         }
         let (ours, theirs) = duplex(1 << 16);
         tokio::select! {
@@ -95,7 +95,9 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
         parameters: Default::default(),
         written: None,
     };
-    let Ok(welcome) = greet::<P, _>(stream, &endpoint, settings, anew, &Notify::new()).await else { return };
+    let Ok(welcome) = handshake::<P, _>(stream, &endpoint, settings, anew, &Notify::new()).await else {
+        return;
+    };
     let Welcome { framed, session_present, limits } = welcome;
     let now = Instant::now();
     core.resume(&endpoint, session_present, limits, now);
@@ -132,7 +134,7 @@ pub(super) fn core(settings: Settings) -> Core {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
     let permits = Arc::new(Permits::new(4, 4096));
     let state = watch::Sender::new(LinkState::Connecting);
-    Core::new(Arc::new(settings), Intake::new(), permits, Logger::default(), metrics, state)
+    Core::new(Arc::new(settings), Inbox::new(), permits, Logger::default(), metrics, state)
 }
 
 pub(super) fn settings(version: &str, flags: u8) -> Settings {
@@ -158,7 +160,7 @@ pub(super) fn settings(version: &str, flags: u8) -> Settings {
     connection.settings(&Context::standalone(descriptor))
 }
 
-fn subscribe(intake: &Intake, flags: u8) {
+fn subscribe(inbox: &Inbox, flags: u8) {
     let mut options = SubscribeOptions::exactly_once();
     if flags & MANUAL != 0 {
         options = options.manual_ack();
@@ -177,19 +179,19 @@ fn subscribe(intake: &Intake, flags: u8) {
                 Ok(())
             }
         });
-        let _ = intake.push(Command::Subscribe { filter, options, listener, reply });
+        let _ = inbox.push(Command::Subscribe { filter, options, listener, reply });
     }
 }
 
-fn publish(intake: &Intake, permits: &Permits, answers: &mut Answers) {
+fn publish(inbox: &Inbox, permits: &Permits, answers: &mut Answers) {
     for (qos, waits) in [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, false), (QoS::ExactlyOnce, false)] {
         let Ok(permit) = permits.try_take(qos, 100) else { continue };
         let (reply, answer) = oneshot::channel();
         let payload = Bytes::from_static(b"payload");
         let publish = Publish { topic: "t".into(), payload, qos, retain: false, extra: None };
         let cost = permit.cost;
-        if intake.push(Command::Publish(Accepted { publish, waits, cost, reply })).is_ok() {
-            permit.keep();
+        if inbox.push(Command::Publish(Accepted { publish, waits, cost, reply })).is_ok() {
+            permit.forget();
             answers.push(answer);
         }
     }

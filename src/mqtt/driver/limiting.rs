@@ -131,7 +131,7 @@ impl Core {
         }
         if ask {
             self.registry.ask_refused(Instant::now());
-            self.intake.wake();
+            self.inbox.wake();
         }
     }
 

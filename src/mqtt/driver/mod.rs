@@ -1,49 +1,49 @@
 //! The task behind a connection: it dials, keeps the link alive, moves packets, and does it again when the link breaks.
 
 mod aftermath;
-mod alive;
 mod backoff;
 mod blame;
+mod broker_sessions;
 mod burst;
 #[cfg(test)]
 mod clock_tests;
-mod coalesce;
+mod connector;
 mod core;
 mod denied;
 mod drive;
+mod endpoints;
+mod fail_back;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gauges;
-mod greet;
-mod intake;
-mod leave;
+mod handshake;
+mod inbox;
+mod keep_alive;
 mod limiting;
-mod link;
-mod lives;
-mod missed;
+mod link_state;
 mod oversize;
 mod permits;
-mod places;
 mod read;
+mod read_pause;
 mod receive;
+mod refusal;
 mod refusing;
 mod relink;
-mod roads;
-mod seek;
 mod settings;
-mod state;
+mod sweep;
+mod takeover;
+mod task;
 mod tick;
-mod trying;
+mod trial;
 #[cfg(test)]
 mod unread_tests;
-mod whom;
 mod write;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;
-pub(crate) use intake::{Accepted, Answer, Command, Intake, Reply, Settled};
-pub(crate) use link::{Parts, run};
-pub(crate) use permits::{Permit, Permits, Refused};
-pub(crate) use roads::Roads;
+pub(crate) use endpoints::Endpoints;
+pub(crate) use inbox::{Accepted, Answer, Command, Inbox, Reply, Settled};
+pub use link_state::{LinkState, Remaining};
+pub(crate) use permits::{NoPermit, Permit, Permits};
 pub(crate) use settings::Settings;
-pub use state::{LinkState, Remaining};
+pub(crate) use task::{Parts, run};

@@ -61,7 +61,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         let held = Arc::clone(&self.core.held);
         held.watch(true);
         let handled = std::future::poll_fn(|cx| {
-            self.core.intake.register(cx.waker());
+            self.core.inbox.register(cx.waker());
             self.core.take();
             self.core.give_back();
             if !waits || held.messages() == 0 { Poll::Ready(()) } else { Poll::Pending }

@@ -22,7 +22,7 @@ pub(crate) struct Permit<'a> {
 
 impl Permit<'_> {
     /// The message is accepted: from here on the driver gives back.
-    pub(crate) fn keep(self) {
+    pub(crate) fn forget(self) {
         if let Some(window) = self.window {
             window.forget();
         }
@@ -32,7 +32,7 @@ impl Permit<'_> {
 
 /// Why there was no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum NoPermit {
     Full,
     Closed,
 }
@@ -50,9 +50,10 @@ impl Permits {
     }
 
     /// What is wanted at once, or nothing.
-    pub(crate) fn try_take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, Refused> {
+    pub(crate) fn try_take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, NoPermit> {
         let cost = self.cost(size);
-        let refused = |error| if error == TryAcquireError::Closed { Refused::Closed } else { Refused::Full };
+        let refused =
+            |error| if error == TryAcquireError::Closed { NoPermit::Closed } else { NoPermit::Full };
         let window = match qos {
             QoS::AtMostOnce => None,
             _ => Some(self.window.try_acquire().map_err(refused)?),
@@ -62,13 +63,13 @@ impl Permits {
     }
 
     /// Waits for what is wanted; the error says that the connection has closed.
-    pub(crate) async fn take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, Refused> {
+    pub(crate) async fn take(&self, qos: QoS, size: usize) -> Result<Permit<'_>, NoPermit> {
         let cost = self.cost(size);
         let window = match qos {
             QoS::AtMostOnce => None,
-            _ => Some(self.window.acquire().await.map_err(|_| Refused::Closed)?),
+            _ => Some(self.window.acquire().await.map_err(|_| NoPermit::Closed)?),
         };
-        let bytes = self.bytes.acquire_many(cost).await.map_err(|_| Refused::Closed)?;
+        let bytes = self.bytes.acquire_many(cost).await.map_err(|_| NoPermit::Closed)?;
         Ok(Permit { window, bytes, cost })
     }
 
@@ -109,15 +110,15 @@ mod tests {
         let permits = Permits::new(1, 300);
         let first = permits.try_take(QoS::AtLeastOnce, 36).unwrap();
         assert_eq!((first.cost, permits.in_flight(), permits.queued_bytes()), (100, 1, 100));
-        first.keep();
-        assert_eq!(permits.try_take(QoS::AtLeastOnce, 0).err(), Some(Refused::Full));
+        first.forget();
+        assert_eq!(permits.try_take(QoS::AtLeastOnce, 0).err(), Some(NoPermit::Full));
         assert!(permits.try_take(QoS::AtMostOnce, 36).is_ok());
-        assert_eq!(permits.try_take(QoS::AtMostOnce, 1000).err(), Some(Refused::Full));
+        assert_eq!(permits.try_take(QoS::AtMostOnce, 1000).err(), Some(NoPermit::Full));
         permits.give_back(1, 100);
         let huge = permits.try_take(QoS::AtLeastOnce, 1000).unwrap();
         assert_eq!(huge.cost, 300);
         drop(huge);
         permits.close();
-        assert_eq!(permits.try_take(QoS::AtMostOnce, 0).err(), Some(Refused::Closed));
+        assert_eq!(permits.try_take(QoS::AtMostOnce, 0).err(), Some(NoPermit::Closed));
     }
 }

@@ -8,7 +8,7 @@ use futures_util::Stream;
 use tokio::time::Instant;
 
 use super::drive::Drive;
-use super::greet::protocol;
+use super::handshake::protocol;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
@@ -23,7 +23,7 @@ const SINGLE: usize = 8 * 1024;
 impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     /// Whether nothing is to be read now, though there may be something. Not where what is read decides when it ends.
     pub(super) fn rests(&self, now: Instant) -> bool {
-        self.up.is_some() && self.stop.is_none() && !self.leaving && self.coalesce.until(now).is_some()
+        self.up.is_some() && self.stop.is_none() && !self.leaving && self.read_pause.until(now).is_some()
     }
 
     /// Reads a batch; false if there may be more.
@@ -32,7 +32,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             match Pin::new(&mut self.framed).poll_next(cx) {
                 Poll::Pending => {
                     self.alive.read(self.framed.get_ref().moved().read, now);
-                    self.coalesce.count(count);
+                    self.read_pause.count(count);
                     return self.rest(now).map(|()| true);
                 }
                 Poll::Ready(None) => return Err(Lost::Ended),
@@ -43,14 +43,14 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             }
         }
         self.alive.read(self.framed.get_ref().moved().read, now);
-        self.coalesce.count(BATCH);
+        self.read_pause.count(BATCH);
         Ok(false)
     }
 
     /// Everything was read: lets packets gather, where that pays.
     fn rest(&mut self, now: Instant) -> Result<(), Lost> {
-        let rested = self.coalesce.is_resting();
-        if !self.coalesce.rest(now) {
+        let rested = self.read_pause.is_resting();
+        if !self.read_pause.rest(now) {
             if rested && self.framed.read_buffer().is_empty() {
                 *self.framed.read_buffer_mut() = BytesMut::with_capacity(SINGLE);
             }
@@ -63,7 +63,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
                 buffer.reserve(GATHERED - buffer.len());
             }
         } else {
-            self.coalesce.never();
+            self.read_pause.never();
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ mod tests {
         let now = Instant::now();
         let mut drive = Drive::<V4, _>::new(framed, &mut core, now);
         drive.restore().await.map_err(|_| "it ended").unwrap();
-        drive.coalesce.always(now, Duration::from_millis(1));
+        drive.read_pause.always(now, Duration::from_millis(1));
         let (end, ()) = tokio::join!(drive.run(), broker(theirs.unwrap().0));
         assert!(matches!(end, End::Lost(Lost::Ended)));
     }

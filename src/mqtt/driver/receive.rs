@@ -223,7 +223,7 @@ mod tests {
         });
         let (reply, _granted) = oneshot::channel();
         let (filter, options) = ("t".parse().unwrap(), SubscribeOptions::default());
-        core.intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        core.inbox.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
         let (ours, mut theirs) = duplex(64 * 1024);
         let framed = Framed::new(Counted::new(ours), V4::codec(16_384, 0));
         let mut drive = Drive::<V4, _>::new(framed, &mut core, Instant::now());

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::whom::Whom;
+use super::refusal::RefusalText;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{Limits, Publish};
 use crate::mqtt::{Lost, MqttError};
@@ -12,7 +12,7 @@ impl Core {
     /// The link is gone.
     pub(super) fn lost(&mut self, reason: &Lost) {
         self.down = Some(reason.clone());
-        self.intake.set_up(false);
+        self.inbox.set_up(false);
         self.incoming.lost();
         self.gauges.forget();
         self.refusals_said = false;
@@ -47,13 +47,13 @@ impl Core {
         if std::mem::take(&mut self.new) && session_present {
             self.outgoing.inherit();
         }
-        (self.whom, self.limits) = (Whom::at(at), limits);
+        (self.whom, self.limits) = (RefusalText::at(at), limits);
         (self.asked_alone, self.culprit) = (false, false);
         self.take_name();
         self.tell_expiry();
         self.unclaimed.begin(now);
         let unanswered = std::mem::take(&mut self.unanswered);
-        let place = self.places.welcome(at, session_present, unanswered);
+        let place = self.broker_sessions.welcome(at, session_present, unanswered);
         self.incoming.resume(place.incoming);
         self.registry.resume(place.subscriptions, self.limits.subscription_ids_available, now);
         let proven = session_present && !place.elsewhere;

@@ -4,8 +4,8 @@ use std::task::Context;
 
 use tokio::time::Instant;
 
-use super::alive::Due;
 use super::drive::Drive;
+use super::keep_alive::Due;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Transport;
@@ -31,7 +31,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
         // Nothing is asked for any more on a link that is being left.
         let rested = self.core.registry.poison_due().filter(|_| !self.leaving && !self.ended);
         let filters = rested.into_iter().chain(self.trial_due(now)).min();
-        let clocks = [alive, answer, filters, self.stop, unclaimed, denied, self.coalesce.until(now)];
+        let clocks = [alive, answer, filters, self.stop, unclaimed, denied, self.read_pause.until(now)];
         let Some(due) = clocks.into_iter().flatten().min() else { return Ok(()) };
         // The timer is only moved forward in time when it fires: re-arming it every turn would cost more than a turn now
         // and then for nothing.

@@ -10,7 +10,7 @@ use tokio_util::codec::{Encoder, Framed};
 
 use super::core::Core;
 use super::drive::Drive;
-use super::greet::protocol;
+use super::handshake::protocol;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, PacketError, Protocol};
 use crate::mqtt::session::Transmit;
@@ -265,7 +265,7 @@ mod tests {
         let (topic, payload) = ("t".into(), "payload".into());
         let publish = Publish { topic, payload, qos: QoS::AtMostOnce, retain: false, extra: None };
         let accepted = Accepted { publish, waits: true, cost: 1, reply };
-        core.intake.push(Command::Publish(accepted)).unwrap();
+        core.inbox.push(Command::Publish(accepted)).unwrap();
         let (ours, mut theirs) = duplex(4);
         let framed = Framed::new(Layer(Counted::new(ours), Vec::new()), V4::codec(4096, 0));
         let mut drive = Drive::<V4, _>::new(framed, &mut core, Instant::now());

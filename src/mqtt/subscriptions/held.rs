@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use super::credit::Credit;
 use crate::footprint;
-use crate::mqtt::driver::{Intake, Settled};
+use crate::mqtt::driver::{Inbox, Settled};
 use crate::mqtt::session::Token;
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and word of its end.
@@ -16,12 +16,12 @@ const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
     credit: Credit,
-    intake: Arc<Intake>,
+    inbox: Arc<Inbox>,
 }
 
 impl Held {
-    pub(crate) fn new(intake: Arc<Intake>) -> Arc<Self> {
-        Arc::new(Self { credit: Credit::new(), intake })
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Arc<Self> {
+        Arc::new(Self { credit: Credit::new(), inbox })
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -111,10 +111,10 @@ impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {
-            self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
+            self.held.inbox.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
         }
         if self.held.credit.give_back(*self.bytes.get_mut()) {
-            self.held.intake.wake();
+            self.held.inbox.wake();
         }
     }
 }

@@ -16,7 +16,7 @@ const MOST: usize = 256;
 
 /// The brokers that have welcomed us.
 #[derive(Default)]
-pub(super) struct Places {
+pub(super) struct BrokerSessions {
     /// The session that each of them was left with, by a number of ours.
     sessions: HashMap<String, u64>,
     last: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Place {
     pub(super) elsewhere: bool,
 }
 
-impl Places {
+impl BrokerSessions {
     /// A broker has said welcome; `unanswered` says whether a CONNECT before that one got no answer.
     pub(super) fn welcome(&mut self, endpoint: &Endpoint, session_present: bool, unanswered: bool) -> Place {
         let name = endpoint.to_string();
@@ -74,26 +74,38 @@ mod tests {
     #[test]
     fn a_session_that_was_left_for_another_is_not_the_one_we_know() {
         let (a, b) = (endpoint("a"), endpoint("b"));
-        let mut places = Places::default();
+        let mut broker_sessions = BrokerSessions::default();
         let place = |incoming, subscriptions, elsewhere| Place { incoming, subscriptions, elsewhere };
         let (kept, gone, doubtful) = (Presence::Kept, Presence::Gone, Presence::Doubtful);
-        assert_eq!(places.welcome(&a, false, false), place(gone, gone, false));
-        assert_eq!(places.welcome(&a, true, false), place(kept, kept, false));
-        assert_eq!(places.welcome(&b, false, false), place(gone, gone, false));
-        assert_eq!(places.welcome(&a, true, false), place(gone, doubtful, true), "from before we went to b");
-        assert_eq!(places.welcome(&a, true, false), place(kept, kept, false));
-        assert_eq!(places.welcome(&b, true, false), place(gone, doubtful, true), "from before we came back");
+        assert_eq!(broker_sessions.welcome(&a, false, false), place(gone, gone, false));
+        assert_eq!(broker_sessions.welcome(&a, true, false), place(kept, kept, false));
+        assert_eq!(broker_sessions.welcome(&b, false, false), place(gone, gone, false));
+        assert_eq!(
+            broker_sessions.welcome(&a, true, false),
+            place(gone, doubtful, true),
+            "from before we went to b"
+        );
+        assert_eq!(broker_sessions.welcome(&a, true, false), place(kept, kept, false));
+        assert_eq!(
+            broker_sessions.welcome(&b, true, false),
+            place(gone, doubtful, true),
+            "from before we came back"
+        );
     }
 
     #[test]
     fn a_session_that_brokers_share_goes_on() {
         let (a, b) = (endpoint("a"), endpoint("b"));
-        let mut places = Places::default();
-        places.welcome(&a, true, false);
+        let mut broker_sessions = BrokerSessions::default();
+        broker_sessions.welcome(&a, true, false);
         let shared =
             Place { incoming: Presence::Doubtful, subscriptions: Presence::Doubtful, elsewhere: true };
-        assert_eq!(places.welcome(&b, true, false), shared);
-        assert_eq!(places.welcome(&a, true, false), shared);
-        assert_eq!(places.welcome(&a, true, true).incoming, Presence::Doubtful, "a CONNECT was not answered");
+        assert_eq!(broker_sessions.welcome(&b, true, false), shared);
+        assert_eq!(broker_sessions.welcome(&a, true, false), shared);
+        assert_eq!(
+            broker_sessions.welcome(&a, true, true).incoming,
+            Presence::Doubtful,
+            "a CONNECT was not answered"
+        );
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::codec::Framed;
 
 use super::Settings;
 use super::drive::GOOD_BYE;
-use super::whom::Whom;
+use super::refusal::RefusalText;
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
@@ -30,7 +30,7 @@ const ALERT: [u8; 2] = [0x15, 0x03];
 
 /// Sends CONNECT and waits for CONNACK. With `anew` there was no link before this one. Told to `leave` meanwhile, it says
 /// good-bye: the broker may have taken CONNECT already, and would publish the will otherwise.
-pub(super) async fn greet<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     endpoint: &Endpoint,
     settings: &Settings,
@@ -144,7 +144,7 @@ pub(super) async fn good_bye<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
 fn of_whom(lost: Lost, endpoint: &Endpoint) -> Lost {
     match lost {
         Lost::Refused { code, reason, server_reference } => {
-            Lost::Refused { code, reason: Whom::at(endpoint).add_to(code, reason), server_reference }
+            Lost::Refused { code, reason: RefusalText::at(endpoint).add_to(code, reason), server_reference }
         }
         other => other,
     }

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) struct Intake {
+pub(crate) struct Inbox {
     queue: Mutex<Queue>,
     waker: AtomicWaker,
     up: AtomicBool,
@@ -84,7 +84,7 @@ struct Queue {
     stop: Option<Instant>,
 }
 
-impl Intake {
+impl Inbox {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             queue: Mutex::default(),

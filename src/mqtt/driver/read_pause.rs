@@ -47,7 +47,7 @@ impl Window {
     }
 }
 
-pub(super) struct Coalesce {
+pub(super) struct ReadPause {
     /// How long to wait between two looks; zero is never.
     pause: Duration,
     window: Window,
@@ -60,7 +60,7 @@ pub(super) struct Coalesce {
     penalty: Duration,
 }
 
-impl Coalesce {
+impl ReadPause {
     pub(super) fn new(pause: Duration, now: Instant) -> Self {
         Self {
             pause,
@@ -164,17 +164,17 @@ mod tests {
 
     /// Packets come one every ten microseconds for a while; returns how many of the ticks were spent at rest. While it rests
     /// no more than `most` come in.
-    fn stream(coalesce: &mut Coalesce, now: &mut Instant, ticks: u32, most: u64) -> u32 {
+    fn stream(read_pause: &mut ReadPause, now: &mut Instant, ticks: u32, most: u64) -> u32 {
         let (mut gathered, mut rested) = (0, 0);
         for _ in 0..ticks {
             *now += TICK;
             gathered = (gathered + 1).min(most);
-            if coalesce.until(*now).is_some() {
+            if read_pause.until(*now).is_some() {
                 rested += 1;
                 continue;
             }
-            coalesce.count(std::mem::take(&mut gathered));
-            coalesce.rest(*now);
+            read_pause.count(std::mem::take(&mut gathered));
+            read_pause.rest(*now);
         }
         rested
     }
@@ -182,39 +182,39 @@ mod tests {
     #[test]
     fn many_small_reads_become_few() {
         let mut now = Instant::now();
-        let mut coalesce = Coalesce::new(PAUSE, now);
-        assert_eq!(stream(&mut coalesce, &mut now, 700, u64::MAX), 0, "it is measured first");
-        let rested = stream(&mut coalesce, &mut now, 10_000, u64::MAX);
+        let mut read_pause = ReadPause::new(PAUSE, now);
+        assert_eq!(stream(&mut read_pause, &mut now, 700, u64::MAX), 0, "it is measured first");
+        let rested = stream(&mut read_pause, &mut now, 10_000, u64::MAX);
         assert!(rested > 9_500, "{rested}");
     }
 
     #[test]
     fn a_sender_that_waits_for_its_acknowledgements_is_not_held_up() {
         let mut now = Instant::now();
-        let mut coalesce = Coalesce::new(PAUSE, now);
-        let rested = stream(&mut coalesce, &mut now, 1_000_000, 20);
+        let mut read_pause = ReadPause::new(PAUSE, now);
+        let rested = stream(&mut read_pause, &mut now, 1_000_000, 20);
         assert!(rested < 10_000, "{rested} of 1000000");
         // One that is a little slower for it: found after a few pauses.
-        let mut coalesce = Coalesce::new(PAUSE, now);
-        let rested = stream(&mut coalesce, &mut now, 1_000_000, 70);
+        let mut read_pause = ReadPause::new(PAUSE, now);
+        let rested = stream(&mut read_pause, &mut now, 1_000_000, 70);
         assert!((1..80_000).contains(&rested), "{rested} of 1000000");
     }
 
     #[test]
     fn few_packets_and_large_reads_are_left_alone() {
         let mut now = Instant::now();
-        let mut coalesce = Coalesce::new(PAUSE, now);
+        let mut read_pause = ReadPause::new(PAUSE, now);
         for _ in 0..10_000 {
             now += Duration::from_millis(1);
-            coalesce.count(1);
-            assert!(!coalesce.rest(now), "a thousand a second");
+            read_pause.count(1);
+            assert!(!read_pause.rest(now), "a thousand a second");
         }
         for _ in 0..10_000 {
             now += Duration::from_micros(100);
-            coalesce.count(50);
-            assert!(!coalesce.rest(now), "fifty in each read");
+            read_pause.count(50);
+            assert!(!read_pause.rest(now), "fifty in each read");
         }
-        coalesce.never();
-        assert_eq!(stream(&mut coalesce, &mut now, 10_000, u64::MAX), 0);
+        read_pause.never();
+        assert_eq!(stream(&mut read_pause, &mut now, 10_000, u64::MAX), 0);
     }
 }

@@ -20,7 +20,7 @@ pub(super) const MOST_HOPS: u32 = 4;
 const MOST_REFUSING: usize = 256;
 
 /// The list, in order of preference, with those that failed lately set back.
-pub(crate) struct Roads {
+pub(crate) struct Endpoints {
     resolver: Arc<MqttConnectionResolver>,
     endpoints: Vec<Endpoint>,
     prefer_first: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Roads {
     unfollowed: HashSet<(String, String)>,
 }
 
-impl Roads {
+impl Endpoints {
     /// What was resolved first, and what resolves it anew.
     pub(crate) fn new(
         resolver: Arc<MqttConnectionResolver>,
@@ -212,63 +212,63 @@ mod tests {
 
     const COOL: Duration = Duration::from_secs(30);
 
-    async fn roads(uri: &str, prefer_first: bool) -> Roads {
+    async fn endpoints(uri: &str, prefer_first: bool) -> Endpoints {
         let config: MqttConfig = crate::config::from_pairs([("connection.uri", uri)]).unwrap();
         let resolver = Arc::new(MqttConnectionResolver::new(&config, vec![], vec![]).unwrap());
         let endpoints = resolver.resolve().await.unwrap();
         let permitted = Permitted::new(Redirects::Listed, &["b".to_owned()]);
-        Roads::new(resolver, endpoints, prefer_first, COOL, permitted)
+        Endpoints::new(resolver, endpoints, prefer_first, COOL, permitted)
     }
 
-    fn hosts(roads: &mut Roads, now: Instant) -> String {
-        roads.order(now).iter().map(|one| one.host.as_str()).collect()
+    fn hosts(endpoints: &mut Endpoints, now: Instant) -> String {
+        endpoints.order(now).iter().map(|one| one.host.as_str()).collect()
     }
 
     #[tokio::test]
     async fn those_that_failed_come_last_until_they_have_rested() {
-        let mut roads = roads("mqtt://a,b,c", false).await;
-        let (now, all) = (Instant::now(), roads.endpoints.clone());
-        roads.failed(&all[0], now);
-        assert_eq!(hosts(&mut roads, now), "bca");
-        roads.failed(&all[2], now + COOL / 2);
-        assert_eq!(hosts(&mut roads, now + COOL / 2), "bac");
-        assert_eq!(hosts(&mut roads, now + COOL), "abc");
-        roads.welcomed(&all[2]);
-        assert_eq!(hosts(&mut roads, now + COOL), "cab", "where the session is");
-        roads.failed(&all[2], now + COOL);
-        assert_eq!(hosts(&mut roads, now + COOL), "abc");
+        let mut endpoints = endpoints("mqtt://a,b,c", false).await;
+        let (now, all) = (Instant::now(), endpoints.endpoints.clone());
+        endpoints.failed(&all[0], now);
+        assert_eq!(hosts(&mut endpoints, now), "bca");
+        endpoints.failed(&all[2], now + COOL / 2);
+        assert_eq!(hosts(&mut endpoints, now + COOL / 2), "bac");
+        assert_eq!(hosts(&mut endpoints, now + COOL), "abc");
+        endpoints.welcomed(&all[2]);
+        assert_eq!(hosts(&mut endpoints, now + COOL), "cab", "where the session is");
+        endpoints.failed(&all[2], now + COOL);
+        assert_eq!(hosts(&mut endpoints, now + COOL), "abc");
     }
 
     #[tokio::test]
     async fn the_first_is_preferred_when_asked() {
-        let mut roads = roads("mqtt://a,b", true).await;
-        let (now, all) = (Instant::now(), roads.endpoints.clone());
-        roads.welcomed(&all[1]);
-        assert_eq!(hosts(&mut roads, now), "ab");
-        assert_eq!(roads.preferred(&all[1]).map(|one| one.host.as_str()), Some("a"));
-        assert!(roads.preferred(&all[0]).is_none());
+        let mut endpoints = endpoints("mqtt://a,b", true).await;
+        let (now, all) = (Instant::now(), endpoints.endpoints.clone());
+        endpoints.welcomed(&all[1]);
+        assert_eq!(hosts(&mut endpoints, now), "ab");
+        assert_eq!(endpoints.preferred(&all[1]).map(|one| one.host.as_str()), Some("a"));
+        assert!(endpoints.preferred(&all[0]).is_none());
     }
 
     #[tokio::test]
     async fn a_reference_is_followed_so_often_and_no_more() {
-        let mut roads = roads("mqtts://ann:secret@a:1", false).await;
-        let from = roads.endpoints[0].clone();
+        let mut endpoints = endpoints("mqtts://ann:secret@a:1", false).await;
+        let from = endpoints.endpoints[0].clone();
         let logger = Logger::standalone();
         for _ in 0..MOST_HOPS {
-            roads.sent_on(&from, "b", &logger);
-            assert_eq!(hosts(&mut roads, Instant::now()), "ba");
-            assert_eq!(hosts(&mut roads, Instant::now()), "a");
+            endpoints.sent_on(&from, "b", &logger);
+            assert_eq!(hosts(&mut endpoints, Instant::now()), "ba");
+            assert_eq!(hosts(&mut endpoints, Instant::now()), "a");
         }
-        roads.sent_on(&from, "b", &logger);
-        assert_eq!(hosts(&mut roads, Instant::now()), "a");
-        roads.lasted();
-        roads.sent_on(&from, "b", &logger);
-        assert_eq!(hosts(&mut roads, Instant::now()), "ba");
+        endpoints.sent_on(&from, "b", &logger);
+        assert_eq!(hosts(&mut endpoints, Instant::now()), "a");
+        endpoints.lasted();
+        endpoints.sent_on(&from, "b", &logger);
+        assert_eq!(hosts(&mut endpoints, Instant::now()), "ba");
     }
 
     #[tokio::test]
     async fn another_server_is_shown_a_certificate_only_where_it_is_listed_and_has_its_own_name() {
-        let roads = roads("mqtts://a:1", false).await;
+        let endpoints = endpoints("mqtts://a:1", false).await;
         let path = |text: &str| Some(crate::config::ConfigPath::from(text));
         let tls = TlsConfig {
             ca_file: path("ca"),
@@ -278,12 +278,12 @@ mod tests {
             pem: TlsPem::default().authorities("ca").identity("cert", "key"),
             ..TlsConfig::default()
         };
-        let given = roads.endpoints[0].clone();
+        let given = endpoints.endpoints[0].clone();
         let at = |host: &str| Endpoint { host: host.to_owned(), ..given.clone() };
-        assert_eq!(*roads.tls(&given, &tls), tls);
-        let listed = roads.tls(&at("b"), &tls);
+        assert_eq!(*endpoints.tls(&given, &tls), tls);
+        let listed = endpoints.tls(&at("b"), &tls);
         assert!(listed.server_name.is_none() && listed.cert_file.is_some() && listed.ca_file.is_some());
-        let other = roads.tls(&at("evil"), &tls);
+        let other = endpoints.tls(&at("evil"), &tls);
         assert!(other.server_name.is_none() && other.cert_file.is_none() && other.key_file.is_none());
         assert_eq!(other.ca_file, tls.ca_file, "trust is what it was");
         assert_eq!((&listed.pem, &other.pem), (&tls.pem, &TlsPem::default().authorities("ca")));

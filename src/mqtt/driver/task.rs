@@ -13,11 +13,11 @@ use super::aftermath::Aftermath;
 use super::backoff::Backoff;
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::greet::Welcome;
-use super::leave::{is_back, pause};
-use super::lives::Lives;
-use super::state::{LinkState, Remaining};
-use super::{Intake, Permits, Roads, Settings};
+use super::fail_back::{is_back, pause};
+use super::handshake::Welcome;
+use super::link_state::{LinkState, Remaining};
+use super::takeover::TakeoverDetection;
+use super::{Endpoints, Inbox, Permits, Settings};
 use crate::component::panic_error;
 use crate::connect::Endpoint;
 use crate::log::Logger;
@@ -38,8 +38,8 @@ const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 /// What the task is made of.
 pub(crate) struct Parts {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) roads: Roads,
-    pub(crate) intake: Arc<Intake>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) permits: Arc<Permits>,
     pub(crate) logger: Logger,
     pub(crate) metrics: Arc<Metrics>,
@@ -56,27 +56,27 @@ pub(super) type Linked<P> = (Welcome<P, Stream>, Endpoint);
 
 pub(super) struct Link {
     pub(super) core: Core,
-    pub(super) roads: Roads,
+    pub(super) endpoints: Endpoints,
     pub(super) state: watch::Sender<LinkState>,
     pub(super) backoff: Backoff,
     /// Attempts since the last welcome.
     pub(super) attempts: u32,
-    lives: Lives,
+    lives: TakeoverDetection,
     /// How often a link was left for the preferred broker since that has welcomed us.
     in_vain: u32,
 }
 
 /// Runs a connection to its end.
 pub(crate) async fn run<P: Protocol>(parts: Parts) {
-    let Parts { settings, roads, intake, permits, logger, metrics, state } = parts;
+    let Parts { settings, endpoints, inbox, permits, logger, metrics, state } = parts;
     let backoff = Backoff::new(settings.reconnect_timeout, settings.max_reconnect_timeout);
     let (permitted, told) = (Arc::clone(&permits), state.clone());
-    let core = Core::new(settings, Arc::clone(&intake), permitted, logger, metrics, told);
+    let core = Core::new(settings, Arc::clone(&inbox), permitted, logger, metrics, told);
     let (held, last_word) = (Arc::clone(&core.held), state.clone());
-    let lives = Lives::default();
-    let mut link = Link { core, roads, state, backoff, attempts: 0, lives, in_vain: 0 };
+    let lives = TakeoverDetection::default();
+    let mut link = Link { core, endpoints, state, backoff, attempts: 0, lives, in_vain: 0 };
     // The last that is declared is the first that is dropped: whoever is let go of finds out why.
-    let _aftermath = Aftermath { intake, permits, held, state: last_word };
+    let _aftermath = Aftermath { inbox, permits, held, state: last_word };
     let lived = AssertUnwindSafe(link.live::<P>()).catch_unwind().await;
     let ending = lived.unwrap_or_else(|panic| {
         let panic = panic_error("its task", &*panic).to_string().into();
@@ -162,11 +162,11 @@ impl Link {
 
     /// The preferred broker, where this is another one, and how often to look for it.
     fn better_than(&mut self, endpoint: &Endpoint) -> Option<(Endpoint, Duration)> {
-        let Some(first) = self.roads.preferred(endpoint) else {
+        let Some(first) = self.endpoints.preferred(endpoint) else {
             self.in_vain = 0;
             return None;
         };
-        let every = self.roads.cooldown().max(self.core.settings.reconnect_timeout).max(LEAST_PROBE);
+        let every = self.endpoints.cooldown().max(self.core.settings.reconnect_timeout).max(LEAST_PROBE);
         // One that is there and does not welcome us is looked for less and less.
         Some((first.clone(), pause(every, self.in_vain)))
     }
@@ -177,24 +177,24 @@ impl Link {
         self.in_vain += 1;
         self.core.logger.info(format_args!("Moving to the preferred MQTT broker at {first}"));
         self.core.moved();
-        self.roads.back(&first);
+        self.endpoints.back(&first);
         self.state.send_replace(LinkState::Down(Lost::Moving { to: first.to_string().into() }));
     }
 
     /// What the end of a link says about the endpoint, about other clients, and about how long to wait.
     fn judge(&mut self, lost: Lost, endpoint: &Endpoint, lived: Duration) -> Lost {
         if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
-            self.roads.sent_on(endpoint, reference, &self.core.logger);
+            self.endpoints.sent_on(endpoint, reference, &self.core.logger);
         }
         let good = self.backoff.is_good(lived);
         let explained = self.core.explains_an_end();
         let verdict = self.lives.ended(lost, good, explained, self.core.settings.client_id.get());
         if verdict.avoid {
-            self.roads.failed(endpoint, Instant::now());
+            self.endpoints.failed(endpoint, Instant::now());
         }
         if good && verdict.calm {
             self.backoff.reset();
-            self.roads.lasted();
+            self.endpoints.lasted();
         }
         verdict.lost
     }
@@ -217,7 +217,7 @@ impl Link {
         held.watch(true);
         let core = &mut self.core;
         let relieved = std::future::poll_fn(|cx| {
-            core.intake.register(cx.waker());
+            core.inbox.register(cx.waker());
             let stop = core.take();
             core.give_back();
             if stop.is_some() || held.bytes() <= enough { Poll::Ready(()) } else { Poll::Pending }
@@ -236,7 +236,7 @@ impl Link {
         held.watch(true);
         let mut stopped = None;
         let finished = std::future::poll_fn(|cx| {
-            core.intake.register(cx.waker());
+            core.inbox.register(cx.waker());
             let stop = core.take();
             if held.messages() == 0 {
                 return Poll::Ready(());
@@ -277,7 +277,7 @@ async fn stay<P: Protocol>(
     better: Option<&(Endpoint, Duration)>,
     settings: &Settings,
 ) -> End {
-    let intake = Arc::clone(&drive.core.intake);
+    let inbox = Arc::clone(&drive.core.inbox);
     let back = async |in_vain| match better {
         Some((first, every)) => {
             is_back(first, settings, pause(*every, in_vain), limit(settings.connect_timeout)).await;
@@ -289,7 +289,7 @@ async fn stay<P: Protocol>(
         let renew = tokio::select! {
             biased;
             end = drive.run() => return end,
-            () = intake.renewal() => true,
+            () = inbox.renewal() => true,
             () = back(in_vain) => false,
         };
         let patience = settings.close_timeout.max(LEAST_PATIENCE);
@@ -307,7 +307,7 @@ async fn stay<P: Protocol>(
 pub(super) async fn attend(core: &mut Core) {
     let mut timer = None;
     let attended = std::future::poll_fn(|cx| {
-        core.intake.register(cx.waker());
+        core.inbox.register(cx.waker());
         let stop = core.take();
         core.give_back();
         let Some(stop) = stop else { return Poll::Pending };

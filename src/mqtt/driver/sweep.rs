@@ -8,7 +8,7 @@ use crate::mqtt::Lost;
 /// One broker of a list may refuse us for good, as with credentials of its own, while its neighbour would welcome us. So a
 /// refusal is the end only when every broker of the list has refused; one by a broker that another has named does not
 /// count, since the one that named it is asked itself.
-pub(super) struct Missed {
+pub(super) struct Sweep {
     /// How many brokers of the list have not refused for good.
     open: usize,
     /// The first refusal for good by one of the list.
@@ -20,7 +20,7 @@ pub(super) struct Missed {
     about_us: bool,
 }
 
-impl Missed {
+impl Sweep {
     /// Of a sweep over so many brokers.
     pub(super) fn new(listed: usize) -> Self {
         Self { open: listed, refusal: None, last: None, hopeless: true, about_us: false }
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_all_refusals_are_the_end() {
-        let mut missed = Missed::new(2);
+        let mut missed = Sweep::new(2);
         missed.add(endpoint("elsewhere"), refused(5), false);
         missed.add(endpoint("a"), refused(5), true);
         assert!(missed.end().is_none() && missed.is_hopeless());
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_busy_neighbour_keeps_the_hope_up() {
-        let mut missed = Missed::new(2);
+        let mut missed = Sweep::new(2);
         missed.add(endpoint("a"), refused(5), true);
         missed.add(endpoint("b"), refused(3), true);
         assert!(missed.end().is_none() && !missed.is_hopeless());

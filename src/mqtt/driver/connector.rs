@@ -8,12 +8,12 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::greet::{self, Welcome};
-use super::link::{Ending, Link, Linked, attend, limit};
-use super::missed::Missed;
+use super::endpoints::MOST_HOPS;
+use super::handshake::{self, Welcome};
+use super::link_state::LinkState;
 use super::refusing::Patience;
-use super::roads::MOST_HOPS;
-use super::state::LinkState;
+use super::sweep::Sweep;
+use super::task::{Ending, Link, Linked, attend, limit};
 use crate::connect::Endpoint;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::{Kind, Stream, dial};
@@ -66,10 +66,10 @@ impl Link {
 
     /// Why opening has failed: what the only broker there is has answered, or what happened last.
     fn not_opened(&self, at: &Endpoint, last: Lost, waited: Duration) -> MqttError {
-        if self.roads.count() == 1 && matches!(last, Lost::Refused { .. }) {
+        if self.endpoints.count() == 1 && matches!(last, Lost::Refused { .. }) {
             return refused(at, last);
         }
-        MqttError::ConnectFailed { endpoints: self.roads.names().into(), waited, source: last }
+        MqttError::ConnectFailed { endpoints: self.endpoints.names().into(), waited, source: last }
     }
 
     /// Says once what opening waits for, which can take long.
@@ -141,31 +141,31 @@ impl Link {
         tokio::select! {
             biased;
             () = attend(&mut self.core) => Err(Ending::Closed),
-            () = self.roads.refresh(limit, &logger) => Ok(()),
+            () = self.endpoints.refresh(limit, &logger) => Ok(()),
         }
     }
 
     /// One attempt at each endpoint; each may use an equal share of the time that is left. A broker that refuses us for good
     /// is passed over as long as another one may welcome us; when all have refused, the sweep is over.
-    async fn sweep<P: Protocol>(&mut self, deadline: Instant) -> Result<Result<Linked<P>, Missed>, Ending> {
-        let order = self.roads.order(Instant::now());
+    async fn sweep<P: Protocol>(&mut self, deadline: Instant) -> Result<Result<Linked<P>, Sweep>, Ending> {
+        let order = self.endpoints.order(Instant::now());
         let count = order.len();
-        let mut missed = Missed::new(self.roads.count());
+        let mut missed = Sweep::new(self.endpoints.count());
         for (index, endpoint) in order.iter().enumerate() {
             let left = u32::try_from(count - index).unwrap_or(1).max(1);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             let (at, lost) = match self.attempt::<P>(endpoint, share).await? {
                 Ok(linked) => {
-                    self.roads.welcomed(endpoint);
+                    self.endpoints.welcomed(endpoint);
                     return Ok(Ok(linked));
                 }
                 Err(failed) => failed,
             };
-            self.roads.failed(endpoint, Instant::now());
+            self.endpoints.failed(endpoint, Instant::now());
             // Where a broker has sent us comes before the list, and is no part of it.
-            missed.add(at.clone(), lost.clone(), count - index <= self.roads.count());
+            missed.add(at.clone(), lost.clone(), count - index <= self.endpoints.count());
             let end = missed.end().is_some();
-            if lost.is_final() && !end && self.roads.refused(&at) {
+            if lost.is_final() && !end && self.endpoints.refused(&at) {
                 let cause = crate::error::chain(&lost);
                 let logger = &self.core.logger;
                 logger.warn(format_args!("The MQTT broker at {at} is passed over for others: {cause}"));
@@ -208,7 +208,7 @@ impl Link {
                 Lost::Refused { server_reference: Some(reference), .. }
                     if lost.is_elsewhere() && hops < MOST_HOPS =>
                 {
-                    self.roads.direct(&at, reference, &self.core.logger)
+                    self.endpoints.direct(&at, reference, &self.core.logger)
                 }
                 _ => None,
             };
@@ -234,11 +234,11 @@ impl Link {
         let (transport, attempt) = (Kind::of(endpoint.protocol).name(), self.attempts);
         let span = tracing::debug_span!("mqtt_connect", %endpoint, transport, attempt);
         let (sent, leave) = (AtomicBool::new(false), Notify::new());
-        let tls = self.roads.tls(endpoint, &settings.tls);
+        let tls = self.endpoints.tls(endpoint, &settings.tls);
         let dial = async {
             let stream = dial(endpoint, &tls).await?;
             sent.store(true, Ordering::Relaxed);
-            greet::greet::<P, _>(stream, endpoint, &settings, anew, &leave).await
+            handshake::handshake::<P, _>(stream, endpoint, &settings, anew, &leave).await
         };
         let mut dial = std::pin::pin!(timeout(limit, dial.instrument(span.clone())));
         let result = tokio::select! {
@@ -248,7 +248,7 @@ impl Link {
                 if sent.load(Ordering::Relaxed) {
                     leave.notify_one();
                     if let Ok(Ok(welcome)) = dial.await {
-                        greet::good_bye::<P, _>(welcome.framed, settings.clean_session).await;
+                        handshake::good_bye::<P, _>(welcome.framed, settings.clean_session).await;
                     }
                 }
                 return Err(Ending::Closed);

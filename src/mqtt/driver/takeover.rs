@@ -14,7 +14,7 @@ const TAKEN_OVER: u8 = 0x8e;
 /// is ended by the other side soon after each welcome, while nothing that was sent is unanswered, is all that can be seen of
 /// it.
 #[derive(Debug, Default)]
-pub(super) struct Lives {
+pub(super) struct TakeoverDetection {
     short: u32,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Verdict {
     pub(super) calm: bool,
 }
 
-impl Lives {
+impl TakeoverDetection {
     /// A link has ended; `good` where it lasted, `explained` where something that was sent may be why.
     pub(super) fn ended(&mut self, lost: Lost, good: bool, explained: bool, client_id: &str) -> Verdict {
         let said = matches!(lost, Lost::Disconnected { code: TAKEN_OVER, .. });
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn links_that_end_soon_again_and_again_are_named() {
-        let mut lives = Lives::default();
+        let mut lives = TakeoverDetection::default();
         for _ in 0..2 {
             let verdict = lives.ended(Lost::Ended, false, false, "me");
             assert!(matches!(verdict.lost, Lost::Ended) && verdict.calm);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_and_not_answered_explains_the_end() {
-        let mut lives = Lives::default();
+        let mut lives = TakeoverDetection::default();
         for _ in 0..10 {
             let verdict = lives.ended(Lost::Ended, false, true, "me");
             assert!(matches!(verdict.lost, Lost::Ended) && verdict.calm && !verdict.avoid);
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_broker_that_says_so_is_believed_at_once() {
-        let verdict = Lives::default().ended(said(TAKEN_OVER), true, true, "me");
+        let verdict = TakeoverDetection::default().ended(said(TAKEN_OVER), true, true, "me");
         assert!(!verdict.avoid && !verdict.calm);
         let shown = verdict.lost.to_string();
         assert_eq!(shown, "another client with the client id `me` has taken the session over");

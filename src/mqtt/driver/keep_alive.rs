@@ -16,7 +16,7 @@ use crate::mqtt::transport::Moved;
 /// itself behind one that goes out. So any bytes count as heard, and while writing has to wait for the socket, its progress
 /// is life as well. Writing that does not wait proves nothing: the system takes bytes for a link that is long dead, until
 /// its buffer is full. That is the last it takes, so a dead link is found within 1.5 keep-alives of that at the latest.
-pub(super) struct Alive {
+pub(super) struct KeepAlive {
     keep_alive: Option<Duration>,
     write_timeout: Option<Duration>,
     heard: Instant,
@@ -38,7 +38,7 @@ pub(super) enum Due {
     Dead(Lost),
 }
 
-impl Alive {
+impl KeepAlive {
     /// Zero is off for either.
     pub(super) fn new(keep_alive: Duration, write_timeout: Duration, now: Instant) -> Self {
         let limit = |duration: Duration| (!duration.is_zero()).then_some(duration);
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_dead_link_is_found_within_one_and_a_half_keep_alives() {
         let start = Instant::now();
-        let mut alive = Alive::new(SECOND * 10, SECOND * 5, start);
+        let mut alive = KeepAlive::new(SECOND * 10, SECOND * 5, start);
         alive.read(1, start + SECOND);
         alive.wrote(1, false, start + SECOND * 9);
         let ping = start + SECOND * 11;
@@ -152,7 +152,7 @@ mod tests {
     fn a_ping_behind_a_body_is_answered_when_that_is_out() {
         let start = Instant::now();
         let at = |seconds| start + SECOND * seconds;
-        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        let mut alive = KeepAlive::new(SECOND * 10, Duration::ZERO, start);
         alive.wrote(100, true, at(1));
         assert!(matches!(alive.due(at(10)), Due::Ping));
         alive.pinged(at(10));
@@ -169,7 +169,7 @@ mod tests {
     fn where_writing_waits_no_ping_follows_another() {
         let start = Instant::now();
         let at = |seconds| start + SECOND * seconds;
-        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        let mut alive = KeepAlive::new(SECOND * 10, Duration::ZERO, start);
         alive.wrote(1, true, at(1));
         for second in 2..50 {
             alive.read(u64::from(second), at(second));
@@ -183,7 +183,7 @@ mod tests {
     fn what_the_system_takes_for_a_dead_link_is_no_life() {
         let start = Instant::now();
         let at = |seconds| start + SECOND * seconds;
-        let mut alive = Alive::new(SECOND * 10, Duration::ZERO, start);
+        let mut alive = KeepAlive::new(SECOND * 10, Duration::ZERO, start);
         for second in 1..15 {
             alive.wrote(u64::from(second), false, at(second));
             if matches!(alive.due(at(second)), Due::Ping) {
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_peer_that_takes_no_bytes_is_given_up() {
         let start = Instant::now();
-        let mut alive = Alive::new(Duration::ZERO, SECOND * 5, start);
+        let mut alive = KeepAlive::new(Duration::ZERO, SECOND * 5, start);
         assert!(matches!(alive.due(start + SECOND * 1000), Due::Later(None)));
         alive.wrote(1, true, start);
         alive.wrote(1, true, start + SECOND * 4);

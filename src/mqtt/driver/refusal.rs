@@ -15,15 +15,15 @@ const FAILURE: u8 = 0x80;
 
 /// As whom the client has come to a broker.
 #[derive(Clone, Debug)]
-pub(super) struct Whom(Arc<str>);
+pub(super) struct RefusalText(Arc<str>);
 
-impl Default for Whom {
+impl Default for RefusalText {
     fn default() -> Self {
         Self("without a user name".into())
     }
 }
 
-impl Whom {
+impl RefusalText {
     /// As CONNECT to this endpoint says.
     pub(super) fn at(endpoint: &Endpoint) -> Self {
         let name = endpoint.username.as_deref().filter(|name| !name.is_empty());
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
     use crate::mqtt::{MqttConfig, MqttConnectionResolver};
 
-    async fn whom(pairs: &[(&str, &str)]) -> Whom {
+    async fn whom(pairs: &[(&str, &str)]) -> RefusalText {
         let version = ("options.protocol_version", "5");
         let pairs = [("connection.host", "broker"), version].into_iter().chain(pairs.iter().copied());
         let config: MqttConfig = crate::config::from_pairs(pairs).unwrap();
         let endpoints =
             MqttConnectionResolver::new(&config, vec![], vec![]).unwrap().resolve().await.unwrap();
-        Whom::at(&endpoints[0])
+        RefusalText::at(&endpoints[0])
     }
 
     #[tokio::test]
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_reason_says_what_it_mostly_means() {
-        let reason = |version| Whom::default().filter_reason(version, FAILURE, None);
+        let reason = |version| RefusalText::default().filter_reason(version, FAILURE, None);
         assert_eq!(
             &*reason(MqttVersion::V4),
             "most likely the client, without a user name, may not subscribe to it, or the broker does not support it; MQTT 3.1.1 has \

@@ -64,7 +64,7 @@ impl<W> Outgoing<W> {
     pub(crate) fn drain(&mut self) -> Vec<(Publish, W)> {
         self.releases.clear();
         self.blocked.clear();
-        self.probation.left().clear();
+        self.poison.left().clear();
         let mut all = self.queue.drain();
         self.free.clear();
         all.extend(
