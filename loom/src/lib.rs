@@ -43,6 +43,15 @@ pub mod mqtt {
     pub(crate) mod session {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) struct Token(pub(crate) usize);
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Settled {
+            pub token: Token,
+            pub refused: bool,
+        }
+        pub(crate) trait Settle: Send + Sync {
+            fn settled(&self, settled: Settled);
+            fn wake(&self);
+        }
     }
     pub(crate) mod topic {
         pub(crate) struct Filter;

@@ -275,7 +275,7 @@ impl MqttClient {
 
 /// Why the broker does not grant a filter, where it is one of these.
 pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.get(filter).map(|denial| denial.error.clone())
+    filters.get(filter).map(|denial| denial.error().clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.

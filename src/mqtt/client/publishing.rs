@@ -1,21 +1,17 @@
 //! Publishing: checked, admitted, accepted, acknowledged.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, MqttClient};
-use crate::mqtt::driver::{Accepted, Command, NoPermit, Permit};
+use crate::mqtt::driver::{Accepted, Command, NEVER, NoPermit, Permit};
 use crate::mqtt::properties::write_trace;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
-
-/// A year: "without limit", as a deadline.
-pub(super) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl MqttClient {
     /// Publishes, and returns when the broker has acknowledged (QoS 1 and 2) or the bytes are written (QoS 0).
@@ -101,7 +97,7 @@ impl MqttClient {
 
     fn hand_over(&self, publish: Publish, waits: bool, permit: Permit<'_>) -> Result<Delivery, MqttError> {
         let (reply, answer) = oneshot::channel();
-        let cost = permit.cost;
+        let cost = permit.cost();
         self.0.inbox.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
         permit.forget();
         Ok(Delivery::new(answer))

@@ -1,4 +1,4 @@
-//! The brokers that can be connected to, and which of them to try next.
+//! The endpoints of a connection, and which of them to try next.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,38 +13,39 @@ use crate::mqtt::redirects::{Direction, Permitted};
 use crate::mqtt::{MqttConnectionResolver, TlsConfig};
 use crate::text::clip;
 
-/// How often a broker may send the client on to another one before it must have been welcomed for a while.
-pub(super) const MOST_HOPS: u32 = 4;
+/// How often brokers may redirect the client in a row, without a link that lasts in between.
+pub(super) const MAX_HOPS: u32 = 4;
 
-/// How many brokers that refuse us are remembered.
-const MOST_REFUSING: usize = 256;
+/// How many refusals, and redirects that are not followed, are remembered.
+const MAX_REMEMBERED: usize = 256;
 
-/// The list, in order of preference, with those that failed lately set back.
+/// The endpoints in order of preference; those that failed lately are tried after the others.
 pub(crate) struct Endpoints {
     resolver: Arc<MqttConnectionResolver>,
     endpoints: Vec<Endpoint>,
     prefer_first: bool,
     cooldown: Duration,
-    /// Where brokers may send the client.
+    /// Where brokers may redirect the client.
     permitted: Permitted,
-    /// Until when an endpoint is tried only after the others, by its address.
-    resting: HashMap<String, Instant>,
-    /// The address that welcomed us last.
+    /// Until when an endpoint is tried after the others, by its address.
+    cooling_down: HashMap<String, Instant>,
+    /// The address at which the client was last connected.
     last: Option<String>,
-    /// Where the last broker has sent us; tried before everything else, once.
-    detour: Option<Endpoint>,
+    /// Where the last broker has redirected the client; tried before everything else, once.
+    redirect: Option<Endpoint>,
+    /// How often the client was redirected since a link has lasted.
     hops: u32,
-    /// The last look-up failed, and that was said.
+    /// Whether it has been warned that the last look-up failed.
     warned: bool,
-    /// Those that refuse us for good, which was said once each.
+    /// The endpoints that refuse the client for good, each of which has been warned of.
     refusing: HashSet<String>,
-    /// Server references that were not followed, which was said once each.
+    /// Redirects that were not followed, each of which has been warned of: from where, and to where.
     unfollowed: HashSet<(String, String)>,
 }
 
 impl Endpoints {
-    /// What was resolved first, and what resolves it anew.
-    pub(crate) fn new(
+    /// Begins with the endpoints that the resolver has found.
+    pub fn new(
         resolver: Arc<MqttConnectionResolver>,
         endpoints: Vec<Endpoint>,
         prefer_first: bool,
@@ -57,9 +58,9 @@ impl Endpoints {
             prefer_first,
             cooldown,
             permitted,
-            resting: HashMap::new(),
+            cooling_down: HashMap::new(),
             last: None,
-            detour: None,
+            redirect: None,
             hops: 0,
             warned: false,
             refusing: HashSet::new(),
@@ -67,11 +68,12 @@ impl Endpoints {
         }
     }
 
-    /// Asks discovery and credential stores again. When they fail, what was known goes on.
-    pub(super) async fn refresh(&mut self, limit: Duration, logger: &Logger) {
+    /// Asks discovery and credential stores again. When they fail, the endpoints stay as they were.
+    pub async fn refresh(&mut self, limit: Duration, logger: &Logger) {
         let failed = match timeout(limit, self.resolver.resolve()).await {
             Ok(Ok(endpoints)) => {
-                self.resting.retain(|address, _| endpoints.iter().any(|one| one.to_string() == *address));
+                self.cooling_down
+                    .retain(|address, _| endpoints.iter().any(|one| one.to_string() == *address));
                 self.endpoints = endpoints;
                 self.warned = false;
                 return;
@@ -86,70 +88,70 @@ impl Endpoints {
         }
     }
 
-    /// All endpoints in the order in which to try them: where a broker sent us, where we were (unless the first is
-    /// preferred), then the list; those that failed lately come last, the longest rested first.
-    pub(super) fn order(&mut self, now: Instant) -> Vec<Endpoint> {
-        self.resting.retain(|_, until| *until > now);
-        let place = |endpoint: &Endpoint| {
+    /// Returns all endpoints in the order in which to try them: where a broker redirected the client, where the client was
+    /// connected (unless the first is preferred), then the list. Those that failed lately come last, the first to fail first.
+    pub fn order(&mut self, now: Instant) -> Vec<Endpoint> {
+        self.cooling_down.retain(|_, until| *until > now);
+        let rank = |endpoint: &Endpoint| {
             let address = endpoint.to_string();
-            let resting = self.resting.get(&address).copied();
+            let cooling_down = self.cooling_down.get(&address).copied();
             let elsewhere = self.prefer_first || self.last.as_ref() != Some(&address);
-            (resting, elsewhere)
+            (cooling_down, elsewhere)
         };
         let mut order: Vec<Endpoint> = self.endpoints.clone();
         // Stable: what is alike stays in the order of the list.
-        order.sort_by_key(place);
-        order.splice(0..0, self.detour.take());
+        order.sort_by_key(rank);
+        order.splice(0..0, self.redirect.take());
         order
     }
 
-    /// An attempt has failed, or a link did not last.
-    pub(super) fn failed(&mut self, endpoint: &Endpoint, now: Instant) {
+    /// An attempt has failed, or a link has not lasted.
+    pub fn failed(&mut self, endpoint: &Endpoint, now: Instant) {
         if !self.cooldown.is_zero() {
-            self.resting.insert(endpoint.to_string(), now + self.cooldown);
+            self.cooling_down.insert(endpoint.to_string(), now + self.cooldown);
         }
     }
 
-    /// A broker refuses us for good; true if it did not do so before.
-    pub(super) fn refused(&mut self, at: &Endpoint) -> bool {
+    /// A broker refuses the client for good. Returns whether that is news.
+    pub fn refused(&mut self, at: &Endpoint) -> bool {
         // Redirects can name any number.
-        if self.refusing.len() >= MOST_REFUSING {
+        if self.refusing.len() >= MAX_REMEMBERED {
             self.refusing.clear();
         }
         self.refusing.insert(at.to_string())
     }
 
-    /// A broker has welcomed us.
-    pub(super) fn welcomed(&mut self, endpoint: &Endpoint) {
+    /// A broker has accepted the client.
+    pub fn connected(&mut self, endpoint: &Endpoint) {
         let address = endpoint.to_string();
-        self.resting.remove(&address);
+        self.cooling_down.remove(&address);
         self.refusing.remove(&address);
         self.last = Some(address);
     }
 
-    /// The link has lasted: whoever sends us on from here is not part of a ring.
-    pub(super) fn lasted(&mut self) {
+    /// The link has lasted: a redirect from here is not part of a ring.
+    pub fn lasted(&mut self) {
         self.hops = 0;
     }
 
-    /// The broker at `from` ended a good link and named another server: that is tried first next time, where it is permitted,
-    /// unless we have been sent around enough.
-    pub(super) fn sent_on(&mut self, from: &Endpoint, reference: &str, logger: &Logger) {
-        if self.hops < MOST_HOPS {
-            self.detour = self.direct(from, reference, logger);
+    /// The broker at `from` ended a link and named another server. That one is tried first next time, where it is permitted,
+    /// unless the client has been redirected too often.
+    pub fn redirected(&mut self, from: &Endpoint, reference: &str, logger: &Logger) {
+        if self.hops < MAX_HOPS {
+            self.redirect = self.direct(from, reference, logger);
             self.hops += 1;
         }
     }
 
-    /// The server that the broker at `from` names in place of itself, where it may be connected to. Otherwise that is said
-    /// once, with the key that would permit it.
-    pub(super) fn direct(&mut self, from: &Endpoint, reference: &str, logger: &Logger) -> Option<Endpoint> {
+    /// Returns the server that the broker at `from` names in place of itself, where the client may connect to it. Otherwise that
+    /// is warned of once, with the key that would permit it.
+    pub fn direct(&mut self, from: &Endpoint, reference: &str, logger: &Logger) -> Option<Endpoint> {
         let why = match self.permitted.direct(from, reference, &self.endpoints) {
             Direction::Follow(to) => return Some(to),
             Direction::Stay(why) => why,
         };
         // A hostile broker can name any number.
-        if self.unfollowed.len() >= MOST_REFUSING {
+        if self.unfollowed.len() >= MAX_REMEMBERED {
             self.unfollowed.clear();
         }
         let shown = clip(reference).into_owned();
@@ -161,9 +163,9 @@ impl Endpoints {
         None
     }
 
-    /// How TLS trusts and is trusted at a server. A name that was configured is that of the configured brokers, and where
-    /// credentials do not go, the client certificate does not go either.
-    pub(super) fn tls<'a>(&self, server: &Endpoint, tls: &'a TlsConfig) -> Cow<'a, TlsConfig> {
+    /// Returns the TLS configuration for a server. A name that was configured is that of the configured brokers, and a server
+    /// that does not get the credentials does not get the client certificate either.
+    pub fn tls<'a>(&self, server: &Endpoint, tls: &'a TlsConfig) -> Cow<'a, TlsConfig> {
         let address = server.to_string();
         if self.endpoints.iter().any(|one| one.to_string() == address) {
             return Cow::Borrowed(tls);
@@ -176,30 +178,31 @@ impl Endpoints {
         Cow::Owned(tls)
     }
 
-    /// The first endpoint, where being at another one is not wanted.
-    pub(super) fn preferred(&self, now_at: &Endpoint) -> Option<&Endpoint> {
+    /// Returns the first endpoint, where it is preferred and the client is connected to another one.
+    pub fn preferred(&self, now_at: &Endpoint) -> Option<&Endpoint> {
         let first = self.endpoints.first().filter(|_| self.prefer_first)?;
-        // Where the first has sent us we are at its wish.
+        // Where the first has redirected the client, it is at its wish.
         let listed = self.endpoints.iter().skip(1).any(|one| one.to_string() == now_at.to_string());
         listed.then_some(first)
     }
 
-    /// The preferred endpoint is there again.
-    pub(super) fn back(&mut self, first: &Endpoint) {
-        self.resting.remove(&first.to_string());
+    /// An endpoint can be dialled again.
+    pub fn recovered(&mut self, first: &Endpoint) {
+        self.cooling_down.remove(&first.to_string());
     }
 
-    /// How many brokers the list has.
-    pub(super) fn count(&self) -> usize {
+    /// Returns the length of the list.
+    pub fn count(&self) -> usize {
         self.endpoints.len()
     }
 
-    pub(super) fn cooldown(&self) -> Duration {
+    /// Returns for how long an endpoint that failed is tried after the others.
+    pub fn cooldown(&self) -> Duration {
         self.cooldown
     }
 
-    /// The endpoints as messages name them.
-    pub(super) fn names(&self) -> String {
+    /// Returns the endpoints as messages name them.
+    pub fn names(&self) -> String {
         self.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 }
@@ -233,7 +236,7 @@ mod tests {
         endpoints.failed(&all[2], now + COOL / 2);
         assert_eq!(hosts(&mut endpoints, now + COOL / 2), "bac");
         assert_eq!(hosts(&mut endpoints, now + COOL), "abc");
-        endpoints.welcomed(&all[2]);
+        endpoints.connected(&all[2]);
         assert_eq!(hosts(&mut endpoints, now + COOL), "cab", "where the session is");
         endpoints.failed(&all[2], now + COOL);
         assert_eq!(hosts(&mut endpoints, now + COOL), "abc");
@@ -243,7 +246,7 @@ mod tests {
     async fn the_first_is_preferred_when_asked() {
         let mut endpoints = endpoints("mqtt://a,b", true).await;
         let (now, all) = (Instant::now(), endpoints.endpoints.clone());
-        endpoints.welcomed(&all[1]);
+        endpoints.connected(&all[1]);
         assert_eq!(hosts(&mut endpoints, now), "ab");
         assert_eq!(endpoints.preferred(&all[1]).map(|one| one.host.as_str()), Some("a"));
         assert!(endpoints.preferred(&all[0]).is_none());
@@ -254,15 +257,15 @@ mod tests {
         let mut endpoints = endpoints("mqtts://ann:secret@a:1", false).await;
         let from = endpoints.endpoints[0].clone();
         let logger = Logger::standalone();
-        for _ in 0..MOST_HOPS {
-            endpoints.sent_on(&from, "b", &logger);
+        for _ in 0..MAX_HOPS {
+            endpoints.redirected(&from, "b", &logger);
             assert_eq!(hosts(&mut endpoints, Instant::now()), "ba");
             assert_eq!(hosts(&mut endpoints, Instant::now()), "a");
         }
-        endpoints.sent_on(&from, "b", &logger);
+        endpoints.redirected(&from, "b", &logger);
         assert_eq!(hosts(&mut endpoints, Instant::now()), "a");
         endpoints.lasted();
-        endpoints.sent_on(&from, "b", &logger);
+        endpoints.redirected(&from, "b", &logger);
         assert_eq!(hosts(&mut endpoints, Instant::now()), "ba");
     }
 

@@ -1,70 +1,73 @@
-//! From a stream to a broker that says welcome.
+//! The handshake: CONNECT and CONNACK.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
-use super::Settings;
-use super::drive::GOOD_BYE;
+use super::packet_stream::{DISCONNECT_TIMEOUT, codec_error, shut_down};
 use super::refusal::RefusalText;
+use super::settings::Settings;
 use crate::connect::Endpoint;
+use crate::mqtt::Lost;
 use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
-use crate::mqtt::{Lost, TlsError};
 
-/// A link that the broker has welcomed.
-pub(super) struct Welcome<P: Protocol, S> {
-    pub(super) framed: Framed<S, P::Codec>,
-    pub(super) session_present: bool,
-    pub(super) limits: Limits,
+/// A link on which the broker has accepted the client.
+pub(super) struct Connected<P: Protocol, S> {
+    pub framed: Framed<S, P::Codec>,
+    /// Whether the broker has a session of the client.
+    pub session_present: bool,
+    /// What the broker permits on this link.
+    pub limits: Limits,
 }
 
-/// The first bytes of an alert of TLS.
+/// The first bytes of a TLS alert.
 const ALERT: [u8; 2] = [0x15, 0x03];
 
-/// Sends CONNECT and waits for CONNACK. With `anew` there was no link before this one. Told to `leave` meanwhile, it says
-/// good-bye: the broker may have taken CONNECT already, and would publish the will otherwise.
+/// Sends CONNECT and waits for CONNACK. With `first`, there was no link before this one. When `cancel` is notified meanwhile, it
+/// sends DISCONNECT: the broker may have accepted CONNECT already, and would publish the will otherwise.
 pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     endpoint: &Endpoint,
     settings: &Settings,
-    anew: bool,
-    leave: &Notify,
-) -> Result<Welcome<P, S>, Lost> {
+    first: bool,
+    cancel: &Notify,
+) -> Result<Connected<P, S>, Lost> {
     // A session that outlives its link is cleared once, and then taken up again by later links.
-    let clean_session = settings.clean_session && (anew || !settings.outlives_links());
+    let clean_session = settings.clean_session && (first || !settings.outlives_links());
     let plain = !Kind::of(endpoint.protocol).is_tls();
     let mut framed = Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
     let connect = P::connect(&hello(endpoint, settings, clean_session));
-    framed.send(connect).await.map_err(|error| unlike_mqtt(protocol(error), plain, false))?;
-    let (mut framed, heard) = hear::<P, S>(framed, plain, leave).await;
-    let Some(heard) = heard else {
-        good_bye::<P, _>(framed, settings.clean_session).await;
+    framed.send(connect).await.map_err(|error| maybe_tls(codec_error(error), plain, false))?;
+    let (mut framed, first) = read_first::<P, S>(framed, plain, cancel).await;
+    let Some(first) = first else {
+        disconnect::<P, _>(framed, settings.clean_session).await;
         return Err(Lost::NotYet);
     };
-    match heard.and_then(|read| answer(read, clean_session).map_err(|lost| (lost, false))) {
+    match first.and_then(|read| connack(read, clean_session).map_err(|lost| (lost, false))) {
         Ok((session_present, limits)) => {
             let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
             let limits = Limits { topic_alias_maximum, ..limits };
             P::welcomed(framed.codec_mut(), &limits);
-            Ok(Welcome { framed, session_present, limits })
+            Ok(Connected { framed, session_present, limits })
         }
         Err((lost, tls)) => {
             if let Some(complaint) = P::complaint(&lost) {
                 // The link is given up in any case; whether the broker learns why is up to it.
-                let _ = timeout(GOOD_BYE, framed.send(complaint)).await;
+                let _ = timeout(DISCONNECT_TIMEOUT, framed.send(complaint)).await;
             }
-            Err(unlike_mqtt(of_whom(lost, endpoint), plain, tls))
+            Err(maybe_tls(with_user(lost, endpoint), plain, tls))
         }
     }
 }
 
+/// Returns what CONNECT says.
 fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Hello {
     Hello {
         client_id: settings.client_id.get().to_owned(),
@@ -80,78 +83,73 @@ fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Hello
     }
 }
 
-/// What the other side says: a packet, the end, or why there is neither and whether that is for TLS.
-type Heard = Result<Option<Result<Incoming, PacketError>>, (Lost, bool)>;
+/// The first packet, or the end of the stream; or why there is neither, and whether that is because the other side speaks TLS.
+type First = Result<Option<Result<Incoming, PacketError>>, (Lost, bool)>;
 
-/// Waits for the first packet; for nothing when told to `leave` meanwhile.
-async fn hear<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+/// Reads the first packet. Returns none when `cancel` is notified meanwhile.
+async fn read_first<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     framed: Framed<S, P::Codec>,
     plain: bool,
-    leave: &Notify,
-) -> (Framed<S, P::Codec>, Option<Heard>) {
+    cancel: &Notify,
+) -> (Framed<S, P::Codec>, Option<First>) {
     let mut parts = framed.into_parts();
-    let begun = unless_left(begin(&mut parts.io, &mut parts.read_buf), leave).await;
+    let begun = unless_cancelled(read_prefix(&mut parts.io, &mut parts.read_buf), cancel).await;
     let mut framed = Framed::from_parts(parts);
-    let heard = match begun {
+    let first = match begun {
         None => None,
-        Some(Err(error)) => Some(Err((protocol(PacketError::Io(error)), false))),
+        Some(Err(error)) => Some(Err((codec_error(PacketError::Io(error)), false))),
         Some(Ok(())) if plain && framed.read_buffer().starts_with(&ALERT) => Some(Err((Lost::Ended, true))),
         Some(Ok(())) => {
-            let read = unless_left(framed.next(), leave).await;
+            let read = unless_cancelled(framed.next(), cancel).await;
             read.map(|read| Ok(read.map(|packet| packet.map(P::read))))
         }
     };
-    (framed, heard)
+    (framed, first)
 }
 
-/// What comes of `work`, or nothing when told to `leave` first.
-async fn unless_left<T>(work: impl Future<Output = T>, leave: &Notify) -> Option<T> {
+/// Returns what comes of `work`, or none when `cancel` is notified first.
+async fn unless_cancelled<T>(work: impl Future<Output = T>, cancel: &Notify) -> Option<T> {
     tokio::select! {
         biased;
         done = work => Some(done),
-        () = leave.notified() => None,
+        () = cancel.notified() => None,
     }
 }
 
-/// Reads until it can be told which protocol the other side speaks.
-async fn begin<S: AsyncRead + Unpin>(stream: &mut S, heard: &mut BytesMut) -> io::Result<()> {
-    while heard.len() < ALERT.len() && stream.read_buf(heard).await? > 0 {}
+/// Reads until it is known whether the other side speaks TLS.
+async fn read_prefix<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<()> {
+    while buffer.len() < ALERT.len() && stream.read_buf(buffer).await? > 0 {}
     Ok(())
 }
 
-/// Says good-bye on a link that nobody wants any more.
-pub(super) async fn good_bye<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+/// Sends DISCONNECT on a link that nobody wants any more, and closes it. With `forget`, the broker is to forget the session.
+pub(super) async fn disconnect<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     mut framed: Framed<S, P::Codec>,
     forget: bool,
 ) {
-    let last = async {
-        framed.send(P::disconnect(forget)).await.map_err(protocol)?;
-        let mut stream = framed.into_inner();
-        let ended = async {
-            stream.shutdown().await?;
-            // A socket closed over unread bytes is reset, and DISCONNECT may be lost.
-            let mut rest = [0; 1024];
-            while stream.read(&mut rest).await? > 0 {}
-            Ok::<(), io::Error>(())
-        };
-        ended.await.map_err(|error| Lost::io("saying good-bye", error))
-    };
-    // The link is left in any case.
-    let _ = timeout(GOOD_BYE, last).await;
+    // The link is given up in any case.
+    let _ = timeout(DISCONNECT_TIMEOUT, async {
+        if framed.send(P::disconnect(forget)).await.is_ok() {
+            let _ = shut_down(framed.into_inner()).await;
+        }
+    })
+    .await;
 }
 
-/// Who is refused, where that is why.
-fn of_whom(lost: Lost, endpoint: &Endpoint) -> Lost {
+/// Adds to a refusal who is refused, where it is about that.
+fn with_user(lost: Lost, endpoint: &Endpoint) -> Lost {
     match lost {
-        Lost::Refused { code, reason, server_reference } => {
-            Lost::Refused { code, reason: RefusalText::at(endpoint).add_to(code, reason), server_reference }
-        }
+        Lost::Refused { code, reason, server_reference } => Lost::Refused {
+            code,
+            reason: RefusalText::of(endpoint).with_user(code, reason),
+            server_reference,
+        },
         other => other,
     }
 }
 
-/// What an end before CONNACK looks like where one side speaks TLS and the other does not.
-fn unlike_mqtt(lost: Lost, plain: bool, tls: bool) -> Lost {
+/// Returns what an end before CONNACK most likely means: often one side speaks TLS and the other does not.
+fn maybe_tls(lost: Lost, plain: bool, tls: bool) -> Lost {
     let cut = match &lost {
         Lost::Ended => true,
         Lost::Io { source, .. } => {
@@ -163,9 +161,9 @@ fn unlike_mqtt(lost: Lost, plain: bool, tls: bool) -> Lost {
     if plain && cut { Lost::Unlike { tls, last: Arc::new(lost) } } else { lost }
 }
 
-/// What the broker says to CONNECT: whether it has a session, and its limits.
-fn answer(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> Result<(bool, Limits), Lost> {
-    match read.ok_or(Lost::Ended)?.map_err(protocol)? {
+/// Returns what CONNACK says: whether the broker has a session, and its limits.
+fn connack(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> Result<(bool, Limits), Lost> {
+    match read.ok_or(Lost::Ended)?.map_err(codec_error)? {
         // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
         Incoming::Welcome { session_present: true, .. } if clean_session => {
             Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
@@ -181,26 +179,10 @@ fn answer(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> R
     }
 }
 
-/// A broker said good-bye before it said welcome.
+/// The broker sent DISCONNECT before CONNACK.
 #[derive(Debug, thiserror::Error)]
 #[error("DISCONNECT came before CONNACK: {text} (code {code:#04x})")]
 struct EarlyDisconnect {
     text: Arc<str>,
     code: u8,
-}
-
-/// A failure of the codec: of the stream below it, or of what came over it.
-pub(super) fn protocol(error: PacketError) -> Lost {
-    match error {
-        PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
-            Some(tls) => Lost::Tls(Arc::clone(tls)),
-            None => Lost::io("talking to the broker", io),
-        },
-        PacketError::Topic { topic, problem, code } => Lost::BadTopic { topic: topic.into(), problem, code },
-        PacketError::TooLarge { packet, topic, size, max } => {
-            Lost::TooLarge { packet, topic: topic.map(Into::into), size, max }
-        }
-        PacketError::Unwritable(error) => Lost::io("writing a packet", io::Error::other(error)),
-        other => Lost::Protocol(Arc::new(other)),
-    }
 }

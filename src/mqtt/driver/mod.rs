@@ -1,12 +1,9 @@
-//! The task behind a connection: it dials, keeps the link alive, moves packets, and does it again when the link breaks.
+//! The driver: the task behind a connection. It connects to brokers, keeps links alive, moves packets, and reconnects.
+//!
+//! `task` gets links from `connector` and works on each with `drive`. What outlives a link is in `core`.
 
-mod aftermath;
 mod backoff;
-mod blame;
 mod broker_sessions;
-mod burst;
-#[cfg(test)]
-mod clock_tests;
 mod connector;
 mod core;
 mod denied;
@@ -15,35 +12,29 @@ mod endpoints;
 mod fail_back;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod gauges;
 mod handshake;
 mod inbox;
 mod keep_alive;
-mod limiting;
 mod link_state;
-mod oversize;
+mod outcomes;
+mod packet_stream;
 mod permits;
-mod read;
+mod publishing;
 mod read_pause;
-mod receive;
+mod receiving;
 mod refusal;
-mod refusing;
-mod relink;
 mod settings;
+mod subscribing;
 mod sweep;
 mod takeover;
 mod task;
-mod tick;
 mod trial;
-#[cfg(test)]
-mod unread_tests;
-mod write;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;
 pub(crate) use endpoints::Endpoints;
-pub(crate) use inbox::{Accepted, Answer, Command, Inbox, Reply, Settled};
+pub(crate) use inbox::{Accepted, Answer, Command, Inbox};
 pub use link_state::{LinkState, Remaining};
 pub(crate) use permits::{NoPermit, Permit, Permits};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{NEVER, Settings};
 pub(crate) use task::{Parts, run};

@@ -1,59 +1,59 @@
-//! A sweep over the brokers that found no link: whether that is the end, and what to say of it.
+//! One attempt at each endpoint that found no link: whether that is the end, and what to report of it.
 
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 
-/// The failures of one sweep so far.
+/// The failures of one sweep over the endpoints.
 ///
-/// One broker of a list may refuse us for good, as with credentials of its own, while its neighbour would welcome us. So a
-/// refusal is the end only when every broker of the list has refused; one by a broker that another has named does not
-/// count, since the one that named it is asked itself.
+/// One broker of the list may refuse the client for good, as with credentials of its own, while its neighbour would accept it.
+/// So a refusal is the end only when every broker of the list has refused. A refusal by a broker that another one has named
+/// does not count, since the one that named it is asked itself.
 pub(super) struct Sweep {
     /// How many brokers of the list have not refused for good.
     open: usize,
-    /// The first refusal for good by one of the list.
+    /// The first refusal for good by a broker of the list.
     refusal: Option<(Endpoint, Lost)>,
     last: Option<(Endpoint, Lost)>,
-    /// Nothing that failed will mend itself.
+    /// Whether no failure so far can pass by itself.
     hopeless: bool,
-    /// A broker of the list has refused who the client is.
-    about_us: bool,
+    /// Whether a broker of the list has refused the client's identity or credentials.
+    identity_refused: bool,
 }
 
 impl Sweep {
-    /// Of a sweep over so many brokers.
-    pub(super) fn new(listed: usize) -> Self {
-        Self { open: listed, refusal: None, last: None, hopeless: true, about_us: false }
+    /// Begins a sweep over a list of this length.
+    pub fn new(listed: usize) -> Self {
+        Self { open: listed, refusal: None, last: None, hopeless: true, identity_refused: false }
     }
 
-    /// An attempt ended at this broker; `listed` unless that was outside of the list.
-    pub(super) fn add(&mut self, at: Endpoint, lost: Lost, listed: bool) {
+    /// Adds a failed attempt. The broker is `listed` unless another one has named it.
+    pub fn failed(&mut self, at: Endpoint, lost: Lost, listed: bool) {
         if lost.is_final() && listed {
             self.open = self.open.saturating_sub(1);
             self.refusal.get_or_insert((at.clone(), lost.clone()));
-            self.about_us |= lost.is_about_us();
+            self.identity_refused |= lost.is_about_us();
         }
         self.hopeless &= lost.is_final() || lost.is_elsewhere() || matches!(lost, Lost::Tls(_));
         self.last = Some((at, lost));
     }
 
-    /// The refusal that ends the connection, when all have refused.
-    pub(super) fn end(&self) -> Option<(Endpoint, Lost)> {
+    /// Returns the refusal that ends the connection, when all brokers of the list have refused.
+    pub fn final_refusal(&self) -> Option<(Endpoint, Lost)> {
         if self.open == 0 { self.refusal.clone() } else { None }
     }
 
-    /// Whether a broker of the list refused who the client is, which other credentials may mend.
-    pub(super) fn is_about_us(&self) -> bool {
-        self.about_us
+    /// Whether a broker of the list refused the client's identity or credentials, which others may mend.
+    pub fn is_identity_refused(&self) -> bool {
+        self.identity_refused
     }
 
-    /// Whether all of it is of a kind that does not mend itself.
-    pub(super) fn is_hopeless(&self) -> bool {
+    /// Whether no failure can pass by itself.
+    pub fn is_hopeless(&self) -> bool {
         self.hopeless
     }
 
-    /// What says most about the failure: a refusal rather than what happened last.
-    pub(super) fn telling(self) -> Option<(Endpoint, Lost)> {
+    /// Returns the failure that says most: a refusal rather than what happened last.
+    pub fn into_cause(self) -> Option<(Endpoint, Lost)> {
         self.refusal.or(self.last)
     }
 }
@@ -81,22 +81,22 @@ mod tests {
 
     #[test]
     fn only_all_refusals_are_the_end() {
-        let mut missed = Sweep::new(2);
-        missed.add(endpoint("elsewhere"), refused(5), false);
-        missed.add(endpoint("a"), refused(5), true);
-        assert!(missed.end().is_none() && missed.is_hopeless());
-        missed.add(endpoint("b"), refused(4), true);
-        let (at, lost) = missed.end().unwrap();
+        let mut sweep = Sweep::new(2);
+        sweep.failed(endpoint("elsewhere"), refused(5), false);
+        sweep.failed(endpoint("a"), refused(5), true);
+        assert!(sweep.final_refusal().is_none() && sweep.is_hopeless());
+        sweep.failed(endpoint("b"), refused(4), true);
+        let (at, lost) = sweep.final_refusal().unwrap();
         assert!(at.host == "a" && matches!(lost, Lost::Refused { code: 5, .. }), "the first");
     }
 
     #[test]
     fn a_busy_neighbour_keeps_the_hope_up() {
-        let mut missed = Sweep::new(2);
-        missed.add(endpoint("a"), refused(5), true);
-        missed.add(endpoint("b"), refused(3), true);
-        assert!(missed.end().is_none() && !missed.is_hopeless());
-        let (at, _) = missed.telling().unwrap();
+        let mut sweep = Sweep::new(2);
+        sweep.failed(endpoint("a"), refused(5), true);
+        sweep.failed(endpoint("b"), refused(3), true);
+        assert!(sweep.final_refusal().is_none() && !sweep.is_hopeless());
+        let (at, _) = sweep.into_cause().unwrap();
         assert_eq!(at.host, "a", "what says more");
     }
 }

@@ -2,325 +2,208 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 
-use super::aftermath::Aftermath;
-use super::backoff::Backoff;
+use super::connector::{Connector, Ending, Linked};
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::fail_back::{is_back, pause};
-use super::handshake::Welcome;
+use super::endpoints::Endpoints;
+use super::fail_back::{FailBack, stay};
+use super::handshake::Connected;
+use super::inbox::Inbox;
 use super::link_state::{LinkState, Remaining};
-use super::takeover::TakeoverDetection;
-use super::{Endpoints, Inbox, Permits, Settings};
+use super::permits::Permits;
+use super::settings::Settings;
 use crate::component::panic_error;
 use crate::connect::Endpoint;
+use crate::error::chain;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::transport::Stream;
+use crate::mqtt::subscriptions::Held;
 use crate::mqtt::{Lost, MqttError};
-
-/// Looking for the preferred broker more often would be a load on it.
-const LEAST_PROBE: Duration = Duration::from_millis(50);
-
-/// How long what is on its way may take when a link is left, also where closing does not wait for it.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
-
-/// "Without limit", as a deadline.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+use crate::text::clip;
 
 /// What the task is made of.
 pub(crate) struct Parts {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) permits: Arc<Permits>,
-    pub(crate) logger: Logger,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) state: watch::Sender<LinkState>,
-}
-
-/// Why the task ends.
-pub(super) enum Ending {
-    Closed,
-    Failed(MqttError),
-}
-
-pub(super) type Linked<P> = (Welcome<P, Stream>, Endpoint);
-
-pub(super) struct Link {
-    pub(super) core: Core,
-    pub(super) endpoints: Endpoints,
-    pub(super) state: watch::Sender<LinkState>,
-    pub(super) backoff: Backoff,
-    /// Attempts since the last welcome.
-    pub(super) attempts: u32,
-    lives: TakeoverDetection,
-    /// How often a link was left for the preferred broker since that has welcomed us.
-    in_vain: u32,
+    pub settings: Arc<Settings>,
+    pub endpoints: Endpoints,
+    pub inbox: Arc<Inbox>,
+    pub permits: Arc<Permits>,
+    pub logger: Logger,
+    pub metrics: Arc<Metrics>,
+    pub state: watch::Sender<LinkState>,
 }
 
 /// Runs a connection to its end.
 pub(crate) async fn run<P: Protocol>(parts: Parts) {
     let Parts { settings, endpoints, inbox, permits, logger, metrics, state } = parts;
-    let backoff = Backoff::new(settings.reconnect_timeout, settings.max_reconnect_timeout);
-    let (permitted, told) = (Arc::clone(&permits), state.clone());
-    let core = Core::new(settings, Arc::clone(&inbox), permitted, logger, metrics, told);
-    let (held, last_word) = (Arc::clone(&core.held), state.clone());
-    let lives = TakeoverDetection::default();
-    let mut link = Link { core, endpoints, state, backoff, attempts: 0, lives, in_vain: 0 };
-    // The last that is declared is the first that is dropped: whoever is let go of finds out why.
-    let _aftermath = Aftermath { inbox, permits, held, state: last_word };
-    let lived = AssertUnwindSafe(link.live::<P>()).catch_unwind().await;
-    let ending = lived.unwrap_or_else(|panic| {
+    let core = Core::new(
+        Arc::clone(&settings),
+        Arc::clone(&inbox),
+        Arc::clone(&permits),
+        logger.clone(),
+        metrics,
+        state.clone(),
+    );
+    let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
+    let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
+    let mut task = Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
+    // What is declared last is dropped first: whoever is answered by that finds the reason.
+    let _teardown = Teardown { inbox, permits, held, state: last_state };
+    let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
+    let ending = ended.unwrap_or_else(|panic| {
         let panic = panic_error("its task", &*panic).to_string().into();
         Ending::Failed(MqttError::Panicked { panic })
     });
-    link.end(ending).await;
+    task.end(ending).await;
 }
 
-impl Link {
-    async fn live<P: Protocol>(&mut self) -> Ending {
-        let mut linked = match self.open::<P>().await {
+struct Task {
+    core: Core,
+    connector: Connector,
+    settings: Arc<Settings>,
+    logger: Logger,
+    inbox: Arc<Inbox>,
+    state: watch::Sender<LinkState>,
+    /// How often a link was left for the preferred broker since that one has accepted the client.
+    futile_fail_backs: u32,
+}
+
+impl Task {
+    /// Gets links and works on them until the connection ends.
+    async fn work<P: Protocol>(&mut self) -> Ending {
+        let mut linked = match self.connector.open::<P>(&mut self.core).await {
             Ok(linked) => linked,
             Err(ending) => return ending,
         };
         loop {
-            let lost = match self.work(linked).await {
+            let at_once = match self.work_on(linked).await {
                 End::Closed => return Ending::Closed,
-                End::Left | End::Renewed => None,
-                End::Lost(lost) => Some(lost),
+                End::Left | End::Renewed => true,
+                End::Lost(lost) => match self.link_lost(lost) {
+                    Ok(at_once) => at_once,
+                    Err(ending) => return ending,
+                },
             };
-            let mut at_once = lost.is_none();
-            if let Some(lost) = lost {
-                self.core.lost(&lost);
-                // The status of the component says it to everybody.
-                let cause = crate::error::chain(&lost);
-                self.core.logger.debug(format_args!("Lost the connection to the MQTT broker: {cause}"));
-                if !self.core.settings.retry_connect {
-                    return Ending::Failed(MqttError::Down(lost));
-                }
-                at_once = std::mem::take(&mut self.core.culprit);
-                // While what ends the links is looked for, and once it is found, waits do not grow.
-                if at_once || self.core.is_searching() {
-                    self.backoff.reset();
-                }
-                self.state.send_replace(LinkState::Down(lost));
-                // Until the next link that it is down says all. Before that was said, they would look granted.
-                self.core.denied.link_ends();
-            }
-            linked = match self.reconnect::<P>(at_once).await {
+            linked = match self.connector.reconnect::<P>(&mut self.core, at_once).await {
                 Ok(linked) => linked,
                 Err(ending) => return ending,
             };
-            self.core.metrics.reconnects.one();
         }
     }
 
+    /// Handles the loss of a link. Returns whether to reconnect at once.
+    fn link_lost(&mut self, lost: Lost) -> Result<bool, Ending> {
+        self.core.link_lost(&lost);
+        // The status of the component tells everybody.
+        self.logger.debug(format_args!("Lost the connection to the MQTT broker: {}", chain(&lost)));
+        if !self.settings.retry_connect {
+            return Err(Ending::Failed(MqttError::Down(lost)));
+        }
+        let at_once = self.core.take_poison_found();
+        // While it is searched what ends the links, and once it is found, waits do not grow.
+        if at_once || self.core.is_searching() {
+            self.connector.reset_backoff();
+        }
+        self.state.send_replace(LinkState::Down(lost));
+        // Until the next link, that it is down says all. Before the state said so, the filters would look granted.
+        self.core.subscribing.forget_refusals();
+        Ok(at_once)
+    }
+
     /// Works on a link until it ends.
-    async fn work<P: Protocol>(&mut self, (welcome, endpoint): Linked<P>) -> End {
-        let Welcome { framed, session_present, limits } = welcome;
+    async fn work_on<P: Protocol>(&mut self, (connected, endpoint): Linked<P>) -> End {
+        let Connected { framed, session_present, limits } = connected;
         let begun = Instant::now();
-        self.core.metrics.opened.one();
-        self.core.resume(&endpoint, session_present, limits, begun);
-        let better = self.better_than(&endpoint);
-        let settings = Arc::clone(&self.core.settings);
-        let mut drive = Drive::<P, _>::new(framed, &mut self.core, begun);
+        self.core.resume(&endpoint, session_present, &limits, begun);
+        let mut fail_back = FailBack::from(&endpoint, &self.connector, self.futile_fail_backs);
+        if fail_back.is_none() {
+            self.futile_fail_backs = 0;
+        }
+        let mut drive = Drive::<P, _>::new(framed, limits, &mut self.core, &self.settings, begun);
         let end = match drive.restore().await {
             Err(end) => end,
             Ok(()) => {
-                drive.say_connected(&endpoint);
-                let (endpoint, missing) = (endpoint.to_string().into(), drive.core.denied.names());
+                let address = endpoint.to_string();
+                self.logger.info(format_args!("Connected to MQTT broker at {}", clip(&address)));
+                let (endpoint, missing) = (address.into(), drive.missing());
                 self.state.send_replace(LinkState::Up { endpoint, session_present, missing });
-                stay(&mut drive, better.as_ref(), &settings).await
+                stay(&mut drive, &mut fail_back, &self.inbox, &self.settings).await
             }
         };
         match end {
+            End::Lost(lost) => {
+                drive.abandon(&lost).await;
+                let explained = self.core.explains_an_end();
+                return End::Lost(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
+            }
             End::Closed => drive.finish().await,
             End::Left => {
                 drive.finish().await;
-                self.left(better);
+                if let Some(fail_back) = fail_back {
+                    self.left_for(fail_back.preferred());
+                }
             }
             End::Renewed => {
                 drive.finish().await;
-                self.core.moved();
+                self.core.link_left();
                 self.state.send_replace(LinkState::Down(Lost::Renewed));
-            }
-            End::Lost(lost) => {
-                drive.abandon(&lost).await;
-                return End::Lost(self.judge(lost, &endpoint, begun.elapsed()));
             }
         }
         end
     }
 
-    /// The preferred broker, where this is another one, and how often to look for it.
-    fn better_than(&mut self, endpoint: &Endpoint) -> Option<(Endpoint, Duration)> {
-        let Some(first) = self.endpoints.preferred(endpoint) else {
-            self.in_vain = 0;
-            return None;
-        };
-        let every = self.endpoints.cooldown().max(self.core.settings.reconnect_timeout).max(LEAST_PROBE);
-        // One that is there and does not welcome us is looked for less and less.
-        Some((first.clone(), pause(every, self.in_vain)))
-    }
-
-    /// The link was left for a better one.
-    fn left(&mut self, better: Option<(Endpoint, Duration)>) {
-        let Some((first, _)) = better else { return };
-        self.in_vain += 1;
-        self.core.logger.info(format_args!("Moving to the preferred MQTT broker at {first}"));
-        self.core.moved();
-        self.endpoints.back(&first);
-        self.state.send_replace(LinkState::Down(Lost::Moving { to: first.to_string().into() }));
-    }
-
-    /// What the end of a link says about the endpoint, about other clients, and about how long to wait.
-    fn judge(&mut self, lost: Lost, endpoint: &Endpoint, lived: Duration) -> Lost {
-        if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
-            self.endpoints.sent_on(endpoint, reference, &self.core.logger);
-        }
-        let good = self.backoff.is_good(lived);
-        let explained = self.core.explains_an_end();
-        let verdict = self.lives.ended(lost, good, explained, self.core.settings.client_id.get());
-        if verdict.avoid {
-            self.endpoints.failed(endpoint, Instant::now());
-        }
-        if good && verdict.calm {
-            self.backoff.reset();
-            self.endpoints.lasted();
-        }
-        verdict.lost
-    }
-
-    /// Waits, while what comes in is attended to.
-    pub(super) async fn pause(&mut self, wait: impl Future<Output = ()>) -> Result<(), Ending> {
-        tokio::select! {
-            biased;
-            () = attend(&mut self.core) => Err(Ending::Closed),
-            () = wait => Ok(()),
-        }
-    }
-
-    /// Waits, for a while, until listeners have worked off half of what they may hold: the broker sends everything
-    /// unacknowledged again.
-    pub(super) async fn relief(&mut self) -> Result<(), Ending> {
-        let held = Arc::clone(&self.core.held);
-        let enough = self.core.settings.max_incoming_bytes / 2;
-        let longest = self.core.settings.max_reconnect_timeout;
-        held.watch(true);
-        let core = &mut self.core;
-        let relieved = std::future::poll_fn(|cx| {
-            core.inbox.register(cx.waker());
-            let stop = core.take();
-            core.give_back();
-            if stop.is_some() || held.bytes() <= enough { Poll::Ready(()) } else { Poll::Pending }
-        });
-        // Listeners that publish wait for the link in turn: it must not wait for them for ever.
-        let _ = timeout(longest, relieved).await;
-        held.watch(self.core.closing);
-        Ok(())
-    }
-
-    /// What had been read before the end goes to its listeners, within the time that closing has.
-    async fn work_off(&mut self) {
-        let held = Arc::clone(&self.core.held);
-        let limit = self.core.settings.close_timeout;
-        let core = &mut self.core;
-        held.watch(true);
-        let mut stopped = None;
-        let finished = std::future::poll_fn(|cx| {
-            core.inbox.register(cx.waker());
-            let stop = core.take();
-            if held.messages() == 0 {
-                return Poll::Ready(());
-            }
-            let Some(stop) = stop else { return Poll::Pending };
-            stopped.get_or_insert_with(|| Box::pin(sleep_until(stop))).as_mut().poll(cx)
-        });
-        // What they have not finished by then is counted below.
-        let _ = timeout(limit, finished).await;
+    /// The link was left for the preferred broker.
+    fn left_for(&mut self, preferred: &Endpoint) {
+        self.futile_fail_backs += 1;
+        self.logger.info(format_args!("Moving to the preferred MQTT broker at {preferred}"));
+        self.core.link_left();
+        self.connector.preferred_is_back(preferred);
+        self.state.send_replace(LinkState::Down(Lost::Moving { to: preferred.to_string().into() }));
     }
 
     async fn end(mut self, ending: Ending) {
-        let reason = match &ending {
-            Ending::Closed => MqttError::Closed,
-            Ending::Failed(error) => error.clone(),
+        let state = match ending {
+            Ending::Closed => LinkState::Closed(self.core.end(None).await),
+            Ending::Failed(error) => {
+                self.core.end(Some(&error)).await;
+                LinkState::Failed(error)
+            }
         };
-        let publishes = self.core.fail(&reason);
-        if matches!(ending, Ending::Failed(_)) {
-            self.work_off().await;
-        }
-        let (messages, filters) = (self.core.unhandled(), self.core.owed_filters());
-        let remaining = Remaining { publishes, messages, filters };
-        if !remaining.is_nothing() {
-            self.core.logger.warn(format_args!("The MQTT connection ends with {remaining}"));
-        }
-        self.core.registry.end().await;
-        self.state.send_replace(match ending {
-            Ending::Closed => LinkState::Closed(remaining),
-            Ending::Failed(error) => LinkState::Failed(error),
+        self.state.send_replace(state);
+    }
+}
+
+/// Settles what the task leaves behind where it could not do so itself, because it was aborted or panicked: nobody waits for it.
+struct Teardown {
+    inbox: Arc<Inbox>,
+    permits: Arc<Permits>,
+    held: Arc<Held>,
+    state: watch::Sender<LinkState>,
+}
+
+impl Drop for Teardown {
+    fn drop(&mut self) {
+        let reason = self.inbox.end(MqttError::Closed);
+        self.permits.close();
+        self.state.send_if_modified(|state| {
+            if matches!(state, LinkState::Closed(_) | LinkState::Failed(_)) {
+                return false;
+            }
+            *state = match reason {
+                // Its owner has done with it.
+                MqttError::NotOpen => LinkState::Closed(Remaining {
+                    publishes: self.permits.in_flight(),
+                    messages: self.held.messages(),
+                    filters: 0,
+                }),
+                reason => LinkState::Failed(reason),
+            };
+            true
         });
     }
-}
-
-/// Works on a link until a new one is asked for, or where there is a better one, until that is back; and this one can be
-/// left with nothing lost.
-async fn stay<P: Protocol>(
-    drive: &mut Drive<'_, P, Stream>,
-    better: Option<&(Endpoint, Duration)>,
-    settings: &Settings,
-) -> End {
-    let inbox = Arc::clone(&drive.core.inbox);
-    let back = async |in_vain| match better {
-        Some((first, every)) => {
-            is_back(first, settings, pause(*every, in_vain), limit(settings.connect_timeout)).await;
-        }
-        None => std::future::pending().await,
-    };
-    let mut in_vain = 0;
-    loop {
-        let renew = tokio::select! {
-            biased;
-            end = drive.run() => return end,
-            () = inbox.renewal() => true,
-            () = back(in_vain) => false,
-        };
-        let patience = settings.close_timeout.max(LEAST_PATIENCE);
-        let end = if renew { drive.renew(patience).await } else { drive.leave(patience).await };
-        if let Some(end) = end {
-            return end;
-        }
-        // Where something is always on its way, to be held up again and again would cost more than the move gains.
-        in_vain += u32::from(!renew);
-    }
-}
-
-/// Takes what comes in while there is no link; resolves when the connection is to end: as soon as nothing is left to be
-/// sent, or at its deadline.
-pub(super) async fn attend(core: &mut Core) {
-    let mut timer = None;
-    let attended = std::future::poll_fn(|cx| {
-        core.inbox.register(cx.waker());
-        let stop = core.take();
-        core.give_back();
-        let Some(stop) = stop else { return Poll::Pending };
-        core.close();
-        if core.is_drained() {
-            return Poll::Ready(());
-        }
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(stop)));
-        timer.as_mut().poll(cx)
-    });
-    attended.await;
-}
-
-pub(super) fn limit(configured: Duration) -> Duration {
-    if configured.is_zero() { NEVER } else { configured }
 }

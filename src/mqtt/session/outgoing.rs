@@ -16,7 +16,7 @@ use poison::{PoisonSearch, Turn};
 use queue::{Next, Plain, Queue};
 
 pub(crate) use acknowledge::Acked;
-pub(crate) use poison::ALONE;
+pub(crate) use poison::LINKS_ALONE;
 
 /// How many ids rest before one is used again, where the window permits: an acknowledgement that comes twice must not
 /// hit the next message.

@@ -8,9 +8,9 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use tokio::sync::oneshot;
 
-use super::inbox::{Command, Inbox, Settled};
+use super::inbox::{Command, Inbox};
 use super::permits::{NoPermit, Permits};
-use crate::mqtt::session::Token;
+use crate::mqtt::session::{Settle, Settled, Token};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
 
@@ -117,7 +117,7 @@ pub fn permits_come_back() {
                 };
                 match permit {
                     Ok(permit) => {
-                        let cost = permit.cost;
+                        let cost = permit.cost();
                         permit.forget();
                         // The driver, once the message is settled.
                         permits.give_back(1, cost as usize);

@@ -9,7 +9,7 @@
 //! the suspect, so between two of them a number of other messages passes: of QoS 0, and of all topics but those of suspects,
 //! whose order must stay. After the first suspects that prove innocent they go out in growing groups. So a message that is
 //! no suspect waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or
-//! given up, which is [`ALONE`] links after it was alone first.
+//! given up, which is [`LINKS_ALONE`] links after it was alone first.
 //!
 //! QoS 0 is never acknowledged: once some has gone out, it may be what ends the link for as long as that lasts. Such a link
 //! counts against no suspect, and the next one begins with the suspects, all of them, before anything passes.
@@ -25,7 +25,7 @@ use crate::mqtt::protocol::Publish;
 const BARREN: u32 = 2;
 
 /// So many links in a row that a message ended alone are no accident.
-pub(crate) const ALONE: u32 = 3;
+pub(crate) const LINKS_ALONE: u32 = 3;
 
 /// So many suspects in a row go out one by one on a link, and then twice as many at a time each time.
 const ONE_BY_ONE: u32 = 8;
@@ -149,8 +149,8 @@ impl PoisonSearch {
 
 impl<W> Outgoing<W> {
     /// A link has ended; `theirs` says whether the broker ended it. Returns a message that is given up, because it has ended
-    /// [`ALONE`] links in a row with nothing else on its way. Comes before [`lost`](Self::lost).
-    pub(crate) fn blame(&mut self, theirs: bool) -> Option<(Publish, W)> {
+    /// [`LINKS_ALONE`] links in a row with nothing else on its way. Comes before [`link_lost`](Self::link_lost).
+    pub(crate) fn find_poison(&mut self, theirs: bool) -> Option<(Publish, W)> {
         let fruitful = std::mem::take(&mut self.poison.fruitful);
         if fruitful {
             self.poison.given_up = 0;
@@ -172,7 +172,7 @@ impl<W> Outgoing<W> {
             return None;
         }
         self.poison.alone += 1;
-        if self.poison.alone < ALONE {
+        if self.poison.alone < LINKS_ALONE {
             return None;
         }
         self.poison.alone = 0;

@@ -6,7 +6,7 @@ use crate::mqtt::protocol::Publish;
 
 impl<W> Outgoing<W> {
     /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
-    pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
+    pub(crate) fn link_lost(&mut self) -> Vec<(Publish, W)> {
         self.pause();
         self.queue.take_hasty()
     }
