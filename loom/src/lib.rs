@@ -26,7 +26,7 @@ pub mod component {
 pub mod mqtt {
     use std::sync::Arc;
 
-    /// Names that the intake hands on and never looks into.
+    /// Names that the inbox hands on and never looks into.
     pub(crate) struct SubscribeOptions;
     #[derive(Clone, Copy, PartialEq, Eq)]
     pub(crate) enum QoS {
@@ -43,6 +43,15 @@ pub mod mqtt {
     pub(crate) mod session {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) struct Token(pub(crate) usize);
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Settled {
+            pub token: Token,
+            pub refused: bool,
+        }
+        pub(crate) trait Settle: Send + Sync {
+            fn settled(&self, settled: Settled);
+            fn wake(&self);
+        }
     }
     pub(crate) mod topic {
         pub(crate) struct Filter;
@@ -65,8 +74,8 @@ pub mod mqtt {
             }
         }
 
-        #[path = "../../../../src/mqtt/driver/intake.rs"]
-        pub(crate) mod intake;
+        #[path = "../../../../src/mqtt/driver/inbox.rs"]
+        pub(crate) mod inbox;
         #[path = "../../../../src/mqtt/driver/permits.rs"]
         pub(crate) mod permits;
 

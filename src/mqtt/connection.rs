@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::driver::{Roads, Settings};
+use super::driver::{Endpoints, Settings};
 use super::metrics::Metrics;
 use super::redirects::Permitted;
 use super::standalone_context::StandaloneContext;
@@ -213,8 +213,8 @@ impl MqttConnection {
         let resolver = Arc::clone(&self.resolver);
         let permitted = Permitted::new(options.redirects, &options.redirect_hosts);
         let cooldown = options.endpoint_cooldown.0;
-        let roads = Roads::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
-        MqttClient::begin(self.settings(context), roads, logger, Arc::clone(&self.metrics))
+        let endpoints = Endpoints::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
+        MqttClient::begin(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
     }
 
     /// Puts a client in place, unless it was overtaken by a `close`.

@@ -95,5 +95,5 @@ fn denied_now(filters: &DeniedFilters) -> Lack {
         1 => "; and one more".to_owned(),
         more => format!("; and {more} more"),
     };
-    Some(format!("{}{others}", crate::error::chain(&first.error)).into())
+    Some(format!("{}{others}", crate::error::chain(first.error())).into())
 }

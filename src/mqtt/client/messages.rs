@@ -142,7 +142,7 @@ impl Drop for MqttMessages {
         let (reply, _nobody_waits) = oneshot::channel();
         // A connection that has closed has no subscriptions.
         let _ =
-            self.client.0.intake.push(Command::Unsubscribe { filter: self.filter.clone(), listener, reply });
+            self.client.0.inbox.push(Command::Unsubscribe { filter: self.filter.clone(), listener, reply });
     }
 }
 

@@ -1,21 +1,17 @@
 //! Publishing: checked, admitted, accepted, acknowledged.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, MqttClient};
-use crate::mqtt::driver::{Accepted, Command, Permit, Refused};
+use crate::mqtt::driver::{Accepted, Command, NEVER, NoPermit, Permit};
 use crate::mqtt::properties::TraceId;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
-
-/// A year: "without limit", as a deadline.
-pub(super) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl MqttClient {
     /// Publishes, and returns when the broker has acknowledged (QoS 1 and 2) or the bytes are written (QoS 0).
@@ -71,8 +67,8 @@ impl MqttClient {
         let (publish, size) = self.check(topic.into(), payload.into(), options)?;
         let permit = match self.0.permits.try_take(qos, size) {
             Ok(permit) => permit,
-            Err(Refused::Full) => self.0.permits.take(qos, size).await.map_err(|_| self.ended())?,
-            Err(Refused::Closed) => return Err(self.ended()),
+            Err(NoPermit::Full) => self.0.permits.take(qos, size).await.map_err(|_| self.ended())?,
+            Err(NoPermit::Closed) => return Err(self.ended()),
         };
         self.hand_over(publish, waits, permit)
     }
@@ -90,8 +86,8 @@ impl MqttClient {
         let (qos, waits) = (options.qos, options.wait);
         let (publish, size) = self.check(topic.into(), payload.into(), options)?;
         let permit = self.0.permits.try_take(qos, size).map_err(|refused| match refused {
-            Refused::Closed => self.ended(),
-            Refused::Full => {
+            NoPermit::Closed => self.ended(),
+            NoPermit::Full => {
                 let permits = &self.0.permits;
                 MqttError::Full { in_flight: permits.in_flight(), queued_bytes: permits.queued_bytes() }
             }
@@ -101,9 +97,9 @@ impl MqttClient {
 
     fn hand_over(&self, publish: Publish, waits: bool, permit: Permit<'_>) -> Result<Delivery, MqttError> {
         let (reply, answer) = oneshot::channel();
-        let cost = permit.cost;
-        self.0.intake.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
-        permit.keep();
+        let cost = permit.cost();
+        self.0.inbox.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
+        permit.forget();
         Ok(Delivery::new(answer))
     }
 
@@ -135,7 +131,7 @@ impl MqttClient {
         if size > max {
             return Err(MqttError::TooLarge { topic: publish.topic, size, max });
         }
-        if options.qos == QoS::AtMostOnce && !options.wait && !self.0.intake.is_up() {
+        if options.qos == QoS::AtMostOnce && !options.wait && !self.0.inbox.is_up() {
             return Err(if self.is_open() { MqttError::Down(self.why_down()) } else { self.ended() });
         }
         Ok((publish, size))

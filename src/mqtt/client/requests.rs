@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::MqttClient;
-use super::publishing::NEVER;
+use crate::mqtt::driver::NEVER;
 use crate::mqtt::{
     LinkState, MessageProperties, MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions,
 };

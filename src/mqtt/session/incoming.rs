@@ -9,7 +9,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Presence;
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::AckKind;
 
@@ -37,6 +36,49 @@ impl Token {
     /// Whether both have one packet id.
     pub(crate) fn has_id_of(&self, other: &Self) -> bool {
         self.id == other.id
+    }
+}
+
+/// A received message that its listeners are done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub token: Token,
+    /// Whether a listener has refused it: it must not be acknowledged.
+    pub refused: bool,
+}
+
+/// Takes back messages that listeners are done with.
+pub(crate) trait Settle: Send + Sync {
+    /// Takes back a message.
+    fn settled(&self, settled: Settled);
+    /// Wakes the driver, as it waits for listeners.
+    fn wake(&self);
+}
+
+/// Whether the broker still has the session: what CONNACK says of it, in the light of a CONNACK that never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has the session that is known here.
+    Kept,
+    /// It has one, but an earlier CONNECT was never answered: the broker may have begun it then, in place of a lost one.
+    Doubtful,
+    /// It has none.
+    Gone,
+}
+
+impl Presence {
+    pub const fn new(session_present: bool, unanswered: bool) -> Self {
+        match (session_present, unanswered) {
+            (false, _) => Self::Gone,
+            (true, true) => Self::Doubtful,
+            (true, false) => Self::Kept,
+        }
+    }
+}
+
+impl From<bool> for Presence {
+    fn from(session_present: bool) -> Self {
+        Self::new(session_present, false)
     }
 }
 
@@ -153,7 +195,7 @@ impl Incoming {
     }
 
     /// How many messages the broker has sent over this link that it cannot yet count as finished.
-    pub(crate) fn open(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.open
     }
 
@@ -212,12 +254,12 @@ impl Incoming {
     }
 
     /// How many acknowledgements are still to be sent.
-    pub(crate) fn answers(&self) -> usize {
+    pub(crate) fn acknowledgements(&self) -> usize {
         self.ready.len()
     }
 
     /// The link is gone: what is not acknowledged comes again.
-    pub(crate) fn lost(&mut self) {
+    pub(crate) fn link_ended(&mut self) {
         self.first += self.ring.len() as u64;
         self.ring.clear();
         self.ready.clear();

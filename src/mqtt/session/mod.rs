@@ -5,8 +5,6 @@ mod incoming;
 #[cfg(test)]
 mod model;
 mod outgoing;
-mod presence;
 
-pub(crate) use incoming::{Arrival, Incoming, Token};
-pub(crate) use outgoing::{ALONE, Acked, Outgoing, Transmit};
-pub(crate) use presence::Presence;
+pub(crate) use incoming::{Arrival, Incoming, Presence, Settle, Settled, Token};
+pub(crate) use outgoing::{Acked, LINKS_ALONE, Outgoing, Transmit};

@@ -124,7 +124,7 @@ impl World {
         for id in ids {
             world.server.arrive(id, QoS::ExactlyOnce, false);
         }
-        world.server.lost();
+        world.server.link_ended();
         world.server.resume(true);
         world.known = true;
         world.client().inherit();
@@ -245,11 +245,11 @@ impl World {
         self.taken.clear();
         self.up.clear();
         self.down.clear();
-        self.server.lost();
-        if let Some((_, number)) = self.client().blame(theirs) {
+        self.server.link_ended();
+        if let Some((_, number)) = self.client().find_poison(theirs) {
             assert!(self.given_up.insert(number) && self.blamed.insert(number));
         }
-        let dropped = self.client().lost();
+        let dropped = self.client().link_lost();
         for (publish, number) in dropped {
             assert_eq!(publish.qos, QoS::AtMostOnce);
             self.given_up.insert(number);

@@ -3,20 +3,20 @@
 //! A slot holds the message and whoever waits for it; its number is the packet id. So an acknowledgement finds its waiter
 //! by index, an id is never used twice at a time, and what a lost link left behind is still here.
 
-mod acked;
-mod probation;
+mod acknowledge;
+mod poison;
 mod queue;
-mod relink;
+mod reconnect;
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{Publish, Unfit};
-use probation::{Probation, Turn};
+use poison::{PoisonSearch, Turn};
 use queue::{Next, Plain, Queue};
 
-pub(crate) use acked::Acked;
-pub(crate) use probation::ALONE;
+pub(crate) use acknowledge::Acked;
+pub(crate) use poison::LINKS_ALONE;
 
 /// How many ids rest before one is used again, where the window permits: an acknowledgement that comes twice must not
 /// hit the next message.
@@ -41,7 +41,7 @@ pub(crate) struct Outgoing<W> {
     accepted: u64,
     /// On a session of an earlier process.
     inherited: Option<Inherited>,
-    probation: Probation,
+    poison: PoisonSearch,
 }
 
 /// The ids that the broker may still know from an earlier process.
@@ -116,7 +116,7 @@ impl<W> Outgoing<W> {
             held: 0,
             accepted: 0,
             inherited: None,
-            probation: Probation::default(),
+            poison: PoisonSearch::default(),
         }
     }
 
@@ -166,7 +166,7 @@ impl<W> Outgoing<W> {
                 if let Some(why) = unfit(&publish) {
                     return Some(Transmit::Unfit { publish, waiter, why });
                 }
-                self.probation.plain_went();
+                self.poison.plain_went();
                 return Some(Transmit::Plain { publish, waiter });
             }
             Next::Id(id) => id,
@@ -185,8 +185,8 @@ impl<W> Outgoing<W> {
             && !inherited.clear.contains(&id)
             && inherited.asked.insert(id)
         {
-            let trying = self.probation.again(id);
-            match self.probation.passing() {
+            let trying = self.poison.again(id);
+            match self.poison.passing() {
                 _ if trying => {}
                 Some(_) => self.queue.push_front(id),
                 None => self.blocked.push_front(id),
@@ -194,7 +194,7 @@ impl<W> Outgoing<W> {
             return Some(Transmit::Release { id });
         }
         (slot.phase, slot.taken) = (Phase::Sent, true);
-        self.probation.went();
+        self.poison.went();
         self.taken += 1;
         Some(Transmit::Publish { id, dup, publish: &slot.publish })
     }
@@ -222,7 +222,7 @@ impl<W> Outgoing<W> {
                     if let Some(other) = self.pick_other() {
                         return Some(other);
                     }
-                    self.probation.passed();
+                    self.poison.passed();
                 }
             }
         }
@@ -230,7 +230,7 @@ impl<W> Outgoing<W> {
 
     /// The next of the queue that may pass those that may end the link.
     fn pick_other(&mut self) -> Option<Next<W>> {
-        let topics = self.probation.passing()?;
+        let topics = self.poison.passing()?;
         loop {
             let id = match self.queue.pop()? {
                 Next::Id(id) => id,
@@ -265,12 +265,12 @@ impl<W> Outgoing<W> {
     /// There is no link, but another one will come at once: everything waits for it.
     pub(crate) fn pause(&mut self) {
         self.releases.clear();
-        self.probation.link_ends();
+        self.poison.link_ends();
         self.taken = 0;
         self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
         // Suspects are older than what waits for them.
         let blocked = std::mem::take(&mut self.blocked);
-        for id in self.probation.left().into_iter().chain(blocked).rev() {
+        for id in self.poison.left().into_iter().chain(blocked).rev() {
             self.queue.push_front(id);
         }
         if let Some(inherited) = &mut self.inherited {

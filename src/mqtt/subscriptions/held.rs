@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use super::credit::Credit;
 use crate::footprint;
-use crate::mqtt::driver::{Intake, Settled};
-use crate::mqtt::session::Token;
+use crate::mqtt::session::{Settle, Settled, Token};
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and word of its end.
 const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
@@ -16,12 +15,12 @@ const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
     credit: Credit,
-    intake: Arc<Intake>,
+    settle: Arc<dyn Settle>,
 }
 
 impl Held {
-    pub fn new(intake: Arc<Intake>) -> Arc<Self> {
-        Arc::new(Self { credit: Credit::new(), intake })
+    pub fn new(settle: Arc<dyn Settle>) -> Arc<Self> {
+        Arc::new(Self { credit: Credit::new(), settle })
     }
 
     pub fn bytes(&self) -> usize {
@@ -111,10 +110,10 @@ impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {
-            self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
+            self.held.settle.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
         }
         if self.held.credit.give_back(*self.bytes.get_mut()) {
-            self.held.intake.wake();
+            self.held.settle.wake();
         }
     }
 }

@@ -180,7 +180,7 @@ mod tests {
 
     use super::super::Held;
     use super::*;
-    use crate::mqtt::driver::Intake;
+    use crate::mqtt::driver::Inbox;
     use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn qos_0_is_dropped_when_full_and_qos_1_is_kept() {
-        let held = Held::new(Intake::new());
+        let held = Held::new(Inbox::new());
         let mailbox = Mailbox::new(1);
         let put = |qos| mailbox.put(message(qos), Hold::new(&held.take(0, None), false));
         assert_eq!(put(QoS::AtMostOnce), Put::Queued);
@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_before_the_end_and_is_acknowledged_by_hand_still_goes_to_the_listener() {
-        let (held, mailbox) = (Held::new(Intake::new()), Mailbox::new(1));
+        let (held, mailbox) = (Held::new(Inbox::new()), Mailbox::new(1));
         let Arrival::New(token) = Incoming::default().arrive(1, QoS::AtLeastOnce, false) else { panic!() };
         for manual in [true, false] {
             mailbox.put(message(QoS::AtLeastOnce), Hold::new(&held.take(0, Some(token)), manual));

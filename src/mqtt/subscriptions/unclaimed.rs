@@ -112,7 +112,7 @@ impl Unclaimed {
 mod tests {
     use super::super::Held;
     use super::*;
-    use crate::mqtt::driver::Intake;
+    use crate::mqtt::driver::Inbox;
 
     #[test]
     fn what_was_taken_back_does_not_wait_until_it_is_wanted_again() {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_goes_to_who_matches_it_and_the_rest_when_time_is_up() {
-        let (now, held) = (Instant::now(), Held::new(Intake::new()));
+        let (now, held) = (Instant::now(), Held::new(Inbox::new()));
         let mut unclaimed = Unclaimed::new(true, Duration::from_secs(1));
         unclaimed.begin(now);
         for topic in ["a", "b", "a"] {

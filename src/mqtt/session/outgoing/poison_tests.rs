@@ -24,8 +24,8 @@ fn sent(outgoing: &mut Outgoing<u32>) -> Vec<u16> {
 }
 
 fn next_link(outgoing: &mut Outgoing<u32>, theirs: bool) -> Option<u32> {
-    let blamed = outgoing.blame(theirs);
-    outgoing.lost();
+    let blamed = outgoing.find_poison(theirs);
+    outgoing.link_lost();
     assert!(outgoing.resume(true, u16::MAX).is_empty());
     blamed.map(|(_, waiter)| waiter)
 }
@@ -45,10 +45,10 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
     assert_eq!(sent(&mut outgoing), [2]);
     assert_eq!(next_link(&mut outgoing, true), None, "QoS 0 went out on that link");
-    for link in 1..=ALONE {
+    for link in 1..=LINKS_ALONE {
         assert_eq!(sent(&mut outgoing), [2], "nothing beside it");
         let blamed = next_link(&mut outgoing, true);
-        assert_eq!(blamed, (link == ALONE).then_some(2));
+        assert_eq!(blamed, (link == LINKS_ALONE).then_some(2));
     }
     assert_eq!(sent(&mut outgoing), [3], "still one of those that were out");
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3, 0), Acked::Done(_, 3)));
@@ -59,7 +59,7 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
 fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
     let mut outgoing = Outgoing::new(1, 2);
     accept(&mut outgoing, QoS::ExactlyOnce, 1);
-    for _ in 0..BARREN + ALONE - 1 {
+    for _ in 0..BARREN + LINKS_ALONE - 1 {
         assert_eq!(sent(&mut outgoing), [1]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -70,7 +70,7 @@ fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
         assert_eq!(sent(&mut outgoing), [4], "2 and 3 are not for messages");
         assert!(matches!(outgoing.acknowledge(AckKind::Ack, 4, 0), Acked::Done(..)));
     }
-    outgoing.lost();
+    outgoing.link_lost();
     outgoing.resume(false, u16::MAX);
     accept(&mut outgoing, QoS::AtLeastOnce, 5);
     let publish = Publish {
@@ -113,7 +113,7 @@ fn a_suspect_is_found_beside_qos_0_on_every_other_link() {
         assert_eq!(next_link(&mut outgoing, true), None);
     }
     let mut blamed = Vec::new();
-    for _ in 0..ALONE * 2 {
+    for _ in 0..LINKS_ALONE * 2 {
         accept(&mut outgoing, QoS::AtMostOnce, 0);
         assert!(sent(&mut outgoing).contains(&1));
         blamed.push(next_link(&mut outgoing, true));
@@ -141,7 +141,7 @@ fn others_pass_between_suspects_but_for_those_of_their_topics() {
     }
     assert_eq!(sent(&mut outgoing), [4, 6], "not before those of the same topic");
     acknowledge(&mut outgoing, &[4, 6]);
-    for link in 1..=ALONE {
+    for link in 1..=LINKS_ALONE {
         accept_on(&mut outgoing, "later", QoS::AtLeastOnce, 10 + link);
         let passed = sent(&mut outgoing);
         if link == 1 {
@@ -151,7 +151,7 @@ fn others_pass_between_suspects_but_for_those_of_their_topics() {
             acknowledge(&mut outgoing, &passed);
             assert_eq!(sent(&mut outgoing), [1]);
         }
-        assert_eq!(next_link(&mut outgoing, true), (link == ALONE).then_some(1));
+        assert_eq!(next_link(&mut outgoing, true), (link == LINKS_ALONE).then_some(1));
     }
     let mut rest = Vec::new();
     while !outgoing.is_idle() {
@@ -182,7 +182,7 @@ fn one_that_passes_and_ends_links_is_found_as_well() {
         given_up.extend(next_link(&mut outgoing, true));
         links += 1;
     }
-    assert_eq!((given_up.len(), links), (10, 1 + 10 * ALONE), "one link for those that passed");
+    assert_eq!((given_up.len(), links), (10, 1 + 10 * LINKS_ALONE), "one link for those that passed");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
         assert_eq!(next_link(&mut outgoing, true), None);
     }
     // Another broker of the same session.
-    outgoing.lost();
+    outgoing.link_lost();
     assert!(outgoing.resume(true, 10).is_empty());
     let mut most = 0;
     while !outgoing.is_idle() {
@@ -262,7 +262,7 @@ fn a_group_that_did_not_go_out_is_not_lost() {
         acknowledge(&mut outgoing, &now);
         if now.len() == 10 {
             // In the middle of a group, and the broker has forgotten the session: all of them are new.
-            outgoing.lost();
+            outgoing.link_lost();
             assert!(outgoing.resume(false, u16::MAX).is_empty());
         }
     }

@@ -6,7 +6,7 @@ use crate::mqtt::protocol::Publish;
 
 impl<W> Outgoing<W> {
     /// The link is gone. Returns the QoS 0 messages that do not wait for another one.
-    pub(crate) fn lost(&mut self) -> Vec<(Publish, W)> {
+    pub(crate) fn link_lost(&mut self) -> Vec<(Publish, W)> {
         self.pause();
         self.queue.take_hasty()
     }
@@ -64,7 +64,7 @@ impl<W> Outgoing<W> {
     pub(crate) fn drain(&mut self) -> Vec<(Publish, W)> {
         self.releases.clear();
         self.blocked.clear();
-        self.probation.left().clear();
+        self.poison.left().clear();
         let mut all = self.queue.drain();
         self.free.clear();
         all.extend(

@@ -1,4 +1,4 @@
-//! What others may know of the link.
+//! The state of the link, as users of the connection see it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,7 +9,7 @@
 //! the suspect, so between two of them a number of other messages passes: of QoS 0, and of all topics but those of suspects,
 //! whose order must stay. After the first suspects that prove innocent they go out in growing groups. So a message that is
 //! no suspect waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or
-//! given up, which is [`ALONE`] links after it was alone first.
+//! given up, which is [`LINKS_ALONE`] links after it was alone first.
 //!
 //! QoS 0 is never acknowledged: once some has gone out, it may be what ends the link for as long as that lasts. Such a link
 //! counts against no suspect, and the next one begins with the suspects, all of them, before anything passes.
@@ -25,7 +25,7 @@ use crate::mqtt::protocol::Publish;
 const BARREN: u32 = 2;
 
 /// So many links in a row that a message ended alone are no accident.
-pub(crate) const ALONE: u32 = 3;
+pub(crate) const LINKS_ALONE: u32 = 3;
 
 /// So many suspects in a row go out one by one on a link, and then twice as many at a time each time.
 const ONE_BY_ONE: u32 = 8;
@@ -51,7 +51,7 @@ impl Default for Step {
 }
 
 #[derive(Default)]
-pub(super) struct Probation {
+pub(super) struct PoisonSearch {
     /// Something was acknowledged on this link.
     pub(super) fruitful: bool,
     /// How many links in a row have ended without that.
@@ -92,7 +92,7 @@ pub(super) enum Turn {
     Others,
 }
 
-impl Probation {
+impl PoisonSearch {
     /// The next link begins anew.
     pub(super) fn link_ends(&mut self) {
         (self.plain, self.innocent, self.tried) = (false, 0, 0);
@@ -149,14 +149,14 @@ impl Probation {
 
 impl<W> Outgoing<W> {
     /// A link has ended; `theirs` says whether the broker ended it. Returns a message that is given up, because it has ended
-    /// [`ALONE`] links in a row with nothing else on its way. Comes before [`lost`](Self::lost).
-    pub(crate) fn blame(&mut self, theirs: bool) -> Option<(Publish, W)> {
-        let fruitful = std::mem::take(&mut self.probation.fruitful);
+    /// [`LINKS_ALONE`] links in a row with nothing else on its way. Comes before [`link_lost`](Self::link_lost).
+    pub(crate) fn find_poison(&mut self, theirs: bool) -> Option<(Publish, W)> {
+        let fruitful = std::mem::take(&mut self.poison.fruitful);
         if fruitful {
-            self.probation.given_up = 0;
+            self.poison.given_up = 0;
         }
-        self.probation.suspects_first = theirs && self.probation.plain;
-        let Some(&(number, id)) = self.probation.suspects.front() else {
+        self.poison.suspects_first = theirs && self.poison.plain;
+        let Some(&(number, id)) = self.poison.suspects.front() else {
             self.suspect(fruitful, theirs);
             return None;
         };
@@ -167,20 +167,20 @@ impl<W> Outgoing<W> {
             self.accuse(passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect());
             return None;
         }
-        if out.len() > 1 || self.probation.plain {
+        if out.len() > 1 || self.poison.plain {
             // One of a group, or QoS 0 beside it: next time the first of them is alone.
             return None;
         }
-        self.probation.alone += 1;
-        if self.probation.alone < ALONE {
+        self.poison.alone += 1;
+        if self.poison.alone < LINKS_ALONE {
             return None;
         }
-        self.probation.alone = 0;
-        self.probation.given_up += 1;
-        self.probation.suspects.pop_front();
+        self.poison.alone = 0;
+        self.poison.given_up += 1;
+        self.poison.suspects.pop_front();
         let given_up = self.take(id)?;
         if given_up.0.qos == QoS::ExactlyOnce {
-            self.probation.burned.extend(self.free.pop_back());
+            self.poison.burned.extend(self.free.pop_back());
             self.grow();
         }
         Some(given_up)
@@ -203,16 +203,16 @@ impl<W> Outgoing<W> {
     /// Counts links that came to nothing, and names who may be why.
     fn suspect(&mut self, fruitful: bool, theirs: bool) {
         if fruitful {
-            self.probation.barren = 0;
+            self.poison.barren = 0;
         }
         if fruitful || !theirs || self.out().is_empty() {
             return;
         }
-        self.probation.barren += 1;
-        if self.probation.barren < BARREN {
+        self.poison.barren += 1;
+        if self.poison.barren < BARREN {
             return;
         }
-        self.probation.barren = 0;
+        self.poison.barren = 0;
         self.accuse(self.those(|phase| matches!(phase, Phase::Sent | Phase::Again)));
     }
 
@@ -233,57 +233,57 @@ impl<W> Outgoing<W> {
     fn accuse(&mut self, those: Vec<(u64, u16)>) {
         for (_, id) in &those {
             let slot = self.slots.get(usize::from(*id) - 1).and_then(Option::as_ref);
-            self.probation.topics.extend(slot.map(|slot| Arc::clone(&slot.publish.topic)));
+            self.poison.topics.extend(slot.map(|slot| Arc::clone(&slot.publish.topic)));
         }
-        self.probation.suspects.extend(those);
-        self.probation.suspects.make_contiguous().sort_unstable();
+        self.poison.suspects.extend(those);
+        self.poison.suspects.make_contiguous().sort_unstable();
     }
 
     fn is_suspect(&self, number: u64) -> bool {
-        self.probation.suspects.binary_search_by_key(&number, |(number, _)| *number).is_ok()
+        self.poison.suspects.binary_search_by_key(&number, |(number, _)| *number).is_ok()
     }
 
     /// Whether the next links are to show which message ends them.
     pub(crate) fn is_searching(&self) -> bool {
-        self.probation.barren > 0 || !self.probation.suspects.is_empty()
+        self.poison.barren > 0 || !self.poison.suspects.is_empty()
     }
 
     /// Whether links end whatever message is sent: no message explains that.
     pub(crate) fn is_hopeless(&self) -> bool {
-        self.probation.given_up > 2
+        self.poison.given_up > 2
     }
 
     /// Who may be sent next.
     pub(super) fn turn(&mut self) -> Turn {
-        while let Some(&(number, id)) = self.probation.suspects.front()
+        while let Some(&(number, id)) = self.poison.suspects.front()
             && self.standing(id, number).is_none()
         {
-            self.probation.suspects.pop_front();
-            self.probation.tried = self.probation.tried.saturating_sub(1);
-            self.probation.alone = 0;
+            self.poison.suspects.pop_front();
+            self.poison.tried = self.poison.tried.saturating_sub(1);
+            self.poison.alone = 0;
         }
-        if self.probation.suspects.is_empty() {
-            self.probation.topics.clear();
+        if self.poison.suspects.is_empty() {
+            self.poison.topics.clear();
             return Turn::Any;
         }
         loop {
-            self.probation.step = match self.probation.step {
+            self.poison.step = match self.poison.step {
                 Step::Pass(0) => Step::Drain,
                 Step::Pass(_) => return Turn::Others,
                 Step::Try => {
-                    if let Some(id) = self.probation.group.pop_front() {
+                    if let Some(id) = self.poison.group.pop_front() {
                         return Turn::Only(id);
                     }
                     if !self.is_quiet() {
                         return Turn::Nobody;
                     }
-                    self.probation.innocent += 1;
-                    if self.probation.suspects_first { Step::Drain } else { Step::Pass(PASS) }
+                    self.poison.innocent += 1;
+                    if self.poison.suspects_first { Step::Drain } else { Step::Pass(PASS) }
                 }
                 Step::Drain if !self.is_quiet() => return Turn::Nobody,
                 // Nothing is out, so the broker takes as many as it does at all; one where it takes none.
                 Step::Drain => {
-                    self.gather(self.probation.size().min(self.quota.max(1)));
+                    self.gather(self.poison.size().min(self.quota.max(1)));
                     Step::Try
                 }
             };
@@ -292,18 +292,18 @@ impl<W> Outgoing<W> {
 
     /// Makes a group of the next suspects that wait to be sent; they leave the queue.
     fn gather(&mut self, size: usize) {
-        if self.probation.tried >= self.probation.suspects.len() {
-            self.probation.tried = 0;
+        if self.poison.tried >= self.poison.suspects.len() {
+            self.poison.tried = 0;
         }
-        while self.probation.group.len() < size
-            && let Some(&(number, id)) = self.probation.suspects.get(self.probation.tried)
+        while self.poison.group.len() < size
+            && let Some(&(number, id)) = self.poison.suspects.get(self.poison.tried)
         {
-            self.probation.tried += 1;
+            self.poison.tried += 1;
             if matches!(self.standing(id, number), Some(Phase::Queued | Phase::Again)) {
-                self.probation.group.push_back(id);
+                self.poison.group.push_back(id);
             }
         }
-        let ids: HashSet<u16> = self.probation.group.iter().copied().collect();
+        let ids: HashSet<u16> = self.poison.group.iter().copied().collect();
         self.blocked.retain(|blocked| !ids.contains(blocked));
         self.queue.retain(|queued| !ids.contains(&queued));
     }
@@ -316,10 +316,10 @@ impl<W> Outgoing<W> {
 
     /// The broker has a new session, which knows no ids.
     pub(super) fn forgive(&mut self) {
-        self.free.extend(std::mem::take(&mut self.probation.burned));
+        self.free.extend(std::mem::take(&mut self.poison.burned));
     }
 }
 
 #[cfg(test)]
-#[path = "probation_tests.rs"]
+#[path = "poison_tests.rs"]
 mod tests;

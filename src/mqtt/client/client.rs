@@ -13,7 +13,7 @@ use super::requests::Requests;
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
-    Command, DeniedFilters, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run,
+    Command, DeniedFilters, Endpoints, Inbox, LinkState, Parts, Permits, Remaining, Settings, run,
 };
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
@@ -35,7 +35,7 @@ crate::opaque::opaque!(MqttClient);
 
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
-    pub(super) intake: Arc<Intake>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) permits: Arc<Permits>,
     pub(super) requests: Requests,
     state: watch::Receiver<LinkState>,
@@ -54,15 +54,20 @@ impl Drop for Shared {
 
 impl MqttClient {
     /// Has the driver begin to connect.
-    pub(crate) fn begin(settings: Settings, roads: Roads, logger: Logger, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn begin(
+        settings: Settings,
+        endpoints: Endpoints,
+        logger: Logger,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let settings = Arc::new(settings);
-        let intake = Intake::new();
+        let inbox = Inbox::new();
         let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
         let (sender, state) = watch::channel(LinkState::Connecting);
         let parts = Parts {
             settings: Arc::clone(&settings),
-            roads,
-            intake: Arc::clone(&intake),
+            endpoints,
+            inbox: Arc::clone(&inbox),
             permits: Arc::clone(&permits),
             logger,
             metrics,
@@ -73,7 +78,7 @@ impl MqttClient {
             MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
         };
         let task = Mutex::new(Some(task));
-        Self(Arc::new(Shared { settings, intake, permits, requests: Requests::default(), state, task }))
+        Self(Arc::new(Shared { settings, inbox, permits, requests: Requests::default(), state, task }))
     }
 
     /// Waits until the broker has said welcome, or why there is no connection.
@@ -94,7 +99,7 @@ impl MqttClient {
 
     /// Ends at once and without good-bye, whoever still has a handle.
     pub(crate) fn abandon(&self) {
-        self.0.intake.close(MqttError::NotOpen);
+        self.0.inbox.close(MqttError::NotOpen);
         self.0.permits.close();
         let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
@@ -119,7 +124,7 @@ impl MqttClient {
     #[must_use]
     pub fn is_up(&self) -> bool {
         // What is sent while one link is left for another waits for that; but meanwhile there is none.
-        self.0.intake.is_up() && matches!(&*self.0.state.borrow(), LinkState::Up { .. })
+        self.0.inbox.is_up() && matches!(&*self.0.state.borrow(), LinkState::Up { .. })
     }
 
     /// The version of MQTT that is spoken.
@@ -136,7 +141,7 @@ impl MqttClient {
 
     /// Has the link left in good order for a new one, on which the broker sends everything that stayed unacknowledged again.
     pub(crate) fn renew(&self) {
-        self.0.intake.renew();
+        self.0.inbox.renew();
     }
 
     /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
@@ -175,7 +180,7 @@ impl MqttClient {
         }
         let (reply, answer) = oneshot::channel();
         let asked = Arc::clone(&listener);
-        self.0.intake.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
+        self.0.inbox.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
         // Whoever stops waiting does not want it: the subscription is taken back, or what it was before, unless it was granted.
         let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
         let answer = self.limited("subscribe", answer).await?;
@@ -199,7 +204,7 @@ impl MqttClient {
         let filter = Filter::new(filter)?;
         let (reply, answer) = oneshot::channel();
         let listener = Arc::clone(listener);
-        self.0.intake.push(Command::Unsubscribe { filter, listener, reply })?;
+        self.0.inbox.push(Command::Unsubscribe { filter, listener, reply })?;
         self.limited("unsubscribe", answer).await
     }
 
@@ -220,7 +225,7 @@ impl MqttClient {
 
     /// The filters that the broker does not grant again.
     pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
-        self.0.intake.denied().subscribe()
+        self.0.inbox.denied().subscribe()
     }
 
     async fn limited<T>(
@@ -238,14 +243,14 @@ impl MqttClient {
 
     /// Why there is no connection any more.
     pub(super) fn ended(&self) -> MqttError {
-        self.0.intake.closed().unwrap_or(MqttError::NotOpen)
+        self.0.inbox.closed().unwrap_or(MqttError::NotOpen)
     }
 
     /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget
     /// has passed; then says good-bye to the broker. Tells what was left. Nothing is taken any more from the moment of the call.
     pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
         let limit = budget.last_step(limit);
-        self.0.intake.stop(Instant::now() + limit);
+        self.0.inbox.stop(Instant::now() + limit);
         self.0.permits.close();
         let mut state = self.state();
         let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
@@ -270,7 +275,7 @@ impl MqttClient {
 
 /// Why the broker does not grant a filter, where it is one of these.
 pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.get(filter).map(|denial| denial.error.clone())
+    filters.get(filter).map(|denial| denial.error().clone())
 }
 
 /// Takes a subscription back, or its change, if whoever asked for it stops waiting.
@@ -292,7 +297,7 @@ impl Drop for Pending<'_> {
         if self.armed {
             let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
             // A connection that has closed needs no taking back.
-            let _ = self.client.0.intake.push(Command::GiveUp { filter, listener });
+            let _ = self.client.0.inbox.push(Command::GiveUp { filter, listener });
         }
     }
 }

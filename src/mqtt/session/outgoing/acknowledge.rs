@@ -37,14 +37,14 @@ impl<W> Outgoing<W> {
         {
             inherited.clear.insert(id);
         }
-        self.probation.fruitful |= matches!(state, Some((_, Phase::Sent | Phase::Released)));
+        self.poison.fruitful |= matches!(state, Some((_, Phase::Sent | Phase::Released)));
         // A broker may say once more, on a new link, what it has. Released and then sent again, it would be a new message there.
         if let (AckKind::Received, Some((QoS::ExactlyOnce, Phase::Again))) = (kind, state)
             && code < REFUSED
         {
             self.queue.retain(|queued| queued != id);
             self.blocked.retain(|blocked| *blocked != id);
-            self.probation.drop_from_group(id);
+            self.poison.drop_from_group(id);
         }
         match (kind, state) {
             (AckKind::Ack, Some((QoS::AtLeastOnce, Phase::Sent)))
