@@ -21,6 +21,7 @@ pub mod mqtt;
 mod opaque;
 mod sync;
 pub mod text;
+mod time;
 pub mod trace;
 
 /// A boxed future that can move between threads; what an object-safe trait returns.

@@ -299,7 +299,7 @@ impl Core {
             Incoming::Pong => {}
             Incoming::Disconnect(reason) => {
                 let text = self.whom.add_to(reason.code, reason.text);
-                return Err(Lost::disconnected(Reason { text, ..reason }));
+                return Err(Reason { text, ..reason }.disconnected());
             }
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),

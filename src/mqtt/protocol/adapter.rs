@@ -128,6 +128,20 @@ pub(crate) struct Reason {
     pub(crate) server_reference: Option<Arc<str>>,
 }
 
+impl Reason {
+    /// The broker refused CONNECT for this reason.
+    pub fn refused(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Refused { code, reason: text, server_reference }
+    }
+
+    /// The broker sent DISCONNECT for this reason.
+    pub fn disconnected(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Disconnected { code, reason: text, server_reference }
+    }
+}
+
 /// A received packet, in neutral terms.
 #[derive(Debug)]
 pub(crate) enum Incoming {
