@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::accept;
 use super::admission::Admission;
 use super::engine::Engine;
-use super::front;
 use super::{BrokerConfig, BrokerError};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours};
@@ -154,7 +154,7 @@ impl Component for Broker {
         *self.running() = Some(Running { address, end, ended });
         context.spawn("broker", async move {
             let _alive = alive;
-            front::run(listener, engine, told).await;
+            accept::run(listener, engine, told).await;
             Ok(())
         });
         self.logger.info(format_args!("MQTT broker listens on {address}"));

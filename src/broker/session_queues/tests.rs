@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 
 struct Fixture {
-    backlog: Arc<Backlog>,
+    session_queues: Arc<SessionQueues>,
     storage: Arc<DynamicStorage>,
 }
 
@@ -20,26 +20,26 @@ impl Fixture {
 
     fn with_queues(limit: usize, queues: QueueLimits) -> Self {
         let storage = Arc::new(DynamicStorage::Memory(MemoryBackend::with_queue_limits(queues)));
-        let backlog = Backlog::new(limit, 500, Arc::clone(&storage), Logger::standalone());
-        Self { backlog, storage }
+        let session_queues = SessionQueues::new(limit, 500, Arc::clone(&storage), Logger::standalone());
+        Self { session_queues, storage }
     }
 
     /// A client with one filter that has gone away.
     fn away(&self, id: &str, filter: &str) {
-        let wire = self.connected(id, filter);
-        self.backlog.leave(id, &wire, true);
+        let connection = self.connected(id, filter);
+        self.session_queues.leave(id, &connection, true);
     }
 
-    fn connected(&self, id: &str, filter: &str) -> Arc<Wire> {
-        let wire = Arc::new(Wire::default());
-        self.backlog.join(id, None, &wire);
-        self.backlog.subscribed(id, filter, true);
-        wire
+    fn connected(&self, id: &str, filter: &str) -> Arc<ConnectionState> {
+        let connection = Arc::new(ConnectionState::default());
+        self.session_queues.join(id, None, &connection);
+        self.session_queues.subscribed(id, filter, true);
+        connection
     }
 
     /// Counts a message, and queues it as the library does.
     async fn publish(&self, topic: &str, cost: usize, to: &[&str]) -> Result<(), NoRoom> {
-        let _coming = self.backlog.charge(topic, cost)?;
+        let _coming = self.session_queues.charge(topic, cost)?;
         for id in to {
             self.queue(topic, id).await;
         }
@@ -57,12 +57,12 @@ impl Fixture {
     }
 
     fn held(&self) -> usize {
-        let mut sessions = self.backlog.sessions();
-        let held = |account: &mut Account| {
-            account.settle();
-            account.queued() + account.left + account.unanswered()
+        let mut sessions = self.session_queues.sessions();
+        let held = |queue: &mut SessionQueue| {
+            queue.settle();
+            queue.queued() + queue.left() + queue.unanswered()
         };
-        sessions.accounts.values_mut().map(held).sum()
+        sessions.queues.values_mut().map(held).sum()
     }
 }
 
@@ -81,7 +81,7 @@ async fn the_session_with_the_most_makes_room() {
     assert_eq!(all.publish("a/x", 50, &["hog"]).await, Ok(()));
     assert_eq!(all.publish("c", 100, &["other"]).await, Ok(()));
     assert_eq!((all.held(), all.count("hog"), all.count("other")), (1000, 4, 2));
-    assert_eq!(all.backlog.charge("c", 1001).err(), Some(NoRoom), "its copies alone are too many");
+    assert_eq!(all.session_queues.charge("c", 1001).err(), Some(NoRoom), "its copies alone are too many");
     assert_eq!(all.held(), 1000, "and nothing is dropped for it");
     all.away("third", "d");
     assert_eq!(all.publish("d", 100, &["third"]).await, Ok(()));
@@ -118,7 +118,7 @@ async fn what_is_shared_counts_once_and_not_where_a_member_takes_it() {
     all.queue("t", "fourth").await;
     all.publish("t", 200, &["fourth"]).await.unwrap();
     assert_eq!(all.held(), 600, "one that is behind has it in its queue");
-    all.backlog.leave("fourth", &online, false);
+    all.session_queues.leave("fourth", &online, false);
     all.away("fifth", "$share/h/t");
     all.publish("t", 100, &["first", "fifth"]).await.unwrap();
     assert_eq!(all.held(), 600, "one for each group");
@@ -128,13 +128,13 @@ async fn what_is_shared_counts_once_and_not_where_a_member_takes_it() {
 async fn each_filter_of_a_session_has_its_copy() {
     let all = Fixture::new(1000);
     all.away("a", "t");
-    all.backlog.subscribed("a", "#", true);
-    all.backlog.subscribed("a", "+", false);
+    all.session_queues.subscribed("a", "#", true);
+    all.session_queues.subscribed("a", "+", false);
     all.publish("t", 100, &["a", "a"]).await.unwrap();
     assert_eq!(all.held(), 200);
     all.publish("t", 400, &["a", "a"]).await.unwrap();
     assert_eq!(all.held(), 1000, "and the queue grows to its limit only");
-    all.backlog.unsubscribed("a", "#");
+    all.session_queues.unsubscribed("a", "#");
     all.storage.queue_handle("a").clear(None);
     all.publish("t", 100, &["a"]).await.unwrap();
     assert_eq!(all.held(), 100);
@@ -145,12 +145,12 @@ async fn what_waits_stays_counted_where_a_session_has_no_filters_left() {
     let all = Fixture::new(1000);
     all.away("a", "t");
     all.publish("t", 100, &["a"]).await.unwrap();
-    let wire = Arc::new(Wire::default());
-    all.backlog.join("a", Some(HashMap::new()), &wire);
+    let connection = Arc::new(ConnectionState::default());
+    all.session_queues.join("a", Some(HashMap::new()), &connection);
     assert_eq!(all.held(), 100);
-    all.backlog.leave("a", &wire, true);
+    all.session_queues.leave("a", &connection, true);
     all.storage.queue_handle("a").clear(None);
-    all.backlog.join("a", None, &wire);
+    all.session_queues.join("a", None, &connection);
     assert_eq!(all.held(), 0, "it starts again");
 }
 
@@ -170,7 +170,7 @@ async fn a_stalled_connection_ends_before_one_that_acknowledges() {
     assert_eq!((stalled.ending(), busy.ending()), (Some(Violation::Unacknowledged), None));
     assert_eq!((all.count("poor"), all.count("away")), (1, 1));
     // What it leaves behind makes room like a queue.
-    all.backlog.leave("stalled", &stalled, true);
+    all.session_queues.leave("stalled", &stalled, true);
     assert_eq!(all.publish("t", 100, &["away", "stalled"]).await, Ok(()));
     assert_eq!((all.count("poor"), busy.ending()), (1, None));
 }
@@ -185,11 +185,11 @@ async fn only_sessions_that_are_away_or_behind_get_copies() {
     all.publish("t", 100, &["behind"]).await.unwrap();
     all.publish("t", 100, &["behind"]).await.unwrap();
     assert_eq!(all.held(), 100, "from the second on");
-    all.backlog.leave("behind", &behind, false);
+    all.session_queues.leave("behind", &behind, false);
     assert_eq!(all.held(), 0, "its session has ended");
     all.away("gone", "#");
     all.publish("t", 100, &["gone"]).await.unwrap();
-    all.backlog.retain(&HashSet::new());
+    all.session_queues.retain(&HashSet::new());
     assert_eq!(all.held(), 0, "its session has expired");
 }
 
@@ -213,7 +213,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// The account is what really waits, and never less while a message is on its way.
+    /// The queue is what really waits, and never less while a message is on its way.
     #[test]
     fn what_is_counted_is_what_waits(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -233,7 +233,7 @@ proptest! {
                         push(cost);
                     }
                     Step::Late(cost) => {
-                        let coming = all.backlog.charge("t", cost).unwrap();
+                        let coming = all.session_queues.charge("t", cost).unwrap();
                         let before = all.held();
                         all.queue("t", "a").await;
                         push(cost);

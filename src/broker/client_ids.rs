@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The client identifiers of the clients that are connected, with their users.
 #[derive(Default)]
-pub(super) struct Owners(Mutex<HashMap<String, Use>>);
+pub(super) struct ClientIds(Mutex<HashMap<String, Use>>);
 
 struct Use {
     user: Option<String>,
@@ -14,14 +14,14 @@ struct Use {
 }
 
 /// The right to a client identifier, until it is dropped. A client that takes over its own connection has it twice.
-pub(super) struct Owned {
-    owners: Arc<Owners>,
+pub(super) struct ClaimedClientId {
+    client_ids: Arc<ClientIds>,
     client_id: String,
 }
 
-impl Owners {
+impl ClientIds {
     /// The right to the identifier, unless another user's client has it.
-    pub(super) fn claim(self: &Arc<Self>, client_id: &str, user: Option<&str>) -> Option<Owned> {
+    pub fn claim(self: &Arc<Self>, client_id: &str, user: Option<&str>) -> Option<ClaimedClientId> {
         match self.lock().entry(client_id.to_owned()) {
             Entry::Occupied(used) if used.get().user.as_deref() != user => return None,
             Entry::Occupied(mut used) => used.get_mut().connections += 1,
@@ -29,7 +29,7 @@ impl Owners {
                 free.insert(Use { user: user.map(str::to_owned), connections: 1 });
             }
         }
-        Some(Owned { owners: Arc::clone(self), client_id: client_id.to_owned() })
+        Some(ClaimedClientId { client_ids: Arc::clone(self), client_id: client_id.to_owned() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
@@ -37,19 +37,19 @@ impl Owners {
     }
 }
 
-impl Owned {
-    pub(super) fn client_id(&self) -> &str {
+impl ClaimedClientId {
+    pub fn client_id(&self) -> &str {
         &self.client_id
     }
 }
 
-impl Drop for Owned {
+impl Drop for ClaimedClientId {
     fn drop(&mut self) {
-        let mut owners = self.owners.lock();
-        if let Some(used) = owners.get_mut(&self.client_id) {
+        let mut client_ids = self.client_ids.lock();
+        if let Some(used) = client_ids.get_mut(&self.client_id) {
             used.connections -= 1;
             if used.connections == 0 {
-                owners.remove(&self.client_id);
+                client_ids.remove(&self.client_id);
             }
         }
     }
@@ -61,14 +61,14 @@ mod tests {
 
     #[test]
     fn an_identifier_is_free_when_the_last_connection_of_its_user_has_ended() {
-        let owners = Arc::new(Owners::default());
-        let first = owners.claim("id", Some("ann")).unwrap();
-        let second = owners.claim("id", Some("ann")).unwrap();
-        assert!(owners.claim("id", Some("bob")).is_none() && owners.claim("id", None).is_none());
+        let client_ids = Arc::new(ClientIds::default());
+        let first = client_ids.claim("id", Some("ann")).unwrap();
+        let second = client_ids.claim("id", Some("ann")).unwrap();
+        assert!(client_ids.claim("id", Some("bob")).is_none() && client_ids.claim("id", None).is_none());
         drop(first);
-        assert!(owners.claim("id", None).is_none());
+        assert!(client_ids.claim("id", None).is_none());
         drop(second);
-        assert!(owners.claim("id", None).is_some());
-        assert!(owners.lock().is_empty());
+        assert!(client_ids.claim("id", None).is_some());
+        assert!(client_ids.lock().is_empty());
     }
 }

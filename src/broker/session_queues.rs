@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use mqtt5::broker::{DynamicStorage, StorageBackend};
 
-use super::account::{Account, OnItsWay, STALLED, Subscribed, Turn};
-use super::burst::Burst;
-use super::scan::Violation;
-use super::stream::Wire;
+use super::connection_state::{ConnectionState, HandingOut, NoRoom};
+use super::packet_parser::Violation;
+use super::session_queue::{Readiness, STALLED, SessionQueue, Subscribed};
+use super::warnings::WarningThrottle;
 use crate::log::Logger;
 use crate::text::clip;
 
@@ -20,31 +20,27 @@ use crate::text::clip;
 /// is counted for every session that has a filter for it and is away or behind, for as long as it can be in its queue. What is sent is
 /// counted until it is acknowledged. Where the limit is reached, what waits for the sessions with the most is dropped, and connections
 /// end that acknowledge nothing.
-pub(super) struct Backlog {
+pub(super) struct SessionQueues {
     limit: usize,
     /// The most that the library keeps in one queue.
     queue_limit: usize,
     sessions: Mutex<Sessions>,
     storage: Arc<DynamicStorage>,
     logger: Logger,
-    full: Burst,
+    full: WarningThrottle,
 }
 
 #[derive(Default)]
 struct Sessions {
-    accounts: HashMap<String, Account>,
+    queues: HashMap<String, SessionQueue>,
     /// How many subscriptions there have been.
     subscriptions: u64,
 }
 
-/// The copies of one message alone are more than there may be.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRoom;
-
 /// What a message adds to the queue of a session.
 struct Share<'a> {
     client_id: &'a str,
-    account: &'a mut Account,
+    queue: &'a mut SessionQueue,
     copies: usize,
     /// What is in the queue after it, at most.
     after: usize,
@@ -55,86 +51,82 @@ struct Share<'a> {
 /// Who can make room.
 enum Victim {
     Queue(usize),
-    Wire(Arc<Wire>),
+    Connection(Arc<ConnectionState>),
 }
 
 impl Share<'_> {
     /// What is free when the queue is cleared before the message comes.
     fn clears(&self) -> usize {
-        (self.after + self.account.left).saturating_sub(self.alone)
+        (self.after + self.queue.left()).saturating_sub(self.alone)
     }
 }
 
-impl Backlog {
-    pub(super) fn new(
-        limit: usize,
-        queue_limit: usize,
-        storage: Arc<DynamicStorage>,
-        logger: Logger,
-    ) -> Arc<Self> {
-        let (sessions, full) = (Mutex::default(), Burst::default());
+impl SessionQueues {
+    pub fn new(limit: usize, queue_limit: usize, storage: Arc<DynamicStorage>, logger: Logger) -> Arc<Self> {
+        let (sessions, full) = (Mutex::default(), WarningThrottle::default());
         Arc::new(Self { limit, queue_limit, sessions, storage, logger, full })
     }
 
     /// A client has connected, with the filters that its session has, and whether what matches is queued; `None` where the session is
     /// new.
-    pub(super) fn join(&self, client_id: &str, filters: Option<HashMap<String, bool>>, wire: &Arc<Wire>) {
+    pub fn join(
+        &self,
+        client_id: &str,
+        filters: Option<HashMap<String, bool>>,
+        connection: &Arc<ConnectionState>,
+    ) {
         let (queue, mut sessions) = (self.storage.queue_handle(client_id), self.sessions());
-        let Sessions { accounts, subscriptions } = &mut *sessions;
+        let Sessions { queues, subscriptions } = &mut *sessions;
         *subscriptions += 1;
-        let mut entry = accounts.entry(client_id.to_owned());
+        let mut entry = queues.entry(client_id.to_owned());
         if let (Entry::Occupied(found), None) = (&mut entry, &filters) {
-            let mut fresh = Account::new(Arc::clone(&queue));
-            fresh.wires = std::mem::take(&mut found.get_mut().wires);
+            let fresh = found.get_mut().renewed(Arc::clone(&queue));
             found.insert(fresh);
         }
-        let account = entry.or_insert_with(|| Account::new(queue));
-        // The wire counts it from here on.
-        account.left = 0;
-        account.filters(filters.unwrap_or_default(), *subscriptions);
-        account.wires.push(Arc::clone(wire));
+        let queue = entry.or_insert_with(|| SessionQueue::new(queue));
+        queue.filters(filters.unwrap_or_default(), *subscriptions);
+        queue.connect(connection);
     }
 
     /// A connection has ended; `stays` tells whether there still is a session.
-    pub(super) fn leave(&self, client_id: &str, wire: &Arc<Wire>, stays: bool) {
+    pub fn leave(&self, client_id: &str, connection: &Arc<ConnectionState>, stays: bool) {
         let mut sessions = self.sessions();
-        let Some(account) = sessions.accounts.get_mut(client_id) else { return };
-        account.wires.retain(|other| !Arc::ptr_eq(other, wire));
-        if !account.wires.is_empty() {
+        let Some(queue) = sessions.queues.get_mut(client_id) else { return };
+        if !queue.disconnect(connection) {
             return;
         }
         if stays {
-            account.left = wire.copies();
+            queue.set_left(connection.copies());
         } else {
-            sessions.accounts.remove(client_id);
+            sessions.queues.remove(client_id);
         }
     }
 
     /// Forgets the sessions that are not among these and have no connection.
-    pub(super) fn retain(&self, known: &HashSet<String>) {
-        self.sessions().accounts.retain(|id, account| !account.wires.is_empty() || known.contains(id));
+    pub fn retain(&self, known: &HashSet<String>) {
+        self.sessions().queues.retain(|id, queue| queue.is_connected() || known.contains(id));
     }
 
     /// The session has a filter; `queued` tells whether what matches it is queued: not at QoS 0.
-    pub(super) fn subscribed(&self, client_id: &str, filter: &str, queued: bool) {
+    pub fn subscribed(&self, client_id: &str, filter: &str, queued: bool) {
         let mut sessions = self.sessions();
-        let Sessions { accounts, subscriptions } = &mut *sessions;
+        let Sessions { queues, subscriptions } = &mut *sessions;
         *subscriptions += 1;
-        if let Some(account) = accounts.get_mut(client_id) {
-            account.subscribe(filter.to_owned(), queued, *subscriptions);
+        if let Some(queue) = queues.get_mut(client_id) {
+            queue.subscribe(filter.to_owned(), queued, *subscriptions);
         }
     }
 
-    pub(super) fn unsubscribed(&self, client_id: &str, filter: &str) {
-        if let Some(account) = self.sessions().accounts.get_mut(client_id) {
-            account.unsubscribe(filter);
+    pub fn unsubscribed(&self, client_id: &str, filter: &str) {
+        if let Some(queue) = self.sessions().queues.get_mut(client_id) {
+            queue.unsubscribe(filter);
         }
     }
 
     /// Whether a message of `cost` bytes would find room now.
-    pub(super) fn fits(&self, topic: &str, cost: usize) -> bool {
+    pub fn fits(&self, topic: &str, cost: usize) -> bool {
         let mut sessions = self.sessions();
-        let shares = self.shares(&mut sessions.accounts, topic, cost);
+        let shares = self.shares(&mut sessions.queues, topic, cost);
         shares.iter().map(|share| share.alone).sum::<usize>() <= self.limit
     }
 
@@ -143,42 +135,42 @@ impl Backlog {
     ///
     /// # Errors
     /// Its copies alone are more than there may be. Nothing is counted or dropped.
-    pub(super) fn charge(&self, topic: &str, cost: usize) -> Result<OnItsWay, NoRoom> {
+    pub fn charge(&self, topic: &str, cost: usize) -> Result<HandingOut, NoRoom> {
         let mut sessions = self.sessions();
-        let mut shares = self.shares(&mut sessions.accounts, topic, cost);
+        let mut shares = self.shares(&mut sessions.queues, topic, cost);
         if shares.iter().map(|share| share.alone).sum::<usize>() > self.limit {
             return Err(NoRoom);
         }
-        let held = shares.iter().map(|share| share.after + share.account.left + share.account.unanswered());
+        let held = shares.iter().map(|share| share.after + share.queue.left() + share.queue.unanswered());
         let excess = held.sum::<usize>().saturating_sub(self.limit);
         if excess > 0 {
             self.make_room(&mut shares, excess);
         }
-        let coming = OnItsWay::default();
+        let handing_out = HandingOut::default();
         for share in &mut shares {
-            (0..share.copies).for_each(|_| share.account.add(cost, &coming));
+            (0..share.copies).for_each(|_| share.queue.add(cost, &handing_out));
         }
-        Ok(coming)
+        Ok(handing_out)
     }
 
     /// What the message adds to each session.
     fn shares<'a>(
         &self,
-        accounts: &'a mut HashMap<String, Account>,
+        queues: &'a mut HashMap<String, SessionQueue>,
         topic: &str,
         cost: usize,
     ) -> Vec<Share<'a>> {
-        accounts.values_mut().for_each(Account::settle);
-        let copies = copies(accounts, topic);
+        queues.values_mut().for_each(SessionQueue::settle);
+        let copies = copies(queues, topic);
         // The library keeps the latest message, however large it is.
         let most = self.queue_limit.max(cost);
-        let share = |((client_id, account), copies): ((&'a String, &'a mut Account), usize)| {
+        let share = |((client_id, queue), copies): ((&'a String, &'a mut SessionQueue), usize)| {
             let alone = copies.saturating_mul(cost).min(most);
-            let queued = account.queued();
+            let queued = queue.queued();
             let after = if copies == 0 { queued } else { (queued + alone).min(most.max(queued)) };
-            Share { client_id, account, copies, after, alone }
+            Share { client_id, queue, copies, after, alone }
         };
-        accounts.iter_mut().zip(copies).map(share).collect()
+        queues.iter_mut().zip(copies).map(share).collect()
     }
 
     /// First, queues and what stalled clients have not acknowledged, the largest first. Then, the connections that have acknowledged
@@ -187,12 +179,12 @@ impl Backlog {
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for (at, share) in shares.iter().enumerate() {
             first.push((share.clears(), Victim::Queue(at)));
-            for wire in share.account.wires.iter().filter(|wire| wire.ending().is_none()) {
-                let (copies, idle) = (wire.copies(), wire.idle());
+            for connection in share.queue.live_connections() {
+                let (copies, idle) = (connection.copies(), connection.idle());
                 if idle.is_some_and(|idle| idle >= STALLED) {
-                    first.push((copies, Victim::Wire(Arc::clone(wire))));
+                    first.push((copies, Victim::Connection(Arc::clone(connection))));
                 } else {
-                    last.push((idle, (copies, Victim::Wire(Arc::clone(wire)))));
+                    last.push((idle, (copies, Victim::Connection(Arc::clone(connection)))));
                 }
             }
         }
@@ -203,11 +195,11 @@ impl Backlog {
             match victim {
                 Victim::Queue(at) => {
                     if let Some(share) = shares.get_mut(at) {
-                        self.drop_waiting(share.client_id, share.account);
+                        self.drop_waiting(share.client_id, share.queue);
                     }
                 }
                 // What its client leaves behind can be dropped with the next message.
-                Victim::Wire(wire) => wire.end(Violation::Unacknowledged),
+                Victim::Connection(connection) => connection.end(Violation::Unacknowledged),
             }
             excess = excess.saturating_sub(bytes);
             if excess == 0 {
@@ -216,9 +208,10 @@ impl Backlog {
         }
     }
 
-    fn drop_waiting(&self, client_id: &str, account: &mut Account) {
-        let cleared = account.clear();
-        let left = std::mem::take(&mut account.left);
+    fn drop_waiting(&self, client_id: &str, queue: &mut SessionQueue) {
+        let cleared = queue.clear();
+        let left = queue.left();
+        queue.set_left(0);
         if left > 0 {
             // In memory, it is done at once.
             let _ = self.storage.remove_all_inflight_messages(client_id).now_or_never();
@@ -241,19 +234,21 @@ impl Backlog {
 }
 
 /// How many copies of a message each session gets. Of those that share a filter, one gets it at most.
-fn copies(accounts: &HashMap<String, Account>, topic: &str) -> Vec<usize> {
-    let mut copies = Vec::with_capacity(accounts.len());
-    let mut groups: HashMap<&str, (Turn, usize, Subscribed)> = HashMap::new();
-    for (at, account) in accounts.values().enumerate() {
-        copies.push(account.copies(topic, |filter, turn, subscribed| {
-            let group = groups.entry(filter).or_insert((turn, at, subscribed));
-            if turn < group.0 {
-                *group = (turn, at, subscribed);
+fn copies(queues: &HashMap<String, SessionQueue>, topic: &str) -> Vec<usize> {
+    let mut copies = Vec::with_capacity(queues.len());
+    let mut groups: HashMap<&str, (Readiness, usize, Subscribed)> = HashMap::new();
+    for (at, queue) in queues.values().enumerate() {
+        copies.push(queue.copies(topic, |filter, readiness, subscribed| {
+            let group = groups.entry(filter).or_insert((readiness, at, subscribed));
+            if readiness < group.0 {
+                *group = (readiness, at, subscribed);
             }
         }));
     }
-    for (turn, at, subscribed) in groups.into_values() {
-        if let Some(copies) = copies.get_mut(at).filter(|_| turn != Turn::Ready && subscribed.queued) {
+    for (readiness, at, subscribed) in groups.into_values() {
+        if let Some(copies) =
+            copies.get_mut(at).filter(|_| readiness != Readiness::Ready && subscribed.queued)
+        {
             *copies += 1;
         }
     }

@@ -48,7 +48,7 @@ pub(super) enum Violation {
 
 impl Violation {
     /// The reason that a client of MQTT 5 is told.
-    pub(super) fn reason(self) -> ReasonCode {
+    pub fn reason(self) -> ReasonCode {
         match self {
             Self::Malformed => ReasonCode::MalformedPacket,
             Self::PacketTooLarge { .. } | Self::Properties { .. } | Self::UserProperties { .. } => {
@@ -68,19 +68,19 @@ impl Violation {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PublishHead {
     /// The properties with their length, as they came; empty before MQTT 5.
-    pub(super) properties: Vec<u8>,
+    pub properties: Vec<u8>,
 }
 
 /// Messages that wait for an answer, by their identifiers, with their sizes.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct InFlight {
     sizes: HashMap<u16, usize>,
     total: usize,
 }
 
-impl Waiting {
+impl InFlight {
     /// Whether it was there before.
-    pub(super) fn insert(&mut self, id: u16, size: usize) -> bool {
+    pub fn insert(&mut self, id: u16, size: usize) -> bool {
         let before = self.remove(id);
         self.sizes.insert(id, size);
         self.total += size;
@@ -88,20 +88,20 @@ impl Waiting {
     }
 
     /// Whether it was there.
-    pub(super) fn remove(&mut self, id: u16) -> bool {
+    pub fn remove(&mut self, id: u16) -> bool {
         let size = self.sizes.remove(&id);
         self.total -= size.unwrap_or_default();
         size.is_some()
     }
 
-    pub(super) fn total(&self) -> usize {
+    pub fn total(&self) -> usize {
         self.total
     }
 }
 
 /// What a scanned packet means to the rest of the connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum PacketEvent {
     /// A message; of QoS 2 with its identifier, and the bytes that it takes until it is released.
     Publish { head: PublishHead, waits: Option<(u16, usize)> },
     /// A message of QoS 2 is released.
@@ -111,7 +111,7 @@ pub(super) enum Seen {
 }
 
 /// Reads the beginnings of packets, in pieces of any size, and keeps no more than the beginning of one.
-pub(super) struct Scanner {
+pub(super) struct PacketParser {
     version: u8,
     limits: Limits,
     /// The beginning of the packet, as far as it is needed and there.
@@ -121,24 +121,24 @@ pub(super) struct Scanner {
 }
 
 /// What can be said of the beginning of a packet.
-enum Verdict {
+enum Parsed {
     /// So many bytes more are needed to say something.
     More(usize),
     /// The packet has so many bytes, and means this.
-    Whole(usize, Option<Seen>),
+    Whole(usize, Option<PacketEvent>),
 }
 
-impl Scanner {
+impl PacketParser {
     /// For a client that speaks this version of the protocol, 4 or 5, from the packet after its CONNECT on.
-    pub(super) fn new(version: u8, limits: Limits) -> Self {
+    pub fn new(version: u8, limits: Limits) -> Self {
         Self { version, limits, head: Vec::new(), skip: 0 }
     }
 
     /// Looks at what has come, and reports the packets that matter.
-    pub(super) fn feed(
+    pub fn feed(
         &mut self,
         mut bytes: &[u8],
-        mut seen: impl FnMut(Seen) -> Result<(), Violation>,
+        mut seen: impl FnMut(PacketEvent) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
@@ -147,17 +147,17 @@ impl Scanner {
             if bytes.is_empty() {
                 return Ok(());
             }
-            match self.judge()? {
-                Verdict::More(wanted) => {
+            match self.parse()? {
+                Parsed::More(wanted) => {
                     let (taken, rest) = bytes.split_at(wanted.min(bytes.len()));
                     self.head.extend_from_slice(taken);
                     bytes = rest;
                 }
-                Verdict::Whole(size, found) => self.end_of_head(size, found, &mut seen)?,
+                Parsed::Whole(size, found) => self.end_of_head(size, found, &mut seen)?,
             }
         }
         // What is whole now is reported before the library reads it.
-        if let Verdict::Whole(size, found) = self.judge()? {
+        if let Parsed::Whole(size, found) = self.parse()? {
             self.end_of_head(size, found, &mut seen)?;
         }
         Ok(())
@@ -166,17 +166,17 @@ impl Scanner {
     fn end_of_head(
         &mut self,
         size: usize,
-        found: Option<Seen>,
-        seen: &mut impl FnMut(Seen) -> Result<(), Violation>,
+        found: Option<PacketEvent>,
+        seen: &mut impl FnMut(PacketEvent) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
         self.skip = size.saturating_sub(self.head.len());
         self.head.clear();
         found.map_or(Ok(()), seen)
     }
 
-    fn judge(&self) -> Result<Verdict, Violation> {
-        let Some((&first, rest)) = self.head.split_first() else { return Ok(Verdict::More(2)) };
-        let Some((remaining, digits)) = variable_integer(rest)? else { return Ok(Verdict::More(1)) };
+    fn parse(&self) -> Result<Parsed, Violation> {
+        let Some((&first, rest)) = self.head.split_first() else { return Ok(Parsed::More(2)) };
+        let Some((remaining, digits)) = variable_integer(rest)? else { return Ok(Parsed::More(1)) };
         let (start, size) = (1 + digits, 1 + digits + remaining);
         let kind = first >> 4;
         let limit = if kind == PUBLISH { self.limits.packet } else { MAX_CONTROL.min(self.limits.packet) };
@@ -184,34 +184,34 @@ impl Scanner {
             return Err(Violation::PacketTooLarge { found: size, limit });
         }
         match kind {
-            PUBLISH => self.judge_publish(start, size, (first >> 1) & 3),
-            PUBREL if size >= start + 2 => Ok(self.answer(start, size, Seen::Released)),
+            PUBLISH => self.parse_publish(start, size, (first >> 1) & 3),
+            PUBREL if size >= start + 2 => Ok(self.answer(start, size, PacketEvent::Released)),
             // With an error it is the end of the message; otherwise PUBCOMP is. Before MQTT 5 it has no reason.
             PUBREC if self.version == 5 && size >= start + 3 => Ok(match self.head.get(start + 2) {
-                Some(reason) if *reason < ERROR => Verdict::Whole(size, None),
-                Some(_) => self.answer(start, size, Seen::Acknowledged),
-                None => Verdict::More(start + 3 - self.head.len()),
+                Some(reason) if *reason < ERROR => Parsed::Whole(size, None),
+                Some(_) => self.answer(start, size, PacketEvent::Acknowledged),
+                None => Parsed::More(start + 3 - self.head.len()),
             }),
-            PUBACK | PUBCOMP if size >= start + 2 => Ok(self.answer(start, size, Seen::Acknowledged)),
-            _ => Ok(Verdict::Whole(size, None)),
+            PUBACK | PUBCOMP if size >= start + 2 => Ok(self.answer(start, size, PacketEvent::Acknowledged)),
+            _ => Ok(Parsed::Whole(size, None)),
         }
     }
 
     /// An answer to the message whose identifier is at a place.
-    fn answer(&self, at: usize, size: usize, seen: fn(u16) -> Seen) -> Verdict {
+    fn answer(&self, at: usize, size: usize, seen: fn(u16) -> PacketEvent) -> Parsed {
         match self.number(at) {
-            Ok(id) => Verdict::Whole(size, Some(seen(id))),
-            Err(more) => Verdict::More(more),
+            Ok(id) => Parsed::Whole(size, Some(seen(id))),
+            Err(more) => Parsed::More(more),
         }
     }
 
-    fn judge_publish(&self, start: usize, size: usize, qos: u8) -> Result<Verdict, Violation> {
+    fn parse_publish(&self, start: usize, size: usize, qos: u8) -> Result<Parsed, Violation> {
         if size < start + 2 {
             return Err(Violation::Malformed);
         }
         let topic = match self.number(start) {
             Ok(length) => usize::from(length),
-            Err(more) => return Ok(Verdict::More(more)),
+            Err(more) => return Ok(Parsed::More(more)),
         };
         if topic > self.limits.topic {
             return Err(Violation::TopicTooLong { found: topic, limit: self.limits.topic });
@@ -222,11 +222,11 @@ impl Scanner {
             return Err(Violation::Malformed);
         }
         let Some(after_topic) = self.head.get(properties_at..) else {
-            return Ok(Verdict::More(properties_at - self.head.len()));
+            return Ok(Parsed::More(properties_at - self.head.len()));
         };
         let mut head = PublishHead::default();
         if self.version == 5 {
-            let Some((length, digits)) = variable_integer(after_topic)? else { return Ok(Verdict::More(1)) };
+            let Some((length, digits)) = variable_integer(after_topic)? else { return Ok(Parsed::More(1)) };
             let (end, limit) = (properties_at + digits + length, self.limits.properties);
             if length > limit {
                 return Err(Violation::Properties { found: length, limit });
@@ -235,7 +235,7 @@ impl Scanner {
                 return Err(Violation::Malformed);
             }
             let Some(properties) = self.head.get(properties_at..end) else {
-                return Ok(Verdict::More(end - self.head.len()));
+                return Ok(Parsed::More(end - self.head.len()));
             };
             head.properties = properties.to_vec();
         }
@@ -249,7 +249,7 @@ impl Scanner {
             Ok(id) if qos == 2 => Some((id, 2 * size + WAITING)),
             _ => None,
         };
-        Ok(Verdict::Whole(size, Some(Seen::Publish { head, waits })))
+        Ok(Parsed::Whole(size, Some(PacketEvent::Publish { head, waits })))
     }
 
     /// The two bytes at a place, or how many are needed until they are there.
@@ -276,12 +276,19 @@ pub(super) fn variable_integer(bytes: &[u8]) -> Result<Option<(usize, usize)>, V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::BrokerConfig;
 
-    fn scan(version: u8, bytes: &[u8], step: usize) -> Result<Vec<Seen>, Violation> {
-        let limits = Limits { packet: 2000, topic: 20, levels: 4, properties: 100, ..Limits::for_tests() };
-        let (mut scanner, mut found) = (Scanner::new(version, limits), Vec::new());
+    fn scan(version: u8, bytes: &[u8], step: usize) -> Result<Vec<PacketEvent>, Violation> {
+        let limits = Limits {
+            packet: 2000,
+            topic: 20,
+            levels: 4,
+            properties: 100,
+            ..BrokerConfig::default().limits()
+        };
+        let (mut parser, mut found) = (PacketParser::new(version, limits), Vec::new());
         for piece in bytes.chunks(step) {
-            scanner.feed(piece, |seen| {
+            parser.feed(piece, |seen| {
                 found.push(seen);
                 Ok(())
             })?;
@@ -290,7 +297,7 @@ mod tests {
     }
 
     /// The same in one piece and byte by byte.
-    fn both(version: u8, bytes: &[u8]) -> Result<Vec<Seen>, Violation> {
+    fn both(version: u8, bytes: &[u8]) -> Result<Vec<PacketEvent>, Violation> {
         let whole = scan(version, bytes, bytes.len());
         assert_eq!(scan(version, bytes, 1), whole);
         whole
@@ -311,8 +318,8 @@ mod tests {
         packet
     }
 
-    fn message(properties: &[u8], waits: Option<(u16, usize)>) -> Seen {
-        Seen::Publish { head: PublishHead { properties: properties.to_vec() }, waits }
+    fn message(properties: &[u8], waits: Option<(u16, usize)>) -> PacketEvent {
+        PacketEvent::Publish { head: PublishHead { properties: properties.to_vec() }, waits }
     }
 
     #[test]
@@ -329,7 +336,7 @@ mod tests {
             [
                 message(&[0], None),
                 message(&[2, 0x23, 1], Some((7, 2 * size + WAITING))),
-                Seen::Released(7),
+                PacketEvent::Released(7),
                 message(&[0], None),
             ]
         );
@@ -342,7 +349,7 @@ mod tests {
         let with_reason = [0x50, 7, 0, 2, 0x80, 3, 0x1f, 0, 0];
         let taken = [&[0x50, 2, 0, 3][..], &[0x50, 3, 0, 4, 0], &[0x50, 4, 0, 4, 0x10, 0]].concat();
         let stream = [&refused[..], &with_reason, &taken, &[0x70, 2, 0, 3], &[0x40, 2, 0, 9]].concat();
-        assert_eq!(both(5, &stream).unwrap(), [1, 2, 3, 9].map(Seen::Acknowledged));
+        assert_eq!(both(5, &stream).unwrap(), [1, 2, 3, 9].map(PacketEvent::Acknowledged));
         // Before MQTT 5 there is no refusal.
         assert_eq!(both(4, &refused).unwrap(), []);
     }
@@ -379,7 +386,7 @@ mod tests {
 
     #[test]
     fn what_is_unreleased_is_counted_once() {
-        let mut unreleased = Waiting::default();
+        let mut unreleased = InFlight::default();
         unreleased.insert(1, 100);
         unreleased.insert(1, 50);
         unreleased.insert(2, 10);

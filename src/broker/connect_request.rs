@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::limits::{Limits, USER_PROPERTIES};
-use super::scan::{Violation, variable_integer};
+use super::packet_parser::{Violation, variable_integer};
 
 /// The first byte of a CONNECT.
 const CONNECT: u8 = 0x10;
@@ -23,7 +23,7 @@ const PIECE: usize = 4096;
 
 /// Why a connection did not become a client.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HelloError {
+pub(super) enum ConnectRequestError {
     /// It ended, or failed, before its CONNECT was whole.
     #[error("the connection ended before its CONNECT was whole")]
     Ended(#[from] io::Error),
@@ -49,18 +49,33 @@ pub(super) enum HelloError {
 }
 
 /// A CONNECT that is within the limits.
-pub(super) struct Hello {
+pub(super) struct ConnectRequest {
     /// The packet as it came, and what came with it.
-    pub(super) bytes: Bytes,
+    bytes: Bytes,
     /// How many of the bytes are the packet.
-    pub(super) length: usize,
+    length: usize,
     /// The version of the protocol.
-    pub(super) version: u8,
+    version: u8,
 }
 
-impl Hello {
+impl ConnectRequest {
+    /// The version of the protocol: 4 is 3.1.1.
+    pub fn version(&self) -> u8 {
+        self.version
+    }
+
+    /// What came after the packet.
+    pub fn rest(&self) -> &[u8] {
+        self.bytes.get(self.length..).unwrap_or_default()
+    }
+
+    /// The packet as it came, and what came with it.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     /// Reads it. A client whose CONNECT asks for too much is told so.
-    pub(super) async fn read(stream: &mut TcpStream, limits: &Limits) -> Result<Self, HelloError> {
+    pub async fn read(stream: &mut TcpStream, limits: &Limits) -> Result<Self, ConnectRequestError> {
         let mut bytes = BytesMut::new();
         let limit = MAX_CONNECT.min(limits.packet);
         let length = loop {
@@ -75,7 +90,7 @@ impl Hello {
         let bytes = bytes.freeze();
         let mut packet = BytesMut::from(bytes.get(..length).unwrap_or_default());
         let Ok(Some(Packet::Connect(connect))) = decode_buffered_packet(&mut packet, 5, limit) else {
-            return Err(HelloError::Malformed);
+            return Err(ConnectRequestError::Malformed);
         };
         let version = connect.protocol_version;
         if let Err((error, reason)) = check(&connect, limits) {
@@ -87,10 +102,10 @@ impl Hello {
 }
 
 /// The length of the packet that begins so, where it is known.
-fn announced(bytes: &[u8], limit: usize) -> Result<Option<usize>, HelloError> {
+fn announced(bytes: &[u8], limit: usize) -> Result<Option<usize>, ConnectRequestError> {
     let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
     if first != CONNECT {
-        return Err(HelloError::NotConnect);
+        return Err(ConnectRequestError::NotConnect);
     }
     let Some((remaining, digits)) = variable_integer(rest)? else { return Ok(None) };
     let found = 1 + digits + remaining;
@@ -100,7 +115,7 @@ fn announced(bytes: &[u8], limit: usize) -> Result<Option<usize>, HelloError> {
     Ok(Some(found))
 }
 
-fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (HelloError, ReasonCode)> {
+fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (ConnectRequestError, ReasonCode)> {
     let will = connect.will.as_ref();
     let user = connect.username.as_deref().unwrap_or_default();
     let own = connect.properties.get_all(PropertyId::UserProperty).unwrap_or_default().len();
@@ -116,7 +131,7 @@ fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (HelloError, Re
     ];
     let over = parts.into_iter().find(|(_, found, limit, _)| found > limit);
     over.map_or(Ok(()), |(what, found, limit, reason)| {
-        Err((HelloError::TooMuch { what, found, limit }, reason))
+        Err((ConnectRequestError::TooMuch { what, found, limit }, reason))
     })
 }
 
@@ -143,8 +158,8 @@ mod tests {
         assert_eq!(announced(&[CONNECT, 98], 100).unwrap(), Some(100));
         let large = announced(&[CONNECT, 99], 100).unwrap_err();
         assert_eq!(large.to_string(), "a packet of 101 bytes, where 100 are allowed");
-        assert!(matches!(announced(b"GET /", 100), Err(HelloError::NotConnect)));
+        assert!(matches!(announced(b"GET /", 100), Err(ConnectRequestError::NotConnect)));
         let endless = announced(&[CONNECT, 0xff, 0xff, 0xff, 0xff], 100).unwrap_err();
-        assert!(matches!(endless, HelloError::Violation(Violation::Malformed)));
+        assert!(matches!(endless, ConnectRequestError::Violation(Violation::Malformed)));
     }
 }

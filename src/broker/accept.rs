@@ -25,8 +25,8 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
                 accepted = listener.accept() => match accepted {
                     Ok((socket, peer)) => admit(&mut connections, &engine, socket, peer),
                     Err(error) => {
-                        engine.bursts.accept.warn(
-                            &engine.logger,
+                        engine.shared().warnings.accept.warn(
+                            &engine.shared().logger,
                             format_args!("no connection can be accepted: {error}"),
                         );
                         sleep(PAUSE).await;
@@ -38,7 +38,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
     };
     tokio::select! {
         () = serving => {}
-        () = engine.keep_house() => {}
+        () = engine.run_maintenance() => {}
         // Also when nobody can tell it any more.
         _ = end.wait_for(|end| *end) => {}
     }
@@ -46,7 +46,10 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
     engine.shut_down();
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, ended).await.is_err() {
-        engine.logger.warn(format_args!("{} connections did not end within {GRACE:?}", connections.len()));
+        engine
+            .shared()
+            .logger
+            .warn(format_args!("{} connections did not end within {GRACE:?}", connections.len()));
         connections.shutdown().await;
     }
 }
@@ -54,10 +57,10 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
 /// Serves the connection, unless there are as many as there may be: from here on, it counts.
 fn admit(connections: &mut JoinSet<()>, engine: &Arc<Engine>, socket: TcpStream, peer: SocketAddr) {
     while connections.try_join_next().is_some() {}
-    let limit = engine.limits.connections;
+    let limit = engine.shared().limits.connections;
     if connections.len() >= limit {
-        engine.bursts.full.warn(
-            &engine.logger,
+        engine.shared().warnings.full.warn(
+            &engine.shared().logger,
             format_args!("connection of {peer} is refused: there are {limit} already, see `max_connections`"),
         );
         return;
