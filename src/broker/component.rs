@@ -143,7 +143,7 @@ impl Component for Broker {
             return Err(BrokerError::AlreadyOpen { address }.into());
         }
         // Clients can cause its lines as often as they like, with texts of their own; what operators need to know is said here.
-        Router::quiet("mqtt5", Level::Error);
+        Router::limit_target("mqtt5", Level::Error);
         let wanted = self.resolve().await?;
         let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;
         let listener = self.listen(wanted).await?;

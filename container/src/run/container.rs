@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wirework::Descriptor;
 use wirework::component::{AnyArc, Capability, Context, Instance, Status, Supervisor, new_trace_id};
-use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
+use wirework::log::{BufferGuard, LogSink, Router, Scope, SinkId};
 
 use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
@@ -36,7 +36,7 @@ pub struct Container {
     pub(super) begun: Vec<u32>,
     descriptors: Vec<Descriptor>,
     router: Option<Router>,
-    hold: Option<Hold>,
+    hold: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
     sinks_ahead: usize,
     close_limit: Duration,
@@ -81,7 +81,7 @@ impl Container {
         stop: impl Future<Output = ()>,
     ) -> Result<Started, Failures> {
         let began = Instant::now();
-        let hold = router.as_ref().map(Router::hold);
+        let hold = router.as_ref().map(Router::buffer);
         let mut stop = std::pin::pin!(stop);
         let (mut container, sections) = tokio::select! {
             biased;
@@ -123,7 +123,7 @@ impl Container {
     async fn create(
         plan: Plan,
         router: Option<Router>,
-        hold: Option<Hold>,
+        hold: Option<BufferGuard>,
         workers: Handle,
     ) -> Result<(Self, Vec<Planned>), Failures> {
         let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();

@@ -1,4 +1,4 @@
-//! Libraries that talk too much: what they say below a level is never looked at.
+//! Libraries that log too much: what they log below a level is dropped.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -8,7 +8,7 @@ use super::level::Level;
 static LIMITS: RwLock<Vec<(&'static str, Level)>> = RwLock::new(Vec::new());
 
 /// Limits the events whose target begins with `prefix`, in the whole process. A limit set again replaces the former.
-pub(super) fn limit(prefix: &'static str, level: Level) {
+pub(super) fn set(prefix: &'static str, level: Level) {
     let mut limits = LIMITS.write().unwrap_or_else(PoisonError::into_inner);
     limits.retain(|(other, _)| *other != prefix);
     limits.push((prefix, level));
@@ -20,7 +20,7 @@ pub(super) fn is_limited(target: &str) -> bool {
     limits.iter().any(|(prefix, _)| target.starts_with(prefix))
 }
 
-/// Whether an event of this target and level is never looked at.
+/// Whether an event of this target and level is dropped.
 pub(super) fn silences(target: &str, level: Level) -> bool {
     let limits = LIMITS.read().unwrap_or_else(PoisonError::into_inner);
     limits.iter().any(|(prefix, limit)| level > *limit && target.starts_with(prefix))
@@ -32,11 +32,11 @@ mod tests {
 
     #[test]
     fn only_what_is_below_the_level_and_of_the_target_is_silenced() {
-        limit("chatty", Level::Info);
-        limit("chatty", Level::Warn);
+        set("chatty", Level::Info);
+        set("chatty", Level::Warn);
         assert!(silences("chatty::server", Level::Info));
         assert!(!silences("chatty::server", Level::Warn));
-        assert!(!silences("quiet", Level::Trace));
-        assert!(is_limited("chatty::server") && !is_limited("quiet"));
+        assert!(!silences("other", Level::Trace));
+        assert!(is_limited("chatty::server") && !is_limited("other"));
     }
 }

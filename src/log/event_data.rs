@@ -6,22 +6,22 @@ use std::ops::Range;
 
 use tracing::field::{Field, Visit};
 
-use super::record::Value;
+use super::value::Value;
 use crate::text::{MAX_SHOWN, clip};
 
-/// A buffer that has grown beyond this many bytes is not kept for the next event.
-const KEEP: usize = 16 * 1024;
+/// A buffer that has grown beyond this many bytes is not used again.
+const MAX_SPARE: usize = 16 * 1024;
 
 /// Message, trace id and fields of one event; all text lies in one string.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Body {
+pub(super) struct EventData {
     text: String,
     message: Range<usize>,
     trace_id: Option<Range<usize>>,
     fields: Vec<(&'static str, Stored)>,
     fatal: bool,
     /// Whether each text is cut at the length that foreign text has in a log.
-    pub(super) cut: bool,
+    cut: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -33,25 +33,30 @@ enum Stored {
     Bool(bool),
 }
 
-impl Body {
-    /// Collects what `fill` visits, in this thread's buffer, and hands it to `use_it`.
-    pub(super) fn with<R>(fill: impl FnOnce(&mut Body), use_it: impl FnOnce(&Body) -> R) -> R {
-        thread_local!(static SPARE: Cell<Option<Body>> = const { Cell::new(None) });
+impl EventData {
+    /// Collects what `fill` visits, in this thread's buffer, and hands it to `then`.
+    pub fn with<R>(fill: impl FnOnce(&mut EventData), then: impl FnOnce(&EventData) -> R) -> R {
+        thread_local!(static SPARE: Cell<Option<EventData>> = const { Cell::new(None) });
         // An event written while another is handled finds no spare and makes one.
-        let mut body = SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default();
-        body.clear();
-        fill(&mut body);
-        let result = use_it(&body);
-        if body.text.capacity() <= KEEP {
-            let _ = SPARE.try_with(|spare| spare.set(Some(body)));
+        let mut data = SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default();
+        data.clear();
+        fill(&mut data);
+        let result = then(&data);
+        if data.text.capacity() <= MAX_SPARE {
+            let _ = SPARE.try_with(|spare| spare.set(Some(data)));
         }
         result
     }
 
-    /// A body that is only a message.
+    /// The data of an event that is only a message.
     #[cfg(test)]
-    pub(super) fn message_only(message: &str) -> Self {
+    pub fn message_only(message: &str) -> Self {
         Self { text: message.to_owned(), message: 0..message.len(), ..Self::default() }
+    }
+
+    /// Has each text that follows cut at the length that foreign text has in a log.
+    pub fn cut_texts(&mut self) {
+        self.cut = true;
     }
 
     fn clear(&mut self) {
@@ -63,19 +68,19 @@ impl Body {
         self.cut = false;
     }
 
-    pub(super) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         self.slice(&self.message)
     }
 
-    pub(super) fn trace_id(&self) -> Option<&str> {
+    pub fn trace_id(&self) -> Option<&str> {
         self.trace_id.as_ref().map(|range| self.slice(range))
     }
 
-    pub(super) fn is_fatal(&self) -> bool {
+    pub fn is_fatal(&self) -> bool {
         self.fatal
     }
 
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+    pub fn fields(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
         self.fields.iter().map(|(name, stored)| {
             let value = match stored {
                 Stored::Text(range) => Value::Text(self.slice(range)),
@@ -109,12 +114,12 @@ impl Body {
     }
 }
 
-impl Visit for Body {
+impl Visit for EventData {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.text(field.name(), |text| text.push_str(value));
     }
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string fails only where the value's own `Debug` does; what it wrote until then is kept.
+        // Writing to a string fails only where the value's own `Debug` does; what it wrote until then stays.
         self.text(field.name(), |text| {
             let _ = write!(text, "{value:?}");
         });
