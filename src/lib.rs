@@ -24,6 +24,7 @@ mod opaque;
 mod params;
 mod sync;
 pub mod text;
+mod time;
 pub mod trace;
 
 #[doc(hidden)]

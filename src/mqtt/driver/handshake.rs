@@ -169,7 +169,7 @@ fn connack(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> 
             Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
         }
         Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
-        Incoming::Refusal(reason) => Err(Lost::refused(reason)),
+        Incoming::Refusal(reason) => Err(reason.refused()),
         // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
         Incoming::Disconnect(Reason { text, code, .. }) => {
             Err(Lost::Protocol(Arc::new(EarlyDisconnect { text, code })))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::limits::Limits;
 use super::outgoing::AckKind;
-use crate::mqtt::{MqttMessage, QoS};
+use crate::mqtt::{Lost, MqttMessage, QoS};
 
 /// What is known of a message that was too large, so that its payload was thrown away.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +26,20 @@ pub(crate) struct Reason {
     pub text: Arc<str>,
     /// Another server that the broker names.
     pub server_reference: Option<Arc<str>>,
+}
+
+impl Reason {
+    /// Why the link is lost when the broker refused CONNECT for this reason.
+    pub fn refused(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Refused { code, reason: text, server_reference }
+    }
+
+    /// Why the link is lost when the broker sent DISCONNECT for this reason.
+    pub fn disconnected(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Disconnected { code, reason: text, server_reference }
+    }
 }
 
 /// A received packet, in the terms of no version.

@@ -230,7 +230,7 @@ mod tests {
     fn what_contradicts_itself_is_named() {
         let wrong = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
-            config.invalid().first().map_or("fine".to_owned(), ToString::to_string)
+            crate::mqtt::check::invalid(&config).first().map_or("fine".to_owned(), ToString::to_string)
         };
         let both = "is given without `tls.key_file`; give both";
         assert_eq!(wrong(&[("tls.cert_file", "c.pem")]), format!("`tls.cert_file` {both}"));
