@@ -16,6 +16,7 @@ use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
 use super::astray::misplaced;
+use super::times;
 
 /// The keys of a section that are the container's, but for `descriptor`.
 const OWN: [&str; 6] = ["enabled", "references", "dependencies", "after", "timeout", "critical"];
@@ -224,6 +225,7 @@ impl Entry {
             problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
             self.timeout = None;
         }
+        problems.extend(own.get("timeout").and_then(|node| times::warning("timeout", node)));
     }
 
     fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {
@@ -322,6 +324,8 @@ impl Service {
                 None => problem,
             })
         });
+        let time = keys.and_then(|keys| keys.get("timeout"));
+        found.extend(time.and_then(|node| times::warning("service.timeout", node)));
         problems.join(found);
         let Some(Top { service }) = top else { return Self::default() };
         let default = Self::default();

@@ -8,6 +8,7 @@ mod factories;
 mod graph;
 mod hints;
 mod index;
+mod listeners;
 mod lists;
 mod loops;
 mod neighbours;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wirework::component::Status;
+use wirework::text::counted;
 
 use super::event::{Effect, Event, Listener, StopCause};
 use super::{Failure, LOG, millis};

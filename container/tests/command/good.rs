@@ -323,7 +323,7 @@ fn describe_finds_parts_and_suggests() {
 #[test]
 fn components_name_their_source() {
     let text = Said::line(&[], "components --format json").out;
-    assert!(redacted(&text).contains("\"registered\": \"src/log/console/logger.rs:<line>\""), "{text}");
+    assert!(redacted(&text).contains("\"registered\": \"src/log/sinks/console/logger.rs:<line>\""), "{text}");
 }
 
 #[test]
