@@ -61,10 +61,10 @@ impl Core {
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
         let context =
             subscriptions::Context { logger: log(), metrics: count(), capacity: settings.listener_queue };
-        let settle = Arc::clone(&inbox);
+        let acknowledger = Arc::clone(&inbox);
         Self {
             publishing: Publishing::new(window, CONTROL_IDS, permits, log(), count()),
-            receiving: Receiving::new(Arc::clone(&settings), settle, log(), count()),
+            receiving: Receiving::new(Arc::clone(&settings), acknowledger, log(), count()),
             subscribing: Subscribing::new(ids, Arc::clone(&settings), Arc::clone(&inbox), context),
             reader: Reader::new(inbox),
             state,

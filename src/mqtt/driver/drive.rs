@@ -385,7 +385,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
                     self.core.publishing.sent(id, dup, now);
                     *sent += 1;
                 }
-                Transmit::Plain { publish, waiter } => {
+                Transmit::Qos0 { publish, waiter } => {
                     *sent += 1;
                     self.stream.encode_qos_0(&publish, waiter)?;
                 }

@@ -10,8 +10,8 @@ use super::permits::Permits;
 use super::refusal::RefusalText;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{AckKind, Limits, Protocol, Publish};
-use crate::mqtt::session::{Acked, LINKS_ALONE, Outgoing, Transmit, Unfit};
+use crate::mqtt::protocol::{AckKind, Limits, Protocol, Publish, Unfit};
+use crate::mqtt::session::{Acked, LINKS_ALONE, Outgoing, Transmit};
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// Whoever waits for a publish, and what the publish has taken of the permits.

@@ -14,8 +14,10 @@ use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
 use crate::mqtt::protocol::{Limits, describe};
-use crate::mqtt::session::{Presence, Settle};
-use crate::mqtt::subscriptions::{Context, Control, Patience, Receipt, Registry, SharedListener, Trial};
+use crate::mqtt::session::Presence;
+use crate::mqtt::subscriptions::{
+    Acknowledger, Context, Control, Patience, Receipt, Registry, SharedListener, Trial,
+};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;

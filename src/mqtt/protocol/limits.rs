@@ -5,7 +5,6 @@ use tokio::time::Instant;
 use super::header::{length_size, packet_size};
 use super::{Protocol, Publish};
 use crate::mqtt::QoS;
-use crate::mqtt::session::Unfit;
 use crate::mqtt::topic::Filter;
 
 /// What CONNACK says about the link. It holds for that link alone: the next one begins from the broker's next CONNACK.
@@ -46,6 +45,20 @@ impl Default for Limits {
             assigned_client_id: None,
         }
     }
+}
+
+/// Why a message cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    TooLarge {
+        size: usize,
+        max: usize,
+    },
+    /// The broker takes none above this.
+    Qos(QoS),
+    /// The broker keeps no messages.
+    Retained,
+    Expired,
 }
 
 impl Limits {

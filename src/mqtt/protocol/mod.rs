@@ -12,7 +12,7 @@ mod v5;
 
 pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Outbound, Oversize, Protocol, Publish, Reason};
 pub(crate) use error::PacketError;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, Unfit};
 pub(crate) use reasons::describe;
 #[cfg(test)]
 pub(crate) use reasons::kept;

@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit, Unfit};
+use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit};
 use crate::mqtt::QoS;
-use crate::mqtt::protocol::{AckKind, Publish};
+use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
 const WINDOW: u16 = 5;
 
@@ -187,7 +187,7 @@ impl World {
                 assert!(before.is_none_or(|before| before == id), "under its old id");
                 Packet::Publish { id, publish }
             }
-            Some(Transmit::Plain { publish, waiter }) => {
+            Some(Transmit::Qos0 { publish, waiter }) => {
                 self.done.insert(waiter);
                 Packet::Publish { id: 0, publish }
             }
