@@ -11,26 +11,28 @@ pub mod config;
 pub mod connect;
 pub mod context_info;
 pub mod count;
+mod descriptor;
 mod error;
 pub mod file;
 mod footprint;
+mod future;
 pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 mod opaque;
+mod params;
 mod sync;
 pub mod text;
+mod time;
 pub mod trace;
-
-/// A boxed future that can move between threads; what an object-safe trait returns.
-pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[doc(hidden)]
 pub use inventory;
 
-pub use component::{Descriptor, DescriptorError, Pattern};
+pub use descriptor::{Descriptor, DescriptorError, Pattern};
 pub use error::{Category, Coded, Error, ErrorContext, chain};
+pub use future::BoxFuture;
 
 /// Compiles every Rust block of README and of pages of the book.
 #[cfg(doctest)]

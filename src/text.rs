@@ -156,6 +156,12 @@ pub fn clip_to(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}… ({} bytes)", Escaped(shown), text.len()))
 }
 
+/// A number of things: `1 line`, `2 lines`.
+#[must_use]
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::CredentialParams;
 use crate::config::Secret;
-use crate::connect::{Hidden, Masked, OneOrMany};
+use crate::connect::OneOrMany;
+use crate::params::{Hidden, Masked};
 
 /// One credential as it is configured: `credential`, or an entry of `credentials`. An empty text counts as not set, but an
 /// empty `store_key` is an error.

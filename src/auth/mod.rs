@@ -11,7 +11,6 @@ mod file;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 mod foreseen;
 mod memory;
-mod params;
 mod resolver;
 mod secret_file;
 mod store;
@@ -24,9 +23,9 @@ pub use file::{FileCredentialStore, FileCredentialStoreConfig, FileCredentialSto
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use foreseen::foreseen;
 pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
-pub use params::CredentialParams;
 pub use resolver::CredentialResolver;
 pub use secret_file::SecretFileError;
 pub use store::CredentialStore;
 
 pub use crate::file::Exposure;
+pub use crate::params::CredentialParams;

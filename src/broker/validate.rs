@@ -8,8 +8,9 @@ use super::{BrokerConfig, BrokerError};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::Invalid;
-use crate::connect::{is_host, keyed, one_or_many};
+use crate::connect::{keyed, one_or_many};
 use crate::error::Coded;
+use crate::params::is_host;
 
 impl BrokerConfig {
     /// Every value with which it could not open, whatever the credential stores keep.

@@ -1,12 +1,13 @@
 //! What a component author writes.
 
+use std::any::type_name;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Claim, Context, Descriptor, Flow, Neighbours, Offer, References};
+use super::{Capability, Claim, Context, Descriptor, Flow, Neighbours, Offer, References};
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -153,6 +154,17 @@ pub trait Component: Sized + Send + Sync + 'static {
     /// What was lost; the others are closed all the same.
     fn close(&self, _context: &Context) -> impl Future<Output = Result<(), Error>> + Send {
         async { Ok(()) }
+    }
+}
+
+/// Everybody may ask for a component by its concrete type.
+#[diagnostic::do_not_recommend]
+impl<C: Component> Capability for C {
+    const NAME: &'static str = C::DESCRIPTOR;
+
+    fn short_name() -> &'static str {
+        let name = type_name::<C>();
+        name.rsplit("::").next().unwrap_or(name)
     }
 }
 

@@ -2,8 +2,7 @@
 //! round for ever, and passwords that would be sent in clear.
 
 use super::Answers;
-use crate::auth::CredentialParams;
-use crate::connect::{ConnectionParams, is_in_clear};
+use crate::params::{ConnectionParams, CredentialParams, is_in_clear};
 
 /// Where a component leads messages or passwords, as far as its configuration shows it; see
 /// [`Component::flows`](super::Component::flows).

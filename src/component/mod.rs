@@ -8,10 +8,8 @@ mod answers;
 mod budget;
 mod cancellation;
 mod claim;
-mod constant;
 mod context;
 mod definition;
-mod descriptor;
 mod factory;
 mod flow;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
@@ -21,7 +19,6 @@ mod instance;
 mod neighbours;
 mod offer;
 mod offered;
-mod pattern;
 mod reference;
 mod registration;
 mod registry;
@@ -30,16 +27,12 @@ mod status;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
-mod tokens;
 
 pub use answers::Answers;
 pub use budget::Budget;
 pub use claim::Claim;
-#[doc(hidden)]
-pub use constant::{check_descriptor, check_reference};
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
-pub use descriptor::Descriptor;
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
 pub use flow::{Destination, Flow, Names, QueueFlow, Share, Sought, Space};
 #[cfg(any(feature = "mqtt", feature = "broker"))]
@@ -49,10 +42,12 @@ pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};
 pub use offer::{AnyArc, Capability, Cast, Offer};
 pub use offered::Offered;
-pub use pattern::Pattern;
-pub use reference::{Cardinality, Reference, References};
+pub use reference::{Reference, References};
 pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
-pub use slot::{Late, Slot};
+pub use slot::{Cardinality, Late, Slot};
 pub use status::Status;
-pub use tokens::{DescriptorError, MAX_LEN, TOKENS};
+
+pub use crate::descriptor::{Descriptor, DescriptorError, MAX_LEN, Pattern, TOKENS};
+#[doc(hidden)]
+pub use crate::descriptor::{check_descriptor, check_reference};

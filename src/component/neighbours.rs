@@ -2,10 +2,10 @@
 
 use std::any::Any;
 
-use super::{Component, Descriptor, Flow};
+use super::{Descriptor, Flow};
 use crate::config::Span;
 
-/// What the references of one section lead to; see [`Component::validate_with`].
+/// What the references of one section lead to; see [`Component::validate_with`](super::Component::validate_with).
 pub trait Neighbours {
     /// The sections that the reference `field` resolved to, in manifest order; `None` where nobody knows, since what the manifest
     /// says of the reference could not be read, a section may be lost, or there are several for a reference that takes one.
@@ -46,13 +46,13 @@ impl<'a> Neighbour<'a> {
         self.descriptor
     }
 
-    /// Its configuration, where it is a component of type `C` and all of its section could be read.
+    /// Its configuration, where that is of type `C` and all of its section could be read.
     #[must_use]
-    pub fn config<C: Component>(&self) -> Option<&'a C::Config> {
+    pub fn config<C: 'static>(&self) -> Option<&'a C> {
         self.config?.downcast_ref()
     }
 
-    /// See [`Component::flows`]; nothing where its section could not be read.
+    /// See [`Component::flows`](super::Component::flows); nothing where its section could not be read.
     #[must_use]
     pub fn flows(&self) -> &'a [Flow] {
         self.flows

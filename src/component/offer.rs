@@ -1,9 +1,7 @@
 //! What a component can be asked for: checked casts from its type to the traits it offers.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::sync::Arc;
-
-use super::Component;
 
 /// A component behind its concrete type, on the way to a cast.
 pub type AnyArc = Arc<dyn Any + Send + Sync>;
@@ -58,17 +56,6 @@ macro_rules! capability {
             const NAME: &'static str = ::core::stringify!($capability);
         }
     )+ };
-}
-
-/// Everybody may ask for a component by its concrete type.
-#[diagnostic::do_not_recommend]
-impl<C: Component> Capability for C {
-    const NAME: &'static str = C::DESCRIPTOR;
-
-    fn short_name() -> &'static str {
-        let name = type_name::<C>();
-        name.rsplit("::").next().unwrap_or(name)
-    }
 }
 
 /// One entry of what a component offers; [`offers!`](crate::offers) writes them.

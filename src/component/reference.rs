@@ -3,34 +3,8 @@
 use std::any::TypeId;
 use std::fmt;
 
-use super::{Capability, Found, Slot};
+use super::{Capability, Cardinality, Found, Slot};
 use crate::error::Error;
-
-/// How many components a reference takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cardinality {
-    /// Exactly one; none is an error, two are an error.
-    One,
-    /// One or none; two are an error.
-    Optional,
-    /// All, in manifest order; none is fine.
-    Many,
-    /// All, bound after every creation and before any open; makes no ordering edge.
-    Late,
-}
-
-impl Cardinality {
-    /// The word that `describe` shows.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::One => "one",
-            Self::Optional => "optional",
-            Self::Many => "all",
-            Self::Late => "all, late",
-        }
-    }
-}
 
 /// One declared reference: static, so that a plan needs no instance.
 pub struct Reference {

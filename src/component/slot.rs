@@ -3,8 +3,34 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::{Capability, Cardinality, Found};
+use super::{Capability, Found};
 use crate::error::{Category, Error};
+
+/// How many components a reference takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cardinality {
+    /// Exactly one; none is an error, two are an error.
+    One,
+    /// One or none; two are an error.
+    Optional,
+    /// All, in manifest order; none is fine.
+    Many,
+    /// All, bound after every creation and before any open; makes no ordering edge.
+    Late,
+}
+
+impl Cardinality {
+    /// The word that `describe` shows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Optional => "optional",
+            Self::Many => "all",
+            Self::Late => "all, late",
+        }
+    }
+}
 
 /// A field type that can hold what a reference resolved to; it sets how many components the reference takes.
 #[diagnostic::on_unimplemented(

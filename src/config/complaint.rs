@@ -78,9 +78,6 @@ fn shifted(span: Span, at: usize, range: Range<usize>) -> Span {
     Span::new(moved(range.start), moved(range.end))
 }
 
-/// Quotes as people write them, and word processors.
-const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
-
 /// What would be right instead of what the parser complains of, apart from values without quotes.
 fn help(message: &str, text: &str, at: usize) -> &'static str {
     let starts = |beginning: &str| message.starts_with(beginning);
@@ -93,7 +90,7 @@ fn help(message: &str, text: &str, at: usize) -> &'static str {
         "write `key = value`"
     } else if starts("invalid unquoted key") && behind.starts_with("//") {
         "a comment begins with `#`"
-    } else if starts("invalid unquoted key") && next_is(behind, TYPOGRAPHIC) {
+    } else if starts("invalid unquoted key") && next_is(behind, scalar::TYPOGRAPHIC) {
         "a key stands without quotes, or in plain ones, `\"`"
     } else if starts("unclosed array table") {
         "write the header as `[[component]]`, with two brackets on each side"

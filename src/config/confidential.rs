@@ -3,8 +3,8 @@
 use schemars::Schema;
 use serde_json::Value;
 
-use super::outline::alternatives;
-use super::place::{look_up, property, values};
+use super::json_schema::{alternatives, is_write_only, property, values};
+use super::place::look_up;
 use super::read::Segment;
 use super::{Node, Table, Value as Tree};
 
@@ -101,17 +101,4 @@ pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
     };
     let may_hold_secret = |schema: &&Value| holds_keys(schema) || inside(schema) || has_uri_mark(schema);
     found.named && !found.secret && !found.schemas.iter().any(may_hold_secret)
-}
-
-/// Whether a value is secret, or a list of secrets.
-pub(super) fn holds_secret(root: &Value, schema: &Value) -> bool {
-    let list = |schema: &Value| {
-        let items = schema.get("items").filter(|items| items.is_object());
-        items.is_some_and(|items| alternatives(root, items).into_iter().any(is_write_only))
-    };
-    alternatives(root, schema).into_iter().any(|schema| is_write_only(schema) || list(schema))
-}
-
-fn is_write_only(schema: &Value) -> bool {
-    schema.get("writeOnly").is_some_and(|value| value == true)
 }

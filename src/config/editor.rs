@@ -50,7 +50,7 @@ fn open(schema: &mut Value, depth: usize) {
 
 /// Whether a schema is about a single value, and not one that takes any string anyway.
 fn is_leaf(object: &serde_json::Map<String, Value>) -> bool {
-    let types: Vec<_> = super::outline::types_of(object).collect();
+    let types: Vec<_> = super::json_schema::types_of(object).collect();
     let scalar = |name: &&str| matches!(*name, "string" | "integer" | "number" | "boolean");
     let bound = ["enum", "const", "pattern", "format", "minLength", "maxLength"]
         .iter()

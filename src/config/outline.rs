@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use schemars::Schema;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::confidential::holds_secret;
 use super::config_path;
-use super::place::values;
+use super::json_schema::{alternatives, holds_secret, types, values};
 
 /// How deep a schema is followed; a type that contains itself has no end.
 const MAX_DEPTH: usize = 8;
@@ -146,38 +145,4 @@ fn bounds(schema: &Value) -> String {
         (None, None) => Ok(()),
     };
     done.map(|()| text).unwrap_or_default()
-}
-
-/// The type names of a schema, without `null`, which TOML cannot say.
-pub(super) fn types(schema: &Value) -> impl Iterator<Item = &str> {
-    schema.as_object().into_iter().flat_map(types_of)
-}
-
-/// The type names of a schema, without `null`, which TOML cannot say.
-pub(super) fn types_of(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let names: Vec<_> = match schema.get("type") {
-        Some(Value::String(name)) => vec![name.as_str()],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    names.into_iter().filter(|name| *name != "null")
-}
-
-/// The schema and all that it stands for by `$ref`, `anyOf`, `oneOf` and `allOf`.
-pub(super) fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Value> {
-    let mut found = vec![schema];
-    let mut at = 0;
-    while let Some(schema) = found.get(at).copied() {
-        at += 1;
-        if at > 64 {
-            break;
-        }
-        let reference = schema.get("$ref").and_then(Value::as_str);
-        let referred = reference.and_then(|text| text.strip_prefix('#')).and_then(|text| root.pointer(text));
-        found.extend(referred.filter(|referred| !found.iter().any(|known| std::ptr::eq(*known, *referred))));
-        for word in ["anyOf", "oneOf", "allOf"] {
-            found.extend(schema.get(word).and_then(Value::as_array).into_iter().flatten());
-        }
-    }
-    found
 }

@@ -1,10 +1,10 @@
 //! What a schema says of one place in a configuration.
 
 use schemars::Schema;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::confidential::holds_secret;
-use super::outline::{alternatives, kind, types};
+use super::json_schema::{alternatives, holds_secret, property, types, values};
+use super::outline::kind;
 use super::read::Segment;
 
 /// The schemas that may apply to a place, and what is known of it.
@@ -34,13 +34,6 @@ impl Place<'_> {
     }
 }
 
-/// What a table takes at keys that it does not name: any, or those of a pattern.
-pub(super) fn values(schema: &Value) -> Option<&Value> {
-    let patterns = schema.get("patternProperties").and_then(Value::as_object);
-    let by_pattern = patterns.and_then(|patterns| patterns.values().next());
-    by_pattern.or_else(|| schema.get("additionalProperties"))
-}
-
 pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s> {
     let root = schema.as_value();
     let mut place = Place { own: vec![root], schemas: alternatives(root, root), named: false, secret: false };
@@ -63,10 +56,6 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
         place.secret |= place.schemas.iter().any(|schema| holds_secret(root, schema));
     }
     place
-}
-
-pub(super) fn property<'s>(properties: Option<&'s Map<String, Value>>, name: &str) -> Option<&'s Value> {
-    properties.and_then(|properties| properties.get(name))
 }
 
 /// The type names, as JSON schema has them, that the value at a path may have; none where the schema does not say.

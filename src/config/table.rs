@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Key, Node, Value};
+use super::key::Key;
 
 /// Up to how many keys a table is read through to find one; a larger one has an index.
 ///
@@ -13,20 +13,20 @@ use super::{Key, Node, Value};
 const SMALL: usize = 16;
 
 /// Keys and values in the order in which they were written. `Debug` shows the keys, and of the values only the kind.
-#[derive(Clone, Default)]
-pub struct Table {
-    pairs: Vec<(Key, Node)>,
+#[derive(Clone)]
+pub struct Entries<V> {
+    pairs: Vec<(Key, V)>,
     /// Where each key is; only of a large table.
     places: Option<Box<Places>>,
 }
 
 type Places = HashMap<Arc<str>, usize, foldhash::fast::RandomState>;
 
-impl Table {
+impl<V> Entries<V> {
     /// An empty table.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { pairs: Vec::new(), places: None }
     }
 
     /// An empty table with room for `capacity` keys.
@@ -36,7 +36,7 @@ impl Table {
     }
 
     /// Of pairs in their order; `None` where two have the same key.
-    pub(super) fn of(pairs: Vec<(Key, Node)>) -> Option<Self> {
+    pub(super) fn of(pairs: Vec<(Key, V)>) -> Option<Self> {
         let mut table = Self { pairs, places: None };
         table.index();
         let distinct = match &table.places {
@@ -63,24 +63,24 @@ impl Table {
 
     /// The value of `name`.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Node> {
+    pub fn get(&self, name: &str) -> Option<&V> {
         self.entry(name).map(|(_, node)| node)
     }
 
     /// The value of `name`, to change it.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
         let place = self.place(name)?;
         self.pairs.get_mut(place).map(|(_, node)| node)
     }
 
     /// The key `name`, for where it stands, and its value.
     #[must_use]
-    pub fn entry(&self, name: &str) -> Option<(&Key, &Node)> {
+    pub fn entry(&self, name: &str) -> Option<(&Key, &V)> {
         self.pairs.get(self.place(name)?).map(|(key, node)| (key, node))
     }
 
     /// Sets a key; the value that it had before is returned. A key that was there keeps its place and its span.
-    pub fn insert(&mut self, key: Key, node: Node) -> Option<Node> {
+    pub fn insert(&mut self, key: Key, node: V) -> Option<V> {
         if let Some(there) = self.get_mut(&key.name) {
             return Some(std::mem::replace(there, node));
         }
@@ -95,7 +95,7 @@ impl Table {
     }
 
     /// Takes a key out; the others keep their order.
-    pub fn remove(&mut self, name: &str) -> Option<(Key, Node)> {
+    pub fn remove(&mut self, name: &str) -> Option<(Key, V)> {
         let place = self.place(name)?;
         let pair = self.pairs.remove(place);
         self.index();
@@ -103,7 +103,7 @@ impl Table {
     }
 
     /// Keeps the keys for which `keep` answers true; it may change the values.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut Node) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&Key, &mut V) -> bool) {
         let before = self.pairs.len();
         self.pairs.retain_mut(|(key, node)| keep(key, node));
         if self.pairs.len() < before {
@@ -125,36 +125,18 @@ impl Table {
     }
 
     /// Keys and values in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Node)> + Clone {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &V)> + Clone {
         self.pairs.iter().map(|(key, node)| (key, node))
     }
 
     /// The same, for whoever must name the type of what walks over them.
-    pub(super) fn pairs(&self) -> std::slice::Iter<'_, (Key, Node)> {
+    pub(super) fn pairs(&self) -> std::slice::Iter<'_, (Key, V)> {
         self.pairs.iter()
     }
 
     /// Keys and values in their order, the values to change.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Node)> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut V)> {
         self.pairs.iter_mut().map(|(key, node)| (&*key, node))
-    }
-
-    /// Follows dotted keys, such as `connection.host` or `connections.0.host`, from this table to a value.
-    #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Node> {
-        let (first, rest) = split(path);
-        let mut node = self.get(first)?;
-        let mut rest = rest;
-        while let Some(path) = rest {
-            let (segment, behind) = split(path);
-            node = match &node.value {
-                Value::Table(table) => table.get(segment)?,
-                Value::Array(list) => list.get(segment.parse::<usize>().ok()?)?,
-                _ => return None,
-            };
-            rest = behind;
-        }
-        Some(node)
     }
 
     fn place(&self, name: &str) -> Option<usize> {
@@ -171,42 +153,44 @@ impl Table {
     }
 }
 
-fn split(path: &str) -> (&str, Option<&str>) {
-    path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)))
+impl<V> Default for Entries<V> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
-impl fmt::Debug for Table {
+impl<V: fmt::Debug> fmt::Debug for Entries<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
 /// As tables of TOML are equal: whatever their order.
-impl PartialEq for Table {
+impl<V: PartialEq> PartialEq for Entries<V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, node)| other.get(&key.name) == Some(node))
     }
 }
 
-impl FromIterator<(Key, Node)> for Table {
-    fn from_iter<I: IntoIterator<Item = (Key, Node)>>(pairs: I) -> Self {
+impl<V> FromIterator<(Key, V)> for Entries<V> {
+    fn from_iter<I: IntoIterator<Item = (Key, V)>>(pairs: I) -> Self {
         let mut table = Self::new();
         table.extend(pairs);
         table
     }
 }
 
-impl Extend<(Key, Node)> for Table {
-    fn extend<I: IntoIterator<Item = (Key, Node)>>(&mut self, pairs: I) {
+impl<V> Extend<(Key, V)> for Entries<V> {
+    fn extend<I: IntoIterator<Item = (Key, V)>>(&mut self, pairs: I) {
         for (key, node) in pairs {
             self.insert(key, node);
         }
     }
 }
 
-impl IntoIterator for Table {
-    type Item = (Key, Node);
-    type IntoIter = std::vec::IntoIter<(Key, Node)>;
+impl<V> IntoIterator for Entries<V> {
+    type Item = (Key, V);
+    type IntoIter = std::vec::IntoIter<(Key, V)>;
     fn into_iter(self) -> Self::IntoIter {
         self.pairs.into_iter()
     }
@@ -217,7 +201,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::Span;
+    use crate::config::{Node, Span, Value};
+
+    type Table = Entries<Node>;
 
     #[derive(Clone, Debug)]
     enum Step {

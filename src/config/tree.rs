@@ -3,78 +3,12 @@
 //! The strings are owned, so that parameters can be put in and several files can be laid over each other. All files
 //! of a manifest share one space of offsets, so that a [`Span`] alone tells file, line and column.
 
-use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
-use super::{MASK, Number, Table, has_user_info, mask_uri};
-use crate::component::Descriptor;
-
-/// Where something stands: byte offsets, the end not included, in the address space of all loaded files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The first byte.
-    pub start: u32,
-    /// The byte behind the last one.
-    pub end: u32,
-}
-
-impl Span {
-    /// A span from `start` to, not including, `end`.
-    #[must_use]
-    pub const fn new(start: u32, end: u32) -> Self {
-        Self { start, end }
-    }
-
-    /// Whether both have at least one byte, or one place, in common.
-    #[must_use]
-    pub const fn touches(self, other: Self) -> bool {
-        self.start <= other.end && other.start <= self.end
-    }
-}
-
-/// A key of a [`Table`] and where it stands. Two keys are equal when their names are.
-#[derive(Clone)]
-pub struct Key {
-    /// The name, without quotes. The keys of one file that are called alike share it.
-    pub name: Arc<str>,
-    /// Where it stands; with its quotes.
-    pub span: Span,
-}
-
-impl Key {
-    /// A key that was written at `span`.
-    pub fn new(name: impl Into<Arc<str>>, span: Span) -> Self {
-        Self { name: name.into(), span }
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("name", &mask_uri(&self.name)).field("span", &self.span).finish()
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl Borrow<str> for Key {
-    fn borrow(&self) -> &str {
-        &self.name
-    }
-}
+use super::key::Span;
+use super::table::Entries;
+use super::{MASK, Number, has_user_info};
+use crate::descriptor::Descriptor;
 
 /// How a leaf came to its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +36,33 @@ impl Origin {
     pub const fn is_secret(self) -> bool {
         matches!(self, Self::Parameter { secret: true } | Self::Text { secret: true } | Self::Broken)
     }
+}
+
+/// Keys and values in the order in which they were written. `Debug` shows the keys, and of the values only the kind.
+pub type Table = Entries<Node>;
+
+impl Entries<Node> {
+    /// Follows dotted keys, such as `connection.host` or `connections.0.host`, from this table to a value.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Node> {
+        let (first, rest) = split(path);
+        let mut node = self.get(first)?;
+        let mut rest = rest;
+        while let Some(path) = rest {
+            let (segment, behind) = split(path);
+            node = match &node.value {
+                Value::Table(table) => table.get(segment)?,
+                Value::Array(list) => list.get(segment.parse::<usize>().ok()?)?,
+                _ => return None,
+            };
+            rest = behind;
+        }
+        Some(node)
+    }
+}
+
+fn split(path: &str) -> (&str, Option<&str>) {
+    path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)))
 }
 
 /// A value, where it stands, and how it came to be.

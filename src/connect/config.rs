@@ -6,9 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ConnectionParams;
-use super::uri::{Uri, deserialize_filled};
-use crate::config::MASK;
+use crate::params::{ConnectionParams, Masked, Uri, deserialize_filled, shown_host};
 
 /// One connection as it is configured: `connection`, or an entry of `connections`. An empty text counts as not set, but an
 /// empty `discovery_key` is an error.
@@ -65,7 +63,7 @@ impl ConnectionConfig {
     #[cfg(feature = "mqtt")]
     pub(crate) fn overridden(&self) -> impl Iterator<Item = &'static str> {
         self.uri.iter().flat_map(|uri| {
-            super::params::overridden(uri, self.protocol.as_deref(), self.host.as_deref(), self.port)
+            crate::params::overridden(uri, self.protocol.as_deref(), self.host.as_deref(), self.port)
         })
     }
 
@@ -86,29 +84,5 @@ impl fmt::Debug for ConnectionConfig {
             .field("uri", &self.uri)
             .field("parameters", &Masked(&self.parameters))
             .finish()
-    }
-}
-
-/// A host as it may be shown: some write `user:password@host` into the key.
-pub(super) fn shown_host(host: &str) -> String {
-    host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("{MASK}@{host}"))
-}
-
-/// Shows the names of parameters, not their values: nobody here knows which of them are secret.
-pub(crate) struct Masked<'a, V>(pub(crate) &'a BTreeMap<String, V>);
-
-impl<V> fmt::Debug for Masked<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.keys().map(|name| (name, Hidden))).finish()
-    }
-}
-
-/// Stands for a value that is set and not shown.
-#[derive(Clone, Copy)]
-pub(crate) struct Hidden;
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(MASK)
     }
 }

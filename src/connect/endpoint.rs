@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::ConnectError;
 use super::error::host_cure;
-use super::uri::{decode, encode, is_host, write_host};
-use super::{ConnectError, ConnectionParams, Hidden, Masked, UriPart};
-use crate::auth::CredentialParams;
 use crate::config::{MASK, Secret};
+use crate::params::{
+    ConnectionParams, CredentialParams, Hidden, Masked, UriPart, decode, encode, is_host, write_host,
+};
 
 /// The protocol whose servers have a path in place of host and port.
 const LOCAL: &str = "unix";

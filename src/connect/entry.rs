@@ -9,12 +9,11 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::config::{Masked, shown_host};
-use super::params::overridden;
-use super::protection::is_plain_mqtt;
-use super::uri::{Uri, deserialize_filled};
-use super::{ConnectionParams, MAX_CONNECTIONS};
+use super::MAX_CONNECTIONS;
 use crate::config::Invalid;
+use crate::params::{
+    ConnectionParams, Masked, Uri, deserialize_filled, is_plain_mqtt, overridden, shown_host,
+};
 
 /// One connection as a discovery service keeps it. An empty text counts as not set.
 #[derive(Clone, Default, Deserialize, JsonSchema)]

@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ConnectionEntries, ConnectionParams, Discovery, Reached, protection_warnings};
+use super::{ConnectionEntries, ConnectionParams, Discovery};
 use crate::component::{Answers, Component, Flow, Offer};
 use crate::config::Invalid;
+use crate::params::{Reached, protection_warnings};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryDiscovery`].

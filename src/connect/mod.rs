@@ -16,20 +16,16 @@ mod file;
 mod foreseen;
 mod listing;
 mod memory;
-mod params;
 mod plural;
-mod protection;
 mod resolver;
 #[cfg(test)]
 mod stock_tests;
-mod uri;
 
 /// How many connections one component may have, or one key of a discovery service. They are tried one after the other, and
 /// compared with each other.
 pub const MAX_CONNECTIONS: usize = 256;
 
 pub use config::ConnectionConfig;
-pub(crate) use config::{Hidden, Masked};
 pub use discovery::Discovery;
 pub use endpoint::{Endpoint, endpoints};
 pub use entry::{ConnectionEntries, ConnectionEntry};
@@ -44,12 +40,9 @@ pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 pub(crate) use foreseen::foreseen;
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
-pub use params::ConnectionParams;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use plural::keyed;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
-pub(crate) use protection::{Reached, is_in_clear, warnings as protection_warnings};
 pub use resolver::ConnectionResolver;
-#[cfg(feature = "broker")]
-pub(crate) use uri::is_host;
-pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};
+
+pub use crate::params::{ConnectionParams, Uri, UriError, UriHost, UriPart, UriParts};

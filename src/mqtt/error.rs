@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lost::elsewhere;
+use super::properties::PropertyError;
 use super::topic::TopicError;
 use super::{Lost, QoS};
 use crate::config::Invalid;
@@ -24,11 +25,11 @@ pub enum MqttError {
     #[error("the MQTT connection was closed before the broker acknowledged the operation")]
     Closed,
     /// No broker could be reached within `options.connect_timeout`, or in the one sweep of `retry_connect = false`.
-    #[error("cannot connect to the MQTT broker at {} within {} ms", escape(endpoints), waited.as_millis())]
+    #[error("cannot connect to the MQTT broker at {}{}", escape(endpoints), within(*waited))]
     ConnectFailed {
         /// The addresses tried, without credentials.
         endpoints: Arc<str>,
-        /// How long it was tried.
+        /// How long it was tried again and again; zero where trying again was not asked for or could not help.
         waited: Duration,
         /// What happened last.
         source: Lost,
@@ -221,6 +222,15 @@ impl fmt::Debug for MqttError {
     }
 }
 
+impl From<PropertyError> for MqttError {
+    fn from(error: PropertyError) -> Self {
+        match error {
+            PropertyError::Topic(error) => error.into(),
+            PropertyError::Value { property, problem } => Self::BadProperty { property, problem },
+        }
+    }
+}
+
 impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
@@ -296,13 +306,18 @@ const fn is_unauthorized(code: u8) -> bool {
     matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
 }
 
+/// A time of trying, where there was one.
+fn within(waited: Duration) -> String {
+    if waited.is_zero() { String::new() } else { format!(" within {} ms", waited.as_millis()) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use super::*;
     use crate::Error;
-    use crate::mqtt::protocol::{describe, kept};
+    use crate::mqtt::protocol::{clip_reason, describe};
     use crate::mqtt::topic::Filter;
     use crate::text::is_unsafe;
 
@@ -318,6 +333,13 @@ mod tests {
         let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
+        let source = Lost::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
+        let once = MqttError::ConnectFailed {
+            endpoints: "mqtt://127.0.0.1:1".into(),
+            waited: Duration::ZERO,
+            source,
+        };
+        assert_eq!(once.to_string(), "cannot connect to the MQTT broker at mqtt://127.0.0.1:1");
         let typed = error.downcast_ref::<MqttError>().unwrap();
         assert_eq!(format!("{typed:?}"), format!("NoResponse CONNECT_FAILED: {expected}"));
         let state = crate::mqtt::LinkState::Failed(typed.clone());
@@ -328,7 +350,7 @@ mod tests {
     fn what_a_peer_said_is_cut_and_escaped_in_every_error() {
         let evil: Arc<str> = format!("\u{1b}]0;\n\u{9b}\u{202e}{}", "x".repeat(60_000)).into();
         let text = || Arc::clone(&evil);
-        let reason = || describe(0x87, Some(&kept(&evil)));
+        let reason = || describe(0x87, Some(&clip_reason(&evil)));
         let (code, client_id) = (0x87, text());
         let left = Lost::Disconnected { code, reason: reason(), server_reference: Some(text()) };
         let taken = |certain| Lost::TakenOver {

@@ -9,14 +9,12 @@ use super::{LinkState, Lost, MqttClient, MqttError};
 use crate::component::{Context, Status};
 use crate::text::clip;
 
-/// What the owner of a connection lacks although the link is up; it is part of their common status.
-pub(super) type Lack = Option<Arc<str>>;
-
-/// Has the component's status follow the link, and what its owner lacks, until either ends.
-pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, context: &Context) {
+/// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link
+/// is up, which is part of their common status.
+pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
     let mut recovering = false;
-    let mut said = None;
+    let mut reported = None;
     // Where the link is, or was until it was lost.
     let mut at = up_at(&state.borrow());
     let following = context.clone();
@@ -25,7 +23,7 @@ pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, conte
             let (changed, moved) = tokio::select! {
                 changed = state.changed() => (changed, true),
                 changed = denied.changed() => (changed, false),
-                changed = lack.changed() => (changed, false),
+                changed = unmet.changed() => (changed, false),
                 () = following.cancelled() => return Ok(()),
             };
             if changed.is_err() {
@@ -33,19 +31,19 @@ pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, conte
             }
             let moved = moved || state.has_changed().unwrap_or_default();
             let denied = denied_now(&denied.borrow_and_update());
-            let lack = lack.borrow_and_update().clone();
-            let lacking = denied.or(lack);
+            let unmet_now = unmet.borrow_and_update().clone();
+            let missing = denied.or(unmet_now);
             let state = state.borrow_and_update().clone();
             let lost_at = std::mem::replace(&mut at, up_at(&state));
-            let status = match (&state, lacking) {
-                (LinkState::Up { .. }, Some(lacking)) => {
+            let status = match (&state, missing) {
+                (LinkState::Up { .. }, Some(missing)) => {
                     recovering = true;
-                    Status::recovering(lacking)
+                    Status::recovering(missing)
                 }
                 // The first time is the container's to say.
                 (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
                 (LinkState::Up { .. }, _) => Status::Open,
-                // What is denied, or lacking, meanwhile is no news.
+                // What is denied, or missing, meanwhile is no news.
                 (LinkState::Down(_), _) if !moved => continue,
                 (LinkState::Down(lost), _) => {
                     recovering = true;
@@ -60,10 +58,10 @@ pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, conte
                 Status::Recovering(reason) => Some(Arc::clone(reason)),
                 _ => None,
             };
-            if news.is_none() || news != said {
+            if news.is_none() || news != reported {
                 following.set_status(status);
             }
-            said = news;
+            reported = news;
         }
     });
 }
@@ -76,7 +74,7 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
     }
 }
 
-/// What is to be said of a link that is not up, and which was lost just now where it says `at` which broker.
+/// What is to be reported of a link that is not up, and which was lost just now where it says `at` which broker.
 fn down(at: Option<&str>, lost: &Lost) -> String {
     let cause = crate::error::chain(lost);
     match at {
@@ -87,8 +85,8 @@ fn down(at: Option<&str>, lost: &Lost) -> String {
     }
 }
 
-/// What is to be said of the filters that the broker does not grant again, where there are any.
-fn denied_now(filters: &DeniedFilters) -> Lack {
+/// What is to be reported of the filters that the broker does not grant again, where there are any.
+fn denied_now(filters: &DeniedFilters) -> Option<Arc<str>> {
     let first = filters.values().next()?;
     let others = match filters.len() - 1 {
         0 => String::new(),

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::properties::seconds;
 use super::topic::{Topic, without_controls};
-use super::{MessageProperties, MqttError, MqttOptions, MqttVersion, QoS};
+use super::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
-use crate::connect::Masked;
+use crate::params::Masked;
 
 /// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` shows the length of the
 /// payload and the names of user properties: what services send each other is not for logs.
@@ -44,10 +44,10 @@ pub struct MqttWill {
 }
 
 impl MqttWill {
-    /// The same, where the options of its connection permit it.
-    pub(super) fn checked(self, options: &MqttOptions) -> Result<Self, MqttError> {
-        self.check(options.protocol_version)?;
-        if !options.allow_control_characters {
+    /// The same, where the options of its connection permit it: its version, and whether topics may have control characters.
+    pub(super) fn checked(self, version: MqttVersion, allow_controls: bool) -> Result<Self, MqttError> {
+        self.check(version)?;
+        if !allow_controls {
             without_controls(&self.topic)?;
         }
         Ok(self)
@@ -188,7 +188,7 @@ mod tests {
 
     fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
         let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
-        Invalid::none(config.invalid()).map_err(|error| error.to_string())
+        Invalid::none(crate::mqtt::check::invalid(&config)).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use wirework::config::Severity;
 use wirework::text::escape_json;
 
+use super::exit::EXIT_CONFIG;
 use super::options::Manifests;
+use super::options::Options;
 use super::output::answer;
-use super::{EXIT_CONFIG, Host, Options};
+use crate::program::Program;
 
 /// How the problems are printed.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -29,11 +32,15 @@ pub(super) struct Check {
     /// How to print: text for people, an array of problems, or SARIF for code hosts
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Take a manifest without components too, which is an error otherwise
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 impl Check {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
+        let Some(checked) = self.options.with(&self.manifests).plan_where(program, empty) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         let json = |text: String| escape_json(&format!("{text}\n")).into_owned();

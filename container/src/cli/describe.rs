@@ -1,6 +1,8 @@
 //! `describe`: all about one kind of component.
 
 mod markdown;
+mod summary;
+mod words;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -8,16 +10,19 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use wirework::component::{Lookup, Reference, Registered, Registry};
+use wirework::component::{Lookup, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
+use self::words::{asks, doc, line, remarks};
 use super::example::example;
+use super::exit::EXIT_USAGE;
 use super::options::json_text;
 use super::output::{answer, complain};
-use super::selector::Selector;
-use super::width::{COLUMNS, hanging, indented};
-use super::{EXIT_USAGE, Host};
+use super::selector::{Selector, tokens_of_pattern};
+use super::width::indented;
+use crate::plan::instead_of;
+use crate::program::Program;
 
 /// How components are described.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -31,19 +36,25 @@ enum Format {
 /// Shows what a component is for, its keys, its references, what it offers, and an example entry
 #[derive(Args)]
 #[command(
-    after_help = "Examples: describe pip-services:connection:mqtt:default:1.0\n          describe connection:mqtt"
+    after_help = "Examples: describe connection:mqtt\n          describe connection:mqtt options.connect_timeout\n          \
+                  describe pip-services:connection:mqtt:default:1.0 --all"
 )]
 pub(super) struct Describe {
     /// A descriptor, a pattern with `*`, or some parts of one, such as `connection:mqtt`
     component: Selector,
+    /// Only these keys, in full, with all below them
+    keys: Vec<String>,
+    /// Every key in full, where a component has many; otherwise their names
+    #[arg(long)]
+    all: bool,
     /// Text for people, JSON, or pages of Markdown
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 impl Describe {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let registry = match host.registry() {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let registry = match program.registry() {
             Ok(registry) => registry,
             Err(error) => {
                 complain(format_args!("error: {error}"));
@@ -52,18 +63,22 @@ impl Describe {
         };
         let found = find(registry, &self.component);
         if found.is_empty() {
-            complain(format_args!("error: no linked component is called `{}`", self.component));
-            let patterns = registry.all().iter().map(|one| one.pattern().as_str());
-            match nearest(&self.component.to_string(), patterns) {
-                Some(near) => complain(format_args!("help: did you mean `{near}`?")),
-                None => complain(format_args!("help: `components` lists them")),
-            }
-            return ExitCode::from(EXIT_USAGE);
+            return self.nobody(registry);
+        }
+        if !self.keys.is_empty() {
+            return self.only(&found);
         }
         let text = match self.format {
             // Docs are the author's, and have lines; everything else in them is written out.
             Format::Text => {
-                let pages: Vec<_> = found.iter().map(|one| escape_lines(&text(one)).into_owned()).collect();
+                let page = |one: &Registered| {
+                    let keys = keys(&one.factory().schema());
+                    match self.all || keys.len() <= FEW {
+                        true => page(one, &full(&keys)),
+                        false => page(one, &summary::of(&keys, one.pattern())),
+                    }
+                };
+                let pages: Vec<_> = found.iter().map(|one| escape_lines(&page(one)).into_owned()).collect();
                 pages.join("\n")
             }
             Format::Markdown => {
@@ -76,28 +91,78 @@ impl Describe {
     }
 }
 
-/// The factory that serves a descriptor, else all of which some components are meant.
+impl Describe {
+    /// Says that no component is called so, and which may be meant.
+    fn nobody(&self, registry: &Registry) -> ExitCode {
+        complain(format_args!("error: no linked component is called `{}`", self.component));
+        let patterns = registry.all().iter().map(|one| tokens_of_pattern(one.pattern()));
+        match (instead_of_any(&self.component), self.component.nearest(patterns)) {
+            (Some(instead), _) => complain(format_args!("help: {instead}")),
+            (None, Some(near)) => complain(format_args!("help: did you mean `{near}`?")),
+            (None, None) => complain(format_args!("help: `components` lists them")),
+        }
+        ExitCode::from(EXIT_USAGE)
+    }
+
+    /// The keys that are asked for.
+    fn only(&self, found: &[Arc<Registered>]) -> ExitCode {
+        let known: Vec<KeyDoc> = found.iter().flat_map(|one| keys(&one.factory().schema())).collect();
+        let mut chosen: Vec<KeyDoc> = Vec::new();
+        for asked in &self.keys {
+            let below = format!("{asked}.");
+            let meant = |key: &&KeyDoc| key.path == *asked || key.path.starts_with(&below);
+            let before = chosen.len();
+            for key in known.iter().filter(meant) {
+                if !chosen.contains(key) {
+                    chosen.push(key.clone());
+                }
+            }
+            if chosen.len() == before && !known.iter().any(|key| meant(&key)) {
+                complain(format_args!("error: `{}` has no key `{asked}`", self.component));
+                let ends = known.iter().filter(|key| key.path.ends_with(&format!(".{asked}")));
+                let paths = known.iter().map(|key| key.path.as_str());
+                let near = ends.map(|key| key.path.as_str()).next().or_else(|| nearest(asked, paths));
+                if let Some(near) = near {
+                    complain(format_args!("help: did you mean `{near}`?"));
+                }
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+        let text = match self.format {
+            Format::Json => json_text(&chosen.iter().map(json_of_key).collect()),
+            Format::Text | Format::Markdown => escape_lines(&full(&chosen)).into_owned(),
+        };
+        answer(&text, ExitCode::SUCCESS)
+    }
+}
+
+/// Up to how many keys are always shown in full.
+const FEW: usize = 12;
+
+/// What a component of Pip.Services that there is not is replaced by.
+fn instead_of_any(selector: &Selector) -> Option<&'static str> {
+    selector.to_string().parse().ok().and_then(|descriptor| instead_of(&descriptor))
+}
+
+/// The factory that serves a descriptor, else those that have the most of the parts that are given.
 fn find(registry: &Registry, selector: &Selector) -> Vec<Arc<Registered>> {
     match selector.to_string().parse().ok().map(|descriptor| registry.find(&descriptor)) {
         Some(Lookup::One(number)) => registry.all().get(number).cloned().into_iter().collect(),
         Some(Lookup::Ambiguous(all)) => all,
-        _ => registry.all().iter().filter(|one| selector.selects_some_of(one.pattern())).cloned().collect(),
+        _ => {
+            let meant = registry.all().iter().filter(|one| selector.selects_some_of(one.pattern()));
+            let meant: Vec<_> = meant.collect();
+            let most = meant.iter().map(|one| selector.named_by(one.pattern())).max().unwrap_or_default();
+            meant.into_iter().filter(|one| selector.named_by(one.pattern()) == most).cloned().collect()
+        }
     }
 }
 
-fn text(one: &Registered) -> String {
+/// All of one kind of component; its keys are told already.
+fn page(one: &Registered, keys: &str) -> String {
     let factory = one.factory();
     let mut out = format!("{}\n{}", one.pattern(), indented(factory.summary(), 0));
-    let keys = keys(&factory.schema());
-    out.push_str("\nConfiguration\n");
-    if keys.is_empty() {
-        out.push_str("  none\n");
-    }
-    for key in &keys {
-        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
-        out.push_str(&indented(doc(key), 6));
-    }
-    out.push_str("\nReferences\n");
+    let _ = write!(out, "\nConfiguration\n{keys}\nReferences\n");
     if factory.references().is_empty() {
         out.push_str("  none\n");
     }
@@ -110,44 +175,29 @@ fn text(one: &Registered) -> String {
     out
 }
 
-/// A key or a reference, in as many lines as it needs.
-fn line(text: &str) -> String {
-    hanging("  ", text, 4, COLUMNS)
+/// Keys with all that is known of them.
+fn full(keys: &[KeyDoc]) -> String {
+    if keys.is_empty() {
+        return "  none\n".to_owned();
+    }
+    let mut out = String::new();
+    for key in keys {
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        out.push_str(&indented(doc(key), 6));
+    }
+    out
 }
 
-/// The documentation of a key without what its remarks say already: a last sentence `Default 1000.`
-fn doc(key: &KeyDoc) -> &str {
-    let said = key.default.as_ref().and_then(|default| {
-        let (before, last) = key.doc.trim_end().rsplit_once("Default")?;
-        let last = last.trim().strip_suffix('.')?.trim_matches('`');
-        let default = default.to_string();
-        (last == default).then_some(before)
-    });
-    said.filter(|before| before.trim_end().is_empty() || before.trim_end().ends_with('.'))
-        .unwrap_or(&key.doc)
-        .trim_end()
-}
-
-fn asks(reference: &Reference) -> String {
-    format!("{} {} at `{}`", reference.cardinality.as_str(), (reference.capability)(), reference.pattern)
-}
-
-fn remarks(key: &KeyDoc) -> String {
-    let default = key.default.as_ref().map(|default| format!("default {default}"));
-    let words =
-        [key.required.then(|| "required".to_owned()), default, key.secret.then(|| "secret".to_owned())];
-    let words: Vec<_> = words.into_iter().flatten().collect();
-    if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
+fn json_of_key(key: &KeyDoc) -> Value {
+    json!({
+        "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
+        "required": key.required, "secret": key.secret,
+    })
 }
 
 fn json_of(one: &Registered) -> Value {
     let factory = one.factory();
-    let keys = keys(&factory.schema()).into_iter().map(|key| {
-        json!({
-            "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
-            "required": key.required, "secret": key.secret,
-        })
-    });
+    let keys = keys(&factory.schema());
     let references = factory.references().iter().map(|reference| {
         json!({
             "field": reference.field, "pattern": reference.pattern, "takes": reference.cardinality.as_str(),
@@ -157,7 +207,7 @@ fn json_of(one: &Registered) -> Value {
     json!({
         "pattern": one.pattern().as_str(),
         "summary": factory.summary(),
-        "keys": keys.collect::<Vec<_>>(),
+        "keys": keys.iter().map(json_of_key).collect::<Vec<_>>(),
         "references": references.collect::<Vec<_>>(),
         "offers": factory.offers().iter().map(|offer| offer.name()).collect::<Vec<_>>(),
         "registered": one.at(),

@@ -9,11 +9,13 @@ use serde_json::json;
 use wirework::Descriptor;
 use wirework::text::escape;
 
+use super::exit::{EXIT_CONFIG, EXIT_USAGE};
+use super::options::Options;
 use super::options::{Manifests, json_text};
 use super::output::{answer, complain};
-use super::selector::Selector;
-use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
+use super::selector::{Selector, tokens_of};
 use crate::plan::{List, Plan, Planned, others};
+use crate::program::Program;
 
 /// Shows the components in the order in which they open, and who uses whom
 #[derive(Args)]
@@ -41,19 +43,31 @@ pub(super) enum Format {
 }
 
 impl Graph {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let Some(checked) = self.options.with(&self.manifests).plan(program) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();
         let nobody =
             |selector: &&Selector| !checked.plan().descriptors.iter().any(|one| selector.selects(one));
         if let Some(selector) = self.without.iter().find(nobody) {
-            complain(format_args!("error: no component of the manifest matches `{selector}`"));
-            return ExitCode::from(EXIT_USAGE);
+            return nobody_is(selector, checked.plan());
         }
         answer(&shown(checked.plan(), &self.without, self.format), checked.code())
     }
+}
+
+/// Says that no component of a plan is called so, and what may be meant.
+pub(super) fn nobody_is(selector: &Selector, plan: &Plan) -> ExitCode {
+    complain(format_args!("error: no component of the manifest matches `{selector}`"));
+    if let Some((disabled, _)) = plan.disabled.iter().find(|(one, _)| selector.selects(one)) {
+        complain(format_args!("help: `{disabled}` is not enabled"));
+    } else if let Some(near) = selector.nearest(plan.descriptors.iter().map(tokens_of)) {
+        complain(format_args!("help: did you mean `{near}`?"));
+    } else if !plan.descriptors.is_empty() {
+        complain(format_args!("help: `graph` lists them"));
+    }
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// What is shown of a plan.
@@ -205,7 +219,10 @@ fn text(view: &View<'_>) -> String {
         left_out => format!(" ({left_out} left out)"),
     };
     let name = escape(view.plan.service.shown_name());
-    let mut out = format!("{name}: {count} components, in the order in which they open{left_out}\n");
+    let mut out = match count {
+        1 => format!("{name}: 1 component{left_out}\n"),
+        _ => format!("{name}: {count} components, in the order in which they open{left_out}\n"),
+    };
     for (number, (position, planned)) in view.components().enumerate() {
         let critical = if planned.entry.critical { "" } else { " (not critical)" };
         let _ = writeln!(out, "{:>3}  {}{critical}", number + 1, view.name(position));

@@ -3,12 +3,13 @@
 use wirework::Descriptor;
 use wirework::config::{Node, Problem, Severity, Span, Table, Value};
 use wirework::log::{Console, Format, Level, Record, Value as Shown};
+use wirework::text::Escaped;
 
 use super::options::Checked;
 use crate::manifest::{Files, Piece, pieces};
 use crate::plan::Plan;
-use crate::run::voice::{say, say_error};
-use crate::run::{Failure, ServeError};
+use crate::run::console::{is_console, say};
+use crate::run::{Failure, Phase, ServeError};
 
 /// The target of what the command says where the log is JSON.
 const TARGET: &str = "wirework";
@@ -45,22 +46,51 @@ fn said(problem: &Problem, files: &Files) {
     Console::process().record(&Record::new(level, &problem.message).with_target(TARGET).with_fields(&fields));
 }
 
-/// Says every failure with its causes, and where the manifest sets up what failed. The plan has been used up by then:
-/// `again` reads the manifest once more.
-pub(super) fn report(error: &ServeError, again: impl FnOnce() -> Option<Checked>) {
+/// Says an error with its code: in text as `check` does.
+fn say_error(code: &str, message: &str) {
+    let console = Console::process();
+    match console.format() {
+        Format::Text => console.text(&format!("error[{}]: {}\n", Escaped(code), Escaped(message))),
+        Format::Json => {
+            let fields = [("code", Shown::Text(code))];
+            console.record(&Record::new(Level::Error, message).with_target(TARGET).with_fields(&fields));
+        }
+    }
+}
+
+/// Up to how many components what was logged of a failure is taken to stand right above the last words.
+const NEAR: usize = 8;
+
+/// Says every failure with its causes, and where the manifest sets up what failed; a cause that `is_shown` on stderr already, a few
+/// lines above, is not repeated. The plan has been used up by then: `again` reads the manifest once more.
+pub(super) fn report(error: &ServeError, is_shown: bool, again: impl FnOnce() -> Option<Checked>) {
     let failures = error.failures();
     if failures.is_empty() {
         return say_error(error.code(), &wirework::chain(error));
     }
-    say(Level::Error, "error: ", &error.to_string());
     let checked = again();
-    for failure in failures {
+    let plan = checked.as_ref().map(Checked::plan);
+    let is_near = is_shown && plan.is_some_and(|plan| plan.components.len() <= NEAR);
+    for (number, failure) in failures.into_iter().enumerate() {
         let why = failure.source.chain();
-        say_error(failure.source.code(), &format!("{failure}: {why}"));
-        for help in checked.iter().flat_map(|checked| helps(checked.plan(), failure, &why)) {
+        let lead = if number == 0 { format!("{error}: ") } else { String::new() };
+        let is_told = is_near && is_logged(failure, plan);
+        let text = if is_told {
+            format!("{lead}{failure}, as said above")
+        } else {
+            format!("{lead}{failure}: {why}")
+        };
+        say_error(failure.source.code(), &text);
+        for help in plan.into_iter().flat_map(|plan| helps(plan, failure, &why)) {
             say(Level::Info, "  help: ", &help);
         }
     }
+}
+
+/// Whether a failure is one that has been logged, and not by what has failed itself.
+fn is_logged(failure: &Failure, plan: Option<&Plan>) -> bool {
+    let planned = plan.and_then(|plan| plan.get(plan.position(&failure.component)?));
+    failure.phase != Phase::Create && planned.is_some_and(|planned| !is_console(&planned.entry))
 }
 
 /// Where the keys are set that the reason names; where it names none, where the section is.
@@ -126,7 +156,6 @@ mod tests {
 
     use super::*;
     use crate::manifest::{Manifest, Parameters};
-    use crate::run::Phase;
 
     #[derive(serde::Deserialize, schemars::JsonSchema)]
     #[expect(dead_code, reason = "only where they are set matters")]

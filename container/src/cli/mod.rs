@@ -1,119 +1,27 @@
 //! The command `wirework`, which every service author's own binary has too: one file a sub-command.
 
+mod argument;
 mod check;
+mod command;
 mod components;
 mod convert;
 mod describe;
 mod example;
+mod exit;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod graph;
-mod host;
 mod last_words;
+mod logged;
 mod options;
 mod output;
 mod print;
 mod run;
 mod schema;
 mod selector;
-mod start;
 mod toml_text;
 mod width;
 
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::ExitCode;
-
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use wirework::text::escape;
-
-pub use host::Host;
-use options::Options;
-use output::written;
+pub(crate) use command::main;
 pub use schema::of as manifest_schema;
-pub use start::StartError;
-
-/// The exit code for a bad or missing manifest: `EX_CONFIG` of sysexits.
-pub const EXIT_CONFIG: u8 = 78;
-/// The exit code for a command line that cannot be understood.
-pub const EXIT_USAGE: u8 = 2;
-
-#[derive(Parser)]
-#[command(
-    // Also in a service's own binary: the version is that of the container.
-    name = "wirework",
-    version,
-    max_term_width = width::COLUMNS,
-    about = "Checks and runs a service: a TOML manifest of components",
-    after_help = "Exit codes: 0 fine or stopped by a signal, 1 failed, 2 bad usage, 78 bad or missing manifest, \
-                  130 ended at once by a second Ctrl-C."
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    Run(run::Run),
-    Check(check::Check),
-    Convert(convert::Convert),
-    Graph(graph::Graph),
-    Components(components::Components),
-    Describe(describe::Describe),
-    Explain(explain::Explain),
-    Schema(schema::Schema),
-    Print(print::Print),
-}
-
-/// Reads a command line and does what it says.
-fn main(host: &Host, args: Vec<OsString>) -> ExitCode {
-    let mut command = Cli::command();
-    if let Some(manifest) = host.default_manifest() {
-        let manifest = manifest.display().to_string();
-        command =
-            command.about(format!("Checks and runs this service; its manifest is {}", escape(&manifest)));
-    }
-    if let Some(version) = host.version_text() {
-        // clap would call every binary `wirework` here.
-        let binary = args.first().map(Path::new).and_then(Path::file_stem);
-        let name = escape(&binary.unwrap_or_default().to_string_lossy()).into_owned();
-        command = command.version(version).display_name(name);
-    }
-    let cli = match parse(&mut command, &args) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let code = if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
-            return written(error.print(), code);
-        }
-    };
-    match cli.command {
-        Some(Command::Run(run)) => run.main(host),
-        Some(Command::Check(check)) => check.main(host),
-        Some(Command::Convert(convert)) => convert.main(host),
-        Some(Command::Graph(graph)) => graph.main(host),
-        Some(Command::Components(components)) => components.main(host),
-        Some(Command::Describe(describe)) => describe.main(host),
-        Some(Command::Explain(explain)) => explain.main(host),
-        Some(Command::Schema(schema)) => schema.main(host),
-        Some(Command::Print(print)) => print.main(host),
-        None if host.default_manifest().is_some() => run::Run::default().main(host),
-        None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
-    }
-}
-
-/// Reads a command line. An error shows what is wrong in it, so that where it holds control characters it is read once more
-/// with those written out, for the error's text.
-fn parse(command: &mut clap::Command, args: &[OsString]) -> Result<Cli, clap::Error> {
-    // By reference, so that the command learns the binary's name, which the help without arguments shows.
-    let mut read = |args: Vec<OsString>| {
-        command.try_get_matches_from_mut(args).and_then(|matches| Cli::from_arg_matches(&matches))
-    };
-    let error = match read(args.to_vec()) {
-        Ok(cli) => return Ok(cli),
-        Err(error) => error,
-    };
-    let shown = args.iter().map(|arg| escape(&arg.to_string_lossy()).into_owned().into());
-    Err(read(shown.collect()).err().unwrap_or(error))
-}

@@ -9,18 +9,15 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use wirework::component::Registry;
-use wirework::config::{Problem, Problems, Severity, Span, code};
-use wirework::text::escape_json;
+use wirework::config::{Problems, Severity};
+use wirework::text::{counted, escape_json};
 
+use super::exit::EXIT_CONFIG;
 use super::output::complain;
 use super::width;
-use super::{EXIT_CONFIG, Host};
-use crate::manifest::{Files, Manifest, Parameters, render, render_json, render_sarif, warn_unused};
+use crate::manifest::{Files, render, render_json, render_sarif};
 use crate::plan::Plan;
-
-/// The manifest of a binary that sets none.
-const DEFAULT_MANIFEST: &str = "./config/config.toml";
+use crate::program::{Program, Sources};
 
 /// How most sub-commands print.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -63,7 +60,9 @@ impl TypedValueParser for Assignment {
             return fail("what is given with `--param` is no UTF-8 text\n");
         };
         match text.split_once('=') {
-            None => fail("what is given with `--param` has no `=`; write `-p NAME=VALUE`\n"),
+            None => fail(
+                "what is given with `--param` has no `=`; write `-p NAME=VALUE`, without blanks around the `=`\n",
+            ),
             Some(("", _)) => {
                 fail("what is given with `--param` has no name before its `=`; write `-p NAME=VALUE`\n")
             }
@@ -80,60 +79,46 @@ pub(super) struct Manifests {
     files: Vec<PathBuf>,
 }
 
+impl<'m> IntoIterator for &'m Manifests {
+    type Item = &'m PathBuf;
+    type IntoIter = std::slice::Iter<'m, PathBuf>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.files.iter()
+    }
+}
+
 impl Options {
     /// The options with the manifests that are named without `-c`.
-    pub(super) fn with(&self, manifests: &Manifests) -> Self {
+    pub(super) fn with<'m>(&self, manifests: impl IntoIterator<Item = &'m PathBuf>) -> Self {
         let mut options = self.clone();
-        options.config.extend(manifests.files.iter().cloned());
+        options.config.extend(manifests.into_iter().cloned());
         options
     }
 
     /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
-    pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
-        self.plan_where(host, Severity::Warning)
+    pub(super) fn plan(&self, program: &Program) -> Option<Checked> {
+        self.plan_where(program, Severity::Warning)
     }
 
     /// The same, where a manifest without components is a problem of this severity.
-    pub(super) fn plan_where(&self, host: &Host, empty: Severity) -> Option<Checked> {
-        let registry = host.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
-        Some(self.check(host, registry, empty))
+    pub(super) fn plan_where(&self, program: &Program, empty: Severity) -> Option<Checked> {
+        let registry = program.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
+        let (plan, problems) = self.sources().check(program, registry, empty);
+        Some(Checked { plan, problems })
     }
 
-    /// The same with the registry of a host that has one.
-    pub(super) fn check(&self, host: &Host, registry: &Registry, empty: Severity) -> Checked {
-        let mut paths = self.config.clone();
-        if paths.is_empty() {
-            paths
-                .push(host.default_manifest().map_or_else(|| PathBuf::from(DEFAULT_MANIFEST), PathBuf::from));
-        }
-        let mut problems = Problems::new();
-        let parameters = Parameters::gather(self.param.iter().cloned(), &self.params, &mut problems);
-        let manifest = Manifest::load(&paths, &parameters, &mut problems);
-        if !problems.has_errors() {
-            warn_unused(self.param.iter().map(|(name, _)| name.as_str()), &manifest.files, &mut problems);
-            if manifest.entries.is_empty() {
-                let message =
-                    "the manifest has no component that is enabled, so that there is nothing to run";
-                let problem = match empty {
-                    Severity::Warning => Problem::warning(code::NO_COMPONENTS, Span::default(), message),
-                    Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
-                        .with_help("`run --allow-empty` runs it nevertheless"),
-                };
-                problems.push(problem);
-            }
-        }
-        let plan = Plan::of(manifest, registry, host.binary(), &mut problems);
-        problems.sort();
-        Checked { plan, problems }
+    /// Where the manifest and its parameters come from.
+    fn sources(&self) -> Sources {
+        Sources { manifests: self.config.clone(), given: self.param.clone(), files: self.params.clone() }
     }
 }
 
 impl Options {
     /// The same once more; `None` also where a FIFO or the standard input was read, which are
     /// empty by now.
-    pub(super) fn plan_again(&self, host: &Host) -> Option<Checked> {
+    pub(super) fn plan_again(&self, program: &Program) -> Option<Checked> {
         let mut named = self.config.iter().chain(&self.params);
-        if named.all(|path| path.is_file() || path.is_dir()) { self.plan(host) } else { None }
+        if named.all(|path| path.is_file() || path.is_dir()) { self.plan(program) } else { None }
     }
 }
 
@@ -152,11 +137,6 @@ impl Checked {
     /// The plan, if it can be run.
     pub(super) fn into_plan(self) -> Option<Plan> {
         (!self.problems.has_errors()).then_some(self.plan)
-    }
-
-    /// The plan, as complete as its problems allow, and these.
-    pub(super) fn into_parts(self) -> (Plan, Problems) {
-        (self.plan, self.problems)
     }
 
     /// The exit code of a sub-command that has done its work in spite of these problems.
@@ -199,19 +179,18 @@ impl Checked {
     pub(super) fn summary(&self) -> String {
         let errors = self.problems.errors();
         let warnings = self.problems.len() - errors;
-        let parts = [
-            count(self.plan.components.len(), "component"),
-            count(self.plan.references(), "reference"),
-            count(errors, "error"),
-            count(warnings, "warning"),
-        ];
+        let disabled = self.plan.disabled.len();
+        let disabled = (disabled > 0).then(|| format!("{disabled} disabled"));
+        let mut parts = vec![counted(self.plan.components.len(), "component")];
+        parts.extend(disabled);
+        parts.extend([
+            counted(self.plan.references(), "reference"),
+            counted(errors, "error"),
+            counted(warnings, "warning"),
+        ]);
         let verdict = if errors == 0 { "ok" } else { "not ok" };
         format!("{verdict}: {}\n", parts.join(", "))
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A JSON value as text for a person or a program, without a character that a terminal would act on.

@@ -5,6 +5,8 @@ use std::path::Path;
 use wirework::config::{Problem, Span, code};
 use wirework::text::escape;
 
+use super::files::STDIN;
+
 /// The language of a file that TOML cannot read, where its name or its first line tells.
 fn language(path: &Path, text: &str) -> Option<&'static str> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
@@ -41,7 +43,7 @@ pub(super) fn problem(path: &Path, text: &str, base: u32) -> Option<Problem> {
     let language = language(path, text)?;
     let name = path.display().to_string();
     let message = format!("`{}` is {language}, and a manifest is TOML", escape(&name));
-    let file = if path == Path::new("<stdin>") { "-".to_owned() } else { escape(&name).into_owned() };
+    let file = if path == Path::new(STDIN) { "-".to_owned() } else { escape(&name).into_owned() };
     let help = format!("`wirework convert {file}` writes a configuration of Pip.Services as TOML");
     Some(Problem::error(code::BAD_SYNTAX, Span::new(base, base), message).with_help(help))
 }

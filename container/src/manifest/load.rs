@@ -8,8 +8,8 @@ use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, m
 use wirework::file;
 use wirework::text::escape;
 
-use super::astray::TOP;
-use super::files::Files;
+use super::container_keys::{Place, find, names_of};
+use super::files::{Files, STDIN};
 use super::foreign;
 use super::parameters::Parameters;
 use super::parts::{self, Reading};
@@ -83,7 +83,7 @@ impl<'a> Loader<'a> {
     }
 
     fn load_input(&mut self, problems: &mut Problems) {
-        let path = Path::new("<stdin>");
+        let path = Path::new(STDIN);
         if self.seen.contains(path) || !self.count(Span::default(), problems) {
             return;
         }
@@ -296,7 +296,9 @@ impl<'a> Loader<'a> {
 /// Whether a key is a misspelling of `include`.
 fn is_include(key: &Key, node: &Node) -> bool {
     let is_list = matches!(node.value, Value::Array(_));
-    is_list && !TOP.contains(&&*key.name) && nearest(&key.name, TOP) == Some("include")
+    is_list
+        && find(Place::Top, &key.name).is_none()
+        && nearest(&key.name, names_of(Place::Top)) == Some("include")
 }
 
 /// The files `*.toml` of a folder in the order of their names, without hidden ones: a ConfigMap of Kubernetes is mounted as links

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::parameters::{BadLine, ParametersError, check, split};
+use super::pair::{check, split};
+use super::parameters_error::{BadLine, ParametersError};
 
 /// How many bad lines of a file are told; those beyond are counted.
 const MOST_BAD_LINES: usize = 100;

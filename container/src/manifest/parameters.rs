@@ -6,11 +6,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use wirework::config::{Problems, Span};
-use wirework::file::{self, ReadError};
-use wirework::text::trim_line_breaks;
-use wirework::{Category, Coded};
+use wirework::file;
+use wirework::text::{counted, trim_line_breaks};
 
+use super::pair::{check, split};
 use super::parameter_file::Lines;
+use super::parameters_error::ParametersError;
 
 /// The largest file of parameters, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -36,77 +37,6 @@ pub struct Parameters {
 
 /// Answers with the value of a name.
 type Environment = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
-
-/// Why parameters cannot be taken over.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParametersError {
-    /// No `NAME=VALUE`. What stands there is not shown: it may be a value that lost its name.
-    #[error("a parameter has no `=`; write `NAME=VALUE`")]
-    NoValue,
-    /// A name that no `${…}` can hold. It is not shown: it may be a line of a value.
-    #[error(
-        "what stands before `=` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
-    )]
-    BadName,
-    /// A value in a file that begins with a quote, and has no other.
-    #[error(
-        "the quote before the value is not closed on its line; a line break in a value is written `\\n` in double quotes"
-    )]
-    OpenQuote,
-    /// More than a comment after a value in quotes.
-    #[error(
-        "something stands after the closing quote of the value; a quote within the quotes is written `\\\"`"
-    )]
-    AfterQuote,
-    /// A variable of the environment that is set, but to no text. Its value is not shown.
-    #[error("the environment variable `{name}` is not UTF-8")]
-    NotText {
-        /// The variable.
-        name: String,
-    },
-    /// Lines of a file that give no parameter; all other lines are taken over.
-    #[error("{path}: {} do not give a parameter", count(.lines.len() + .omitted, "line"))]
-    BadLines {
-        /// The file.
-        path: PathBuf,
-        /// The first hundred, in their order.
-        lines: Vec<BadLine>,
-        /// How many more there are.
-        omitted: usize,
-    },
-    /// A file that cannot be read.
-    #[error("cannot read the parameters in {path}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: ReadError,
-    },
-}
-
-/// A line of a file that gives no parameter.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-#[error("line {line}: {source}")]
-pub struct BadLine {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub source: ParametersError,
-}
-
-impl Coded for ParametersError {
-    fn category(&self) -> Category {
-        match self {
-            Self::Unreadable { .. } => Category::FileError,
-            _ => Category::Misconfiguration,
-        }
-    }
-    fn code(&self) -> &'static str {
-        wirework::config::code::BAD_PARAMETER
-    }
-}
 
 impl Parameters {
     /// No values, and no environment.
@@ -137,7 +67,7 @@ impl Parameters {
                 let path = path.display();
                 lines.iter().for_each(|line| tell(format!("{path}, {line}")));
                 if omitted > 0 {
-                    tell(format!("{path}: {} more do not give a parameter", count(omitted, "line")));
+                    tell(format!("{path}: {} more do not give a parameter", counted(omitted, "line")));
                 }
             }
             Err(error) => tell(format!("{place}{}", wirework::chain(&error))),
@@ -239,28 +169,6 @@ impl fmt::Debug for Parameters {
         let names: Vec<_> = self.given.keys().chain(self.filed.keys()).collect();
         f.debug_struct("Parameters").field("names", &names).finish_non_exhaustive()
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// The name and the value of a pair.
-pub(super) fn split(pair: &str) -> Result<(&str, &str), ParametersError> {
-    let (name, value) = pair.split_once('=').ok_or(ParametersError::NoValue)?;
-    Ok((name.trim(), value))
-}
-
-/// Whether a name can be that of a parameter.
-pub(super) fn check(name: &str) -> Result<(), ParametersError> {
-    if is_name(name) { Ok(()) } else { Err(ParametersError::BadName) }
-}
-
-/// Whether a text can be the name of a parameter.
-pub(super) fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]

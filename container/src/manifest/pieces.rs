@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::parameters::is_name;
+use super::pair::is_name;
 
 /// A part of a text. `Debug` shows names of parameters and of files, and no other text.
 #[derive(Clone, Copy, PartialEq, Eq)]

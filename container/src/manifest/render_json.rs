@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use wirework::config::{Problem, Problems, Severity, Span};
 
-use super::files::Files;
+use super::codes;
+use super::files::{Files, STDIN};
 use super::render::sorted;
 
 /// All problems as a JSON array of objects with `severity`, `code`, `message`, `file`, `line`, `column`, `end_line`,
@@ -48,11 +49,13 @@ pub fn render_json(problems: &Problems, files: &Files) -> String {
 /// All problems in the Static Analysis Results Interchange Format (SARIF 2.1.0), which code hosts show beside the lines.
 #[must_use]
 pub fn render_sarif(problems: &Problems, files: &Files) -> String {
-    let result = |severity: Severity, code: &str, text: &str| {
-        let level = severity.as_str();
-        json!({ "ruleId": code, "level": level, "message": { "text": text } })
+    let mut rules = Rules::default();
+    let mut result = |severity: Severity, code: &'static str, text: &str| {
+        let (level, index) = (severity.as_str(), rules.index(code));
+        json!({ "ruleId": code, "ruleIndex": index, "level": level, "message": { "text": text } })
     };
-    let told = sorted(problems).into_iter().map(|problem| {
+    let mut results = Vec::new();
+    for problem in sorted(problems) {
         let mut result = result(problem.severity, problem.code, &text(problem));
         if let Some(location) = location(files, problem.span) {
             result["locations"] = json!([location]);
@@ -66,14 +69,14 @@ pub fn render_sarif(problems: &Problems, files: &Files) -> String {
         if !related.is_empty() {
             result["relatedLocations"] = related.into();
         }
-        result
-    });
-    let omitted = problems.omitted().map(|(severity, code, count)| result(severity, code, &more(count)));
-    let results: Vec<_> = told.chain(omitted).collect();
+        results.push(result);
+    }
+    results.extend(problems.omitted().map(|(severity, code, count)| result(severity, code, &more(count))));
     let driver = json!({
         "name": "wirework",
         "version": env!("CARGO_PKG_VERSION"),
         "informationUri": env!("CARGO_PKG_REPOSITORY"),
+        "rules": rules.0.iter().map(|code| rule(code)).collect::<Vec<_>>(),
     });
     let run = json!({ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results });
     json!({
@@ -82,6 +85,30 @@ pub fn render_sarif(problems: &Problems, files: &Files) -> String {
         "runs": [run],
     })
     .to_string()
+}
+
+/// The codes that occur, each once.
+#[derive(Default)]
+struct Rules(Vec<&'static str>);
+
+impl Rules {
+    /// The place of a code among them.
+    fn index(&mut self, code: &'static str) -> usize {
+        let Self(codes) = self;
+        codes.iter().position(|other| *other == code).unwrap_or_else(|| {
+            codes.push(code);
+            codes.len() - 1
+        })
+    }
+}
+
+/// A `reportingDescriptor` of SARIF. A component may have codes of its own, of which only the name is known.
+fn rule(code: &str) -> Value {
+    let (meaning, cure) = match codes::find(code) {
+        Some(known) => (known.meaning, known.cure),
+        None => ("A component reports it of its own configuration.", "`describe` shows what its keys take."),
+    };
+    json!({ "id": code, "shortDescription": { "text": meaning }, "help": { "text": cure } })
 }
 
 fn more(count: usize) -> String {
@@ -109,9 +136,9 @@ fn place(files: &Files, span: Span) -> Map<String, Value> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.unwrap_or(Value::Null))).collect()
 }
 
-/// A `location` of SARIF.
+/// A `location` of SARIF; none for what is no file that others could open: the standard input, a FIFO of a shell.
 fn location(files: &Files, span: Span) -> Option<Value> {
-    let start = files.locate(span)?;
+    let start = files.locate(span).filter(|start| is_openable(start.path))?;
     let end = files.locate(Span::new(span.end.max(span.start), span.end))?;
     Some(json!({ "physicalLocation": {
         "artifactLocation": { "uri": uri(start.path) },
@@ -119,6 +146,11 @@ fn location(files: &Files, span: Span) -> Option<Value> {
             "startLine": start.line, "startColumn": start.column, "endLine": end.line, "endColumn": end.column,
         },
     } }))
+}
+
+fn is_openable(path: &Path) -> bool {
+    let is_of_this_process = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    !is_of_this_process && path != Path::new(STDIN)
 }
 
 /// A path as a URI: relative where the path is.
@@ -190,6 +222,10 @@ mod tests {
         assert_eq!(place(&result["relatedLocations"][0]), (Some("a%20b.toml".to_owned()), [2, 1, 2, 2]));
         assert_eq!(result["message"]["text"], "é is wrong; write e");
         assert_eq!(sarif["runs"][0]["results"][0]["locations"], Value::Null);
+        assert_eq!((&result["ruleId"], &result["ruleIndex"]), (&json!("BAD"), &json!(1)));
+        let rules = &sarif["runs"][0]["tool"]["driver"]["rules"];
+        assert_eq!((&rules[0]["id"], &rules[1]["id"]), (&json!("NOWHERE"), &json!("BAD")));
+        assert!(!is_openable(Path::new("/dev/fd/63")) && is_openable(Path::new("device/a.toml")));
         assert_eq!(uri(Path::new("/é")), "file:///%C3%A9");
     }
 }

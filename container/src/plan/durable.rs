@@ -3,8 +3,8 @@
 use wirework::component::Flow;
 use wirework::config::{Problem, Problems};
 
-use super::draft::Planned;
 use super::loops::{flows, queue_of};
+use super::planned::Planned;
 
 /// Warns of bridges whose target forgets in a crash what the source would keep: a bridge completes what the target has taken.
 pub(super) fn check_durable(components: &[Planned], problems: &mut Problems) {

@@ -3,72 +3,20 @@
 //! Nodes are components and groups. A group stands for a list of components that several wait for, so that a list of
 //! m members that n components reference costs n + m edges and not n · m.
 
+use super::adjacency::{Adjacency, Edge};
 use super::walk::Walk;
 
 /// How many cycles are looked for. Finding one takes a pass over all nodes.
 const MOST_CYCLES: usize = 100;
 
-/// What an edge means when the component at its end fails to open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
-    /// The one that waits fails too.
-    Need,
-    /// It opens all the same.
-    Order,
-}
-
 /// An acyclic graph of waiting, ready to be walked in either direction.
 #[derive(Debug, Default)]
 pub struct Graph {
-    pub(super) components: usize,
+    components: usize,
     /// For every node, those that wait for it.
     dependents: Adjacency,
     /// For every node, those it waits for.
     dependencies: Adjacency,
-}
-
-/// Lists of neighbours in one piece of memory.
-#[derive(Debug, Default)]
-pub(super) struct Adjacency {
-    starts: Vec<u32>,
-    targets: Vec<(u32, Edge)>,
-}
-
-impl Adjacency {
-    fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32, Edge)> + Clone) -> Self {
-        let mut starts = vec![0u32; nodes + 1];
-        for (from, ..) in edges.clone() {
-            if let Some(count) = starts.get_mut(from as usize + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut next = starts.clone();
-        let mut targets = vec![(0, Edge::Order); sum as usize];
-        for (from, to, edge) in edges {
-            let place = next.get_mut(from as usize).map(|next| {
-                *next += 1;
-                *next as usize - 1
-            });
-            if let Some(target) = place.and_then(|place| targets.get_mut(place)) {
-                *target = (to, edge);
-            }
-        }
-        Self { starts, targets }
-    }
-
-    pub(super) fn of(&self, node: u32) -> &[(u32, Edge)] {
-        let bounds = self.starts.get(node as usize).zip(self.starts.get(node as usize + 1));
-        bounds.and_then(|(start, end)| self.targets.get(*start as usize..*end as usize)).unwrap_or_default()
-    }
-
-    pub(super) fn counts(&self) -> Vec<u32> {
-        self.starts.iter().zip(self.starts.iter().skip(1)).map(|(start, end)| end - start).collect()
-    }
 }
 
 /// Collects edges.
@@ -149,13 +97,13 @@ impl Graph {
     /// A walk in opening order: a component is ready when all it waits for is done.
     #[must_use]
     pub fn opening(&self) -> Walk<'_> {
-        Walk::new(self, &self.dependencies, &self.dependents)
+        Walk::new(self.components, &self.dependencies, &self.dependents)
     }
 
     /// A walk in closing order: a component is ready when all that wait for it are done.
     #[must_use]
     pub fn closing(&self) -> Walk<'_> {
-        Walk::new(self, &self.dependents, &self.dependencies)
+        Walk::new(self.components, &self.dependents, &self.dependencies)
     }
 
     /// The components that fail when `component` does.
@@ -166,7 +114,7 @@ impl Graph {
     /// How many edges it has.
     #[must_use]
     pub fn edges(&self) -> usize {
-        self.dependencies.targets.len()
+        self.dependencies.edges()
     }
 }
 

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use wirework::component::{Destination, Flow, Names, QueueFlow, Share, Space};
 use wirework::config::{Problem, Problems, Span};
 
-use super::draft::Planned;
 use super::lists::others;
+use super::planned::Planned;
 
 /// How many circles are reported.
 const SHOWN: usize = 20;

@@ -1,8 +1,8 @@
 //! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
 
+mod adjacency;
 mod blocking;
 mod claims;
-mod draft;
 mod durable;
 mod factories;
 mod graph;
@@ -15,6 +15,9 @@ mod order;
 mod passwords;
 mod paths;
 mod pip_services;
+#[expect(clippy::module_inception, reason = "the file of the type `Plan`")]
+mod plan;
+mod planned;
 mod references;
 mod resolve;
 mod sections;
@@ -23,11 +26,15 @@ mod walk;
 mod words;
 
 pub(crate) use blocking::plan_apart;
-pub use draft::{DEFAULT_TIMEOUT, Plan, Planned, Resolved};
-pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
-pub use graph::{Edge, Graph, GraphBuilder};
+
+pub use adjacency::Edge;
+pub use factories::{Binary, Factories, Known, Wanted};
+pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
+#[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
+pub use plan::Plan;
+pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};
 pub use references::{Candidate, Question, Scene, Verdict};
 pub use walk::Walk;

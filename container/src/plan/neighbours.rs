@@ -9,11 +9,11 @@ use wirework::Descriptor;
 use wirework::component::{Cardinality, Flow, Neighbour, Neighbours, panic_error};
 use wirework::config::{Problem, Problems, Section, Span};
 
-use super::draft::{Planned, Resolved};
 use super::factories::{Known, Wanted};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::loops::flows;
+use super::planned::{Planned, Resolved};
 use crate::manifest::Files;
 
 /// Reports what does not go together.

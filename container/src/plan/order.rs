@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::draft::Planned;
+use super::adjacency::Edge;
 use super::factories::Known;
-use super::graph::{Edge, GraphBuilder};
+use super::graph::GraphBuilder;
 use super::lists::{List, others};
+use super::planned::Planned;
 use super::resolve::is_required;
 
 /// Who waits for whom: by references that are not late, by `after`, and everybody for the sinks.

@@ -7,9 +7,9 @@ use wirework::component::{Answers, Flow, Sought};
 use wirework::config::{Problem, Problems, Span, code};
 use wirework::connect::ConnectionParams;
 
-use super::draft::Planned;
 use super::lists::others;
 use super::loops::flows;
+use super::planned::Planned;
 
 /// How many look-ups are made at most.
 const ASKED: usize = 1_000_000;

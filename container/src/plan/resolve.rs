@@ -5,10 +5,10 @@ use std::sync::Arc;
 use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
-use super::draft::{Planned, Resolved};
 use super::factories::Known;
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
+use super::planned::{Planned, Resolved};
 use super::references::{Question, Scene};
 use crate::manifest::{Entry, shown_key};
 

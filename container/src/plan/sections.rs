@@ -8,9 +8,9 @@ use wirework::component::{Registered, Registry, panic_error};
 use wirework::config::{Problem, Problems, Section, code};
 
 use super::claims::{self, Claimed};
-use super::draft::Planned;
 use super::factories::{Binary, Factories};
 use super::pip_services::missing;
+use super::planned::Planned;
 use super::{hints, paths};
 use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals};
 

@@ -4,7 +4,7 @@ use schemars::Schema;
 use wirework::config::{Node, Origin, Problems, Span, Table, Value, is_shown, is_uri};
 use wirework::connect::Uri;
 
-use super::draft::Planned;
+use super::planned::Planned;
 use crate::manifest::Files;
 
 /// Those on the lines that problems point at.

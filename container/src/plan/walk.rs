@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::graph::{Adjacency, Edge, Graph};
+use super::adjacency::{Adjacency, Edge};
 
 /// One pass over a graph, each component once.
 pub struct Walk<'a> {
-    graph: &'a Graph,
+    /// How many of the nodes are components; those behind them are groups.
+    components: usize,
     blockers: &'a Adjacency,
     blocked: &'a Adjacency,
     pending: Vec<u32>,
@@ -16,9 +17,9 @@ pub struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(graph: &'a Graph, blockers: &'a Adjacency, blocked: &'a Adjacency) -> Self {
+    pub(super) fn new(components: usize, blockers: &'a Adjacency, blocked: &'a Adjacency) -> Self {
         let pending = blockers.counts();
-        let mut walk = Self { graph, blockers, blocked, pending, ready: BinaryHeap::new(), rank: None };
+        let mut walk = Self { components, blockers, blocked, pending, ready: BinaryHeap::new(), rank: None };
         walk.start();
         walk
     }
@@ -56,7 +57,7 @@ impl<'a> Walk<'a> {
                 };
                 *pending -= 1;
                 if *pending == 0 {
-                    if (next as usize) < self.graph.components { self.push(next) } else { stack.push(next) }
+                    if (next as usize) < self.components { self.push(next) } else { stack.push(next) }
                 }
             }
         }
@@ -64,7 +65,7 @@ impl<'a> Walk<'a> {
 
     /// A node that waits for nothing: a component is ready, a group is done at once.
     fn release(&mut self, node: u32) {
-        if (node as usize) < self.graph.components { self.push(node) } else { self.done(node) }
+        if (node as usize) < self.components { self.push(node) } else { self.done(node) }
     }
 
     fn push(&mut self, component: u32) {

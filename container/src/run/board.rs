@@ -7,11 +7,14 @@ use wirework::component::{Status, Supervisor};
 use wirework::log::Scope;
 use wirework::{Descriptor, Error};
 
-use super::{Failure, LOG, Phase};
+use super::event::Event;
+use super::events::Events;
+use super::{Failure, Phase};
 
 /// What the container and the components report, in one place that others can watch.
 pub struct Board {
     members: Vec<Member>,
+    events: Events,
     statuses: Mutex<Vec<Status>>,
     /// Counts changes; whoever waits for a state waits for this.
     changes: watch::Sender<u64>,
@@ -53,20 +56,13 @@ pub struct Member {
     pub critical: bool,
 }
 
-impl Member {
-    /// Says something as the component, so that the line names it, once.
-    fn say(&self, say: impl FnOnce()) {
-        self.scope.span().in_scope(say);
-    }
-}
-
 impl Board {
-    /// All components, created.
+    /// All components, created; what they report is told to `events`.
     #[must_use]
-    pub fn new(members: Vec<Member>) -> Self {
+    pub fn new(members: Vec<Member>, events: Events) -> Self {
         let statuses = Mutex::new(members.iter().map(|_| Status::Created).collect());
         let (changes, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
-        Self { members, statuses, changes, stop: Mutex::default(), stopped }
+        Self { members, events, statuses, changes, stop: Mutex::default(), stopped }
     }
 
     /// Sets a life-cycle state; the container's right alone.
@@ -170,20 +166,22 @@ impl Board {
         let asked = Asked { component: member.scope.descriptor().clone(), reason: Arc::clone(&reason) };
         let mut stop = self.lock_stop();
         let Stop { first, told, later, over } = &mut *stop;
-        let unheard = match (&first, &later) {
-            _ if *over => Some("asks to stop the service, which has closed"),
-            (Some(_), None) if *told => None,
-            (Some(_), _) => Some("asks to stop the service too"),
-            (None, _) => None,
+        // Whether nobody will be told of it by `stopped` or `last_look`.
+        let is_late = match (&first, &later) {
+            _ if *over => true,
+            (Some(_), None) if *told => false,
+            (Some(_), _) => true,
+            (None, _) => false,
         };
         match first {
             None => *first = Some(asked),
-            Some(_) if unheard.is_none() => *later = Some(asked),
+            Some(_) if !is_late => *later = Some(asked),
             Some(_) => {}
         }
+        let closed = *over;
         drop(stop);
-        if let Some(what) = unheard {
-            member.say(|| tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain()));
+        if is_late {
+            self.events.tell(&Event::LateStop { component: &member.scope, reason: &reason, closed });
         }
         self.stopped.send_replace(true);
     }
@@ -212,18 +210,13 @@ impl Supervisor for Board {
                 *now = status.clone();
             }
         });
-        member.say(|| match &status {
-            Status::Failed(error) if !accepted => {
-                // It is closing, closed, or has failed before; still nobody else would tell.
-                tracing::warn!(target: LOG, code = error.code(), "failed besides: {}", error.chain());
-            }
-            _ if !accepted => {}
-            Status::Failed(error) => {
-                tracing::error!(target: LOG, code = error.code(), "failed: {}", error.chain());
-            }
-            Status::Recovering(reason) => tracing::warn!(target: LOG, "recovering: {reason}"),
-            _ => tracing::info!(target: LOG, "open again"),
-        });
+        let scope = &member.scope;
+        match &status {
+            status if accepted => self.events.tell(&Event::Health { component: scope, status }),
+            // It is closing, closed, or has failed before; still nobody else would tell.
+            Status::Failed(error) => self.events.tell(&Event::LateFailure { component: scope, error }),
+            _ => {}
+        }
         if let Status::Failed(error) = &status
             && accepted
             && member.critical
@@ -242,11 +235,11 @@ mod tests {
     use wirework::Category;
 
     use super::*;
-    use crate::run::heard::Heard;
+    use crate::run::captured::CapturedLog;
 
     fn board() -> Board {
         let scope = Scope::new("a:b:c:d:1.0".parse().unwrap());
-        Board::new(vec![Member { scope, critical: true }])
+        Board::new(vec![Member { scope, critical: true }], Events::logged())
     }
 
     fn stop(board: &Board, message: &'static str) {
@@ -263,21 +256,21 @@ mod tests {
 
     #[test]
     fn a_stop_that_is_asked_for_after_the_last_look_is_logged() {
-        let (board, heard) = (board(), Heard::default());
-        let _guard = heard.listen();
+        let (board, log) = (board(), CapturedLog::default());
+        let _guard = log.capture();
         stop(&board, "in time");
         assert_eq!(board.last_look().unwrap().source.to_string(), "in time");
-        assert_eq!(heard.lines(), Vec::<String>::new());
+        assert_eq!(log.lines(), Vec::<String>::new());
         for message in ["late", "later"] {
             stop(&board, message);
             let expected =
                 format!("ERROR asks to stop the service, which has closed: {message} code=\"LATE\"");
-            assert_eq!(heard.lines(), [expected]);
+            assert_eq!(log.lines(), [expected]);
         }
         // Also where nobody had asked before.
         let board = self::board();
         assert!(board.last_look().is_none());
         stop(&board, "late");
-        assert_eq!(heard.lines().len(), 1);
+        assert_eq!(log.lines().len(), 1);
     }
 }

@@ -13,7 +13,9 @@ use tracing::Instrument;
 use wirework::Error;
 use wirework::component::{Context, Instance, panic_error};
 
-use super::{CallError, LOG, Phase};
+use super::event::Event;
+use super::events::Events;
+use super::{CallError, Phase};
 
 /// How long after its deadline a call may take to say so; one that takes longer blocks its thread.
 const WORD: Duration = Duration::from_millis(300);
@@ -34,6 +36,7 @@ pub(super) struct Finished {
 /// Calls that run.
 pub(super) struct Calls {
     workers: Handle,
+    events: Events,
     phase: Phase,
     set: JoinSet<Finished>,
     running: HashMap<u32, Running, foldhash::fast::RandomState>,
@@ -48,10 +51,10 @@ struct Running {
 
 impl Calls {
     /// None yet; they will run on `workers`.
-    pub(super) fn new(workers: Handle, phase: Phase) -> Self {
+    pub(super) fn new(workers: Handle, events: Events, phase: Phase) -> Self {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { workers, phase, set: JoinSet::new(), running: HashMap::default(), look }
+        Self { workers, events, phase, set: JoinSet::new(), running: HashMap::default(), look }
     }
 
     /// How many run.
@@ -84,7 +87,7 @@ impl Calls {
         limit: Duration,
     ) {
         let span = context.scope().span().clone();
-        self.start(component, limit, close(instance, context, limit).instrument(span));
+        self.start(component, limit, close(instance, context, limit, self.events.clone()).instrument(span));
     }
 
     fn start(
@@ -179,7 +182,12 @@ async fn open(instance: Arc<dyn Instance>, context: Context, limit: Duration) ->
     bounded(call, Phase::Open, limit, deadline).await
 }
 
-async fn close(instance: Arc<dyn Instance>, context: Context, limit: Duration) -> Result<(), Error> {
+async fn close(
+    instance: Arc<dyn Instance>,
+    context: Context,
+    limit: Duration,
+    events: Events,
+) -> Result<(), Error> {
     let deadline = Instant::now() + limit;
     context.cancel();
     let context = context.for_call(context.trace_id(), Some(deadline));
@@ -188,8 +196,7 @@ async fn close(instance: Arc<dyn Instance>, context: Context, limit: Duration) -
     let grace = TASK_GRACE.min(deadline.saturating_duration_since(Instant::now()));
     let aborted = context.end_tasks(grace).await;
     if !aborted.is_empty() {
-        let descriptor = context.scope().descriptor();
-        tracing::debug!(target: LOG, "tasks of {descriptor} were aborted: {}", aborted.join(", "));
+        events.tell(&Event::TasksAborted { component: context.scope().descriptor(), tasks: &aborted });
     }
     closed
 }

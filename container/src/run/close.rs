@@ -8,15 +8,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use wirework::component::{Context, Status, new_trace_id};
 use wirework::{Descriptor, Error};
 
+use super::assembly::{Assembly, Member};
 use super::call::{Calls, Finished};
-use super::{CallError, Container, Failure, Failures, LOG, Phase};
+use super::event::Event;
+use super::{CallError, Failure, Failures, Phase};
 use crate::plan::Walk;
 
 /// How often it is said what is still waited for.
 const REMINDER: Duration = Duration::from_secs(3);
 
 struct Closing<'a> {
-    container: &'a mut Container,
+    assembly: &'a mut Assembly,
     running: Calls,
     /// Those whose close runs, since when.
     waiting: BTreeMap<u32, (Descriptor, Instant)>,
@@ -32,28 +34,27 @@ struct Closing<'a> {
 
 /// Closes everything that had begun to open, within `limit` in all. One that fails or hangs does not keep the others
 /// from closing: a single close may take at most half of the time that is left.
-pub(super) async fn close(container: &mut Container, limit: Duration) -> Option<Failures> {
-    let graph = Arc::clone(&container.graph);
-    let count = container.members.len();
+pub(super) async fn close(assembly: &mut Assembly, limit: Duration) -> Option<Failures> {
+    let graph = assembly.graph();
+    let count = assembly.len();
     let (mut rank, mut begun) = (vec![0; count], vec![false; count]);
-    for (at, component) in (0u32..).zip(&container.begun) {
+    for (at, component) in (0u32..).zip(assembly.take_begun()) {
         // The last to open is the first to close.
         if let (Some(rank), Some(begun)) =
-            (rank.get_mut(*component as usize), begun.get_mut(*component as usize))
+            (rank.get_mut(component as usize), begun.get_mut(component as usize))
         {
             (*rank, *begun) = (u32::MAX - at, true);
         }
     }
     let deadline = Instant::now() + limit;
-    let running = Calls::new(container.workers.clone(), Phase::Close);
+    let running = Calls::new(assembly.workers().clone(), assembly.events().clone(), Phase::Close);
     let (waiting, failures, trace_id) = (BTreeMap::new(), Vec::new(), new_trace_id().into());
     let mut closing =
-        Closing { container, running, waiting, begun, deadline, trace_id, failures, stray: Vec::new() };
+        Closing { assembly, running, waiting, begun, deadline, trace_id, failures, stray: Vec::new() };
     closing.run(graph.closing().ranked(rank)).await;
     closing.end_stray_tasks().await;
-    closing.container.begun.clear();
     // A stop that was asked for when nobody waited for it any more.
-    closing.failures.extend(closing.container.board.last_look());
+    closing.failures.extend(closing.assembly.board().last_look());
     Failures::of(closing.failures)
 }
 
@@ -62,7 +63,7 @@ impl Closing<'_> {
         let mut reminder = interval_at(Instant::now() + REMINDER, REMINDER);
         reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            while self.running.len() < self.container.concurrency {
+            while self.running.len() < self.assembly.concurrency() {
                 let Some(component) = walk.next_ready() else { break };
                 self.begin(component, &mut walk);
             }
@@ -86,34 +87,29 @@ impl Closing<'_> {
     fn begin(&mut self, component: u32, walk: &mut Walk<'_>) {
         let index = component as usize;
         let begun = self.begun.get_mut(index).is_some_and(std::mem::take);
-        let member = self.container.members.get(index).filter(|_| begun);
+        let member = self.assembly.get(component).filter(|_| begun);
         let Some((member, instance)) =
-            member.and_then(|member| member.instance.clone().map(|it| (member, it)))
+            member.and_then(|member| member.instance().cloned().map(|it| (member, it)))
         else {
             walk.done(component);
             return;
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let limit = member.timeout.min(left / 2);
-        let context = member.context.for_call(Arc::clone(&self.trace_id), None);
-        self.container.detach_sink(component);
-        self.container.board.set(component, Status::Closing);
+        let limit = member.timeout().min(left / 2);
+        let context = member.context().for_call(Arc::clone(&self.trace_id), None);
+        self.assembly.detach_sink(component);
+        self.assembly.board().set(component, Status::Closing);
         self.waiting.insert(component, (context.scope().descriptor().clone(), Instant::now()));
         self.running.close(component, instance, context, limit);
     }
 
-    fn finish(&mut self, Finished { component, result, .. }: Finished, walk: &mut Walk<'_>) {
+    fn finish(&mut self, Finished { component, took, result }: Finished, walk: &mut Walk<'_>) {
         let Some((name, _)) = self.waiting.remove(&component) else { return };
         match result {
             Ok(()) => {
-                self.container.board.set(component, Status::Closed);
-                let opened =
-                    self.container.members.get(component as usize).is_some_and(|member| member.opened);
-                if opened {
-                    tracing::info!(target: LOG, "closed {name}");
-                } else {
-                    tracing::debug!(target: LOG, "cleaned up after {name}, which had not opened");
-                }
+                self.assembly.board().set(component, Status::Closed);
+                let opened = self.assembly.get(component).is_some_and(Member::has_opened);
+                self.assembly.tell(&Event::Closed { component: &name, took, opened });
             }
             Err(error) => self.fail(component, name, error),
         }
@@ -122,11 +118,10 @@ impl Closing<'_> {
 
     fn fail(&mut self, component: u32, name: Descriptor, source: Error) {
         let shared = Arc::new(source);
-        self.stray
-            .extend(self.container.members.get(component as usize).map(|member| member.context.clone()));
-        self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
+        self.stray.extend(self.assembly.get(component).map(|member| member.context().clone()));
+        self.assembly.board().set(component, Status::Failed(Arc::clone(&shared)));
         let failure = Failure { component: name, phase: Phase::Close, source: shared.into() };
-        failure.log("");
+        self.assembly.tell(&Event::NotClosed { failure: &failure });
         self.failures.push(failure);
     }
 
@@ -140,8 +135,8 @@ impl Closing<'_> {
     fn remind(&self) {
         let now = Instant::now();
         for (name, since) in self.waiting.values() {
-            let waited = now.duration_since(*since).as_secs();
-            tracing::warn!(target: LOG, "still closing {name} after {waited} s");
+            let waited = now.duration_since(*since);
+            self.assembly.tell(&Event::StillClosing { component: name, waited });
         }
     }
 
@@ -154,7 +149,7 @@ impl Closing<'_> {
                 CallError::TimedOut { phase: Phase::Close, limit: since.elapsed() }.into(),
             );
         }
-        let begun = (0..).zip(&self.begun).zip(self.container.names()).filter(|((_, begun), _)| **begun);
+        let begun = (0..).zip(&self.begun).zip(self.assembly.descriptors()).filter(|((_, begun), _)| **begun);
         let left: Vec<_> = begun.map(|((component, _), name)| (component, name.clone())).collect();
         for (component, name) in left {
             self.fail(component, name, CallError::NoTimeLeft.into());

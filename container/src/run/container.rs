@@ -8,52 +8,29 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wirework::Descriptor;
-use wirework::component::{AnyArc, Capability, Context, Instance, Status, Supervisor, new_trace_id};
-use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
+use wirework::component::{AnyArc, Capability, Status};
+use wirework::log::{Router, Scope};
 
+use super::assembly::{Assembly, Surroundings};
 use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
+use super::event::{Effect, Event, StopCause};
+use super::events::Events;
 use super::open::Opened;
-use super::{Failure, Failures, LOG, close, open};
-use crate::plan::{Graph, Known, Plan, Planned};
+use super::{Failure, Failures, close, open};
+use crate::plan::{Plan, Planned};
 
 /// From how many components on a manifest is large.
 const LARGE: usize = 1_000;
 
-/// A service that runs, or one that is being started or closed.
+/// A service that runs.
 ///
 /// It is made from a [`Plan`] without errors. Dropped without [`Container::close`], its components are dropped as they
 /// are, open or not, and the tasks that they spawned through their contexts are aborted.
 #[must_use = "components that are dropped are not closed; `close` ends the service"]
 pub struct Container {
-    pub(super) members: Vec<Member>,
-    pub(super) board: Arc<Board>,
-    pub(super) graph: Arc<Graph>,
-    pub(super) concurrency: usize,
-    /// Where the components' calls and tasks run.
-    pub(super) workers: Handle,
-    /// The components that have begun to open and are not closed, in that order.
-    pub(super) begun: Vec<u32>,
-    descriptors: Vec<Descriptor>,
-    router: Option<Router>,
-    hold: Option<Hold>,
-    /// Log sinks that have not opened yet.
-    sinks_ahead: usize,
+    assembly: Assembly,
     close_limit: Duration,
-}
-
-/// What the container keeps of one component.
-pub(super) struct Member {
-    pub(super) instance: Option<Arc<dyn Instance>>,
-    /// What its factory says of it.
-    known: Option<Arc<Known>>,
-    pub(super) context: Context,
-    pub(super) timeout: Duration,
-    pub(super) critical: bool,
-    /// Its `open` has ended well.
-    pub(super) opened: bool,
-    log_sink: Option<Arc<dyn LogSink>>,
-    sink_id: Option<SinkId>,
 }
 
 /// How a start ended that did not fail.
@@ -67,7 +44,7 @@ pub enum Started {
 }
 
 impl Container {
-    /// Creates all components of a plan and opens them; `stop` gives up a start that is under way.
+    /// Creates all components of a plan and opens them; `stop` gives up a start that is under way. What happens is logged.
     ///
     /// Components run on `workers`; the caller's runtime only watches them, so that one that blocks its thread does
     /// not block the container when the two are different runtimes.
@@ -80,38 +57,51 @@ impl Container {
         workers: Handle,
         stop: impl Future<Output = ()>,
     ) -> Result<Started, Failures> {
+        Self::start_observed(plan, router, workers, Events::logged(), stop).await
+    }
+
+    /// The same, with these listeners for what happens.
+    ///
+    /// # Errors
+    /// Those of [`Container::start`].
+    pub async fn start_observed(
+        plan: Plan,
+        router: Option<Router>,
+        workers: Handle,
+        events: Events,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Started, Failures> {
         let began = Instant::now();
-        let hold = router.as_ref().map(Router::hold);
+        let around = Surroundings { buffered: router.as_ref().map(Router::buffer), router, workers, events };
+        let close_limit = plan.service.timeout;
         let mut stop = std::pin::pin!(stop);
-        let (mut container, sections) = tokio::select! {
+        let (mut assembly, sections) = tokio::select! {
             biased;
             // Nothing has opened; what is being created is dropped when it is done.
             () = &mut stop => return Ok(Started::Stopped(None)),
-            created = Self::create(plan, router, hold, workers) => created?,
+            created = create(plan, around) => created?,
         };
-        let outcome = open::open(&mut container, stop).await;
+        let outcome = open::open(&mut assembly, stop).await;
         // No sink opens any more: whoever waits for the rollback is to see what it says.
-        container.hold = None;
-        let limit = container.close_limit;
+        assembly.release_log();
         match outcome {
             Opened::All => {
-                let (count, took) = (container.board.open(), super::millis(began.elapsed()));
-                tracing::info!(target: LOG, "ready: {count} components in {took}");
+                assembly.tell(&Event::Ready { components: assembly.board().open(), took: began.elapsed() });
                 // The sections of a large manifest take their time to free, and nothing waits for that; those of a small
                 // one are not worth a thread.
                 if sections.len() > LARGE {
-                    drop(container.workers.spawn_blocking(move || drop(sections)));
+                    drop(assembly.workers().spawn_blocking(move || drop(sections)));
                 }
-                Ok(Started::Ready(container))
+                Ok(Started::Ready(Self { assembly, close_limit }))
             }
             Opened::Failed(failure, later) => {
-                failure.log("");
-                let closed = close::close(&mut container, limit).await;
+                assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
+                let closed = close::close(&mut assembly, close_limit).await;
                 let later = Failures::of(later);
                 Err(Failures::from(failure).followed_by(later).followed_by(closed))
             }
             Opened::Stopped(failures) => {
-                let closed = close::close(&mut container, limit).await;
+                let closed = close::close(&mut assembly, close_limit).await;
                 Ok(Started::Stopped(match Failures::of(failures) {
                     Some(failures) => Some(failures.followed_by(closed)),
                     None => closed,
@@ -120,138 +110,59 @@ impl Container {
         }
     }
 
-    async fn create(
-        plan: Plan,
-        router: Option<Router>,
-        hold: Option<Hold>,
-        workers: Handle,
-    ) -> Result<(Self, Vec<Planned>), Failures> {
-        let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
-        let members = plan
-            .components
-            .iter()
-            .zip(scopes.iter())
-            .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
-        let board = Arc::new(Board::new(members.collect()));
-        let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
-        check(&plan, failures, &board)?;
-        let service: Arc<str> = plan.service.name.clone().into();
-        let trace_id: Arc<str> = new_trace_id().into();
-        let context = |index: usize, scope: &Arc<Scope>| {
-            let supervisor = Arc::clone(&board) as Arc<dyn Supervisor>;
-            Context::new(index, Arc::clone(&service), Arc::clone(scope), supervisor)
-                .for_call(Arc::clone(&trace_id), None)
-        };
-        let parts = plan.components.iter().zip(instances).zip(scopes.iter()).enumerate();
-        let members: Vec<Member> = parts
-            .map(|(index, ((planned, instance), scope))| Member {
-                known: planned.known.clone(),
-                log_sink: instance.as_ref().and_then(|instance| planned.log_sink(instance)),
-                instance,
-                context: context(index, scope),
-                timeout: planned.timeout(),
-                critical: planned.entry.critical,
-                opened: false,
-                sink_id: None,
-            })
-            .collect();
-        let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        let sinks_ahead = members.iter().filter(|member| member.log_sink.is_some()).count();
-        let container = Self {
-            sinks_ahead,
-            // Without a sink there is nobody to keep records for.
-            hold: hold.filter(|_| sinks_ahead > 0),
-            members,
-            board,
-            graph: Arc::new(graph),
-            concurrency: settings.open_concurrency.max(1),
-            workers,
-            begun: Vec::new(),
-            descriptors,
-            router,
-            close_limit: settings.timeout,
-        };
-        Ok((container, components))
-    }
-
     /// Closes everything in the reverse of the order in which it opened.
     ///
     /// # Errors
     /// Every component that could not be closed, or not within the service's `timeout`.
     pub async fn close(mut self) -> Result<(), Failures> {
-        let limit = self.close_limit;
-        match close::close(&mut self, limit).await {
+        match close::close(&mut self.assembly, self.close_limit).await {
             None => Ok(()),
             Some(failures) => Err(failures),
         }
     }
 
+    /// Tells the listeners that the service is about to close, and why; what calls [`Container::close`] next says so by this.
+    pub(super) fn draining(&self, cause: StopCause<'_>) {
+        self.assembly.tell(&Event::Draining { cause });
+    }
+
     /// Waits until a component asks the service to stop or a critical one has failed, and says which and why. All who wait get
     /// the same failure, the first; whoever calls later gets it at once.
     pub async fn failed(&self) -> Failure {
-        self.board.stopped().await
+        self.assembly.board().stopped().await
     }
 
     /// Whether every critical component is open.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.board.is_ready()
+        self.assembly.board().is_ready()
     }
 
     /// All components with their states, in manifest order.
     #[must_use]
     pub fn statuses(&self) -> Vec<(Descriptor, Status)> {
-        self.board.all()
+        self.assembly.board().all()
     }
 
     /// Waits until `holds` is true of the state of a component; at once where there is none of that name.
     pub async fn wait(&self, descriptor: &Descriptor, holds: impl Fn(&Status) -> bool) {
-        if let Some(position) = (0..).zip(&self.descriptors).find(|(_, other)| *other == descriptor) {
-            self.board.wait(position.0, holds).await;
+        if let Some(position) = self.position(descriptor) {
+            self.assembly.board().wait(position, holds).await;
         }
     }
 
     /// The component of a name by its type or by a trait that it offers, if it does: `get::<dyn MessageQueue>(…)`.
     #[must_use]
     pub fn get<D: Capability + ?Sized>(&self, descriptor: &Descriptor) -> Option<Arc<D>> {
-        let position = self.descriptors.iter().position(|other| other == descriptor)?;
-        let member = self.members.get(position)?;
-        let offer = member.known.as_ref()?.offer(TypeId::of::<D>())?;
+        let member = self.assembly.get(self.position(descriptor)?)?;
+        let offer = member.known()?.offer(TypeId::of::<D>())?;
         let mut slot: Option<Arc<D>> = None;
-        offer.cast(member.instance.clone()? as AnyArc, &mut slot);
+        offer.cast(Arc::clone(member.instance()?) as AnyArc, &mut slot);
         slot
     }
 
-    /// The descriptors of all components, by position.
-    pub(super) fn names(&self) -> &[Descriptor] {
-        &self.descriptors
-    }
-
-    /// A sink that opened takes log records from now on.
-    pub(super) fn attach_sink(&mut self, component: u32) {
-        let Some(member) = self.members.get_mut(component as usize) else { return };
-        if let (Some(router), Some(sink)) = (&self.router, &member.log_sink) {
-            member.sink_id = Some(router.add(member.context.scope(), Arc::clone(sink)));
-        }
-        self.sink_settled(component);
-    }
-
-    /// A component has opened or never will; once that is so of all log sinks, no record is kept back any more.
-    pub(super) fn sink_settled(&mut self, component: u32) {
-        if self.members.get(component as usize).is_none_or(|member| member.log_sink.is_none()) {
-            return;
-        }
-        self.sinks_ahead = self.sinks_ahead.saturating_sub(1);
-        if self.sinks_ahead == 0 {
-            self.hold = None;
-        }
-    }
-
-    pub(super) fn detach_sink(&mut self, component: u32) {
-        let sink_id = self.members.get_mut(component as usize).and_then(|member| member.sink_id.take());
-        if let Some((router, sink_id)) = self.router.as_ref().zip(sink_id) {
-            router.remove(sink_id);
-        }
+    fn position(&self, descriptor: &Descriptor) -> Option<u32> {
+        (0..).zip(self.assembly.descriptors()).find(|(_, other)| *other == descriptor).map(|(at, _)| at)
     }
 }
 
@@ -263,20 +174,27 @@ impl fmt::Debug for Container {
     }
 }
 
-impl Drop for Container {
-    fn drop(&mut self) {
-        // A task holds its component's context, and so would keep itself alive. After a close there is none.
-        self.members.iter().for_each(|member| member.context.abort_tasks());
-    }
+/// Creates all components of a plan; its sections are given back.
+async fn create(plan: Plan, around: Surroundings) -> Result<(Assembly, Vec<Planned>), Failures> {
+    let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
+    let listed = plan
+        .components
+        .iter()
+        .zip(scopes.iter())
+        .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
+    let board = Arc::new(Board::new(listed.collect(), around.events.clone()));
+    let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
+    check(&plan, failures, &board, &around.events)?;
+    Ok(Assembly::new(plan, instances, &scopes, board, around))
 }
 
 /// A critical component that could not be created ends the start; any other is only reported.
-fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board) -> Result<(), Failures> {
+fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board, events: &Events) -> Result<(), Failures> {
     let critical = |position: u32| plan.get(position).is_some_and(|planned| planned.entry.critical);
     let (fatal, harmless): (Vec<_>, Vec<_>) =
         failures.into_iter().partition(|(position, _)| critical(*position));
     for (position, failure) in harmless {
-        failure.log(", which is not critical");
+        events.tell(&Event::NotStarted { failure: &failure, effect: Effect::NotCritical });
         board.set(position, Status::failed(failure.source));
     }
     match Failures::of(fatal.into_iter().map(|(_, failure)| failure).collect()) {

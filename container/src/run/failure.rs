@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use wirework::{Category, Coded, Descriptor, Error};
 
-use super::LOG;
-
 /// A step in the life of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -49,14 +47,6 @@ pub struct Failure {
     pub phase: Phase,
     /// Why.
     pub source: Error,
-}
-
-impl Failure {
-    /// Logs it, with its code; `remark` comes behind the name of the component.
-    pub(super) fn log(&self, remark: &str) {
-        let code = self.source.code();
-        tracing::error!(target: LOG, code, "{self}{remark}: {}", self.source.chain());
-    }
 }
 
 /// Why a call of a component ended without its own word.

@@ -1,23 +1,29 @@
 //! From a plan to a running service: created, opened, watched, closed.
 
+mod assembly;
 mod board;
 mod call;
+#[cfg(test)]
+pub(crate) mod captured;
 mod close;
+pub(crate) mod console;
 mod container;
 mod create;
+mod event;
+mod event_log;
+mod events;
 mod failure;
-#[cfg(test)]
-pub(crate) mod heard;
 mod open;
 mod serve;
 mod signals;
-pub(crate) mod voice;
 
 use std::time::Duration;
 
 pub use board::{Board, Member};
 pub use container::{Container, Started};
 pub use create::CREATE_LIMIT;
+pub use event::{Effect, Event, Listener, StopCause};
+pub use events::Events;
 pub use failure::{CallError, Failure, Failures, Phase};
 pub use serve::{ServeError, serve};
 pub use signals::Signals;

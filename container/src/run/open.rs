@@ -5,8 +5,10 @@ use std::sync::Arc;
 use wirework::Error;
 use wirework::component::Status;
 
+use super::assembly::Assembly;
 use super::call::{Calls, Finished};
-use super::{CallError, Container, Failure, LOG, Phase};
+use super::event::{Effect, Event};
+use super::{CallError, Failure, Phase};
 use crate::plan::Walk;
 
 /// How opening ended.
@@ -21,7 +23,7 @@ pub(super) enum Opened {
 
 /// One pass of opening.
 struct Opening<'a> {
-    container: &'a mut Container,
+    assembly: &'a mut Assembly,
     running: Calls,
     /// Those that cannot open any more, and why.
     doomed: Vec<Option<CallError>>,
@@ -29,11 +31,11 @@ struct Opening<'a> {
 
 /// Opens everything, until a critical component fails or `stop` resolves. What was opening then is dropped, and counts
 /// as opened, so that it is closed too.
-pub(super) async fn open(container: &mut Container, stop: impl Future<Output = ()>) -> Opened {
-    let graph = Arc::clone(&container.graph);
-    let doomed = container.members.iter().map(|_| None).collect();
-    let running = Calls::new(container.workers.clone(), Phase::Open);
-    let mut opening = Opening { container, running, doomed };
+pub(super) async fn open(assembly: &mut Assembly, stop: impl Future<Output = ()>) -> Opened {
+    let graph = assembly.graph();
+    let doomed = (0..assembly.len()).map(|_| None).collect();
+    let running = Calls::new(assembly.workers().clone(), assembly.events().clone(), Phase::Open);
+    let mut opening = Opening { assembly, running, doomed };
     let ended = opening.run(graph.opening(), stop).await;
     let late = opening.running.abandon().await;
     let later = late.into_iter().filter_map(|finished| opening.too_late(finished)).collect();
@@ -53,7 +55,7 @@ enum End {
 impl Opening<'_> {
     async fn run(&mut self, mut walk: Walk<'_>, stop: impl Future<Output = ()>) -> End {
         let mut stop = std::pin::pin!(stop);
-        let board = Arc::clone(&self.container.board);
+        let board = Arc::clone(self.assembly.board());
         let mut stopped = std::pin::pin!(board.stopped());
         loop {
             if let Some(failure) = self.start(&mut walk) {
@@ -81,7 +83,7 @@ impl Opening<'_> {
 
     /// Starts what is ready, as many as may run at once.
     fn start(&mut self, walk: &mut Walk<'_>) -> Option<Failure> {
-        while self.running.len() < self.container.concurrency {
+        while self.running.len() < self.assembly.concurrency() {
             let Some(component) = walk.next_ready() else { break };
             let doom = self.doomed.get_mut(component as usize).and_then(Option::take);
             let failed = match doom {
@@ -99,15 +101,15 @@ impl Opening<'_> {
     }
 
     fn begin(&mut self, component: u32, walk: &mut Walk<'_>) {
-        let Some(member) = self.container.members.get(component as usize) else { return };
-        let Some(instance) = member.instance.clone() else {
+        let Some(member) = self.assembly.get(component) else { return };
+        let Some(instance) = member.instance().cloned() else {
             // It could not be created, which has been said; what requires it was not created either.
             walk.done(component);
             return;
         };
-        let (context, limit) = (member.context.clone(), member.timeout);
-        self.container.board.set(component, Status::Opening);
-        self.container.begun.push(component);
+        let (context, limit) = (member.context().clone(), member.timeout());
+        self.assembly.board().set(component, Status::Opening);
+        self.assembly.begin(component);
         self.running.open(component, instance, context, limit);
     }
 
@@ -116,16 +118,14 @@ impl Opening<'_> {
         if let Err(error) = result {
             return self.fail(component, error, walk);
         }
-        if let Some(error) = self.container.board.opened(component) {
+        if let Some(error) = self.assembly.board().opened(component) {
             // A task of it has failed while it opened.
             return self.fail(component, error.into(), walk);
         }
-        if let Some(member) = self.container.members.get_mut(component as usize) {
-            member.opened = true;
-            let descriptor = member.context.scope().descriptor();
-            tracing::info!(target: LOG, "opened {descriptor} in {}", super::millis(took));
+        if let Some(member) = self.assembly.get(component) {
+            self.assembly.tell(&Event::Opened { component: member.descriptor(), took });
         }
-        self.container.attach_sink(component);
+        self.assembly.opened(component);
         walk.done(component);
         None
     }
@@ -133,28 +133,28 @@ impl Opening<'_> {
     /// One whose open ended when the start had failed already: its error must not be lost.
     fn too_late(&self, Finished { component, result, .. }: Finished) -> Option<Failure> {
         let source = Arc::new(result.err()?);
-        let member = self.container.members.get(component as usize)?;
-        let descriptor = member.context.scope().descriptor().clone();
-        self.container.board.set(component, Status::Failed(Arc::clone(&source)));
+        let member = self.assembly.get(component)?;
+        let descriptor = member.descriptor().clone();
+        self.assembly.board().set(component, Status::Failed(Arc::clone(&source)));
         let failure = Failure { component: descriptor, phase: Phase::Open, source: source.into() };
-        failure.log(" either");
+        self.assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartHadFailed });
         Some(failure)
     }
 
     /// A component failed. A critical one ends the start; otherwise those that require it fail with it, and the start
     /// goes on.
     fn fail(&mut self, component: u32, source: Error, walk: &mut Walk<'_>) -> Option<Failure> {
-        let member = self.container.members.get(component as usize)?;
-        let (descriptor, critical) = (member.context.scope().descriptor().clone(), member.critical);
+        let member = self.assembly.get(component)?;
+        let (descriptor, critical) = (member.descriptor().clone(), member.is_critical());
         let shared = Arc::new(source);
-        self.container.board.set(component, Status::Failed(Arc::clone(&shared)));
-        self.container.sink_settled(component);
+        self.assembly.board().set(component, Status::Failed(Arc::clone(&shared)));
+        self.assembly.sink_settled(component);
         let failure = Failure { component: descriptor, phase: Phase::Open, source: shared.into() };
         if critical {
             return Some(failure);
         }
-        failure.log(", which is not critical");
-        let graph = Arc::clone(&self.container.graph);
+        self.assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::NotCritical });
+        let graph = self.assembly.graph();
         for dependent in graph.needed_by(component) {
             if let Some(doom) = self.doomed.get_mut(dependent as usize) {
                 *doom = Some(CallError::NeedFailed { needed: failure.component.clone() });

@@ -1,11 +1,15 @@
 //! A whole run of a service: start, wait, close.
 
+use std::cell::Cell;
+
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
 
-use super::voice::{LAST_FLUSH, format};
-use super::{Container, Failure, Failures, LOG, Signals, Started};
+use super::console::{LAST_FLUSH, format};
+use super::event::{Event, StopCause};
+use super::events::Events;
+use super::{Container, Failure, Failures, Signals, Started};
 use crate::plan::Plan;
 
 /// How a run ended that was not asked to.
@@ -27,6 +31,12 @@ pub enum ServeError {
     /// The service was asked to stop, but some components did not close.
     #[error("the service did not close cleanly")]
     Close(#[source] Failures),
+    /// A signal came before the service was ready; what had opened was closed.
+    #[error("{signal} came before the service was ready")]
+    Interrupted {
+        /// Which signal, such as `SIGTERM`.
+        signal: &'static str,
+    },
     /// The process cannot run a service.
     #[error("the system refuses threads or signal handlers")]
     System(#[source] std::io::Error),
@@ -44,7 +54,7 @@ impl ServeError {
             Self::Stopped { cause, close } => {
                 std::iter::once(cause).chain(close.iter().flat_map(Failures::iter)).collect()
             }
-            Self::System(_) | Self::Router(_) => Vec::new(),
+            Self::Interrupted { .. } | Self::System(_) | Self::Router(_) => Vec::new(),
         }
     }
 
@@ -54,8 +64,18 @@ impl ServeError {
         match self {
             Self::Start(failures) | Self::Close(failures) => failures.first().source.code(),
             Self::Stopped { cause, .. } => cause.source.code(),
+            Self::Interrupted { .. } => "STOPPED",
             Self::System(_) => "SYSTEM_ERROR",
             Self::Router(error) => error.code(),
+        }
+    }
+
+    /// The exit code of a process that ends with it: 128 and its number for a signal, as shells have it, and 1 for all else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted { signal } => Signals::exit_code(signal),
+            _ => 1,
         }
     }
 }
@@ -66,19 +86,22 @@ impl ServeError {
 /// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
 /// process is replaced; a component that wants another one sets it when it opens.
 ///
+/// What happens is told to `events`.
+///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
 ///
 /// # Errors
-/// Everything but a clean end after a signal.
-pub fn serve(plan: Plan) -> Result<(), ServeError> {
+/// Everything but a clean end after a signal that came when the service was ready.
+pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     Console::process().set_format(format(&plan));
+    Console::process().set_source(&plan.service.name);
     Console::process().take_panics();
     let router = Router::install().map_err(ServeError::Router)?;
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
-    let served = control.block_on(serve_until(plan, router, &workers, &signals));
+    let served = control.block_on(serve_until(plan, router, &workers, &signals, events));
     // What is left behind must not keep the process from ending.
     workers.shutdown_background();
     let _ = Console::process().flush(LAST_FLUSH);
@@ -90,26 +113,29 @@ async fn serve_until(
     router: Router,
     workers: &Runtime,
     signals: &Signals,
+    events: Events,
 ) -> Result<(), ServeError> {
+    let came = Cell::new("a signal");
     let stop = async {
         let signal = signals.first().await;
-        tracing::info!(target: LOG, "{signal}: the start is given up");
+        came.set(signal);
+        events.tell(&Event::StartGivenUp { signal });
     };
-    let container = match Container::start(plan, Some(router), workers.handle().clone(), stop).await {
+    let (workers, listeners) = (workers.handle().clone(), events.clone());
+    let container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
         Ok(Started::Ready(container)) => container,
-        Ok(Started::Stopped(None)) => return Ok(()),
+        Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };
     let failure = tokio::select! {
         biased;
         signal = signals.first() => {
-            tracing::info!(target: LOG, "{signal}: closing");
+            container.draining(StopCause::Signal(signal));
             None
         }
         failure = container.failed() => {
-            let (code, why) = (failure.source.code(), failure.source.chain());
-            tracing::error!(target: LOG, code, "{} stops the service: {why}", failure.component);
+            container.draining(StopCause::Failure(&failure));
             Some(failure)
         }
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use wirework::log::{Console, Level};
 
-use super::voice::say;
+use super::console::say;
 
 /// The exit code of a process that a second SIGINT ended.
 const INTERRUPTED: i32 = 130;
@@ -70,6 +70,12 @@ impl Signals {
             });
         })?;
         Ok(signals)
+    }
+
+    /// The exit code of a process that a signal of this name ended: 128 and its number, as shells have it.
+    #[must_use]
+    pub fn exit_code(name: &str) -> u8 {
+        u8::try_from(128 + source::number(name)).unwrap_or(1)
     }
 
     /// Resolves with the first signal's name when there was one, also in the past.
@@ -135,6 +141,14 @@ mod source {
 
     pub(super) struct Source(Vec<(Signal, &'static str, Meaning)>);
 
+    /// The number of a signal that is listened to.
+    pub(super) fn number(name: &str) -> i32 {
+        let known = SIGNALS.iter().find(|(_, other, _)| *other == name).map(|(number, ..)| *number);
+        #[cfg(target_os = "linux")]
+        let known = known.or_else(|| (name == "SIGRTMIN+3").then(|| libc::SIGRTMIN() + 3));
+        known.unwrap_or(libc::SIGTERM)
+    }
+
     impl Source {
         pub(super) fn new() -> io::Result<Self> {
             let ignored = ignored();
@@ -186,6 +200,11 @@ mod source {
 
     use super::Meaning;
 
+    /// The number that stands for an event of the console.
+    pub(super) fn number(name: &str) -> i32 {
+        if name == "Ctrl-C" { 2 } else { 15 }
+    }
+
     pub(super) struct Source(CtrlC, CtrlBreak, CtrlClose, CtrlLogoff, CtrlShutdown);
 
     impl Source {
@@ -208,6 +227,13 @@ mod source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn exit_codes_are_those_of_shells() {
+        let codes = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"].map(Signals::exit_code);
+        assert_eq!(codes, [130, 143, 129, 131]);
+    }
 
     #[test]
     fn only_a_later_interrupt_is_impatience() {

@@ -53,7 +53,9 @@ fn nothing_to_run_is_an_error_unless_it_is_allowed() {
     let said = Said::line(&empty, "run -c service.toml");
     assert_eq!(said.code, Some(78), "{said}");
     assert!(said.err.contains("error[NO_COMPONENTS]") && said.err.contains("--allow-empty"), "{said}");
-    let said = Said::line(&empty, "check -c service.toml");
+    let checked = Said::line(&empty, "check -c service.toml");
+    assert_eq!((checked.code, &checked.err), (Some(78), &said.err), "judged the same: {checked}");
+    let said = Said::line(&empty, "check -c service.toml --allow-empty");
     assert_eq!(said.code, Some(0), "{said}");
     assert!(said.err.contains("warning[NO_COMPONENTS]"), "{said}");
 

@@ -63,12 +63,15 @@ fn said(line: &str) -> String {
 
 #[test]
 fn check() {
-    assert_eq!(said("check -c service.toml"), "ok: 6 components, 7 references, 0 errors, 0 warnings\n");
+    assert_eq!(
+        said("check -c service.toml"),
+        "ok: 6 components, 1 disabled, 7 references, 0 errors, 0 warnings\n"
+    );
     assert_eq!(said("check -c service.toml --format json"), "[]\n");
     assert_eq!(said("check -c base.toml"), "ok: 2 components, 1 reference, 0 errors, 0 warnings\n");
     assert_eq!(
         said("check -c base.toml -c service.toml"),
-        "ok: 7 components, 8 references, 0 errors, 0 warnings\n"
+        "ok: 7 components, 1 disabled, 8 references, 0 errors, 0 warnings\n"
     );
 }
 
@@ -76,13 +79,18 @@ fn check() {
 #[test]
 fn an_empty_manifest() {
     let files = [("empty.toml", "")];
-    for line in ["check", "graph", "explain", "print"] {
+    for line in ["check --allow-empty", "graph", "explain", "print"] {
         let said = Said::line(&files, &format!("{line} -c empty.toml"));
         assert_eq!(said.code, Some(0), "{said}");
         assert!(said.err.starts_with("warning[NO_COMPONENTS]"), "{said}");
     }
+    // `check` judges it as `run` does.
+    let [checked, run] = ["check", "run"].map(|line| Said::line(&files, &format!("{line} empty.toml")));
+    assert_eq!((checked.code, run.code, &checked.err), (Some(78), Some(78), &run.err), "{checked} {run}");
+    assert!(run.err.starts_with("error[NO_COMPONENTS]"), "{run}");
     let printed = Said::line(&files, "print -c empty.toml").out;
-    assert_eq!(Said::line(&[("printed.toml", &printed)], "check -c printed.toml").code, Some(0), "{printed}");
+    let again = Said::line(&[("printed.toml", &printed)], "check -c printed.toml --allow-empty");
+    assert_eq!(again.code, Some(0), "{printed}");
 }
 
 #[test]
@@ -128,7 +136,10 @@ fn a_graph_leaves_out_what_it_is_told_to() {
     }
     let nobody = Said::line(&FILES, "graph -c service.toml --without a:b:c:d:e");
     assert_eq!((nobody.code, nobody.out.as_str()), (Some(2), ""));
-    assert_eq!(nobody.err, "error: no component of the manifest matches `a:b:c:d:e`\n");
+    assert_eq!(
+        nobody.err,
+        "error: no component of the manifest matches `a:b:c:d:e`\nhelp: `graph` lists them\n"
+    );
 }
 
 #[test]
@@ -142,7 +153,54 @@ fn explain() {
     insta::assert_snapshot!("explain_json", format!("{json:#}"));
     let nobody = Said::line(&FILES, "explain -c service.toml a:b:c:d:e");
     assert_eq!((nobody.code, nobody.out.as_str()), (Some(2), ""));
-    assert_eq!(nobody.err, "error: no component of the manifest matches `a:b:c:d:e`\n");
+    assert_eq!(
+        nobody.err,
+        "error: no component of the manifest matches `a:b:c:d:e`\nhelp: `graph` lists them\n"
+    );
+    // The manifest without `-c`, in any place.
+    for line in ["explain service.toml connection:mqtt", "explain connection:mqtt service.toml"] {
+        assert_eq!(said(line), asked, "{line}");
+    }
+    assert!(said("explain service.toml connection:mqtt logger").ends_with(&asked), "several");
+}
+
+/// What is misspelt is asked back, and what is not enabled is said.
+#[test]
+fn names_are_suggested() {
+    let mut all = String::new();
+    for line in [
+        "explain service.toml conection:mqtt",
+        "explain service.toml mqtt:connection",
+        "explain service.toml discovery:env",
+        "explain WRONG_TYP",
+        "explain wrong_typ",
+        "explain NO_SUCH_THING",
+        "graph service.toml --without loger",
+        "describe mqqt",
+        "describe queue:mqtt",
+        "describe pip-services:connection:kafka:default:1.0",
+        "check --format sarfi service.toml",
+        "check --fromat json service.toml",
+        "check --parm A=1 service.toml",
+        "service.toml",
+        "-p MQTT_PORT=1 service.toml",
+        "dscribe mqtt",
+    ] {
+        let said = Said::line(&FILES, line);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{line}: {said}");
+        all.push_str(&format!("$ wirework {line}\n{}\n", said.err));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn codes_are_explained() {
+    insta::assert_snapshot!(
+        "explain_codes",
+        said("explain WRONG_TYPE MISSING_REFERENCE") + &said("explain --codes")
+    );
+    let json = Said::line(&[], "explain CYCLE --format json").json();
+    assert_eq!(json[0]["code"], "CYCLE");
 }
 
 #[test]
@@ -186,11 +244,36 @@ fn patterns() -> Vec<String> {
 #[test]
 fn describe() {
     for pattern in patterns() {
-        let text = said(&format!("describe {pattern}"));
-        assert_eq!(said(&format!("describe {}", pattern.replace('*', "default"))), text, "by descriptor");
+        let text = said(&format!("describe {pattern} --all"));
+        let descriptor = pattern.replace('*', "default");
+        assert_eq!(said(&format!("describe {descriptor} --all")), text, "by descriptor");
         let name = pattern.replace("pip-services:", "").replace(":*:1.0", "").replace(':', "_");
         insta::assert_snapshot!(format!("describe_{name}"), text);
     }
+}
+
+/// Of a component with many keys the outer ones are shown, and of tables the names; each key in full when it is asked for.
+#[test]
+fn a_long_description_has_a_short_form() {
+    insta::assert_snapshot!("describe_in_short", said("describe connection:mqtt"));
+    insta::assert_snapshot!(
+        "describe_keys",
+        said("describe connection:mqtt options.connect_timeout connection")
+            + &said("describe logger:console level")
+    );
+    let long = said("describe connection:mqtt --all");
+    let (long, short) = (long.lines().count(), said("describe connection:mqtt").lines().count());
+    assert!(short < 100 && short * 2 < long, "{short} of {long}");
+    // What has more of the given parts as they are comes alone.
+    let queue = said("describe message-queue:mqtt");
+    assert!(
+        queue.starts_with("pip-services:message-queue:mqtt:*:1.0\n") && !queue.contains("bridge:"),
+        "{queue}"
+    );
+    let unknown = Said::line(&[], "describe connection:mqtt conect_timeout");
+    assert_eq!(unknown.code, Some(2));
+    let unknown = Said::line(&[], "describe connection:mqtt connect_timeout");
+    assert!(unknown.err.ends_with("help: did you mean `options.connect_timeout`?\n"), "{unknown}");
 }
 
 /// Every key and reference is documented, and the example is a section that the component accepts.
@@ -240,7 +323,7 @@ fn describe_finds_parts_and_suggests() {
 #[test]
 fn components_name_their_source() {
     let text = Said::line(&[], "components --format json").out;
-    assert!(redacted(&text).contains("\"registered\": \"src/log/console/logger.rs:<line>\""), "{text}");
+    assert!(redacted(&text).contains("\"registered\": \"src/log/sinks/console/logger.rs:<line>\""), "{text}");
 }
 
 #[test]

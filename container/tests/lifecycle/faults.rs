@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use wirework::component::{Component, ComponentFactory, Context, InstanceFactory, NoConfig, Offer, Status};
 use wirework::config::Problems;
 use wirework::count::{Cell, CounterSink, Counters};
-use wirework::log::{Level, LogSink, Record, Router};
+use wirework::log::{Level, LogSink, NullLogger, Record, Router, Scope};
 use wirework::{Category, Descriptor, Error, offers, references};
 use wirework_container::manifest::{Manifest, Parameters};
 use wirework_container::plan::Plan;
@@ -222,6 +222,13 @@ async fn a_panic_while_late_references_are_bound_names_who_asked() {
 /// The router is one for the process, and so is what it keeps: one test at a time.
 static ROUTER: Mutex<()> = Mutex::const_new(());
 
+/// The router of the process, with a logger that drops what all the tests of this process log.
+fn silent_router() -> Router {
+    let router = Router::process();
+    router.add(&Scope::new("t:logger:null:n:1.0".parse().unwrap()), Arc::new(NullLogger));
+    Router::install().unwrap()
+}
+
 /// Counters whose `open` looks whether records are kept.
 #[derive(Default)]
 struct Looking(AtomicBool);
@@ -248,7 +255,7 @@ impl Component for Looking {
 #[tokio::test]
 async fn records_are_not_kept_for_a_sink_of_counters() {
     let _one = ROUTER.lock().await;
-    let router = Router::install().unwrap();
+    let router = silent_router();
     let mut registry = registry(&Journal::default());
     registry.add(ComponentFactory::<Looking>::NEW).unwrap();
     let text = "[service]\nname = 't'\n[[component]]\ndescriptor = 't:counters:looking:l:1.0'\n";
@@ -265,7 +272,7 @@ async fn records_are_not_kept_for_a_sink_of_counters() {
 #[tokio::test]
 async fn records_are_not_kept_for_a_sink_that_failed() {
     let _one = ROUTER.lock().await;
-    let router = Router::install().unwrap();
+    let router = silent_router();
     let text =
         "[service]\nname = 't'\n[[component]]\ndescriptor = 't:counters:broken:b:1.0'\ncritical = false\n";
     let started =

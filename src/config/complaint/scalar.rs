@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Quotes as people write them, and word processors.
+pub(super) const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
+
 /// The messages of the parser about a value that is no text in quotes.
 const MESSAGES: [&str; 18] = [
     "string values must be quoted",
@@ -49,7 +52,7 @@ pub(super) fn wrong(message: &str, text: &str, at: usize) -> Option<Wrong> {
         (Some("missing value for key"), "write a value, or take the key out")
     } else if value.ends_with(['"', '\'']) {
         (Some("missing opening quote"), "write a quote before the value, too")
-    } else if value.starts_with(super::TYPOGRAPHIC) {
+    } else if value.starts_with(TYPOGRAPHIC) {
         (Some(NO_QUOTES), "write plain quotes, `\"`, around the value")
     } else if is(&["true", "false"]) {
         (Some("invalid boolean"), "write `true` or `false`, in lower case")

@@ -6,12 +6,14 @@ use serde::Deserializer;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
+use super::findings::Fields;
 use super::key::KeyDe;
 use super::marks::Mark;
-use super::node::{De, Source};
+use super::node::De;
 use super::path::Path;
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::refusal::Refusal;
+use super::source::Source;
 use crate::config::{Key, Node, Table};
 
 type Pair<'a> = (&'a Key, &'a Node);
@@ -99,7 +101,12 @@ impl<'a> Entries<'a> {
     }
 
     fn unknown(&self, key: &Key, known: &'static [&'static str]) {
-        self.reader.unknown(self.path, &key.name, key.span, &Fields { known, present: self.table });
+        self.reader.findings().unknown(
+            self.path,
+            &key.name,
+            key.span,
+            &Fields { known, present: self.table },
+        );
     }
 
     /// Takes over why a key was refused, and answers what to tell serde.
@@ -152,7 +159,8 @@ fn fed<'a>(
     fields: &'static [&'static str],
 ) -> Vec<(&'static str, Source<'a>)> {
     let missing = reader.fed(path);
-    let meant = if reader.has_other_placeholders() { reader.meant(path, fields) } else { Vec::new() };
+    let meant =
+        if reader.has_other_placeholders() { reader.findings().meant(path, fields) } else { Vec::new() };
     let meant =
         meant.into_iter().filter(|meant| !missing.contains(meant)).map(|meant| (meant, Source::Meant));
     let meant: Vec<_> = meant.collect();

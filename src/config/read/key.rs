@@ -5,8 +5,8 @@ use serde::de::Visitor;
 use serde::de::value::StrDeserializer;
 use serde::forward_to_deserialize_any;
 
-use super::node::range;
 use super::refusal::Refusal;
+use super::wanted::Wanted;
 
 /// A deserializer of a key.
 pub struct KeyDe<'a>(pub &'a str);
@@ -16,7 +16,7 @@ macro_rules! integers {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
             match self.0.parse() {
                 Ok(number) => visitor.$visit(number),
-                Err(_) => Err(Refusal::Expected(range(i128::from(<$type>::MIN), i128::from(<$type>::MAX)))),
+                Err(_) => Err(Refusal::Expected(Wanted::Integer { low: i128::from(<$type>::MIN), high: i128::from(<$type>::MAX) }.to_string())),
             }
         }
     )* };

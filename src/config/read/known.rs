@@ -6,7 +6,7 @@ use schemars::Schema;
 
 use super::path::Path;
 use crate::config::schema::DURATION;
-use crate::config::{outline, place};
+use crate::config::{json_schema, outline, place};
 
 /// The schema, which is made only when there is something to ask it.
 pub struct Known(fn() -> Arc<Schema>);
@@ -31,7 +31,7 @@ impl Known {
     pub fn types(&self, path: &Path<'_>) -> Vec<String> {
         let schema = self.schema();
         let found = place::look_up(&schema, &path.segments()).schemas;
-        found.into_iter().flat_map(outline::types).map(str::to_owned).collect()
+        found.into_iter().flat_map(json_schema::types).map(str::to_owned).collect()
     }
 
     /// The only place of a key of that name elsewhere in the configuration.

@@ -6,9 +6,11 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{Choice, Elements, Entries};
-use super::node::{De, Source};
+use super::node::De;
 use super::path::{Path, Segment, shown_key};
 use super::refusal::Refusal;
+use super::source::Source;
+use super::wanted::Wanted;
 use crate::config::suggest::quoted;
 use crate::config::{Millis, Node, Problem, Table, Value, code, nearest};
 
@@ -94,7 +96,7 @@ impl<'de> Deserializer<'de> for De<'_> {
             Value::String(text) => text.chars().next().filter(|first| first.len_utf8() == text.len()),
             _ => None,
         };
-        let one = self.leaf(|| "a string of one character".to_owned(), one);
+        let one = self.leaf(Wanted::Character, one);
         visitor.visit_char(one.unwrap_or_else(|| self.placeholder().chars().next().unwrap_or('x')))
     }
 
@@ -159,8 +161,9 @@ impl<'de> Deserializer<'de> for De<'_> {
         let list = self.list();
         if list.as_ref().is_some_and(|list| list.len() != len) {
             let wanted = format!("a list of {len}");
-            self.reader
-                .record(self.path, || self.reader.wrong(self.path, self.source, code::BAD_VALUE, &wanted));
+            self.reader.findings().record(self.path, || {
+                self.reader.findings().wrong(self.path, self.source, code::BAD_VALUE, &wanted)
+            });
         }
         visitor.visit_seq(Elements::new(self.reader, self.path, list, len))
     }
@@ -219,7 +222,7 @@ impl<'a> De<'a> {
 
     /// The text of a parameter as what the schema has for its place.
     fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, Refusal> {
-        let types = self.reader.known().types(self.path);
+        let types = self.reader.findings().known().types(self.path);
         let takes = |name: &str| types.iter().any(|found| found == name);
         let trimmed = text.trim();
         if takes("string") {
@@ -248,7 +251,7 @@ impl<'a> De<'a> {
         let table = match self.value() {
             Some(Value::Table(table)) => Some(table),
             Some(value) => {
-                self.reader.record(self.path, || self.no_table(value));
+                self.reader.findings().record(self.path, || self.no_table(value));
                 None
             }
             None => None,
@@ -259,8 +262,9 @@ impl<'a> De<'a> {
     fn no_table(&self, value: &Value) -> Problem {
         let is_list = is_list_of_tables(self);
         let wanted = if is_list { "a table, not a list of them" } else { "a table" };
-        let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, wanted);
-        let (key, keys) = (shown_key(self.path.last_key()), self.reader.known().keys_at(self.path));
+        let problem = self.reader.findings().wrong(self.path, self.source, code::WRONG_TYPE, wanted);
+        let (key, keys) =
+            (shown_key(self.path.last_key()), self.reader.findings().known().keys_at(self.path));
         if is_list {
             return problem
                 .with_help(format!("for one table write {}`{key} = {{ … }}`", self.header("[", "]")));
@@ -315,13 +319,13 @@ impl<'a> De<'a> {
             _ => None,
         };
         if list.is_none() {
-            self.reader.record(self.path, || self.no_list(value));
+            self.reader.findings().record(self.path, || self.no_list(value));
         }
         list
     }
 
     fn no_list(&self, value: &Value) -> Problem {
-        let problem = self.reader.wrong(self.path, self.source, code::WRONG_TYPE, "a list");
+        let problem = self.reader.findings().wrong(self.path, self.source, code::WRONG_TYPE, "a list");
         let key = shown_key(self.path.last_key());
         match value {
             Value::Table(_) => problem.with_help(format!(
@@ -329,7 +333,7 @@ impl<'a> De<'a> {
                 self.header("[[", "]]")
             )),
             Value::String(_) => {
-                match self.key_for(value, &self.reader.known().keys_at(&self.path.index(0))) {
+                match self.key_for(value, &self.reader.findings().known().keys_at(&self.path.index(0))) {
                     Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
                     None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
                 }
@@ -351,11 +355,11 @@ impl<'a> De<'a> {
         if known.is_none() && self.value().is_some() {
             let names = quoted(variants.iter().copied());
             let wanted = if variants.len() == 1 { names } else { format!("one of {names}") };
-            self.reader.record(self.path, || {
+            self.reader.findings().record(self.path, || {
                 let code = if found.is_some() { code::BAD_VALUE } else { code::WRONG_TYPE };
-                let problem = self.reader.wrong(self.path, self.source, code, &wanted);
+                let problem = self.reader.findings().wrong(self.path, self.source, code, &wanted);
                 match found.and_then(|(name, _)| nearest(name, variants.iter().copied())) {
-                    Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.with_guess(meant),
                     None => problem,
                 }
             });

@@ -7,6 +7,7 @@
 //! has been said. A section without problems is read once, and costs no more than serde does.
 
 mod access;
+mod findings;
 mod key;
 mod known;
 mod leaf;
@@ -16,6 +17,8 @@ mod path;
 mod reader;
 mod refusal;
 mod shape;
+mod source;
+mod wanted;
 
 #[cfg(test)]
 mod measure;
@@ -128,7 +131,7 @@ where
 {
     let reader = Reader::new(schema_of::<T>, problems.branch());
     let read = attempt(&reader, table, span);
-    let mut found = reader.take_problems();
+    let mut found = reader.findings().take_problems();
     let whole = !reader.has_broken() && found.is_empty();
     found.sort();
     problems.join(found);
@@ -145,7 +148,7 @@ fn twice<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Opt
     let one = attempt(reader, table, span)?;
     reader.change_placeholders();
     let other = attempt(reader, table, span)?;
-    Some(Part { one, other, aside: reader.aside() })
+    Some(Part { one, other, aside: reader.findings().aside() })
 }
 
 /// Reads until nothing new is to be told.
@@ -153,11 +156,11 @@ fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> O
     let mut attempts = 0;
     loop {
         reader.begin();
-        let root = node::De { reader, path: &Path::Root, source: node::Source::Root(table, span) };
+        let root = node::De { reader, path: &Path::Root, source: source::Source::Root(table, span) };
         match T::deserialize(root) {
             Ok(config) => return Some(config),
             Err(refusal) => {
-                reader.refused(&Path::Root, node::Source::Root(table, span), refusal);
+                reader.refused(&Path::Root, source::Source::Root(table, span), refusal);
                 attempts += 1;
                 if !reader.has_progress() || attempts == ATTEMPTS || reader.looked() > LOOKED {
                     return None;

@@ -6,36 +6,37 @@
 use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
-use super::node::{Source, range};
+use super::findings::{Fields, Findings, one_of};
 use super::path::Path;
-use super::reader::{Fields, Reader, one_of};
-use crate::config::outline::{alternatives, types};
+use super::source::Source;
+use super::wanted::Wanted;
+use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
 use crate::config::{Node, Origin, Span, Table, Value, code};
 
 /// Tells of every key of a table, not of those inside, that no type has which can be there.
-pub fn unknown_keys(reader: &Reader, schema: &Schema, path: &Path<'_>, table: &Table) {
+pub fn unknown_keys(findings: &Findings, schema: &Schema, path: &Path<'_>, table: &Table) {
     let place = look_up(schema, &path.segments());
-    let shape = Shape { reader, root: schema.as_value() };
+    let shape = Shape { findings, root: schema.as_value() };
     shape.unknown(&shape.live(&place.own, Some(table)), path, table);
 }
 
 /// Tells of everything in a value that does not fit; answers whether there was anything.
-pub fn mistakes(reader: &Reader, schema: &Schema, path: &Path<'_>, source: Source<'_>) -> bool {
+pub fn mistakes(findings: &Findings, schema: &Schema, path: &Path<'_>, source: Source<'_>) -> bool {
     let place = look_up(schema, &path.segments());
-    let shape = Shape { reader, root: schema.as_value() };
-    let before = reader.recorded();
+    let shape = Shape { findings, root: schema.as_value() };
+    let before = findings.recorded();
     match source {
         Source::Root(table, span) => shape.table(&place.own, path, table, span),
         Source::Node(node) => shape.value(&place.own, path, node),
         Source::Nothing | Source::Meant => {}
     }
-    reader.recorded() > before
+    findings.recorded() > before
 }
 
 /// A schema beside what it is held to.
 struct Shape<'r> {
-    reader: &'r Reader,
+    findings: &'r Findings,
     root: &'r Json,
 }
 
@@ -179,13 +180,13 @@ impl<'r> Shape<'r> {
             let path = path.key(&key.name);
             match tag {
                 Some((_, tags)) => {
-                    self.reader.record(&path, || self.reader.none_of(&path, Source::Node(node), tags));
+                    self.findings.record(&path, || self.findings.none_of(&path, Source::Node(node), tags));
                 }
                 None => self.value(&live.key(&key.name), &path, node),
             }
         }
         for name in live.needed.iter().filter(|name| table.get(name).is_none()) {
-            self.reader.misses(path, span, name);
+            self.findings.misses(path, span, name);
         }
     }
 
@@ -196,7 +197,7 @@ impl<'r> Shape<'r> {
         let known = live.names();
         for (key, _) in table.iter().filter(|(key, _)| !known.contains(&&*key.name)) {
             let facts = Fields { known: &known, present: Some(table) };
-            self.reader.unknown(path, &key.name, key.span, &facts);
+            self.findings.unknown(path, &key.name, key.span, &facts);
         }
     }
 
@@ -236,7 +237,8 @@ impl<'r> Shape<'r> {
         }
         let is_text = matches!(node.value, Value::String(_));
         let code = if is_text && !names.is_empty() { code::BAD_VALUE } else { code::WRONG_TYPE };
-        self.reader.record(path, || self.reader.wrong(path, Source::Node(node), code, &words.join(" or ")));
+        self.findings
+            .record(path, || self.findings.wrong(path, Source::Node(node), code, &words.join(" or ")));
     }
 }
 
@@ -314,11 +316,11 @@ fn kinds(schema: &Json) -> Vec<String> {
     let word = |name: &str| match name {
         "integer" => {
             let (low, high) = bounds(schema);
-            range(low, high)
+            Wanted::Integer { low, high }.to_string()
         }
-        "number" => "a number".to_owned(),
-        "boolean" => "`true` or `false`".to_owned(),
-        "string" => "a string".to_owned(),
+        "number" => Wanted::Number.to_string(),
+        "boolean" => Wanted::Boolean.to_string(),
+        "string" => Wanted::Text.to_string(),
         "array" => "a list".to_owned(),
         _ => "a table".to_owned(),
     };

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Delivery, MqttClient};
 use crate::mqtt::driver::{Accepted, Command, NEVER, NoPermit, Permit};
-use crate::mqtt::properties::write_trace;
+use crate::mqtt::properties::TraceId;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
@@ -152,7 +152,7 @@ fn extra(options: &PublishOptions) -> Result<Option<Arc<Extra>>, MqttError> {
     }
     let mut properties = options.properties.as_deref().cloned().unwrap_or_default();
     properties.check()?;
-    if let Some(trace) = options.trace_id.as_deref().and_then(write_trace) {
+    if let Some(trace) = options.trace_id.as_deref().and_then(TraceId::property) {
         properties.user.push(trace);
     }
     let now = Instant::now();

@@ -88,7 +88,8 @@ impl Connector {
             };
             let now = Instant::now();
             if !retry || now >= last_attempt {
-                return Err(Ending::Failed(self.not_opened(&at, last, started.elapsed())));
+                let waited = if retry { started.elapsed() } else { Duration::ZERO };
+                return Err(Ending::Failed(self.not_opened(&at, last, waited)));
             }
             if !std::mem::replace(&mut warned, true) {
                 self.warn_not_yet(&at, &last);

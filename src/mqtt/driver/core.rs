@@ -162,7 +162,7 @@ impl Core {
             Incoming::Pong => return Ok(()),
             Incoming::Disconnect(reason) => {
                 let text = self.subscribing.refusal().with_user(reason.code, reason.text);
-                return Err(Lost::disconnected(Reason { text, ..reason }));
+                return Err(Reason { text, ..reason }.disconnected());
             }
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),

@@ -10,7 +10,7 @@ use super::super::fuzz::{self, Fixture};
 use super::super::inbox::{Accepted, Command};
 use super::*;
 use crate::mqtt::protocol::{Publish, V4};
-use crate::mqtt::transport::{Counted, Moved, Stream, Watched};
+use crate::mqtt::transport::{Counted, Moved, PausableTcp, Stream};
 use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
 
 fn fixture() -> Fixture {
@@ -30,7 +30,7 @@ async fn restored<S: Transport>(stream: S, fixture: &mut Fixture, max_packet: us
 struct Layer(Counted<DuplexStream>, Vec<u8>);
 
 impl Transport for Layer {
-    fn holds_back(&self) -> u64 {
+    fn max_buffered(&self) -> u64 {
         100
     }
 
@@ -111,7 +111,7 @@ async fn a_link_that_pauses_all_the_time_reads_and_acknowledges_everything_and_f
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let mut fixture = fixture();
-    let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
+    let stream = Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap())));
     let mut drive = restored(stream, &mut fixture, 16_384).await;
     drive.stream.force_read_pauses(Instant::now(), Duration::from_millis(1));
     let (end, ()) = tokio::join!(drive.run(), broker(theirs.unwrap().0));

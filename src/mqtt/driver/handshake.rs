@@ -15,7 +15,7 @@ use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
-use crate::mqtt::protocol::{Hello, Incoming, Limits, PacketError, Protocol, Reason};
+use crate::mqtt::protocol::{ConnectPacket, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
 
 /// A link on which the broker has accepted the client.
@@ -68,8 +68,8 @@ pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Returns what CONNECT says.
-fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Hello {
-    Hello {
+fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> ConnectPacket {
+    ConnectPacket {
         client_id: settings.client_id.get().to_owned(),
         clean_session,
         keep_alive: settings.keep_alive,
@@ -169,7 +169,7 @@ fn connack(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> 
             Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
         }
         Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
-        Incoming::Refusal(reason) => Err(Lost::refused(reason)),
+        Incoming::Refusal(reason) => Err(reason.refused()),
         // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
         Incoming::Disconnect(Reason { text, code, .. }) => {
             Err(Lost::Protocol(Arc::new(EarlyDisconnect { text, code })))

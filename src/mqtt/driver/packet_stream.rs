@@ -77,7 +77,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
             }
             return Ok(());
         }
-        if self.framed.get_mut().rest().map_err(|error| Lost::io("reading", error))? {
+        if self.framed.get_mut().pause_notifications().map_err(|error| Lost::io("reading", error))? {
             let buffer = self.framed.read_buffer_mut();
             // One that is larger was made for a large packet, which is not all there yet.
             if buffer.capacity() < READ_AFTER_PAUSE {
@@ -173,7 +173,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
 
     /// Returns those whose QoS 0 message is written. Unless everything is flushed, a layer below may hold some bytes back.
     pub fn take_written(&mut self) -> impl Iterator<Item = Waiter> {
-        let held_back = if self.flushing { self.framed.get_ref().holds_back() } else { 0 };
+        let held_back = if self.flushing { self.framed.get_ref().max_buffered() } else { 0 };
         let written = (self.encoded - self.waiting_bytes() as u64).saturating_sub(held_back);
         std::iter::from_fn(move || {
             self.unwritten.front().filter(|(end, _)| *end <= written)?;

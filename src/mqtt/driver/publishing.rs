@@ -127,7 +127,7 @@ impl Publishing {
     /// Returns what to send next, if anything; it counts as sent. What this link cannot take is to be
     /// [failed](Self::fail_unfit).
     pub fn next<P: Protocol>(&mut self, limits: &Limits, now: Instant) -> Option<Transmit<'_, Waiter>> {
-        self.outgoing.next(|publish| limits.unfit::<P>(publish, now))
+        self.outgoing.next(|publish| limits.unfit(publish, P::publish_size, now))
     }
 
     /// Notes that a message of QoS 1 or 2 was encoded.

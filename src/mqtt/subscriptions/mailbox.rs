@@ -55,7 +55,7 @@ pub(super) enum Hold {
 }
 
 impl Hold {
-    pub(super) fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
+    pub fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
         let receipt = Arc::clone(receipt);
         if manual && receipt.is_owed() {
             Self::Manual(MqttAcknowledgement::new(receipt))
@@ -76,12 +76,12 @@ pub(super) enum Put {
 }
 
 impl Mailbox {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         let (state, ready) = (Mutex::default(), Notify::new());
         Self { state, ready, capacity, warned: AtomicBool::new(false) }
     }
 
-    pub(super) fn put(&self, message: MqttMessage, hold: Hold) -> Put {
+    pub fn put(&self, message: MqttMessage, hold: Hold) -> Put {
         let mut state = self.state();
         let full = state.queue.len() >= self.capacity;
         if state.closed || (full && message.qos == QoS::AtMostOnce) {
@@ -98,7 +98,7 @@ impl Mailbox {
 
     /// No more messages. Those that wait and are acknowledged by hand still go to the listener: only it knows whether
     /// they may be. The others are returned.
-    pub(super) fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let mut state = self.state();
         state.closed = true;
         let mut plain = Vec::new();

@@ -162,7 +162,7 @@ pub enum TlsError {
         name: String,
     },
     /// The two sides do not agree.
-    #[error("TLS with `{server_name}` failed")]
+    #[error("TLS{} failed", with(server_name))]
     Handshake {
         /// The name that the broker's certificate must have.
         server_name: String,
@@ -175,6 +175,11 @@ pub enum TlsError {
         /// Why.
         source: TlsFailure,
     },
+}
+
+/// With whom, where a name is known: an address of its own may have none.
+fn with(server_name: &str) -> String {
+    if server_name.is_empty() { String::new() } else { format!(" with `{server_name}`") }
 }
 
 impl TlsError {

@@ -1,0 +1,63 @@
+//! The keys of a component that has many, in short.
+
+use std::fmt::Write;
+
+use wirework::Pattern;
+use wirework::config::KeyDoc;
+
+use super::super::width::{COLUMNS, hanging, indented};
+use super::words::{doc, line, remarks};
+
+/// The outer keys with what they are for in a sentence, of tables the names of their keys, and how to see more.
+pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {
+    let mut out = String::new();
+    for key in keys.iter().filter(|key| !key.path.contains('.')) {
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        out.push_str(&indented(sentence(doc(key)), 6));
+        let inner = inner(keys, &key.path);
+        if !inner.is_empty() {
+            let _ = writeln!(out, "{}", hanging("      keys: ", &inner.join(", "), 8, COLUMNS));
+        }
+    }
+    let (name, count) = (format!("{}:{}", pattern.token(1), pattern.token(2)), keys.len());
+    let more = format!(
+        "{count} keys in all: `describe {name} --all` shows each in full, `describe {name} KEY` one with all below it"
+    );
+    let _ = writeln!(out, "\n{}", hanging("  ", &more, 2, COLUMNS));
+    out
+}
+
+/// The names of the keys of a table, or of the tables in a list; `…` behind those that are tables themselves.
+fn inner(keys: &[KeyDoc], outer: &str) -> Vec<String> {
+    let below = |path: &str| -> Option<String> {
+        let rest = path.strip_prefix(outer)?.strip_prefix('.')?;
+        Some(rest.strip_prefix("*.").or_else(|| rest.strip_prefix("<key>.")).unwrap_or(rest).to_owned())
+    };
+    let all: Vec<String> = keys.iter().filter_map(|key| below(&key.path)).collect();
+    let is_table =
+        |name: &str| all.iter().any(|path| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
+    let names = all.iter().filter(|path| !path.contains('.') && *path != "*" && *path != "<key>");
+    names.map(|name| if is_table(name) { format!("{name}.…") } else { name.clone() }).collect()
+}
+
+/// The first sentence of a text.
+fn sentence(text: &str) -> &str {
+    let end = text.match_indices('.').find(|(at, _)| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        rest.is_empty()
+            || rest.starts_with(char::is_whitespace) && rest.trim_start().starts_with(char::is_uppercase)
+    });
+    end.and_then(|(at, _)| text.get(..=at)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_before_another() {
+        assert_eq!(sentence("One, such as 1.0 here. Two."), "One, such as 1.0 here.");
+        assert_eq!(sentence("one"), "one");
+        assert_eq!(sentence("One e.g. this.\nTwo"), "One e.g. this.");
+    }
+}

@@ -1,0 +1,201 @@
+//! A manifest brought together with the factories: every component, what each reference resolved to, and the order.
+
+use std::sync::Arc;
+
+use wirework::Descriptor;
+use wirework::component::Registry;
+use wirework::config::{Problem, Problems, Span, code};
+
+use super::durable::check_durable;
+use super::factories::{Binary, Factories, Known};
+use super::graph::Graph;
+use super::lists::{List, others};
+use super::loops::check_loops;
+use super::neighbours::check_neighbours;
+use super::order::wait_graph;
+use super::passwords::check_passwords;
+use super::planned::Planned;
+use super::references::{Candidate, Question, Scene, Verdict};
+use super::resolve::{is_of_absence, is_required, resolve};
+use super::sections::{check_claims, check_limits, read};
+use super::shown::shown;
+use super::words::words;
+use crate::manifest::{Files, Manifest, Service};
+
+/// How many steps of a cycle are shown from its beginning, and how many from its end.
+const HEAD: usize = 8;
+const TAIL: usize = 4;
+
+/// A plan: all that can be known of a service without creating a component. With problems it is as complete as they
+/// allow, which is what `graph` and `explain` show; only one without errors can be run.
+pub struct Plan {
+    /// The `[service]` section.
+    pub service: Service,
+    /// The files it comes from.
+    pub files: Files,
+    /// The components, in manifest order.
+    pub components: Vec<Planned>,
+    /// Their descriptors, in the same order.
+    pub descriptors: Vec<Descriptor>,
+    /// The components that are declared but not enabled.
+    pub disabled: Vec<(Descriptor, Option<Arc<Known>>)>,
+    /// The order of creation: everything after what it references.
+    pub order: Vec<u32>,
+    /// What each `after` of each component matches.
+    pub afters: Vec<Vec<List>>,
+    /// Who opens before whom.
+    pub graph: Graph,
+}
+
+/// A problem of a manifest of which a part is broken: whatever broke that part may have put a piece of a secret in the place of a
+/// key elsewhere, so an unknown key goes without its name.
+fn unnamed(mut problem: Problem) -> Problem {
+    if problem.code == code::UNKNOWN_KEY {
+        problem.message = "unknown key; its name shows once the syntax of the manifest is mended".to_owned();
+        problem.help = None;
+    }
+    problem
+}
+
+impl Plan {
+    /// Plans a manifest. Every problem is added to `problems`; where one is an error, the plan must not be run.
+    #[must_use]
+    pub fn new(manifest: Manifest, registry: &Registry, problems: &mut Problems) -> Self {
+        Self::of(manifest, registry, Binary::Own, problems)
+    }
+
+    /// The same, for messages that suit the users of a binary.
+    #[must_use]
+    pub fn of(manifest: Manifest, registry: &Registry, binary: Binary, problems: &mut Problems) -> Self {
+        let Manifest { service, entries, disabled, mut files } = manifest;
+        if files.has_broken() {
+            files.learn(registry.all().iter().flat_map(|one| words(&one.factory().schema())));
+        }
+        let mut factories = Factories::new(registry, binary);
+        let disabled = disabled.into_iter().map(|entry| {
+            let known = factories.find(&entry.descriptor).ok();
+            (entry.descriptor, known)
+        });
+        let disabled: Vec<_> = disabled.collect();
+        let mut components: Vec<_> =
+            entries.into_iter().map(|entry| read(entry, &files, &mut factories, problems)).collect();
+        let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
+        let mut found = problems.branch();
+        let afters = resolve(&mut components, &descriptors, &disabled, &mut found);
+        // What nobody offers may be in a section that is lost.
+        found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
+        problems.join(found);
+        check_neighbours(&components, &disabled, &files, problems);
+        check_claims(&mut components, problems);
+        check_limits(&components, problems);
+        check_loops(&components, problems);
+        check_durable(&components, problems);
+        check_passwords(&components, problems);
+        if files.has_broken() {
+            problems.revise(|problem| Some(unnamed(problem)));
+        }
+        let (graph, order, cycles) = wait_graph(&components, &afters).build();
+        let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
+        cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle)));
+        plan.files.show(shown(&plan.components, &plan.files, problems));
+        plan
+    }
+
+    /// The position of a component.
+    #[must_use]
+    pub fn position(&self, descriptor: &Descriptor) -> Option<u32> {
+        (0..).zip(&self.descriptors).find(|(_, other)| *other == descriptor).map(|(position, _)| position)
+    }
+
+    /// The component at a position.
+    #[must_use]
+    pub fn get(&self, position: u32) -> Option<&Planned> {
+        self.components.get(position as usize)
+    }
+
+    /// The components without which the one at `position` cannot be: what its single, required references resolved to.
+    pub fn requires(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
+        let planned = self.get(position);
+        let wanted =
+            planned.and_then(|planned| planned.known.as_ref()).map_or(&[][..], |known| &known.references);
+        let resolved = planned.map_or(&[][..], |planned| &planned.references);
+        let required = wanted.iter().zip(resolved).filter(|(wanted, _)| is_required(wanted.reference));
+        required.flat_map(move |(_, resolved)| others(&resolved.list, position))
+    }
+
+    /// How many references were resolved to how many components in all; for the summary of `check`.
+    #[must_use]
+    pub fn references(&self) -> usize {
+        self.components
+            .iter()
+            .flat_map(|planned| &planned.references)
+            .map(|resolved| resolved.list.len())
+            .sum()
+    }
+
+    /// The components that were considered for a reference, by its number, of the component at `position`: all that
+    /// match its pattern or offer what it asks for, in manifest order, then those that are not enabled.
+    #[must_use]
+    pub fn candidates(&self, position: u32, reference: usize) -> Vec<Candidate<'_>> {
+        let Some(planned) = self.get(position) else { return Vec::new() };
+        let wanted = planned.known.as_ref().and_then(|known| known.references.get(reference));
+        let Some((wanted, resolved)) = wanted.zip(planned.references.get(reference)) else {
+            return Vec::new();
+        };
+        let known: Vec<_> = self.components.iter().map(|planned| planned.known.clone()).collect();
+        let spans: Vec<_> = self.components.iter().map(|planned| planned.entry.span).collect();
+        let scene =
+            Scene { descriptors: &self.descriptors, known: &known, spans: &spans, disabled: &self.disabled };
+        let pattern = &resolved.pattern;
+        let question =
+            Question { asker: position, span: planned.entry.span, reference: wanted.reference, pattern };
+        let enabled = scene.candidates(&question).into_iter().filter_map(|(position, verdict)| {
+            let descriptor = self.descriptors.get(position as usize)?;
+            Some(Candidate { descriptor, verdict, enabled: true })
+        });
+        let disabled = self.disabled.iter().filter(|(descriptor, _)| pattern.matches(descriptor));
+        let disabled = disabled.map(|(descriptor, _)| Candidate {
+            descriptor,
+            verdict: Verdict::OtherDescriptor,
+            enabled: false,
+        });
+        enabled.chain(disabled).collect()
+    }
+
+    fn cycle(&self, cycle: &[u32]) -> Problem {
+        let name = |position: u32| self.descriptors.get(position as usize).map_or("", Descriptor::as_str);
+        let first = cycle.first().copied().unwrap_or_default();
+        let mut path = format!("`{}`", name(first));
+        // Of a long one the beginning and the end, between which the mistake is as likely as anywhere.
+        let left_out = HEAD..cycle.len().saturating_sub(TAIL).max(HEAD);
+        for (at, &from) in cycle.iter().enumerate() {
+            if left_out.contains(&at) {
+                if at == left_out.start {
+                    path.push_str(&format!(" → … {} more …", left_out.len()));
+                }
+                continue;
+            }
+            let to = cycle.get(at + 1).copied().unwrap_or(first);
+            path.push_str(&format!(" → {} → `{}`", self.link(from, to), name(to)));
+        }
+        let span = self.get(first).map_or_else(Span::default, |planned| planned.entry.span);
+        Problem::error("CYCLE", span, format!("components wait for each other: {path}"))
+            .with_help("let one of them use a late reference, or point its reference elsewhere")
+    }
+
+    /// By what `from` waits for `to`: the name of the reference, or `after`.
+    fn link(&self, from: u32, to: u32) -> &str {
+        let Some(planned) = self.get(from) else { return "" };
+        let wanted = planned.known.iter().flat_map(|known| &known.references);
+        let by = wanted
+            .zip(&planned.references)
+            .find(|(wanted, resolved)| wanted.waits() && resolved.list.binary_search(&to).is_ok());
+        let after =
+            self.afters.get(from as usize).into_iter().flatten().any(|list| list.binary_search(&to).is_ok());
+        match by {
+            Some((wanted, _)) => wanted.reference.field,
+            None if after => "after",
+            None => "sinks open first",
+        }
+    }
+}

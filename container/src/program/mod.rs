@@ -1,0 +1,8 @@
+//! A program that can run a service: what its binary brings along, and where its manifest comes from.
+
+#[expect(clippy::module_inception, reason = "the file of the type `Program`")]
+mod program;
+mod sources;
+
+pub use program::Program;
+pub use sources::Sources;

@@ -1,0 +1,99 @@
+//! The listener that writes events to the log.
+
+use std::time::Duration;
+
+use wirework::component::Status;
+use wirework::text::counted;
+
+use super::event::{Effect, Event, Listener, StopCause};
+use super::{Failure, LOG, millis};
+
+/// Writes a record for each event, with `component`, `took_ms` and `code` as fields beside the text.
+pub(super) struct EventLog;
+
+impl Listener for EventLog {
+    fn on(&self, event: &Event<'_>) {
+        match *event {
+            Event::NotStarted { failure, effect } => not_started(failure, effect),
+            Event::NotClosed { failure } => failed(failure, ""),
+            Event::Ready { components, took } => {
+                let (took_ms, took) = (in_ms(took), millis(took));
+                tracing::info!(target: LOG, components, took_ms, "ready: {} in {took}", counted(components, "component"));
+            }
+            Event::Health { component, status } => component.span().in_scope(|| health(status)),
+            Event::LateFailure { component, error } => component.span().in_scope(|| {
+                tracing::warn!(target: LOG, code = error.code(), "failed besides: {}", error.chain());
+            }),
+            Event::LateStop { component, reason, closed } => component.span().in_scope(|| {
+                let what = if closed {
+                    "asks to stop the service, which has closed"
+                } else {
+                    "asks to stop the service too"
+                };
+                tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
+            }),
+            Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
+            Event::Draining { cause } => draining(cause),
+            Event::Opened { component, took } => {
+                let (took_ms, took) = (in_ms(took), millis(took));
+                tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");
+            }
+            Event::Closed { component, took, opened: true } => {
+                tracing::info!(target: LOG, %component, took_ms = in_ms(took), "closed {component}");
+            }
+            Event::Closed { component, took, opened: false } => {
+                let took_ms = in_ms(took);
+                tracing::debug!(target: LOG, %component, took_ms, "cleaned up after {component}, which had not opened");
+            }
+            Event::StillClosing { component, waited } => {
+                let seconds = waited.as_secs();
+                tracing::warn!(target: LOG, %component, "still closing {component} after {seconds} s");
+            }
+            Event::TasksAborted { component, tasks } => {
+                tracing::debug!(target: LOG, %component, "tasks of {component} were aborted: {}", tasks.join(", "));
+            }
+        }
+    }
+}
+
+fn not_started(failure: &Failure, effect: Effect) {
+    failed(
+        failure,
+        match effect {
+            Effect::StartFails => "",
+            Effect::NotCritical => ", which is not critical",
+            Effect::StartHadFailed => " either",
+        },
+    );
+}
+
+/// A failure with its code; `remark` comes behind the name of the component.
+fn failed(failure: &Failure, remark: &str) {
+    let (component, code) = (&failure.component, failure.source.code());
+    tracing::error!(target: LOG, %component, code, "{failure}{remark}: {}", failure.source.chain());
+}
+
+fn health(status: &Status) {
+    match status {
+        Status::Failed(error) => {
+            tracing::error!(target: LOG, code = error.code(), "failed: {}", error.chain())
+        }
+        Status::Recovering(reason) => tracing::warn!(target: LOG, "recovering: {reason}"),
+        _ => tracing::info!(target: LOG, "open again"),
+    }
+}
+
+fn draining(cause: StopCause<'_>) {
+    match cause {
+        StopCause::Signal(signal) => tracing::info!(target: LOG, "{signal}: closing"),
+        StopCause::Failure(failure) => {
+            let (component, code, why) = (&failure.component, failure.source.code(), failure.source.chain());
+            tracing::error!(target: LOG, %component, code, "{component} stops the service: {why}");
+        }
+    }
+}
+
+/// In milliseconds, to the microsecond.
+fn in_ms(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}

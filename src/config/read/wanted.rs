@@ -1,0 +1,51 @@
+//! What kind of single value a field takes, as a message says it.
+
+use std::fmt;
+
+/// A kind of single value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A whole number between two bounds, both included.
+    Integer {
+        /// The smallest.
+        low: i128,
+        /// The largest.
+        high: i128,
+    },
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A string.
+    Text,
+    /// A string of one character.
+    Character,
+}
+
+impl Wanted {
+    /// Whether a string would be such a value, were it written without quotes.
+    pub fn is_written_as(self, text: &str) -> bool {
+        match self {
+            Self::Integer { .. } => text.parse::<i64>().is_ok(),
+            Self::Number => text.parse::<f64>().is_ok(),
+            Self::Boolean => text.parse::<bool>().is_ok(),
+            Self::Text | Self::Character => false,
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Integer { low, high } if high < i128::from(i64::MAX) => {
+                write!(f, "an integer from {low} to {high}")
+            }
+            Self::Integer { low: 0, .. } => f.write_str("an integer of at least 0"),
+            Self::Integer { .. } => f.write_str("an integer"),
+            Self::Number => f.write_str("a number"),
+            Self::Boolean => f.write_str("`true` or `false`"),
+            Self::Text => f.write_str("a string"),
+            Self::Character => f.write_str("a string of one character"),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What leads to a server, as values: the parameters of a connection, its URI, and a credential.
+
+mod connection;
+mod credential;
+mod masked;
+mod protection;
+mod uri;
+
+pub use connection::ConnectionParams;
+pub(crate) use connection::overridden;
+pub use credential::CredentialParams;
+pub(crate) use masked::{Hidden, Masked, shown_host};
+pub(crate) use protection::{Reached, is_in_clear, is_plain_mqtt, warnings as protection_warnings};
+pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};
+pub(crate) use uri::{decode, deserialize_filled, encode, is_host, write_host};
