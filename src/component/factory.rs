@@ -12,7 +12,7 @@ use super::{
     Cast, Claim, Component, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer, Pattern,
     Reference, References, check_descriptor,
 };
-use crate::config::{Invalid, Part, Problems, Reading, Section, read, read_as_far, schema_of};
+use crate::config::{Invalid, Part, Problem, Problems, Reading, Section, Span, read, read_as_far, schema_of};
 use crate::error::{Category, Error};
 
 /// A parsed configuration, and what it says about the component before there is one.
@@ -167,9 +167,14 @@ where
     ) {
         let Some(config) = config.downcast_ref::<C::Config>() else { return };
         for invalid in C::validate_with(section.descriptor, config, around) {
-            problems.push(match invalid.key().strip_prefix("references.") {
+            let problem = match invalid.key().strip_prefix("references.") {
                 Some(field) => invalid.of_reference(around.span(field), section),
                 None => invalid.place(section, &self.schema()),
+            };
+            let cure = invalid.cure().and_then(|(field, keys)| around.place(field, keys));
+            problems.push(match cure {
+                Some(span) => moved(problem, span, section.descriptor),
+                None => problem,
             });
         }
     }
@@ -183,6 +188,13 @@ where
         let references = C::References::take(found)?;
         Ok(Arc::new((self.create)(identity, *config, references)?))
     }
+}
+
+/// The same problem where it can be mended, in another section.
+fn moved(mut problem: Problem, span: Span, descriptor: &Descriptor) -> Problem {
+    let from = std::mem::replace(&mut problem.span, span);
+    problem.message = format!("of `{descriptor}`, {}", problem.message);
+    problem.with_related(from, "what refers to it")
 }
 
 /// What is to be said of a configuration.

@@ -16,6 +16,13 @@ pub trait Neighbours {
 
     /// Where the manifest says what the reference `field` resolves to, if it does.
     fn span(&self, field: &str) -> Option<Span>;
+
+    /// Where the one section that the reference `field` resolved to has the first of these keys that it has; the section, where it has
+    /// none.
+    fn place(&self, field: &str, keys: &[&str]) -> Option<Span> {
+        let _ = (field, keys);
+        None
+    }
 }
 
 /// A section that a reference resolved to.

@@ -25,6 +25,8 @@ pub struct Invalid {
     /// Nothing for that of values that do not do.
     code: Option<&'static str>,
     warning: bool,
+    /// The reference whose section is to be changed, and the keys there that it may be.
+    cure: Option<(&'static str, &'static [&'static str])>,
 }
 
 impl Invalid {
@@ -32,7 +34,7 @@ impl Invalid {
     /// wrong and what would be right, and shows nothing that may be secret.
     #[must_use]
     pub fn new(key: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { key: key.into(), problem: problem.into(), code: None, warning: false }
+        Self { key: key.into(), problem: problem.into(), code: None, warning: false, cure: None }
     }
 
     /// The same with another code than [`BAD_VALUE`](code::BAD_VALUE): the one that `open` would fail with.
@@ -55,6 +57,18 @@ impl Invalid {
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { warning: true, ..Self::new(key, problem).with_code(code) }
+    }
+
+    /// The same where what is to be changed is in the section that the reference `field` leads to: under the first of these keys that it
+    /// has. The problem is shown there, and this section as a place that belongs to it.
+    #[must_use]
+    pub fn with_cure_in(self, field: &'static str, keys: &'static [&'static str]) -> Self {
+        Self { cure: Some((field, keys)), ..self }
+    }
+
+    /// See [`with_cure_in`](Self::with_cure_in).
+    pub(crate) fn cure(&self) -> Option<(&'static str, &'static [&'static str])> {
+        self.cure
     }
 
     /// Whether it is a warning, with which the component works.

@@ -35,7 +35,7 @@ pub use millis::{Millis, MillisError};
 pub use number::Number;
 pub use outline::{KeyDoc, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};
-pub use place::value_types;
+pub use place::{time_at, value_types};
 pub use problem::{MOST_OF_A_KIND, Problem, Problems, Severity};
 pub use read::read;
 pub(crate) use read::{Part, Reading, read_as_far};

@@ -65,6 +65,21 @@ pub fn value_types<'s>(schema: &'s Schema, path: &[&str]) -> Vec<&'s str> {
     look_up(schema, &segments).schemas.into_iter().flat_map(types).collect()
 }
 
+/// Whether a time stands at a path, and the default that it has there, in milliseconds.
+#[must_use]
+pub fn time_at(schema: &Schema, path: &[&str]) -> Option<Option<u64>> {
+    let segments: Vec<_> = path.iter().copied().map(Segment::Key).collect();
+    let place = look_up(schema, &segments);
+    let is_time = |schema: &&Value| schema.get("format").is_some_and(|format| format == "milliseconds");
+    place.schemas.iter().any(is_time).then(|| {
+        place
+            .own
+            .iter()
+            .chain(&place.schemas)
+            .find_map(|schema| schema.get("default").and_then(Value::as_u64))
+    })
+}
+
 /// The schema of a list's elements, for a dotted path with a number in it.
 fn element<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
     schema.get("items").filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()))

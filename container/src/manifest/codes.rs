@@ -38,6 +38,8 @@ macro_rules! codes {
 }
 
 codes! {
+    AFTER_MISSING: "A component connects to a server of the same manifest and does not wait for it.",
+        "Write `after = [\"<descriptor of the server>\"]` in its section: it then opens after the server and closes before it.";
     AFTER_NOTHING: "A pattern in `after` matches no component of the manifest.",
         "Correct the pattern, or remove it. A component never waits for itself, nor for one that is not enabled.";
     ALREADY_OPEN: "A component was opened twice.", "Open it once, or give each user one of its own.";
@@ -122,6 +124,8 @@ codes! {
     NOT_OPENED: "A queue is used before it is open.", "Ask for it by a reference that waits, or use it from `open` on.";
     NOT_SUPPORTED: "The protocol does not have what is asked for.", "Most often it takes `options.protocol_version = 5`.";
     OPEN_TO_ALL: "A broker that others can reach lets everybody in.", "Give it a `credential`, listen at `127.0.0.1`, or say `allow_anonymous = true`.";
+    OTHER_PORT: "A component connects to a port of this machine where nothing of the manifest listens, and nothing connects to its broker.",
+        "Give both the same port, as by one parameter; where another broker runs on this machine, nothing is wrong.";
     PACKET_TOO_LARGE: "A message is larger than the broker takes.", "Send less at once, or raise the limit of the broker.";
     PANIC: "A component panicked.", "Its author has to mend it; the place is in the log.";
     PASSWORD_UNPROTECTED: "A password would cross a network in clear.", "Use `mqtts` or `wss`; within one machine it does not matter.";

@@ -17,6 +17,7 @@ use wirework::{Descriptor, Pattern};
 
 use super::astray::misplaced;
 use super::container_keys::{Kind, Place, find, keys_of};
+use super::times;
 
 /// Whether a key of a section is the container's; `descriptor` has been taken out by then.
 pub(super) fn is_own(key: &str) -> bool {
@@ -219,6 +220,7 @@ impl Entry {
             problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
             self.timeout = None;
         }
+        problems.extend(own.get("timeout").and_then(|node| times::warning("timeout", node)));
     }
 
     fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {
@@ -315,6 +317,8 @@ impl Service {
                 None => problem,
             })
         });
+        let time = keys.and_then(|keys| keys.get("timeout"));
+        found.extend(time.and_then(|node| times::warning("service.timeout", node)));
         problems.join(found);
         let Some(Top { service }) = top else { return Self::default() };
         let default = Self::default();

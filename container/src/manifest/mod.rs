@@ -37,6 +37,7 @@ mod render;
 mod render_json;
 mod replace;
 mod secrets;
+mod times;
 mod unused;
 
 #[cfg(test)]
@@ -60,4 +61,5 @@ pub use render::render;
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};
+pub use times::warn_times;
 pub use unused::warn_unused;

@@ -111,6 +111,26 @@ impl Graph {
         self.dependents.of(component).iter().filter(|(_, edge)| *edge == Edge::Need).map(|(to, _)| *to)
     }
 
+    /// The nodes that wait for `component`, directly or not, by node.
+    #[must_use]
+    pub fn waiting_for(&self, component: u32) -> Vec<bool> {
+        let mut reached = Vec::new();
+        let mut stack = vec![component];
+        while let Some(node) = stack.pop() {
+            for (next, _) in self.dependents.of(node) {
+                let at = *next as usize;
+                if reached.len() <= at {
+                    reached.resize(at + 1, false);
+                }
+                if let Some(reached) = reached.get_mut(at).filter(|reached| !**reached) {
+                    *reached = true;
+                    stack.push(*next);
+                }
+            }
+        }
+        reached
+    }
+
     /// How many edges it has.
     #[must_use]
     pub fn edges(&self) -> usize {

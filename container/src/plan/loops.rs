@@ -31,6 +31,7 @@ struct Whereabouts {
 struct Hop<'a> {
     /// The bridge, or the queue with the dead letters.
     component: u32,
+    /// What is to be changed: the key that says where it sends.
     span: Span,
     kind: Kind,
     from: Rc<Whereabouts>,
@@ -87,7 +88,7 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                     let from = Rc::new(whereabouts(components, source.0, source.1));
                     let to = Rc::new(whereabouts(components, target.0, target.1));
                     let sends = sent(sends, source.1, from.kind == to.kind);
-                    let (span, kind) = (planned.entry.span, Kind::Bridge { filters: *filters });
+                    let (span, kind) = (sending(components, target.0), Kind::Bridge { filters: *filters });
                     let within = source.0 == target.0;
                     hops.push(Hop { component, span, kind, from, takes: source.1, to, sends, within });
                 }
@@ -96,6 +97,16 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
         }
     }
     hops
+}
+
+/// The keys by which queues say where what is sent to them goes.
+const SENDING: [&str; 2] = ["topic", "queue"];
+
+/// Where a queue says where what is sent to it goes; its section where it does not say.
+fn sending(components: &[Planned], queue: u32) -> Span {
+    let Some(planned) = components.get(queue as usize) else { return Span::default() };
+    let key = SENDING.iter().find_map(|key| planned.entry.table.find(key));
+    key.map_or(planned.entry.span, |node| node.span)
 }
 
 /// Where messages go that a queue yields; what it takes from says so only where both have names of one kind.
@@ -169,7 +180,7 @@ fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Wher
 }
 
 /// A server as servers are compared.
-fn plain(server: &str) -> String {
+pub(super) fn plain(server: &str) -> String {
     let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
     let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
     match &*host {
@@ -328,11 +339,17 @@ fn report(components: &[Planned], circle: &[&Hop<'_>]) -> Option<Problem> {
     };
     let help =
         "let one of them send to where none of the others takes from; wildcards and shared groups take too";
-    let related = circle.iter().skip(1).take(SHOWN);
-    Some(
-        related
-            .fold(problem.with_help(help), |problem, hop| problem.with_related(hop.span, "and from here on")),
-    )
+    let mut problem = problem.with_help(help);
+    for (number, hop) in circle.iter().take(SHOWN).enumerate() {
+        if number > 0 {
+            problem = problem.with_related(hop.span, "and from here on");
+        }
+        let bridge = components.get(hop.component as usize).filter(|_| hop.kind != Kind::DeadLetters);
+        if let Some(bridge) = bridge {
+            problem = problem.with_related(bridge.entry.descriptor_span, "by this bridge");
+        }
+    }
+    Some(problem)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod factories;
 mod graph;
 mod hints;
 mod index;
+mod listeners;
 mod lists;
 mod loops;
 mod neighbours;
@@ -15,7 +16,6 @@ mod order;
 mod passwords;
 mod paths;
 mod pip_services;
-#[expect(clippy::module_inception, reason = "the file of the type `Plan`")]
 mod plan;
 mod planned;
 mod references;

@@ -186,6 +186,15 @@ impl Neighbours for Around<'_, '_> {
         names.get(*found.first()? as usize)
     }
 
+    fn place(&self, field: &str, keys: &[&str]) -> Option<Span> {
+        let (_, resolved) = self.reference(field)?;
+        let mut found = others(&resolved.list, self.asker);
+        let only = found.next().filter(|_| found.next().is_none())?;
+        let entry = &self.whole.components.get(only as usize)?.entry;
+        let found = keys.iter().find_map(|key| Some(entry.table.find(key)?.span));
+        Some(found.unwrap_or(entry.span))
+    }
+
     fn span(&self, field: &str) -> Option<Span> {
         self.reference(field).and_then(|(_, resolved)| resolved.overridden)
     }

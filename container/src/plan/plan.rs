@@ -9,6 +9,7 @@ use wirework::config::{Problem, Problems, Span, code};
 use super::durable::check_durable;
 use super::factories::{Binary, Factories, Known};
 use super::graph::Graph;
+use super::listeners::{check_listeners, listeners};
 use super::lists::{List, others};
 use super::loops::check_loops;
 use super::neighbours::check_neighbours;
@@ -86,6 +87,7 @@ impl Plan {
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
         check_neighbours(&components, &disabled, &files, problems);
+        let listeners = listeners(&components);
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
@@ -95,6 +97,7 @@ impl Plan {
             problems.revise(|problem| Some(unnamed(problem)));
         }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
+        check_listeners(&components, &graph, &listeners, problems);
         let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
         cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle)));
         plan.files.show(shown(&plan.components, &plan.files, problems));

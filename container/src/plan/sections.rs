@@ -12,7 +12,7 @@ use super::factories::{Binary, Factories};
 use super::pip_services::missing;
 use super::planned::Planned;
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals};
+use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals, warn_times};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -58,6 +58,7 @@ pub(super) fn read(
         warn_literal_secrets(&section, &known.schema, problems);
     }
     warn_literals(&section, &known.schema, files, problems);
+    warn_times(&section, &known.schema, problems);
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 

@@ -1,6 +1,5 @@
 //! A program that can run a service: what its binary brings along, and where its manifest comes from.
 
-#[expect(clippy::module_inception, reason = "the file of the type `Program`")]
 mod program;
 mod sources;
 

@@ -175,17 +175,24 @@ impl<'a> BridgeEnd<'a> {
 fn invalid_queues(source: Option<BridgeEnd<'_>>, target: Option<BridgeEnd<'_>>) -> Vec<Invalid> {
     let of_source = source.filter(|source| !source.receives).map(|source| {
         let problem = format!("is the queue `{}`, from which nothing can be received", source.name);
-        Invalid::new("references.source", problem)
+        Invalid::new("references.source", problem).with_cure_in("source", &["topic", "queue"])
     });
     let of_target = target.and_then(|BridgeEnd { name, sends, loses, .. }| {
-        let problem = match (sends, loses) {
-            (false, _) => format!("is the queue `{name}`, to which nothing can be sent"),
-            (true, true) => format!(
-                "is the queue `{name}`, which may lose what the bridge has completed; over MQTT, give it `options.qos = 1`"
-            ),
+        let (problem, keys): (_, &'static [&'static str]) = match (sends, loses) {
+            (false, _) => {
+                let problem =
+                    format!("is the queue `{name}`, to which nothing can be sent; a topic to send to has no wildcards");
+                (problem, &["topic", "queue"])
+            }
+            (true, true) => {
+                let problem = format!(
+                    "is the queue `{name}`, which may lose what the bridge has completed; over MQTT, give it `options.qos = 1`"
+                );
+                (problem, &["options.qos"])
+            }
             (true, false) => return None,
         };
-        Some(Invalid::new("references.target", problem))
+        Some(Invalid::new("references.target", problem).with_cure_in("target", keys))
     });
     of_source.into_iter().chain(of_target).collect()
 }

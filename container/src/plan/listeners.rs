@@ -1,0 +1,132 @@
+//! Connections to servers of the same manifest: whether they wait for them, and whether they lead to them at all.
+
+use wirework::component::{Claim, Flow, Space};
+use wirework::config::{Problem, Problems};
+
+use super::graph::Graph;
+use super::loops::{flows, plain};
+use super::planned::Planned;
+
+/// How many connections of a kind are told of.
+const MOST: usize = 20;
+
+/// A component that listens at a port.
+pub(super) struct Listener {
+    position: u32,
+    host: String,
+    port: u16,
+}
+
+/// The components that listen, as far as their ports are known; to be asked before their claims are taken.
+pub(super) fn listeners(components: &[Planned]) -> Vec<Listener> {
+    let mut found = Vec::new();
+    for (position, planned) in (0..).zip(components) {
+        for claim in planned.parsed.iter().flat_map(|parsed| &parsed.claims) {
+            if let Claim::Port { host, port } = claim
+                && *port != 0
+            {
+                found.push(Listener { position, host: host.clone(), port: *port });
+            }
+        }
+    }
+    found
+}
+
+impl Listener {
+    /// Whether who connects to `host:port`, as [`plain`] writes it, comes here. What another name of this machine is nobody knows.
+    fn is_at(&self, server: &str) -> bool {
+        let is_everywhere = matches!(&*self.host, "0.0.0.0" | "::" | "[::]" | "");
+        let host = if is_everywhere { "127.0.0.1" } else { &self.host };
+        plain(&format!("{host}:{}", self.port)) == server
+    }
+
+    fn is_broker(&self, components: &[Planned]) -> bool {
+        let planned = components.get(self.position as usize);
+        planned.is_some_and(|planned| planned.entry.descriptor.token(1) == "broker")
+    }
+}
+
+/// The servers to which a component connects by itself, as [`plain`] writes them.
+fn servers(planned: &Planned) -> impl Iterator<Item = String> + '_ {
+    let lists = flows(planned).iter().filter_map(|flow| match flow {
+        Flow::Server(servers) => Some(servers),
+        Flow::Queue(queue) => match &queue.space {
+            Space::Servers(servers) => Some(servers),
+            _ => None,
+        },
+        _ => None,
+    });
+    lists.flatten().map(|server| plain(server))
+}
+
+/// Warns of connections that do not wait for the server of this manifest that they lead to, and of those that lead to another port of
+/// this machine while nobody connects to the broker of this manifest.
+pub(super) fn check_listeners(
+    components: &[Planned],
+    graph: &Graph,
+    listeners: &[Listener],
+    problems: &mut Problems,
+) {
+    if listeners.is_empty() {
+        return;
+    }
+    let mut told = 0;
+    for listener in listeners {
+        let mut waiting = None;
+        for (position, planned) in
+            (0..).zip(components).filter(|(position, _)| *position != listener.position)
+        {
+            if told < MOST && servers(planned).any(|server| listener.is_at(&server)) {
+                let waiting = waiting.get_or_insert_with(|| graph.waiting_for(listener.position));
+                if !waiting.get(position as usize).copied().unwrap_or_default() {
+                    told += 1;
+                    problems.extend(not_awaited(components, planned, listener));
+                }
+            }
+        }
+    }
+    let is_sought = |planned: &Planned| flows(planned).iter().any(|flow| matches!(flow, Flow::Sought(_)));
+    if !components.iter().any(is_sought) {
+        problems.extend(elsewhere(components, listeners));
+    }
+}
+
+fn not_awaited(components: &[Planned], planned: &Planned, listener: &Listener) -> Option<Problem> {
+    let server = components.get(listener.position as usize)?;
+    let (descriptor, other) = (&planned.entry.descriptor, &server.entry.descriptor);
+    let message = format!(
+        "`{descriptor}` connects to `{other}` and does not wait for it: it may connect before that listens, and lose it while it \
+         closes"
+    );
+    let problem = Problem::warning("AFTER_MISSING", planned.entry.span, message);
+    let problem = problem.with_help(format!("write `after = [\"{other}\"]` in its section"));
+    Some(problem.with_related(server.entry.span, "this is what it connects to"))
+}
+
+/// A connection to this machine that leads to nothing of this manifest, where a broker of it is led to by nobody.
+fn elsewhere(components: &[Planned], listeners: &[Listener]) -> Option<Problem> {
+    let all: Vec<Vec<String>> = components.iter().map(|planned| servers(planned).collect()).collect();
+    let is_used = |listener: &Listener| all.iter().flatten().any(|server| listener.is_at(server));
+    let broker = listeners.iter().find(|one| one.is_broker(components) && !is_used(one))?;
+    let astray = |servers: &Vec<String>| {
+        let is_here = |server: &String| server.starts_with("127.0.0.1:");
+        let leads_to_nothing = |server: &String| !listeners.iter().any(|one| one.is_at(server));
+        !servers.is_empty() && servers.iter().all(|server| is_here(server) && leads_to_nothing(server))
+    };
+    let position = all.iter().position(astray)?;
+    let (planned, server) = (components.get(position)?, components.get(broker.position as usize)?);
+    let (descriptor, other) = (&planned.entry.descriptor, &server.entry.descriptor);
+    let to = all.get(position)?.join(", ");
+    let message = format!(
+        "`{descriptor}` connects to {to}, where nothing of this manifest listens; `{other}` listens at port {}, and nothing \
+         connects to it",
+        broker.port
+    );
+    let place = ["connection.port", "connection.uri", "connection", "connections"];
+    let place = place.iter().find_map(|key| planned.entry.table.find(key));
+    let span = place.map_or(planned.entry.span, |node| node.span);
+    let problem = Problem::warning("OTHER_PORT", span, message);
+    let help = "if it is meant to be that one, give both the same port, as by one parameter: `\"${MQTT_PORT:-1883}\"`";
+    let port = server.entry.table.find("port").map_or(server.entry.span, |node| node.span);
+    Some(problem.with_help(help).with_related(port, "nothing connects to this one"))
+}
