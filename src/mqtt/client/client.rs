@@ -231,7 +231,7 @@ impl MqttClient {
     }
 
     /// Ends a subscription: from here on nothing more comes to this listener for this filter, but what came before and
-    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. The broker is told when nobody else needs the
+    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. UNSUBSCRIBE is sent when nobody else needs the
     /// filter. Returns whether there was such a subscription.
     ///
     /// Where the session is kept (`options.clean_session = false`), the broker may have filters of an earlier process. One

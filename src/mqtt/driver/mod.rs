@@ -29,6 +29,7 @@ mod sweep;
 mod takeover;
 mod task;
 mod trial;
+mod writer;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;

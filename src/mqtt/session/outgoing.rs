@@ -69,7 +69,7 @@ pub(crate) struct Outgoing<W> {
 /// The ids under which the broker may still know messages of an earlier process.
 #[derive(Default)]
 struct InheritedIds {
-    /// Ids that the broker was told to release on this link.
+    /// Ids for which PUBREL was sent on this link.
     asked: HashSet<u16>,
     /// Ids that the broker has released for sure.
     released: HashSet<u16>,
@@ -117,8 +117,8 @@ impl<W> Outgoing<W> {
     }
 
     /// The session began in an earlier process, of whose messages nothing is known here. The broker may still have one under
-    /// an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So it is told to
-    /// release each id before that is used.
+    /// an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So PUBREL
+    /// is sent for each id before that is used.
     pub fn inherit(&mut self) {
         self.inherited = Some(InheritedIds::default());
     }
