@@ -43,21 +43,16 @@ pub mod mqtt {
     pub(crate) mod session {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) struct Token(pub(crate) usize);
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) struct Settled {
-            pub token: Token,
-            pub refused: bool,
-        }
-        pub(crate) trait Settle: Send + Sync {
-            fn settled(&self, settled: Settled);
-            fn wake(&self);
-        }
     }
     pub(crate) mod topic {
         pub(crate) struct Filter;
     }
     pub mod subscriptions {
         pub(crate) type SharedListener = super::Arc<()>;
+        pub(crate) trait Acknowledger: Send + Sync {
+            fn settle(&self, token: super::session::Token, refused: bool);
+            fn wake(&self);
+        }
 
         #[path = "../../../../src/mqtt/subscriptions/credit.rs"]
         mod credit;

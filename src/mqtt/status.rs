@@ -13,10 +13,7 @@ use crate::text::clip;
 /// is up, which is part of their common status.
 pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
-    let mut recovering = false;
-    let mut reported = None;
-    // Where the link is, or was until it was lost.
-    let mut at = up_at(&state.borrow());
+    let mut follower = Follower { recovering: false, reported: None, at: up_at(&state.borrow()) };
     let following = context.clone();
     context.spawn("mqtt status", async move {
         loop {
@@ -32,38 +29,58 @@ pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<
             let moved = moved || state.has_changed().unwrap_or_default();
             let denied = denied_now(&denied.borrow_and_update());
             let unmet_now = unmet.borrow_and_update().clone();
-            let missing = denied.or(unmet_now);
             let state = state.borrow_and_update().clone();
-            let lost_at = std::mem::replace(&mut at, up_at(&state));
-            let status = match (&state, missing) {
-                (LinkState::Up { .. }, Some(missing)) => {
-                    recovering = true;
-                    Status::recovering(missing)
-                }
-                // The first time is the container's to say.
-                (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
-                (LinkState::Up { .. }, _) => Status::Open,
-                // What is denied, or missing, meanwhile is no news.
-                (LinkState::Down(_), _) if !moved => continue,
-                (LinkState::Down(lost), _) => {
-                    recovering = true;
-                    Status::recovering(down(lost_at.as_deref(), lost))
-                }
-                (LinkState::Failed(error), _) => return Err(error.clone().into()),
-                (LinkState::Connecting, _) => continue,
-                (LinkState::Closed(_), _) => return Ok(()),
-            };
-            // A change of what is not told of here is no news.
-            let news = match &status {
-                Status::Recovering(reason) => Some(Arc::clone(reason)),
-                _ => None,
-            };
-            if news.is_none() || news != reported {
+            match &state {
+                LinkState::Failed(error) => return Err(error.clone().into()),
+                LinkState::Closed(_) => return Ok(()),
+                _ => {}
+            }
+            if let Some(status) = follower.status(&state, denied.or(unmet_now), moved) {
                 following.set_status(status);
             }
-            reported = news;
         }
     });
+}
+
+/// What has been reported of a link so far.
+struct Follower {
+    /// Whether the last status was not [`Status::Open`].
+    recovering: bool,
+    /// The reason of the last status, where it had one.
+    reported: Option<Arc<str>>,
+    /// Where the link is, or was until it was lost.
+    at: Option<Arc<str>>,
+}
+
+impl Follower {
+    /// Returns the status to report, where that is news: of a link in this state, which has `moved` to it just now or not, and
+    /// with what is `missing` although it is up.
+    fn status(&mut self, state: &LinkState, missing: Option<Arc<str>>, moved: bool) -> Option<Status> {
+        let lost_at = std::mem::replace(&mut self.at, up_at(state));
+        let status = match (state, missing) {
+            (LinkState::Up { .. }, Some(missing)) => {
+                self.recovering = true;
+                Status::recovering(missing)
+            }
+            // The first time is the container's to report.
+            (LinkState::Up { .. }, _) if !std::mem::take(&mut self.recovering) => return None,
+            (LinkState::Up { .. }, _) => Status::Open,
+            // What is denied, or missing, meanwhile is no news.
+            (LinkState::Down(_), _) if !moved => return None,
+            (LinkState::Down(lost), _) => {
+                self.recovering = true;
+                Status::recovering(down(lost_at.as_deref(), lost))
+            }
+            (LinkState::Connecting | LinkState::Failed(_) | LinkState::Closed(_), _) => return None,
+        };
+        let reason = match &status {
+            Status::Recovering(reason) => Some(Arc::clone(reason)),
+            _ => None,
+        };
+        let known = std::mem::replace(&mut self.reported, reason.clone());
+        // A change of what the status does not tell is no news.
+        (reason.is_none() || reason != known).then_some(status)
+    }
 }
 
 /// Where the link is, if it is up.

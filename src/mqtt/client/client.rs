@@ -1,150 +1,217 @@
-//! The handle, and the life of what is behind it.
+//! The client: everything that can be done with a live connection.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
-use tracing::Instrument;
+use bytes::Bytes;
+use tokio::sync::watch;
 
-use super::MqttSubscription;
-use super::requests::Requests;
+use super::handle::Handle;
+use super::messages::{MqttMessages, messages};
+use super::publishing::{Delivery, publish, send, try_send};
+use super::requests::{Requests, answer};
+use super::subscription::{MqttSubscription, subscribe, unsubscribe};
 use crate::component::Budget;
 use crate::log::Logger;
-use crate::mqtt::driver::{
-    Command, DeniedFilters, Endpoints, Inbox, LinkState, Parts, Permits, Remaining, Settings, run,
-};
+use crate::mqtt::driver::{DeniedFilters, Endpoints, LinkState, Remaining, Settings};
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
-use crate::mqtt::topic::{Filter, without_controls};
-use crate::mqtt::{MqttError, MqttVersion, SubscribeOptions};
-
-/// How long an end may take beyond its deadline.
-const GOOD_BYE: Duration = Duration::from_secs(1);
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions};
 
 /// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.
 ///
 /// It comes from [`MqttConnection::client`](crate::mqtt::MqttConnection::client). When the connection has closed, every
 /// operation fails with `NOT_OPEN`.
 #[derive(Clone)]
-pub struct MqttClient(pub(super) Arc<Shared>);
+pub struct MqttClient {
+    handle: Arc<Handle>,
+    requests: Arc<Requests>,
+}
 
 crate::opaque::opaque!(MqttClient);
 
-pub(super) struct Shared {
-    pub(super) settings: Arc<Settings>,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) permits: Arc<Permits>,
-    pub(super) requests: Requests,
-    state: watch::Receiver<LinkState>,
-    task: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Drop for Shared {
-    /// Nobody can use the link any more: it is not left behind.
-    fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task.take() {
-            task.abort();
-        }
-    }
-}
-
 impl MqttClient {
-    /// Has the driver begin to connect.
+    /// Starts the driver, which begins to connect.
     pub(crate) fn begin(
         settings: Settings,
         endpoints: Endpoints,
         logger: Logger,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let settings = Arc::new(settings);
-        let inbox = Inbox::new();
-        let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
-        let (sender, state) = watch::channel(LinkState::Connecting);
-        let parts = Parts {
-            settings: Arc::clone(&settings),
-            endpoints,
-            inbox: Arc::clone(&inbox),
-            permits: Arc::clone(&permits),
-            logger,
-            metrics,
-            state: sender,
-        };
-        let task = match settings.version {
-            MqttVersion::V4 => tokio::spawn(run::<V4>(parts).in_current_span()),
-            MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
-        };
-        let task = Mutex::new(Some(task));
-        Self(Arc::new(Shared { settings, inbox, permits, requests: Requests::default(), state, task }))
+        let handle = Handle::start(settings, endpoints, logger, metrics);
+        Self { handle: Arc::new(handle), requests: Arc::default() }
     }
 
-    /// Waits until the broker has said welcome, or why there is no connection.
+    /// Waits until a broker has accepted the client, or returns why there is no connection.
     pub(crate) async fn welcomed(&self) -> Result<(), MqttError> {
-        let mut state = self.state();
-        let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
-        match first.as_deref() {
-            Ok(LinkState::Failed(error)) => Err(error.clone()),
-            Ok(LinkState::Closed(_)) | Err(_) => Err(MqttError::Closed),
-            Ok(_) => Ok(()),
-        }
+        self.handle.connected().await
     }
 
-    /// How many messages of QoS 1 and 2 were accepted and are not acknowledged, and how many bytes of all that was accepted wait.
+    /// Returns how many messages of QoS 1 and 2 are accepted and not acknowledged, and how many bytes accepted messages take.
     pub(crate) fn unsent(&self) -> (usize, usize) {
-        (self.0.permits.in_flight(), self.0.permits.queued_bytes())
+        self.handle.unsent()
     }
 
-    /// Ends at once and without good-bye, whoever still has a handle.
+    /// Ends at once and without DISCONNECT, whoever still has a client.
     pub(crate) fn abandon(&self) {
-        self.0.inbox.close(MqttError::NotOpen);
-        self.0.permits.close();
-        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-        }
+        self.handle.abandon();
     }
 
-    /// The state of the link, to look at and to wait for.
+    /// Has the link replaced by a new one, in good order: there the broker sends everything that stayed unacknowledged again.
+    pub(crate) fn renew(&self) {
+        self.handle.renew();
+    }
+
+    /// Waits until the broker does not grant this filter any more, or it is in quarantine since links have ended on it. Returns
+    /// the error for whoever waits for its messages.
+    pub(crate) async fn denied(&self, filter: &str) -> MqttError {
+        self.handle.denied(filter).await
+    }
+
+    /// Returns the filters that the broker does not grant any more, to look at and to wait for.
+    pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
+        self.handle.denials()
+    }
+
+    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget has
+    /// passed; then sends DISCONNECT. Returns what was left. Nothing is accepted any more from the moment of the call.
+    pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
+        self.handle.close(limit, budget).await
+    }
+
+    /// Returns the state of the link, to look at and to wait for.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<LinkState> {
-        self.0.state.clone()
+        self.handle.state()
     }
 
     /// Whether the connection is open: the link may be down and coming back, but it was neither closed nor given up.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.state.has_changed().is_ok()
-            && !matches!(&*self.0.state.borrow(), LinkState::Closed(_) | LinkState::Failed(_))
+        self.handle.is_open()
     }
 
     /// Whether the link is up right now.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        // What is sent while one link is left for another waits for that; but meanwhile there is none.
-        self.0.inbox.is_up() && matches!(&*self.0.state.borrow(), LinkState::Up { .. })
+        self.handle.is_up()
     }
 
-    /// The version of MQTT that is spoken.
+    /// Returns the version of MQTT in use.
     #[must_use]
     pub fn version(&self) -> MqttVersion {
-        self.0.settings.version
+        self.handle.settings().version
     }
 
-    /// The client id that the broker knows: the configured one, or the one that the broker has assigned.
+    /// Returns the client id that the broker knows: the configured one, or the one that the broker has assigned.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.0.settings.client_id.get()
+        self.handle.settings().client_id.get()
     }
 
-    /// Has the link left in good order for a new one, on which the broker sends everything that stayed unacknowledged again.
-    pub(crate) fn renew(&self) {
-        self.0.inbox.renew();
+    /// Publishes a message. Returns when the broker has acknowledged (QoS 1 and 2) or the bytes are written (QoS 0).
+    ///
+    /// It waits while the window or the bound of memory is full, and QoS 1 and 2 wait while the link is down. Dropped while
+    /// it waits for room, nothing is sent; once accepted, the message is sent whatever becomes of this future.
+    ///
+    /// # Errors
+    /// A topic that MQTT forbids, a packet larger than permitted, `TIMEOUT` (the error says whether the message had been
+    /// accepted), `SESSION_LOST` for a QoS 2 message that can no longer be proven, `PUBLISH_ENDS_LINKS` for a message
+    /// that the broker ends links for one after the other, `CONNECTION_LOST` at QoS 0 while the link is down, or why there is no connection.
+    pub async fn publish(
+        &self,
+        topic: impl Into<Arc<str>>,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        publish(&self.handle, topic.into(), payload.into(), options).await
     }
 
-    /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
+    /// Publishes a message, and returns when it is accepted; the [`Delivery`] resolves when it has arrived. This is the way to
+    /// publish many messages without awaiting each. Without limit of time.
+    ///
+    /// ```no_run
+    /// # async fn many(client: wirework::mqtt::MqttClient) -> Result<(), wirework::Error> {
+    /// use wirework::mqtt::PublishOptions;
+    /// let mut deliveries = Vec::new();
+    /// for number in 0..1000 {
+    ///     let options = PublishOptions::at_least_once();
+    ///     deliveries.push(client.send("numbers", number.to_string(), options).await?);
+    /// }
+    /// for delivery in deliveries {
+    ///     delivery.await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`MqttClient::publish`], as far as they come before acceptance.
+    pub async fn send(
+        &self,
+        topic: impl Into<Arc<str>>,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<Delivery, MqttError> {
+        send(&self.handle, topic.into(), payload.into(), options).await
+    }
+
+    /// Publishes a message if there is room for it now.
+    ///
+    /// # Errors
+    /// `WINDOW_FULL` if there is none; else as [`MqttClient::send`].
+    pub fn try_publish(
+        &self,
+        topic: impl Into<Arc<str>>,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<Delivery, MqttError> {
+        try_send(&self.handle, topic.into(), payload.into(), options)
+    }
+
+    /// Publishes a request and waits for its answer: the first message that brings the request's correlation data to the
+    /// topic of this client's own that the request names. Any number of requests can wait at a time. QoS 0 requests and
+    /// answers may be lost: then the time runs out.
+    ///
+    /// The answers come to `<options.response_topic>/<client id>/<8 hexadecimal digits>`, to which the first request
+    /// subscribes at QoS 1.
+    ///
+    /// ```no_run
+    /// # async fn ask(client: wirework::mqtt::MqttClient) -> Result<(), wirework::Error> {
+    /// use wirework::mqtt::PublishOptions;
+    /// let answer = client.request("clock/now", "", PublishOptions::at_least_once()).await?;
+    /// println!("{:?}", answer.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NOT_SUPPORTED` on 3.1.1, `SUBSCRIPTION_LOST` where the broker does not grant the topic of the answers again, `TIMEOUT` when no answer has come within `options.timeout` (or
+    /// `options.publish_timeout` of the connection), and those of [`MqttClient::publish`] and [`MqttClient::subscribe`].
+    pub async fn request(
+        &self,
+        topic: impl Into<Arc<str>>,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<MqttMessage, MqttError> {
+        self.requests.request(&self.handle, topic.into(), payload.into(), options).await
+    }
+
+    /// Publishes the answer to a request, with the correlation data it came with.
+    ///
+    /// # Errors
+    /// `BAD_PROPERTY` where the message names no response topic, and those of [`MqttClient::publish`].
+    pub async fn answer(
+        &self,
+        request: &MqttMessage,
+        payload: impl Into<Bytes>,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        answer(&self.handle, request, payload.into(), options).await
+    }
+
+    /// Subscribes `listener` to the messages that match `filter`. Returns when the broker has granted it.
     ///
     /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
     /// The same listener for the same filter once more changes the options; where that fails, they stay what they were. On a
@@ -160,38 +227,11 @@ impl MqttClient {
         options: SubscribeOptions,
         listener: SharedListener,
     ) -> Result<MqttSubscription, MqttError> {
-        if !self.0.settings.allow_control_characters {
-            without_controls(filter)?;
-        }
-        let filter = Filter::new(filter)?;
-        if self.version() == MqttVersion::V4 && options.needs_version_5() {
-            let what = "`no_local`, `retain_as_published` and `retain_handling`";
-            let why = "MQTT 3.1.1 has none of them; set `options.protocol_version = 5`";
-            return Err(MqttError::Unsupported { what, why });
-        }
-        // MQTT-3.8.3-4 of 5: brokers end the link for it.
-        if options.no_local && filter.group().is_some() {
-            let why = "MQTT 5 forbids it, as one client of the group gets each message";
-            return Err(MqttError::Unsupported { what: "`no_local` on a shared filter", why });
-        }
-        let (size, max) = (filter.as_str().len() + 16, self.0.settings.max_packet_size);
-        if size > max {
-            return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });
-        }
-        let (reply, answer) = oneshot::channel();
-        let asked = Arc::clone(&listener);
-        self.0.inbox.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
-        // Whoever stops waiting does not want it: the subscription is taken back, or what it was before, unless it was granted.
-        let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
-        let answer = self.limited("subscribe", answer).await?;
-        // A refusal has been dealt with where it came from.
-        pending.disarm();
-        let granted = answer?;
-        Ok(MqttSubscription::new(self.clone(), filter, listener, granted))
+        subscribe(&self.handle, filter, options, listener).await
     }
 
-    /// Takes a subscription back: from here on nothing more comes to this listener for this filter, but what came before and
-    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. The broker is told when nobody else needs the
+    /// Ends a subscription: from here on nothing more comes to this listener for this filter, but what came before and
+    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. UNSUBSCRIBE is sent when nobody else needs the
     /// filter. Returns whether there was such a subscription.
     ///
     /// Where the session is kept (`options.clean_session = false`), the broker may have filters of an earlier process. One
@@ -201,103 +241,28 @@ impl MqttClient {
     /// # Errors
     /// A filter that MQTT forbids, `TIMEOUT` after `options.subscribe_timeout`, or why there is no connection.
     pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
-        let filter = Filter::new(filter)?;
-        let (reply, answer) = oneshot::channel();
-        let listener = Arc::clone(listener);
-        self.0.inbox.push(Command::Unsubscribe { filter, listener, reply })?;
-        self.limited("unsubscribe", answer).await
+        unsubscribe(&self.handle, Filter::new(filter)?, listener).await
     }
 
-    /// Resolves when the broker does not grant this filter again, after the link broke, or when it rests since it ends links;
-    /// with the error for whoever waits for its messages.
-    pub(crate) async fn denied(&self, filter: &str) -> MqttError {
-        let mut denied = self.denials();
-        loop {
-            let found = denial(&denied.borrow_and_update(), filter);
-            if let Some(found) = found {
-                return found;
-            }
-            if denied.changed().await.is_err() {
-                return self.ended();
-            }
-        }
-    }
-
-    /// The filters that the broker does not grant again.
-    pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
-        self.0.inbox.denied().subscribe()
-    }
-
-    async fn limited<T>(
-        &self,
-        operation: &'static str,
-        answer: oneshot::Receiver<T>,
-    ) -> Result<T, MqttError> {
-        let limit = self.0.settings.subscribe_timeout;
-        let answer = if limit.is_zero() { Ok(answer.await) } else { timeout(limit, answer).await };
-        match answer {
-            Ok(answer) => answer.map_err(|_| self.ended()),
-            Err(_) => Err(MqttError::TimedOut { operation, limit, accepted: true }),
-        }
-    }
-
-    /// Why there is no connection any more.
-    pub(super) fn ended(&self) -> MqttError {
-        self.0.inbox.closed().unwrap_or(MqttError::NotOpen)
-    }
-
-    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget
-    /// has passed; then says good-bye to the broker. Tells what was left. Nothing is taken any more from the moment of the call.
-    pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
-        let limit = budget.last_step(limit);
-        self.0.inbox.stop(Instant::now() + limit);
-        self.0.permits.close();
-        let mut state = self.state();
-        let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
-        // The driver ends at its deadline; the rest is for saying good-bye.
-        let good_bye = budget.left().map_or(GOOD_BYE, |left| GOOD_BYE.min(left.saturating_sub(limit) / 2));
-        let in_time = timeout(limit + good_bye, state.wait_for(ended)).await.is_ok();
-        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-        }
-        if !in_time {
-            // It says what it leaves when it is gone; something that does not return may hold it up for ever.
-            let _ = timeout(budget.step(GOOD_BYE), state.wait_for(ended)).await;
-        }
-        match &*state.borrow() {
-            LinkState::Closed(remaining) => *remaining,
-            LinkState::Failed(_) => Remaining::default(),
-            _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
-        }
-    }
-}
-
-/// Why the broker does not grant a filter, where it is one of these.
-pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.get(filter).map(|denial| denial.error().clone())
-}
-
-/// Takes a subscription back, or its change, if whoever asked for it stops waiting.
-struct Pending<'a> {
-    client: &'a MqttClient,
-    filter: &'a Filter,
-    listener: &'a SharedListener,
-    armed: bool,
-}
-
-impl Pending<'_> {
-    fn disarm(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
-            // A connection that has closed needs no taking back.
-            let _ = self.client.0.inbox.push(Command::GiveUp { filter, listener });
-        }
+    /// Subscribes, and returns the messages as a stream; see [`MqttMessages`]. For many messages at a time, or work beside them, give
+    /// a listener to [`MqttClient::subscribe`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), wirework::Error> {
+    /// use wirework::mqtt::{MqttConnection, SubscribeOptions};
+    /// let connection = MqttConnection::connect("mqtt://127.0.0.1").await?;
+    /// let client = connection.client()?;
+    /// let mut messages = client.messages("sensors/#", SubscribeOptions::at_least_once()).await?;
+    /// while let Some(message) = messages.next().await {
+    ///     println!("{}: {:?}", message.topic, message.text());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`MqttClient::subscribe`].
+    pub async fn messages(&self, filter: &str, options: SubscribeOptions) -> Result<MqttMessages, MqttError> {
+        messages(&self.handle, filter, options).await
     }
 }

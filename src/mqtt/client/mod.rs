@@ -1,14 +1,14 @@
 //! The live connection: a cheap handle that publishes and subscribes, without component or container.
 
 mod client;
-mod delivery;
+mod handle;
 mod messages;
 mod publishing;
 mod requests;
 mod subscription;
 
 pub use client::MqttClient;
-pub(super) use client::denial;
-pub use delivery::Delivery;
+pub(super) use handle::denial;
 pub use messages::MqttMessages;
+pub use publishing::Delivery;
 pub use subscription::MqttSubscription;

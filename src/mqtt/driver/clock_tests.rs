@@ -180,7 +180,16 @@ async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_t
     let (inbox, now) = (Arc::clone(&fixture.inbox), Instant::now());
     let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
     let (filter, options) = ("bad".parse().unwrap(), SubscribeOptions::default());
-    fixture.core.subscribing.make_poison(&filter, &listener, now);
+    let (reply, _) = oneshot::channel();
+    let (core, limits) = (&mut fixture.core, Limits::default());
+    core.subscribing.subscribe(&filter, options, &listener, reply);
+    while core.subscribing.quarantine_due().is_none() {
+        core.resume(&fuzz::endpoint(), false, &limits, now);
+        assert!(core.subscribing.next(true, now).is_some());
+        core.subscribing.asked(true);
+        core.link_lost(&Lost::Ended);
+    }
+    core.resume(&fuzz::endpoint(), false, &limits, now);
     let found = survives(&mut fixture, async |mut peer| {
         // It is in quarantine for a minute.
         timeout(Duration::from_secs(70), next(&mut peer, 0)).await.unwrap_err();

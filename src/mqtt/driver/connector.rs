@@ -8,13 +8,13 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::backoff::{Backoff, RefusalDeadline};
+use super::backoff::Backoff;
 use super::core::Core;
 use super::endpoints::{Endpoints, MAX_HOPS};
 use super::handshake::{Connected, disconnect, handshake};
 use super::link_state::LinkState;
 use super::settings::Settings;
-use super::sweep::Sweep;
+use super::sweep::{RefusalDeadline, Sweep};
 use super::takeover::TakeoverDetection;
 use crate::connect::Endpoint;
 use crate::error::chain;
@@ -305,7 +305,7 @@ impl Connector {
         if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
             self.endpoints.redirected(endpoint, reference, &self.logger);
         }
-        let stable = self.backoff.is_stable(lasted);
+        let stable = self.backoff.is_good(lasted);
         let verdict = self.takeover.link_ended(lost, stable, explained, self.settings.client_id.get());
         if verdict.avoid {
             self.endpoints.failed(endpoint, Instant::now());

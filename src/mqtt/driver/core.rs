@@ -61,10 +61,10 @@ impl Core {
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
         let context =
             subscriptions::Context { logger: log(), metrics: count(), capacity: settings.listener_queue };
-        let settle = Arc::clone(&inbox);
+        let acknowledger = Arc::clone(&inbox);
         Self {
             publishing: Publishing::new(window, CONTROL_IDS, permits, log(), count()),
-            receiving: Receiving::new(Arc::clone(&settings), settle, log(), count()),
+            receiving: Receiving::new(Arc::clone(&settings), acknowledger, log(), count()),
             subscribing: Subscribing::new(ids, Arc::clone(&settings), Arc::clone(&inbox), context),
             reader: Reader::new(inbox),
             state,
@@ -129,7 +129,6 @@ impl Core {
 
     /// Answers those who wait for room, and for filters to be taken back. To be called at the end of each turn.
     pub fn give_back(&mut self) {
-        // Whoever waits for room is told first.
         self.publishing.give_back();
         self.subscribing.settle();
     }
@@ -181,8 +180,7 @@ impl Core {
         self.take_undelivered();
     }
 
-    /// Refuses filters of the next packet that the broker does not support. With `alone`, a filter that may end the link can be
-    /// sent.
+    /// Refuses unsupported filters of the next packet. With `alone`, a filter that may end the link can be sent.
     pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) {
         self.subscribing.refuse_unsupported(limits, alone, now);
         self.take_undelivered();
@@ -335,8 +333,7 @@ impl Core {
         closed.await;
     }
 
-    /// Waits, for a while, until listeners have worked off half of what they may hold: the broker sends everything
-    /// unacknowledged again.
+    /// Waits, for a while, until listeners have finished half of what they may hold: what is unacknowledged comes again.
     pub async fn until_half_handled(&mut self) {
         let enough = self.settings.max_incoming_bytes / 2;
         let longest = self.settings.max_reconnect_timeout;

@@ -15,13 +15,10 @@ use super::core::Core;
 use super::keep_alive::{Due, KeepAlive};
 use super::packet_stream::PacketStream;
 use super::settings::Settings;
-use super::trial::TrialGate;
-use crate::mqtt::Lost;
-use crate::mqtt::MqttError;
-use crate::mqtt::protocol::{AckKind, Limits, Protocol};
-use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::{Control, Trial};
+use super::writer::{Leaving, Writer, acknowledge};
+use crate::mqtt::protocol::{Limits, Protocol};
 use crate::mqtt::transport::Transport;
+use crate::mqtt::{Lost, MqttError};
 
 /// How many packets are read before others get their turn.
 const BATCH: u64 = 256;
@@ -41,31 +38,15 @@ pub(super) enum End {
     Renewed,
 }
 
-/// Whether messages that listeners hold are waited for when the link is left.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Leaving {
-    /// The link is not being left.
-    No,
-    /// Not before all received messages are handled.
-    Handled,
-    /// As soon as everything sent is acknowledged: what is not handled comes again.
-    Unhandled,
-}
-
 /// Drives one link.
 pub(super) struct Drive<'a, P: Protocol, S> {
     stream: PacketStream<P, S>,
     core: &'a mut Core,
-    settings: &'a Settings,
-    limits: Limits,
+    writer: Writer,
     keep_alive: KeepAlive,
     timer: Pin<Box<Sleep>>,
-    gate: TrialGate,
     /// When the link must be closed, once closing was asked for.
     deadline: Option<Instant>,
-    /// Whether DISCONNECT is encoded; nothing follows it.
-    disconnected: bool,
-    leaving: Leaving,
 }
 
 impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
@@ -74,7 +55,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         framed: Framed<S, P::Codec>,
         limits: Limits,
         core: &'a mut Core,
-        settings: &'a Settings,
+        settings: &Settings,
         now: Instant,
     ) -> Self {
         let seconds = limits.server_keep_alive.unwrap_or(settings.keep_alive);
@@ -82,14 +63,10 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         Self {
             stream: PacketStream::new(framed, settings.max_read_pause, now),
             core,
-            settings,
-            limits,
+            writer: Writer::new(limits, settings),
             keep_alive: KeepAlive::new(keep_alive, settings.write_timeout, now),
             timer: Box::pin(sleep_until(now)),
-            gate: TrialGate::default(),
             deadline: None,
-            disconnected: false,
-            leaving: Leaving::No,
         }
     }
 
@@ -104,7 +81,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         match end.await {
             Some(end) => Err(end),
             None => {
-                self.gate.restored(Instant::now());
+                self.writer.restored(Instant::now());
                 self.core.restored();
                 Ok(())
             }
@@ -123,7 +100,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
 
     /// Sends nothing new, waits until everything sent is acknowledged and everything received is handled, and sends DISCONNECT.
     /// What is accepted meanwhile waits for the next link. When that takes longer than `limit`, the link goes on: `None`. A
-    /// connection that is told to close meanwhile closes here.
+    /// connection that closes meanwhile closes on this link.
     pub async fn leave(&mut self, limit: Duration) -> Option<End> {
         self.leave_as(Leaving::Handled, limit).await
     }
@@ -139,27 +116,27 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     async fn leave_as(&mut self, leaving: Leaving, limit: Duration) -> Option<End> {
-        self.leaving = leaving;
+        self.writer.begin_leaving(leaving);
         self.core.receiving.wake_when_handled(true);
         let end = timeout(limit, std::future::poll_fn(|cx| self.poll(cx))).await;
         self.core.receiving.wake_when_handled(false);
-        // Told to close meanwhile, the connection ends for good. After DISCONNECT, what still waits needs another link.
-        let left = std::mem::replace(&mut self.leaving, Leaving::No) != Leaving::No;
+        // Where it closes meanwhile, the connection ends for good. After DISCONNECT, what still waits needs another link.
+        let left = self.writer.end_leaving();
         match end {
             Ok(End::Closed) if left => Some(End::Left),
             Ok(end) => Some(end),
-            // The broker has been told already.
-            Err(_) if left && self.disconnected => Some(End::Left),
+            // DISCONNECT is sent already.
+            Err(_) if left && self.writer.is_disconnected() => Some(End::Left),
             Err(_) => None,
         }
     }
 
-    /// Gives up a lost link. Those whose QoS 0 messages may not have been written are told.
+    /// Gives up a lost link. QoS 0 messages that may not have been written fail.
     pub async fn abandon(mut self, reason: &Lost) {
         for waiter in self.stream.take_unwritten() {
             self.core.publishing.settle(waiter, Err(MqttError::Down(reason.clone())));
         }
-        if self.disconnected || !reason.is_ours() {
+        if self.writer.is_disconnected() || !reason.is_ours() {
             return;
         }
         self.acknowledge_last(reason).await;
@@ -185,7 +162,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             self.core.give_back();
         }
         // Where there is more than may wait for the socket, the rest comes again.
-        let _ = self.acknowledge();
+        let _ = acknowledge(&mut self.stream, self.core);
     }
 
     /// Ends the stream in good order, after DISCONNECT.
@@ -214,20 +191,17 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         self.deadline = self.core.poll_inbox(cx);
         if self.deadline.is_some() {
             self.core.receiving.close();
-            // What waits for the next link goes out on this one; once DISCONNECT is sent it goes there after all.
-            if !self.disconnected {
-                self.leaving = Leaving::No;
-            }
+            self.writer.close();
         }
         self.core.receiving.expire(now);
         let read_all = self.pauses_reading(now) || self.read(cx, now)?;
         let written = self.write(cx, now)?;
         let late = self.deadline.is_some_and(|deadline| now >= deadline);
-        if late && !self.disconnected {
-            self.disconnect(self.forgets_session())?;
+        if late && !self.writer.is_disconnected() {
+            self.writer.disconnect(&mut self.stream)?;
             self.write(cx, now)?;
         }
-        if self.disconnected && (written || late) {
+        if self.writer.is_disconnected() && (written || late) {
             return Ok(true);
         }
         self.look_at_clocks(cx, now)?;
@@ -237,24 +211,9 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         Ok(false)
     }
 
-    /// Encodes DISCONNECT; with `forget`, the broker is to forget the session.
-    fn disconnect(&mut self, forget: bool) -> Result<(), Lost> {
-        self.disconnected = true;
-        self.stream.encode(P::disconnect(forget))
-    }
-
-    /// Whether the broker has to be told to forget the session, which it would keep for a while otherwise.
-    fn forgets_session(&self) -> bool {
-        let expiry = self.limits.session_expiry.unwrap_or(self.settings.session_expiry);
-        self.settings.clean_session && expiry > 0
-    }
-
     /// Whether nothing is to be read now, though there may be something. Not where what is read decides when the link ends.
     fn pauses_reading(&self, now: Instant) -> bool {
-        self.gate.is_restored()
-            && self.deadline.is_none()
-            && self.leaving == Leaving::No
-            && self.stream.read_paused_until(now).is_some()
+        self.writer.is_steady() && self.stream.read_paused_until(now).is_some()
     }
 
     /// Reads a batch. Returns false where there may be more.
@@ -277,7 +236,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     /// Encodes and writes until there is nothing left or the socket takes no more. Returns whether nothing is left.
     fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
         loop {
-            self.fill(now)?;
+            self.writer.fill(&mut self.stream, self.core, now)?;
             if !self.stream.needs_flush() {
                 return Ok(true);
             }
@@ -292,139 +251,13 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         }
     }
 
-    /// Encodes what there is to send.
-    fn fill(&mut self, now: Instant) -> Result<(), Lost> {
-        if self.disconnected {
-            return Ok(());
-        }
-        self.acknowledge()?;
-        if self.leaving != Leaving::No {
-            return self.wind_up(now);
-        }
-        self.control(now)?;
-        let trial = self.core.subscribing.trial();
-        if self.gate.is_restored() && !self.gate.holds_messages(trial, now) {
-            self.stream.rewind();
-            let mut sent = 0;
-            let published = self.publish(now, &mut sent);
-            self.core.messages_sent(sent);
-            published?;
-            if self.gate.messages_sent(self.core.subscribing.trial(), now) && sent == 0 {
-                self.control(now)?;
-            }
-        }
-        if self.deadline.is_some() && self.core.is_drained() {
-            // The last message may have been finished since the last look.
-            self.core.take_inbox();
-            self.acknowledge()?;
-            if !self.core.receiving.has_acknowledgements() {
-                self.disconnect(self.forgets_session())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Encodes acknowledgements. Reading goes on while the socket takes nothing, so what is acknowledged meanwhile has a bound
-    /// of its own.
-    fn acknowledge(&mut self) -> Result<(), Lost> {
-        while self.stream.has_room() {
-            let Some((kind, id, code)) = self.core.receiving.next_acknowledgement() else { return Ok(()) };
-            self.stream.encode(P::ack(kind, id, code))?;
-        }
-        if self.core.receiving.is_flooded() {
-            return Err(Lost::Unexpected("more to answer than it has packet ids"));
-        }
-        Ok(())
-    }
-
-    /// Encodes SUBSCRIBE and UNSUBSCRIBE.
-    fn control(&mut self, now: Instant) -> Result<(), Lost> {
-        self.core.quarantine_filters(now);
-        loop {
-            let alone = self.core.subscribing.trial() == Trial::Waits && self.may_try(now);
-            self.core.refuse_unsupported(&self.limits, alone, now);
-            let Some((control, identifier)) = self.core.subscribing.next(alone, now) else { return Ok(()) };
-            let packet = match control {
-                Control::Subscribe { id, filters } => {
-                    let fits = |identifier| match filters {
-                        [(filter, _)] => self.limits.fitting(filter, identifier),
-                        _ => None,
-                    };
-                    P::subscribe(id, filters, identifier.and_then(fits))
-                }
-                Control::Unsubscribe { id, filters } => P::unsubscribe(id, filters),
-            };
-            self.stream.encode(packet)?;
-            self.core.subscribing.asked(self.is_alone());
-            if self.core.subscribing.trial() == Trial::Out {
-                self.gate.filter_sent(now);
-            }
-        }
-    }
-
-    fn may_try(&self, now: Instant) -> bool {
-        self.gate.may_try(|| self.is_alone(), || self.core.publishing.is_idle(), now)
-    }
-
-    /// Whether no messages are in flight, so that SUBSCRIBE or UNSUBSCRIBE alone can be why the link ends.
-    fn is_alone(&self) -> bool {
-        !self.gate.is_restored() || (!self.stream.has_unwritten() && self.core.publishing.is_quiet())
-    }
-
-    /// Encodes messages, and counts them.
-    fn publish(&mut self, now: Instant, sent: &mut u64) -> Result<(), Lost> {
-        while self.stream.has_room() {
-            let Some(transmit) = self.core.publishing.next::<P>(&self.limits, now) else { break };
-            match transmit {
-                Transmit::Unfit { publish, waiter, why } => {
-                    self.core.publishing.fail_unfit(publish, waiter, why)
-                }
-                Transmit::Release { id } => self.release(id)?,
-                Transmit::Publish { id, dup, publish } => {
-                    self.stream.encode_publish(publish, id, dup)?;
-                    self.core.publishing.sent(id, dup, now);
-                    *sent += 1;
-                }
-                Transmit::Plain { publish, waiter } => {
-                    *sent += 1;
-                    self.stream.encode_qos_0(&publish, waiter)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Encodes PUBREL.
-    fn release(&mut self, id: u16) -> Result<(), Lost> {
-        let code = self.core.publishing.release_code(id);
-        self.stream.encode(P::ack(AckKind::Release, id, code))
-    }
-
-    /// Encodes what still has to be sent before the link is left, and DISCONNECT when nothing is in flight any more.
-    fn wind_up(&mut self, now: Instant) -> Result<(), Lost> {
-        while let Some(id) = self.core.publishing.next_release() {
-            self.release(id)?;
-        }
-        // The next broker may have another session, and this one would keep the filters for ever.
-        if self.core.subscribing.filters_left() > 0 {
-            self.control(now)?;
-        }
-        let Core { publishing, receiving, subscribing, .. } = &*self.core;
-        let handled = self.leaving == Leaving::Unhandled || receiving.is_handled();
-        let answered = !receiving.has_acknowledgements() && !subscribing.is_waiting();
-        if publishing.is_quiet() && handled && answered && !self.stream.has_unwritten() {
-            self.disconnect(false)?;
-        }
-        Ok(())
-    }
-
     /// Does what is due, and sets the timer to when something is due next.
     fn look_at_clocks(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
         let answer = self.expire_answers(cx, now)?;
         if self.core.subscribing.ask_denied(now) {
             cx.waker().wake_by_ref();
         }
-        if matches!(self.keep_alive.due(now), Due::Ping) && !self.disconnected {
+        if matches!(self.keep_alive.due(now), Due::Ping) && !self.writer.is_disconnected() {
             self.keep_alive.pinged(now);
             self.stream.encode(P::ping())?;
             self.write(cx, now)?;
@@ -436,12 +269,12 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         };
         let subscribing = &self.core.subscribing;
         // Nothing is asked for any more on a link that is being left.
-        let asks = self.leaving == Leaving::No && !self.disconnected;
+        let quarantine = subscribing.quarantine_due().filter(|_| self.writer.asks());
         let clocks = [
             keep_alive,
             answer,
-            subscribing.quarantine_due().filter(|_| asks),
-            self.gate.due(subscribing.trial(), now),
+            quarantine,
+            self.writer.due(subscribing.trial(), now),
             self.deadline,
             self.core.receiving.due(),
             subscribing.denied_due(),

@@ -83,16 +83,7 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
 }
 
 async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, settings: &Settings, first: bool) {
-    let endpoint = Endpoint {
-        protocol: "mqtt",
-        host: "broker".to_owned(),
-        port: 1883,
-        path: None,
-        username: None,
-        password: None,
-        parameters: Default::default(),
-        written: None,
-    };
+    let endpoint = endpoint();
     let connected = handshake::<P, _>(stream, &endpoint, settings, first, &Notify::new()).await;
     let Ok(Connected { framed, session_present, limits }) = connected else { return };
     let now = Instant::now();
@@ -107,7 +98,20 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
     core.link_lost(&lost);
 }
 
-/// The broker's side: these bytes, then the end; what the client says is read and let go. Never ends by itself.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint {
+        protocol: "mqtt",
+        host: "broker".to_owned(),
+        port: 1883,
+        path: None,
+        username: None,
+        password: None,
+        parameters: Default::default(),
+        written: None,
+    }
+}
+
+/// The broker's side: sends these bytes, then the end; what the client sends is read and dropped. Never ends by itself.
 async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
     let (mut from, mut to) = split(stream);
     let write = async {

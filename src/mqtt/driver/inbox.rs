@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::denied::DeniedFilters;
 use crate::mqtt::protocol::Publish;
-use crate::mqtt::session::{Settle, Settled};
-use crate::mqtt::subscriptions::SharedListener;
+use crate::mqtt::session::Token;
+use crate::mqtt::subscriptions::{Acknowledger, SharedListener};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS, SubscribeOptions};
 use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard, Notify, Ordering};
@@ -33,6 +33,14 @@ pub(crate) struct Accepted {
     /// The bytes of its permit.
     pub cost: u32,
     pub reply: Reply,
+}
+
+/// A received message that its listeners are done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub token: Token,
+    /// Whether a listener has refused it: it must not be acknowledged.
+    pub refused: bool,
 }
 
 /// Something for the driver to do.
@@ -156,7 +164,7 @@ impl Inbox {
     }
 
     /// Takes everything; the lists must be empty. Returns the deadline of closing, once that was asked for.
-    pub fn take(&self, commands: &mut Vec<Command>, settled: &mut Vec<Settled>) -> Option<Instant> {
+    pub(super) fn take(&self, commands: &mut Vec<Command>, settled: &mut Vec<Settled>) -> Option<Instant> {
         let mut queue = self.queue();
         std::mem::swap(&mut queue.commands, commands);
         std::mem::swap(&mut queue.settled, settled);
@@ -177,10 +185,10 @@ impl Inbox {
     }
 }
 
-impl Settle for Inbox {
-    fn settled(&self, settled: Settled) {
+impl Acknowledger for Inbox {
+    fn settle(&self, token: Token, refused: bool) {
         let mut queue = self.queue();
-        queue.settled.push(settled);
+        queue.settled.push(Settled { token, refused });
         let first = queue.settled.len() == 1;
         drop(queue);
         if first {

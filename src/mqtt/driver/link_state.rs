@@ -13,7 +13,7 @@ use crate::text::clip;
 pub enum LinkState {
     /// `open` has not been answered yet.
     Connecting,
-    /// The broker has welcomed the client and has all its subscriptions, but for those that are missing.
+    /// The broker has accepted the client and has all its subscriptions, but for those that are missing.
     Up {
         /// The broker's address, without credentials.
         endpoint: Arc<str>,

@@ -29,6 +29,7 @@ mod sweep;
 mod takeover;
 mod task;
 mod trial;
+mod writer;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;
@@ -36,5 +37,5 @@ pub(crate) use endpoints::Endpoints;
 pub(crate) use inbox::{Accepted, Answer, Command, Inbox};
 pub use link_state::{LinkState, Remaining};
 pub(crate) use permits::{NoPermit, Permit, Permits};
-pub(crate) use settings::{NEVER, Settings};
+pub(crate) use settings::Settings;
 pub(crate) use task::{Parts, run};

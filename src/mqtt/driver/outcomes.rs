@@ -1,4 +1,4 @@
-//! What becomes of subscriptions: told to those who wait for it, or logged and kept as denied where nobody waits any more.
+//! What becomes of subscriptions: those who wait for it are answered; where nobody waits any more, it is logged and recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Outcomes {
         Self { settings, logger, denied, refusal: RefusalText::default() }
     }
 
-    /// Reports outcomes in their order. The broker may have said for which `reason`.
+    /// Reports outcomes in their order. The broker may have given a `reason`.
     pub fn report(
         &mut self,
         outcomes: Vec<Outcome<Grant>>,

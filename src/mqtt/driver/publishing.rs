@@ -252,7 +252,7 @@ impl Publishing {
     }
 }
 
-/// Times one message at a time, with the clock of the turn: that costs next to nothing, however many are on their way.
+/// Times one message at a time, with the clock of the turn: that costs next to nothing, however many are in flight.
 #[derive(Default)]
 struct RoundTrip {
     /// The packet id of that message, and when it was sent.

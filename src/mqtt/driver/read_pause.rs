@@ -172,7 +172,7 @@ mod tests {
     const TICK: Duration = Duration::from_micros(10);
     const PAUSE: Duration = Duration::from_millis(1);
 
-    /// Packets come one every ten microseconds for a while; returns how many of the ticks were spent at rest. While it rests
+    /// Packets come one every ten microseconds for a while; returns during how many of the ticks reading paused. While it does
     /// no more than `most` come in.
     fn stream(reading: &mut ReadPause, now: &mut Instant, ticks: u32, most: u64) -> u32 {
         let (mut gathered, mut rested) = (0, 0);

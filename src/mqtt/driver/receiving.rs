@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::inbox::Settled;
 use super::settings::Settings;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Oversize};
-use crate::mqtt::session::{Arrival, Incoming, Presence, Settle, Settled};
-use crate::mqtt::subscriptions::{Held, Receipt, Unclaimed};
+use crate::mqtt::session::{Arrival, Incoming, Presence};
+use crate::mqtt::subscriptions::{Acknowledger, Held, Receipt, Unclaimed};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
@@ -43,16 +44,16 @@ pub(super) struct Receiving {
 }
 
 impl Receiving {
-    /// Listeners give their messages back to `settle`.
+    /// Listeners give their messages back to the `acknowledger`.
     pub fn new(
         settings: Arc<Settings>,
-        settle: Arc<dyn Settle>,
+        acknowledger: Arc<dyn Acknowledger>,
         logger: Logger,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             incoming: Incoming::default(),
-            held: Held::new(settle),
+            held: Held::new(acknowledger),
             unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
             closing: false,
             left: 0,

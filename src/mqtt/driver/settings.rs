@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use crate::mqtt::identity::ClientId;
 use crate::mqtt::{MqttConfig, MqttVersion, MqttWill, TlsConfig};
-
-/// A year: "without limit", as a deadline.
-pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+use crate::time::NEVER;
 
 /// The configuration of a connection, checked and resolved. Zero means "no limit" for durations that are limits.
 #[derive(Clone, Debug)]

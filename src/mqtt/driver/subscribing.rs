@@ -14,8 +14,10 @@ use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
 use crate::mqtt::protocol::{Limits, describe};
-use crate::mqtt::session::{Presence, Settle};
-use crate::mqtt::subscriptions::{Context, Control, Patience, Receipt, Registry, SharedListener, Trial};
+use crate::mqtt::session::Presence;
+use crate::mqtt::subscriptions::{
+    Acknowledger, Context, Control, Patience, Receipt, Registry, SharedListener, Trial,
+};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;
@@ -83,7 +85,6 @@ impl Subscribing {
         reply: Grant,
     ) -> bool {
         let known = self.registry.has(filter, listener);
-        // The subscriber may have gone; it is unsubscribed then, as after a grant.
         if let Err((reply, why)) = self.registry.subscribe(filter, options, listener, reply) {
             // The subscriber may have gone; then nobody is left to be told.
             let _ = reply.send(Err(MqttError::Unsupported { what: "these subscription options", why }));
@@ -187,8 +188,7 @@ impl Subscribing {
         Ok(self.registry.revoked(id) || self.registry.is_late(id))
     }
 
-    /// Returns the next SUBSCRIBE or UNSUBSCRIBE, and the identifier for its filter. With `alone`, a filter that may end the
-    /// link can be sent.
+    /// Returns the next packet, and the identifier for its filter. With `alone`, a filter that may end the link can be sent.
     pub fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
         self.registry.next(alone, now)
     }
@@ -210,8 +210,7 @@ impl Subscribing {
         self.outcomes.report(outcomes, &self.registry, None, now);
     }
 
-    /// Refuses filters of the next packet that the broker of this link does not support. With `alone`, a filter that may end
-    /// the link can be sent.
+    /// Refuses unsupported filters of the next packet. With `alone`, a filter that may end the link can be sent.
     pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) {
         let outcomes = self.registry.unfit(limits, alone, now);
         if !outcomes.is_empty() {
@@ -289,8 +288,7 @@ impl Subscribing {
         self.registry.answer_due(self.patience())
     }
 
-    /// Gives up SUBSCRIBE and UNSUBSCRIBE packets that were not answered in time. Where the broker has been `silent` since one
-    /// was sent, the link is dead.
+    /// Gives up packets that were not answered in time. Where the broker has been `silent` since one was sent, the link is dead.
     pub fn expire(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
         let patience = self.patience();
         let Some((since, filters)) = self.registry.overdue(patience, now) else { return Ok(()) };
@@ -381,19 +379,6 @@ impl Subscribing {
     /// Ends all listeners.
     pub async fn end(&mut self) {
         self.registry.end().await;
-    }
-
-    /// Has links end on a filter until it is in quarantine.
-    #[cfg(test)]
-    pub fn make_poison(&mut self, filter: &Filter, listener: &SharedListener, now: Instant) {
-        let (reply, _) = oneshot::channel();
-        self.subscribe(filter, SubscribeOptions::default(), listener, reply);
-        while self.registry.cause(filter).is_none() {
-            self.registry.resume(Presence::Gone, false, now);
-            let _ = self.registry.next(true, now);
-            self.registry.ended(true, &Lost::Ended, now);
-        }
-        self.registry.resume(Presence::Gone, false, now);
     }
 }
 

@@ -1,4 +1,8 @@
-//! One attempt at each endpoint that found no link: whether that is the end, and what to report of it.
+//! Sweeps over the endpoints that found no link: whether that is the end, and what to report of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
@@ -58,6 +62,41 @@ impl Sweep {
     }
 }
 
+/// How long brokers may refuse a client that they had accepted, all of them and without a break. A password that is changed at
+/// the broker before the credential store has it, or a broker that comes up before its directory of users does, mends itself in
+/// that time.
+pub(super) struct RefusalDeadline {
+    limit: Duration,
+    /// Set while all brokers refuse.
+    deadline: Option<Instant>,
+}
+
+impl RefusalDeadline {
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, deadline: None }
+    }
+
+    /// Whether the time runs.
+    pub fn is_running(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// All brokers have refused. Returns whether they have done so for long enough.
+    pub fn is_over(&mut self, now: Instant) -> bool {
+        now >= *self.deadline.get_or_insert(now + self.limit)
+    }
+
+    /// Something else than a refusal by all brokers happened.
+    pub fn reset(&mut self) {
+        self.deadline = None;
+    }
+
+    /// Shortens a wait, so that the last attempt is made at the deadline and not later.
+    pub fn shorten(&self, wait: Duration, now: Instant) -> Duration {
+        self.deadline.map_or(wait, |deadline| wait.min(deadline.saturating_duration_since(now)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +137,18 @@ mod tests {
         assert!(sweep.final_refusal().is_none() && !sweep.is_hopeless());
         let (at, _) = sweep.into_cause().unwrap();
         assert_eq!(at.host, "a", "what says more");
+    }
+
+    #[test]
+    fn refusals_without_a_break_are_borne_for_so_long() {
+        let seconds = Duration::from_secs;
+        let (mut deadline, now) = (RefusalDeadline::new(seconds(10)), Instant::now());
+        assert!(!deadline.is_over(now) && !deadline.is_over(now + seconds(9)));
+        assert_eq!(deadline.shorten(seconds(5), now + seconds(9)), seconds(1));
+        assert!(deadline.is_over(now + seconds(10)));
+        deadline.reset();
+        assert_eq!(deadline.shorten(seconds(5), now + seconds(9)), seconds(5));
+        assert!(!deadline.is_over(now + seconds(10)), "it begins anew");
+        assert!(RefusalDeadline::new(Duration::ZERO).is_over(now), "none is none");
     }
 }

@@ -110,7 +110,7 @@ impl Task {
             self.connector.reset_backoff();
         }
         self.state.send_replace(LinkState::Down(lost));
-        // Until the next link, that it is down says all. Before the state said so, the filters would look granted.
+        // The state says that the link is down. Without the refusals before that, the filters would look granted.
         self.core.subscribing.forget_refusals();
         Ok(at_once)
     }

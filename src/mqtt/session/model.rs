@@ -187,7 +187,7 @@ impl World {
                 assert!(before.is_none_or(|before| before == id), "under its old id");
                 Packet::Publish { id, publish }
             }
-            Some(Transmit::Plain { publish, waiter }) => {
+            Some(Transmit::Qos0 { publish, waiter }) => {
                 self.done.insert(waiter);
                 Packet::Publish { id: 0, publish }
             }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
+use super::super::slots::MIN_FREE;
 use super::*;
-use crate::mqtt::protocol::AckKind;
 
 fn publish(qos: QoS) -> Publish {
     Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false, extra: None }
@@ -17,7 +17,7 @@ fn sent(outgoing: &mut Outgoing<u32>) -> Vec<String> {
     while let Some(transmit) = outgoing.next(|_| None) {
         lines.push(match transmit {
             Transmit::Publish { id, dup, .. } => format!("{}{id}", if dup { "dup" } else { "pub" }),
-            Transmit::Plain { waiter, .. } => format!("plain{waiter}"),
+            Transmit::Qos0 { waiter, .. } => format!("qos0-{waiter}"),
             Transmit::Release { id } => format!("rel{id}"),
             Transmit::Unfit { waiter, why, .. } => format!("{why:?}{waiter}"),
         });
@@ -96,7 +96,7 @@ fn qos_0_goes_with_the_link_unless_told_to_wait() {
     assert!(outgoing.accept(publish(QoS::AtLeastOnce), 4, false).is_err(), "the window is full");
     assert_eq!(outgoing.link_lost().into_iter().map(|(_, waiter)| waiter).collect::<Vec<_>>(), [1]);
     outgoing.resume(false, u16::MAX);
-    assert_eq!(sent(&mut outgoing), ["plain2", "pub1"]);
+    assert_eq!(sent(&mut outgoing), ["qos0-2", "pub1"]);
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn ids_rest_before_they_are_used_again() {
     for waiter in 0..1000 {
         accept(&mut outgoing, QoS::AtLeastOnce, waiter);
         let Some(Transmit::Publish { id, .. }) = outgoing.next(|_| None) else { panic!("nothing to send") };
-        assert!(!last.iter().rev().take(REST - 1).any(|used| *used == id));
+        assert!(!last.iter().rev().take(MIN_FREE - 1).any(|used| *used == id));
         last.push(id);
         assert!(matches!(outgoing.acknowledge(AckKind::Ack, id, 0), Acked::Done(..)));
     }
-    assert!(outgoing.slots.len() <= REST + 1);
+    assert!(outgoing.slots.ids() <= MIN_FREE + 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn the_broker_gets_no_more_at_a_time_than_it_takes_and_qos_0_passes() {
         accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
     }
     accept(&mut outgoing, QoS::AtMostOnce, 5);
-    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "plain5"]);
+    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "qos0-5"]);
     assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
     assert_eq!(sent(&mut outgoing), ["rel2"], "PUBREC makes no room");
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
@@ -207,7 +207,7 @@ fn it_is_quiet_when_everything_sent_is_acknowledged_and_a_pause_drops_nothing() 
     assert!(outgoing.is_quiet());
     outgoing.pause();
     assert!(outgoing.resume(false, u16::MAX).is_empty());
-    assert_eq!(sent(&mut outgoing), ["plain2", "pub2"]);
+    assert_eq!(sent(&mut outgoing), ["qos0-2", "pub2"]);
 }
 
 #[test]

@@ -5,22 +5,31 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use super::credit::Credit;
 use crate::footprint;
-use crate::mqtt::session::{Settle, Settled, Token};
+use crate::mqtt::session::Token;
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and word of its end.
 const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
     + footprint::piece(size_of::<[usize; 8]>())
-    + footprint::place::<Settled>();
+    + footprint::place::<(Token, bool)>();
+
+/// Whoever acknowledges messages: the driver. It is called by listeners' tasks.
+pub(crate) trait Acknowledger: Send + Sync {
+    /// All listeners have let go of the message; one that was `refused` must not be acknowledged.
+    fn settle(&self, token: Token, refused: bool);
+
+    /// A message has left the hands of listeners while the counts [were watched](Held::watch).
+    fn wake(&self);
+}
 
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
     credit: Credit,
-    settle: Arc<dyn Settle>,
+    acknowledger: Arc<dyn Acknowledger>,
 }
 
 impl Held {
-    pub fn new(settle: Arc<dyn Settle>) -> Arc<Self> {
-        Arc::new(Self { credit: Credit::new(), settle })
+    pub fn new(acknowledger: Arc<dyn Acknowledger>) -> Arc<Self> {
+        Arc::new(Self { credit: Credit::new(), acknowledger })
     }
 
     pub fn bytes(&self) -> usize {
@@ -110,10 +119,10 @@ impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {
-            self.held.settle.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
+            self.held.acknowledger.settle(token, self.refused.load(Ordering::Acquire));
         }
         if self.held.credit.give_back(*self.bytes.get_mut()) {
-            self.held.settle.wake();
+            self.held.acknowledger.wake();
         }
     }
 }

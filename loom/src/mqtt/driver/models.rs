@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::inbox::{Command, Inbox};
 use super::permits::{NoPermit, Permits};
-use crate::mqtt::session::{Settle, Settled, Token};
+use crate::mqtt::session::Token;
+use crate::mqtt::subscriptions::Acknowledger;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
 
@@ -42,7 +43,7 @@ pub fn the_driver_gets_whatever_is_handed_over() {
                     inbox.push(command()).unwrap();
                     inbox.push(command()).unwrap();
                 } else {
-                    inbox.settled(Settled { token: Token(1), refused: false });
+                    inbox.settle(Token(1), false);
                 }
             })
         });

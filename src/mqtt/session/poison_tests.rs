@@ -1,8 +1,7 @@
 use bytes::Bytes;
 
+use super::super::poison::{FUTILE_LINKS, LINKS_ALONE};
 use super::*;
-use crate::mqtt::protocol::AckKind;
-use crate::mqtt::session::{Acked, Transmit};
 
 fn accept(outgoing: &mut Outgoing<u32>, qos: QoS, waiter: u32) {
     accept_on(outgoing, "t", qos, waiter);
@@ -17,7 +16,7 @@ fn accept_on(outgoing: &mut Outgoing<u32>, topic: &str, qos: QoS, waiter: u32) {
 fn sent(outgoing: &mut Outgoing<u32>) -> Vec<u16> {
     std::iter::from_fn(|| match outgoing.next(|_| None)? {
         Transmit::Publish { id, .. } => Some(id),
-        Transmit::Plain { .. } => Some(0),
+        Transmit::Qos0 { .. } => Some(0),
         _ => panic!("only messages are sent here"),
     })
     .collect()
@@ -36,7 +35,7 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
     for (qos, waiter) in [(QoS::AtLeastOnce, 1), (QoS::ExactlyOnce, 2), (QoS::AtLeastOnce, 3)] {
         accept(&mut outgoing, qos, waiter);
     }
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         assert_eq!(sent(&mut outgoing), [1, 2, 3]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -59,7 +58,7 @@ fn the_message_that_ends_each_link_is_found_and_given_up() {
 fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
     let mut outgoing = Outgoing::new(1, 2);
     accept(&mut outgoing, QoS::ExactlyOnce, 1);
-    for _ in 0..BARREN + LINKS_ALONE - 1 {
+    for _ in 0..FUTILE_LINKS + LINKS_ALONE - 1 {
         assert_eq!(sent(&mut outgoing), [1]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -87,7 +86,7 @@ fn an_id_that_the_broker_may_know_rests_while_the_session_lives() {
 fn qos_0_that_ends_links_has_nobody_else_blamed() {
     let mut outgoing = Outgoing::new(10, 0);
     (1..=3).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         accept(&mut outgoing, QoS::AtMostOnce, 0);
         assert_eq!(sent(&mut outgoing), [1, 2, 3, 0]);
         assert_eq!(next_link(&mut outgoing, true), None);
@@ -108,7 +107,7 @@ fn qos_0_that_ends_links_has_nobody_else_blamed() {
 fn a_suspect_is_found_beside_qos_0_on_every_other_link() {
     let mut outgoing = Outgoing::new(10, 0);
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         assert_eq!(sent(&mut outgoing), [1]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -132,7 +131,7 @@ fn others_pass_between_suspects_but_for_those_of_their_topics() {
     let mut outgoing = Outgoing::new(10, 0);
     accept_on(&mut outgoing, "bad", QoS::AtLeastOnce, 1);
     accept_on(&mut outgoing, "good", QoS::AtLeastOnce, 2);
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         assert_eq!(sent(&mut outgoing), [1, 2]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -168,7 +167,7 @@ fn others_pass_between_suspects_but_for_those_of_their_topics() {
 fn one_that_passes_and_ends_links_is_found_as_well() {
     let mut outgoing = Outgoing::new(100, 0);
     accept_on(&mut outgoing, "bad", QoS::AtLeastOnce, 1);
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         assert_eq!(sent(&mut outgoing), [1]);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -189,7 +188,7 @@ fn one_that_passes_and_ends_links_is_found_as_well() {
 fn many_innocent_ones_take_few_round_trips() {
     let mut outgoing = Outgoing::new(2000, 0);
     (0..2000).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         sent(&mut outgoing);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -207,7 +206,7 @@ fn many_innocent_ones_take_few_round_trips() {
 fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
     let mut outgoing = Outgoing::new(200, 0);
     (0..200).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         assert_eq!(sent(&mut outgoing).len(), 200);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -229,7 +228,7 @@ fn no_group_is_larger_than_what_the_broker_takes_at_a_time() {
 fn every_suspect_of_a_full_window_is_tried() {
     let mut outgoing = Outgoing::new(60_000, 0);
     (0..60_000).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         sent(&mut outgoing);
         assert_eq!(next_link(&mut outgoing, true), None);
     }
@@ -247,7 +246,7 @@ fn every_suspect_of_a_full_window_is_tried() {
 fn a_group_that_did_not_go_out_is_not_lost() {
     let mut outgoing = Outgoing::new(600, 0);
     (0..600).for_each(|waiter| accept(&mut outgoing, QoS::AtLeastOnce, waiter));
-    for _ in 0..BARREN {
+    for _ in 0..FUTILE_LINKS {
         sent(&mut outgoing);
         assert_eq!(next_link(&mut outgoing, true), None);
     }

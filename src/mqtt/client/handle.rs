@@ -1,0 +1,232 @@
+//! What all clones of a client share: the way to the driver, and the end of its task.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use crate::component::Budget;
+use crate::log::Logger;
+use crate::mqtt::driver::{
+    Command, DeniedFilters, Endpoints, Inbox, LinkState, NoPermit, Parts, Permit, Permits, Remaining,
+    Settings, run,
+};
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::{V4, V5};
+use crate::mqtt::{Lost, MqttError, MqttVersion, QoS};
+
+/// How long the end of the task may take beyond its deadline.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The driver of a client, as seen from outside its task. When the handle is dropped, the task ends.
+pub(super) struct Handle {
+    settings: Arc<Settings>,
+    inbox: Arc<Inbox>,
+    permits: Arc<Permits>,
+    state: watch::Receiver<LinkState>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+impl Handle {
+    /// Starts the driver, which begins to connect.
+    pub fn start(settings: Settings, endpoints: Endpoints, logger: Logger, metrics: Arc<Metrics>) -> Self {
+        let settings = Arc::new(settings);
+        let inbox = Inbox::new();
+        let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
+        let (sender, state) = watch::channel(LinkState::Connecting);
+        let parts = Parts {
+            settings: Arc::clone(&settings),
+            endpoints,
+            inbox: Arc::clone(&inbox),
+            permits: Arc::clone(&permits),
+            logger,
+            metrics,
+            state: sender,
+        };
+        let task = match settings.version {
+            MqttVersion::V4 => tokio::spawn(run::<V4>(parts).in_current_span()),
+            MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
+        };
+        Self { settings, inbox, permits, state, task: Mutex::new(Some(task)) }
+    }
+
+    fn abort(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+
+    /// Waits until a broker has accepted the client, or returns why there is no connection.
+    pub async fn connected(&self) -> Result<(), MqttError> {
+        let mut state = self.state();
+        let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
+        match first.as_deref() {
+            Ok(LinkState::Failed(error)) => Err(error.clone()),
+            Ok(LinkState::Closed(_)) | Err(_) => Err(MqttError::Closed),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns the state of the link, to look at and to wait for.
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
+    }
+
+    /// Whether the connection was neither closed nor given up.
+    pub fn is_open(&self) -> bool {
+        self.state.has_changed().is_ok() && !is_ended(&self.state.borrow())
+    }
+
+    /// Whether the link is up.
+    pub fn is_up(&self) -> bool {
+        // While one link is replaced by another, messages are accepted although there is none.
+        self.inbox.is_up() && matches!(&*self.state.borrow(), LinkState::Up { .. })
+    }
+
+    /// Returns why a message that does not wait for a link is not accepted, if so.
+    pub fn why_down(&self) -> Option<MqttError> {
+        if self.inbox.is_up() {
+            return None;
+        }
+        if !self.is_open() {
+            return Some(self.ended());
+        }
+        Some(MqttError::Down(match &*self.state.borrow() {
+            LinkState::Down(lost) => lost.clone(),
+            _ => Lost::NotYet,
+        }))
+    }
+
+    /// Returns why there is no connection any more.
+    pub fn ended(&self) -> MqttError {
+        self.inbox.closed().unwrap_or(MqttError::NotOpen)
+    }
+
+    /// Waits until there is no connection any more, and returns why.
+    pub async fn until_ended(&self) -> MqttError {
+        // Without a sender the task has ended.
+        let _ = self.state().wait_for(is_ended).await;
+        self.ended()
+    }
+
+    /// Hands a command to the driver.
+    pub fn push(&self, command: Command) -> Result<(), MqttError> {
+        self.inbox.push(command)
+    }
+
+    /// Waits for the answer to a command, as long as subscribing may take.
+    pub async fn answer<T>(
+        &self,
+        operation: &'static str,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, MqttError> {
+        let limit = self.settings.subscribe_timeout;
+        let answer = if limit.is_zero() { Ok(answer.await) } else { timeout(limit, answer).await };
+        match answer {
+            Ok(answer) => answer.map_err(|_| self.ended()),
+            Err(_) => Err(MqttError::TimedOut { operation, limit, accepted: true }),
+        }
+    }
+
+    /// Waits for a permit for a message of this size.
+    pub async fn permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+        let permit = match self.permits.try_take(qos, size) {
+            Err(NoPermit::Full) => self.permits.take(qos, size).await,
+            permit => permit,
+        };
+        permit.map_err(|_| self.ended())
+    }
+
+    /// Takes a permit for a message of this size, if there is room now.
+    pub fn try_permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+        self.permits.try_take(qos, size).map_err(|refused| match refused {
+            NoPermit::Closed => self.ended(),
+            NoPermit::Full => {
+                let (in_flight, queued_bytes) = self.unsent();
+                MqttError::Full { in_flight, queued_bytes }
+            }
+        })
+    }
+
+    /// Returns how many messages of QoS 1 and 2 are accepted and not acknowledged, and how many bytes accepted messages take.
+    pub fn unsent(&self) -> (usize, usize) {
+        (self.permits.in_flight(), self.permits.queued_bytes())
+    }
+
+    /// Has the link replaced by a new one, in good order.
+    pub fn renew(&self) {
+        self.inbox.renew();
+    }
+
+    /// Waits until the broker does not grant this filter any more, or it is in quarantine. Returns the error for whoever waits
+    /// for its messages.
+    pub async fn denied(&self, filter: &str) -> MqttError {
+        let mut denied = self.denials();
+        loop {
+            let found = denial(&denied.borrow_and_update(), filter);
+            if let Some(found) = found {
+                return found;
+            }
+            if denied.changed().await.is_err() {
+                return self.ended();
+            }
+        }
+    }
+
+    /// Returns the filters that the broker does not grant any more, to look at and to wait for.
+    pub fn denials(&self) -> watch::Receiver<DeniedFilters> {
+        self.inbox.denied().subscribe()
+    }
+
+    /// Ends at once and without DISCONNECT, whoever still has a handle.
+    pub fn abandon(&self) {
+        self.inbox.close(MqttError::NotOpen);
+        self.permits.close();
+        self.abort();
+    }
+
+    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget has
+    /// passed; then sends DISCONNECT. Returns what was left. Nothing is accepted any more from the moment of the call.
+    pub async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
+        let limit = budget.last_step(limit);
+        self.inbox.stop(Instant::now() + limit);
+        self.permits.close();
+        let mut state = self.state();
+        // The driver ends at its deadline; the rest is for DISCONNECT.
+        let grace = budget.left().map_or(GRACE, |left| GRACE.min(left.saturating_sub(limit) / 2));
+        let in_time = timeout(limit + grace, state.wait_for(is_ended)).await.is_ok();
+        self.abort();
+        if !in_time {
+            // The task says what it leaves when it is gone; a listener that does not return may hold it up for ever.
+            let _ = timeout(budget.step(GRACE), state.wait_for(is_ended)).await;
+        }
+        match &*state.borrow() {
+            LinkState::Closed(remaining) => *remaining,
+            LinkState::Failed(_) => Remaining::default(),
+            _ => Remaining { publishes: self.permits.in_flight(), ..Remaining::default() },
+        }
+    }
+}
+
+fn is_ended(state: &LinkState) -> bool {
+    matches!(state, LinkState::Closed(_) | LinkState::Failed(_))
+}
+
+/// Returns why the broker does not grant a filter, where it is one of these.
+pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
+    filters.get(filter).map(|denial| denial.error().clone())
+}
