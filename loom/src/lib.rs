@@ -50,8 +50,13 @@ pub mod mqtt {
     pub mod subscriptions {
         pub(crate) type SharedListener = super::Arc<()>;
 
-        #[path = "../../../../src/mqtt/subscriptions/credit.rs"]
-        mod credit;
+        pub(crate) trait Acknowledger: Send + Sync {
+            fn settle(&self, token: super::session::Token, refused: bool);
+            fn wake(&self);
+        }
+
+        #[path = "../../../../src/mqtt/subscriptions/delivery_counts.rs"]
+        mod delivery_counts;
 
         pub mod models;
     }

@@ -7,13 +7,13 @@ use tokio::sync::watch;
 use super::state::{LinkState, Remaining};
 use super::{Intake, Permits};
 use crate::mqtt::MqttError;
-use crate::mqtt::subscriptions::Held;
+use crate::mqtt::subscriptions::InDelivery;
 
 /// Settles what the task leaves behind where it could not do so itself, because it was aborted or panicked.
 pub(super) struct Aftermath {
     pub(super) intake: Arc<Intake>,
     pub(super) permits: Arc<Permits>,
-    pub(super) held: Arc<Held>,
+    pub(super) held: Arc<InDelivery>,
     pub(super) state: watch::Sender<LinkState>,
 }
 

@@ -15,7 +15,7 @@ use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason, describe};
 use crate::mqtt::session::{self, Acked, Outgoing};
-use crate::mqtt::subscriptions::{Context, Held, Registry, SharedListener, Unclaimed};
+use crate::mqtt::subscriptions::{InDelivery, ListenerContext, Registry, SharedListener, UnclaimedMessages};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, QoS};
 
@@ -39,11 +39,11 @@ pub(super) struct Core {
     pub(super) intake: Arc<Intake>,
     pub(super) logger: Logger,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) held: Arc<Held>,
+    pub(super) held: Arc<InDelivery>,
     pub(super) outgoing: Outgoing<Waiter>,
     pub(super) incoming: session::Incoming,
     pub(super) registry: Registry<Grant>,
-    pub(super) unclaimed: Unclaimed,
+    pub(super) unclaimed: UnclaimedMessages,
     /// What the broker does not grant, though it had.
     pub(super) denied: Denied,
     /// Who waits until the broker has taken back a filter that nobody here has subscribed to.
@@ -93,9 +93,9 @@ impl Core {
         metrics: Arc<Metrics>,
         state: watch::Sender<LinkState>,
     ) -> Self {
-        let held = Held::new(Arc::clone(&intake));
+        let held = InDelivery::new(intake.clone());
         let capacity = settings.listener_queue;
-        let context = Context { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
+        let context = ListenerContext { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
         let waits = (settings.reconnect_timeout, settings.max_reconnect_timeout);
@@ -104,7 +104,7 @@ impl Core {
             outgoing: Outgoing::new(window, CONTROL_IDS),
             incoming: session::Incoming::default(),
             registry: Registry::new(ids, settings.max_filters.into(), context),
-            unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
+            unclaimed: UnclaimedMessages::new(!settings.clean_session, settings.unclaimed_timeout),
             denied,
             revoking: Vec::new(),
             left: 0,
@@ -171,7 +171,7 @@ impl Core {
             }
             Command::GiveUp { filter, listener } => {
                 self.registry.give_up_on(&filter, &listener, Grant::is_closed);
-                let left = self.registry.left();
+                let left = self.registry.take_undelivered();
                 self.keep(left);
             }
             Command::Unsubscribe { filter, listener, reply } => self.unsubscribe(filter, &listener, reply),
@@ -180,7 +180,7 @@ impl Core {
 
     fn unsubscribe(&mut self, filter: Filter, listener: &SharedListener, reply: oneshot::Sender<bool>) {
         let waiters = self.registry.unsubscribe(&filter, listener);
-        let left = self.registry.left();
+        let left = self.registry.take_undelivered();
         // A kept session may have filters of an earlier process.
         if waiters.is_none() && !self.settings.clean_session && self.registry.revoke(&filter) {
             self.revoking.push((filter, reply));
@@ -191,7 +191,7 @@ impl Core {
         let Some(waiters) = waiters else { return };
         // Where the grant was still awaited, it may be asked for again.
         if waiters.is_empty() {
-            self.unclaimed.taken_back(filter);
+            self.unclaimed.unsubscribed(filter);
             return;
         }
         self.keep(left);
@@ -205,7 +205,7 @@ impl Core {
     /// is not denied any more.
     fn settle_filters(&mut self) {
         let Self { registry, revoking, .. } = self;
-        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.owes(filter)) {
+        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.is_unsubscribing(filter)) {
             // The caller may not wait for the answer.
             let _ = reply.send(false);
         }
@@ -216,7 +216,7 @@ impl Core {
     pub(super) fn ask_denied(&mut self, now: Instant) -> bool {
         let due = self.denied.comes_due(now);
         if due {
-            self.registry.ask_refused(now);
+            self.registry.request_parked(now);
         }
         due
     }
@@ -282,10 +282,10 @@ impl Core {
                 Acked::Progress => {}
                 Acked::Unsolicited => self.unsolicited("an acknowledgement", id),
             },
-            Incoming::Subscribed { id, codes, reason } => match self.registry.granted(id, &codes, now) {
+            Incoming::Subscribed { id, codes, reason } => match self.registry.on_suback(id, &codes, now) {
                 Some(outcomes) => {
                     outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref(), now));
-                    let left = self.registry.left();
+                    let left = self.registry.take_undelivered();
                     self.keep(left);
                 }
                 None if self.registry.is_late(id) => {}
@@ -318,7 +318,7 @@ impl Core {
             let why = describe(*code, None);
             self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
         }
-        if !self.registry.revoked(id) && !self.registry.is_late(id) {
+        if !self.registry.on_unsuback(id) && !self.registry.is_late(id) {
             self.unsolicited("UNSUBACK", id);
         }
         Ok(())
@@ -357,6 +357,6 @@ impl Core {
 
     /// How many filters a broker that keeps the session would keep though nobody listens to them.
     pub(super) fn owed_filters(&self) -> usize {
-        if self.settings.clean_session { 0 } else { self.registry.owed() }
+        if self.settings.clean_session { 0 } else { self.registry.unsubscribe_count() }
     }
 }

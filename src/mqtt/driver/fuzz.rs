@@ -79,7 +79,7 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
     let answers: Vec<_> = answers.iter_mut().map(oneshot::Receiver::try_recv).collect();
     assert!(answers.iter().all(Result::is_ok), "a publisher was not answered");
     assert_eq!((permits.in_flight(), permits.queued_bytes()), (0, 0), "room was not given back");
-    drop(core.unclaimed.leave());
+    drop(core.unclaimed.withdraw());
     assert_eq!((core.held.messages(), core.held.bytes()), (0, 0), "messages are still held");
     answers.into_iter().flatten().filter(Result::is_ok).count()
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::denied::DeniedFilters;
 use crate::mqtt::protocol::Publish;
 use crate::mqtt::session::Token;
-use crate::mqtt::subscriptions::SharedListener;
+use crate::mqtt::subscriptions::{Acknowledger, SharedListener};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS, SubscribeOptions};
 use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard, Notify, Ordering};
@@ -195,5 +195,15 @@ impl Intake {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Acknowledger for Intake {
+    fn settle(&self, token: Token, refused: bool) {
+        self.settled(Settled { token, refused });
+    }
+
+    fn wake(&self) {
+        Intake::wake(self);
     }
 }

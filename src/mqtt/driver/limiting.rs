@@ -45,7 +45,7 @@ impl Core {
     /// Refuses filters of the next packet that the broker of this link has said it does not take. `alone` says that a filter
     /// which may end the link can go out.
     pub(super) fn refuse_filters(&mut self, alone: bool, now: Instant) {
-        let unfit = self.registry.unfit(&self.limits, alone, now);
+        let unfit = self.registry.refuse_unsupported(&self.limits, alone, now);
         if !unfit.is_empty() {
             self.refused(unfit, Some(ANNOUNCED), now);
             // What they covered is asked for in their place.
@@ -55,7 +55,7 @@ impl Core {
 
     fn refused(&mut self, outcomes: Vec<Outcome<Grant>>, said: Option<&str>, now: Instant) {
         outcomes.into_iter().for_each(|outcome| self.answer(outcome, said, now));
-        let left = self.registry.left();
+        let left = self.registry.take_undelivered();
         self.keep(left);
     }
 
@@ -129,7 +129,7 @@ impl Core {
             }
         }
         if ask {
-            self.registry.ask_refused(Instant::now());
+            self.registry.request_parked(Instant::now());
             self.intake.wake();
         }
     }

@@ -43,7 +43,7 @@ impl Core {
             };
             Some(token)
         };
-        let receipt = self.held.take(size, token);
+        let receipt = self.held.admit(size, token);
         let topic = Arc::clone(&message.topic);
         let kept = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
         if self.registry.deliver(message, named, &receipt, now) > 0 {
@@ -51,7 +51,7 @@ impl Core {
         }
         if let Some(message) = kept {
             self.metrics.unclaimed.one();
-            self.unclaimed.keep(message, receipt);
+            self.unclaimed.add(message, receipt);
         } else {
             self.metrics.unmatched.one();
             self.logger.debug(format_args!("nobody listens to the message on `{}`", clip(&topic)));
@@ -103,12 +103,12 @@ impl Core {
     /// not acknowledged. It waits for whoever subscribes next, or comes again on the next link; closing waits for nobody.
     /// What another listener has got as well is that one's: once more it would be once too often.
     pub(super) fn keep(&mut self, left: Vec<(MqttMessage, Arc<Receipt>)>) {
-        for (message, receipt) in left.into_iter().filter(|(_, receipt)| receipt.is_owed()) {
-            if !Receipt::is_alone(&receipt) {
+        for (message, receipt) in left.into_iter().filter(|(_, receipt)| receipt.needs_acknowledgement()) {
+            if !Receipt::is_unhandled(&receipt) {
                 continue;
             }
             if !self.closing && self.unclaimed.waits_for(&message.topic) {
-                self.unclaimed.keep(message, receipt);
+                self.unclaimed.add(message, receipt);
             } else if !self.settings.clean_session {
                 receipt.refuse();
             }
@@ -152,7 +152,7 @@ impl Core {
     }
 
     pub(super) fn leave_unclaimed(&mut self) -> usize {
-        let left = self.unclaimed.leave();
+        let left = self.unclaimed.withdraw();
         let count = left.len();
         // Passed over: those behind them, which may be handled yet, are acknowledged.
         left.into_iter().flatten().for_each(|token| self.incoming.refuse(token));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::core::Core;
 use super::drive::Drive;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::subscriptions::{Cause, Patience, Trial};
+use crate::mqtt::subscriptions::{AnswerTimeouts, Cause, Probe};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::transport::Transport;
 use crate::mqtt::{Lost, MqttError};
@@ -70,12 +70,12 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// Messages have had their turn; true if that ends it, so that the next filter can go out.
     pub(super) fn turn_ends(&mut self, now: Instant) -> bool {
-        let trial = self.core.registry.trial();
-        if trial == Trial::None {
+        let probe = self.core.registry.probe();
+        if probe == Probe::None {
             self.held = Held::default();
         }
         let head_start = self.up.is_none_or(|up| now < up + HEAD_START);
-        let ends = self.held.turn && trial == Trial::Waits && !head_start;
+        let ends = self.held.turn && probe == Probe::Ready && !head_start;
         if ends {
             (self.held.turn, self.held.since) = (false, Some(now));
         }
@@ -84,20 +84,20 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
     /// Whether messages wait for such a filter.
     pub(super) fn is_held_up(&self, now: Instant) -> bool {
-        match self.core.registry.trial() {
-            Trial::None => false,
-            Trial::Out => self.held.tried.is_some_and(|tried| now < tried + HOLD),
-            Trial::Waits => !self.held.turn && self.up.is_none_or(|up| now >= up + HEAD_START),
+        match self.core.registry.probe() {
+            Probe::None => false,
+            Probe::InFlight => self.held.tried.is_some_and(|tried| now < tried + HOLD),
+            Probe::Ready => !self.held.turn && self.up.is_none_or(|up| now >= up + HEAD_START),
         }
     }
 
     /// When it is to be looked at again what is held up.
     pub(super) fn trial_due(&self, now: Instant) -> Option<Instant> {
-        let due = match self.core.registry.trial() {
-            Trial::None => return None,
-            Trial::Out => self.held.tried? + HOLD,
-            Trial::Waits if now < self.up? + HEAD_START => self.up? + HEAD_START,
-            Trial::Waits => self.held.since.unwrap_or(self.up? + HEAD_START) + HOLD,
+        let due = match self.core.registry.probe() {
+            Probe::None => return None,
+            Probe::InFlight => self.held.tried? + HOLD,
+            Probe::Ready if now < self.up? + HEAD_START => self.up? + HEAD_START,
+            Probe::Ready => self.held.since.unwrap_or(self.up? + HEAD_START) + HOLD,
         };
         (due > now).then_some(due)
     }
@@ -121,7 +121,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             for outcome in self.core.registry.expire(patience, now) {
                 self.core.answer(outcome, None, now);
             }
-            let left = self.core.registry.left();
+            let left = self.core.registry.take_undelivered();
             self.core.keep(left);
             // What is asked for in its place can go out now.
             cx.waker().wake_by_ref();
@@ -136,9 +136,9 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
 
 impl Core {
     /// How long answers to SUBSCRIBE and UNSUBSCRIBE are awaited.
-    fn patience(&self) -> Patience {
+    fn patience(&self) -> AnswerTimeouts {
         let configured = Some(self.settings.connect_timeout).filter(|limit| !limit.is_zero());
-        Patience { subscribe: configured, unsubscribe: configured.unwrap_or(PATIENCE) }
+        AnswerTimeouts { subscribe: configured, unsubscribe: configured.unwrap_or(PATIENCE) }
     }
 
     /// What the end of a link says about what was asked for; it is asked for again with more care, or given up.
@@ -150,7 +150,7 @@ impl Core {
         let outcomes = self.registry.ended(self.asked_alone, lost, now);
         self.culprit |= !outcomes.is_empty() && !self.registry.is_hopeless();
         outcomes.into_iter().for_each(|outcome| self.answer(outcome, None, now));
-        let left = self.registry.left();
+        let left = self.registry.take_undelivered();
         self.keep(left);
         if self.registry.suspects().next().is_some() {
             self.logger.warn(format_args!(

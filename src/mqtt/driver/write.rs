@@ -14,7 +14,7 @@ use super::greet::protocol;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, PacketError, Protocol};
 use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::{Control, Trial};
+use crate::mqtt::subscriptions::{Control, Probe};
 use crate::mqtt::transport::Transport;
 
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
@@ -86,7 +86,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
     pub(super) fn control(&mut self, now: Instant) -> Result<(), Lost> {
         self.core.rest_filters(now);
         loop {
-            let tries = self.core.registry.trial() == Trial::Waits && self.may_try(now);
+            let tries = self.core.registry.probe() == Probe::Ready && self.may_try(now);
             self.core.refuse_filters(tries, now);
             let Core { registry, limits, .. } = &mut *self.core;
             let Some((control, identifier)) = registry.next(tries, now) else { return Ok(()) };
@@ -102,7 +102,7 @@ impl<P: Protocol, S: Transport> Drive<'_, P, S> {
             };
             self.encode(packet)?;
             self.core.asked_alone = self.is_alone();
-            if self.core.registry.trial() == Trial::Out {
+            if self.core.registry.probe() == Probe::InFlight {
                 self.trial_begins(now);
             }
         }
