@@ -1,9 +1,9 @@
-//! A small broker: what it holds for a session, what it permits, and what is on its way to and from it.
+//! A small broker: the filters of a session, its policies, and the packets on their way to and from it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::mqtt::SubscribeOptions;
-use crate::mqtt::subscriptions::wire::Control;
+use crate::mqtt::subscriptions::Control;
 use crate::mqtt::topic::Filter;
 
 /// What a broker says to a filter.

@@ -1,4 +1,4 @@
-//! Things by key in the order in which they came, such as filters that wait to go over the wire.
+//! A map that keeps its keys in the order in which they came, such as filters that are still to be sent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -7,20 +7,21 @@ use foldhash::fast::RandomState;
 
 use crate::mqtt::topic::Filter;
 
-/// Each key once, in the order in which they came; each step costs the same however many there are, nearly.
-pub(super) struct Pending<T, K = Filter> {
+/// Values by key, in the order in which the keys came. Each operation takes logarithmic time at most.
+pub(super) struct OrderedMap<T, K = Filter> {
+    /// Each value with the number of its key in the order.
     values: HashMap<K, (u64, T), RandomState>,
     order: BTreeMap<u64, K>,
     last: u64,
 }
 
-impl<T, K> Default for Pending<T, K> {
+impl<T, K> Default for OrderedMap<T, K> {
     fn default() -> Self {
         Self { values: HashMap::default(), order: BTreeMap::new(), last: 0 }
     }
 }
 
-impl<T, K: Clone + Eq + Hash> Pending<T, K> {
+impl<T, K: Clone + Eq + Hash> OrderedMap<T, K> {
     pub fn len(&self) -> usize {
         self.values.len()
     }
@@ -33,7 +34,7 @@ impl<T, K: Clone + Eq + Hash> Pending<T, K> {
         self.values.contains_key(key)
     }
 
-    /// Puts one at the end; one that is there keeps its place, with the new value.
+    /// Adds a key at the end; one that is there keeps its position, with the new value.
     pub fn insert(&mut self, key: K, value: T) {
         if let Some((_, old)) = self.values.get_mut(&key) {
             *old = value;
@@ -49,8 +50,8 @@ impl<T, K: Clone + Eq + Hash> Pending<T, K> {
     }
 
     pub fn remove(&mut self, key: &K) -> Option<T> {
-        let (place, value) = self.values.remove(key)?;
-        self.order.remove(&place);
+        let (number, value) = self.values.remove(key)?;
+        self.order.remove(&number);
         Some(value)
     }
 
@@ -66,17 +67,17 @@ impl<T, K: Clone + Eq + Hash> Pending<T, K> {
         std::iter::from_fn(|| self.pop()).take(count)
     }
 
-    /// From the first to the last.
+    /// The keys from the first to the last.
     pub fn iter(&self) -> impl Iterator<Item = &K> {
         self.order.values()
     }
 }
 
-impl<T, K: Clone + Eq + Hash> FromIterator<(K, T)> for Pending<T, K> {
+impl<T, K: Clone + Eq + Hash> FromIterator<(K, T)> for OrderedMap<T, K> {
     fn from_iter<I: IntoIterator<Item = (K, T)>>(all: I) -> Self {
-        let mut pending = Self::default();
-        all.into_iter().for_each(|(key, value)| pending.insert(key, value));
-        pending
+        let mut map = Self::default();
+        all.into_iter().for_each(|(key, value)| map.insert(key, value));
+        map
     }
 }
 
@@ -85,17 +86,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_keeps_its_place_until_it_is_taken_out() {
+    fn a_key_keeps_its_position_until_it_is_taken_out() {
         let filter = |text: &str| text.parse::<Filter>().unwrap();
-        let mut pending: Pending<u8> = ["a", "b", "c"].map(|text| (filter(text), 0)).into_iter().collect();
-        pending.insert(filter("a"), 1);
-        assert_eq!(pending.remove(&filter("b")), Some(0));
-        pending.insert(filter("b"), 2);
-        assert_eq!((pending.len(), pending.remove(&filter("d"))), (3, None));
-        assert_eq!(pending.iter().map(Filter::as_str).collect::<Vec<_>>(), ["a", "c", "b"]);
-        let taken: Vec<_> = pending.take(2).collect();
+        let mut map: OrderedMap<u8> = ["a", "b", "c"].map(|text| (filter(text), 0)).into_iter().collect();
+        map.insert(filter("a"), 1);
+        assert_eq!(map.remove(&filter("b")), Some(0));
+        map.insert(filter("b"), 2);
+        assert_eq!((map.len(), map.remove(&filter("d"))), (3, None));
+        assert_eq!(map.iter().map(Filter::as_str).collect::<Vec<_>>(), ["a", "c", "b"]);
+        let taken: Vec<_> = map.take(2).collect();
         assert_eq!(taken, [(filter("a"), 1), (filter("c"), 0)]);
-        assert_eq!(pending.pop(), Some((filter("b"), 2)));
-        assert!(pending.is_empty() && pending.pop().is_none());
+        assert_eq!(map.pop(), Some((filter("b"), 2)));
+        assert!(map.is_empty() && map.pop().is_none());
     }
 }

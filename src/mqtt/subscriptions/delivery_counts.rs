@@ -5,15 +5,15 @@ use crate::sync::{AtomicUsize, Ordering};
 /// The bit of the count of messages that says that the counts are watched.
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
-/// Messages and bytes. "Watched" lies in the same word as the messages: whoever counts a message out learns whether it must wake
-/// the watcher, and whoever starts to watch learns what was counted out before. In two words each of them could look at the other's
-/// before that changes, and nobody would be woken.
-pub(crate) struct Credit {
+/// Messages and bytes. Whether they are watched lies in the same word as the messages: whoever counts a message out learns whether
+/// it must wake the watcher, and whoever starts to watch learns what was counted out before. With two words, each of the two threads
+/// could read the word of the other before the other changes it, and nobody would be woken.
+pub(crate) struct DeliveryCounts {
     bytes: AtomicUsize,
     messages: AtomicUsize,
 }
 
-impl Credit {
+impl DeliveryCounts {
     pub fn new() -> Self {
         Self { bytes: AtomicUsize::new(0), messages: AtomicUsize::new(0) }
     }
@@ -26,7 +26,7 @@ impl Credit {
         self.messages.load(Ordering::Acquire) & !WATCHED
     }
 
-    /// Whether [`Credit::give_back`] asks for a wake-up from now on. Look at the counts after this call.
+    /// Whether [`DeliveryCounts::count_out`] asks for a wake-up from now on. Look at the counts after this call.
     pub fn watch(&self, on: bool) {
         if on {
             self.messages.fetch_or(WATCHED, Ordering::AcqRel);
@@ -36,18 +36,18 @@ impl Credit {
     }
 
     /// Counts one message in.
-    pub fn take(&self) {
+    pub fn count_in(&self) {
         self.messages.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Counts bytes of a message in.
-    pub fn add(&self, bytes: usize) {
+    pub fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
     /// Counts one message and its bytes out. Returns whether the watcher must be woken.
     #[must_use]
-    pub fn give_back(&self, bytes: usize) -> bool {
+    pub fn count_out(&self, bytes: usize) -> bool {
         // The bytes first: whoever sees the messages fall sees them too.
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.messages.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0
