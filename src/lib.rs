@@ -3,7 +3,10 @@
 //! This crate is what a component author links: the component model, configuration, logging, counting, tracing,
 //! connections, credentials and the stock components. The container that runs a manifest is `wirework-container`.
 
+#![warn(missing_debug_implementations)]
+
 pub mod auth;
+mod backoff;
 #[cfg(feature = "broker")]
 pub mod broker;
 pub mod component;
@@ -19,6 +22,7 @@ pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 mod opaque;
+mod setters;
 mod sync;
 pub mod text;
 mod time;

@@ -1,4 +1,4 @@
-//! What is known of a connection: the messages that wait for an answer of its client, and whether it is to end.
+//! The state of a connection: the messages that wait for an answer of its client, and whether it is to end.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};

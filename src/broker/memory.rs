@@ -1,4 +1,4 @@
-//! The memory that messages take while they are on their way through the broker.
+//! The memory of messages on their way through the broker, and its limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Packets looked at while they come in, before the library reads them.
+//! The beginnings of packets, parsed while they come in, before the library reads them.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What one client may do, and what its messages cost.
+//! A session: what its client may do, and what its messages cost in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;

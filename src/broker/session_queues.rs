@@ -1,4 +1,4 @@
-//! What the library keeps of messages for each session in copies of its own: queues, and what is not acknowledged.
+//! The messages that the library keeps for each session in copies of its own: queued, or not acknowledged.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

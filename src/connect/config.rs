@@ -1,4 +1,4 @@
-//! What a component's section says of a connection.
+//! The configuration of a connection.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ConnectionParams;
+use super::masked::{Masked, shown_host};
 use super::uri::{Uri, deserialize_filled};
-use crate::config::MASK;
 
 /// One connection as it is configured: `connection`, or an entry of `connections`. An empty text counts as not set, but an
 /// empty `discovery_key` is an error.
@@ -86,29 +86,5 @@ impl fmt::Debug for ConnectionConfig {
             .field("uri", &self.uri)
             .field("parameters", &Masked(&self.parameters))
             .finish()
-    }
-}
-
-/// A host as it may be shown: some write `user:password@host` into the key.
-pub(super) fn shown_host(host: &str) -> String {
-    host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("{MASK}@{host}"))
-}
-
-/// Shows the names of parameters, not their values: nobody here knows which of them are secret.
-pub(crate) struct Masked<'a, V>(pub(crate) &'a BTreeMap<String, V>);
-
-impl<V> fmt::Debug for Masked<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.keys().map(|name| (name, Hidden))).finish()
-    }
-}
-
-/// Stands for a value that is set and not shown.
-#[derive(Clone, Copy)]
-pub(crate) struct Hidden;
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(MASK)
     }
 }

@@ -1,4 +1,4 @@
-//! What a discovery service is told of a connection.
+//! A connection as an entry of a discovery service.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::config::{Masked, shown_host};
+use super::masked::{Masked, shown_host};
 use super::params::overridden;
 use super::protection::is_plain_mqtt;
 use super::uri::{Uri, deserialize_filled};

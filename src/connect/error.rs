@@ -1,11 +1,12 @@
-//! What can be wrong with connections.
+//! The errors of connections.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
 use crate::config::MASK;
-use crate::{Category, Coded};
+use crate::{BoxFuture, Category, Coded};
 
 /// Why connections cannot be resolved or used. No variant shows a value that may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +143,19 @@ pub struct Asked {
 impl Asked {
     pub(crate) fn new(name: &str, place: Option<String>) -> Self {
         Self { name: name.to_owned(), place }
+    }
+
+    /// All of these, one after the other, each with where it looked.
+    pub(crate) async fn all<'a, S: ?Sized + 'a>(
+        asked: &'a [Arc<S>],
+        name: impl Fn(&'a S) -> &'a str,
+        looked_in: impl Fn(&'a S) -> BoxFuture<'a, Option<String>>,
+    ) -> Vec<Self> {
+        let mut all = Vec::with_capacity(asked.len());
+        for one in asked {
+            all.push(Self::new(name(one), looked_in(one).await));
+        }
+        all
     }
 
     /// The service or store, as it calls itself.

@@ -15,6 +15,7 @@ mod file;
 #[cfg(feature = "mqtt")]
 mod foreseen;
 mod listing;
+mod masked;
 mod memory;
 mod params;
 mod plural;
@@ -29,7 +30,6 @@ mod uri;
 pub const MAX_CONNECTIONS: usize = 256;
 
 pub use config::ConnectionConfig;
-pub(crate) use config::{Hidden, Masked};
 pub use discovery::Discovery;
 pub use endpoint::{Endpoint, endpoints};
 pub use entry::{ConnectionEntries, ConnectionEntry};
@@ -43,6 +43,7 @@ pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 #[cfg(feature = "mqtt")]
 pub(crate) use foreseen::foreseen;
 pub use listing::ListingError;
+pub(crate) use masked::{Hidden, Masked};
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 pub use params::ConnectionParams;
 #[cfg(any(feature = "mqtt", feature = "broker"))]

@@ -1,9 +1,9 @@
-//! A connection as it is found: what is known of where a server is and how to speak to it.
+//! The parameters of a connection.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;
 
-use super::config::{Hidden, Masked, shown_host};
+use super::masked::{Hidden, Masked, shown_host};
 use super::uri::Uri;
 use crate::config::Secret;
 

@@ -1,4 +1,4 @@
-//! The one place through which all records of a process go.
+//! The router of all log records of a process.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Where records end: the trait of loggers.
+//! The trait of log sinks.
 
 use super::level::Level;
 use super::record::Record;

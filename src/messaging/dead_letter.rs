@@ -1,4 +1,4 @@
-//! What is known of a message that came to the dead letters.
+//! The reason, source and delivery count of a dead letter.
 
 use std::fmt;
 use std::sync::Arc;

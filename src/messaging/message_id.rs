@@ -1,4 +1,4 @@
-//! What tells messages apart.
+//! Ids of messages.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};

@@ -1,4 +1,4 @@
-//! What every queue can be asked for, and the types that it is asked with.
+//! The queue traits, and the types of their arguments and results.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The route of a message over bridges and dead letters, so that one that goes in a circle comes to an end.
+//! The route of a message over bridges and dead letters, by which messages that go in a circle are ended.
 //!
 //! Two bridges, or two queues whose dead letters meet, can make a circle that no single manifest shows. Each bridge and each
 //! queue that gives a message to its dead letters adds one to the count that travels with the message; at a limit it ends.

@@ -1,4 +1,4 @@
-//! The right to acknowledge one message.
+//! The acknowledgement of a received message.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The component around the live connection.
+//! A connection, which owns its client and its link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

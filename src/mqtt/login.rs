@@ -1,4 +1,4 @@
-//! Whether CONNECT can carry a user name and a password.
+//! The limits of user name and password in CONNECT.
 
 use super::MqttVersion;
 use crate::connect::Endpoint;

@@ -1,4 +1,4 @@
-//! How a link ends, or why there is none.
+//! The reasons for which a link ends or cannot be made.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! The status of the component, as its link goes.
+//! The status of a connection, which follows its link.
 
 use std::sync::Arc;
 

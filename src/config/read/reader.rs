@@ -31,6 +31,8 @@ pub struct Reader {
     collected: RefCell<BTreeSet<String>>,
 }
 
+crate::opaque::opaque!(Reader);
+
 impl Reader {
     /// A reader for a type with this schema, which is only asked for when there is something to say; `problems` is where it
     /// says so.
@@ -392,3 +394,5 @@ pub struct Fields<'f> {
     /// The table, with those that are there.
     pub present: Option<&'f Table>,
 }
+
+crate::opaque::opaque!(Fields<'_>);

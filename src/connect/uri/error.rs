@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use super::parts::MAX_HOSTS;
 use crate::{Category, Coded};
+
+/// How many hosts a URI may name. Each of them becomes a connection that keeps the whole URI.
+pub(super) const MAX_HOSTS: usize = 64;
 
 /// Where in a URI a percent-escape stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UriPart {
     /// Before the `@`.
     User,

@@ -2,16 +2,15 @@
 
 use std::fmt;
 
+use super::error::MAX_HOSTS;
 use super::escape::{decode, encode};
 use super::host::{self, UriHost};
 use super::{UriError, UriPart};
 use crate::config::{MASK, Secret};
 
-/// How many hosts a URI may name. Each of them becomes a connection that keeps the whole URI.
-pub(super) const MAX_HOSTS: usize = 64;
-
 /// What a URI says, percent-escapes replaced except in the path. Its `Debug` is the masked URI.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UriParts {
     /// The scheme in lower case, such as `mqtt`.
     pub scheme: String,

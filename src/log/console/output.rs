@@ -16,6 +16,7 @@ use crate::log::Level;
 /// `--format json`, stays free of log lines. Pip.Services does as `split`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Output {
     /// All lines to stderr.
     #[default]
@@ -29,6 +30,7 @@ pub enum Output {
 /// Whether lines of text are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Colour {
     /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
     #[default]

@@ -28,6 +28,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(BridgeReferences);
+
 /// Passes messages from one queue to another, `pip-services:bridge:message-queue:*:1.0`.
 ///
 /// A message is completed in the source when the target has taken it, so that none is lost; after a crash one may come

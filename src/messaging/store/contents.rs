@@ -114,6 +114,7 @@ impl<A> Contents<A> {
     // Putting.
 
     /// Puts a message at the end if there is room. While there is an overflow, there is none.
+    #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub fn try_put(&mut self, message: StoredMessage<A>) -> Result<(), Refused<A>> {
         if self.overflow.is_empty() && self.has_room(message.cost()) {
             self.put(message);

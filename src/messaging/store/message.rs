@@ -112,9 +112,6 @@ impl StoredMessage<()> {
     }
 }
 
-/// How many bytes the messages of a queue take unless it is configured.
-pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
-
 /// How a store treats its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreOptions {

@@ -17,5 +17,5 @@ mod tests;
 pub(crate) use contents::Redelivery;
 pub(crate) use lease::Lease;
 pub(crate) use maintenance::{DeadLetterSink, maintain};
-pub(crate) use message::{MAX_BYTES, StoreOptions, StoredMessage};
+pub(crate) use message::{StoreOptions, StoredMessage};
 pub(crate) use message_store::MessageStore;

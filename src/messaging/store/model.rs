@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use super::contents::MALFORMED_RETRY;
 use super::maintenance::maintain;
 use super::tests::{TestSink, maintained};
-use super::{MAX_BYTES, MessageStore, StoreOptions, StoredMessage};
+use super::{MessageStore, StoreOptions, StoredMessage};
 use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
+use crate::messaging::kit::options::MAX_BYTES;
 
 /// In milliseconds. What is done is done at multiples of ten; no lock and no delay ends at one of those, so that no two things
 /// fall together.
@@ -288,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_shelf_does_what_a_list_would(
+    fn a_store_does_what_a_list_would(
         ops in prop::collection::vec(op(), 0..120),
         max_deliveries in prop_oneof![Just(0_u32), 1..4_u32],
         delay in prop_oneof![Just(0), Just(DELAY)],

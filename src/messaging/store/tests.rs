@@ -8,6 +8,7 @@ use super::*;
 use crate::Error;
 use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
+use crate::messaging::kit::options::MAX_BYTES;
 
 const OPTIONS: StoreOptions = StoreOptions {
     capacity: 3,
@@ -197,7 +198,7 @@ async fn what_comes_back_is_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_long_to_bury_holds_up_no_lock_and_is_not_lost() {
+async fn a_dead_letter_that_takes_long_holds_up_no_lock_and_is_not_lost() {
     let options = StoreOptions { capacity: 100, max_deliveries: 1, ..OPTIONS };
     let (store, sink) = (MessageStore::new(options), TestSink { stuck: usize::MAX, ..TestSink::default() });
     for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! What a connection says and nobody takes: it would be ignored in silence, and whoever wrote it believes that it holds.
+//! Parts of a connection that have no effect, though whoever wrote them believes so.
 
 use crate::config::{Invalid, nearest};
 use crate::connect::{ConnectionConfig, ConnectionParams, endpoints};

@@ -1,4 +1,4 @@
-//! What opening would fail at, as far as the section, the services that it asks, files and the environment show it.
+//! Mistakes that only other sections, files and the environment show.
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! Publishing: checked, admitted, accepted, acknowledged.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -13,9 +12,7 @@ use crate::mqtt::properties::write_trace;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{Lost, MqttError, MqttVersion, PublishOptions, QoS};
-
-/// A year: "without limit", as a deadline.
-pub(super) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+use crate::time::NEVER;
 
 impl MqttClient {
     /// Publishes, and returns when the broker has acknowledged (QoS 1 and 2) or the bytes are written (QoS 0).

@@ -10,10 +10,10 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::MqttClient;
-use super::publishing::NEVER;
 use crate::mqtt::{
     LinkState, MessageProperties, MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions,
 };
+use crate::time::NEVER;
 
 /// The requests of a client that wait for their answers; all of them come over one subscription.
 #[derive(Default)]

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::aftermath::Aftermath;
-use super::backoff::Backoff;
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::greet::Welcome;
@@ -18,6 +17,7 @@ use super::leave::{is_back, pause};
 use super::lives::Lives;
 use super::state::{LinkState, Remaining};
 use super::{Intake, Permits, Roads, Settings};
+use crate::backoff::Backoff;
 use crate::component::panic_error;
 use crate::connect::Endpoint;
 use crate::log::Logger;
@@ -25,15 +25,13 @@ use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::Stream;
 use crate::mqtt::{Lost, MqttError};
+use crate::time::NEVER;
 
 /// Looking for the preferred broker more often would be a load on it.
 const LEAST_PROBE: Duration = Duration::from_millis(50);
 
 /// How long what is on its way may take when a link is left, also where closing does not wait for it.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
-
-/// "Without limit", as a deadline.
-const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// What the task is made of.
 pub(crate) struct Parts {

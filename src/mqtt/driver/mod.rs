@@ -2,7 +2,6 @@
 
 mod aftermath;
 mod alive;
-mod backoff;
 mod blame;
 mod burst;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where messages go that cannot be handled.
+//! The dead letters of a queue, which are published to a topic.
 
 use std::sync::Arc;
 use std::time::Duration;

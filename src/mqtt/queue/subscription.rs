@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::transport::Transport;
+use crate::backoff::Backoff;
 use crate::component::Budget;
 use crate::error::Coded;
 use crate::log::Logger;
@@ -110,21 +111,20 @@ impl QueueSubscription {
     pub async fn run(&self, name: &str, logger: &Logger) {
         loop {
             self.requested.notified().await;
-            let mut wait = WAITS.0;
+            let (mut backoff, mut reported) = (Backoff::new(WAITS.0, WAITS.1), false);
             while let Err(error) = self.begin().await {
                 self.pending.send_replace(Some(error.clone()));
                 if !matches!(error, MqttError::TimedOut { .. } | MqttError::Down(_)) {
                     self.refused.send_replace(Some(error));
                     break;
                 }
-                if wait == WAITS.0 {
+                if !std::mem::replace(&mut reported, true) {
                     let why = Error::from(error).chain();
                     logger.warn(format_args!(
                         "the queue `{name}` is not subscribed yet, and tries again: {why}"
                     ));
                 }
-                sleep(wait).await;
-                wait = (wait * 2).min(WAITS.1);
+                sleep(backoff.next()).await;
             }
         }
     }

@@ -36,6 +36,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(MqttQueueReferences);
+
 impl MqttQueueReferences {
     /// Outside any container.
     pub(super) fn standalone(connection: Option<Arc<MqttConnection>>, counters: Counters) -> Self {
