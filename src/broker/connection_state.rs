@@ -127,7 +127,7 @@ impl ConnectionState {
         self.progress.idle()
     }
 
-    /// The message with this identifier is being handed out, until the client is told.
+    /// The message with this identifier is being handed out, until it is acknowledged to the client.
     pub fn hands_out(&self, id: u16, handle: HandingOut) {
         lock(&self.handing_out).insert(id, handle);
     }

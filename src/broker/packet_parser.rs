@@ -47,7 +47,7 @@ pub(super) enum Violation {
 }
 
 impl Violation {
-    /// The reason that a client of MQTT 5 is told.
+    /// The reason code for a client of MQTT 5.
     pub fn reason(self) -> ReasonCode {
         match self {
             Self::Malformed => ReasonCode::MalformedPacket,

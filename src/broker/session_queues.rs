@@ -141,8 +141,8 @@ impl SessionQueues {
         if shares.iter().map(|share| share.alone).sum::<usize>() > self.limit {
             return Err(NoRoom);
         }
-        let held = shares.iter().map(|share| share.after + share.queue.left() + share.queue.unanswered());
-        let excess = held.sum::<usize>().saturating_sub(self.limit);
+        let used = shares.iter().map(|share| share.after + share.queue.left() + share.queue.unanswered());
+        let excess = used.sum::<usize>().saturating_sub(self.limit);
         if excess > 0 {
             self.make_room(&mut shares, excess);
         }

@@ -91,7 +91,7 @@ pub enum ConnectError {
 
 #[cfg(feature = "mqtt")]
 impl ConnectError {
-    /// The same without what the connection says: whoever looks it up does not know whether that is secret.
+    /// The same without the values of the connection, which was found elsewhere and may be secret.
     pub(crate) fn without_values(self) -> Self {
         match self {
             Self::UnsupportedProtocol { connection, supported, .. } => {
@@ -164,7 +164,7 @@ impl Asked {
         &self.name
     }
 
-    /// Where it looked, where it says so.
+    /// Where it looked, as far as it reports that.
     #[must_use]
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()

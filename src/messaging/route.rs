@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use crate::footprint;
 
-/// How many names are kept, and how many bytes of each.
+/// How many names a route has at most, and how many bytes each.
 const NAMES: usize = 16;
 const NAME: usize = 48;
 
-/// More than this was not written by a queue.
+/// The longest text of a route that a queue writes.
 const LONGEST: usize = NAMES * (4 * NAME + 1) + 16;
 
-/// What stands between two names.
+/// The separator of names.
 const BETWEEN: char = '>';
 
 /// How often a message was passed on, and the last queues that it came by.

@@ -74,7 +74,7 @@ impl fmt::Debug for MqttAcknowledgement {
     }
 }
 
-/// Where the acknowledgement of a message lies until somebody takes it: the listener, or whoever called the listener.
+/// The acknowledgement of a message, until the listener takes it, or the code that called the listener.
 #[derive(Clone, Default)]
 pub(super) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
 

@@ -11,7 +11,7 @@ use crate::text::clip;
 
 /// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link
 /// is up, which is part of their common status.
-pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
+pub fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
     let mut recovering = false;
     let mut reported = None;
@@ -40,10 +40,10 @@ pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<
                     recovering = true;
                     Status::recovering(missing)
                 }
-                // The first time is the container's to say.
+                // The first time is reported by the container.
                 (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
                 (LinkState::Up { .. }, _) => Status::Open,
-                // What is denied, or missing, meanwhile is no news.
+                // What is denied, or missing, meanwhile is not reported.
                 (LinkState::Down(_), _) if !moved => continue,
                 (LinkState::Down(lost), _) => {
                     recovering = true;
@@ -53,7 +53,7 @@ pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<
                 (LinkState::Connecting, _) => continue,
                 (LinkState::Closed(_), _) => return Ok(()),
             };
-            // A change of what is not told of here is no news.
+            // A change that leaves the status as it was is not reported.
             let news = match &status {
                 Status::Recovering(reason) => Some(Arc::clone(reason)),
                 _ => None,
@@ -74,18 +74,18 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
     }
 }
 
-/// What is to be reported of a link that is not up, and which was lost just now where it says `at` which broker.
+/// The reason of a link that is not up; it was lost just now where `at` names its broker.
 fn down(at: Option<&str>, lost: &Lost) -> String {
     let cause = crate::error::chain(lost);
     match at {
-        // It was left, not lost.
+        // It was left on purpose, not lost.
         Some(_) if matches!(lost, Lost::Moving { .. } | Lost::Renewed) => cause,
         Some(at) => format!("the link to the MQTT broker at {} is lost: {cause}", clip(at)),
         None => cause,
     }
 }
 
-/// What is to be reported of the filters that the broker does not grant again, where there are any.
+/// The reason of filters that the broker does not grant again, where there are any.
 fn denied_now(filters: &DeniedFilters) -> Option<Arc<str>> {
     let first = filters.values().next()?;
     let others = match filters.len() - 1 {

@@ -82,7 +82,7 @@ pub(super) fn streams() -> (Arc<Stream>, Arc<Stream>) {
     (stderr, stdout)
 }
 
-/// An output of the process, past the lock of the standard library: whoever holds that, in a `println!` that waits, must not
+/// An output of the process, past the lock of the standard library: a thread that holds it, in a `println!` that waits, must not
 /// keep the log from being written, nor the other way round.
 enum Opened<S> {
     #[cfg(unix)]

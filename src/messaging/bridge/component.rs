@@ -40,7 +40,7 @@ crate::opaque::opaque!(BridgeReferences);
 ///
 /// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
 /// them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
-/// still holds of it, and sends no second copy of what arrived meanwhile; whoever else receives it from the source, such as the next
+/// still holds of it, and sends no second copy of what arrived meanwhile; another receiver of the source, such as the next
 /// process, sends it again.
 ///
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind

@@ -1,6 +1,6 @@
 //! Forwarding: what happens to a message that a bridge takes.
 //!
-//! While the target does not take a message, the bridge keeps it and tries again: given back, it would be delivered again
+//! While the target does not take a message, the bridge holds on to it and tries again: given back, it would be delivered again
 //! and again until it counted as dead, though nothing is wrong with it. While the target holds a message that it has not
 //! confirmed, the bridge waits for that one, since another try would be another copy.
 

@@ -166,9 +166,9 @@ async fn what_cannot_be_buried_is_delivered_again() {
     let (store, sink) = (MessageStore::new(OPTIONS), TestSink { full: true.into(), ..TestSink::default() });
     assert!(store.try_put(item("a")).is_ok());
     let a = store.take().unwrap();
-    let told = store.reject(&a, GivenUp).unwrap();
+    let outcome = store.reject(&a, GivenUp).unwrap();
     maintained(&store, &sink, Duration::from_secs(2)).await;
-    assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
+    assert_eq!(outcome.await.unwrap().unwrap_err().code(), "FULL");
     assert_eq!(store.take().unwrap().deliveries(), 2);
 }
 
@@ -277,7 +277,7 @@ async fn room_in_bytes_goes_to_whoever_fits() {
     let first = store.take().unwrap();
     assert!(store.settle(&first).is_some());
     assert!(futures_util::poll!(&mut larger).is_pending());
-    assert!(futures_util::poll!(&mut smaller).is_ready(), "it is told although another one waits longer");
+    assert!(futures_util::poll!(&mut smaller).is_ready(), "it is notified although another one waits longer");
     while let Some(taken) = store.take() {
         store.settle(&taken);
     }

@@ -133,7 +133,7 @@ impl Transport {
         self.connection.opening()
     }
 
-    /// The version of MQTT that is spoken.
+    /// The version of MQTT that the connection uses.
     pub fn version(&self) -> MqttVersion {
         self.connection.version()
     }
