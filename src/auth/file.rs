@@ -14,7 +14,7 @@ use crate::component::{Answers, Component, Flow, Offer};
 use crate::config::{ConfigPath, Secret};
 use crate::file::Exposure;
 use crate::log::Logger;
-use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register};
+use crate::{BoxFuture, Descriptor, Error, offers, references, register};
 
 /// Configuration of [`FileCredentialStore`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -36,6 +36,8 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
     }
 }
+
+crate::opaque::opaque!(FileCredentialStoreReferences);
 
 /// Finds the credential `key` in the first of these places under `path` that has any of its files:
 /// 1. `key/username` and `key/password`, as Kubernetes mounts a secret of the type `basic-auth`,
@@ -135,14 +137,9 @@ impl CredentialStore for FileCredentialStore {
 
     fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
         let (secrets, key) = (Arc::clone(&self.secrets), key.to_owned());
-        let reading = async move { tokio::task::spawn_blocking(move || secrets.find(&key)).await };
-        Box::pin(async move {
-            let found = reading.await.map_err(|error| {
-                Error::new(Category::Internal, "READ_FAILED", "reading a secret was broken off")
-                    .with_source(error)
-            })?;
-            Ok(found?)
-        })
+        Box::pin(
+            async move { Ok(crate::file::blocking("reading a secret", move || secrets.find(&key)).await??) },
+        )
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -198,6 +195,7 @@ mod tests {
 
     use super::super::secret_file::LIMIT;
     use super::*;
+    use crate::Category;
 
     /// Files with these contents, for nobody else to read or write.
     fn store(files: &[(&str, &[u8])], strict: bool) -> (tempfile::TempDir, FileCredentialStore) {

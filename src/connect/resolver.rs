@@ -1,4 +1,4 @@
-//! Turns what is configured into connections, with the help of discovery services.
+//! Resolves configured connections with the help of discovery services.
 
 use std::sync::Arc;
 
@@ -82,10 +82,8 @@ impl ConnectionResolver {
                 Some((service, error)) => error
                     .context(format!("discovery service `{service}` failed to look up connection `{key}`")),
                 None => {
-                    let mut services = Vec::with_capacity(self.discovery.len());
-                    for service in &self.discovery {
-                        services.push(Asked::new(service.name(), service.looked_in(key).await));
-                    }
+                    let looked_in = |service| Discovery::looked_in(service, key);
+                    let services = Asked::all(&self.discovery, Discovery::name, looked_in).await;
                     ConnectError::NotFound { key: key.to_owned(), services }.into()
                 }
             });

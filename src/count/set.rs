@@ -1,4 +1,4 @@
-//! The counters that a sink was shown, joined by name.
+//! The counters that were registered with a sink, merged by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

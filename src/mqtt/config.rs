@@ -1,4 +1,4 @@
-//! What a connection can be told.
+//! The configuration of a connection.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The component around the live connection.
+//! A connection, which owns its client and its link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -373,7 +373,7 @@ impl MqttConnection {
 }
 
 impl Drop for MqttConnection {
-    /// A listener may hold a client, and the client's driver the listener: the owner ends it, whoever still has a handle.
+    /// A listener may hold a client, and the client's driver the listener: the owner ends it, whatever handles there still are.
     fn drop(&mut self) {
         let Some(client) = self.live().take() else { return };
         let (messages, bytes) = client.unsent();

@@ -1,4 +1,4 @@
-//! What can go wrong on an MQTT connection.
+//! The errors of a connection.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a broker publishes for a client that is gone without a good-bye.
+//! The will: the message that the broker publishes when a client is gone without DISCONNECT.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -28,6 +28,8 @@ pub struct Reader {
     collected: RefCell<BTreeSet<String>>,
 }
 
+crate::opaque::opaque!(Reader);
+
 impl Reader {
     /// A reader for a type with this schema, which is only asked for when there is something to say; `problems` is where it
     /// says so.

@@ -29,6 +29,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(MemoryQueueReferences);
+
 /// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
 ///
 /// All queues in memory of one name that are opened within one container, or with clones of one standalone context, are one

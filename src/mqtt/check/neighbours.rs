@@ -1,4 +1,4 @@
-//! What opening would fail at, as far as the section, the services that it asks, files and the environment show it.
+//! Mistakes that only other sections, files and the environment show.
 
 use std::sync::Arc;
 
@@ -91,10 +91,10 @@ fn refused(
     login: &Login,
 ) -> Option<Invalid> {
     let discovered = connection.discovery_key().is_some();
-    let place = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
+    let key_of = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
     let problem = endpoints.iter().filter(|_| discovered).find_map(unusable);
     if let Some(error) = problem {
-        return Some(Invalid::failing(place(), "leads to what cannot be used", &error));
+        return Some(Invalid::failing(key_of(), "leads to what cannot be used", &error));
     }
     let Login::Known(login) = login else { return None };
     let used = login.as_ref().map(|(_, credential)| credential);
@@ -104,12 +104,12 @@ fn refused(
         .into_iter()
         .find_map(|endpoint| login::check(&endpoint, config.options.protocol_version).err())?;
     let given = login.as_ref().filter(|(_, used)| used.username.is_some() || used.password.is_some());
-    let place = given.map_or_else(place, |(key, _)| key.clone());
+    let key_of = given.map_or_else(key_of, |(key, _)| key.clone());
     // The character is reported where it is given.
     let reported = matches!(error, login::LoginError::Nul { .. }) && has_nul_in_username(config);
     let code = error.code();
     let error = if discovered { error.without_endpoint() } else { error };
-    (!reported).then(|| Invalid::new(place, format!("cannot be used: {error}")).with_code(code))
+    (!reported).then(|| Invalid::new(key_of, format!("cannot be used: {error}")).with_code(code))
 }
 
 /// What is wrong with `tls`.
@@ -145,12 +145,12 @@ fn reached(
     let resolver = ConnectionResolver::new(vec![connection.clone()], services);
     // Whoever does not answer at once is not known.
     let resolved = resolver.resolve_all().now_or_never()?;
-    let place = || format!("{key}.discovery_key");
-    let resolved = resolved.map_err(|error| Invalid::failing(place(), "leads to no connection", &error));
+    let key_of = || format!("{key}.discovery_key");
+    let resolved = resolved.map_err(|error| Invalid::failing(key_of(), "leads to no connection", &error));
     let reached = resolved.and_then(|resolved| {
         endpoints(&resolved, None, Kind::PROTOCOLS).map_err(|error| {
             let error = error.without_values().into();
-            Invalid::failing(place(), "leads to what cannot be used", &error)
+            Invalid::failing(key_of(), "leads to what cannot be used", &error)
         })
     });
     match reached {
@@ -198,13 +198,13 @@ mod tests {
     fn a_password_needs_a_user_name_on_3_1_1() {
         let host = ("connection.host", "h");
         let none = Around::default();
-        for (pairs, place) in [
+        for (pairs, key_of) in [
             (&[host, ("credential.password", "p")][..], "`credential` cannot be used: there is a password"),
             (&[host, ("credentials.0.pass", "p")], "`credentials.0` cannot be used"),
             (&[("connection.uri", "mqtt://:p@h")], "`connection.uri` cannot be used"),
         ] {
             let found = problems(pairs, &none);
-            assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+            assert!(found.len() == 1 && found[0].starts_with(key_of), "{found:?}");
             let five = [pairs, &[("options.protocol_version", "5")]].concat();
             assert!(problems(&five, &none).is_empty());
         }

@@ -1,4 +1,4 @@
-//! What `check` warns of, though the connection would work.
+//! Warnings about protection: the connection would work, but unencrypted, or at a port that says otherwise.
 
 use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};

@@ -1,4 +1,4 @@
-//! Whether a configuration makes sense.
+//! Values that make no sense, alone or together.
 
 use super::ignored::ignored;
 use super::neighbours::{has_nul_in_username, unusable};

@@ -36,6 +36,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(MqttQueueReferences);
+
 impl MqttQueueReferences {
     /// Outside any container.
     pub(super) fn standalone(connection: Option<Arc<MqttConnection>>, counters: Counters) -> Self {
@@ -131,7 +133,7 @@ impl Transport {
         self.connection.opening()
     }
 
-    /// The version of MQTT that is spoken.
+    /// The version of MQTT that the connection uses.
     pub fn version(&self) -> MqttVersion {
         self.connection.version()
     }

@@ -1,11 +1,11 @@
-//! How long to wait before the next attempt.
+//! How long to wait before the next attempt: to connect, to subscribe, to send.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// Exponential back-off with jitter: each wait is drawn from the upper half of a span that doubles from `first` to `most`,
-/// so that clients of one broker do not come back together.
-pub(super) struct Backoff {
+/// so that those who wait for the same do not come back together.
+pub(crate) struct Backoff {
     first: Duration,
     most: Duration,
     attempt: u32,
@@ -15,30 +15,33 @@ pub(super) struct Backoff {
 }
 
 /// A link that lasted this long may be a good one.
+#[cfg(feature = "mqtt")]
 const STABLE: Duration = Duration::from_secs(10);
 
 /// Less than this would be a busy loop, whatever is configured.
 const LEAST: Duration = Duration::from_millis(5);
 
 impl Backoff {
-    pub(super) fn new(first: Duration, most: Duration) -> Self {
+    pub fn new(first: Duration, most: Duration) -> Self {
         let first = first.max(LEAST);
         Self { first, most: most.max(first), attempt: 0, last: Duration::ZERO, random: RandomState::new() }
     }
 
     /// Whether a link that lasted so long was a good one. It must also have outlasted the wait before it, or two clients that
     /// throw each other out at the pace of their waits would pass for good ones.
-    pub(super) fn is_good(&self, lived: Duration) -> bool {
+    #[cfg(feature = "mqtt")]
+    pub fn is_good(&self, lived: Duration) -> bool {
         lived >= STABLE.max(self.last * 2)
     }
 
     /// Waits start anew.
-    pub(super) fn reset(&mut self) {
+    #[cfg(feature = "mqtt")]
+    pub fn reset(&mut self) {
         self.attempt = 0;
     }
 
     /// The next wait.
-    pub(super) fn next(&mut self) -> Duration {
+    pub fn next(&mut self) -> Duration {
         let span = self.first.saturating_mul(1 << self.attempt.min(20)).min(self.most);
         let draw = (self.random.hash_one(self.attempt) % 1024) as u32;
         self.attempt = self.attempt.saturating_add(1);

@@ -189,8 +189,8 @@ impl QueueBackend for MqttMessageQueue {
             abandon: receives,
             dead_letter: receives && self.dead_letters.has_target(),
             clear: receives,
-            at_most_once: self.options.qos() == QoS::AtMostOnce,
-            durable: self.options.qos() != QoS::AtMostOnce,
+            at_most_once: self.options.qos_level() == QoS::AtMostOnce,
+            durable: self.options.qos_level() != QoS::AtMostOnce,
         }
     }
 
@@ -302,7 +302,7 @@ impl MqttMessageQueue {
             let target = self.target.to_string().into();
             QueueError::NoTopic { queue: Arc::clone(self.core.name()), target }
         })?;
-        let mut options = PublishOptions::default().qos(self.options.qos());
+        let mut options = PublishOptions::default().qos(self.options.qos_level());
         options.retain = self.options.retain;
         options.trace_id = envelope.trace_id.clone();
         let options = self.codec.mark(envelope, options, self.transport.version());
