@@ -250,7 +250,11 @@ mistake!(
     sections(&[("twin:left", ""), ("twin:right", "")])
 );
 
-mistake!(a_factory_that_clashes_with_the_container, ["BAD_FACTORY"], sections(&[("clash", "timeout = 5000")]));
+mistake!(
+    a_factory_that_clashes_with_the_container,
+    ["BAD_FACTORY"],
+    sections(&[("clash", "timeout = 5000")])
+);
 
 mistake!(a_secret_in_clear, ["SECRET_IN_CLEAR"], {
     sections(&[("engine:one", "fuel = \"petrol\"\nignition_code = \"open sesame\"")])
