@@ -78,7 +78,7 @@ where
 }
 
 /// What became of a section.
-pub(crate) enum Reading<T> {
+pub enum Reading<T> {
     /// All of it could be read.
     Whole(T),
     /// A part of it.
@@ -89,7 +89,7 @@ pub(crate) enum Reading<T> {
 
 /// A section of which some values could not be read: it is read twice, with two different placeholders for each of them, so that
 /// what holds of both readings holds whatever those values are.
-pub(crate) struct Part<T> {
+pub struct Part<T> {
     pub(crate) one: T,
     pub(crate) other: T,
     /// The places of what is missing, as dotted paths.
