@@ -201,6 +201,11 @@ fn identifier(packet: &[u8]) -> Option<(u16, usize)> {
     Some((u16::from_be_bytes(topic.get(at..at + 2)?.try_into().ok()?), 1 + digits + length))
 }
 
+/// Whether this is a DISCONNECT and nothing else.
+fn is_disconnect(packet: &[u8]) -> bool {
+    matches!(packet, [DISCONNECT, length, rest @ ..] if usize::from(*length) == rest.len())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -290,6 +295,10 @@ impl AsyncWrite for GuardedStream {
         }
         if this.between_packets {
             this.wire.note_written(bytes);
+            if this.version < 5 && is_disconnect(bytes) {
+                // Before MQTT 5 only clients say it; the library says it to all.
+                return Poll::Ready(Ok(bytes.len()));
+            }
         }
         if let Poll::Ready(written) = Pin::new(&mut this.socket).poll_write(context, bytes) {
             if this.stalled.take().is_some() {
@@ -328,6 +337,8 @@ impl WebSocketTransport for GuardedStream {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -373,5 +384,26 @@ mod tests {
         wire.note_written(&[DISCONNECT, 0]);
         assert!(wire.over());
         assert!(wire.next_head().is_some(), "what is handled all the same has its properties");
+    }
+
+    /// Before MQTT 5 a server has no such packet.
+    #[tokio::test]
+    async fn a_client_of_mqtt_3_is_not_told_the_end() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (version, expected) in [(4, &[PUBACK, 2, 0, 1][..]), (5, &[PUBACK, 2, 0, 1, DISCONNECT, 1, 0x8e])]
+        {
+            let (client, server) =
+                tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+            let hello = Hello { bytes: Bytes::new(), length: 0, version };
+            let wire = Arc::new(Wire::default());
+            let mut stream =
+                GuardedStream::new(server.unwrap().0, hello, Limits::for_tests(), Arc::clone(&wire)).unwrap();
+            stream.write_all(&[PUBACK, 2, 0, 1]).await.unwrap();
+            stream.write_all(&[DISCONNECT, 1, 0x8e]).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut heard = Vec::new();
+            client.unwrap().read_to_end(&mut heard).await.unwrap();
+            assert_eq!((heard.as_slice(), wire.over()), (expected, true), "version {version}");
+        }
     }
 }
