@@ -24,6 +24,7 @@ mod opaque;
 mod params;
 mod sync;
 pub mod text;
+mod time;
 pub mod trace;
 
 #[doc(hidden)]
@@ -50,6 +51,8 @@ mod pages {
     mod mqtt {}
     #[doc = include_str!("../docs/guide/queues.md")]
     mod queues {}
+    #[doc = include_str!("../docs/guide/testing.md")]
+    mod testing {}
     #[doc = include_str!("../docs/guide/pip-services-components.md")]
     mod pip_services {}
 }

@@ -32,12 +32,12 @@ async fn the_installed_router_hears_the_whole_process() {
     let router = Router::install().unwrap();
     Router::install().expect("a second time is fine");
 
-    let hold = router.hold();
+    let buffering = router.buffer();
     let speaker = scope("speaker");
     tracing::info!("early");
     let sinks = ["first", "second"].map(|name| Arc::new(Recorder { name, lines: Mutex::default() }));
     let ids = sinks.each_ref().map(|sink| router.add(&scope(sink.name), sink.clone()));
-    hold.release();
+    buffering.release();
     let take = || sinks.each_ref().map(|sink| std::mem::take(&mut *sink.lines.lock().unwrap()));
     take();
 

@@ -1,12 +1,17 @@
 //! The container of Wirework: a TOML manifest is checked as a whole, planned, and run.
 
+#[cfg(feature = "cli")]
 mod cli;
+mod host;
 pub mod manifest;
 pub mod plan;
+mod program;
 pub mod run;
 pub mod testing;
 
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "cli"))]
 pub use cli::fuzz;
-pub use cli::{Host, StartError, manifest_schema};
+#[cfg(feature = "cli")]
+pub use cli::manifest_schema;
+pub use host::{Host, StartError};
 pub use run::{Effect, Event, Events, Listener, StopCause};

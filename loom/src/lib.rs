@@ -26,7 +26,7 @@ pub mod component {
 pub mod mqtt {
     use std::sync::Arc;
 
-    /// Names that the intake hands on and never looks into.
+    /// Names that the inbox hands on and never looks into.
     pub(crate) struct SubscribeOptions;
     #[derive(Clone, Copy, PartialEq, Eq)]
     pub(crate) enum QoS {
@@ -49,6 +49,10 @@ pub mod mqtt {
     }
     pub mod subscriptions {
         pub(crate) type SharedListener = super::Arc<()>;
+        pub(crate) trait Acknowledger: Send + Sync {
+            fn settle(&self, token: super::session::Token, refused: bool);
+            fn wake(&self);
+        }
 
         #[path = "../../../../src/mqtt/subscriptions/credit.rs"]
         mod credit;
@@ -65,8 +69,8 @@ pub mod mqtt {
             }
         }
 
-        #[path = "../../../../src/mqtt/driver/intake.rs"]
-        pub(crate) mod intake;
+        #[path = "../../../../src/mqtt/driver/inbox.rs"]
+        pub(crate) mod inbox;
         #[path = "../../../../src/mqtt/driver/permits.rs"]
         pub(crate) mod permits;
 

@@ -25,7 +25,7 @@ struct User {
 
 impl Admission {
     /// Resolves the credentials and checks that the rule is what somebody can have meant.
-    pub(super) async fn resolve(
+    pub async fn resolve(
         config: &BrokerConfig,
         stores: &[Arc<dyn CredentialStore>],
         address: SocketAddr,
@@ -52,18 +52,18 @@ impl Admission {
     }
 
     /// Whether user names are checked. Where they are not, they say nothing.
-    pub(super) fn checks_users(&self) -> bool {
+    pub fn checks_users(&self) -> bool {
         !self.users.is_empty()
     }
 
     /// What an admitted client of this user name may do.
-    pub(super) fn access(&self, user: Option<&str>) -> &AccessConfig {
+    pub fn access(&self, user: Option<&str>) -> &AccessConfig {
         let known = user.and_then(|name| self.users.iter().find(|user| user.name == name));
         known.map_or(&self.anonymous_access, |user| &user.access)
     }
 
     /// Whether a client with this user name and password is admitted.
-    pub(super) fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
+    pub fn admits(&self, user: Option<&str>, password: Option<&[u8]>) -> bool {
         let Some(user) = user else { return self.anonymous };
         if self.users.is_empty() {
             return self.anonymous;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::accept;
 use super::admission::Admission;
 use super::engine::Engine;
-use super::front;
 use super::{BrokerConfig, BrokerError};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours};
@@ -143,7 +143,7 @@ impl Component for Broker {
             return Err(BrokerError::AlreadyOpen { address }.into());
         }
         // Clients can cause its lines as often as they like, with texts of their own; what operators need to know is said here.
-        Router::quiet("mqtt5", Level::Error);
+        Router::limit_target("mqtt5", Level::Error);
         let wanted = self.resolve().await?;
         let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;
         let listener = self.listen(wanted).await?;
@@ -154,7 +154,7 @@ impl Component for Broker {
         *self.running() = Some(Running { address, end, ended });
         context.spawn("broker", async move {
             let _alive = alive;
-            front::run(listener, engine, told).await;
+            accept::run(listener, engine, told).await;
             Ok(())
         });
         self.logger.info(format_args!("MQTT broker listens on {address}"));

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::AccessConfig;
-use super::limits::{CHANNEL, TOPIC_ALIASES};
+use super::limits::{CHANNEL, Limits, PROPERTIES, TOPIC_ALIASES};
 use super::retained::RetainedLimits;
 use crate::auth::CredentialConfig;
 use crate::config::{Invalid, Millis};
@@ -157,6 +157,24 @@ impl BrokerConfig {
     /// The limits of the queue of each client.
     pub(super) fn queue_limits(&self) -> QueueLimits {
         QueueLimits { max_messages: self.max_queued_messages, max_bytes: self.max_queued_bytes }
+    }
+
+    /// The limits as the parts of the broker use them.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            sessions: self.max_sessions,
+            packet: self.max_packet_size,
+            topic: self.max_topic_length,
+            levels: self.max_topic_levels,
+            properties: PROPERTIES,
+            name: self.max_name_length,
+            filters: self.max_filters,
+            all_filters: self.max_filters_in_all,
+            unreleased: self.max_queued_bytes,
+            connect_timeout: self.connect_timeout.0,
+            write_timeout: self.write_timeout.0,
+        }
     }
 
     /// How much may be retained.

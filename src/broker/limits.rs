@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::BrokerConfig;
-
 /// How many messages wait for one connected client in each of the library's two channels; what is more waits in its queue
 /// at QoS 1 and 2, and is dropped at QoS 0.
 pub(super) const CHANNEL: usize = 1000;
@@ -18,51 +16,27 @@ pub(super) const TOPIC_ALIASES: u16 = 64;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Connections, from the moment that they are accepted.
-    pub(super) connections: usize,
+    pub connections: usize,
     /// Sessions, of clients that are connected or away.
-    pub(super) sessions: usize,
+    pub sessions: usize,
     /// Bytes of a packet.
-    pub(super) packet: usize,
+    pub packet: usize,
     /// Bytes of a topic or filter.
-    pub(super) topic: usize,
+    pub topic: usize,
     /// Levels of a topic or filter.
-    pub(super) levels: usize,
+    pub levels: usize,
     /// Bytes of the properties of a message.
-    pub(super) properties: usize,
+    pub properties: usize,
     /// Bytes of a client identifier or user name.
-    pub(super) name: usize,
+    pub name: usize,
     /// Filters of one client.
-    pub(super) filters: usize,
+    pub filters: usize,
     /// Different filters in all.
-    pub(super) all_filters: usize,
+    pub all_filters: usize,
     /// Bytes of messages of QoS 2 that one client has not released.
-    pub(super) unreleased: usize,
+    pub unreleased: usize,
     /// Time for a connection to become a client.
-    pub(super) connect_timeout: Duration,
+    pub connect_timeout: Duration,
     /// Time that a client may take none of what is sent to it.
-    pub(super) write_timeout: Duration,
-}
-
-impl Limits {
-    pub(super) fn of(config: &BrokerConfig) -> Self {
-        Self {
-            connections: config.max_connections,
-            sessions: config.max_sessions,
-            packet: config.max_packet_size,
-            topic: config.max_topic_length,
-            levels: config.max_topic_levels,
-            properties: PROPERTIES,
-            name: config.max_name_length,
-            filters: config.max_filters,
-            all_filters: config.max_filters_in_all,
-            unreleased: config.max_queued_bytes,
-            connect_timeout: config.connect_timeout.0,
-            write_timeout: config.write_timeout.0,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn for_tests() -> Self {
-        Self::of(&BrokerConfig::default())
-    }
+    pub write_timeout: Duration,
 }

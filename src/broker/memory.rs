@@ -42,7 +42,7 @@ impl Drop for Counted {
 }
 
 impl Memory {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, held: AtomicUsize::new(0), freed: Notify::new() })
     }
 
@@ -50,12 +50,7 @@ impl Memory {
     /// makes it exact: what came from the network is a slice of a buffer that may be a thousand times as large.
     ///
     /// A message is never refused while it is the only one.
-    pub(super) async fn hold(
-        self: &Arc<Self>,
-        payload: &[u8],
-        more: usize,
-        patience: Duration,
-    ) -> Option<Bytes> {
+    pub async fn hold(self: &Arc<Self>, payload: &[u8], more: usize, patience: Duration) -> Option<Bytes> {
         let cost = payload.len() + more + MESSAGE;
         if !self.take(cost) {
             let deadline = Instant::now() + patience;

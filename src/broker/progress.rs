@@ -20,40 +20,40 @@ struct State {
 
 impl Progress {
     /// Bytes wait for the socket.
-    pub(super) fn blocked(&self) {
+    pub fn blocked(&self) {
         let mut state = self.lock();
         state.blocked = true;
         state.since.get_or_insert_with(Instant::now);
     }
 
     /// The socket has taken bytes.
-    pub(super) fn written(&self) {
+    pub fn written(&self) {
         let mut state = self.lock();
         state.blocked = false;
         state.moved();
     }
 
     /// A message has been sent that is to be acknowledged.
-    pub(super) fn sent(&self) {
+    pub fn sent(&self) {
         let mut state = self.lock();
         state.unacknowledged += 1;
         state.since.get_or_insert_with(Instant::now);
     }
 
     /// A message has been acknowledged.
-    pub(super) fn acknowledged(&self) {
+    pub fn acknowledged(&self) {
         let mut state = self.lock();
         state.unacknowledged = state.unacknowledged.saturating_sub(1);
         state.since = (state.blocked || state.unacknowledged > 0).then(Instant::now);
     }
 
     /// Whether the client has had something to take, and has taken nothing of it for so long.
-    pub(super) fn stalled(&self, time: Duration) -> bool {
+    pub fn stalled(&self, time: Duration) -> bool {
         self.idle().is_some_and(|idle| idle >= time)
     }
 
     /// How long the client has had something to take, and has taken nothing of it.
-    pub(super) fn idle(&self) -> Option<Duration> {
+    pub fn idle(&self) -> Option<Duration> {
         self.lock().since.map(|since| since.elapsed())
     }
 

@@ -7,8 +7,8 @@ use mqtt5::broker::router::MessageRouter;
 use mqtt5::broker::storage::RetainedMessage;
 use mqtt5::broker::{BrokerEventHandler, DynamicStorage, RetainedSetEvent, StorageBackend};
 
-use super::burst::Burst;
 use super::limits::PROPERTIES;
+use super::warnings::WarningThrottle;
 use crate::BoxFuture;
 use crate::log::Logger;
 
@@ -24,18 +24,18 @@ pub(super) struct Retained {
     router: OnceLock<Weak<MessageRouter>>,
     sizes: Mutex<Sizes>,
     logger: Logger,
-    full: Burst,
+    full: WarningThrottle,
 }
 
 /// How much may be retained.
 #[derive(Clone, Copy)]
 pub(super) struct RetainedLimits {
     /// Messages.
-    pub(super) messages: usize,
+    pub messages: usize,
     /// Bytes of one payload.
-    pub(super) payload: usize,
+    pub payload: usize,
     /// Bytes in all.
-    pub(super) bytes: usize,
+    pub bytes: usize,
 }
 
 #[derive(Default)]
@@ -57,13 +57,13 @@ impl Sizes {
 }
 
 impl Retained {
-    pub(super) fn new(limits: RetainedLimits, storage: Arc<DynamicStorage>, logger: Logger) -> Arc<Self> {
-        let (router, sizes, full) = (OnceLock::new(), Mutex::default(), Burst::default());
+    pub fn new(limits: RetainedLimits, storage: Arc<DynamicStorage>, logger: Logger) -> Arc<Self> {
+        let (router, sizes, full) = (OnceLock::new(), Mutex::default(), WarningThrottle::default());
         Arc::new(Self { limits, storage, router, sizes, logger, full })
     }
 
     /// Binds the router whose messages these are.
-    pub(super) fn bind(&self, router: &Arc<MessageRouter>) {
+    pub fn bind(&self, router: &Arc<MessageRouter>) {
         // There is one router for each.
         let _ = self.router.set(Arc::downgrade(router));
     }

@@ -16,13 +16,12 @@ use mqtt5::packet::publish::PublishPacket;
 use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
-use super::account::{OnItsWay, STALLED};
-use super::backlog::NoRoom;
-use super::engine::Engine;
+use super::client_ids::ClaimedClientId;
+use super::connection_state::{COPY, ConnectionState, HandingOut, NoRoom};
 use super::limits::USER_PROPERTIES;
-use super::owners::Owned;
-use super::scan::{PublishHead, Violation};
-use super::stream::{COPY, Wire};
+use super::packet_parser::{PublishHead, Violation};
+use super::session_queue::STALLED;
+use super::shared::Shared;
 use crate::BoxFuture;
 use crate::text::clip;
 
@@ -32,8 +31,8 @@ const PATIENCE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duratio
 
 /// One connection of a client. The library asks it about all that the client wants.
 pub(super) struct Session {
-    engine: Arc<Engine>,
-    wire: Arc<Wire>,
+    shared: Arc<Shared>,
+    connection: Arc<ConnectionState>,
     version: u8,
     state: Mutex<State>,
 }
@@ -43,10 +42,10 @@ struct State {
     /// The message that the library handles now.
     head: PublishHead,
     filters: HashSet<String>,
-    owned: Option<Owned>,
+    claimed: Option<ClaimedClientId>,
     will: Option<Will>,
     /// The will, from when it is handed out.
-    coming: Option<OnItsWay>,
+    handing_out: Option<HandingOut>,
 }
 
 /// What a client wants to be handed out when it is gone, where that is queued.
@@ -86,16 +85,16 @@ impl Refusal {
 }
 
 impl Session {
-    pub(super) fn new(engine: Arc<Engine>, wire: Arc<Wire>, version: u8) -> Arc<Self> {
-        Arc::new(Self { engine, wire, version, state: Mutex::default() })
+    pub fn new(shared: Arc<Shared>, connection: Arc<ConnectionState>, version: u8) -> Arc<Self> {
+        Arc::new(Self { shared, connection, version, state: Mutex::default() })
     }
 
-    /// Gives the client identifier back. Something of the library may hold the session for longer.
-    pub(super) async fn end(&self) {
-        let Some(owned) = self.state().owned.take() else { return };
+    /// Releases the client identifier. Something of the library may hold the session for longer.
+    pub async fn end(&self) {
+        let Some(claimed) = self.state().claimed.take() else { return };
         let stays =
-            self.engine.storage.get_session(owned.client_id()).await.is_ok_and(|session| session.is_some());
-        self.engine.backlog.leave(owned.client_id(), &self.wire, stays);
+            self.shared.storage.get_session(claimed.client_id()).await.is_ok_and(|session| session.is_some());
+        self.shared.session_queues.leave(claimed.client_id(), &self.connection, stays);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,15 +102,15 @@ impl Session {
     }
 
     async fn admit(&self, connect: &ConnectPacket) -> Result<(), Refusal> {
-        let (engine, id) = (&self.engine, connect.client_id.as_str());
-        if !engine.admission.admits(connect.username.as_deref(), connect.password.as_deref()) {
+        let (shared, id) = (&self.shared, connect.client_id.as_str());
+        if !shared.admission.admits(connect.username.as_deref(), connect.password.as_deref()) {
             return Err(Refusal::Login);
         }
-        let user = connect.username.as_deref().filter(|_| engine.admission.checks_users());
-        self.state().owned = Some(engine.owners.claim(id, user).ok_or(Refusal::OtherUser)?);
+        let user = connect.username.as_deref().filter(|_| shared.admission.checks_users());
+        self.state().claimed = Some(shared.client_ids.claim(id, user).ok_or(Refusal::OtherUser)?);
         let mut kept = None;
-        match engine.storage.get_session(id).await.ok().flatten() {
-            Some(session) if engine.admission.checks_users() && session.user_id.as_deref() != user => {
+        match shared.storage.get_session(id).await.ok().flatten() {
+            Some(session) if shared.admission.checks_users() && session.user_id.as_deref() != user => {
                 return Err(Refusal::OtherUser);
             }
             // What it has subscribed already has its place among the filters of all.
@@ -123,35 +122,35 @@ impl Session {
                 self.state().filters.extend(session.subscriptions.into_keys());
             }
             Some(_) => {}
-            None if engine.has_room_for_session().await => {}
+            None if shared.has_room_for_session().await => {}
             None => return Err(Refusal::Sessions),
         }
         if !connect.clean_start {
             self.resume(id).await;
         }
         self.state().will = Will::of(connect);
-        engine.backlog.join(id, kept, &self.wire);
+        shared.session_queues.join(id, kept, &self.connection);
         Ok(())
     }
 
     /// Counts what a former connection of the client left behind.
     async fn resume(&self, client_id: &str) {
-        for message in self.engine.storage.get_inflight_messages(client_id).await.unwrap_or_default() {
+        for message in self.shared.storage.get_inflight_messages(client_id).await.unwrap_or_default() {
             let size = message.payload.len() + message.topic.len();
             let from_client = message.direction == InflightDirection::Inbound;
-            if from_client && !self.wire.wait_for_release(message.packet_id, &message.topic, size) {
+            if from_client && !self.connection.wait_for_release(message.packet_id, &message.topic, size) {
                 continue;
             }
-            self.wire.resume(from_client, message.packet_id, if from_client { 2 * size } else { size });
+            self.connection.resume(from_client, message.packet_id, if from_client { 2 * size } else { size });
         }
     }
 
     fn may_subscribe(&self, user: Option<&str>, filter: &str, room: bool) -> Result<(), &'static str> {
-        let limits = &self.engine.limits;
+        let limits = &self.shared.limits;
         if filter.len() > limits.topic || filter.split('/').count() > limits.levels {
             return Err("it is too long or has too many levels");
         }
-        if !self.engine.admission.access(user).allows_subscribe(filter) {
+        if !self.shared.admission.access(user).allows_subscribe(filter) {
             return Err("its user may not subscribe it");
         }
         let mut state = self.state();
@@ -196,13 +195,13 @@ impl Session {
 
     /// Counts what the library keeps of it for sessions that cannot take it now, from when it is handed out.
     fn count_copies(&self, event: &ClientPublishEvent, cost: usize) -> Result<(), NoRoom> {
-        let (backlog, topic) = (&self.engine.backlog, &*event.topic);
+        let (session_queues, topic) = (&self.shared.session_queues, &*event.topic);
         match (event.qos, event.packet_id) {
             (QoS::AtLeastOnce, Some(id)) => {
-                self.wire.hands_out(id, backlog.charge(topic, cost + COPY)?);
+                self.connection.hands_out(id, session_queues.charge(topic, cost + COPY)?);
             }
-            (QoS::ExactlyOnce, Some(id)) if backlog.fits(topic, cost + COPY) => {
-                self.wire.wait_for_release(id, topic, cost);
+            (QoS::ExactlyOnce, Some(id)) if session_queues.fits(topic, cost + COPY) => {
+                self.connection.wait_for_release(id, topic, cost);
             }
             (QoS::ExactlyOnce, Some(_)) => return Err(NoRoom),
             _ => {}
@@ -212,16 +211,16 @@ impl Session {
 
     /// Hands a message to the clients that are connected, and not to the queues of others: it goes out at QoS 0.
     async fn hand_to_connected(&self, mut packet: PublishPacket, client_id: &str) {
-        let (engine, client) = (&self.engine, clip(client_id));
-        engine.bursts.memory.warn(
-            &engine.logger,
+        let (shared, client) = (&self.shared, clip(client_id));
+        shared.warnings.memory.warn(
+            &shared.logger,
             format_args!(
                 "a message of client `{client}` would take more than `max_queued_bytes_in_all` in the queues of others; only those \
                  that are connected get it, at QoS 0"
             ),
         );
         (packet.qos, packet.packet_id) = (QoS::AtMostOnce, None);
-        engine.router.route_message(&packet, Some(client_id)).await;
+        shared.router.route_message(&packet, Some(client_id)).await;
     }
 
     /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
@@ -229,11 +228,11 @@ impl Session {
     async fn hold(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
         let patience = if event.qos == QoS::AtMostOnce { &PATIENCE[..1] } else { &PATIENCE };
         for time in patience {
-            let payload = self.engine.memory.hold(&event.payload, more, *time).await;
+            let payload = self.shared.memory.hold(&event.payload, more, *time).await;
             if payload.is_some() {
                 return payload;
             }
-            self.engine.end_stalled(STALLED);
+            self.shared.end_stalled(STALLED);
         }
         None
     }
@@ -241,17 +240,17 @@ impl Session {
     /// Counts the client's will, where this is the topic of it: the library hands it out. False where there is no room for it.
     fn count_will(&self, topic: &str) -> bool {
         let Some(will) = self.state().will.take_if(|will| will.topic == topic) else { return true };
-        let Ok(coming) = self.engine.backlog.charge(topic, will.cost) else {
-            let (engine, topic) = (&self.engine, clip(topic));
-            engine.bursts.memory.warn(
-                &engine.logger,
+        let Ok(handing_out) = self.shared.session_queues.charge(topic, will.cost) else {
+            let (shared, topic) = (&self.shared, clip(topic));
+            shared.warnings.memory.warn(
+                &shared.logger,
                 format_args!(
                     "a will for `{topic}` would take more than `max_queued_bytes_in_all` in the queues of others; it is dropped"
                 ),
             );
             return false;
         };
-        self.state().coming = Some(coming);
+        self.state().handing_out = Some(handing_out);
         true
     }
 
@@ -268,15 +267,15 @@ impl Session {
             Err(why) => why,
         };
         if why == Violation::NoMemory {
-            let (engine, client) = (&self.engine, clip(&event.client_id));
-            engine.bursts.memory.warn(
-                &engine.logger,
+            let (shared, client) = (&self.shared, clip(&event.client_id));
+            shared.warnings.memory.warn(
+                &shared.logger,
                 format_args!("messages have reached `max_memory`; one of client `{client}` is refused"),
             );
         }
         // A message of QoS 0 can be dropped. What is to be acknowledged is not: the client will send it again.
         if why != Violation::NoMemory || event.qos != QoS::AtMostOnce {
-            self.wire.end(why);
+            self.connection.end(why);
         }
         PublishAction::Handled
     }
@@ -293,12 +292,12 @@ impl AuthProvider for Session {
                 let user = connect.username.as_ref();
                 return Ok(user.map_or_else(AuthResult::success, AuthResult::success_with_user));
             };
-            self.state().owned = None;
-            let (engine, id) = (&self.engine, clip(&connect.client_id));
-            engine
-                .bursts
+            self.state().claimed = None;
+            let (shared, id) = (&self.shared, clip(&connect.client_id));
+            shared
+                .warnings
                 .connect
-                .warn(&engine.logger, format_args!("client `{id}` at {client} is refused: {why}"));
+                .warn(&shared.logger, format_args!("client `{id}` at {client} is refused: {why}"));
             Ok(AuthResult::fail(why.reason()))
         })
     }
@@ -309,16 +308,16 @@ impl AuthProvider for Session {
         user: Option<&'a str>,
         topic: &'a str,
     ) -> BoxFuture<'a, bool> {
-        let head = self.wire.next_head();
-        let is_will = head.is_none() || self.wire.over();
+        let head = self.connection.next_head();
+        let is_will = head.is_none() || self.connection.over();
         self.state().head = head.unwrap_or_default();
-        let allowed = self.engine.admission.access(user).allows_publish(topic);
+        let allowed = self.shared.admission.access(user).allows_publish(topic);
         if !allowed {
-            let (engine, client, topic) = (&self.engine, clip(client), clip(topic));
-            engine
-                .bursts
+            let (shared, client, topic) = (&self.shared, clip(client), clip(topic));
+            shared
+                .warnings
                 .denied
-                .warn(&engine.logger, format_args!("client `{client}` may not publish to `{topic}`"));
+                .warn(&shared.logger, format_args!("client `{client}` may not publish to `{topic}`"));
         }
         let allowed = allowed && (!is_will || self.count_will(topic));
         Box::pin(async move { allowed })
@@ -332,13 +331,13 @@ impl AuthProvider for Session {
     ) -> BoxFuture<'a, bool> {
         let client = clip(client).into_owned();
         Box::pin(async move {
-            let engine = &self.engine;
-            let room = engine.router.topic_count().await < engine.limits.all_filters;
+            let shared = &self.shared;
+            let room = shared.router.topic_count().await < shared.limits.all_filters;
             let allowed = self.may_subscribe(user, filter, room);
             if let Err(why) = allowed {
                 let filter = clip(filter);
-                engine.bursts.denied.warn(
-                    &engine.logger,
+                shared.warnings.denied.warn(
+                    &shared.logger,
                     format_args!("client `{client}` may not subscribe `{filter}`: {why}"),
                 );
             }
@@ -356,7 +355,11 @@ impl BrokerEventHandler for Session {
         for SubscriptionInfo { topic_filter, qos, .. } in &event.subscriptions {
             // What was refused is not among them.
             if self.state().filters.contains(&**topic_filter) {
-                self.engine.backlog.subscribed(&event.client_id, topic_filter, *qos != QoS::AtMostOnce);
+                self.shared.session_queues.subscribed(
+                    &event.client_id,
+                    topic_filter,
+                    *qos != QoS::AtMostOnce,
+                );
             }
         }
         Box::pin(async {})
@@ -366,7 +369,7 @@ impl BrokerEventHandler for Session {
         let mut state = self.state();
         for filter in &event.topic_filters {
             state.filters.remove(&**filter);
-            self.engine.backlog.unsubscribed(&event.client_id, filter);
+            self.shared.session_queues.unsubscribed(&event.client_id, filter);
         }
         Box::pin(async {})
     }

@@ -36,7 +36,7 @@ impl fmt::Display for Severity {
 /// ```
 /// use wirework::config::{Problem, Span, code};
 /// let problem = Problem::error(code::UNKNOWN_KEY, Span::new(40, 45), "unknown key `levle`")
-///     .with_help("did you mean `level`?");
+///     .with_guess("level");
 /// assert_eq!(problem.to_string(), "unknown key `levle`; did you mean `level`?");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Problem {
     pub span: Span,
     /// What would be right.
     pub help: Option<String>,
+    /// Whether the help names something similar that is probably meant.
+    pub guess: bool,
     /// Other places that belong to it, each with a few words.
     pub related: Vec<(Span, String)>,
     /// The values that an excerpt may show; every other value in it appears as `…`.
@@ -61,7 +63,16 @@ pub struct Problem {
 impl Problem {
     fn new(severity: Severity, code: &'static str, span: Span, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { severity, code, message, span, help: None, related: Vec::new(), shown: Vec::new() }
+        Self {
+            severity,
+            code,
+            message,
+            span,
+            help: None,
+            guess: false,
+            related: Vec::new(),
+            shown: Vec::new(),
+        }
     }
 
     /// An error at `span`.
@@ -79,6 +90,13 @@ impl Problem {
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Says what is probably meant: "did you mean `name`?".
+    #[must_use]
+    pub fn with_guess(mut self, name: impl fmt::Display) -> Self {
+        self.guess = true;
+        self.with_help(format!("did you mean `{name}`?"))
     }
 
     /// Points at another place that belongs to the problem.

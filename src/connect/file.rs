@@ -155,7 +155,10 @@ impl Discovery for FileDiscovery {
         Box::pin(async move {
             let listing = self.listing().await?;
             let found = listing.get(key).cloned().unwrap_or_else(|| Ok(Vec::new()));
-            Ok(found.map_err(|source| ListingError::Ignored { path: self.file.path.clone(), source })?)
+            Ok(found.map_err(|source| ListingError::Ignored {
+                path: self.file.path.clone(),
+                source: Box::new(source),
+            })?)
         })
     }
 

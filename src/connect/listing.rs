@@ -77,7 +77,7 @@ pub enum ListingError {
         /// The file.
         path: PathBuf,
         /// The first of them.
-        source: Invalid,
+        source: Box<Invalid>,
     },
 }
 

@@ -1,7 +1,6 @@
 //! Names of components and patterns of names: five tokens `group:type:kind:name:version`.
 
 mod constant;
-#[expect(clippy::module_inception, reason = "the file of the type `Descriptor`")]
 mod descriptor;
 mod pattern;
 mod tokens;

@@ -1,9 +1,6 @@
-//! The state behind the router: sinks, scopes, held records, and the levels that follow from them.
+//! The state behind the router: sinks, scopes, buffered records, and the levels that follow from them.
 //!
 //! What is asked for every event lies in atomics. No sink is called while a lock is held that an event takes.
-
-mod holding;
-mod levels;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,37 +8,30 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::SystemTime;
 
-use super::body::Body;
+use super::buffer::{BufferedRecord, CAPACITY, RecordBuffer};
 use super::current;
-use super::held::{Held, Kept, LIMIT};
+use super::event_data::EventData;
 use super::level::Level;
-use super::record::{Fields, Record};
-use super::scope::Scope;
+use super::record::{OWN_TARGET, Record};
+use super::scope::{Scope, ScopeRegistry};
 use super::sink::{LogSink, SinkId};
+use super::sink_entry::SinkEntry;
+use crate::component::Descriptor;
 
-/// How many held records are replayed between two looks at the lock.
+/// How many buffered records are replayed while the lock is free.
 const BATCH: usize = 256;
 
-/// A sink that was added.
-pub(super) struct Entry {
-    id: SinkId,
-    owner: Arc<Scope>,
-    sink: Arc<dyn LogSink>,
-    /// It has panicked; it gets no more records.
-    broken: AtomicBool,
-}
-
-type Sinks = Arc<[Arc<Entry>]>;
+type Sinks = Arc<[Arc<SinkEntry>]>;
 
 #[derive(Default)]
 pub(super) struct Hub {
     sinks: RwLock<Sinks>,
-    held: Mutex<Holding>,
+    buffering: Mutex<Buffering>,
     scopes: Mutex<HashMap<u64, Weak<Scope>, foldhash::fast::RandomState>>,
     /// One computation of levels at a time, so that an older one cannot overwrite a newer one.
-    leveling: Mutex<()>,
-    /// Whether records are held; the same as `held.holds > 0`, for a look without a lock.
-    holding: AtomicBool,
+    level_update: Mutex<()>,
+    /// Whether records are buffered; the same as `buffering.guards > 0`, readable without the lock.
+    is_buffering: AtomicBool,
     /// The level up to which anybody wants events from outside any scope.
     outside: AtomicU8,
     /// The level up to which anybody wants any event.
@@ -54,9 +44,10 @@ pub(super) struct Hub {
 }
 
 #[derive(Default)]
-struct Holding {
-    holds: usize,
-    held: Held,
+struct Buffering {
+    /// How many want records to be buffered.
+    guards: usize,
+    buffer: RecordBuffer,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,68 +58,41 @@ fn load(level: &AtomicU8) -> Level {
     Level::from_number(level.load(Ordering::Relaxed)).unwrap_or_default()
 }
 
-impl Entry {
-    /// Whether records of `scope` go here.
-    fn admits(&self, scope: Option<&Scope>) -> bool {
-        !self.broken.load(Ordering::Relaxed)
-            && scope.is_none_or(|scope| !self.owner.is_same_component(scope) && scope.reaches(&self.sink))
-    }
-
-    fn level(&self) -> Level {
-        catch_unwind(AssertUnwindSafe(|| self.sink.level())).unwrap_or(Level::None)
-    }
-}
-
 impl Hub {
     /// The hub of this process.
-    pub(super) fn process() -> &'static Arc<Self> {
+    pub fn process() -> &'static Arc<Self> {
         static PROCESS: LazyLock<Arc<Hub>> = LazyLock::new(Arc::default);
         &PROCESS
     }
 
     /// From now on the process listens to this hub alone; what no sink can take goes to `fallback`.
-    pub(super) fn listen_alone(&self, fallback: Arc<dyn LogSink>) {
+    pub fn listen_alone(&self, fallback: Arc<dyn LogSink>) {
         let _ = self.fallback.set(fallback);
         self.only.store(true, Ordering::Relaxed);
         self.relevel();
     }
 
-    pub(super) fn is_only(&self) -> bool {
-        self.only.load(Ordering::Relaxed)
-    }
-
     /// The level up to which anybody wants any event.
-    pub(super) fn max(&self) -> Level {
+    pub fn max(&self) -> Level {
         load(&self.max)
     }
 
     /// The level up to which anybody wants events of the current scope.
-    pub(super) fn current_level(&self) -> Level {
+    pub fn current_level(&self) -> Level {
         current::level().unwrap_or_else(|| load(&self.outside))
     }
 
-    pub(super) fn scope(&self, id: u64) -> Option<Arc<Scope>> {
+    pub fn scope(&self, id: u64) -> Option<Arc<Scope>> {
         lock(&self.scopes).get(&id)?.upgrade()
     }
 
-    pub(super) fn enlist(&self, scope: &Arc<Scope>) {
-        lock(&self.scopes).insert(scope.id(), Arc::downgrade(scope));
-        self.rerouted(scope);
-    }
-
-    pub(super) fn delist(&self, scope: u64) {
-        lock(&self.scopes).remove(&scope);
-    }
-
-    /// Takes a record: keeps it while records are held, and hands it to the sinks of its scope.
-    pub(super) fn emit(&self, scope: Option<&Arc<Scope>>, level: Level, target: &'static str, body: &Body) {
+    /// Takes a record: buffers it while records are buffered, and hands it to the sinks of its scope.
+    pub fn emit(&self, scope: Option<&Arc<Scope>>, level: Level, target: &'static str, data: &EventData) {
         let time = SystemTime::now();
-        let fields = Fields::Body(body);
-        let component = scope.map(|scope| scope.descriptor());
-        let (trace_id, message) = (body.trace_id(), body.message());
-        let record = Record { time, level, target, component, trace_id, message, fields };
-        let (sinks, kept) = self.keep(scope, &record, target, body);
-        let mut reached = kept;
+        let record = Record::of_event(data, time, level, target, scope.map(|scope| scope.descriptor()));
+        let buffered =
+            || BufferedRecord::new(data.clone(), time, level, target, scope.cloned(), current::sinks());
+        let (sinks, mut reached) = self.buffer(buffered);
         let scope = scope.map(Arc::as_ref);
         for entry in sinks.iter().filter(|entry| entry.admits(scope)) {
             reached = true;
@@ -139,22 +103,12 @@ impl Hub {
         }
     }
 
-    /// Calls a sink, in the scope of its owner, if it wants the record.
-    fn deliver(&self, entry: &Entry, record: &Record<'_>) {
-        current::delivering(entry.id, || {
-            let called = current::within(&entry.owner, || {
-                catch_unwind(AssertUnwindSafe(|| {
-                    if record.level <= entry.sink.level() {
-                        entry.sink.log(record);
-                    }
-                }))
-            });
-            if called.is_err() && !entry.broken.swap(true, Ordering::Relaxed) {
-                let message =
-                    format!("logger `{}` panicked and gets no more records", entry.owner.descriptor());
-                self.last_resort(
-                    &Record::new(Level::Error, &message).with_component(entry.owner.descriptor()),
-                );
+    fn deliver(&self, entry: &SinkEntry, record: &Record<'_>) {
+        current::delivering(entry.id(), || {
+            if entry.log(record) {
+                let owner = entry.owner().descriptor();
+                let message = format!("logger `{owner}` panicked and gets no more records");
+                self.last_resort(&Record::new(Level::Error, &message).with_component(owner));
                 self.last_resort(record);
             }
         });
@@ -162,7 +116,7 @@ impl Hub {
 
     /// Hands a record that no sink admits to the fallback, if that is to have it.
     fn fall_back(&self, sinks: &Sinks, scope: Option<&Scope>, record: &Record<'_>) {
-        if record.level <= self.fallback_level(sinks, scope) {
+        if record.level() <= self.fallback_level(sinks, scope) {
             self.last_resort(record);
         }
     }
@@ -178,38 +132,35 @@ impl Hub {
         self.sinks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change_sinks(&self, change: impl FnOnce(&mut Vec<Arc<Entry>>)) {
+    fn change_sinks(&self, change: impl FnOnce(&mut Vec<Arc<SinkEntry>>)) {
         let mut sinks = self.sinks.write().unwrap_or_else(PoisonError::into_inner);
         let mut list = sinks.to_vec();
         change(&mut list);
         *sinks = list.into();
     }
 
-    /// Adds a sink: first it gets the held records that are routed to it, then those to come.
-    pub(super) fn add(&self, owner: &Arc<Scope>, sink: Arc<dyn LogSink>) -> SinkId {
+    /// Adds a sink: first it gets the buffered records that are routed to it, then those to come.
+    pub fn add(&self, owner: &Arc<Scope>, sink: Arc<dyn LogSink>) -> SinkId {
         let id = SinkId(self.next_sink.fetch_add(1, Ordering::Relaxed) + 1);
-        let entry = Arc::new(Entry { id, owner: owner.clone(), sink, broken: AtomicBool::new(false) });
+        let entry = Arc::new(SinkEntry::new(id, owner.clone(), sink));
         let mut next = 0;
         loop {
-            let holding = lock(&self.held);
-            let (first, batch) = holding.held.read(next, BATCH);
+            let buffering = lock(&self.buffering);
+            let (first, batch) = buffering.buffer.read(next, BATCH);
             if batch.is_empty() {
                 self.change_sinks(|sinks| sinks.push(entry.clone()));
                 break;
             }
-            drop(holding);
+            drop(buffering);
             if first > next {
-                self.deliver(
-                    &entry,
-                    &Record::new(Level::Warn, &lost(first - next)).with_target(module_path!()),
-                );
+                self.deliver(&entry, &Record::new(Level::Warn, &lost(first - next)).with_target(OWN_TARGET));
             }
             next = first + batch.len();
             let admitted =
-                |kept: &&Arc<Kept>| entry.admits(kept.scope.as_deref()) && !kept.within.contains(&id);
-            for kept in batch.iter().filter(admitted) {
-                kept.reached.store(true, Ordering::Relaxed);
-                self.deliver(&entry, &kept.record());
+                |record: &&Arc<BufferedRecord>| entry.admits(record.scope()) && !record.is_within(id);
+            for record in batch.iter().filter(admitted) {
+                record.set_reached();
+                self.deliver(&entry, &record.record());
             }
         }
         self.relevel();
@@ -217,22 +168,155 @@ impl Hub {
     }
 
     /// Takes a sink out and flushes it; whether it was there.
-    pub(super) fn remove(&self, id: SinkId) -> bool {
+    pub fn remove(&self, id: SinkId) -> bool {
         let mut found = None;
         self.change_sinks(|sinks| {
-            found = sinks.iter().position(|entry| entry.id == id).map(|at| sinks.remove(at));
+            found = sinks.iter().position(|entry| entry.id() == id).map(|at| sinks.remove(at));
         });
         let Some(entry) = found else { return false };
-        current::within(&entry.owner, || {
-            let _ = catch_unwind(AssertUnwindSafe(|| entry.sink.flush()));
-        });
+        entry.flush();
         self.relevel();
         true
+    }
+
+    // Buffering.
+
+    /// Buffers a record if records are buffered, and says whether it did; with the sinks that are there at that moment.
+    fn buffer(&self, record: impl FnOnce() -> BufferedRecord) -> (Sinks, bool) {
+        if !self.is_buffering.load(Ordering::Acquire) {
+            return (self.sinks(), false);
+        }
+        let record = record();
+        let mut buffering = lock(&self.buffering);
+        // Under the lock: a sink becomes active under it too, so that it gets each record once, replayed or live.
+        let sinks = self.sinks();
+        if buffering.guards == 0 {
+            return (sinks, false);
+        }
+        if sinks.iter().any(|entry| entry.admits(record.scope())) {
+            record.set_reached();
+        }
+        let dropped = buffering.buffer.push(record);
+        drop(buffering);
+        drop(dropped);
+        (sinks, true)
+    }
+
+    /// Buffers records until this was ended as often as it was begun.
+    pub fn begin_buffering(&self) {
+        let mut buffering = lock(&self.buffering);
+        buffering.guards += 1;
+        self.is_buffering.store(true, Ordering::Release);
+        drop(buffering);
+        self.relevel();
+    }
+
+    /// Ends one [`Hub::begin_buffering`]. After the last, what reached no sink goes to the fallback.
+    pub fn end_buffering(&self) {
+        let mut buffering = lock(&self.buffering);
+        buffering.guards = buffering.guards.saturating_sub(1);
+        if buffering.guards > 0 {
+            return;
+        }
+        let buffer = std::mem::take(&mut buffering.buffer);
+        self.is_buffering.store(false, Ordering::Release);
+        drop(buffering);
+        self.relevel();
+
+        let sinks = self.sinks();
+        let (dropped, records) = buffer.read(0, usize::MAX);
+        let unreached: Vec<_> = records.iter().filter(|record| !record.is_reached()).collect();
+        if dropped > 0 && !unreached.is_empty() {
+            let record = lost(dropped);
+            self.fall_back(&sinks, None, &Record::new(Level::Warn, &record).with_target(OWN_TARGET));
+        }
+        for record in unreached {
+            self.fall_back(&sinks, record.scope(), &record.record());
+        }
+    }
+
+    // Levels.
+
+    /// The level up to which the fallback takes what no sink admits. Of what sinks say of themselves it takes only
+    /// what is amiss.
+    fn fallback_level(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
+        let Some(fallback) = self.fallback.get() else { return Level::None };
+        match scope {
+            Some(scope) if scope.is_silent() => Level::None,
+            Some(scope) if sinks.iter().any(|entry| entry.owner().is_same_component(scope)) => {
+                fallback.level().min(Level::Warn)
+            }
+            _ => fallback.level(),
+        }
+    }
+
+    /// The level up to which anybody wants records of `scope`.
+    fn level_for(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
+        if self.is_buffering.load(Ordering::Acquire) {
+            return Level::Trace;
+        }
+        let admitted = sinks.iter().filter(|entry| entry.admits(scope)).map(|entry| entry.level());
+        admitted.max().unwrap_or_else(|| self.fallback_level(sinks, scope))
+    }
+
+    /// Computes every level again, and has `tracing` ask again where the greatest has changed.
+    pub fn relevel(&self) {
+        let updating = lock(&self.level_update);
+        let sinks = self.sinks();
+        let scopes: Vec<_> = lock(&self.scopes).values().filter_map(Weak::upgrade).collect();
+        let mut max = self.level_for(&sinks, None);
+        self.outside.store(max as u8, Ordering::Relaxed);
+        for scope in &scopes {
+            let level = self.level_for(&sinks, Some(scope));
+            scope.set_level(level);
+            max = max.max(level);
+        }
+        let changed = self.max.swap(max as u8, Ordering::Relaxed) != max as u8;
+        drop(updating);
+        if changed {
+            tracing::callsite::rebuild_interest_cache();
+        }
+    }
+}
+
+impl ScopeRegistry for Hub {
+    fn add_scope(&self, scope: &Arc<Scope>) {
+        lock(&self.scopes).insert(scope.id(), Arc::downgrade(scope));
+        self.route_changed(scope);
+    }
+
+    fn remove_scope(&self, id: u64) {
+        lock(&self.scopes).remove(&id);
+    }
+
+    /// Computes the level of one scope again.
+    fn route_changed(&self, scope: &Scope) {
+        let updating = lock(&self.level_update);
+        let level = self.level_for(&self.sinks(), Some(scope));
+        scope.set_level(level);
+        let raised = self.max.fetch_max(level as u8, Ordering::Relaxed) < level as u8;
+        drop(updating);
+        if raised {
+            tracing::callsite::rebuild_interest_cache();
+        }
+    }
+
+    fn is_only(&self) -> bool {
+        self.only.load(Ordering::Relaxed)
+    }
+}
+
+/// Scopes of this process.
+impl Scope {
+    /// The scope of a component, routed to all sinks until it is bound.
+    #[must_use]
+    pub fn new(descriptor: Descriptor) -> Arc<Self> {
+        Self::in_registry(Arc::clone(Hub::process()) as _, descriptor, None)
     }
 }
 
 fn lost(count: usize) -> String {
-    format!("{count} records from before any logger was open are lost; only the last {LIMIT} are kept")
+    format!("{count} records from before any logger was open are lost; only the last {CAPACITY} are kept")
 }
 
 #[cfg(test)]

@@ -10,12 +10,12 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::body::Body;
 use super::current;
+use super::event_data::EventData;
 use super::hub::Hub;
 use super::level::Level;
-use super::quiet;
 use super::scope::{SPAN_TARGET, Scope};
+use super::target_limits;
 
 /// Hands events to the [`Router`](super::Router); see [`Router::layer`](super::Router::layer).
 pub struct RouterLayer {
@@ -48,7 +48,7 @@ fn at_best(metadata: &Metadata<'_>) -> Level {
 }
 
 fn silenced(metadata: &Metadata<'_>) -> bool {
-    quiet::silences(metadata.target(), Level::from(*metadata.level()))
+    target_limits::silences(metadata.target(), Level::from(*metadata.level()))
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RouterLayer {
@@ -130,15 +130,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for RouterLayer {
         if at_best(event.metadata()) > wanted {
             return;
         }
-        Body::with(
-            |body| {
-                body.cut = quiet::is_limited(event.metadata().target());
-                event.record(body);
+        EventData::with(
+            |data| {
+                if target_limits::is_limited(event.metadata().target()) {
+                    data.cut_texts();
+                }
+                event.record(data);
             },
-            |body| {
+            |data| {
                 let level =
-                    if body.is_fatal() { Level::Fatal } else { Level::from(*event.metadata().level()) };
-                self.hub.emit(scope.as_ref(), level, event.metadata().target(), body);
+                    if data.is_fatal() { Level::Fatal } else { Level::from(*event.metadata().level()) };
+                self.hub.emit(scope.as_ref(), level, event.metadata().target(), data);
             },
         );
     }

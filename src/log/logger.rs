@@ -16,7 +16,7 @@ const TARGET: &str = "wirework::component";
 /// It emits the same events as the `tracing` macros, which a component may use just as well: their records carry fields,
 /// these a trace id and an error with its causes. A logger also works outside its component's span, in a thread or task
 /// of a library. As a reference it takes every matching logger, is bound late and never required; without any match
-/// it goes to all. By [`Logger::standalone`], the default, it speaks to whatever subscriber there is.
+/// it goes to all. By [`Logger::standalone`], the default, it writes to whatever subscriber there is.
 ///
 /// A message is whatever can be displayed. It is formatted only where somebody wants the record, so that `format_args!`
 /// costs nothing where nobody does, and `format!` its allocation.
@@ -44,13 +44,13 @@ impl Logger {
         Self::default()
     }
 
-    /// A logger that speaks for the component of `scope`.
+    /// A logger of the component of `scope`.
     #[must_use]
     pub fn in_scope(scope: Arc<Scope>) -> Self {
         Self { scope: Some(scope), trace_id: None }
     }
 
-    /// The scope it speaks for; none for a standalone logger.
+    /// The scope it logs in; none for a standalone logger.
     #[must_use]
     pub fn scope(&self) -> Option<&Arc<Scope>> {
         self.scope.as_ref()
@@ -126,7 +126,7 @@ impl Logger {
     ) {
         match &self.scope {
             None => emit(level, trace_id, error, message),
-            Some(scope) if scope.hub().is_only() => {
+            Some(scope) if scope.is_only() => {
                 current::within(scope, || emit(level, trace_id, error, message));
             }
             // Other subscribers know the component by its span; the routing goes by the innermost scope, this one.

@@ -1,30 +1,33 @@
-//! Speaking: log records, their routing to sinks, and the stock loggers.
+//! Logging: log records, their routing to sinks, and the stock loggers.
 //!
-//! Components speak through `tracing` macros or through their [`Logger`], which emits the same events. One
+//! Components log through `tracing` macros or through their [`Logger`], which emits the same events. One
 //! [`Router`] a process takes every event, finds out which component it comes from (its [`Scope`]), and hands it as a
 //! [`Record`] to the [`LogSink`]s to which that component is routed. A line that nobody wants costs an atomic load.
 
-mod body;
+mod buffer;
 mod current;
-mod held;
+mod event_data;
 mod hub;
 mod layer;
 mod level;
 mod logger;
-mod quiet;
 mod record;
 mod router;
 mod scope;
 mod sink;
+mod sink_entry;
 mod sinks;
+mod target_limits;
 #[cfg(test)]
 pub(crate) mod testing;
+mod value;
 
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use logger::Logger;
-pub use record::{Record, Value};
-pub use router::{Hold, InstallError, Router};
+pub use record::Record;
+pub use router::{BufferGuard, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
 pub use sinks::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, NullLogger, Output};
+pub use value::Value;

@@ -1,39 +1,14 @@
 //! One log line with everything that is known of it.
 
-use std::fmt;
 use std::time::SystemTime;
 
-use super::body::Body;
+use super::event_data::EventData;
 use super::level::Level;
+use super::value::Value;
 use crate::descriptor::Descriptor;
 
-/// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Value<'a> {
-    /// Text; also the text form of everything that is none of the others.
-    Text(&'a str),
-    /// A signed integer.
-    I64(i64),
-    /// An unsigned integer.
-    U64(u64),
-    /// A floating-point number.
-    F64(f64),
-    /// True or false.
-    Bool(bool),
-}
-
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::I64(number) => number.fmt(f),
-            Self::U64(number) => number.fmt(f),
-            Self::F64(number) => number.fmt(f),
-            Self::Bool(flag) => flag.fmt(f),
-        }
-    }
-}
+/// The target of what logging says about itself, such as that lines were dropped.
+pub(super) const OWN_TARGET: &str = "wirework::log";
 
 /// One log line: when, how important, from whom, the message and its fields.
 ///
@@ -47,19 +22,19 @@ impl fmt::Display for Value<'_> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    pub(super) time: SystemTime,
-    pub(super) level: Level,
-    pub(super) target: &'a str,
-    pub(super) component: Option<&'a Descriptor>,
-    pub(super) trace_id: Option<&'a str>,
-    pub(super) message: &'a str,
-    pub(super) fields: Fields<'a>,
+    time: SystemTime,
+    level: Level,
+    target: &'a str,
+    component: Option<&'a Descriptor>,
+    trace_id: Option<&'a str>,
+    message: &'a str,
+    fields: Fields<'a>,
 }
 
 /// Where the fields are: in the buffer an event was collected in, or in a list.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fields<'a> {
-    Body(&'a Body),
+enum Fields<'a> {
+    Event(&'a EventData),
     List(&'a [(&'a str, Value<'a>)]),
 }
 
@@ -76,6 +51,18 @@ impl<'a> Record<'a> {
             message,
             fields: Fields::List(&[]),
         }
+    }
+
+    /// The record of an event.
+    pub(super) fn of_event(
+        event: &'a EventData,
+        time: SystemTime,
+        level: Level,
+        target: &'a str,
+        component: Option<&'a Descriptor>,
+    ) -> Self {
+        let (trace_id, message) = (event.trace_id(), event.message());
+        Self { time, level, target, component, trace_id, message, fields: Fields::Event(event) }
     }
 
     /// The same record at another time.
@@ -141,11 +128,11 @@ impl<'a> Record<'a> {
     }
     /// The other fields in the order they were written; an error with all its causes is the field `error`.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> + use<'a> {
-        let (body, list) = match self.fields {
-            Fields::Body(body) => (Some(body), &[] as &[_]),
+        let (event, list) = match self.fields {
+            Fields::Event(event) => (Some(event), &[] as &[_]),
             Fields::List(list) => (None, list),
         };
-        body.into_iter().flat_map(Body::fields).chain(list.iter().copied())
+        event.into_iter().flat_map(EventData::fields).chain(list.iter().copied())
     }
     /// The first field of that name.
     #[must_use]

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::hub::Hub;
 use super::layer::RouterLayer;
-use super::scope::Scope;
+use super::scope::{Scope, ScopeRegistry};
 use super::sink::{LogSink, SinkId};
 use crate::error::{Category, Coded};
 
@@ -83,14 +83,14 @@ impl Router {
         RouterLayer::new(self.0.clone(), false)
     }
 
-    /// Starts to keep records, at most 10,000, for sinks that are not open yet.
-    #[must_use = "records are kept as long as this is"]
-    pub fn hold(&self) -> Hold {
-        self.0.hold();
-        Hold(self.0.clone())
+    /// Starts to buffer records, at most 10,000, for sinks that are not open yet.
+    #[must_use = "records are buffered as long as this is"]
+    pub fn buffer(&self) -> BufferGuard {
+        self.0.begin_buffering();
+        BufferGuard(self.0.clone())
     }
 
-    /// Adds the sink that the component `owner` offers. It gets the kept records that are routed to it before the call
+    /// Adds the sink that the component `owner` offers. It gets the buffered records that are routed to it before the call
     /// returns, and all to come. Add it as the same `Arc` that scopes are bound to.
     pub fn add(&self, owner: &Arc<Scope>, sink: Arc<dyn LogSink>) -> SinkId {
         self.0.add(owner, sink)
@@ -101,11 +101,11 @@ impl Router {
         self.0.remove(id)
     }
 
-    /// Silences a library: of the events whose target begins with `target`, only those at least as important as `level`
+    /// Limits a library that logs too much: of the events whose target begins with `target`, only those at least as important as `level`
     /// are looked at, in the whole process, and their texts are cut at 256 bytes each. For a component that runs a library
     /// which logs more than operators want.
-    pub fn quiet(target: &'static str, level: super::Level) {
-        super::quiet::limit(target, level);
+    pub fn limit_target(target: &'static str, level: super::Level) {
+        super::target_limits::set(target, level);
         tracing::callsite::rebuild_interest_cache();
     }
 
@@ -121,22 +121,22 @@ impl fmt::Debug for Router {
     }
 }
 
-/// Keeps records until it is released or dropped. What has reached no sink by then goes to stderr.
-pub struct Hold(Arc<Hub>);
+/// Has records buffered until it is released or dropped. What has reached no sink by then goes to stderr.
+pub struct BufferGuard(Arc<Hub>);
 
-impl Hold {
-    /// Stops keeping: all sinks are open, or there will be none. The same as dropping it.
+impl BufferGuard {
+    /// Ends buffering: all sinks are open, or there will be none. The same as dropping it.
     pub fn release(self) {}
 }
 
-impl Drop for Hold {
+impl Drop for BufferGuard {
     fn drop(&mut self) {
-        self.0.release();
+        self.0.end_buffering();
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for BufferGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hold")
+        f.write_str("BufferGuard")
     }
 }

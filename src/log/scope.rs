@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use tracing::Span;
 
-use super::hub::Hub;
 use super::level::Level;
 use super::sink::LogSink;
 use crate::descriptor::Descriptor;
@@ -14,7 +13,20 @@ use crate::descriptor::Descriptor;
 /// Target and name of the spans that carry a scope; the router knows them by these.
 pub(super) const SPAN_TARGET: &str = "wirework::scope";
 
-/// What a component is to the [`Router`](super::Router): who speaks, and to which sinks.
+/// What knows all scopes, and decides up to which level anybody wants records of each.
+pub(super) trait ScopeRegistry: Send + Sync {
+    fn add_scope(&self, scope: &Arc<Scope>);
+
+    fn remove_scope(&self, id: u64);
+
+    /// The sinks of a scope have changed.
+    fn route_changed(&self, scope: &Scope);
+
+    /// Whether the process listens to this registry and to no other subscriber.
+    fn is_only(&self) -> bool;
+}
+
+/// What a component is to the [`Router`](super::Router): who logs, and to which sinks.
 ///
 /// The container makes one for each component and runs the component's calls and tasks in its [`span`](Self::span),
 /// so that every event, also one of a library, is known to come from there.
@@ -30,8 +42,8 @@ pub struct Scope {
     /// The component's own scope, where this is that of one of its loggers.
     parent: Option<Arc<Scope>>,
     descriptor: Descriptor,
-    hub: Arc<Hub>,
-    /// The least important level that anybody wants from here; written by the hub, read before each record.
+    registry: Arc<dyn ScopeRegistry>,
+    /// The least important level that anybody wants from here; set by the registry, read before each record.
     level: AtomicU8,
     /// The sinks it is routed to, none: all. Weak, because sinks may log to one another.
     bound: RwLock<Option<Vec<Weak<dyn LogSink>>>>,
@@ -39,32 +51,30 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of a component, routed to all sinks until it is bound.
-    #[must_use]
-    pub fn new(descriptor: Descriptor) -> Arc<Self> {
-        Self::in_hub(Hub::process().clone(), descriptor, None)
-    }
-
     /// A scope of the same component with a routing of its own: what a [`Logger`](super::Logger) reference has.
     #[must_use]
     pub fn child(self: &Arc<Self>) -> Arc<Self> {
         let parent = self.parent.as_ref().unwrap_or(self).clone();
-        Self::in_hub(self.hub.clone(), self.descriptor.clone(), Some(parent))
+        Self::in_registry(Arc::clone(&self.registry), self.descriptor.clone(), Some(parent))
     }
 
-    pub(super) fn in_hub(hub: Arc<Hub>, descriptor: Descriptor, parent: Option<Arc<Self>>) -> Arc<Self> {
+    pub(super) fn in_registry(
+        registry: Arc<dyn ScopeRegistry>,
+        descriptor: Descriptor,
+        parent: Option<Arc<Self>>,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let scope = Arc::new(Self {
             id,
             parent,
             descriptor,
-            hub,
+            registry,
             level: AtomicU8::new(Level::Trace as u8),
             bound: RwLock::new(None),
             span: OnceLock::new(),
         });
-        scope.hub.enlist(&scope);
+        scope.registry.add_scope(&scope);
         scope
     }
 
@@ -92,21 +102,22 @@ impl Scope {
         let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
         bound.get_or_insert_default().extend(sinks.iter().map(Arc::downgrade));
         drop(bound);
-        self.hub.rerouted(self);
+        self.registry.route_changed(self);
     }
 
     /// Whether somebody wants records of this level from here.
     #[must_use]
     pub fn enabled(&self, level: Level) -> bool {
-        level != Level::None && (level <= self.level() || !self.hub.is_only())
+        level != Level::None && (level <= self.level() || !self.registry.is_only())
     }
 
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    pub(super) fn hub(&self) -> &Arc<Hub> {
-        &self.hub
+    /// Whether the process listens to the router and to no other subscriber.
+    pub(super) fn is_only(&self) -> bool {
+        self.registry.is_only()
     }
 
     pub(super) fn level(&self) -> Level {
@@ -137,7 +148,7 @@ impl Scope {
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.hub.delist(self.id);
+        self.registry.remove_scope(self.id);
     }
 }
 

@@ -1,4 +1,4 @@
-//! For the tests of this crate: hears what a logger writes, apart from all other tests.
+//! For the tests of this crate: records what a logger writes, apart from all other tests.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,18 +33,18 @@ impl LogSink for Lines {
 impl Listener {
     pub(crate) fn new() -> Self {
         let (hub, sink) = (Arc::new(Hub::default()), Arc::new(Lines::default()));
-        let owner = Scope::in_hub(hub.clone(), "test:logger:lines:default:1.0".parse().unwrap(), None);
+        let owner = Scope::in_registry(hub.clone(), "test:logger:lines:default:1.0".parse().unwrap(), None);
         hub.add(&owner, sink.clone());
         Self { hub, sink }
     }
 
-    /// A logger that it hears.
+    /// A logger whose records it gets.
     pub(crate) fn logger(&self) -> Logger {
         let descriptor = "test:speaker:any:default:1.0".parse().unwrap();
-        Logger::in_scope(Scope::in_hub(self.hub.clone(), descriptor, None))
+        Logger::in_scope(Scope::in_registry(self.hub.clone(), descriptor, None))
     }
 
-    /// Listens to what `f` says on this thread.
+    /// Listens to what `f` logs on this thread.
     pub(crate) fn during<R>(&self, f: impl FnOnce() -> R) -> R {
         with_default(Registry::default().with(RouterLayer::new(self.hub.clone(), false)), f)
     }
@@ -54,7 +54,7 @@ impl Listener {
         tracing::subscriber::set_default(Registry::default().with(RouterLayer::new(self.hub.clone(), false)))
     }
 
-    /// What it has heard since the last call, as `level [trace id] message`.
+    /// What it has got since the last call, as `level [trace id] message`.
     pub(crate) fn lines(&self) -> Vec<String> {
         std::mem::take(&mut self.sink.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

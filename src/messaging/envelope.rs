@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::route::Route;
-use super::shelf::Lock;
+use super::store::Lease;
 use super::{DeadLetter, DeadLetterReason, EnvelopeError, MessageId};
 use crate::footprint;
 use crate::text::clip;
@@ -42,9 +42,9 @@ pub struct MessageEnvelope {
     /// to be sent, the topic that stands for `{topic}` in the topic of the queue. It does not travel itself.
     pub topic: Option<Arc<str>>,
     /// The right to settle it, on a message that was received.
-    pub(crate) lock: Option<Lock>,
+    pub(crate) lease: Option<Lease>,
     pub(crate) deliveries: u32,
-    /// By which queues it was passed on, where it was.
+    /// The queues that passed it on, where any did.
     pub(crate) route: Option<Route>,
     /// How it came to the dead letters, where it did.
     pub(crate) dead: Option<Arc<DeadLetter>>,
@@ -60,7 +60,7 @@ impl MessageEnvelope {
             sent_time: None,
             payload: payload.into(),
             topic: None,
-            lock: None,
+            lease: None,
             deliveries: 0,
             route: None,
             dead: None,
@@ -122,18 +122,18 @@ impl MessageEnvelope {
         self.dead.as_deref()
     }
 
-    /// The same as a dead letter of this queue.
-    pub(crate) fn buried(&self, queue: &str, reason: DeadLetterReason) -> Self {
+    /// A copy as a dead letter of this queue.
+    pub(crate) fn as_dead_letter(&self, queue: &str, reason: DeadLetterReason) -> Self {
         let dead = DeadLetter::new(reason, self.topic.clone(), self.deliveries);
         Self { dead: Some(Arc::new(dead)), ..self.passed_on(queue) }
     }
 
-    /// The same, passed on by this queue.
+    /// A copy that was passed on by this queue.
     pub(crate) fn passed_on(&self, queue: &str) -> Self {
         Self { route: Some(Route::after(self.route.as_ref(), queue)), ..self.unlocked() }
     }
 
-    /// What it costs in memory, without a place in a list: see [`footprint`].
+    /// What it costs in memory, without its entry in a list: see [`footprint`].
     pub(crate) fn footprint(&self) -> usize {
         let trace_id = self.trace_id.as_ref().map_or(0, footprint::text);
         // The type of a payload that is no envelope is its topic.
@@ -146,7 +146,7 @@ impl MessageEnvelope {
     /// A message to be sent on: the same without the lock and the count of where it was received.
     #[must_use]
     pub fn unlocked(&self) -> Self {
-        Self { lock: None, deliveries: 0, ..self.clone() }
+        Self { lease: None, deliveries: 0, ..self.clone() }
     }
 }
 

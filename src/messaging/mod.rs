@@ -1,25 +1,19 @@
 //! Messaging: envelopes, what every queue can be asked for, and the queue in memory.
 
 mod bridge;
-mod capabilities;
-mod connection;
 mod dead_letter;
 mod envelope;
 mod error;
-pub(crate) mod local;
+pub(crate) mod kit;
 mod memory;
 mod message_id;
 mod pending_send;
-mod place;
 mod queue;
-mod receiver;
 mod route;
-pub(crate) mod shelf;
+pub(crate) mod store;
 mod wire;
 
 pub use bridge::{Bridge, BridgeConfig, Unmatched};
-pub use capabilities::MessagingCapabilities;
-pub use connection::MessageQueueConnection;
 pub use dead_letter::{DeadLetter, DeadLetterReason};
 pub use envelope::MessageEnvelope;
 pub use error::{EnvelopeError, QueueError};
@@ -29,8 +23,9 @@ pub use memory::{
 };
 pub use message_id::MessageId;
 pub use pending_send::PendingSend;
-pub use place::QueuePlace;
-pub use queue::{ListenOptions, MessageQueue, MessageQueueFactory, MessageStream};
-pub use receiver::MessageReceiver;
+pub use queue::{
+    ListenOptions, MessageQueue, MessageQueueConnection, MessageQueueFactory, MessageReceiver, MessageStream,
+    MessagingCapabilities, QueueAddress,
+};
 #[cfg(feature = "mqtt")]
 pub(crate) use route::Route;

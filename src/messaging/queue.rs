@@ -1,4 +1,4 @@
-//! What every queue can be asked for.
+//! What every queue can be asked for, and the types that it is asked with.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, stream};
 
-use super::{
-    DeadLetterReason, MessageEnvelope, MessageReceiver, MessagingCapabilities, PendingSend, QueuePlace,
-};
+use super::{DeadLetterReason, MessageEnvelope, PendingSend};
 use crate::component::Context;
 use crate::{BoxFuture, Error};
 
@@ -50,6 +48,65 @@ impl ListenOptions {
     }
 }
 
+/// What a queue can do; what it cannot do fails with `UNSUPPORTED`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessagingCapabilities {
+    /// Tell how many messages wait: in the whole queue, not only in this process.
+    pub message_count: bool,
+    /// Send.
+    pub send: bool,
+    /// Receive.
+    pub receive: bool,
+    /// Show the next message without taking it.
+    pub peek: bool,
+    /// Show several.
+    pub peek_batch: bool,
+    /// Make the lock of a received message last longer.
+    pub renew_lock: bool,
+    /// Take a received message back, to be delivered again.
+    pub abandon: bool,
+    /// Put a received message where those go that cannot be handled.
+    pub dead_letter: bool,
+    /// Drop all messages that wait.
+    pub clear: bool,
+    /// Lose what was sent, or was not completed yet, without a word: at most once, as over MQTT at QoS 0. Not a thing that it
+    /// can do, but one that can happen.
+    pub at_most_once: bool,
+    /// Keep what was sent, once `send` has returned, through a crash of the process. A queue in memory does not, nor one over
+    /// MQTT at QoS 0; over MQTT at QoS 1 and 2 the broker has the message then, and keeps it as well as it keeps messages. A
+    /// bridge completes what such a queue has taken: where the target is not durable and the source is, `check` warns
+    /// (`NOT_DURABLE`). Default false.
+    pub durable: bool,
+}
+
+/// Where messages go that are sent to a queue, so that one can tell whether they come out of another; see
+/// [`MessageQueue::address`].
+///
+/// ```
+/// use wirework::messaging::QueueAddress;
+/// assert_eq!(QueueAddress::new("files", 1, "orders"), QueueAddress::new("files", 1, "orders"));
+/// assert_ne!(QueueAddress::new("files", 1, "orders"), QueueAddress::new("files", 2, "orders"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueAddress {
+    /// The kind of queue, such as `memory`.
+    pub kind: &'static str,
+    /// The namespace of the name: a number that queues of this kind share, such as that of a connection.
+    pub space: u64,
+    /// The name there, such as a topic, or a filter of topics where messages bring their own.
+    pub name: Arc<str>,
+}
+
+impl QueueAddress {
+    /// An address of this name.
+    #[must_use]
+    pub fn new(kind: &'static str, space: u64, name: impl Into<Arc<str>>) -> Self {
+        Self { kind, space, name: name.into() }
+    }
+}
+
 /// A message queue.
 ///
 /// A received message is locked: nobody else gets it until it is settled, that is completed, abandoned or moved to the dead
@@ -82,15 +139,15 @@ pub trait MessageQueue: Send + Sync + 'static {
     fn capabilities(&self) -> MessagingCapabilities;
 
     /// Where messages go that are sent to it; none where it cannot tell, such as before it was first opened.
-    fn place(&self) -> Option<QueuePlace> {
+    fn address(&self) -> Option<QueueAddress> {
         None
     }
 
     /// Where those messages go that are sent to it with a topic of this filter of MQTT, or with any; for queues whose messages
     /// bring their topics, see [`MessageEnvelope::topic`].
-    fn place_of(&self, topics: Option<&str>) -> Option<QueuePlace> {
+    fn address_of(&self, topics: Option<&str>) -> Option<QueueAddress> {
         let _ = topics;
-        self.place()
+        self.address()
     }
 
     /// The topics of the messages that come out of it, as a filter of MQTT; none where they have no topics.
@@ -98,9 +155,9 @@ pub trait MessageQueue: Send + Sync + 'static {
         None
     }
 
-    /// Whether all messages that go to this place come out of it, as far as it can tell.
-    fn takes_from(&self, place: &QueuePlace) -> bool {
-        self.place().as_ref() == Some(place)
+    /// Whether all messages that go to this address come out of it, as far as it can tell.
+    fn receives_from(&self, address: &QueueAddress) -> bool {
+        self.address().as_ref() == Some(address)
     }
 
     /// Makes it ready for work; for a queue from a factory: one in a manifest is opened by the container. Does nothing on an
@@ -195,7 +252,7 @@ pub trait MessageQueue: Send + Sync + 'static {
                 return None;
             }
             loop {
-                match self.receive(A_WHILE).await {
+                match self.receive(RECEIVE_WAIT).await {
                     Ok(Some(envelope)) => return Some((Ok(envelope), false)),
                     Ok(None) => {}
                     Err(error) => return Some((Err(error), true)),
@@ -208,9 +265,63 @@ pub trait MessageQueue: Send + Sync + 'static {
 
 /// How long one wait of a listener or a stream lasts at most. With each the queue sees to it that messages come: a shared
 /// connection may have been closed and opened again, or given up.
-pub(super) const A_WHILE: Duration = Duration::from_secs(1);
+pub(super) const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
 crate::capability!(dyn MessageQueue);
+
+/// Gets messages, as many at a time as `listen` was told.
+///
+/// A message whose receiver returned `Ok` is completed, unless the receiver has settled it; after an error or a panic it is
+/// abandoned, to be delivered again. Closures that take an envelope and return a future are receivers:
+///
+/// ```
+/// use wirework::messaging::{MessageEnvelope, MessageReceiver};
+/// fn receiver() -> impl MessageReceiver {
+///     |envelope: MessageEnvelope| async move {
+///         println!("{envelope}");
+///         Ok(())
+///     }
+/// }
+/// # let _ = receiver();
+/// ```
+pub trait MessageReceiver: Send + Sync + 'static {
+    /// Handles one message of `queue`.
+    fn receive_message<'a>(
+        &'a self,
+        envelope: MessageEnvelope,
+        queue: &'a dyn MessageQueue,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+impl<F, R> MessageReceiver for F
+where
+    F: Fn(MessageEnvelope) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    fn receive_message<'a>(
+        &'a self,
+        envelope: MessageEnvelope,
+        _: &'a dyn MessageQueue,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self(envelope))
+    }
+}
+
+/// A connection to a messaging system, as far as its queues can be managed.
+///
+/// What a system cannot do is no error: it knows no queues, and creating or deleting one does nothing.
+pub trait MessageQueueConnection: Send + Sync + 'static {
+    /// The names of the queues that the system knows; empty where it cannot tell.
+    fn read_queue_names(&self) -> BoxFuture<'_, Result<Vec<String>, Error>>;
+
+    /// Creates a queue, where queues have to be created.
+    fn create_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Deletes a queue, where queues can be deleted.
+    fn delete_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+crate::capability!(dyn MessageQueueConnection);
 
 /// Makes queues that share one configuration, at run time.
 pub trait MessageQueueFactory: Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! The way of a message over bridges and dead letters, so that one that goes in a circle comes to an end.
+//! The route of a message over bridges and dead letters, so that one that goes in a circle comes to an end.
 //!
 //! Two bridges, or two queues whose dead letters meet, can make a circle that no single manifest shows. Each bridge and each
 //! queue that gives a message to its dead letters adds one to the count that travels with the message; at a limit it ends.
@@ -18,58 +18,58 @@ const LONGEST: usize = NAMES * (4 * NAME + 1) + 16;
 /// What stands between two names.
 const BETWEEN: char = '>';
 
-/// How often a message was passed on, and by which queues it came, the last of them.
+/// How often a message was passed on, and the last queues that it came by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     hops: u32,
-    way: Arc<str>,
+    queues: Arc<str>,
 }
 
 impl Route {
     /// Reads what [`Route`]'s `Display` writes; nothing where it is something else.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
         }
-        let (hops, way) = text.split_once(' ')?;
+        let (hops, queues) = text.split_once(' ')?;
         let digits = hops.bytes().all(|byte| byte.is_ascii_digit());
         let hops = digits.then(|| hops.parse().ok()).flatten().filter(|hops| *hops > 0)?;
-        Some(Self { hops, way: way.into() })
+        Some(Self { hops, queues: queues.into() })
     }
 
-    /// The way of a message that comes from this queue and is passed on.
-    pub(crate) fn after(before: Option<&Self>, queue: &str) -> Self {
+    /// The route of a message that comes from this queue and is passed on.
+    pub fn after(before: Option<&Self>, queue: &str) -> Self {
         let name: String = queue
             .chars()
             .map(|character| if character == BETWEEN || character.is_control() { '_' } else { character })
             .take(NAME)
             .collect();
-        let Some(Self { hops, way }) = before else { return Self { hops: 1, way: name.into() } };
-        let names = way.split(BETWEEN).count();
-        let way = way.split(BETWEEN).skip((names + 1).saturating_sub(NAMES)).chain([name.as_str()]);
-        let way = way.collect::<Vec<_>>().join(&BETWEEN.to_string());
-        Self { hops: hops.saturating_add(1), way: way.into() }
+        let Some(Self { hops, queues }) = before else { return Self { hops: 1, queues: name.into() } };
+        let names = queues.split(BETWEEN).count();
+        let queues = queues.split(BETWEEN).skip((names + 1).saturating_sub(NAMES)).chain([name.as_str()]);
+        let queues = queues.collect::<Vec<_>>().join(&BETWEEN.to_string());
+        Self { hops: hops.saturating_add(1), queues: queues.into() }
     }
 
     /// How often it was passed on.
-    pub(crate) fn hops(&self) -> u32 {
+    pub fn hops(&self) -> u32 {
         self.hops
     }
 
     /// What it costs in memory beside itself.
-    pub(crate) fn footprint(&self) -> usize {
-        footprint::text(&self.way)
+    pub fn footprint(&self) -> usize {
+        footprint::text(&self.queues)
     }
 
-    /// By which queues; names from outside, to be escaped.
-    pub(crate) fn way(&self) -> &str {
-        &self.way
+    /// The names of these queues, which come from outside and must be escaped.
+    pub fn queues(&self) -> &str {
+        &self.queues
     }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.hops, self.way)
+        write!(f, "{} {}", self.hops, self.queues)
     }
 }
 
@@ -84,11 +84,11 @@ mod tests {
         let mut route = Route::after(None, "a");
         assert_eq!(route.to_string(), "1 a");
         route = Route::after(Some(&route), "b>\n");
-        assert_eq!((route.to_string().as_str(), route.hops(), route.way()), ("2 a>b__", 2, "a>b__"));
+        assert_eq!((route.to_string().as_str(), route.hops(), route.queues()), ("2 a>b__", 2, "a>b__"));
         for _ in 0..100 {
             route = Route::after(Some(&route), &"ü".repeat(100));
         }
-        assert_eq!((route.hops(), route.way().split('>').count()), (102, NAMES));
+        assert_eq!((route.hops(), route.queues().split('>').count()), (102, NAMES));
         assert_eq!(Route::parse(&route.to_string()), Some(route), "also at its longest");
     }
 

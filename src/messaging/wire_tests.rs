@@ -167,7 +167,7 @@ fn what_is_known_of_a_dead_letter_travels_and_its_absence_leaves_no_mark() {
         !String::from_utf8(fresh.to_json()).unwrap().contains("dead"),
         "toolkits see what they have always seen"
     );
-    let json = fresh.buried("orders", DeadLetterReason::GivenUp).to_json();
+    let json = fresh.as_dead_letter("orders", DeadLetterReason::GivenUp).to_json();
     let text = String::from_utf8(json.clone()).unwrap();
     let facts = r#""wirework_dead":{"reason":"given_up","topic":"orders/eu","deliveries":0}"#;
     assert!(text.contains(facts), "{text}");

@@ -79,11 +79,11 @@ impl fmt::Debug for MqttAcknowledgement {
 pub(super) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
 
 impl Offered {
-    pub(super) fn new(acknowledgement: MqttAcknowledgement) -> Self {
+    pub fn new(acknowledgement: MqttAcknowledgement) -> Self {
         Self(Some(Arc::new(Mutex::new(Some(acknowledgement)))))
     }
 
-    pub(super) fn take(&self) -> Option<MqttAcknowledgement> {
+    pub fn take(&self) -> Option<MqttAcknowledgement> {
         self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

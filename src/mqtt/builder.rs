@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connection::Surroundings;
+use super::connection::Environment;
 use super::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
@@ -33,6 +33,45 @@ pub struct MqttConnectionBuilder {
 }
 
 crate::opaque::opaque!(MqttConnectionBuilder);
+
+/// Connections outside any container.
+impl MqttConnection {
+    /// A connection outside any container.
+    #[must_use]
+    pub fn builder() -> MqttConnectionBuilder {
+        MqttConnectionBuilder::default()
+    }
+
+    /// A connection outside any container, open, to the broker of this URI, such as `mqtts://ann:secret@broker.example`. End it with
+    /// [`MqttConnection::disconnect`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), wirework::Error> {
+    /// use wirework::mqtt::{MqttConnection, PublishOptions};
+    /// let connection = MqttConnection::connect("mqtt://127.0.0.1:1883").await?;
+    /// connection.publish("hello/world", "Hello!", PublishOptions::at_least_once()).await?;
+    /// connection.disconnect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A URI that cannot be read, and those of [`MqttConnection::open`].
+    pub async fn connect(uri: &str) -> Result<Self, Error> {
+        Self::builder().uri(uri.parse()?).open().await
+    }
+
+    /// A connection outside any container, from the same keys that its section in a manifest has.
+    ///
+    /// # Errors
+    /// Every key that is unknown or has a bad value, and what contradicts itself.
+    pub fn from_pairs(
+        pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+    ) -> Result<Self, Error> {
+        let config: MqttConfig = crate::config::from_pairs(pairs)?;
+        Self::builder().config(config).build()
+    }
+}
 
 impl MqttConnectionBuilder {
     /// Begins with this configuration instead of an empty one.
@@ -131,7 +170,7 @@ impl MqttConnectionBuilder {
         MqttConnection::with(
             "default",
             config,
-            Surroundings { logger, counters, discovery, credentials, will },
+            Environment { logger, counters, discovery, credentials, will },
         )
     }
 

@@ -7,7 +7,7 @@ use super::properties::seconds;
 use super::{MqttVersion, Redirects, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
-use crate::connect::ConnectionConfig;
+use crate::connect::{ConnectionConfig, keyed};
 
 /// The configuration of [`MqttConnection`](super::MqttConnection).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -169,6 +169,16 @@ impl Default for MqttOptions {
 }
 
 impl MqttConfig {
+    /// All connections with their keys.
+    pub(super) fn keyed(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
+        keyed(self.connection.as_ref(), self.connections.as_deref())
+    }
+
+    /// All credentials with their keys.
+    pub(super) fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
+        keyed(self.credential.as_ref(), self.credentials.as_deref())
+    }
+
     /// The client id, where one is given.
     pub(super) fn explicit_client_id(&self) -> Option<&str> {
         self.client_id.as_deref().filter(|id| !id.is_empty())
@@ -195,12 +205,13 @@ impl MqttOptions {
 mod tests {
     use super::*;
     use crate::config::{from_pairs, from_toml};
+    use crate::mqtt::check::invalid;
 
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let config: MqttConfig = from_toml("").unwrap();
         let options = &config.options;
-        assert!(config.invalid().is_empty() && options.retry_connect && options.clean_session);
+        assert!(invalid(&config).is_empty() && options.retry_connect && options.clean_session);
         let times = [options.connect_timeout, options.reconnect_timeout, options.keepalive_timeout];
         assert_eq!(times, [Millis::new(30_000), Millis::new(1000), Millis::new(60_000)]);
     }
@@ -222,7 +233,7 @@ mod tests {
     fn what_contradicts_itself_is_named() {
         let wrong = |key: &str, value: &str| {
             let config: MqttConfig = from_pairs([(key, value)]).unwrap();
-            config.invalid()[0].to_string()
+            invalid(&config)[0].to_string()
         };
         assert_eq!(
             wrong("options.clean_session", "false"),
@@ -253,7 +264,7 @@ mod tests {
             ("options.retry_connect", "false"),
         ])
         .unwrap();
-        assert!(config.invalid().is_empty());
+        assert!(invalid(&config).is_empty());
         assert_eq!(config.connections.map(|list| list.len()), Some(2));
     }
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::driver::{Roads, Settings};
+use super::driver::{Endpoints, Settings};
+use super::identity::ClientId;
 use super::metrics::Metrics;
 use super::redirects::Permitted;
-use super::standalone_context::StandaloneContext;
-use super::status::{Lack, follow};
+use super::status::follow;
 use super::transport::Kind;
 use super::{
-    MqttClient, MqttConfig, MqttConnectionBuilder, MqttConnectionResolver, MqttError, MqttMessageListener,
-    MqttMessages, MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig,
-    identity,
+    MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
+    MqttOptions, MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig,
+    check,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -29,7 +29,7 @@ use crate::log::Logger;
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
 /// In a container it is configured by its section; alone it comes, open, from [`MqttConnection::connect`] or
-/// [`MqttConnectionBuilder::open`], or from [`MqttConnection::from_pairs`] to be opened with [`Context::standalone`].
+/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
 /// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
@@ -72,14 +72,14 @@ pub struct MqttConnection {
     logger: Logger,
     metrics: Arc<Metrics>,
     client: Mutex<Option<MqttClient>>,
-    /// Whose turn it is to open.
+    /// Held while it opens.
     opening: tokio::sync::Mutex<()>,
     /// How often it was closed: an `open` that a `close` overtakes ends.
     closed: watch::Sender<u64>,
     /// How often it was opened: subscriptions of earlier times are gone.
     opened: AtomicU64,
     /// What its owner lacks, in this opening.
-    lack: watch::Sender<Lack>,
+    unmet: watch::Sender<Option<Arc<str>>>,
     /// Lent where no container lends one.
     standalone: StandaloneContext,
 }
@@ -87,72 +87,67 @@ pub struct MqttConnection {
 crate::opaque::opaque!(MqttConnection);
 
 /// What a connection is made of, beside its configuration.
-pub(super) struct Surroundings {
-    pub(super) logger: Logger,
-    pub(super) counters: Counters,
-    pub(super) discovery: Vec<Arc<dyn Discovery>>,
-    pub(super) credentials: Vec<Arc<dyn CredentialStore>>,
+pub(super) struct Environment {
+    pub logger: Logger,
+    pub counters: Counters,
+    pub discovery: Vec<Arc<dyn Discovery>>,
+    pub credentials: Vec<Arc<dyn CredentialStore>>,
     /// Instead of the one that the configuration has.
-    pub(super) will: Option<MqttWill>,
+    pub will: Option<MqttWill>,
+}
+
+/// How a connection outside any container is called in logs.
+const STANDALONE: &str = "pip-services:connection:mqtt:default:1.0";
+
+/// The context of a connection that is opened outside any container, from `open` to `disconnect`.
+#[derive(Default)]
+struct StandaloneContext(Mutex<Option<Context>>);
+
+impl StandaloneContext {
+    /// A new one.
+    fn create() -> Result<Context, Error> {
+        Ok(Context::standalone(STANDALONE.parse()?))
+    }
+
+    fn put(&self, context: Context) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+    }
+
+    /// The one that was put here, or a new one where there is none.
+    fn take(&self) -> Result<Context, Error> {
+        let context = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        context.map_or_else(Self::create, Ok)
+    }
 }
 
 impl MqttConnection {
-    pub(super) fn with(name: &str, config: MqttConfig, around: Surroundings) -> Result<Self, Error> {
-        Invalid::none(config.invalid()).map_err(MqttError::from)?;
-        let will = match around.will {
+    pub(super) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
+        Invalid::none(check::invalid(&config)).map_err(MqttError::from)?;
+        let will = match environment.will {
             None => config.will.as_ref().map(WillConfig::read).transpose()?,
-            Some(will) => Some(will.checked(&config.options)?),
+            Some(will) => {
+                let MqttOptions { protocol_version, allow_control_characters, .. } = config.options;
+                Some(will.checked(protocol_version, allow_control_characters)?)
+            }
         };
         Ok(Self {
-            resolver: Arc::new(MqttConnectionResolver::new(&config, around.discovery, around.credentials)?),
+            resolver: Arc::new(MqttConnectionResolver::new(
+                &config,
+                environment.discovery,
+                environment.credentials,
+            )?),
             config,
             will: will.map(Arc::new),
             name: name.to_owned(),
-            metrics: Arc::new(Metrics::new(&around.counters)),
-            logger: around.logger,
+            metrics: Arc::new(Metrics::new(&environment.counters)),
+            logger: environment.logger,
             client: Mutex::new(None),
             opening: tokio::sync::Mutex::new(()),
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
-            lack: watch::Sender::new(None),
+            unmet: watch::Sender::new(None),
             standalone: StandaloneContext::default(),
         })
-    }
-
-    /// A connection outside any container.
-    #[must_use]
-    pub fn builder() -> MqttConnectionBuilder {
-        MqttConnectionBuilder::default()
-    }
-
-    /// A connection outside any container, open, to the broker of this URI, such as `mqtts://ann:secret@broker.example`. End it with
-    /// [`MqttConnection::disconnect`].
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), wirework::Error> {
-    /// use wirework::mqtt::{MqttConnection, PublishOptions};
-    /// let connection = MqttConnection::connect("mqtt://127.0.0.1:1883").await?;
-    /// connection.publish("hello/world", "Hello!", PublishOptions::at_least_once()).await?;
-    /// connection.disconnect().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// A URI that cannot be read, and those of [`MqttConnection::open`].
-    pub async fn connect(uri: &str) -> Result<Self, Error> {
-        Self::builder().uri(uri.parse()?).open().await
-    }
-
-    /// A connection outside any container, from the same keys that its section in a manifest has.
-    ///
-    /// # Errors
-    /// Every key that is unknown or has a bad value, and what contradicts itself.
-    pub fn from_pairs(
-        pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
-    ) -> Result<Self, Error> {
-        let config: MqttConfig = crate::config::from_pairs(pairs)?;
-        Self::builder().config(config).build()
     }
 
     /// Connects; returns when the broker has said welcome. Does nothing when it is open; of several calls at a time the
@@ -164,10 +159,10 @@ impl MqttConnection {
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
         let mut closed = self.closed.subscribe();
         // A lock over an await is what it is for: two links with one client id would throw each other out.
-        let _turn = tokio::select! {
+        let _opening = tokio::select! {
             biased;
             _ = closed.changed() => return Err(MqttError::NotOpen.into()),
-            turn = self.opening.lock() => turn,
+            opening = self.opening.lock() => opening,
         };
         if self.is_open() {
             return Ok(());
@@ -183,7 +178,7 @@ impl MqttConnection {
             _ = closed.changed() => false,
             welcomed = client.welcomed() => {
                 welcomed?;
-                self.keep(&client, &closed, context)
+                self.make_live(&client, &closed, context)
             }
         };
         if welcomed {
@@ -213,21 +208,21 @@ impl MqttConnection {
         let resolver = Arc::clone(&self.resolver);
         let permitted = Permitted::new(options.redirects, &options.redirect_hosts);
         let cooldown = options.endpoint_cooldown.0;
-        let roads = Roads::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
-        MqttClient::begin(self.settings(context), roads, logger, Arc::clone(&self.metrics))
+        let endpoints = Endpoints::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
+        MqttClient::begin(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
     }
 
-    /// Puts a client in place, unless it was overtaken by a `close`.
-    fn keep(&self, client: &MqttClient, closed: &watch::Receiver<u64>, context: &Context) -> bool {
-        let mut place = self.place();
-        // A close says so while it holds the place.
+    /// Makes a client the live one, unless a `close` came first.
+    fn make_live(&self, client: &MqttClient, closed: &watch::Receiver<u64>, context: &Context) -> bool {
+        let mut live = self.live();
+        // A close counts itself while it holds the lock.
         if closed.has_changed().unwrap_or(true) {
             return false;
         }
-        self.lack.send_replace(None);
-        follow(client, self.lack.subscribe(), context);
+        self.unmet.send_replace(None);
+        follow(client, self.unmet.subscribe(), context);
         self.opened.fetch_add(1, Ordering::Relaxed);
-        *place = Some(client.clone());
+        *live = Some(client.clone());
         true
     }
 
@@ -239,12 +234,12 @@ impl MqttConnection {
     /// None so far: what was left is no reason not to be closed.
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
         let client = {
-            let mut place = self.place();
+            let mut live = self.live();
             self.closed.send_modify(|closes| *closes += 1);
-            place.take()
+            live.take()
         };
         let Some(client) = client else {
-            // The one that still opened, if any, has ended when its turn is over.
+            // The one that still opened, if any, has ended when the lock is free.
             drop(self.opening.lock().await);
             return Ok(());
         };
@@ -264,7 +259,7 @@ impl MqttConnection {
         Ok(())
     }
 
-    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`] has opened, as
+    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has opened, as
     /// [`MqttConnection::close`] does. Without it, what was accepted and not sent yet is lost when the program ends, and the broker
     /// publishes the will.
     ///
@@ -280,21 +275,21 @@ impl MqttConnection {
     /// Whether it is open: also while a lost link is coming back, but not when it was given up.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.place().as_ref().is_some_and(MqttClient::is_open)
+        self.live().as_ref().is_some_and(MqttClient::is_open)
     }
 
     /// The number of this opening; none while it is not open.
     pub(super) fn opening(&self) -> Option<u64> {
-        let place = self.place();
-        // Counted while the place was held.
-        place.as_ref().filter(|client| client.is_open()).map(|_| self.opened.load(Ordering::Relaxed))
+        let live = self.live();
+        // Counted while the lock was held.
+        live.as_ref().filter(|client| client.is_open()).map(|_| self.opened.load(Ordering::Relaxed))
     }
 
-    /// What its owner lacks although the link may be up: the owner's status, which is that of the connection too, says so.
-    pub(super) fn lacks(&self, lack: Lack) {
-        self.lack.send_if_modified(|known| {
-            let changed = *known != lack;
-            *known = lack;
+    /// Sets what its owner lacks although the link may be up; the status that they share reports it.
+    pub(super) fn set_unmet(&self, unmet: Option<Arc<str>>) {
+        self.unmet.send_if_modified(|known| {
+            let changed = *known != unmet;
+            *known = unmet;
             changed
         });
     }
@@ -305,7 +300,7 @@ impl MqttConnection {
     /// # Errors
     /// `NOT_OPEN`.
     pub fn client(&self) -> Result<MqttClient, MqttError> {
-        self.place().clone().ok_or(MqttError::NotOpen)
+        self.live().clone().ok_or(MqttError::NotOpen)
     }
 
     /// Publishes a message; see [`MqttClient::publish`].
@@ -367,12 +362,12 @@ impl MqttConnection {
     pub(super) fn settings(&self, context: &Context) -> Settings {
         let client_id = match self.config.explicit_client_id() {
             Some(id) => id.to_owned(),
-            None => identity::client_id(context.service_name(), &self.name),
+            None => ClientId::generate(context.service_name(), &self.name),
         };
         Settings::new(&self.config, client_id, self.will.clone())
     }
 
-    fn place(&self) -> MutexGuard<'_, Option<MqttClient>> {
+    fn live(&self) -> MutexGuard<'_, Option<MqttClient>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -380,7 +375,7 @@ impl MqttConnection {
 impl Drop for MqttConnection {
     /// A listener may hold a client, and the client's driver the listener: the owner ends it, whoever still has a handle.
     fn drop(&mut self) {
-        let Some(client) = self.place().take() else { return };
+        let Some(client) = self.live().take() else { return };
         let (messages, bytes) = client.unsent();
         if bytes > 0 && client.is_open() {
             self.logger.warn(format_args!(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lost::elsewhere;
+use super::properties::PropertyError;
 use super::topic::TopicError;
 use super::{Lost, QoS};
 use crate::config::Invalid;
@@ -221,6 +222,15 @@ impl fmt::Debug for MqttError {
     }
 }
 
+impl From<PropertyError> for MqttError {
+    fn from(error: PropertyError) -> Self {
+        match error {
+            PropertyError::Topic(error) => error.into(),
+            PropertyError::Value { property, problem } => Self::BadProperty { property, problem },
+        }
+    }
+}
+
 impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
@@ -307,7 +317,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
-    use crate::mqtt::protocol::{describe, kept};
+    use crate::mqtt::protocol::{clip_reason, describe};
     use crate::mqtt::topic::Filter;
     use crate::text::is_unsafe;
 
@@ -340,7 +350,7 @@ mod tests {
     fn what_a_peer_said_is_cut_and_escaped_in_every_error() {
         let evil: Arc<str> = format!("\u{1b}]0;\n\u{9b}\u{202e}{}", "x".repeat(60_000)).into();
         let text = || Arc::clone(&evil);
-        let reason = || describe(0x87, Some(&kept(&evil)));
+        let reason = || describe(0x87, Some(&clip_reason(&evil)));
         let (code, client_id) = (0x87, text());
         let left = Lost::Disconnected { code, reason: reason(), server_reference: Some(text()) };
         let taken = |certain| Lost::TakenOver {

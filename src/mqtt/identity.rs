@@ -11,13 +11,22 @@ pub(crate) struct ClientId {
 }
 
 impl ClientId {
-    pub(crate) fn get(&self) -> &str {
+    /// `<service>-<name>-<host>-<8 hexadecimal digits>`, new at each call: two processes of one service on one host must not
+    /// throw each other out.
+    pub fn generate(service: &str, name: &str) -> String {
+        // The keys of a `RandomState` come from the system's source of randomness.
+        let digits = RandomState::new().hash_one(std::process::id()) as u32;
+        format!("{service}-{name}-{}-{digits:08x}", host())
+    }
+
+    /// What it is known as now.
+    pub fn get(&self) -> &str {
         self.assigned.get().unwrap_or(&self.asked)
     }
 
     /// Goes by another id from now on; false where it does already, or the broker has assigned one before: asked for that, it
     /// has no reason to assign another.
-    pub(crate) fn assign(&self, id: String) -> bool {
+    pub fn assign(&self, id: String) -> bool {
         id != self.get() && self.assigned.set(id).is_ok()
     }
 }
@@ -26,14 +35,6 @@ impl From<String> for ClientId {
     fn from(asked: String) -> Self {
         Self { asked, assigned: Arc::default() }
     }
-}
-
-/// `<service>-<name>-<host>-<8 hexadecimal digits>`, new at each call: two processes of one service on one host must not
-/// throw each other out.
-pub(super) fn client_id(service: &str, name: &str) -> String {
-    // The keys of a `RandomState` come from the system's source of randomness.
-    let digits = RandomState::new().hash_one(std::process::id()) as u32;
-    format!("{service}-{name}-{}-{digits:08x}", host())
 }
 
 /// The name of this machine, as far as it can be told.
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn no_two_are_alike() {
-        let (one, other) = (client_id("s", "n"), client_id("s", "n"));
+        let (one, other) = (ClientId::generate("s", "n"), ClientId::generate("s", "n"));
         assert!(one.starts_with("s-n-") && one.len() > 13);
         assert_ne!(one, other);
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TlsError;
-use super::protocol::Reason;
 use crate::error::chain;
 use crate::text::clip;
 
@@ -218,16 +217,6 @@ impl Lost {
                 | Self::Flooded { .. }
                 | Self::NoAnswer { .. }
         )
-    }
-
-    pub(crate) fn refused(reason: Reason) -> Self {
-        let Reason { code, text, server_reference } = reason;
-        Self::Refused { code, reason: text, server_reference }
-    }
-
-    pub(crate) fn disconnected(reason: Reason) -> Self {
-        let Reason { code, text, server_reference } = reason;
-        Self::Disconnected { code, reason: text, server_reference }
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::acknowledgement::Offered;
-use super::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties, properties};
+use super::properties::TraceId;
+use super::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties};
 use crate::footprint;
 
 /// A message that a broker delivered. Cloning is cheap.
@@ -64,7 +65,7 @@ impl MqttMessage {
     /// of `trace_id` there. Give it to [`Logger::with_trace_id`](crate::log::Logger::with_trace_id).
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
-        properties::read_trace(&self.properties)
+        TraceId::of(&self.properties)
     }
 
     /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it

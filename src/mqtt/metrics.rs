@@ -5,47 +5,47 @@ use crate::count::{Counters, Increment, Last, Timing};
 /// The counters of one connection. All names begin with `mqtt.`.
 pub(crate) struct Metrics {
     /// `publish.sent`: PUBLISH packets written.
-    pub(crate) sent: Increment,
+    pub sent: Increment,
     /// `publish.acknowledged`: messages of QoS 1 and 2 that the broker has acknowledged in full.
-    pub(crate) acknowledged: Increment,
+    pub acknowledged: Increment,
     /// `publish.redelivered`: PUBLISH packets written again on a resumed session.
-    pub(crate) redelivered: Increment,
+    pub redelivered: Increment,
     /// `publish.failed`: accepted messages that failed.
-    pub(crate) failed: Increment,
+    pub failed: Increment,
     /// `publish.in_flight`: messages of QoS 1 and 2 that are accepted and not acknowledged.
-    pub(crate) in_flight: Last,
+    pub in_flight: Last,
     /// `publish.queued_bytes`: what accepted messages take of `options.max_queued_bytes`.
-    pub(crate) queued_bytes: Last,
+    pub queued_bytes: Last,
     /// `publish.round_trip`: from PUBLISH to the last acknowledgement; of all messages on their way one at a time is timed.
-    pub(crate) round_trip: Timing,
+    pub round_trip: Timing,
     /// `message.received`: PUBLISH packets read.
-    pub(crate) received: Increment,
+    pub received: Increment,
     /// `message.repeated`: of those, QoS 2 messages that had been delivered before.
-    pub(crate) repeated: Increment,
+    pub repeated: Increment,
     /// `message.unclaimed`: of those, messages that wait for a listener to subscribe (`options.unclaimed_timeout`).
-    pub(crate) unclaimed: Increment,
+    pub unclaimed: Increment,
     /// `message.unmatched`: of those, messages that no listener asked for.
-    pub(crate) unmatched: Increment,
+    pub unmatched: Increment,
     /// `message.dropped`: QoS 0 messages that a listener, or `options.max_incoming_bytes`, had no room for.
-    pub(crate) dropped: Increment,
+    pub dropped: Increment,
     /// `message.oversize`: messages above `options.max_packet_size` that were read past (3.1.1).
-    pub(crate) oversize: Increment,
+    pub oversize: Increment,
     /// `message.refused`: of those, messages under manual acknowledgement that were not finished well.
-    pub(crate) refused: Increment,
+    pub refused: Increment,
     /// `listener.failed`: errors and panics of listeners.
-    pub(crate) listener_failed: Increment,
+    pub listener_failed: Increment,
     /// `listener.behind`: how often a listener fell behind so far that acknowledgements wait for it.
-    pub(crate) behind: Increment,
+    pub behind: Increment,
     /// `link.opened`: links that the broker welcomed.
-    pub(crate) opened: Increment,
+    pub opened: Increment,
     /// `link.reconnects`: of those, all after the first.
-    pub(crate) reconnects: Increment,
+    pub reconnects: Increment,
     /// `link.unsolicited`: acknowledgements that belong to nothing.
-    pub(crate) unsolicited: Increment,
+    pub unsolicited: Increment,
 }
 
 impl Metrics {
-    pub(crate) fn new(counters: &Counters) -> Self {
+    pub fn new(counters: &Counters) -> Self {
         let increment = |name: &str| counters.increment(&format!("mqtt.{name}"));
         Self {
             sent: increment("publish.sent"),

@@ -2,15 +2,14 @@
 
 mod acknowledgement;
 mod builder;
+mod check;
 mod client;
 mod component;
 mod config;
 mod connection;
 mod driver;
 mod error;
-mod foreseen;
 mod identity;
-mod ignored;
 mod listener;
 mod login;
 mod lost;
@@ -18,18 +17,16 @@ mod message;
 mod metrics;
 mod options;
 mod properties;
-mod protection;
 mod protocol;
+mod qos;
 mod queue;
 mod redirects;
 mod resolver;
 mod session;
-mod standalone_context;
 mod status;
 mod subscriptions;
 pub mod topic;
 mod transport;
-mod validate;
 mod version;
 mod will;
 
@@ -47,8 +44,9 @@ pub use listener::MqttMessageListener;
 pub use login::LoginError;
 pub use lost::Lost;
 pub use message::MqttMessage;
-pub use options::{PublishOptions, QoS, RetainHandling, SubscribeOptions};
+pub use options::{PublishOptions, RetainHandling, SubscribeOptions};
 pub use properties::{MessageProperties, ReceivedProperties};
+pub use qos::QoS;
 pub use queue::{
     MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,
 };

@@ -3,32 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::MessageProperties;
-
-/// How hard a message is delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum QoS {
-    /// QoS 0: sent once, never acknowledged.
-    #[default]
-    AtMostOnce = 0,
-    /// QoS 1: sent until acknowledged; may arrive more than once.
-    AtLeastOnce = 1,
-    /// QoS 2: arrives exactly once, for two round trips.
-    ExactlyOnce = 2,
-}
-
-impl QoS {
-    /// The level with this number, where there is one.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Self::AtMostOnce),
-            1 => Some(Self::AtLeastOnce),
-            2 => Some(Self::ExactlyOnce),
-            _ => None,
-        }
-    }
-}
+use super::{MessageProperties, QoS};
 
 /// How one message is published. The default is QoS 0, not retained.
 ///

@@ -28,7 +28,7 @@ pub enum Redirects {
 /// The hosts to which credentials may go.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Permitted {
-    pub(super) redirects: Redirects,
+    redirects: Redirects,
     hosts: Vec<Pattern>,
 }
 
@@ -43,7 +43,7 @@ struct Pattern {
 
 /// What becomes of a server reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     /// The client goes there.
     Follow(Endpoint),
     /// It does not, for a reason that goes on with "which is not followed:".
@@ -52,14 +52,14 @@ pub(super) enum Direction {
 
 impl Permitted {
     /// Takes `options.redirects` and `options.redirect_hosts`, which were checked; what cannot be read permits nothing.
-    pub(super) fn new(redirects: Redirects, hosts: &[String]) -> Self {
+    pub fn new(redirects: Redirects, hosts: &[String]) -> Self {
         Self { redirects, hosts: hosts.iter().filter_map(|entry| Pattern::parse(entry)).collect() }
     }
 
     /// Where the broker at `from` sends the client: to the first server of the list that is permitted. MQTT 5 makes a
     /// reference a list of `host`, `host:port` or `[v6]:port`; some brokers write URIs. The protocol stays, and TLS with it.
     /// `known` are the brokers that the connection has been given.
-    pub(super) fn direct(&self, from: &Endpoint, reference: &str, known: &[Endpoint]) -> Direction {
+    pub fn direct(&self, from: &Endpoint, reference: &str, known: &[Endpoint]) -> Direction {
         if self.redirects == Redirects::None {
             return Direction::Stay(
                 "`options.redirects` is `none`; to permit it, set it to `listed` and name the host in \
@@ -92,12 +92,12 @@ impl Permitted {
     }
 
     /// Whether credentials may go to this server.
-    pub(super) fn lists(&self, server: &Endpoint) -> bool {
+    pub fn lists(&self, server: &Endpoint) -> bool {
         self.hosts.iter().any(|pattern| pattern.matches(server))
     }
 
     /// Why an entry of `options.redirect_hosts` says nothing.
-    pub(super) fn problem(entry: &str) -> Option<&'static str> {
+    pub fn problem(entry: &str) -> Option<&'static str> {
         Pattern::parse(entry).is_none().then_some(
             "is no host; write `broker.example`, `broker.example:8883`, `[::1]:1883`, or `*.broker.example`",
         )
@@ -155,10 +155,10 @@ fn without_credentials(server: Endpoint) -> Endpoint {
 mod tests {
     use super::*;
     use crate::connect::{ConnectionParams, endpoints};
-    use crate::mqtt::transport::PROTOCOLS;
+    use crate::mqtt::transport::Kind;
 
     fn at(uri: &str) -> Endpoint {
-        let found = endpoints(&[ConnectionParams::from_uri(uri.parse().unwrap())], None, PROTOCOLS);
+        let found = endpoints(&[ConnectionParams::from_uri(uri.parse().unwrap())], None, Kind::PROTOCOLS);
         found.unwrap().remove(0)
     }
 

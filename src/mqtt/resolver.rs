@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::transport::{Kind, PROTOCOLS};
+use super::transport::Kind;
 use super::{MqttConfig, MqttVersion, login};
 use crate::Error;
 use crate::auth::{CredentialResolver, CredentialStore};
@@ -55,7 +55,7 @@ impl MqttConnectionResolver {
     pub async fn resolve(&self) -> Result<Vec<Endpoint>, Error> {
         let connections = self.connections.resolve_all().await?;
         let credential = self.credentials.lookup().await?;
-        let endpoints = endpoints(&connections, credential.as_ref(), PROTOCOLS)?;
+        let endpoints = endpoints(&connections, credential.as_ref(), Kind::PROTOCOLS)?;
         for endpoint in &endpoints {
             Kind::check(endpoint.protocol)?;
             login::check(endpoint, self.version)?;

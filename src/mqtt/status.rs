@@ -9,23 +9,18 @@ use super::{LinkState, Lost, MqttClient, MqttError};
 use crate::component::{Context, Status};
 use crate::text::clip;
 
-/// What the owner of a connection lacks although the link is up; it is part of their common status.
-pub(super) type Lack = Option<Arc<str>>;
-
-/// Has the component's status follow the link, and what its owner lacks, until either ends.
-pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, context: &Context) {
+/// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link
+/// is up, which is part of their common status.
+pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
-    let mut recovering = false;
-    let mut said = None;
-    // Where the link is, or was until it was lost.
-    let mut at = up_at(&state.borrow());
+    let mut follower = Follower { recovering: false, reported: None, at: up_at(&state.borrow()) };
     let following = context.clone();
     context.spawn("mqtt status", async move {
         loop {
             let (changed, moved) = tokio::select! {
                 changed = state.changed() => (changed, true),
                 changed = denied.changed() => (changed, false),
-                changed = lack.changed() => (changed, false),
+                changed = unmet.changed() => (changed, false),
                 () = following.cancelled() => return Ok(()),
             };
             if changed.is_err() {
@@ -33,39 +28,59 @@ pub(super) fn follow(client: &MqttClient, mut lack: watch::Receiver<Lack>, conte
             }
             let moved = moved || state.has_changed().unwrap_or_default();
             let denied = denied_now(&denied.borrow_and_update());
-            let lack = lack.borrow_and_update().clone();
-            let lacking = denied.or(lack);
+            let unmet_now = unmet.borrow_and_update().clone();
             let state = state.borrow_and_update().clone();
-            let lost_at = std::mem::replace(&mut at, up_at(&state));
-            let status = match (&state, lacking) {
-                (LinkState::Up { .. }, Some(lacking)) => {
-                    recovering = true;
-                    Status::recovering(lacking)
-                }
-                // The first time is the container's to say.
-                (LinkState::Up { .. }, _) if !std::mem::take(&mut recovering) => continue,
-                (LinkState::Up { .. }, _) => Status::Open,
-                // What is denied, or lacking, meanwhile is no news.
-                (LinkState::Down(_), _) if !moved => continue,
-                (LinkState::Down(lost), _) => {
-                    recovering = true;
-                    Status::recovering(down(lost_at.as_deref(), lost))
-                }
-                (LinkState::Failed(error), _) => return Err(error.clone().into()),
-                (LinkState::Connecting, _) => continue,
-                (LinkState::Closed(_), _) => return Ok(()),
-            };
-            // A change of what is not told of here is no news.
-            let news = match &status {
-                Status::Recovering(reason) => Some(Arc::clone(reason)),
-                _ => None,
-            };
-            if news.is_none() || news != said {
+            match &state {
+                LinkState::Failed(error) => return Err(error.clone().into()),
+                LinkState::Closed(_) => return Ok(()),
+                _ => {}
+            }
+            if let Some(status) = follower.status(&state, denied.or(unmet_now), moved) {
                 following.set_status(status);
             }
-            said = news;
         }
     });
+}
+
+/// What has been reported of a link so far.
+struct Follower {
+    /// Whether the last status was not [`Status::Open`].
+    recovering: bool,
+    /// The reason of the last status, where it had one.
+    reported: Option<Arc<str>>,
+    /// Where the link is, or was until it was lost.
+    at: Option<Arc<str>>,
+}
+
+impl Follower {
+    /// Returns the status to report, where that is news: of a link in this state, which has `moved` to it just now or not, and
+    /// with what is `missing` although it is up.
+    fn status(&mut self, state: &LinkState, missing: Option<Arc<str>>, moved: bool) -> Option<Status> {
+        let lost_at = std::mem::replace(&mut self.at, up_at(state));
+        let status = match (state, missing) {
+            (LinkState::Up { .. }, Some(missing)) => {
+                self.recovering = true;
+                Status::recovering(missing)
+            }
+            // The first time is the container's to report.
+            (LinkState::Up { .. }, _) if !std::mem::take(&mut self.recovering) => return None,
+            (LinkState::Up { .. }, _) => Status::Open,
+            // What is denied, or missing, meanwhile is no news.
+            (LinkState::Down(_), _) if !moved => return None,
+            (LinkState::Down(lost), _) => {
+                self.recovering = true;
+                Status::recovering(down(lost_at.as_deref(), lost))
+            }
+            (LinkState::Connecting | LinkState::Failed(_) | LinkState::Closed(_), _) => return None,
+        };
+        let reason = match &status {
+            Status::Recovering(reason) => Some(Arc::clone(reason)),
+            _ => None,
+        };
+        let known = std::mem::replace(&mut self.reported, reason.clone());
+        // A change of what the status does not tell is no news.
+        (reason.is_none() || reason != known).then_some(status)
+    }
 }
 
 /// Where the link is, if it is up.
@@ -76,7 +91,7 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
     }
 }
 
-/// What is to be said of a link that is not up, and which was lost just now where it says `at` which broker.
+/// What is to be reported of a link that is not up, and which was lost just now where it says `at` which broker.
 fn down(at: Option<&str>, lost: &Lost) -> String {
     let cause = crate::error::chain(lost);
     match at {
@@ -87,13 +102,13 @@ fn down(at: Option<&str>, lost: &Lost) -> String {
     }
 }
 
-/// What is to be said of the filters that the broker does not grant again, where there are any.
-fn denied_now(filters: &DeniedFilters) -> Lack {
+/// What is to be reported of the filters that the broker does not grant again, where there are any.
+fn denied_now(filters: &DeniedFilters) -> Option<Arc<str>> {
     let first = filters.values().next()?;
     let others = match filters.len() - 1 {
         0 => String::new(),
         1 => "; and one more".to_owned(),
         more => format!("; and {more} more"),
     };
-    Some(format!("{}{others}", crate::error::chain(&first.error)).into())
+    Some(format!("{}{others}", crate::error::chain(first.error())).into())
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::properties::seconds;
 use super::topic::{Topic, without_controls};
-use super::{MessageProperties, MqttError, MqttOptions, MqttVersion, QoS};
+use super::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
 use crate::params::Masked;
 
@@ -44,10 +44,10 @@ pub struct MqttWill {
 }
 
 impl MqttWill {
-    /// The same, where the options of its connection permit it.
-    pub(super) fn checked(self, options: &MqttOptions) -> Result<Self, MqttError> {
-        self.check(options.protocol_version)?;
-        if !options.allow_control_characters {
+    /// The same, where the options of its connection permit it: its version, and whether topics may have control characters.
+    pub(super) fn checked(self, version: MqttVersion, allow_controls: bool) -> Result<Self, MqttError> {
+        self.check(version)?;
+        if !allow_controls {
             without_controls(&self.topic)?;
         }
         Ok(self)
@@ -188,7 +188,7 @@ mod tests {
 
     fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
         let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
-        Invalid::none(config.invalid()).map_err(|error| error.to_string())
+        Invalid::none(crate::mqtt::check::invalid(&config)).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum};
 use wirework::config::Severity;
 use wirework::text::escape_json;
 
+use super::exit::EXIT_CONFIG;
 use super::options::Manifests;
+use super::options::Options;
 use super::output::answer;
-use super::{EXIT_CONFIG, Host, Options};
+use crate::program::Program;
 
 /// How the problems are printed.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -36,9 +38,9 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
         let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
-        let Some(checked) = self.options.with(&self.manifests).plan_where(host, empty) else {
+        let Some(checked) = self.options.with(&self.manifests).plan_where(program, empty) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         let json = |text: String| escape_json(&format!("{text}\n")).into_owned();

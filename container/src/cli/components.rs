@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use wirework::component::Registered;
 use wirework::text::escape;
 
-use super::Host;
 use super::options::{Format, json_text};
 use super::output::{answer, complain};
 use super::width;
+use crate::program::Program;
 
 /// Lists the components that this binary can make
 #[derive(Args)]
@@ -23,8 +23,8 @@ pub(super) struct Components {
 }
 
 impl Components {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let registry = match host.registry() {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let registry = match program.registry() {
             Ok(registry) => registry,
             Err(error) => {
                 complain(format_args!("error: {error}"));

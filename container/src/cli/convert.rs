@@ -19,10 +19,12 @@ use thiserror::Error;
 use wirework::component::Registry;
 use wirework::file;
 
+use self::sections::Converted;
 use self::tags::TemplateError;
 use self::yaml::YamlError;
+use super::exit::EXIT_CONFIG;
 use super::output::{answer, complain};
-use super::{EXIT_CONFIG, Host};
+use crate::program::Program;
 
 /// The largest file that is converted, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -40,12 +42,12 @@ pub(super) struct Convert {
 }
 
 impl Convert {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
         let failed = |reason: &dyn std::fmt::Display| {
             complain(format_args!("error: `{}`: {reason}", self.file.display()));
             ExitCode::from(EXIT_CONFIG)
         };
-        let registry = match host.registry() {
+        let registry = match program.registry() {
             Ok(registry) => registry,
             Err(error) => return failed(&error),
         };
@@ -87,17 +89,6 @@ enum ConvertError {
     /// It is a manifest already.
     #[error("it is TOML already; `check` tells what is wrong with a manifest")]
     Toml,
-}
-
-/// A manifest, and how much of it wants a look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Converted {
-    /// TOML.
-    pub text: String,
-    /// How many components.
-    pub components: usize,
-    /// How many keys and components have no counterpart, and are comments.
-    pub comments: usize,
 }
 
 /// Converts a text; `registry` says which descriptors and keys there are.

@@ -2,6 +2,7 @@
 
 mod markdown;
 mod summary;
+mod words;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -9,17 +10,19 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use wirework::component::{Lookup, Reference, Registered, Registry};
+use wirework::component::{Lookup, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
+use self::words::{asks, doc, line, remarks};
 use super::example::example;
+use super::exit::EXIT_USAGE;
 use super::options::json_text;
 use super::output::{answer, complain};
 use super::selector::{Selector, tokens_of_pattern};
-use super::width::{COLUMNS, hanging, indented};
-use super::{EXIT_USAGE, Host};
+use super::width::indented;
 use crate::plan::instead_of;
+use crate::program::Program;
 
 /// How components are described.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -50,8 +53,8 @@ pub(super) struct Describe {
 }
 
 impl Describe {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let registry = match host.registry() {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let registry = match program.registry() {
             Ok(registry) => registry,
             Err(error) => {
                 complain(format_args!("error: {error}"));
@@ -183,36 +186,6 @@ fn full(keys: &[KeyDoc]) -> String {
         out.push_str(&indented(doc(key), 6));
     }
     out
-}
-
-/// A key or a reference, in as many lines as it needs.
-fn line(text: &str) -> String {
-    hanging("  ", text, 4, COLUMNS)
-}
-
-/// The documentation of a key without what its remarks say already: a last sentence `Default 1000.`
-fn doc(key: &KeyDoc) -> &str {
-    let said = key.default.as_ref().and_then(|default| {
-        let (before, last) = key.doc.trim_end().rsplit_once("Default")?;
-        let last = last.trim().strip_suffix('.')?.trim_matches('`');
-        let default = default.to_string();
-        (last == default).then_some(before)
-    });
-    said.filter(|before| before.trim_end().is_empty() || before.trim_end().ends_with('.'))
-        .unwrap_or(&key.doc)
-        .trim_end()
-}
-
-fn asks(reference: &Reference) -> String {
-    format!("{} {} at `{}`", reference.cardinality.as_str(), (reference.capability)(), reference.pattern)
-}
-
-fn remarks(key: &KeyDoc) -> String {
-    let default = key.default.as_ref().map(|default| format!("default {default}"));
-    let words =
-        [key.required.then(|| "required".to_owned()), default, key.secret.then(|| "secret".to_owned())];
-    let words: Vec<_> = words.into_iter().flatten().collect();
-    if words.is_empty() { String::new() } else { format!(", {}", words.join(", ")) }
 }
 
 fn json_of_key(key: &KeyDoc) -> Value {

@@ -11,14 +11,16 @@ use clap::{Arg, Args, Command};
 use serde_json::{Value, json};
 
 use super::argument::is_manifest;
+use super::exit::EXIT_CONFIG;
 use super::graph::nobody_is;
+use super::options::Options;
 use super::options::{Format, json_text};
 use super::output::{answer, complain};
 use super::selector::Selector;
 use super::width::{COLUMNS, hanging, indented};
-use super::{EXIT_CONFIG, Host, Options};
 use crate::manifest::codes::{self, Code};
 use crate::plan::{Candidate, Plan, Planned, Verdict};
+use crate::program::Program;
 
 /// How many components are explained at once. Each is held against all others.
 const MOST_EXPLAINED: usize = 100;
@@ -86,14 +88,14 @@ impl TypedValueParser for Words {
 }
 
 impl Explain {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
         let codes: Vec<_> = self.what.iter().filter_map(What::code).collect();
         let codes = if self.codes { codes::all().iter().collect() } else { codes };
         if !codes.is_empty() {
             return answer(&said_of(&codes, self.codes, self.format), ExitCode::SUCCESS);
         }
         let options = self.options.with(self.what.iter().filter_map(What::manifest));
-        let Some(checked) = options.plan(host) else { return ExitCode::from(EXIT_CONFIG) };
+        let Some(checked) = options.plan(program) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
         let (plan, selectors) = (checked.plan(), self.what.iter().filter_map(What::component));
         let selectors: Vec<_> = selectors.collect();

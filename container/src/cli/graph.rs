@@ -9,11 +9,13 @@ use serde_json::json;
 use wirework::Descriptor;
 use wirework::text::escape;
 
+use super::exit::{EXIT_CONFIG, EXIT_USAGE};
+use super::options::Options;
 use super::options::{Manifests, json_text};
 use super::output::{answer, complain};
 use super::selector::{Selector, tokens_of};
-use super::{EXIT_CONFIG, EXIT_USAGE, Host, Options};
 use crate::plan::{List, Plan, Planned, others};
+use crate::program::Program;
 
 /// Shows the components in the order in which they open, and who uses whom
 #[derive(Args)]
@@ -41,8 +43,8 @@ pub(super) enum Format {
 }
 
 impl Graph {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let Some(checked) = self.options.with(&self.manifests).plan(program) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();

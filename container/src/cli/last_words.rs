@@ -3,11 +3,12 @@
 use wirework::Descriptor;
 use wirework::config::{Node, Problem, Severity, Span, Table, Value};
 use wirework::log::{Console, Format, Level, Record, Value as Shown};
+use wirework::text::Escaped;
 
 use super::options::Checked;
 use crate::manifest::{Files, Piece, pieces};
 use crate::plan::Plan;
-use crate::run::console::{is_console, say, say_error};
+use crate::run::console::{is_console, say};
 use crate::run::{Failure, Phase, ServeError};
 
 /// The target of what the command says where the log is JSON.
@@ -43,6 +44,18 @@ fn said(problem: &Problem, files: &Files) {
     }
     fields.extend(problem.help.as_deref().map(|help| ("help", Shown::Text(help))));
     Console::process().record(&Record::new(level, &problem.message).with_target(TARGET).with_fields(&fields));
+}
+
+/// Says an error with its code: in text as `check` does.
+fn say_error(code: &str, message: &str) {
+    let console = Console::process();
+    match console.format() {
+        Format::Text => console.text(&format!("error[{}]: {}\n", Escaped(code), Escaped(message))),
+        Format::Json => {
+            let fields = [("code", Shown::Text(code))];
+            console.record(&Record::new(Level::Error, message).with_target(TARGET).with_fields(&fields));
+        }
+    }
 }
 
 /// Up to how many components what was logged of a failure is taken to stand right above the last words.

@@ -9,18 +9,15 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use wirework::component::Registry;
-use wirework::config::{Problem, Problems, Severity, Span, code};
+use wirework::config::{Problems, Severity};
 use wirework::text::{counted, escape_json};
 
+use super::exit::EXIT_CONFIG;
 use super::output::complain;
 use super::width;
-use super::{EXIT_CONFIG, Host};
-use crate::manifest::{Files, Manifest, Parameters, render, render_json, render_sarif, warn_unused};
+use crate::manifest::{Files, render, render_json, render_sarif};
 use crate::plan::Plan;
-
-/// The manifest of a binary that sets none.
-const DEFAULT_MANIFEST: &str = "./config/config.toml";
+use crate::program::{Program, Sources};
 
 /// How most sub-commands print.
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -99,44 +96,29 @@ impl Options {
     }
 
     /// Reads and plans the manifest. `None` where the binary itself is at fault, which has been said.
-    pub(super) fn plan(&self, host: &Host) -> Option<Checked> {
-        self.plan_where(host, Severity::Warning)
+    pub(super) fn plan(&self, program: &Program) -> Option<Checked> {
+        self.plan_where(program, Severity::Warning)
     }
 
     /// The same, where a manifest without components is a problem of this severity.
-    pub(super) fn plan_where(&self, host: &Host, empty: Severity) -> Option<Checked> {
-        let registry = host.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
-        Some(self.check(host, registry, empty))
+    pub(super) fn plan_where(&self, program: &Program, empty: Severity) -> Option<Checked> {
+        let registry = program.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
+        let (plan, problems) = self.sources().check(program, registry, empty);
+        Some(Checked { plan, problems })
     }
 
-    /// The same with the registry of a host that has one.
-    pub(super) fn check(&self, host: &Host, registry: &Registry, empty: Severity) -> Checked {
-        let mut paths = self.config.clone();
-        if paths.is_empty() {
-            paths
-                .push(host.default_manifest().map_or_else(|| PathBuf::from(DEFAULT_MANIFEST), PathBuf::from));
-        }
-        let mut problems = Problems::new();
-        let parameters = Parameters::gather(self.param.iter().cloned(), &self.params, &mut problems);
-        let manifest = Manifest::load(&paths, &parameters, &mut problems);
-        if !problems.has_errors() {
-            warn_unused(self.param.iter().map(|(name, _)| name.as_str()), &manifest.files, &mut problems);
-            if manifest.entries.is_empty() {
-                problems.push(nothing_to_run(empty));
-            }
-        }
-        let plan = Plan::of(manifest, registry, host.binary(), &mut problems);
-        problems.sort();
-        Checked { plan, problems }
+    /// Where the manifest and its parameters come from.
+    fn sources(&self) -> Sources {
+        Sources { manifests: self.config.clone(), given: self.param.clone(), files: self.params.clone() }
     }
 }
 
 impl Options {
     /// The same once more; `None` also where a FIFO or the standard input was read, which are
     /// empty by now.
-    pub(super) fn plan_again(&self, host: &Host) -> Option<Checked> {
+    pub(super) fn plan_again(&self, program: &Program) -> Option<Checked> {
         let mut named = self.config.iter().chain(&self.params);
-        if named.all(|path| path.is_file() || path.is_dir()) { self.plan(host) } else { None }
+        if named.all(|path| path.is_file() || path.is_dir()) { self.plan(program) } else { None }
     }
 }
 
@@ -155,11 +137,6 @@ impl Checked {
     /// The plan, if it can be run.
     pub(super) fn into_plan(self) -> Option<Plan> {
         (!self.problems.has_errors()).then_some(self.plan)
-    }
-
-    /// The plan, as complete as its problems allow, and these.
-    pub(super) fn into_parts(self) -> (Plan, Problems) {
-        (self.plan, self.problems)
     }
 
     /// The exit code of a sub-command that has done its work in spite of these problems.
@@ -213,16 +190,6 @@ impl Checked {
         ]);
         let verdict = if errors == 0 { "ok" } else { "not ok" };
         format!("{verdict}: {}\n", parts.join(", "))
-    }
-}
-
-/// A manifest without components, as a problem of this severity.
-fn nothing_to_run(severity: Severity) -> Problem {
-    let message = "the manifest has no component that is enabled, so that there is nothing to run";
-    match severity {
-        Severity::Warning => Problem::warning(code::NO_COMPONENTS, Span::default(), message),
-        Severity::Error => Problem::error(code::NO_COMPONENTS, Span::default(), message)
-            .with_help("with `--allow-empty`, `check` and `run` take it nevertheless"),
     }
 }
 

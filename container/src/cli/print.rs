@@ -6,12 +6,14 @@ use clap::{Args, ValueEnum};
 use schemars::Schema;
 use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
+use super::exit::EXIT_CONFIG;
+use super::options::Options;
 use super::options::{Manifests, json_text};
 use super::output::answer;
 use super::toml_text::toml_text;
-use super::{EXIT_CONFIG, Host, Options};
 use crate::manifest::mask_table;
 use crate::plan::{Plan, Planned};
+use crate::program::Program;
 
 /// Prints the manifest as it takes effect; secrets appear as `…`
 #[derive(Args)]
@@ -34,8 +36,8 @@ pub(super) enum Format {
 }
 
 impl Print {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let Some(checked) = self.options.with(&self.manifests).plan(host) else {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let Some(checked) = self.options.with(&self.manifests).plan(program) else {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();

@@ -7,11 +7,14 @@ use clap::Args;
 use wirework::config::Severity;
 use wirework::log::{Console, Level};
 
+use super::exit::EXIT_CONFIG;
 use super::last_words::{problems, report};
+use super::logged::shows_errors;
 use super::options::Manifests;
-use super::{EXIT_CONFIG, Host, Options};
-use crate::run::console::{LAST_FLUSH, format, say, shows_errors};
-use crate::run::{Events, serve};
+use super::options::Options;
+use crate::program::Program;
+use crate::run::console::{LAST_FLUSH, format, say};
+use crate::run::serve;
 
 /// Runs the service until Ctrl-C or SIGTERM
 #[derive(Args, Default)]
@@ -27,29 +30,29 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
-        let code = self.run(host);
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        let code = self.run(program);
         // What is not written by then never will be: nothing keeps the process from ending.
         let _ = Console::process().end(LAST_FLUSH);
         code
     }
 
-    fn run(&self, host: &Host) -> ExitCode {
-        if let Err(error) = host.registry() {
+    fn run(&self, program: &Program) -> ExitCode {
+        if let Err(error) = program.registry() {
             say(Level::Error, "error: ", &error.to_string());
             return ExitCode::from(EXIT_CONFIG);
         }
         let empty = if self.allow_empty { Severity::Warning } else { Severity::Error };
         let options = self.options.with(&self.manifests);
-        let Some(checked) = options.plan_where(host, empty) else { return ExitCode::from(EXIT_CONFIG) };
+        let Some(checked) = options.plan_where(program, empty) else { return ExitCode::from(EXIT_CONFIG) };
         Console::process().set_format(format(checked.plan()));
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
         let is_shown = shows_errors(&plan);
-        match serve(plan, Events::logged()) {
+        match serve(plan, program.events().clone()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                report(&error, is_shown, || options.plan_again(host));
+                report(&error, is_shown, || options.plan_again(program));
                 ExitCode::from(error.exit_code())
             }
         }

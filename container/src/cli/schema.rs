@@ -8,9 +8,10 @@ use wirework::Pattern;
 use wirework::component::{Registered, Registry};
 use wirework::config::{Millis, editor_schema, schema_of, unknown_key};
 
-use super::Host;
 use super::options::json_text;
 use super::output::{answer, complain};
+use crate::manifest::{ContainerKey, Kind, Place, find, keys_of};
+use crate::program::Program;
 
 /// The settings of Taplo, which editors use for TOML, for a schema in `service.schema.json` beside them.
 const TAPLO: &str = "\
@@ -33,11 +34,11 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    pub(super) fn main(&self, host: &Host) -> ExitCode {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
         if self.taplo {
             return answer(TAPLO, ExitCode::SUCCESS);
         }
-        match host.registry() {
+        match program.registry() {
             Ok(registry) => answer(&json_text(&of(registry)), ExitCode::SUCCESS),
             Err(error) => {
                 complain(format_args!("error: {error}"));
@@ -63,37 +64,27 @@ pub fn of(registry: &Registry) -> Value {
         "type": "object",
         "required": ["descriptor"],
         "properties": { "descriptor": {
-            "description": "Which component: `group:type:kind:name:version`.",
+            "description": find(Place::Component, "descriptor").map(|key| key.doc),
             "type": "string", "anyOf": descriptors,
         } },
         "allOf": branches,
     });
-    let time = time();
+    let keys = |place: Place| keys_of(place).filter(|key| key.kind != Kind::Section);
+    let described = |key: &ContainerKey| (key.name.to_owned(), described(&schema_of_kind(key.kind), key.doc));
+    let mut top: Map<String, Value> = keys(Place::Top).map(described).collect();
+    let service: Map<String, Value> = keys(Place::Service).map(described).collect();
+    let unknown = unknown_key();
+    top.insert(
+        "service".to_owned(),
+        json!({ "type": "object", "additionalProperties": unknown, "properties": service }),
+    );
+    top.insert("component".to_owned(), json!({ "type": "array", "items": section }));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Wirework service manifest",
         "type": "object",
-        "additionalProperties": unknown_key(),
-        "properties": {
-            "include": {
-                "description": "Manifests that are read before this one; relative to it.",
-                "type": "array", "items": { "type": "string" },
-            },
-            "service": {
-                "type": "object",
-                "additionalProperties": unknown_key(),
-                "properties": {
-                    "name": { "description": "The name of the service.", "type": "string" },
-                    "description": { "description": "What it is for.", "type": "string" },
-                    "timeout": described(&time, "How long closing may take in all. Default 25 s."),
-                    "open_concurrency": or_parameter(json!({
-                        "description": "How many components may open at once. Default 64.",
-                        "type": "integer", "minimum": 1,
-                    })),
-                },
-            },
-            "component": { "type": "array", "items": section },
-        },
+        "additionalProperties": unknown,
+        "properties": top,
         "definitions": definitions,
     })
 }
@@ -151,23 +142,25 @@ fn container_keys(one: &Registered) -> Map<String, Value> {
     });
     let fields: Map<_, _> = fields.collect();
     let patterns = json!({ "type": "object", "properties": fields, "additionalProperties": unknown_key() });
-    let truth = or_parameter(json!({ "type": "boolean" }));
-    let keys = [
-        ("descriptor", json!({ "type": "string" })),
-        ("enabled", described(&truth, "Whether the component is there at all. Default true.")),
-        ("references", described(&patterns, "Which components its references resolve to, by pattern.")),
-        ("dependencies", described(&patterns, "An older spelling of `references`.")),
-        (
-            "after",
-            json!({
-                "description": "Components that it opens after and closes before, without a reference.",
-                "type": "array", "items": { "type": "string" },
-            }),
-        ),
-        ("timeout", described(&time(), "How long it may take to open or close. Default 60 s.")),
-        ("critical", described(&truth, "Whether the service cannot do without it. Default true.")),
-    ];
-    keys.into_iter().map(|(key, schema)| (key.to_owned(), schema)).collect()
+    let schema = |key: &ContainerKey| match key.kind {
+        Kind::References => described(&patterns, key.doc),
+        // The section itself has the patterns of all descriptors.
+        Kind::Descriptor => json!({ "type": "string" }),
+        _ => described(&schema_of_kind(key.kind), key.doc),
+    };
+    keys_of(Place::Component).map(|key| (key.name.to_owned(), schema(key))).collect()
+}
+
+/// What a key of the container takes, other than patterns by field.
+fn schema_of_kind(kind: Kind) -> Value {
+    match kind {
+        Kind::Truth => or_parameter(json!({ "type": "boolean" })),
+        Kind::Time => time(),
+        Kind::Count => or_parameter(json!({ "type": "integer", "minimum": 1 })),
+        Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Text | Kind::Descriptor => json!({ "type": "string" }),
+        Kind::Section | Kind::References => json!({ "type": "object" }),
+    }
 }
 
 fn described(schema: &Value, text: &str) -> Value {

@@ -13,9 +13,10 @@ use wirework::config::{
 };
 use wirework::text::escape;
 
-use super::astray::{BEFORE_HEADERS, TOP, is_section};
+use super::astray::{BEFORE_HEADERS, is_section};
+use super::container_keys::{self, Place};
 use super::enabled;
-use super::entry::{Entry, SERVICE_KEYS, Service, is_own};
+use super::entry::{Entry, Service, is_own};
 use super::files::Files;
 use super::literals::warn_literal;
 use super::load::Loader;
@@ -168,18 +169,19 @@ impl Sections<'_> {
             let (span, message) = (key.span, "unknown key `descriptor` at the top");
             let problem = Problem::error(code::UNKNOWN_KEY, span, message);
             self.problems.push(problem.with_help(HEADER));
-            let section = table.split_off(|key| nearest(&key.name, TOP).is_none());
+            let section =
+                table.split_off(|key| nearest(&key.name, container_keys::names_of(Place::Top)).is_none());
             sections.push(Node::new(Value::Table(section), span));
         }
         for (key, node) in table {
             let message = format!("unknown key `{}` at the top", escape(&mask_uri(&key.name)));
-            let meant = nearest(&key.name, TOP);
+            let meant = nearest(&key.name, container_keys::names_of(Place::Top));
             let help = match (meant, &node.value) {
                 (Some("component"), _) => "did you mean `[[component]]`?".to_owned(),
                 (Some("service"), _) => "did you mean `[service]`?".to_owned(),
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
                 (None, _) if is_section(&node) => HEADER.to_owned(),
-                (None, _) if SERVICE_KEYS.contains(&&*key.name) => {
+                (None, _) if container_keys::find(Place::Service, &key.name).is_some() => {
                     format!("`{}` stands below `[service]`", key.name)
                 }
                 (None, _) => "known here: `[service]`, `[[component]]`, `include`".to_owned(),
@@ -305,7 +307,7 @@ impl Sections<'_> {
         let near = table.iter().find(|(key, node)| is_meant(key, node));
         if let Some((name, span)) = near.map(|(key, _)| (Arc::clone(&key.name), key.span)) {
             let problem = Problem::error(code::UNKNOWN_KEY, span, format!("unknown key `{}`", escape(&name)));
-            self.problems.push(problem.with_help("did you mean `descriptor`?"));
+            self.problems.push(problem.with_guess("descriptor"));
             return table.remove(&name);
         }
         let inner = table.iter_mut().find_map(|(outer, node)| match &mut node.value {

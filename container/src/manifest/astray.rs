@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use wirework::config::{Key, Node, Problem, Problems, Table, Value, code, mask_uri, nearest};
 use wirework::text::escape;
 
-/// The keys at the top of a file.
-pub(super) const TOP: [&str; 3] = ["component", "service", "include"];
+use super::container_keys::{Place, find, names_of};
 
 /// What to say of a key of a section that stands in one of the section's tables.
 pub const BEFORE_HEADERS: &str = "keys of the section stand before its first `[component.…]` header";
@@ -28,9 +27,9 @@ pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
     let starts: Vec<_> = sections.iter().map(|section| section.span.start).collect();
     let Some(first) = starts.first().copied() else { return };
     let is_astray = |key: &Key, node: &Node| {
-        !TOP.contains(&&*key.name)
+        find(Place::Top, &key.name).is_none()
             && key.span.start > first
-            && match nearest(&key.name, TOP) {
+            && match nearest(&key.name, names_of(Place::Top)) {
                 None => is_header(node) && !is_section(node),
                 // `[components.connection]`
                 Some("component") => node.as_table().is_some_and(|table| table.get("descriptor").is_none()),
@@ -56,7 +55,7 @@ pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
     for (key, node) in astray {
         report(&key, &node, problems);
         match node.value {
-            Value::Table(inner) if nearest(&key.name, TOP).is_some() => {
+            Value::Table(inner) if nearest(&key.name, names_of(Place::Top)).is_some() => {
                 inner.into_iter().for_each(|(key, node)| put(key, node));
             }
             _ => put(key, node),
@@ -88,7 +87,7 @@ fn report(key: &Key, node: &Node, problems: &mut Problems) {
     }
     let shown = |name: &str| escape(&mask_uri(name)).into_owned();
     let name = shown(&key.name);
-    let help = match (&node.value, nearest(&key.name, TOP)) {
+    let help = match (&node.value, nearest(&key.name, names_of(Place::Top))) {
         (Value::Table(inner), Some(_)) => {
             let first = inner.iter().next().map(|(key, _)| format!(".{}", shown(&key.name)));
             format!("did you mean `[component{}]`?", first.unwrap_or_default())

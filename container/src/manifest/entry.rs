@@ -16,18 +16,13 @@ use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
 use super::astray::misplaced;
+use super::container_keys::{Kind, Place, find, keys_of};
 use super::times;
-
-/// The keys of a section that are the container's, but for `descriptor`.
-const OWN: [&str; 6] = ["enabled", "references", "dependencies", "after", "timeout", "critical"];
 
 /// Whether a key of a section is the container's; `descriptor` has been taken out by then.
 pub(super) fn is_own(key: &str) -> bool {
-    OWN.contains(&key)
+    find(Place::Component, key).is_some_and(|key| key.kind != Kind::Descriptor)
 }
-
-/// The keys of `[service]`.
-pub(super) const SERVICE_KEYS: [&str; 4] = ["name", "description", "timeout", "open_concurrency"];
 
 /// How long closing may take in all unless the manifest says otherwise.
 const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
@@ -198,7 +193,7 @@ impl Entry {
         if !own.iter().all(|(key, node)| is_plain(&key.name, node)) {
             self.take_typed(own, problems);
         }
-        for name in ["references", "dependencies"] {
+        for name in keys_of(Place::Component).filter(|key| key.kind == Kind::References).map(|key| key.name) {
             if let Some(table) = own.get(name).and_then(Node::as_table) {
                 // Keys of one table differ, so that a second spelling is in the other table.
                 let other = own.get("references").and_then(Node::as_table).filter(|_| name != "references");
@@ -264,11 +259,9 @@ impl Entry {
 /// Whether nothing can be said against a key of the container's: then it is not worth a deserializer, and a large
 /// manifest has one in each of its sections.
 fn is_plain(name: &str, node: &Node) -> bool {
-    match (name, &node.value) {
-        ("references" | "dependencies", Value::Table(table)) => {
-            table.iter().all(|(_, node)| text(node).is_some())
-        }
-        ("after", Value::Array(list)) => list.iter().all(|node| text(node).is_some()),
+    match (find(Place::Component, name).map(|key| key.kind), &node.value) {
+        (Some(Kind::References), Value::Table(table)) => table.iter().all(|(_, node)| text(node).is_some()),
+        (Some(Kind::List), Value::Array(list)) => list.iter().all(|node| text(node).is_some()),
         _ => false,
     }
 }

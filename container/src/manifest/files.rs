@@ -40,27 +40,11 @@ pub struct File {
 
 /// The part of a file around a place: from where to where, and whether its syntax is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg(feature = "cli")]
 pub(super) struct Part {
     pub range: Range<usize>,
     pub is_broken: bool,
 }
-
-/// The keys of the container.
-const TOP_AND_OWN: [&str; 13] = [
-    "component",
-    "service",
-    "include",
-    "descriptor",
-    "enabled",
-    "references",
-    "dependencies",
-    "after",
-    "timeout",
-    "critical",
-    "name",
-    "description",
-    "open_concurrency",
-];
 
 /// A place for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +109,9 @@ impl Files {
     }
 
     /// Whether a word is certainly a key: of a component, or of the container.
+    #[cfg(feature = "cli")]
     pub(super) fn is_key(&self, word: &str) -> bool {
-        TOP_AND_OWN.contains(&word) || self.words.contains(word)
+        super::container_keys::CONTAINER_KEYS.iter().any(|key| key.name == word) || self.words.contains(word)
     }
 
     /// Takes over values that are no secret, in their order and apart from each other: excerpts show them.
@@ -135,6 +120,7 @@ impl Files {
     }
 
     /// The values that are no secret and have a part between two places.
+    #[cfg(feature = "cli")]
     pub(super) fn shown(&self, between: Span) -> &[Span] {
         let first = self.public.partition_point(|value| value.end <= between.start);
         let end = self.public.partition_point(|value| value.start < between.end);
@@ -204,6 +190,7 @@ impl File {
     }
 
     /// The part of the file that holds a place.
+    #[cfg(feature = "cli")]
     pub(super) fn part(&self, at: usize) -> Part {
         let mut start = 0;
         for broken in &self.broken {

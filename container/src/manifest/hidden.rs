@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::container_keys::{Kind, Place, find};
 use wirework::config::has_user_info;
 
 /// A stretch of a file that an excerpt hides: a value or a comment, without its quotes.
@@ -242,12 +243,21 @@ enum Public {
 /// What is no secret under a header, since the key is the container's own.
 fn is_public(header: &str, key: &str) -> Public {
     let first = key.split('.').next().unwrap_or_default().trim();
-    match (header, first) {
-        ("component.references" | "component.dependencies", _) => Public::Tables,
-        ("component", "references" | "dependencies") => Public::Tables,
-        ("", "include" | "descriptor")
-        | ("service", "name" | "description" | "timeout" | "open_concurrency")
-        | ("component", "descriptor" | "enabled" | "after" | "timeout" | "critical") => Public::Lists,
-        _ => Public::Nothing,
+    let at = |place: Place, name: &str| find(place, name).map(|key| key.kind);
+    let kind = match header.split_once('.') {
+        // Below `[component.references]` each key is the name of a field.
+        Some(("component", table)) => at(Place::Component, table).filter(|kind| *kind == Kind::References),
+        Some(_) => None,
+        None if header == "service" => at(Place::Service, first),
+        None if header == "component" => at(Place::Component, first),
+        // A section whose header is lost begins with its descriptor.
+        None if header.is_empty() => at(Place::Top, first)
+            .or_else(|| at(Place::Component, first).filter(|kind| *kind == Kind::Descriptor)),
+        None => None,
+    };
+    match kind {
+        Some(Kind::References) => Public::Tables,
+        Some(Kind::Section) | None => Public::Nothing,
+        Some(_) => Public::Lists,
     }
 }

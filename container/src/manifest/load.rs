@@ -8,7 +8,7 @@ use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, m
 use wirework::file;
 use wirework::text::escape;
 
-use super::astray::TOP;
+use super::container_keys::{Place, find, names_of};
 use super::files::{Files, STDIN};
 use super::foreign;
 use super::parameters::Parameters;
@@ -290,7 +290,9 @@ impl<'a> Loader<'a> {
 /// Whether a key is a misspelling of `include`.
 fn is_include(key: &Key, node: &Node) -> bool {
     let is_list = matches!(node.value, Value::Array(_));
-    is_list && !TOP.contains(&&*key.name) && nearest(&key.name, TOP) == Some("include")
+    is_list
+        && find(Place::Top, &key.name).is_none()
+        && nearest(&key.name, names_of(Place::Top)) == Some("include")
 }
 
 /// A manifest that is not there, and which of those beside it may be meant.

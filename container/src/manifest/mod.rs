@@ -6,10 +6,14 @@
 
 mod assemble;
 mod astray;
+#[cfg(feature = "cli")]
 mod broken;
+#[cfg(feature = "cli")]
 pub(crate) mod codes;
+mod container_keys;
 mod enabled;
 mod entry;
+#[cfg(feature = "cli")]
 mod excerpt;
 mod files;
 mod foreign;
@@ -25,7 +29,11 @@ mod parameters;
 mod parameters_error;
 mod parts;
 mod pieces;
+#[cfg(not(feature = "cli"))]
+mod plain;
+#[cfg(feature = "cli")]
 mod render;
+#[cfg(feature = "cli")]
 mod render_json;
 mod replace;
 mod secrets;
@@ -37,6 +45,7 @@ mod tests;
 
 pub use assemble::{Disabled, Manifest};
 pub use astray::{BEFORE_HEADERS, misplaced};
+pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_of, names_of};
 pub(crate) use entry::shown_key;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
@@ -44,7 +53,11 @@ pub use literals::warn_literals;
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
 pub use pieces::{BadPiece, Piece, pieces};
+#[cfg(not(feature = "cli"))]
+pub use plain::render;
+#[cfg(feature = "cli")]
 pub use render::render;
+#[cfg(feature = "cli")]
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};

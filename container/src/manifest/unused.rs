@@ -21,7 +21,7 @@ pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, 
         let message = format!("parameter `{name}` is given, but the manifest does not use it");
         let problem = Problem::warning(code::UNUSED_PARAMETER, Span::default(), message);
         problems.push(match near {
-            Some(near) => problem.with_help(format!("did you mean `{near}`?")),
+            Some(near) => problem.with_guess(near),
             None => problem,
         });
     }

@@ -12,10 +12,7 @@ use wirework::trace::TraceSink;
 use wirework::{Descriptor, Pattern};
 
 use super::paths;
-
-/// The keys of a section that the container reads itself; no component may have a key of that name.
-pub const CONTAINER_KEYS: [&str; 7] =
-    ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
+use crate::manifest::{Place, names_of};
 
 /// One factory with everything static about it.
 pub struct Known {
@@ -93,7 +90,7 @@ impl Known {
 
 fn clash(schema: &Schema) -> Option<&'static str> {
     let properties = schema.as_object()?.get("properties")?.as_object()?;
-    CONTAINER_KEYS.into_iter().find(|key| properties.contains_key(*key))
+    names_of(Place::Component).find(|key| properties.contains_key(*key))
 }
 
 /// Whose binary it is: what a message advises depends on whether its reader can link something.

@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use wirework::config::{Problem, Problems, Span, Table, code, nearest};
 
-use super::factories::CONTAINER_KEYS;
-use crate::manifest::{BEFORE_HEADERS, misplaced};
+use crate::manifest::{BEFORE_HEADERS, Place, find, misplaced, names_of};
 
 /// Adds problems of reading a section; an unknown key that is nearly one of the container's is said to be meant so.
 pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
@@ -53,22 +52,16 @@ fn collect<'t>(table: &'t Table, is_outer: bool, names: &mut HashMap<Span, Writt
 /// What is most likely meant by an unknown key.
 fn helped(problem: Problem, key: &Written<'_>) -> Problem {
     if !key.is_outer {
-        return match CONTAINER_KEYS.contains(&key.name) {
-            true => problem.with_help(BEFORE_HEADERS),
-            false => problem,
+        return match find(Place::Component, key.name) {
+            Some(_) => problem.with_help(BEFORE_HEADERS),
+            None => problem,
         };
     }
     if let Some(help) = misplaced(key.name) {
         return problem.with_help(help);
     }
-    match nearest(key.name, CONTAINER_KEYS).filter(|_| is_open(&problem)) {
-        Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+    match nearest(key.name, names_of(Place::Component)).filter(|_| !problem.guess) {
+        Some(meant) => problem.with_guess(meant),
         None => problem,
     }
-}
-
-/// Whether nothing was guessed of it.
-fn is_open(problem: &Problem) -> bool {
-    let guessed = problem.help.as_ref().is_some_and(|help| help.starts_with("did you mean"));
-    !guessed
 }

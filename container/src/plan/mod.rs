@@ -16,7 +16,6 @@ mod order;
 mod passwords;
 mod paths;
 mod pip_services;
-#[expect(clippy::module_inception, reason = "the file of the type `Plan`")]
 mod plan;
 mod planned;
 mod references;
@@ -29,10 +28,11 @@ mod words;
 pub(crate) use blocking::plan_apart;
 
 pub use adjacency::Edge;
-pub use factories::{Binary, CONTAINER_KEYS, Factories, Known, Wanted};
+pub use factories::{Binary, Factories, Known, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
+#[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
 pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};

@@ -101,6 +101,7 @@ pub(super) fn missing(descriptor: &Descriptor) -> Option<&'static Missing> {
 }
 
 /// What to do instead of a component of Pip.Services that is not here, as an instruction.
+#[cfg(feature = "cli")]
 pub(crate) fn instead_of(descriptor: &Descriptor) -> Option<&'static str> {
     missing(descriptor).map(|missing| missing.instead)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use wirework::Descriptor;
 use wirework::component::{Context, Instance, Supervisor, new_trace_id};
-use wirework::log::{Hold, LogSink, Router, Scope, SinkId};
+use wirework::log::{BufferGuard, LogSink, Router, Scope, SinkId};
 
 use super::board::Board;
 use super::event::Event;
@@ -27,7 +27,7 @@ pub(super) struct Assembly {
     begun: Vec<u32>,
     router: Option<Router>,
     /// Keeps log records back until there are sinks.
-    hold: Option<Hold>,
+    buffered: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
     sinks_ahead: usize,
 }
@@ -85,7 +85,7 @@ impl Member {
 /// What an assembly is made of beside its plan.
 pub(super) struct Surroundings {
     pub router: Option<Router>,
-    pub hold: Option<Hold>,
+    pub buffered: Option<BufferGuard>,
     pub workers: Handle,
     pub events: Events,
 }
@@ -120,12 +120,12 @@ impl Assembly {
             })
             .collect();
         let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        let Surroundings { router, hold, workers, events } = around;
+        let Surroundings { router, buffered, workers, events } = around;
         let sinks_ahead = members.iter().filter(|member| member.log_sink.is_some()).count();
         let assembly = Self {
             sinks_ahead,
             // Without a sink there is nobody to keep records for.
-            hold: hold.filter(|_| sinks_ahead > 0),
+            buffered: buffered.filter(|_| sinks_ahead > 0),
             members,
             descriptors,
             board,
@@ -217,7 +217,7 @@ impl Assembly {
 
     /// Keeps no log record back any more.
     pub fn release_log(&mut self) {
-        self.hold = None;
+        self.buffered = None;
     }
 
     /// Takes no log record to a sink any more that is about to close.

@@ -72,7 +72,7 @@ impl Container {
         stop: impl Future<Output = ()>,
     ) -> Result<Started, Failures> {
         let began = Instant::now();
-        let around = Surroundings { hold: router.as_ref().map(Router::hold), router, workers, events };
+        let around = Surroundings { buffered: router.as_ref().map(Router::buffer), router, workers, events };
         let close_limit = plan.service.timeout;
         let mut stop = std::pin::pin!(stop);
         let (mut assembly, sections) = tokio::select! {

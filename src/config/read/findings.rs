@@ -98,12 +98,12 @@ impl Findings {
             let free = facts.known.iter().copied().filter(can_be);
             if let Some(meant) = nearest(name, free) {
                 let meant = table.key(meant);
-                let help = format!("did you mean `{}`?", meant.shown());
                 self.marks.borrow_mut().mean(meant.to_string());
-                return problem.with_help(help);
+                return problem.with_guess(meant.shown());
             }
             match self.known.elsewhere(name, facts.known) {
-                Some(key) => problem.with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
+                Some(key) => Problem { guess: true, ..problem }
+                    .with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
                 None if facts.known.is_empty() => problem.with_help("no key is known here"),
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
             }
@@ -168,7 +168,7 @@ impl Findings {
         let problem = self.wrong(path, source, code::BAD_VALUE, &one_of(known));
         let given = source.text().filter(|_| !source.is_secret());
         match given.and_then(|given| nearest(given, known.iter().copied())) {
-            Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+            Some(meant) => problem.with_guess(meant),
             None => problem,
         }
     }

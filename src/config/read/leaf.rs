@@ -365,7 +365,7 @@ impl<'a> De<'a> {
                 let code = if found.is_some() { code::BAD_VALUE } else { code::WRONG_TYPE };
                 let problem = self.reader.findings().wrong(self.path, self.source, code, &wanted);
                 match found.and_then(|(name, _)| nearest(name, variants.iter().copied())) {
-                    Some(meant) => problem.with_help(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.with_guess(meant),
                     None => problem,
                 }
             });

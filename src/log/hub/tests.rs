@@ -1,4 +1,4 @@
-//! Routing, holding, and faults of sinks, each in a hub of its own.
+//! Routing, buffering, and faults of sinks, each in a hub of its own.
 
 mod events;
 
@@ -52,11 +52,11 @@ fn hub() -> (Arc<Hub>, Arc<Recorder>) {
 }
 
 fn scope(hub: &Arc<Hub>, name: &str) -> Arc<Scope> {
-    Scope::in_hub(hub.clone(), format!("acme:part:test:{name}:1.0").parse().unwrap(), None)
+    Scope::in_registry(hub.clone(), format!("acme:part:test:{name}:1.0").parse().unwrap(), None)
 }
 
-fn say(hub: &Hub, scope: Option<&Arc<Scope>>, level: Level, message: &str) {
-    hub.emit(scope, level, "test", &Body::message_only(message));
+fn emit(hub: &Hub, scope: Option<&Arc<Scope>>, level: Level, message: &str) {
+    hub.emit(scope, level, "test", &EventData::message_only(message));
 }
 
 fn listening(hub: &Arc<Hub>, f: impl FnOnce()) {
@@ -89,10 +89,10 @@ fn scopes_and_sinks() {
         ("the second itself", Some(other_owner.clone()), true, false, Level::Info),
     ];
     for (name, scope, to_first, to_second, level) in table {
-        say(&hub, scope.as_ref(), Level::Info, name);
+        emit(&hub, scope.as_ref(), Level::Info, name);
         assert_eq!(!first.take().is_empty(), to_first, "{name}");
         assert_eq!(!second.take().is_empty(), to_second, "{name}");
-        say(&hub, scope.as_ref(), Level::Debug, name);
+        emit(&hub, scope.as_ref(), Level::Debug, name);
         assert!(first.take().is_empty(), "{name}: only up to its level");
         assert_eq!(!second.take().is_empty(), to_second, "{name}");
         assert_eq!(scope.map_or(load(&hub.outside), |scope| scope.level()), level, "{name}");
@@ -111,70 +111,70 @@ fn binding_again_adds() {
     let speaker = scope(&hub, "speaker");
     speaker.bind(vec![sinks[0].clone()]);
     speaker.bind(vec![sinks[1].clone()]);
-    say(&hub, Some(&speaker), Level::Info, "x");
+    emit(&hub, Some(&speaker), Level::Info, "x");
     assert_eq!(sinks.map(|sink| sink.take().len()), [1, 1, 0]);
 }
 
 #[test]
-fn held_records_come_to_each_sink_once() {
+fn buffered_records_come_to_each_sink_once() {
     let (hub, fallback) = hub();
-    hub.hold();
+    hub.begin_buffering();
     let (first, second) = (Recorder::new(Level::Info), Recorder::new(Level::Trace));
     let to_second = scope(&hub, "to second");
     to_second.bind(vec![second.clone()]);
     assert_eq!((hub.max(), to_second.level()), (Level::Trace, Level::Trace), "a sink to come may want all");
 
-    say(&hub, None, Level::Info, "1");
-    say(&hub, Some(&to_second), Level::Trace, "2");
+    emit(&hub, None, Level::Info, "1");
+    emit(&hub, Some(&to_second), Level::Trace, "2");
     hub.add(&scope(&hub, "first"), first.clone());
-    say(&hub, None, Level::Warn, "3");
+    emit(&hub, None, Level::Warn, "3");
     let own = scope(&hub, "second");
-    say(&hub, Some(&own), Level::Info, "4");
+    emit(&hub, Some(&own), Level::Info, "4");
     hub.add(&own, second.clone());
-    say(&hub, Some(&to_second), Level::Info, "5");
-    hub.release();
-    say(&hub, None, Level::Error, "6");
+    emit(&hub, Some(&to_second), Level::Info, "5");
+    hub.end_buffering();
+    emit(&hub, None, Level::Error, "6");
 
     assert_eq!(first.take(), ["info 1", "warn 3", "info 4", "error 6"]);
     assert_eq!(second.take(), ["info 1", "trace 2", "warn 3", "info 5", "error 6"]);
     assert!(fallback.take().is_empty());
     let late = Recorder::new(Level::Trace);
     hub.add(&scope(&hub, "late"), late.clone());
-    assert!(late.take().is_empty(), "nothing is kept after the release");
+    assert!(late.take().is_empty(), "nothing is buffered after the end");
 }
 
 #[test]
-fn too_many_held_records_are_counted() {
+fn too_many_buffered_records_are_counted() {
     let (hub, _) = hub();
-    hub.hold();
-    for number in 0..LIMIT + 2 {
-        say(&hub, None, Level::Info, &number.to_string());
+    hub.begin_buffering();
+    for number in 0..CAPACITY + 2 {
+        emit(&hub, None, Level::Info, &number.to_string());
     }
     let sink = Recorder::new(Level::Info);
     hub.add(&scope(&hub, "sink"), sink.clone());
-    hub.release();
+    hub.end_buffering();
     let lines = sink.take();
-    assert_eq!(lines.len(), LIMIT + 1);
+    assert_eq!(lines.len(), CAPACITY + 1);
     assert_eq!(
         lines[0],
         "warn 2 records from before any logger was open are lost; only the last 10000 are kept"
     );
-    assert_eq!((lines[1].as_str(), lines[LIMIT].as_str()), ("info 2", "info 10001"));
+    assert_eq!((lines[1].as_str(), lines[CAPACITY].as_str()), ("info 2", "info 10001"));
 }
 
 #[test]
 fn a_start_that_fails_before_any_sink_goes_to_the_fallback() {
     let (hub, fallback) = hub();
-    hub.hold();
-    hub.hold();
+    hub.begin_buffering();
+    hub.begin_buffering();
     let silent = scope(&hub, "silent");
     silent.bind(vec![]);
-    say(&hub, Some(&scope(&hub, "x")), Level::Fatal, "failed");
-    say(&hub, None, Level::Debug, "detail");
-    say(&hub, Some(&silent), Level::Error, "nobody wants that");
-    hub.release();
-    assert!(fallback.take().is_empty(), "another container still holds");
-    hub.release();
+    emit(&hub, Some(&scope(&hub, "x")), Level::Fatal, "failed");
+    emit(&hub, None, Level::Debug, "detail");
+    emit(&hub, Some(&silent), Level::Error, "nobody wants that");
+    hub.end_buffering();
+    assert!(fallback.take().is_empty(), "another container still buffers");
+    hub.end_buffering();
     assert_eq!(fallback.take(), ["fatal failed"]);
     assert_eq!(hub.max(), Level::Info);
 }
@@ -190,11 +190,11 @@ fn after_the_last_sink_the_fallback() {
     assert!(hub.remove(first_id));
     assert!(!hub.remove(first_id));
     assert_eq!(first.take(), ["flushed"]);
-    say(&hub, Some(&bound), Level::Info, "the sinks it is bound to are gone");
-    say(&hub, None, Level::Info, "there is still one");
+    emit(&hub, Some(&bound), Level::Info, "the sinks it is bound to are gone");
+    emit(&hub, None, Level::Info, "there is still one");
     assert!(hub.remove(second_id));
-    say(&hub, None, Level::Info, "there is none");
-    say(&hub, Some(&owner), Level::Debug, "too small for the fallback");
+    emit(&hub, None, Level::Info, "there is none");
+    emit(&hub, Some(&owner), Level::Debug, "too small for the fallback");
     assert_eq!(fallback.take(), ["info the sinks it is bound to are gone", "info there is none"]);
     assert_eq!(second.take(), ["info there is still one", "flushed"]);
 }
@@ -205,8 +205,8 @@ fn of_its_only_sink_itself_the_fallback_takes_what_is_amiss() {
     let (sink, owner) = (Recorder::new(Level::Trace), scope(&hub, "owner"));
     hub.add(&owner, sink.clone());
     assert_eq!(owner.level(), Level::Warn);
-    say(&hub, Some(&owner), Level::Info, "opened");
-    say(&hub, Some(&owner), Level::Warn, "disk full");
+    emit(&hub, Some(&owner), Level::Info, "opened");
+    emit(&hub, Some(&owner), Level::Warn, "disk full");
     assert_eq!((fallback.take(), sink.take()), (vec!["warn disk full".to_owned()], vec![]));
 }
 
@@ -215,30 +215,30 @@ fn sinks_that_log_do_not_call_each_other_for_ever() {
     let (hub, _) = hub();
     let own = |hub: &Arc<Hub>| {
         let hub = hub.clone();
-        move || say(&hub, current::get().as_ref(), Level::Info, "written a line")
+        move || emit(&hub, current::get().as_ref(), Level::Info, "written a line")
     };
     let (first, second) = (Recorder::that(Level::Info, own(&hub)), Recorder::that(Level::Info, own(&hub)));
     hub.add(&scope(&hub, "first"), first.clone());
     hub.add(&scope(&hub, "second"), second.clone());
-    say(&hub, None, Level::Info, "x");
+    emit(&hub, None, Level::Info, "x");
     assert_eq!(first.take(), ["info x", "info written a line"]);
     assert_eq!(second.take(), ["info written a line", "info x"]);
 }
 
 #[test]
-fn sinks_that_log_while_records_are_held_do_not_either() {
+fn sinks_that_log_while_records_are_buffered_do_not_either() {
     let (hub, _) = hub();
-    hub.hold();
-    say(&hub, None, Level::Info, "x");
+    hub.begin_buffering();
+    emit(&hub, None, Level::Info, "x");
     let own = |hub: &Arc<Hub>, name: &'static str| {
         let hub = hub.clone();
-        move || say(&hub, current::get().as_ref(), Level::Info, name)
+        move || emit(&hub, current::get().as_ref(), Level::Info, name)
     };
     let sinks = ["a", "b", "c"].map(|name| Recorder::that(Level::Info, own(&hub, name)));
     for (sink, name) in sinks.iter().zip(["a", "b", "c"]) {
         hub.add(&scope(&hub, name), sink.clone());
     }
-    hub.release();
+    hub.end_buffering();
     for sink in sinks {
         let lines = sink.take();
         assert_eq!(lines.iter().filter(|line| *line == "info x").count(), 1);
@@ -251,8 +251,8 @@ fn a_sink_that_panics_is_left_out() {
     let (hub, fallback) = hub();
     let sink = Recorder::that(Level::Info, || panic!("on purpose"));
     hub.add(&scope(&hub, "bad"), sink.clone());
-    say(&hub, None, Level::Info, "1");
-    say(&hub, None, Level::Info, "2");
+    emit(&hub, None, Level::Info, "1");
+    emit(&hub, None, Level::Info, "2");
     assert_eq!(sink.take(), ["info 1"]);
     let expected =
         ["error logger `acme:part:test:bad:1.0` panicked and gets no more records", "info 1", "info 2"];
@@ -262,7 +262,7 @@ fn a_sink_that_panics_is_left_out() {
 #[test]
 fn no_record_is_lost_or_doubled_while_sinks_come() {
     let (hub, _) = hub();
-    hub.hold();
+    hub.begin_buffering();
     let sink = Recorder::new(Level::Info);
     let start = Barrier::new(3);
     std::thread::scope(|threads| {
@@ -271,13 +271,13 @@ fn no_record_is_lost_or_doubled_while_sinks_come() {
             threads.spawn(move || {
                 start.wait();
                 for number in 0..2000 {
-                    say(hub, None, Level::Info, &format!("{thread} {number}"));
+                    emit(hub, None, Level::Info, &format!("{thread} {number}"));
                 }
             });
         }
         start.wait();
         hub.add(&scope(&hub, "sink"), sink.clone());
-        hub.release();
+        hub.end_buffering();
     });
     let mut lines = sink.take();
     assert_eq!(lines.len(), 4000);

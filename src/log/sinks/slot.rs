@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn each_logger_has_its_own_sinks_and_the_component_all_of_them() {
-        let scope = Scope::in_hub(Arc::new(Hub::default()), "a:b:c:d:1.0".parse().unwrap(), None);
+        let scope = Scope::in_registry(Arc::new(Hub::default()), "a:b:c:d:1.0".parse().unwrap(), None);
         let [main, audit, stranger] = [(); 3].map(|()| Arc::new(NullLogger));
         let lists = Lists(vec![vec![main.clone()], vec![audit.clone()], vec![]]);
         let mut found = Found::new(&scope, &lists);

@@ -2,54 +2,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
-use super::forward::{Closing, Forward, Sends};
+use super::BridgeConfig;
+use super::forward::{BridgeMetrics, Closing, Forward, UnconfirmedSends};
 use crate::component::{Component, Context, Descriptor, Flow, Names, Neighbour, Neighbours};
-use crate::config::{Invalid, Millis};
-use crate::count::{Counters, Increment};
+use crate::config::Invalid;
+use crate::count::Counters;
 use crate::log::Logger;
-use crate::messaging::local::{HopLimit, Listening, MAX_HOPS};
+use crate::messaging::kit::Listening;
 use crate::messaging::{ListenOptions, MessageQueue};
 use crate::{Error, references, register};
-
-/// The configuration of a [`Bridge`].
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct BridgeConfig {
-    /// Types of the messages that it takes; `*` stands for any text, such as in `order.*`. Of a queue of raw payloads the type
-    /// is the topic, such as `orders/*`. Default: all.
-    pub types: Vec<String>,
-    /// What becomes of messages of other types: `drop`, which completes them, or `dead_letter`. Default `drop`.
-    pub unmatched: Unmatched,
-    /// How many messages are on their way at a time; with 1 they keep their order. Default 1.
-    pub concurrency: usize,
-    /// How often a message may have been passed on, by bridges and dead letters, before it counts as going in a circle: then it
-    /// goes to the source's dead letters, or, where it comes from those, is given up. At least 1. Default 16.
-    pub max_hops: u32,
-    /// How long closing waits for messages on their way, half of it for those that are being sent; less where the service has
-    /// less time left to stop. Default 10000.
-    pub close_timeout: Millis,
-}
-
-impl Default for BridgeConfig {
-    fn default() -> Self {
-        let (types, unmatched) = (Vec::new(), Unmatched::Drop);
-        Self { types, unmatched, concurrency: 1, max_hops: MAX_HOPS, close_timeout: Millis::new(10_000) }
-    }
-}
-
-/// What becomes of messages that a bridge does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unmatched {
-    /// They are completed, and gone.
-    Drop,
-    /// They go to the source's dead letters.
-    DeadLetter,
-}
 
 references! {
     /// What a [`Bridge`] asks for. Its section names the queues: `references.source`, `references.target`.
@@ -102,21 +65,13 @@ pub struct Bridge {
     source: Arc<dyn MessageQueue>,
     target: Arc<dyn MessageQueue>,
     logger: Logger,
-    counts: Counts,
+    metrics: BridgeMetrics,
     running: Mutex<Option<Running>>,
-    /// What the target has not confirmed of what was given back to the source.
-    unconfirmed: Arc<Sends>,
+    /// Sends of messages that were given back to the source before the target had confirmed them.
+    unconfirmed: Arc<UnconfirmedSends>,
 }
 
 crate::opaque::opaque!(Bridge);
-
-struct Counts {
-    forwarded: Increment,
-    filtered: Increment,
-    retried: Increment,
-    failed: Increment,
-    looped: Increment,
-}
 
 struct Running {
     closing: watch::Sender<Option<Closing>>,
@@ -139,37 +94,33 @@ impl Bridge {
     }
 
     fn with(name: &str, config: BridgeConfig, references: BridgeReferences) -> Result<Self, Error> {
-        Invalid::none(invalid(&config))?;
+        Invalid::none(config.invalid())?;
         let BridgeReferences { logger, counters, source, target } = references;
         if std::ptr::addr_eq(Arc::as_ptr(&source), Arc::as_ptr(&target)) {
-            return Err(round("is the queue of `references.source`").into());
+            return Err(circle("is the queue of `references.source`").into());
         }
-        Invalid::none(unfit(Some(End::of_queue(&*source)), Some(End::of_queue(&*target))))?;
-        let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
-        let counts = Counts {
-            forwarded: increment("forwarded"),
-            filtered: increment("filtered"),
-            retried: increment("retried"),
-            failed: increment("failed"),
-            looped: increment("looped"),
-        };
-        let unconfirmed = Arc::new(Sends::new(config.concurrency));
-        Ok(Self { config, source, target, logger, counts, running: Mutex::new(None), unconfirmed })
+        Invalid::none(invalid_queues(
+            Some(BridgeEnd::of_queue(&*source)),
+            Some(BridgeEnd::of_queue(&*target)),
+        ))?;
+        let metrics = BridgeMetrics::new(&counters, name);
+        let unconfirmed = Arc::new(UnconfirmedSends::new(config.concurrency));
+        Ok(Self { config, source, target, logger, metrics, running: Mutex::new(None), unconfirmed })
     }
 
     /// Refuses a target that leads to the source, and warns of a source that may lose messages.
-    fn look_at_queues(&self) -> Result<(), Error> {
+    fn check_queues(&self) -> Result<(), Error> {
         let topics = self.source.topics();
-        let place = self.target.place_of(topics.as_deref());
-        if let Some(place) = place.filter(|place| self.source.takes_from(place)) {
+        let address = self.target.address_of(topics.as_deref());
+        if let Some(address) = address.filter(|address| self.source.receives_from(address)) {
             let (target, source) = (self.target.name(), self.source.name());
             let what = format!(
                 "leads back: what is sent to the queue `{target}` goes to `{}`, which the queue `{source}` of \
                  `references.source` takes from",
-                place.name
+                address.name
             );
             if self.config.types.is_empty() {
-                return Err(round(&what).into());
+                return Err(circle(&what).into());
             }
             self.logger
                 .warn(format_args!("the target of a bridge {what}; what its `types` take may go round"));
@@ -189,38 +140,20 @@ impl Bridge {
         Ok(())
     }
 
-    /// What takes the messages until the bridge closes.
-    fn forward(&self, closing: &watch::Receiver<Option<Closing>>) -> Forward {
-        Forward {
-            target: Arc::clone(&self.target),
-            types: self.config.types.clone(),
-            unmatched: self.config.unmatched,
-            logger: self.logger.clone(),
-            forwarded: self.counts.forwarded.clone(),
-            filtered: self.counts.filtered.clone(),
-            retried: self.counts.retried.clone(),
-            hops: HopLimit::new(self.config.max_hops, self.logger.clone(), self.counts.looped.clone()),
-            unconfirmed: Arc::clone(&self.unconfirmed),
-            closing: closing.clone(),
-            // The other half is for giving it back.
-            grace: self.config.close_timeout.0 / 2,
-        }
-    }
-
-    fn place(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A queue as a bridge sees it.
-struct End<'a> {
+struct BridgeEnd<'a> {
     name: &'a str,
     receives: bool,
     sends: bool,
     loses: bool,
 }
 
-impl<'a> End<'a> {
+impl<'a> BridgeEnd<'a> {
     fn of_queue(queue: &'a dyn MessageQueue) -> Self {
         let can = queue.capabilities();
         Self { name: queue.name(), receives: can.receive, sends: can.send, loses: can.at_most_once }
@@ -238,13 +171,13 @@ impl<'a> End<'a> {
     }
 }
 
-/// What speaks against two queues as source and target, as far as they are known.
-fn unfit(source: Option<End<'_>>, target: Option<End<'_>>) -> Vec<Invalid> {
+/// What makes two queues invalid as source and target, as far as they are known.
+fn invalid_queues(source: Option<BridgeEnd<'_>>, target: Option<BridgeEnd<'_>>) -> Vec<Invalid> {
     let of_source = source.filter(|source| !source.receives).map(|source| {
         let problem = format!("is the queue `{}`, from which nothing can be received", source.name);
         Invalid::new("references.source", problem).with_cure_in("source", &["topic", "queue"])
     });
-    let of_target = target.and_then(|End { name, sends, loses, .. }| {
+    let of_target = target.and_then(|BridgeEnd { name, sends, loses, .. }| {
         let (problem, keys): (_, &'static [&'static str]) = match (sends, loses) {
             (false, _) => {
                 let problem =
@@ -264,15 +197,9 @@ fn unfit(source: Option<End<'_>>, target: Option<End<'_>>) -> Vec<Invalid> {
     of_source.into_iter().chain(of_target).collect()
 }
 
-/// A target that is the source.
-fn round(what: &str) -> Invalid {
+/// The mistake of a target that leads to the source.
+fn circle(what: &str) -> Invalid {
     Invalid::new("references.target", format!("{what}; its messages would go round for ever"))
-}
-
-fn invalid(config: &BridgeConfig) -> Vec<Invalid> {
-    let closed = config.concurrency == 0;
-    let closed = closed.then(|| Invalid::new("concurrency", "is 0; nothing would go through"));
-    closed.into_iter().chain(HopLimit::invalid(config.max_hops, "max_hops")).collect()
 }
 
 impl Component for Bridge {
@@ -282,15 +209,15 @@ impl Component for Bridge {
     type References = BridgeReferences;
 
     fn validate(_: &Descriptor, config: &BridgeConfig) -> Vec<Invalid> {
-        invalid(config)
+        config.invalid()
     }
 
     fn validate_with(_: &Descriptor, _: &BridgeConfig, around: &dyn Neighbours) -> Vec<Invalid> {
         // That there is none is reported as such.
         let one = |field: &str| around.resolved(field)?.pop();
         let (source, target) = (one("source"), one("target"));
-        let [source, target] = [&source, &target].map(|one| one.as_ref().and_then(End::of_section));
-        unfit(source, target)
+        let [source, target] = [&source, &target].map(|one| one.as_ref().and_then(BridgeEnd::of_section));
+        invalid_queues(source, target)
     }
 
     fn flows(_: &Descriptor, config: &BridgeConfig) -> Vec<Flow> {
@@ -306,28 +233,30 @@ impl Component for Bridge {
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
-        self.look_at_queues()?;
+        self.check_queues()?;
         let (closing, mut closed) = watch::channel(None);
         let (end, ended) = oneshot::channel();
         {
-            let mut running = self.place();
+            let mut running = self.running();
             if running.is_some() {
                 return Ok(());
             }
             *running = Some(Running { closing, ended });
         }
-        let forward = self.forward(&closed);
+        let (target, unconfirmed) = (Arc::clone(&self.target), Arc::clone(&self.unconfirmed));
+        let (logger, metrics) = (self.logger.clone(), self.metrics.clone());
+        let forward = Forward::new(&self.config, target, logger, metrics, unconfirmed, closed.clone());
         let (source, logger, failed) =
-            (Arc::clone(&self.source), self.logger.clone(), self.counts.failed.clone());
+            (Arc::clone(&self.source), self.logger.clone(), self.metrics.failed.clone());
         let options =
             ListenOptions::default().concurrency(self.config.concurrency).grace(self.config.close_timeout.0);
         context.spawn("bridge", async move {
             let _end = end;
-            let listening = Listening { queue: &*source, logger: &logger, failed: &failed };
+            let listening = Listening::new(&*source, &logger, &failed);
             let closing = async {
                 // A bridge that is gone has closed too.
                 let closing = closed.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);
-                closing.map(|closing| closing.limit)
+                closing.map(Closing::limit)
             };
             listening.run(closing, &forward, options).await
         });
@@ -335,7 +264,7 @@ impl Component for Bridge {
     }
 
     async fn close(&self, context: &Context) -> Result<(), Error> {
-        let Some(Running { closing, ended }) = self.place().take() else { return Ok(()) };
+        let Some(Running { closing, ended }) = self.running().take() else { return Ok(()) };
         let limit = context.budget().last_step(self.config.close_timeout.0);
         closing.send_replace(Some(Closing::within(limit)));
         // The task drops its end when it is over, and nothing is sent.

@@ -1,4 +1,4 @@
-//! Sending on what a bridge takes.
+//! Forwarding: what happens to a message that a bridge takes.
 //!
 //! While the target does not take a message, the bridge keeps it and tries again: given back, it would be delivered again
 //! and again until it counted as dead, though nothing is wrong with it. While the target holds a message that it has not
@@ -11,11 +11,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Unmatched;
-use super::pattern::matches;
-use crate::count::Increment;
+use super::{BridgeConfig, Unmatched};
+use crate::count::{Counters, Increment};
 use crate::log::Logger;
-use crate::messaging::local::{HopLimit, Unconfirmed};
+use crate::messaging::kit::{HopLimit, Unconfirmed};
 use crate::messaging::{DeadLetterReason, MessageEnvelope, MessageQueue, MessageReceiver, PendingSend};
 use crate::{BoxFuture, Category, Error};
 
@@ -32,36 +31,61 @@ const TRY: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy)]
 pub(super) struct Closing {
     /// Until when what is being sent has to arrive; the rest of the time is for giving it back.
-    pub(super) sends: Instant,
-    /// How long all of it may take, from the beginning of the close.
-    pub(super) limit: Duration,
+    sends_until: Instant,
+    limit: Duration,
 }
 
 impl Closing {
-    pub(super) fn within(limit: Duration) -> Self {
-        Self { sends: Instant::now() + limit / 2, limit }
+    pub fn within(limit: Duration) -> Self {
+        Self { sends_until: Instant::now() + limit / 2, limit }
+    }
+
+    /// How long all of it may take, from the beginning of the close.
+    pub fn limit(self) -> Duration {
+        self.limit
     }
 }
 
-/// What the target has accepted and not confirmed, by what it was given.
-pub(super) type Sends = Unconfirmed<MessageEnvelope, PendingSend>;
+/// The counters of a bridge; all names begin with `bridge.<name>.`.
+#[derive(Clone)]
+pub(super) struct BridgeMetrics {
+    pub forwarded: Increment,
+    pub filtered: Increment,
+    pub retried: Increment,
+    pub failed: Increment,
+    pub looped: Increment,
+}
 
-/// Takes the messages of the source.
+impl BridgeMetrics {
+    pub fn new(counters: &Counters, name: &str) -> Self {
+        let increment = |what: &str| counters.increment(&format!("bridge.{name}.{what}_messages"));
+        Self {
+            forwarded: increment("forwarded"),
+            filtered: increment("filtered"),
+            retried: increment("retried"),
+            failed: increment("failed"),
+            looped: increment("looped"),
+        }
+    }
+}
+
+/// What the target has accepted and not confirmed, by the message.
+pub(super) type UnconfirmedSends = Unconfirmed<MessageEnvelope, PendingSend>;
+
+/// Takes the messages of the source until the bridge closes.
 pub(super) struct Forward {
-    pub(super) target: Arc<dyn MessageQueue>,
-    pub(super) types: Vec<String>,
-    pub(super) unmatched: Unmatched,
-    pub(super) logger: Logger,
-    pub(super) forwarded: Increment,
-    pub(super) filtered: Increment,
-    pub(super) retried: Increment,
-    pub(super) hops: HopLimit,
+    target: Arc<dyn MessageQueue>,
+    types: Vec<String>,
+    unmatched: Unmatched,
+    logger: Logger,
+    metrics: BridgeMetrics,
+    hops: HopLimit,
     /// What the target had accepted when the bridge was closed before.
-    pub(super) unconfirmed: Arc<Sends>,
-    /// Says so when the bridge closes.
-    pub(super) closing: watch::Receiver<Option<Closing>>,
+    unconfirmed: Arc<UnconfirmedSends>,
+    /// Has a value when the bridge closes.
+    closing: watch::Receiver<Option<Closing>>,
     /// How long what is being sent has to arrive where the bridge is gone without a close.
-    pub(super) grace: Duration,
+    grace: Duration,
 }
 
 impl MessageReceiver for Forward {
@@ -85,10 +109,32 @@ enum Outcome {
 }
 
 impl Forward {
+    pub fn new(
+        config: &BridgeConfig,
+        target: Arc<dyn MessageQueue>,
+        logger: Logger,
+        metrics: BridgeMetrics,
+        unconfirmed: Arc<UnconfirmedSends>,
+        closing: watch::Receiver<Option<Closing>>,
+    ) -> Self {
+        Self {
+            target,
+            types: config.types.clone(),
+            unmatched: config.unmatched,
+            hops: HopLimit::new(config.max_hops, logger.clone(), metrics.looped.clone()),
+            logger,
+            metrics,
+            unconfirmed,
+            closing,
+            // The other half is for giving it back.
+            grace: config.close_timeout.0 / 2,
+        }
+    }
+
     async fn take(&self, envelope: MessageEnvelope, source: &dyn MessageQueue) -> Result<(), Error> {
         let kind = &envelope.message_type;
         if !self.types.is_empty() && !self.types.iter().any(|pattern| matches(pattern, kind)) {
-            self.filtered.one();
+            self.metrics.filtered.one();
             return match self.unmatched {
                 Unmatched::Drop => source.complete(&envelope).await,
                 Unmatched::DeadLetter => source.reject(&envelope, DeadLetterReason::Unmatched).await,
@@ -99,7 +145,7 @@ impl Forward {
         }
         match self.pass_on(&envelope, source).await? {
             Outcome::Arrived => {
-                self.forwarded.one();
+                self.metrics.forwarded.one();
                 source.complete(&envelope).await
             }
             Outcome::Refused => source.reject(&envelope, DeadLetterReason::Refused).await,
@@ -110,8 +156,8 @@ impl Forward {
 
     /// Tries until the target has the message, refuses it, or the bridge closes.
     async fn pass_on(&self, envelope: &MessageEnvelope, source: &dyn MessageQueue) -> Result<Outcome, Error> {
-        let mut passage = self.passage(envelope.passed_on(source.name()));
-        let (mut wait, mut told) = (WAITS.0, false);
+        let mut transfer = self.transfer(envelope.passed_on(source.name()));
+        let (mut wait, mut reported) = (WAITS.0, false);
         let mut overdue = pin!(self.overdue());
         loop {
             if source.capabilities().renew_lock {
@@ -121,13 +167,13 @@ impl Forward {
             let sent = tokio::select! {
                 // What has arrived does not go back.
                 biased;
-                sent = timeout(TRY, passage.advance()) => sent,
+                sent = timeout(TRY, transfer.advance()) => sent,
                 () = &mut overdue => return Ok(Outcome::Unfinished),
             };
             let error = match sent {
                 Ok(Ok(())) => return Ok(Outcome::Arrived),
                 Ok(Err(error)) if error.category() == Category::BadRequest => {
-                    self.say(envelope, &error, "goes to the dead letters");
+                    self.warn(envelope, &error, "goes to the dead letters");
                     return Ok(Outcome::Refused);
                 }
                 Ok(Err(error)) => error,
@@ -135,28 +181,29 @@ impl Forward {
                     Error::new(Category::NoResponse, "TIMEOUT", "the target queue did not answer in time")
                 }
             };
-            self.retried.one();
-            let held = passage.pending.is_some();
-            if !std::mem::replace(&mut told, true) {
-                let what = if held { "is kept until the target has it" } else { "is kept and tried again" };
-                self.say(envelope, &error, what);
+            self.metrics.retried.one();
+            let accepted = transfer.pending.is_some();
+            if !std::mem::replace(&mut reported, true) {
+                let what =
+                    if accepted { "is kept until the target has it" } else { "is kept and tried again" };
+                self.warn(envelope, &error, what);
             }
-            if held {
+            if accepted {
                 continue;
             }
             let mut closing = self.closing.clone();
             if timeout(wait, closing.wait_for(Option::is_some)).await.is_ok() {
-                self.say(envelope, &error, "goes back, as the bridge closes");
+                self.warn(envelope, &error, "goes back, as the bridge closes");
                 return Ok(Outcome::Unfinished);
             }
             wait = (wait * 2).min(WAITS.1);
         }
     }
 
-    /// The way of a message to the target, from where the bridge had left it when it was closed.
-    fn passage(&self, envelope: MessageEnvelope) -> Passage<'_> {
+    /// The transfer of a message to the target, continued where the bridge had left it when it was closed.
+    fn transfer(&self, envelope: MessageEnvelope) -> Transfer<'_> {
         let pending = self.unconfirmed.take(&envelope);
-        Passage { target: &*self.target, unconfirmed: &self.unconfirmed, envelope, pending }
+        Transfer { target: &*self.target, unconfirmed: &self.unconfirmed, envelope, pending }
     }
 
     /// Resolves when the bridge closes and what is being sent has had its time.
@@ -165,12 +212,12 @@ impl Forward {
         // A bridge that is gone has closed too.
         let closing = closing.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);
         match closing {
-            Some(closing) => sleep_until(closing.sends).await,
+            Some(closing) => sleep_until(closing.sends_until).await,
             None => sleep(self.grace).await,
         }
     }
 
-    fn say(&self, envelope: &MessageEnvelope, error: &Error, what: &str) {
+    fn warn(&self, envelope: &MessageEnvelope, error: &Error, what: &str) {
         let (id, target) = (envelope.message_id.shown(), self.target.name());
         let text =
             format_args!("the queue `{target}` does not take message {id}, which {what}: {}", error.chain());
@@ -179,15 +226,15 @@ impl Forward {
 }
 
 /// One message on its way to the target, however many tries that takes.
-struct Passage<'a> {
+struct Transfer<'a> {
     target: &'a dyn MessageQueue,
-    unconfirmed: &'a Sends,
+    unconfirmed: &'a UnconfirmedSends,
     envelope: MessageEnvelope,
     /// What the target has accepted and not confirmed.
     pending: Option<PendingSend>,
 }
 
-impl Passage<'_> {
+impl Transfer<'_> {
     /// Waits until the target has the message, which it is given unless it still holds it. Dropped, it goes on where it was.
     async fn advance(&mut self) -> Result<(), Error> {
         let pending = match &mut self.pending {
@@ -204,12 +251,27 @@ impl Passage<'_> {
 }
 
 /// Whoever gives up here leaves what the target holds to the next who comes with the same message.
-impl Drop for Passage<'_> {
+impl Drop for Transfer<'_> {
     fn drop(&mut self) {
         if let Some(pending) = self.pending.take() {
-            self.unconfirmed.keep(self.envelope.clone(), pending);
+            self.unconfirmed.insert(self.envelope.clone(), pending);
         }
     }
+}
+
+/// Whether `text` is what `pattern` says, where `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let mut rest = rest;
+    for part in middle {
+        // The earliest match leaves most for those that follow.
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
 }
 
 #[cfg(test)]

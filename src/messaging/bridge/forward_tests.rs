@@ -103,21 +103,11 @@ async fn world() -> World {
     let source = MemoryMessageQueue::new("source");
     source.open(&context).await.unwrap();
     let (slow, (sender, closing)) = (Arc::new(Slow::default()), watch::channel(None));
-    let count = |name| Counters::standalone().increment(name);
-    let logger = Logger::standalone();
-    let forward = Forward {
-        target: Arc::clone(&slow) as Arc<dyn MessageQueue>,
-        types: Vec::new(),
-        unmatched: Unmatched::Drop,
-        forwarded: count("forwarded"),
-        filtered: count("filtered"),
-        retried: count("retried"),
-        hops: HopLimit::new(16, logger.clone(), count("looped")),
-        logger,
-        unconfirmed: Arc::new(Sends::new(8)),
-        closing,
-        grace: Duration::from_secs(5),
-    };
+    let target = Arc::clone(&slow) as Arc<dyn MessageQueue>;
+    let metrics = BridgeMetrics::new(&Counters::standalone(), "bridge");
+    let unconfirmed = Arc::new(UnconfirmedSends::new(8));
+    let config = BridgeConfig::default();
+    let forward = Forward::new(&config, target, Logger::standalone(), metrics, unconfirmed, closing);
     source.send(MessageEnvelope::new("t", "a")).await.unwrap();
     World { source, slow, forward, closing: sender, _context: context }
 }
@@ -227,4 +217,30 @@ async fn what_the_target_gave_up_after_a_close_is_sent_again() {
     assert_eq!(slow.holds(), 1);
     slow.answer(Ok(()));
     taking.await.unwrap();
+}
+
+#[test]
+fn a_star_is_any_text() {
+    let yes = [
+        ("a", "a"),
+        ("*", ""),
+        ("order.*", "order.created"),
+        ("*/eu/*", "x/eu/y"),
+        ("a*b*c", "a1b2b3c"),
+        ("a**b", "ab"),
+    ];
+    let no = [
+        ("a", "ab"),
+        ("a", ""),
+        ("order.*", "orders"),
+        ("*/eu/*", "x/us/y"),
+        ("a*b", "ab1"),
+        ("ab*ba", "aba"),
+    ];
+    for (pattern, text) in yes {
+        assert!(matches(pattern, text), "{pattern} {text}");
+    }
+    for (pattern, text) in no {
+        assert!(!matches(pattern, text), "{pattern} {text}");
+    }
 }

@@ -1,7 +1,8 @@
 //! A bridge: from one queue to another.
 
 mod component;
+mod config;
 mod forward;
-mod pattern;
 
-pub use component::{Bridge, BridgeConfig, Unmatched};
+pub use component::Bridge;
+pub use config::{BridgeConfig, Unmatched};

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{Invalid, Millis};
-use crate::messaging::local::{HopLimit, MAX_HOPS};
-use crate::messaging::shelf::{MAX_BYTES, Rules};
+use crate::messaging::kit::{HopLimit, MAX_HOPS};
+use crate::messaging::store::{MAX_BYTES, StoreOptions};
 
 /// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -97,13 +97,13 @@ impl MemoryQueueOptions {
         wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
     }
 
-    pub(super) fn rules(&self) -> Rules {
-        Rules {
+    pub(super) fn store_options(&self) -> StoreOptions {
+        StoreOptions {
             capacity: self.capacity,
             max_bytes: self.max_bytes,
-            lock: self.lock_timeout.0,
+            lock_timeout: self.lock_timeout.0,
             max_deliveries: self.max_deliveries,
-            delay: self.redelivery_delay.0,
+            redelivery_delay: self.redelivery_delay.0,
         }
     }
 }

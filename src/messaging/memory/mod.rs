@@ -1,10 +1,9 @@
 //! Queues in memory, shared by name within one container.
 
-mod board;
 mod config;
 mod factory;
 mod queue;
-mod terms;
+mod shared;
 
 pub use config::{MemoryQueueConfig, MemoryQueueFactoryConfig, MemoryQueueOptions};
 pub use factory::MemoryMessageQueueFactory;

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::board::Board;
-use super::terms::{Terms, values};
+use super::shared::{QueueDirectory, SharedSettings};
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{
     Claim, Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, Share, Space,
@@ -14,9 +13,10 @@ use crate::component::{
 use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
-use crate::messaging::local::{Body, HopLimit, Local, Metrics, filled, sweep};
-use crate::messaging::shelf::{Bury, Item, NEVER, Rules, Shelf};
-use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueError, QueuePlace};
+use crate::messaging::kit::{HopLimit, Metrics, QueueBackend, QueueCore, filled};
+use crate::messaging::store::{DeadLetterSink, MessageStore, StoreOptions, StoredMessage};
+use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueAddress, QueueError};
+use crate::time::NEVER;
 use crate::{Error, offers, references, register};
 
 references! {
@@ -38,13 +38,13 @@ references! {
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
 /// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
 pub struct MemoryMessageQueue {
-    body: Body<()>,
+    core: QueueCore<()>,
     dead_letter: Option<String>,
     options: MemoryQueueOptions,
-    /// Keeps the names together as long as the queue lives.
-    board: OnceLock<Arc<Board>>,
-    /// Keeps the dead letters as long as the queue lives.
-    dead: OnceLock<Arc<Shelf<()>>>,
+    /// Held so that the names last as long as the queue.
+    directory: OnceLock<Arc<QueueDirectory>>,
+    /// Held so that the dead letters last as long as the queue.
+    dead_letter_store: OnceLock<Arc<MessageStore<()>>>,
 }
 
 crate::opaque::opaque!(MemoryMessageQueue);
@@ -88,8 +88,9 @@ impl MemoryMessageQueue {
         logger: Logger,
         counters: &Counters,
     ) -> Self {
-        let body = Body::new(name, logger, counters);
-        Self { body, dead_letter, options, board: OnceLock::new(), dead: OnceLock::new() }
+        let core = QueueCore::new(name, logger, counters);
+        let (directory, dead_letter_store) = (OnceLock::new(), OnceLock::new());
+        Self { core, dead_letter, options, directory, dead_letter_store }
     }
 
     /// Makes it ready for work; does nothing on an open queue.
@@ -110,14 +111,14 @@ impl MemoryMessageQueue {
     }
 }
 
-impl Local for MemoryMessageQueue {
-    type Hold = ();
+impl QueueBackend for MemoryMessageQueue {
+    type Ack = ();
 
-    fn body(&self) -> &Body<()> {
-        &self.body
+    fn core(&self) -> &QueueCore<()> {
+        &self.core
     }
 
-    fn can(&self) -> MessagingCapabilities {
+    fn supports(&self) -> MessagingCapabilities {
         MessagingCapabilities {
             message_count: true,
             send: true,
@@ -133,62 +134,64 @@ impl Local for MemoryMessageQueue {
         }
     }
 
-    fn whereto(&self) -> Option<QueuePlace> {
-        let shelf = self.body.shelf().ok()?;
-        Some(QueuePlace::new("memory", shelf.id(), Arc::clone(&self.body.name)))
+    fn destination(&self) -> Option<QueueAddress> {
+        let store = self.core.store().ok()?;
+        Some(QueueAddress::new("memory", store.id(), Arc::clone(self.core.name())))
     }
 
     async fn start(&self, context: &Context) -> Result<(), Error> {
-        let (name, rules) = (&self.body.name, self.options.rules());
-        let board = self.board.get_or_init(|| Board::of(context));
-        let (dead_letter, who) = (self.dead_letter.clone(), context.scope().descriptor().to_string().into());
-        let shelf = board.agreed(name, Terms { rules, dead_letter, who })?;
-        if !self.body.open(|| shelf) {
+        let options = self.options.store_options();
+        let directory = self.directory.get_or_init(|| QueueDirectory::of(context));
+        let component = context.scope().descriptor().to_string().into();
+        let settings = SharedSettings::new(options, self.dead_letter.clone(), component);
+        let store = directory.join(self.core.name(), settings)?;
+        if !self.core.open(|| store) {
             return Ok(());
         }
-        let shelf = self.body.opened()?;
-        let dead = self.dead_letter.as_ref().map(|dead| self.dead.get_or_init(|| board.shelf(dead, rules)));
-        let dead = dead.cloned();
-        let (logger, metrics) = (self.body.logger.clone(), self.body.metrics.clone());
-        let (name, dead_letter) = (Arc::clone(name), self.dead_letter.clone());
-        let hops = HopLimit::new(self.options.max_hops, logger.clone(), metrics.looped.clone());
-        sweep(context, &self.body, shelf, Graveyard { name, dead, dead_letter, hops, logger, metrics });
+        let dead_letters = DeadLetters {
+            queue: Arc::clone(self.core.name()),
+            target: self.dead_letter.as_ref().map(|name| {
+                let store = self.dead_letter_store.get_or_init(|| directory.store(name, options));
+                (name.clone(), Arc::clone(store))
+            }),
+            hops: self.core.hop_limit(self.options.max_hops),
+            logger: self.core.logger().clone(),
+            metrics: self.core.metrics().clone(),
+        };
+        self.core.spawn_maintenance(context, self.core.opened()?, dead_letters);
         Ok(())
     }
 
-    async fn end(&self, context: &Context) -> Result<(), Error> {
-        self.body.close(context.budget().last_step(self.options.close_timeout.0)).await;
-        self.body.end().await;
+    async fn stop(&self, context: &Context) -> Result<(), Error> {
+        self.core.close(context.budget().last_step(self.options.close_timeout.0)).await;
+        self.core.end_tasks().await;
         Ok(())
     }
 
-    async fn deliver(&self, mut envelope: MessageEnvelope) -> Result<(), Error> {
-        let shelf = self.body.opened()?;
-        (envelope.lock, envelope.deliveries) = (None, 0);
-        let item = Item::new(envelope, ());
-        let Err(item) = shelf.try_put(item) else { return Ok(()) };
+    async fn send_message(&self, envelope: MessageEnvelope) -> Result<(), Error> {
+        let store = self.core.opened()?;
+        let message = StoredMessage::new(envelope.unlocked(), ());
+        let Err(message) = store.try_put(message) else { return Ok(()) };
         let limit = self.options.send_timeout.0;
         let late = sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) });
         tokio::select! {
-            put = shelf.put(item, late) => match put {
+            put = store.put(message, late) => match put {
                 Ok(()) => Ok(()),
-                Err(_) => {
-                    Err(full(&self.body.name, shelf, limit).into())
-                }
+                Err(_) => Err(full(self.core.name(), store, limit).into()),
             },
-            _ = self.body.ended() => Err(self.body.closed().into()),
+            _ = self.core.ended() => Err(self.core.not_opened().into()),
         }
     }
 
-    fn attend(&self) -> Result<(), Error> {
+    fn request_messages(&self) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn trouble(&self) -> Error {
+    async fn receive_failure(&self) -> Error {
         std::future::pending().await
     }
 
-    fn finish(&self, (): ()) {}
+    fn acknowledge(&self, (): ()) {}
 }
 
 impl Component for MemoryMessageQueue {
@@ -205,7 +208,8 @@ impl Component for MemoryMessageQueue {
     /// What queues of one name have to agree on.
     fn claims(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Claim> {
         let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
-        let terms = values(&config.options.rules(), filled(config.dead_letter.clone()).as_deref());
+        let dead_letter = filled(config.dead_letter.clone());
+        let terms = SharedSettings::values(&config.options.store_options(), dead_letter.as_deref());
         vec![Claim::Shared { kind: "queue in memory", name, terms: terms.into() }]
     }
 
@@ -246,66 +250,67 @@ impl Component for MemoryMessageQueue {
 }
 register!(MemoryMessageQueue);
 
-/// A queue whose shelf stayed full for so long.
-fn full(queue: &Arc<str>, shelf: &Shelf<()>, limit: Duration) -> QueueError {
-    let Rules { capacity, max_bytes, .. } = shelf.rules();
+/// The error of a queue whose store stayed full for so long.
+fn full(queue: &Arc<str>, store: &MessageStore<()>, limit: Duration) -> QueueError {
+    let StoreOptions { capacity, max_bytes, .. } = store.options();
     QueueError::Full { queue: Arc::clone(queue), capacity, max_bytes, limit }
 }
 
-/// Where the dead of a queue go.
-struct Graveyard {
-    name: Arc<str>,
-    dead: Option<Arc<Shelf<()>>>,
-    /// The name of where they go.
-    dead_letter: Option<String>,
+/// Where the dead letters of a queue go.
+struct DeadLetters {
+    queue: Arc<str>,
+    /// The name of another queue in memory, and its store.
+    target: Option<(String, Arc<MessageStore<()>>)>,
     hops: HopLimit,
     logger: Logger,
     metrics: Metrics,
 }
 
-impl Bury<()> for Graveyard {
-    async fn bury(&self, Item { envelope, reason, .. }: &Item<()>) -> Result<(), Error> {
-        let (id, count, name) = (envelope.message_id.shown(), envelope.deliveries, &self.name);
-        let Some(dead) = &self.dead else {
+impl DeadLetterSink<()> for DeadLetters {
+    async fn put(&self, message: &StoredMessage<()>) -> Result<(), Error> {
+        let (envelope, queue) = (message.envelope(), &self.queue);
+        let (id, count) = (envelope.message_id.shown(), envelope.deliveries());
+        let Some((name, store)) = &self.target else {
             // Of those that go in a circle there may be any number.
-            if !self.hops.was_said(envelope) {
+            if !self.hops.was_logged(envelope) {
                 self.logger.error(
                     None,
-                    format_args!("message {id} of the queue `{name}` is dropped after {count} deliveries: there is no `dead_letter`"),
+                    format_args!("message {id} of the queue `{queue}` is dropped after {count} deliveries: there is no `dead_letter`"),
                 );
             }
             return Ok(());
         };
-        if self.hops.gives_up(envelope, name) {
+        if self.hops.gives_up(envelope, queue) {
             return Ok(());
         }
-        if dead.try_put(Item::new(envelope.buried(name, *reason), ())).is_err() {
-            let full = full(name, dead, Duration::ZERO);
+        let dead_letter = envelope.as_dead_letter(queue, message.reason());
+        if store.try_put(StoredMessage::new(dead_letter, ())).is_err() {
+            let full = full(queue, store, Duration::ZERO);
             let full =
                 Error::from(full).context(format!("message {id} finds no room among the dead letters"));
             self.logger.error(
                 Some(&full),
-                format_args!("a message of the queue `{name}` is kept and delivered again"),
+                format_args!("a message of the queue `{queue}` is kept and delivered again"),
             );
             return Err(full);
         }
-        let to = self.dead_letter.as_deref().unwrap_or_default();
         self.logger.log(
             Level::Info,
             envelope.trace_id.as_deref(),
             None,
-            format_args!("message {id} of the queue `{name}` goes to `{to}`; deliveries: {count}"),
+            format_args!("message {id} of the queue `{queue}` goes to `{name}`; deliveries: {count}"),
         );
         Ok(())
     }
 
-    fn buried(&self, _: Item<()>) {
+    fn moved(&self, _: StoredMessage<()>) {
         self.metrics.dead.one();
     }
 
     fn expired(&self, count: u64) {
         self.metrics.expired.add(count);
-        let name = &self.name;
-        self.logger.warn(format_args!("{count} locks of the queue `{name}` expired; the messages come back"));
+        let queue = &self.queue;
+        self.logger
+            .warn(format_args!("{count} locks of the queue `{queue}` expired; the messages come back"));
     }
 }

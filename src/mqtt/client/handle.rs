@@ -1,4 +1,4 @@
-//! The handle, and the life of what is behind it.
+//! What all clones of a client share: the way to the driver, and the end of its task.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,61 +8,45 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-use super::MqttSubscription;
-use super::requests::Requests;
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
-    Command, DeniedFilters, Intake, LinkState, Parts, Permits, Remaining, Roads, Settings, run,
+    Command, DeniedFilters, Endpoints, Inbox, LinkState, NoPermit, Parts, Permit, Permits, Remaining,
+    Settings, run,
 };
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
-use crate::mqtt::subscriptions::SharedListener;
-use crate::mqtt::topic::{Filter, without_controls};
-use crate::mqtt::{MqttError, MqttVersion, SubscribeOptions};
+use crate::mqtt::{Lost, MqttError, MqttVersion, QoS};
 
-/// How long an end may take beyond its deadline.
-const GOOD_BYE: Duration = Duration::from_secs(1);
+/// How long the end of the task may take beyond its deadline.
+const GRACE: Duration = Duration::from_secs(1);
 
-/// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.
-///
-/// It comes from [`MqttConnection::client`](crate::mqtt::MqttConnection::client). When the connection has closed, every
-/// operation fails with `NOT_OPEN`.
-#[derive(Clone)]
-pub struct MqttClient(pub(super) Arc<Shared>);
-
-crate::opaque::opaque!(MqttClient);
-
-pub(super) struct Shared {
-    pub(super) settings: Arc<Settings>,
-    pub(super) intake: Arc<Intake>,
-    pub(super) permits: Arc<Permits>,
-    pub(super) requests: Requests,
+/// The driver of a client, as seen from outside its task. When the handle is dropped, the task ends.
+pub(super) struct Handle {
+    settings: Arc<Settings>,
+    inbox: Arc<Inbox>,
+    permits: Arc<Permits>,
     state: watch::Receiver<LinkState>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Drop for Shared {
-    /// Nobody can use the link any more: it is not left behind.
+impl Drop for Handle {
     fn drop(&mut self) {
-        let task = self.task.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = task.take() {
-            task.abort();
-        }
+        self.abort();
     }
 }
 
-impl MqttClient {
-    /// Has the driver begin to connect.
-    pub(crate) fn begin(settings: Settings, roads: Roads, logger: Logger, metrics: Arc<Metrics>) -> Self {
+impl Handle {
+    /// Starts the driver, which begins to connect.
+    pub fn start(settings: Settings, endpoints: Endpoints, logger: Logger, metrics: Arc<Metrics>) -> Self {
         let settings = Arc::new(settings);
-        let intake = Intake::new();
+        let inbox = Inbox::new();
         let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
         let (sender, state) = watch::channel(LinkState::Connecting);
         let parts = Parts {
             settings: Arc::clone(&settings),
-            roads,
-            intake: Arc::clone(&intake),
+            endpoints,
+            inbox: Arc::clone(&inbox),
             permits: Arc::clone(&permits),
             logger,
             metrics,
@@ -72,12 +56,18 @@ impl MqttClient {
             MqttVersion::V4 => tokio::spawn(run::<V4>(parts).in_current_span()),
             MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
         };
-        let task = Mutex::new(Some(task));
-        Self(Arc::new(Shared { settings, intake, permits, requests: Requests::default(), state, task }))
+        Self { settings, inbox, permits, state, task: Mutex::new(Some(task)) }
     }
 
-    /// Waits until the broker has said welcome, or why there is no connection.
-    pub(crate) async fn welcomed(&self) -> Result<(), MqttError> {
+    fn abort(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+
+    /// Waits until a broker has accepted the client, or returns why there is no connection.
+    pub async fn connected(&self) -> Result<(), MqttError> {
         let mut state = self.state();
         let first = state.wait_for(|state| !matches!(state, LinkState::Connecting)).await;
         match first.as_deref() {
@@ -87,125 +77,104 @@ impl MqttClient {
         }
     }
 
-    /// How many messages of QoS 1 and 2 were accepted and are not acknowledged, and how many bytes of all that was accepted wait.
-    pub(crate) fn unsent(&self) -> (usize, usize) {
-        (self.0.permits.in_flight(), self.0.permits.queued_bytes())
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
-    /// Ends at once and without good-bye, whoever still has a handle.
-    pub(crate) fn abandon(&self) {
-        self.0.intake.close(MqttError::NotOpen);
-        self.0.permits.close();
-        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-        }
-    }
-
-    /// The state of the link, to look at and to wait for.
-    #[must_use]
+    /// Returns the state of the link, to look at and to wait for.
     pub fn state(&self) -> watch::Receiver<LinkState> {
-        self.0.state.clone()
+        self.state.clone()
     }
 
-    /// Whether the connection is open: the link may be down and coming back, but it was neither closed nor given up.
-    #[must_use]
+    /// Whether the connection was neither closed nor given up.
     pub fn is_open(&self) -> bool {
-        self.0.state.has_changed().is_ok()
-            && !matches!(&*self.0.state.borrow(), LinkState::Closed(_) | LinkState::Failed(_))
+        self.state.has_changed().is_ok() && !is_ended(&self.state.borrow())
     }
 
-    /// Whether the link is up right now.
-    #[must_use]
+    /// Whether the link is up.
     pub fn is_up(&self) -> bool {
-        // What is sent while one link is left for another waits for that; but meanwhile there is none.
-        self.0.intake.is_up() && matches!(&*self.0.state.borrow(), LinkState::Up { .. })
+        // While one link is replaced by another, messages are accepted although there is none.
+        self.inbox.is_up() && matches!(&*self.state.borrow(), LinkState::Up { .. })
     }
 
-    /// The version of MQTT that is spoken.
-    #[must_use]
-    pub fn version(&self) -> MqttVersion {
-        self.0.settings.version
+    /// Returns why a message that does not wait for a link is not accepted, if so.
+    pub fn why_down(&self) -> Option<MqttError> {
+        if self.inbox.is_up() {
+            return None;
+        }
+        if !self.is_open() {
+            return Some(self.ended());
+        }
+        Some(MqttError::Down(match &*self.state.borrow() {
+            LinkState::Down(lost) => lost.clone(),
+            _ => Lost::NotYet,
+        }))
     }
 
-    /// The client id that the broker knows: the configured one, or the one that the broker has assigned.
-    #[must_use]
-    pub fn client_id(&self) -> &str {
-        self.0.settings.client_id.get()
+    /// Returns why there is no connection any more.
+    pub fn ended(&self) -> MqttError {
+        self.inbox.closed().unwrap_or(MqttError::NotOpen)
     }
 
-    /// Has the link left in good order for a new one, on which the broker sends everything that stayed unacknowledged again.
-    pub(crate) fn renew(&self) {
-        self.0.intake.renew();
+    /// Waits until there is no connection any more, and returns why.
+    pub async fn until_ended(&self) -> MqttError {
+        // Without a sender the task has ended.
+        let _ = self.state().wait_for(is_ended).await;
+        self.ended()
     }
 
-    /// Has messages that match `filter` sent to `listener`; returns when the broker has granted it.
-    ///
-    /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
-    /// The same listener for the same filter once more changes the options; where that fails, they stay what they were. On a
-    /// filter that a live one covers, the broker
-    /// is asked for the wider one again, and the new listener alone gets the messages that the broker had kept.
-    ///
-    /// # Errors
-    /// A filter that MQTT forbids, a refusal by the broker (which names the filter), `TIMEOUT` after
-    /// `options.subscribe_timeout` (a new subscription is taken back then), or why there is no connection.
-    pub async fn subscribe(
+    /// Hands a command to the driver.
+    pub fn push(&self, command: Command) -> Result<(), MqttError> {
+        self.inbox.push(command)
+    }
+
+    /// Waits for the answer to a command, as long as subscribing may take.
+    pub async fn answer<T>(
         &self,
-        filter: &str,
-        options: SubscribeOptions,
-        listener: SharedListener,
-    ) -> Result<MqttSubscription, MqttError> {
-        if !self.0.settings.allow_control_characters {
-            without_controls(filter)?;
+        operation: &'static str,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, MqttError> {
+        let limit = self.settings.subscribe_timeout;
+        let answer = if limit.is_zero() { Ok(answer.await) } else { timeout(limit, answer).await };
+        match answer {
+            Ok(answer) => answer.map_err(|_| self.ended()),
+            Err(_) => Err(MqttError::TimedOut { operation, limit, accepted: true }),
         }
-        let filter = Filter::new(filter)?;
-        if self.version() == MqttVersion::V4 && options.needs_version_5() {
-            let what = "`no_local`, `retain_as_published` and `retain_handling`";
-            let why = "MQTT 3.1.1 has none of them; set `options.protocol_version = 5`";
-            return Err(MqttError::Unsupported { what, why });
-        }
-        // MQTT-3.8.3-4 of 5: brokers end the link for it.
-        if options.no_local && filter.group().is_some() {
-            let why = "MQTT 5 forbids it, as one client of the group gets each message";
-            return Err(MqttError::Unsupported { what: "`no_local` on a shared filter", why });
-        }
-        let (size, max) = (filter.as_str().len() + 16, self.0.settings.max_packet_size);
-        if size > max {
-            return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });
-        }
-        let (reply, answer) = oneshot::channel();
-        let asked = Arc::clone(&listener);
-        self.0.intake.push(Command::Subscribe { filter: filter.clone(), options, listener: asked, reply })?;
-        // Whoever stops waiting does not want it: the subscription is taken back, or what it was before, unless it was granted.
-        let pending = Pending { client: self, filter: &filter, listener: &listener, armed: true };
-        let answer = self.limited("subscribe", answer).await?;
-        // A refusal has been dealt with where it came from.
-        pending.disarm();
-        let granted = answer?;
-        Ok(MqttSubscription::new(self.clone(), filter, listener, granted))
     }
 
-    /// Takes a subscription back: from here on nothing more comes to this listener for this filter, but what came before and
-    /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. The broker is told when nobody else needs the
-    /// filter. Returns whether there was such a subscription.
-    ///
-    /// Where the session is kept (`options.clean_session = false`), the broker may have filters of an earlier process. One
-    /// that nobody here listens to is taken back too: then this waits for the broker's answer, and returns false. A
-    /// subscription whose grant is still awaited fails with `UNSUBSCRIBED`.
-    ///
-    /// # Errors
-    /// A filter that MQTT forbids, `TIMEOUT` after `options.subscribe_timeout`, or why there is no connection.
-    pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
-        let filter = Filter::new(filter)?;
-        let (reply, answer) = oneshot::channel();
-        let listener = Arc::clone(listener);
-        self.0.intake.push(Command::Unsubscribe { filter, listener, reply })?;
-        self.limited("unsubscribe", answer).await
+    /// Waits for a permit for a message of this size.
+    pub async fn permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+        let permit = match self.permits.try_take(qos, size) {
+            Err(NoPermit::Full) => self.permits.take(qos, size).await,
+            permit => permit,
+        };
+        permit.map_err(|_| self.ended())
     }
 
-    /// Resolves when the broker does not grant this filter again, after the link broke, or when it rests since it ends links;
-    /// with the error for whoever waits for its messages.
-    pub(crate) async fn denied(&self, filter: &str) -> MqttError {
+    /// Takes a permit for a message of this size, if there is room now.
+    pub fn try_permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+        self.permits.try_take(qos, size).map_err(|refused| match refused {
+            NoPermit::Closed => self.ended(),
+            NoPermit::Full => {
+                let (in_flight, queued_bytes) = self.unsent();
+                MqttError::Full { in_flight, queued_bytes }
+            }
+        })
+    }
+
+    /// Returns how many messages of QoS 1 and 2 are accepted and not acknowledged, and how many bytes accepted messages take.
+    pub fn unsent(&self) -> (usize, usize) {
+        (self.permits.in_flight(), self.permits.queued_bytes())
+    }
+
+    /// Has the link replaced by a new one, in good order.
+    pub fn renew(&self) {
+        self.inbox.renew();
+    }
+
+    /// Waits until the broker does not grant this filter any more, or it is in quarantine. Returns the error for whoever waits
+    /// for its messages.
+    pub async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
         loop {
             let found = denial(&denied.borrow_and_update(), filter);
@@ -218,81 +187,46 @@ impl MqttClient {
         }
     }
 
-    /// The filters that the broker does not grant again.
-    pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
-        self.0.intake.denied().subscribe()
+    /// Returns the filters that the broker does not grant any more, to look at and to wait for.
+    pub fn denials(&self) -> watch::Receiver<DeniedFilters> {
+        self.inbox.denied().subscribe()
     }
 
-    async fn limited<T>(
-        &self,
-        operation: &'static str,
-        answer: oneshot::Receiver<T>,
-    ) -> Result<T, MqttError> {
-        let limit = self.0.settings.subscribe_timeout;
-        let answer = if limit.is_zero() { Ok(answer.await) } else { timeout(limit, answer).await };
-        match answer {
-            Ok(answer) => answer.map_err(|_| self.ended()),
-            Err(_) => Err(MqttError::TimedOut { operation, limit, accepted: true }),
-        }
+    /// Ends at once and without DISCONNECT, whoever still has a handle.
+    pub fn abandon(&self) {
+        self.inbox.close(MqttError::NotOpen);
+        self.permits.close();
+        self.abort();
     }
 
-    /// Why there is no connection any more.
-    pub(super) fn ended(&self) -> MqttError {
-        self.0.intake.closed().unwrap_or(MqttError::NotOpen)
-    }
-
-    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget
-    /// has passed; then says good-bye to the broker. Tells what was left. Nothing is taken any more from the moment of the call.
-    pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
+    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget has
+    /// passed; then sends DISCONNECT. Returns what was left. Nothing is accepted any more from the moment of the call.
+    pub async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
         let limit = budget.last_step(limit);
-        self.0.intake.stop(Instant::now() + limit);
-        self.0.permits.close();
+        self.inbox.stop(Instant::now() + limit);
+        self.permits.close();
         let mut state = self.state();
-        let ended = |state: &LinkState| matches!(state, LinkState::Closed(_) | LinkState::Failed(_));
-        // The driver ends at its deadline; the rest is for saying good-bye.
-        let good_bye = budget.left().map_or(GOOD_BYE, |left| GOOD_BYE.min(left.saturating_sub(limit) / 2));
-        let in_time = timeout(limit + good_bye, state.wait_for(ended)).await.is_ok();
-        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-        }
+        // The driver ends at its deadline; the rest is for DISCONNECT.
+        let grace = budget.left().map_or(GRACE, |left| GRACE.min(left.saturating_sub(limit) / 2));
+        let in_time = timeout(limit + grace, state.wait_for(is_ended)).await.is_ok();
+        self.abort();
         if !in_time {
-            // It says what it leaves when it is gone; something that does not return may hold it up for ever.
-            let _ = timeout(budget.step(GOOD_BYE), state.wait_for(ended)).await;
+            // The task says what it leaves when it is gone; a listener that does not return may hold it up for ever.
+            let _ = timeout(budget.step(GRACE), state.wait_for(is_ended)).await;
         }
         match &*state.borrow() {
             LinkState::Closed(remaining) => *remaining,
             LinkState::Failed(_) => Remaining::default(),
-            _ => Remaining { publishes: self.0.permits.in_flight(), ..Remaining::default() },
+            _ => Remaining { publishes: self.permits.in_flight(), ..Remaining::default() },
         }
     }
 }
 
-/// Why the broker does not grant a filter, where it is one of these.
+fn is_ended(state: &LinkState) -> bool {
+    matches!(state, LinkState::Closed(_) | LinkState::Failed(_))
+}
+
+/// Returns why the broker does not grant a filter, where it is one of these.
 pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.get(filter).map(|denial| denial.error.clone())
-}
-
-/// Takes a subscription back, or its change, if whoever asked for it stops waiting.
-struct Pending<'a> {
-    client: &'a MqttClient,
-    filter: &'a Filter,
-    listener: &'a SharedListener,
-    armed: bool,
-}
-
-impl Pending<'_> {
-    fn disarm(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            let (filter, listener) = (self.filter.clone(), Arc::clone(self.listener));
-            // A connection that has closed needs no taking back.
-            let _ = self.client.0.intake.push(Command::GiveUp { filter, listener });
-        }
-    }
+    filters.get(filter).map(|denial| denial.error().clone())
 }

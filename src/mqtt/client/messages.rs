@@ -8,14 +8,15 @@ use std::task::{Context, Poll};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
-use super::MqttClient;
+use super::handle::Handle;
+use super::subscription::subscribe;
 use crate::mqtt::driver::Command;
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, MqttMessage, MqttMessageListener, QoS, SubscribeOptions};
 use crate::{Category, Error};
 
-/// The messages of one filter, one after the other; from [`MqttClient::messages`].
+/// The messages of one filter, one after the other; from [`MqttClient::messages`](super::MqttClient::messages).
 ///
 /// A message counts as handled when the next one is asked for, or the stream is dropped: then it is acknowledged, as it is when a
 /// listener returns. So one message is in work at a time, and up to `options.listener_queue` of the connection wait behind it. The
@@ -24,65 +25,50 @@ use crate::{Category, Error};
 /// [`SubscribeOptions::manual_ack`] is set; with it the broker sends that again on the next link of a kept session. Closing the connection waits for the message in work, up to `options.close_timeout`: drop the stream
 /// before, or ask it for the next one beside.
 pub struct MqttMessages {
-    client: MqttClient,
+    handle: Arc<Handle>,
     filter: Filter,
-    /// The connection has it as long as there is a subscription.
+    /// The connection holds the listener as long as there is a subscription.
     listener: Weak<dyn MqttMessageListener>,
     granted: QoS,
     coming: mpsc::Receiver<Handed>,
-    /// Tells that the last message is handled.
+    /// Notifies the listener that the last message is handled.
     last: Option<oneshot::Sender<()>>,
 }
 
-/// A message, and whom to tell that it is handled.
+/// A message, and how the listener learns that it is handled.
 struct Handed {
     message: MqttMessage,
     handled: oneshot::Sender<()>,
 }
 
-impl MqttClient {
-    /// Subscribes, and has the messages come as a stream; see [`MqttMessages`]. For many messages at a time, or work beside them, give
-    /// a listener to [`MqttClient::subscribe`].
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), wirework::Error> {
-    /// use wirework::mqtt::{MqttConnection, SubscribeOptions};
-    /// let connection = MqttConnection::connect("mqtt://127.0.0.1").await?;
-    /// let client = connection.client()?;
-    /// let mut messages = client.messages("sensors/#", SubscribeOptions::at_least_once()).await?;
-    /// while let Some(message) = messages.next().await {
-    ///     println!("{}: {:?}", message.topic, message.text());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`MqttClient::subscribe`].
-    pub async fn messages(&self, filter: &str, options: SubscribeOptions) -> Result<MqttMessages, MqttError> {
-        let (sender, coming) = mpsc::channel(1);
-        let manual = options.manual_ack;
-        let listener: SharedListener = Arc::new(move |message: MqttMessage| {
-            let sender = sender.clone();
-            async move {
-                let (handled, told) = oneshot::channel();
-                let handed = sender.send(Handed { message, handled }).await.is_ok();
-                if (handed && told.await.is_ok()) || !manual { Ok(()) } else { Err(unhandled()) }
-            }
-        });
-        let subscription = self.subscribe(filter, options, Arc::clone(&listener)).await?;
-        Ok(MqttMessages {
-            client: self.clone(),
-            filter: subscription.filter().clone(),
-            listener: Arc::downgrade(&listener),
-            granted: subscription.granted(),
-            coming,
-            last: None,
-        })
-    }
+/// Subscribes, and returns the messages as a stream.
+pub(super) async fn messages(
+    handle: &Arc<Handle>,
+    filter: &str,
+    options: SubscribeOptions,
+) -> Result<MqttMessages, MqttError> {
+    let (sender, coming) = mpsc::channel(1);
+    let manual = options.manual_ack;
+    let listener: SharedListener = Arc::new(move |message: MqttMessage| {
+        let sender = sender.clone();
+        async move {
+            let (handled, told) = oneshot::channel();
+            let handed = sender.send(Handed { message, handled }).await.is_ok();
+            if (handed && told.await.is_ok()) || !manual { Ok(()) } else { Err(unhandled()) }
+        }
+    });
+    let subscription = subscribe(handle, filter, options, Arc::clone(&listener)).await?;
+    Ok(MqttMessages {
+        handle: Arc::clone(handle),
+        filter: subscription.filter().clone(),
+        listener: Arc::downgrade(&listener),
+        granted: subscription.granted(),
+        coming,
+        last: None,
+    })
 }
 
-/// Nobody has handled a message that is to be acknowledged only when somebody has.
+/// Returns the error of a listener whose message nobody has handled.
 fn unhandled() -> Error {
     Error::new(
         Category::InvalidState,
@@ -92,25 +78,25 @@ fn unhandled() -> Error {
 }
 
 impl MqttMessages {
-    /// The next message, when there is one; none when the connection has closed or failed. Dropped before it returns, it has taken
-    /// none.
+    /// Waits for the next message. Returns none when the connection has closed or failed. Cancel safe: dropped before it returns,
+    /// it has taken no message.
     pub async fn next(&mut self) -> Option<MqttMessage> {
         StreamExt::next(self).await
     }
 
-    /// The filter.
+    /// Returns the filter.
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// The QoS that the broker has granted.
+    /// Returns the QoS that the broker has granted.
     #[must_use]
     pub fn granted(&self) -> QoS {
         self.granted
     }
 
-    /// Whoever has asked for the last message is done with it.
+    /// The last message is handled.
     fn finish(&mut self) {
         if let Some(last) = self.last.take() {
             // A connection that has closed meanwhile does not wait.
@@ -141,8 +127,7 @@ impl Drop for MqttMessages {
         let Some(listener) = self.listener.upgrade() else { return };
         let (reply, _nobody_waits) = oneshot::channel();
         // A connection that has closed has no subscriptions.
-        let _ =
-            self.client.0.intake.push(Command::Unsubscribe { filter: self.filter.clone(), listener, reply });
+        let _ = self.handle.push(Command::Unsubscribe { filter: self.filter.clone(), listener, reply });
     }
 }
 

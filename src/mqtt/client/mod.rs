@@ -1,14 +1,14 @@
 //! The live connection: a cheap handle that publishes and subscribes, without component or container.
 
-mod delivery;
+mod client;
 mod handle;
 mod messages;
 mod publishing;
 mod requests;
 mod subscription;
 
-pub use delivery::Delivery;
-pub use handle::MqttClient;
+pub use client::MqttClient;
 pub(super) use handle::denial;
 pub use messages::MqttMessages;
+pub use publishing::Delivery;
 pub use subscription::MqttSubscription;

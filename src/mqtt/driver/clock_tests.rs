@@ -8,12 +8,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::Framed;
 
-use super::core::Core;
-use super::drive::{Drive, End};
-use super::trying::PATIENCE;
-use super::{Accepted, Answer, Command, Intake, fuzz};
-use crate::mqtt::protocol::{Protocol, Publish, V4};
-use crate::mqtt::session::Presence;
+use super::super::fuzz::{self, Fixture};
+use super::super::inbox::{Accepted, Answer, Command, Inbox};
+use super::super::subscribing::UNSUBSCRIBE_TIMEOUT;
+use super::{Drive, End};
+use crate::mqtt::protocol::{Limits, Protocol, Publish, V4};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::transport::Counted;
 use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
@@ -32,31 +31,32 @@ const LINE: usize = 1024;
 
 const BODY: usize = 64 * LINE;
 
-fn core() -> Core {
+fn fixture() -> Fixture {
     let mut settings = fuzz::settings("3.1.1", 0);
     (settings.keep_alive, settings.max_packet_size) = (KEEP_ALIVE, 4 * BODY);
     (settings.write_timeout, settings.connect_timeout) = (Duration::ZERO, Duration::ZERO);
-    fuzz::core(settings)
+    Fixture::new(settings)
 }
 
 /// Hands a message over.
-fn publish(intake: &Intake, size: usize) -> Answer {
+fn publish(inbox: &Inbox, size: usize) -> Answer {
     let payload = vec![b'x'; size].into();
     let publish = Publish { topic: "t".into(), payload, qos: QoS::AtLeastOnce, retain: false, extra: None };
     let (reply, answer) = oneshot::channel();
-    intake.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
+    inbox.push(Command::Publish(Accepted { publish, waits: true, cost: 1, reply })).unwrap();
     answer
 }
 
 /// Has the driver work while the broker does, which must not end before; then with a broker that is silent. Returns how long
 /// that took to be found.
 async fn survives<B: Future<Output = DuplexStream>>(
-    core: &mut Core,
+    fixture: &mut Fixture,
     broker: impl FnOnce(DuplexStream) -> B,
 ) -> Duration {
     let (ours, theirs) = duplex(LINE);
     let framed = Framed::new(Counted::new(ours), V4::codec(4 * BODY, 0));
-    let mut drive = Drive::<V4, _>::new(framed, core, Instant::now());
+    let (core, settings) = (&mut fixture.core, &*fixture.settings);
+    let mut drive = Drive::<V4, _>::new(framed, Limits::default(), core, settings, Instant::now());
     drive.restore().await.map_err(|_| "it ended").unwrap();
     let silent = tokio::select! {
         end = drive.run() => match end {
@@ -76,8 +76,8 @@ const SOON: Duration = Duration::from_secs(KEEP_ALIVE as u64 * 3 / 2);
 
 #[tokio::test(start_paused = true)]
 async fn a_large_message_that_comes_in_slowly_is_life() {
-    let mut core = core();
-    let found = survives(&mut core, async |mut theirs| {
+    let mut fixture = fixture();
+    let found = survives(&mut fixture, async |mut theirs| {
         let length = 3 + BODY;
         let head =
             [0x30, (length & 0x7f) as u8 | 0x80, (length >> 7 & 0x7f) as u8 | 0x80, (length >> 14) as u8];
@@ -94,9 +94,9 @@ async fn a_large_message_that_comes_in_slowly_is_life() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_message_that_goes_out_slowly_is_life() {
-    let mut core = core();
-    let _answer = publish(&core.intake, BODY);
-    let found = survives(&mut core, async |mut theirs| {
+    let mut fixture = fixture();
+    let _answer = publish(&fixture.inbox, BODY);
+    let found = survives(&mut fixture, async |mut theirs| {
         let mut read = vec![0; LINE];
         for _ in 0..BODY / LINE {
             sleep(STEP).await;
@@ -115,9 +115,9 @@ async fn a_large_message_that_goes_out_slowly_is_life() {
 /// The line takes a little of the message, and then nothing.
 #[tokio::test(start_paused = true)]
 async fn a_link_that_dies_in_the_middle_of_a_message_is_found_as_soon_as_another() {
-    let mut core = core();
-    let _answer = publish(&core.intake, BODY);
-    let found = survives(&mut core, async |mut theirs| {
+    let mut fixture = fixture();
+    let _answer = publish(&fixture.inbox, BODY);
+    let found = survives(&mut fixture, async |mut theirs| {
         theirs.read_exact(&mut [0; LINE]).await.unwrap();
         tokio::task::yield_now().await;
         theirs
@@ -143,29 +143,29 @@ async fn next(peer: &mut DuplexStream, kind: u8) -> Vec<u8> {
 /// There is no limit to how long SUBSCRIBE may take, but what is asked for after an UNSUBSCRIBE must not wait for ever.
 #[tokio::test(start_paused = true)]
 async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
-    let mut core = core();
-    let intake = Arc::clone(&core.intake);
+    let mut fixture = fixture();
+    let inbox = Arc::clone(&fixture.inbox);
     let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
     let subscribe = |filter: &str| {
         let (reply, answer) = oneshot::channel();
         let (filter, options) = (filter.parse().unwrap(), SubscribeOptions::default());
         let listener = Arc::clone(&listener);
-        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        inbox.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
         answer
     };
-    let found = survives(&mut core, async |mut peer| {
+    let found = survives(&mut fixture, async |mut peer| {
         let granted = subscribe("a");
         let asked = next(&mut peer, 0x82).await;
         // Pings are answered meanwhile.
-        timeout(PATIENCE * 3, next(&mut peer, 0)).await.unwrap_err();
+        timeout(UNSUBSCRIBE_TIMEOUT * 3, next(&mut peer, 0)).await.unwrap_err();
         peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
         granted.await.unwrap().unwrap();
         let (reply, _) = oneshot::channel();
         let (filter, listener) = ("a".parse().unwrap(), Arc::clone(&listener));
-        intake.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
+        inbox.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
         next(&mut peer, 0xa2).await;
         let granted = subscribe("b");
-        let asked = timeout(PATIENCE * 2, next(&mut peer, 0x82)).await.unwrap();
+        let asked = timeout(UNSUBSCRIBE_TIMEOUT * 2, next(&mut peer, 0x82)).await.unwrap();
         peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
         granted.await.unwrap().unwrap();
         peer
@@ -176,25 +176,27 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
 /// On a link that has been up for long, such a filter waits for the messages that are on their way.
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_too() {
-    let mut core = core();
-    let (intake, now) = (Arc::clone(&core.intake), Instant::now());
+    let mut fixture = fixture();
+    let (inbox, now) = (Arc::clone(&fixture.inbox), Instant::now());
     let listener: SharedListener = Arc::new(|_: MqttMessage| std::future::ready(Ok(())));
     let (filter, options) = ("bad".parse().unwrap(), SubscribeOptions::default());
     let (reply, _) = oneshot::channel();
-    core.registry.subscribe(&filter, options, &listener, reply).map_err(|_| "refused").unwrap();
-    while core.registry.cause(&filter).is_none() {
-        core.registry.resume(Presence::Gone, false, now);
-        let _ = core.registry.next(true, now);
-        core.registry.ended(true, &Lost::Ended, now);
+    let (core, limits) = (&mut fixture.core, Limits::default());
+    core.subscribing.subscribe(&filter, options, &listener, reply);
+    while core.subscribing.quarantine_due().is_none() {
+        core.resume(&fuzz::endpoint(), false, &limits, now);
+        assert!(core.subscribing.next(true, now).is_some());
+        core.subscribing.asked(true);
+        core.link_lost(&Lost::Ended);
     }
-    core.registry.resume(Presence::Gone, false, now);
-    let found = survives(&mut core, async |mut peer| {
-        // It rests for a minute.
+    core.resume(&fuzz::endpoint(), false, &limits, now);
+    let found = survives(&mut fixture, async |mut peer| {
+        // It is in quarantine for a minute.
         timeout(Duration::from_secs(70), next(&mut peer, 0)).await.unwrap_err();
-        let sent = publish(&intake, 1);
+        let sent = publish(&inbox, 1);
         let (reply, granted) = oneshot::channel();
         let (filter, listener) = ("bad".parse().unwrap(), Arc::clone(&listener));
-        intake.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
+        inbox.push(Command::Subscribe { filter, options, listener, reply }).unwrap();
         let published = next(&mut peer, 0x32).await;
         timeout(Duration::from_millis(500), next(&mut peer, 0)).await.unwrap_err();
         peer.write_all(&[0x40, 2, published[3], published[4]]).await.unwrap();

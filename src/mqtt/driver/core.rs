@@ -1,23 +1,28 @@
-//! What outlives a link: the session, the subscriptions, and everybody who waits for something.
+//! What outlives a link: publishes, received messages, subscriptions, and the sessions of brokers.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::burst::Burst;
-use super::denied::Denied;
-use super::gauges::Gauges;
-use super::places::Places;
-use super::whom::Whom;
-use super::{Accepted, Command, Intake, LinkState, Permits, Reply, Settings, Settled};
+use super::broker_sessions::BrokerSessions;
+use super::inbox::{Batch, Command, Inbox, Reader};
+use super::link_state::{LinkState, Remaining};
+use super::permits::Permits;
+use super::publishing::Publishing;
+use super::receiving::Receiving;
+use super::refusal::RefusalText;
+use super::settings::Settings;
+use super::subscribing::{Subscribing, Unsubscribed};
+use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason, describe};
-use crate::mqtt::session::{self, Acked, Outgoing};
-use crate::mqtt::subscriptions::{Context, Held, Registry, SharedListener, Unclaimed};
-use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttError, QoS};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
+use crate::mqtt::subscriptions;
+use crate::mqtt::{Lost, MqttError};
+use crate::text::clip;
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
 const CONTROL_IDS: u16 = 16;
@@ -25,338 +30,371 @@ const CONTROL_IDS: u16 = 16;
 /// The largest window that leaves room for them.
 pub(crate) const MAX_WINDOW: u16 = u16::MAX - CONTROL_IDS;
 
-/// Whoever waits for a publish.
-pub(super) struct Waiter {
-    reply: Reply,
-    cost: u32,
-    windowed: bool,
-}
-
-pub(super) type Grant = oneshot::Sender<Result<QoS, MqttError>>;
-
+/// The state of a connection, over all its links.
 pub(super) struct Core {
-    pub(super) settings: Arc<Settings>,
-    pub(super) intake: Arc<Intake>,
-    pub(super) logger: Logger,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) held: Arc<Held>,
-    pub(super) outgoing: Outgoing<Waiter>,
-    pub(super) incoming: session::Incoming,
-    pub(super) registry: Registry<Grant>,
-    pub(super) unclaimed: Unclaimed,
-    /// What the broker does not grant, though it had.
-    pub(super) denied: Denied,
-    /// Who waits until the broker has taken back a filter that nobody here has subscribed to.
-    revoking: Vec<(Filter, oneshot::Sender<bool>)>,
-    /// How many messages were left to the broker when closing began.
-    pub(super) left: usize,
-    /// Messages of QoS 0 that the socket had not taken when the connection closed.
-    pub(super) unsent: usize,
-    /// As whom the client is there.
-    pub(super) whom: Whom,
-    /// What the broker permits on the link that is up.
-    pub(super) limits: Limits,
+    pub publishing: Publishing,
+    pub receiving: Receiving,
+    pub subscribing: Subscribing,
+    settings: Arc<Settings>,
+    reader: Reader,
+    logger: Logger,
+    metrics: Arc<Metrics>,
+    state: watch::Sender<LinkState>,
+    broker_sessions: BrokerSessions,
     /// Why the link is down, while it is.
-    pub(super) down: Option<Lost>,
-    /// The connection ends: what comes in from now on is left to the broker.
-    pub(super) closing: bool,
-    /// Whether a refused message has been warned of since the link came up.
-    pub(super) refusals_said: bool,
-    /// The topics on which messages above `options.max_packet_size` have been warned of.
-    pub(super) oversize_said: Vec<Arc<str>>,
-    /// No broker has said welcome yet.
-    pub(super) new: bool,
-    /// A CONNECT has been sent since the last welcome, and nothing says what the broker made of it.
-    pub(super) unanswered: bool,
-    pub(super) places: Places,
-    /// Nothing but the last SUBSCRIBE or UNSUBSCRIBE can be why the broker ends the link, if it does so before it answers.
-    pub(super) asked_alone: bool,
-    /// What ended the last links has been found: there is no reason to wait before the next.
-    pub(super) culprit: bool,
-    pub(super) state: watch::Sender<LinkState>,
-    pub(super) permits: Arc<Permits>,
-    pub(super) gauges: Gauges,
-    commands: Vec<Command>,
-    done: Vec<Settled>,
-    /// How long these lists become.
-    bursts: (Burst, Burst),
-    /// What has been settled since permits were last given back.
-    settled: (usize, usize),
+    down: Option<Lost>,
+    /// Whether it was found out what ended the last links: there is no reason to wait before the next one.
+    poison_found: bool,
 }
 
 impl Core {
-    pub(super) fn new(
+    pub fn new(
         settings: Arc<Settings>,
-        intake: Arc<Intake>,
+        inbox: Arc<Inbox>,
         permits: Arc<Permits>,
         logger: Logger,
         metrics: Arc<Metrics>,
         state: watch::Sender<LinkState>,
     ) -> Self {
-        let held = Held::new(Arc::clone(&intake));
-        let capacity = settings.listener_queue;
-        let context = Context { logger: logger.clone(), metrics: Arc::clone(&metrics), capacity };
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
-        let waits = (settings.reconnect_timeout, settings.max_reconnect_timeout);
-        let denied = Denied::new(intake.denied().clone(), waits.0, waits.1);
+        let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
+        let context =
+            subscriptions::Context { logger: log(), metrics: count(), capacity: settings.listener_queue };
+        let acknowledger = Arc::clone(&inbox);
         Self {
-            outgoing: Outgoing::new(window, CONTROL_IDS),
-            incoming: session::Incoming::default(),
-            registry: Registry::new(ids, settings.max_filters.into(), context),
-            unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
-            denied,
-            revoking: Vec::new(),
-            left: 0,
-            unsent: 0,
-            whom: Whom::default(),
-            limits: Limits::default(),
-            new: true,
-            unanswered: false,
-            places: Places::default(),
-            asked_alone: false,
-            culprit: false,
+            publishing: Publishing::new(window, CONTROL_IDS, permits, log(), count()),
+            receiving: Receiving::new(Arc::clone(&settings), acknowledger, log(), count()),
+            subscribing: Subscribing::new(ids, Arc::clone(&settings), Arc::clone(&inbox), context),
+            reader: Reader::new(inbox),
             state,
+            broker_sessions: BrokerSessions::default(),
             down: Some(Lost::NotYet),
-            closing: false,
-            refusals_said: false,
-            oversize_said: Vec::new(),
-            gauges: Gauges::default(),
-            commands: Vec::new(),
-            done: Vec::new(),
-            bursts: Default::default(),
-            settled: (0, 0),
+            poison_found: false,
             settings,
-            intake,
             logger,
             metrics,
-            held,
-            permits,
         }
     }
 
-    /// Takes what clients and listeners handed over. Returns when to stop, where that was asked.
-    pub(super) fn take(&mut self) -> Option<Instant> {
-        let (mut commands, mut done) = (std::mem::take(&mut self.commands), std::mem::take(&mut self.done));
-        let stop = self.intake.take(&mut commands, &mut done);
-        self.bursts.0.note(commands.len());
-        self.bursts.1.note(done.len());
-        for settled in done.drain(..) {
-            self.let_go(settled);
+    /// Handles what clients and listeners handed over, and has the task woken when more is. Returns the deadline of closing,
+    /// once that was asked for.
+    pub fn poll_inbox(&mut self, cx: &Context<'_>) -> Option<Instant> {
+        self.reader.inbox().register(cx.waker());
+        self.take_inbox()
+    }
+
+    /// Handles what clients and listeners handed over. Returns the deadline of closing, once that was asked for.
+    pub fn take_inbox(&mut self) -> Option<Instant> {
+        let Batch { mut commands, mut settled, deadline } = self.reader.take();
+        for settled in settled.drain(..) {
+            self.receiving.settled(settled);
         }
         for command in commands.drain(..) {
             self.command(command);
         }
-        self.bursts.0.trim(&mut commands);
-        self.bursts.1.trim(&mut done);
-        (self.commands, self.done) = (commands, done);
-        stop
+        self.reader.recycle(commands, settled);
+        deadline
     }
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Publish(accepted) => self.accept(accepted),
+            Command::Publish(accepted) => self.publishing.accept(accepted, self.down.as_ref()),
             Command::Subscribe { filter, options, listener, reply } => {
-                let known = self.registry.has(&filter, &listener);
-                // Whoever asked may have gone, but the answer to that is to unsubscribe, as after a grant.
-                if let Err((reply, why)) = self.registry.subscribe(&filter, options, &listener, reply) {
-                    // The subscriber may have gone; then nothing is left to be told.
-                    let _ =
-                        reply.send(Err(MqttError::Unsupported { what: "these subscription options", why }));
-                    return;
-                }
-                if !known {
-                    self.claim(&filter, &listener);
+                if self.subscribing.subscribe(&filter, options, &listener, reply) {
+                    let subscribing = &self.subscribing;
+                    let missed = |topic: &str| !subscribing.hears(&listener, &filter, topic);
+                    let claimed = self.receiving.claim(&filter, missed);
+                    self.subscribing.deliver_claimed(claimed, &filter, &listener);
                 }
             }
             Command::GiveUp { filter, listener } => {
-                self.registry.give_up_on(&filter, &listener, Grant::is_closed);
-                let left = self.registry.left();
-                self.keep(left);
+                self.subscribing.give_up(&filter, &listener);
+                self.take_undelivered();
             }
-            Command::Unsubscribe { filter, listener, reply } => self.unsubscribe(filter, &listener, reply),
+            Command::Unsubscribe { filter, listener, reply } => {
+                match self.subscribing.unsubscribe(filter, &listener, reply) {
+                    Unsubscribed::Granted(filter) => self.receiving.unsubscribed(filter),
+                    Unsubscribed::Awaited(undelivered) => self.receiving.undelivered(undelivered),
+                    Unsubscribed::Unknown => {}
+                }
+            }
         }
     }
 
-    fn unsubscribe(&mut self, filter: Filter, listener: &SharedListener, reply: oneshot::Sender<bool>) {
-        let waiters = self.registry.unsubscribe(&filter, listener);
-        let left = self.registry.left();
-        // A kept session may have filters of an earlier process.
-        if waiters.is_none() && !self.settings.clean_session && self.registry.revoke(&filter) {
-            self.revoking.push((filter, reply));
-            return;
-        }
-        // The caller may not wait for the answer.
-        let _ = reply.send(waiters.is_some());
-        let Some(waiters) = waiters else { return };
-        // Where the grant was still awaited, it may be asked for again.
-        if waiters.is_empty() {
-            self.unclaimed.taken_back(filter);
-            return;
-        }
-        self.keep(left);
-        let error = MqttError::Unsubscribed { filter: filter.as_str().into() };
-        for waiter in waiters {
-            let _ = waiter.send(Err(error.clone()));
-        }
+    fn take_undelivered(&mut self) {
+        let undelivered = self.subscribing.take_undelivered();
+        self.receiving.undelivered(undelivered);
     }
 
-    /// What changed at subscriptions: tells those who wait for filters that are not the broker's any more, and forgets what
-    /// is not denied any more.
-    fn settle_filters(&mut self) {
-        let Self { registry, revoking, .. } = self;
-        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.owes(filter)) {
-            // The caller may not wait for the answer.
-            let _ = reply.send(false);
-        }
-        self.review_denied();
+    /// Answers those who wait for room, and for filters to be taken back. To be called at the end of each turn.
+    pub fn give_back(&mut self) {
+        self.publishing.give_back();
+        self.subscribing.settle();
     }
 
-    /// Asks the broker again for what it denies, when that is due.
-    pub(super) fn ask_denied(&mut self, now: Instant) -> bool {
-        let due = self.denied.comes_due(now);
-        if due {
-            self.registry.ask_refused(now);
-        }
-        due
-    }
-
-    fn accept(&mut self, accepted: Accepted) {
-        let Accepted { publish, waits, cost, reply } = accepted;
-        let windowed = publish.qos != QoS::AtMostOnce;
-        let waiter = Waiter { reply, cost, windowed };
-        if let (Some(lost), false, false) = (&self.down, windowed, waits) {
-            let error = MqttError::Down(lost.clone());
-            return self.settle(waiter, Err(error));
-        }
-        if let Err((publish, waiter)) = self.outgoing.accept(publish, waiter, waits) {
-            // The window is counted by permits, so this cannot happen; if it does, nobody is left waiting.
-            let (in_flight, queued_bytes) = (self.outgoing.in_flight(), publish.payload.len());
-            self.settle(waiter, Err(MqttError::Full { in_flight, queued_bytes }));
-        }
-    }
-
-    /// A publish has come to its end.
-    pub(super) fn settle(&mut self, waiter: Waiter, result: Result<(), MqttError>) {
-        if result.is_err() {
-            self.metrics.failed.one();
-        }
-        self.settled.0 += usize::from(waiter.windowed);
-        self.settled.1 += waiter.cost as usize;
-        // The publisher may not wait for it.
-        let _ = waiter.reply.send(result.map_err(Box::new));
-    }
-
-    /// Gives the room of everything settled to those who wait for it.
-    pub(super) fn give_back(&mut self) {
-        let (window, bytes) = std::mem::take(&mut self.settled);
-        if window + bytes > 0 {
-            self.permits.give_back(window, bytes);
-        }
-        self.settle_filters();
-        self.show();
-    }
-
-    /// A packet came in on the link.
-    pub(super) fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
-        match packet {
+    /// Handles a packet.
+    pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
+        let known = match packet {
             Incoming::Publish { id, message, subscriptions } => {
-                return self.message(id, message, &subscriptions, now);
+                let subscribing = &mut self.subscribing;
+                return self.receiving.receive(id, message, |message, receipt| {
+                    subscribing.deliver(message, &subscriptions, receipt, now)
+                });
             }
-            Incoming::Oversize(oversize) => return self.oversize(oversize),
-            Incoming::Ack { kind: AckKind::Release, id, .. } => self.incoming.release(id),
-            Incoming::Ack { kind, id, code, reason } => match self.outgoing.acknowledge(kind, id, code) {
-                Acked::Done(_, waiter) => {
-                    self.metrics.acknowledged.one();
-                    if let Some(took) = self.gauges.acknowledged(id, now) {
-                        self.metrics.round_trip.record(took);
-                    }
-                    self.settle(waiter, Ok(()));
-                }
-                Acked::Refused(Publish { topic, .. }, waiter) => {
-                    let reason = self.whom.reason(code, reason.as_deref());
-                    self.gauges.forget();
-                    self.settle(waiter, Err(MqttError::PublishRefused { topic, code, reason }));
-                }
-                Acked::Unfit(publish, waiter, why) => self.unfit(publish, waiter, why),
-                Acked::Progress => {}
-                Acked::Unsolicited => self.unsolicited("an acknowledgement", id),
-            },
-            Incoming::Subscribed { id, codes, reason } => match self.registry.granted(id, &codes, now) {
-                Some(outcomes) => {
-                    outcomes.into_iter().for_each(|outcome| self.answer(outcome, reason.as_deref(), now));
-                    let left = self.registry.left();
-                    self.keep(left);
-                }
-                None if self.registry.is_late(id) => {}
-                // Which filter an answer is for can no longer be told; the next link asks again.
-                None if self.registry.awaits(id) => {
-                    return Err(Lost::Unexpected("a SUBACK for another number of filters"));
-                }
-                None => self.unsolicited("SUBACK", id),
-            },
-            Incoming::Unsubscribed { id, codes } => return self.unsubscribed(id, &codes),
-            Incoming::Pong => {}
+            Incoming::Oversize(oversize) => return self.receiving.receive_oversize(oversize),
+            Incoming::Ack { kind: AckKind::Release, id, .. } => {
+                self.receiving.release(id);
+                return Ok(());
+            }
+            Incoming::Ack { kind, id, code, reason } => {
+                let (reason, refusal) = (reason.as_deref(), self.subscribing.refusal());
+                let known = self.publishing.acknowledge((kind, id, code), reason, refusal, now);
+                ("an acknowledgement", id, known)
+            }
+            Incoming::Subscribed { id, codes, reason } => {
+                let known = self.subscribing.granted(id, &codes, reason.as_deref(), now)?;
+                self.take_undelivered();
+                ("SUBACK", id, known)
+            }
+            Incoming::Unsubscribed { id, codes } => ("UNSUBACK", id, self.subscribing.revoked(id, &codes)?),
+            Incoming::Pong => return Ok(()),
             Incoming::Disconnect(reason) => {
-                let text = self.whom.add_to(reason.code, reason.text);
-                return Err(Lost::disconnected(Reason { text, ..reason }));
+                let text = self.subscribing.refusal().with_user(reason.code, reason.text);
+                return Err(Reason { text, ..reason }.disconnected());
             }
             Incoming::Authentication => return Err(Lost::Authentication),
             Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
             Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
+        };
+        if let (what, id, false) = known {
+            self.metrics.unsolicited.one();
+            self.logger.debug(format_args!("{what} for packet id {id} belongs to nothing; ignored"));
         }
         Ok(())
     }
 
-    /// UNSUBACK came; only in MQTT 5 it has codes.
-    fn unsubscribed(&mut self, id: u16, codes: &[u8]) -> Result<(), Lost> {
-        if !codes.is_empty() && self.registry.unsubscribe_size(id).is_some_and(|count| count != codes.len()) {
-            return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
-        }
-        // Whatever it says, nobody here listens to that filter any more.
-        if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
-            let why = describe(*code, None);
-            self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
-        }
-        if !self.registry.revoked(id) && !self.registry.is_late(id) {
-            self.unsolicited("UNSUBACK", id);
-        }
-        Ok(())
+    /// Refuses filters in quarantine, and asks for those whose quarantine is over.
+    pub fn quarantine_filters(&mut self, now: Instant) {
+        self.subscribing.quarantine(now);
+        self.take_undelivered();
     }
 
-    fn unsolicited(&self, what: &str, id: u16) {
-        self.metrics.unsolicited.one();
-        self.logger.debug(format_args!("{what} for packet id {id} belongs to nothing; ignored"));
+    /// Refuses unsupported filters of the next packet. With `alone`, a filter that may end the link can be sent.
+    pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) {
+        self.subscribing.refuse_unsupported(limits, alone, now);
+        self.take_undelivered();
     }
 
-    /// Nothing can be done any more: everybody who waits is told why. Returns how many publishes were left.
-    pub(super) fn fail(&mut self, reason: &MqttError) -> usize {
-        self.intake.set_up(false);
-        self.intake.close(reason.clone());
-        self.take();
-        self.permits.close();
-        let left = self.outgoing.drain();
-        self.revoking.clear();
-        let count = left.len() + std::mem::take(&mut self.unsent);
-        for (_, waiter) in left {
-            self.settle(waiter, Err(reason.clone()));
+    /// Gives up SUBSCRIBE and UNSUBSCRIBE packets that were not answered in time. Where the broker has been `silent` since one
+    /// was sent, the link is dead.
+    pub fn expire_answers(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
+        let expired = self.subscribing.expire(silent, now);
+        self.take_undelivered();
+        expired
+    }
+
+    /// Counts messages that were sent.
+    pub fn messages_sent(&mut self, count: u64) {
+        self.metrics.sent.add(count);
+        if count > 0 {
+            self.subscribing.messages_sent();
         }
-        count
     }
 
-    /// Whether the broker has to be told to forget the session, which it would keep for a while otherwise.
-    pub(super) fn forgets(&self) -> bool {
-        let kept = self.limits.session_expiry.unwrap_or(self.settings.session_expiry);
-        self.settings.clean_session && kept > 0
+    /// Goes on over a new link to a broker that has accepted the client.
+    pub fn resume(&mut self, at: &Endpoint, session_present: bool, limits: &Limits, now: Instant) {
+        self.metrics.opened.one();
+        if !self.broker_sessions.is_new() {
+            self.metrics.reconnects.one();
+        }
+        self.poison_found = false;
+        self.adopt_client_id(limits);
+        self.warn_of_expiry(limits);
+        let resumption = self.broker_sessions.connected(at, session_present);
+        self.receiving.resume(resumption.incoming, now);
+        let (identifiers, refusal) = (limits.subscription_ids_available, RefusalText::of(at));
+        self.subscribing.resume(resumption.subscriptions, identifiers, refusal, now);
+        self.publishing.resume(resumption.proven, resumption.inherited, limits.receive_maximum);
+        self.give_back();
+    }
+
+    /// Takes the client id that the broker has assigned, so that the next link finds the session of this one.
+    fn adopt_client_id(&self, limits: &Limits) {
+        let Some(assigned) = &limits.assigned_client_id else { return };
+        if self.settings.client_id.assign(assigned.clone()) {
+            let assigned = clip(self.settings.client_id.get());
+            self.logger.info(format_args!("The MQTT broker knows this client as `{assigned}`"));
+        }
+    }
+
+    /// Warns where the broker keeps the session for a shorter time than it was asked to.
+    fn warn_of_expiry(&self, limits: &Limits) {
+        let asked = self.settings.session_expiry;
+        if let Some(kept) = limits.session_expiry.filter(|kept| *kept < asked) {
+            self.logger.warn(format_args!(
+                "the broker keeps the session for {kept} s after the connection is lost, not as long as it was asked to"
+            ));
+        }
+    }
+
+    /// All subscriptions of a new link are restored.
+    pub fn restored(&mut self) {
+        self.down = None;
+        self.reader.inbox().set_up(true);
+    }
+
+    /// The link is lost.
+    pub fn link_lost(&mut self, reason: &Lost) {
+        self.down = Some(reason.clone());
+        self.reader.inbox().set_up(false);
+        self.receiving.link_ended();
+        let filter = self.subscribing.find_poison(reason, Instant::now());
+        self.take_undelivered();
+        let message = self.publishing.find_poison(reason);
+        self.poison_found |= filter || message;
+        self.publishing.link_lost(reason);
+        self.give_back();
+    }
+
+    /// The link was left in good order for another one: what waits goes there.
+    pub fn link_left(&mut self) {
+        self.receiving.link_ended();
+        self.subscribing.link_left();
+        self.publishing.link_left();
+        self.give_back();
+    }
+
+    /// No broker has accepted the client since the last link.
+    pub fn still_down(&mut self, lost: &Lost) {
+        if self.down.is_none() {
+            // The last link was left in good order, for one that did not come about.
+            self.link_lost(lost);
+        }
+        self.down = Some(lost.clone());
+    }
+
+    /// Whether no broker has accepted the client yet.
+    pub fn is_new(&self) -> bool {
+        self.broker_sessions.is_new()
+    }
+
+    /// A CONNECT was sent and not answered.
+    pub fn connect_unanswered(&mut self) {
+        self.broker_sessions.connect_unanswered();
+    }
+
+    /// Whether it was found out, since this was last asked, what ended the last links.
+    pub fn take_poison_found(&mut self) -> bool {
+        std::mem::take(&mut self.poison_found)
+    }
+
+    /// Whether something that was sent may be why a link ended.
+    pub fn explains_an_end(&self) -> bool {
+        self.publishing.explains_an_end() || self.subscribing.explains_an_end()
+    }
+
+    /// Whether the next links are to show what ends them, soon.
+    pub fn is_searching(&self) -> bool {
+        self.subscribing.is_searching() || self.publishing.is_searching()
+    }
+
+    /// Updates the state of the link where the filters without messages have changed.
+    pub fn publish_missing(&mut self) {
+        let Some(changed) = self.subscribing.changed_missing() else { return };
+        self.state.send_if_modified(|state| match state {
+            LinkState::Up { missing, .. } => {
+                *missing = changed;
+                true
+            }
+            _ => false,
+        });
     }
 
     /// Whether everything accepted is sent and acknowledged, every message handled, and no filter left that nobody wants.
-    pub(super) fn is_drained(&self) -> bool {
-        self.outgoing.is_idle() && self.held.messages() == 0 && self.owed_filters() == 0
+    pub fn is_drained(&self) -> bool {
+        self.publishing.is_idle() && self.receiving.is_handled() && self.subscribing.filters_left() == 0
     }
 
-    /// How many filters a broker that keeps the session would keep though nobody listens to them.
-    pub(super) fn owed_filters(&self) -> usize {
-        if self.settings.clean_session { 0 } else { self.registry.owed() }
+    /// Handles the inbox while there is no link. Returns when the connection is to end: as soon as nothing is left to be sent,
+    /// or at the deadline of closing.
+    pub async fn until_closed(&mut self) {
+        let mut timer = None;
+        let closed = std::future::poll_fn(|cx| {
+            let deadline = self.poll_inbox(cx);
+            self.give_back();
+            let Some(deadline) = deadline else { return Poll::Pending };
+            self.receiving.close();
+            if self.is_drained() {
+                return Poll::Ready(());
+            }
+            timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
+        });
+        closed.await;
+    }
+
+    /// Waits, for a while, until listeners have finished half of what they may hold: what is unacknowledged comes again.
+    pub async fn until_half_handled(&mut self) {
+        let enough = self.settings.max_incoming_bytes / 2;
+        let longest = self.settings.max_reconnect_timeout;
+        self.receiving.wake_when_handled(true);
+        let relieved = std::future::poll_fn(|cx| {
+            let deadline = self.poll_inbox(cx);
+            self.give_back();
+            let ready = deadline.is_some() || self.receiving.held_bytes() <= enough;
+            if ready { Poll::Ready(()) } else { Poll::Pending }
+        });
+        // Listeners that publish wait for the link in turn: it must not wait for them for ever.
+        let _ = timeout(longest, relieved).await;
+        self.receiving.wake_when_handled(false);
+    }
+
+    /// Waits, for a moment, until listeners have finished everything that came in.
+    pub async fn until_handled(&mut self, limit: Duration) {
+        self.receiving.wake_when_handled(true);
+        let handled = std::future::poll_fn(|cx| {
+            self.poll_inbox(cx);
+            self.give_back();
+            if self.receiving.is_handled() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let _ = timeout(limit, handled).await;
+        self.receiving.wake_when_handled(false);
+    }
+
+    /// Ends the connection, for a failure if there is one. Returns what was left.
+    pub async fn end(&mut self, failure: Option<&MqttError>) -> Remaining {
+        let reason = failure.unwrap_or(&MqttError::Closed);
+        self.reader.inbox().set_up(false);
+        self.reader.inbox().close(reason.clone());
+        self.take_inbox();
+        let publishes = self.publishing.fail_all(reason);
+        self.subscribing.fail_revoking();
+        if failure.is_some() {
+            self.until_all_handled().await;
+        }
+        let (messages, filters) = (self.receiving.unhandled(), self.subscribing.filters_left());
+        let remaining = Remaining { publishes, messages, filters };
+        if !remaining.is_nothing() {
+            self.logger.warn(format_args!("The MQTT connection ends with {remaining}"));
+        }
+        self.subscribing.end().await;
+        remaining
+    }
+
+    /// After a failure, what had been read before goes to its listeners, within the time that closing has.
+    async fn until_all_handled(&mut self) {
+        let limit = self.settings.close_timeout;
+        self.receiving.wake_when_handled(true);
+        let mut timer = None;
+        let finished = std::future::poll_fn(|cx| {
+            let deadline = self.poll_inbox(cx);
+            if self.receiving.is_handled() {
+                return Poll::Ready(());
+            }
+            let Some(deadline) = deadline else { return Poll::Pending };
+            timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))).as_mut().poll(cx)
+        });
+        // What they have not finished by then is counted as remaining.
+        let _ = timeout(limit, finished).await;
     }
 }

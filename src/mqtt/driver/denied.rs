@@ -1,9 +1,9 @@
-//! Subscriptions that were there and that the broker does not grant any more: it refuses them, or ends links for them.
+//! Filters that the broker had granted and does not grant any more: it refuses them, or ends links for them.
 //!
-//! Nobody waits for the answer to such a SUBSCRIBE, so a refusal would be seen by nobody while a queue starves. What is
-//! denied is kept here, and nowhere else: it is part of the status and of the state of the link, and it is told to whoever
-//! waits for a message. What was refused is asked for again from here; what rests, since links have ended on it, is asked for
-//! by its own clock.
+//! Nobody waits for the answer to such a SUBSCRIBE, so a refusal would be seen by nobody while a queue starves. Denied filters
+//! are recorded here, and nowhere else: they are part of the component's status and of the state of the link, and whoever waits
+//! for their messages is told. Refused filters are asked for again from here. Filters in quarantine, on which links have ended,
+//! are asked for again by the registry of subscriptions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,71 +16,79 @@ use super::backoff::Backoff;
 use crate::mqtt::MqttError;
 use crate::mqtt::topic::Filter;
 
-/// The filters that are denied, by their text.
+/// The denied filters, by their text.
 pub(crate) type DeniedFilters = BTreeMap<Arc<str>, Denial>;
 
 /// Why a filter is denied.
 #[derive(Debug)]
 pub(crate) struct Denial {
     filter: Filter,
-    /// For whoever waits for its messages.
-    pub(crate) error: MqttError,
-    /// It is not asked for now, since links have ended on it.
-    rests: bool,
+    /// The error for whoever waits for its messages.
+    error: MqttError,
+    /// Whether it is in quarantine: not asked for now, since links have ended on it.
+    quarantined: bool,
 }
 
-/// Those filters, and when those that were refused are asked for again.
+impl Denial {
+    /// Returns the error for whoever waits for its messages.
+    pub fn error(&self) -> &MqttError {
+        &self.error
+    }
+}
+
+/// The denied filters of a connection, and when the refused ones are asked for again.
 pub(super) struct Denied {
     filters: watch::Sender<DeniedFilters>,
     backoff: Backoff,
+    /// When refused filters are asked for again.
     due: Option<Instant>,
-    /// How many of them were refused.
+    /// How many of the filters were refused.
     refused: usize,
-    /// How many changes there were since their names were told.
+    /// How many filters have come or gone since the names were last returned.
     changes: usize,
 }
 
 impl Denied {
-    /// The waits grow from `first` to `most`.
-    pub(super) fn new(filters: watch::Sender<DeniedFilters>, first: Duration, most: Duration) -> Self {
+    /// Refused filters are asked for again after waits that grow from `first` to `most`.
+    pub fn new(filters: watch::Sender<DeniedFilters>, first: Duration, most: Duration) -> Self {
         Self { filters, backoff: Backoff::new(first, most), due: None, refused: 0, changes: 0 }
     }
 
-    /// Whether this one is known to be denied.
-    pub(super) fn has(&self, filter: &Filter) -> bool {
+    /// Whether a filter is denied.
+    pub fn has(&self, filter: &Filter) -> bool {
         self.filters.borrow().contains_key(filter.as_str())
     }
 
-    /// The broker refuses this one; false where it has done so before.
-    pub(super) fn refused(&mut self, filter: &Filter, error: &MqttError, now: Instant) -> bool {
+    /// Adds a filter that the broker refuses. Returns whether that is news.
+    pub fn refused(&mut self, filter: &Filter, error: &MqttError, now: Instant) -> bool {
         let backoff = &mut self.backoff;
         self.due.get_or_insert_with(|| now + backoff.next());
-        self.add(Denial { filter: filter.clone(), error: error.clone(), rests: false })
+        self.add(Denial { filter: filter.clone(), error: error.clone(), quarantined: false })
     }
 
-    /// Links have ended on this one.
-    pub(super) fn rests(&mut self, filter: &Filter, error: MqttError) {
-        self.add(Denial { filter: filter.clone(), error, rests: true });
+    /// Adds a filter in quarantine.
+    pub fn quarantined(&mut self, filter: &Filter, error: MqttError) {
+        self.add(Denial { filter: filter.clone(), error, quarantined: true });
     }
 
-    /// True where that is news.
+    /// Adds a filter. Returns whether that is news.
     fn add(&mut self, denial: Denial) -> bool {
-        let (rests, mut before) = (denial.rests, None);
+        let (quarantined, mut before) = (denial.quarantined, None);
         let new = self.filters.send_if_modified(|filters| {
             let known = filters.insert(denial.filter.as_str().into(), denial);
-            before = known.map(|known| known.rests);
-            before != Some(rests)
+            before = known.map(|known| known.quarantined);
+            before != Some(quarantined)
         });
-        self.refused += usize::from(!rests);
+        self.refused += usize::from(!quarantined);
         if before == Some(false) {
-            self.leave(1);
+            self.refused_gone(1);
         }
         self.changes += usize::from(before.is_none());
         new
     }
 
-    /// This one is not denied any more.
-    pub(super) fn remove(&mut self, filter: &Filter) {
+    /// Removes a filter, if it is there.
+    pub fn remove(&mut self, filter: &Filter) {
         let mut gone = None;
         self.filters.send_if_modified(|filters| {
             gone = filters.remove(filter.as_str());
@@ -88,38 +96,38 @@ impl Denied {
         });
         if let Some(gone) = gone {
             self.changes += 1;
-            self.leave(usize::from(!gone.rests));
+            self.refused_gone(usize::from(!gone.quarantined));
         }
     }
 
-    /// Forgets all but these.
-    pub(super) fn retain(&mut self, denied: impl Fn(&Filter) -> bool) {
-        self.keep(|denial| denied(&denial.filter));
+    /// Removes all filters but those that are `denied`.
+    pub fn retain(&mut self, denied: impl Fn(&Filter) -> bool) {
+        self.retain_denials(|denial| denied(&denial.filter));
     }
 
-    /// The link ends: the next one may grant what was refused.
-    pub(super) fn link_ends(&mut self) {
-        self.keep(|denial| denial.rests);
+    /// Removes refused filters, as the link ends: the next one may grant them.
+    pub fn link_ends(&mut self) {
+        self.retain_denials(|denial| denial.quarantined);
     }
 
-    fn keep(&mut self, stays: impl Fn(&Denial) -> bool) {
+    fn retain_denials(&mut self, stays: impl Fn(&Denial) -> bool) {
         let (mut gone, mut refused) = (0, 0);
         self.filters.send_if_modified(|filters| {
             let before = filters.len();
             filters.retain(|_, denial| {
                 let stays = stays(denial);
-                refused += usize::from(!stays && !denial.rests);
+                refused += usize::from(!stays && !denial.quarantined);
                 stays
             });
             gone = before - filters.len();
             gone > 0
         });
         self.changes += gone;
-        self.leave(refused);
+        self.refused_gone(refused);
     }
 
-    /// So many that were refused have gone. Once there is none, the waits begin anew.
-    fn leave(&mut self, refused: usize) {
+    /// Counts refused filters out. Once there is none, the waits begin anew.
+    fn refused_gone(&mut self, refused: usize) {
         self.refused = self.refused.saturating_sub(refused);
         if self.refused == 0 {
             self.backoff.reset();
@@ -127,25 +135,25 @@ impl Denied {
         }
     }
 
-    /// Whether the names are others than those told last. Before all is `settled` that is only so once many are: each time they
-    /// are told costs as much as there are.
-    pub(super) fn is_news(&self, settled: bool) -> bool {
+    /// Whether the names have changed since they were last returned. Before all is `settled`, that takes a change of many: to
+    /// return them costs as much as there are.
+    pub fn is_news(&self, settled: bool) -> bool {
         self.changes > 0 && (settled || self.changes > self.filters.borrow().len() / 4)
     }
 
-    /// The names of all, to be told.
-    pub(super) fn names(&mut self) -> Arc<[Arc<str>]> {
+    /// Returns the names of all filters, in alphabetical order.
+    pub fn names(&mut self) -> Arc<[Arc<str>]> {
         self.changes = 0;
         self.filters.borrow().keys().cloned().collect()
     }
 
-    /// When those that were refused are to be asked for again.
-    pub(super) fn due(&self) -> Option<Instant> {
+    /// Returns when refused filters are to be asked for again.
+    pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Whether they are to be asked for now.
-    pub(super) fn comes_due(&mut self, now: Instant) -> bool {
+    /// Whether refused filters are to be asked for now.
+    pub fn comes_due(&mut self, now: Instant) -> bool {
         self.due.take_if(|due| *due <= now).is_some()
     }
 }
@@ -179,18 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_outlives_the_link_and_has_a_clock_of_its_own() {
+    fn quarantine_outlives_the_link_and_has_a_clock_of_its_own() {
         let (sender, seen) = watch::channel(DeniedFilters::new());
         let mut denied = Denied::new(sender, SECOND, SECOND * 4);
         let (a, b, now) = (filter("a"), filter("b"), Instant::now());
-        denied.rests(&a, MqttError::Closed);
+        denied.quarantined(&a, MqttError::Closed);
         assert!(denied.due().is_none());
         denied.refused(&b, &MqttError::Closed, now);
         denied.link_ends();
         assert!(denied.has(&a) && !denied.has(&b) && denied.due().is_none());
         // One becomes the other.
         assert!(denied.refused(&a, &MqttError::Closed, now) && denied.due().is_some());
-        denied.rests(&a, MqttError::NotOpen);
+        denied.quarantined(&a, MqttError::NotOpen);
         denied.link_ends();
         assert!(matches!(seen.borrow()["a"].error, MqttError::NotOpen));
     }
@@ -201,7 +209,7 @@ mod tests {
         let mut denied = Denied::new(sender, SECOND, SECOND * 4);
         let mut told = 0;
         for number in 0..10_000 {
-            denied.rests(&filter(&format!("f/{number}")), MqttError::Closed);
+            denied.quarantined(&filter(&format!("f/{number}")), MqttError::Closed);
             if denied.is_news(false) {
                 told += denied.names().len();
             }

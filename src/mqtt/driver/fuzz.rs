@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::greet::{Welcome, greet};
-use super::{Accepted, Answer, Command, Intake, LinkState, Permits, Settings};
+use super::handshake::{Connected, handshake};
+use super::{Accepted, Answer, Command, Inbox, LinkState, Permits, Settings};
 use crate::component::Context;
 use crate::connect::Endpoint;
 use crate::count::Counters;
@@ -22,7 +22,7 @@ use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{Protocol, Publish, V4, V5};
 use crate::mqtt::transport::Counted;
-use crate::mqtt::{Lost, MqttConnection, MqttError, MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{Lost, MqttConnection, MqttMessage, QoS, SubscribeOptions};
 
 const KEPT: u8 = 1;
 const SUBSCRIBES: u8 = 2;
@@ -54,16 +54,14 @@ fn live<P: Protocol>(version: &str, data: &[u8]) -> usize {
 }
 
 async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> usize {
-    let mut core = core(settings(version, flags));
-    let (settings, intake) = (Arc::clone(&core.settings), Arc::clone(&core.intake));
-    let permits = Arc::clone(&core.permits);
+    let Fixture { mut core, settings, inbox, permits } = Fixture::new(settings(version, flags));
     let mut answers = Answers::new();
     if flags & SUBSCRIBES != 0 {
-        subscribe(&intake, flags);
+        subscribe(&inbox, flags);
     }
     for (number, bytes) in links.into_iter().enumerate() {
         if flags & PUBLISHES != 0 {
-            publish(&intake, &permits, &mut answers);
+            publish(&inbox, &permits, &mut answers);
         }
         let (ours, theirs) = duplex(1 << 16);
         tokio::select! {
@@ -71,21 +69,37 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
             () = link::<P>(Counted::new(ours), &mut core, &settings, number == 0) => {}
             () = feed(theirs, bytes, flags & AT_ONCE == 0) => {}
         }
-        assert!(core.outgoing.in_flight() <= 4, "more in flight than the window");
+        assert!(core.publishing.in_flight() <= 4, "more in flight than the window");
     }
-    core.fail(&MqttError::Closed);
+    core.end(None).await;
     core.give_back();
-    core.registry.end().await;
     let answers: Vec<_> = answers.iter_mut().map(oneshot::Receiver::try_recv).collect();
     assert!(answers.iter().all(Result::is_ok), "a publisher was not answered");
     assert_eq!((permits.in_flight(), permits.queued_bytes()), (0, 0), "room was not given back");
-    drop(core.unclaimed.leave());
-    assert_eq!((core.held.messages(), core.held.bytes()), (0, 0), "messages are still held");
+    core.receiving.drop_unclaimed();
+    let held = core.receiving.held();
+    assert_eq!((held.messages(), held.bytes()), (0, 0), "messages are still held");
     answers.into_iter().flatten().filter(Result::is_ok).count()
 }
 
-async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, settings: &Settings, anew: bool) {
-    let endpoint = Endpoint {
+async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, settings: &Settings, first: bool) {
+    let endpoint = endpoint();
+    let connected = handshake::<P, _>(stream, &endpoint, settings, first, &Notify::new()).await;
+    let Ok(Connected { framed, session_present, limits }) = connected else { return };
+    let now = Instant::now();
+    core.resume(&endpoint, session_present, &limits, now);
+    let mut drive = Drive::<P, _>::new(framed, limits, core, settings, now);
+    let end = match drive.restore().await {
+        Err(end) => end,
+        Ok(()) => drive.run().await,
+    };
+    let lost = if let End::Lost(lost) = end { lost } else { Lost::Ended };
+    drive.abandon(&lost).await;
+    core.link_lost(&lost);
+}
+
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint {
         protocol: "mqtt",
         host: "broker".to_owned(),
         port: 1883,
@@ -94,22 +108,10 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
         password: None,
         parameters: Default::default(),
         written: None,
-    };
-    let Ok(welcome) = greet::<P, _>(stream, &endpoint, settings, anew, &Notify::new()).await else { return };
-    let Welcome { framed, session_present, limits } = welcome;
-    let now = Instant::now();
-    core.resume(&endpoint, session_present, limits, now);
-    let mut drive = Drive::<P, _>::new(framed, core, now);
-    let end = match drive.restore().await {
-        Err(end) => end,
-        Ok(()) => drive.run().await,
-    };
-    let lost = if let End::Lost(lost) = end { lost } else { Lost::Ended };
-    drive.abandon(&lost).await;
-    core.lost(&lost);
+    }
 }
 
-/// The broker's side: these bytes, then the end; what the client says is read and let go. Never ends by itself.
+/// The broker's side: sends these bytes, then the end; what the client sends is read and dropped. Never ends by itself.
 async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
     let (mut from, mut to) = split(stream);
     let write = async {
@@ -128,11 +130,24 @@ async fn feed(stream: DuplexStream, bytes: &[u8], one_by_one: bool) {
     std::future::pending().await
 }
 
-pub(super) fn core(settings: Settings) -> Core {
-    let metrics = Arc::new(Metrics::new(&Counters::default()));
-    let permits = Arc::new(Permits::new(4, 4096));
-    let state = watch::Sender::new(LinkState::Connecting);
-    Core::new(Arc::new(settings), Intake::new(), permits, Logger::default(), metrics, state)
+/// A core, and what it was made of.
+pub(super) struct Fixture {
+    pub core: Core,
+    pub settings: Arc<Settings>,
+    pub inbox: Arc<Inbox>,
+    pub permits: Arc<Permits>,
+}
+
+impl Fixture {
+    pub fn new(settings: Settings) -> Self {
+        let (settings, inbox) = (Arc::new(settings), Inbox::new());
+        let metrics = Arc::new(Metrics::new(&Counters::default()));
+        let permits = Arc::new(Permits::new(4, 4096));
+        let state = watch::Sender::new(LinkState::Connecting);
+        let parts = (Arc::clone(&settings), Arc::clone(&inbox), Arc::clone(&permits));
+        let core = Core::new(parts.0, parts.1, parts.2, Logger::default(), metrics, state);
+        Self { core, settings, inbox, permits }
+    }
 }
 
 pub(super) fn settings(version: &str, flags: u8) -> Settings {
@@ -158,7 +173,7 @@ pub(super) fn settings(version: &str, flags: u8) -> Settings {
     connection.settings(&Context::standalone(descriptor))
 }
 
-fn subscribe(intake: &Intake, flags: u8) {
+fn subscribe(inbox: &Inbox, flags: u8) {
     let mut options = SubscribeOptions::exactly_once();
     if flags & MANUAL != 0 {
         options = options.manual_ack();
@@ -177,19 +192,19 @@ fn subscribe(intake: &Intake, flags: u8) {
                 Ok(())
             }
         });
-        let _ = intake.push(Command::Subscribe { filter, options, listener, reply });
+        let _ = inbox.push(Command::Subscribe { filter, options, listener, reply });
     }
 }
 
-fn publish(intake: &Intake, permits: &Permits, answers: &mut Answers) {
+fn publish(inbox: &Inbox, permits: &Permits, answers: &mut Answers) {
     for (qos, waits) in [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, false), (QoS::ExactlyOnce, false)] {
         let Ok(permit) = permits.try_take(qos, 100) else { continue };
         let (reply, answer) = oneshot::channel();
         let payload = Bytes::from_static(b"payload");
         let publish = Publish { topic: "t".into(), payload, qos, retain: false, extra: None };
-        let cost = permit.cost;
-        if intake.push(Command::Publish(Accepted { publish, waits, cost, reply })).is_ok() {
-            permit.keep();
+        let cost = permit.cost();
+        if inbox.push(Command::Publish(Accepted { publish, waits, cost, reply })).is_ok() {
+            permit.forget();
             answers.push(answer);
         }
     }

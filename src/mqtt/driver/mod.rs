@@ -1,49 +1,41 @@
-//! The task behind a connection: it dials, keeps the link alive, moves packets, and does it again when the link breaks.
+//! The driver: the task behind a connection. It connects to brokers, keeps links alive, moves packets, and reconnects.
+//!
+//! `task` gets links from `connector` and works on each with `drive`. What outlives a link is in `core`.
 
-mod aftermath;
-mod alive;
 mod backoff;
-mod blame;
-mod burst;
-#[cfg(test)]
-mod clock_tests;
-mod coalesce;
+mod broker_sessions;
+mod connector;
 mod core;
 mod denied;
 mod drive;
+mod endpoints;
+mod fail_back;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod gauges;
-mod greet;
-mod intake;
-mod leave;
-mod limiting;
-mod link;
-mod lives;
-mod missed;
-mod oversize;
+mod handshake;
+mod inbox;
+mod keep_alive;
+mod link_state;
+mod outcomes;
+mod packet_stream;
 mod permits;
-mod places;
-mod read;
-mod receive;
-mod refusing;
-mod relink;
-mod roads;
-mod seek;
+mod publishing;
+mod read_pause;
+mod receiving;
+mod refusal;
 mod settings;
-mod state;
-mod tick;
-mod trying;
-#[cfg(test)]
-mod unread_tests;
-mod whom;
-mod write;
+mod subscribing;
+mod sweep;
+mod takeover;
+mod task;
+mod trial;
+mod writer;
 
 pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;
-pub(crate) use intake::{Accepted, Answer, Command, Intake, Reply, Settled};
-pub(crate) use link::{Parts, run};
-pub(crate) use permits::{Permit, Permits, Refused};
-pub(crate) use roads::Roads;
+pub(crate) use endpoints::Endpoints;
+pub(crate) use inbox::{Accepted, Answer, Command, Inbox};
+pub use link_state::{LinkState, Remaining};
+pub(crate) use permits::{NoPermit, Permit, Permits};
 pub(crate) use settings::Settings;
-pub use state::{LinkState, Remaining};
+pub(crate) use task::{Parts, run};

@@ -1,53 +1,54 @@
-//! What the driver has to know, checked and resolved.
+//! The settings of a connection, as the driver goes by them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::identity::ClientId;
 use crate::mqtt::{MqttConfig, MqttVersion, MqttWill, TlsConfig};
+use crate::time::NEVER;
 
-/// The resolved configuration of a connection. Durations of zero are "no limit" where that makes sense.
+/// The configuration of a connection, checked and resolved. Zero means "no limit" for durations that are limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) tls: TlsConfig,
-    pub(crate) version: MqttVersion,
-    pub(crate) client_id: ClientId,
-    pub(crate) clean_session: bool,
-    pub(crate) will: Option<Arc<MqttWill>>,
-    /// What the topics of answers begin with.
-    pub(crate) response_topic: String,
-    /// MQTT 5: in seconds; the largest number is for ever.
-    pub(crate) session_expiry: u32,
-    pub(crate) receive_maximum: u16,
-    pub(crate) topic_alias_maximum: u16,
-    pub(crate) retry_connect: bool,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) refusal_timeout: Duration,
-    pub(crate) reconnect_timeout: Duration,
-    pub(crate) max_reconnect_timeout: Duration,
-    /// How long leaving a broker for a better one may take.
-    pub(crate) close_timeout: Duration,
+    pub tls: TlsConfig,
+    pub version: MqttVersion,
+    pub client_id: ClientId,
+    pub clean_session: bool,
+    pub will: Option<Arc<MqttWill>>,
+    /// The prefix of the topics that answers to requests come on.
+    pub response_topic: String,
+    /// In seconds; the largest number is for ever (MQTT 5).
+    pub session_expiry: u32,
+    pub receive_maximum: u16,
+    pub topic_alias_maximum: u16,
+    pub retry_connect: bool,
+    pub connect_timeout: Duration,
+    pub refusal_timeout: Duration,
+    pub reconnect_timeout: Duration,
+    pub max_reconnect_timeout: Duration,
+    /// How long a link may take to be closed or left in good order.
+    pub close_timeout: Duration,
     /// In seconds; 0 is off.
-    pub(crate) keep_alive: u16,
-    pub(crate) write_timeout: Duration,
-    pub(crate) max_read_pause: Duration,
-    pub(crate) publish_timeout: Duration,
-    pub(crate) subscribe_timeout: Duration,
-    pub(crate) unclaimed_timeout: Duration,
-    pub(crate) max_inflight: u16,
+    pub keep_alive: u16,
+    pub write_timeout: Duration,
+    pub max_read_pause: Duration,
+    pub publish_timeout: Duration,
+    pub subscribe_timeout: Duration,
+    pub unclaimed_timeout: Duration,
+    pub max_inflight: u16,
     /// How many filters SUBSCRIBE and UNSUBSCRIBE carry at most.
-    pub(crate) max_filters: u16,
-    pub(crate) max_queued_bytes: u32,
-    pub(crate) max_incoming_bytes: usize,
-    pub(crate) listener_queue: usize,
-    pub(crate) max_packet_size: usize,
+    pub max_filters: u16,
+    pub max_queued_bytes: u32,
+    pub max_incoming_bytes: usize,
+    pub listener_queue: usize,
+    pub max_packet_size: usize,
     /// Whether topics and filters may have control characters.
-    pub(crate) allow_control_characters: bool,
+    pub allow_control_characters: bool,
 }
 
 impl Settings {
-    /// What a configuration says, for the client of this id.
-    pub(crate) fn new(config: &MqttConfig, client_id: String, will: Option<Arc<MqttWill>>) -> Self {
+    /// Returns the settings of a configuration, for a client with this id.
+    pub fn new(config: &MqttConfig, client_id: String, will: Option<Arc<MqttWill>>) -> Self {
         let options = &config.options;
         Self {
             tls: config.tls.clone(),
@@ -81,8 +82,13 @@ impl Settings {
         }
     }
 
-    /// Whether the broker is told to keep the session when a link is lost although the connection began with a clean one.
-    pub(crate) fn outlives_links(&self) -> bool {
+    /// Whether the session outlives a lost link although the connection begins with a clean one.
+    pub fn outlives_links(&self) -> bool {
         self.version == MqttVersion::V5 && self.session_expiry > 0
+    }
+
+    /// Returns how long connecting may take; a year is as good as no limit.
+    pub fn connect_limit(&self) -> Duration {
+        if self.connect_timeout.is_zero() { NEVER } else { self.connect_timeout }
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::mqtt::MqttError;
-use crate::mqtt::topic::Topic;
+use crate::mqtt::topic::{Topic, TopicError};
 
 /// The longest text or data in a property, in bytes.
 const LONGEST: usize = u16::MAX as usize;
@@ -86,10 +85,10 @@ impl MessageProperties {
     }
 
     /// Whether all of it can be sent.
-    pub(crate) fn check(&self) -> Result<(), MqttError> {
-        let wrong = |property, problem| Err(MqttError::BadProperty { property, problem });
+    pub(crate) fn check(&self) -> Result<(), PropertyError> {
+        let wrong = |property, problem| Err(PropertyError::Value { property, problem });
         if let Some(topic) = &self.response_topic {
-            Topic::new(topic)?;
+            Topic::new(topic).map_err(PropertyError::Topic)?;
         }
         if let Some(problem) = self.content_type.as_deref().and_then(problem) {
             return wrong("content_type", problem);
@@ -105,7 +104,16 @@ impl MessageProperties {
     }
 }
 
-/// Whole seconds, rounded up, as far as MQTT can say them.
+/// A property that MQTT 5 cannot carry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum PropertyError {
+    /// The response topic is no topic.
+    Topic(TopicError),
+    /// The field of this name has a value that cannot be sent.
+    Value { property: &'static str, problem: &'static str },
+}
+
+/// Whole seconds, rounded up, as far as four bytes can say them.
 pub(crate) fn seconds(time: Duration) -> Option<u32> {
     u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).ok()
 }
@@ -120,11 +128,13 @@ fn problem(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::MqttError;
 
     #[test]
     fn what_cannot_be_sent_is_named() {
         let properties = MessageProperties::default;
-        let fails = |properties: MessageProperties| properties.check().unwrap_err().to_string();
+        let fails =
+            |properties: MessageProperties| MqttError::from(properties.check().unwrap_err()).to_string();
         assert!(properties().user("a", "b").content_type("c").text().check().is_ok());
         assert!(fails(properties().response_topic("a/#")).contains("a/#"));
         assert_eq!(

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::fields::Fields;
-use super::wire::{self, Property};
+use super::publish::{Outgoing, Property};
 use super::{MessageProperties, seconds};
 
-/// What a received message says about itself (MQTT 5, section 3.3.2.3), kept as the bytes that came over the wire.
+/// What a received message says about itself (MQTT 5, section 3.3.2.3), as the bytes that came.
 ///
 /// They were checked when the message came; each of these methods reads them anew. So a message costs what its sender has
 /// sent, and not a multiple of it: an empty user property is 5 bytes here, and about 90 as two texts in a list. What is
@@ -33,7 +33,7 @@ use super::{MessageProperties, seconds};
 pub struct ReceivedProperties(Bytes);
 
 impl ReceivedProperties {
-    /// Properties that were checked.
+    /// Properties that [`Checked::of`](super::Checked::of) has taken.
     pub(crate) fn new(checked: Bytes) -> Self {
         Self(checked)
     }
@@ -102,7 +102,7 @@ impl ReceivedProperties {
     fn all(&self) -> impl Iterator<Item = Property<'_>> {
         let mut from = Fields::new(&self.0);
         // They were checked, so that none fails.
-        std::iter::from_fn(move || wire::next(&mut from).ok().map(|(_, property)| property))
+        std::iter::from_fn(move || Property::next(&mut from).ok().map(|(_, property)| property))
     }
 }
 
@@ -152,16 +152,17 @@ impl From<&ReceivedProperties> for MessageProperties {
 /// As a receiver would get them; for the tests of listeners.
 impl From<&MessageProperties> for ReceivedProperties {
     fn from(properties: &MessageProperties) -> Self {
-        let mut bytes = BytesMut::with_capacity(wire::size(properties, properties.expiry.is_some()));
-        wire::write(properties, properties.expiry.and_then(seconds), &mut bytes);
+        let outgoing = Outgoing::new(properties, properties.expiry.and_then(seconds));
+        let mut bytes = BytesMut::with_capacity(outgoing.size());
+        outgoing.write(&mut bytes);
         Self(bytes.freeze())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::Malformed;
-    use super::super::wire::check;
+    use super::super::malformed::Malformed;
+    use super::super::publish::Checked;
     use super::*;
 
     fn full() -> MessageProperties {
@@ -208,25 +209,25 @@ mod tests {
         let once: [&[u8]; 6] =
             [&[1, 1], &[2, 0, 0, 0, 9], &[3, 0, 1, b'c'], &[8, 0, 1, b'r'], &[9, 0, 1, b'd'], &[35, 0, 1]];
         for property in once {
-            assert!(check(property).is_ok(), "{property:?}");
-            assert_eq!(check(&property.repeat(2)).unwrap_err(), Malformed::Twice(property[0]));
+            assert!(Checked::of(property).is_ok(), "{property:?}");
+            assert_eq!(Checked::of(&property.repeat(2)).unwrap_err(), Malformed::Twice(property[0]));
             for end in 1..property.len() {
-                let cut = check(&property[..end]).unwrap_err();
+                let cut = Checked::of(&property[..end]).unwrap_err();
                 assert!(matches!(cut, Malformed::Short | Malformed::Beyond(_)), "{property:?}: {cut:?}");
             }
         }
-        let checked = check(&[[11, 9], [11, 7], [11, 9]].concat()).unwrap();
-        assert_eq!((checked.subscriptions, checked.any), (vec![7, 9], false));
-        assert!(check(&[38, 0, 0, 0, 0].repeat(3)).unwrap().any);
+        let checked = Checked::of(&[[11, 9], [11, 7], [11, 9]].concat()).unwrap();
+        assert_eq!((checked.subscriptions, checked.for_receiver), (vec![7, 9], false));
+        assert!(Checked::of(&[38, 0, 0, 0, 0].repeat(3)).unwrap().for_receiver);
         for number in (0..=u8::MAX).filter(|number| ![1, 2, 3, 8, 9, 11, 35, 38].contains(number)) {
-            assert_eq!(check(&[number, 0, 0, 0, 0]).unwrap_err(), Malformed::Unknown(number));
+            assert_eq!(Checked::of(&[number, 0, 0, 0, 0]).unwrap_err(), Malformed::Unknown(number));
         }
-        assert_eq!(check(&[3, 0, 1, 0]).unwrap_err(), Malformed::Nul);
-        assert!(matches!(check(&[38, 0, 1, 0xff, 0, 0]).unwrap_err(), Malformed::Utf8(_)));
-        assert_eq!(check(&[11, 0xff, 0xff, 0xff, 0xff, 1]).unwrap_err(), Malformed::Long);
-        assert_eq!(check(&[11, 0x81, 0]).unwrap_err(), Malformed::Padded);
+        assert_eq!(Checked::of(&[3, 0, 1, 0]).unwrap_err(), Malformed::Nul);
+        assert!(matches!(Checked::of(&[38, 0, 1, 0xff, 0, 0]).unwrap_err(), Malformed::Utf8(_)));
+        assert_eq!(Checked::of(&[11, 0xff, 0xff, 0xff, 0xff, 1]).unwrap_err(), Malformed::Long);
+        assert_eq!(Checked::of(&[11, 0x81, 0]).unwrap_err(), Malformed::Padded);
         for value in [&[1, 2][..], &[11, 0], &[8, 0, 3, b'a', b'/', b'+'], &[8, 0, 1, b'#']] {
-            assert!(matches!(check(value).unwrap_err(), Malformed::Forbidden(_)), "{value:?}");
+            assert!(matches!(Checked::of(value).unwrap_err(), Malformed::Forbidden(_)), "{value:?}");
         }
     }
 }

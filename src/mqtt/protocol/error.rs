@@ -6,8 +6,8 @@ use crate::mqtt::properties::Malformed;
 use crate::text::{Escaped, MAX_SHOWN};
 
 /// The reason codes that MQTT 5 has for what is wrong with a packet (section 4.13).
-pub(crate) const MALFORMED: u8 = 0x81;
-pub(crate) const PROTOCOL_ERROR: u8 = 0x82;
+pub(super) const MALFORMED: u8 = 0x81;
+pub(super) const PROTOCOL_ERROR: u8 = 0x82;
 const TOO_LARGE: u8 = 0x95;
 
 /// A packet that cannot be read or written.
@@ -18,7 +18,7 @@ pub(crate) enum PacketError {
     /// The packet breaks the standard.
     #[error("{packet} {problem}")]
     Broken { packet: &'static str, problem: &'static str, code: u8 },
-    /// PUBLISH with a topic that is none. The broker passes on what somebody has published.
+    /// PUBLISH with a topic that is not valid. The broker passes on what somebody has published.
     #[error("the topic `{topic}` {problem}")]
     Topic { topic: String, problem: &'static str, code: u8 },
     /// Above the limit of this side.
@@ -31,29 +31,29 @@ pub(crate) enum PacketError {
 
 impl PacketError {
     /// The bytes cannot be read as what they claim to be. The packet is named by [`PacketError::in_packet`].
-    pub(super) const fn malformed(problem: &'static str) -> Self {
+    pub const fn malformed(problem: &'static str) -> Self {
         Self::Broken { packet: "a packet", problem, code: MALFORMED }
     }
 
     /// The bytes can be read, and say what is forbidden.
-    pub(super) const fn forbidden(problem: &'static str) -> Self {
+    pub const fn forbidden(problem: &'static str) -> Self {
         Self::Broken { packet: "a packet", problem, code: PROTOCOL_ERROR }
     }
 
     /// The same error, of a packet of this name.
-    pub(super) fn in_packet(self, packet: &'static str) -> Self {
+    pub fn in_packet(self, packet: &'static str) -> Self {
         match self {
             Self::Broken { problem, code, .. } => Self::Broken { packet, problem, code },
             other => other,
         }
     }
 
-    pub(super) fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unwritable(Box::new(error))
     }
 
     /// The reason code that DISCONNECT of MQTT 5 gives for it.
-    pub(crate) const fn code(&self) -> u8 {
+    pub const fn code(&self) -> u8 {
         match self {
             Self::Broken { code, .. } | Self::Topic { code, .. } => *code,
             Self::TooLarge { .. } => TOO_LARGE,

@@ -1,51 +1,58 @@
 //! The fixed header, with which every packet begins (section 2 of both versions).
 
-use super::PacketError;
+use super::error::PacketError;
+use crate::mqtt::properties::VariableInt;
 
 /// Type, flags and length of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
-    /// The first byte: type and flags.
-    pub(super) first: u8,
-    /// How many bytes come before the body.
-    pub(super) head: usize,
+    first: u8,
     /// How many bytes the body has.
-    pub(super) body: usize,
-    /// Whether the length takes no more bytes than it needs.
-    pub(super) minimal: bool,
+    length: VariableInt,
 }
 
 impl Header {
     /// The header at the beginning of the bytes; none while it is not all there.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, PacketError> {
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, PacketError> {
         let Some((first, rest)) = bytes.split_first() else { return Ok(None) };
-        let mut body = 0_usize;
-        for (count, byte) in rest.iter().take(4).enumerate() {
-            body |= usize::from(byte & 0x7f) << (7 * count);
-            if byte & 0x80 == 0 {
-                let minimal = count == 0 || *byte != 0;
-                return Ok(Some(Self { first: *first, head: count + 2, body, minimal }));
-            }
-        }
-        if rest.len() < 4 {
-            Ok(None)
-        } else {
-            Err(PacketError::malformed("has a length of more than four bytes"))
-        }
+        let Ok(length) = VariableInt::read(rest) else {
+            return Err(PacketError::malformed("has a length of more than four bytes"));
+        };
+        Ok(length.map(|length| Self { first: *first, length }))
+    }
+
+    /// The first byte: type and flags.
+    pub const fn first(&self) -> u8 {
+        self.first
+    }
+
+    /// How many bytes come before the body.
+    pub const fn len(&self) -> usize {
+        1 + self.length.len
+    }
+
+    /// How many bytes the body has.
+    pub const fn body_len(&self) -> usize {
+        self.length.value
+    }
+
+    /// Whether the length takes no more bytes than it needs.
+    pub const fn is_minimal(&self) -> bool {
+        self.length.minimal
     }
 
     /// The number of its type.
-    pub(super) const fn kind(&self) -> u8 {
+    pub const fn kind(&self) -> u8 {
         self.first >> 4
     }
 
     /// How many bytes the packet has.
-    pub(super) const fn size(&self) -> usize {
-        self.head + self.body
+    pub const fn size(&self) -> usize {
+        self.len() + self.body_len()
     }
 
     /// Whether the flags are those that the type must have. PUBLISH has flags of its own.
-    pub(super) const fn has_its_flags(&self) -> bool {
+    pub const fn has_its_flags(&self) -> bool {
         let flags = self.first & 0x0f;
         match self.kind() {
             3 => true,
@@ -55,7 +62,7 @@ impl Header {
     }
 
     /// What the standard calls the packet.
-    pub(super) const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self.kind() {
             1 => "CONNECT",
             2 => "CONNACK",
@@ -79,17 +86,7 @@ impl Header {
 
 /// The size of a packet whose body has so many bytes.
 pub(super) const fn packet_size(body: usize) -> usize {
-    1 + length_size(body) + body
-}
-
-/// How many bytes a length takes, or any other variable byte integer.
-pub(super) const fn length_size(length: usize) -> usize {
-    match length {
-        0..0x80 => 1,
-        0x80..0x4000 => 2,
-        0x4000..0x20_0000 => 3,
-        _ => 4,
-    }
+    1 + VariableInt::size(body) + body
 }
 
 #[cfg(test)]
@@ -106,7 +103,8 @@ mod tests {
             (&[0x30, 0xff, 0xff, 0xff, 0x7f], 5, 268_435_455, true),
         ] {
             let header = Header::read(bytes).unwrap().unwrap();
-            assert_eq!((header.head, header.body, header.minimal), (head, body, minimal), "{bytes:02x?}");
+            let found = (header.len(), header.body_len(), header.is_minimal());
+            assert_eq!(found, (head, body, minimal), "{bytes:02x?}");
             assert!(Header::read(&bytes[..bytes.len() - 1]).unwrap().is_none());
         }
         assert!(Header::read(&[0x30, 0xff, 0xff, 0xff, 0x80]).is_err());

@@ -2,34 +2,48 @@
 
 use tokio::time::Instant;
 
-use super::header::{length_size, packet_size};
-use super::{Protocol, Publish};
+use super::header::packet_size;
+use super::outgoing::Publish;
 use crate::mqtt::QoS;
-use crate::mqtt::session::Unfit;
+use crate::mqtt::properties::VariableInt;
 use crate::mqtt::topic::Filter;
 
 /// What CONNACK says about the link. It holds for that link alone: the next one begins from the broker's next CONNACK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// How many messages of QoS 1 and 2 may be on their way to the broker at a time.
-    pub(crate) receive_maximum: u16,
+    pub receive_maximum: u16,
     /// The largest packet that the broker takes, in bytes.
-    pub(crate) maximum_packet_size: Option<usize>,
+    pub maximum_packet_size: Option<usize>,
     /// How many topic aliases may be set.
-    pub(crate) topic_alias_maximum: u16,
-    pub(crate) maximum_qos: QoS,
-    pub(crate) retain_available: bool,
-    pub(crate) wildcard_available: bool,
-    pub(crate) subscription_ids_available: bool,
-    pub(crate) shared_available: bool,
-    /// The keep-alive in seconds that holds instead of ours.
-    pub(crate) server_keep_alive: Option<u16>,
-    /// How long the session outlives the link, in seconds, where that is not what we asked for.
-    pub(crate) session_expiry: Option<u32>,
-    pub(crate) assigned_client_id: Option<String>,
+    pub topic_alias_maximum: u16,
+    pub maximum_qos: QoS,
+    pub retain_available: bool,
+    pub wildcard_available: bool,
+    pub subscription_ids_available: bool,
+    pub shared_available: bool,
+    /// The keep-alive that holds in place of the one in CONNECT, in seconds.
+    pub server_keep_alive: Option<u16>,
+    /// How long the session outlives the link, in seconds, where that is not what CONNECT asked for.
+    pub session_expiry: Option<u32>,
+    pub assigned_client_id: Option<String>,
 }
 
-/// What 3.1.1 permits, which has no word for any of it.
+/// Why a message cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    TooLarge {
+        size: usize,
+        max: usize,
+    },
+    /// The broker takes none above this.
+    Qos(QoS),
+    /// The broker keeps no messages.
+    Retained,
+    Expired,
+}
+
+/// The limits of 3.1.1, whose CONNACK names none.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -49,8 +63,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Why a message cannot be sent on this link, if so.
-    pub(crate) fn unfit<P: Protocol>(&self, publish: &Publish, now: Instant) -> Option<Unfit> {
+    /// Why a message cannot be sent on this link, if so; `size` says the size of its packet, in bytes.
+    pub fn unfit(
+        &self,
+        publish: &Publish,
+        size: impl FnOnce(&Publish) -> usize,
+        now: Instant,
+    ) -> Option<Unfit> {
         if publish.qos > self.maximum_qos {
             return Some(Unfit::Qos(self.maximum_qos));
         }
@@ -58,7 +77,7 @@ impl Limits {
             return Some(Unfit::Retained);
         }
         if let Some(max) = self.maximum_packet_size {
-            let size = P::publish_size(publish);
+            let size = size(publish);
             if size > max {
                 return Some(Unfit::TooLarge { size, max });
             }
@@ -68,7 +87,7 @@ impl Limits {
     }
 
     /// With which code the broker would refuse this filter, if that is known beforehand.
-    pub(crate) fn refuses(&self, filter: &Filter) -> Option<u8> {
+    pub fn refuses(&self, filter: &Filter) -> Option<u8> {
         if filter.has_wildcard() && !self.wildcard_available {
             return Some(0xa2);
         }
@@ -79,20 +98,20 @@ impl Limits {
     }
 
     /// Whether an UNSUBSCRIBE of this filter alone is not too large for the broker.
-    pub(crate) fn takes_back(&self, filter: &Filter) -> bool {
+    pub fn takes_back(&self, filter: &Filter) -> bool {
         self.has_room(packet_size(2 + 1 + 2 + filter.as_str().len()))
     }
 
     /// The identifier for a filter, unless SUBSCRIBE would be too large for the broker with it: messages come without one then.
-    pub(crate) fn fitting(&self, filter: &Filter, identifier: u32) -> Option<u32> {
+    pub fn fitting(&self, filter: &Filter, identifier: u32) -> Option<u32> {
         self.has_room(subscribe_size(filter.as_str().len(), Some(identifier))).then_some(identifier)
     }
 
     /// How many bytes of filters may go into one packet, three bytes more for each.
-    pub(crate) fn room_for_filters(&self) -> usize {
+    pub fn room_for_filters(&self) -> usize {
         let Some(max) = self.maximum_packet_size else { return usize::MAX };
         // Type and length, packet id, the length of no properties.
-        max.saturating_sub(1 + length_size(max) + 2 + 1)
+        max.saturating_sub(1 + VariableInt::size(max) + 2 + 1)
     }
 
     fn has_room(&self, size: usize) -> bool {
@@ -102,7 +121,7 @@ impl Limits {
 
 /// The size on the wire of a SUBSCRIBE of MQTT 5 with one filter of so many bytes.
 fn subscribe_size(filter: usize, identifier: Option<u32>) -> usize {
-    let properties = identifier.map_or(0, |identifier| 1 + length_size(identifier as usize));
+    let properties = identifier.map_or(0, |identifier| 1 + VariableInt::size(identifier as usize));
     packet_size(2 + 1 + properties + 2 + filter + 1)
 }
 
@@ -113,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::mqtt::SubscribeOptions;
-    use crate::mqtt::protocol::V5;
+    use crate::mqtt::protocol::{Protocol, V5};
 
     fn written(packet: <V5 as Protocol>::Packet) -> usize {
         let mut bytes = BytesMut::new();
@@ -126,9 +145,12 @@ mod tests {
         for length in [1, 5, 110, 117, 118, 119, 120, 121, 122, 123, 200, 16_370, 16_380] {
             let filter: Filter = "f".repeat(length).parse().unwrap();
             let asked = [(filter.clone(), SubscribeOptions::default())];
-            let plain = written(V5::subscribe(1, &asked, None));
+            let smallest = written(V5::subscribe(1, &asked, None));
             let with = |max| Limits { maximum_packet_size: Some(max), ..Limits::default() };
-            assert_eq!((with(plain).refuses(&filter), with(plain - 1).refuses(&filter)), (None, Some(0x95)));
+            assert_eq!(
+                (with(smallest).refuses(&filter), with(smallest - 1).refuses(&filter)),
+                (None, Some(0x95))
+            );
             for identifier in [1, 127, 128, 268_435_455] {
                 let named = written(V5::subscribe(1, &asked, Some(identifier)));
                 assert_eq!(with(named).fitting(&filter, identifier), Some(identifier));

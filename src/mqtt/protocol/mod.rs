@@ -1,20 +1,27 @@
-//! What the driver needs of a version of the protocol, and its versions.
+//! The versions of MQTT: packets from and to bytes.
+//!
+//! The driver knows packets in the terms of no version ([`Incoming`], [`Publish`]); [`V4`] and [`V5`] are the [`Protocol`]s that
+//! turn them into those of 3.1.1 and 5.
 
 mod adapter;
 mod buffer;
 mod error;
 mod header;
+mod incoming;
 mod limits;
-mod opening;
+mod outgoing;
+mod publish_header;
 mod reasons;
 mod v4;
 mod v5;
 
-pub(crate) use adapter::{AckKind, Extra, Hello, Incoming, Outbound, Oversize, Protocol, Publish, Reason};
+pub(crate) use adapter::{ConnectPacket, Protocol};
 pub(crate) use error::PacketError;
-pub(crate) use limits::Limits;
-pub(crate) use reasons::describe;
+pub(crate) use incoming::{Incoming, Oversize, Reason};
+pub(crate) use limits::{Limits, Unfit};
+pub(crate) use outgoing::{AckKind, Extra, Outbound, Publish};
 #[cfg(test)]
-pub(crate) use reasons::kept;
+pub(crate) use reasons::clip_reason;
+pub(crate) use reasons::describe;
 pub(crate) use v4::V4;
 pub(crate) use v5::V5;

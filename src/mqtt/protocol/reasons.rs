@@ -52,16 +52,16 @@ const fn meaning(code: u8) -> &'static str {
     }
 }
 
-/// What is kept of what a broker says beside a code, which may be 64 KiB of any characters: what people are shown of it.
+/// A reason string of a broker as people are shown it: escaped and cut, since it may be 64 KiB of any characters.
 #[must_use]
-pub(crate) fn kept(said: &str) -> Arc<str> {
-    clip(said).into()
+pub(crate) fn clip_reason(reason: &str) -> Arc<str> {
+    clip(reason).into()
 }
 
-/// What a code means, and what was [`kept`] of what the broker said beside it.
-pub(crate) fn describe(code: u8, said: Option<&str>) -> Arc<str> {
-    match said.filter(|said| !said.is_empty()) {
-        Some(said) => format!("{}: {said}", meaning(code)).into(),
+/// What a code means, with the [clipped](clip_reason) reason string of the broker behind it.
+pub(crate) fn describe(code: u8, reason: Option<&str>) -> Arc<str> {
+    match reason.filter(|reason| !reason.is_empty()) {
+        Some(reason) => format!("{}: {reason}", meaning(code)).into(),
         None => meaning(code).into(),
     }
 }

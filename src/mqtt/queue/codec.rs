@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::messaging::store::StoredMessage;
 use crate::messaging::{DeadLetter, DeadLetterReason, EnvelopeError, MessageEnvelope, Route};
 use crate::mqtt::{MqttMessage, MqttVersion, PublishOptions, ReceivedProperties};
 
@@ -23,7 +24,12 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    pub(super) fn encode(self, envelope: &MessageEnvelope) -> Bytes {
+    /// The codec of a message that was received with this one: a malformed message is no envelope, and stays what it is.
+    pub fn of_message<A>(self, message: &StoredMessage<A>) -> Self {
+        if message.is_malformed() { Self::Raw } else { self }
+    }
+
+    pub fn encode(self, envelope: &MessageEnvelope) -> Bytes {
         match self {
             Self::Envelope => envelope.to_json().into(),
             Self::Raw => envelope.payload.clone(),
@@ -32,7 +38,7 @@ impl Codec {
 
     /// Has the way of a message, and how it came to the dead letters, travel with it where its payload cannot carry it: raw
     /// payloads on MQTT 5. On 3.1.1 there is no place for it.
-    pub(super) fn mark(
+    pub fn mark(
         self,
         envelope: &MessageEnvelope,
         options: PublishOptions,
@@ -55,7 +61,7 @@ impl Codec {
         options.properties(properties)
     }
 
-    pub(super) fn decode(self, message: &MqttMessage) -> Result<MessageEnvelope, EnvelopeError> {
+    pub fn decode(self, message: &MqttMessage) -> Result<MessageEnvelope, EnvelopeError> {
         let mut envelope = match self {
             Self::Envelope => MessageEnvelope::from_json(&message.payload)?,
             Self::Raw => MessageEnvelope::new(message.topic.clone(), message.payload.clone()),
@@ -100,8 +106,9 @@ mod tests {
 
     #[test]
     fn a_raw_dead_letter_says_on_mqtt_5_how_it_came_to_be_one() {
-        let envelope =
-            MessageEnvelope::new("t", "x").with_topic("orders").buried("q", DeadLetterReason::GivenUp);
+        let envelope = MessageEnvelope::new("t", "x")
+            .with_topic("orders")
+            .as_dead_letter("q", DeadLetterReason::GivenUp);
         let mark =
             |codec: Codec, version| codec.mark(&envelope, PublishOptions::default(), version).properties;
         assert_eq!(mark(Codec::Raw, MqttVersion::V4), None, "there is no place for it");

@@ -4,14 +4,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::options::MqttQueueOptions;
-use super::target::{Target, names, share};
+use super::target::Target;
+use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::{Names, QueueFlow, Space};
+use crate::component::{Names, Neighbours, QueueFlow, Space};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
-use crate::messaging::local::filled;
+use crate::messaging::kit::filled;
+use crate::mqtt::check;
 use crate::mqtt::topic::{Filter, TopicError, without_controls};
-use crate::mqtt::{MqttConfig, MqttOptions, MqttVersion, QoS, TlsConfig};
+use crate::mqtt::{MqttConfig, MqttError, MqttOptions, MqttVersion, QoS, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -51,23 +53,37 @@ pub struct MqttQueueConfig {
     pub options: MqttQueueOptions,
 }
 
+/// The code where there is no connection.
+pub(super) const NO_CONNECTION: &str = "NO_CONNECTION";
+
+/// The topics of a queue.
+pub(super) struct QueueTopics {
+    /// Where it publishes.
+    pub target: Target,
+    /// What it subscribes to.
+    pub filter: String,
+    /// Where its dead letters go.
+    pub dead_letters: Option<Target>,
+}
+
 /// What is wrong with a topic that brokers end connections for.
 const CONTROLS: &str = "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it";
 
 impl MqttQueueConfig {
-    /// Every value that makes no sense for a component of this name.
-    pub(super) fn invalid(&self, name: &str) -> Vec<Invalid> {
-        let target = self.target(name);
-        let mut found = self.invalid_for(target.as_ref().ok());
+    /// Every value that makes no sense for a component of this name; without a name, whatever the queue is called.
+    pub(super) fn invalid(&self, name: Option<&str>) -> Vec<Invalid> {
+        let target = name.map(|name| self.target(name));
+        let mut found = self.invalid_for(target.as_ref().and_then(|target| target.as_ref().ok()));
         match &target {
-            Ok(target) => found.extend(self.invalid_topic(target)),
-            Err(invalid) => found.push(invalid.clone()),
+            Some(Ok(target)) => found.extend(self.invalid_topic(target)),
+            Some(Err(invalid)) => found.push(invalid.clone()),
+            None => {}
         }
         found
     }
 
-    /// Every value that makes no sense whatever the queue is called; `target` is what it takes from, as far as that is known.
-    pub(super) fn invalid_for(&self, target: Option<&Target>) -> Vec<Invalid> {
+    /// `target` is what it takes from, as far as that is known.
+    fn invalid_for(&self, target: Option<&Target>) -> Vec<Invalid> {
         let mut found = self.options.invalid();
         found.extend(self.invalid_dead_letters(target));
         found.extend(self.no_local_invalid(&target.map(Target::to_string).unwrap_or_default()));
@@ -77,11 +93,18 @@ impl MqttQueueConfig {
             found.push(Invalid::new("group", CONTROLS));
         }
         if let Some(own) = self.own_connection() {
-            found.extend(own.invalid());
-            found.extend(own.unreachable());
-            found.extend(own.warnings());
+            found.extend(check::invalid(&own));
+            found.extend(check::unreachable(&own));
+            found.extend(check::warnings(&own));
         }
         found
+    }
+
+    /// The topics of a queue of a component of this name.
+    pub(super) fn topics(&self, name: &str) -> Result<QueueTopics, Error> {
+        let (target, dead_letters) = (self.target(name)?, self.dead_target()?);
+        let filter = self.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
+        Ok(QueueTopics { target, filter, dead_letters })
     }
 
     /// What is wrong with the topic.
@@ -121,7 +144,7 @@ impl MqttQueueConfig {
     }
 
     /// What it subscribes to.
-    pub(super) fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
+    fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
         let topics = target.pattern(None);
         match filled(self.group.clone()) {
             Some(group) => Filter::new(&format!("$share/{group}/{topics}")),
@@ -159,7 +182,7 @@ impl MqttQueueConfig {
     }
 
     /// Where a queue of a component of this name publishes. Only what is given as a topic can have a placeholder.
-    pub(super) fn target(&self, name: &str) -> Result<Target, Invalid> {
+    fn target(&self, name: &str) -> Result<Target, Invalid> {
         match filled(self.topic.clone()) {
             Some(topic) => Target::parse(&topic).map_err(|error| Invalid::new("topic", error.to_string())),
             None => Ok(Target::Fixed(filled(self.queue.clone()).unwrap_or_else(|| name.to_owned()).into())),
@@ -167,7 +190,7 @@ impl MqttQueueConfig {
     }
 
     /// Where its dead letters go.
-    pub(super) fn dead_target(&self) -> Result<Option<Target>, Invalid> {
+    fn dead_target(&self) -> Result<Option<Target>, Invalid> {
         let dead = filled(self.dead_letter_topic.clone()).map(|topic| Target::parse(&topic)).transpose();
         dead.map_err(|error| Invalid::new("dead_letter_topic", error.to_string()))
     }
@@ -192,21 +215,60 @@ impl MqttQueueConfig {
         let target = self.target(name).ok()?;
         let filter = Filter::new(&target.pattern(None)).ok()?;
         let space = match self.own_connection() {
-            Some(own) => Space::Servers(own.servers()),
+            Some(own) => Space::Servers(check::servers(&own)),
             None => Space::Shared("connection"),
         };
         let sends = target.unpublishable().is_none().then(|| target.destination());
         let dead = self.dead_target().ok()?;
         Some(QueueFlow {
             space,
-            takes: if target.is_template() { Names::Nothing } else { names(filter.pattern()) },
-            share,
+            takes: if target.is_template() { Names::Nothing } else { Target::names(filter.pattern()) },
+            share: Target::share,
             no_local: self.options.no_local,
             sends,
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
             durable: self.options.qos() != QoS::AtMostOnce,
             at_most_once: self.options.qos() == QoS::AtMostOnce,
         })
+    }
+
+    /// What `open` would refuse of a component of this name, as far as it is known before there is a connection.
+    pub(super) fn invalid_with(&self, name: Option<&str>, around: &dyn Neighbours) -> Vec<Invalid> {
+        if let Some(own) = self.own_connection() {
+            return check::unresolvable(&own, around);
+        }
+        let Some(mut found) = around.resolved("connection") else { return Vec::new() };
+        let Some(shared) = found.pop() else { return vec![no_connection(around)] };
+        let shared = shared.config::<MqttConfig>();
+        let target = name.and_then(|name| self.target(name).ok());
+        shared.map_or_else(Vec::new, |shared| self.invalid_with_shared(target.as_ref(), shared))
+    }
+
+    /// What a connection of this configuration does not do.
+    fn invalid_with_shared(&self, target: Option<&Target>, shared: &MqttConfig) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        if self.options.no_local && shared.options.protocol_version == MqttVersion::V4 {
+            let problem = "is no part of MQTT 3.1.1, which the connection speaks that the queue shares; set its \
+                           `options.protocol_version = 5`";
+            found.push(Invalid::new("options.no_local", problem));
+        }
+        if !shared.options.allow_control_characters {
+            let topic = target.map(Target::to_string);
+            let texts = [
+                ("topic", topic.as_deref()),
+                ("group", self.group.as_deref()),
+                ("dead_letter_topic", self.dead_letter_topic.as_deref()),
+            ];
+            let refused = texts
+                .into_iter()
+                .filter(|(_, text)| text.is_some_and(|text| without_controls(text).is_err()))
+                // What the queue itself does not permit is reported as that.
+                .filter(|_| self.options.allow_control_characters);
+            let problem = "has a control character in it, which the connection refuses that the queue shares; its own \
+                           `options.allow_control_characters` permits it";
+            found.extend(refused.map(|(key, _)| Invalid::new(key, problem)));
+        }
+        found
     }
 
     /// What a connection of its own is configured with, if it is to have one.
@@ -237,6 +299,14 @@ impl MqttQueueConfig {
             },
         })
     }
+}
+
+fn no_connection(around: &dyn Neighbours) -> Invalid {
+    let would = around
+        .disabled("connection")
+        .map_or_else(String::new, |disabled| format!("; `{disabled}` would be one, but is not enabled"));
+    Invalid::new("connection", format!("is not given, and there is no MQTT connection to share{would}"))
+        .with_code(NO_CONNECTION)
 }
 
 #[cfg(test)]
@@ -273,7 +343,7 @@ mod tests {
     fn what_makes_no_sense_is_named() {
         let wrong = |key: &str, value: &str| {
             let config: MqttQueueConfig = crate::config::from_pairs([(key, value)]).unwrap();
-            config.invalid("orders")[0].to_string()
+            config.invalid(Some("orders"))[0].to_string()
         };
         assert_eq!(wrong("options.qos", "3"), "`options.qos` is neither 0, 1 nor 2");
         assert!(wrong("options.capacity", "0").contains("nothing could be received"));
@@ -282,7 +352,7 @@ mod tests {
         let wrong = |pairs: &[(&str, &str)]| {
             let pairs = [&[("options.no_local", "true")], pairs].concat();
             let config: MqttQueueConfig = crate::config::from_pairs(pairs).unwrap();
-            config.invalid("orders").first().map(ToString::to_string)
+            config.invalid(Some("orders")).first().map(ToString::to_string)
         };
         let shared = "`options.no_local` cannot be had with a shared subscription";
         assert!(wrong(&[("group", "g")]).unwrap().starts_with(shared));
@@ -299,7 +369,7 @@ mod tests {
     fn a_group_has_a_plain_name() {
         let wrong = |key: &str, value: &str| {
             let config: MqttQueueConfig = crate::config::from_pairs([(key, value)]).unwrap();
-            config.invalid("orders")[0].to_string()
+            config.invalid(Some("orders"))[0].to_string()
         };
         // It would be the group `a` at the topic `b/orders`.
         assert!(wrong("group", "a/b").starts_with("`group` has `/`"));

@@ -1,24 +1,21 @@
 //! Message queues over MQTT: a topic is a queue, and what is not completed is not acknowledged.
 
+mod ack;
 mod codec;
 mod component;
 mod config;
+mod dead_letters;
 mod factory;
-mod factory_config;
-mod graveyard;
-mod hold;
-mod inbox;
-mod leaving;
-mod local;
+mod listener;
 mod options;
-mod standing;
-mod subscribing;
+mod queue;
+mod status;
+mod subscription;
 mod target;
+mod teardown;
 mod transport;
-mod unfit;
 
-pub use component::MqttMessageQueue;
 pub use config::MqttQueueConfig;
-pub use factory::MqttMessageQueueFactory;
-pub use factory_config::MqttQueueFactoryConfig;
+pub use factory::{MqttMessageQueueFactory, MqttQueueFactoryConfig};
 pub use options::MqttQueueOptions;
+pub use queue::MqttMessageQueue;

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::codec::Codec;
 use crate::config::{Invalid, Millis};
-use crate::messaging::local::{HopLimit, MAX_HOPS};
-use crate::messaging::shelf::{MAX_BYTES, Rules};
+use crate::messaging::kit::{HopLimit, MAX_HOPS};
+use crate::messaging::store::{MAX_BYTES, StoreOptions};
 use crate::mqtt::{MqttOptions, MqttVersion, QoS, SubscribeOptions};
 
 /// How a queue over MQTT behaves. Times are milliseconds, or texts such as `30s`.
@@ -96,13 +97,18 @@ impl Default for MqttQueueOptions {
 }
 
 impl MqttQueueOptions {
-    pub(super) fn rules(&self) -> Rules {
-        Rules {
+    /// What messages travel as.
+    pub(super) fn codec(&self) -> Codec {
+        if self.serialize_envelope { Codec::Envelope } else { Codec::Raw }
+    }
+
+    pub(super) fn store_options(&self) -> StoreOptions {
+        StoreOptions {
             capacity: self.capacity,
             max_bytes: self.max_bytes,
-            lock: self.lock_timeout.0,
+            lock_timeout: self.lock_timeout.0,
             max_deliveries: self.max_deliveries,
-            delay: self.redelivery_delay.0,
+            redelivery_delay: self.redelivery_delay.0,
         }
     }
 
@@ -112,9 +118,9 @@ impl MqttQueueOptions {
     }
 
     /// How it subscribes.
-    pub(super) fn asked(&self) -> SubscribeOptions {
-        let asked = SubscribeOptions { no_local: self.no_local, ..SubscribeOptions::default() };
-        asked.qos(self.qos()).manual_ack()
+    pub(super) fn subscribe_options(&self) -> SubscribeOptions {
+        let options = SubscribeOptions { no_local: self.no_local, ..SubscribeOptions::default() };
+        options.qos(self.qos()).manual_ack()
     }
 
     /// Names the first value that makes no sense.

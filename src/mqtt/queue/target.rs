@@ -49,7 +49,7 @@ pub(super) enum TemplateError {
 
 impl Target {
     /// Reads a template: `{topic}` is the topic of each message, `{{` and `}}` are braces.
-    pub(super) fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let (mut before, mut after) = (String::new(), None::<(usize, String)>);
         let mut characters = text.chars().enumerate().peekable();
         while let Some((index, character)) = characters.next() {
@@ -85,7 +85,7 @@ impl Target {
     }
 
     /// The topic for a message that came on this one; none where it has none, or an empty one, and needs one.
-    pub(super) fn fill(&self, topic: Option<&Arc<str>>) -> Option<Arc<str>> {
+    pub fn fill(&self, topic: Option<&Arc<str>>) -> Option<Arc<str>> {
         let topic = topic.filter(|topic| !topic.is_empty());
         match self {
             Self::Fixed(fixed) => Some(Arc::clone(fixed)),
@@ -98,7 +98,7 @@ impl Target {
 
     /// A filter of the topics that it is filled to with topics of this filter, or with any. It may match more: what follows
     /// `#` cannot be told.
-    pub(super) fn pattern(&self, topics: Option<&str>) -> String {
+    pub fn pattern(&self, topics: Option<&str>) -> String {
         let filled = match self {
             Self::Fixed(fixed) => return fixed.to_string(),
             Self::Each { before, after } => [before, topics.unwrap_or("#"), after].concat(),
@@ -110,9 +110,9 @@ impl Target {
     }
 
     /// Where what is published to it goes, for a check of circles.
-    pub(super) fn destination(&self) -> Destination {
+    pub fn destination(&self) -> Destination {
         let made: fn(&str, Option<&str>) -> Names = |template, topics| match Self::parse(template) {
-            Ok(target) => names(&target.pattern(topics)),
+            Ok(target) => Self::names(&target.pattern(topics)),
             Err(_) => Names::Nothing,
         };
         match self {
@@ -122,7 +122,7 @@ impl Target {
     }
 
     /// Why nothing can be published to it, whatever topics messages bring.
-    pub(super) fn unpublishable(&self) -> Option<String> {
+    pub fn unpublishable(&self) -> Option<String> {
         let sample = self.fill(Some(&"t".into()))?;
         if sample.starts_with(SHARED) {
             return Some(format!("cannot be published to: `{SHARED}` begins a shared subscription"));
@@ -130,24 +130,24 @@ impl Target {
         Topic::new(&sample).err().map(|error| format!("cannot be published to: {error}"))
     }
 
-    /// Whether each message brings its own topic.
-    pub(super) fn is_template(&self) -> bool {
-        matches!(self, Self::Each { .. })
+    /// The topics of a filter.
+    pub fn names(pattern: &str) -> Names {
+        let is_wild = Filter::new(pattern).is_ok_and(|filter| filter.has_wildcard());
+        if is_wild { Names::Many(pattern.to_owned()) } else { Names::One(pattern.to_owned()) }
     }
-}
 
-/// The topics of a filter.
-pub(super) fn names(pattern: &str) -> Names {
-    let is_wild = Filter::new(pattern).is_ok_and(|filter| filter.has_wildcard());
-    if is_wild { Names::Many(pattern.to_owned()) } else { Names::One(pattern.to_owned()) }
-}
+    /// How much of what is sent to a topic, or to those of a filter, a filter takes.
+    pub fn share(takes: &str, sent: &str) -> Share {
+        match (Filter::new(takes), Filter::new(sent)) {
+            (Ok(takes), Ok(sent)) if takes.covers(&sent) => Share::All,
+            (Ok(takes), Ok(sent)) if takes.overlaps(&sent) => Share::Part,
+            _ => Share::Nothing,
+        }
+    }
 
-/// How much of what is sent to a topic, or to those of a filter, a filter takes.
-pub(super) fn share(takes: &str, sent: &str) -> Share {
-    match (Filter::new(takes), Filter::new(sent)) {
-        (Ok(takes), Ok(sent)) if takes.covers(&sent) => Share::All,
-        (Ok(takes), Ok(sent)) if takes.overlaps(&sent) => Share::Part,
-        _ => Share::Nothing,
+    /// Whether each message brings its own topic.
+    pub fn is_template(&self) -> bool {
+        matches!(self, Self::Each { .. })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The connection of a queue: shared, or its own.
+//! The connection of a queue: shared, or its own; and what the queue asks the container for to have it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,49 +6,82 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::MqttQueueConfig;
-use super::component::MqttQueueReferences;
+use super::config::{MqttQueueConfig, NO_CONNECTION};
+use crate::auth::CredentialStore;
 use crate::component::Context;
+use crate::connect::Discovery;
+use crate::count::Counters;
+use crate::log::Logger;
 use crate::mqtt::client::denial;
-use crate::mqtt::connection::Surroundings;
+use crate::mqtt::connection::Environment;
 use crate::mqtt::{
-    Delivery, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions, SubscribeOptions,
+    Delivery, MqttClient, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions,
+    SubscribeOptions,
 };
-use crate::{Category, Error};
+use crate::{Category, Error, references};
 
-/// The code where there is no connection.
-pub(super) const NO_CONNECTION: &str = "NO_CONNECTION";
+references! {
+    /// What a queue over MQTT asks for.
+    pub struct MqttQueueReferences {
+        /// Where it says what it does.
+        logger: Logger = "*:logger:*:*:1.0",
+        /// Where it counts; all names begin with `queue.<name>.`.
+        counters: Counters = "*:counters:*:*:1.0",
+        /// The connection that it shares, unless its configuration names a broker.
+        connection: Option<Arc<MqttConnection>> = "*:connection:mqtt:*:1.0",
+        /// Where discovery keys of a connection of its own are looked up.
+        discovery: Vec<Arc<dyn Discovery>> = "*:discovery:*:*:1.0",
+        /// Where store keys of its credentials are looked up.
+        credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
+    }
+}
+
+impl MqttQueueReferences {
+    /// Outside any container.
+    pub(super) fn standalone(connection: Option<Arc<MqttConnection>>, counters: Counters) -> Self {
+        let (discovery, credentials) = (Vec::new(), Vec::new());
+        Self { logger: Logger::standalone(), counters, connection, discovery, credentials }
+    }
+
+    pub(super) fn logger(&self) -> &Logger {
+        &self.logger
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
 
 /// A connection that is opened and closed by the queue only where it is the queue's.
 #[derive(Clone)]
 pub(super) struct Transport {
-    pub(super) connection: Arc<MqttConnection>,
-    pub(super) owned: bool,
+    connection: Arc<MqttConnection>,
+    owned: bool,
 }
 
 impl Transport {
     /// A connection of its own where the configuration names a broker, else the one that is shared.
-    pub(super) fn new(
+    pub fn new(
         name: &str,
         config: &MqttQueueConfig,
         references: &MqttQueueReferences,
     ) -> Result<Self, Error> {
         if let Some(own) = config.own_connection() {
-            let around = Surroundings {
+            let environment = Environment {
                 logger: references.logger.clone(),
                 counters: references.counters.clone(),
                 discovery: references.discovery.clone(),
                 credentials: references.credentials.clone(),
                 will: None,
             };
-            let connection = Arc::new(MqttConnection::with(name, own, around)?);
+            let connection = Arc::new(MqttConnection::with(name, own, environment)?);
             return Ok(Self { connection, owned: true });
         }
         Ok(Self { connection: Self::shared(references)?, owned: false })
     }
 
     /// The connection to share, where there is one.
-    pub(super) fn shared(references: &MqttQueueReferences) -> Result<Arc<MqttConnection>, Error> {
+    pub fn shared(references: &MqttQueueReferences) -> Result<Arc<MqttConnection>, Error> {
         references.connection.clone().ok_or_else(|| {
             let message =
                 "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
@@ -57,7 +90,7 @@ impl Transport {
     }
 
     /// Opens what is owned; what is shared must be open.
-    pub(super) async fn open(&self, context: &Context) -> Result<(), Error> {
+    pub async fn open(&self, context: &Context) -> Result<(), Error> {
         if self.owned {
             return self.connection.open(context).await;
         }
@@ -69,28 +102,48 @@ impl Transport {
             .context("the MQTT connection that the queue shares is not opened; open it before the queue"))
     }
 
-    pub(super) async fn close(&self, context: &Context) -> Result<(), Error> {
+    pub async fn close(&self, context: &Context) -> Result<(), Error> {
         if self.owned { self.connection.close(context).await } else { Ok(()) }
     }
 
+    /// Whether the connection is the queue's own.
+    pub fn is_owned(&self) -> bool {
+        self.owned
+    }
+
+    /// Tells the connection from others of this process.
+    pub fn connection_id(&self) -> u64 {
+        Arc::as_ptr(&self.connection).addr() as u64
+    }
+
+    /// The client of an open connection.
+    pub fn client(&self) -> Result<MqttClient, MqttError> {
+        self.connection.client()
+    }
+
+    /// Has the status of the connection say why the queue gets no messages.
+    pub fn set_unmet(&self, why: Option<Arc<str>>) {
+        self.connection.set_unmet(why);
+    }
+
     /// Which opening of the connection this is; what was subscribed in another is gone.
-    pub(super) fn opening(&self) -> Option<u64> {
+    pub fn opening(&self) -> Option<u64> {
         self.connection.opening()
     }
 
     /// The version of MQTT that is spoken.
-    pub(super) fn version(&self) -> MqttVersion {
+    pub fn version(&self) -> MqttVersion {
         self.connection.version()
     }
 
     /// Whether the broker keeps the session while there is no link.
-    pub(super) fn keeps_session(&self) -> bool {
+    pub fn keeps_session(&self) -> bool {
         self.connection.keeps_session()
     }
 
     /// Has the broker send again what was left to it on a link that others use too; one that is owned is new anyway, and
     /// a session that is not kept ends with its link.
-    pub(super) fn renew(&self) {
+    pub fn renew(&self) {
         if !self.owned
             && self.keeps_session()
             && let Ok(client) = self.connection.client()
@@ -99,7 +152,7 @@ impl Transport {
         }
     }
 
-    pub(super) async fn publish(
+    pub async fn publish(
         &self,
         topic: Arc<str>,
         payload: Bytes,
@@ -109,7 +162,7 @@ impl Transport {
     }
 
     /// Hands over a message, within a limit of time; zero is without limit. When the broker has it the delivery tells.
-    pub(super) async fn hand_over(
+    pub async fn hand_over(
         &self,
         topic: Arc<str>,
         payload: Bytes,
@@ -125,7 +178,7 @@ impl Transport {
         timeout(limit, accepted).await.map_err(late)?
     }
 
-    pub(super) async fn subscribe(
+    pub async fn subscribe(
         &self,
         filter: &str,
         options: SubscribeOptions,
@@ -135,12 +188,12 @@ impl Transport {
     }
 
     /// Why the broker does not grant a subscription again, where it does not.
-    pub(super) fn denied_now(&self, filter: &str) -> Option<MqttError> {
+    pub fn denied_now(&self, filter: &str) -> Option<MqttError> {
         denial(&self.connection.client().ok()?.denials().borrow(), filter)
     }
 
     /// Resolves when the broker does not grant a subscription again, after the link broke.
-    pub(super) async fn denied(&self, filter: &str) -> MqttError {
+    pub async fn denied(&self, filter: &str) -> MqttError {
         match self.connection.client() {
             Ok(client) => client.denied(filter).await,
             Err(_) => std::future::pending().await,
@@ -148,7 +201,7 @@ impl Transport {
     }
 
     /// Ends the flow of messages. A kept session keeps its subscription, so that what comes meanwhile waits at the broker.
-    pub(super) async fn unsubscribe(
+    pub async fn unsubscribe(
         &self,
         filter: &str,
         listener: &Arc<dyn MqttMessageListener>,

@@ -34,7 +34,7 @@ fn a_release_that_comes_too_early_holds_up_nothing() {
     incoming.done(token);
     incoming.done(other);
     assert_eq!(acks(&mut incoming).len(), 1);
-    assert_eq!(incoming.open(), 0);
+    assert_eq!(incoming.in_flight(), 0);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn acknowledgements_leave_in_the_order_of_arrival() {
 fn what_a_lost_link_left_is_not_acknowledged_on_the_next() {
     let mut incoming = Incoming::default();
     let stale = new(&mut incoming, 1, QoS::AtLeastOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
     let again = new(&mut incoming, 1, QoS::AtLeastOnce);
     incoming.done(stale);
@@ -67,7 +67,7 @@ fn what_a_lost_link_left_is_not_acknowledged_on_the_next() {
 fn qos_2_is_delivered_once_across_links_of_one_session() {
     let mut incoming = Incoming::default();
     let token = new(&mut incoming, 7, QoS::ExactlyOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
     assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
     assert!(acks(&mut incoming).is_empty(), "its listener is not done");
@@ -93,7 +93,7 @@ fn what_was_refused_is_passed_over_and_new_on_the_next_link() {
     incoming.done(first);
     incoming.done(second);
     assert!(acks(&mut incoming).is_empty(), "refused is refused");
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
     let first = new(&mut incoming, 1, QoS::AtLeastOnce);
     let second = new(&mut incoming, 2, QoS::ExactlyOnce);
@@ -107,7 +107,7 @@ fn what_is_refused_after_it_came_again_comes_once_more() {
     let mut incoming = Incoming::default();
     let stale = new(&mut incoming, 1, QoS::AtLeastOnce);
     let token = new(&mut incoming, 7, QoS::ExactlyOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
     let again = new(&mut incoming, 1, QoS::AtLeastOnce);
     assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again);
@@ -115,7 +115,7 @@ fn what_is_refused_after_it_came_again_comes_once_more() {
     incoming.refuse(stale);
     incoming.done(again);
     assert_eq!(acks(&mut incoming), [(AckKind::Ack, 1)]);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
     new(&mut incoming, 7, QoS::ExactlyOnce);
 }
@@ -127,7 +127,7 @@ fn a_session_that_may_be_another_has_new_messages_under_known_ids() {
         let token = new(&mut incoming, id, QoS::ExactlyOnce);
         incoming.done(token);
     }
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(Presence::Doubtful);
     assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again, "the broker knows it");
     let token = new(&mut incoming, 8, QoS::ExactlyOnce);
@@ -140,7 +140,7 @@ fn a_session_that_may_be_another_has_new_messages_under_known_ids() {
 fn what_nobody_got_comes_again_as_new() {
     let mut incoming = Incoming::default();
     let token = new(&mut incoming, 7, QoS::ExactlyOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.forget(token);
     incoming.resume(true);
     let again = new(&mut incoming, 7, QoS::ExactlyOnce);
@@ -157,31 +157,31 @@ fn what_the_broker_has_on_its_way_is_counted() {
     let one = new(&mut incoming, 1, QoS::AtLeastOnce);
     let two = new(&mut incoming, 2, QoS::ExactlyOnce);
     let three = new(&mut incoming, 3, QoS::AtLeastOnce);
-    assert_eq!(incoming.open(), 3);
+    assert_eq!(incoming.in_flight(), 3);
     incoming.done(one);
     incoming.done(two);
-    assert_eq!(incoming.open(), 2, "QoS 2 until PUBREL");
+    assert_eq!(incoming.in_flight(), 2, "QoS 2 until PUBREL");
     assert_eq!(incoming.arrive(2, QoS::ExactlyOnce, true), Arrival::Again);
     incoming.refuse(three);
-    assert_eq!(incoming.open(), 2, "refused, it is never acknowledged");
+    assert_eq!(incoming.in_flight(), 2, "refused, it is never acknowledged");
     incoming.release(2);
     incoming.release(9);
-    assert_eq!(incoming.open(), 1);
+    assert_eq!(incoming.in_flight(), 1);
     let codes: Vec<_> = std::iter::from_fn(|| incoming.next()).collect();
     assert!(codes.contains(&(AckKind::Complete, 2, 0)) && codes.contains(&(AckKind::Complete, 9, UNKNOWN)));
     new(&mut incoming, 4, QoS::ExactlyOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(true);
-    assert_eq!(incoming.open(), 0);
+    assert_eq!(incoming.in_flight(), 0);
     assert_eq!(incoming.arrive(4, QoS::ExactlyOnce, true), Arrival::Again);
-    assert_eq!(incoming.open(), 1);
+    assert_eq!(incoming.in_flight(), 1);
 }
 
 #[test]
 fn another_session_knows_nothing() {
     let mut incoming = Incoming::default();
     let stale = new(&mut incoming, 7, QoS::ExactlyOnce);
-    incoming.lost();
+    incoming.link_ended();
     incoming.resume(false);
     new(&mut incoming, 7, QoS::ExactlyOnce);
     incoming.done(stale);

@@ -1,12 +1,14 @@
-//! What both sides must remember of a session, without any I/O: what is on its way out, and what came in and is not
+//! What both sides must remember of a session, without any I/O: messages on their way out, and received messages that are not
 //! acknowledged yet.
 
 mod incoming;
 #[cfg(test)]
 mod model;
 mod outgoing;
-mod presence;
+mod poison;
+mod queue;
+mod slots;
 
-pub(crate) use incoming::{Arrival, Incoming, Token};
-pub(crate) use outgoing::{ALONE, Acked, Outgoing, Transmit, Unfit};
-pub(crate) use presence::Presence;
+pub(crate) use incoming::{Arrival, Incoming, Presence, Token};
+pub(crate) use outgoing::{Acked, Outgoing, Transmit};
+pub(crate) use poison::LINKS_ALONE;

@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit, Unfit};
+use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit};
 use crate::mqtt::QoS;
-use crate::mqtt::protocol::{AckKind, Publish};
+use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
 const WINDOW: u16 = 5;
 
@@ -124,7 +124,7 @@ impl World {
         for id in ids {
             world.server.arrive(id, QoS::ExactlyOnce, false);
         }
-        world.server.lost();
+        world.server.link_ended();
         world.server.resume(true);
         world.known = true;
         world.client().inherit();
@@ -187,7 +187,7 @@ impl World {
                 assert!(before.is_none_or(|before| before == id), "under its old id");
                 Packet::Publish { id, publish }
             }
-            Some(Transmit::Plain { publish, waiter }) => {
+            Some(Transmit::Qos0 { publish, waiter }) => {
                 self.done.insert(waiter);
                 Packet::Publish { id: 0, publish }
             }
@@ -245,11 +245,11 @@ impl World {
         self.taken.clear();
         self.up.clear();
         self.down.clear();
-        self.server.lost();
-        if let Some((_, number)) = self.client().blame(theirs) {
+        self.server.link_ended();
+        if let Some((_, number)) = self.client().find_poison(theirs) {
             assert!(self.given_up.insert(number) && self.blamed.insert(number));
         }
-        let dropped = self.client().lost();
+        let dropped = self.client().link_lost();
         for (publish, number) in dropped {
             assert_eq!(publish.qos, QoS::AtMostOnce);
             self.given_up.insert(number);

@@ -1,95 +1,18 @@
-//! Messages on their way out: their packet ids, how far each has come, and what has to be sent next.
-//!
-//! A slot holds the message and whoever waits for it; its number is the packet id. So an acknowledgement finds its waiter
-//! by index, an id is never used twice at a time, and what a lost link left behind is still here.
-
-mod acked;
-mod probation;
-mod queue;
-mod relink;
+//! Messages on their way out: how far each has come, and what has to be sent next.
 
 use std::collections::{HashSet, VecDeque};
 
+use super::poison::{PoisonSearch, Turn};
+use super::queue::{Next, Qos0, Queue};
+use super::slots::{Phase, Resumed, Slots};
 use crate::mqtt::QoS;
-use crate::mqtt::protocol::Publish;
-use probation::{Probation, Turn};
-use queue::{Next, Plain, Queue};
+use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
-pub(crate) use acked::Acked;
-pub(crate) use probation::ALONE;
+/// The reason code "packet identifier not found".
+const UNKNOWN: u8 = 0x92;
 
-/// How many ids rest before one is used again, where the window permits: an acknowledgement that comes twice must not
-/// hit the next message.
-const REST: usize = 64;
-
-/// Messages of QoS 1 and 2 from acceptance to acknowledgement, and those of QoS 0 until they are encoded. `W` is whoever
-/// waits for one.
-pub(crate) struct Outgoing<W> {
-    slots: Vec<Option<Slot<W>>>,
-    free: VecDeque<u16>,
-    window: u16,
-    reserved: u16,
-    queue: Queue<W>,
-    /// Messages that came up while the broker takes no more of QoS 1 and 2; they go before the queue.
-    blocked: VecDeque<u16>,
-    /// How many messages of QoS 1 and 2 the broker takes at a time, and how many it has taken on this link.
-    quota: usize,
-    taken: usize,
-    /// PUBRELs to send; they go before anything else.
-    releases: VecDeque<u16>,
-    held: usize,
-    accepted: u64,
-    /// On a session of an earlier process.
-    inherited: Option<Inherited>,
-    probation: Probation,
-}
-
-/// The ids that the broker may still know from an earlier process.
-#[derive(Default)]
-struct Inherited {
-    /// Those that it has been told to forget on this link.
-    asked: HashSet<u16>,
-    /// Those that it has forgotten for sure.
-    clear: HashSet<u16>,
-}
-
-struct Slot<W> {
-    publish: Publish,
-    waiter: W,
-    /// The order of acceptance.
-    number: u64,
-    phase: Phase,
-    /// Whether it counts against the broker's quota.
-    taken: bool,
-    /// It went out on an earlier link, and must not go out on this one: its id is released, and then it fails.
-    unfit: Option<Box<Unfit>>,
-}
-
-/// Why a message cannot be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    TooLarge {
-        size: usize,
-        max: usize,
-    },
-    /// The broker takes none above this.
-    Qos(QoS),
-    /// The broker keeps no messages.
-    Retained,
-    Expired,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Not sent on this session yet.
-    Queued,
-    /// Sent on an earlier link of this session: goes out again, marked as a duplicate.
-    Again,
-    /// PUBLISH is out.
-    Sent,
-    /// QoS 2: PUBREC has come; only PUBREL may be sent from here on.
-    Released,
-}
+/// Reason codes from here on refuse.
+const REFUSED: u8 = 0x80;
 
 /// What to send next.
 pub(crate) enum Transmit<'a, W> {
@@ -98,15 +21,15 @@ pub(crate) enum Transmit<'a, W> {
         dup: bool,
         publish: &'a Publish,
     },
-    /// QoS 0: whoever waits is told when the bytes are flushed.
-    Plain {
+    /// A message of QoS 0; whoever waits is told when it is written.
+    Qos0 {
         publish: Publish,
         waiter: W,
     },
     Release {
         id: u16,
     },
-    /// A message that is not sent.
+    /// A message that cannot be sent on this link.
     Unfit {
         publish: Publish,
         waiter: W,
@@ -114,215 +37,321 @@ pub(crate) enum Transmit<'a, W> {
     },
 }
 
+/// What an acknowledgement did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Acked<W> {
+    /// The message has arrived.
+    Done(Publish, W),
+    /// The broker refuses the message, and its id is free.
+    Refused(Publish, W),
+    /// A message that could not be sent again has come to its end.
+    Unfit(Publish, W, Unfit),
+    /// The message is one step further.
+    Progress,
+    /// No message waits for it.
+    Unsolicited,
+}
+
+/// Messages of QoS 1 and 2 from acceptance to acknowledgement, and those of QoS 0 until they are encoded. `W` is whoever
+/// waits for one.
+pub(crate) struct Outgoing<W> {
+    slots: Slots<W>,
+    queue: Queue<W>,
+    /// How many messages of QoS 1 and 2 the broker takes at a time.
+    quota: usize,
+    /// PUBRELs to send; they go before anything else.
+    releases: VecDeque<u16>,
+    /// Set on a session of an earlier process.
+    inherited: Option<InheritedIds>,
+    poison: PoisonSearch,
+}
+
+/// The ids under which the broker may still know messages of an earlier process.
+#[derive(Default)]
+struct InheritedIds {
+    /// Ids for which PUBREL was sent on this link.
+    asked: HashSet<u16>,
+    /// Ids that the broker has released for sure.
+    released: HashSet<u16>,
+}
+
 impl<W> Outgoing<W> {
-    /// Room for `window` messages of QoS 1 and 2; ids are 1 to `window`, then `reserved` ones are not for messages.
-    pub(crate) fn new(window: u16, reserved: u16) -> Self {
+    /// Makes room for `window` messages of QoS 1 and 2. Their ids are 1 to `window`; the `reserved` ones above are for other
+    /// packets.
+    pub fn new(window: u16, reserved: u16) -> Self {
         Self {
-            slots: Vec::new(),
-            free: VecDeque::new(),
-            window,
-            reserved,
+            slots: Slots::new(window, reserved),
             queue: Queue::new(),
-            blocked: VecDeque::new(),
             quota: usize::from(u16::MAX),
-            taken: 0,
             releases: VecDeque::new(),
-            held: 0,
-            accepted: 0,
             inherited: None,
-            probation: Probation::default(),
+            poison: PoisonSearch::default(),
         }
     }
 
-    /// How many messages of QoS 1 and 2 are accepted and not acknowledged.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.held
+    /// Returns how many messages of QoS 1 and 2 are accepted and not acknowledged.
+    pub fn in_flight(&self) -> usize {
+        self.slots.occupied()
     }
 
-    /// Whether nothing is on its way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.held == 0 && self.queue.is_empty()
+    /// Whether everything accepted has been sent, and acknowledged at QoS 1 and 2.
+    pub fn is_idle(&self) -> bool {
+        self.slots.occupied() == 0 && self.queue.is_empty()
     }
 
-    /// Takes over a message; at QoS 0 `waits` says whether it outlives a lost link. Given back when the window is full,
-    /// which whoever counts the window prevents.
-    pub(crate) fn accept(&mut self, publish: Publish, waiter: W, waits: bool) -> Result<(), (Publish, W)> {
+    /// Whether everything sent has been acknowledged; what waits to be sent does not count.
+    pub fn is_quiet(&self) -> bool {
+        self.releases.is_empty() && self.slots.is_quiet()
+    }
+
+    /// Accepts a message; at QoS 0 `waits` says whether it outlives a lost link. Returns it where the window is full, which
+    /// whoever counts the window prevents.
+    pub fn accept(&mut self, publish: Publish, waiter: W, waits: bool) -> Result<(), (Publish, W)> {
         if publish.qos == QoS::AtMostOnce {
-            self.queue.push_plain(Plain { publish, waiter, waits });
-            return Ok(());
+            self.queue.push_qos_0(Qos0 { publish, waiter, waits });
+        } else {
+            let id = self.slots.accept(publish, waiter)?;
+            self.queue.push(id);
         }
-        let room = self.held < usize::from(self.window);
-        let Some(id) = room.then(|| self.free_id()).flatten() else { return Err((publish, waiter)) };
-        let number = self.accepted;
-        if let Some(slot) = self.slots.get_mut(usize::from(id) - 1) {
-            *slot = Some(Slot { publish, waiter, number, phase: Phase::Queued, taken: false, unfit: None });
-        }
-        self.accepted += 1;
-        self.held += 1;
-        self.queue.push(id);
         Ok(())
     }
 
-    /// The session began in an earlier process, of whose messages nothing is known here. The broker may still have one
-    /// under an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So it is
-    /// told to release each id before that is used.
-    pub(crate) fn inherit(&mut self) {
-        self.inherited = Some(Inherited::default());
+    /// The session began in an earlier process, of whose messages nothing is known here. The broker may still have one under
+    /// an id and would take the next QoS 2 message with that id for its repetition: acknowledged, but lost. So PUBREL
+    /// is sent for each id before that is used.
+    pub fn inherit(&mut self) {
+        self.inherited = Some(InheritedIds::default());
     }
 
-    /// What to send next, if anything; it counts as sent. `unfit` says what this link cannot take.
-    pub(crate) fn next(&mut self, unfit: impl FnOnce(&Publish) -> Option<Unfit>) -> Option<Transmit<'_, W>> {
+    /// Returns what to send next, if anything; it counts as sent. `unfit` says what this link cannot take.
+    pub fn next(&mut self, unfit: impl FnOnce(&Publish) -> Option<Unfit>) -> Option<Transmit<'_, W>> {
         if let Some(id) = self.releases.pop_front() {
             return Some(Transmit::Release { id });
         }
-        let id = match self.picked()? {
-            Next::Plain(Plain { publish, waiter, .. }) => {
+        let id = match self.next_in_turn()? {
+            Next::Qos0(Qos0 { publish, waiter, .. }) => {
                 if let Some(why) = unfit(&publish) {
                     return Some(Transmit::Unfit { publish, waiter, why });
                 }
-                self.probation.plain_went();
-                return Some(Transmit::Plain { publish, waiter });
+                self.poison.qos_0_sent();
+                return Some(Transmit::Qos0 { publish, waiter });
             }
             Next::Id(id) => id,
         };
-        // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is out.
-        let slot = self.slots.get(usize::from(id) - 1)?.as_ref()?;
-        let dup = slot.phase == Phase::Again;
-        // What went out before is brought to its end, however old it is.
-        if let Some(why) = unfit(&slot.publish).filter(|why| !dup || *why != Unfit::Expired) {
-            return self.hold_back(id, why);
+        // A queued id always has a slot: only an acknowledgement frees one, and it needs a PUBLISH that is sent.
+        let (publish, phase) = (self.slots.publish(id)?, self.slots.phase(id)?);
+        let (dup, exactly_once) = (phase == Phase::Again, publish.qos == QoS::ExactlyOnce);
+        // What was sent before is brought to its end, however old it is.
+        if let Some(why) = unfit(publish).filter(|why| !dup || *why != Unfit::Expired) {
+            return self.next_unfit(id, why, dup && exactly_once);
         }
-        let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
-        if let Some(inherited) = &mut self.inherited
-            && slot.phase == Phase::Queued
-            && slot.publish.qos == QoS::ExactlyOnce
-            && !inherited.clear.contains(&id)
-            && inherited.asked.insert(id)
-        {
-            let trying = self.probation.again(id);
-            match self.probation.passing() {
-                _ if trying => {}
-                Some(_) => self.queue.push_front(id),
-                None => self.blocked.push_front(id),
-            }
+        if phase == Phase::Queued && exactly_once && self.needs_release(id) {
+            self.put_back(id);
             return Some(Transmit::Release { id });
         }
-        (slot.phase, slot.taken) = (Phase::Sent, true);
-        self.probation.went();
-        self.taken += 1;
-        Some(Transmit::Publish { id, dup, publish: &slot.publish })
+        self.poison.sent();
+        Some(Transmit::Publish { id, dup, publish: self.slots.sent(id)? })
     }
 
-    /// A message that this link cannot take fails. But at QoS 2 a broker that got it on an earlier link remembers its id,
-    /// and would take the next message under that id for its repetition: so the id is released first.
-    fn hold_back(&mut self, id: u16, why: Unfit) -> Option<Transmit<'_, W>> {
-        let slot = self.slots.get_mut(usize::from(id) - 1)?.as_mut()?;
-        if slot.phase == Phase::Again && slot.publish.qos == QoS::ExactlyOnce {
-            (slot.phase, slot.unfit) = (Phase::Released, Some(Box::new(why)));
+    /// Fails a message that this link cannot take. But at QoS 2 a broker that got it on an earlier link remembers its id, and
+    /// would take the next message under that id for its repetition: so the id is released first.
+    fn next_unfit(&mut self, id: u16, why: Unfit, release: bool) -> Option<Transmit<'_, W>> {
+        if release {
+            self.slots.released_unfit(id, why);
             return Some(Transmit::Release { id });
         }
-        let (publish, waiter) = self.take(id)?;
+        let (publish, waiter) = self.slots.take(id)?;
         Some(Transmit::Unfit { publish, waiter, why })
     }
 
-    /// The next whose turn it is.
-    fn picked(&mut self) -> Option<Next<W>> {
+    /// Whether an id must be released before it is used, as the broker may know it from an earlier process; it counts as asked.
+    fn needs_release(&mut self, id: u16) -> bool {
+        self.inherited.as_mut().is_some_and(|ids| !ids.released.contains(&id) && ids.asked.insert(id))
+    }
+
+    /// Puts a message back whose turn it was.
+    fn put_back(&mut self, id: u16) {
+        if self.poison.put_back(id) {
+            return;
+        }
+        match self.poison.blocked_topics() {
+            Some(_) => self.queue.push_front(id),
+            None => self.queue.push_first(id),
+        }
+    }
+
+    /// Returns the next message whose turn it is.
+    fn next_in_turn(&mut self) -> Option<Next<W>> {
         loop {
-            match self.turn() {
-                Turn::Any => return self.pick(),
-                Turn::Only(id) => return Some(Next::Id(id)),
-                Turn::Nobody => return None,
+            let turn = self.poison.turn(&self.slots, &mut self.queue, self.quota);
+            let open = self.slots.sent_count() < self.quota;
+            match turn {
+                Turn::Any => return self.queue.next(open),
+                Turn::Suspect(id) => return Some(Next::Id(id)),
+                Turn::Nothing => return None,
                 Turn::Others => {
-                    if let Some(other) = self.pick_other() {
-                        return Some(other);
+                    let slots = &self.slots;
+                    let other = self.poison.blocked_topics().and_then(|topics| {
+                        let blocked = |publish: &Publish| topics.contains(&publish.topic);
+                        self.queue.next_passing(open, |id| !slots.publish(id).is_some_and(blocked))
+                    });
+                    if other.is_some() {
+                        return other;
                     }
-                    self.probation.passed();
+                    self.poison.none_passes();
                 }
             }
         }
     }
 
-    /// The next of the queue that may pass those that may end the link.
-    fn pick_other(&mut self) -> Option<Next<W>> {
-        let topics = self.probation.passing()?;
-        loop {
-            let id = match self.queue.pop()? {
-                Next::Id(id) => id,
-                plain => return Some(plain),
-            };
-            let slot = self.slots.get(usize::from(id) - 1).and_then(Option::as_ref);
-            if slot.is_some_and(|slot| topics.contains(&slot.publish.topic)) {
-                self.blocked.push_back(id);
-            } else if self.taken < self.quota {
-                return Some(Next::Id(id));
-            } else {
-                self.queue.push_front(id);
-                return None;
-            }
-        }
-    }
-
-    /// The next of the queue that the broker takes now: QoS 0 passes what it does not.
-    fn pick(&mut self) -> Option<Next<W>> {
-        let open = self.taken < self.quota;
-        if open && let Some(id) = self.blocked.pop_front() {
-            return Some(Next::Id(id));
-        }
-        loop {
-            match self.queue.pop()? {
-                Next::Id(id) if !open => self.blocked.push_back(id),
-                next => return Some(next),
-            }
-        }
-    }
-
-    /// There is no link, but another one will come at once: everything waits for it.
-    pub(crate) fn pause(&mut self) {
-        self.releases.clear();
-        self.probation.link_ends();
-        self.taken = 0;
-        self.slots.iter_mut().flatten().for_each(|slot| slot.taken = false);
-        // Suspects are older than what waits for them.
-        let blocked = std::mem::take(&mut self.blocked);
-        for id in self.probation.left().into_iter().chain(blocked).rev() {
-            self.queue.push_front(id);
-        }
-        if let Some(inherited) = &mut self.inherited {
-            inherited.asked.clear();
-        }
-    }
-
-    /// A PUBREL to send, where nothing else is to be.
-    pub(crate) fn next_release(&mut self) -> Option<u16> {
+    /// Returns a PUBREL to send, where nothing else is to be sent.
+    pub fn next_release(&mut self) -> Option<u16> {
         self.releases.pop_front()
     }
 
-    /// Whether everything that was sent has been acknowledged; what waits to be sent does not count.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let waits = |slot: &Slot<W>| matches!(slot.phase, Phase::Queued | Phase::Again);
-        self.releases.is_empty() && self.slots.iter().flatten().all(waits)
-    }
-
-    fn take(&mut self, id: u16) -> Option<(Publish, W)> {
-        let slot = self.slots.get_mut(usize::from(id) - 1)?.take()?;
-        self.held -= 1;
-        self.taken -= usize::from(slot.taken);
-        self.free.push_back(id);
-        Some((slot.publish, slot.waiter))
-    }
-
-    fn free_id(&mut self) -> Option<u16> {
-        let fresh = u16::try_from(self.slots.len() + 1).ok().filter(|id| *id <= self.window);
-        match fresh {
-            Some(id) if self.free.len() < REST => {
-                self.slots.push(None);
-                Some(id)
-            }
-            _ => self.free.pop_front(),
+    /// Handles an acknowledgement, or a refusal with a code from 0x80 on. A PUBREC is always answered, since a broker that
+    /// repeats it waits for its PUBREL; but not one that refuses.
+    pub fn acknowledge(&mut self, kind: AckKind, id: u16, code: u8) -> Acked<W> {
+        let refused = code >= REFUSED;
+        let qos = self.slots.publish(id).map(|publish| publish.qos);
+        let phase = self.slots.phase(id);
+        // What was sent on this link after PUBREL is answered after it: this id holds nothing of an earlier process.
+        if let (Some(ids), AckKind::Complete | AckKind::Received) = (&mut self.inherited, kind)
+            && ids.asked.contains(&id)
+        {
+            ids.released.insert(id);
         }
+        if matches!(phase, Some(Phase::Sent | Phase::Released)) {
+            self.poison.acknowledged();
+        }
+        match (kind, qos, phase) {
+            (AckKind::Ack, Some(QoS::AtLeastOnce), Some(Phase::Sent))
+            | (AckKind::Received, Some(QoS::ExactlyOnce), Some(Phase::Sent))
+                if refused =>
+            {
+                self.slots
+                    .take(id)
+                    .map_or(Acked::Unsolicited, |(publish, waiter)| Acked::Refused(publish, waiter))
+            }
+            (AckKind::Received, ..) if refused => Acked::Unsolicited,
+            (AckKind::Ack, Some(QoS::AtLeastOnce), Some(Phase::Sent))
+            | (AckKind::Complete, Some(QoS::ExactlyOnce), Some(Phase::Released)) => self.finish(id),
+            (
+                AckKind::Received,
+                Some(QoS::ExactlyOnce),
+                Some(Phase::Sent | Phase::Again | Phase::Released),
+            ) => {
+                if phase == Some(Phase::Again) {
+                    self.cancel_resend(id);
+                }
+                self.slots.released(id);
+                self.release(id);
+                Acked::Progress
+            }
+            (AckKind::Received, ..) => {
+                self.release(id);
+                Acked::Unsolicited
+            }
+            _ => Acked::Unsolicited,
+        }
+    }
+
+    /// A message has come to its end.
+    fn finish(&mut self, id: u16) -> Acked<W> {
+        let unfit = self.slots.take_unfit(id);
+        match (self.slots.take(id), unfit) {
+            (None, _) => Acked::Unsolicited,
+            (Some((publish, waiter)), None) => Acked::Done(publish, waiter),
+            (Some((publish, waiter)), Some(why)) => Acked::Unfit(publish, waiter, why),
+        }
+    }
+
+    /// A broker may repeat on a new link what it has. Released and then sent again, the message would be a new one there.
+    fn cancel_resend(&mut self, id: u16) {
+        self.queue.retain(|queued| queued != id);
+        self.poison.drop_from_group(id);
+    }
+
+    fn release(&mut self, id: u16) {
+        if id != 0 && !self.releases.contains(&id) {
+            self.releases.push_back(id);
+        }
+    }
+
+    /// Returns the reason code of a PUBREL: whether there is a message that it can be for, or may be one of an earlier process.
+    pub fn release_code(&self, id: u16) -> u8 {
+        let known = self.slots.phase(id) == Some(Phase::Released);
+        let inherited = self.inherited.as_ref().is_some_and(|ids| ids.asked.contains(&id));
+        if known || inherited { 0 } else { UNKNOWN }
+    }
+
+    /// The link has ended, and `by_broker` says whether the broker ended it. Returns a message that is given up, because it has
+    /// ended several links in a row. To be called before [`link_lost`](Self::link_lost).
+    pub fn find_poison(&mut self, by_broker: bool) -> Option<(Publish, W)> {
+        self.poison.link_ended(by_broker, &mut self.slots)
+    }
+
+    /// Whether the next links are to show which message ends them.
+    pub fn is_searching(&self) -> bool {
+        self.poison.is_searching()
+    }
+
+    /// Whether links end whatever message is sent: no message explains that.
+    pub fn is_hopeless(&self) -> bool {
+        self.poison.is_hopeless()
+    }
+
+    /// The link has ended, and another one follows at once: everything waits for it.
+    pub fn pause(&mut self) {
+        self.releases.clear();
+        self.slots.link_ended();
+        // Suspects are older than what waits for them.
+        self.queue.unblock(self.poison.begin_link());
+        if let Some(ids) = &mut self.inherited {
+            ids.asked.clear();
+        }
+    }
+
+    /// The link is lost. Returns the QoS 0 messages that do not wait for another one.
+    pub fn link_lost(&mut self) -> Vec<(Publish, W)> {
+        self.pause();
+        self.queue.take_transient()
+    }
+
+    /// Goes on over a new link whose broker takes `quota` messages of QoS 1 and 2 at a time. With the session, what is
+    /// unacknowledged is sent again in its old order, before anything new. Without it, QoS 1 is sent anew, and QoS 2 messages
+    /// that were sent are returned: nobody can say whether they arrived. So are those whose id the broker may have taken for
+    /// that of an earlier process.
+    pub fn resume(&mut self, session_present: bool, quota: u16) -> Vec<(Publish, W)> {
+        self.quota = usize::from(quota);
+        if !session_present {
+            self.inherited = None;
+        }
+        // A link that broke before everything was sent again left that in the queue.
+        self.queue.retain(|id| self.slots.phase(id) == Some(Phase::Queued));
+        let inherited = self.inherited.as_ref();
+        let doubtful = |id| inherited.is_some_and(|ids| !ids.released.contains(&id));
+        let Resumed { publish, release, unproven } = self.slots.resume(session_present, doubtful);
+        self.releases = release.into();
+        // What was never sent is still queued, and newer than all that was.
+        publish.into_iter().rev().for_each(|id| self.queue.push_front(id));
+        unproven.into_iter().filter_map(|id| self.slots.take(id)).collect()
+    }
+
+    /// Takes everything out, because the connection ends.
+    pub fn drain(&mut self) -> Vec<(Publish, W)> {
+        self.releases.clear();
+        self.poison.begin_link();
+        let mut all = self.queue.drain();
+        all.extend(self.slots.drain());
+        all
     }
 }
 
 #[cfg(test)]
 #[path = "outgoing_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "poison_tests.rs"]
+mod poison_tests;

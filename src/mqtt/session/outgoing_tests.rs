@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
+use super::super::slots::MIN_FREE;
 use super::*;
-use crate::mqtt::protocol::AckKind;
 
 fn publish(qos: QoS) -> Publish {
     Publish { topic: "t".into(), payload: Bytes::new(), qos, retain: false, extra: None }
@@ -17,7 +17,7 @@ fn sent(outgoing: &mut Outgoing<u32>) -> Vec<String> {
     while let Some(transmit) = outgoing.next(|_| None) {
         lines.push(match transmit {
             Transmit::Publish { id, dup, .. } => format!("{}{id}", if dup { "dup" } else { "pub" }),
-            Transmit::Plain { waiter, .. } => format!("plain{waiter}"),
+            Transmit::Qos0 { waiter, .. } => format!("qos0-{waiter}"),
             Transmit::Release { id } => format!("rel{id}"),
             Transmit::Unfit { waiter, why, .. } => format!("{why:?}{waiter}"),
         });
@@ -35,7 +35,7 @@ fn a_resumed_session_sends_again_in_order_with_the_same_ids() {
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 3, 0), Acked::Done(_, 3)));
     assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
     accept(&mut outgoing, QoS::AtLeastOnce, 5);
-    assert!(outgoing.lost().is_empty());
+    assert!(outgoing.link_lost().is_empty());
     assert!(outgoing.resume(true, u16::MAX).is_empty());
     assert_eq!(sent(&mut outgoing), ["rel2", "dup1", "dup4", "pub5"]);
     assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2, 0), Acked::Done(_, 2)));
@@ -49,7 +49,7 @@ fn a_link_that_breaks_while_sending_again_changes_nothing() {
     }
     assert!(outgoing.next(|_| None).is_some() && outgoing.next(|_| None).is_some());
     for _ in 0..3 {
-        outgoing.lost();
+        outgoing.link_lost();
         outgoing.resume(true, u16::MAX);
         assert!(matches!(outgoing.next(|_| None), Some(Transmit::Publish { id: 1, dup: true, .. })));
     }
@@ -65,7 +65,7 @@ fn a_lost_session_sends_qos_1_anew_and_gives_up_qos_2_that_was_sent() {
     assert_eq!(sent(&mut outgoing).len(), 3);
     assert_eq!(outgoing.acknowledge(AckKind::Received, 3, 0), Acked::Progress);
     accept(&mut outgoing, QoS::ExactlyOnce, 4);
-    assert!(outgoing.lost().is_empty());
+    assert!(outgoing.link_lost().is_empty());
     let unproven: Vec<u32> = outgoing.resume(false, u16::MAX).into_iter().map(|(_, waiter)| waiter).collect();
     assert_eq!(unproven, [2, 3]);
     assert_eq!(sent(&mut outgoing), ["pub1", "pub4"]);
@@ -94,9 +94,9 @@ fn qos_0_goes_with_the_link_unless_told_to_wait() {
     outgoing.accept(publish(QoS::AtMostOnce), 2, true).unwrap();
     accept(&mut outgoing, QoS::AtLeastOnce, 3);
     assert!(outgoing.accept(publish(QoS::AtLeastOnce), 4, false).is_err(), "the window is full");
-    assert_eq!(outgoing.lost().into_iter().map(|(_, waiter)| waiter).collect::<Vec<_>>(), [1]);
+    assert_eq!(outgoing.link_lost().into_iter().map(|(_, waiter)| waiter).collect::<Vec<_>>(), [1]);
     outgoing.resume(false, u16::MAX);
-    assert_eq!(sent(&mut outgoing), ["plain2", "pub1"]);
+    assert_eq!(sent(&mut outgoing), ["qos0-2", "pub1"]);
 }
 
 #[test]
@@ -106,11 +106,11 @@ fn ids_rest_before_they_are_used_again() {
     for waiter in 0..1000 {
         accept(&mut outgoing, QoS::AtLeastOnce, waiter);
         let Some(Transmit::Publish { id, .. }) = outgoing.next(|_| None) else { panic!("nothing to send") };
-        assert!(!last.iter().rev().take(REST - 1).any(|used| *used == id));
+        assert!(!last.iter().rev().take(MIN_FREE - 1).any(|used| *used == id));
         last.push(id);
         assert!(matches!(outgoing.acknowledge(AckKind::Ack, id, 0), Acked::Done(..)));
     }
-    assert!(outgoing.slots.len() <= REST + 1);
+    assert!(outgoing.slots.ids() <= MIN_FREE + 1);
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn the_broker_gets_no_more_at_a_time_than_it_takes_and_qos_0_passes() {
         accept(&mut outgoing, if waiter == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, waiter);
     }
     accept(&mut outgoing, QoS::AtMostOnce, 5);
-    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "plain5"]);
+    assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "qos0-5"]);
     assert_eq!(outgoing.acknowledge(AckKind::Received, 2, 0), Acked::Progress);
     assert_eq!(sent(&mut outgoing), ["rel2"], "PUBREC makes no room");
     assert!(matches!(outgoing.acknowledge(AckKind::Ack, 1, 0), Acked::Done(_, 1)));
     assert_eq!(sent(&mut outgoing), ["pub3"]);
-    outgoing.lost();
+    outgoing.link_lost();
     outgoing.resume(true, 1);
     assert_eq!(sent(&mut outgoing), ["rel2", "dup3"]);
     assert!(matches!(outgoing.acknowledge(AckKind::Complete, 2, 0), Acked::Done(_, 2)));
@@ -159,7 +159,7 @@ fn what_a_later_link_cannot_take_fails_alone() {
         accept(&mut outgoing, qos, waiter);
     }
     assert!(outgoing.next(|_| None).is_some() && outgoing.next(|_| None).is_some());
-    outgoing.lost();
+    outgoing.link_lost();
     outgoing.resume(true, u16::MAX);
     let why = Unfit::TooLarge { size: 2, max: 1 };
     for waiter in [1, 3] {
@@ -183,7 +183,7 @@ fn what_expired_before_it_was_sent_fails_and_what_went_out_goes_on() {
     accept(&mut outgoing, QoS::AtLeastOnce, 1);
     assert_eq!(sent(&mut outgoing), ["pub1"]);
     accept(&mut outgoing, QoS::AtLeastOnce, 2);
-    outgoing.lost();
+    outgoing.link_lost();
     outgoing.resume(true, u16::MAX);
     let again = outgoing.next(|_| Some(Unfit::Expired));
     assert!(matches!(again, Some(Transmit::Publish { id: 1, dup: true, .. })));
@@ -207,7 +207,7 @@ fn it_is_quiet_when_everything_sent_is_acknowledged_and_a_pause_drops_nothing() 
     assert!(outgoing.is_quiet());
     outgoing.pause();
     assert!(outgoing.resume(false, u16::MAX).is_empty());
-    assert_eq!(sent(&mut outgoing), ["plain2", "pub2"]);
+    assert_eq!(sent(&mut outgoing), ["qos0-2", "pub2"]);
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_late_pubrec_says_that_the_broker_has_the_message_and_it_does_not_go_out_aga
         accept(&mut outgoing, QoS::ExactlyOnce, waiter);
     }
     assert_eq!(sent(&mut outgoing), ["pub1", "pub2", "pub3"]);
-    outgoing.lost();
+    outgoing.link_lost();
     assert!(outgoing.resume(true, 1).is_empty());
     // One that waits in the queue, and one that waits for the broker to take more.
     assert_eq!(outgoing.acknowledge(AckKind::Received, 1, 0), Acked::Progress);

@@ -14,20 +14,20 @@ pub(crate) struct Credit {
 }
 
 impl Credit {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { bytes: AtomicUsize::new(0), messages: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Acquire)
     }
 
-    pub(crate) fn messages(&self) -> usize {
+    pub fn messages(&self) -> usize {
         self.messages.load(Ordering::Acquire) & !WATCHED
     }
 
     /// Whether [`Credit::give_back`] asks for a wake-up from now on. Look at the counts after this call.
-    pub(crate) fn watch(&self, on: bool) {
+    pub fn watch(&self, on: bool) {
         if on {
             self.messages.fetch_or(WATCHED, Ordering::AcqRel);
         } else {
@@ -36,18 +36,18 @@ impl Credit {
     }
 
     /// Counts one message in.
-    pub(crate) fn take(&self) {
+    pub fn take(&self) {
         self.messages.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Counts bytes of a message in.
-    pub(crate) fn add(&self, bytes: usize) {
+    pub fn add(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
     /// Counts one message and its bytes out. Returns whether the watcher must be woken.
     #[must_use]
-    pub(crate) fn give_back(&self, bytes: usize) -> bool {
+    pub fn give_back(&self, bytes: usize) -> bool {
         // The bytes first: whoever sees the messages fall sees them too.
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.messages.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0

@@ -5,40 +5,48 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use super::credit::Credit;
 use crate::footprint;
-use crate::mqtt::driver::{Intake, Settled};
 use crate::mqtt::session::Token;
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and word of its end.
 const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
     + footprint::piece(size_of::<[usize; 8]>())
-    + footprint::place::<Settled>();
+    + footprint::place::<(Token, bool)>();
+
+/// Whoever acknowledges messages: the driver. It is called by listeners' tasks.
+pub(crate) trait Acknowledger: Send + Sync {
+    /// All listeners have let go of the message; one that was `refused` must not be acknowledged.
+    fn settle(&self, token: Token, refused: bool);
+
+    /// A message has left the hands of listeners while the counts [were watched](Held::watch).
+    fn wake(&self);
+}
 
 /// Counts messages and bytes that no listener has finished yet.
 pub(crate) struct Held {
     credit: Credit,
-    intake: Arc<Intake>,
+    acknowledger: Arc<dyn Acknowledger>,
 }
 
 impl Held {
-    pub(crate) fn new(intake: Arc<Intake>) -> Arc<Self> {
-        Arc::new(Self { credit: Credit::new(), intake })
+    pub fn new(acknowledger: Arc<dyn Acknowledger>) -> Arc<Self> {
+        Arc::new(Self { credit: Credit::new(), acknowledger })
     }
 
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.credit.bytes()
     }
 
-    pub(crate) fn messages(&self) -> usize {
+    pub fn messages(&self) -> usize {
         self.credit.messages()
     }
 
     /// From now on the driver is woken whenever a message is finished.
-    pub(crate) fn watch(&self, on: bool) {
+    pub fn watch(&self, on: bool) {
         self.credit.watch(on);
     }
 
     /// Counts one message in, of this [footprint](crate::footprint); the receipt counts it out.
-    pub(crate) fn take(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<Receipt> {
+    pub fn take(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<Receipt> {
         self.credit.take();
         let (refused, handled) = (AtomicBool::new(false), AtomicBool::new(false));
         let (held, bytes) = (Arc::clone(self), AtomicUsize::new(0));
@@ -61,38 +69,38 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     /// The message takes more memory, such as places in lists; it is given back with the receipt.
-    pub(crate) fn add(&self, bytes: usize) {
+    pub fn add(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.held.credit.add(bytes);
     }
 
     /// Whether the broker waits for an acknowledgement.
-    pub(crate) fn is_owed(&self) -> bool {
+    pub fn is_owed(&self) -> bool {
         self.token.is_some()
     }
 
     /// Which message of its session it is, where the broker waits for an acknowledgement.
-    pub(crate) fn token(&self) -> Option<Token> {
+    pub fn token(&self) -> Option<Token> {
         self.token
     }
 
     /// Whether both came over one connection, from its opening to its end.
-    pub(crate) fn is_of_one_connection(&self, other: &Self) -> bool {
+    pub fn is_of_one_connection(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.held, &other.held)
     }
 
     /// It must not be acknowledged, whatever the other listeners say.
-    pub(crate) fn refuse(&self) {
+    pub fn refuse(&self) {
         self.refused.store(true, Ordering::Release);
     }
 
     /// A listener has it: those who let go of it unhandled say nothing any more.
-    pub(crate) fn handle(&self) {
+    pub fn handle(&self) {
         self.handled.store(true, Ordering::Release);
     }
 
     /// Whether nobody but its holder has to do with it, or had.
-    pub(crate) fn is_alone(receipt: &Arc<Self>) -> bool {
+    pub fn is_alone(receipt: &Arc<Self>) -> bool {
         if Arc::strong_count(receipt) != 1 {
             return false;
         }
@@ -102,7 +110,7 @@ impl Receipt {
     }
 
     /// Lets go of a message that must not be acknowledged.
-    pub(crate) fn leave(receipt: Arc<Self>) -> Option<Token> {
+    pub fn leave(receipt: Arc<Self>) -> Option<Token> {
         Arc::into_inner(receipt).and_then(|mut receipt| receipt.token.take())
     }
 }
@@ -111,10 +119,10 @@ impl Drop for Receipt {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {
-            self.held.intake.settled(Settled { token, refused: self.refused.load(Ordering::Acquire) });
+            self.held.acknowledger.settle(token, self.refused.load(Ordering::Acquire));
         }
         if self.held.credit.give_back(*self.bytes.get_mut()) {
-            self.held.intake.wake();
+            self.held.acknowledger.wake();
         }
     }
 }

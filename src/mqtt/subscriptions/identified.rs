@@ -32,7 +32,7 @@ pub(super) struct Identified<E> {
 }
 
 impl<E: Copy + PartialEq> Identified<E> {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         // The keys of a `RandomState` come from the system's source of randomness.
         let random = RandomState::new().hash_one(0) as u32;
         let first = 1 + random % (LARGEST - ROOM);
@@ -47,11 +47,11 @@ impl<E: Copy + PartialEq> Identified<E> {
     }
 
     /// The number of a filter, for as long as somebody listens to it.
-    pub(super) fn id(&self, filter: &Filter) -> Option<u32> {
+    pub fn id(&self, filter: &Filter) -> Option<u32> {
         self.ids.get(filter).copied()
     }
 
-    pub(super) fn add(&mut self, filter: &Filter, entry: E) {
+    pub fn add(&mut self, filter: &Filter, entry: E) {
         let id = *self.ids.entry(filter.clone()).or_insert_with(|| {
             if let Some(id) = self.gone.remove(filter) {
                 return id;
@@ -65,7 +65,7 @@ impl<E: Copy + PartialEq> Identified<E> {
         self.entries.entry(id).or_default().push(entry);
     }
 
-    pub(super) fn remove(&mut self, filter: &Filter, entry: &E) {
+    pub fn remove(&mut self, filter: &Filter, entry: &E) {
         let Some(id) = self.id(filter) else { return };
         let Some(entries) = self.entries.get_mut(&id) else { return };
         // One of them: an entry that replaces itself is there twice for a moment.
@@ -83,12 +83,12 @@ impl<E: Copy + PartialEq> Identified<E> {
     }
 
     /// Who listens to this filter.
-    pub(super) fn of(&self, filter: &Filter) -> &[E] {
+    pub fn of(&self, filter: &Filter) -> &[E] {
         self.id(filter).and_then(|id| self.entries.get(&id)).map_or(&[], Vec::as_slice)
     }
 
     /// Collects the listeners of these numbers; false if none of the numbers is ours.
-    pub(super) fn collect(&self, named: &[u32], into: &mut Vec<E>) -> bool {
+    pub fn collect(&self, named: &[u32], into: &mut Vec<E>) -> bool {
         // Only what was given out: an earlier process may have had any other number.
         let ours = self.first..if self.full { self.first + ROOM } else { self.next };
         let mut any = false;

@@ -56,7 +56,7 @@ struct One {
 }
 
 impl Listeners {
-    pub(super) fn new(context: Context) -> Self {
+    pub fn new(context: Context) -> Self {
         Self {
             list: Vec::new(),
             places: HashMap::default(),
@@ -69,7 +69,7 @@ impl Listeners {
     }
 
     /// Counts one more subscription of the listener; its first starts its task.
-    pub(super) fn acquire(&mut self, listener: &SharedListener) -> usize {
+    pub fn acquire(&mut self, listener: &SharedListener) -> usize {
         if let Some(index) = self.find(listener) {
             self.again(index);
             return index;
@@ -89,14 +89,14 @@ impl Listeners {
     }
 
     /// Counts one more subscription of a listener that is here.
-    pub(super) fn again(&mut self, index: usize) {
+    pub fn again(&mut self, index: usize) {
         if let Some(Some(one)) = self.list.get_mut(index) {
             one.subscriptions += 1;
         }
     }
 
     /// Counts one subscription less; after the last its task ends, and what still waited for it is returned.
-    pub(super) fn release(&mut self, index: usize) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn release(&mut self, index: usize) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let Some(place) = self.list.get_mut(index) else { return Vec::new() };
         let Some(one) = place else { return Vec::new() };
         one.subscriptions -= 1;
@@ -110,23 +110,23 @@ impl Listeners {
         left
     }
 
-    pub(super) fn find(&self, listener: &SharedListener) -> Option<usize> {
+    pub fn find(&self, listener: &SharedListener) -> Option<usize> {
         self.places.get(&address(listener)).copied()
     }
 
     /// How many subscriptions a listener has.
-    pub(super) fn subscriptions(&self, index: usize) -> usize {
+    pub fn subscriptions(&self, index: usize) -> usize {
         self.list.get(index).and_then(Option::as_ref).map_or(0, |one| one.subscriptions)
     }
 
     /// Begins to choose who gets the next message.
-    pub(super) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.round += 1;
         self.targets.clear();
     }
 
     /// One of the subscriptions of this listener matches.
-    pub(super) fn choose(&mut self, index: usize, qos: QoS, manual: bool) {
+    pub fn choose(&mut self, index: usize, qos: QoS, manual: bool) {
         let Some(Some(one)) = self.list.get_mut(index) else { return };
         if one.chosen.0 == self.round {
             if let Some(target) = self.targets.get_mut(one.chosen.1) {
@@ -140,7 +140,7 @@ impl Listeners {
     }
 
     /// Gives the message to those chosen; returns how many there were.
-    pub(super) fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
+    pub fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
         receipt.add(self.targets.len() * PLACE);
         let (topic, highest) = (Arc::clone(&message.topic), message.qos);
         // The last one gets the message itself.
@@ -165,7 +165,7 @@ impl Listeners {
     }
 
     /// Ends all tasks: those that wait end by themselves, those that handle a message are aborted.
-    pub(super) async fn end(&mut self) {
+    pub async fn end(&mut self) {
         for one in self.list.drain(..).flatten() {
             drop(one.mailbox.close());
         }

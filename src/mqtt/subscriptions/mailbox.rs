@@ -55,7 +55,7 @@ pub(super) enum Hold {
 }
 
 impl Hold {
-    pub(super) fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
+    pub fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
         let receipt = Arc::clone(receipt);
         if manual && receipt.is_owed() {
             Self::Manual(MqttAcknowledgement::new(receipt))
@@ -76,12 +76,12 @@ pub(super) enum Put {
 }
 
 impl Mailbox {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         let (state, ready) = (Mutex::default(), Notify::new());
         Self { state, ready, capacity, warned: AtomicBool::new(false) }
     }
 
-    pub(super) fn put(&self, message: MqttMessage, hold: Hold) -> Put {
+    pub fn put(&self, message: MqttMessage, hold: Hold) -> Put {
         let mut state = self.state();
         let full = state.queue.len() >= self.capacity;
         if state.closed || (full && message.qos == QoS::AtMostOnce) {
@@ -98,7 +98,7 @@ impl Mailbox {
 
     /// No more messages. Those that wait and are acknowledged by hand still go to the listener: only it knows whether
     /// they may be. The others are returned.
-    pub(super) fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let mut state = self.state();
         state.closed = true;
         let mut plain = Vec::new();
@@ -180,7 +180,7 @@ mod tests {
 
     use super::super::Held;
     use super::*;
-    use crate::mqtt::driver::Intake;
+    use crate::mqtt::driver::Inbox;
     use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn qos_0_is_dropped_when_full_and_qos_1_is_kept() {
-        let held = Held::new(Intake::new());
+        let held = Held::new(Inbox::new());
         let mailbox = Mailbox::new(1);
         let put = |qos| mailbox.put(message(qos), Hold::new(&held.take(0, None), false));
         assert_eq!(put(QoS::AtMostOnce), Put::Queued);
@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_before_the_end_and_is_acknowledged_by_hand_still_goes_to_the_listener() {
-        let (held, mailbox) = (Held::new(Intake::new()), Mailbox::new(1));
+        let (held, mailbox) = (Held::new(Inbox::new()), Mailbox::new(1));
         let Arrival::New(token) = Incoming::default().arrive(1, QoS::AtLeastOnce, false) else { panic!() };
         for manual in [true, false] {
             mailbox.put(message(QoS::AtLeastOnce), Hold::new(&held.take(0, Some(token)), manual));

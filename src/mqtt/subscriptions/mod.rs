@@ -14,7 +14,7 @@ mod sent;
 mod unclaimed;
 mod wire;
 
-pub(crate) use held::{Held, Receipt};
+pub(crate) use held::{Acknowledger, Held, Receipt};
 pub(crate) use listeners::{Context, SharedListener};
 pub(crate) use poison::Cause;
 pub(crate) use registry::{Outcome, Recheck, Registry};

@@ -36,12 +36,12 @@ pub(super) struct Owed {
 
 impl Owed {
     /// By which copies of a message are known.
-    pub(super) fn key(&self, message: &MqttMessage) -> u64 {
+    pub fn key(&self, message: &MqttMessage) -> u64 {
         self.random.hash_one((&message.topic, &message.payload))
     }
 
     /// A copy was let go.
-    pub(super) fn let_go(&mut self, key: u64, copies: Copies) {
+    pub fn let_go(&mut self, key: u64, copies: Copies) {
         let Some(known) = self.messages.get_mut(&key) else {
             self.messages.insert(key, vec![(copies, 1)]);
             if self.messages.len() > REMEMBERED {
@@ -56,7 +56,7 @@ impl Owed {
     }
 
     /// A copy has come for these filters: those in whose favour others were let go.
-    pub(super) fn come(&mut self, message: &MqttMessage, filters: &[u32]) -> Vec<Copies> {
+    pub fn come(&mut self, message: &MqttMessage, filters: &[u32]) -> Vec<Copies> {
         if self.messages.is_empty() {
             return Vec::new();
         }
@@ -81,7 +81,7 @@ impl Owed {
     }
 
     /// Nothing comes for this listener any more: another one may get its number.
-    pub(super) fn forget(&mut self, listener: usize) {
+    pub fn forget(&mut self, listener: usize) {
         let keys: Vec<u64> = self.messages.iter().copied().collect();
         for key in keys {
             self.tidy(key, |(copies, _)| copies.listener != listener);
@@ -89,7 +89,7 @@ impl Owed {
     }
 
     /// Another session begins: nothing comes of the last one.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.messages = Pending::default();
     }
 }

@@ -21,20 +21,20 @@ impl<T, K> Default for Pending<T, K> {
 }
 
 impl<T, K: Clone + Eq + Hash> Pending<T, K> {
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
+    pub fn contains(&self, key: &K) -> bool {
         self.values.contains_key(key)
     }
 
     /// Puts one at the end; one that is there keeps its place, with the new value.
-    pub(super) fn insert(&mut self, key: K, value: T) {
+    pub fn insert(&mut self, key: K, value: T) {
         if let Some((_, old)) = self.values.get_mut(&key) {
             *old = value;
             return;
@@ -44,30 +44,30 @@ impl<T, K: Clone + Eq + Hash> Pending<T, K> {
         self.values.insert(key, (self.last, value));
     }
 
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut T> {
         self.values.get_mut(key).map(|(_, value)| value)
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<T> {
+    pub fn remove(&mut self, key: &K) -> Option<T> {
         let (place, value) = self.values.remove(key)?;
         self.order.remove(&place);
         Some(value)
     }
 
     /// Takes out the first.
-    pub(super) fn pop(&mut self) -> Option<(K, T)> {
+    pub fn pop(&mut self) -> Option<(K, T)> {
         let (_, key) = self.order.pop_first()?;
         let (_, value) = self.values.remove(&key)?;
         Some((key, value))
     }
 
     /// Takes out the first `count`.
-    pub(super) fn take(&mut self, count: usize) -> impl Iterator<Item = (K, T)> {
+    pub fn take(&mut self, count: usize) -> impl Iterator<Item = (K, T)> {
         std::iter::from_fn(|| self.pop()).take(count)
     }
 
     /// From the first to the last.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+    pub fn iter(&self) -> impl Iterator<Item = &K> {
         self.order.values()
     }
 }

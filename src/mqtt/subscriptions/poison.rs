@@ -42,27 +42,27 @@ struct Entry {
 }
 
 impl Poison {
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
 
     /// Why it is not asked for, where it has been found out and was not granted since.
-    pub(super) fn cause(&self, filter: &Filter) -> Option<&Cause> {
+    pub fn cause(&self, filter: &Filter) -> Option<&Cause> {
         self.filters.get(filter).map(|entry| &entry.cause)
     }
 
     /// Whether it is not to be asked for yet.
-    pub(super) fn rests(&self, filter: &Filter) -> bool {
+    pub fn rests(&self, filter: &Filter) -> bool {
         self.filters.get(filter).is_some_and(|entry| !entry.released)
     }
 
     /// How long it rests, or would rest the next time.
-    pub(super) fn wait(&self, filter: &Filter) -> Duration {
+    pub fn wait(&self, filter: &Filter) -> Duration {
         self.filters.get(filter).map_or(FIRST, |entry| entry.wait)
     }
 
     /// It was found out, once more if it was before.
-    pub(super) fn add(&mut self, filter: &Filter, cause: Cause, now: Instant) {
+    pub fn add(&mut self, filter: &Filter, cause: Cause, now: Instant) {
         let before = self.filters.remove(filter);
         if self.filters.len() >= MOST
             && let Some(oldest) = self.filters.iter().min_by_key(|(_, entry)| entry.until)
@@ -83,19 +83,19 @@ impl Poison {
     }
 
     /// The broker has answered it.
-    pub(super) fn forget(&mut self, filter: &Filter) {
+    pub fn forget(&mut self, filter: &Filter) {
         if self.filters.remove(filter).is_some() {
             self.look();
         }
     }
 
     /// When the first of them may be asked for again.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// Those that may be asked for again from now on, with the reason why they were not.
-    pub(super) fn release(&mut self, now: Instant) -> Vec<(Filter, bool)> {
+    pub fn release(&mut self, now: Instant) -> Vec<(Filter, bool)> {
         if self.due.is_none_or(|due| now < due) {
             return Vec::new();
         }

@@ -54,7 +54,7 @@ pub(crate) struct Registry<W> {
 
 impl<W> Registry<W> {
     /// Takes packet ids from `ids`, and puts so many filters into a packet at most.
-    pub(crate) fn new(ids: std::ops::RangeInclusive<u16>, most: usize, context: Context) -> Self {
+    pub fn new(ids: std::ops::RangeInclusive<u16>, most: usize, context: Context) -> Self {
         Self {
             subscriptions: HashMap::new(),
             last: 0,
@@ -75,7 +75,7 @@ impl<W> Registry<W> {
 
     /// Adds a listener, before anything is sent, so that it misses nothing. The same listener for the same filter once
     /// more changes the options of that subscription. Fails where the broker could not tell it from another one.
-    pub(crate) fn subscribe(
+    pub fn subscribe(
         &mut self,
         filter: &Filter,
         options: SubscribeOptions,
@@ -125,12 +125,12 @@ impl<W> Registry<W> {
     }
 
     /// Has the broker take back a filter that nobody here listens to; false where somebody does.
-    pub(crate) fn revoke(&mut self, filter: &Filter) -> bool {
+    pub fn revoke(&mut self, filter: &Filter) -> bool {
         self.identified.of(filter).is_empty() && self.wire.revoke(filter)
     }
 
     /// Whether the broker has still to take back this filter.
-    pub(crate) fn owes(&self, filter: &Filter) -> bool {
+    pub fn owes(&self, filter: &Filter) -> bool {
         self.wire.owes(filter)
     }
 
@@ -157,19 +157,14 @@ impl<W> Registry<W> {
     }
 
     /// Removes a listener; returns whoever still waited for its grant, or nothing if there is no such subscription.
-    pub(crate) fn unsubscribe(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
+    pub fn unsubscribe(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
         let subscription = self.find(filter, listener)?;
         Some(self.remove(subscription))
     }
 
     /// Those who are `gone` wait no more for the grant of a subscription. Where nobody else does, a new one goes, and a changed
     /// one is as it was before.
-    pub(crate) fn give_up_on(
-        &mut self,
-        filter: &Filter,
-        listener: &SharedListener,
-        gone: impl Fn(&W) -> bool,
-    ) {
+    pub fn give_up_on(&mut self, filter: &Filter, listener: &SharedListener, gone: impl Fn(&W) -> bool) {
         let Some(subscription) = self.find(filter, listener) else { return };
         let gone = self.wire.forget_those(subscription, filter, gone);
         if self.waited(subscription, gone.len()) {
@@ -180,7 +175,7 @@ impl<W> Registry<W> {
 
     /// The next control packet to send, and the identifier for the filter in it. `alone` says that nothing else is on its way
     /// to the broker, so that a filter which may end the link can go out.
-    pub(crate) fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
+    pub fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
         if self.wire.is_settled() {
             self.retained.settled(now);
         }
@@ -211,47 +206,47 @@ impl<W> Registry<W> {
     }
 
     /// Whether the SUBSCRIBE of this id is out.
-    pub(crate) fn awaits(&self, id: u16) -> bool {
+    pub fn awaits(&self, id: u16) -> bool {
         self.wire.awaits(id)
     }
 
     /// How many filters the UNSUBSCRIBE of this id has, where it is out.
-    pub(crate) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+    pub fn unsubscribe_size(&self, id: u16) -> Option<usize> {
         self.wire.unsubscribe_size(id)
     }
 
     /// UNSUBACK came; false if it answers nothing.
-    pub(crate) fn revoked(&mut self, id: u16) -> bool {
+    pub fn revoked(&mut self, id: u16) -> bool {
         self.wire.unsubscribed(id)
     }
 
     /// Whether this is an answer to a packet that was given up.
-    pub(crate) fn is_late(&mut self, id: u16) -> bool {
+    pub fn is_late(&mut self, id: u16) -> bool {
         self.wire.is_late(id)
     }
 
     /// Whether the broker has everything that is listened to.
-    pub(crate) fn is_restored(&self) -> bool {
+    pub fn is_restored(&self) -> bool {
         self.wire.is_restored()
     }
 
     /// Whether the broker owes an answer.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         self.wire.is_waiting()
     }
 
     /// How many filters the broker still has to take back.
-    pub(crate) fn owed(&self) -> usize {
+    pub fn owed(&self) -> usize {
         self.wire.owed()
     }
 
     /// Ends all listeners' tasks.
-    pub(crate) async fn end(&mut self) {
+    pub async fn end(&mut self) {
         self.listeners.end().await;
     }
 
     /// Whether this listener has a subscription to this filter.
-    pub(crate) fn has(&self, filter: &Filter, listener: &SharedListener) -> bool {
+    pub fn has(&self, filter: &Filter, listener: &SharedListener) -> bool {
         self.find(filter, listener).is_some()
     }
 
@@ -290,7 +285,7 @@ impl<W> Registry<W> {
     }
 
     /// Takes the messages that waited for listeners whose last subscription has gone since.
-    pub(crate) fn left(&mut self) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn left(&mut self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         std::mem::take(&mut self.left)
     }
 }

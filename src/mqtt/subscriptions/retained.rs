@@ -57,7 +57,7 @@ pub(super) enum For {
 
 impl Retained {
     /// The SUBSCRIBE of a subscription goes out, or its SUBACK came.
-    pub(super) fn fresh(&mut self, subscription: u32, now: Instant) {
+    pub fn fresh(&mut self, subscription: u32, now: Instant) {
         let restoring = self.restoring;
         let anew = || Fresh { until: now, seen: HashSet::new() };
         let fresh = self.fresh.entry(subscription).or_insert_with(anew);
@@ -70,7 +70,7 @@ impl Retained {
     }
 
     /// A filter is subscribed to only to replace another one.
-    pub(super) fn quiet(&mut self, filter: &Filter, now: Instant) {
+    pub fn quiet(&mut self, filter: &Filter, now: Instant) {
         // What is asked for anew replaces nothing.
         if self.restoring {
             return;
@@ -96,18 +96,18 @@ impl Retained {
         }
     }
 
-    pub(super) fn forget(&mut self, subscription: u32) {
+    pub fn forget(&mut self, subscription: u32) {
         self.remembered -= self.fresh.remove(&subscription).map_or(0, |fresh| fresh.seen.len());
     }
 
     /// The link is gone: what was not acknowledged comes again, and is not known because it came before.
-    pub(super) fn lost(&mut self) {
+    pub fn lost(&mut self) {
         self.fresh.values_mut().for_each(|fresh| fresh.seen = HashSet::new());
         self.remembered = 0;
     }
 
     /// Another session begins: everybody gets everything again, as soon as the broker has been asked for it.
-    pub(super) fn restore(&mut self, subscriptions: impl Iterator<Item = u32>, now: Instant) {
+    pub fn restore(&mut self, subscriptions: impl Iterator<Item = u32>, now: Instant) {
         (self.fresh, self.remembered) = (HashMap::default(), 0);
         self.quiet.clear();
         self.quiet_filters = Trie::new();
@@ -116,14 +116,14 @@ impl Retained {
     }
 
     /// The broker has answered everything that it was asked for.
-    pub(super) fn settled(&mut self, now: Instant) {
+    pub fn settled(&mut self, now: Instant) {
         if std::mem::take(&mut self.restoring) {
             self.fresh.values_mut().for_each(|fresh| fresh.until = now + GRACE);
         }
     }
 
     /// Whom a kept message is for, of the subscriptions that match its topic.
-    pub(super) fn choose(&mut self, message: &MqttMessage, matching: &[u32], now: Instant) -> For {
+    pub fn choose(&mut self, message: &MqttMessage, matching: &[u32], now: Instant) -> For {
         self.sweep(now);
         // With the payload: what the broker had kept before may still be on its way.
         let hash = self.hasher.hash_one((&message.topic, &message.payload));

@@ -36,13 +36,13 @@ impl<W> Packet<W> {
     }
 
     /// When it went out.
-    pub(super) fn at(&self) -> Instant {
+    pub fn at(&self) -> Instant {
         match self {
             Self::Subscribe(Subscribe { at, .. }) | Self::Unsubscribe { at, .. } => *at,
         }
     }
 
-    pub(super) fn filters(&self) -> impl Iterator<Item = &Filter> {
+    pub fn filters(&self) -> impl Iterator<Item = &Filter> {
         let (asked, taken_back) = match self {
             Self::Subscribe(Subscribe { filters, .. }) => (filters.as_slice(), [].as_slice()),
             Self::Unsubscribe { filters, .. } => ([].as_slice(), filters.as_slice()),
@@ -51,14 +51,14 @@ impl<W> Packet<W> {
     }
 
     /// How many filters it has.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
             Self::Subscribe(Subscribe { filters, .. }) => filters.len(),
             Self::Unsubscribe { filters, .. } => filters.len(),
         }
     }
 
-    pub(super) fn subscribe(&self) -> Option<&Subscribe<W>> {
+    pub fn subscribe(&self) -> Option<&Subscribe<W>> {
         match self {
             Self::Subscribe(subscribe) => Some(subscribe),
             Self::Unsubscribe { .. } => None,
@@ -68,15 +68,15 @@ impl<W> Packet<W> {
 
 impl<W> Sent<W> {
     /// Takes packet ids from `ids`, of which there are more than packets out at a time.
-    pub(super) fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
+    pub fn new(ids: std::ops::RangeInclusive<u16>) -> Self {
         Self { packets: Vec::new(), last_id: *ids.end(), ids, stale: Vec::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.packets.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }
 
@@ -91,12 +91,12 @@ impl<W> Sent<W> {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, filters: Vec<Filter>, at: Instant) {
+    pub fn unsubscribe(&mut self, filters: Vec<Filter>, at: Instant) {
         let id = self.free_id();
         self.packets.push(Packet::Unsubscribe { id, at, filters });
     }
 
-    pub(super) fn subscribe(
+    pub fn subscribe(
         &mut self,
         filters: Vec<(Filter, SubscribeOptions)>,
         waiting: Vec<Vec<Waiting<W>>>,
@@ -107,7 +107,7 @@ impl<W> Sent<W> {
     }
 
     /// The packet that went out last.
-    pub(super) fn last(&self) -> Option<Control<'_>> {
+    pub fn last(&self) -> Option<Control<'_>> {
         Some(match self.packets.last()? {
             Packet::Unsubscribe { id, filters, .. } => Control::Unsubscribe { id: *id, filters },
             Packet::Subscribe(Subscribe { id, filters, .. }) => Control::Subscribe { id: *id, filters },
@@ -115,25 +115,25 @@ impl<W> Sent<W> {
     }
 
     /// The same, where it is a SUBSCRIBE.
-    pub(super) fn last_subscribe(&self) -> Option<&Subscribe<W>> {
+    pub fn last_subscribe(&self) -> Option<&Subscribe<W>> {
         self.packets.last()?.subscribe()
     }
 
-    pub(super) fn subscribes(&self) -> impl Iterator<Item = &Subscribe<W>> {
+    pub fn subscribes(&self) -> impl Iterator<Item = &Subscribe<W>> {
         self.packets.iter().filter_map(Packet::subscribe)
     }
 
-    pub(super) fn packets(&self) -> &[Packet<W>] {
+    pub fn packets(&self) -> &[Packet<W>] {
         &self.packets
     }
 
     /// The filters of all packets.
-    pub(super) fn filters(&self) -> impl Iterator<Item = &Filter> {
+    pub fn filters(&self) -> impl Iterator<Item = &Filter> {
         self.packets.iter().flat_map(Packet::filters)
     }
 
     /// All who wait for a SUBSCRIBE.
-    pub(super) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Vec<Waiting<W>>> {
+    pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Vec<Waiting<W>>> {
         self.packets.iter_mut().flat_map(|packet| match packet {
             Packet::Subscribe(Subscribe { waiting, .. }) => waiting.as_mut_slice(),
             Packet::Unsubscribe { .. } => &mut [],
@@ -141,7 +141,7 @@ impl<W> Sent<W> {
     }
 
     /// How many filters UNSUBSCRIBE packets have.
-    pub(super) fn unsubscribing(&self) -> usize {
+    pub fn unsubscribing(&self) -> usize {
         let filters = |packet: &Packet<W>| match packet {
             Packet::Unsubscribe { filters, .. } => filters.len(),
             Packet::Subscribe(_) => 0,
@@ -150,12 +150,12 @@ impl<W> Sent<W> {
     }
 
     /// Whether the SUBSCRIBE of this id is out.
-    pub(super) fn awaits(&self, id: u16) -> bool {
+    pub fn awaits(&self, id: u16) -> bool {
         self.subscribes().any(|subscribe| subscribe.id == id)
     }
 
     /// How many filters the UNSUBSCRIBE of this id has, where it is out.
-    pub(super) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+    pub fn unsubscribe_size(&self, id: u16) -> Option<usize> {
         self.packets.iter().find_map(|packet| match packet {
             Packet::Unsubscribe { id: known, filters, .. } if *known == id => Some(filters.len()),
             _ => None,
@@ -163,12 +163,12 @@ impl<W> Sent<W> {
     }
 
     /// Whether a SUBSCRIBE with this filter is out.
-    pub(super) fn asks(&self, filter: &Filter) -> bool {
+    pub fn asks(&self, filter: &Filter) -> bool {
         self.subscribes().any(|subscribe| subscribe.filters.iter().any(|(out, _)| out == filter))
     }
 
     /// Whether an UNSUBSCRIBE with this filter is out.
-    pub(super) fn takes_back(&self, filter: &Filter) -> bool {
+    pub fn takes_back(&self, filter: &Filter) -> bool {
         let out = |packet: &Packet<W>| match packet {
             Packet::Unsubscribe { filters, .. } => filters.contains(filter),
             Packet::Subscribe(_) => false,
@@ -177,7 +177,7 @@ impl<W> Sent<W> {
     }
 
     /// Takes out the SUBSCRIBE that SUBACK with so many codes answers.
-    pub(super) fn subscribed(&mut self, id: u16, count: usize) -> Option<Subscribe<W>> {
+    pub fn subscribed(&mut self, id: u16, count: usize) -> Option<Subscribe<W>> {
         let asked = |packet: &Packet<W>| {
             packet.subscribe().is_some_and(|one| one.id == id && one.filters.len() == count)
         };
@@ -189,7 +189,7 @@ impl<W> Sent<W> {
     }
 
     /// Takes out the UNSUBSCRIBE that UNSUBACK answers.
-    pub(super) fn unsubscribed(&mut self, id: u16) -> Option<Vec<Filter>> {
+    pub fn unsubscribed(&mut self, id: u16) -> Option<Vec<Filter>> {
         let asked = |packet: &Packet<W>| packet.id() == id && packet.subscribe().is_none();
         let place = self.packets.iter().position(asked)?;
         match self.packets.remove(place) {
@@ -199,25 +199,25 @@ impl<W> Sent<W> {
     }
 
     /// Takes out a packet, of those that [`packets`](Self::packets) lists; an answer to it counts no more.
-    pub(super) fn give_up(&mut self, place: usize) -> Option<Packet<W>> {
+    pub fn give_up(&mut self, place: usize) -> Option<Packet<W>> {
         let packet = (place < self.packets.len()).then(|| self.packets.remove(place))?;
         self.stale.push(packet.id());
         Some(packet)
     }
 
     /// How many packets were given up on this link.
-    pub(super) fn given_up(&self) -> usize {
+    pub fn given_up(&self) -> usize {
         self.stale.len()
     }
 
     /// An answer has come; true if it is for a packet that was given up.
-    pub(super) fn is_late(&mut self, id: u16) -> bool {
+    pub fn is_late(&mut self, id: u16) -> bool {
         let place = self.stale.iter().position(|stale| *stale == id);
         place.map(|place| self.stale.swap_remove(place)).is_some()
     }
 
     /// Takes out all, because the link is gone.
-    pub(super) fn take(&mut self) -> Vec<Packet<W>> {
+    pub fn take(&mut self) -> Vec<Packet<W>> {
         self.stale.clear();
         std::mem::take(&mut self.packets)
     }

@@ -39,20 +39,20 @@ enum Waits {
 
 impl Unclaimed {
     /// Of a connection whose session outlives its links, or not.
-    pub(crate) fn new(kept: bool, limit: Duration) -> Self {
+    pub fn new(kept: bool, limit: Duration) -> Self {
         let waits = if kept { Waits::For(limit) } else { Waits::No };
         Self { waits, list: Vec::new(), unwanted: Vec::new() }
     }
 
     /// A link is there; the clock starts at the first.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub fn begin(&mut self, now: Instant) {
         if let Waits::For(limit) = self.waits {
             self.waits = if limit.is_zero() { Waits::Ever } else { Waits::Until(now + limit) };
         }
     }
 
     /// When those that wait have waited long enough.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         match self.waits {
             Waits::Until(due) => Some(due),
             _ => None,
@@ -60,17 +60,17 @@ impl Unclaimed {
     }
 
     /// Whether a message on this topic is to wait if nobody listens to it.
-    pub(crate) fn waits_for(&self, topic: &str) -> bool {
+    pub fn waits_for(&self, topic: &str) -> bool {
         !matches!(self.waits, Waits::No) && !self.unwanted.iter().any(|filter| filter.matches(topic))
     }
 
-    pub(crate) fn keep(&mut self, message: MqttMessage, receipt: Arc<Receipt>) {
+    pub fn keep(&mut self, message: MqttMessage, receipt: Arc<Receipt>) {
         receipt.add(footprint::place::<(MqttMessage, Arc<Receipt>)>());
         self.list.push((message, receipt));
     }
 
     /// Somebody subscribes: what matches is theirs, of the topics that they `want`.
-    pub(crate) fn claim(
+    pub fn claim(
         &mut self,
         filter: &Filter,
         wants: impl Fn(&str) -> bool,
@@ -81,7 +81,7 @@ impl Unclaimed {
     }
 
     /// A granted subscription was taken back.
-    pub(crate) fn taken_back(&mut self, filter: Filter) {
+    pub fn taken_back(&mut self, filter: Filter) {
         if matches!(self.waits, Waits::No) || self.unwanted.contains(&filter) {
             return;
         }
@@ -92,7 +92,7 @@ impl Unclaimed {
     }
 
     /// Lets those go for which time is up: they may be acknowledged.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn expire(&mut self, now: Instant) -> Vec<(MqttMessage, Arc<Receipt>)> {
         if self.due().is_none_or(|due| now < due) {
             return Vec::new();
         }
@@ -103,7 +103,7 @@ impl Unclaimed {
 
     /// The link is gone, or the connection ends: the broker keeps them and sends them again. Returns what the session is
     /// to forget, for each.
-    pub(crate) fn leave(&mut self) -> Vec<Option<Token>> {
+    pub fn leave(&mut self) -> Vec<Option<Token>> {
         std::mem::take(&mut self.list).into_iter().map(|(_, receipt)| Receipt::leave(receipt)).collect()
     }
 }
@@ -112,7 +112,7 @@ impl Unclaimed {
 mod tests {
     use super::super::Held;
     use super::*;
-    use crate::mqtt::driver::Intake;
+    use crate::mqtt::driver::Inbox;
 
     #[test]
     fn what_was_taken_back_does_not_wait_until_it_is_wanted_again() {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_goes_to_who_matches_it_and_the_rest_when_time_is_up() {
-        let (now, held) = (Instant::now(), Held::new(Intake::new()));
+        let (now, held) = (Instant::now(), Held::new(Inbox::new()));
         let mut unclaimed = Unclaimed::new(true, Duration::from_secs(1));
         unclaimed.begin(now);
         for topic in ["a", "b", "a"] {

@@ -67,7 +67,7 @@ pub(super) struct Answer<W> {
 
 impl<W> Wire<W> {
     /// Takes packet ids from `ids`, and puts so many filters into a packet at most.
-    pub(super) fn new(ids: std::ops::RangeInclusive<u16>, most: usize) -> Self {
+    pub fn new(ids: std::ops::RangeInclusive<u16>, most: usize) -> Self {
         Self {
             cover: Cover::new(),
             held: HashSet::new(),
@@ -83,29 +83,29 @@ impl<W> Wire<W> {
     }
 
     /// Whether the broker has answered everything.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.sent.is_empty() && self.subscribe.is_empty() && self.unsubscribe.is_empty()
     }
 
     /// Whether the broker has answered every SUBSCRIBE, but for those that may end the link.
-    pub(super) fn is_restored(&self) -> bool {
+    pub fn is_restored(&self) -> bool {
         self.subscribe.iter().all(|filter| self.suspects.has(filter))
             && self.sent.subscribes().next().is_none()
     }
 
     /// Whether a packet is out.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         !self.sent.is_empty()
     }
 
     /// How many filters the broker has, or may have, that nobody wants any more.
-    pub(super) fn owed(&self) -> usize {
+    pub fn owed(&self) -> usize {
         self.unsubscribe.len() + self.sent.unsubscribing()
     }
 
     /// Asks the broker to take back a filter that it may have; false where it is to go over the wire.
-    pub(super) fn revoke(&mut self, filter: &Filter) -> bool {
-        if self.cover.wire_has(filter) || self.sent.asks(filter) {
+    pub fn revoke(&mut self, filter: &Filter) -> bool {
+        if self.cover.requests(filter) || self.sent.asks(filter) {
             return false;
         }
         if !self.sent.takes_back(filter) {
@@ -116,72 +116,72 @@ impl<W> Wire<W> {
     }
 
     /// Whether the broker has still to take back this filter.
-    pub(super) fn owes(&self, filter: &Filter) -> bool {
+    pub fn owes(&self, filter: &Filter) -> bool {
         self.unsubscribe.contains(filter) || self.sent.takes_back(filter)
     }
 
     /// The filters on the wire through which the messages of this one come.
-    pub(super) fn through(&self, filter: &Filter) -> Vec<Filter> {
+    pub fn through(&self, filter: &Filter) -> Vec<Filter> {
         self.cover.covering(filter).into_iter().map(|(covering, _)| covering).collect()
     }
 
     /// Whether every filter stands for itself.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.plain
     }
 
     /// Whether this filter may stand for others.
-    pub(super) fn is_cover(&self, filter: &Filter) -> bool {
+    pub fn is_cover(&self, filter: &Filter) -> bool {
         !self.plain && filter.group().is_none() && filter.has_wildcard()
     }
 
     /// Adds a filter to the cover.
-    pub(super) fn add(&mut self, filter: &Filter, qos: QoS) {
+    pub fn add(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.add(filter, qos);
         self.apply(changes);
     }
 
     /// Takes one away.
-    pub(super) fn remove(&mut self, filter: &Filter, qos: QoS) {
+    pub fn remove(&mut self, filter: &Filter, qos: QoS) {
         let changes = self.cover.remove(filter, qos);
         self.apply(changes);
     }
 
     /// The broker has refused to change its grant of this filter: what it had granted before stands, and is not asked for.
-    pub(super) fn stands(&mut self, filter: &Filter) {
+    pub fn stands(&mut self, filter: &Filter) {
         if !self.waiting.contains_key(filter) {
             self.subscribe.remove(filter);
         }
     }
 
     /// Whether this filter is to go over the wire as it is.
-    pub(super) fn has(&self, filter: &Filter) -> bool {
-        self.cover.wire_has(filter)
+    pub fn has(&self, filter: &Filter) -> bool {
+        self.cover.requests(filter)
     }
 
     /// Whether a SUBSCRIBE of this filter is out, or has still to go out.
-    pub(super) fn is_asked(&self, filter: &Filter) -> bool {
+    pub fn is_asked(&self, filter: &Filter) -> bool {
         self.subscribe.contains(filter) || self.sent.asks(filter)
     }
 
     /// The wider filter through which the messages of this one come, if so.
-    pub(super) fn over(&self, filter: &Filter) -> Option<Filter> {
+    pub fn over(&self, filter: &Filter) -> Option<Filter> {
         let covering = self.cover.covering(filter);
         covering.into_iter().map(|(covering, _)| covering).next().filter(|covering| covering != filter)
     }
 
     /// The filters of all packets that are out.
-    pub(super) fn out(&self) -> impl Iterator<Item = &Filter> {
+    pub fn out(&self) -> impl Iterator<Item = &Filter> {
         self.sent.filters()
     }
 
     /// Whether the broker has granted this filter, and has not taken it back since.
-    pub(super) fn holds(&self, filter: &Filter) -> bool {
+    pub fn holds(&self, filter: &Filter) -> bool {
         self.held.contains(filter)
     }
 
     /// The next packet to send, and the subscriptions that it is sent for. `alone` says that nothing else is on its way.
-    pub(super) fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Vec<u32>)> {
+    pub fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Vec<u32>)> {
         let (subscribe, filters) = self.pick(alone)?;
         self.send(subscribe, filters, now);
         let waiting = self.sent.last_subscribe().into_iter().flat_map(|subscribe| &subscribe.waiting);
@@ -190,42 +190,42 @@ impl<W> Wire<W> {
     }
 
     /// The packet that went out last.
-    pub(super) fn current(&self) -> Option<Control<'_>> {
+    pub fn current(&self) -> Option<Control<'_>> {
         self.sent.last()
     }
 
     /// The filters of the SUBSCRIBE that went out last.
-    pub(super) fn leaving(&self) -> impl Iterator<Item = &Filter> {
+    pub fn leaving(&self) -> impl Iterator<Item = &Filter> {
         let last = self.sent.last_subscribe().into_iter();
         last.flat_map(|subscribe| subscribe.filters.iter().map(|(filter, _)| filter))
     }
 
     /// Filters of the packet that went out last for which nobody waits: they replace others.
-    pub(super) fn replacing(&self) -> Vec<Filter> {
+    pub fn replacing(&self) -> Vec<Filter> {
         let Some(Subscribe { filters, waiting, .. }) = self.sent.last_subscribe() else { return Vec::new() };
         let each = filters.iter().zip(waiting);
         each.filter(|(_, waiting)| waiting.is_empty()).map(|((filter, _), _)| filter.clone()).collect()
     }
 
     /// Whether the SUBSCRIBE of this id is out.
-    pub(super) fn awaits(&self, id: u16) -> bool {
+    pub fn awaits(&self, id: u16) -> bool {
         self.sent.awaits(id)
     }
 
     /// How many filters the UNSUBSCRIBE of this id has, where it is out.
-    pub(super) fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+    pub fn unsubscribe_size(&self, id: u16) -> Option<usize> {
         self.sent.unsubscribe_size(id)
     }
 
     /// SUBACK came; none if nothing waits for this one.
-    pub(super) fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
+    pub fn subscribed(&mut self, id: u16, codes: &[u8]) -> Option<Vec<Answer<W>>> {
         let Subscribe { filters, waiting, .. } = self.sent.subscribed(id, codes.len())?;
         self.suspects.answered(filters.iter().map(|(filter, _)| filter));
         let mut answers = Vec::new();
         for (((filter, _), waiting), code) in filters.into_iter().zip(waiting).zip(codes) {
             if *code < 0x80 {
                 self.held.insert(filter.clone());
-                if !self.cover.wire_has(&filter) {
+                if !self.cover.requests(&filter) {
                     self.unsubscribe.insert(filter.clone(), ());
                 }
             } else if !self.held.contains(&filter) {
@@ -237,7 +237,7 @@ impl<W> Wire<W> {
     }
 
     /// UNSUBACK came; false if nothing waits for this one.
-    pub(super) fn unsubscribed(&mut self, id: u16) -> bool {
+    pub fn unsubscribed(&mut self, id: u16) -> bool {
         let Some(filters) = self.sent.unsubscribed(id) else { return false };
         self.suspects.answered(filters.iter());
         self.taken_back(filters);
@@ -245,14 +245,14 @@ impl<W> Wire<W> {
     }
 
     /// Whether this is an answer to a packet that was given up.
-    pub(super) fn is_late(&mut self, id: u16) -> bool {
+    pub fn is_late(&mut self, id: u16) -> bool {
         self.sent.is_late(id)
     }
 
     fn taken_back(&mut self, filters: Vec<Filter>) {
         for filter in filters {
             // What is wanted again may have been granted already, where answers come in any order.
-            if !self.cover.wire_has(&filter) || self.is_asked(&filter) {
+            if !self.cover.requests(&filter) || self.is_asked(&filter) {
                 self.held.remove(&filter);
             }
         }

@@ -35,12 +35,12 @@ fn granted(wire: &mut Wire<u32>, id: u16, code: u8) -> Vec<u32> {
 
 impl<W> Wire<W> {
     /// What the broker should hold.
-    pub(in crate::mqtt::subscriptions) fn wanted(&self) -> std::collections::BTreeSet<String> {
+    pub fn wanted(&self) -> std::collections::BTreeSet<String> {
         self.cover.wire().map(|(filter, _)| filter.as_str().to_owned()).collect()
     }
 
     /// How many entries are left of what there was.
-    pub(in crate::mqtt::subscriptions) fn leftovers(&self) -> usize {
+    pub fn leftovers(&self) -> usize {
         self.held.len() + self.waiting.len() + self.options.len() + self.cover.wire().count()
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::Filter;
-use super::members::{Asked, Members, member_form};
+use super::members::{Member, Members, QosCounts, member_form};
 
 /// What has to be sent to the broker after a change; to lose no message, subscribe first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,10 @@ impl<Q> Changes<Q> {
 #[derive(Clone, Debug)]
 pub struct Cover<Q> {
     members: Members<Q>,
-    /// Whether every filter stands for itself, as shared ones do.
-    plain: bool,
-    shared: HashMap<Filter, Asked<Q>, RandomState>,
+    /// Whether no filter stands for others, as shared ones never do.
+    unmerged: bool,
+    /// Those that stand for themselves alone.
+    single: HashMap<Filter, QosCounts<Q>, RandomState>,
 }
 
 impl<Q: Copy + Ord> Default for Cover<Q> {
@@ -64,23 +65,23 @@ impl<Q: Copy + Ord> Cover<Q> {
     /// A cover of nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self { members: Members::new(), plain: false, shared: HashMap::default() }
+        Self { members: Members::new(), unmerged: false, single: HashMap::default() }
     }
 
     /// One that leaves nothing out: every filter goes over the wire as it is, once. For brokers that say for which filters
     /// a message comes.
     #[must_use]
-    pub fn plain() -> Self {
-        Self { plain: true, ..Self::new() }
+    pub fn unmerged() -> Self {
+        Self { unmerged: true, ..Self::new() }
     }
 
     /// Adds a filter, once more if it is there.
     pub fn add(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
         let mut changes = Changes::NONE;
-        if self.plain || filter.group().is_some() {
-            let asked = self.shared.entry(filter.clone()).or_default();
-            let before = asked.highest();
-            asked.add(qos);
+        if self.unmerged || filter.group().is_some() {
+            let counts = self.single.entry(filter.clone()).or_default();
+            let before = counts.highest();
+            counts.add(qos);
             if before < Some(qos) {
                 changes.subscribe.push((filter.clone(), qos));
             }
@@ -89,20 +90,20 @@ impl<Q: Copy + Ord> Cover<Q> {
         let filter = member_form(filter);
         match self.members.find(&filter) {
             Some(id) => {
-                self.members.ask(id, |asked| {
-                    asked.add(qos);
+                self.members.change(id, |counts| {
+                    counts.add(qos);
                     true
                 });
             }
             None => {
                 let id = self.members.insert(filter.clone(), qos);
                 if self.members.above(&filter).len() == 1 {
-                    self.expose(id, &mut changes);
+                    self.request(id, &mut changes);
                     return changes;
                 }
             }
         }
-        for id in self.on_wire_above(&filter) {
+        for id in self.requested_above(&filter) {
             self.set(id, |now| now.max(qos), &mut changes);
         }
         changes
@@ -110,19 +111,19 @@ impl<Q: Copy + Ord> Cover<Q> {
 
     /// Takes away what one [`Cover::add`] with the same arguments has added; nothing if there was none.
     pub fn remove(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
-        if self.plain || filter.group().is_some() {
-            return self.remove_shared(filter, qos);
+        if self.unmerged || filter.group().is_some() {
+            return self.remove_single(filter, qos);
         }
         let mut changes = Changes::NONE;
         let filter = member_form(filter);
         let Some(id) = self.members.find(&filter) else { return changes };
-        if !self.members.ask(id, |asked| asked.remove(qos)) {
+        if !self.members.change(id, |counts| counts.remove(qos)) {
             return changes;
         }
-        if self.members.get(id).and_then(super::members::Member::asked).is_none() {
+        if self.members.get(id).and_then(Member::listened).is_none() {
             self.drop_member(id, qos, &mut changes);
         }
-        for id in self.on_wire_above(&filter) {
+        for id in self.requested_above(&filter) {
             self.lower(id, qos, &mut changes);
         }
         changes
@@ -130,45 +131,45 @@ impl<Q: Copy + Ord> Cover<Q> {
 
     /// What the broker is to be asked for, in no order that means anything.
     pub fn wire(&self) -> impl Iterator<Item = (&Filter, Q)> {
-        let members = self.members.iter().filter_map(|member| Some((&member.filter, member.wire?)));
-        members.chain(self.shared.iter().filter_map(|(filter, asked)| Some((filter, asked.highest()?))))
+        let members = self.members.iter().filter_map(|member| Some((member.filter(), member.requested()?)));
+        members.chain(self.single.iter().filter_map(|(filter, asked)| Some((filter, asked.highest()?))))
     }
 
     /// Whether the filter itself is one of [`Cover::wire`].
-    pub(crate) fn wire_has(&self, filter: &Filter) -> bool {
-        self.covering(filter).iter().any(|(on_wire, _)| on_wire == filter)
+    pub(crate) fn requests(&self, filter: &Filter) -> bool {
+        self.covering(filter).iter().any(|(requested, _)| requested == filter)
     }
 
     /// Through which of the filters of [`Cover::wire`] the messages of `filter` come, whether it was added or not.
     #[must_use]
     pub fn covering(&self, filter: &Filter) -> Vec<(Filter, Q)> {
-        if self.plain || filter.group().is_some() {
-            let asked = self.shared.get_key_value(filter);
+        if self.unmerged || filter.group().is_some() {
+            let asked = self.single.get_key_value(filter);
             return asked
                 .and_then(|(key, asked)| Some((key.clone(), asked.highest()?)))
                 .into_iter()
                 .collect();
         }
-        let above = self.on_wire_above(&member_form(filter));
+        let above = self.requested_above(&member_form(filter));
         let members = above.into_iter().filter_map(|id| self.members.get(id));
-        members.filter_map(|member| Some((member.filter.clone(), member.wire?))).collect()
+        members.filter_map(|member| Some((member.filter().clone(), member.requested()?))).collect()
     }
 
     /// The filters that `filter`, which was added, covers, but not itself. Shared ones cover nothing.
     pub(crate) fn covered(&self, filter: &Filter) -> impl Iterator<Item = &Filter> {
         let member = self.members.find(&member_form(filter)).filter(|_| filter.group().is_none());
         let below = member.into_iter().flat_map(|id| self.members.below(id));
-        below.filter_map(|id| Some(&self.members.get(id)?.filter))
+        below.filter_map(|id| Some(self.members.get(id)?.filter()))
     }
 
-    fn remove_shared(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
+    fn remove_single(&mut self, filter: &Filter, qos: Q) -> Changes<Q> {
         let mut changes = Changes::NONE;
-        let Some(asked) = self.shared.get_mut(filter) else { return changes };
+        let Some(asked) = self.single.get_mut(filter) else { return changes };
         let before = asked.highest();
         asked.remove(qos);
         match asked.highest() {
             None => {
-                self.shared.remove(filter);
+                self.single.remove(filter);
                 changes.unsubscribe.push(filter.clone());
             }
             Some(now) if Some(now) < before => changes.subscribe.push((filter.clone(), now)),
@@ -177,65 +178,67 @@ impl<Q: Copy + Ord> Cover<Q> {
         changes
     }
 
-    fn on_wire_above(&self, filter: &Filter) -> Vec<usize> {
+    fn requested_above(&self, filter: &Filter) -> Vec<usize> {
         let mut above = self.members.above(filter);
-        above.retain(|id| self.members.get(*id).is_some_and(|member| member.wire.is_some()));
+        above.retain(|id| self.members.get(*id).is_some_and(|member| member.requested().is_some()));
         above
     }
 
-    /// Puts a member that nothing covers on the wire, and takes those off that it covers.
-    fn expose(&mut self, id: usize, changes: &mut Changes<Q>) {
+    /// Has a member that nothing covers requested, and withdraws those that it covers.
+    fn request(&mut self, id: usize, changes: &mut Changes<Q>) {
         let below: Vec<usize> = self.members.below(id).collect();
         for covered in &below {
             if let Some(member) = self.members.get_mut(*covered)
-                && member.wire.take().is_some()
+                && member.withdraw()
             {
-                changes.unsubscribe.push(member.filter.clone());
+                changes.unsubscribe.push(member.filter().clone());
             }
         }
-        let highest = below.first().and_then(|first| self.members.get(*first)?.asked());
+        let highest = below.first().and_then(|first| self.members.get(*first)?.listened());
         if let Some(member) = self.members.get_mut(id)
-            && let Some(qos) = member.asked().max(highest)
+            && let Some(qos) = member.listened().max(highest)
         {
-            member.wire = Some(qos);
-            changes.subscribe.push((member.filter.clone(), qos));
+            member.request(qos);
+            changes.subscribe.push((member.filter().clone(), qos));
         }
     }
 
-    /// Takes out a member that nobody asks for any more; what only it covered goes on the wire.
+    /// Takes out a member that nobody listens to any more; what only it covered is requested.
     fn drop_member(&mut self, id: usize, qos: Q, changes: &mut Changes<Q>) {
         let below: Vec<usize> = self.members.below(id).collect();
         let Some(gone) = self.members.remove(id, qos) else { return };
-        if gone.wire.is_none() {
+        if gone.requested().is_none() {
             return;
         }
-        changes.unsubscribe.push(gone.filter);
+        changes.unsubscribe.push(gone.filter().clone());
         for id in below {
             let Some(member) = self.members.get(id) else { continue };
-            if member.wire.is_none() && self.members.above(&member.filter).len() == 1 {
-                self.expose(id, changes);
+            if member.requested().is_none() && self.members.above(member.filter()).len() == 1 {
+                self.request(id, changes);
             }
         }
     }
 
-    /// After something under the member has been taken away that was asked for at `gone`.
+    /// After a filter under the member has been taken away that was listened to at `gone`.
     fn lower(&mut self, id: usize, gone: Q, changes: &mut Changes<Q>) {
-        let Some(member) = self.members.get(id).filter(|member| member.wire == Some(gone)) else { return };
+        let Some(member) = self.members.get(id).filter(|member| member.requested() == Some(gone)) else {
+            return;
+        };
         let first = self.members.below(id).next();
-        let below = first.and_then(|first| self.members.get(first)?.asked());
-        if let Some(highest) = member.asked().max(below) {
+        let below = first.and_then(|first| self.members.get(first)?.listened());
+        if let Some(highest) = member.listened().max(below) {
             self.set(id, |_| highest, changes);
         }
     }
 
-    /// Changes the quality of service of a member that is on the wire.
+    /// Changes the quality of service of a member that is requested.
     fn set(&mut self, id: usize, change: impl FnOnce(Q) -> Q, changes: &mut Changes<Q>) {
         let Some(member) = self.members.get_mut(id) else { return };
-        let Some(before) = member.wire else { return };
+        let Some(before) = member.requested() else { return };
         let now = change(before);
         if now != before {
-            member.wire = Some(now);
-            changes.subscribe.push((member.filter.clone(), now));
+            member.request(now);
+            changes.subscribe.push((member.filter().clone(), now));
         }
     }
 }

@@ -133,7 +133,7 @@ proptest! {
 
 #[test]
 fn a_plain_cover_leaves_nothing_out() {
-    let mut cover = Cover::plain();
+    let mut cover = Cover::unmerged();
     for (text, qos) in [("a/#", 0), ("a/b", 1), ("+/#", 2), ("#", 0)] {
         let filter: Filter = text.parse().unwrap();
         assert_eq!(cover.add(&filter, qos).subscribe, [(filter.clone(), qos)]);

@@ -30,16 +30,16 @@ struct Slot {
 impl Edges {
     /// How many children there are.
     #[cfg(test)]
-    pub(super) const fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn get(&self, parent: u32, level: u32) -> Option<u32> {
+    pub fn get(&self, parent: u32, level: u32) -> Option<u32> {
         self.find(parent, level).and_then(|at| self.slots.get(at)).map(|slot| slot.child)
     }
 
     /// Adds a child that is not there.
-    pub(super) fn insert(&mut self, parent: u32, level: u32, child: u32) {
+    pub fn insert(&mut self, parent: u32, level: u32, child: u32) {
         if self.slots.len() <= 2 * self.len {
             let larger = (self.slots.len() * 2).max(16);
             let before = std::mem::replace(&mut self.slots, vec![EMPTY; larger]);
@@ -49,7 +49,7 @@ impl Edges {
         self.len += 1;
     }
 
-    pub(super) fn remove(&mut self, parent: u32, level: u32) {
+    pub fn remove(&mut self, parent: u32, level: u32) {
         let Some(mut hole) = self.find(parent, level) else { return };
         self.len -= 1;
         // Who stands behind because the hole was taken moves up, so that a look-up may stop at the first free slot.

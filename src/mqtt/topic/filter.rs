@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::error::excerpt;
+use super::matching::{covers, matches, overlaps};
 use super::name::check_text;
-use super::{MAX_LEVELS, TopicError, covering, matches};
+use super::{MAX_LEVELS, TopicError};
 
 const SHARE: &str = "$share/";
 
@@ -101,7 +102,7 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        covering::covers(self.pattern(), other.pattern())
+        covers(self.pattern(), other.pattern())
     }
 
     /// Whether there is a topic that both match. Groups of shared filters are not looked at.
@@ -115,7 +116,7 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        covering::overlaps(self.pattern(), other.pattern())
+        overlaps(self.pattern(), other.pattern())
     }
 }
 

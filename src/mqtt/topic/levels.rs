@@ -1,11 +1,16 @@
-//! Numbers for the names of levels, so that a trie compares and hashes words instead of texts.
+//! Numbers for the names of levels, so that a trie compares and hashes words instead of texts; and filters as such numbers.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::MAX_LEVELS;
+
 /// The number of a name that no filter holds.
 pub(super) const UNKNOWN: u32 = u32::MAX;
+
+/// The number that stands for `+`; no name has it.
+pub(super) const PLUS: u32 = u32::MAX - 1;
 
 /// Names in use, each with its number and how often it is used. Numbers of names out of use are given out again.
 #[derive(Clone, Debug, Default)]
@@ -22,17 +27,17 @@ struct Level {
 
 impl Levels {
     /// The number of `name`, [`UNKNOWN`] if no filter holds it.
-    pub(super) fn get(&self, name: &str) -> u32 {
+    pub fn get(&self, name: &str) -> u32 {
         self.numbers.get(name).map_or(UNKNOWN, |level| level.number)
     }
 
     /// How many names are in use.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
     /// The number of `name`, used once more.
-    pub(super) fn acquire(&mut self, name: &str) -> u32 {
+    pub fn acquire(&mut self, name: &str) -> u32 {
         if let Some(level) = self.numbers.get_mut(name) {
             level.uses += 1;
             return level.number;
@@ -45,7 +50,7 @@ impl Levels {
     }
 
     /// One use of `name` less.
-    pub(super) fn release(&mut self, name: &str) {
+    pub fn release(&mut self, name: &str) {
         let Some(level) = self.numbers.get_mut(name) else { return };
         level.uses -= 1;
         if level.uses == 0 {
@@ -53,4 +58,36 @@ impl Levels {
             self.numbers.remove(name);
         }
     }
+}
+
+/// The numbers of a filter's levels, without a `#` at its end.
+pub(super) struct Path {
+    levels: [u32; MAX_LEVELS],
+    len: usize,
+}
+
+impl Path {
+    /// `number` says the number of a name.
+    pub fn new(pattern: &str, mut number: impl FnMut(&str) -> u32) -> Self {
+        let mut path = Self { levels: [UNKNOWN; MAX_LEVELS], len: 0 };
+        for (known, level) in path.levels.iter_mut().zip(names(pattern)) {
+            *known = if level == "+" { PLUS } else { number(level) };
+            path.len += 1;
+        }
+        path
+    }
+
+    pub fn levels(&self) -> &[u32] {
+        self.levels.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// The levels of a filter without a `#` at its end.
+pub(super) fn names(pattern: &str) -> impl Iterator<Item = &str> {
+    pattern.split('/').take_while(|level| *level != "#")
+}
+
+/// Whether the filter ends with `#`.
+pub(super) fn is_subtree(pattern: &str) -> bool {
+    pattern == "#" || pattern.ends_with("/#")
 }

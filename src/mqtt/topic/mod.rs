@@ -2,34 +2,26 @@
 //!
 //! A [`Topic`] names what a message is about, a [`Filter`] asks for messages (MQTT 3.1.1 and 5.0, section 4.7). The
 //! [`Trie`] finds the values of all filters that match a topic, whatever their number; the [`Cover`] keeps the
-//! smallest set of filters that asks a broker for all of them. [`matches()`] is the plain definition of matching that
-//! both are tested against.
+//! smallest set of filters that asks a broker for all of them. [`matches()`] is the definition of matching that both are
+//! tested against.
 
 mod cover;
-mod covering;
 mod edges;
 mod error;
 mod filter;
 mod levels;
+mod limits;
 mod matching;
 mod members;
 mod name;
 mod node;
-mod postings;
-mod tail;
 mod trie;
-mod values;
 
 pub use cover::{Changes, Cover};
 pub use error::TopicError;
 pub use filter::Filter;
+pub use limits::{MAX_LEN, MAX_LEVELS};
 pub use matching::matches;
 pub use name::Topic;
 pub(crate) use name::without_controls;
 pub use trie::Trie;
-
-/// The longest topic or filter, in bytes: the length goes over the wire in 16 bits.
-pub const MAX_LEN: usize = 65_535;
-
-/// The most levels of a filter. Topics may have any number: a deeper one still matches filters that end in `#`.
-pub const MAX_LEVELS: usize = 128;

@@ -6,13 +6,11 @@
 //! allocates nothing. The number of filters does not matter, only how many nodes the topic can reach.
 
 use super::edges::Edges;
-use super::levels::{Levels, UNKNOWN};
-use super::node::{Node, Path, parts};
-use super::tail::{PLUS, Tail};
+use super::levels::{Levels, PLUS, Path, UNKNOWN, is_subtree, names};
+use super::node::Node;
 use super::{Filter, MAX_LEVELS};
 
 const ROOT: u32 = 0;
-const NONE: u32 = u32::MAX;
 
 /// Values by filter, found by topic. One filter may have several values, also equal ones.
 ///
@@ -74,17 +72,16 @@ impl<T> Trie<T> {
         if self.nodes.len().max(self.levels.len()) + 2 * MAX_LEVELS >= PLUS as usize {
             return false;
         }
-        let (levels, below) = parts(filter.pattern());
         let node = if self.get(filter).is_empty() {
             // Each filter that has values uses each of its names once.
-            let path = Path::new(levels, |level| self.levels.acquire(level));
-            self.place(path.levels())
+            let path = Path::new(filter.pattern(), |level| self.levels.acquire(level));
+            self.make(path.levels())
         } else {
             let path = self.path(filter);
             self.find(path.levels()).unwrap_or(ROOT)
         };
         if let Some(node) = self.nodes.get_mut(node as usize) {
-            node.values(below).push(value);
+            node.push(is_subtree(filter.pattern()), value);
         }
         self.len += 1;
         true
@@ -93,13 +90,9 @@ impl<T> Trie<T> {
     /// The values of exactly this filter, in the order of their insertion.
     #[must_use]
     pub fn get(&self, filter: &Filter) -> &[T] {
-        let (_, below) = parts(filter.pattern());
         let node = self.find(self.path(filter).levels());
-        match node.and_then(|node| self.nodes.get(node as usize)) {
-            Some(node) if below => node.below.as_slice(),
-            Some(node) => node.here.as_slice(),
-            None => &[],
-        }
+        let node = node.and_then(|node| self.nodes.get(node as usize));
+        node.map_or(&[], |node| node.values(is_subtree(filter.pattern())))
     }
 
     /// Takes one value that equals `value` from those of `filter`, and frees what nothing needs any more.
@@ -109,14 +102,15 @@ impl<T> Trie<T> {
     {
         let path = self.path(filter);
         let mut node = self.find(path.levels())?;
-        let (levels, below) = parts(filter.pattern());
-        let values = self.nodes.get_mut(node as usize)?.values(below);
-        let removed = values.remove(value)?;
+        let subtree = is_subtree(filter.pattern());
+        let values = self.nodes.get_mut(node as usize)?;
+        let removed = values.remove(subtree, value)?;
         self.len -= 1;
-        if values.is_empty() {
-            levels.filter(|level| *level != "+").for_each(|level| self.levels.release(level));
+        if values.values(subtree).is_empty() {
+            let names = names(filter.pattern()).filter(|level| *level != "+");
+            names.for_each(|level| self.levels.release(level));
         }
-        while node != ROOT && self.nodes.get(node as usize).is_some_and(Node::is_idle) {
+        while node != ROOT && self.nodes.get(node as usize).is_some_and(Node::is_unused) {
             let Some((parent, level)) = self.parent(path.levels(), node) else { break };
             self.unlink(parent, level);
             self.free.push(node);
@@ -144,13 +138,17 @@ impl<T> Trie<T> {
     /// them `filter` itself; `+/#` must have been inserted, and must be asked for, as `#`.
     pub(super) fn for_each_covering<F: FnMut(&T)>(&self, filter: &Filter, mut found: F) {
         let mut known = [UNKNOWN; MAX_LEVELS];
-        let (levels, below) = parts(filter.pattern());
         // `+` is no name, so it stays unknown: only `+` and `#` stand for it.
-        let count = known.iter_mut().zip(levels).fold(0, |count, (known, level)| {
+        let count = known.iter_mut().zip(names(filter.pattern())).fold(0, |count, (known, level)| {
             *known = self.levels.get(level);
             count + 1
         });
-        self.enter(filter.pattern(), known.get(..count).unwrap_or_default(), !below, &mut found);
+        self.enter(
+            filter.pattern(),
+            known.get(..count).unwrap_or_default(),
+            !is_subtree(filter.pattern()),
+            &mut found,
+        );
     }
 
     /// The number of a level's name, which means something only as long as a filter with it is in the trie.
@@ -173,21 +171,19 @@ impl<T> Trie<T> {
     /// Goes down from `node`; `whole` says that the text ends where `levels` does. Recursion is as deep as filters are.
     fn walk<F: FnMut(&T)>(&self, mut node: u32, mut levels: &[u32], whole: bool, found: &mut F) {
         while let Some(this) = self.nodes.get(node as usize) {
-            if !this.tail.is_empty() {
-                let Some(rest) = this.tail.strip(levels) else { return };
-                levels = rest;
-            }
-            this.below.as_slice().iter().for_each(&mut *found);
+            let Some(rest) = this.strip_tail(levels) else { return };
+            levels = rest;
+            this.values(true).iter().for_each(&mut *found);
             let Some((level, rest)) = levels.split_first() else {
                 if whole {
-                    this.here.as_slice().iter().for_each(&mut *found);
+                    this.values(false).iter().for_each(&mut *found);
                 }
                 return;
             };
-            if this.plus != NONE {
-                self.walk(this.plus, rest, whole, found);
+            if let Some(plus) = this.plus() {
+                self.walk(plus, rest, whole, found);
             }
-            if this.named == 0 || *level == UNKNOWN {
+            if !this.has_named() || *level == UNKNOWN {
                 return;
             }
             let Some(next) = self.edges.get(node, *level) else { return };
@@ -196,12 +192,12 @@ impl<T> Trie<T> {
     }
 
     fn path(&self, filter: &Filter) -> Path {
-        Path::new(parts(filter.pattern()).0, |level| self.levels.get(level))
+        Path::new(filter.pattern(), |level| self.levels.get(level))
     }
 
     fn child(&self, node: u32, level: u32) -> Option<u32> {
         if level == PLUS {
-            return self.nodes.get(node as usize).map(|node| node.plus).filter(|child| *child != NONE);
+            return self.nodes.get(node as usize)?.plus();
         }
         self.edges.get(node, level)
     }
@@ -210,9 +206,8 @@ impl<T> Trie<T> {
     fn find(&self, path: &[u32]) -> Option<u32> {
         let (mut node, mut rest) = (ROOT, path);
         loop {
-            let tail = &self.nodes.get(node as usize)?.tail;
-            if !tail.is_empty() {
-                return (tail.levels() == rest).then_some(node);
+            if let Some(tail) = self.nodes.get(node as usize)?.tail() {
+                return (tail == rest).then_some(node);
             }
             let Some((level, below)) = rest.split_first() else { return Some(node) };
             (node, rest) = (self.child(node, *level)?, below);
@@ -233,12 +228,11 @@ impl<T> Trie<T> {
     }
 
     /// The node for a filter, made where it is missing.
-    fn place(&mut self, path: &[u32]) -> u32 {
+    fn make(&mut self, path: &[u32]) -> u32 {
         let (mut node, mut rest) = (ROOT, path);
         loop {
-            let tail = self.nodes.get(node as usize).map(|node| &node.tail).filter(|tail| !tail.is_empty());
-            if let Some(tail) = tail {
-                if tail.levels() == rest {
+            if let Some(tail) = self.nodes.get(node as usize).and_then(Node::tail) {
+                if tail == rest {
                     return node;
                 }
                 self.push_down(node);
@@ -251,13 +245,10 @@ impl<T> Trie<T> {
         }
     }
 
-    /// The only filter of a node is no more so: what is left of it goes one level down.
+    /// The only filter that went through a node is joined by another: what is left of it goes one level down.
     fn push_down(&mut self, node: u32) {
-        let Some(this) = self.nodes.get_mut(node as usize) else { return };
-        let alone = std::mem::replace(this, Node::new(&[]));
-        if let Some((level, below)) = alone.tail.levels().split_first() {
-            let (level, tail) = (*level, Tail::new(below));
-            self.link(node, level, Node { tail, ..alone });
+        if let Some((level, below)) = self.nodes.get_mut(node as usize).and_then(Node::split_tail) {
+            self.link(node, level, below);
         }
     }
 
@@ -272,14 +263,14 @@ impl<T> Trie<T> {
             }
             None => {
                 self.nodes.push(node);
-                u32::try_from(self.nodes.len() - 1).unwrap_or(NONE)
+                u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
             }
         };
         if level != PLUS {
             self.edges.insert(parent, level, child);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
-            if level == PLUS { parent.plus = child } else { parent.named += 1 }
+            parent.link(level, child);
         }
         child
     }
@@ -289,7 +280,7 @@ impl<T> Trie<T> {
             self.edges.remove(parent, level);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
-            if level == PLUS { parent.plus = NONE } else { parent.named -= 1 }
+            parent.unlink(level);
         }
     }
 }

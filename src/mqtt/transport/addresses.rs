@@ -13,7 +13,7 @@ use tokio::time::sleep;
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// Families take turns, beginning with that of the first address; within a family the order stays.
-pub(super) fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for address in addresses {
         if !all.contains(&address) {
@@ -34,41 +34,53 @@ pub(super) fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec
     }
 }
 
-/// Connects to the addresses in their order, each a little after the one before, or as soon as one has failed. The first
-/// that answers wins; the others are given up.
-pub(super) async fn race<T, F>(
+/// Connects to whichever of these addresses answers first.
+///
+/// They are tried in turns of their families, each a little after the one before, or as soon as one has failed. When one has
+/// answered, the others are given up.
+pub(super) async fn connect_first<T, F>(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    race(interleave(addresses), connect).await.map_err(io::Error::from)
+}
+
+async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
-) -> Result<T, Tried>
+) -> Result<T, FailedAttempts>
 where
     F: Future<Output = io::Result<T>>,
 {
     let mut waiting = addresses.into_iter();
     let mut running = FuturesUnordered::new();
-    let mut tried = Tried(Vec::new());
+    let mut failed = FailedAttempts(Vec::new());
     loop {
         match waiting.next() {
             Some(address) => {
                 let attempt = connect(address);
                 running.push(async move { (address, attempt.await) });
             }
-            None if running.is_empty() => return Err(tried),
+            None if running.is_empty() => return Err(failed),
             None => {}
         }
         tokio::select! {
             Some((address, result)) = running.next() => match result {
                 Ok(connected) => return Ok(connected),
-                Err(error) => tried.0.push((address, error)),
+                Err(error) => failed.0.push((address, error)),
             },
             () = sleep(STAGGER), if waiting.len() > 0 => {}
         }
     }
 }
 
-/// Each address that was tried, and what became of it.
-pub(super) struct Tried(Vec<(SocketAddr, io::Error)>);
+/// Each address that was tried, with its error.
+struct FailedAttempts(Vec<(SocketAddr, io::Error)>);
 
-impl fmt::Display for Tried {
+impl fmt::Display for FailedAttempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (address, error)) in self.0.iter().enumerate() {
             if index > 0 {
@@ -81,18 +93,18 @@ impl fmt::Display for Tried {
 }
 
 /// The system's errors are shown as people read them, also where somebody prints one that holds this.
-impl fmt::Debug for Tried {
+impl fmt::Debug for FailedAttempts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for Tried {}
+impl std::error::Error for FailedAttempts {}
 
-impl From<Tried> for io::Error {
-    fn from(tried: Tried) -> Self {
-        match tried.0.first() {
-            Some((_, error)) => Self::new(error.kind(), tried),
+impl From<FailedAttempts> for io::Error {
+    fn from(failed: FailedAttempts) -> Self {
+        match failed.0.first() {
+            Some((_, error)) => Self::new(error.kind(), failed),
             None => Self::other("the host name has no address"),
         }
     }

@@ -1,5 +1,5 @@
-//! A stream that counts its bytes: what a socket has taken and given says whether there is life on the other side, also
-//! where a layer above it gathers bytes until a record or a message is whole.
+//! A stream that counts its bytes. That a socket takes and gives bytes shows that the other side is alive, also while a layer above
+//! it gathers bytes until a record or a message is whole.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How many bytes have moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moved {
-    pub(crate) read: u64,
-    pub(crate) written: u64,
+    pub read: u64,
+    pub written: u64,
 }
 
 /// A stream with its counts.
@@ -21,15 +21,15 @@ pub(crate) struct Counted<T> {
 }
 
 impl<T> Counted<T> {
-    pub(crate) fn new(inner: T) -> Self {
+    pub fn new(inner: T) -> Self {
         Self { inner, moved: Moved::default() }
     }
 
-    pub(super) fn inner(&mut self) -> &mut T {
+    pub fn inner(&mut self) -> &mut T {
         &mut self.inner
     }
 
-    pub(super) fn moved(&self) -> Moved {
+    pub fn moved(&self) -> Moved {
         self.moved
     }
 }

@@ -1,8 +1,12 @@
 //! From an endpoint to a stream.
 
+use tokio::net::{TcpStream, lookup_host};
+
+use super::addresses::connect_first;
 use super::counted::Counted;
-use super::watched::Watched;
-use super::{Kind, Stream, TlsConfig, tcp};
+use super::pausable_tcp::PausableTcp;
+use super::{Kind, Stream, TlsConfig};
+use crate::config::Invalid;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 
@@ -16,19 +20,20 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream,
     let stream = if kind.is_tls() { secured(endpoint, tls).await? } else { plain(endpoint).await? };
     #[cfg(feature = "websocket")]
     if matches!(kind, Kind::WebSocket | Kind::SecureWebSocket) {
-        return super::websocket::connect(stream, endpoint).await;
+        let socket = super::websocket::WebSocket::connect(stream, endpoint).await?;
+        return Ok(Stream::WebSocket(Box::new(socket)));
     }
     Ok(stream)
 }
 
 async fn plain(endpoint: &Endpoint) -> Result<Stream, Lost> {
-    Ok(Stream::Tcp(Counted::new(Watched::Yes(tcp::connect(endpoint).await?))))
+    Ok(Stream::Tcp(Counted::new(PausableTcp::Active(tcp(endpoint).await?))))
 }
 
 #[cfg(feature = "tls")]
 async fn secured(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, Lost> {
     let client = super::tls::Client::load(tls, endpoint).await?;
-    let stream = tcp::connect(endpoint).await?;
+    let stream = tcp(endpoint).await?;
     Ok(Stream::Tls(Box::new(client.handshake(stream).await?)))
 }
 
@@ -45,4 +50,31 @@ async fn unix(endpoint: &Endpoint) -> Result<Stream, Lost> {
     let stream = tokio::net::UnixStream::connect(path).await;
     let stream = stream.map_err(|error| Lost::io("connecting to the Unix socket", error))?;
     Ok(Stream::Unix(Counted::new(stream)))
+}
+
+/// Connects to the host, whichever of its addresses answers first.
+async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, Lost> {
+    let found = lookup_host((endpoint.host.as_str(), endpoint.port)).await;
+    let addresses = found.map_err(|error| Lost::io("looking up the host name", error))?;
+    let connected = connect_first(addresses, TcpStream::connect).await;
+    let stream = connected.map_err(|error| Lost::io("connecting", error))?;
+    // Packets are batched before they are written; waiting for more would only delay them.
+    stream.set_nodelay(true).map_err(|error| Lost::io("setting TCP_NODELAY", error))?;
+    Ok(stream)
+}
+
+/// What a connection with TLS to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It
+/// reads the files.
+#[cfg(feature = "tls")]
+pub(crate) fn tls_problems<'h>(
+    tls: &TlsConfig,
+    hosts: impl Iterator<Item = (&'h str, bool)>,
+) -> Vec<Invalid> {
+    super::tls::tls_problems(tls, hosts)
+}
+
+/// Without TLS no file is read.
+#[cfg(not(feature = "tls"))]
+pub(crate) fn tls_problems<'h>(_: &TlsConfig, _: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
+    Vec::new()
 }

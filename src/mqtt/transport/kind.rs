@@ -1,19 +1,6 @@
-//! Which transport a protocol means, and whether this program has it.
+//! Which transport a protocol means, and whether it is compiled in.
 
 use crate::mqtt::MqttError;
-
-/// The protocols that can be told, with their ports; the first is the default.
-pub(crate) const PROTOCOLS: &[(&str, u16)] = &[
-    ("mqtt", 1883),
-    ("tcp", 1883),
-    ("mqtts", 8883),
-    ("ssl", 8883),
-    ("tls", 8883),
-    ("ws", 80),
-    ("wss", 443),
-    #[cfg(unix)]
-    ("unix", 0),
-];
 
 /// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +13,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The transport of a protocol out of [`PROTOCOLS`].
-    pub(crate) fn of(protocol: &str) -> Self {
+    /// The protocols that an endpoint may name, with their ports; the first is the default.
+    pub const PROTOCOLS: &[(&str, u16)] = &[
+        ("mqtt", 1883),
+        ("tcp", 1883),
+        ("mqtts", 8883),
+        ("ssl", 8883),
+        ("tls", 8883),
+        ("ws", 80),
+        ("wss", 443),
+        #[cfg(unix)]
+        ("unix", 0),
+    ];
+
+    /// The transport of a protocol out of [`Kind::PROTOCOLS`].
+    pub fn of(protocol: &str) -> Self {
         match protocol {
             "mqtts" | "ssl" | "tls" => Self::Tls,
             "ws" => Self::WebSocket,
@@ -37,8 +37,8 @@ impl Kind {
         }
     }
 
-    /// As spans and log lines name it.
-    pub(crate) const fn name(self) -> &'static str {
+    /// The name in spans and log lines.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    pub(crate) const fn is_tls(self) -> bool {
+    pub const fn is_tls(self) -> bool {
         matches!(self, Self::Tls | Self::SecureWebSocket)
     }
 
@@ -57,7 +57,7 @@ impl Kind {
     }
 
     /// Fails where this program was built without what the protocol needs.
-    pub(crate) fn check(protocol: &'static str) -> Result<(), MqttError> {
+    pub fn check(protocol: &'static str) -> Result<(), MqttError> {
         let kind = Self::of(protocol);
         let missing = |feature| Err(MqttError::FeatureMissing { protocol, feature });
         if kind.is_tls() && !cfg!(feature = "tls") {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_protocol_has_its_transport() {
-        let kinds: Vec<_> = PROTOCOLS.iter().map(|(protocol, _)| Kind::of(protocol).name()).collect();
+        let kinds: Vec<_> = Kind::PROTOCOLS.iter().map(|(protocol, _)| Kind::of(protocol).name()).collect();
         let expected = ["tcp", "tcp", "tls", "tls", "tls", "websocket", "secure websocket", "unix socket"];
         assert_eq!(kinds, expected[..kinds.len()]);
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn whether_a_protocol_encrypts_is_known_of_each() {
         use crate::params::{Reached, is_in_clear};
-        for (protocol, _) in PROTOCOLS.iter().filter(|(protocol, _)| *protocol != "unix") {
+        for (protocol, _) in Kind::PROTOCOLS.iter().filter(|(protocol, _)| *protocol != "unix") {
             assert!(Reached::new("k".to_owned(), protocol, "h", false).is_some(), "{protocol}");
             assert_eq!(is_in_clear(protocol, "h"), !Kind::of(protocol).is_tls(), "{protocol}");
         }

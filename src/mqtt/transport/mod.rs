@@ -1,29 +1,30 @@
-//! How a stream to a broker comes about: TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket.
+//! Streams to a broker: TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket.
 //!
 //! The protocol of an address says which: `mqtt` and `tcp` (port 1883), `mqtts`, `ssl` and `tls` (8883), `ws` (80), `wss`
-//! (443), `unix` with a path. What comes out is a [`Stream`] of bytes, whatever is below it.
+//! (443), `unix` with a path. [`dial`] makes a [`Stream`] of bytes of each of them.
 
 mod addresses;
 mod counted;
 mod dial;
 mod kind;
+mod pausable_tcp;
 #[cfg(feature = "websocket")]
-mod pieces;
+mod split_frames;
 mod stream;
-mod tcp;
 mod tls;
+mod transport;
 #[cfg(feature = "websocket")]
 mod upgrade;
-mod watched;
 #[cfg(feature = "websocket")]
 mod websocket;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use counted::Counted;
 pub(crate) use counted::Moved;
-pub(crate) use dial::dial;
-pub(crate) use kind::{Kind, PROTOCOLS};
-pub(crate) use stream::{Stream, Transport};
-pub use tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
+pub(crate) use dial::{dial, tls_problems};
+pub(crate) use kind::Kind;
 #[cfg(test)]
-pub(crate) use watched::Watched;
+pub(crate) use pausable_tcp::PausableTcp;
+pub(crate) use stream::Stream;
+pub use tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
+pub(crate) use transport::Transport;

@@ -9,41 +9,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
 use super::counted::{Counted, Moved};
-use super::watched::Watched;
+use super::pausable_tcp::PausableTcp;
+use super::transport::Transport;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
 
-/// What the driver needs of a stream.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// For a while nobody needs to be told of bytes that come in or of room for others: who has to wait looks again by itself. The
-    /// next read that finds nothing ends that. False where it cannot be had.
-    fn rest(&mut self) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    /// How many bytes it may hold of those it has taken, until it is flushed.
-    fn holds_back(&self) -> u64 {
-        0
-    }
-
-    /// How many bytes the socket below has given and taken.
-    fn moved(&self) -> Moved;
-}
-
-#[cfg(any(test, fuzzing))]
-impl Transport for Counted<tokio::io::DuplexStream> {
-    fn moved(&self) -> Moved {
-        Counted::moved(self)
-    }
-}
-
 /// Bytes to and from a broker.
 pub(crate) enum Stream {
-    Tcp(Counted<Watched>),
+    Tcp(Counted<PausableTcp>),
     #[cfg(feature = "tls")]
     Tls(Box<super::tls::Secured>),
     #[cfg(feature = "websocket")]
-    WebSocket(Box<WebSocket>),
+    WebSocket(Box<WebSocket<Stream>>),
     #[cfg(unix)]
     Unix(Counted<UnixStream>),
 }
@@ -64,22 +41,22 @@ macro_rules! inside {
 }
 
 impl Transport for Stream {
-    fn rest(&mut self) -> io::Result<bool> {
+    fn pause_notifications(&mut self) -> io::Result<bool> {
         match self {
-            Self::Tcp(stream) => stream.inner().rest(),
-            // Layers above TCP may hold bytes of their own, of which no socket tells.
+            Self::Tcp(stream) => stream.inner().pause_notifications(),
+            // Layers above TCP may buffer bytes, of which the socket knows nothing.
             _ => Ok(false),
         }
     }
 
-    fn holds_back(&self) -> u64 {
+    fn max_buffered(&self) -> u64 {
         match self {
-            // A socket holds nothing back.
+            // A socket buffers nothing in this process.
             Self::Tcp(_) => 0,
             #[cfg(feature = "tls")]
-            Self::Tls(_) => super::tls::HELD_BACK as u64,
+            Self::Tls(_) => super::tls::MAX_BUFFERED as u64,
             #[cfg(feature = "websocket")]
-            Self::WebSocket(stream) => stream.holds_back(),
+            Self::WebSocket(stream) => stream.max_buffered(),
             #[cfg(unix)]
             Self::Unix(_) => 0,
         }

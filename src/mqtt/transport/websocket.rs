@@ -11,55 +11,55 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use super::pieces::{PIECE, Pieces};
-use super::{Moved, Stream, Transport as _, upgrade};
+use super::counted::Moved;
+use super::split_frames::{MAX_PIECE, SplitFrames};
+use super::transport::Transport;
+use super::upgrade;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::text::clip;
 
-/// How many bytes a message carries at most, and how many are held back before the driver learns that the socket takes
-/// none.
+/// How many bytes a message that is sent carries at most.
 const CHUNK: usize = 16 * 1024;
 
-/// How many bytes wait in it at most: those of messages that were taken and have not gone.
-const HELD_BACK: usize = 8 * CHUNK;
+/// How many bytes are buffered at most before the driver learns that the socket takes none.
+const MAX_BUFFERED: usize = 8 * CHUNK;
 
-/// The stream of bytes.
-pub(crate) struct WebSocket {
-    inner: WebSocketStream<Pieces<Stream>>,
-    /// What of the last message has not been read yet.
+/// A stream of bytes over the binary messages of a WebSocket.
+pub(crate) struct WebSocket<S> {
+    inner: WebSocketStream<SplitFrames<S>>,
+    /// The bytes of the last message that have not been read yet.
     rest: Bytes,
 }
 
-impl WebSocket {
-    /// Pings are left out: a proxy may send them for a broker that is gone.
-    pub(super) fn moved(&self) -> Moved {
-        let pieces = self.inner.get_ref();
-        Moved { read: pieces.handed_on(), ..pieces.get_ref().moved() }
+impl<S: Transport> WebSocket<S> {
+    /// Asks the broker to speak WebSocket from here on. Its messages may be of any size.
+    pub async fn connect(mut stream: S, endpoint: &Endpoint) -> Result<Self, Lost> {
+        let rest = upgrade::upgrade(&mut stream, endpoint).await;
+        let rest = rest.map_err(|error| Lost::io("the WebSocket handshake", error))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(CHUNK)
+            .write_buffer_size(CHUNK)
+            .max_write_buffer_size(MAX_BUFFERED)
+            .max_message_size(Some(MAX_PIECE))
+            .max_frame_size(Some(MAX_PIECE));
+        let frames = SplitFrames::new(stream, &rest);
+        let inner = WebSocketStream::from_raw_socket(frames, Role::Client, Some(config)).await;
+        Ok(Self { inner, rest: Bytes::new() })
     }
 
-    pub(super) fn holds_back(&self) -> u64 {
-        HELD_BACK as u64 + self.inner.get_ref().get_ref().holds_back()
+    /// Pings do not count: a proxy may send them for a broker that is gone.
+    pub fn moved(&self) -> Moved {
+        let frames = self.inner.get_ref();
+        Moved { read: frames.passed_on(), ..frames.get_ref().moved() }
+    }
+
+    pub fn max_buffered(&self) -> u64 {
+        MAX_BUFFERED as u64 + self.inner.get_ref().get_ref().max_buffered()
     }
 }
 
-/// Asks the broker to speak WebSocket from here on. Its messages may be of any size.
-pub(super) async fn connect(stream: Stream, endpoint: &Endpoint) -> Result<Stream, Lost> {
-    let mut stream = stream;
-    let rest = upgrade::upgrade(&mut stream, endpoint).await;
-    let rest = rest.map_err(|error| Lost::io("the WebSocket handshake", error))?;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(CHUNK)
-        .write_buffer_size(CHUNK)
-        .max_write_buffer_size(HELD_BACK)
-        .max_message_size(Some(PIECE))
-        .max_frame_size(Some(PIECE));
-    let inner =
-        WebSocketStream::from_raw_socket(Pieces::new(stream, &rest), Role::Client, Some(config)).await;
-    Ok(Stream::WebSocket(Box::new(WebSocket { inner, rest: Bytes::new() })))
-}
-
-impl AsyncRead for WebSocket {
+impl<S: Transport> AsyncRead for WebSocket<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -74,11 +74,11 @@ impl AsyncRead for WebSocket {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
                 }
                 Some(Ok(Message::Close(frame))) => {
-                    // The answer to it is ready below us; whether the broker hears it is up to the broker.
+                    // tungstenite has the answer ready; whether the broker reads it is up to the broker.
                     let _ = Pin::new(&mut this.inner).poll_flush(cx);
                     return Poll::Ready(Err(closed(frame)));
                 }
-                // Pings are answered below us.
+                // Pings are answered by tungstenite.
                 Some(Ok(_)) => {}
                 None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
                     return Poll::Ready(Ok(()));
@@ -92,7 +92,7 @@ impl AsyncRead for WebSocket {
     }
 }
 
-impl AsyncWrite for WebSocket {
+impl<S: Transport> AsyncWrite for WebSocket<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.inner).poll_ready(cx)).map_err(io_error)?;
@@ -152,7 +152,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
-    use super::super::watched::Watched;
+    use super::super::pausable_tcp::PausableTcp;
     use super::super::{Counted, Stream};
     use super::*;
 
@@ -161,8 +161,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (ours, theirs) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
-        let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
+        let stream = Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap())));
+        let inner = WebSocketStream::from_raw_socket(SplitFrames::new(stream, &[]), Role::Client, None).await;
         let (mut ours, mut theirs) = (WebSocket { inner, rest: Bytes::new() }, theirs.unwrap().0);
         let mut byte = [0];
         // A ping, and then half of a message of four bytes.

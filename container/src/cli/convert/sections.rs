@@ -6,13 +6,23 @@ use std::fmt::Write;
 use wirework::component::{Descriptor, Registry};
 use wirework::text::escape;
 
-use super::Converted;
 use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Template};
 use super::values::{Reason, Values, dotted};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 use crate::plan::instead_of;
+
+/// A manifest, and how much of it wants a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Converted {
+    /// TOML.
+    pub text: String,
+    /// How many components.
+    pub components: usize,
+    /// How many keys and components have no counterpart, and are comments.
+    pub comments: usize,
+}
 
 /// The groups of descriptors that Pip.Services itself has.
 const STOCK_GROUPS: [&str; 2] = ["pip-services", "pip-services3"];

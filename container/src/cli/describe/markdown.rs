@@ -7,7 +7,7 @@ use wirework::config::{KeyDoc, keys};
 use wirework::text::escape;
 
 use super::super::example::example;
-use super::{asks, doc};
+use super::words::{asks, doc};
 
 /// The page of one kind of component, its keys and references as tables.
 pub(super) fn page(one: &Registered) -> String {

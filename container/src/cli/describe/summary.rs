@@ -6,7 +6,7 @@ use wirework::Pattern;
 use wirework::config::KeyDoc;
 
 use super::super::width::{COLUMNS, hanging, indented};
-use super::{doc, line, remarks};
+use super::words::{doc, line, remarks};
 
 /// The outer keys with what they are for in a sentence, of tables the names of their keys, and how to see more.
 pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {

@@ -1,4 +1,4 @@
-//! [`Intake`] and [`Permits`]: nothing that is handed over is left lying, and no permit gets lost.
+//! [`Inbox`] and [`Permits`]: nothing that is handed over is left lying, and no permit gets lost.
 
 use std::task::Poll;
 
@@ -8,9 +8,10 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use tokio::sync::oneshot;
 
-use super::intake::{Command, Intake, Settled};
-use super::permits::{Permits, Refused};
+use super::inbox::{Command, Inbox};
+use super::permits::{NoPermit, Permits};
 use crate::mqtt::session::Token;
+use crate::mqtt::subscriptions::Acknowledger;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
 
@@ -19,12 +20,12 @@ fn command() -> Command {
 }
 
 /// Takes what comes until `enough` of it came.
-fn drive(intake: &Intake, enough: impl Fn(usize, usize) -> bool) {
+fn drive(inbox: &Inbox, enough: impl Fn(usize, usize) -> bool) {
     let (mut commands, mut done) = (Vec::new(), Vec::new());
     let (mut all_commands, mut all_done) = (0, 0);
     block_on(std::future::poll_fn(|cx| {
-        intake.register(cx.waker());
-        intake.take(&mut commands, &mut done);
+        inbox.register(cx.waker());
+        inbox.take(&mut commands, &mut done);
         all_commands += commands.drain(..).count();
         all_done += done.drain(..).count();
         if enough(all_commands, all_done) { Poll::Ready(()) } else { Poll::Pending }
@@ -34,19 +35,19 @@ fn drive(intake: &Intake, enough: impl Fn(usize, usize) -> bool) {
 /// Only who adds to an empty list wakes the driver; what the others add is found all the same.
 pub fn the_driver_gets_whatever_is_handed_over() {
     crate::model(|| {
-        let intake = Intake::new();
+        let inbox = Inbox::new();
         let senders = [true, false].map(|publishes| {
-            let intake = std::sync::Arc::clone(&intake);
+            let inbox = std::sync::Arc::clone(&inbox);
             thread::spawn(move || {
                 if publishes {
-                    intake.push(command()).unwrap();
-                    intake.push(command()).unwrap();
+                    inbox.push(command()).unwrap();
+                    inbox.push(command()).unwrap();
                 } else {
-                    intake.settled(Settled { token: Token(1), refused: false });
+                    inbox.settle(Token(1), false);
                 }
             })
         });
-        drive(&intake, |commands, done| commands == 2 && done == 1);
+        drive(&inbox, |commands, done| commands == 2 && done == 1);
         senders.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
@@ -54,35 +55,35 @@ pub fn the_driver_gets_whatever_is_handed_over() {
 /// A command is refused, or the driver that ends lets go of it: nobody waits for an answer that never comes.
 pub fn no_command_outlives_the_driver() {
     crate::model(|| {
-        let intake = Intake::new();
-        let other = std::sync::Arc::clone(&intake);
+        let inbox = Inbox::new();
+        let other = std::sync::Arc::clone(&inbox);
         let sender = thread::spawn(move || {
             let (reply, mut answer) = oneshot::channel();
             let command = Command::Unsubscribe { filter: Filter, listener: Default::default(), reply };
             (other.push(command).is_err(), answer.try_recv().is_ok())
         });
-        intake.end(MqttError::NotOpen);
+        inbox.end(MqttError::NotOpen);
         let (refused, answered) = sender.join().unwrap();
         assert!(!answered);
         let (mut commands, mut done) = (Vec::new(), Vec::new());
-        intake.take(&mut commands, &mut done);
+        inbox.take(&mut commands, &mut done);
         assert!(commands.is_empty(), "refused: {refused}");
-        assert!(!intake.is_up() && intake.closed().is_some());
+        assert!(!inbox.is_up() && inbox.closed().is_some());
     });
 }
 
 /// What was written before the link was said to be up is seen by whoever sees it up.
 pub fn what_was_written_before_the_link_is_up_is_seen() {
     crate::model(|| {
-        let (intake, written) = (Intake::new(), Arc::new(AtomicUsize::new(0)));
-        let (other, seen) = (std::sync::Arc::clone(&intake), Arc::clone(&written));
+        let (inbox, written) = (Inbox::new(), Arc::new(AtomicUsize::new(0)));
+        let (other, seen) = (std::sync::Arc::clone(&inbox), Arc::clone(&written));
         let publisher = thread::spawn(move || {
             if other.is_up() {
                 assert_eq!(seen.load(Ordering::Relaxed), 7);
             }
         });
         written.store(7, Ordering::Relaxed);
-        intake.set_up(true);
+        inbox.set_up(true);
         publisher.join().unwrap();
     });
 }
@@ -90,13 +91,13 @@ pub fn what_was_written_before_the_link_is_up_is_seen() {
 /// The driver hears that it is to stop, whatever it does meanwhile.
 pub fn the_driver_hears_of_a_stop() {
     crate::model(|| {
-        let intake = Intake::new();
-        let other = std::sync::Arc::clone(&intake);
+        let inbox = Inbox::new();
+        let other = std::sync::Arc::clone(&inbox);
         let closer = thread::spawn(move || other.stop(tokio::time::Instant::now()));
         let (mut commands, mut done) = (Vec::new(), Vec::new());
         block_on(std::future::poll_fn(|cx| {
-            intake.register(cx.waker());
-            if intake.take(&mut commands, &mut done).is_some() { Poll::Ready(()) } else { Poll::Pending }
+            inbox.register(cx.waker());
+            if inbox.take(&mut commands, &mut done).is_some() { Poll::Ready(()) } else { Poll::Pending }
         }));
         closer.join().unwrap();
     });
@@ -111,18 +112,18 @@ pub fn permits_come_back() {
             let permits = Arc::clone(&permits);
             thread::spawn(move || {
                 let permit = if waits {
-                    block_on(permits.take(QoS::AtLeastOnce, 0)).map_err(|_| Refused::Closed)
+                    block_on(permits.take(QoS::AtLeastOnce, 0)).map_err(|_| NoPermit::Closed)
                 } else {
                     permits.try_take(QoS::AtLeastOnce, 36)
                 };
                 match permit {
                     Ok(permit) => {
-                        let cost = permit.cost;
-                        permit.keep();
+                        let cost = permit.cost();
+                        permit.forget();
                         // The driver, once the message is settled.
                         permits.give_back(1, cost as usize);
                     }
-                    Err(refused) => assert!(!waits && refused == Refused::Full),
+                    Err(refused) => assert!(!waits && refused == NoPermit::Full),
                 }
             })
         });
@@ -135,10 +136,10 @@ pub fn permits_come_back() {
 pub fn whoever_waits_for_a_permit_hears_of_the_close() {
     crate::model(|| {
         let permits = Arc::new(Permits::new(1, 100));
-        permits.try_take(QoS::AtLeastOnce, 0).unwrap().keep();
+        permits.try_take(QoS::AtLeastOnce, 0).unwrap().forget();
         let other = Arc::clone(&permits);
         let publisher = thread::spawn(move || block_on(other.take(QoS::AtLeastOnce, 0)).err());
         permits.close();
-        assert_eq!(publisher.join().unwrap(), Some(Refused::Closed));
+        assert_eq!(publisher.join().unwrap(), Some(NoPermit::Closed));
     });
 }

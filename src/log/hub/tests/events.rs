@@ -1,7 +1,7 @@
 //! What comes by `tracing`, of ours and of libraries.
 
 use super::*;
-use crate::log::quiet;
+use crate::log::target_limits;
 
 #[test]
 fn events_know_their_component() {
@@ -106,7 +106,7 @@ fn what_a_limited_library_says_is_cut() {
     let (hub, _) = hub();
     let sink = Recorder::new(Level::Info);
     hub.add(&scope(&hub, "sink"), sink.clone());
-    quiet::limit(FOREIGN, Level::Warn);
+    target_limits::set(FOREIGN, Level::Warn);
     listening(&hub, || {
         tracing::warn!(target: FOREIGN, "refused: {}\u{1b}", "x".repeat(60_000));
         tracing::warn!(target: "ours", "{}", "x".repeat(1000));

@@ -8,30 +8,19 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Console;
+use super::format::{Format, line};
 use super::output::{Colour, Output};
-use super::{Console, line};
+use super::stream::DEFAULT_BUFFER;
 use crate::component::{Component, Context, Descriptor, Offer};
 use crate::config::Invalid;
 use crate::log::{Level, LogSink, Record};
 use crate::{Error, offers, register};
 
-/// The default of [`ConsoleConfig::buffer`], in bytes: as much as the records that are kept for loggers usually take.
-pub(super) const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
 /// The least that [`ConsoleConfig::buffer`] may be, in bytes.
 const LEAST_BUFFER: usize = 4096;
-/// How long closing waits for what was said to be written.
+/// How long closing waits for lines to be written.
 const FLUSH: Duration = Duration::from_millis(500);
-
-/// How a record is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// `time LEVEL source component [trace id] message key=value`, control characters escaped.
-    #[default]
-    Text,
-    /// One JSON object a line: `time`, `level`, `source`, `component`, `target`, `trace_id`, `message`, `fields`.
-    Json,
-}
 
 /// The configuration of [`ConsoleLogger`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

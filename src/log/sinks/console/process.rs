@@ -1,4 +1,4 @@
-//! What this process says on the console, whoever says it.
+//! The console of this process: all that it writes to stderr and stdout.
 
 use std::io::Write;
 use std::panic::PanicHookInfo;
@@ -7,21 +7,20 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line;
-use super::logger::{DEFAULT_BUFFER, Format};
+use super::format::{Format, line};
 use super::output::{Colour, Output, streams};
-use super::stream::Stream;
+use super::stream::{DEFAULT_BUFFER, Stream};
 use crate::log::{Level, Record, Value, current};
 use crate::text::{clip_to, escape};
 
 /// How many bytes of a panic's message are shown.
 const MAX_PANIC: usize = 4096;
 
-/// The console of this process: what is said through it waits for no terminal, pipe or disk.
+/// The console of this process: what is written through it waits for no terminal, pipe or disk.
 ///
 /// Every line goes into a buffer, of which a thread of the console's own writes to stderr or stdout. What does not fit is
 /// dropped and counted. The [console logger](super::ConsoleLogger) writes through it; so does the container for all that it
-/// says while a service runs.
+/// writes while a service runs.
 ///
 /// ```
 /// use std::time::Duration;
@@ -85,7 +84,7 @@ impl Console {
         self.stderr.push(&lines, DEFAULT_BUFFER, self.format());
     }
 
-    /// Waits until all that was said is written, for `limit` at most; says how many lines are not. For the end of the
+    /// Waits until all lines are written, for `limit` at most; returns how many lines are not. For the end of the
     /// process.
     pub fn flush(&self, limit: Duration) -> u64 {
         let until = Instant::now() + limit;

@@ -1,4 +1,4 @@
-//! A bounded buffer between those who say something on the console and the terminal, pipe or file behind it.
+//! A bounded buffer between those who write to the console and the terminal, pipe or file behind it.
 //!
 //! A pipe that nobody reads, a terminal that is stopped or a disk that hangs makes every writer wait. So nobody writes but
 //! one thread of the stream's own: [`Stream::push`] puts lines into a buffer and returns. Lines that do not fit, and lines
@@ -8,19 +8,23 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line;
-use super::logger::Format;
+use super::format::{Format, line};
+use crate::log::record::OWN_TARGET;
 use crate::log::{Level, Record, Value};
+
+/// The default of [`ConsoleConfig::buffer`](super::ConsoleConfig::buffer), in bytes: as much as the records that are buffered for loggers
+/// usually take.
+pub(super) const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
 
 /// How many bytes are written at once at most, whole lines; a pipe takes that many in one piece, so that lines of several
 /// processes do not mix.
-const PIECE: usize = 4096;
+const CHUNK: usize = 4096;
 
 /// How long the writer waits before it tries an output again that is set not to block and is full.
-const AGAIN: Duration = Duration::from_millis(10);
+const RETRY_WAIT: Duration = Duration::from_millis(10);
 
 /// A buffer that has grown beyond this is given back when it has been written.
-const KEEP: usize = 64 * 1024;
+const MAX_SPARE: usize = 64 * 1024;
 
 /// One output of the process, with its buffer and its thread.
 pub(super) struct Stream {
@@ -35,14 +39,14 @@ pub(super) struct Stream {
 struct State {
     waiting: Vec<u8>,
     /// Bytes and lines that wait or are being written.
-    held: usize,
-    held_lines: u64,
+    pending: usize,
+    pending_lines: u64,
     /// Bytes that were taken, and bytes that are done with.
     taken: u64,
     done: u64,
-    /// Lines that are lost, and those of them that no notice has told of.
+    /// Lines that are lost, and those of them that no notice has reported.
     lost: u64,
-    untold: u64,
+    unreported: u64,
     /// Whether the last write succeeded.
     healthy: bool,
     /// How the last lines were written, and so how the notice is.
@@ -62,15 +66,15 @@ struct Output {
 
 impl Stream {
     /// A stream that writes to `to`; its thread starts with the first line.
-    pub(super) fn new(name: &'static str, to: impl Write + Send + 'static) -> Arc<Self> {
+    pub fn new(name: &'static str, to: impl Write + Send + 'static) -> Arc<Self> {
         let state = State {
             waiting: Vec::new(),
-            held: 0,
-            held_lines: 0,
+            pending: 0,
+            pending_lines: 0,
             taken: 0,
             done: 0,
             lost: 0,
-            untold: 0,
+            unreported: 0,
             healthy: true,
             format: Format::Text,
             output: Some(Output { to: Box::new(to), torn: false }),
@@ -79,18 +83,18 @@ impl Stream {
         Arc::new(Self { name, state: Mutex::new(state), filled: Condvar::new(), written: Condvar::new() })
     }
 
-    /// Takes whole lines, each with its line end, if not more than `limit` bytes are held with them; else counts them as
-    /// lost. A text that alone is longer than `limit` is taken when nothing is held.
-    pub(super) fn push(self: &Arc<Self>, lines: &[u8], limit: usize, format: Format) {
+    /// Takes whole lines, each with its line end, if not more than `limit` bytes wait with them; else counts them as
+    /// lost. A text that alone is longer than `limit` is taken when nothing waits.
+    pub fn push(self: &Arc<Self>, lines: &[u8], limit: usize, format: Format) {
         let mut state = self.lock();
         state.format = format;
-        let notice = if state.untold > 0 && state.healthy { self.notice(&state) } else { Vec::new() };
+        let notice = if state.unreported > 0 && state.healthy { self.notice(&state) } else { Vec::new() };
         let size = notice.len() + lines.len();
-        if state.held > 0 && state.held.saturating_add(size) > limit {
+        if state.pending > 0 && state.pending.saturating_add(size) > limit {
             return state.lose(count(lines));
         }
         if !notice.is_empty() {
-            state.untold = 0;
+            state.unreported = 0;
             state.put(&notice);
         }
         state.put(lines);
@@ -98,8 +102,8 @@ impl Stream {
         self.filled.notify_one();
     }
 
-    /// Waits until all that was taken is written, until `until` at most; says how many lines are not.
-    pub(super) fn flush(self: &Arc<Self>, until: Instant) -> u64 {
+    /// Waits until all that was taken is written, until `until` at most; returns how many lines are not.
+    pub fn flush(self: &Arc<Self>, until: Instant) -> u64 {
         let mut state = self.lock();
         self.start(&mut state);
         if !state.started
@@ -116,7 +120,7 @@ impl Stream {
         while state.done < taken {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return state.held_lines;
+                return state.pending_lines;
             }
             state = self.written.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -124,7 +128,7 @@ impl Stream {
     }
 
     /// How many lines did not get through, those that wait not among them.
-    pub(super) fn lost(&self) -> u64 {
+    pub fn lost(&self) -> u64 {
         self.lock().lost
     }
 
@@ -148,9 +152,9 @@ impl Stream {
         loop {
             let mut state = self.lock();
             while state.waiting.is_empty() {
-                if state.untold > 0 && state.healthy {
+                if state.unreported > 0 && state.healthy {
                     let notice = self.notice(&state);
-                    state.untold = 0;
+                    state.unreported = 0;
                     state.put(&notice);
                 } else {
                     state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -160,22 +164,22 @@ impl Stream {
             drop(state);
             self.write(&mut output, &batch);
             batch.clear();
-            batch.shrink_to(KEEP);
+            batch.shrink_to(MAX_SPARE);
         }
     }
 
-    /// Writes in pieces of whole lines, and takes each off what is held.
+    /// Writes in chunks of whole lines, and takes each off what waits.
     fn write(&self, output: &mut Output, batch: &[u8]) {
         let mut rest = batch;
         while !rest.is_empty() {
-            let (piece, after) = rest.split_at(piece(rest));
-            let result = output.write(piece);
+            let (chunk, after) = rest.split_at(chunk(rest));
+            let result = output.write(chunk);
             rest = after;
             let mut state = self.lock();
-            let lines = count(piece);
-            state.held -= piece.len();
-            state.held_lines -= lines;
-            state.done += piece.len() as u64;
+            let lines = count(chunk);
+            state.pending -= chunk.len();
+            state.pending_lines -= lines;
+            state.done += chunk.len() as u64;
             state.healthy = result.is_ok();
             if result.is_err() {
                 state.lose(lines);
@@ -186,9 +190,10 @@ impl Stream {
     }
 
     fn notice(&self, state: &State) -> Vec<u8> {
-        let message = format!("{} lines were dropped, since {} did not take them", state.untold, self.name);
-        let fields = [("dropped", Value::U64(state.untold)), ("dropped_in_all", Value::U64(state.lost))];
-        let record = Record::new(Level::Warn, &message).with_target(module_path!()).with_fields(&fields);
+        let message =
+            format!("{} lines were dropped, since {} did not take them", state.unreported, self.name);
+        let fields = [("dropped", Value::U64(state.unreported)), ("dropped_in_all", Value::U64(state.lost))];
+        let record = Record::new(Level::Warn, &message).with_target(OWN_TARGET).with_fields(&fields);
         line(state.format, &record, "", false)
     }
 }
@@ -196,25 +201,25 @@ impl Stream {
 impl State {
     fn put(&mut self, lines: &[u8]) {
         self.waiting.extend_from_slice(lines);
-        self.held += lines.len();
-        self.held_lines += count(lines);
+        self.pending += lines.len();
+        self.pending_lines += count(lines);
         self.taken += lines.len() as u64;
     }
 
     fn lose(&mut self, lines: u64) {
         self.lost += lines;
-        self.untold += lines;
+        self.unreported += lines;
     }
 }
 
 impl Output {
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         if self.torn {
             // What was begun must not run into what comes now.
             self.all(b"\n")?;
             self.torn = false;
         }
-        self.all(piece)
+        self.all(chunk)
     }
 
     fn all(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -228,7 +233,7 @@ impl Output {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    std::thread::sleep(AGAIN);
+                    std::thread::sleep(RETRY_WAIT);
                     Ok(())
                 }
                 Err(error) => Err(error),
@@ -242,13 +247,13 @@ impl Output {
     }
 }
 
-/// How many bytes from the start of `lines` are whole lines and at most [`PIECE`], or are one line.
-fn piece(lines: &[u8]) -> usize {
+/// How many bytes from the start of `lines` are whole lines and at most [`CHUNK`], or are one line.
+fn chunk(lines: &[u8]) -> usize {
     let ends = |from: &[u8], last: bool| {
         let is_end = |byte: &u8| *byte == b'\n';
         if last { from.iter().rposition(is_end) } else { from.iter().position(is_end) }
     };
-    let short = lines.get(..PIECE).unwrap_or(lines);
+    let short = lines.get(..CHUNK).unwrap_or(lines);
     ends(short, true).or_else(|| ends(lines, false)).map_or(lines.len(), |end| end + 1)
 }
 

@@ -28,9 +28,9 @@ pub(super) fn read(header: &Header, body: &[u8]) -> Result<Incoming, PacketError
 /// nobody waits for one that there cannot be.
 pub(super) const fn has_its_length(header: &Header) -> bool {
     match header.kind() {
-        2 | 4..=7 | 11 => header.body == 2,
-        9 => header.body > 2,
-        12..=14 => header.body == 0,
+        2 | 4..=7 | 11 => header.body_len() == 2,
+        9 => header.body_len() > 2,
+        12..=14 => header.body_len() == 0,
         _ => true,
     }
 }

@@ -1,6 +1,6 @@
-//! Packets from and to bytes. Everything that a broker sends is read here, or beside it, strictly as the standard has it;
-//! messages and acknowledgements, of which a busy link is made, are written here too, without a copy of the topic on its
-//! way out and without an allocation for an acknowledgement. The rest of what is written is rumqttc's.
+//! Packets from and to bytes. All packets of a broker are read here and in `answers`, strictly as the standard has it.
+//! Messages and acknowledgements, of which a busy link is made, are written here too, without a copy of the topic and without
+//! an allocation for an acknowledgement. All other packets are written by rumqttc.
 
 use std::sync::Arc;
 
@@ -8,32 +8,34 @@ use bytes::{Buf, BufMut, BytesMut};
 use rumqttc::mqttbytes::v4;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::oversize::Passing;
-use super::{answers, publish_size};
-use crate::mqtt::protocol::buffer::{self, Packet as Whole};
-use crate::mqtt::protocol::header::Header;
-use crate::mqtt::protocol::opening::{Flags, Opening, topic};
-use crate::mqtt::protocol::{AckKind, Incoming, Outbound, PacketError, Publish};
+use super::answers;
+use crate::mqtt::properties::VariableInt;
+use crate::mqtt::protocol::buffer::{self, RawPacket};
+use crate::mqtt::protocol::header::{Header, packet_size};
+use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader, topic};
+use crate::mqtt::protocol::{AckKind, Incoming, Outbound, Oversize, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
 
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
     Ack(AckKind, u16),
     Message { message: MqttMessage, id: u16 },
-    Came(Incoming),
+    Received(Incoming),
     Other(v4::Packet),
 }
 
-/// The codec of one link; it remembers its limit, and what it is reading past.
+/// The codec of one link.
 pub(crate) struct Codec {
+    /// The largest packet in either direction, in bytes.
     max: usize,
-    passing: Option<Passing>,
+    /// A message above that which is still coming.
+    skipped: Option<SkippedPublish>,
 }
 
 impl Codec {
-    /// Refuses to write packets above the limit, in bytes, and reads past messages above it.
-    pub(super) fn new(max: usize) -> Self {
-        Self { max, passing: None }
+    /// Returns a codec that does not write packets above the limit, in bytes, and skips messages above it.
+    pub fn new(max: usize) -> Self {
+        Self { max, skipped: None }
     }
 
     fn publish(&self, publish: &Publish, id: u16, dup: bool, to: &mut BytesMut) -> Result<(), PacketError> {
@@ -45,10 +47,14 @@ impl Codec {
         if with_id && id == 0 {
             return Err(PacketError::unwritable(NoId));
         }
+        let length = publish_body(publish);
+        if length > VariableInt::MAX {
+            return Err(PacketError::unwritable(TooLarge { size: length, max: VariableInt::MAX }));
+        }
         to.reserve(size);
         let first = 0x30 | u8::from(publish.retain) | ((publish.qos as u8) << 1) | (u8::from(dup) << 3);
         to.put_u8(first);
-        put_length(2 + publish.topic.len() + 2 * usize::from(with_id) + publish.payload.len(), to)?;
+        VariableInt::write(length, to);
         // A topic was checked to have at most 65535 bytes.
         to.put_u16(u16::try_from(publish.topic.len()).map_err(PacketError::unwritable)?);
         to.put_slice(publish.topic.as_bytes());
@@ -60,7 +66,7 @@ impl Codec {
     }
 }
 
-/// A message of our own that cannot be written. It has been checked before, so there is none.
+/// A message of this client that cannot be written. Callers have checked that before.
 #[derive(Debug, thiserror::Error)]
 #[error("a message makes a packet of {size} bytes; at most {max} are permitted")]
 struct TooLarge {
@@ -72,16 +78,15 @@ struct TooLarge {
 #[error("a message of QoS 1 or 2 has no packet id")]
 struct NoId;
 
-fn put_length(mut length: usize, to: &mut BytesMut) -> Result<(), PacketError> {
-    if length > 0x0fff_ffff {
-        return Err(PacketError::unwritable(TooLarge { size: length, max: 0x0fff_ffff }));
-    }
-    while length >= 0x80 {
-        to.put_u8((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    to.put_u8(length as u8);
-    Ok(())
+/// The size of a PUBLISH, in bytes.
+pub(super) fn publish_size(publish: &Publish) -> usize {
+    packet_size(publish_body(publish))
+}
+
+/// The size of its body.
+fn publish_body(publish: &Publish) -> usize {
+    let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
+    2 + publish.topic.len() + id + publish.payload.len()
 }
 
 impl Encoder<Outbound<'_>> for Codec {
@@ -114,7 +119,7 @@ impl Encoder<Packet> for Codec {
             }
             Packet::Other(packet) => packet.write(to, self.max).map(drop).map_err(PacketError::unwritable),
             // They were read.
-            Packet::Message { .. } | Packet::Came(_) => Ok(()),
+            Packet::Message { .. } | Packet::Received(_) => Ok(()),
         }
     }
 }
@@ -124,8 +129,8 @@ impl Decoder for Codec {
     type Error = PacketError;
 
     fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
-        if self.passing.is_some() {
-            return Ok(self.pass(from));
+        if self.skipped.is_some() {
+            return Ok(self.skip(from));
         }
         if let [first, 2, high, low, ..] = **from
             && let Some(kind) = ack_kind(first)
@@ -154,10 +159,10 @@ fn ack_kind(first: u8) -> Option<AckKind> {
     }
 }
 
-/// A message that is all there.
-fn message(packet: &Whole<'_>, flags: Flags) -> Result<Packet, PacketError> {
-    let Opening { topic: name, id, size } = Opening::of(packet, flags)?;
-    let payload = packet.keep(packet.body.get(size..).unwrap_or_default());
+/// Reads a message that has come whole.
+fn message(packet: &RawPacket<'_>, flags: PublishFlags) -> Result<Packet, PacketError> {
+    let VariableHeader { topic: name, id, size } = VariableHeader::of(packet, flags)?;
+    let payload = packet.detach(packet.body().get(size..).unwrap_or_default());
     let mut message = MqttMessage::new(Arc::from(topic(name)?), payload);
     (message.qos, message.retain, message.dup) = (flags.qos, flags.retain, flags.dup);
     Ok(Packet::Message { message, id })
@@ -165,16 +170,16 @@ fn message(packet: &Whole<'_>, flags: Flags) -> Result<Packet, PacketError> {
 
 impl Codec {
     fn message(&mut self, header: &Header, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
-        let flags = Flags::read(header)?;
+        let flags = PublishFlags::read(header)?;
         let size = header.size();
         if size > self.max {
-            self.passing = Passing::begin(header, flags, from)?;
-            return Ok(self.pass(from));
+            self.skipped = SkippedPublish::begin(header, flags, from)?;
+            return Ok(self.skip(from));
         }
         if !buffer::is_whole(from, size) {
             return Ok(None);
         }
-        Whole::take(from, *header, |packet| message(packet, flags)).map(Some)
+        RawPacket::take(from, *header, |packet| message(packet, flags)).map(Some)
     }
 
     fn answer(&self, header: &Header, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
@@ -191,14 +196,48 @@ impl Codec {
         if !buffer::is_whole(from, size) {
             return Ok(None);
         }
-        let incoming = Whole::take(from, *header, |packet| answers::read(header, packet.body))?;
-        Ok(Some(Packet::Came(incoming)))
+        let incoming = RawPacket::take(from, *header, |packet| answers::read(header, packet.body()))?;
+        Ok(Some(Packet::Received(incoming)))
     }
 
-    /// Goes on with what is read past.
-    fn pass(&mut self, from: &mut BytesMut) -> Option<Packet> {
-        let passed = self.passing.take_if(|passing| passing.pass(from))?;
-        Some(Packet::Came(Incoming::Oversize(passed.into_oversize())))
+    /// Goes on skipping; returns what was skipped once all of it has come.
+    fn skip(&mut self, from: &mut BytesMut) -> Option<Packet> {
+        let done = self.skipped.take_if(|skipped| skipped.skip(from))?;
+        Some(Packet::Received(Incoming::Oversize(done.into_oversize())))
+    }
+}
+
+/// A PUBLISH above the limit of this side, of which 3.1.1 cannot tell the broker.
+///
+/// To close the link for it would change nothing: the broker sends it again on the next link. So its topic is read, and its
+/// payload is thrown away as it comes: at no time is more of it in memory than was read at once.
+struct SkippedPublish {
+    /// How many bytes of the packet are still to come.
+    left: usize,
+    oversize: Oversize,
+}
+
+impl SkippedPublish {
+    /// Begins with a message whose fixed header has been read; none while its variable header has not come whole.
+    fn begin(header: &Header, flags: PublishFlags, from: &[u8]) -> Result<Option<Self>, PacketError> {
+        let body = from.get(header.len()..).unwrap_or_default();
+        let Some(start) = VariableHeader::read(header, flags.qos, body)? else { return Ok(None) };
+        let (topic, id, size) = (topic(start.topic)?.into(), start.id, header.size());
+        let oversize = Oversize { id, qos: flags.qos, dup: flags.dup, topic, size };
+        Ok(Some(Self { left: size, oversize }))
+    }
+
+    /// Throws away what has come of it; true when that was the rest.
+    fn skip(&mut self, from: &mut BytesMut) -> bool {
+        let count = self.left.min(from.len());
+        from.advance(count);
+        self.left -= count;
+        self.left == 0
+    }
+
+    /// What the message said before its payload.
+    fn into_oversize(self) -> Oversize {
+        self.oversize
     }
 }
 

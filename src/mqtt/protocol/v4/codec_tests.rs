@@ -74,7 +74,7 @@ fn agree(bytes: &[u8]) -> bool {
     let read = V4::read(match ours {
         Packet::Message { message, id } => Packet::Message { message: message.clone(), id: *id },
         Packet::Ack(kind, id) => Packet::Ack(*kind, *id),
-        Packet::Came(_) | Packet::Other(_) => return false,
+        Packet::Received(_) | Packet::Other(_) => return false,
     });
     let translated = translated(theirs.clone()).map(|incoming| words(&incoming));
     assert_eq!((*left, Some(words(&read))), (*other_left, translated), "{bytes:?}");

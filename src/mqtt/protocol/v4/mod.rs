@@ -1,15 +1,13 @@
-//! MQTT 3.1.1; what is seldom written is written by rumqttc's codec.
+//! MQTT 3.1.1. Packets that are seldom written are written by the codec of rumqttc.
 
 mod answers;
 mod codec;
-mod oversize;
 
 use rumqttc::mqttbytes::{self, v4};
 
 use codec::{Codec, Packet};
 
-use super::header::packet_size;
-use super::{AckKind, Hello, Incoming, Limits, Protocol, Publish};
+use super::{AckKind, ConnectPacket, Incoming, Limits, Protocol, Publish};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, QoS, SubscribeOptions};
 
@@ -26,25 +24,25 @@ impl Protocol for V4 {
 
     fn welcomed(_: &mut Codec, _: &Limits) {}
 
-    fn connect(hello: &Hello) -> Packet {
-        let mut connect = v4::Connect::new(hello.client_id.clone());
-        connect.clean_session = hello.clean_session;
-        connect.keep_alive = hello.keep_alive;
-        if let Some(username) = &hello.username {
-            let password = hello.password.as_ref().map(|password| password.expose()).unwrap_or_default();
+    fn connect(packet: &ConnectPacket) -> Packet {
+        let mut connect = v4::Connect::new(packet.client_id.clone());
+        connect.clean_session = packet.clean_session;
+        connect.keep_alive = packet.keep_alive;
+        if let Some(username) = &packet.username {
+            let password = packet.password.as_ref().map(|password| password.expose()).unwrap_or_default();
             connect.set_login(username, password);
         }
-        connect.last_will = hello.will.as_ref().map(|will| v4::LastWill {
+        connect.last_will = packet.will.as_ref().map(|will| v4::LastWill {
             topic: will.topic.as_ref().to_owned(),
             message: will.payload.clone(),
-            qos: to_wire(will.qos),
+            qos: to_rumqttc(will.qos),
             retain: will.retain,
         });
         Packet::Other(v4::Packet::Connect(connect))
     }
 
     fn publish_size(publish: &Publish) -> usize {
-        publish_size(publish)
+        codec::publish_size(publish)
     }
 
     fn ack(kind: AckKind, id: u16, _: u8) -> Packet {
@@ -55,7 +53,7 @@ impl Protocol for V4 {
         let filters = filters
             .iter()
             .map(|(filter, options)| {
-                v4::SubscribeFilter::new(filter.as_str().to_owned(), to_wire(options.qos))
+                v4::SubscribeFilter::new(filter.as_str().to_owned(), to_rumqttc(options.qos))
             })
             .collect();
         Packet::Other(v4::Packet::Subscribe(v4::Subscribe { pkid: id, filters }))
@@ -83,18 +81,13 @@ impl Protocol for V4 {
         match packet {
             Packet::Message { message, id } => Incoming::Publish { id, message, subscriptions: Vec::new() },
             Packet::Ack(kind, id) => Incoming::Ack { kind, id, code: 0, reason: None },
-            Packet::Came(incoming) => incoming,
+            Packet::Received(incoming) => incoming,
             Packet::Other(_) => Incoming::Unexpected("a packet of its own"),
         }
     }
 }
 
-fn publish_size(publish: &Publish) -> usize {
-    let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
-    packet_size(2 + publish.topic.len() + id + publish.payload.len())
-}
-
-const fn to_wire(qos: QoS) -> mqttbytes::QoS {
+const fn to_rumqttc(qos: QoS) -> mqttbytes::QoS {
     match qos {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,

@@ -1,34 +1,32 @@
-//! The answers of a broker: a packet id, codes, and perhaps a word about them.
+//! The answers of a broker: a packet id, codes, and properties that explain them.
 
 use std::sync::Arc;
 
-use super::rules::{Carrier, check};
+use super::property_rules::{Carrier, check};
 use crate::mqtt::properties::Fields;
-use crate::mqtt::protocol::reasons::kept;
+use crate::mqtt::properties::ids::{REASON, SERVER_REFERENCE};
+use crate::mqtt::protocol::reasons::clip_reason;
 use crate::mqtt::protocol::{AckKind, Incoming, PacketError, Reason, describe};
 
-const REASON_STRING: u8 = 31;
-const SERVER_REFERENCE: u8 = 28;
-
-/// The longest reference to another server that is kept, in bytes: host names are shorter.
+/// The longest reference to another server that is taken, in bytes: host names are shorter.
 const LONGEST: usize = 1024;
 
-/// What the properties of an answer can say that matters. A broker may say 64 KiB of it with each answer; what is kept is
-/// what people are shown.
+/// The properties of an answer that say something about its code. A broker may send 64 KiB of them with each answer; only as
+/// much is remembered as people are shown.
 #[derive(Default)]
-pub(super) struct Said {
-    pub(super) reason: Option<Arc<str>>,
-    pub(super) server_reference: Option<Arc<str>>,
+pub(super) struct Explanation {
+    pub reason: Option<Arc<str>>,
+    pub server_reference: Option<Arc<str>>,
 }
 
-impl Said {
-    /// A reason, escaped; what is too long is cut.
-    pub(super) fn reason(&mut self, text: &str) {
-        self.reason = Some(kept(text));
+impl Explanation {
+    /// Takes a reason string, escaped and cut.
+    pub fn reason(&mut self, text: &str) {
+        self.reason = Some(clip_reason(text));
     }
 
-    /// A reference to another server; one that is too long leads nowhere.
-    pub(super) fn server_reference(&mut self, text: &str) {
+    /// Takes a reference to another server, unless it is too long for one.
+    pub fn server_reference(&mut self, text: &str) {
         self.server_reference = (text.len() <= LONGEST).then(|| text.into());
     }
 }
@@ -47,14 +45,14 @@ pub(super) fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Inc
     if !known {
         return Err(PacketError::forbidden(BAD_CODE));
     }
-    let reason = last_said(&mut body, Carrier::Answer)?.reason;
+    let reason = last_explanation(&mut body, Carrier::Answer)?.reason;
     Ok(Incoming::Ack { kind, id, code, reason })
 }
 
 /// SUBACK.
 pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let id = packet_id(&mut body)?;
-    let reason = said(&mut body, Carrier::Answer)?.reason;
+    let reason = explanation(&mut body, Carrier::Answer)?.reason;
     let codes = codes(body.rest(), |code| {
         matches!(code, 0..=2 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91 | 0x97 | 0x9e | 0xa1 | 0xa2)
     })?;
@@ -64,7 +62,7 @@ pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> 
 /// UNSUBACK.
 pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let id = packet_id(&mut body)?;
-    said(&mut body, Carrier::Answer)?;
+    explanation(&mut body, Carrier::Answer)?;
     let codes = codes(body.rest(), |code| matches!(code, 0 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91))?;
     Ok(Incoming::Unsubscribed { id, codes })
 }
@@ -72,7 +70,7 @@ pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError
 /// DISCONNECT. The link ends, whatever its code: so one that the standard does not list is passed on as it is.
 pub(super) fn disconnect(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let code = body.byte().unwrap_or_default();
-    let Said { reason, server_reference } = last_said(&mut body, Carrier::Disconnect)?;
+    let Explanation { reason, server_reference } = last_explanation(&mut body, Carrier::Disconnect)?;
     Ok(Incoming::Disconnect(Reason { code, text: describe(code, reason.as_deref()), server_reference }))
 }
 
@@ -90,23 +88,23 @@ fn codes(body: &[u8], known: impl Fn(u8) -> bool) -> Result<Vec<u8>, PacketError
 }
 
 /// What the properties say that end a packet, and may be left out.
-fn last_said(body: &mut Fields<'_>, carrier: Carrier) -> Result<Said, PacketError> {
+fn last_explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, PacketError> {
     if body.is_empty() {
-        return Ok(Said::default());
+        return Ok(Explanation::default());
     }
-    let said = said(body, carrier)?;
+    let explanation = explanation(body, carrier)?;
     if !body.is_empty() {
         return Err(PacketError::malformed("goes on behind its properties"));
     }
-    Ok(said)
+    Ok(explanation)
 }
 
-fn said(body: &mut Fields<'_>, carrier: Carrier) -> Result<Said, PacketError> {
-    let mut said = Said::default();
+fn explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, PacketError> {
+    let mut said = Explanation::default();
     let mut properties = properties(body, carrier)?;
     while !properties.is_empty() {
         match properties.byte()? {
-            REASON_STRING => said.reason(properties.text()?),
+            REASON => said.reason(properties.text()?),
             SERVER_REFERENCE => said.server_reference(properties.text()?),
             // The only other one is a user property.
             _ => drop((properties.binary()?, properties.binary()?)),

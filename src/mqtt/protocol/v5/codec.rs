@@ -1,24 +1,20 @@
-//! Packets from and to bytes, with what one link has to remember for it.
+//! Packets from and to bytes.
 
 use bytes::{BufMut, BytesMut};
 use rumqttc::v5::mqttbytes::v5;
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::aliases::{Alias, Received, Sent};
-use super::{answers, message, publish, welcome};
+use super::aliases::{Alias, ReceivedAliases, SentAliases};
+use super::{answers, connack, publish};
 use crate::mqtt::properties::Fields;
-use crate::mqtt::protocol::buffer::{self, Packet as Whole};
+use crate::mqtt::protocol::buffer::{self, RawPacket};
 use crate::mqtt::protocol::error::shown;
 use crate::mqtt::protocol::header::Header;
-use crate::mqtt::protocol::opening::topic_bytes;
+use crate::mqtt::protocol::publish_header::topic_bytes;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound, PacketError};
 
-/// What is unexpected about a message whose topic cannot be told.
-pub(super) const BAD_ALIAS: &str =
-    "a message with a topic alias that it has not set, or for too long a topic";
-
-/// How many bytes setting an alias adds at most: the property, and one more byte for the length of all of them and of
-/// the packet.
+/// How many bytes setting an alias adds at most: the property, and one more byte for each of the lengths of the properties and
+/// of the packet.
 const ALIAS_BYTES: usize = 5;
 
 /// A packet: to be written, or read.
@@ -26,40 +22,40 @@ pub(crate) enum Packet {
     /// With a reason code.
     Ack(AckKind, u16, u8),
     /// DISCONNECT, which rumqttc's codec writes with a wrong length where there is a code and nothing else.
-    GoodBye {
+    Disconnect {
         code: u8,
         /// Whether the session ends at once.
         forget: bool,
     },
     Other(Box<v5::Packet>),
-    Came(Incoming),
+    Received(Incoming),
 }
 
 /// The codec of one link.
 pub(crate) struct Codec {
     max_incoming: usize,
     max_outgoing: usize,
-    sent: Sent,
-    received: Received,
+    sent: SentAliases,
+    received: ReceivedAliases,
 }
 
 impl Codec {
-    pub(super) fn new(max_packet: usize, aliases: u16) -> Self {
+    pub fn new(max_packet: usize, aliases: u16) -> Self {
         Self {
             max_incoming: max_packet,
             max_outgoing: max_packet,
-            sent: Sent::default(),
-            received: Received::new(aliases),
+            sent: SentAliases::default(),
+            received: ReceivedAliases::new(aliases),
         }
     }
 
-    pub(super) fn welcomed(&mut self, limits: &Limits) {
+    pub fn welcomed(&mut self, limits: &Limits) {
         self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
-        self.sent = Sent::new(limits.topic_alias_maximum);
+        self.sent = SentAliases::new(limits.topic_alias_maximum);
     }
 
-    /// DISCONNECT, with as much of it as the broker takes; nothing where there is no room to say what is wrong.
-    fn good_bye(&self, code: u8, forget: bool, to: &mut BytesMut) {
+    /// Writes DISCONNECT, as much of it as the broker takes; nothing where there is no room to say what is wrong.
+    fn disconnect(&self, code: u8, forget: bool, to: &mut BytesMut) {
         match (code, self.max_outgoing) {
             (_, 9..) if forget => to.put_slice(&[0xe0, 7, code, 5, 17, 0, 0, 0, 0]),
             (0, _) => to.put_slice(&[0xe0, 0]),
@@ -107,11 +103,11 @@ impl Encoder<Packet> for Codec {
                     to.put_u8(code);
                 }
             }
-            Packet::GoodBye { code, forget } => self.good_bye(code, forget, to),
+            Packet::Disconnect { code, forget } => self.disconnect(code, forget, to),
             Packet::Other(packet) => {
                 packet.write(to, u32::try_from(self.max_outgoing).ok()).map_err(PacketError::unwritable)?;
             }
-            Packet::Came(_) => {}
+            Packet::Received(_) => {}
         }
         Ok(())
     }
@@ -124,14 +120,14 @@ impl Decoder for Codec {
     fn decode(&mut self, from: &mut BytesMut) -> Result<Option<Packet>, PacketError> {
         let Some(header) = Header::read(from)? else { return Ok(None) };
         let incoming = self.take(header, from).map_err(|error| error.in_packet(header.name()))?;
-        Ok(incoming.map(Packet::Came))
+        Ok(incoming.map(Packet::Received))
     }
 }
 
 impl Codec {
     /// Takes the packet with this header out of the bytes, once all of it is there.
     fn take(&mut self, header: Header, from: &mut BytesMut) -> Result<Option<Incoming>, PacketError> {
-        if !header.minimal {
+        if !header.is_minimal() {
             return Err(PacketError::malformed("has a length of more bytes than needed"));
         }
         if !header.has_its_flags() {
@@ -143,14 +139,14 @@ impl Codec {
         if !buffer::is_whole(from, header.size()) {
             return Ok(None);
         }
-        Whole::take(from, header, |packet| self.read(packet)).map(Some)
+        RawPacket::take(from, header, |packet| self.read(packet)).map(Some)
     }
 
-    fn read(&mut self, packet: &Whole<'_>) -> Result<Incoming, PacketError> {
-        let body = Fields::new(packet.body);
-        Ok(match packet.header.kind() {
-            2 => welcome::read(body)?,
-            3 => message::read(packet, &mut self.received)?,
+    fn read(&mut self, packet: &RawPacket<'_>) -> Result<Incoming, PacketError> {
+        let body = Fields::new(packet.body());
+        Ok(match packet.header().kind() {
+            2 => connack::read(body)?,
+            3 => publish::read(packet, &mut self.received)?,
             4 => answers::acknowledgement(AckKind::Ack, body)?,
             5 => answers::acknowledgement(AckKind::Received, body)?,
             6 => answers::acknowledgement(AckKind::Release, body)?,
@@ -161,19 +157,19 @@ impl Codec {
             13 => Incoming::Pong,
             14 => answers::disconnect(body)?,
             15 => Incoming::Authentication,
-            1 | 8 | 10 | 12 => Incoming::Unexpected(packet.header.name()),
+            1 | 8 | 10 | 12 => Incoming::Unexpected(packet.header().name()),
             _ => return Err(PacketError::malformed("is no packet of MQTT 5")),
         })
     }
 }
 
-/// What is wrong with a packet that the broker must not send, as CONNECT said. A message is named: nothing while its topic is
-/// not all there.
+/// The error for a packet above the limit that CONNECT named. That of a message names its topic: none while that has not come
+/// whole.
 #[cold]
 fn too_large(header: &Header, from: &[u8], max: usize) -> Option<PacketError> {
     let (packet, size, mut topic) = (header.name(), header.size(), None);
     if header.kind() == 3 {
-        match topic_bytes(header, from.get(header.head..).unwrap_or_default()) {
+        match topic_bytes(header, from.get(header.len()..).unwrap_or_default()) {
             Ok(bytes) => topic = Some(shown(bytes?)).filter(|topic| !topic.is_empty()),
             Err(error) => return Some(error),
         }

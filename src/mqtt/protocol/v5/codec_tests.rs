@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::mqtt::protocol::v5::V5;
+use crate::mqtt::protocol::v5::publish::BAD_ALIAS;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, Reason};
 use crate::mqtt::{MessageProperties, QoS};
 
@@ -216,8 +217,8 @@ fn what_ends_or_acknowledges_drops_what_has_no_room() {
     ] {
         let mut codec = V5::codec(1000, 0);
         V5::welcomed(&mut codec, &Limits { maximum_packet_size: Some(max), ..Limits::default() });
-        assert_eq!(&encoded(&mut codec, Packet::GoodBye { code: 0x94, forget: false })[..], good_bye);
-        assert_eq!(&encoded(&mut codec, Packet::GoodBye { code: 0, forget: true })[..], forgetting);
+        assert_eq!(&encoded(&mut codec, Packet::Disconnect { code: 0x94, forget: false })[..], good_bye);
+        assert_eq!(&encoded(&mut codec, Packet::Disconnect { code: 0, forget: true })[..], forgetting);
         assert_eq!(&encoded(&mut codec, V5::ack(AckKind::Received, 7, 0x92))[..], answer);
     }
 }
@@ -350,7 +351,7 @@ proptest! {
 fn good_byes_have_their_lengths() {
     let mut codec = V5::codec(1000, 0);
     for (code, forget) in [(0, false), (0, true), (0x94, false), (0x94, true)] {
-        let bytes = encoded(&mut codec, Packet::GoodBye { code, forget });
+        let bytes = encoded(&mut codec, Packet::Disconnect { code, forget });
         assert_eq!(bytes.len(), 2 + usize::from(bytes[1]));
         assert_eq!(bytes.get(2).copied().unwrap_or_default(), code);
     }

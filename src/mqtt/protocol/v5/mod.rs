@@ -1,21 +1,23 @@
-//! MQTT 5. What a broker sends is read here, strictly as the standard has it; what is seldom written is written by rumqttc's
-//! codec.
+//! MQTT 5. All packets of a broker are read here, strictly as the standard has it; packets that are seldom written are written
+//! by the codec of rumqttc.
 
 mod aliases;
 mod answers;
 mod codec;
-mod connect;
-mod message;
+mod connack;
+mod property_rules;
 mod publish;
-mod rules;
-mod welcome;
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use rumqttc::v5::mqttbytes::{self, v5};
 
-use super::{AckKind, Hello, Incoming, Limits, PacketError, Protocol, Publish};
+use self::codec::{Codec, Packet};
+use super::{AckKind, ConnectPacket, Incoming, Limits, PacketError, Protocol, Publish};
+use crate::mqtt::properties::seconds;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, QoS, RetainHandling, SubscribeOptions};
-use codec::{Codec, Packet};
+use crate::mqtt::{Lost, MessageProperties, MqttWill, QoS, RetainHandling, SubscribeOptions};
 
 /// MQTT 5.
 pub(crate) struct V5;
@@ -32,8 +34,8 @@ impl Protocol for V5 {
         codec.welcomed(limits);
     }
 
-    fn connect(hello: &Hello) -> Packet {
-        other(connect::connect(hello))
+    fn connect(packet: &ConnectPacket) -> Packet {
+        other(connect(packet))
     }
 
     fn publish_size(publish: &Publish) -> usize {
@@ -47,7 +49,7 @@ impl Protocol for V5 {
     fn subscribe(id: u16, filters: &[(Filter, SubscribeOptions)], identifier: Option<u32>) -> Packet {
         let filters = filters.iter().map(|(filter, options)| v5::Filter {
             path: filter.as_str().to_owned(),
-            qos: to_wire(options.qos),
+            qos: to_rumqttc(options.qos),
             nolocal: options.no_local,
             preserve_retain: options.retain_as_published,
             retain_forward_rule: match options.retain_handling {
@@ -73,7 +75,7 @@ impl Protocol for V5 {
     }
 
     fn disconnect(forget: bool) -> Packet {
-        Packet::GoodBye { code: 0, forget }
+        Packet::Disconnect { code: 0, forget }
     }
 
     fn complaint(lost: &Lost) -> Option<Packet> {
@@ -81,20 +83,20 @@ impl Protocol for V5 {
             Lost::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
             Lost::BadTopic { code, .. } => *code,
             Lost::TooLarge { .. } => 0x95,
-            Lost::Unexpected(what) if *what == codec::BAD_ALIAS => 0x94,
+            Lost::Unexpected(what) if *what == publish::BAD_ALIAS => 0x94,
             Lost::Unexpected(_) | Lost::Authentication => 0x82,
             Lost::Overflow { .. } => 0x97,
             Lost::Flooded { .. } => 0x93,
             Lost::NoAnswer { .. } => 0x80,
             _ => return None,
         };
-        Some(Packet::GoodBye { code, forget: false })
+        Some(Packet::Disconnect { code, forget: false })
     }
 
     fn read(packet: Packet) -> Incoming {
         match packet {
-            Packet::Came(incoming) => incoming,
-            Packet::Ack(..) | Packet::GoodBye { .. } | Packet::Other(_) => {
+            Packet::Received(incoming) => incoming,
+            Packet::Ack(..) | Packet::Disconnect { .. } | Packet::Other(_) => {
                 Incoming::Unexpected("a packet of its own")
             }
         }
@@ -105,10 +107,53 @@ fn other(packet: v5::Packet) -> Packet {
     Packet::Other(Box::new(packet))
 }
 
-const fn to_wire(qos: QoS) -> mqttbytes::QoS {
+const fn to_rumqttc(qos: QoS) -> mqttbytes::QoS {
     match qos {
         QoS::AtMostOnce => mqttbytes::QoS::AtMostOnce,
         QoS::AtLeastOnce => mqttbytes::QoS::AtLeastOnce,
         QoS::ExactlyOnce => mqttbytes::QoS::ExactlyOnce,
+    }
+}
+
+fn connect(packet: &ConnectPacket) -> v5::Packet {
+    let mut properties = v5::ConnectProperties::new();
+    // 0 is what holds where nothing is said.
+    properties.session_expiry_interval = (packet.session_expiry > 0).then_some(packet.session_expiry);
+    properties.receive_maximum = Some(packet.receive_maximum);
+    properties.max_packet_size = u32::try_from(packet.max_packet_size).ok();
+    properties.topic_alias_max = Some(packet.topic_alias_maximum);
+    let connect = v5::Connect {
+        keep_alive: packet.keep_alive,
+        client_id: packet.client_id.clone(),
+        clean_start: packet.clean_session,
+        properties: Some(properties),
+    };
+    // One without the other is left out by the codec; in this version it may be.
+    let login = (packet.username.is_some() || packet.password.is_some()).then(|| {
+        let password = packet.password.as_ref().map(|password| password.expose()).unwrap_or_default();
+        v5::Login::new(packet.username.as_deref().unwrap_or_default(), password)
+    });
+    v5::Packet::Connect(connect, packet.will.as_deref().map(will), login)
+}
+
+fn will(will: &MqttWill) -> v5::LastWill {
+    let MessageProperties { content_type, response_topic, correlation_data, expiry, text, user } =
+        &will.properties;
+    let owned = |text: &Option<Arc<str>>| text.as_deref().map(ToOwned::to_owned);
+    let properties = v5::LastWillProperties {
+        delay_interval: seconds(will.delay),
+        payload_format_indicator: text.then_some(1),
+        message_expiry_interval: expiry.and_then(seconds),
+        content_type: owned(content_type),
+        response_topic: owned(response_topic),
+        correlation_data: correlation_data.clone(),
+        user_properties: user.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+    };
+    v5::LastWill {
+        topic: Bytes::copy_from_slice(will.topic.as_bytes()),
+        message: will.payload.clone(),
+        qos: to_rumqttc(will.qos),
+        retain: will.retain,
+        properties: Some(properties),
     }
 }

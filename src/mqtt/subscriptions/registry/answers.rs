@@ -36,13 +36,13 @@ pub(crate) enum Outcome<W> {
 
 impl<W> Registry<W> {
     /// SUBACK came; none if it answers nothing.
-    pub(crate) fn granted(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
+    pub fn granted(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
         let answers = self.wire.subscribed(id, codes)?;
         Some(answers.into_iter().flat_map(|answer| self.answered(answer, now)).collect())
     }
 
     /// What is next and the broker of this link is not even asked for. `alone` as for [`next`](Self::next).
-    pub(crate) fn unfit(&mut self, limits: &Limits, alone: bool, now: Instant) -> Vec<Outcome<W>> {
+    pub fn unfit(&mut self, limits: &Limits, alone: bool, now: Instant) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         loop {
             let answers = self.wire.unfit(limits, alone);
@@ -152,14 +152,14 @@ impl<W> Registry<W> {
     }
 
     /// The QoS at which the broker of this session holds a filter, if it does for certain.
-    pub(super) fn granted_at(&self, filter: &Filter) -> Option<u8> {
+    pub fn granted_at(&self, filter: &Filter) -> Option<u8> {
         let listening = self.listening(filter).into_iter().filter(|_| self.wire.holds(filter));
         let sure = |number| self.subscriptions.get(&number).filter(|one| !one.unsure);
         listening.filter_map(|number| sure(number)?.granted).next()
     }
 
     /// The subscriptions for which a filter goes over the wire in their own name.
-    pub(super) fn listening(&self, filter: &Filter) -> Vec<u32> {
+    pub fn listening(&self, filter: &Filter) -> Vec<u32> {
         // Only this one has another spelling, where filters stand for others.
         let spelt = !self.wire.is_plain() && filter.as_str() == "#";
         let other: Option<Filter> = if spelt { "+/#".parse().ok() } else { None };

@@ -13,7 +13,7 @@ use crate::mqtt::topic::Filter;
 impl<W> Registry<W> {
     /// Gives a message to all whom it concerns: the listeners of the filters that the broker names by their identifiers,
     /// or else all whose filters match. Returns how many that are.
-    pub(crate) fn deliver(
+    pub fn deliver(
         &mut self,
         message: MqttMessage,
         named: &[u32],
@@ -54,7 +54,7 @@ impl<W> Registry<W> {
     }
 
     /// Whether a listener gets messages of this topic by another filter than this.
-    pub(crate) fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+    pub fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
         let (own, listener) = (self.find(filter, listener), self.listeners.find(listener));
         let mut hears = false;
         self.trie.for_each_match(topic, |entry| {
@@ -64,7 +64,7 @@ impl<W> Registry<W> {
     }
 
     /// Gives a message to the listener of one subscription.
-    pub(crate) fn give(
+    pub fn give(
         &mut self,
         message: MqttMessage,
         filter: &Filter,

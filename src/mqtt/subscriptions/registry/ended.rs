@@ -13,7 +13,7 @@ use crate::mqtt::topic::Filter;
 impl<W> Registry<W> {
     /// The broker has ended the link; `alone` if nothing was on its way to it but control packets. A filter that has ended one
     /// link after the other is given up, if it was new, or rests.
-    pub(crate) fn ended(&mut self, alone: bool, last: &Lost, now: Instant) -> Vec<Outcome<W>> {
+    pub fn ended(&mut self, alone: bool, last: &Lost, now: Instant) -> Vec<Outcome<W>> {
         let blamed = self.wire.blame(alone);
         self.lost();
         match blamed {
@@ -31,7 +31,7 @@ impl<W> Registry<W> {
 
     /// What is not asked for, because links have ended on it. The broker may have granted it all the same before it ended the
     /// last one: where it keeps the session, it is told to take it back.
-    pub(crate) fn refuse_poison(&mut self) -> Vec<Outcome<W>> {
+    pub fn refuse_poison(&mut self) -> Vec<Outcome<W>> {
         if self.poison.is_empty() {
             return Vec::new();
         }
@@ -45,7 +45,7 @@ impl<W> Registry<W> {
     }
 
     /// Asks again for what has rested long enough, and for what rested and is not remembered any more.
-    pub(crate) fn release_poison(&mut self, now: Instant) {
+    pub fn release_poison(&mut self, now: Instant) {
         let released = self.poison.release(now);
         if released.is_empty() {
             return;
@@ -62,7 +62,7 @@ impl<W> Registry<W> {
     }
 
     /// Somebody new asks for this filter: if it is known to be poison, it is tried with care.
-    pub(super) fn beware(&mut self, filter: &Filter) {
+    pub fn beware(&mut self, filter: &Filter) {
         let filter = self.spelt(filter);
         match self.poison.cause(&filter) {
             Some(Cause::EndsLinks { .. }) => self.wire.expect(&filter),
@@ -72,44 +72,44 @@ impl<W> Registry<W> {
     }
 
     /// When something that rests is to be asked for again.
-    pub(crate) fn poison_due(&self) -> Option<Instant> {
+    pub fn poison_due(&self) -> Option<Instant> {
         self.poison.due()
     }
 
     /// Why a filter is not asked for, and how long it rests; none where the broker itself has refused it.
-    pub(crate) fn cause(&self, filter: &Filter) -> Option<(Cause, Duration)> {
+    pub fn cause(&self, filter: &Filter) -> Option<(Cause, Duration)> {
         let filter = self.spelt(filter);
         Some((self.poison.cause(&filter)?.clone(), self.poison.wait(&filter)))
     }
 
     /// How far the filters are that may end the link.
-    pub(crate) fn trial(&self) -> Trial {
+    pub fn trial(&self) -> Trial {
         self.wire.trial()
     }
 
     /// The filters that may be why the last link ended.
-    pub(crate) fn suspects(&self) -> impl Iterator<Item = &Filter> {
+    pub fn suspects(&self) -> impl Iterator<Item = &Filter> {
         self.wire.suspects()
     }
 
     /// Whether links end whatever the broker is asked for: to connect again soon would find out nothing.
-    pub(crate) fn is_hopeless(&self) -> bool {
+    pub fn is_hopeless(&self) -> bool {
         self.wire.is_hopeless()
     }
 
     /// When the first packet that is out should have been answered.
-    pub(crate) fn answer_due(&self, patience: Patience) -> Option<Instant> {
+    pub fn answer_due(&self, patience: Patience) -> Option<Instant> {
         self.wire.due(patience)
     }
 
     /// When the oldest packet that is overdue went out, and its filters.
-    pub(crate) fn overdue(&self, patience: Patience, now: Instant) -> Option<(Instant, Vec<Filter>)> {
+    pub fn overdue(&self, patience: Patience, now: Instant) -> Option<(Instant, Vec<Filter>)> {
         self.wire.overdue(patience, now)
     }
 
     /// Gives up packets that the broker has not answered. Filters that were asked for together are asked for one by one; one that
     /// was alone is refused, and an UNSUBSCRIBE counts as done.
-    pub(crate) fn expire(&mut self, patience: Patience, now: Instant) -> Vec<Outcome<W>> {
+    pub fn expire(&mut self, patience: Patience, now: Instant) -> Vec<Outcome<W>> {
         let Unanswered { refused, done } = self.wire.expire(patience, now);
         let mut outcomes: Vec<_> = done.into_iter().map(|filter| Outcome::NotTakenBack { filter }).collect();
         let limit = patience.subscribe.unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::mqtt::session::Presence;
 
 impl<W> Registry<W> {
     /// The link is gone: what was out is to be asked again.
-    pub(crate) fn lost(&mut self) {
+    pub fn lost(&mut self) {
         self.retained.lost();
         // With what a broker holds these now, nobody knows.
         let out: Vec<u32> = self.wire.out().flat_map(|filter| self.listening(filter)).collect();
@@ -20,7 +20,7 @@ impl<W> Registry<W> {
     }
 
     /// A new link is there, on which messages name the filters they come for, or not.
-    pub(crate) fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
+    pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         self.ask_refused(now);
         if identifiers != self.wire.is_plain() {
             // Those that rest come back when they have rested.
@@ -50,7 +50,7 @@ impl<W> Registry<W> {
     }
 
     /// What was taken back gets another chance: on the next link, whose broker may permit it, or after a while.
-    pub(crate) fn ask_refused(&mut self, now: Instant) {
+    pub fn ask_refused(&mut self, now: Instant) {
         let rests = |one: &super::Subscription| self.poison.rests(&self.spelt(&one.filter));
         let refused = self.subscriptions.iter().filter(|(_, one)| one.refused && !rests(one));
         let refused: Vec<u32> = refused.map(|(number, _)| *number).collect();
@@ -58,7 +58,7 @@ impl<W> Registry<W> {
     }
 
     /// What was taken back is asked for again.
-    pub(super) fn ask_anew(&mut self, number: u32, now: Instant) {
+    pub fn ask_anew(&mut self, number: u32, now: Instant) {
         let Some(one) = self.subscriptions.get_mut(&number).filter(|one| one.refused) else { return };
         one.refused = false;
         self.wire.add(&one.filter, one.options.qos);

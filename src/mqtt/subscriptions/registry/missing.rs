@@ -40,24 +40,24 @@ impl Changes {
 
 impl<W> Registry<W> {
     /// Which filters to look at again: whether they [are missing](Self::is_missing). Nothing, as long as nothing changes.
-    pub(crate) fn recheck(&mut self) -> Recheck {
+    pub fn recheck(&mut self) -> Recheck {
         std::mem::take(&mut self.changes.since)
     }
 
     /// Whether a filter that is listened to is granted neither in its own name nor by a wider one.
-    pub(crate) fn is_missing(&self, filter: &Filter) -> bool {
+    pub fn is_missing(&self, filter: &Filter) -> bool {
         let granted = self.wire.through(filter).into_iter().any(|one| self.granted_at(&one).is_some());
         !granted && !self.listening(filter).is_empty()
     }
 
     /// The filters that are missing and not asked for now.
-    pub(crate) fn missing(&self) -> impl Iterator<Item = &Filter> {
+    pub fn missing(&self) -> impl Iterator<Item = &Filter> {
         let refused = self.subscriptions.values().filter(|one| one.refused).map(|one| &one.filter);
         refused.filter(|filter| self.is_missing(filter))
     }
 
     /// The name under which a filter goes over the wire.
-    pub(super) fn spelt(&self, filter: &Filter) -> Filter {
+    pub fn spelt(&self, filter: &Filter) -> Filter {
         // Only this one has another, where filters stand for others.
         let other = !self.wire.is_plain() && filter.as_str() == "+/#";
         let other = if other { "#".parse().ok() } else { None };

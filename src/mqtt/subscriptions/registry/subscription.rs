@@ -32,12 +32,7 @@ pub(super) struct Subscription {
 
 impl Subscription {
     /// One more wait for its grant with these options; `before` is what it was, if it was there.
-    pub(super) fn new(
-        filter: Filter,
-        options: SubscribeOptions,
-        listener: usize,
-        before: Option<&Self>,
-    ) -> Self {
+    pub fn new(filter: Filter, options: SubscribeOptions, listener: usize, before: Option<&Self>) -> Self {
         Self {
             filter,
             options,
@@ -55,7 +50,7 @@ impl Subscription {
     }
 
     /// The broker has granted it.
-    pub(super) fn grant(&mut self, code: u8, now: u64) {
+    pub fn grant(&mut self, code: u8, now: u64) {
         (self.granted, self.unsure) = (Some(code), false);
         // Once told, it stays: of two copies one must not be dropped for the other, and then the other for this one. But
         // what came before at QoS 0 may never have come.
@@ -65,7 +60,7 @@ impl Subscription {
     }
 
     /// Another session begins, for certain or perhaps.
-    pub(super) fn forget(&mut self, certain: bool) {
+    pub fn forget(&mut self, certain: bool) {
         self.granted = None;
         self.carried |= self.asked.is_some();
         if certain {
@@ -77,7 +72,7 @@ impl Subscription {
     /// those of the one granted first do, since a message that waited at the broker comes for what was there then; but those
     /// of one granted QoS 0 only after the others, since for that nothing waits, and of one without own messages only after
     /// those that have them. One that is not granted yet stands for itself, unless the other brings the same for certain.
-    pub(super) fn beats(&self, other: &Self) -> bool {
+    pub fn beats(&self, other: &Self) -> bool {
         if other.counts() { self.counts() && self.rank() < other.rank() } else { self.precedes(other) }
     }
 
@@ -87,7 +82,7 @@ impl Subscription {
     }
 
     /// Which one stands for others: the lowest.
-    pub(super) fn rank(&self) -> (bool, bool, Option<u64>) {
+    pub fn rank(&self) -> (bool, bool, Option<u64>) {
         let nothing = self.granted.unwrap_or(self.options.qos as u8) == 0;
         (self.options.no_local, nothing, self.since)
     }
@@ -102,11 +97,11 @@ impl Subscription {
     }
 
     /// Whether it wants any of the messages that the broker has kept.
-    pub(super) fn wants_kept(&self) -> bool {
+    pub fn wants_kept(&self) -> bool {
         self.options.retain_handling != RetainHandling::Never
     }
 
-    pub(super) fn entry(&self, number: u32) -> Entry {
+    pub fn entry(&self, number: u32) -> Entry {
         let SubscribeOptions { qos, manual_ack, .. } = self.options;
         Entry { subscription: number, listener: self.listener, qos, manual: manual_ack }
     }

@@ -8,7 +8,7 @@ use super::super::wire::Patience;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::driver::Intake;
+use crate::mqtt::driver::Inbox;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::session::Presence;
 use crate::mqtt::{QoS, RetainHandling};
@@ -38,7 +38,7 @@ async fn heard(received: &mut Received) -> Arc<str> {
 }
 
 fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
-    let receipt = Held::new(Intake::new()).take(0, None);
+    let receipt = Held::new(Inbox::new()).take(0, None);
     let message = MqttMessage { retain: true, ..MqttMessage::new(topic, "") };
     registry.deliver(message, &[], &receipt, now);
 }
@@ -150,7 +150,7 @@ async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_w
     assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Send);
     let id = registry.identified.id(&"a".parse().unwrap()).unwrap();
     for retain in [true, false] {
-        let receipt = Held::new(Intake::new()).take(0, None);
+        let receipt = Held::new(Inbox::new()).take(0, None);
         let message = MqttMessage { retain, ..MqttMessage::new("a", "") };
         registry.deliver(message, &[id], &receipt, now);
     }
@@ -272,7 +272,7 @@ async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_bring
     for asked in [false, true] {
         while asked && registry.next(true, now).is_some() {}
         for id in ids {
-            let receipt = Held::new(Intake::new()).take(0, None);
+            let receipt = Held::new(Inbox::new()).take(0, None);
             registry.deliver(MqttMessage::new("a/1", id.to_string()), &[id], &receipt, now);
         }
         let payload = async |received: &mut Received| received.recv().await.unwrap().payload;

@@ -10,7 +10,7 @@ pub(super) const MOST_BYTES: usize = 8 * 1024;
 impl<W> Wire<W> {
     /// Takes out what the broker of this link would refuse of the packet that is next, with the code it would give. `alone` as
     /// for [`next`](Self::next).
-    pub(in crate::mqtt::subscriptions) fn unfit(&mut self, limits: &Limits, alone: bool) -> Vec<Answer<W>> {
+    pub fn unfit(&mut self, limits: &Limits, alone: bool) -> Vec<Answer<W>> {
         self.room = MOST_BYTES.min(limits.room_for_filters());
         let mut refused = Vec::new();
         while let Some((subscribe, filters)) = self.pick(alone) {

@@ -9,7 +9,7 @@ use crate::mqtt::topic::{Cover, Filter};
 
 impl<W> Wire<W> {
     /// The link is gone: what was out is to be asked again.
-    pub(in crate::mqtt::subscriptions) fn lost(&mut self) {
+    pub fn lost(&mut self) {
         self.ask_covers();
         for packet in self.sent.take() {
             match packet {
@@ -17,7 +17,7 @@ impl<W> Wire<W> {
                 Packet::Unsubscribe { filters, .. } => {
                     for filter in filters {
                         // Where it is wanted again, the SUBSCRIBE that followed is among these, or waits.
-                        if !self.cover.wire_has(&filter) {
+                        if !self.cover.requests(&filter) {
                             self.unsubscribe.insert(filter, ());
                         }
                     }
@@ -26,11 +26,11 @@ impl<W> Wire<W> {
         }
     }
 
-    pub(super) fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
+    pub fn ask_anew(&mut self, Subscribe { filters, waiting, .. }: Subscribe<W>) {
         for ((filter, _), waiting) in filters.into_iter().zip(waiting) {
             // The broker may have got it.
             self.held.insert(filter.clone());
-            if self.cover.wire_has(&filter) {
+            if self.cover.requests(&filter) {
                 self.ask_again(&filter);
             } else {
                 self.unsubscribe.insert(filter, ());
@@ -40,7 +40,7 @@ impl<W> Wire<W> {
     }
 
     /// A new link is there. A broker that has, or may have, forgotten the session is asked for everything.
-    pub(in crate::mqtt::subscriptions) fn resume(&mut self, presence: impl Into<Presence>) {
+    pub fn resume(&mut self, presence: impl Into<Presence>) {
         let presence = presence.into();
         if presence == Presence::Gone {
             self.held.clear();
@@ -54,7 +54,7 @@ impl<W> Wire<W> {
     }
 
     /// What is to be asked for goes out in the order of these.
-    pub(in crate::mqtt::subscriptions) fn sort(&mut self, order: impl Fn(&Filter) -> u64) {
+    pub fn sort(&mut self, order: impl Fn(&Filter) -> u64) {
         let count = self.subscribe.len();
         let mut all: Vec<_> = self.subscribe.take(count).collect();
         all.sort_by_cached_key(|(filter, _)| order(filter));
@@ -64,7 +64,7 @@ impl<W> Wire<W> {
     /// The link is gone: those who wait for a filter that is covered wait for the cover again.
     fn ask_covers(&mut self) {
         let alone: Vec<Filter> =
-            self.waiting.keys().filter(|filter| !self.cover.wire_has(filter)).cloned().collect();
+            self.waiting.keys().filter(|filter| !self.cover.requests(filter)).cloned().collect();
         for filter in alone {
             self.subscribe.remove(&filter);
             let waiting = self.waiting.remove(&filter).unwrap_or_default();
@@ -74,13 +74,13 @@ impl<W> Wire<W> {
 
     /// From here on every filter stands for itself, or not any more. `all` are the filters that are listened to. What is
     /// different on the wire is asked for again.
-    pub(in crate::mqtt::subscriptions) fn switch<'a>(
+    pub fn switch<'a>(
         &mut self,
         plain: bool,
         all: impl Iterator<Item = (&'a Filter, SubscribeOptions)> + Clone,
     ) {
         self.plain = plain;
-        self.cover = if plain { Cover::plain() } else { Cover::new() };
+        self.cover = if plain { Cover::unmerged() } else { Cover::new() };
         for (filter, options) in all.clone() {
             // Changes on the way there mean nothing; the end is compared.
             self.cover.add(filter, options.qos);

@@ -13,7 +13,7 @@ use crate::mqtt::{QoS, SubscribeOptions};
 
 impl<W> Wire<W> {
     /// What is to be asked for this filter, beside the QoS.
-    pub(in crate::mqtt::subscriptions) fn prefer(&mut self, filter: &Filter, options: SubscribeOptions) {
+    pub fn prefer(&mut self, filter: &Filter, options: SubscribeOptions) {
         if options.needs_version_5() {
             self.options.insert(filter.clone(), options);
         } else {
@@ -23,10 +23,7 @@ impl<W> Wire<W> {
 
     /// What is to be asked for each filter, where all are asked for at once. Listeners of one filter may differ in which kept
     /// messages they want: it is asked for what all of them do.
-    pub(in crate::mqtt::subscriptions) fn prefer_all<'a>(
-        &mut self,
-        all: impl Iterator<Item = (&'a Filter, SubscribeOptions)>,
-    ) {
+    pub fn prefer_all<'a>(&mut self, all: impl Iterator<Item = (&'a Filter, SubscribeOptions)>) {
         let mut together: HashMap<&Filter, SubscribeOptions> = HashMap::new();
         for (filter, options) in all {
             let known = together.entry(filter).or_insert(options);
@@ -37,7 +34,7 @@ impl<W> Wire<W> {
     }
 
     /// With which options a filter goes out.
-    pub(super) fn options_of(&self, filter: &Filter, qos: QoS) -> SubscribeOptions {
+    pub fn options_of(&self, filter: &Filter, qos: QoS) -> SubscribeOptions {
         let options = self.options.get(filter).copied().unwrap_or_default();
         if self.plain {
             return SubscribeOptions { qos, ..options };
@@ -48,7 +45,7 @@ impl<W> Wire<W> {
     }
 
     /// Nobody listens to this filter any more.
-    pub(in crate::mqtt::subscriptions) fn forget_options(&mut self, filter: &Filter) {
+    pub fn forget_options(&mut self, filter: &Filter) {
         self.options.remove(filter);
     }
 }

@@ -40,43 +40,43 @@ enum Suspicion {
 }
 
 impl Suspects {
-    pub(super) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         let most = most.max(1);
         Self { most, size: most, ceiling: usize::MAX, filters: HashMap::new(), barren: 0 }
     }
 
     /// How many filters a packet carries now.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.size
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
 
     /// Whether it goes out with nothing beside it.
-    pub(super) fn has(&self, filter: &Filter) -> bool {
+    pub fn has(&self, filter: &Filter) -> bool {
         matches!(self.filters.get(filter), Some(Suspicion::Ends(_)))
     }
 
     /// Whether it has a packet of its own, beside which others may be out.
-    pub(super) fn is_single(&self, filter: &Filter) -> bool {
+    pub fn is_single(&self, filter: &Filter) -> bool {
         self.filters.get(filter) == Some(&Suspicion::Unanswered)
     }
 
     /// A packet with others was not answered.
-    pub(super) fn part(&mut self, filter: &Filter) {
+    pub fn part(&mut self, filter: &Filter) {
         self.filters.insert(filter.clone(), Suspicion::Unanswered);
     }
 
     /// It is known to end links: once more is enough.
-    pub(super) fn expect(&mut self, filter: &Filter) {
+    pub fn expect(&mut self, filter: &Filter) {
         self.filters.insert(filter.clone(), Suspicion::Ends(ALONE - 1));
     }
 
     /// The broker has ended a link with these packets out, by how many filters each has. Where it was one filter, with nothing
     /// else of any kind, it is counted; true if that was once too often.
-    pub(super) fn ended<'a>(
+    pub fn ended<'a>(
         &mut self,
         sizes: impl Iterator<Item = usize>,
         filters: impl Iterator<Item = &'a Filter>,
@@ -101,7 +101,7 @@ impl Suspects {
     }
 
     /// The broker has answered a packet of so many filters: these are innocent. Once nothing is suspect, packets grow again.
-    pub(super) fn answered<'a>(&mut self, filters: impl ExactSizeIterator<Item = &'a Filter>) {
+    pub fn answered<'a>(&mut self, filters: impl ExactSizeIterator<Item = &'a Filter>) {
         self.barren = 0;
         if self.filters.is_empty() {
             if filters.len() == self.size && self.size * 2 < self.ceiling {
@@ -115,18 +115,18 @@ impl Suspects {
     }
 
     /// Whether links end whatever the broker is asked for: no filter of ours explains that.
-    pub(super) fn is_hopeless(&self) -> bool {
+    pub fn is_hopeless(&self) -> bool {
         self.barren > 2 * ALONE
     }
 
     /// Nothing is said about it any more.
-    pub(super) fn forget(&mut self, filter: &Filter) {
+    pub fn forget(&mut self, filter: &Filter) {
         self.filters.remove(filter);
     }
 
     /// Forgets those that are not `asked` for any more, unless they have ended links alone: such a one may be covered by a wider
     /// filter for now, which the broker refuses again. A large number of them is of filters that nobody wants.
-    pub(super) fn tidy(&mut self, asked: impl Fn(&Filter) -> bool) {
+    pub fn tidy(&mut self, asked: impl Fn(&Filter) -> bool) {
         let many = self.filters.len() > MOST;
         self.filters.retain(|filter, suspicion| {
             let counted = matches!(suspicion, Suspicion::Ends(1..));

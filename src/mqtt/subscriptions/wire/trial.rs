@@ -21,7 +21,7 @@ pub(crate) enum Trial {
 impl<W> Wire<W> {
     /// The filters of the next packet, and whether it is a SUBSCRIBE. A suspect goes out only with `alone`, when nothing else
     /// is on its way.
-    pub(super) fn pick(&self, alone: bool) -> Option<(bool, Vec<Filter>)> {
+    pub fn pick(&self, alone: bool) -> Option<(bool, Vec<Filter>)> {
         if self.is_full() || self.trial() == Trial::Out {
             return None;
         }
@@ -68,7 +68,7 @@ impl<W> Wire<W> {
     }
 
     /// How far the suspects are.
-    pub(in crate::mqtt::subscriptions) fn trial(&self) -> Trial {
+    pub fn trial(&self) -> Trial {
         let suspect = |filter: &Filter| self.suspects.has(filter);
         if self.suspects.is_empty() {
             return Trial::None;
@@ -87,7 +87,7 @@ impl<W> Wire<W> {
 
     /// The broker has ended the link, `alone` if nothing was on its way but control packets. Returns the filter that is to
     /// blame, where that is certain by now, and whether it was to be subscribed to. Comes before [`lost`](Self::lost).
-    pub(in crate::mqtt::subscriptions) fn blame(&mut self, alone: bool) -> Option<(Filter, bool)> {
+    pub fn blame(&mut self, alone: bool) -> Option<(Filter, bool)> {
         let one = match self.sent.packets() {
             [] => return None,
             [one] => one.len() == 1,
@@ -102,32 +102,29 @@ impl<W> Wire<W> {
     }
 
     /// The filters that are suspect now.
-    pub(in crate::mqtt::subscriptions) fn suspects(&self) -> impl Iterator<Item = &Filter> {
+    pub fn suspects(&self) -> impl Iterator<Item = &Filter> {
         self.subscribe.iter().chain(self.unsubscribe.iter()).filter(|filter| self.suspects.has(filter))
     }
 
     /// Whether links end whatever the broker is asked for.
-    pub(in crate::mqtt::subscriptions) fn is_hopeless(&self) -> bool {
+    pub fn is_hopeless(&self) -> bool {
         self.suspects.is_hopeless()
     }
 
     /// A filter that is known to end links is asked for all the same.
-    pub(in crate::mqtt::subscriptions) fn expect(&mut self, filter: &Filter) {
+    pub fn expect(&mut self, filter: &Filter) {
         self.suspects.expect(filter);
     }
 
     /// The broker need not be told to take this filter back: it has never granted it, or ends links for that.
-    pub(in crate::mqtt::subscriptions) fn let_go(&mut self, filter: &Filter) {
+    pub fn let_go(&mut self, filter: &Filter) {
         self.held.remove(filter);
         self.unsubscribe.remove(filter);
         self.suspects.forget(filter);
     }
 
     /// Takes out those filters that are to be subscribed to, without asking the broker.
-    pub(in crate::mqtt::subscriptions) fn take_out(
-        &mut self,
-        which: impl Fn(&Filter) -> bool,
-    ) -> Vec<(Filter, Vec<super::Waiting<W>>)> {
+    pub fn take_out(&mut self, which: impl Fn(&Filter) -> bool) -> Vec<(Filter, Vec<super::Waiting<W>>)> {
         let those: Vec<Filter> = self.subscribe.iter().filter(|filter| which(filter)).cloned().collect();
         let mut taken = Vec::new();
         for filter in those {
@@ -139,7 +136,7 @@ impl<W> Wire<W> {
     }
 
     /// Puts what was picked into a packet.
-    pub(super) fn send(&mut self, subscribe: bool, filters: Vec<Filter>, now: Instant) {
+    pub fn send(&mut self, subscribe: bool, filters: Vec<Filter>, now: Instant) {
         if !subscribe {
             for filter in &filters {
                 self.unsubscribe.remove(filter);
@@ -160,7 +157,7 @@ impl<W> Wire<W> {
     }
 
     /// How many packets may be out.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.sent.len() >= PIPELINE
     }
 }

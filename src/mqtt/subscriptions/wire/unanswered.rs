@@ -48,37 +48,29 @@ impl<W> Wire<W> {
     }
 
     /// When the first packet should have been answered.
-    pub(in crate::mqtt::subscriptions) fn due(&self, patience: Patience) -> Option<Instant> {
+    pub fn due(&self, patience: Patience) -> Option<Instant> {
         self.sent.packets().iter().filter_map(|packet| self.due_of(packet, patience)).min()
     }
 
     /// When the oldest packet that is overdue went out, and its filters.
-    pub(in crate::mqtt::subscriptions) fn overdue(
-        &self,
-        patience: Patience,
-        now: Instant,
-    ) -> Option<(Instant, Vec<Filter>)> {
+    pub fn overdue(&self, patience: Patience, now: Instant) -> Option<(Instant, Vec<Filter>)> {
         let overdue = |packet: &&Packet<W>| self.due_of(packet, patience).is_some_and(|due| due <= now);
         let packet = self.sent.packets().iter().find(overdue)?;
         Some((packet.at(), packet.filters().cloned().collect()))
     }
 
     /// It has a packet of its own from here on.
-    pub(in crate::mqtt::subscriptions) fn part(&mut self, filter: &Filter) {
+    pub fn part(&mut self, filter: &Filter) {
         self.suspects.part(filter);
     }
 
     /// Whether as many packets have been given up as a link can bear.
-    pub(in crate::mqtt::subscriptions) fn is_exhausted(&self) -> bool {
+    pub fn is_exhausted(&self) -> bool {
         self.sent.given_up() >= MOST_GIVEN_UP
     }
 
     /// Gives up what is overdue.
-    pub(in crate::mqtt::subscriptions) fn expire(
-        &mut self,
-        patience: Patience,
-        now: Instant,
-    ) -> Unanswered<W> {
+    pub fn expire(&mut self, patience: Patience, now: Instant) -> Unanswered<W> {
         let mut unanswered = Unanswered { refused: Vec::new(), done: Vec::new() };
         while !self.is_exhausted() {
             let overdue = |packet: &Packet<W>| self.due_of(packet, patience).is_some_and(|due| due <= now);
@@ -108,7 +100,7 @@ impl<W> Wire<W> {
         each.map(|((filter, _), waiting)| {
             // The broker may have got it.
             self.held.insert(filter.clone());
-            if !self.cover.wire_has(&filter) {
+            if !self.cover.requests(&filter) {
                 self.unsubscribe.insert(filter.clone(), ());
             }
             Answer { filter, code: 0x80, waiting }

@@ -14,7 +14,7 @@ pub(in crate::mqtt::subscriptions) struct Waiting<W> {
 
 impl<W> Wire<W> {
     /// Has the SUBSCRIBE through which the messages of this filter come sent, again if need be.
-    pub(in crate::mqtt::subscriptions) fn ask(&mut self, waiting: Waiting<W>) {
+    pub fn ask(&mut self, waiting: Waiting<W>) {
         let covering = self.cover.covering(&waiting.filter);
         let Some((filter, qos)) = covering.into_iter().next() else { return };
         self.subscribe.insert(filter.clone(), qos);
@@ -23,30 +23,25 @@ impl<W> Wire<W> {
 
     /// Has this filter sent in its own name though a wider one covers it, which stands but is not granted anew: the broker
     /// says whether it may be, and sends what it has kept. Once granted it is taken back, as its messages come anyway.
-    pub(in crate::mqtt::subscriptions) fn ask_alone(&mut self, waiting: Waiting<W>) {
+    pub fn ask_alone(&mut self, waiting: Waiting<W>) {
         self.subscribe.insert(waiting.filter.clone(), waiting.options.qos);
         self.waiting.entry(waiting.filter.clone()).or_default().push(waiting);
     }
 
     /// Has the SUBSCRIBE through which the messages of this filter come sent again, for nobody.
-    pub(in crate::mqtt::subscriptions) fn ask_again(&mut self, filter: &Filter) {
+    pub fn ask_again(&mut self, filter: &Filter) {
         if let Some((filter, qos)) = self.cover.covering(filter).into_iter().next() {
             self.subscribe.insert(filter, qos);
         }
     }
 
     /// Nobody waits for this subscription to a filter any more.
-    pub(in crate::mqtt::subscriptions) fn forget(&mut self, subscription: u32, filter: &Filter) -> Vec<W> {
+    pub fn forget(&mut self, subscription: u32, filter: &Filter) -> Vec<W> {
         self.forget_those(subscription, filter, |_| true)
     }
 
     /// These do not wait for this subscription to a filter any more.
-    pub(in crate::mqtt::subscriptions) fn forget_those(
-        &mut self,
-        subscription: u32,
-        filter: &Filter,
-        which: impl Fn(&W) -> bool,
-    ) -> Vec<W> {
+    pub fn forget_those(&mut self, subscription: u32, filter: &Filter, which: impl Fn(&W) -> bool) -> Vec<W> {
         let mut gone = Vec::new();
         let mut forget = |list: &mut Vec<Waiting<W>>| {
             let those = |one: &mut Waiting<W>| one.subscription == subscription && which(&one.waiter);

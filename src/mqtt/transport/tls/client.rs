@@ -12,72 +12,88 @@ use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
-use super::der::unfit;
-use super::failure::{Around, Whose, explain, handshake};
+use super::config::Trust;
+use super::der::UnusableKey;
+use super::failure::{FailureContext, explain, rustls_error};
 use super::pem::Source;
 use super::secured::Secured;
 use super::trusted::Trusted;
-use super::{TlsConfig, TlsError, TlsFailure, pem};
-use crate::config::MASK;
+use super::{TlsConfig, TlsError, TlsFailure};
+use crate::config::{Invalid, MASK};
 use crate::connect::Endpoint;
+use crate::error::Coded;
 use crate::mqtt::Lost;
 use crate::mqtt::transport::counted::Counted;
 
-/// How many bytes TLS holds back at most before the driver learns that the socket takes none.
-pub(in crate::mqtt::transport) const HELD_BACK: usize = 16 * 1024;
+/// How many bytes TLS buffers at most before the driver learns that the socket takes none.
+pub(crate) const MAX_BUFFERED: usize = 16 * 1024;
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {
     config: Arc<ClientConfig>,
-    around: Around,
+    context: FailureContext,
+    /// The name that the certificate of the broker must have.
     name: ServerName<'static>,
+    /// The same as errors show it.
     shown: String,
 }
 
 impl Client {
     /// Reads the files, and checks that they make sense.
-    pub(crate) async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
-        let shown = config.name().unwrap_or(&endpoint.host).to_owned();
+    pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
+        let trust = config.trust();
+        let shown = trust.server_name.unwrap_or(&endpoint.host).to_owned();
         let name = server_name(&shown)?;
-        let around = Around { whose: Whose::Broker, known: config.identity().is_some() };
+        let context = FailureContext::link(trust.identity.is_some());
         let config = config.clone();
         let loaded = spawn_blocking(move || load(&config)).await;
         let config = loaded.map_err(|error| Lost::io("reading certificates", io::Error::other(error)))??;
-        Ok(Self { config: Arc::new(config), around, name, shown })
+        Ok(Self { config: Arc::new(config), context, name, shown })
     }
 
-    pub(crate) async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
-        let Self { config, around, name, shown } = self;
+    pub async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
+        let Self { config, context, name, shown } = self;
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
-            connection.set_buffer_limit(Some(HELD_BACK));
+            connection.set_buffer_limit(Some(MAX_BUFFERED));
         };
         match TlsConnector::from(config).connect_with(name, Counted::new(stream), limit).await {
-            Ok(stream) => Ok(Secured::new(stream, around)),
-            Err(error) => Err(failed(shown, error, around)),
+            Ok(stream) => Ok(Secured::new(stream, context)),
+            Err(error) => Err(failed(shown, error, context)),
         }
     }
 }
 
-/// What is wrong with the files that are named, or with the name that a broker at one of these hosts must have; each with whether it
-/// may be shown.
-pub(super) fn problems<'h>(
+/// What a connection to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It reads the
+/// files.
+pub(crate) fn tls_problems<'h>(
     config: &TlsConfig,
     hosts: impl Iterator<Item = (&'h str, bool)>,
-) -> Vec<TlsError> {
-    let named = config.name();
+) -> Vec<Invalid> {
+    let invalid = |error: TlsError| {
+        let (key, code) = (error.key(), error.code());
+        let chain = crate::chain(&error);
+        let named = format!("`{key}`: ");
+        let problem = chain.strip_prefix(&named).unwrap_or(&chain);
+        Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
+    };
+    problems(&config.trust(), hosts).into_iter().map(invalid).collect()
+}
+
+/// What is wrong with the files that are named, or with the name that a broker at one of these hosts must have.
+fn problems<'h>(trust: &Trust<'_>, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<TlsError> {
     let names = hosts.filter_map(|(host, may_show)| {
-        let error = server_name(named.unwrap_or(host)).err()?;
-        let hidden = named.is_none() && !may_show;
+        let error = server_name(trust.server_name.unwrap_or(host)).err()?;
+        let hidden = trust.server_name.is_none() && !may_show;
         Some(if hidden { TlsError::BadServerName { name: MASK.to_owned() } } else { error })
     });
     let mut found: Vec<_> = names.take(1).collect();
-    found.extend(listed(config, &mut RootCertStore::empty()).err());
-    if config.identity().is_some() {
+    found.extend(listed(trust, &mut RootCertStore::empty()).err());
+    if trust.identity.is_some() {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         // A provider without the default versions is no mistake in a manifest.
         let client = builder.map(|builder| builder.with_root_certificates(RootCertStore::empty()));
-        found.extend(client.ok().and_then(|client| with_identity(config, client).err()));
+        found.extend(client.ok().and_then(|client| with_identity(trust, client).err()));
     }
     found
 }
@@ -89,38 +105,39 @@ fn server_name(shown: &str) -> Result<ServerName<'static>, TlsError> {
 }
 
 fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
-    let (roots, listed) = roots(config)?;
+    let trust = config.trust();
+    let (roots, listed) = roots(&trust)?;
     let provider = Arc::new(ring::default_provider());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let authorities =
         authorities.build().map_err(|error| TlsError::NoRoots { found: format!(" ({error})") })?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| handshake(String::new(), &error, Around::FILE))?
+        .map_err(|error| FailureContext::FILE.handshake(String::new(), &error))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Trusted::new(authorities, listed)));
-    let mut client = with_identity(config, builder)?;
+    let mut client = with_identity(&trust, builder)?;
     client.alpn_protocols = config.alpn.iter().map(|name| name.clone().into_bytes()).collect();
     Ok(client)
 }
 
 /// A client that shows its certificate, where it has one.
 fn with_identity(
-    config: &TlsConfig,
+    trust: &Trust<'_>,
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
 ) -> Result<ClientConfig, TlsError> {
-    let Some((certificate, key)) = config.identity() else { return Ok(builder.with_no_client_auth()) };
-    let chain = pem::certificates(certificate)?;
-    let own = pem::private_key(key)?;
-    if let Some(unfit) = unfit(&own) {
-        return Err(TlsError::BadKey { place: key.place(), source: unfit.into() });
+    let Some((certificate, key)) = trust.identity else { return Ok(builder.with_no_client_auth()) };
+    let chain = certificate.certificates()?;
+    let own = key.private_key()?;
+    if let Some(unusable) = UnusableKey::of(&own) {
+        return Err(TlsError::BadKey { place: key.place(), source: unusable.into() });
     }
     builder.with_client_auth_cert(chain, own).map_err(|error| identity(certificate, key, &error))
 }
 
 /// A certificate and a key that cannot be shown to a broker.
 fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError {
-    let source = explain(error, Around::FILE);
+    let source = explain(error, FailureContext::FILE);
     match error {
         Error::InvalidCertificate(_) => {
             TlsError::BadCertificate { place: certificate.place(), number: 1, source }
@@ -135,10 +152,10 @@ fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError
 }
 
 /// Whom to trust: authorities, and the certificates that are listed in the file.
-fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
+fn roots(trust: &Trust<'_>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let mut roots = RootCertStore::empty();
-    let listed = listed(config, &mut roots)?;
-    if config.trusts_system() {
+    let listed = listed(trust, &mut roots)?;
+    if trust.system {
         // A system has hundreds of them; one that cannot be read is no reason to trust none.
         let system = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(system.certs);
@@ -151,12 +168,12 @@ fn roots(config: &TlsConfig) -> Result<(RootCertStore, Vec<CertificateDer<'stati
 }
 
 /// The certificates of the file, which are trusted.
-fn listed(config: &TlsConfig, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let Some(source) = config.trusted() else { return Ok(Vec::new()) };
-    let listed = pem::certificates(source)?;
+fn listed(trust: &Trust<'_>, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let Some(source) = trust.listed else { return Ok(Vec::new()) };
+    let listed = source.certificates()?;
     for (number, certificate) in (1..).zip(&listed) {
         let unusable = |error| {
-            let why = explain(&error, Around::FILE);
+            let why = explain(&error, FailureContext::FILE);
             TlsError::BadCertificate { place: source.place(), number, source: why }
         };
         roots.add(certificate.clone()).map_err(unusable)?;
@@ -164,9 +181,9 @@ fn listed(config: &TlsConfig, roots: &mut RootCertStore) -> Result<Vec<Certifica
     Ok(listed)
 }
 
-fn failed(server_name: String, error: io::Error, around: Around) -> Lost {
+fn failed(server_name: String, error: io::Error, context: FailureContext) -> Lost {
     match rustls_error(&error) {
-        Some(error) => handshake(server_name, &error, around).into(),
+        Some(error) => context.handshake(server_name, &error).into(),
         None => Lost::io("the TLS handshake", cut_off(error)),
     }
 }
@@ -181,9 +198,4 @@ fn cut_off(error: io::Error) -> io::Error {
         }
         _ => error,
     }
-}
-
-/// The error of rustls inside one of the system.
-pub(super) fn rustls_error(error: &io::Error) -> Option<Error> {
-    error.get_ref()?.downcast_ref::<Error>().cloned()
 }

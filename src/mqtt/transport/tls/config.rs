@@ -1,16 +1,15 @@
-//! What a connection can be told about TLS.
+//! The configuration of TLS.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::TlsPem;
 #[cfg(feature = "tls")]
 use super::pem::Source;
-use crate::config::{ConfigPath, Invalid};
-#[cfg(feature = "tls")]
-use crate::error::Coded;
+use crate::config::{ConfigPath, Invalid, Secret};
 use crate::log::Logger;
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
@@ -46,7 +45,7 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// What contradicts itself.
+    /// The settings that contradict each other.
     pub(crate) fn invalid(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         let mut wrong = |key: &'static str, problem: &'static str| found.push(Invalid::new(key, problem));
@@ -73,27 +72,7 @@ impl TlsConfig {
         found
     }
 
-    /// What a connection to one of these hosts would fail at, before anything is sent. It reads the files.
-    #[cfg(feature = "tls")]
-    pub(crate) fn unusable<'h>(&self, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
-        let found = super::client::problems(self, hosts).into_iter();
-        let invalid = |error: super::TlsError| {
-            let (key, code) = (error.key(), error.code());
-            let chain = crate::chain(&error);
-            let named = format!("`{key}`: ");
-            let problem = chain.strip_prefix(&named).unwrap_or(&chain);
-            Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
-        };
-        found.map(invalid).collect()
-    }
-
-    /// Without TLS no file is read.
-    #[cfg(not(feature = "tls"))]
-    pub(crate) fn unusable<'h>(&self, _: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
-        Vec::new()
-    }
-
-    /// Whether it says anything.
+    /// Whether anything is set.
     pub(crate) fn is_given(&self) -> bool {
         // An empty text counts as not given.
         let Self { server_name, alpn, system_roots, .. } = self;
@@ -108,21 +87,27 @@ impl TlsConfig {
         filled(&self.ca_file)
     }
 
-    /// Whether it says itself who is trusted.
+    /// Whether it names certificates that are trusted.
     fn names_trusted(&self) -> bool {
         self.ca().is_some() || self.pem.trusted().is_some()
     }
 
-    /// Who is trusted, beside the authorities of the system.
+    /// What a handshake needs of it.
     #[cfg(feature = "tls")]
-    pub(super) fn trusted(&self) -> Option<Source<'_>> {
+    pub(super) fn trust(&self) -> Trust<'_> {
         let file = self.ca().map(|path| Source::File { key: "tls.ca_file", path });
-        file.or_else(|| self.pem.trusted().map(|pem| Source::Memory { what: "authorities", pem }))
+        let memory = || self.pem.trusted().map(|pem| Source::Memory { what: "authorities", pem });
+        Trust {
+            listed: file.or_else(memory),
+            system: self.system_roots.unwrap_or(!self.names_trusted()),
+            identity: self.identity(),
+            server_name: self.server_name.as_deref().filter(|name| !name.is_empty()),
+        }
     }
 
     /// Certificate and key.
     #[cfg(feature = "tls")]
-    pub(super) fn identity(&self) -> Option<(Source<'_>, Source<'_>)> {
+    fn identity(&self) -> Option<(Source<'_>, Source<'_>)> {
         if let Some((cert, key)) = self.identity_files() {
             let file = |key, path| Source::File { key, path };
             return Some((file("tls.cert_file", cert), file("tls.key_file", key)));
@@ -137,22 +122,22 @@ impl TlsConfig {
         filled(&self.cert_file).zip(filled(&self.key_file))
     }
 
-    /// Warns of a private key that others can read or write.
-    #[cfg(feature = "tls")]
+    /// Warns of a private key that others can read or write. Without TLS no key is used.
     pub(crate) async fn warn_of_exposed_key(&self, logger: &Logger) {
-        let tls = self.clone();
-        let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
-        if let Some((path, exposure)) = exposed {
-            let path = path.display();
-            logger.warn(format_args!(
-                "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
-            ));
+        #[cfg(not(feature = "tls"))]
+        let _ = logger;
+        #[cfg(feature = "tls")]
+        {
+            let tls = self.clone();
+            let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
+            if let Some((path, exposure)) = exposed {
+                let path = path.display();
+                logger.warn(format_args!(
+                    "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
+                ));
+            }
         }
     }
-
-    /// Without TLS no key is used.
-    #[cfg(not(feature = "tls"))]
-    pub(crate) async fn warn_of_exposed_key(&self, _: &Logger) {}
 
     /// The private key, where others can read or write it, and what of that they can. It blocks. What cannot be read is
     /// reported when a connection needs it.
@@ -162,15 +147,72 @@ impl TlsConfig {
         let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
         Some((key.to_owned(), exposure))
     }
+}
 
-    #[cfg(feature = "tls")]
-    pub(super) fn trusts_system(&self) -> bool {
-        self.system_roots.unwrap_or(!self.names_trusted())
+/// What a handshake needs of the configuration.
+#[cfg(feature = "tls")]
+pub(super) struct Trust<'a> {
+    /// The certificates that are trusted, beside those of the system.
+    pub listed: Option<Source<'a>>,
+    /// Whether the authorities of the system are trusted.
+    pub system: bool,
+    /// Certificate and key of this client.
+    pub identity: Option<(Source<'a>, Source<'a>)>,
+    /// The name that the certificate of the broker must have, in place of the host.
+    pub server_name: Option<&'a str>,
+}
+
+/// Certificates and a private key in PEM from memory, where a program has them from elsewhere than files; part of
+/// [`TlsConfig`], in place of its `ca_file`, or of its `cert_file` and `key_file`. A manifest cannot have it.
+///
+/// ```
+/// use wirework::mqtt::{MqttConnection, TlsConfig, TlsPem};
+/// # fn example(authority: &str, certificate: &str, key: &str) -> Result<MqttConnection, wirework::Error> {
+/// let pem = TlsPem::default().authorities(authority).identity(certificate, key);
+/// let tls = TlsConfig { pem, ..TlsConfig::default() };
+/// MqttConnection::builder().uri("mqtts://broker.example".parse()?).tls(tls).build()
+/// # }
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TlsPem {
+    authorities: Option<Arc<str>>,
+    identity: Option<(Arc<str>, Secret)>,
+}
+
+impl TlsPem {
+    /// Trusts these authorities, or these very brokers, as `ca_file` does.
+    #[must_use]
+    pub fn authorities(self, pem: impl Into<Arc<str>>) -> Self {
+        Self { authorities: Some(pem.into()), ..self }
     }
 
-    #[cfg(feature = "tls")]
-    pub(super) fn name(&self) -> Option<&str> {
-        self.server_name.as_deref().filter(|name| !name.is_empty())
+    /// Makes this client known by a certificate, with the intermediate ones behind it, and its key, as `cert_file` and `key_file` do.
+    #[must_use]
+    pub fn identity(self, certificates: impl Into<Arc<str>>, private_key: impl Into<String>) -> Self {
+        Self { identity: Some((certificates.into(), Secret::new(private_key))), ..self }
+    }
+
+    fn trusted(&self) -> Option<&str> {
+        self.authorities.as_deref()
+    }
+
+    /// Certificates and key.
+    fn own(&self) -> Option<(&str, &str)> {
+        self.identity.as_ref().map(|(certificates, key)| (&**certificates, key.expose()))
+    }
+
+    /// The same without what makes this client known.
+    pub(crate) fn without_identity(self) -> Self {
+        Self { identity: None, ..self }
+    }
+}
+
+impl fmt::Debug for TlsPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsPem")
+            .field("authorities", &self.authorities.is_some())
+            .field("identity", &self.identity.is_some())
+            .finish()
     }
 }
 
@@ -188,7 +230,7 @@ mod tests {
     fn what_contradicts_itself_is_named() {
         let wrong = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
-            config.invalid().first().map_or("fine".to_owned(), ToString::to_string)
+            crate::mqtt::check::invalid(&config).first().map_or("fine".to_owned(), ToString::to_string)
         };
         let both = "is given without `tls.key_file`; give both";
         assert_eq!(wrong(&[("tls.cert_file", "c.pem")]), format!("`tls.cert_file` {both}"));

@@ -1,6 +1,6 @@
-//! As much of DER as it takes to say of which kind a key is, and how an algorithm is called.
+//! As much of DER as it takes to tell the kind of a key and the name of an algorithm.
 //!
-//! rustls refuses a key without saying what is wrong with it: to know that its curve or its length is, one has to look.
+//! rustls refuses a key without saying what is wrong with it, such as its curve or its length.
 
 use rustls_pki_types::PrivateKeyDer;
 
@@ -47,21 +47,21 @@ const SIGNING_BITS: [usize; 3] = [2048, 3072, 4096];
 
 /// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum UnusableKey {
     /// RSA of so many bits.
     Bits(usize),
     /// Of a kind that is not supported, by its name where it is known.
     Kind(Option<&'static str>),
 }
 
-impl From<Unfit> for TlsFailure {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Bits(bits) => Self::new(format!("it is an RSA key of {bits} bits"), {
+impl From<UnusableKey> for TlsFailure {
+    fn from(unusable: UnusableKey) -> Self {
+        match unusable {
+            UnusableKey::Bits(bits) => Self::new(format!("it is an RSA key of {bits} bits"), {
                 let [least, more, most] = SIGNING_BITS;
                 format!("have one made with {least}, {more} or {most} bits, or with ECDSA on P-256")
             }),
-            Unfit::Kind(name) => Self::new(
+            UnusableKey::Kind(name) => Self::new(
                 name.map_or_else(
                     || "it is of a kind that is not supported".into(),
                     |name| format!("it is of {name}, which is not supported"),
@@ -72,29 +72,31 @@ impl From<Unfit> for TlsFailure {
     }
 }
 
-/// What is wrong with a private key, as far as its kind and its size say.
-pub(super) fn unfit(key: &PrivateKeyDer<'_>) -> Option<Unfit> {
-    let mut inside = Reader::of(key.secret_der()).take(SEQUENCE)?;
-    inside.take(INTEGER)?;
-    match key {
-        PrivateKeyDer::Pkcs1(_) => unfit_bits(inside.take(INTEGER)?.0),
-        PrivateKeyDer::Sec1(_) => {
-            inside.take(OCTET_STRING)?;
-            unfit_kind(inside.take(PARAMETERS)?.take(OBJECT)?.0)
-        }
-        PrivateKeyDer::Pkcs8(_) => {
-            let mut algorithm = inside.take(SEQUENCE)?;
-            match algorithm.take(OBJECT)?.0 {
-                ELLIPTIC => unfit_kind(algorithm.take(OBJECT)?.0),
-                RSA => {
-                    let mut key = inside.take(OCTET_STRING)?.take(SEQUENCE)?;
-                    key.take(INTEGER)?;
-                    unfit_bits(key.take(INTEGER)?.0)
-                }
-                other => unfit_kind(other),
+impl UnusableKey {
+    /// What is wrong with a private key, as far as its kind and its size say.
+    pub fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
+        let mut content = Reader::of(key.secret_der()).take(SEQUENCE)?;
+        content.take(INTEGER)?;
+        match key {
+            PrivateKeyDer::Pkcs1(_) => unusable_bits(content.take(INTEGER)?.0),
+            PrivateKeyDer::Sec1(_) => {
+                content.take(OCTET_STRING)?;
+                unusable_kind(content.take(PARAMETERS)?.take(OBJECT)?.0)
             }
+            PrivateKeyDer::Pkcs8(_) => {
+                let mut algorithm = content.take(SEQUENCE)?;
+                match algorithm.take(OBJECT)?.0 {
+                    ELLIPTIC => unusable_kind(algorithm.take(OBJECT)?.0),
+                    RSA => {
+                        let mut key = content.take(OCTET_STRING)?.take(SEQUENCE)?;
+                        key.take(INTEGER)?;
+                        unusable_bits(key.take(INTEGER)?.0)
+                    }
+                    other => unusable_kind(other),
+                }
+            }
+            _ => None,
         }
-        _ => None,
     }
 }
 
@@ -114,14 +116,14 @@ pub(super) fn algorithm(identifier: &[u8]) -> Option<&'static str> {
     name(Reader::of(identifier).take(OBJECT)?.0)
 }
 
-fn unfit_bits(modulus: &[u8]) -> Option<Unfit> {
+fn unusable_bits(modulus: &[u8]) -> Option<UnusableKey> {
     let bits = bits(modulus);
     // The product of two primes may have one bit less than they have together.
-    (!SIGNING_BITS.contains(&bits.next_multiple_of(2))).then_some(Unfit::Bits(bits))
+    (!SIGNING_BITS.contains(&bits.next_multiple_of(2))).then_some(UnusableKey::Bits(bits))
 }
 
-fn unfit_kind(object: &[u8]) -> Option<Unfit> {
-    (![P256, P384, ED25519].contains(&object)).then(|| Unfit::Kind(name(object)))
+fn unusable_kind(object: &[u8]) -> Option<UnusableKey> {
+    (![P256, P384, ED25519].contains(&object)).then(|| UnusableKey::Kind(name(object)))
 }
 
 fn name(object: &[u8]) -> Option<&'static str> {
@@ -143,7 +145,7 @@ impl<'a> Reader<'a> {
         Self(der)
     }
 
-    /// The inside of the next value, where it has this tag.
+    /// The content of the next value, where it has this tag.
     fn take(&mut self, tag: u8) -> Option<Self> {
         let (found, rest) = self.0.split_first()?;
         let (first, rest) = rest.split_first()?;
@@ -155,12 +157,12 @@ impl<'a> Reader<'a> {
                 (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
             }
         };
-        let (inside, rest) = rest.split_at_checked(length)?;
+        let (content, rest) = rest.split_at_checked(length)?;
         if *found != tag {
             return None;
         }
         self.0 = rest;
-        Some(Self(inside))
+        Some(Self(content))
     }
 }
 
@@ -172,13 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_signs_here_is_fit() {
+    fn keys_that_sign_here_are_usable() {
         for algorithm in
             [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519]
         {
             let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
             let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-            assert_eq!(unfit(&der), None, "{algorithm:?}");
+            assert_eq!(UnusableKey::of(&der), None, "{algorithm:?}");
         }
     }
 
@@ -189,27 +191,27 @@ mod tests {
     }
 
     #[test]
-    fn rsa_keys_that_ring_cannot_sign_with_are_unfit() {
-        let of = |bits: usize| {
+    fn rsa_keys_that_ring_cannot_sign_with_are_unusable() {
+        let unusable = |bits: usize| {
             let mut modulus = vec![0; bits.div_ceil(8)];
             modulus[0] = 1 << ((bits + 7) % 8);
-            unfit_bits(&modulus)
+            unusable_bits(&modulus)
         };
         for bits in [2047, 2048, 3072, 4096] {
-            assert_eq!(of(bits), None, "{bits}");
+            assert_eq!(unusable(bits), None, "{bits}");
         }
         for bits in [1024, 2049, 2560, 3000, 3584, 4097, 5120] {
-            assert_eq!(of(bits), Some(Unfit::Bits(bits)));
+            assert_eq!(unusable(bits), Some(UnusableKey::Bits(bits)));
         }
-        let failure = TlsFailure::from(Unfit::Bits(3000)).to_string();
+        let failure = TlsFailure::from(UnusableKey::Bits(3000)).to_string();
         assert!(failure.contains("3000 bits") && failure.contains("2048, 3072 or 4096 bits"), "{failure}");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_borne(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = (rsa_bits(&bytes), algorithm(&bytes));
-            let _ = unfit(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(bytes)));
+            let _ = UnusableKey::of(&PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(bytes)));
         }
     }
 }

@@ -4,57 +4,67 @@
 //! one costs more time than none, so it depends on what is known of the certificate and of the configuration.
 
 use std::borrow::Cow;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
-use super::alert::refused;
 use super::der::{LEAST_RSA_BITS, algorithm};
-use super::{TlsError, TlsFailure};
+use super::{TlsError, TlsFailure, alert};
 use crate::text::clip;
 
-/// Whose certificate is looked at.
+/// Where a certificate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// That of the broker, in a handshake.
+enum Origin {
+    /// From the broker, in a handshake.
     Broker,
-    /// One of a file.
+    /// From a file of this client.
     File,
 }
 
 /// What is known beside the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Around {
-    pub(super) whose: Whose,
+pub(super) struct FailureContext {
+    origin: Origin,
     /// Whether this client has a certificate of its own to show.
-    pub(super) known: bool,
+    certified: bool,
 }
 
-impl Around {
+impl FailureContext {
     /// A failure that has to do with a file.
-    pub(super) const FILE: Self = Self { whose: Whose::File, known: true };
+    pub const FILE: Self = Self { origin: Origin::File, certified: true };
+
+    /// A failure of a handshake or a session; `certified` says whether this client has a certificate of its own to show.
+    pub const fn link(certified: bool) -> Self {
+        Self { origin: Origin::Broker, certified }
+    }
+
+    /// The failure of a handshake.
+    pub fn handshake(self, server_name: String, error: &Error) -> TlsError {
+        TlsError::Handshake { server_name, source: explain(error, self) }
+    }
 }
 
 /// A certificate with an RSA key that is too short, as whoever verifies it finds it.
 #[derive(Debug, thiserror::Error)]
 #[error("an RSA key of {bits} bits")]
 pub(super) struct ShortKey {
-    pub(super) bits: usize,
+    pub bits: usize,
     /// Whether it is that of an authority.
-    pub(super) authority: bool,
+    pub authority: bool,
 }
 
-/// The failure of a handshake.
-pub(super) fn handshake(server_name: String, error: &Error, around: Around) -> TlsError {
-    TlsError::Handshake { server_name, source: explain(error, around) }
+/// The error of rustls inside one of the system.
+pub(super) fn rustls_error(error: &io::Error) -> Option<Error> {
+    error.get_ref()?.downcast_ref::<Error>().cloned()
 }
 
 /// What a failure means.
-pub(super) fn explain(error: &Error, around: Around) -> TlsFailure {
+pub(super) fn explain(error: &Error, context: FailureContext) -> TlsFailure {
     match error {
-        Error::InvalidCertificate(error) => certificate(error, around.whose),
-        Error::AlertReceived(alert) => refused(*alert, around.known),
+        Error::InvalidCertificate(error) => certificate(error, context.origin),
+        Error::AlertReceived(alert) => alert::explain(*alert, context.certified),
         Error::PeerIncompatible(what) => incompatible(what),
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsFailure::new(
             "the certificate is of another key",
@@ -112,10 +122,10 @@ fn incompatible(what: &PeerIncompatible) -> TlsFailure {
     }
 }
 
-fn certificate(error: &CertificateError, whose: Whose) -> TlsFailure {
-    let this = match whose {
-        Whose::Broker => "the certificate of the broker",
-        Whose::File => "it",
+fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
+    let this = match origin {
+        Origin::Broker => "the certificate of the broker",
+        Origin::File => "it",
     };
     let say = |what: &str| Cow::from(format!("{this} {what}"));
     match error {
@@ -131,7 +141,7 @@ fn certificate(error: &CertificateError, whose: Whose) -> TlsFailure {
         CertificateError::NotValidYet => {
             TlsFailure::new(say("is not valid yet"), "is the clock of this machine right?")
         }
-        CertificateError::NotValidForNameContext { presented, .. } => names(presented, say),
+        CertificateError::NotValidForNameContext { presented, .. } => wrong_names(presented, say),
         CertificateError::NotValidForName => TlsFailure::only(say("is for another name")),
         CertificateError::UnknownIssuer => TlsFailure::new(
             say("is vouched for by nobody who is trusted here"),
@@ -145,9 +155,9 @@ fn certificate(error: &CertificateError, whose: Whose) -> TlsFailure {
         CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id, ..
-        } => signed(algorithm(signature_algorithm_id), say),
+        } => untrusted_signature(algorithm(signature_algorithm_id), say),
         CertificateError::Revoked => TlsFailure::new(say("has been revoked"), "have another one issued"),
-        CertificateError::UnhandledCriticalExtension => critical(say),
+        CertificateError::UnhandledCriticalExtension => critical_extension(say),
         CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => TlsFailure::new(
             say("is not for servers"),
             "have it issued with the extended key usage `serverAuth`",
@@ -158,7 +168,7 @@ fn certificate(error: &CertificateError, whose: Whose) -> TlsFailure {
     }
 }
 
-fn signed(how: Option<&str>, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+fn untrusted_signature(how: Option<&str>, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
     let how = how.map_or_else(|| "in a way".to_owned(), |how| format!("by {how},"));
     TlsFailure::new(
         say(&format!("is signed {how} which is not trusted here")),
@@ -166,7 +176,7 @@ fn signed(how: Option<&str>, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFail
     )
 }
 
-fn critical(say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+fn critical_extension(say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
     TlsFailure::new(say("has a critical extension that is not known here"), "have it issued without that")
 }
 
@@ -175,16 +185,16 @@ fn malformed(say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
 }
 
 /// A certificate for other names, or for none: only a name that it has helps.
-fn names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+fn wrong_names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
     let shown: Vec<String> =
-        presented.iter().take(NAMED).map(|name| format!("`{}`", clip(bare(name)))).collect();
+        presented.iter().take(MAX_NAMES).map(|name| format!("`{}`", clip(bare(name)))).collect();
     if shown.is_empty() {
         return TlsFailure::new(
             say("has no names (no subjectAltName; the common name does not count)"),
             "have it issued with a subjectAltName for the host",
         );
     }
-    let more = if presented.len() > NAMED { " and others" } else { "" };
+    let more = if presented.len() > MAX_NAMES { " and others" } else { "" };
     TlsFailure::new(
         say(&format!("is for {}{more} only", shown.join(", "))),
         "if that is the right broker, connect to one of them, or give it as `tls.server_name`",
@@ -192,15 +202,15 @@ fn names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) -> TlsFa
 }
 
 /// How many names of a certificate are shown.
-const NAMED: usize = 4;
+const MAX_NAMES: usize = 4;
 
-/// A name as rustls tells it, without what it says around it.
+/// A name as rustls shows it, without the text around it.
 fn bare(name: &str) -> &str {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inside.unwrap_or(name).trim_matches('"')
 }
 
-/// What webpki, or this crate, has found and rustls has no name for.
+/// A fault that webpki or this crate has found, and that rustls has no name for.
 fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
     if let Some(ShortKey { bits, authority }) = other.0.downcast_ref() {
         let of = if *authority { "of its authority " } else { "" };
@@ -238,7 +248,7 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
                 "have the broker send the shortest chain, or issue it closer to the root",
             )
         }
-        Some(UnsupportedCriticalExtension) => critical(say),
+        Some(UnsupportedCriticalExtension) => critical_extension(say),
         Some(
             MalformedDnsIdentifier
             | MalformedExtensions

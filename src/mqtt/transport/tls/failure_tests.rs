@@ -11,11 +11,11 @@ use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{AlertDescription, InvalidMessage, PeerMisbehaved, RootCertStore};
 
-use super::super::der::unfit;
+use super::super::der::UnusableKey;
 use super::super::trusted::Trusted;
 use super::*;
 
-const BROKER: Around = Around { whose: Whose::Broker, known: false };
+const BROKER: FailureContext = FailureContext::link(false);
 
 /// 2030-01-01.
 const NOW: u64 = 1_893_456_000;
@@ -128,7 +128,7 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
         DecodeError, HandshakeFailure, InternalError, NoApplicationProtocol, ProtocolVersion, UnknownCA,
         UnrecognisedName, UserCanceled,
     };
-    let known = Around { known: true, ..BROKER };
+    let certified = FailureContext::link(true);
     let alerts = [
         CertificateRequired,
         HandshakeFailure,
@@ -147,8 +147,8 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
     ];
     let mut shown = Vec::new();
     for alert in alerts {
-        for (what, around) in [("", BROKER), (", with a certificate", known)] {
-            let text = explain(&Error::AlertReceived(alert), around).to_string();
+        for (what, context) in [("", BROKER), (", with a certificate", certified)] {
+            let text = explain(&Error::AlertReceived(alert), context).to_string();
             shown.push((format!("alert {}{what}", u8::from(alert)), text));
         }
     }
@@ -168,7 +168,7 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
         ("general", Error::General("line\nbreak".to_owned())),
         ("other", Error::EncryptError),
     ] {
-        shown.push((what.to_owned(), explain(&error, known).to_string()));
+        shown.push((what.to_owned(), explain(&error, certified).to_string()));
     }
     insta::assert_snapshot!(lines(shown));
 }
@@ -182,8 +182,9 @@ fn each_key_that_cannot_be_used_says_of_which_kind_it_is() {
         ("secp256k1, SEC1", fixture!("secp256k1.key.pem")),
         ("Ed448", fixture!("ed448.key.pem")),
     ];
-    let text =
-        |pem| TlsFailure::from(unfit(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap()).to_string();
+    let text = |pem| {
+        TlsFailure::from(UnusableKey::of(&PrivateKeyDer::from_pem_slice(pem).unwrap()).unwrap()).to_string()
+    };
     insta::assert_snapshot!(lines(shown.map(|(what, pem)| (what, text(pem)))));
 }
 

@@ -10,7 +10,6 @@ mod der;
 mod error;
 #[cfg(feature = "tls")]
 mod failure;
-mod memory;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
@@ -19,11 +18,8 @@ mod secured;
 mod trusted;
 
 #[cfg(feature = "tls")]
-pub(crate) use client::Client;
-#[cfg(feature = "tls")]
-pub(in crate::mqtt::transport) use client::HELD_BACK;
-pub use config::TlsConfig;
+pub(crate) use client::{Client, MAX_BUFFERED, tls_problems};
+pub use config::{TlsConfig, TlsPem};
 pub use error::{TlsError, TlsFailure, TlsPlace};
-pub use memory::TlsPem;
 #[cfg(feature = "tls")]
 pub(crate) use secured::Secured;

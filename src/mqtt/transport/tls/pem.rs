@@ -22,10 +22,28 @@ pub(super) enum Source<'a> {
 
 impl Source<'_> {
     /// As errors say it.
-    pub(super) fn place(&self) -> TlsPlace {
+    pub fn place(&self) -> TlsPlace {
         match *self {
             Self::File { key, path } => TlsPlace::File { key, path: path.to_owned() },
             Self::Memory { what, .. } => TlsPlace::Memory { what },
+        }
+    }
+
+    /// Returns all certificates; at least one.
+    pub fn certificates(self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let text = self.read()?;
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        let found = found.map_err(|error| self.unsound(&error))?;
+        if found.is_empty() { Err(self.missing("certificate", &text)) } else { Ok(found) }
+    }
+
+    /// Returns the first private key.
+    pub fn private_key(self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let text = self.read()?;
+        match PrivateKeyDer::from_pem_slice(&text) {
+            Ok(found) => Ok(found),
+            Err(pem::Error::NoItemsFound) => Err(self.missing("private key", &text)),
+            Err(error) => Err(self.unsound(&error)),
         }
     }
 
@@ -35,37 +53,35 @@ impl Source<'_> {
                 .map_err(|source| TlsError::Unreadable { place: self.place(), source })?,
             Self::Memory { pem, .. } => pem.as_bytes().to_vec(),
         };
-        if text.starts_with(MARK) {
-            // Editors of Windows put it there, and it means nothing.
-            text.drain(..MARK.len());
+        if text.starts_with(BYTE_ORDER_MARK) {
+            // Editors of Windows write it; it has no meaning.
+            text.drain(..BYTE_ORDER_MARK.len());
         }
-        match look(&text) {
+        match known_damage(&text) {
             Some(problem) => Err(TlsError::BadPem { place: self.place(), problem }),
             None => Ok(text),
         }
     }
-}
 
-/// All certificates; at least one.
-pub(super) fn certificates(source: Source<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = source.read()?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|error| unsound(source, &error))?;
-    if found.is_empty() { Err(missing(source, "certificate", &text)) } else { Ok(found) }
-}
+    /// The error of the parser may show a line of the file, which may be a key: it is dropped here.
+    fn unsound(&self, error: &pem::Error) -> TlsError {
+        let problem = match error {
+            pem::Error::MissingSectionEnd { .. } => "a section has no END line; the file may be cut off",
+            pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed; it ends with five hyphens",
+            pem::Error::Base64Decode(_) => "a section is no Base64; the file may be damaged",
+            pem::Error::SectionTooLarge => "a section is too large",
+            _ => "it cannot be read",
+        };
+        TlsError::BadPem { place: self.place(), problem }
+    }
 
-/// The first private key.
-pub(super) fn private_key(source: Source<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = source.read()?;
-    match PrivateKeyDer::from_pem_slice(&text) {
-        Ok(found) => Ok(found),
-        Err(pem::Error::NoItemsFound) => Err(missing(source, "private key", &text)),
-        Err(error) => Err(unsound(source, &error)),
+    fn missing(&self, wanted: &'static str, text: &[u8]) -> TlsError {
+        TlsError::Missing { place: self.place(), wanted, found: sections(text) }
     }
 }
 
-/// What often becomes of PEM on its way into a file, and what the parser only takes for no PEM, or for no Base64.
-fn look(text: &[u8]) -> Option<&'static str> {
+/// Damage that PEM often takes on its way into a file, and that the parser cannot name.
+fn known_damage(text: &[u8]) -> Option<&'static str> {
     if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
         return Some("it is UTF-16; save it as UTF-8 or ASCII");
     }
@@ -95,27 +111,11 @@ fn look(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-const MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BEGIN: &[u8] = b"-----BEGIN ";
 
 fn has(line: &[u8], part: &[u8]) -> bool {
     line.windows(part.len()).any(|window| window == part)
-}
-
-/// The error of the parser may show a line of the file, which may be a key: it is dropped here.
-fn unsound(source: Source<'_>, error: &pem::Error) -> TlsError {
-    let problem = match error {
-        pem::Error::MissingSectionEnd { .. } => "a section has no END line; the file may be cut off",
-        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed; it ends with five hyphens",
-        pem::Error::Base64Decode(_) => "a section is no Base64; the file may be damaged",
-        pem::Error::SectionTooLarge => "a section is too large",
-        _ => "it cannot be read",
-    };
-    TlsError::BadPem { place: source.place(), problem }
-}
-
-fn missing(source: Source<'_>, wanted: &'static str, text: &[u8]) -> TlsError {
-    TlsError::Missing { place: source.place(), wanted, found: sections(text) }
 }
 
 /// What the sections of a file say that they are.
@@ -145,8 +145,8 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         let shown = |error: TlsError| error.to_string().replace(&file.path().display().to_string(), "F");
         [
-            shown(certificates(Source::File { key: "tls.ca_file", path: file.path() }).unwrap_err()),
-            shown(private_key(Source::File { key: "tls.key_file", path: file.path() }).unwrap_err()),
+            shown(Source::File { key: "tls.ca_file", path: file.path() }.certificates().unwrap_err()),
+            shown(Source::File { key: "tls.key_file", path: file.path() }.private_key().unwrap_err()),
         ]
     }
 
@@ -174,7 +174,7 @@ mod tests {
         assert!(garbage[0].ends_with("a section is no Base64; the file may be damaged"), "{garbage:?}");
         assert!(!format!("{cut:?}{garbage:?}").contains("canary"));
         let path = Path::new("/no/such/file");
-        let error = certificates(Source::File { key: "tls.cert_file", path }).unwrap_err();
+        let error = Source::File { key: "tls.cert_file", path }.certificates().unwrap_err();
         assert_eq!(error.to_string(), "`tls.cert_file`: the file `/no/such/file` cannot be read");
     }
 
@@ -185,7 +185,8 @@ mod tests {
         let write = |bytes: &[u8]| {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), bytes).unwrap();
-            certificates(Source::File { key: "tls.ca_file", path: file.path() })
+            Source::File { key: "tls.ca_file", path: file.path() }
+                .certificates()
                 .map_err(|error| error.to_string().replace(&file.path().display().to_string(), "F"))
         };
         let fail = |text: &str| write(text.as_bytes()).unwrap_err();

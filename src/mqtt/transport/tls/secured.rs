@@ -10,20 +10,22 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::TlsError;
-use super::client::rustls_error;
-use super::failure::{Around, explain};
+use super::failure::{FailureContext, explain, rustls_error};
 use crate::mqtt::transport::counted::{Counted, Moved};
 
 /// The stream; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
-pub(crate) struct Secured(TlsStream<Counted<TcpStream>>, Around);
+pub(crate) struct Secured {
+    stream: TlsStream<Counted<TcpStream>>,
+    context: FailureContext,
+}
 
 impl Secured {
-    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>, around: Around) -> Self {
-        Self(stream, around)
+    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>, context: FailureContext) -> Self {
+        Self { stream, context }
     }
 
-    pub(in crate::mqtt::transport) fn moved(&self) -> Moved {
-        self.0.get_ref().0.moved()
+    pub fn moved(&self) -> Moved {
+        self.stream.get_ref().0.moved()
     }
 }
 
@@ -33,38 +35,37 @@ impl AsyncRead for Secured {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self(stream, around) = self.get_mut();
+        let Self { stream, context } = self.get_mut();
         match ready!(Pin::new(stream).poll_read(cx, buffer)) {
-            // The broker closed without the good-bye of TLS. MQTT has a good-bye of its own and frames its packets, so
-            // this is an end like any other.
+            // The broker closed without `close_notify`. MQTT has DISCONNECT and frames its packets, so this is an end like any other.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            other => Poll::Ready(other.map_err(|error| named(error, *around))),
+            other => Poll::Ready(other.map_err(|error| explained(error, *context))),
         }
     }
 }
 
 impl AsyncWrite for Secured {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Self(stream, around) = self.get_mut();
-        Pin::new(stream).poll_write(cx, bytes).map_err(|error| named(error, *around))
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_write(cx, bytes).map_err(|error| explained(error, *context))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self(stream, around) = self.get_mut();
-        Pin::new(stream).poll_flush(cx).map_err(|error| named(error, *around))
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_flush(cx).map_err(|error| explained(error, *context))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self(stream, around) = self.get_mut();
-        Pin::new(stream).poll_shutdown(cx).map_err(|error| named(error, *around))
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_shutdown(cx).map_err(|error| explained(error, *context))
     }
 }
 
-fn named(error: io::Error, around: Around) -> io::Error {
+fn explained(error: io::Error, context: FailureContext) -> io::Error {
     match rustls_error(&error) {
         None => error,
         Some(source) => {
-            let failed = TlsError::Session { source: explain(&source, around) };
+            let failed = TlsError::Session { source: explain(&source, context) };
             io::Error::new(error.kind(), Arc::new(failed))
         }
     }

@@ -24,7 +24,7 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
-    pub(super) fn new(authorities: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>>) -> Self {
+    pub fn new(authorities: Arc<WebPkiServerVerifier>, listed: Vec<CertificateDer<'static>>) -> Self {
         Self { authorities, listed }
     }
 }

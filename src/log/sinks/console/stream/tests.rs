@@ -82,7 +82,7 @@ fn a_blocked_output_keeps_nobody_waiting_and_the_lines_that_do_not_fit_are_count
     assert_eq!(gated.pass(), "two\nsix\n");
     let notice = gated.pass();
     assert!(notice.contains(
-        "WARN  wirework::log::console::stream 1002 lines were dropped, since stderr did not take them \
+        "WARN  wirework::log 1002 lines were dropped, since stderr did not take them \
          dropped=1002 dropped_in_all=1002\n"
     ));
     // Until it is written, the notice takes room too.
@@ -143,17 +143,17 @@ fn an_output_that_does_not_block_is_tried_again() {
 }
 
 #[test]
-fn pieces_are_whole_lines() {
-    assert_eq!(piece(b"a\nb\n"), 4);
+fn chunks_are_whole_lines() {
+    assert_eq!(chunk(b"a\nb\n"), 4);
     let long = [vec![b'x'; 5000], b"\nb\n".to_vec()].concat();
-    assert_eq!(piece(&long), 5001);
+    assert_eq!(chunk(&long), 5001);
     let two = [vec![b'x'; 3000], b"\n".to_vec(), vec![b'y'; 3000], b"\n".to_vec()].concat();
-    assert_eq!(piece(&two), 3001);
-    assert_eq!(piece(b"no end"), 6);
+    assert_eq!(chunk(&two), 3001);
+    assert_eq!(chunk(b"no end"), 6);
 }
 
 #[test]
-fn a_line_longer_than_the_buffer_is_taken_when_nothing_is_held() {
+fn a_line_longer_than_the_buffer_is_taken_when_nothing_waits() {
     let gated = Gated::new();
     gated.push("a long line\n", 4);
     assert_eq!(gated.next(), "a long line\n");

@@ -18,7 +18,7 @@ pub(super) enum Policy {
 
 impl Policy {
     /// The reason code for a filter that is asked for at this QoS.
-    pub(super) fn code(self, qos: u8) -> u8 {
+    pub fn code(self, qos: u8) -> u8 {
         match self {
             Self::UpTo(most) => qos.min(most),
             Self::Only(most) if qos <= most => qos,
@@ -66,16 +66,16 @@ pub(super) struct Temper {
 }
 
 impl Broker {
-    pub(super) fn new(policies: BTreeMap<String, Policy>, terse: bool, temper: Temper) -> Self {
+    pub fn new(policies: BTreeMap<String, Policy>, terse: bool, temper: Temper) -> Self {
         Self { policies, terse, temper, ..Self::default() }
     }
 
     /// Whether some packets are never answered.
-    pub(super) fn is_silent(&self) -> bool {
+    pub fn is_silent(&self) -> bool {
         self.terse || !self.temper.mute.is_empty()
     }
 
-    pub(super) fn is_mute_for(&self, filter: &Filter) -> bool {
+    pub fn is_mute_for(&self, filter: &Filter) -> bool {
         let named = |name: &str| self.temper.mute.contains(name);
         // Where filters stand for others, this one is asked for as `#`.
         named(filter.as_str()) || (filter.as_str() == "+/#" && named("#"))
@@ -92,7 +92,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn takes(&mut self, control: &Control<'_>) {
+    pub fn takes(&mut self, control: &Control<'_>) {
         self.requests.push_back(match control {
             Control::Subscribe { id, filters } => Request::Subscribe { id: *id, filters: filters.to_vec() },
             Control::Unsubscribe { id, filters } => {
@@ -101,12 +101,12 @@ impl Broker {
         });
     }
 
-    pub(super) fn policy(&self, filter: &Filter) -> Policy {
+    pub fn policy(&self, filter: &Filter) -> Policy {
         self.policies.get(filter.as_str()).copied().unwrap_or(Policy::UpTo(2))
     }
 
     /// Handles the first packet that has arrived; false if there is none.
-    pub(super) fn handle(&mut self) -> bool {
+    pub fn handle(&mut self) -> bool {
         if self.requests.front().is_some_and(|request| !self.bears(request)) {
             self.hung_up = true;
             self.requests.clear();
@@ -142,12 +142,12 @@ impl Broker {
     }
 
     /// One of the answers that are on their way: they come in any order.
-    pub(super) fn answer(&mut self, place: usize) -> Option<Answer> {
+    pub fn answer(&mut self, place: usize) -> Option<Answer> {
         self.answers.remove(place.checked_rem(self.answers.len())?)
     }
 
     /// The link ends; what has arrived is handled up to here.
-    pub(super) fn cut(&mut self, handled: usize, kept: bool) {
+    pub fn cut(&mut self, handled: usize, kept: bool) {
         for _ in 0..handled {
             self.handle();
         }

@@ -1,0 +1,69 @@
+//! The socket that the broker listens on, and the connections that it has accepted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::engine::Engine;
+
+/// How long nothing is accepted after the system has given no connection.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long clients may take to end once the broker ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Accepts connections until it is told to end, and then until they have ended.
+pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    let serving = async {
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, peer)) => admit(&mut connections, &engine, socket, peer),
+                    Err(error) => {
+                        engine.shared().warnings.accept.warn(
+                            &engine.shared().logger,
+                            format_args!("no connection can be accepted: {error}"),
+                        );
+                        sleep(PAUSE).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = engine.run_maintenance() => {}
+        // Also when nobody can tell it any more.
+        _ = end.wait_for(|end| *end) => {}
+    }
+    drop(listener);
+    engine.shut_down();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(GRACE, ended).await.is_err() {
+        engine
+            .shared()
+            .logger
+            .warn(format_args!("{} connections did not end within {GRACE:?}", connections.len()));
+        connections.shutdown().await;
+    }
+}
+
+/// Serves the connection, unless there are as many as there may be: from here on, it counts.
+fn admit(connections: &mut JoinSet<()>, engine: &Arc<Engine>, socket: TcpStream, peer: SocketAddr) {
+    while connections.try_join_next().is_some() {}
+    let limit = engine.shared().limits.connections;
+    if connections.len() >= limit {
+        engine.shared().warnings.full.warn(
+            &engine.shared().logger,
+            format_args!("connection of {peer} is refused: there are {limit} already, see `max_connections`"),
+        );
+        return;
+    }
+    connections.spawn(Arc::clone(engine).serve(socket, peer));
+}

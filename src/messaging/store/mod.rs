@@ -1,0 +1,21 @@
+//! The store of a queue's messages in this process: waiting, leased to receivers, delayed, on their way to the dead letters.
+//! All kinds of queue share it.
+
+mod contents;
+mod dead_message;
+mod lease;
+mod leases;
+mod maintenance;
+mod message;
+mod message_store;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "mqtt")]
+pub(crate) use contents::Redelivery;
+pub(crate) use lease::Lease;
+pub(crate) use maintenance::{DeadLetterSink, maintain};
+pub(crate) use message::{MAX_BYTES, StoreOptions, StoredMessage};
+pub(crate) use message_store::MessageStore;

@@ -1,0 +1,209 @@
+//! The task of a connection: it gets links and works on them, one after the other, until it is told to end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::connector::{Connector, Ending, Linked};
+use super::core::Core;
+use super::drive::{Drive, End};
+use super::endpoints::Endpoints;
+use super::fail_back::{FailBack, stay};
+use super::handshake::Connected;
+use super::inbox::Inbox;
+use super::link_state::{LinkState, Remaining};
+use super::permits::Permits;
+use super::settings::Settings;
+use crate::component::panic_error;
+use crate::connect::Endpoint;
+use crate::error::chain;
+use crate::log::Logger;
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::protocol::Protocol;
+use crate::mqtt::subscriptions::Held;
+use crate::mqtt::{Lost, MqttError};
+use crate::text::clip;
+
+/// What the task is made of.
+pub(crate) struct Parts {
+    pub settings: Arc<Settings>,
+    pub endpoints: Endpoints,
+    pub inbox: Arc<Inbox>,
+    pub permits: Arc<Permits>,
+    pub logger: Logger,
+    pub metrics: Arc<Metrics>,
+    pub state: watch::Sender<LinkState>,
+}
+
+/// Runs a connection to its end.
+pub(crate) async fn run<P: Protocol>(parts: Parts) {
+    let Parts { settings, endpoints, inbox, permits, logger, metrics, state } = parts;
+    let core = Core::new(
+        Arc::clone(&settings),
+        Arc::clone(&inbox),
+        Arc::clone(&permits),
+        logger.clone(),
+        metrics,
+        state.clone(),
+    );
+    let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
+    let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
+    let mut task = Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
+    // What is declared last is dropped first: whoever is answered by that finds the reason.
+    let _teardown = Teardown { inbox, permits, held, state: last_state };
+    let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
+    let ending = ended.unwrap_or_else(|panic| {
+        let panic = panic_error("its task", &*panic).to_string().into();
+        Ending::Failed(MqttError::Panicked { panic })
+    });
+    task.end(ending).await;
+}
+
+struct Task {
+    core: Core,
+    connector: Connector,
+    settings: Arc<Settings>,
+    logger: Logger,
+    inbox: Arc<Inbox>,
+    state: watch::Sender<LinkState>,
+    /// How often a link was left for the preferred broker since that one has accepted the client.
+    futile_fail_backs: u32,
+}
+
+impl Task {
+    /// Gets links and works on them until the connection ends.
+    async fn work<P: Protocol>(&mut self) -> Ending {
+        let mut linked = match self.connector.open::<P>(&mut self.core).await {
+            Ok(linked) => linked,
+            Err(ending) => return ending,
+        };
+        loop {
+            let at_once = match self.work_on(linked).await {
+                End::Closed => return Ending::Closed,
+                End::Left | End::Renewed => true,
+                End::Lost(lost) => match self.link_lost(lost) {
+                    Ok(at_once) => at_once,
+                    Err(ending) => return ending,
+                },
+            };
+            linked = match self.connector.reconnect::<P>(&mut self.core, at_once).await {
+                Ok(linked) => linked,
+                Err(ending) => return ending,
+            };
+        }
+    }
+
+    /// Handles the loss of a link. Returns whether to reconnect at once.
+    fn link_lost(&mut self, lost: Lost) -> Result<bool, Ending> {
+        self.core.link_lost(&lost);
+        // The status of the component tells everybody.
+        self.logger.debug(format_args!("Lost the connection to the MQTT broker: {}", chain(&lost)));
+        if !self.settings.retry_connect {
+            return Err(Ending::Failed(MqttError::Down(lost)));
+        }
+        let at_once = self.core.take_poison_found();
+        // While it is searched what ends the links, and once it is found, waits do not grow.
+        if at_once || self.core.is_searching() {
+            self.connector.reset_backoff();
+        }
+        self.state.send_replace(LinkState::Down(lost));
+        // The state says that the link is down. Without the refusals before that, the filters would look granted.
+        self.core.subscribing.forget_refusals();
+        Ok(at_once)
+    }
+
+    /// Works on a link until it ends.
+    async fn work_on<P: Protocol>(&mut self, (connected, endpoint): Linked<P>) -> End {
+        let Connected { framed, session_present, limits } = connected;
+        let begun = Instant::now();
+        self.core.resume(&endpoint, session_present, &limits, begun);
+        let mut fail_back = FailBack::from(&endpoint, &self.connector, self.futile_fail_backs);
+        if fail_back.is_none() {
+            self.futile_fail_backs = 0;
+        }
+        let mut drive = Drive::<P, _>::new(framed, limits, &mut self.core, &self.settings, begun);
+        let end = match drive.restore().await {
+            Err(end) => end,
+            Ok(()) => {
+                let address = endpoint.to_string();
+                self.logger.info(format_args!("Connected to MQTT broker at {}", clip(&address)));
+                let (endpoint, missing) = (address.into(), drive.missing());
+                self.state.send_replace(LinkState::Up { endpoint, session_present, missing });
+                stay(&mut drive, &mut fail_back, &self.inbox, &self.settings).await
+            }
+        };
+        match end {
+            End::Lost(lost) => {
+                drive.abandon(&lost).await;
+                let explained = self.core.explains_an_end();
+                return End::Lost(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
+            }
+            End::Closed => drive.finish().await,
+            End::Left => {
+                drive.finish().await;
+                if let Some(fail_back) = fail_back {
+                    self.left_for(fail_back.preferred());
+                }
+            }
+            End::Renewed => {
+                drive.finish().await;
+                self.core.link_left();
+                self.state.send_replace(LinkState::Down(Lost::Renewed));
+            }
+        }
+        end
+    }
+
+    /// The link was left for the preferred broker.
+    fn left_for(&mut self, preferred: &Endpoint) {
+        self.futile_fail_backs += 1;
+        self.logger.info(format_args!("Moving to the preferred MQTT broker at {preferred}"));
+        self.core.link_left();
+        self.connector.preferred_is_back(preferred);
+        self.state.send_replace(LinkState::Down(Lost::Moving { to: preferred.to_string().into() }));
+    }
+
+    async fn end(mut self, ending: Ending) {
+        let state = match ending {
+            Ending::Closed => LinkState::Closed(self.core.end(None).await),
+            Ending::Failed(error) => {
+                self.core.end(Some(&error)).await;
+                LinkState::Failed(error)
+            }
+        };
+        self.state.send_replace(state);
+    }
+}
+
+/// Settles what the task leaves behind where it could not do so itself, because it was aborted or panicked: nobody waits for it.
+struct Teardown {
+    inbox: Arc<Inbox>,
+    permits: Arc<Permits>,
+    held: Arc<Held>,
+    state: watch::Sender<LinkState>,
+}
+
+impl Drop for Teardown {
+    fn drop(&mut self) {
+        let reason = self.inbox.end(MqttError::Closed);
+        self.permits.close();
+        self.state.send_if_modified(|state| {
+            if matches!(state, LinkState::Closed(_) | LinkState::Failed(_)) {
+                return false;
+            }
+            *state = match reason {
+                // Its owner has done with it.
+                MqttError::NotOpen => LinkState::Closed(Remaining {
+                    publishes: self.permits.in_flight(),
+                    messages: self.held.messages(),
+                    filters: 0,
+                }),
+                reason => LinkState::Failed(reason),
+            };
+            true
+        });
+    }
+}

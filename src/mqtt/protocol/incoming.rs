@@ -1,0 +1,90 @@
+//! The packets of the broker, in the terms of no version.
+
+use std::sync::Arc;
+
+use super::limits::Limits;
+use super::outgoing::AckKind;
+use crate::mqtt::{Lost, MqttMessage, QoS};
+
+/// What is known of a message that was too large, so that its payload was thrown away.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Oversize {
+    /// 0 at QoS 0.
+    pub id: u16,
+    pub qos: QoS,
+    pub dup: bool,
+    pub topic: Arc<str>,
+    /// The size of the packet, in bytes.
+    pub size: usize,
+}
+
+/// What a broker gives as its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub code: u8,
+    /// What the code means, and what the broker says beside it.
+    pub text: Arc<str>,
+    /// Another server that the broker names.
+    pub server_reference: Option<Arc<str>>,
+}
+
+impl Reason {
+    /// Why the link is lost when the broker refused CONNECT for this reason.
+    pub fn refused(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Refused { code, reason: text, server_reference }
+    }
+
+    /// Why the link is lost when the broker sent DISCONNECT for this reason.
+    pub fn disconnected(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Disconnected { code, reason: text, server_reference }
+    }
+}
+
+/// A received packet, in the terms of no version.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// CONNACK that accepts.
+    Welcome {
+        session_present: bool,
+        limits: Box<Limits>,
+    },
+    /// CONNACK that refuses.
+    Refusal(Reason),
+    /// A message; the id is 0 at QoS 0.
+    Publish {
+        id: u16,
+        message: MqttMessage,
+        /// The identifiers of the subscriptions that it comes for, where the broker names them.
+        subscriptions: Vec<u32>,
+    },
+    /// A message above `options.max_packet_size` that was read past.
+    Oversize(Oversize),
+    /// An acknowledgement; the code is below 0x80 unless it refuses.
+    Ack {
+        kind: AckKind,
+        id: u16,
+        code: u8,
+        /// What the broker says beside it.
+        reason: Option<Arc<str>>,
+    },
+    /// One code a filter, in their order; from 0x80 on they refuse.
+    Subscribed {
+        id: u16,
+        codes: Vec<u8>,
+        reason: Option<Arc<str>>,
+    },
+    /// On MQTT 5 one code a filter.
+    Unsubscribed {
+        id: u16,
+        codes: Vec<u8>,
+    },
+    Pong,
+    /// The broker ends the connection.
+    Disconnect(Reason),
+    /// AUTH, which belongs to a way of authentication that nobody asked for.
+    Authentication,
+    /// A packet that only clients send, or that makes no sense.
+    Unexpected(&'static str),
+}
