@@ -47,6 +47,8 @@ mod pages {
     mod authors {}
     #[doc = include_str!("../docs/guide/components.md")]
     mod components {}
+    #[doc = include_str!("../docs/guide/embedding.md")]
+    mod embedding {}
     #[doc = include_str!("../docs/guide/first-service.md")]
     mod first_service {}
     #[doc = include_str!("../docs/guide/mqtt.md")]

@@ -143,7 +143,7 @@ fn access_is_checked_before_anything_runs() {
             "`{key}` has a filter that is none: `+` and `#` stand for whole levels, and `#` is the last"
         ))
     );
-    let nobody = "`users.bob` is of a user that no `credential` is of: nobody could be it";
+    let nobody = "`users.bob` gives rights to a user that the broker does not have; a `credential` with that user name is missing, or the name is misspelt";
     assert_eq!(found(&format!("{ann}users.bob.publish = []")), [nobody]);
     assert_eq!(found("users.bob.publish = []"), [nobody]);
     assert_eq!(found("credential.store_key = 'who'\nusers.bob.publish = []"), [""; 0], "it is known later");

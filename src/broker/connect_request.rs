@@ -59,6 +59,12 @@ pub(super) struct ConnectRequest {
 }
 
 impl ConnectRequest {
+    /// One of which nothing but the version matters.
+    #[cfg(test)]
+    pub fn for_tests(version: u8) -> Self {
+        Self { bytes: Bytes::new(), length: 0, version }
+    }
+
     /// The version of the protocol: 4 is 3.1.1.
     pub fn version(&self) -> u8 {
         self.version

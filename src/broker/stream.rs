@@ -100,6 +100,10 @@ impl AsyncWrite for GuardedStream {
         }
         if this.between_packets {
             this.connection.note_written(bytes);
+            if this.version < 5 && is_disconnect(bytes) {
+                // Before MQTT 5 only clients say it; the library says it to all.
+                return Poll::Ready(Ok(bytes.len()));
+            }
         }
         if let Poll::Ready(written) = Pin::new(&mut this.socket).poll_write(context, bytes) {
             if this.stalled.take().is_some() {
@@ -129,9 +133,42 @@ impl AsyncWrite for GuardedStream {
     }
 }
 
+/// Whether this is a DISCONNECT and nothing else.
+fn is_disconnect(packet: &[u8]) -> bool {
+    matches!(packet, [DISCONNECT, length, rest @ ..] if usize::from(*length) == rest.len())
+}
+
 /// The library takes a stream that is not its own under this name alone.
 impl WebSocketTransport for GuardedStream {
     fn peer_addr(&self) -> mqtt5::Result<SocketAddr> {
         Ok(self.socket.peer_addr()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Before MQTT 5 a server has no such packet.
+    #[tokio::test]
+    async fn a_client_of_mqtt_3_is_not_told_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let puback = [0x40, 2, 0, 1];
+        for (version, end) in [(4, &[][..]), (5, &[DISCONNECT, 1, 0x8e])] {
+            let (client, server) =
+                tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+            let (request, connection) = (ConnectRequest::for_tests(version), Arc::new(ConnectionState::default()));
+            let (server, limits) = (server.unwrap().0, Limits::for_tests());
+            let mut stream = GuardedStream::new(server, request, limits, Arc::clone(&connection)).unwrap();
+            stream.write_all(&puback).await.unwrap();
+            stream.write_all(&[DISCONNECT, 1, 0x8e]).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut heard = Vec::new();
+            client.unwrap().read_to_end(&mut heard).await.unwrap();
+            assert_eq!((heard, connection.over()), ([&puback, end].concat(), true), "version {version}");
+        }
     }
 }

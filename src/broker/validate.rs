@@ -107,7 +107,7 @@ fn incomplete(key: &str, found: &CredentialParams) -> Option<Invalid> {
 
 fn unknown_user(name: &str) -> Invalid {
     let code = BrokerError::UnknownUser { name: name.to_owned() }.code();
-    let problem = "is of a user that no `credential` is of: nobody could be it";
+    let problem = "gives rights to a user that the broker does not have; a `credential` with that user name is missing, or the name is misspelt";
     Invalid::new(format!("users.{name}"), problem).with_code(code)
 }
 

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use super::{Capability, Claim, Context, Descriptor, Flow, Neighbours, Offer, References};
+use super::{Capability, Claim, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References};
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -83,7 +82,7 @@ pub trait Component: Sized + Send + Sync + 'static {
     const OFFERS: &'static [&'static dyn Offer] = &[];
     /// Its configuration: a struct with `#[derive(Deserialize, JsonSchema)]`. The documentation of the fields is what `describe`
     /// shows.
-    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+    type Config: Configuration;
     /// Its references; see [`references!`](crate::references).
     type References: References;
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 use schemars::Schema;
 
 use super::{
-    Cast, Claim, Component, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer, Pattern,
-    Reference, References, check_descriptor,
+    Cast, Claim, Component, Configuration, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer,
+    Pattern, Reference, References, check_descriptor,
 };
-use crate::config::{Invalid, Part, Problem, Problems, Reading, Section, Span, read, read_as_far, schema_of};
+use crate::config::{Invalid, Part, Problem, Problems, Reading, Section, Span, read, schema_of};
 use crate::error::{Category, Error};
 
 /// A parsed configuration, and what it says about the component before there is one.
@@ -150,10 +150,10 @@ where
         C::References::LIST
     }
     fn schema(&self) -> Arc<Schema> {
-        schema_of::<C::Config>()
+        C::Config::schema()
     }
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
-        let (invalid, parsed) = match read_as_far::<C::Config>(section, problems) {
+        let (invalid, parsed) = match C::Config::read(section, problems) {
             Reading::Whole(config) => whole::<C>(section.descriptor, config),
             Reading::Part(part) => known_of::<C>(section.descriptor, &part),
             Reading::Nothing => return None,

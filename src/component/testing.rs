@@ -3,6 +3,9 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
 use super::{Component, Descriptor, Flow, Neighbour, Neighbours};
 use crate::config::Span;
 
@@ -21,7 +24,10 @@ struct Section {
 
 impl Around {
     /// The same with a component of type `C`, configured by TOML, to which a reference leads.
-    pub(crate) fn with<C: Component>(mut self, field: &'static str, descriptor: &str, config: &str) -> Self {
+    pub(crate) fn with<C>(mut self, field: &'static str, descriptor: &str, config: &str) -> Self
+    where
+        C: Component<Config: DeserializeOwned + JsonSchema>,
+    {
         let descriptor: Descriptor = descriptor.parse().unwrap();
         let config: C::Config = crate::config::from_toml(config).unwrap();
         let flows = C::flows(&descriptor, &config);

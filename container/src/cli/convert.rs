@@ -101,5 +101,11 @@ fn to_toml(text: &str, registry: &Registry) -> Result<Converted, ConvertError> {
     sections::write(&root, &template, registry).ok_or(ConvertError::NoComponents)
 }
 
+/// A text as a manifest, or what `convert` says of it.
+#[cfg(any(test, fuzzing))]
+pub(super) fn converted(text: &str, registry: &Registry) -> Result<String, String> {
+    to_toml(text, registry).map(|converted| converted.text).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests;

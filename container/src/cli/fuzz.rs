@@ -12,7 +12,7 @@ use wirework::component::{Lookup, Registry};
 use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mask_uri, nearest, parse_toml};
 use wirework::connect::Uri;
 
-use super::{explain, graph, print};
+use super::{convert, explain, graph, print};
 use crate::manifest::{Manifest, Parameters, render, render_json, render_sarif};
 use crate::plan::Plan;
 
@@ -30,6 +30,36 @@ pub fn manifest(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (leaks, _) = leaks(&text);
     assert!(leaks.is_empty(), "{}\nin\n{text}", leaks.join("\n"));
+}
+
+/// Any bytes as a configuration of Pip.Services.
+pub fn configuration(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let wrong = conversion(&text);
+    assert!(wrong.is_empty(), "{}\nin\n{text}", wrong.join("\n"));
+}
+
+/// What is wrong with the conversion of a text: an error that shows a canary, a manifest that is none, or one that shows a canary when it
+/// is checked. What is converted holds the secrets of what it was made of, as it has to.
+pub fn conversion(text: &str) -> Vec<String> {
+    let Some(registry) = &*REGISTRY else { return vec!["the registry cannot be made".to_owned()] };
+    match convert::converted(text, registry) {
+        Err(said) => {
+            let mut windows = (WINDOW..=CANARY.len()).filter_map(|end| CANARY.get(end - WINDOW..end));
+            windows
+                .find(|window| said.contains(window))
+                .map(|window| format!("{window} in {said}"))
+                .into_iter()
+                .collect()
+        }
+        Ok(converted) => {
+            let mut problems = Problems::new();
+            parse_toml(&converted, 0, &mut problems);
+            let broken = problems.iter().filter(|problem| problem.code == code::BAD_SYNTAX);
+            let broken = broken.map(|problem| format!("{problem} in\n{converted}"));
+            broken.chain(leaks(&converted).0).collect()
+        }
+    }
 }
 
 /// What of the canaries shows in which output, and whether parts of them may be shown.

@@ -80,6 +80,13 @@ impl Files {
         self.list.iter().any(|file| !file.broken.is_empty())
     }
 
+    /// Whether the syntax of the file that a span lies in is broken somewhere, so that whatever broke it may have put anything into the
+    /// place of a key; of any file, where nobody knows in which it lies.
+    #[must_use]
+    pub fn is_broken_at(&self, span: Span) -> bool {
+        self.file(span).map_or_else(|| self.has_broken(), |file| !file.broken.is_empty())
+    }
+
     /// The first file without what stands before an offset in it: places behind that count from there, others are none.
     #[must_use]
     pub(crate) fn behind(&self, offset: usize) -> Self {

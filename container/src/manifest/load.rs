@@ -103,18 +103,12 @@ impl<'a> Loader<'a> {
         match file::read_named(path, MAX_FILE, file::WAIT) {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
-                let name = escape(&path.display().to_string()).into_owned();
-                let problem = if error.is_not_found() {
-                    Problem::error(
-                        code::NO_CONFIG_FILE,
-                        Span::default(),
-                        format!("there is no file `{name}`"),
-                    )
-                    .with_help("name the manifest with `-c FILE`")
+                problems.push(if error.is_not_found() {
+                    not_there(path)
                 } else {
+                    let name = escape(&path.display().to_string()).into_owned();
                     Problem::error(code::BAD_FILE, Span::default(), format!("cannot read `{name}`: {error}"))
-                };
-                problems.push(problem);
+                });
             }
         }
     }
@@ -299,6 +293,24 @@ fn is_include(key: &Key, node: &Node) -> bool {
     is_list
         && find(Place::Top, &key.name).is_none()
         && nearest(&key.name, names_of(Place::Top)) == Some("include")
+}
+
+/// A manifest that is not there, and which of those beside it may be meant.
+fn not_there(path: &Path) -> Problem {
+    let shown = |path: &Path| escape(&path.display().to_string()).into_owned();
+    let problem =
+        Problem::error(code::NO_CONFIG_FILE, Span::default(), format!("there is no file `{}`", shown(path)));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let beside = toml_files(folder.unwrap_or(Path::new("."))).unwrap_or_default();
+    let name =
+        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let names: Vec<String> = beside.iter().map(|path| name(path)).collect();
+    let near = nearest(&name(path), names.iter().map(String::as_str));
+    let help = match near {
+        Some(near) => format!("did you mean `{}`?", shown(&path.with_file_name(near))),
+        None => "name the manifest, as in `check service.toml`".to_owned(),
+    };
+    problem.with_help(help)
 }
 
 /// The files `*.toml` of a folder in the order of their names, without hidden ones: a ConfigMap of Kubernetes is mounted as links

@@ -103,7 +103,7 @@ impl Pages<'_> {
         let within = |range: Range<usize>| {
             range.start.saturating_sub(part.start)..range.end.saturating_sub(part.start)
         };
-        let is_unnamed = problem.code == code::UNKNOWN_KEY && self.files.has_broken();
+        let is_unnamed = problem.code == code::UNKNOWN_KEY && self.files.is_broken_at(span);
         if is_broken || is_unnamed {
             let line = file.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             let within = |at: usize| (start..=at.max(start)).rev().find(|at| file.text.is_char_boundary(*at));

@@ -48,11 +48,11 @@ pub struct Plan {
     pub graph: Graph,
 }
 
-/// A problem of a manifest of which a part is broken: whatever broke that part may have put a piece of a secret in the place of a
+/// A problem of a file of which a part is broken: whatever broke that part may have put a piece of a secret in the place of a
 /// key elsewhere, so an unknown key goes without its name.
-fn unnamed(mut problem: Problem) -> Problem {
-    if problem.code == code::UNKNOWN_KEY {
-        problem.message = "unknown key; its name shows once the syntax of the manifest is mended".to_owned();
+fn unnamed(mut problem: Problem, files: &Files) -> Problem {
+    if problem.code == code::UNKNOWN_KEY && files.is_broken_at(problem.span) {
+        problem.message = "unknown key; its name shows once the syntax of its file is mended".to_owned();
         problem.help = None;
     }
     problem
@@ -94,7 +94,7 @@ impl Plan {
         check_durable(&components, problems);
         check_passwords(&components, problems);
         if files.has_broken() {
-            problems.revise(|problem| Some(unnamed(problem)));
+            problems.revise(|problem| Some(unnamed(problem, &files)));
         }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         check_listeners(&components, &graph, &listeners, problems);

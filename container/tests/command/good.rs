@@ -191,6 +191,8 @@ fn names_are_suggested() {
         all.push_str(&format!("$ wirework {line}\n{}\n", said.err));
     }
     insta::assert_snapshot!(all);
+    let said = Said::line(&FILES, "check servcie.toml");
+    assert!(said.err.ends_with("help: did you mean `service.toml`?\n\n"), "{said}");
 }
 
 #[test]

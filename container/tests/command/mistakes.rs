@@ -531,3 +531,22 @@ connections.site = [{ uri = "mqtts://ann:hunter2@broker" }, { host = "$$HOST" }]
     assert!(!said.to_string().contains("hunter2") && !said.to_string().contains("a$"), "{said}");
     insta::assert_snapshot!(said);
 }
+
+/// What breaks one file can put nothing in the place of a key of another.
+#[test]
+fn a_broken_file_hides_no_names_of_another() {
+    let logger = "[[component]]\ndescriptor = \"pip-services:logger:console:default:1.0\"\n";
+    let broken = format!("{logger}levle = \"info\"\nformat = \"tex\n");
+    let sound = "[[component]]\ndescriptor = \"pip-services:counters:log:default:1.0\"\nintervall = 5000\n";
+    let files = [("broken.toml", broken.as_str()), ("sound.toml", sound)];
+    let said = Said::line(&files, "check broken.toml sound.toml");
+    assert_eq!(said.code, Some(78), "{said}");
+    assert!(
+        said.err.contains("unknown key `intervall`; did you mean")
+            || said.err.contains("unknown key `intervall`\n"),
+        "{said}"
+    );
+    assert!(said.err.contains("3 | intervall = "), "the excerpt shows it: {said}");
+    assert!(!said.err.contains("levle"), "{said}");
+    assert!(said.err.contains("error[BAD_SYNTAX]") && said.err.contains("broken.toml:4:"), "{said}");
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::access::{Choice, Elements, Entries};
 use super::node::De;
 use super::path::{Path, Segment, shown_key};
+use super::probe::Probe;
 use super::refusal::Refusal;
 use super::source::Source;
 use super::wanted::Wanted;
@@ -41,6 +42,11 @@ impl<'de> Deserializer<'de> for De<'_> {
     /// For types that take more than one kind of value, and for those that serde collects first. A parameter takes the type that
     /// the schema has for its place, and is text where that can be text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        match self.reader.probes().find(self.path) {
+            Some(Probe::Flag) => return visitor.visit_bool(true),
+            Some(Probe::Number) => return visitor.visit_i64(i64::MIN),
+            None => {}
+        }
         if self.source.table().is_some() {
             return self.deserialize_map(visitor);
         }

@@ -14,6 +14,7 @@ mod leaf;
 mod marks;
 mod node;
 mod path;
+mod probe;
 mod reader;
 mod refusal;
 mod shape;
@@ -31,8 +32,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use self::path::Path;
+use self::probe::Probe;
 use self::reader::Reader;
-use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, schema_of};
+use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, code, schema_of};
 
 pub(super) use self::path::Segment;
 
@@ -76,7 +78,7 @@ where
 }
 
 /// What became of a section.
-pub(crate) enum Reading<T> {
+pub enum Reading<T> {
     /// All of it could be read.
     Whole(T),
     /// A part of it.
@@ -87,7 +89,7 @@ pub(crate) enum Reading<T> {
 
 /// A section of which some values could not be read: it is read twice, with two different placeholders for each of them, so that
 /// what holds of both readings holds whatever those values are.
-pub(crate) struct Part<T> {
+pub struct Part<T> {
     pub(crate) one: T,
     pub(crate) other: T,
     /// The places of what is missing, as dotted paths.
@@ -132,6 +134,9 @@ where
     let reader = Reader::new(schema_of::<T>, problems.branch());
     let read = attempt(&reader, table, span);
     let mut found = reader.findings().take_problems();
+    if read.is_some() && found.has_errors() {
+        spare_aliases::<T>(&reader, table, span, &mut found);
+    }
     let whole = !reader.has_broken() && found.is_empty();
     found.sort();
     problems.join(found);
@@ -140,6 +145,27 @@ where
         Some(config) if whole => Reading::Whole(config),
         Some(_) => twice(&reader, table, span).map_or(Reading::Nothing, Reading::Part),
     }
+}
+
+/// How many keys are tried whether serde reads them though the schema does not name them.
+const TRIED: usize = 20;
+
+/// Takes back what was told of keys that are other spellings of one.
+fn spare_aliases<T>(reader: &Reader, table: &Table, span: Span, found: &mut Problems)
+where
+    T: DeserializeOwned + JsonSchema + 'static,
+{
+    let before = reader.findings().aside();
+    let minds = |path: &str, probe| {
+        let reader = Reader::new(schema_of::<T>, Problems::new()).with_probe(path, probe);
+        attempt::<T>(&reader, table, span).is_none() || reader.findings().aside() != before
+    };
+    let passed_over = reader.probes().passed_over().into_iter().take(TRIED);
+    let read = passed_over.filter(|(path, _)| Probe::ALL.iter().any(|probe| minds(path, *probe)));
+    let keys: Vec<Span> = read.map(|(_, key)| key).collect();
+    found.revise(|problem| {
+        (problem.code != code::UNKNOWN_KEY || !keys.contains(&problem.span)).then_some(problem)
+    });
 }
 
 /// Reads a section once more of which everything has been said, with one kind of placeholders and with the other: what that meets

@@ -9,6 +9,7 @@ use schemars::Schema;
 use super::findings::Findings;
 use super::marks::Mark;
 use super::path::Path;
+use super::probe::{Probe, Probes};
 use super::refusal::Refusal;
 use super::shape;
 use super::source::Source;
@@ -26,6 +27,7 @@ pub struct Reader {
     other: Cell<bool>,
     /// The tables that serde collected before it decided what they are.
     collected: RefCell<BTreeSet<String>>,
+    probes: Probes,
 }
 
 crate::opaque::opaque!(Reader);
@@ -41,7 +43,18 @@ impl Reader {
             broken: Cell::new(false),
             other: Cell::new(false),
             collected: RefCell::default(),
+            probes: Probes::default(),
         }
+    }
+
+    /// The same with something else at a place.
+    pub fn with_probe(self, path: &str, probe: Probe) -> Self {
+        Self { probes: Probes::at(path, probe), ..self }
+    }
+
+    /// The keys that only the schema does not know, and what stands in their place.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
     }
 
     /// What was found so far.
@@ -140,7 +153,9 @@ impl Reader {
 
     /// Tells of every key of a collected table that is not known.
     pub fn look_for_unknown(&self, path: &Path<'_>, table: &Table) {
-        shape::unknown_keys(&self.findings, &self.findings.known().schema(), path, table);
+        for key in shape::unknown_keys(&self.findings, &self.findings.known().schema(), path, table) {
+            self.probes.pass_over(path.key(&key.name).to_string(), key.span);
+        }
     }
 
     /// Whether a value that serde collects belongs to a [`Duration`](std::time::Duration).

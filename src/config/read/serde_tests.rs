@@ -208,3 +208,65 @@ fn a_secret_never_shows() {
         assert!(!said.is_empty());
     }
 }
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+struct Spelled {
+    #[serde(flatten)]
+    inner: Login,
+    way: Option<Way>,
+    any: Option<Any>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+struct Login {
+    #[serde(alias = "user")]
+    username: String,
+    #[serde(alias = "ssl")]
+    tls: Option<bool>,
+    #[serde(alias = "retries")]
+    tries: Option<i64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Way {
+    Tcp {
+        #[serde(alias = "addr")]
+        host: String,
+    },
+}
+
+#[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+#[serde(untagged)]
+enum Any {
+    Named {
+        #[serde(alias = "title")]
+        name: String,
+    },
+}
+
+#[test]
+fn other_spellings_of_a_key_are_no_unknown_keys() {
+    let text =
+        "user = 'ann'\nssl = true\nretries = 3\nway = { kind = 'tcp', addr = 'h' }\nany = { title = 't' }";
+    let read: Spelled = self::read(text).unwrap();
+    let inner = Login { username: "ann".into(), tls: Some(true), tries: Some(3) };
+    assert_eq!(
+        read,
+        Spelled {
+            inner,
+            way: Some(Way::Tcp { host: "h".into() }),
+            any: Some(Any::Named { name: "t".into() })
+        }
+    );
+    let wrong = self::read::<Spelled>(&format!("{text}\nusre = 'x'\nmore = 1")).unwrap_err();
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
+    assert!(
+        wrong[0].starts_with("unknown key `usre`") && wrong[1].starts_with("unknown key `more`"),
+        "{wrong:?}"
+    );
+    let wrong = self::read::<Spelled>(
+        "username = 'ann'\nssl = 'perhaps'\nway = { kind = 'tcp', addr = 'h', adr = 'x' }",
+    );
+    assert!(wrong.unwrap_err().iter().any(|one| one.starts_with("unknown key `way.adr`")));
+}

@@ -12,13 +12,18 @@ use super::source::Source;
 use super::wanted::Wanted;
 use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
-use crate::config::{Node, Origin, Span, Table, Value, code};
+use crate::config::{Key, Node, Origin, Span, Table, Value, code};
 
-/// Tells of every key of a table, not of those inside, that no type has which can be there.
-pub fn unknown_keys(findings: &Findings, schema: &Schema, path: &Path<'_>, table: &Table) {
+/// Tells of every key of a table, not of those inside, that no type has which can be there, and answers which these are.
+pub fn unknown_keys<'t>(
+    findings: &Findings,
+    schema: &Schema,
+    path: &Path<'_>,
+    table: &'t Table,
+) -> Vec<&'t Key> {
     let place = look_up(schema, &path.segments());
     let shape = Shape { findings, root: schema.as_value() };
-    shape.unknown(&shape.live(&place.own, Some(table)), path, table);
+    shape.unknown(&shape.live(&place.own, Some(table)), path, table)
 }
 
 /// Tells of everything in a value that does not fit; answers whether there was anything.
@@ -174,7 +179,7 @@ impl<'r> Shape<'r> {
 
     fn table(&self, schemas: &[&'r Json], path: &Path<'_>, table: &Table, span: Span) {
         let live = self.live(schemas, Some(table));
-        self.unknown(&live, path, table);
+        let _ = self.unknown(&live, path, table);
         for (key, node) in table.iter() {
             let tag = live.tag.as_ref().filter(|(name, _)| *name == &*key.name);
             let path = path.key(&key.name);
@@ -190,15 +195,18 @@ impl<'r> Shape<'r> {
         }
     }
 
-    fn unknown(&self, live: &Live<'r>, path: &Path<'_>, table: &Table) {
+    fn unknown<'t>(&self, live: &Live<'r>, path: &Path<'_>, table: &'t Table) -> Vec<&'t Key> {
         if live.is_open() {
-            return;
+            return Vec::new();
         }
         let known = live.names();
+        let mut found = Vec::new();
         for (key, _) in table.iter().filter(|(key, _)| !known.contains(&&*key.name)) {
             let facts = Fields { known: &known, present: Some(table) };
             self.findings.unknown(path, &key.name, key.span, &facts);
+            found.push(key);
         }
+        found
     }
 
     fn value(&self, schemas: &[&'r Json], path: &Path<'_>, node: &Node) {

@@ -25,8 +25,8 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     endpoint: &Endpoint,
 ) -> io::Result<Vec<u8>> {
     let key = generate_key();
-    stream.write_all(request(endpoint, &key).as_bytes()).await?;
-    stream.flush().await?;
+    stream.write_all(request(endpoint, &key).as_bytes()).await.map_err(cut_off)?;
+    stream.flush().await.map_err(cut_off)?;
     let mut heard = Vec::new();
     loop {
         if let Some(length) = answered(&heard, &key)? {
@@ -35,10 +35,8 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         if heard.len() >= LONGEST {
             return Err(wrong(format!("the head of the server's answer is longer than {LONGEST} bytes")));
         }
-        if stream.read_buf(&mut heard).await? == 0 {
-            let problem = "the server closed the connection instead of answering; does the port speak WebSocket, and the \
-                           protocol fit (`ws` without TLS, `wss` with it)?";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, problem));
+        if stream.read_buf(&mut heard).await.map_err(cut_off)? == 0 {
+            return Err(cut_off(io::ErrorKind::UnexpectedEof.into()));
         }
     }
 }
@@ -61,7 +59,13 @@ fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
     let length = match response.parse(heard) {
         Ok(httparse::Status::Partial) => return Ok(None),
         Ok(httparse::Status::Complete(length)) => length,
-        Err(error) => return Err(wrong(format!("the server answers something that is no HTTP: {error}"))),
+        Err(error) => {
+            let problem = format!(
+                "the server answers something that is no HTTP: {error}; does the port speak WebSocket, and the protocol fit (`ws` \
+                 without TLS, `wss` with it)?"
+            );
+            return Err(wrong(problem));
+        }
     };
     let status = response.code.unwrap_or_default();
     let value = |name: &str| {
@@ -103,6 +107,18 @@ fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
     }
 }
 
+/// A server that does not speak WebSocket at this port often ends the connection without a word; one of MQTT does so always.
+fn cut_off(error: io::Error) -> io::Error {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let kind = error.kind();
+    if !matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) {
+        return error;
+    }
+    let problem = "the server closed the connection instead of answering; does the port speak WebSocket, and the protocol fit (`ws` \
+                   without TLS, `wss` with it)? Without WebSocket the protocol is `mqtt`, or `mqtts` with TLS";
+    io::Error::new(kind, problem)
+}
+
 fn wrong(problem: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.into())
 }
@@ -134,6 +150,8 @@ fn meaning(status: u16, location: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::{ConnectionParams, endpoints};
+    use crate::mqtt::transport::PROTOCOLS;
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -177,6 +195,12 @@ mod tests {
             ("401 Unauthorized", "wants credentials in the handshake itself"),
             ("403 Forbidden", "has a signed URI expired?"),
             ("404 Not Found", "is the path of the URI right?"),
+            ("405 Method Not Allowed", "is the path of the URI right?"),
+            ("400 Bad Request", "is this the right port and path?"),
+            ("426 Upgrade Required", "does not take the request for one of WebSocket"),
+            ("407 Proxy", "a proxy on the way wants credentials"),
+            ("429 Slow down", "takes no more connections for now"),
+            ("418 Teapot", "is this the right port and path?"),
             ("502 Bad Gateway", "a proxy before the broker does not reach it"),
             ("500 Oh", "a failure of its own"),
             ("200 OK", "a web server answers here"),
@@ -185,5 +209,36 @@ mod tests {
             let shown = fails(status);
             assert!(shown.contains(expected) && !shown.contains("canary"), "{shown}");
         }
+    }
+
+    async fn answer(bytes: &[u8]) -> io::Error {
+        let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        theirs.write_all(bytes).await.unwrap();
+        theirs.shutdown().await.unwrap();
+        let uri = ConnectionParams::from_uri("ws://broker.example:1883".parse().unwrap());
+        let endpoint = endpoints(&[uri], None, PROTOCOLS).unwrap().remove(0);
+        let failed = upgrade(&mut ours, &endpoint).await.unwrap_err();
+        drop(theirs);
+        failed
+    }
+
+    #[tokio::test]
+    async fn a_port_that_speaks_something_else_is_asked_for() {
+        let closed = answer(b"").await;
+        assert_eq!(closed.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(closed.to_string().contains("Without WebSocket the protocol is `mqtt`"), "{closed}");
+        // A broker answers a CONNECT of MQTT so.
+        let mqtt = answer(&[0x20, 2, 0, 1]).await.to_string();
+        assert!(mqtt.contains("no HTTP") && mqtt.contains("does the port speak WebSocket"), "{mqtt}");
+        let long = answer(format!("HTTP/1.1 101 x\r\nA: {}\r\n", "y".repeat(LONGEST)).as_bytes()).await;
+        assert!(long.to_string().contains("is longer than 16384 bytes"), "{long}");
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe] {
+            let reset = cut_off(kind.into());
+            assert!(
+                reset.kind() == kind && reset.to_string().contains("does the port speak WebSocket"),
+                "{reset}"
+            );
+        }
+        assert_eq!(cut_off(io::ErrorKind::TimedOut.into()).to_string(), "timed out");
     }
 }

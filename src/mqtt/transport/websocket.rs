@@ -184,4 +184,28 @@ mod tests {
         ours.read_exact(&mut message[..2]).await.unwrap();
         assert_eq!((message, ours.moved().read), ([5, 6, 3, 4], 6));
     }
+
+    #[tokio::test]
+    async fn what_ends_a_websocket_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let frames: [(&[u8], &str); 6] = [
+            (&[0x81, 2, b'h', b'i'], "the broker sent text over WebSocket; MQTT is binary"),
+            (&[0x88, 0], "the broker closed the WebSocket without a reason"),
+            (&[0x88, 2, 3, 0xe8], "the broker closed the WebSocket with code 1000"),
+            (&[0x88, 5, 3, 0xf0, b'b', b'y', b'e'], "the broker closed the WebSocket with code 1008: bye"),
+            (&[0xf2, 0], "the broker, or a proxy before it, breaks the rules of WebSocket (RFC 6455)"),
+            (&[], "the broker closed the connection without a close frame of WebSocket"),
+        ];
+        for (frame, said) in frames {
+            let (ours, theirs) =
+                tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+            let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
+            let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
+            let (mut ours, mut theirs) = (WebSocket { inner, rest: Bytes::new() }, theirs.unwrap().0);
+            theirs.write_all(frame).await.unwrap();
+            theirs.shutdown().await.unwrap();
+            let error = ours.read_u8().await.unwrap_err();
+            assert_eq!(error.to_string(), said, "{frame:?}");
+        }
+    }
 }

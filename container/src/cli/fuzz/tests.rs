@@ -3,7 +3,7 @@ use std::ops::Range;
 use wirework::component::Registry;
 use wirework::config::keys;
 
-use super::{CANARY, REGISTRY, leaks};
+use super::{CANARY, REGISTRY, conversion, leaks};
 
 const SNIPPETS: [&str; 40] = [
     "[",
@@ -265,6 +265,65 @@ fn no_canary_shows_whatever_happens_to_a_manifest() {
     println!("{count} cases, in {open} of which parts of the canary may be shown: no leak");
 }
 
+/// Configurations of Pip.Services with canaries where their secrets stand.
+const CONFIGURATIONS: [&str; 3] = [
+    r#"---
+- descriptor: "pip-services:logger:console:default:1.0"
+  level: {{LOG_LEVEL}}{{^LOG_LEVEL}}info{{/LOG_LEVEL}}
+- descriptor: "pip-services:credential-store:memory:default:1.0"
+  mqtt:
+    username: ann
+    password: Kn4ry-W0rd_Qx7z
+{{#if MQTT_ENABLED}}
+- descriptor: pip-services:connection:mqtt:default:1.0
+  connection:
+    uri: "mqtt://ann:Kn4ry-W0rd_Qx7z@broker.example:{{MQTT_PORT}}"
+  credential:
+    password: {{MQTT_PASS}}{{^MQTT_PASS}}Kn4ry-W0rd_Qx7z{{/MQTT_PASS}}
+  options: {keepalive_timeout: "60000", retry_connect: "true"}
+{{/if}}
+"#,
+    r#"[
+  { "descriptor": "pip-services:connection:mqtt:default:1.0", "connection": { "host": "h" },
+    "credential": { "username": "ann", "password": "Kn4ry-W0rd_Qx7z" } },
+  { "descriptor": "acme:sensor:wind:default:1.0", "token": "Kn4ry-W0rd_Qx7z", "list": [1, "Kn4ry-W0rd_Qx7z"] }
+]
+"#,
+    "- descriptor: pip-services:broker:mqtt:default:1.0\n  credential:\n    username: ann\n    password: |\n      Kn4ry-W0rd_Qx7z\n\
+     - descriptor: acme:x:y:z:1.0\n  secret: >-\n    Kn4ry-W0rd_Qx7z\n    more\n",
+];
+
+const YAML: [&str; 24] = [
+    "- ", ":", ": ", "{{", "}}", "{{#if ", "{{/if}}", "{{^A}}", "{{{", "&a ", "*a", "!!str ", "|", ">", "\t",
+    "'", "\"", "#", "---\n", "...\n", "? ", "[", "}", "<<: *a",
+];
+
+#[test]
+fn no_canary_shows_whatever_happens_to_a_configuration_of_pip_services() {
+    let (mut found, mut whole, seeds) = (Vec::new(), 0, seeds());
+    let count = seeds.end - seeds.start;
+    for seed in seeds {
+        let mut random = Random::of(seed);
+        let mut text = CONFIGURATIONS[random.below(CONFIGURATIONS.len())].to_owned();
+        let other = CONFIGURATIONS[random.below(CONFIGURATIONS.len())];
+        for _ in 0..random.below(4) {
+            match random.below(3) {
+                0 => text.insert_str(random.place(&text), YAML[random.below(YAML.len())]),
+                _ => change(&mut text, other, &mut random),
+            }
+        }
+        whole += u64::from(super::convert::converted(&text, REGISTRY.as_ref().unwrap()).is_ok());
+        let wrong = conversion(&text);
+        if !wrong.is_empty() {
+            found.push(format!("seed {seed}:\n{}\n── in\n{text}", wrong.join("\n")));
+        }
+    }
+    let shown = found.iter().take(5).cloned().collect::<Vec<_>>().join("\n\n");
+    assert!(found.is_empty(), "{} of {count} are wrong\n{shown}", found.len());
+    // Where next to nothing can be converted, little is proven.
+    assert!(whole * 4 > count, "{whole} of {count} could be converted");
+}
+
 #[test]
 fn no_canary_shows_in_what_is_odd() {
     let registry = REGISTRY.as_ref().unwrap();
@@ -288,6 +347,7 @@ fn no_canary_shows_in_what_is_odd() {
 #[test]
 fn the_corpus_holds() {
     corpus().iter().for_each(|text| super::manifest(text.as_bytes()));
+    CONFIGURATIONS.iter().for_each(|text| super::configuration(text.as_bytes()));
 }
 
 #[test]
