@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::handle::Handle;
 use super::messages::{MqttMessages, messages};
 use super::publishing::{Delivery, publish, send, try_send};
-use super::requests::{Requests, answer};
+use super::requests::Requests;
 use super::subscription::{MqttSubscription, subscribe, unsubscribe};
 use crate::component::Budget;
 use crate::log::Logger;
@@ -208,7 +208,7 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<(), MqttError> {
-        answer(&self.handle, request, payload.into(), options).await
+        self.requests.answer(&self.handle, request, payload.into(), options).await
     }
 
     /// Subscribes `listener` to the messages that match `filter`. Returns when the broker has granted it.

@@ -11,4 +11,3 @@ mod slots;
 
 pub(crate) use incoming::{Arrival, Incoming, Presence, Token};
 pub(crate) use outgoing::{Acked, Outgoing, Transmit};
-pub(crate) use poison::LINKS_ALONE;
