@@ -49,6 +49,8 @@ mod pages {
     mod mqtt {}
     #[doc = include_str!("../docs/guide/queues.md")]
     mod queues {}
+    #[doc = include_str!("../docs/guide/testing.md")]
+    mod testing {}
     #[doc = include_str!("../docs/guide/pip-services-components.md")]
     mod pip_services {}
 }

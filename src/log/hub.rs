@@ -12,7 +12,7 @@ use super::buffer::{BufferedRecord, CAPACITY, RecordBuffer};
 use super::current;
 use super::event_data::EventData;
 use super::level::Level;
-use super::record::Record;
+use super::record::{OWN_TARGET, Record};
 use super::scope::{Scope, ScopeRegistry};
 use super::sink::{LogSink, SinkId};
 use super::sink_entry::SinkEntry;
@@ -153,10 +153,7 @@ impl Hub {
             }
             drop(buffering);
             if first > next {
-                self.deliver(
-                    &entry,
-                    &Record::new(Level::Warn, &lost(first - next)).with_target(module_path!()),
-                );
+                self.deliver(&entry, &Record::new(Level::Warn, &lost(first - next)).with_target(OWN_TARGET));
             }
             next = first + batch.len();
             let admitted =
@@ -231,7 +228,7 @@ impl Hub {
         let unreached: Vec<_> = records.iter().filter(|record| !record.is_reached()).collect();
         if dropped > 0 && !unreached.is_empty() {
             let record = lost(dropped);
-            self.fall_back(&sinks, None, &Record::new(Level::Warn, &record).with_target(module_path!()));
+            self.fall_back(&sinks, None, &Record::new(Level::Warn, &record).with_target(OWN_TARGET));
         }
         for record in unreached {
             self.fall_back(&sinks, record.scope(), &record.record());

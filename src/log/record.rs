@@ -7,6 +7,9 @@ use super::level::Level;
 use super::value::Value;
 use crate::descriptor::Descriptor;
 
+/// The target of what logging says about itself, such as that lines were dropped.
+pub(super) const OWN_TARGET: &str = "wirework::log";
+
 /// One log line: when, how important, from whom, the message and its fields.
 ///
 /// Sinks get it from the [`Router`](super::Router). The author of a sink builds one to test it:

@@ -192,6 +192,16 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
     }
 
+    #[test]
+    fn the_page_of_errors_is_that_of_the_code() {
+        let page = include_str!("../../../docs/reference/errors.md");
+        let cell = |text: &str| text.replace('|', "\\|");
+        let row = |code: &Code| format!("| `{}` | {} | {} |", code.name, cell(code.meaning), cell(code.cure));
+        let rows: Vec<String> = all().iter().map(row).collect();
+        let found: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(found, rows, "docs/reference/errors.md has other rows than these:\n{}", rows.join("\n"));
+    }
+
     fn look(folder: &std::path::Path, missing: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

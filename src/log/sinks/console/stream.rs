@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::format::{Format, line};
+use crate::log::record::OWN_TARGET;
 use crate::log::{Level, Record, Value};
 
 /// The default of [`ConsoleConfig::buffer`](super::ConsoleConfig::buffer), in bytes: as much as the records that are buffered for loggers
@@ -192,7 +193,7 @@ impl Stream {
         let message =
             format!("{} lines were dropped, since {} did not take them", state.unreported, self.name);
         let fields = [("dropped", Value::U64(state.unreported)), ("dropped_in_all", Value::U64(state.lost))];
-        let record = Record::new(Level::Warn, &message).with_target(module_path!()).with_fields(&fields);
+        let record = Record::new(Level::Warn, &message).with_target(OWN_TARGET).with_fields(&fields);
         line(state.format, &record, "", false)
     }
 }

@@ -82,7 +82,7 @@ fn a_blocked_output_keeps_nobody_waiting_and_the_lines_that_do_not_fit_are_count
     assert_eq!(gated.pass(), "two\nsix\n");
     let notice = gated.pass();
     assert!(notice.contains(
-        "WARN  wirework::log::console::stream 1002 lines were dropped, since stderr did not take them \
+        "WARN  wirework::log 1002 lines were dropped, since stderr did not take them \
          dropped=1002 dropped_in_all=1002\n"
     ));
     // Until it is written, the notice takes room too.
