@@ -212,7 +212,7 @@ impl Handle {
         self.inbox.stop(Instant::now() + limit);
         self.permits.close();
         let mut state = self.state();
-        // The driver ends at its deadline; the rest is for DISCONNECT.
+        // The driver ends at its deadline; what is left is for DISCONNECT.
         let grace = budget.left().map_or(GRACE, |left| GRACE.min(left.saturating_sub(limit) / 2));
         let in_time = timeout(limit + grace, state.wait_for(is_ended)).await.is_ok();
         self.abort();

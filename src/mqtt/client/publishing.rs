@@ -16,7 +16,7 @@ use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{MqttError, MqttVersion, PublishOptions, QoS};
 use crate::time::NEVER;
 
-/// An accepted message on its way. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
+/// An accepted message. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
 /// are written (QoS 0); drop it if that does not matter: the message is sent all the same.
 ///
 /// It has no limit of time of its own; `tokio::time::timeout` gives it one.

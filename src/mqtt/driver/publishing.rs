@@ -196,7 +196,7 @@ impl Publishing {
         !self.outgoing.is_hopeless()
     }
 
-    /// Whether the next links are to show which message ends them. A broker that ends links whatever it gets is left in peace.
+    /// Whether the search for a message that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
         self.outgoing.is_searching() && !self.outgoing.is_hopeless()
     }

@@ -1,4 +1,4 @@
-//! Messages on their way out: how far each has come, and what has to be sent next.
+//! The sending half of a session: how far each message has come, and what has to be sent next.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -144,8 +144,8 @@ impl PoisonSearch {
         std::mem::take(&mut self.group)
     }
 
-    /// The link has ended. Returns a message that is given up, because it has ended [`PoisonSearch::LINKS_ALONE`] links in a row with nothing
-    /// else in flight.
+    /// The link has ended. Returns a message that is given up, because it has ended [`Self::LINKS_ALONE`] links in a row with
+    /// nothing else in flight.
     pub fn link_ended<W>(&mut self, by_broker: bool, slots: &mut Slots<W>) -> Option<(Publish, W)> {
         let acknowledged = std::mem::take(&mut self.acknowledged);
         if acknowledged {
