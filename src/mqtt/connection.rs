@@ -173,15 +173,15 @@ impl MqttConnection {
             endpoints = self.endpoints(context) => endpoints?,
         };
         let client = self.begin(endpoints, context);
-        let welcomed = tokio::select! {
+        let connected = tokio::select! {
             biased;
             _ = closed.changed() => false,
-            welcomed = client.welcomed() => {
-                welcomed?;
+            connected = client.connected() => {
+                connected?;
                 self.make_live(&client, &closed, context)
             }
         };
-        if welcomed {
+        if connected {
             return Ok(());
         }
         client.close(Duration::ZERO, context.budget()).await;
@@ -209,7 +209,7 @@ impl MqttConnection {
         let permitted = Permitted::new(options.redirects, &options.redirect_hosts);
         let cooldown = options.endpoint_cooldown.0;
         let endpoints = Endpoints::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
-        MqttClient::begin(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
+        MqttClient::start(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
     }
 
     /// Makes a client the live one, unless a `close` came first.

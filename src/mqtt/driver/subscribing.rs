@@ -272,7 +272,7 @@ impl Subscribing {
         self.has_suspects() || self.registry.is_waiting()
     }
 
-    /// Whether the next links are to show which filter ends them. A broker that ends links whatever it gets is left in peace.
+    /// Whether the search for a filter that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
         self.has_suspects() && !self.registry.is_hopeless()
     }

@@ -1,4 +1,4 @@
-//! Which broker is tried when: several of them, moving back, being sent on, being thrown out; and what ends an attempt.
+//! In which order brokers are tried: several of them, fail-back, redirects, take-overs; and what ends an attempt.
 
 use std::sync::{Arc, Mutex};
 

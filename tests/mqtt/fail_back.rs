@@ -1,4 +1,4 @@
-//! Back to the preferred broker: what is done on the link before, and what a close meanwhile does.
+//! Fail-back to the preferred broker: what is done on the link before, and what a close meanwhile does.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What goes on while filters that end links are looked for, and what becomes of one that rests since it ended some.
+//! What goes on while the search for filters that end links lasts, and what becomes of one in quarantine since it ended some.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use wirework::mqtt::LinkState;
 
 use crate::common::{connection_to, context, until};
-use crate::ending::{Act, Seen, between, filters, publish, renewed, serve, subscribe};
 use crate::faults::version;
+use crate::poison_filters::{Act, Seen, between, filters, publish, renewed, serve, subscribe};
 use crate::support::fake_broker::{FakeBroker, Plain, V4, V5, Version};
 use crate::support::within;
 

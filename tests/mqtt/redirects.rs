@@ -1,4 +1,4 @@
-//! MQTT 5: brokers that name another server, or say that somebody else has the session.
+//! MQTT 5: brokers that redirect the client, or say that another client has taken the session over.
 
 use std::sync::Arc;
 

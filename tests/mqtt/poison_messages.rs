@@ -1,4 +1,4 @@
-//! A message for which the broker ends every link.
+//! A message for which the broker ends every link: it is found and given up.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
