@@ -13,7 +13,7 @@ use super::whom::Whom;
 use super::{Accepted, Command, Intake, LinkState, Permits, Reply, Settings, Settled};
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason, describe};
+use crate::mqtt::protocol::{AckKind, Incoming, Limits, Publish, Reason};
 use crate::mqtt::session::{self, Acked, Outgoing};
 use crate::mqtt::subscriptions::{InDelivery, ListenerContext, Registry, SharedListener, UnclaimedMessages};
 use crate::mqtt::topic::Filter;
@@ -315,7 +315,7 @@ impl Core {
         }
         // Whatever it says, nobody here listens to that filter any more.
         if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
-            let why = describe(*code, None);
+            let why = Reason::describe(*code, None);
             self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
         }
         if !self.registry.on_unsuback(id) && !self.registry.is_late(id) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::connect::Endpoint;
 use crate::mqtt::MqttVersion;
-use crate::mqtt::protocol::describe;
+use crate::mqtt::protocol::Reason;
 use crate::text::clip;
 
 /// The return code of SUBACK for a filter that is not granted; all that MQTT 3.1.1 has.
@@ -44,7 +44,7 @@ impl Whom {
 
     /// What a code means that is about a message.
     pub(super) fn reason(&self, code: u8, said: Option<&str>) -> Arc<str> {
-        self.add_to(code, describe(code, said))
+        self.add_to(code, Reason::describe(code, said))
     }
 
     /// What a code means that is about a filter.

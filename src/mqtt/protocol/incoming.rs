@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::limits::Limits;
 use super::outgoing::AckKind;
+use super::reason::Reason;
 use crate::mqtt::{MqttMessage, QoS};
 
 /// What is known of a message that was too large, so that its payload was thrown away.
@@ -16,16 +17,6 @@ pub(crate) struct Oversize {
     pub topic: Arc<str>,
     /// The size of the packet, in bytes.
     pub size: usize,
-}
-
-/// What a broker gives as its reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reason {
-    pub code: u8,
-    /// What the code means, and what the broker says beside it.
-    pub text: Arc<str>,
-    /// Another server that the broker names.
-    pub server_reference: Option<Arc<str>>,
 }
 
 /// A received packet, in the terms of no version.

@@ -9,7 +9,7 @@ use super::grant_changes::{GrantChanges, Recheck};
 use super::in_flight::{Control, Subscribe, Waiting};
 use super::retained::RetainedMessages;
 use super::subscription::{Next, Subscription};
-use super::table::SubscriptionTable;
+use super::table::{SubscriptionTable, is_one_request, requested_form};
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::session::Presence;
 use crate::mqtt::topic::Filter;
@@ -265,7 +265,7 @@ impl<W> Grants<W> {
     ) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         let (refused, covered): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
+            waiting.into_iter().partition(|waiting| is_one_request(&waiting.filter, filter));
         for Waiting { subscription, filter: own, waiter, .. } in refused {
             if self.answered(subscription, 1) {
                 if stands {
@@ -322,19 +322,12 @@ impl<W> Grants<W> {
 
     /// The subscriptions for which a filter is requested in their own name.
     pub fn listening(&self, filter: &Filter) -> Vec<u32> {
-        // Where filters stand for others, `+/#` is requested as `#`.
-        let two_forms = !self.broker.exchange().is_per_filter() && filter.as_str() == "#";
-        let other: Option<Filter> = if two_forms { "+/#".parse().ok() } else { None };
-        let other = other.iter().flat_map(|other| self.table.of(other));
-        self.table.of(filter).iter().chain(other).map(|entry| entry.subscription).collect()
+        self.table.requested_as(filter, self.broker.exchange().is_per_filter())
     }
 
     /// The form in which a filter is requested.
     pub fn requested_form(&self, filter: &Filter) -> Filter {
-        // Only this filter has two forms, where filters stand for others.
-        let two_forms = !self.broker.exchange().is_per_filter() && filter.as_str() == "+/#";
-        let other = if two_forms { "#".parse().ok() } else { None };
-        other.unwrap_or_else(|| filter.clone())
+        requested_form(filter, self.broker.exchange().is_per_filter())
     }
 
     /// The filters to look at again since the last call: whether they [are missing](Self::is_missing).
@@ -412,9 +405,4 @@ impl<W> Grants<W> {
             self.retained.expect(number, now);
         }
     }
-}
-
-/// Whether two filters are requested as one: `+/#` is requested as `#`.
-fn is_same(one: &Filter, other: &Filter) -> bool {
-    one == other || (one.group() == other.group() && one.covers(other) && other.covers(one))
 }

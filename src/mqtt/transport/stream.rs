@@ -54,7 +54,7 @@ impl Transport for Stream {
             // A socket buffers nothing in this process.
             Self::Tcp(_) => 0,
             #[cfg(feature = "tls")]
-            Self::Tls(_) => super::tls::MAX_BUFFERED as u64,
+            Self::Tls(_) => super::tls::Client::MAX_BUFFERED as u64,
             #[cfg(feature = "websocket")]
             Self::WebSocket(stream) => stream.max_buffered(),
             #[cfg(unix)]

@@ -39,9 +39,6 @@ const NAMES: [(&[u8], &str); 14] = [
     (&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03], "SHA-1 with DSA"),
 ];
 
-/// How many bits an RSA key of a certificate has at least.
-pub(super) const LEAST_RSA_BITS: usize = 2048;
-
 /// How many bits an RSA key has that is to sign: ring takes a key of two primes, each of a multiple of 512 bits.
 const SIGNING_BITS: [usize; 3] = [2048, 3072, 4096];
 
