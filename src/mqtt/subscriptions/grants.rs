@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::broker_filters::BrokerFilters;
 use super::dispatcher::Routes;
 use super::exchange::Answer;
-use super::grant_changes::{GrantChanges, Recheck};
+use super::grant_changes::{GrantChanges, Outcome, Recheck};
 use super::in_flight::{Control, Subscribe, Waiting};
 use super::retained::RetainedMessages;
 use super::subscription::{Next, Subscription};
@@ -13,33 +13,6 @@ use super::table::{SubscriptionTable, is_one_request, requested_form};
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::session::Presence;
 use crate::mqtt::topic::Filter;
-
-/// What became of a request.
-pub(crate) enum Outcome<W> {
-    Granted {
-        waiter: W,
-        code: u8,
-    },
-    Refused {
-        waiter: W,
-        filter: Filter,
-        code: u8,
-    },
-    /// The broker has refused what it had granted on an earlier link; nobody waited for that.
-    TakenBack {
-        filter: Filter,
-        code: u8,
-    },
-    /// The broker has not answered a SUBSCRIBE.
-    Unanswered {
-        waiter: W,
-        filter: Filter,
-    },
-    /// The broker has not answered an UNSUBSCRIBE, or ends links for it: it counts as done.
-    NotTakenBack {
-        filter: Filter,
-    },
-}
 
 /// Subscriptions by what has been requested and granted. `W` is a caller who waits for a grant.
 pub(super) struct Grants<W> {
@@ -134,7 +107,7 @@ impl<W> Grants<W> {
         self.released.push(gone.listener());
     }
 
-    /// What followed from a subscription does so no more: it has gone, or is another now.
+    /// Undoes what a subscription has caused, since it has gone or was replaced.
     fn forget(&mut self, number: u32, old: &Subscription) {
         let filter = old.filter();
         self.changes.note(filter, !old.is_parked() && self.broker.may_cover(filter));
@@ -211,7 +184,7 @@ impl<W> Grants<W> {
         Some((control, identifier))
     }
 
-    /// What follows from the answer to one filter.
+    /// The broker has answered a request for one filter.
     pub fn on_answer(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
         let Answer { filter, code, waiting } = answer;
         if code >= 0x80 {

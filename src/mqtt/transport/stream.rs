@@ -1,4 +1,4 @@
-//! The one stream that the driver knows.
+//! A stream to a broker, over whichever transport.
 
 use std::io;
 use std::pin::Pin;
@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::byte_stream::Transport;
 use super::counted::{Counted, Moved};
 use super::pausable_tcp::PausableTcp;
-use super::transport::Transport;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
 

@@ -118,7 +118,7 @@ impl Encoder<Packet> for Codec {
                 Ok(())
             }
             Packet::Other(packet) => packet.write(to, self.max).map(drop).map_err(PacketError::unwritable),
-            // They were read.
+            // These are received, never sent.
             Packet::Message { .. } | Packet::Received(_) => Ok(()),
         }
     }

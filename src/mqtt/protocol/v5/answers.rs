@@ -103,7 +103,7 @@ fn codes(body: &[u8], known: impl Fn(u8) -> bool) -> Result<Vec<u8>, PacketError
     Ok(body.to_vec())
 }
 
-/// What the properties say that end a packet, and may be left out.
+/// The explanation in the properties at the end of a packet, which may be left out.
 fn last_explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, PacketError> {
     if body.is_empty() {
         return Ok(Explanation::default());

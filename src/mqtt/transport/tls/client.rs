@@ -1,4 +1,4 @@
-//! The client's side of TLS, made anew for each connection so that renewed files are used.
+//! The client side of TLS, made anew for each connection so that renewed files are used.
 
 use std::io;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError
         Error::InvalidCertificate(_) => {
             TlsError::BadCertificate { place: certificate.place(), number: 1, source }
         }
-        // What the key is made of has been looked at: it is damaged.
+        // Kind and size of the key were checked before: it is damaged.
         Error::General(_) => {
             let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
             TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, cure) }
@@ -185,7 +185,7 @@ fn failed(server_name: String, error: io::Error, context: FailureContext) -> Los
     }
 }
 
-/// A broker that does not speak TLS often ends the connection without a word.
+/// Adds advice to the error of a connection that was cut: a broker that does not speak TLS often does that.
 fn cut_off(error: io::Error) -> io::Error {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.kind() {

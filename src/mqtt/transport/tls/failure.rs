@@ -1,7 +1,7 @@
-//! What a failure of rustls means, in words, and what helps.
+//! The failures of rustls as sentences, each with a cure.
 //!
-//! Its own texts are names of variants most of the time. Each kind has a sentence here, and a cure where there is one: a wrong
-//! one costs more time than none, so it depends on what is known of the certificate and of the configuration.
+//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a cure where there
+//! is one: a wrong cure costs more time than none, so it depends on what is known of the certificate and of the configuration.
 
 use std::borrow::Cow;
 use std::io;
@@ -23,7 +23,7 @@ enum Origin {
     File,
 }
 
-/// What is known beside the failure.
+/// What the sentence for a failure depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FailureContext {
     origin: Origin,
@@ -50,7 +50,7 @@ impl FailureContext {
         error.get_ref()?.downcast_ref::<Error>().cloned()
     }
 
-    /// What a failure means.
+    /// The sentence for a failure.
     pub fn explain(self, error: &Error) -> TlsFailure {
         match error {
             Error::InvalidCertificate(error) => certificate(error, self.origin),

@@ -46,7 +46,7 @@ impl Trusted {
     }
 }
 
-/// How many bits the RSA key of a certificate has, where these are too few.
+/// The size of the RSA key of a certificate, in bits, where that is too small.
 fn short_key(certificate: &CertificateDer<'_>) -> Option<usize> {
     let public_key = EndEntityCert::try_from(certificate).ok()?.subject_public_key_info();
     rsa_bits(public_key.as_ref()).filter(|bits| *bits < ShortKey::MIN_BITS)
@@ -57,7 +57,7 @@ fn short(bits: usize, authority: bool) -> Error {
     Error::InvalidCertificate(CertificateError::Other(other))
 }
 
-/// Whether a certificate was refused only for who vouches for it, or for being that of an authority: webpki looks at its time
+/// Whether a certificate was refused only for its issuer, or for being that of an authority: webpki checks its time
 /// before that.
 fn is_about_trust(error: &Error) -> bool {
     match error {
