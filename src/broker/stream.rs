@@ -160,8 +160,10 @@ mod tests {
         for (version, end) in [(4, &[][..]), (5, &[DISCONNECT, 1, 0x8e])] {
             let (client, server) =
                 tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-            let (request, connection) = (ConnectRequest::for_tests(version), Arc::new(ConnectionState::default()));
-            let (server, limits) = (server.unwrap().0, Limits::for_tests());
+            let (request, connection) =
+                (ConnectRequest::for_tests(version), Arc::new(ConnectionState::default()));
+            let (server, limits) =
+                (server.unwrap().0, super::super::config::BrokerConfig::default().limits());
             let mut stream = GuardedStream::new(server, request, limits, Arc::clone(&connection)).unwrap();
             stream.write_all(&puback).await.unwrap();
             stream.write_all(&[DISCONNECT, 1, 0x8e]).await.unwrap();

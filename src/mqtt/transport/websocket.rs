@@ -11,15 +11,15 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
+use super::byte_stream::Transport;
 use super::counted::Moved;
 use super::split_frames::{MAX_PIECE, SplitFrames};
-use super::transport::Transport;
 use super::upgrade;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::text::clip;
 
-/// How many bytes a message that is sent carries at most.
+/// The largest message that is sent, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 /// How many bytes are buffered at most before the driver learns that the socket takes none.
@@ -199,8 +199,9 @@ mod tests {
         for (frame, said) in frames {
             let (ours, theirs) =
                 tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-            let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
-            let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
+            let stream = Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap())));
+            let inner =
+                WebSocketStream::from_raw_socket(SplitFrames::new(stream, &[]), Role::Client, None).await;
             let (mut ours, mut theirs) = (WebSocket { inner, rest: Bytes::new() }, theirs.unwrap().0);
             theirs.write_all(frame).await.unwrap();
             theirs.shutdown().await.unwrap();
