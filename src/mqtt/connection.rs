@@ -15,8 +15,7 @@ use super::status::follow;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
-    MqttOptions, MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig,
-    check,
+    MqttOptions, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, check,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -124,7 +123,9 @@ impl MqttConnection {
     pub(super) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
         Invalid::none(check::invalid(&config)).map_err(MqttError::from)?;
         let will = match environment.will {
-            None => config.will.as_ref().map(WillConfig::read).transpose()?,
+            None => {
+                config.will.as_ref().map(|will| will.read(config.options.protocol_version)).transpose()?
+            }
             Some(will) => {
                 let MqttOptions { protocol_version, allow_control_characters, .. } = config.options;
                 Some(will.checked(protocol_version, allow_control_characters)?)
@@ -349,14 +350,9 @@ impl MqttConnection {
         self.client()?.messages(filter, options).await
     }
 
-    /// The version of MQTT that is configured.
-    pub(super) fn version(&self) -> MqttVersion {
-        self.config.options.protocol_version
-    }
-
-    /// Whether the broker keeps the session while the client is away.
-    pub(super) fn keeps_session(&self) -> bool {
-        !self.config.options.clean_session
+    /// How it is configured to behave.
+    pub(super) fn options(&self) -> &MqttOptions {
+        &self.config.options
     }
 
     pub(super) fn settings(&self, context: &Context) -> Settings {
