@@ -28,16 +28,19 @@ use crate::log::Logger;
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
 /// In a container it is configured by its section; alone it comes, open, from [`MqttConnection::connect`] or
-/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with [`Context::standalone`].
+/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with
+/// [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
-/// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
+/// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`,
+/// `message.repeated` (QoS 2 that had come before), `message.unmatched`
 /// (nobody listens), `message.dropped` (QoS 0 without room), `message.refused` (left unacknowledged under
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
 /// It owns the link: dropped without a `close`, it leaves the broker without good-bye, every [`MqttClient`] of it fails with
-/// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
+/// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an
+/// `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
 ///
 /// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each and names none
@@ -260,7 +263,8 @@ impl MqttConnection {
         Ok(())
     }
 
-    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has opened, as
+    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has
+    /// opened, as
     /// [`MqttConnection::close`] does. Without it, what was accepted and not sent yet is lost when the program ends, and the broker
     /// publishes the will.
     ///
