@@ -22,6 +22,8 @@ mod opaque;
 mod sync;
 pub mod text;
 pub mod trace;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod variable_int;
 
 /// A boxed future that can move between threads; what an object-safe trait returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -216,7 +216,7 @@ impl Core {
     pub(super) fn ask_denied(&mut self, now: Instant) -> bool {
         let due = self.denied.comes_due(now);
         if due {
-            self.registry.request_parked(now);
+            self.registry.request_suspended(now);
         }
         due
     }

@@ -129,7 +129,7 @@ impl Core {
             }
         }
         if ask {
-            self.registry.request_parked(Instant::now());
+            self.registry.request_suspended(Instant::now());
             self.intake.wake();
         }
     }
