@@ -30,6 +30,8 @@ mod sync;
 pub mod text;
 mod time;
 pub mod trace;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod variable_int;
 
 #[doc(hidden)]
 pub use inventory;

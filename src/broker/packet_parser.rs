@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use mqtt5::types::ReasonCode;
 
 use super::limits::Limits;
+use crate::variable_int::{TooLong, VariableInt};
 
 /// Packet types, by the upper half of their first byte.
 const PUBLISH: u8 = 3;
@@ -263,14 +264,8 @@ impl PacketParser {
 
 /// A length of MQTT and how many bytes it takes; `None` where it is not whole.
 pub(super) fn variable_integer(bytes: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
-    let mut value = 0;
-    for (index, byte) in bytes.iter().take(4).enumerate() {
-        value |= usize::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Ok(Some((value, index + 1)));
-        }
-    }
-    if bytes.len() < 4 { Ok(None) } else { Err(Violation::Malformed) }
+    let read = VariableInt::read(bytes).map_err(|TooLong| Violation::Malformed)?;
+    Ok(read.map(|VariableInt { value, len, .. }| (value, len)))
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ impl Subscribing {
     pub fn ask_denied(&mut self, now: Instant) -> bool {
         let due = self.outcomes.denied_come_due(now);
         if due {
-            self.registry.request_parked(now);
+            self.registry.request_suspended(now);
         }
         due
     }
@@ -237,7 +237,7 @@ impl Subscribing {
             let _ = reply.send(false);
         }
         if self.outcomes.review(&mut self.registry) {
-            self.registry.request_parked(Instant::now());
+            self.registry.request_suspended(Instant::now());
             self.inbox.wake();
         }
     }

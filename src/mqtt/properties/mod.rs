@@ -7,7 +7,7 @@ mod publish;
 mod received;
 mod trace_id;
 
-pub(crate) use data_types::{Fields, Malformed, VariableInt, put_bytes};
+pub(crate) use data_types::{Fields, Malformed, put_bytes};
 pub use message::MessageProperties;
 pub(crate) use message::{PropertyError, seconds};
 pub(crate) use publish::{Checked, Outgoing};

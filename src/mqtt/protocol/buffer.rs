@@ -87,7 +87,7 @@ impl<'a> RawPacket<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::properties::VariableInt;
+    use crate::variable_int::VariableInt;
 
     fn packet(body: usize) -> Vec<u8> {
         let mut bytes = BytesMut::from(&[0x30][..]);

@@ -1,7 +1,7 @@
 //! The fixed header, with which every packet begins (section 2 of both versions).
 
 use super::error::PacketError;
-use crate::mqtt::properties::VariableInt;
+use crate::variable_int::VariableInt;
 
 /// Type, flags and length of a packet.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use super::header::Header;
 use super::outgoing::Publish;
 use crate::mqtt::QoS;
-use crate::mqtt::properties::VariableInt;
 use crate::mqtt::topic::Filter;
+use crate::variable_int::VariableInt;
 
 /// What CONNACK says about the link. It counts for that link alone: the next one begins with another CONNACK.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ impl<W> Grants<W> {
     /// Sets a subscription, in place of the one that has the number.
     fn put(&mut self, number: u32, new: Subscription) {
         self.broker.options_mut().set(new.filter(), new.options());
-        if !new.is_parked() {
+        if !new.is_suspended() {
             self.broker.add(new.filter(), new.options().qos);
         }
         if let Some(old) = self.table.insert(number, new) {
@@ -110,12 +110,12 @@ impl<W> Grants<W> {
     /// Undoes what a subscription has caused, since it has gone or was replaced.
     fn forget(&mut self, number: u32, old: &Subscription) {
         let filter = old.filter();
-        self.changes.note(filter, !old.is_parked() && self.broker.may_cover(filter));
+        self.changes.note(filter, !old.is_suspended() && self.broker.may_cover(filter));
         self.retained.forget(number);
         if self.table.of(filter).is_empty() {
             self.broker.options_mut().forget(filter);
         }
-        if !old.is_parked() {
+        if !old.is_suspended() {
             self.broker.remove(filter, old.options().qos);
         }
     }
@@ -197,7 +197,7 @@ impl<W> Grants<W> {
             if let Some(one) = self.table.get_mut(number) {
                 one.grant_mut().grant(code, self.clock);
                 self.changes.note(one.filter(), wide);
-                if one.unpark() {
+                if one.reinstate() {
                     self.broker.add(one.filter(), one.options().qos);
                 }
             }
@@ -267,7 +267,7 @@ impl<W> Grants<W> {
         let mut names: Vec<Filter> = Vec::new();
         for number in self.listening(filter) {
             let Some(one) = self.table.get_mut(number) else { continue };
-            if one.park() {
+            if one.suspend() {
                 self.broker.remove(one.filter(), one.options().qos);
                 if !names.contains(one.filter()) {
                     names.push(one.filter().clone());
@@ -316,8 +316,8 @@ impl<W> Grants<W> {
 
     /// The filters that are missing and not requested now.
     pub fn missing(&self) -> impl Iterator<Item = &Filter> {
-        let parked = self.table.iter().filter(|(_, one)| one.is_parked()).map(|(_, one)| one.filter());
-        parked.filter(|filter| self.is_missing(filter))
+        let suspended = self.table.iter().filter(|(_, one)| one.is_suspended()).map(|(_, one)| one.filter());
+        suspended.filter(|filter| self.is_missing(filter))
     }
 
     /// The link is lost: what was in flight is requested again.
@@ -337,8 +337,8 @@ impl<W> Grants<W> {
     pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
         let Self { table, broker, retained, .. } = self;
         if identifiers != broker.exchange().is_per_filter() {
-            // Those that are parked are requested once they are released.
-            let all = table.iter().filter(|(_, one)| !one.is_parked());
+            // Those that are suspended are requested once they are reinstated.
+            let all = table.iter().filter(|(_, one)| !one.is_suspended());
             broker.switch(identifiers, all.map(|(_, one)| (one.filter(), one.options())));
             table.values_mut().for_each(|one| one.grant_mut().forget(false));
         }
@@ -358,19 +358,19 @@ impl<W> Grants<W> {
         });
     }
 
-    /// Requests the parked subscriptions again, but for those whose filter `stays_parked`: the broker of the next link may permit
-    /// them, or this one after a while.
-    pub fn request_parked(&mut self, stays_parked: impl Fn(&Filter) -> bool, now: Instant) {
-        let stays = |one: &Subscription| stays_parked(&self.requested_form(one.filter()));
-        let parked = self.table.iter().filter(|(_, one)| one.is_parked() && !stays(one));
-        let parked: Vec<u32> = parked.map(|(number, _)| number).collect();
-        parked.into_iter().for_each(|number| self.unpark(number, now));
+    /// Requests the suspended subscriptions again, but for those whose filter `is_parked` as poison: the broker of the next link may
+    /// permit them, or this one after a while.
+    pub fn request_suspended(&mut self, is_parked: impl Fn(&Filter) -> bool, now: Instant) {
+        let stays = |one: &Subscription| is_parked(&self.requested_form(one.filter()));
+        let suspended = self.table.iter().filter(|(_, one)| one.is_suspended() && !stays(one));
+        let suspended: Vec<u32> = suspended.map(|(number, _)| number).collect();
+        suspended.into_iter().for_each(|number| self.reinstate(number, now));
     }
 
-    /// Requests a parked subscription again.
-    pub fn unpark(&mut self, number: u32, now: Instant) {
+    /// Requests a suspended subscription again.
+    pub fn reinstate(&mut self, number: u32, now: Instant) {
         let Some(one) = self.table.get_mut(number) else { return };
-        if !one.unpark() {
+        if !one.reinstate() {
             return;
         }
         self.broker.add(one.filter(), one.options().qos);

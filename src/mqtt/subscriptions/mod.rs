@@ -1,8 +1,8 @@
 //! Subscriptions: who listens to what, what the broker is asked for because of that, and who gets a message.
 //!
-//! The driver knows the [`Registry`]. That has the [grants](grants) (the subscriptions and what the broker says to them, above the
+//! The driver knows the [`Registry`]. That has the [`grants`] (the subscriptions and what the broker says to them, above the
 //! [filters as the broker knows them](broker_filters) and the [packets](exchange) exchanged for these) and the
-//! [dispatcher], which delivers messages to listeners.
+//! [`dispatcher`], which delivers messages to listeners.
 
 mod backlog;
 mod broker_filters;

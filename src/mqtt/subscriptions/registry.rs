@@ -258,7 +258,7 @@ impl<W> Registry<W> {
 
     /// A new link is up, on which messages name the filters that they come for by `identifiers`, or not.
     pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
-        self.request_parked(now);
+        self.request_suspended(now);
         if presence == Presence::Gone {
             self.dispatcher.begin_session();
         }
@@ -266,9 +266,9 @@ impl<W> Registry<W> {
     }
 
     /// Requests again what the broker has taken back, unless it is poison.
-    pub fn request_parked(&mut self, now: Instant) {
+    pub fn request_suspended(&mut self, now: Instant) {
         let Self { grants, poison, .. } = self;
-        grants.request_parked(|filter| poison.is_parked(filter), now);
+        grants.request_suspended(|filter| poison.is_parked(filter), now);
     }
 
     /// Refuses the filters that are poison, without asking the broker. It may have granted one all the same before it ended the last
@@ -287,15 +287,15 @@ impl<W> Registry<W> {
         outcomes
     }
 
-    /// Requests again what was parked long enough, and what was parked and is not remembered any more.
+    /// Requests again what was parked long enough, and what was parked and is not remembered as that any more.
     pub fn release_poison(&mut self, now: Instant) {
         let released = self.poison.release(now);
         if released.is_empty() {
             return;
         }
-        self.request_parked(now);
+        self.request_suspended(now);
         for (filter, ends_links) in released {
-            self.grants.listening(&filter).into_iter().for_each(|number| self.grants.unpark(number, now));
+            self.grants.listening(&filter).into_iter().for_each(|number| self.grants.reinstate(number, now));
             let exchange = self.grants.broker_mut().exchange_mut();
             if ends_links {
                 exchange.suspect(&filter);
@@ -391,6 +391,6 @@ impl<W> Registry<W> {
 #[cfg(test)]
 mod model;
 #[cfg(test)]
-mod parked_tests;
+mod suspended_tests;
 #[cfg(test)]
 mod tests;

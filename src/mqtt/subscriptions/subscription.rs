@@ -15,8 +15,8 @@ pub(super) struct Subscription {
     confirmed: Option<SubscribeOptions>,
     /// How many callers wait for a grant.
     waiting: usize,
-    /// The broker has refused it on a later link: it is not requested until the next one.
-    parked: bool,
+    /// The broker has refused what it had granted, or the filter is poison: it is not requested for now.
+    suspended: bool,
 }
 
 /// A subscription as it is found by topic and by filter: its number, and what a delivery needs of it.
@@ -41,12 +41,12 @@ impl Subscription {
     /// A new subscription, for whose grant one caller waits.
     pub fn new(filter: Filter, options: SubscribeOptions, listener: usize) -> Self {
         let grant = GrantHistory::default();
-        Self { filter, options, listener, grant, confirmed: None, waiting: 1, parked: false }
+        Self { filter, options, listener, grant, confirmed: None, waiting: 1, suspended: false }
     }
 
     /// The same with other options, for whose grant one more caller waits.
     pub fn requested_with(&self, options: SubscribeOptions) -> Self {
-        Self { options, waiting: self.waiting + 1, parked: false, ..self.clone() }
+        Self { options, waiting: self.waiting + 1, suspended: false, ..self.clone() }
     }
 
     /// The same with other options.
@@ -103,23 +103,23 @@ impl Subscription {
         self.confirmed.map_or(Next::Goes, Next::RevertsTo)
     }
 
-    /// The broker has refused what it had granted. Returns false where it is parked already.
-    pub fn park(&mut self) -> bool {
-        if self.parked {
+    /// It is not requested from here on. Returns false where it was not requested before.
+    pub fn suspend(&mut self) -> bool {
+        if self.suspended {
             return false;
         }
-        self.parked = true;
+        self.suspended = true;
         self.grant.granted = None;
         true
     }
 
-    /// It is requested again. Returns false where it was not parked.
-    pub fn unpark(&mut self) -> bool {
-        std::mem::take(&mut self.parked)
+    /// It is requested again. Returns false where it was requested before.
+    pub fn reinstate(&mut self) -> bool {
+        std::mem::take(&mut self.suspended)
     }
 
-    pub fn is_parked(&self) -> bool {
-        self.parked
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
     }
 
     /// Whether the copies that come for this subscription count, and those for the other one do not.

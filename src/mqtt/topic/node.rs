@@ -95,7 +95,8 @@ impl<T> Node<T> {
     }
 }
 
-/// What is left of a filter below the node at which it is alone: levels, numbered. Up to three of them stand in the node itself, where a match has them without another look at memory.
+/// The levels of a filter below the node at which it is alone, as numbers. Up to three of them are in the node itself, where a match
+/// reads them without another access to memory.
 #[derive(Clone, Debug)]
 enum Tail {
     Short([u32; 3]),

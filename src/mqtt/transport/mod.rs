@@ -1,7 +1,7 @@
 //! Streams to a broker: TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket.
 //!
 //! The protocol of an address says which: `mqtt` and `tcp` (port 1883), `mqtts`, `ssl` and `tls` (8883), `ws` (80), `wss`
-//! (443), `unix` with a path. [`dial`] makes a [`Stream`] of bytes of each of them.
+//! (443), `unix` with a path. [`dial()`] makes a [`Stream`] of bytes of each of them.
 
 mod addresses;
 mod byte_stream;

@@ -24,17 +24,6 @@ pub(super) fn read(header: &Header, body: &[u8]) -> Result<Incoming, PacketError
     })
 }
 
-/// Whether a packet of this type can have that length (sections 3.2 to 3.14). It is asked before the body has come, so that
-/// nobody waits for one that there cannot be.
-pub(super) const fn has_its_length(header: &Header) -> bool {
-    match header.kind() {
-        2 | 4..=7 | 11 => header.body_len() == 2,
-        9 => header.body_len() > 2,
-        12..=14 => header.body_len() == 0,
-        _ => true,
-    }
-}
-
 fn packet_id(body: &[u8]) -> Result<u16, PacketError> {
     match body.first_chunk().map(|id| u16::from_be_bytes(*id)) {
         None => Err(PacketError::malformed("has no packet id")),

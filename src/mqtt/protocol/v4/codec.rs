@@ -9,12 +9,12 @@ use rumqttc::mqttbytes::v4;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::answers;
-use crate::mqtt::properties::VariableInt;
 use crate::mqtt::protocol::buffer::RawPacket;
 use crate::mqtt::protocol::header::Header;
 use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
 use crate::mqtt::protocol::{AckKind, Incoming, Outbound, Oversize, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
+use crate::variable_int::VariableInt;
 
 /// A packet: to be written, or read.
 pub(crate) enum Packet {
@@ -159,6 +159,17 @@ fn ack_kind(first: u8) -> Option<AckKind> {
     }
 }
 
+/// Whether a packet of this type can have that length (sections 3.2 to 3.14). It is checked before the body has come, so
+/// that nobody waits for a body that there cannot be.
+const fn has_its_length(header: &Header) -> bool {
+    match header.kind() {
+        2 | 4..=7 | 11 => header.body_len() == 2,
+        9 => header.body_len() > 2,
+        12..=14 => header.body_len() == 0,
+        _ => true,
+    }
+}
+
 /// Reads a message that has come whole.
 fn message(packet: &RawPacket<'_>, flags: PublishFlags) -> Result<Packet, PacketError> {
     let start = VariableHeader::of(packet, flags)?;
@@ -186,7 +197,7 @@ impl Codec {
         if !header.has_its_flags() {
             return Err(PacketError::malformed("has reserved flags"));
         }
-        if !answers::has_its_length(header) {
+        if !has_its_length(header) {
             return Err(PacketError::malformed("has a length that it cannot have"));
         }
         let (packet, size, max) = (header.name(), header.size(), self.max);

@@ -6,14 +6,13 @@ use bytes::{BufMut, BytesMut};
 use tokio::time::Instant;
 
 use super::aliases::{Alias, ReceivedAliases};
-use crate::mqtt::properties::{
-    Checked, Fields, Outgoing, ReceivedProperties, VariableInt, put_bytes, seconds,
-};
+use crate::mqtt::properties::{Checked, Fields, Outgoing, ReceivedProperties, put_bytes, seconds};
 use crate::mqtt::protocol::buffer::RawPacket;
 use crate::mqtt::protocol::header::Header;
 use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
 use crate::mqtt::protocol::{Extra, Incoming, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
+use crate::variable_int::VariableInt;
 
 /// What is unexpected about a message whose topic cannot be told.
 pub(super) const BAD_ALIAS: &str =

@@ -277,9 +277,9 @@ impl World {
                 );
                 let Some(found) = found else { continue };
                 let one = self.registry.grants.table().get(found).unwrap();
-                let (filter, parked) = (one.filter(), one.is_parked());
-                assert!(parked || self.is_granted(filter, one.options().qos), "nothing comes for {text}");
-                assert!(!parked || !self.steady || self.refuses(filter), "{text} is not requested");
+                let (filter, suspended) = (one.filter(), one.is_suspended());
+                assert!(suspended || self.is_granted(filter, one.options().qos), "nothing comes for {text}");
+                assert!(!suspended || !self.steady || self.refuses(filter), "{text} is not requested");
             }
         }
     }

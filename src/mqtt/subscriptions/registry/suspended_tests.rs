@@ -92,7 +92,7 @@ async fn a_refused_filter_is_missing_again_without_the_wider_one() {
     assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 0));
     registry.unsubscribe(&filter("a/#"), &listener).unwrap();
     assert_eq!((registry.recheck(), registry.missing().count()), (Recheck::All, 1));
-    registry.request_parked(now);
+    registry.request_suspended(now);
     let (id, _) = asked(&mut registry, now);
     assert!(registry.on_suback(id, &[0], now).unwrap().is_empty() && !registry.is_missing(&filter("a/b")));
     registry.end().await;
