@@ -45,7 +45,8 @@ crate::opaque::opaque!(FileCredentialStoreReferences);
 /// 3. `key`, a file with the password alone.
 ///
 /// Files are read at each look-up, so that a rotated secret is found. They are UTF-8, at most 64 KiB; a byte order
-/// mark and line breaks around it are not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no `/`
+/// mark and line breaks around it are not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no
+/// `/`
 /// or `\` and does not begin with a dot. Links are followed.
 ///
 /// ```toml

@@ -33,7 +33,8 @@ impl ConnectionResolver {
     /// what is configured wins over what is found. Nothing configured is an empty list. Every call asks anew.
     ///
     /// # Errors
-    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], [`ConnectError::TooMany`], or what a discovery service failed with while no
+    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], [`ConnectError::TooMany`], or what a discovery service failed with
+    /// while no
     /// other had the key.
     pub async fn resolve_all(&self) -> Result<Vec<ConnectionParams>, Error> {
         let mut connections: Vec<ConnectionParams> = Vec::new();

@@ -38,7 +38,8 @@ crate::opaque::opaque!(MemoryQueueReferences);
 /// [durable](MessagingCapabilities::durable).
 ///
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
-/// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
+/// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example
+/// see [`MessageQueue`].
 pub struct MemoryMessageQueue {
     core: QueueCore<()>,
     dead_letter: Option<String>,

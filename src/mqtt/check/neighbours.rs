@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::brokers::{keyed_connections, keyed_credentials};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
@@ -33,10 +34,10 @@ struct Brokers {
 pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid> {
     let mut found = Vec::new();
     let login = login_of(config, around, &mut found);
-    let sought = config.keyed().any(|(_, connection)| connection.discovery_key().is_some());
+    let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
     let discovery = sought.then(|| connect::foreseen(around, "discovery")).flatten();
     let mut brokers = Brokers::default();
-    for (key, connection) in config.keyed() {
+    for (key, connection) in keyed_connections(config) {
         match reached(&key, connection, discovery.as_deref(), &mut found) {
             Some(endpoints) => {
                 found.extend(refused(config, &key, connection, &endpoints, &login));
@@ -52,10 +53,10 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
 
 /// The credential that would be used: the first that is there.
 fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
-    let sought = config.keyed_credentials().any(|(_, credential)| credential.store_key().is_some());
+    let sought = keyed_credentials(config).any(|(_, credential)| credential.store_key().is_some());
     let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
     let mut first: Option<Invalid> = None;
-    for (key, credential) in config.keyed_credentials() {
+    for (key, credential) in keyed_credentials(config) {
         let looked_up = match (credential.store_key(), &stores) {
             (Some(_), None) => return Login::Unknown,
             (_, stores) => {
@@ -166,7 +167,7 @@ fn reached(
 /// Whether a user name has a character that MQTT forbids in it.
 pub(super) fn has_nul_in_username(config: &MqttConfig) -> bool {
     let nul = |one: &CredentialConfig| one.username.as_ref().is_some_and(|name| name.contains('\0'));
-    config.keyed_credentials().any(|(_, credential)| nul(credential))
+    keyed_credentials(config).any(|(_, credential)| nul(credential))
 }
 
 /// Why this program cannot reach a broker.

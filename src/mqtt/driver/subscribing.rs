@@ -13,7 +13,7 @@ use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::protocol::{Limits, describe};
+use crate::mqtt::protocol::{Limits, Reason};
 use crate::mqtt::session::Presence;
 use crate::mqtt::subscriptions::{
     Acknowledger, AnswerTimeouts, Control, ListenerContext, Probe, Receipt, Registry, SharedListener,
@@ -182,7 +182,7 @@ impl Subscribing {
         }
         // Whatever it says, nobody here listens to that filter any more.
         if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
-            let why = describe(*code, None);
+            let why = Reason::describe(*code, None);
             self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
         }
         Ok(self.registry.on_unsuback(id) || self.registry.is_late(id))

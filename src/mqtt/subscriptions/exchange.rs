@@ -36,7 +36,7 @@ enum Selected {
     Unsubscribe(Vec<Filter>),
 }
 
-/// What a broker has said to one filter, and who waited for that.
+/// The answer of a broker to one filter, and who waited for it.
 pub(super) struct Answer<W> {
     pub filter: Filter,
     pub code: u8,

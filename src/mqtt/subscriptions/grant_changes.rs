@@ -1,6 +1,33 @@
-//! Which filters may have become granted, or not granted any more, since somebody looked.
+//! What the driver is told of grants: what became of requests, and which filters may have become granted, or not granted any more.
 
 use crate::mqtt::topic::Filter;
+
+/// What became of a request.
+pub(crate) enum Outcome<W> {
+    Granted {
+        waiter: W,
+        code: u8,
+    },
+    Refused {
+        waiter: W,
+        filter: Filter,
+        code: u8,
+    },
+    /// The broker has refused what it had granted on an earlier link; nobody waited for that.
+    TakenBack {
+        filter: Filter,
+        code: u8,
+    },
+    /// The broker has not answered a SUBSCRIBE.
+    Unanswered {
+        waiter: W,
+        filter: Filter,
+    },
+    /// The broker has not answered an UNSUBSCRIBE, or ends links for it: it counts as done.
+    NotTakenBack {
+        filter: Filter,
+    },
+}
 
 /// The filters to look at again.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,41 +5,14 @@ use tokio::time::Instant;
 use super::broker_filters::BrokerFilters;
 use super::dispatcher::Routes;
 use super::exchange::Answer;
-use super::grant_changes::{GrantChanges, Recheck};
+use super::grant_changes::{GrantChanges, Outcome, Recheck};
 use super::in_flight::{Control, Subscribe, Waiting};
 use super::retained::RetainedMessages;
 use super::subscription::{Next, Subscription};
-use super::table::SubscriptionTable;
+use super::table::{SubscriptionTable, is_one_request, requested_form};
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::session::Presence;
 use crate::mqtt::topic::Filter;
-
-/// What became of a request.
-pub(crate) enum Outcome<W> {
-    Granted {
-        waiter: W,
-        code: u8,
-    },
-    Refused {
-        waiter: W,
-        filter: Filter,
-        code: u8,
-    },
-    /// The broker has refused what it had granted on an earlier link; nobody waited for that.
-    TakenBack {
-        filter: Filter,
-        code: u8,
-    },
-    /// The broker has not answered a SUBSCRIBE.
-    Unanswered {
-        waiter: W,
-        filter: Filter,
-    },
-    /// The broker has not answered an UNSUBSCRIBE, or ends links for it: it counts as done.
-    NotTakenBack {
-        filter: Filter,
-    },
-}
 
 /// Subscriptions by what has been requested and granted. `W` is a caller who waits for a grant.
 pub(super) struct Grants<W> {
@@ -134,7 +107,7 @@ impl<W> Grants<W> {
         self.released.push(gone.listener());
     }
 
-    /// What followed from a subscription does so no more: it has gone, or is another now.
+    /// Undoes what a subscription has caused, since it has gone or was replaced.
     fn forget(&mut self, number: u32, old: &Subscription) {
         let filter = old.filter();
         self.changes.note(filter, !old.is_parked() && self.broker.may_cover(filter));
@@ -211,7 +184,7 @@ impl<W> Grants<W> {
         Some((control, identifier))
     }
 
-    /// What follows from the answer to one filter.
+    /// The broker has answered a request for one filter.
     pub fn on_answer(&mut self, answer: Answer<W>, now: Instant) -> Vec<Outcome<W>> {
         let Answer { filter, code, waiting } = answer;
         if code >= 0x80 {
@@ -265,7 +238,7 @@ impl<W> Grants<W> {
     ) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         let (refused, covered): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| is_same(&waiting.filter, filter));
+            waiting.into_iter().partition(|waiting| is_one_request(&waiting.filter, filter));
         for Waiting { subscription, filter: own, waiter, .. } in refused {
             if self.answered(subscription, 1) {
                 if stands {
@@ -322,19 +295,12 @@ impl<W> Grants<W> {
 
     /// The subscriptions for which a filter is requested in their own name.
     pub fn listening(&self, filter: &Filter) -> Vec<u32> {
-        // Where filters stand for others, `+/#` is requested as `#`.
-        let two_forms = !self.broker.exchange().is_per_filter() && filter.as_str() == "#";
-        let other: Option<Filter> = if two_forms { "+/#".parse().ok() } else { None };
-        let other = other.iter().flat_map(|other| self.table.of(other));
-        self.table.of(filter).iter().chain(other).map(|entry| entry.subscription).collect()
+        self.table.requested_as(filter, self.broker.exchange().is_per_filter())
     }
 
     /// The form in which a filter is requested.
     pub fn requested_form(&self, filter: &Filter) -> Filter {
-        // Only this filter has two forms, where filters stand for others.
-        let two_forms = !self.broker.exchange().is_per_filter() && filter.as_str() == "+/#";
-        let other = if two_forms { "#".parse().ok() } else { None };
-        other.unwrap_or_else(|| filter.clone())
+        requested_form(filter, self.broker.exchange().is_per_filter())
     }
 
     /// The filters to look at again since the last call: whether they [are missing](Self::is_missing).
@@ -412,9 +378,4 @@ impl<W> Grants<W> {
             self.retained.expect(number, now);
         }
     }
-}
-
-/// Whether two filters are requested as one: `+/#` is requested as `#`.
-fn is_same(one: &Filter, other: &Filter) -> bool {
-    one == other || (one.group() == other.group() && one.covers(other) && other.covers(one))
 }

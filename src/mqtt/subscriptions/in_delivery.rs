@@ -1,4 +1,4 @@
-//! The messages in the hands of listeners: how many they are, how much memory they take, and what became of each.
+//! The messages in delivery, which are in the hands of listeners: their number, their memory, and what became of each.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};

@@ -28,8 +28,7 @@ mod table;
 mod unclaimed;
 
 pub(crate) use exchange::Probe;
-pub(crate) use grant_changes::Recheck;
-pub(crate) use grants::Outcome;
+pub(crate) use grant_changes::{Outcome, Recheck};
 pub(crate) use in_delivery::{Acknowledger, InDelivery, Receipt};
 pub(crate) use in_flight::{AnswerTimeouts, Control};
 pub(crate) use mailbox::{ListenerContext, SharedListener};

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, Undelivered};
 use super::exchange::{Answer, Culprit, Probe};
-use super::grant_changes::Recheck;
-use super::grants::{Grants, Outcome};
+use super::grant_changes::{Outcome, Recheck};
+use super::grants::Grants;
 use super::in_delivery::Receipt;
 use super::in_flight::{AnswerTimeouts, Control};
 use super::mailbox::{ListenerContext, SharedListener};

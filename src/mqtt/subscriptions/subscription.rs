@@ -19,7 +19,7 @@ pub(super) struct Subscription {
     parked: bool,
 }
 
-/// What a listener has of one of its subscriptions where it is found: by topic and by filter.
+/// A subscription as it is found by topic and by filter: its number, and what a delivery needs of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub subscription: u32,
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub manual: bool,
 }
 
-/// What becomes of a subscription for which fewer callers wait.
+/// What happens to a subscription for which fewer callers wait.
 pub(super) enum Next {
     Stays,
     /// It goes back to the options that were granted last.

@@ -87,6 +87,14 @@ impl SubscriptionTable {
         self.by_filter.of(filter)
     }
 
+    /// The subscriptions for which this filter is requested in their own name; `per_filter` says that each filter is requested by itself.
+    pub fn requested_as(&self, filter: &Filter, per_filter: bool) -> Vec<u32> {
+        let other: Option<Filter> =
+            if !per_filter && filter.as_str() == ALL { TWO_LEVELS.parse().ok() } else { None };
+        let other = other.iter().flat_map(|other| self.of(other));
+        self.of(filter).iter().chain(other).map(|entry| entry.subscription).collect()
+    }
+
     /// The subscription identifier of a filter, for as long as somebody listens to it.
     pub fn id(&self, filter: &Filter) -> Option<u32> {
         self.by_filter.id(filter)
@@ -110,4 +118,19 @@ impl SubscriptionTable {
         );
         self.by_number.len()
     }
+}
+
+/// The only filter that has another form, with the same matches, in which it is requested where filters stand for others.
+const TWO_LEVELS: &str = "+/#";
+const ALL: &str = "#";
+
+/// The form in which a filter is requested; `per_filter` says that each filter is requested by itself.
+pub(super) fn requested_form(filter: &Filter, per_filter: bool) -> Filter {
+    let other = if !per_filter && filter.as_str() == TWO_LEVELS { ALL.parse().ok() } else { None };
+    other.unwrap_or_else(|| filter.clone())
+}
+
+/// Whether two filters are requested as one.
+pub(super) fn is_one_request(one: &Filter, other: &Filter) -> bool {
+    one == other || (one.group() == other.group() && one.covers(other) && other.covers(one))
 }

@@ -11,12 +11,12 @@ use crate::mqtt::{QoS, RetainHandling};
 
 type Received = mpsc::Receiver<MqttMessage>;
 
-pub(super) fn registry() -> Registry<()> {
+pub fn registry() -> Registry<()> {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
     Registry::new(1..=16, 64, ListenerContext { logger: Logger::default(), metrics, capacity: 100 })
 }
 
-pub(super) fn listener() -> (SharedListener, Received) {
+pub fn listener() -> (SharedListener, Received) {
     let (sender, received) = mpsc::channel(100);
     let listener = move |message| {
         let sender = sender.clone();
@@ -40,14 +40,14 @@ fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
 }
 
 /// The next SUBSCRIBE: its id, and how many filters it has.
-pub(super) fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
+pub fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
     match registry.next(true, now) {
         Some((Control::Subscribe { id, filters }, _)) => (id, filters.len()),
         _ => panic!("nothing is asked for"),
     }
 }
 
-pub(super) fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
+pub fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
     if registry.is_restored() {
         return false;
     }
@@ -110,7 +110,7 @@ async fn a_narrow_filter_does_not_share_the_refusal_of_a_wide_one() {
     registry.end().await;
 }
 
-pub(super) fn subscribe(
+pub fn subscribe(
     registry: &mut Registry<()>,
     text: &str,
     options: SubscribeOptions,
@@ -298,12 +298,12 @@ async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
     registry.end().await;
 }
 
-pub(super) fn filter(text: &str) -> Filter {
+pub fn filter(text: &str) -> Filter {
     text.parse().unwrap()
 }
 
 /// The link ends, and on the next one the filter is taken out, as one for which the broker ends links.
-pub(super) fn park(registry: &mut Registry<()>, text: &str, now: Instant) {
+pub fn park(registry: &mut Registry<()>, text: &str, now: Instant) {
     registry.lost();
     registry.resume(Presence::Gone, false, now);
     registry.poison.park(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);

@@ -1,8 +1,47 @@
-//! The reason codes of MQTT 5, in words.
+//! The reasons that a broker gives, and what their codes mean.
 
 use std::sync::Arc;
 
+use crate::mqtt::Lost;
 use crate::text::clip;
+
+/// What a broker gives as its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub code: u8,
+    /// What the code means, and what the broker says beside it.
+    pub text: Arc<str>,
+    /// Another server that the broker names.
+    pub server_reference: Option<Arc<str>>,
+}
+
+impl Reason {
+    /// A reason string of a broker as people are shown it: escaped and cut, since it may be 64 KiB of any characters.
+    #[must_use]
+    pub fn clip(reason: &str) -> Arc<str> {
+        clip(reason).into()
+    }
+
+    /// What a code means, with the [clipped](Self::clip) reason string of the broker behind it.
+    pub fn describe(code: u8, reason: Option<&str>) -> Arc<str> {
+        match reason.filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("{}: {reason}", meaning(code)).into(),
+            None => meaning(code).into(),
+        }
+    }
+
+    /// Why the link is lost when the broker refused CONNECT for this reason.
+    pub fn refused(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Refused { code, reason: text, server_reference }
+    }
+
+    /// Why the link is lost when the broker sent DISCONNECT for this reason.
+    pub fn disconnected(self) -> Lost {
+        let Self { code, text, server_reference } = self;
+        Lost::Disconnected { code, reason: text, server_reference }
+    }
+}
 
 /// What a code means.
 const fn meaning(code: u8) -> &'static str {
@@ -49,19 +88,5 @@ const fn meaning(code: u8) -> &'static str {
         0xa1 => "subscription identifiers are not supported",
         0xa2 => "wildcards in filters are not supported",
         _ => "a code that MQTT 5 does not know",
-    }
-}
-
-/// A reason string of a broker as people are shown it: escaped and cut, since it may be 64 KiB of any characters.
-#[must_use]
-pub(crate) fn clip_reason(reason: &str) -> Arc<str> {
-    clip(reason).into()
-}
-
-/// What a code means, with the [clipped](clip_reason) reason string of the broker behind it.
-pub(crate) fn describe(code: u8, reason: Option<&str>) -> Arc<str> {
-    match reason.filter(|reason| !reason.is_empty()) {
-        Some(reason) => format!("{}: {reason}", meaning(code)).into(),
-        None => meaning(code).into(),
     }
 }

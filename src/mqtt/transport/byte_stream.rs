@@ -1,4 +1,4 @@
-//! What the driver needs of a stream.
+//! A stream of bytes as the driver needs it.
 
 use std::io;
 
