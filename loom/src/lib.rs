@@ -54,11 +54,6 @@ pub mod mqtt {
             fn wake(&self);
         }
 
-        pub(crate) trait Acknowledger: Send + Sync {
-            fn settle(&self, token: super::session::Token, refused: bool);
-            fn wake(&self);
-        }
-
         #[path = "../../../../src/mqtt/subscriptions/delivery_counts.rs"]
         mod delivery_counts;
 

@@ -104,11 +104,11 @@ fn down(at: Option<&str>, lost: &Lost) -> String {
 
 /// The reason of filters that the broker does not grant again, where there are any.
 fn denied_now(filters: &DeniedFilters) -> Option<Arc<str>> {
-    let first = filters.values().next()?;
-    let others = match filters.len() - 1 {
+    let first = filters.first_error()?;
+    let others = match filters.count() - 1 {
         0 => String::new(),
         1 => "; and one more".to_owned(),
         more => format!("; and {more} more"),
     };
-    Some(format!("{}{others}", crate::error::chain(first.error())).into())
+    Some(format!("{}{others}", crate::error::chain(first)).into())
 }

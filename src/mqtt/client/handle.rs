@@ -183,7 +183,7 @@ impl Handle {
     pub async fn denied(&self, filter: &str) -> MqttError {
         let mut denied = self.denials();
         loop {
-            let found = denial(&denied.borrow_and_update(), filter);
+            let found = denied.borrow_and_update().error(filter).cloned();
             if let Some(found) = found {
                 return found;
             }
@@ -230,9 +230,4 @@ impl Handle {
 
 fn is_ended(state: &LinkState) -> bool {
     matches!(state, LinkState::Closed(_) | LinkState::Failed(_))
-}
-
-/// Returns why the broker does not grant a filter, where it is one of these.
-pub(in crate::mqtt) fn denial(filters: &DeniedFilters, filter: &str) -> Option<MqttError> {
-    filters.get(filter).map(|denial| denial.error().clone())
 }

@@ -8,7 +8,6 @@ mod requests;
 mod subscription;
 
 pub use client::MqttClient;
-pub(super) use handle::denial;
 pub use messages::MqttMessages;
 pub use publishing::Delivery;
 pub use subscription::MqttSubscription;

@@ -80,14 +80,13 @@ impl Core {
         }
     }
 
-    /// Handles what clients and listeners handed over, and has the task woken when more is. Returns the deadline of closing,
-    /// once that was asked for.
+    /// Handles the inbox, and has the task woken for more. Returns the deadline of closing, once that was asked for.
     pub fn poll_inbox(&mut self, cx: &Context<'_>) -> Option<Instant> {
         self.reader.inbox().register(cx.waker());
         self.take_inbox()
     }
 
-    /// Handles what clients and listeners handed over. Returns the deadline of closing, once that was asked for.
+    /// Handles the inbox. Returns the deadline of closing, once that was asked for.
     pub fn take_inbox(&mut self) -> Option<Instant> {
         let Batch { mut commands, mut settled, deadline } = self.reader.take();
         for settled in settled.drain(..) {
@@ -189,8 +188,7 @@ impl Core {
         self.take_undelivered();
     }
 
-    /// Gives up SUBSCRIBE and UNSUBSCRIBE packets that were not answered in time. Where the broker has been `silent` since one
-    /// was sent, the link is dead.
+    /// Gives up packets that were not answered in time. Where the broker has been `silent` since one was sent, the link is dead.
     pub fn expire_answers(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
         let expired = self.subscribing.expire(silent, now);
         self.take_undelivered();
@@ -319,8 +317,7 @@ impl Core {
         self.publishing.is_idle() && self.receiving.is_handled() && self.subscribing.filters_left() == 0
     }
 
-    /// Handles the inbox while there is no link. Returns when the connection is to end: as soon as nothing is left to be sent,
-    /// or at the deadline of closing.
+    /// Handles the inbox without a link, until the connection is to end: when nothing is left to be sent, or at the deadline.
     pub async fn until_closed(&mut self) {
         let mut timer = None;
         let closed = std::future::poll_fn(|cx| {

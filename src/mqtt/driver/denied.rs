@@ -16,24 +16,38 @@ use crate::backoff::Backoff;
 use crate::mqtt::MqttError;
 use crate::mqtt::topic::Filter;
 
-/// The denied filters, by their text.
-pub(crate) type DeniedFilters = BTreeMap<Arc<str>, Denial>;
+/// The filters that the broker had granted and does not grant any more, by their text.
+#[derive(Debug, Default)]
+pub(crate) struct DeniedFilters(BTreeMap<Arc<str>, Denial>);
+
+impl DeniedFilters {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the error for whoever waits for the messages of a filter, where it is one of these.
+    pub fn error(&self, filter: &str) -> Option<&MqttError> {
+        self.0.get(filter).map(|denial| &denial.error)
+    }
+
+    /// Returns the error of the first filter in alphabetical order.
+    pub fn first_error(&self) -> Option<&MqttError> {
+        self.0.values().next().map(|denial| &denial.error)
+    }
+
+    /// Returns how many filters these are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
 
 /// Why a filter is denied.
 #[derive(Debug)]
-pub(crate) struct Denial {
+struct Denial {
     filter: Filter,
-    /// The error for whoever waits for its messages.
     error: MqttError,
     /// Whether it is in quarantine: not asked for now, since links have ended on it.
     quarantined: bool,
-}
-
-impl Denial {
-    /// Returns the error for whoever waits for its messages.
-    pub fn error(&self) -> &MqttError {
-        &self.error
-    }
 }
 
 /// The denied filters of a connection, and when the refused ones are asked for again.
@@ -56,7 +70,7 @@ impl Denied {
 
     /// Whether a filter is denied.
     pub fn has(&self, filter: &Filter) -> bool {
-        self.filters.borrow().contains_key(filter.as_str())
+        self.filters.borrow().0.contains_key(filter.as_str())
     }
 
     /// Adds a filter that the broker refuses. Returns whether that is news.
@@ -75,7 +89,7 @@ impl Denied {
     fn add(&mut self, denial: Denial) -> bool {
         let (quarantined, mut before) = (denial.quarantined, None);
         let new = self.filters.send_if_modified(|filters| {
-            let known = filters.insert(denial.filter.as_str().into(), denial);
+            let known = filters.0.insert(denial.filter.as_str().into(), denial);
             before = known.map(|known| known.quarantined);
             before != Some(quarantined)
         });
@@ -91,7 +105,7 @@ impl Denied {
     pub fn remove(&mut self, filter: &Filter) {
         let mut gone = None;
         self.filters.send_if_modified(|filters| {
-            gone = filters.remove(filter.as_str());
+            gone = filters.0.remove(filter.as_str());
             gone.is_some()
         });
         if let Some(gone) = gone {
@@ -113,13 +127,13 @@ impl Denied {
     fn retain_denials(&mut self, stays: impl Fn(&Denial) -> bool) {
         let (mut gone, mut refused) = (0, 0);
         self.filters.send_if_modified(|filters| {
-            let before = filters.len();
-            filters.retain(|_, denial| {
+            let before = filters.0.len();
+            filters.0.retain(|_, denial| {
                 let stays = stays(denial);
                 refused += usize::from(!stays && !denial.quarantined);
                 stays
             });
-            gone = before - filters.len();
+            gone = before - filters.0.len();
             gone > 0
         });
         self.changes += gone;
@@ -138,13 +152,13 @@ impl Denied {
     /// Whether the names have changed since they were last returned. Before all is `settled`, that takes a change of many: to
     /// return them costs as much as there are.
     pub fn is_news(&self, settled: bool) -> bool {
-        self.changes > 0 && (settled || self.changes > self.filters.borrow().len() / 4)
+        self.changes > 0 && (settled || self.changes > self.filters.borrow().count() / 4)
     }
 
     /// Returns the names of all filters, in alphabetical order.
     pub fn names(&mut self) -> Arc<[Arc<str>]> {
         self.changes = 0;
-        self.filters.borrow().keys().cloned().collect()
+        self.filters.borrow().0.keys().cloned().collect()
     }
 
     /// Returns when refused filters are to be asked for again.
@@ -175,15 +189,15 @@ mod tests {
         let (a, b, now) = (filter("a"), filter("b"), Instant::now());
         assert!(denied.refused(&a, &MqttError::Closed, now) && denied.refused(&b, &MqttError::Closed, now));
         assert!(!denied.refused(&a, &MqttError::Closed, now), "that is known");
-        assert_eq!(seen.borrow_and_update().len(), 2);
+        assert_eq!(seen.borrow_and_update().count(), 2);
         let due = denied.due().unwrap();
         assert!(!denied.comes_due(now) && denied.comes_due(due) && !denied.comes_due(due));
         denied.remove(&a);
-        assert!(seen.has_changed().unwrap() && seen.borrow_and_update().len() == 1);
+        assert!(seen.has_changed().unwrap() && seen.borrow_and_update().count() == 1);
         assert!(!denied.refused(&b, &MqttError::Closed, due) && !seen.has_changed().unwrap());
         assert!(denied.due().unwrap() > due, "another wait");
         denied.retain(|_| false);
-        assert!(!denied.has(&b) && denied.due().is_none() && seen.borrow().is_empty());
+        assert!(!denied.has(&b) && denied.due().is_none() && seen.borrow().count() == 0);
     }
 
     #[test]
@@ -200,7 +214,7 @@ mod tests {
         assert!(denied.refused(&a, &MqttError::Closed, now) && denied.due().is_some());
         denied.quarantined(&a, MqttError::NotOpen);
         denied.link_ends();
-        assert!(matches!(seen.borrow()["a"].error, MqttError::NotOpen));
+        assert!(matches!(seen.borrow().error("a"), Some(MqttError::NotOpen)));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::subscription::QueueSubscription;
 use crate::component::Status;
-use crate::mqtt::client::denial;
 use crate::mqtt::{MqttClient, MqttError};
 use crate::text::clip;
 
@@ -41,7 +40,7 @@ async fn report_of_shared_connection(subscription: &QueueSubscription, set_statu
         let unmet = pending.borrow_and_update().clone();
         let denied = link.as_mut().and_then(|(denied, state)| {
             state.mark_unchanged();
-            denial(&denied.borrow_and_update(), subscription.filter())
+            denied.borrow_and_update().error(subscription.filter()).cloned()
         });
         match unmet.or(denied) {
             Some(error) => {

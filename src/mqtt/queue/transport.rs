@@ -12,7 +12,6 @@ use crate::component::Context;
 use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::client::denial;
 use crate::mqtt::connection::Environment;
 use crate::mqtt::{
     Delivery, MqttClient, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions,
@@ -191,7 +190,7 @@ impl Transport {
 
     /// Why the broker does not grant a subscription again, where it does not.
     pub fn denied_now(&self, filter: &str) -> Option<MqttError> {
-        denial(&self.connection.client().ok()?.denials().borrow(), filter)
+        self.connection.client().ok()?.denials().borrow().error(filter).cloned()
     }
 
     /// Resolves when the broker does not grant a subscription again, after the link broke.
