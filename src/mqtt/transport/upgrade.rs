@@ -151,7 +151,7 @@ fn meaning(status: u16, location: Option<&str>) -> String {
 mod tests {
     use super::*;
     use crate::connect::{ConnectionParams, endpoints};
-    use crate::mqtt::transport::PROTOCOLS;
+    use crate::mqtt::transport::Kind;
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -216,7 +216,7 @@ mod tests {
         theirs.write_all(bytes).await.unwrap();
         theirs.shutdown().await.unwrap();
         let uri = ConnectionParams::from_uri("ws://broker.example:1883".parse().unwrap());
-        let endpoint = endpoints(&[uri], None, PROTOCOLS).unwrap().remove(0);
+        let endpoint = endpoints(&[uri], None, Kind::PROTOCOLS).unwrap().remove(0);
         let failed = upgrade(&mut ours, &endpoint).await.unwrap_err();
         drop(theirs);
         failed

@@ -199,8 +199,9 @@ mod tests {
         for (frame, said) in frames {
             let (ours, theirs) =
                 tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-            let stream = Stream::Tcp(Counted::new(Watched::Yes(ours.unwrap())));
-            let inner = WebSocketStream::from_raw_socket(Pieces::new(stream, &[]), Role::Client, None).await;
+            let stream = Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap())));
+            let inner =
+                WebSocketStream::from_raw_socket(SplitFrames::new(stream, &[]), Role::Client, None).await;
             let (mut ours, mut theirs) = (WebSocket { inner, rest: Bytes::new() }, theirs.unwrap().0);
             theirs.write_all(frame).await.unwrap();
             theirs.shutdown().await.unwrap();
