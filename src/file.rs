@@ -8,6 +8,8 @@ use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use crate::{Category, Error};
+
 mod exposure;
 mod named;
 
@@ -185,6 +187,16 @@ fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(not(unix))]
 fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
     options
+}
+
+/// Runs what blocks on a thread for that; fails where the runtime ends meanwhile. `doing` says what it does.
+pub(crate) async fn blocking<T: Send + 'static>(
+    doing: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Error::new(Category::Internal, "READ_FAILED", format!("{doing} was broken off")).with_source(error)
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! This crate is what a component author links: the component model, configuration, logging, counting, tracing,
 //! connections, credentials and the stock components. The container that runs a manifest is `wirework-container`.
 
+#![warn(missing_debug_implementations)]
+
 pub mod auth;
+mod backoff;
 #[cfg(feature = "broker")]
 pub mod broker;
 pub mod component;
@@ -22,6 +25,7 @@ pub mod messaging;
 pub mod mqtt;
 mod opaque;
 mod params;
+mod setters;
 mod sync;
 pub mod text;
 mod time;

@@ -1,8 +1,17 @@
-//! `Debug` for types whose inside is nobody's business, or a secret: the name alone. Tests unwrap results that hold them.
+//! `Debug` for types whose fields are nobody's business, or a secret: the name alone. Tests unwrap results that hold them.
 
 macro_rules! opaque {
     ($type:ident) => {
-        impl std::fmt::Debug for $type {
+        $crate::opaque::opaque!(impl [] $type);
+    };
+    ($type:ident<'_>) => {
+        $crate::opaque::opaque!(impl [] $type<'_>);
+    };
+    ($type:ident<$($parameter:ident: $bound:path),+>) => {
+        $crate::opaque::opaque!(impl [$($parameter: $bound),+] $type<$($parameter),+>);
+    };
+    (impl [$($generics:tt)*] $type:ident $($arguments:tt)*) => {
+        impl<$($generics)*> std::fmt::Debug for $type $($arguments)* {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($type)).finish_non_exhaustive()
             }

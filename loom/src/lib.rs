@@ -54,8 +54,13 @@ pub mod mqtt {
             fn wake(&self);
         }
 
-        #[path = "../../../../src/mqtt/subscriptions/credit.rs"]
-        mod credit;
+        pub(crate) trait Acknowledger: Send + Sync {
+            fn settle(&self, token: super::session::Token, refused: bool);
+            fn wake(&self);
+        }
+
+        #[path = "../../../../src/mqtt/subscriptions/delivery_counts.rs"]
+        mod delivery_counts;
 
         pub mod models;
     }

@@ -1,4 +1,4 @@
-//! What a component's section says of a credential.
+//! The configuration of a credential.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a credential store is told of a credential.
+//! A credential as an entry of a credential store.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What can be wrong with credentials.
+//! The errors of credentials.
 
 use crate::connect::{Asked, asked};
 use crate::{Category, Coded};

@@ -14,7 +14,7 @@ use crate::component::{Answers, Component, Flow, Offer};
 use crate::config::{ConfigPath, Secret};
 use crate::file::Exposure;
 use crate::log::Logger;
-use crate::{BoxFuture, Category, Descriptor, Error, offers, references, register};
+use crate::{BoxFuture, Descriptor, Error, offers, references, register};
 
 /// Configuration of [`FileCredentialStore`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,13 +37,16 @@ references! {
     }
 }
 
+crate::opaque::opaque!(FileCredentialStoreReferences);
+
 /// Finds the credential `key` in the first of these places under `path` that has any of its files:
 /// 1. `key/username` and `key/password`, as Kubernetes mounts a secret of the type `basic-auth`,
 /// 2. `key_username` and `key_password`, as Docker and Compose mount two secrets,
 /// 3. `key`, a file with the password alone.
 ///
 /// Files are read at each look-up, so that a rotated secret is found. They are UTF-8, at most 64 KiB; a byte order
-/// mark and line breaks around it are not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no `/`
+/// mark and line breaks around it are not part of the secret, and an empty file counts as missing. A key is a plain file name: it has no
+/// `/`
 /// or `\` and does not begin with a dot. Links are followed.
 ///
 /// ```toml
@@ -135,14 +138,9 @@ impl CredentialStore for FileCredentialStore {
 
     fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
         let (secrets, key) = (Arc::clone(&self.secrets), key.to_owned());
-        let reading = async move { tokio::task::spawn_blocking(move || secrets.find(&key)).await };
-        Box::pin(async move {
-            let found = reading.await.map_err(|error| {
-                Error::new(Category::Internal, "READ_FAILED", "reading a secret was broken off")
-                    .with_source(error)
-            })?;
-            Ok(found?)
-        })
+        Box::pin(
+            async move { Ok(crate::file::blocking("reading a secret", move || secrets.find(&key)).await??) },
+        )
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -198,6 +196,7 @@ mod tests {
 
     use super::super::secret_file::LIMIT;
     use super::*;
+    use crate::Category;
 
     /// Files with these contents, for nobody else to read or write.
     fn store(files: &[(&str, &[u8])], strict: bool) -> (tempfile::TempDir, FileCredentialStore) {

@@ -1,4 +1,4 @@
-//! Credential stores as they would answer, before there are any.
+//! Credential stores as `check` asks them, before they are created.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Credentials by what the manifest says.
+//! Credentials by entries in the manifest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Turns what is configured into a credential, with the help of credential stores.
+//! Resolves configured credentials with the help of credential stores.
 
 use std::sync::Arc;
 
@@ -71,10 +71,8 @@ impl CredentialResolver {
                 return Ok(found);
             }
         }
-        let mut stores = Vec::with_capacity(self.stores.len());
-        for store in &self.stores {
-            stores.push(Asked::new(store.name(), store.looked_in(key).await));
-        }
+        let looked_in = |store| CredentialStore::looked_in(store, key);
+        let stores = Asked::all(&self.stores, CredentialStore::name, looked_in).await;
         Err(CredentialError::NotFound { key: key.to_owned(), stores }.into())
     }
 }

@@ -1,4 +1,4 @@
-//! One secret in one file.
+//! A file that has one secret.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What a credential store does.
+//! The trait of credential stores.
 
 use super::{CredentialError, CredentialParams};
 use crate::{BoxFuture, Error};

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long clients may take to end once the broker ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Accepts connections until it is told to end, and then until they have ended.
+/// Accepts connections until `end` is true, and then waits until they have ended.
 pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let serving = async {
@@ -39,7 +39,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
     tokio::select! {
         () = serving => {}
         () = engine.run_maintenance() => {}
-        // Also when nobody can tell it any more.
+        // Also when its sender is gone.
         _ = end.wait_for(|end| *end) => {}
     }
     drop(listener);

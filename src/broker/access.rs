@@ -1,4 +1,4 @@
-//! What a client may publish and subscribe.
+//! The topics that a client may publish and subscribe to.
 
 use mqtt5::validation::{parse_shared_subscription, topic_matches_filter, validate_topic_filter};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! Who is admitted.
+//! The rule by which clients are admitted.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

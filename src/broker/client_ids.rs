@@ -1,4 +1,4 @@
-//! Whose client identifiers are in use.
+//! The client identifiers in use, and their users.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

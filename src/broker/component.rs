@@ -1,4 +1,4 @@
-//! The component around the broker.
+//! The broker as a component.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ references! {
         credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
     }
 }
+
+crate::opaque::opaque!(BrokerReferences);
 
 /// An MQTT broker inside the service, `pip-services:broker:mqtt:*:1.0`.
 ///

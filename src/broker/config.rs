@@ -1,4 +1,4 @@
-//! What a broker can be told.
+//! The configuration of a broker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

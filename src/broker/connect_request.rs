@@ -80,7 +80,7 @@ impl ConnectRequest {
         self.bytes
     }
 
-    /// Reads it. A client whose CONNECT asks for too much is told so.
+    /// Reads it. A client whose CONNECT asks for too much gets a CONNACK with the reason.
     pub async fn read(stream: &mut TcpStream, limits: &Limits) -> Result<Self, ConnectRequestError> {
         let mut bytes = BytesMut::new();
         let limit = MAX_CONNECT.min(limits.packet);

@@ -1,4 +1,4 @@
-//! What is known of a connection: the messages that wait for an answer of its client, and whether it is to end.
+//! The state of a connection: the messages that wait for an answer of its client, and whether it is to end.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,7 +127,7 @@ impl ConnectionState {
         self.progress.idle()
     }
 
-    /// The message with this identifier is being handed out, until the client is told.
+    /// The message with this identifier is being handed out, until it is acknowledged to the client.
     pub fn hands_out(&self, id: u16, handle: HandingOut) {
         lock(&self.handing_out).insert(id, handle);
     }

@@ -1,4 +1,4 @@
-//! The library's broker, put together for clients that are handed to it one by one.
+//! The broker of the library, which serves connections that are handed to it one by one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

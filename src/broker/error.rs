@@ -1,4 +1,4 @@
-//! Why a broker does not run.
+//! The errors of a broker.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The memory that messages take while they are on their way through the broker.
+//! The memory of messages on their way through the broker, and its limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,11 +13,11 @@ const MESSAGE: usize = 512;
 
 /// The bytes of all messages that the broker has taken and not yet got rid of, and how many there may be.
 ///
-/// A payload is shared by all the clients that a message goes to, and it tells when the last of them has let go of it: so
+/// A payload is shared by all the clients that a message goes to, and it is dropped with the last of them: so
 /// what waits in the library's channels and for acknowledgements is counted without asking the library.
 pub(super) struct Memory {
     limit: usize,
-    held: AtomicUsize,
+    used: AtomicUsize,
     freed: Notify,
 }
 
@@ -36,24 +36,24 @@ impl AsRef<[u8]> for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.memory.held.fetch_sub(self.cost, Ordering::AcqRel);
+        self.memory.used.fetch_sub(self.cost, Ordering::AcqRel);
         self.memory.freed.notify_waiters();
     }
 }
 
 impl Memory {
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, held: AtomicUsize::new(0), freed: Notify::new() })
+        Arc::new(Self { limit, used: AtomicUsize::new(0), freed: Notify::new() })
     }
 
     /// The payload, counted, together with `more` bytes; `None` where there was no memory for so long. The copy is what
     /// makes it exact: what came from the network is a slice of a buffer that may be a thousand times as large.
     ///
     /// A message is never refused while it is the only one.
-    pub async fn hold(self: &Arc<Self>, payload: &[u8], more: usize, patience: Duration) -> Option<Bytes> {
+    pub async fn reserve(self: &Arc<Self>, payload: &[u8], more: usize, wait: Duration) -> Option<Bytes> {
         let cost = payload.len() + more + MESSAGE;
         if !self.take(cost) {
-            let deadline = Instant::now() + patience;
+            let deadline = Instant::now() + wait;
             loop {
                 let mut freed = std::pin::pin!(self.freed.notified());
                 freed.as_mut().enable();
@@ -67,11 +67,11 @@ impl Memory {
     }
 
     fn take(&self, cost: usize) -> bool {
-        let take = |held: usize| {
-            let after = held.checked_add(cost)?;
-            (held == 0 || after <= self.limit).then_some(after)
+        let take = |used: usize| {
+            let after = used.checked_add(cost)?;
+            (used == 0 || after <= self.limit).then_some(after)
         };
-        self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok()
+        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok()
     }
 }
 
@@ -82,28 +82,28 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_held_is_given_back_with_the_last_copy() {
+    async fn what_is_reserved_is_given_back_with_the_last_copy() {
         let memory = Memory::new(2 * (MESSAGE + 100));
-        let first = memory.hold(&[1; 100], 0, SECOND).await.unwrap();
+        let first = memory.reserve(&[1; 100], 0, SECOND).await.unwrap();
         let copy = first.clone();
-        let second = memory.hold(&[2; 40], 60, SECOND).await.unwrap();
-        assert!(memory.hold(b"", 0, SECOND).await.is_none(), "full");
+        let second = memory.reserve(&[2; 40], 60, SECOND).await.unwrap();
+        assert!(memory.reserve(b"", 0, SECOND).await.is_none(), "full");
         drop(first);
-        assert!(memory.hold(b"", 0, SECOND).await.is_none(), "a copy is left");
+        assert!(memory.reserve(b"", 0, SECOND).await.is_none(), "a copy is left");
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
-            async move { memory.hold(&[3; 100], 0, SECOND).await }
+            async move { memory.reserve(&[3; 100], 0, SECOND).await }
         });
         tokio::task::yield_now().await;
         drop(copy);
         assert_eq!(waiting.await.unwrap().as_deref(), Some(&[3; 100][..]));
         drop(second);
-        assert_eq!(memory.held.load(Ordering::Acquire), 0);
+        assert_eq!(memory.used.load(Ordering::Acquire), 0);
     }
 
     #[tokio::test]
     async fn a_message_that_is_larger_than_the_limit_comes_through_alone() {
         let memory = Memory::new(1);
-        assert_eq!(memory.hold(b"large", 0, SECOND).await.as_deref(), Some(&b"large"[..]));
+        assert_eq!(memory.reserve(b"large", 0, SECOND).await.as_deref(), Some(&b"large"[..]));
     }
 }

@@ -1,4 +1,4 @@
-//! Packets looked at while they come in, before the library reads them.
+//! The beginnings of packets, parsed while they come in, before the library reads them.
 
 use std::collections::HashMap;
 
@@ -47,7 +47,7 @@ pub(super) enum Violation {
 }
 
 impl Violation {
-    /// The reason that a client of MQTT 5 is told.
+    /// The reason code for a client of MQTT 5.
     pub fn reason(self) -> ReasonCode {
         match self {
             Self::Malformed => ReasonCode::MalformedPacket,

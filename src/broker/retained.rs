@@ -1,4 +1,4 @@
-//! The memory that retained messages take.
+//! The memory of retained messages, and its limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};

@@ -1,4 +1,4 @@
-//! What one client may do, and what its messages cost.
+//! A session: what its client may do, and what its messages cost in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ use crate::text::clip;
 
 /// How long a message of QoS 1 or 2 waits for memory: not at all, then until clients have ended that are stalled already, then
 /// until those have that stall now.
-const PATIENCE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
+const MEMORY_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
 
 /// One connection of a client. The library asks it about all that the client wants.
 pub(super) struct Session {
@@ -89,7 +89,7 @@ impl Session {
         Arc::new(Self { shared, connection, version, state: Mutex::default() })
     }
 
-    /// Releases the client identifier. Something of the library may hold the session for longer.
+    /// Releases the client identifier. The library may own the session for longer.
     pub async fn end(&self) {
         let Some(claimed) = self.state().claimed.take() else { return };
         let stays =
@@ -184,7 +184,7 @@ impl Session {
         // At QoS 2 the library has a copy until the message is released.
         let copy = if event.qos == QoS::ExactlyOnce { event.payload.len() } else { 0 };
         let more = copy + event.topic.len() + 4 * head.properties.len();
-        let payload = self.hold(event, more).await.ok_or(Violation::NoMemory)?;
+        let payload = self.reserve_payload(event, more).await.ok_or(Violation::NoMemory)?;
         let mut packet = PublishPacket::new(&*event.topic, payload, event.qos);
         packet.packet_id = event.packet_id;
         packet.retain = event.retain;
@@ -225,10 +225,10 @@ impl Session {
 
     /// The payload, counted. Where memory is short, the clients that take nothing of what they are sent are ended, and what
     /// is to be acknowledged waits for what they leave.
-    async fn hold(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
-        let patience = if event.qos == QoS::AtMostOnce { &PATIENCE[..1] } else { &PATIENCE };
-        for time in patience {
-            let payload = self.shared.memory.hold(&event.payload, more, *time).await;
+    async fn reserve_payload(&self, event: &ClientPublishEvent, more: usize) -> Option<Bytes> {
+        let waits = if event.qos == QoS::AtMostOnce { &MEMORY_WAITS[..1] } else { &MEMORY_WAITS };
+        for wait in waits {
+            let payload = self.shared.memory.reserve(&event.payload, more, *wait).await;
             if payload.is_some() {
                 return payload;
             }

@@ -1,4 +1,4 @@
-//! What the library keeps of messages for one session.
+//! The messages that the library keeps for one session.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! What the library keeps of messages for each session in copies of its own: queues, and what is not acknowledged.
+//! The messages that the library keeps for each session in copies of its own: queued, or not acknowledged.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -141,8 +141,8 @@ impl SessionQueues {
         if shares.iter().map(|share| share.alone).sum::<usize>() > self.limit {
             return Err(NoRoom);
         }
-        let held = shares.iter().map(|share| share.after + share.queue.left() + share.queue.unanswered());
-        let excess = held.sum::<usize>().saturating_sub(self.limit);
+        let used = shares.iter().map(|share| share.after + share.queue.left() + share.queue.unanswered());
+        let excess = used.sum::<usize>().saturating_sub(self.limit);
         if excess > 0 {
             self.make_room(&mut shares, excess);
         }

@@ -17,8 +17,8 @@ use super::session_queues::SessionQueues;
 use super::warnings::Warnings;
 use crate::log::Logger;
 
-/// How often at most all connections are looked at for stalled ones: whoever floods a broker that is out of memory does not have
-/// it walk them for each message.
+/// How often at most all connections are checked for stalled ones: a client that floods a broker that is out of memory must not
+/// have it walk them for each message.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The parts of a broker that its connections use. Each part keeps its own state.
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     connections: Mutex<Connections>,
 }
 
-/// The connections that can be ended, and when they were last looked at.
+/// The connections that can be ended, and when they were last checked.
 #[derive(Default)]
 struct Connections {
     all: Vec<Weak<ConnectionState>>,
@@ -52,7 +52,7 @@ impl Connections {
         self.all.push(Arc::downgrade(connection));
     }
 
-    /// All that are left, unless they were looked at just now.
+    /// All that are left, unless they were checked just now.
     fn look(&mut self, now: Instant) -> Vec<Arc<ConnectionState>> {
         if self.looked.is_some_and(|looked| now.duration_since(looked) < LOOK) {
             return Vec::new();

@@ -151,7 +151,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::broker::BrokerConfig;
 
     /// Before MQTT 5 a server has no such packet.
     #[tokio::test]
@@ -163,7 +162,8 @@ mod tests {
                 tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
             let (request, connection) =
                 (ConnectRequest::for_tests(version), Arc::new(ConnectionState::default()));
-            let (server, limits) = (server.unwrap().0, BrokerConfig::default().limits());
+            let (server, limits) =
+                (server.unwrap().0, super::super::config::BrokerConfig::default().limits());
             let mut stream = GuardedStream::new(server, request, limits, Arc::clone(&connection)).unwrap();
             stream.write_all(&puback).await.unwrap();
             stream.write_all(&[DISCONNECT, 1, 0x8e]).await.unwrap();

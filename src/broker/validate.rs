@@ -57,7 +57,7 @@ impl BrokerConfig {
         Some(Invalid::new("host", format!("lets everybody in: {open}")).with_code(open.code()))
     }
 
-    /// Every credential that is looked up in vain, or is not that of a user.
+    /// Every credential that is not found, or is not that of a user.
     pub(super) fn unresolvable(&self, around: &dyn Neighbours) -> Vec<Invalid> {
         let sought = self.keyed_credentials().any(|(_, one)| one.store_key().is_some());
         let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::log::Logger;
 
-/// How long lines of a kind are held back after one has been written.
+/// How long lines of a kind are suppressed after one has been written.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// The warnings of one kind: the first is written, those of the next ten seconds are counted, and the one after them says
@@ -32,7 +32,7 @@ impl WarningThrottle {
         }
     }
 
-    /// How many were held back since the last line, where it is time for one.
+    /// How many were suppressed since the last line, where it is time for one.
     fn note(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {

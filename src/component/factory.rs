@@ -93,6 +93,12 @@ pub struct ComponentFactory<C: Component, F = Create<C>> {
     component: PhantomData<fn() -> C>,
 }
 
+impl<C: Component, F> std::fmt::Debug for ComponentFactory<C, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ComponentFactory").field("descriptor", &C::DESCRIPTOR).finish_non_exhaustive()
+    }
+}
+
 enum PatternText {
     Static(&'static str),
     Owned(Pattern),
@@ -223,6 +229,12 @@ fn known_of<C: Component>(identity: &Descriptor, part: &Part<C::Config>) -> (Vec
 pub struct InstanceFactory<C: Component> {
     descriptor: Descriptor,
     instance: Arc<C>,
+}
+
+impl<C: Component> std::fmt::Debug for InstanceFactory<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InstanceFactory").field("descriptor", &self.descriptor).finish_non_exhaustive()
+    }
 }
 
 impl<C: Component> InstanceFactory<C> {

@@ -14,6 +14,8 @@ pub trait Matches {
 /// What binds a late slot, once every component has been created.
 pub struct Deferred(Bind);
 
+crate::opaque::opaque!(Deferred);
+
 type Bind = Box<dyn FnOnce(&dyn Matches) + Send>;
 
 impl Deferred {
@@ -30,6 +32,8 @@ pub struct Found<'a> {
     next: usize,
     deferred: Vec<Deferred>,
 }
+
+crate::opaque::opaque!(Found<'_>);
 
 impl<'a> Found<'a> {
     /// Starts at the first reference of the component whose scope it is.

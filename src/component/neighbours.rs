@@ -34,6 +34,12 @@ pub struct Neighbour<'a> {
     written: bool,
 }
 
+impl std::fmt::Debug for Neighbour<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Neighbour").field("descriptor", &self.descriptor).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Neighbour<'a> {
     /// A section with the configuration that was read, if it could be. `written` tells whether other components may add to what it
     /// keeps, while the service runs.

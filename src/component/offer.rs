@@ -71,6 +71,12 @@ pub trait Offer: Send + Sync + 'static {
 /// The cast from component type `T` to capability `D`; that it is possible is checked by the compiler.
 pub struct Cast<T, D: ?Sized>(pub fn(Arc<T>) -> Arc<D>);
 
+impl<T, D: ?Sized> std::fmt::Debug for Cast<T, D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cast").finish_non_exhaustive()
+    }
+}
+
 impl<T: Send + Sync + 'static, D: Capability + ?Sized> Offer for Cast<T, D> {
     fn name(&self) -> &'static str {
         D::short_name()

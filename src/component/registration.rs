@@ -15,6 +15,12 @@ pub struct Registration {
     pub line: u32,
 }
 
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registration").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 inventory::collect!(Registration);
 
 /// Registers a component type: one line, beside its `impl Component`.

@@ -12,6 +12,7 @@ use super::{Descriptor, Factory, Pattern, Registration};
 /// Why a factory cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the factory registered at {at} serves no valid pattern: {source}")]
+#[non_exhaustive]
 pub struct RegistryError {
     /// Where it was registered.
     pub at: String,

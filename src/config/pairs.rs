@@ -11,6 +11,7 @@ use crate::text::escape;
 /// A configuration that cannot be read, with every problem.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the configuration has {}: {}", count(.problems.len()), join(.problems))]
+#[non_exhaustive]
 pub struct ConfigError {
     /// What is wrong.
     pub problems: Problems,

@@ -1,4 +1,4 @@
-//! What a component's section says of a connection.
+//! The configuration of a connection.
 
 use std::collections::BTreeMap;
 use std::fmt;

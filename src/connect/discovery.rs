@@ -1,4 +1,4 @@
-//! What a discovery service does.
+//! The trait of discovery services.
 
 use super::{ConnectError, ConnectionParams};
 use crate::{BoxFuture, Error};

@@ -16,6 +16,7 @@ const LOCAL: &str = "unix";
 /// One server to connect to. `Display` is `protocol://host:port/path`, without user-info and parameters; `Debug` masks
 /// them.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Endpoint {
     /// The protocol, one of those that [`endpoints`] was given.
     pub protocol: &'static str,

@@ -1,4 +1,4 @@
-//! What a discovery service is told of a connection.
+//! A connection as an entry of a discovery service.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ impl fmt::Debug for ConnectionEntry {
 pub struct ConnectionEntries(pub Vec<ConnectionEntry>);
 
 impl ConnectionEntries {
-    /// What under `key` has no effect, whoever looks it up.
+    /// Every part under `key` that has no effect.
     pub(super) fn ignored(&self, key: &str) -> Vec<Invalid> {
         let one = self.0.len() == 1;
         let each = self.0.iter().enumerate().flat_map(|(index, entry)| {

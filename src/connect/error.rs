@@ -1,11 +1,12 @@
-//! What can be wrong with connections.
+//! The errors of connections.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
 use crate::config::MASK;
-use crate::{Category, Coded};
+use crate::{BoxFuture, Category, Coded};
 
 /// Why connections cannot be resolved or used. No variant shows a value that may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +91,7 @@ pub enum ConnectError {
 
 #[cfg(feature = "mqtt")]
 impl ConnectError {
-    /// The same without what the connection says: whoever looks it up does not know whether that is secret.
+    /// The same without the values of the connection, which was found elsewhere and may be secret.
     pub(crate) fn without_values(self) -> Self {
         match self {
             Self::UnsupportedProtocol { connection, supported, .. } => {
@@ -144,13 +145,26 @@ impl Asked {
         Self { name: name.to_owned(), place }
     }
 
+    /// All of these, one after the other, each with where it looked.
+    pub(crate) async fn all<'a, S: ?Sized + 'a>(
+        asked: &'a [Arc<S>],
+        name: impl Fn(&'a S) -> &'a str,
+        looked_in: impl Fn(&'a S) -> BoxFuture<'a, Option<String>>,
+    ) -> Vec<Self> {
+        let mut all = Vec::with_capacity(asked.len());
+        for one in asked {
+            all.push(Self::new(name(one), looked_in(one).await));
+        }
+        all
+    }
+
     /// The service or store, as it calls itself.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it looked, where it says so.
+    /// Where it looked, as far as it reports that.
     #[must_use]
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()

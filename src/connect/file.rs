@@ -13,7 +13,7 @@ use super::{ConnectionParams, Discovery};
 use crate::component::{Answers, Component, Context, Flow, Offer};
 use crate::config::{ConfigPath, Invalid, code};
 use crate::log::Logger;
-use crate::{BoxFuture, Category, Descriptor, Error, chain, offers, references, register};
+use crate::{BoxFuture, Descriptor, Error, chain, offers, references, register};
 
 /// Configuration of [`FileDiscovery`].
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -33,6 +33,8 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
     }
 }
+
+crate::opaque::opaque!(FileDiscoveryReferences);
 
 /// Finds connections by key in a file. At a look-up the file is read again when its time stamp, its length or the file
 /// behind the name has changed. A new version that cannot be read is warned of once, and the last good one stays in
@@ -107,11 +109,7 @@ impl FileDiscovery {
     /// What the file lists now.
     async fn listing(&self) -> Result<Arc<Listing>, Error> {
         let file = Arc::clone(&self.file);
-        let current = tokio::task::spawn_blocking(move || file.current()).await.map_err(|error| {
-            Error::new(Category::Internal, "READ_FAILED", "reading connections was broken off")
-                .with_source(error)
-        })?;
-        Ok(current?)
+        Ok(crate::file::blocking("reading connections", move || file.current()).await??)
     }
 }
 

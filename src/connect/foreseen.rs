@@ -1,4 +1,4 @@
-//! Discovery services as they would answer, before there are any.
+//! Discovery services as `check` asks them, before they are created.
 
 use std::sync::Arc;
 

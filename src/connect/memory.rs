@@ -1,4 +1,4 @@
-//! Discovery by what the manifest says.
+//! Discovery by entries in the manifest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Turns what is configured into connections, with the help of discovery services.
+//! Resolves configured connections with the help of discovery services.
 
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ impl ConnectionResolver {
     /// what is configured wins over what is found. Nothing configured is an empty list. Every call asks anew.
     ///
     /// # Errors
-    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], [`ConnectError::TooMany`], or what a discovery service failed with while no
+    /// [`ConnectError::NoDiscovery`], [`ConnectError::NotFound`], [`ConnectError::TooMany`], or what a discovery service failed with
+    /// while no
     /// other had the key.
     pub async fn resolve_all(&self) -> Result<Vec<ConnectionParams>, Error> {
         let mut connections: Vec<ConnectionParams> = Vec::new();
@@ -82,10 +83,8 @@ impl ConnectionResolver {
                 Some((service, error)) => error
                     .context(format!("discovery service `{service}` failed to look up connection `{key}`")),
                 None => {
-                    let mut services = Vec::with_capacity(self.discovery.len());
-                    for service in &self.discovery {
-                        services.push(Asked::new(service.name(), service.looked_in(key).await));
-                    }
+                    let looked_in = |service| Discovery::looked_in(service, key);
+                    let services = Asked::all(&self.discovery, Discovery::name, looked_in).await;
                     ConnectError::NotFound { key: key.to_owned(), services }.into()
                 }
             });

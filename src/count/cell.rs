@@ -1,4 +1,4 @@
-//! The place where one counter of one component counts.
+//! The cell in which one counter of one component counts.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -38,6 +38,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(LogCountersReferences);
+
 /// Writes all counters to the log at `info`, a line each in the order of their names: regularly, if any has changed
 /// since, and at the close. What never happened is left out.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The counters that a sink was shown, joined by name.
+//! The counters that were registered with a sink, merged by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,8 @@ use super::value::{Kind, Sample, Value};
 ///
 /// A cell whose component is gone is folded into its name and then freed: no count is lost, sums never go back, and memory is
 /// bounded by the number of names. A name under which only [scoped](super::Counters::scoped) counters have counted goes with the
-/// last of them: the next snapshot has its last value, unless more than 1024 such names have gone since the one before. A name that comes back after
+/// last of them: the next snapshot has its last value, unless more than 1024 such names have gone since the one before. A name that comes
+/// back after
 /// that counts from the start, as after a restart of the process: whoever sums over time sees its value fall.
 #[derive(Debug, Default)]
 pub struct CounterSet(Mutex<State>);

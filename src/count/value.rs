@@ -35,6 +35,7 @@ impl Kind {
 
 /// Number, extremes, average and last of the values a counter was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// How many values.
     pub count: u64,
@@ -121,6 +122,7 @@ impl Value {
 ///
 /// As text: `mqtt.publish.count: 12` or `mqtt.publish.time: count=3 min=1.5 max=4 average=2.5 last=1.5 ms`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Sample {
     /// The dotted name.
     pub name: String,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 /// What others may do with a file, though it keeps a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Exposure {
     /// Its group or everybody can write it.
     Write,

@@ -1,4 +1,4 @@
-//! Which component the running code belongs to, and to which sinks this thread is just delivering.
+//! The scope that the current thread is in, and the sinks that it is calling.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What an event says, collected into one buffer that is used again for the next event.
+//! The data of a log event, collected into a buffer that is used again for the next event.
 
 use std::cell::Cell;
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! How important a record is: the levels of Pip.Services, with their numbers and aliases.
+//! Log levels: those of Pip.Services, with their numbers and aliases.
 
 use std::borrow::Cow;
 use std::fmt;

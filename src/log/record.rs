@@ -1,4 +1,4 @@
-//! One log line with everything that is known of it.
+//! A log record.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! The one place through which all records of a process go.
+//! The router of all log records of a process.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,13 +41,13 @@ impl Coded for InstallError {
 /// use tracing_subscriber::layer::SubscriberExt;
 /// use wirework::log::Router;
 /// let subscriber = tracing_subscriber::Registry::default().with(Router::process().layer());
-/// tracing::subscriber::with_default(subscriber, || tracing::info!("both hear this"));
+/// tracing::subscriber::with_default(subscriber, || tracing::info!("both get this"));
 /// ```
 ///
 /// Which sink gets a record: those that the [`Scope`] it was written in is bound to; all, where it is not bound or
 /// there is no scope; never the sink in whose own scope it was written. What no sink can take goes through the
-/// [`Console`](super::Console) to stderr from `info` on, in an installed router. Of what a sink says of itself, only what is
-/// amiss (`warn` on) goes there.
+/// [`Console`](super::Console) to stderr from `info` on, in an installed router. Of what a sink logs itself, only `warn` and
+/// worse goes there.
 #[derive(Clone)]
 pub struct Router(Arc<Hub>);
 

@@ -1,4 +1,4 @@
-//! Where records end: the trait of loggers.
+//! The trait of log sinks.
 
 use super::level::Level;
 use super::record::Record;
@@ -6,7 +6,7 @@ use super::record::Record;
 /// Takes log records: what a logger component offers.
 ///
 /// The [`Router`](super::Router) calls it on the thread that logs, without a lock held; several threads may call at
-/// once. A sink that panics gets no more records, and stderr says so. What a sink itself logs never comes back to it.
+/// once. A sink that panics gets no more records, which is reported on stderr. What a sink itself logs never comes back to it.
 ///
 /// ```
 /// use wirework::log::{Level, LogSink, Record};

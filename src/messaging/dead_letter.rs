@@ -1,11 +1,11 @@
-//! What is known of a message that came to the dead letters.
+//! The reason, source and delivery count of a dead letter.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::footprint;
 
-/// Why, from where and after how many deliveries a message came to the dead letters; see
+/// Why, from which topic and after how many deliveries a message was moved to the dead letters; see
 /// [`MessageEnvelope::dead_letter`](super::MessageEnvelope::dead_letter).
 ///
 /// It travels in envelopes (`wirework_dead`), and as user properties of MQTT 5 with payloads that are no envelopes
@@ -13,9 +13,9 @@ use crate::footprint;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// Why it is there.
+    /// Why it was moved.
     pub reason: DeadLetterReason,
-    /// The topic on which it had come, of queues that have topics. Over MQTT it comes from whoever sent the dead letter.
+    /// The topic on which it was received, for queues that have topics. Over MQTT it is what the sender of the dead letter wrote.
     pub topic: Option<Arc<str>>,
     /// How often it had been delivered.
     pub deliveries: u32,
@@ -32,7 +32,7 @@ impl DeadLetter {
     }
 }
 
-/// Why a message is a dead letter. Its text is how it travels.
+/// Why a message is a dead letter. Its text is what is sent.
 ///
 /// ```
 /// use wirework::messaging::DeadLetterReason;
@@ -68,13 +68,13 @@ const TEXTS: [(DeadLetterReason, &str); 6] = [
 ];
 
 impl DeadLetterReason {
-    /// As it travels.
+    /// The text that is sent.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         TEXTS.iter().find(|(reason, _)| *reason == self).map_or("other", |(_, text)| text)
     }
 
-    /// Reads what travels.
+    /// Reads the text that is sent.
     pub(crate) fn parse(text: &str) -> Self {
         TEXTS.iter().find(|(_, known)| *known == text).map_or(Self::Other, |(reason, _)| *reason)
     }

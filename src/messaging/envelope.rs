@@ -1,4 +1,4 @@
-//! A message with what belongs to it: id, type, trace id, time and bytes.
+//! The message envelope: id, type, trace id, time and bytes of a message.
 
 use std::fmt;
 use std::sync::Arc;

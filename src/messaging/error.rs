@@ -1,4 +1,4 @@
-//! What can go wrong with messages and queues.
+//! The errors of messages and queues.
 
 use std::sync::Arc;
 use std::time::Duration;

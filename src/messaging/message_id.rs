@@ -1,4 +1,4 @@
-//! What tells messages apart.
+//! Ids of messages.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -19,7 +19,7 @@ use crate::text::clip;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct MessageId(Repr);
 
-/// Digits are kept as a number: making an id allocates nothing.
+/// Digits are stored as a number, so that making an id allocates nothing.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Digits(u128),
@@ -38,7 +38,7 @@ impl MessageId {
         Self(Repr::Digits(u128::from(process) << 64 | u128::from(number)))
     }
 
-    /// The id as a log line shows it: whoever sent the message may have chosen any text.
+    /// The id as a log line shows it: the sender of the message may have chosen any text.
     pub(crate) fn shown(&self) -> String {
         clip(&self.to_string()).into_owned()
     }

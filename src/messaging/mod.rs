@@ -1,4 +1,4 @@
-//! Messaging: envelopes, what every queue can be asked for, and the queue in memory.
+//! Messaging: envelopes, the queue traits, the queue kit, queues in memory and bridges.
 
 mod bridge;
 mod dead_letter;

@@ -1,4 +1,4 @@
-//! What every queue can be asked for, and the types that it is asked with.
+//! The queue traits, and the types of their arguments and results.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// open queue.
     fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Ends listening, waits for receivers at work, and lets go of what is locked. Does nothing on a closed queue.
+    /// Ends listening, waits for receivers at work, and releases what is locked. Does nothing on a closed queue.
     fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Whether it is open.
@@ -179,7 +179,7 @@ pub trait MessageQueue: Send + Sync + 'static {
     fn send(&self, envelope: MessageEnvelope) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Hands a message over; returns when the queue has accepted it, within its own limit of time. What is returned tells when
-    /// the queue has the message, however long that takes: whoever waits for it with a limit goes on waiting for the same
+    /// the queue has the message, however long that takes: who waits for it with a limit can go on waiting for the same
     /// one, so that one copy is sent. Dropping the future before it has returned sends nothing. A queue that accepts and
     /// has a message at once does what [`MessageQueue::send`] does.
     fn submit(&self, envelope: MessageEnvelope) -> BoxFuture<'_, Result<PendingSend, Error>> {
@@ -244,7 +244,7 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// Ends all listening that has begun; does not wait.
     fn end_listen(&self);
 
-    /// Received messages as a stream, each to be settled by whoever takes it. It ends after its first error, such as
+    /// Received messages as a stream, each to be settled by the code that takes it. It ends after its first error, such as
     /// `NOT_OPENED` when the queue closes.
     fn messages(&self) -> MessageStream<'_> {
         let next = move |ended: bool| async move {
@@ -269,7 +269,7 @@ pub(super) const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
 crate::capability!(dyn MessageQueue);
 
-/// Gets messages, as many at a time as `listen` was told.
+/// Receives messages, up to [`ListenOptions::concurrency`] at a time.
 ///
 /// A message whose receiver returned `Ok` is completed, unless the receiver has settled it; after an error or a panic it is
 /// abandoned, to be delivered again. Closures that take an envelope and return a future are receivers:

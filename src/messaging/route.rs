@@ -1,4 +1,4 @@
-//! The route of a message over bridges and dead letters, so that one that goes in a circle comes to an end.
+//! The route of a message over bridges and dead letters, by which messages that go in a circle are ended.
 //!
 //! Two bridges, or two queues whose dead letters meet, can make a circle that no single manifest shows. Each bridge and each
 //! queue that gives a message to its dead letters adds one to the count that travels with the message; at a limit it ends.
@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use crate::footprint;
 
-/// How many names are kept, and how many bytes of each.
+/// How many names a route has at most, and how many bytes each.
 const NAMES: usize = 16;
 const NAME: usize = 48;
 
-/// More than this was not written by a queue.
+/// The longest text of a route that a queue writes.
 const LONGEST: usize = NAMES * (4 * NAME + 1) + 16;
 
-/// What stands between two names.
+/// The separator of names.
 const BETWEEN: char = '>';
 
 /// How often a message was passed on, and the last queues that it came by.

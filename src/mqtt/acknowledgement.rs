@@ -1,4 +1,4 @@
-//! The right to acknowledge one message.
+//! The acknowledgement of a received message.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,7 @@ impl fmt::Debug for MqttAcknowledgement {
     }
 }
 
-/// Where the acknowledgement of a message lies until somebody takes it: the listener, or whoever called the listener.
+/// The acknowledgement of a message, until the listener takes it, or the code that called the listener.
 #[derive(Clone, Default)]
 pub(super) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
 

@@ -1,4 +1,4 @@
-//! A connection put together in code.
+//! The builder of a connection.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The connection as a container sees it.
+//! The connection as a component.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,8 @@ references! {
         credentials: Vec<Arc<dyn CredentialStore>> = "*:credential-store:*:*:1.0",
     }
 }
+
+crate::opaque::opaque!(MqttReferences);
 
 impl Component for MqttConnection {
     const DESCRIPTOR: &'static str = "pip-services:connection:mqtt:*:1.0";

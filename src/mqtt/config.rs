@@ -1,4 +1,4 @@
-//! What a connection can be told.
+//! The configuration of a connection.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use super::properties::seconds;
 use super::{MqttVersion, Redirects, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
-use crate::connect::{ConnectionConfig, keyed};
+use crate::connect::ConnectionConfig;
 
 /// The configuration of [`MqttConnection`](super::MqttConnection).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -169,16 +169,6 @@ impl Default for MqttOptions {
 }
 
 impl MqttConfig {
-    /// All connections with their keys.
-    pub(super) fn keyed(&self) -> impl Iterator<Item = (String, &ConnectionConfig)> {
-        keyed(self.connection.as_ref(), self.connections.as_deref())
-    }
-
-    /// All credentials with their keys.
-    pub(super) fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
-        keyed(self.credential.as_ref(), self.credentials.as_deref())
-    }
-
     /// The client id, where one is given.
     pub(super) fn explicit_client_id(&self) -> Option<&str> {
         self.client_id.as_deref().filter(|id| !id.is_empty())

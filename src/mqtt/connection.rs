@@ -1,4 +1,4 @@
-//! The component around the live connection.
+//! A connection, which owns its client and its link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,7 @@ use super::status::follow;
 use super::transport::Kind;
 use super::{
     MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
-    MqttOptions, MqttSubscription, MqttVersion, MqttWill, PublishOptions, SubscribeOptions, WillConfig,
-    check,
+    MqttOptions, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, check,
 };
 use crate::Error;
 use crate::auth::CredentialStore;
@@ -29,16 +28,19 @@ use crate::log::Logger;
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
 /// In a container it is configured by its section; alone it comes, open, from [`MqttConnection::connect`] or
-/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with [`Context::standalone`].
+/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with
+/// [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
-/// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`, `message.repeated` (QoS 2 that had come before), `message.unmatched`
+/// `publish.in_flight` and `publish.queued_bytes` (last), `publish.round_trip` (a timing, of one message at a time), `message.received`,
+/// `message.repeated` (QoS 2 that had come before), `message.unmatched`
 /// (nobody listens), `message.dropped` (QoS 0 without room), `message.refused` (left unacknowledged under
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
 /// It owns the link: dropped without a `close`, it leaves the broker without good-bye, every [`MqttClient`] of it fails with
-/// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an `MqttClient`; one that holds the connection itself in an `Arc` keeps both
+/// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an
+/// `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
 ///
 /// Filters that merely overlap, such as `a/+` and `+/b`, both go to the broker; one that sends a copy for each and names none
@@ -124,7 +126,9 @@ impl MqttConnection {
     pub(super) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
         Invalid::none(check::invalid(&config)).map_err(MqttError::from)?;
         let will = match environment.will {
-            None => config.will.as_ref().map(WillConfig::read).transpose()?,
+            None => {
+                config.will.as_ref().map(|will| will.read(config.options.protocol_version)).transpose()?
+            }
             Some(will) => {
                 let MqttOptions { protocol_version, allow_control_characters, .. } = config.options;
                 Some(will.checked(protocol_version, allow_control_characters)?)
@@ -173,15 +177,15 @@ impl MqttConnection {
             endpoints = self.endpoints(context) => endpoints?,
         };
         let client = self.begin(endpoints, context);
-        let welcomed = tokio::select! {
+        let connected = tokio::select! {
             biased;
             _ = closed.changed() => false,
-            welcomed = client.welcomed() => {
-                welcomed?;
+            connected = client.connected() => {
+                connected?;
                 self.make_live(&client, &closed, context)
             }
         };
-        if welcomed {
+        if connected {
             return Ok(());
         }
         client.close(Duration::ZERO, context.budget()).await;
@@ -209,7 +213,7 @@ impl MqttConnection {
         let permitted = Permitted::new(options.redirects, &options.redirect_hosts);
         let cooldown = options.endpoint_cooldown.0;
         let endpoints = Endpoints::new(resolver, endpoints, options.prefer_first, cooldown, permitted);
-        MqttClient::begin(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
+        MqttClient::start(self.settings(context), endpoints, logger, Arc::clone(&self.metrics))
     }
 
     /// Makes a client the live one, unless a `close` came first.
@@ -259,7 +263,8 @@ impl MqttConnection {
         Ok(())
     }
 
-    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has opened, as
+    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has
+    /// opened, as
     /// [`MqttConnection::close`] does. Without it, what was accepted and not sent yet is lost when the program ends, and the broker
     /// publishes the will.
     ///
@@ -349,14 +354,9 @@ impl MqttConnection {
         self.client()?.messages(filter, options).await
     }
 
-    /// The version of MQTT that is configured.
-    pub(super) fn version(&self) -> MqttVersion {
-        self.config.options.protocol_version
-    }
-
-    /// Whether the broker keeps the session while the client is away.
-    pub(super) fn keeps_session(&self) -> bool {
-        !self.config.options.clean_session
+    /// How it is configured to behave.
+    pub(super) fn options(&self) -> &MqttOptions {
+        &self.config.options
     }
 
     pub(super) fn settings(&self, context: &Context) -> Settings {
@@ -373,7 +373,7 @@ impl MqttConnection {
 }
 
 impl Drop for MqttConnection {
-    /// A listener may hold a client, and the client's driver the listener: the owner ends it, whoever still has a handle.
+    /// A listener may hold a client, and the client's driver the listener: the owner ends it, whatever handles there still are.
     fn drop(&mut self) {
         let Some(client) = self.live().take() else { return };
         let (messages, bytes) = client.unsent();

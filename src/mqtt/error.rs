@@ -1,4 +1,4 @@
-//! What can go wrong on an MQTT connection.
+//! The errors of a connection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -317,7 +317,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
-    use crate::mqtt::protocol::{clip_reason, describe};
+    use crate::mqtt::protocol::Reason;
     use crate::mqtt::topic::Filter;
     use crate::text::is_unsafe;
 
@@ -350,7 +350,7 @@ mod tests {
     fn what_a_peer_said_is_cut_and_escaped_in_every_error() {
         let evil: Arc<str> = format!("\u{1b}]0;\n\u{9b}\u{202e}{}", "x".repeat(60_000)).into();
         let text = || Arc::clone(&evil);
-        let reason = || describe(0x87, Some(&clip_reason(&evil)));
+        let reason = || Reason::describe(0x87, Some(&Reason::clip(&evil)));
         let (code, client_id) = (0x87, text());
         let left = Lost::Disconnected { code, reason: reason(), server_reference: Some(text()) };
         let taken = |certain| Lost::TakenOver {

@@ -1,4 +1,4 @@
-//! Who gets messages.
+//! The trait of message listeners.
 
 use super::MqttMessage;
 use crate::{BoxFuture, Error};

@@ -1,4 +1,4 @@
-//! Whether CONNECT can carry a user name and a password.
+//! The limits of user name and password in CONNECT.
 
 use super::MqttVersion;
 use crate::connect::Endpoint;
@@ -39,7 +39,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// The same for a broker of which whoever looks it up does not know whether its address is secret.
+    /// The same for a broker that was discovered, whose address may be secret.
     pub(super) fn without_endpoint(mut self) -> Self {
         let (Self::NoUsername { endpoint } | Self::Nul { endpoint } | Self::TooLong { endpoint, .. }) =
             &mut self;
@@ -59,7 +59,7 @@ impl Coded for LoginError {
 }
 
 /// Checks what a broker would be shown.
-pub(super) fn check(endpoint: &Endpoint, version: MqttVersion) -> Result<(), LoginError> {
+pub fn check(endpoint: &Endpoint, version: MqttVersion) -> Result<(), LoginError> {
     let username = endpoint.username.as_deref().unwrap_or_default();
     let password = endpoint.password.as_ref().map(|password| password.expose()).unwrap_or_default();
     if username.is_empty() && !password.is_empty() && version == MqttVersion::V4 {

@@ -1,4 +1,4 @@
-//! How a link ends, or why there is none.
+//! The reasons for which a link ends or cannot be made.
 
 use std::fmt;
 use std::io;
@@ -240,7 +240,7 @@ fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
 }
 
 /// Where the broker sends its clients, as the end of a message.
-pub(super) fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
+pub fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
     server_reference.as_ref().map_or_else(String::new, |server| {
         format!(
             "; use {} instead, which is followed only as far as `options.redirects` permits",

@@ -1,4 +1,4 @@
-//! A message as listeners get it.
+//! A received message.
 
 use std::fmt;
 use std::sync::Arc;

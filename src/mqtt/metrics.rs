@@ -1,4 +1,4 @@
-//! What a connection counts.
+//! The counters of a connection.
 
 use crate::count::{Counters, Increment, Last, Timing};
 

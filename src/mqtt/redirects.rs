@@ -1,4 +1,4 @@
-//! Which servers the client may be sent to by a broker (MQTT 5, section 4.11), and what it shows them.
+//! Server references of brokers (MQTT 5, section 4.11): which are followed, and which credentials go there.
 //!
 //! A server reference is text from the network. Followed blindly, it would let whoever answers in the place of a broker, or
 //! a broker that was broken into, collect the credentials of its clients. So the manifest says where they may go.

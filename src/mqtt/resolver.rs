@@ -1,4 +1,4 @@
-//! From configuration, discovery and credential stores to brokers that can be dialled.
+//! Resolves the brokers of a connection from its configuration, discovery and credential stores.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The status of the component, as its link goes.
+//! The status of a connection, which follows its link.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::text::clip;
 
 /// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link
 /// is up, which is part of their common status.
-pub(super) fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
+pub fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
     let (mut state, mut denied) = (client.state(), client.denials());
     let mut follower = Follower { recovering: false, reported: None, at: up_at(&state.borrow()) };
     let following = context.clone();
@@ -91,18 +91,18 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
     }
 }
 
-/// What is to be reported of a link that is not up, and which was lost just now where it says `at` which broker.
+/// The reason of a link that is not up; it was lost just now where `at` names its broker.
 fn down(at: Option<&str>, lost: &Lost) -> String {
     let cause = crate::error::chain(lost);
     match at {
-        // It was left, not lost.
+        // It was left on purpose, not lost.
         Some(_) if matches!(lost, Lost::Moving { .. } | Lost::Renewed) => cause,
         Some(at) => format!("the link to the MQTT broker at {} is lost: {cause}", clip(at)),
         None => cause,
     }
 }
 
-/// What is to be reported of the filters that the broker does not grant again, where there are any.
+/// The reason of filters that the broker does not grant again, where there are any.
 fn denied_now(filters: &DeniedFilters) -> Option<Arc<str>> {
     let first = filters.values().next()?;
     let others = match filters.len() - 1 {

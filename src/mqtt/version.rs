@@ -1,4 +1,4 @@
-//! Which MQTT is spoken.
+//! The versions of MQTT.
 
 use std::borrow::Cow;
 use std::fmt;

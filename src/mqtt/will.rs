@@ -1,4 +1,4 @@
-//! What a broker publishes for a client that is gone without a good-bye.
+//! The will: the message that the broker publishes when a client is gone without DISCONNECT.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -85,7 +85,7 @@ impl MqttWill {
     }
 
     /// Whether a client of this version can leave it.
-    pub(super) fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
+    fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
         let wrong = |key: &'static str, problem: &'static str| Err(Invalid::new(key, problem).into());
         Topic::new(&self.topic)?;
         self.properties.check()?;
@@ -163,7 +163,7 @@ impl fmt::Debug for WillConfig {
 }
 
 impl WillConfig {
-    pub(super) fn read(&self) -> Result<MqttWill, MqttError> {
+    pub(super) fn read(&self, version: MqttVersion) -> Result<MqttWill, MqttError> {
         let Some(qos) = QoS::from_number(self.qos.unwrap_or_default()) else {
             return Err(Invalid::new("will.qos", "is not 0, 1 or 2").into());
         };
@@ -177,14 +177,16 @@ impl WillConfig {
         };
         let will = MqttWill::new(self.topic.as_str(), self.payload.clone().unwrap_or_default()).qos(qos);
         let (retain, delay) = (self.retain.unwrap_or_default(), self.delay.unwrap_or_default().0);
-        Ok(MqttWill { retain, delay, properties, ..will })
+        let will = MqttWill { retain, delay, properties, ..will };
+        will.check(version)?;
+        Ok(will)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::config::{Invalid, from_pairs};
-    use crate::mqtt::MqttConfig;
+    use crate::mqtt::{MqttConfig, MqttVersion};
 
     fn check(pairs: &[(&str, &str)]) -> Result<(), String> {
         let config: MqttConfig = from_pairs(pairs.iter().copied()).map_err(|error| error.to_string())?;
@@ -195,7 +197,7 @@ mod tests {
     fn debug_shows_neither_payload_nor_values() {
         let pairs = [("will.topic", "t"), ("will.payload", "canary"), ("will.user.token", "canary")];
         let config: MqttConfig = from_pairs(pairs).unwrap();
-        let will = config.will.as_ref().unwrap().read().unwrap();
+        let will = config.will.as_ref().unwrap().read(MqttVersion::V5).unwrap();
         let shown = format!("{config:?} {will:?}");
         assert!(
             !shown.contains("canary") && shown.contains("token") && shown.contains("bytes: 6"),

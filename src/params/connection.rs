@@ -1,4 +1,4 @@
-//! A connection as it is found: what is known of where a server is and how to speak to it.
+//! The parameters of a connection.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A credential as it is found.
+//! A credential.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;

@@ -31,6 +31,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(LogTracerReferences);
+
 /// Writes a log line for each traced operation: `executed orders.create in 12 ms`.
 #[derive(Debug)]
 pub struct LogTracer {

@@ -1,4 +1,4 @@
-//! One operation that has ended, and the trait of those who are told.
+//! The record of an operation that has ended, and the trait of its sinks.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -99,7 +99,7 @@ impl fmt::Debug for Tracer {
     }
 }
 
-/// A running operation. Dropped without an end, as when its task is cancelled, it is told to nobody.
+/// A running operation. Dropped without an end, as when its task is cancelled, it is not reported.
 #[derive(Debug)]
 pub struct Timing {
     tracer: Tracer,

@@ -37,7 +37,7 @@ async fn queue(pairs: &[(&str, &str)], context: &Context) -> (Arc<MqttMessageQue
 }
 
 #[tokio::test]
-async fn garbage_that_finds_no_grave_holds_nobody_up_and_is_acknowledged_when_it_has_one() {
+async fn garbage_that_cannot_be_a_dead_letter_yet_holds_nobody_up_and_is_acknowledged_when_it_is_one() {
     let context = context();
     let (queue, _broker, mut peer) = queue(&[("dead_letter_topic", "dead")], &context).await;
 

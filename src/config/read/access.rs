@@ -31,6 +31,8 @@ pub struct Entries<'a> {
     current: Option<(&'a str, Source<'a>, Option<&'a Key>)>,
 }
 
+crate::opaque::opaque!(Entries<'_>);
+
 /// As written, or the marked ones last.
 enum Pairs<'a> {
     Plain(std::slice::Iter<'a, (Key, Node)>),

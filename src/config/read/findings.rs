@@ -200,3 +200,6 @@ pub struct Fields<'f> {
     /// The table, with those that are there.
     pub present: Option<&'f Table>,
 }
+
+crate::opaque::opaque!(Findings);
+crate::opaque::opaque!(Fields<'_>);

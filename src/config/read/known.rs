@@ -11,6 +11,8 @@ use crate::config::{json_schema, outline, place};
 /// The schema, which is made only when there is something to ask it.
 pub struct Known(fn() -> Arc<Schema>);
 
+crate::opaque::opaque!(Known);
+
 impl Known {
     pub const fn new(schema: fn() -> Arc<Schema>) -> Self {
         Self(schema)

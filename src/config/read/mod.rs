@@ -78,6 +78,7 @@ where
 }
 
 /// What became of a section.
+#[derive(Debug)]
 pub enum Reading<T> {
     /// All of it could be read.
     Whole(T),
@@ -89,6 +90,7 @@ pub enum Reading<T> {
 
 /// A section of which some values could not be read: it is read twice, with two different placeholders for each of them, so that
 /// what holds of both readings holds whatever those values are.
+#[derive(Debug)]
 pub struct Part<T> {
     pub(crate) one: T,
     pub(crate) other: T,

@@ -30,6 +30,8 @@ pub struct Reader {
     probes: Probes,
 }
 
+crate::opaque::opaque!(Reader);
+
 impl Reader {
     /// A reader for a type with this schema, which is only asked for when there is something to say; `problems` is where it
     /// says so.

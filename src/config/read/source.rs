@@ -19,6 +19,8 @@ pub enum Source<'a> {
     Meant,
 }
 
+crate::opaque::opaque!(Source<'_>);
+
 impl<'a> Source<'a> {
     /// The text, where it is one.
     pub fn text(&self) -> Option<&'a str> {

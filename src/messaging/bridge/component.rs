@@ -28,6 +28,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(BridgeReferences);
+
 /// Passes messages from one queue to another, `pip-services:bridge:message-queue:*:1.0`.
 ///
 /// A message is completed in the source when the target has taken it, so that none is lost; after a crash one may come
@@ -38,7 +40,7 @@ references! {
 ///
 /// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
 /// them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
-/// still holds of it, and sends no second copy of what arrived meanwhile; whoever else receives it from the source, such as the next
+/// still holds of it, and sends no second copy of what arrived meanwhile; another receiver of the source, such as the next
 /// process, sends it again.
 ///
 /// A target at most once, such as a topic at QoS 0, is refused: it would lose what the bridge has completed. A source of that kind

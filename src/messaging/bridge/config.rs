@@ -44,6 +44,7 @@ impl BridgeConfig {
 /// What becomes of messages that a bridge does not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Unmatched {
     /// They are completed, and gone.
     Drop,

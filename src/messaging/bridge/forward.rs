@@ -1,6 +1,6 @@
 //! Forwarding: what happens to a message that a bridge takes.
 //!
-//! While the target does not take a message, the bridge keeps it and tries again: given back, it would be delivered again
+//! While the target does not take a message, the bridge holds on to it and tries again: given back, it would be delivered again
 //! and again until it counted as dead, though nothing is wrong with it. While the target holds a message that it has not
 //! confirmed, the bridge waits for that one, since another try would be another copy.
 
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{BridgeConfig, Unmatched};
+use crate::backoff::Backoff;
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
 use crate::messaging::kit::{HopLimit, Unconfirmed};
@@ -157,7 +158,7 @@ impl Forward {
     /// Tries until the target has the message, refuses it, or the bridge closes.
     async fn pass_on(&self, envelope: &MessageEnvelope, source: &dyn MessageQueue) -> Result<Outcome, Error> {
         let mut transfer = self.transfer(envelope.passed_on(source.name()));
-        let (mut wait, mut reported) = (WAITS.0, false);
+        let (mut backoff, mut reported) = (Backoff::new(WAITS.0, WAITS.1), false);
         let mut overdue = pin!(self.overdue());
         loop {
             if source.capabilities().renew_lock {
@@ -192,11 +193,10 @@ impl Forward {
                 continue;
             }
             let mut closing = self.closing.clone();
-            if timeout(wait, closing.wait_for(Option::is_some)).await.is_ok() {
+            if timeout(backoff.next(), closing.wait_for(Option::is_some)).await.is_ok() {
                 self.warn(envelope, &error, "goes back, as the bridge closes");
                 return Ok(Outcome::Unfinished);
             }
-            wait = (wait * 2).min(WAITS.1);
         }
     }
 

@@ -323,7 +323,7 @@ mod tests {
         assert!(futures_util::poll!(&mut first).is_pending());
         assert!(futures_util::poll!(&mut second).is_pending());
         staying.send(MessageEnvelope::new("t", "a")).await.unwrap();
-        // The first has been told, and hears of the end before it looks.
+        // The first has been notified, and learns of the end before it takes the message.
         MessageQueue::close(&closing, &context).await.unwrap();
         first.await.unwrap_err();
         let second = tokio::time::timeout(Duration::from_secs(20), second).await.unwrap();

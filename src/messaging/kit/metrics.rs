@@ -1,4 +1,4 @@
-//! What a queue counts.
+//! The counters of a queue.
 
 use crate::count::{Counters, Increment};
 

@@ -6,6 +6,7 @@ mod hop_limit;
 mod listening;
 mod log_throttle;
 mod metrics;
+pub(crate) mod options;
 mod queue_core;
 mod unconfirmed;
 

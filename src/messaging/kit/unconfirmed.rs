@@ -1,4 +1,4 @@
-//! Sends that were not confirmed when whoever waited for them had to stop, mostly because of a close.
+//! Sends that were not confirmed when their sender had to stop waiting, mostly because of a close.
 //!
 //! Sent again, a message would arrive twice. So an unconfirmed send is remembered by its key, and the next attempt for the same key
 //! waits for it instead. Only the same component in the same process can do so: after a restart the message is sent again.

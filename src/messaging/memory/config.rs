@@ -4,8 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{Invalid, Millis};
-use crate::messaging::kit::{HopLimit, MAX_HOPS};
-use crate::messaging::store::{MAX_BYTES, StoreOptions};
+use crate::messaging::kit::MAX_HOPS;
+use crate::messaging::kit::options::{
+    self, CLOSE_TIMEOUT, LOCK_TIMEOUT, MAX_BYTES, MAX_DELIVERIES, REDELIVERY_DELAY, SEND_TIMEOUT,
+};
+use crate::messaging::store::StoreOptions;
 
 /// The configuration of a [`MemoryMessageQueue`](super::MemoryMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -57,17 +60,28 @@ pub struct MemoryQueueOptions {
     pub close_timeout: Millis,
 }
 
+crate::setters::setters!(MemoryQueueOptions {
+    capacity: usize,
+    max_bytes: usize,
+    lock_timeout: Millis,
+    max_deliveries: u32,
+    redelivery_delay: Millis,
+    max_hops: u32,
+    send_timeout: Millis,
+    close_timeout: Millis,
+});
+
 impl Default for MemoryQueueOptions {
     fn default() -> Self {
         Self {
             capacity: 100_000,
             max_bytes: MAX_BYTES,
-            lock_timeout: Millis::new(30_000),
-            max_deliveries: 10,
-            redelivery_delay: Millis::new(1000),
+            lock_timeout: LOCK_TIMEOUT,
+            max_deliveries: MAX_DELIVERIES,
+            redelivery_delay: REDELIVERY_DELAY,
             max_hops: MAX_HOPS,
-            send_timeout: Millis::new(30_000),
-            close_timeout: Millis::new(10_000),
+            send_timeout: SEND_TIMEOUT,
+            close_timeout: CLOSE_TIMEOUT,
         }
     }
 }
@@ -85,16 +99,9 @@ impl MemoryQueueConfig {
 }
 
 impl MemoryQueueOptions {
-    /// Names the first value that makes no sense.
+    /// Every value that makes no sense.
     pub(super) fn invalid(&self) -> Vec<Invalid> {
-        let wrong = [
-            (self.capacity == 0, "options.capacity", "is 0; nothing could be sent"),
-            (self.max_bytes == 0, "options.max_bytes", "is 0; nothing could be sent"),
-            (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
-        ];
-        let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
-        let wrong = wrong.map(|(_, key, problem)| Invalid::new(key, problem));
-        wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
+        options::invalid(&self.store_options(), self.max_hops, "is 0; nothing could be sent")
     }
 
     pub(super) fn store_options(&self) -> StoreOptions {

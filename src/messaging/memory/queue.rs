@@ -29,6 +29,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(MemoryQueueReferences);
+
 /// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
 ///
 /// All queues in memory of one name that are opened within one container, or with clones of one standalone context, are one
@@ -36,7 +38,8 @@ references! {
 /// [durable](MessagingCapabilities::durable).
 ///
 /// It counts under `queue.<name>.`: `sent_messages`, `received_messages`, `completed_messages`, `abandoned_messages`,
-/// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example see [`MessageQueue`].
+/// `expired_messages` (locks), `dead_messages`, `looped_messages` (that went in a circle), `failed_messages` (receivers). For an example
+/// see [`MessageQueue`].
 pub struct MemoryMessageQueue {
     core: QueueCore<()>,
     dead_letter: Option<String>,

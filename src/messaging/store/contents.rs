@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use super::dead_message::DeadMessage;
 use super::lease::LeaseId;
 use super::leases::{Due, Leases};
+#[cfg(feature = "mqtt")]
+use super::message::Redelivery;
 use super::message::{StoreOptions, StoredMessage};
 use crate::Error;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
@@ -65,7 +67,7 @@ pub(super) struct Ended {
     pub waiting: bool,
 }
 
-/// Who is to be told that room has become free.
+/// Who is notified that room has become free.
 pub(super) enum Room {
     /// Nobody.
     None,
@@ -73,18 +75,8 @@ pub(super) enum Room {
     One,
     /// All of them: how many the room is for is up to the sizes of their messages.
     All,
-    /// The overflow has taken room; where it is `emptied`, all who wait for room are told, as they may have been refused for it.
+    /// The overflow has taken room; where it is `emptied`, all who wait for room are notified, as they may have been refused for it.
     Overflow { emptied: bool },
-}
-
-/// Whether an acknowledgement belongs to a message that is here already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg(feature = "mqtt")]
-pub(crate) enum Redelivery {
-    No,
-    /// Unless another message is certain.
-    Likely,
-    Certain,
 }
 
 impl<A> Contents<A> {

@@ -52,7 +52,7 @@ impl DeadMessage<()> {
         DeadMessage { message: self.message.join(ack), waiter: self.waiter }
     }
 
-    /// Takes out who is to be told of the outcome.
+    /// Takes out the receiver that waits for the outcome.
     pub fn take_waiter(&mut self) -> Option<oneshot::Sender<Outcome>> {
         self.waiter.take()
     }

@@ -6,7 +6,7 @@ use super::lease::Timer;
 use crate::footprint;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
 
-/// A message and its acknowledgement: what its transport needs to be told when the message is done with.
+/// A message and its acknowledgement, which its transport expects when the message is done with.
 pub(crate) struct StoredMessage<A> {
     envelope: MessageEnvelope,
     ack: A,
@@ -112,9 +112,6 @@ impl StoredMessage<()> {
     }
 }
 
-/// How many bytes the messages of a queue take unless it is configured.
-pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
-
 /// How a store treats its messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreOptions {
@@ -128,4 +125,14 @@ pub(crate) struct StoreOptions {
     pub max_deliveries: u32,
     /// How long a message that came back waits before it is delivered again.
     pub redelivery_delay: Duration,
+}
+
+/// Whether an acknowledgement belongs to a message that is here already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg(feature = "mqtt")]
+pub(crate) enum Redelivery {
+    No,
+    /// Unless another message is certain.
+    Likely,
+    Certain,
 }

@@ -8,11 +8,11 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-#[cfg(feature = "mqtt")]
-use super::contents::Redelivery;
 use super::contents::{Contents, Refused, Room, Taken};
 use super::dead_message::DeadMessage;
 use super::lease::{Lease, LeaseId};
+#[cfg(feature = "mqtt")]
+use super::message::Redelivery;
 use super::message::{StoreOptions, StoredMessage};
 use crate::Error;
 use crate::messaging::{DeadLetterReason, MessageEnvelope};
@@ -62,18 +62,18 @@ impl<A> MessageStore<A> {
     /// overtakes the overflow: as long as there is any, there is no room.
     #[allow(clippy::result_large_err, reason = "what is given back is what was given")]
     pub fn try_put(&self, message: StoredMessage<A>) -> Result<(), StoredMessage<A>> {
-        let told = if message.is_malformed() { &self.work } else { &self.arrived };
+        let notified = if message.is_malformed() { &self.work } else { &self.arrived };
         let put = self.contents().try_put(message);
-        put.map(|()| told.notify_one()).map_err(|Refused { message, short_of_bytes }| {
+        put.map(|()| notified.notify_one()).map_err(|Refused { message, short_of_bytes }| {
             if short_of_bytes {
-                // One of those who wait may have been told of room that was none for its message: a smaller one may fit.
+                // One of those who wait may have been notified of room that was too small for its message: a smaller one may fit.
                 self.room.notify_waiters();
             }
             message
         })
     }
 
-    /// Puts a message at the end; where there is no room, into the overflow. How long that grows is up to whoever sends.
+    /// Puts a message at the end; where there is no room, into the overflow. The sender bounds how long that grows.
     #[cfg(any(feature = "mqtt", test))]
     pub fn put_or_overflow(&self, message: StoredMessage<A>) {
         if let Err(message) = self.try_put(message) {

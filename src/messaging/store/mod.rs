@@ -13,9 +13,9 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "mqtt")]
-pub(crate) use contents::Redelivery;
 pub(crate) use lease::Lease;
 pub(crate) use maintenance::{DeadLetterSink, maintain};
-pub(crate) use message::{MAX_BYTES, StoreOptions, StoredMessage};
+#[cfg(feature = "mqtt")]
+pub(crate) use message::Redelivery;
+pub(crate) use message::{StoreOptions, StoredMessage};
 pub(crate) use message_store::MessageStore;

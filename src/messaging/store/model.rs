@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use super::contents::MALFORMED_RETRY;
 use super::maintenance::maintain;
 use super::tests::{TestSink, maintained};
-use super::{MAX_BYTES, MessageStore, StoreOptions, StoredMessage};
+use super::{MessageStore, StoreOptions, StoredMessage};
 use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
+use crate::messaging::kit::options::MAX_BYTES;
 
 /// In milliseconds. What is done is done at multiples of ten; no lock and no delay ends at one of those, so that no two things
 /// fall together.
@@ -58,7 +59,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum State {
     Waiting,
     /// Until then, for the delivery of this number.
     Leased(u64, usize),
@@ -77,7 +78,7 @@ struct Model {
     delay: u64,
     sink_open: bool,
     now: u64,
-    messages: Vec<(Place, u32)>,
+    messages: Vec<(State, u32)>,
     /// How many messages were delivered, and how many locks have expired.
     deliveries: usize,
     expired: u64,
@@ -85,31 +86,31 @@ struct Model {
 
 impl Model {
     fn unfinished(&self) -> usize {
-        self.messages.iter().filter(|(place, _)| !matches!(place, Place::Moved | Place::Gone)).count()
+        self.messages.iter().filter(|(state, _)| !matches!(state, State::Moved | State::Gone)).count()
     }
 
     fn count(&self) -> usize {
-        self.messages.iter().filter(|(place, _)| matches!(place, Place::Waiting | Place::Delayed(_))).count()
+        self.messages.iter().filter(|(state, _)| matches!(state, State::Waiting | State::Delayed(_))).count()
     }
 
     /// The message that a delivery still holds.
-    fn leased(&mut self, delivery: usize) -> Option<&mut (Place, u32)> {
-        self.messages.iter_mut().find(|(place, _)| matches!(place, Place::Leased(_, by) if *by == delivery))
+    fn leased(&mut self, delivery: usize) -> Option<&mut (State, u32)> {
+        self.messages.iter_mut().find(|(state, _)| matches!(state, State::Leased(_, by) if *by == delivery))
     }
 
-    fn after_delay(&self, at: u64) -> Place {
-        if self.delay == 0 { Place::Waiting } else { Place::Delayed(at + self.delay) }
+    fn after_delay(&self, at: u64) -> State {
+        if self.delay == 0 { State::Waiting } else { State::Delayed(at + self.delay) }
     }
 
-    fn dead(&self, at: u64) -> Place {
-        if self.sink_open { Place::Moved } else { self.after_delay(at) }
+    fn dead(&self, at: u64) -> State {
+        if self.sink_open { State::Moved } else { self.after_delay(at) }
     }
 
-    fn malformed(&self, at: u64) -> Place {
-        if self.sink_open { Place::Moved } else { Place::Malformed(at + MALFORMED_RETRY.as_millis() as u64) }
+    fn malformed(&self, at: u64) -> State {
+        if self.sink_open { State::Moved } else { State::Malformed(at + MALFORMED_RETRY.as_millis() as u64) }
     }
 
-    fn back(&self, at: u64, deliveries: u32) -> Place {
+    fn back(&self, at: u64, deliveries: u32) -> State {
         let dead = self.max_deliveries > 0 && deliveries >= self.max_deliveries;
         if dead { self.dead(at) } else { self.after_delay(at) }
     }
@@ -117,15 +118,15 @@ impl Model {
     fn pass(&mut self, time: u64) {
         self.now += time;
         for index in 0..self.messages.len() {
-            let (mut place, deliveries) = self.messages[index];
+            let (mut state, deliveries) = self.messages[index];
             loop {
-                place = match place {
-                    Place::Leased(until, _) if until < self.now => {
+                state = match state {
+                    State::Leased(until, _) if until < self.now => {
                         self.expired += 1;
                         self.back(until, deliveries)
                     }
-                    Place::Delayed(until) if until < self.now => Place::Waiting,
-                    Place::Malformed(until) if until <= self.now => self.malformed(until),
+                    State::Delayed(until) if until < self.now => State::Waiting,
+                    State::Malformed(until) if until <= self.now => self.malformed(until),
                     rest => break self.messages[index].0 = rest,
                 };
             }
@@ -150,7 +151,7 @@ impl World {
 
     async fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Put => self.put(StoredMessage::new, |_| Place::Waiting),
+            Op::Put => self.put(StoredMessage::new, |_| State::Waiting),
             Op::PutMalformed => self.put(StoredMessage::malformed, |model| model.malformed(model.now)),
             Op::SinkOpen(open) => {
                 self.model.sink_open = open;
@@ -160,14 +161,14 @@ impl World {
             Op::Settle(back) => {
                 let settle =
                     |store: &MessageStore<()>, message: &MessageEnvelope| store.settle(message).is_some();
-                self.each(back, settle, |_, count| (Place::Gone, count));
+                self.each(back, settle, |_, count| (State::Gone, count));
             }
             Op::Abandon(back) => {
                 self.each(back, MessageStore::abandon, |model, count| (model.back(model.now, count), count));
             }
             // As if it had not been taken.
             Op::Release(back) => {
-                self.each(back, MessageStore::release, |_, count| (Place::Waiting, count - 1))
+                self.each(back, MessageStore::release, |_, count| (State::Waiting, count - 1))
             }
             Op::Reject(back) => {
                 let reject = |store: &MessageStore<()>, message: &MessageEnvelope| {
@@ -180,14 +181,14 @@ impl World {
                 let renew = |store: &MessageStore<()>, message: &MessageEnvelope| {
                     store.renew(message, Duration::from_millis(RENEWED))
                 };
-                self.each(back, renew, |model, count| (Place::Leased(model.now + RENEWED, number), count));
+                self.each(back, renew, |model, count| (State::Leased(model.now + RENEWED, number), count));
             }
             Op::Clear(locked) => {
                 let before = self.model.unfinished();
-                for (place, _) in &mut self.model.messages {
-                    let stays = matches!(place, Place::Leased(..)) && !locked;
-                    if !stays && *place != Place::Moved {
-                        *place = Place::Gone;
+                for (state, _) in &mut self.model.messages {
+                    let stays = matches!(state, State::Leased(..)) && !locked;
+                    if !stays && *state != State::Moved {
+                        *state = State::Gone;
                     }
                 }
                 assert_eq!(self.store.clear(locked).len(), before - self.model.unfinished());
@@ -205,25 +206,25 @@ impl World {
     fn put(
         &mut self,
         item: impl Fn(MessageEnvelope, ()) -> StoredMessage<()>,
-        place: impl Fn(&Model) -> Place,
+        state: impl Fn(&Model) -> State,
     ) {
         let text = self.model.messages.len().to_string();
         let put = self.store.try_put(item(MessageEnvelope::new("t", text), ())).is_ok();
         assert_eq!(put, self.model.unfinished() < CAPACITY);
         if put {
-            self.model.messages.push((place(&self.model), 0));
+            self.model.messages.push((state(&self.model), 0));
         }
     }
 
     fn take(&mut self) {
         let (now, number) = (self.model.now, self.model.deliveries);
-        let first = self.model.messages.iter().position(|(place, _)| *place == Place::Waiting);
+        let first = self.model.messages.iter().position(|(state, _)| *state == State::Waiting);
         let taken = self.store.take();
         let text = taken.as_ref().and_then(|message| message.text()?.parse().ok());
         assert_eq!(text, first, "the first that waits, or none");
         let (Some(message), Some(first)) = (taken, first) else { return };
-        let (place, deliveries) = &mut self.model.messages[first];
-        (*place, *deliveries) = (Place::Leased(now + LOCK, number), *deliveries + 1);
+        let (state, deliveries) = &mut self.model.messages[first];
+        (*state, *deliveries) = (State::Leased(now + LOCK, number), *deliveries + 1);
         assert_eq!(message.deliveries(), *deliveries);
         self.model.deliveries += 1;
         self.delivered.push((message, first));
@@ -235,7 +236,7 @@ impl World {
         &mut self,
         back: usize,
         act: impl Fn(&MessageStore<()>, &MessageEnvelope) -> bool,
-        to: impl Fn(&Model, u32) -> (Place, u32),
+        to: impl Fn(&Model, u32) -> (State, u32),
     ) {
         let Some((number, message)) = self.delivery(back) else { return };
         let acted = act(&self.store, &message);
@@ -250,7 +251,7 @@ impl World {
     fn check(&self) {
         let model = &self.model;
         assert_eq!(self.store.count(), model.count(), "{:?}", model.messages);
-        let moved = model.messages.iter().filter(|(place, _)| *place == Place::Moved).count();
+        let moved = model.messages.iter().filter(|(state, _)| *state == State::Moved).count();
         assert_eq!(self.sink.moved.lock().unwrap().len(), moved);
         assert_eq!(*self.sink.expired.lock().unwrap(), model.expired);
     }
@@ -288,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_shelf_does_what_a_list_would(
+    fn a_store_does_what_a_list_would(
         ops in prop::collection::vec(op(), 0..120),
         max_deliveries in prop_oneof![Just(0_u32), 1..4_u32],
         delay in prop_oneof![Just(0), Just(DELAY)],

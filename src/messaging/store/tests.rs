@@ -8,6 +8,7 @@ use super::*;
 use crate::Error;
 use crate::messaging::DeadLetterReason::GivenUp;
 use crate::messaging::MessageEnvelope;
+use crate::messaging::kit::options::MAX_BYTES;
 
 const OPTIONS: StoreOptions = StoreOptions {
     capacity: 3,
@@ -165,9 +166,9 @@ async fn what_cannot_be_buried_is_delivered_again() {
     let (store, sink) = (MessageStore::new(OPTIONS), TestSink { full: true.into(), ..TestSink::default() });
     assert!(store.try_put(item("a")).is_ok());
     let a = store.take().unwrap();
-    let told = store.reject(&a, GivenUp).unwrap();
+    let outcome = store.reject(&a, GivenUp).unwrap();
     maintained(&store, &sink, Duration::from_secs(2)).await;
-    assert_eq!(told.await.unwrap().unwrap_err().code(), "FULL");
+    assert_eq!(outcome.await.unwrap().unwrap_err().code(), "FULL");
     assert_eq!(store.take().unwrap().deliveries(), 2);
 }
 
@@ -197,7 +198,7 @@ async fn what_comes_back_is_where_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_takes_long_to_bury_holds_up_no_lock_and_is_not_lost() {
+async fn a_dead_letter_that_takes_long_holds_up_no_lock_and_is_not_lost() {
     let options = StoreOptions { capacity: 100, max_deliveries: 1, ..OPTIONS };
     let (store, sink) = (MessageStore::new(options), TestSink { stuck: usize::MAX, ..TestSink::default() });
     for _ in 0..40 {
@@ -276,7 +277,7 @@ async fn room_in_bytes_goes_to_whoever_fits() {
     let first = store.take().unwrap();
     assert!(store.settle(&first).is_some());
     assert!(futures_util::poll!(&mut larger).is_pending());
-    assert!(futures_util::poll!(&mut smaller).is_ready(), "it is told although another one waits longer");
+    assert!(futures_util::poll!(&mut smaller).is_ready(), "it is notified although another one waits longer");
     while let Some(taken) = store.take() {
         store.settle(&taken);
     }

@@ -1,8 +1,20 @@
-//! The brokers that a configuration names itself, and what it claims there.
+//! The connections and credentials of a configuration, the brokers that it names itself, and what it claims there.
 
+use crate::auth::CredentialConfig;
 use crate::component::Claim;
+use crate::connect::{ConnectionConfig, keyed};
 use crate::mqtt::MqttConfig;
 use crate::mqtt::transport::Kind;
+
+/// All connections with their keys.
+pub fn keyed_connections(config: &MqttConfig) -> impl Iterator<Item = (String, &ConnectionConfig)> {
+    keyed(config.connection.as_ref(), config.connections.as_deref())
+}
+
+/// All credentials with their keys.
+pub fn keyed_credentials(config: &MqttConfig) -> impl Iterator<Item = (String, &CredentialConfig)> {
+    keyed(config.credential.as_ref(), config.credentials.as_deref())
+}
 
 /// Its client id at each broker that it names itconfig.
 pub fn claims(config: &MqttConfig) -> Vec<Claim> {

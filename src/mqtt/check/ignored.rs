@@ -1,4 +1,4 @@
-//! What a connection says and nobody takes: it would be ignored in silence, and whoever wrote it believes that it holds.
+//! Parts of a connection that have no effect, though whoever wrote them believes so.
 
 use crate::config::{Invalid, nearest};
 use crate::connect::{ConnectionConfig, ConnectionParams, endpoints};
@@ -32,9 +32,9 @@ pub(super) fn ignored(key: &str, connection: &ConnectionConfig) -> Vec<Invalid> 
         found.push(Invalid::new(format!("{key}.uri"), problem));
     }
     let query = parts.into_iter().flat_map(|parts| &parts.parameters);
-    found.extend(query.map(|(name, _)| unknown(format!("{key}.uri"), Place::Query, name)));
+    found.extend(query.map(|(name, _)| unknown(format!("{key}.uri"), Origin::Query, name)));
     let named = connection.parameters.keys();
-    found.extend(named.map(|name| unknown(format!("{key}.parameters.{name}"), Place::Key, name)));
+    found.extend(named.map(|name| unknown(format!("{key}.parameters.{name}"), Origin::Key, name)));
     found
 }
 
@@ -53,31 +53,31 @@ fn kind_of(connection: &ConnectionParams) -> Option<Kind> {
 
 /// Where a parameter is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Origin {
     /// In the query of a URI.
     Query,
     /// Under `parameters`.
     Key,
 }
 
-fn unknown(key: String, place: Place, name: &str) -> Invalid {
-    let meant = nearest(name, KEYS).map_or("", |meant| match meant {
+fn unknown(key: String, origin: Origin, name: &str) -> Invalid {
+    let suggestion = nearest(name, KEYS).map_or("", |suggestion| match suggestion {
         "client_id" => "; the client id is the key `client_id` of the section",
         "username" | "password" => "; user name and password are keys of `credential`",
         "topic" => "; a topic is given where it is published to or subscribed to",
         "keepalive_timeout" => "; the keep-alive is the key `options.keepalive_timeout`",
         _ => "; whether the session is kept is the key `options.clean_session`",
     });
-    let what = match KEYS.iter().find(|known| **known == name).filter(|_| place == Place::Query) {
+    let what = match KEYS.iter().find(|known| **known == name).filter(|_| origin == Origin::Query) {
         Some(name) => format!("has the parameter `{name}`, which"),
-        None if place == Place::Query => "has a parameter which".to_owned(),
+        None if origin == Origin::Query => "has a parameter which".to_owned(),
         None => "is a parameter which".to_owned(),
     };
     Invalid::new(
         key,
         format!(
             "{what} nobody takes: there are none with `mqtt`, `mqtts` and `unix`, and with `ws` and `wss` they are the \
-                 query of the request{meant}"
+                 query of the request{suggestion}"
         ),
     )
 }

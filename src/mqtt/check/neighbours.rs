@@ -1,9 +1,10 @@
-//! What opening would fail at, as far as the section, the services that it asks, files and the environment show it.
+//! Mistakes that only other sections, files and the environment show.
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::brokers::{keyed_connections, keyed_credentials};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
@@ -33,10 +34,10 @@ struct Brokers {
 pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid> {
     let mut found = Vec::new();
     let login = login_of(config, around, &mut found);
-    let sought = config.keyed().any(|(_, connection)| connection.discovery_key().is_some());
+    let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
     let discovery = sought.then(|| connect::foreseen(around, "discovery")).flatten();
     let mut brokers = Brokers::default();
-    for (key, connection) in config.keyed() {
+    for (key, connection) in keyed_connections(config) {
         match reached(&key, connection, discovery.as_deref(), &mut found) {
             Some(endpoints) => {
                 found.extend(refused(config, &key, connection, &endpoints, &login));
@@ -52,10 +53,10 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
 
 /// The credential that would be used: the first that is there.
 fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
-    let sought = config.keyed_credentials().any(|(_, credential)| credential.store_key().is_some());
+    let sought = keyed_credentials(config).any(|(_, credential)| credential.store_key().is_some());
     let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
     let mut first: Option<Invalid> = None;
-    for (key, credential) in config.keyed_credentials() {
+    for (key, credential) in keyed_credentials(config) {
         let looked_up = match (credential.store_key(), &stores) {
             (Some(_), None) => return Login::Unknown,
             (_, stores) => {
@@ -91,10 +92,10 @@ fn refused(
     login: &Login,
 ) -> Option<Invalid> {
     let discovered = connection.discovery_key().is_some();
-    let place = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
+    let key_of = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
     let problem = endpoints.iter().filter(|_| discovered).find_map(unusable);
     if let Some(error) = problem {
-        return Some(Invalid::failing(place(), "leads to what cannot be used", &error));
+        return Some(Invalid::failing(key_of(), "leads to what cannot be used", &error));
     }
     let Login::Known(login) = login else { return None };
     let used = login.as_ref().map(|(_, credential)| credential);
@@ -104,12 +105,12 @@ fn refused(
         .into_iter()
         .find_map(|endpoint| login::check(&endpoint, config.options.protocol_version).err())?;
     let given = login.as_ref().filter(|(_, used)| used.username.is_some() || used.password.is_some());
-    let place = given.map_or_else(place, |(key, _)| key.clone());
+    let key_of = given.map_or_else(key_of, |(key, _)| key.clone());
     // The character is reported where it is given.
     let reported = matches!(error, login::LoginError::Nul { .. }) && has_nul_in_username(config);
     let code = error.code();
     let error = if discovered { error.without_endpoint() } else { error };
-    (!reported).then(|| Invalid::new(place, format!("cannot be used: {error}")).with_code(code))
+    (!reported).then(|| Invalid::new(key_of, format!("cannot be used: {error}")).with_code(code))
 }
 
 /// What is wrong with `tls`.
@@ -145,12 +146,12 @@ fn reached(
     let resolver = ConnectionResolver::new(vec![connection.clone()], services);
     // Whoever does not answer at once is not known.
     let resolved = resolver.resolve_all().now_or_never()?;
-    let place = || format!("{key}.discovery_key");
-    let resolved = resolved.map_err(|error| Invalid::failing(place(), "leads to no connection", &error));
+    let key_of = || format!("{key}.discovery_key");
+    let resolved = resolved.map_err(|error| Invalid::failing(key_of(), "leads to no connection", &error));
     let reached = resolved.and_then(|resolved| {
         endpoints(&resolved, None, Kind::PROTOCOLS).map_err(|error| {
             let error = error.without_values().into();
-            Invalid::failing(place(), "leads to what cannot be used", &error)
+            Invalid::failing(key_of(), "leads to what cannot be used", &error)
         })
     });
     match reached {
@@ -166,7 +167,7 @@ fn reached(
 /// Whether a user name has a character that MQTT forbids in it.
 pub(super) fn has_nul_in_username(config: &MqttConfig) -> bool {
     let nul = |one: &CredentialConfig| one.username.as_ref().is_some_and(|name| name.contains('\0'));
-    config.keyed_credentials().any(|(_, credential)| nul(credential))
+    keyed_credentials(config).any(|(_, credential)| nul(credential))
 }
 
 /// Why this program cannot reach a broker.
@@ -198,13 +199,13 @@ mod tests {
     fn a_password_needs_a_user_name_on_3_1_1() {
         let host = ("connection.host", "h");
         let none = Around::default();
-        for (pairs, place) in [
+        for (pairs, key_of) in [
             (&[host, ("credential.password", "p")][..], "`credential` cannot be used: there is a password"),
             (&[host, ("credentials.0.pass", "p")], "`credentials.0` cannot be used"),
             (&[("connection.uri", "mqtt://:p@h")], "`connection.uri` cannot be used"),
         ] {
             let found = problems(pairs, &none);
-            assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+            assert!(found.len() == 1 && found[0].starts_with(key_of), "{found:?}");
             let five = [pairs, &[("options.protocol_version", "5")]].concat();
             assert!(problems(&five, &none).is_empty());
         }

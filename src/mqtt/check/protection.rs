@@ -1,5 +1,6 @@
-//! What `check` warns of, though the connection would work.
+//! Warnings about protection: the connection would work, but unencrypted, or at a port that says otherwise.
 
+use super::brokers::{keyed_connections, keyed_credentials};
 use crate::component::{Flow, Sought};
 use crate::config::{Invalid, code};
 use crate::connect::{ConnectionConfig, endpoints};
@@ -12,15 +13,15 @@ use crate::params::{Reached, protection_warnings};
 pub fn warnings(config: &MqttConfig) -> Vec<Invalid> {
     let password = has_password(config);
     let reached: Vec<_> =
-        config.keyed().flat_map(|(key, connection)| reached(&key, connection, password)).collect();
+        keyed_connections(config).flat_map(|(key, connection)| reached(&key, connection, password)).collect();
     let mut found = protection_warnings(&reached);
-    found.extend(config.keyed().filter_map(|(key, connection)| doubt(key, connection)));
+    found.extend(keyed_connections(config).filter_map(|(key, connection)| doubt(key, connection)));
     found
 }
 
 /// The connections of which only discovery knows the servers.
 pub fn sought(config: &MqttConfig) -> Vec<Flow> {
-    let discovered = config.keyed().filter(|(_, connection)| {
+    let discovered = keyed_connections(config).filter(|(_, connection)| {
         connection.uri.is_none() && connection.host.as_deref().is_none_or(str::is_empty)
     });
     let sought = discovered.filter_map(|(key, connection)| {
@@ -38,8 +39,7 @@ pub fn sought(config: &MqttConfig) -> Vec<Flow> {
 
 fn has_password(config: &MqttConfig) -> bool {
     // What a store keeps is a password, or it would not be there.
-    config
-        .keyed_credentials()
+    keyed_credentials(config)
         .any(|(_, credential)| credential.inline().password.is_some() || credential.store_key().is_some())
 }
 

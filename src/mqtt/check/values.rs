@@ -1,5 +1,6 @@
-//! Whether a configuration makes sense.
+//! Values that make no sense, alone or together.
 
+use super::brokers::{keyed_connections, keyed_credentials};
 use super::ignored::ignored;
 use super::neighbours::{has_nul_in_username, unusable};
 use crate::config::Invalid;
@@ -44,7 +45,7 @@ pub fn invalid(config: &MqttConfig) -> Vec<Invalid> {
     must(!has_nul_in_username(config), "credential.username", "has the character U+0000, which MQTT forbids");
     demand(&config.options, &mut must);
     found.extend(invalid_redirects(&config.options));
-    found.extend(config.keyed().flat_map(|(key, connection)| ignored(&key, connection)));
+    found.extend(keyed_connections(config).flat_map(|(key, connection)| ignored(&key, connection)));
     found.extend(config.will.iter().filter_map(|will| invalid_will(will, config.options.protocol_version)));
     let controls = config.will.iter().filter(|_| !config.options.allow_control_characters);
     let controls = controls.filter_map(|will| without_controls(&will.topic).err());
@@ -67,7 +68,9 @@ pub fn unreachable(config: &MqttConfig) -> Vec<Invalid> {
         found.push(Invalid::new("connections", problem));
         return found;
     }
-    found.extend(config.keyed().filter_map(|(key, connection)| unreachable_connection(key, connection)));
+    found.extend(
+        keyed_connections(config).filter_map(|(key, connection)| unreachable_connection(key, connection)),
+    );
     found.extend(empty_store_keys(config));
     found
 }
@@ -75,7 +78,7 @@ pub fn unreachable(config: &MqttConfig) -> Vec<Invalid> {
 /// A key is left out where none is meant: an empty one is a value that was lost.
 fn empty_store_keys(config: &MqttConfig) -> Vec<Invalid> {
     let empty =
-        config.keyed_credentials().filter(|(_, credential)| credential.store_key.as_deref() == Some(""));
+        keyed_credentials(config).filter(|(_, credential)| credential.store_key.as_deref() == Some(""));
     empty.map(|(key, _)| Invalid::new(format!("{key}.store_key"), EMPTY_KEY)).collect()
 }
 
@@ -141,8 +144,8 @@ fn demand(options: &MqttOptions, must: &mut impl FnMut(bool, &'static str, &'sta
 
 fn invalid_will(will: &WillConfig, version: MqttVersion) -> Option<Invalid> {
     use crate::mqtt::MqttError::Config;
-    match will.read().and_then(|will| will.check(version)) {
-        Ok(()) => None,
+    match will.read(version) {
+        Ok(_) => None,
         Err(Config(invalid)) => Some(invalid),
         Err(error) => Some(Invalid::new("will", format!("cannot be published: {error}"))),
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::handle::Handle;
 use super::messages::{MqttMessages, messages};
 use super::publishing::{Delivery, publish, send, try_send};
-use super::requests::{Requests, answer};
+use super::requests::Requests;
 use super::subscription::{MqttSubscription, subscribe, unsubscribe};
 use crate::component::Budget;
 use crate::log::Logger;
@@ -33,7 +33,7 @@ crate::opaque::opaque!(MqttClient);
 
 impl MqttClient {
     /// Starts the driver, which begins to connect.
-    pub(crate) fn begin(
+    pub(crate) fn start(
         settings: Settings,
         endpoints: Endpoints,
         logger: Logger,
@@ -44,7 +44,7 @@ impl MqttClient {
     }
 
     /// Waits until a broker has accepted the client, or returns why there is no connection.
-    pub(crate) async fn welcomed(&self) -> Result<(), MqttError> {
+    pub(crate) async fn connected(&self) -> Result<(), MqttError> {
         self.handle.connected().await
     }
 
@@ -118,7 +118,8 @@ impl MqttClient {
     /// # Errors
     /// A topic that MQTT forbids, a packet larger than permitted, `TIMEOUT` (the error says whether the message had been
     /// accepted), `SESSION_LOST` for a QoS 2 message that can no longer be proven, `PUBLISH_ENDS_LINKS` for a message
-    /// that the broker ends links for one after the other, `CONNECTION_LOST` at QoS 0 while the link is down, or why there is no connection.
+    /// that the broker ends links for one after the other, `CONNECTION_LOST` at QoS 0 while the link is down, or why there is no
+    /// connection.
     pub async fn publish(
         &self,
         topic: impl Into<Arc<str>>,
@@ -187,8 +188,8 @@ impl MqttClient {
     /// ```
     ///
     /// # Errors
-    /// `NOT_SUPPORTED` on 3.1.1, `SUBSCRIPTION_LOST` where the broker does not grant the topic of the answers again, `TIMEOUT` when no answer has come within `options.timeout` (or
-    /// `options.publish_timeout` of the connection), and those of [`MqttClient::publish`] and [`MqttClient::subscribe`].
+    /// `NOT_SUPPORTED` on 3.1.1, `SUBSCRIPTION_LOST` where the broker does not grant the topic of the answers again, `TIMEOUT` when
+    /// no answer has come within `options.timeout` (or `options.publish_timeout` of the connection), and those of [`MqttClient::publish`] and [`MqttClient::subscribe`].
     pub async fn request(
         &self,
         topic: impl Into<Arc<str>>,
@@ -208,7 +209,7 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<(), MqttError> {
-        answer(&self.handle, request, payload.into(), options).await
+        self.requests.answer(&self.handle, request, payload.into(), options).await
     }
 
     /// Subscribes `listener` to the messages that match `filter`. Returns when the broker has granted it.

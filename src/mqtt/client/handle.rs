@@ -17,6 +17,7 @@ use crate::mqtt::driver::{
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::{Lost, MqttError, MqttVersion, QoS};
+use crate::time::NEVER;
 
 /// How long the end of the task may take beyond its deadline.
 const GRACE: Duration = Duration::from_secs(1);
@@ -75,6 +76,11 @@ impl Handle {
             Ok(LinkState::Closed(_)) | Err(_) => Err(MqttError::Closed),
             Ok(_) => Ok(()),
         }
+    }
+
+    /// Returns the deadline of an operation that begins now; a limit of zero is none.
+    pub fn deadline(limit: Duration) -> Instant {
+        Instant::now() + if limit.is_zero() { NEVER } else { limit.min(NEVER) }
     }
 
     pub fn settings(&self) -> &Settings {
@@ -206,7 +212,7 @@ impl Handle {
         self.inbox.stop(Instant::now() + limit);
         self.permits.close();
         let mut state = self.state();
-        // The driver ends at its deadline; the rest is for DISCONNECT.
+        // The driver ends at its deadline; what is left is for DISCONNECT.
         let grace = budget.left().map_or(GRACE, |left| GRACE.min(left.saturating_sub(limit) / 2));
         let in_time = timeout(limit + grace, state.wait_for(is_ended)).await.is_ok();
         self.abort();

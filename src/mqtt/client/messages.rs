@@ -22,8 +22,9 @@ use crate::{Category, Error};
 /// listener returns. So one message is in work at a time, and up to `options.listener_queue` of the connection wait behind it. The
 /// stream goes on over lost links, and ends when the connection closes or fails. Dropped, it takes the subscription back, without
 /// waiting for the broker: what waits behind then and nobody has seen is acknowledged as well, unless
-/// [`SubscribeOptions::manual_ack`] is set; with it the broker sends that again on the next link of a kept session. Closing the connection waits for the message in work, up to `options.close_timeout`: drop the stream
-/// before, or ask it for the next one beside.
+/// [`SubscribeOptions::manual_ack`] is set; with it the broker sends that again on the next link of a persistent session. Closing
+/// the connection waits for the message in work, up to `options.close_timeout`: drop the stream before, or ask it for the next
+/// one meanwhile.
 pub struct MqttMessages {
     handle: Arc<Handle>,
     filter: Filter,

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -17,7 +16,7 @@ use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{MqttError, MqttVersion, PublishOptions, QoS};
 use crate::time::NEVER;
 
-/// An accepted message on its way. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
+/// An accepted message. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
 /// are written (QoS 0); drop it if that does not matter: the message is sent all the same.
 ///
 /// It has no limit of time of its own; `tokio::time::timeout` gives it one.
@@ -37,11 +36,6 @@ impl Future for Delivery {
     }
 }
 
-/// Returns the deadline of an operation that begins now; a limit of zero is none.
-pub(super) fn deadline(limit: Duration) -> Instant {
-    Instant::now() + if limit.is_zero() { NEVER } else { limit.min(NEVER) }
-}
-
 /// Publishes a message, and waits until it has arrived.
 pub(super) async fn publish(
     handle: &Handle,
@@ -50,7 +44,7 @@ pub(super) async fn publish(
     options: PublishOptions,
 ) -> Result<(), MqttError> {
     let limit = options.timeout.unwrap_or(handle.settings().publish_timeout);
-    let deadline = deadline(limit);
+    let deadline = Handle::deadline(limit);
     let timed_out = |accepted| move |_| MqttError::TimedOut { operation: "publish", limit, accepted };
     let sent = timeout_at(deadline, send(handle, topic, payload, options));
     let delivery = sent.await.map_err(timed_out(false))??;

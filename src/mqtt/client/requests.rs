@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::timeout_at;
 
 use super::handle::Handle;
-use super::publishing::{deadline, publish, send};
+use super::publishing::{publish, send};
 use super::subscription::subscribe;
 use crate::mqtt::{MessageProperties, MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions};
 
@@ -73,8 +73,25 @@ impl Requests {
         let limit = options.timeout.unwrap_or(handle.settings().publish_timeout);
         let mut sent = false;
         let asked = self.ask(handle, topic, payload, options, &mut sent);
-        let asked = timeout_at(deadline(limit), asked).await;
+        let asked = timeout_at(Handle::deadline(limit), asked).await;
         asked.map_err(|_| MqttError::TimedOut { operation: "request", limit, accepted: sent })?
+    }
+
+    /// Publishes the answer to a request.
+    pub async fn answer(
+        &self,
+        handle: &Handle,
+        request: &MqttMessage,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        let Some(topic) = request.properties.response_topic() else {
+            let problem = "is missing in the message: its sender expects no answer";
+            return Err(MqttError::BadProperty { property: "response_topic", problem });
+        };
+        let mut properties = own(&options);
+        properties.correlation_data = request.properties.correlation_data().map(Bytes::copy_from_slice);
+        publish(handle, topic.into(), payload, options.properties(properties)).await
     }
 
     async fn ask(
@@ -114,22 +131,6 @@ impl Requests {
             ended = handle.until_ended() => Err(ended),
         }
     }
-}
-
-/// Publishes the answer to a request.
-pub(super) async fn answer(
-    handle: &Handle,
-    request: &MqttMessage,
-    payload: Bytes,
-    options: PublishOptions,
-) -> Result<(), MqttError> {
-    let Some(topic) = request.properties.response_topic() else {
-        let problem = "is missing in the message: its sender expects no answer";
-        return Err(MqttError::BadProperty { property: "response_topic", problem });
-    };
-    let mut properties = own(&options);
-    properties.correlation_data = request.properties.correlation_data().map(Bytes::copy_from_slice);
-    publish(handle, topic.into(), payload, options.properties(properties)).await
 }
 
 /// Subscribes to a topic that no other client uses. Returns it.

@@ -2,7 +2,7 @@
 //!
 //! That a broker has a session does not say that it is the one of the last broker: it may be one of its own, left there by this
 //! process or by an earlier one. MQTT has nothing to tell them apart by. In one of its own, a packet id may stand for another
-//! message: the broker would take ours for a repetition of that, acknowledge it, and pass nothing on; and it acknowledges a
+//! message: the broker would take a new message for a repetition of that, acknowledge it, and pass nothing on; and it acknowledges a
 //! PUBREL for a message that it has never seen. So what was in flight at QoS 2 is not proven by a session on another broker,
 //! even where brokers do share sessions. Those that share them behind one address are one broker here, and lose nothing.
 

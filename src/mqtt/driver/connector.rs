@@ -8,7 +8,6 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::backoff::Backoff;
 use super::core::Core;
 use super::endpoints::{Endpoints, MAX_HOPS};
 use super::handshake::{Connected, disconnect, handshake};
@@ -16,6 +15,7 @@ use super::link_state::LinkState;
 use super::settings::Settings;
 use super::sweep::{RefusalDeadline, Sweep};
 use super::takeover::TakeoverDetection;
+use crate::backoff::Backoff;
 use crate::connect::Endpoint;
 use crate::error::chain;
 use crate::log::Logger;

@@ -59,8 +59,11 @@ impl Core {
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         let ids = window + 1..=window + CONTROL_IDS;
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
-        let context =
-            subscriptions::Context { logger: log(), metrics: count(), capacity: settings.listener_queue };
+        let context = subscriptions::ListenerContext {
+            logger: log(),
+            metrics: count(),
+            capacity: settings.listener_queue,
+        };
         let acknowledger = Arc::clone(&inbox);
         Self {
             publishing: Publishing::new(window, CONTROL_IDS, permits, log(), count()),

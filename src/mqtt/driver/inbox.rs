@@ -164,7 +164,7 @@ impl Inbox {
     }
 
     /// Takes everything; the lists must be empty. Returns the deadline of closing, once that was asked for.
-    pub(super) fn take(&self, commands: &mut Vec<Command>, settled: &mut Vec<Settled>) -> Option<Instant> {
+    fn take(&self, commands: &mut Vec<Command>, settled: &mut Vec<Settled>) -> Option<Instant> {
         let mut queue = self.queue();
         std::mem::swap(&mut queue.commands, commands);
         std::mem::swap(&mut queue.settled, settled);

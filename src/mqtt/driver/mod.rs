@@ -2,7 +2,6 @@
 //!
 //! `task` gets links from `connector` and works on each with `drive`. What outlives a link is in `core`.
 
-mod backoff;
 mod broker_sessions;
 mod connector;
 mod core;

@@ -11,7 +11,7 @@ use super::refusal::RefusalText;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol, Publish, Unfit};
-use crate::mqtt::session::{Acked, LINKS_ALONE, Outgoing, Transmit};
+use crate::mqtt::session::{Acked, Outgoing, Transmit};
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// Whoever waits for a publish, and what the publish has taken of the permits.
@@ -183,14 +183,20 @@ impl Publishing {
             return false;
         };
         let (topic, size, qos) = (publish.topic, publish.payload.len(), publish.qos);
-        let error = MqttError::EndsLinks { topic, size, qos, links: LINKS_ALONE, last: lost.clone() };
+        let error = MqttError::EndsLinks {
+            topic,
+            size,
+            qos,
+            links: Outgoing::<Waiter>::LINKS_ALONE,
+            last: lost.clone(),
+        };
         // Whoever published may have given up waiting long ago.
         self.logger.error(Some(&error), format_args!("An MQTT message is given up"));
         self.settle(waiter, Err(error));
         !self.outgoing.is_hopeless()
     }
 
-    /// Whether the next links are to show which message ends them. A broker that ends links whatever it gets is left in peace.
+    /// Whether the search for a message that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
         self.outgoing.is_searching() && !self.outgoing.is_hopeless()
     }

@@ -10,7 +10,7 @@ use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Oversize};
 use crate::mqtt::session::{Arrival, Incoming, Presence};
-use crate::mqtt::subscriptions::{Acknowledger, Held, Receipt, Unclaimed};
+use crate::mqtt::subscriptions::{Acknowledger, InDelivery, Receipt, UnclaimedMessages};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
@@ -31,8 +31,8 @@ pub(super) struct Receiving {
     logger: Logger,
     incoming: Incoming,
     /// Counts the messages that listeners have not finished.
-    held: Arc<Held>,
-    unclaimed: Unclaimed,
+    held: Arc<InDelivery>,
+    unclaimed: UnclaimedMessages,
     /// Whether the connection closes: what comes in from then on is left to the broker.
     closing: bool,
     /// How many messages closing has left to the broker.
@@ -53,8 +53,8 @@ impl Receiving {
     ) -> Self {
         Self {
             incoming: Incoming::default(),
-            held: Held::new(acknowledger),
-            unclaimed: Unclaimed::new(!settings.clean_session, settings.unclaimed_timeout),
+            held: InDelivery::new(acknowledger),
+            unclaimed: UnclaimedMessages::new(!settings.clean_session, settings.unclaimed_timeout),
             closing: false,
             left: 0,
             refusal_warned: false,
@@ -95,7 +95,7 @@ impl Receiving {
             };
             Some(token)
         };
-        let receipt = self.held.take(size, token);
+        let receipt = self.held.admit(size, token);
         let topic = Arc::clone(&message.topic);
         let copy = (token.is_some() && self.unclaimed.waits_for(&topic)).then(|| message.clone());
         if deliver(message, &receipt) > 0 {
@@ -103,7 +103,7 @@ impl Receiving {
         }
         if let Some(message) = copy {
             self.metrics.unclaimed.one();
-            self.unclaimed.keep(message, receipt);
+            self.unclaimed.add(message, receipt);
         } else {
             self.metrics.unmatched.one();
             self.logger.debug(format_args!("nobody listens to the message on `{}`", clip(&topic)));
@@ -203,12 +203,13 @@ impl Receiving {
     /// they are not acknowledged: they wait for whoever subscribes next, or come again on the next link. While closing, they
     /// wait for nobody. A message that another listener has got as well is left to that one.
     pub fn undelivered(&mut self, messages: Received) {
-        for (message, receipt) in messages.into_iter().filter(|(_, receipt)| receipt.is_owed()) {
-            if !Receipt::is_alone(&receipt) {
+        for (message, receipt) in messages.into_iter().filter(|(_, receipt)| receipt.needs_acknowledgement())
+        {
+            if !Receipt::is_unhandled(&receipt) {
                 continue;
             }
             if !self.closing && self.unclaimed.waits_for(&message.topic) {
-                self.unclaimed.keep(message, receipt);
+                self.unclaimed.add(message, receipt);
             } else if !self.settings.clean_session {
                 receipt.refuse();
             }
@@ -223,7 +224,7 @@ impl Receiving {
 
     /// A filter was unsubscribed from: its messages do not wait for anybody any more.
     pub fn unsubscribed(&mut self, filter: Filter) {
-        self.unclaimed.taken_back(filter);
+        self.unclaimed.unsubscribed(filter);
     }
 
     /// Acknowledges unclaimed messages that nobody has subscribed to in time.
@@ -268,7 +269,7 @@ impl Receiving {
     }
 
     /// Returns the account of messages that listeners have not finished, which outlives the connection's task.
-    pub fn held(&self) -> Arc<Held> {
+    pub fn held(&self) -> Arc<InDelivery> {
         Arc::clone(&self.held)
     }
 
@@ -292,7 +293,7 @@ impl Receiving {
 
     /// Leaves unclaimed messages to the broker. Returns how many. Those that came behind them are acknowledged all the same.
     fn leave_unclaimed(&mut self) -> usize {
-        let left = self.unclaimed.leave();
+        let left = self.unclaimed.withdraw();
         let count = left.len();
         left.into_iter().flatten().for_each(|token| self.incoming.refuse(token));
         count
@@ -300,7 +301,7 @@ impl Receiving {
 
     #[cfg(any(test, fuzzing))]
     pub fn drop_unclaimed(&mut self) {
-        drop(self.unclaimed.leave());
+        drop(self.unclaimed.withdraw());
     }
 }
 

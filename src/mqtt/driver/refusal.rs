@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::connect::Endpoint;
 use crate::mqtt::MqttVersion;
-use crate::mqtt::protocol::describe;
+use crate::mqtt::protocol::Reason;
 use crate::text::clip;
 
 /// The return code of SUBACK for a filter that is not granted; all that MQTT 3.1.1 has.
@@ -45,7 +45,7 @@ impl RefusalText {
 
     /// Returns what a code means that refuses a message. The broker may have given a `reason`.
     pub fn of_message(&self, code: u8, reason: Option<&str>) -> Arc<str> {
-        self.with_user(code, describe(code, reason))
+        self.with_user(code, Reason::describe(code, reason))
     }
 
     /// Returns what a code means that refuses a filter. The broker may have given a `reason`.

@@ -13,10 +13,10 @@ use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::protocol::{Limits, describe};
+use crate::mqtt::protocol::{Limits, Reason};
 use crate::mqtt::session::Presence;
 use crate::mqtt::subscriptions::{
-    Acknowledger, Context, Control, Patience, Receipt, Registry, SharedListener, Trial,
+    Acknowledger, AnswerTimeouts, Control, ListenerContext, Probe, Receipt, Registry, SharedListener,
 };
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
@@ -61,7 +61,7 @@ impl Subscribing {
         ids: std::ops::RangeInclusive<u16>,
         settings: Arc<Settings>,
         inbox: Arc<Inbox>,
-        context: Context,
+        context: ListenerContext,
     ) -> Self {
         let (first, most) = (settings.reconnect_timeout, settings.max_reconnect_timeout);
         let (logger, denied) = (context.logger.clone(), Denied::new(inbox.denied().clone(), first, most));
@@ -106,7 +106,7 @@ impl Subscribing {
         reply: oneshot::Sender<bool>,
     ) -> Unsubscribed {
         let waiters = self.registry.unsubscribe(&filter, listener);
-        let left = self.registry.left();
+        let left = self.registry.take_undelivered();
         // A persistent session may have filters of an earlier process.
         if waiters.is_none() && !self.settings.clean_session && self.registry.revoke(&filter) {
             self.revoking.push((filter, reply));
@@ -152,7 +152,7 @@ impl Subscribing {
 
     /// Returns messages that waited for listeners whose subscriptions never came about.
     pub fn take_undelivered(&mut self) -> Received {
-        self.registry.left()
+        self.registry.take_undelivered()
     }
 
     /// Handles SUBACK. Returns false where it answers nothing.
@@ -163,7 +163,7 @@ impl Subscribing {
         reason: Option<&str>,
         now: Instant,
     ) -> Result<bool, Lost> {
-        match self.registry.granted(id, codes, now) {
+        match self.registry.on_suback(id, codes, now) {
             Some(outcomes) => self.outcomes.report(outcomes, &self.registry, reason, now),
             None if self.registry.is_late(id) => {}
             // Which filter an answer is for can no longer be told; the next link asks again.
@@ -182,10 +182,10 @@ impl Subscribing {
         }
         // Whatever it says, nobody here listens to that filter any more.
         if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
-            let why = describe(*code, None);
+            let why = Reason::describe(*code, None);
             self.logger.warn(format_args!("the broker refuses UNSUBSCRIBE: {why} (code {code:#04x})"));
         }
-        Ok(self.registry.revoked(id) || self.registry.is_late(id))
+        Ok(self.registry.on_unsuback(id) || self.registry.is_late(id))
     }
 
     /// Returns the next packet, and the identifier for its filter. With `alone`, a filter that may end the link can be sent.
@@ -212,7 +212,7 @@ impl Subscribing {
 
     /// Refuses unsupported filters of the next packet. With `alone`, a filter that may end the link can be sent.
     pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) {
-        let outcomes = self.registry.unfit(limits, alone, now);
+        let outcomes = self.registry.refuse_unsupported(limits, alone, now);
         if !outcomes.is_empty() {
             self.outcomes.report(outcomes, &self.registry, Some(ANNOUNCED), now);
             // What they covered is asked for in their place.
@@ -224,7 +224,7 @@ impl Subscribing {
     pub fn ask_denied(&mut self, now: Instant) -> bool {
         let due = self.outcomes.denied_come_due(now);
         if due {
-            self.registry.ask_refused(now);
+            self.registry.request_parked(now);
         }
         due
     }
@@ -232,12 +232,12 @@ impl Subscribing {
     /// Answers those who wait for filters that the broker has taken back, and forgets what is not denied any more.
     pub fn settle(&mut self) {
         let Self { registry, revoking, .. } = self;
-        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.owes(filter)) {
+        for (_, reply) in revoking.extract_if(.., |(filter, _)| !registry.is_unsubscribing(filter)) {
             // The caller may not wait for the answer.
             let _ = reply.send(false);
         }
         if self.outcomes.review(&mut self.registry) {
-            self.registry.ask_refused(Instant::now());
+            self.registry.request_parked(Instant::now());
             self.inbox.wake();
         }
     }
@@ -272,15 +272,15 @@ impl Subscribing {
         self.has_suspects() || self.registry.is_waiting()
     }
 
-    /// Whether the next links are to show which filter ends them. A broker that ends links whatever it gets is left in peace.
+    /// Whether the search for a filter that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
         self.has_suspects() && !self.registry.is_hopeless()
     }
 
     /// Returns for how long answers to SUBSCRIBE and UNSUBSCRIBE are awaited.
-    fn patience(&self) -> Patience {
+    fn patience(&self) -> AnswerTimeouts {
         let configured = Some(self.settings.connect_timeout).filter(|limit| !limit.is_zero());
-        Patience { subscribe: configured, unsubscribe: configured.unwrap_or(UNSUBSCRIBE_TIMEOUT) }
+        AnswerTimeouts { subscribe: configured, unsubscribe: configured.unwrap_or(UNSUBSCRIBE_TIMEOUT) }
     }
 
     /// Returns when the next answer is overdue.
@@ -353,12 +353,12 @@ impl Subscribing {
 
     /// Returns how many filters a persistent session would keep though nobody listens to them.
     pub fn filters_left(&self) -> usize {
-        if self.settings.clean_session { 0 } else { self.registry.owed() }
+        if self.settings.clean_session { 0 } else { self.registry.unsubscribe_count() }
     }
 
     /// Returns how the trial of filters stands that may end the link.
-    pub fn trial(&self) -> Trial {
-        self.registry.trial()
+    pub fn trial(&self) -> Probe {
+        self.registry.probe()
     }
 
     /// Returns when refused filters are asked for again.

@@ -23,7 +23,7 @@ use crate::error::chain;
 use crate::log::Logger;
 use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::subscriptions::Held;
+use crate::mqtt::subscriptions::InDelivery;
 use crate::mqtt::{Lost, MqttError};
 use crate::text::clip;
 
@@ -182,7 +182,7 @@ impl Task {
 struct Teardown {
     inbox: Arc<Inbox>,
     permits: Arc<Permits>,
-    held: Arc<Held>,
+    held: Arc<InDelivery>,
     state: watch::Sender<LinkState>,
 }
 

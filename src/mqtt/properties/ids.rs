@@ -1,6 +1,6 @@
 //! The identifiers of properties (MQTT 5, table 2-4), of all packets that a client reads or writes byte by byte.
 
-use super::malformed::Malformed;
+use super::data_types::Malformed;
 
 pub const PAYLOAD_FORMAT: u8 = 1;
 pub const MESSAGE_EXPIRY: u8 = 2;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 
 use super::MessageProperties;
-use super::fields::Fields;
+use super::data_types::{Fields, Malformed, put_bytes};
 use super::ids::{
     CONTENT_TYPE, CORRELATION_DATA, MESSAGE_EXPIRY, PAYLOAD_FORMAT, RESPONSE_TOPIC, SUBSCRIPTION, Seen,
     TOPIC_ALIAS, USER,
 };
-use super::malformed::Malformed;
 
 /// How many different subscriptions a message may name before it goes to all whose filters match its topic instead.
 const MAX_SUBSCRIPTIONS: usize = 65_536;
@@ -161,10 +160,4 @@ impl<'a> Outgoing<'a> {
             put_bytes(value.as_bytes(), to);
         }
     }
-}
-
-/// Writes the bytes with their length before them; they were checked to be at most 65535.
-pub(crate) fn put_bytes(bytes: &[u8], to: &mut BytesMut) {
-    to.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
-    to.put_slice(bytes.get(..usize::from(u16::MAX)).unwrap_or(bytes));
 }

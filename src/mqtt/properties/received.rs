@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::fields::Fields;
+use super::data_types::Fields;
 use super::publish::{Outgoing, Property};
 use super::{MessageProperties, seconds};
 
@@ -90,7 +90,7 @@ impl ReceivedProperties {
         self.user().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// The bytes that they hold in memory.
+    /// The bytes that they take in memory.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.0
     }
@@ -161,7 +161,7 @@ impl From<&MessageProperties> for ReceivedProperties {
 
 #[cfg(test)]
 mod tests {
-    use super::super::malformed::Malformed;
+    use super::super::data_types::Malformed;
     use super::super::publish::Checked;
     use super::*;
 

@@ -17,15 +17,6 @@ const INITIAL_CAPACITY: usize = 8 * 1024;
 /// A slice of a large packet shares the memory of the packet when at most one part in this many of it is something else.
 const MAX_WASTE: usize = 16;
 
-/// Whether a packet of this size has come whole; if not, makes room for the rest.
-pub(super) fn is_whole(bytes: &mut BytesMut, size: usize) -> bool {
-    if bytes.len() >= size {
-        return true;
-    }
-    make_room(bytes, size);
-    false
-}
-
 /// Inlined, it would cost every message that has come whole a third of its time.
 #[cold]
 #[inline(never)]
@@ -49,6 +40,15 @@ pub(super) struct RawPacket<'a> {
 }
 
 impl<'a> RawPacket<'a> {
+    /// Whether a packet of this size has come whole; if not, makes room for the rest.
+    pub fn is_whole(bytes: &mut BytesMut, size: usize) -> bool {
+        if bytes.len() >= size {
+            return true;
+        }
+        make_room(bytes, size);
+        false
+    }
+
     /// Takes the packet with which the bytes begin, and that has come whole, out of them.
     pub fn take<T>(from: &mut BytesMut, header: Header, read: impl FnOnce(&RawPacket<'_>) -> T) -> T {
         let size = header.size();
@@ -102,7 +102,7 @@ mod tests {
         let (mut bytes, mut rest) = (BytesMut::with_capacity(INITIAL_CAPACITY), &all[..]);
         loop {
             if let Ok(Some(header)) = Header::read(&bytes)
-                && is_whole(&mut bytes, header.size())
+                && RawPacket::is_whole(&mut bytes, header.size())
             {
                 assert_eq!(header.size(), all.len() - 3);
                 let detached =

@@ -5,11 +5,6 @@ use std::io;
 use crate::mqtt::properties::Malformed;
 use crate::text::{Escaped, MAX_SHOWN};
 
-/// The reason codes that MQTT 5 has for what is wrong with a packet (section 4.13).
-pub(super) const MALFORMED: u8 = 0x81;
-pub(super) const PROTOCOL_ERROR: u8 = 0x82;
-const TOO_LARGE: u8 = 0x95;
-
 /// A packet that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PacketError {
@@ -24,20 +19,25 @@ pub(crate) enum PacketError {
     /// Above the limit of this side.
     #[error("{packet} of {size} bytes is above the limit of {max}")]
     TooLarge { packet: &'static str, topic: Option<String>, size: usize, max: usize },
-    /// A packet of our own that the encoder refuses.
+    /// A packet of this client that the encoder refuses.
     #[error("a packet cannot be written")]
     Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl PacketError {
+    /// The reason codes of MQTT 5 for what is wrong with a packet (section 4.13).
+    pub const MALFORMED: u8 = 0x81;
+    pub const PROTOCOL_ERROR: u8 = 0x82;
+    const TOO_LARGE: u8 = 0x95;
+
     /// The bytes cannot be read as what they claim to be. The packet is named by [`PacketError::in_packet`].
     pub const fn malformed(problem: &'static str) -> Self {
-        Self::Broken { packet: "a packet", problem, code: MALFORMED }
+        Self::Broken { packet: "a packet", problem, code: Self::MALFORMED }
     }
 
     /// The bytes can be read, and say what is forbidden.
     pub const fn forbidden(problem: &'static str) -> Self {
-        Self::Broken { packet: "a packet", problem, code: PROTOCOL_ERROR }
+        Self::Broken { packet: "a packet", problem, code: Self::PROTOCOL_ERROR }
     }
 
     /// The same error, of a packet of this name.
@@ -52,12 +52,27 @@ impl PacketError {
         Self::Unwritable(Box::new(error))
     }
 
+    /// Bytes that should be text as errors show them: what is no UTF-8 is written as `\xff`, and a long text is cut.
+    pub fn shown(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        for chunk in bytes.get(..MAX_SHOWN).unwrap_or(bytes).utf8_chunks() {
+            text.push_str(&Escaped(chunk.valid()).to_string());
+            for byte in chunk.invalid() {
+                text.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+        if bytes.len() > MAX_SHOWN {
+            text.push_str(&format!("… ({} bytes)", bytes.len()));
+        }
+        text
+    }
+
     /// The reason code that DISCONNECT of MQTT 5 gives for it.
     pub const fn code(&self) -> u8 {
         match self {
             Self::Broken { code, .. } | Self::Topic { code, .. } => *code,
-            Self::TooLarge { .. } => TOO_LARGE,
-            Self::Io(_) | Self::Unwritable(_) => MALFORMED,
+            Self::TooLarge { .. } => Self::TOO_LARGE,
+            Self::Io(_) | Self::Unwritable(_) => Self::MALFORMED,
         }
     }
 }
@@ -79,29 +94,14 @@ impl From<Malformed> for PacketError {
     }
 }
 
-/// Bytes that should be text, fit to be shown: what is no UTF-8 is written as `\xff`, and a long one is cut.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.get(..MAX_SHOWN).unwrap_or(bytes).utf8_chunks() {
-        text.push_str(&Escaped(chunk.valid()).to_string());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    if bytes.len() > MAX_SHOWN {
-        text.push_str(&format!("… ({} bytes)", bytes.len()));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn bytes_that_are_no_text_are_written_out() {
-        assert_eq!(shown(b"a/\xff\x1b[0m\0"), "a/\\xff\\u{1b}[0m\\u{0}");
-        assert_eq!(shown("grüße".as_bytes()), "grüße");
-        assert!(shown(&[b'x'; 300]).ends_with("x… (300 bytes)"));
+        assert_eq!(PacketError::shown(b"a/\xff\x1b[0m\0"), "a/\\xff\\u{1b}[0m\\u{0}");
+        assert_eq!(PacketError::shown("grüße".as_bytes()), "grüße");
+        assert!(PacketError::shown(&[b'x'; 300]).ends_with("x… (300 bytes)"));
     }
 }

@@ -46,6 +46,11 @@ impl Header {
         self.first >> 4
     }
 
+    /// The size of a packet with a body of this size.
+    pub const fn packet_size(body: usize) -> usize {
+        1 + VariableInt::size(body) + body
+    }
+
     /// How many bytes the packet has.
     pub const fn size(&self) -> usize {
         self.len() + self.body_len()
@@ -82,11 +87,6 @@ impl Header {
             _ => "a packet of type 0",
         }
     }
-}
-
-/// The size of a packet whose body has so many bytes.
-pub(super) const fn packet_size(body: usize) -> usize {
-    1 + VariableInt::size(body) + body
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::limits::Limits;
 use super::outgoing::AckKind;
-use crate::mqtt::{Lost, MqttMessage, QoS};
+use super::reason::Reason;
+use crate::mqtt::{MqttMessage, QoS};
 
 /// What is known of a message that was too large, so that its payload was thrown away.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,30 +17,6 @@ pub(crate) struct Oversize {
     pub topic: Arc<str>,
     /// The size of the packet, in bytes.
     pub size: usize,
-}
-
-/// What a broker gives as its reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reason {
-    pub code: u8,
-    /// What the code means, and what the broker says beside it.
-    pub text: Arc<str>,
-    /// Another server that the broker names.
-    pub server_reference: Option<Arc<str>>,
-}
-
-impl Reason {
-    /// Why the link is lost when the broker refused CONNECT for this reason.
-    pub fn refused(self) -> Lost {
-        let Self { code, text, server_reference } = self;
-        Lost::Refused { code, reason: text, server_reference }
-    }
-
-    /// Why the link is lost when the broker sent DISCONNECT for this reason.
-    pub fn disconnected(self) -> Lost {
-        let Self { code, text, server_reference } = self;
-        Lost::Disconnected { code, reason: text, server_reference }
-    }
 }
 
 /// A received packet, in the terms of no version.

@@ -2,13 +2,13 @@
 
 use tokio::time::Instant;
 
-use super::header::packet_size;
+use super::header::Header;
 use super::outgoing::Publish;
 use crate::mqtt::QoS;
 use crate::mqtt::properties::VariableInt;
 use crate::mqtt::topic::Filter;
 
-/// What CONNACK says about the link. It holds for that link alone: the next one begins from the broker's next CONNACK.
+/// What CONNACK says about the link. It counts for that link alone: the next one begins with another CONNACK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// How many messages of QoS 1 and 2 may be on their way to the broker at a time.
@@ -22,7 +22,7 @@ pub(crate) struct Limits {
     pub wildcard_available: bool,
     pub subscription_ids_available: bool,
     pub shared_available: bool,
-    /// The keep-alive that holds in place of the one in CONNECT, in seconds.
+    /// The keep-alive that counts in place of the one in CONNECT, in seconds.
     pub server_keep_alive: Option<u16>,
     /// How long the session outlives the link, in seconds, where that is not what CONNECT asked for.
     pub session_expiry: Option<u32>,
@@ -38,7 +38,7 @@ pub(crate) enum Unfit {
     },
     /// The broker takes none above this.
     Qos(QoS),
-    /// The broker keeps no messages.
+    /// The broker has no retained messages.
     Retained,
     Expired,
 }
@@ -99,7 +99,7 @@ impl Limits {
 
     /// Whether an UNSUBSCRIBE of this filter alone is not too large for the broker.
     pub fn takes_back(&self, filter: &Filter) -> bool {
-        self.has_room(packet_size(2 + 1 + 2 + filter.as_str().len()))
+        self.has_room(Header::packet_size(2 + 1 + 2 + filter.as_str().len()))
     }
 
     /// The identifier for a filter, unless SUBSCRIBE would be too large for the broker with it: messages come without one then.
@@ -119,10 +119,10 @@ impl Limits {
     }
 }
 
-/// The size on the wire of a SUBSCRIBE of MQTT 5 with one filter of so many bytes.
+/// The size of a SUBSCRIBE of MQTT 5 with one filter of this size, in bytes.
 fn subscribe_size(filter: usize, identifier: Option<u32>) -> usize {
     let properties = identifier.map_or(0, |identifier| 1 + VariableInt::size(identifier as usize));
-    packet_size(2 + 1 + properties + 2 + filter + 1)
+    Header::packet_size(2 + 1 + properties + 2 + filter + 1)
 }
 
 #[cfg(test)]

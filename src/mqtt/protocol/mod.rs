@@ -11,17 +11,15 @@ mod incoming;
 mod limits;
 mod outgoing;
 mod publish_header;
-mod reasons;
+mod reason;
 mod v4;
 mod v5;
 
 pub(crate) use adapter::{ConnectPacket, Protocol};
 pub(crate) use error::PacketError;
-pub(crate) use incoming::{Incoming, Oversize, Reason};
+pub(crate) use incoming::{Incoming, Oversize};
 pub(crate) use limits::{Limits, Unfit};
 pub(crate) use outgoing::{AckKind, Extra, Outbound, Publish};
-#[cfg(test)]
-pub(crate) use reasons::clip_reason;
-pub(crate) use reasons::describe;
+pub(crate) use reason::Reason;
 pub(crate) use v4::V4;
 pub(crate) use v5::V5;

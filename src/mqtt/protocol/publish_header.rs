@@ -1,7 +1,7 @@
 //! The flags and the variable header of PUBLISH: topic and packet id. They are the same in both versions.
 
 use super::buffer::RawPacket;
-use super::error::{MALFORMED, PROTOCOL_ERROR, PacketError, shown};
+use super::error::PacketError;
 use super::header::Header;
 use crate::mqtt::QoS;
 
@@ -27,9 +27,8 @@ impl PublishFlags {
     }
 }
 
-/// The topic of a received message: UTF-8 without U+0000 and wildcards, one byte at least.
-/// None of the three bytes that are searched for is part of another character in UTF-8.
-pub(super) fn topic(bytes: &[u8]) -> Result<&str, PacketError> {
+/// None of the three bytes that are searched for is in another character in UTF-8.
+fn topic(bytes: &[u8]) -> Result<&str, PacketError> {
     match std::str::from_utf8(bytes) {
         Ok(topic) if memchr::memchr3(0, b'+', b'#', bytes).is_none() && !topic.is_empty() => Ok(topic),
         _ => Err(bad_topic(bytes)),
@@ -39,33 +38,21 @@ pub(super) fn topic(bytes: &[u8]) -> Result<&str, PacketError> {
 #[cold]
 fn bad_topic(bytes: &[u8]) -> PacketError {
     let (problem, code) = if std::str::from_utf8(bytes).is_err() {
-        ("is no UTF-8 text", MALFORMED)
+        ("is no UTF-8 text", PacketError::MALFORMED)
     } else if bytes.contains(&0) {
-        ("has the character U+0000", MALFORMED)
+        ("has the character U+0000", PacketError::MALFORMED)
     } else if bytes.is_empty() {
-        ("is empty", PROTOCOL_ERROR)
+        ("is empty", PacketError::PROTOCOL_ERROR)
     } else {
-        ("has a wildcard in it", PROTOCOL_ERROR)
+        ("has a wildcard in it", PacketError::PROTOCOL_ERROR)
     };
-    PacketError::Topic { topic: shown(bytes), problem, code }
-}
-
-/// The bytes of the topic at the beginning of a body; none while they are not all there.
-pub(super) fn topic_bytes<'a>(header: &Header, body: &'a [u8]) -> Result<Option<&'a [u8]>, PacketError> {
-    let Some((length, rest)) = body.split_first_chunk::<2>() else {
-        return if header.body_len() < 2 { Err(PacketError::malformed("has no topic")) } else { Ok(None) };
-    };
-    let length = usize::from(u16::from_be_bytes(*length));
-    if 2 + length > header.body_len() {
-        return Err(PacketError::malformed("has a topic that goes beyond its end"));
-    }
-    Ok(rest.get(..length))
+    PacketError::Topic { topic: PacketError::shown(bytes), problem, code }
 }
 
 /// The variable header, in MQTT 5 without its properties.
 #[derive(Debug)]
 pub(super) struct VariableHeader<'a> {
-    pub topic: &'a [u8],
+    topic: &'a [u8],
     /// 0 at QoS 0.
     pub id: u16,
     /// How many bytes of the body it takes.
@@ -73,15 +60,41 @@ pub(super) struct VariableHeader<'a> {
 }
 
 impl<'a> VariableHeader<'a> {
-    /// Reads it from a packet that is all there: what is not in it is missing.
+    /// The bytes of the topic at the beginning of a body; none while they have not come whole.
+    pub fn topic_bytes(header: &Header, body: &'a [u8]) -> Result<Option<&'a [u8]>, PacketError> {
+        let Some((length, rest)) = body.split_first_chunk::<2>() else {
+            return if header.body_len() < 2 {
+                Err(PacketError::malformed("has no topic"))
+            } else {
+                Ok(None)
+            };
+        };
+        let length = usize::from(u16::from_be_bytes(*length));
+        if 2 + length > header.body_len() {
+            return Err(PacketError::malformed("has a topic that goes beyond its end"));
+        }
+        Ok(rest.get(..length))
+    }
+
+    /// The topic: UTF-8 without U+0000 and wildcards, one byte at least.
+    pub fn topic(&self) -> Result<&'a str, PacketError> {
+        topic(self.topic)
+    }
+
+    /// Whether there is no topic, as beside a topic alias.
+    pub fn has_no_topic(&self) -> bool {
+        self.topic.is_empty()
+    }
+
+    /// Reads it from a packet that has come whole.
     pub fn of(packet: &RawPacket<'a>, flags: PublishFlags) -> Result<Self, PacketError> {
         let read = Self::read(packet.header(), flags.qos, packet.body())?;
         read.ok_or(PacketError::malformed("ends too early"))
     }
 
-    /// Reads it from a body; none while it is not all there.
+    /// Reads it from a body; none while it has not come whole.
     pub fn read(header: &Header, qos: QoS, body: &'a [u8]) -> Result<Option<Self>, PacketError> {
-        let Some(topic) = topic_bytes(header, body)? else { return Ok(None) };
+        let Some(topic) = Self::topic_bytes(header, body)? else { return Ok(None) };
         let size = 2 + topic.len();
         if qos == QoS::AtMostOnce {
             return Ok(Some(Self { topic, id: 0, size }));

@@ -9,9 +9,6 @@ use crate::mqtt::{MqttAcknowledgement, MqttMessage};
 /// None at QoS 0, and where the broker has been told.
 pub(crate) type Ack = Option<PendingAck>;
 
-/// A message as the store of a queue has it.
-pub(super) type StoredMessage = crate::messaging::store::StoredMessage<Ack>;
-
 /// The right to acknowledge a message, and what its envelope does not tell.
 pub(crate) struct PendingAck {
     acknowledgement: MqttAcknowledgement,

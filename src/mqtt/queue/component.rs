@@ -1,4 +1,4 @@
-//! A queue over MQTT as a component.
+//! The queue over MQTT as a component.
 
 use std::time::Duration;
 

@@ -227,8 +227,8 @@ impl MqttQueueConfig {
             no_local: self.options.no_local,
             sends,
             dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
-            durable: self.options.qos() != QoS::AtMostOnce,
-            at_most_once: self.options.qos() == QoS::AtMostOnce,
+            durable: self.options.qos_level() != QoS::AtMostOnce,
+            at_most_once: self.options.qos_level() == QoS::AtMostOnce,
         })
     }
 
@@ -335,7 +335,7 @@ mod tests {
             Millis::new(0),
             "nothing that the session kept is given up"
         );
-        assert!(!own.options.clean_session && config.options.qos() == QoS::AtLeastOnce);
+        assert!(!own.options.clean_session && config.options.qos_level() == QoS::AtLeastOnce);
         assert!(MqttQueueConfig::default().own_connection().is_none());
     }
 

@@ -1,4 +1,4 @@
-//! Where messages go that cannot be handled.
+//! The dead letters of a queue, which are published to a topic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::mqtt::{Delivery, MqttError, PublishOptions};
 use crate::text::clip;
 use crate::{Category, Error};
 
-/// The least time after which a dead letter that is not acknowledged is spoken of.
+/// The least time after which a dead letter that is not acknowledged is logged.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How many dead letters that the broker has not acknowledged are remembered while the queue is closed; it buries fewer at a time.
+/// How many dead letters that the broker has not acknowledged are remembered while the queue is closed; fewer are published at a time.
 const UNCONFIRMED: usize = 64;
 
 /// What became of a dead message.
@@ -89,7 +89,7 @@ impl DeadLetters {
         self.target.as_ref().map(|target| clip(&target.to_string()).into_owned())
     }
 
-    /// Publishes what a dead message was, unless it goes in a circle.
+    /// Publishes a dead message, unless it goes in a circle.
     async fn publish(&self, message: &StoredMessage<()>) -> Result<DeadLetterOutcome, MqttError> {
         let target = self.target.as_ref();
         let Some(topic) = target.and_then(|target| target.fill(message.envelope().topic.as_ref())) else {
@@ -110,7 +110,7 @@ impl DeadLetters {
         if error.category() != Category::BadRequest {
             return Err(error);
         }
-        // What it says of itself may be what makes it too large, or cannot be a property. The same error again is final: tried
+        // The marks of a dead letter may make it too large, or cannot be a property. The same error again is final: tried
         // for ever, it would hold up the acknowledgements of all messages after it.
         match self.send(&topic, (message, message.envelope()), PublishOptions::at_least_once(), codec).await {
             Ok(()) => Ok(DeadLetterOutcome::Published),
@@ -213,7 +213,7 @@ impl DeadLetters {
     }
 }
 
-/// A dead letter that the connection has. Given up before it has arrived, it is left to whoever buries the message again.
+/// A dead letter that the connection has accepted. Dropped before it was acknowledged, it is remembered for the next attempt.
 struct Publishing<'a> {
     number: u64,
     delivery: Option<Delivery>,
@@ -221,7 +221,7 @@ struct Publishing<'a> {
 }
 
 impl Publishing<'_> {
-    /// Resolves once, when it has arrived or never will.
+    /// Resolves once, when the broker has acknowledged it or never will.
     async fn acknowledged(&mut self) -> Result<(), MqttError> {
         let Some(delivery) = &mut self.delivery else { return std::future::pending().await };
         let delivered = delivery.await;
@@ -253,7 +253,7 @@ impl DeadLetterSink<Ack> for DeadLetters {
             Ok(DeadLetterOutcome::Impossible(topic, error)) => {
                 self.report_impossible(message, &topic, &error)
             }
-            // That it goes in a circle was said.
+            // That it goes in a circle was logged.
             Ok(_) => {}
             Err(error) => {
                 self.report_failure(message, &error);

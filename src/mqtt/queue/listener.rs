@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::MqttQueueOptions;
-use super::ack::{Ack, PendingAck, StoredMessage};
+use super::ack::{Ack, PendingAck};
 use super::codec::Codec;
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
 use crate::messaging::EnvelopeError;
 use crate::messaging::kit::{LogThrottle, QueueCore};
-use crate::messaging::store::{MessageStore, Redelivery};
+use crate::messaging::store::{MessageStore, Redelivery, StoredMessage};
 use crate::mqtt::{MqttMessage, MqttMessageListener};
 use crate::text::clip;
 use crate::{BoxFuture, Error};
@@ -196,7 +196,7 @@ impl QueueListener {
     }
 
     /// A message came to a closed queue.
-    fn receive_late(&self, mut message: StoredMessage) {
+    fn receive_late(&self, mut message: StoredMessage<Ack>) {
         if message.ack().is_some() && self.is_returning() {
             self.store.put_or_overflow(message);
             return self.release_late();

@@ -7,8 +7,8 @@ mod config;
 mod dead_letters;
 mod factory;
 mod listener;
+mod message_queue;
 mod options;
-mod queue;
 mod status;
 mod subscription;
 mod target;
@@ -17,5 +17,5 @@ mod transport;
 
 pub use config::MqttQueueConfig;
 pub use factory::{MqttMessageQueueFactory, MqttQueueFactoryConfig};
+pub use message_queue::MqttMessageQueue;
 pub use options::MqttQueueOptions;
-pub use queue::MqttMessageQueue;

@@ -5,8 +5,11 @@ use serde::Deserialize;
 
 use super::codec::Codec;
 use crate::config::{Invalid, Millis};
-use crate::messaging::kit::{HopLimit, MAX_HOPS};
-use crate::messaging::store::{MAX_BYTES, StoreOptions};
+use crate::messaging::kit::MAX_HOPS;
+use crate::messaging::kit::options::{
+    self, CLOSE_TIMEOUT, LOCK_TIMEOUT, MAX_BYTES, MAX_DELIVERIES, REDELIVERY_DELAY, SEND_TIMEOUT,
+};
+use crate::messaging::store::StoreOptions;
 use crate::mqtt::{MqttOptions, MqttVersion, QoS, SubscribeOptions};
 
 /// How a queue over MQTT behaves. Times are milliseconds, or texts such as `30s`.
@@ -68,6 +71,29 @@ pub struct MqttQueueOptions {
     pub allow_control_characters: bool,
 }
 
+crate::setters::setters!(MqttQueueOptions {
+    serialize_envelope: bool,
+    autosubscribe: bool,
+    qos: u8,
+    retain: bool,
+    no_local: bool,
+    capacity: usize,
+    max_bytes: usize,
+    lock_timeout: Millis,
+    max_deliveries: u32,
+    redelivery_delay: Millis,
+    max_hops: u32,
+    send_timeout: Millis,
+    close_timeout: Millis,
+    protocol_version: MqttVersion,
+    retry_connect: bool,
+    connect_timeout: Millis,
+    reconnect_timeout: Millis,
+    keepalive_timeout: Millis,
+    clean_session: bool,
+    allow_control_characters: bool,
+});
+
 impl Default for MqttQueueOptions {
     fn default() -> Self {
         let connection = MqttOptions::default();
@@ -79,12 +105,12 @@ impl Default for MqttQueueOptions {
             no_local: false,
             capacity: 1000,
             max_bytes: MAX_BYTES,
-            lock_timeout: Millis::new(30_000),
-            max_deliveries: 10,
-            redelivery_delay: Millis::new(1000),
+            lock_timeout: LOCK_TIMEOUT,
+            max_deliveries: MAX_DELIVERIES,
+            redelivery_delay: REDELIVERY_DELAY,
             max_hops: MAX_HOPS,
-            send_timeout: Millis::new(30_000),
-            close_timeout: Millis::new(10_000),
+            send_timeout: SEND_TIMEOUT,
+            close_timeout: CLOSE_TIMEOUT,
             protocol_version: connection.protocol_version,
             retry_connect: connection.retry_connect,
             connect_timeout: connection.connect_timeout,
@@ -113,26 +139,20 @@ impl MqttQueueOptions {
     }
 
     /// The QoS, which `check` has seen.
-    pub(super) fn qos(&self) -> QoS {
+    pub(super) fn qos_level(&self) -> QoS {
         QoS::from_number(self.qos).unwrap_or_default()
     }
 
     /// How it subscribes.
     pub(super) fn subscribe_options(&self) -> SubscribeOptions {
         let options = SubscribeOptions { no_local: self.no_local, ..SubscribeOptions::default() };
-        options.qos(self.qos()).manual_ack()
+        options.qos(self.qos_level()).manual_ack()
     }
 
-    /// Names the first value that makes no sense.
+    /// Every value that makes no sense.
     pub(super) fn invalid(&self) -> Vec<Invalid> {
-        let wrong = [
-            (self.qos > 2, "options.qos", "is neither 0, 1 nor 2"),
-            (self.capacity == 0, "options.capacity", "is 0; nothing could be received"),
-            (self.max_bytes == 0, "options.max_bytes", "is 0; nothing could be received"),
-            (self.lock_timeout.0.is_zero(), "options.lock_timeout", "is 0; no message could be completed"),
-        ];
-        let wrong = wrong.into_iter().filter(|(wrong, ..)| *wrong);
-        let wrong = wrong.map(|(_, key, problem)| Invalid::new(key, problem));
-        wrong.chain(HopLimit::invalid(self.max_hops, "options.max_hops")).collect()
+        let qos = (self.qos > 2).then(|| Invalid::new("options.qos", "is neither 0, 1 nor 2"));
+        let blocked = "is 0; nothing could be received";
+        qos.into_iter().chain(options::invalid(&self.store_options(), self.max_hops, blocked)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The subscription of a queue: whoever wants messages requests it, and a task of the queue subscribes, again and again where
+//! The subscription of a queue: receivers request it, and a task of the queue subscribes, again and again where
 //! the broker does not answer. So waiting for a message is never longer than was asked, and giving up ends no subscription.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::transport::Transport;
+use crate::backoff::Backoff;
 use crate::component::Budget;
 use crate::error::Coded;
 use crate::log::Logger;
@@ -92,7 +93,7 @@ impl QueueSubscription {
         }
     }
 
-    /// What was granted before is asked for again, so that whoever can wait does, whatever the broker has said.
+    /// What was granted before is asked for again, so that a receiver that can wait does, whatever the broker has answered.
     fn lost_for_now(&self, denied: MqttError) -> Error {
         if matches!(denied.category(), Category::NoResponse | Category::InvalidState) {
             return denied.into();
@@ -110,21 +111,20 @@ impl QueueSubscription {
     pub async fn run(&self, name: &str, logger: &Logger) {
         loop {
             self.requested.notified().await;
-            let mut wait = WAITS.0;
+            let (mut backoff, mut reported) = (Backoff::new(WAITS.0, WAITS.1), false);
             while let Err(error) = self.begin().await {
                 self.pending.send_replace(Some(error.clone()));
                 if !matches!(error, MqttError::TimedOut { .. } | MqttError::Down(_)) {
                     self.refused.send_replace(Some(error));
                     break;
                 }
-                if wait == WAITS.0 {
+                if !std::mem::replace(&mut reported, true) {
                     let why = Error::from(error).chain();
                     logger.warn(format_args!(
                         "the queue `{name}` is not subscribed yet, and tries again: {why}"
                     ));
                 }
-                sleep(wait).await;
-                wait = (wait * 2).min(WAITS.1);
+                sleep(backoff.next()).await;
             }
         }
     }
@@ -144,7 +144,7 @@ impl QueueSubscription {
     }
 
     /// Unsubscribes, where the subscription was granted; something else follows in the same budget. Where the time runs out, the
-    /// broker is told all the same, and nobody waits for its answer.
+    /// broker is sent UNSUBSCRIBE all the same, and nobody waits for its answer.
     pub async fn end(&self, budget: Budget) -> Result<(), MqttError> {
         let _transition = self.transition.lock().await;
         let granted = self.is_granted();

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::MqttQueueOptions;
-use super::ack::{Ack, PendingAck, StoredMessage};
+use super::ack::{Ack, PendingAck};
 use super::codec::Codec;
 use super::listener::{OnClose, QueueListener};
 use super::subscription::QueueSubscription;
@@ -17,6 +17,7 @@ use crate::component::Budget;
 use crate::count::{Counters, Increment};
 use crate::log::{Level, Logger};
 use crate::messaging::kit::QueueCore;
+use crate::messaging::store::StoredMessage;
 use crate::mqtt::{MqttError, PublishOptions};
 
 /// How many messages are returned at a time.
@@ -119,7 +120,7 @@ impl Teardown {
         }
     }
 
-    async fn return_message(&self, message: StoredMessage, deadline: Instant) -> Result<(), MqttError> {
+    async fn return_message(&self, message: StoredMessage<Ack>, deadline: Instant) -> Result<(), MqttError> {
         let Some(ack) = message.ack() else { return Ok(()) };
         let limit = deadline.saturating_duration_since(Instant::now());
         // At least once, and never to be retained by the broker, however it was sent first.

@@ -36,6 +36,8 @@ references! {
     }
 }
 
+crate::opaque::opaque!(MqttQueueReferences);
+
 impl MqttQueueReferences {
     /// Outside any container.
     pub(super) fn standalone(connection: Option<Arc<MqttConnection>>, counters: Counters) -> Self {
@@ -131,14 +133,14 @@ impl Transport {
         self.connection.opening()
     }
 
-    /// The version of MQTT that is spoken.
+    /// The version of MQTT that the connection uses.
     pub fn version(&self) -> MqttVersion {
-        self.connection.version()
+        self.connection.options().protocol_version
     }
 
     /// Whether the broker keeps the session while there is no link.
     pub fn keeps_session(&self) -> bool {
-        self.connection.keeps_session()
+        !self.connection.options().clean_session
     }
 
     /// Has the broker send again what was left to it on a link that others use too; one that is owned is new anyway, and
@@ -208,7 +210,7 @@ impl Transport {
     ) -> Result<(), MqttError> {
         // A connection that closes too needs no word of it, unless the others of a group are to have what comes meanwhile.
         let alone = self.owned && !filter.starts_with("$share/");
-        if alone || self.connection.keeps_session() || !self.connection.is_open() {
+        if alone || self.keeps_session() || !self.connection.is_open() {
             return Ok(());
         }
         self.connection.unsubscribe(filter, listener).await.map(drop)

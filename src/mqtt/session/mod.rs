@@ -1,5 +1,4 @@
-//! What both sides must remember of a session, without any I/O: messages on their way out, and received messages that are not
-//! acknowledged yet.
+//! The session: messages that are to be sent or acknowledged, and received messages that are not acknowledged yet. Without I/O.
 
 mod incoming;
 #[cfg(test)]
@@ -11,4 +10,3 @@ mod slots;
 
 pub(crate) use incoming::{Arrival, Incoming, Presence, Token};
 pub(crate) use outgoing::{Acked, Outgoing, Transmit};
-pub(crate) use poison::LINKS_ALONE;

@@ -1,4 +1,4 @@
-//! Messages on their way out: how far each has come, and what has to be sent next.
+//! The sending half of a session: how far each message has come, and what has to be sent next.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -76,6 +76,9 @@ struct InheritedIds {
 }
 
 impl<W> Outgoing<W> {
+    /// How many links in a row a message must have ended alone before it is given up.
+    pub const LINKS_ALONE: u32 = PoisonSearch::LINKS_ALONE;
+
     /// Makes room for `window` messages of QoS 1 and 2. Their ids are 1 to `window`; the `reserved` ones above are for other
     /// packets.
     pub fn new(window: u16, reserved: u16) -> Self {

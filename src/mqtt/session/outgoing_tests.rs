@@ -1,6 +1,5 @@
 use bytes::Bytes;
 
-use super::super::slots::MIN_FREE;
 use super::*;
 
 fn publish(qos: QoS) -> Publish {
@@ -106,11 +105,11 @@ fn ids_rest_before_they_are_used_again() {
     for waiter in 0..1000 {
         accept(&mut outgoing, QoS::AtLeastOnce, waiter);
         let Some(Transmit::Publish { id, .. }) = outgoing.next(|_| None) else { panic!("nothing to send") };
-        assert!(!last.iter().rev().take(MIN_FREE - 1).any(|used| *used == id));
+        assert!(!last.iter().rev().take(Slots::<u32>::MIN_FREE - 1).any(|used| *used == id));
         last.push(id);
         assert!(matches!(outgoing.acknowledge(AckKind::Ack, id, 0), Acked::Done(..)));
     }
-    assert!(outgoing.slots.ids() <= MIN_FREE + 1);
+    assert!(outgoing.slots.ids() <= Slots::<u32>::MIN_FREE + 1);
 }
 
 #[test]

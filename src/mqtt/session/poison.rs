@@ -9,7 +9,7 @@
 //! so between two of them a number of other messages passes: of QoS 0, and of all topics but those of suspects, whose order
 //! must stay. After the first suspects that were acknowledged they are sent in growing groups. So a message that is no suspect
 //! waits for a few round trips at a time; one behind a suspect of its topic waits until that is acknowledged or given up, which
-//! is [`LINKS_ALONE`] links after it was alone first.
+//! is [`PoisonSearch::LINKS_ALONE`] links after it was alone first.
 //!
 //! QoS 0 is never acknowledged: once some has been sent, it may be what ends the link for as long as that lasts. Such a link
 //! counts against no suspect, and the next one begins with the suspects, all of them, before anything passes.
@@ -18,14 +18,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::queue::Queue;
-use super::slots::{Numbered, Phase, Slots};
+use super::slots::{Phase, Slots};
 use crate::mqtt::protocol::Publish;
-
-/// After so many links in a row that ended without an acknowledgement, the messages in flight are suspects.
-pub(super) const FUTILE_LINKS: u32 = 2;
-
-/// How many links in a row a message must have ended alone before it is given up.
-pub(crate) const LINKS_ALONE: u32 = 3;
 
 /// So many suspects in a row are sent one by one on a link, and then twice as many at a time each time.
 const ONE_BY_ONE: u32 = 8;
@@ -73,8 +67,8 @@ pub(super) struct PoisonSearch {
     acknowledged: bool,
     /// How many links in a row have ended without that.
     futile_links: u32,
-    /// Messages that may end the link, in the order of acceptance.
-    suspects: VecDeque<Numbered>,
+    /// Messages that may end the link, by number and id, in the order of acceptance.
+    suspects: VecDeque<(u64, u16)>,
     /// How many of the suspects have been in a group on this link, or were sent otherwise.
     tried: usize,
     /// Suspects that are to be sent together now. They have left the queue.
@@ -95,6 +89,12 @@ pub(super) struct PoisonSearch {
 }
 
 impl PoisonSearch {
+    /// After so many links in a row that ended without an acknowledgement, the messages in flight are suspects.
+    pub const FUTILE_LINKS: u32 = 2;
+
+    /// How many links in a row a message must have ended alone before it is given up.
+    pub const LINKS_ALONE: u32 = 3;
+
     /// A message that was sent on this link was acknowledged.
     pub fn acknowledged(&mut self) {
         self.acknowledged = true;
@@ -144,8 +144,8 @@ impl PoisonSearch {
         std::mem::take(&mut self.group)
     }
 
-    /// The link has ended. Returns a message that is given up, because it has ended [`LINKS_ALONE`] links in a row with nothing
-    /// else in flight.
+    /// The link has ended. Returns a message that is given up, because it has ended [`Self::LINKS_ALONE`] links in a row with
+    /// nothing else in flight.
     pub fn link_ended<W>(&mut self, by_broker: bool, slots: &mut Slots<W>) -> Option<(Publish, W)> {
         let acknowledged = std::mem::take(&mut self.acknowledged);
         if acknowledged {
@@ -168,7 +168,7 @@ impl PoisonSearch {
             return None;
         }
         self.alone += 1;
-        if self.alone < LINKS_ALONE {
+        if self.alone < Self::LINKS_ALONE {
             return None;
         }
         self.alone = 0;
@@ -186,7 +186,7 @@ impl PoisonSearch {
             return;
         }
         self.futile_links += 1;
-        if self.futile_links < FUTILE_LINKS {
+        if self.futile_links < Self::FUTILE_LINKS {
             return;
         }
         self.futile_links = 0;
@@ -194,7 +194,7 @@ impl PoisonSearch {
     }
 
     /// Adds suspects.
-    fn accuse<W>(&mut self, messages: Vec<Numbered>, slots: &Slots<W>) {
+    fn accuse<W>(&mut self, messages: Vec<(u64, u16)>, slots: &Slots<W>) {
         let topics = messages.iter().filter_map(|(_, id)| slots.publish(*id));
         self.topics.extend(topics.map(|publish| Arc::clone(&publish.topic)));
         self.suspects.extend(messages);

@@ -1,7 +1,9 @@
 use bytes::Bytes;
 
-use super::super::poison::{FUTILE_LINKS, LINKS_ALONE};
 use super::*;
+
+const FUTILE_LINKS: u32 = PoisonSearch::FUTILE_LINKS;
+const LINKS_ALONE: u32 = PoisonSearch::LINKS_ALONE;
 
 fn accept(outgoing: &mut Outgoing<u32>, qos: QoS, waiter: u32) {
     accept_on(outgoing, "t", qos, waiter);

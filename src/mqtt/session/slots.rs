@@ -8,10 +8,6 @@ use std::collections::VecDeque;
 use crate::mqtt::QoS;
 use crate::mqtt::protocol::{Publish, Unfit};
 
-/// How many ids are free before one is used again, where the window permits: an acknowledgement that comes twice must not hit
-/// the next message.
-pub(super) const MIN_FREE: usize = 64;
-
 /// How far a message has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -36,9 +32,6 @@ struct Slot<W> {
     /// Set where it was sent on an earlier link and must not be sent on this one: its id is released, and then it fails.
     unfit: Option<Box<Unfit>>,
 }
-
-/// A message with its order of acceptance and its id.
-pub(super) type Numbered = (u64, u16);
 
 /// What to do with messages on a new link, by their ids, each in the order of acceptance.
 pub(super) struct Resumed {
@@ -69,6 +62,10 @@ pub(super) struct Slots<W> {
 }
 
 impl<W> Slots<W> {
+    /// How many ids are free before one is used again, where the window permits: an acknowledgement that comes twice must not
+    /// hit the next message.
+    pub const MIN_FREE: usize = 64;
+
     pub fn new(window: u16, reserved: u16) -> Self {
         Self {
             slots: Vec::new(),
@@ -98,7 +95,7 @@ impl<W> Slots<W> {
     fn free_id(&mut self) -> Option<u16> {
         let fresh = u16::try_from(self.slots.len() + 1).ok().filter(|id| *id <= self.window);
         match fresh {
-            Some(id) if self.free.len() < MIN_FREE => {
+            Some(id) if self.free.len() < Self::MIN_FREE => {
                 self.slots.push(None);
                 Some(id)
             }
@@ -156,7 +153,7 @@ impl<W> Slots<W> {
     }
 
     /// Returns how far a message has come that was accepted as this `number`; another one may have its id by now.
-    pub fn phase_of(&self, (number, id): Numbered) -> Option<Phase> {
+    pub fn phase_of(&self, (number, id): (u64, u16)) -> Option<Phase> {
         self.slot(id).filter(|slot| slot.number == number).map(|slot| slot.phase)
     }
 
@@ -202,10 +199,10 @@ impl<W> Slots<W> {
         self.slots.iter().flatten().all(|slot| matches!(slot.phase, Phase::Queued | Phase::Again))
     }
 
-    /// Returns the messages in these phases, in the order of acceptance.
-    pub fn in_phases(&self, phases: &[Phase]) -> Vec<Numbered> {
+    /// Returns the messages in these phases by number and id, in the order of acceptance.
+    pub fn in_phases(&self, phases: &[Phase]) -> Vec<(u64, u16)> {
         let slots = (1..).zip(&self.slots).filter_map(|(id, slot)| Some((id, slot.as_ref()?)));
-        let mut found: Vec<Numbered> = slots
+        let mut found: Vec<(u64, u16)> = slots
             .filter(|(_, slot)| phases.contains(&slot.phase))
             .map(|(id, slot)| (slot.number, id))
             .collect();
@@ -225,7 +222,7 @@ impl<W> Slots<W> {
         if !session_present {
             self.free.extend(std::mem::take(&mut self.burned));
         }
-        let [mut publish, mut release, mut unproven] = [const { Vec::<Numbered>::new() }; 3];
+        let [mut publish, mut release, mut unproven] = [const { Vec::<(u64, u16)>::new() }; 3];
         for (id, slot) in (1..).zip(&mut self.slots) {
             let Some(slot) = slot else { continue };
             let exactly_once = slot.publish.qos == QoS::ExactlyOnce;
@@ -245,7 +242,7 @@ impl<W> Slots<W> {
             };
             list.push((slot.number, id));
         }
-        let ids = |mut list: Vec<Numbered>| {
+        let ids = |mut list: Vec<(u64, u16)>| {
             list.sort_unstable();
             list.into_iter().map(|(_, id)| id).collect()
         };

@@ -8,24 +8,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::listeners::Context;
-use super::{Receipt, SharedListener};
+use super::in_delivery::Receipt;
 use crate::Error;
 use crate::component::panic_error;
 use crate::footprint;
+use crate::log::Logger;
 use crate::mqtt::acknowledgement::Offered;
-use crate::mqtt::{MqttAcknowledgement, MqttMessage, QoS};
+use crate::mqtt::metrics::Metrics;
+use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener, QoS};
 use crate::text::clip;
+
+/// A listener as the connection stores it; two are the same when they are one allocation.
+pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
+
+/// What the tasks of listeners need.
+#[derive(Clone)]
+pub(crate) struct ListenerContext {
+    pub logger: Logger,
+    pub metrics: Arc<Metrics>,
+    /// How many messages of QoS 0 may wait for a listener.
+    pub capacity: usize,
+}
 
 /// Messages that wait for one listener.
 ///
-/// Of QoS 0 it keeps as many as its capacity. Messages of QoS 1 and 2 are always taken: their acknowledgements are
-/// withheld until they are handled, so the broker stops at its own limit, and `options.max_incoming_bytes` holds for all.
+/// Of QoS 0 it takes as many as its capacity. Messages of QoS 1 and 2 are always taken: their acknowledgements are withheld
+/// until they are handled, so that the broker stops at its own limit, and `options.max_incoming_bytes` bounds all of them.
 pub(super) struct Mailbox {
     state: Mutex<State>,
     ready: Notify,
     capacity: usize,
-    /// Whether it is full now and that has been said.
+    /// Whether it is full and a warning has been logged.
     warned: AtomicBool,
 }
 
@@ -35,32 +48,32 @@ struct State {
     closed: bool,
 }
 
-/// What a place in a mailbox costs.
-pub(super) const PLACE: usize = footprint::place::<Item>();
+/// What an entry of a mailbox costs, in bytes.
+pub(super) const ENTRY_BYTES: usize = footprint::place::<Item>();
 
-/// An empty queue that has room for more gives it back.
-const KEPT: usize = 256;
+/// The largest capacity that an empty queue keeps.
+const MAX_IDLE_CAPACITY: usize = 256;
 
 struct Item {
     message: MqttMessage,
-    hold: Hold,
+    acknowledge: Acknowledge,
 }
 
-/// How a listener holds a message until it has handled it.
-pub(super) enum Hold {
-    /// Let go of in any way, it counts as handled.
-    Plain(Arc<Receipt>),
-    /// Only what was finished well counts.
-    Manual(MqttAcknowledgement),
+/// When a message counts as handled by a listener, so that it may be acknowledged.
+pub(super) enum Acknowledge {
+    /// When the receipt is dropped, in whatever way.
+    OnDrop(Arc<Receipt>),
+    /// When the listener has finished the message well.
+    Manually(MqttAcknowledgement),
 }
 
-impl Hold {
+impl Acknowledge {
     pub fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
         let receipt = Arc::clone(receipt);
-        if manual && receipt.is_owed() {
-            Self::Manual(MqttAcknowledgement::new(receipt))
+        if manual && receipt.needs_acknowledgement() {
+            Self::Manually(MqttAcknowledgement::new(receipt))
         } else {
-            Self::Plain(receipt)
+            Self::OnDrop(receipt)
         }
     }
 }
@@ -81,13 +94,13 @@ impl Mailbox {
         Self { state, ready, capacity, warned: AtomicBool::new(false) }
     }
 
-    pub fn put(&self, message: MqttMessage, hold: Hold) -> Put {
+    pub fn put(&self, message: MqttMessage, acknowledge: Acknowledge) -> Put {
         let mut state = self.state();
         let full = state.queue.len() >= self.capacity;
         if state.closed || (full && message.qos == QoS::AtMostOnce) {
             return Put::Dropped;
         }
-        state.queue.push_back(Item { message, hold });
+        state.queue.push_back(Item { message, acknowledge });
         let first = state.queue.len() == 1;
         drop(state);
         if first {
@@ -96,21 +109,23 @@ impl Mailbox {
         if full && !self.warned.swap(true, Ordering::Relaxed) { Put::Behind } else { Put::Queued }
     }
 
-    /// No more messages. Those that wait and are acknowledged by hand still go to the listener: only it knows whether
-    /// they may be. The others are returned.
+    /// Takes no more messages. Those that are acknowledged manually still go to the listener, which alone knows whether they may
+    /// be. The others are returned.
     pub fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
         let mut state = self.state();
         state.closed = true;
-        let mut plain = Vec::new();
-        for Item { message, hold } in std::mem::take(&mut state.queue) {
-            match hold {
-                Hold::Plain(receipt) => plain.push((message, receipt)),
-                hold @ Hold::Manual(_) => state.queue.push_back(Item { message, hold }),
+        let mut automatic = Vec::new();
+        for Item { message, acknowledge } in std::mem::take(&mut state.queue) {
+            match acknowledge {
+                Acknowledge::OnDrop(receipt) => automatic.push((message, receipt)),
+                acknowledge @ Acknowledge::Manually(_) => {
+                    state.queue.push_back(Item { message, acknowledge });
+                }
             }
         }
         drop(state);
         self.ready.notify_one();
-        plain
+        automatic
     }
 
     async fn next(&self) -> Option<Item> {
@@ -119,7 +134,7 @@ impl Mailbox {
                 let mut state = self.state();
                 if let Some(item) = state.queue.pop_front() {
                     if state.queue.is_empty() {
-                        if state.queue.capacity() > KEPT {
+                        if state.queue.capacity() > MAX_IDLE_CAPACITY {
                             state.queue = VecDeque::new();
                         }
                         self.warned.store(false, Ordering::Relaxed);
@@ -140,21 +155,21 @@ impl Mailbox {
 }
 
 /// Hands one message after the other to the listener until the mailbox closes.
-pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: Context) {
-    while let Some(Item { mut message, hold }) = mailbox.next().await {
-        let (offered, receipt) = match hold {
-            Hold::Plain(receipt) => {
+pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: ListenerContext) {
+    while let Some(Item { mut message, acknowledge }) = mailbox.next().await {
+        let (offered, receipt) = match acknowledge {
+            Acknowledge::OnDrop(receipt) => {
                 receipt.handle();
                 (Offered::default(), Some(receipt))
             }
-            Hold::Manual(acknowledgement) => (Offered::new(acknowledgement), None),
+            Acknowledge::Manually(acknowledgement) => (Offered::new(acknowledgement), None),
         };
         message.offered = offered.clone();
         let topic = Arc::clone(&message.topic);
         let listener = &listener;
         let handled =
             AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
-        // Taken back, where the listener has not taken it.
+        // Still here, unless the listener has taken it.
         let acknowledgement = offered.take();
         match handled {
             Ok(Ok(())) => {
@@ -169,7 +184,7 @@ pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, conte
     }
 }
 
-fn failed(context: &Context, topic: &str, error: &Error) {
+fn failed(context: &ListenerContext, topic: &str, error: &Error) {
     context.metrics.listener_failed.one();
     context.logger.error(Some(error), format_args!("a listener failed on a message from `{}`", clip(topic)));
 }
@@ -178,9 +193,8 @@ fn failed(context: &Context, topic: &str, error: &Error) {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::Held;
+    use super::super::in_delivery::tests::unacknowledged;
     use super::*;
-    use crate::mqtt::driver::Inbox;
     use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {
@@ -189,29 +203,30 @@ mod tests {
 
     #[tokio::test]
     async fn qos_0_is_dropped_when_full_and_qos_1_is_kept() {
-        let held = Held::new(Inbox::new());
+        let in_delivery = unacknowledged();
         let mailbox = Mailbox::new(1);
-        let put = |qos| mailbox.put(message(qos), Hold::new(&held.take(0, None), false));
+        let put = |qos| mailbox.put(message(qos), Acknowledge::new(&in_delivery.admit(0, None), false));
         assert_eq!(put(QoS::AtMostOnce), Put::Queued);
         assert_eq!(put(QoS::AtMostOnce), Put::Dropped);
         assert_eq!(put(QoS::AtLeastOnce), Put::Behind);
         assert_eq!(put(QoS::AtLeastOnce), Put::Queued, "said once");
-        assert_eq!(held.messages(), 3);
+        assert_eq!(in_delivery.messages(), 3);
         assert!(mailbox.next().await.is_some());
         assert_eq!(mailbox.close().len(), 2);
-        assert_eq!(held.messages(), 0);
+        assert_eq!(in_delivery.messages(), 0);
         assert!(mailbox.next().await.is_none());
     }
 
     #[tokio::test]
     async fn what_came_before_the_end_and_is_acknowledged_by_hand_still_goes_to_the_listener() {
-        let (held, mailbox) = (Held::new(Inbox::new()), Mailbox::new(1));
+        let (in_delivery, mailbox) = (unacknowledged(), Mailbox::new(1));
         let Arrival::New(token) = Incoming::default().arrive(1, QoS::AtLeastOnce, false) else { panic!() };
         for manual in [true, false] {
-            mailbox.put(message(QoS::AtLeastOnce), Hold::new(&held.take(0, Some(token)), manual));
+            mailbox
+                .put(message(QoS::AtLeastOnce), Acknowledge::new(&in_delivery.admit(0, Some(token)), manual));
         }
         assert_eq!(mailbox.close().len(), 1);
-        assert!(matches!(mailbox.next().await, Some(Item { hold: Hold::Manual(_), .. })));
+        assert!(matches!(mailbox.next().await, Some(Item { acknowledge: Acknowledge::Manually(_), .. })));
         assert!(mailbox.next().await.is_none());
     }
 }

@@ -1,22 +1,37 @@
-//! Who listens to what, what the broker has been asked for because of that, and who gets a message.
+//! Subscriptions: who listens to what, what the broker is asked for because of that, and who gets a message.
+//!
+//! The driver knows the [`Registry`]. That has the [grants](grants) (the subscriptions and what the broker says to them, above the
+//! [filters as the broker knows them](broker_filters) and the [packets](exchange) exchanged for these) and the
+//! [dispatcher], which delivers messages to listeners.
 
-mod credit;
-mod held;
-mod identified;
+mod backlog;
+mod broker_filters;
+mod delivery_counts;
+mod dispatcher;
+mod exchange;
+mod filter_ids;
+mod grant_changes;
+mod grants;
+mod in_delivery;
+mod in_flight;
 mod listeners;
 mod mailbox;
-mod owed;
-mod pending;
+mod ordered_map;
+mod overlaps;
 mod poison;
 mod registry;
+mod requested_options;
 mod retained;
-mod sent;
+mod subscription;
+mod suspects;
+mod table;
 mod unclaimed;
-mod wire;
 
-pub(crate) use held::{Acknowledger, Held, Receipt};
-pub(crate) use listeners::{Context, SharedListener};
+pub(crate) use exchange::Probe;
+pub(crate) use grant_changes::{Outcome, Recheck};
+pub(crate) use in_delivery::{Acknowledger, InDelivery, Receipt};
+pub(crate) use in_flight::{AnswerTimeouts, Control};
+pub(crate) use mailbox::{ListenerContext, SharedListener};
 pub(crate) use poison::Cause;
-pub(crate) use registry::{Outcome, Recheck, Registry};
-pub(crate) use unclaimed::Unclaimed;
-pub(crate) use wire::{Control, Patience, Trial};
+pub(crate) use registry::Registry;
+pub(crate) use unclaimed::UnclaimedMessages;

@@ -1,4 +1,5 @@
-//! Filters that a broker ends links for, or says nothing to: they are asked for rarely, with growing waits.
+//! PoisonFilters filters, for which a broker ends links or which it does not answer: they are parked, and requested again after growing
+//! waits.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,28 +9,28 @@ use tokio::time::Instant;
 use crate::mqtt::Lost;
 use crate::mqtt::topic::Filter;
 
-/// The wait before such a filter is asked for again; it doubles from there.
-const FIRST: Duration = Duration::from_secs(60);
+/// The wait before such a filter is requested again; it doubles from there.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
 
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// How many are remembered; what is asked for beyond them is found out again.
-pub(super) const MOST: usize = 1024;
+/// How many are remembered; those beyond are found out again.
+pub(super) const MAX_POISON: usize = 1024;
 
-/// Why a filter is not asked for now.
+/// Why a filter is parked.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    /// So many links have ended on it; the last one like this.
+    /// This many links have ended because of it; the last one like this.
     EndsLinks { links: u32, last: Lost },
     /// The broker has not answered its SUBSCRIBE within this time.
     Unanswered(Duration),
 }
 
 #[derive(Default)]
-pub(super) struct Poison {
+pub(super) struct PoisonFilters {
     filters: HashMap<Filter, Entry>,
-    /// When the first of them may be asked for again.
+    /// When the first of them is to be released.
     due: Option<Instant>,
 }
 
@@ -37,40 +38,40 @@ struct Entry {
     cause: Cause,
     wait: Duration,
     until: Instant,
-    /// It may be asked for once more.
+    /// It may be requested again.
     released: bool,
 }
 
-impl Poison {
+impl PoisonFilters {
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
 
-    /// Why it is not asked for, where it has been found out and was not granted since.
+    /// Why a filter is, or was, parked, unless it was answered since.
     pub fn cause(&self, filter: &Filter) -> Option<&Cause> {
         self.filters.get(filter).map(|entry| &entry.cause)
     }
 
-    /// Whether it is not to be asked for yet.
-    pub fn rests(&self, filter: &Filter) -> bool {
+    /// Whether a filter must not be requested yet.
+    pub fn is_parked(&self, filter: &Filter) -> bool {
         self.filters.get(filter).is_some_and(|entry| !entry.released)
     }
 
-    /// How long it rests, or would rest the next time.
+    /// How long a filter is parked, or would be the next time.
     pub fn wait(&self, filter: &Filter) -> Duration {
-        self.filters.get(filter).map_or(FIRST, |entry| entry.wait)
+        self.filters.get(filter).map_or(FIRST_WAIT, |entry| entry.wait)
     }
 
-    /// It was found out, once more if it was before.
-    pub fn add(&mut self, filter: &Filter, cause: Cause, now: Instant) {
+    /// Parks a filter, for longer if it was parked before.
+    pub fn park(&mut self, filter: &Filter, cause: Cause, now: Instant) {
         let before = self.filters.remove(filter);
-        if self.filters.len() >= MOST
+        if self.filters.len() >= MAX_POISON
             && let Some(oldest) = self.filters.iter().min_by_key(|(_, entry)| entry.until)
         {
             let oldest = oldest.0.clone();
             self.filters.remove(&oldest);
         }
-        let wait = before.as_ref().map_or(FIRST, |entry| (entry.wait * 2).min(LONGEST));
+        let wait = before.as_ref().map_or(FIRST_WAIT, |entry| (entry.wait * 2).min(LONGEST_WAIT));
         let cause = match (cause, before.map(|entry| entry.cause)) {
             // After the first time one more link is enough.
             (Cause::EndsLinks { last, .. }, Some(Cause::EndsLinks { links, .. })) => {
@@ -79,22 +80,22 @@ impl Poison {
             (cause, _) => cause,
         };
         self.filters.insert(filter.clone(), Entry { cause, wait, until: now + wait, released: false });
-        self.look();
+        self.find_due();
     }
 
-    /// The broker has answered it.
+    /// The broker has answered a filter.
     pub fn forget(&mut self, filter: &Filter) {
         if self.filters.remove(filter).is_some() {
-            self.look();
+            self.find_due();
         }
     }
 
-    /// When the first of them may be asked for again.
+    /// When the first of them is to be released.
     pub fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Those that may be asked for again from now on, with the reason why they were not.
+    /// Releases those whose wait is over; returns them, each with whether it ends links.
     pub fn release(&mut self, now: Instant) -> Vec<(Filter, bool)> {
         if self.due.is_none_or(|due| now < due) {
             return Vec::new();
@@ -106,13 +107,13 @@ impl Poison {
                 released.push((filter.clone(), matches!(entry.cause, Cause::EndsLinks { .. })));
             }
         }
-        self.look();
+        self.find_due();
         released
     }
 
-    fn look(&mut self) {
-        let resting = self.filters.values().filter(|entry| !entry.released);
-        self.due = resting.map(|entry| entry.until).min();
+    fn find_due(&mut self) {
+        let parked = self.filters.values().filter(|entry| !entry.released);
+        self.due = parked.map(|entry| entry.until).min();
     }
 }
 
@@ -126,26 +127,30 @@ mod tests {
 
     #[test]
     fn waits_double_and_end_with_an_answer() {
-        let (mut poison, now, filter) = (Poison::default(), Instant::now(), "a".parse().unwrap());
-        poison.add(&filter, ends(), now);
-        assert!(poison.rests(&filter) && poison.release(now).is_empty());
-        assert_eq!(poison.release(now + FIRST), [(filter.clone(), true)]);
-        assert!(!poison.rests(&filter) && poison.due().is_none() && poison.cause(&filter).is_some());
-        let later = now + FIRST;
-        poison.add(&filter, ends(), later);
-        assert_eq!((poison.due(), poison.wait(&filter)), (Some(later + FIRST * 2), FIRST * 2));
+        let (mut poison, now, filter) = (PoisonFilters::default(), Instant::now(), "a".parse().unwrap());
+        poison.park(&filter, ends(), now);
+        assert!(poison.is_parked(&filter) && poison.release(now).is_empty());
+        assert_eq!(poison.release(now + FIRST_WAIT), [(filter.clone(), true)]);
+        assert!(!poison.is_parked(&filter) && poison.due().is_none() && poison.cause(&filter).is_some());
+        let later = now + FIRST_WAIT;
+        poison.park(&filter, ends(), later);
+        assert_eq!((poison.due(), poison.wait(&filter)), (Some(later + FIRST_WAIT * 2), FIRST_WAIT * 2));
         assert!(matches!(poison.cause(&filter), Some(Cause::EndsLinks { links: 4, .. })));
         poison.forget(&filter);
         assert!(poison.is_empty() && poison.due().is_none());
     }
 
     #[test]
-    fn no_more_than_so_many_are_remembered() {
-        let (mut poison, now) = (Poison::default(), Instant::now());
+    fn no_more_than_a_bound_are_remembered() {
+        let (mut poison, now) = (PoisonFilters::default(), Instant::now());
         let filter = |number: usize| format!("f/{number}").parse::<Filter>().unwrap();
-        for number in 0..=MOST {
-            poison.add(&filter(number), ends(), now + Duration::from_millis(number as u64));
+        for number in 0..=MAX_POISON {
+            poison.park(&filter(number), ends(), now + Duration::from_millis(number as u64));
         }
-        assert!(poison.filters.len() == MOST && !poison.rests(&filter(0)) && poison.rests(&filter(1)));
+        assert!(
+            poison.filters.len() == MAX_POISON
+                && !poison.is_parked(&filter(0))
+                && poison.is_parked(&filter(1))
+        );
     }
 }

@@ -1,75 +1,43 @@
-//! The subscriptions of a connection: who listens to what, and what that means for the broker.
+//! The subscriptions of a connection as its driver uses them: who listens to what, what the broker is to be sent because of that,
+//! and who gets a message.
 
-mod answers;
-mod copies;
-mod dispatch;
-mod ended;
-mod links;
-mod missing;
-mod subscription;
-
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-pub(crate) use self::answers::Outcome;
-use self::missing::Changes;
-pub(crate) use self::missing::Recheck;
-use self::subscription::{Entry, Subscription, flags_of};
-use super::identified::Identified;
-use super::listeners::Listeners;
-use super::owed::Owed;
-use super::poison::Poison;
-use super::retained::Retained;
-use super::wire::{Control, Waiting, Wire};
-use super::{Context, Receipt, SharedListener};
-use crate::mqtt::topic::{Filter, Trie};
-use crate::mqtt::{MqttMessage, SubscribeOptions};
+use super::dispatcher::{Dispatcher, Undelivered};
+use super::exchange::{Answer, Culprit, Probe};
+use super::grant_changes::{Outcome, Recheck};
+use super::grants::Grants;
+use super::in_delivery::Receipt;
+use super::in_flight::{AnswerTimeouts, Control};
+use super::mailbox::{ListenerContext, SharedListener};
+use super::poison::{Cause, PoisonFilters};
+use super::subscription::shared_options;
+use super::suspects::MAX_ENDED;
+use crate::mqtt::protocol::Limits;
+use crate::mqtt::session::Presence;
+use crate::mqtt::topic::Filter;
+use crate::mqtt::{Lost, MqttMessage, SubscribeOptions};
 
-/// All subscriptions. `W` is whoever waits for one to be granted.
+/// All subscriptions. `W` is a caller who waits for one to be granted.
 pub(crate) struct Registry<W> {
-    subscriptions: HashMap<u32, Subscription>,
-    last: u32,
-    /// Counts what was asked and granted.
-    count: u64,
-    trie: Trie<Entry>,
-    listeners: Listeners,
-    wire: Wire<W>,
-    retained: Retained,
-    identified: Identified<Entry>,
-    owed: Owed,
-    /// The subscription of a listener to a filter, by the number of the filter.
-    places: HashMap<(u32, usize), u32, RandomState>,
-    /// What waited for listeners that are gone.
-    left: Vec<(MqttMessage, Arc<Receipt>)>,
-    /// What is asked for rarely.
-    poison: Poison,
-    /// What may have changed about the filters that are not granted.
-    changes: Changes,
-    /// Scratch space for dispatch.
-    matching: Vec<Entry>,
+    grants: Grants<W>,
+    dispatcher: Dispatcher,
+    poison: PoisonFilters,
+    /// The messages that waited for listeners which have gone.
+    undelivered: Vec<Undelivered>,
 }
 
 impl<W> Registry<W> {
-    /// Takes packet ids from `ids`, and puts so many filters into a packet at most.
-    pub fn new(ids: std::ops::RangeInclusive<u16>, most: usize, context: Context) -> Self {
+    /// Takes packet ids from `ids`, and puts this many filters into a packet at most.
+    pub fn new(ids: std::ops::RangeInclusive<u16>, max_filters: usize, context: ListenerContext) -> Self {
         Self {
-            subscriptions: HashMap::new(),
-            last: 0,
-            count: 0,
-            trie: Trie::new(),
-            listeners: Listeners::new(context),
-            wire: Wire::new(ids, most),
-            retained: Retained::default(),
-            identified: Identified::new(),
-            owed: Owed::default(),
-            places: HashMap::default(),
-            left: Vec::new(),
-            poison: Poison::default(),
-            changes: Changes::default(),
-            matching: Vec::new(),
+            grants: Grants::new(ids, max_filters),
+            dispatcher: Dispatcher::new(context),
+            poison: PoisonFilters::default(),
+            undelivered: Vec::new(),
         }
     }
 
@@ -82,167 +50,50 @@ impl<W> Registry<W> {
         listener: &SharedListener,
         waiter: W,
     ) -> Result<(), (W, &'static str)> {
-        let flags = flags_of(&options);
         let known = self.find(filter, listener);
-        if options.needs_version_5() && !self.wire.is_plain() {
+        if options.needs_version_5() && !self.grants.broker().exchange().is_per_filter() {
             return Err((waiter, "the broker offers no subscription identifiers"));
         }
-        // Those that there are agree.
-        let other = self.identified.of(filter).iter().find(|entry| Some(entry.subscription) != known);
-        if other.is_some_and(|other| self.flags(other) != Some(flags)) {
+        let table = self.grants.table();
+        // One other is enough: all others agree.
+        let other = table.of(filter).iter().find(|entry| Some(entry.subscription) != known);
+        if let Some(other) = other
+            && table.get(other.subscription).map(|one| shared_options(&one.options()))
+                != Some(shared_options(&options))
+        {
             let why =
                 "another listener has this filter with others, and to the broker both are one subscription";
             return Err((waiter, why));
         }
-        let subscription = known.unwrap_or_else(|| {
-            self.last = self.last.wrapping_add(1);
-            self.last
-        });
-        let before = self.subscriptions.get(&subscription);
-        let new = Subscription::new(filter.clone(), options, self.listeners.acquire(listener), before);
-        let filter = filter.clone();
-        self.put(subscription, new);
-        self.beware(&filter);
-        self.wire.ask(Waiting { subscription, filter, options, waiter });
-        Ok(())
-    }
-
-    /// Sets a subscription, in place of the one that has the number.
-    fn put(&mut self, number: u32, new: Subscription) {
-        self.wire.prefer(&new.filter, new.options);
-        if !new.refused {
-            self.wire.add(&new.filter, new.options.qos);
-        }
-        let entry = new.entry(number);
-        // The new one first: a filter keeps its identifier as long as somebody listens to it.
-        self.identified.add(&new.filter, entry);
-        self.discard(number);
-        self.trie.insert(&new.filter, entry);
-        if let Some(id) = self.identified.id(&new.filter) {
-            self.places.insert((id, new.listener), number);
-        }
-        self.subscriptions.insert(number, new);
-    }
-
-    /// Has the broker take back a filter that nobody here listens to; false where somebody does.
-    pub fn revoke(&mut self, filter: &Filter) -> bool {
-        self.identified.of(filter).is_empty() && self.wire.revoke(filter)
-    }
-
-    /// Whether the broker has still to take back this filter.
-    pub fn owes(&self, filter: &Filter) -> bool {
-        self.wire.owes(filter)
-    }
-
-    /// So many less wait for a grant. Once nobody does, a subscription has the options that were granted last, or goes where
-    /// none were. Returns whether it has others now.
-    fn waited(&mut self, number: u32, less: usize) -> bool {
-        let Some(one) = self.subscriptions.get_mut(&number) else { return false };
-        one.awaited = one.awaited.saturating_sub(less);
-        if one.awaited > 0 || one.confirmed == Some(one.options) {
-            return false;
-        }
-        let Some(options) = one.confirmed else {
-            self.discard(number);
-            return false;
+        let index = match (known, self.dispatcher.find(listener)) {
+            (Some(_), Some(index)) => index,
+            _ => self.dispatcher.acquire(listener),
         };
-        let new = Subscription { options, ..one.clone() };
-        self.listeners.again(new.listener);
-        self.put(number, new);
-        true
-    }
-
-    fn flags(&self, entry: &Entry) -> Option<(bool, bool)> {
-        self.subscriptions.get(&entry.subscription).map(|one| flags_of(&one.options))
+        self.grants.add(known, filter, options, index, waiter);
+        // Where it is known to be poison, it is tried with care.
+        let filter = self.grants.requested_form(filter);
+        match self.poison.cause(&filter) {
+            Some(Cause::EndsLinks { .. }) => self.grants.broker_mut().exchange_mut().suspect(&filter),
+            Some(Cause::Unanswered(_)) => self.grants.broker_mut().exchange_mut().isolate(&filter),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Removes a listener; returns whoever still waited for its grant, or nothing if there is no such subscription.
     pub fn unsubscribe(&mut self, filter: &Filter, listener: &SharedListener) -> Option<Vec<W>> {
         let subscription = self.find(filter, listener)?;
-        Some(self.remove(subscription))
+        let waiters = self.grants.remove(subscription);
+        self.release();
+        Some(waiters)
     }
 
-    /// Those who are `gone` wait no more for the grant of a subscription. Where nobody else does, a new one goes, and a changed
-    /// one is as it was before.
+    /// Those callers who are `gone` wait no more for the grant of a subscription. Where nobody else does, a new one goes, and a
+    /// changed one is as it was before.
     pub fn give_up_on(&mut self, filter: &Filter, listener: &SharedListener, gone: impl Fn(&W) -> bool) {
         let Some(subscription) = self.find(filter, listener) else { return };
-        let gone = self.wire.forget_those(subscription, filter, gone);
-        if self.waited(subscription, gone.len()) {
-            // What is asked for, or granted, meanwhile is undone.
-            self.wire.ask_again(filter);
-        }
-    }
-
-    /// The next control packet to send, and the identifier for the filter in it. `alone` says that nothing else is on its way
-    /// to the broker, so that a filter which may end the link can go out.
-    pub fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
-        if self.wire.is_settled() {
-            self.retained.settled(now);
-        }
-        let (_, waiting) = self.wire.next(alone, now)?;
-        for subscription in waiting {
-            if self.subscriptions.get(&subscription).is_some_and(Subscription::wants_kept) {
-                self.retained.fresh(subscription, now);
-            }
-        }
-        self.count += 1;
-        let out: Vec<u32> = self.wire.leaving().flat_map(|filter| self.listening(filter)).collect();
-        for number in out {
-            if let Some(one) = self.subscriptions.get_mut(&number) {
-                one.asked.get_or_insert(self.count);
-            }
-        }
-        for filter in self.wire.replacing() {
-            self.retained.quiet(&filter, now);
-        }
-        let control = self.wire.current()?;
-        let identifier = match &control {
-            Control::Subscribe { filters: [(filter, _)], .. } if self.wire.is_plain() => {
-                self.identified.id(filter)
-            }
-            _ => None,
-        };
-        Some((control, identifier))
-    }
-
-    /// Whether the SUBSCRIBE of this id is out.
-    pub fn awaits(&self, id: u16) -> bool {
-        self.wire.awaits(id)
-    }
-
-    /// How many filters the UNSUBSCRIBE of this id has, where it is out.
-    pub fn unsubscribe_size(&self, id: u16) -> Option<usize> {
-        self.wire.unsubscribe_size(id)
-    }
-
-    /// UNSUBACK came; false if it answers nothing.
-    pub fn revoked(&mut self, id: u16) -> bool {
-        self.wire.unsubscribed(id)
-    }
-
-    /// Whether this is an answer to a packet that was given up.
-    pub fn is_late(&mut self, id: u16) -> bool {
-        self.wire.is_late(id)
-    }
-
-    /// Whether the broker has everything that is listened to.
-    pub fn is_restored(&self) -> bool {
-        self.wire.is_restored()
-    }
-
-    /// Whether the broker owes an answer.
-    pub fn is_waiting(&self) -> bool {
-        self.wire.is_waiting()
-    }
-
-    /// How many filters the broker still has to take back.
-    pub fn owed(&self) -> usize {
-        self.wire.owed()
-    }
-
-    /// Ends all listeners' tasks.
-    pub async fn end(&mut self) {
-        self.listeners.end().await;
+        self.grants.give_up(subscription, filter, gone);
+        self.release();
     }
 
     /// Whether this listener has a subscription to this filter.
@@ -251,46 +102,295 @@ impl<W> Registry<W> {
     }
 
     fn find(&self, filter: &Filter, listener: &SharedListener) -> Option<u32> {
-        let place = (self.identified.id(filter)?, self.listeners.find(listener)?);
-        self.places.get(&place).copied()
+        self.grants.table().find(filter, self.dispatcher.find(listener)?)
     }
 
-    fn remove(&mut self, subscription: u32) -> Vec<W> {
-        let filter = self.subscriptions.get(&subscription).map(|one| one.filter.clone());
-        let waiters = filter.map_or_else(Vec::new, |filter| self.wire.forget(subscription, &filter));
-        self.discard(subscription);
-        waiters
-    }
-
-    fn discard(&mut self, number: u32) {
-        let Some(gone) = self.subscriptions.remove(&number) else { return };
-        self.changes.note(&gone.filter, !gone.refused && self.wire.is_cover(&gone.filter));
-        let entry = gone.entry(number);
-        self.trie.remove(&gone.filter, &entry);
-        if let Some(id) = self.identified.id(&gone.filter) {
-            self.places.remove(&(id, gone.listener));
-        }
-        self.identified.remove(&gone.filter, &entry);
-        self.retained.forget(number);
-        if self.identified.of(&gone.filter).is_empty() {
-            self.wire.forget_options(&gone.filter);
-        }
-        if !gone.refused {
-            self.wire.remove(&gone.filter, gone.options.qos);
-        }
-        self.left.extend(self.listeners.release(gone.listener));
-        if self.listeners.subscriptions(gone.listener) == 0 {
-            self.owed.forget(gone.listener);
+    /// Lets go of the listeners of subscriptions that have gone.
+    fn release(&mut self) {
+        for listener in self.grants.take_released() {
+            self.undelivered.extend(self.dispatcher.release(listener));
         }
     }
 
     /// Takes the messages that waited for listeners whose last subscription has gone since.
-    pub fn left(&mut self) -> Vec<(MqttMessage, Arc<Receipt>)> {
-        std::mem::take(&mut self.left)
+    pub fn take_undelivered(&mut self) -> Vec<Undelivered> {
+        std::mem::take(&mut self.undelivered)
+    }
+
+    /// Has the broker take back a filter that nobody here listens to; false where somebody does.
+    pub fn revoke(&mut self, filter: &Filter) -> bool {
+        self.grants.table().of(filter).is_empty() && self.grants.broker_mut().revoke(filter)
+    }
+
+    /// Whether the broker has still to take back this filter.
+    pub fn is_unsubscribing(&self, filter: &Filter) -> bool {
+        self.grants.broker().exchange().is_unsubscribing(filter)
+    }
+
+    /// How many filters the broker still has to take back.
+    pub fn unsubscribe_count(&self) -> usize {
+        self.grants.broker().exchange().unsubscribe_count()
+    }
+
+    /// The next control packet to send, and the subscription identifier for the filter in it. `alone` says that nothing else is in
+    /// flight to the broker, so that a suspect filter may be sent.
+    pub fn next(&mut self, alone: bool, now: Instant) -> Option<(Control<'_>, Option<u32>)> {
+        self.grants.next(alone, now)
+    }
+
+    /// Whether the SUBSCRIBE of this id is in flight.
+    pub fn awaits(&self, id: u16) -> bool {
+        self.grants.broker().exchange().in_flight().has_subscribe_of(id)
+    }
+
+    /// How many filters the UNSUBSCRIBE of this id has, where it is in flight.
+    pub fn unsubscribe_size(&self, id: u16) -> Option<usize> {
+        self.grants.broker().exchange().in_flight().unsubscribe_size(id)
+    }
+
+    /// Whether the broker has granted everything that is listened to, or refused it.
+    pub fn is_restored(&self) -> bool {
+        self.grants.broker().exchange().is_restored()
+    }
+
+    /// Whether the broker has an answer to give.
+    pub fn is_waiting(&self) -> bool {
+        !self.grants.broker().exchange().in_flight().is_empty()
+    }
+
+    /// SUBACK came; none if it answers nothing.
+    pub fn on_suback(&mut self, id: u16, codes: &[u8], now: Instant) -> Option<Vec<Outcome<W>>> {
+        let answers = self.grants.broker_mut().on_suback(id, codes)?;
+        Some(self.on_answers(answers, now))
+    }
+
+    /// UNSUBACK came; false if it answers nothing.
+    pub fn on_unsuback(&mut self, id: u16) -> bool {
+        self.grants.broker_mut().on_unsuback(id)
+    }
+
+    /// Whether this is an answer to a packet that was abandoned.
+    pub fn is_late(&mut self, id: u16) -> bool {
+        self.grants.broker_mut().exchange_mut().answers_abandoned(id)
+    }
+
+    /// Refuses what would be sent next and the broker of this link does not support. `alone` as for [`Self::next`].
+    pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) -> Vec<Outcome<W>> {
+        let mut outcomes = Vec::new();
+        loop {
+            let answers = self.grants.broker_mut().exchange_mut().refuse_unsupported(limits, alone);
+            if answers.is_empty() {
+                return outcomes;
+            }
+            // Where one goes, what it covered is requested in its place.
+            outcomes.extend(self.on_answers(answers, now));
+        }
+    }
+
+    fn on_answers(&mut self, answers: Vec<Answer<W>>, now: Instant) -> Vec<Outcome<W>> {
+        let mut outcomes = Vec::new();
+        for answer in answers {
+            // It was answered: from here on a refusal is one like any other.
+            self.poison.forget(&answer.filter);
+            outcomes.extend(self.grants.on_answer(answer, now));
+        }
+        self.release();
+        outcomes
+    }
+
+    /// When the first packet in flight should have been answered.
+    pub fn answer_due(&self, timeouts: AnswerTimeouts) -> Option<Instant> {
+        self.grants.broker().exchange().answer_due(timeouts)
+    }
+
+    /// When the oldest packet that is overdue was sent, and its filters.
+    pub fn overdue(&self, timeouts: AnswerTimeouts, now: Instant) -> Option<(Instant, Vec<Filter>)> {
+        self.grants.broker().exchange().overdue(timeouts, now)
+    }
+
+    /// Abandons packets that are overdue. Filters that were requested together are requested one by one; one that was alone is refused,
+    /// and an UNSUBSCRIBE counts as done.
+    pub fn expire(&mut self, timeouts: AnswerTimeouts, now: Instant) -> Vec<Outcome<W>> {
+        let unanswered = self.grants.broker_mut().expire(timeouts, now);
+        let unsubscribed = unanswered.unsubscribed.into_iter();
+        let mut outcomes: Vec<_> = unsubscribed.map(|filter| Outcome::NotTakenBack { filter }).collect();
+        let limit = timeouts.subscribe.unwrap_or_default();
+        for answer in unanswered.refused {
+            // What was granted before stands: only the change of it was not answered.
+            let stands = self.grants.granted_qos(&answer.filter).is_some();
+            if self.grants.was_granted(&answer.filter) && !stands {
+                self.poison.park(&answer.filter, Cause::Unanswered(limit), now);
+            }
+            let named = |outcome| match outcome {
+                Outcome::Refused { waiter, filter, .. } => Outcome::Unanswered { waiter, filter },
+                outcome => outcome,
+            };
+            let refused = self.grants.refuse(&answer.filter, answer.code, answer.waiting, stands);
+            outcomes.extend(refused.into_iter().map(named));
+        }
+        self.release();
+        outcomes
+    }
+
+    /// The link is lost: what was in flight is requested again.
+    pub fn lost(&mut self) {
+        self.grants.lost();
+    }
+
+    /// The broker has ended the link; `alone` says that nothing was in flight to it but control packets. A filter that has ended one
+    /// link after the other is given up, if it was new, or parked.
+    pub fn ended(&mut self, alone: bool, last: &Lost, now: Instant) -> Vec<Outcome<W>> {
+        let culprit = self.grants.broker_mut().exchange_mut().link_ended(alone);
+        self.lost();
+        match culprit {
+            None => Vec::new(),
+            Some(Culprit::Subscribe(filter)) => {
+                let cause = Cause::EndsLinks { links: MAX_ENDED, last: last.clone() };
+                self.poison.park(&filter, cause, now);
+                self.refuse_poison()
+            }
+            Some(Culprit::Unsubscribe(filter)) => {
+                self.grants.broker_mut().abandon(&filter);
+                vec![Outcome::NotTakenBack { filter }]
+            }
+        }
+    }
+
+    /// A new link is up, on which messages name the filters that they come for by `identifiers`, or not.
+    pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
+        self.request_parked(now);
+        if presence == Presence::Gone {
+            self.dispatcher.begin_session();
+        }
+        self.grants.resume(presence, identifiers, now);
+    }
+
+    /// Requests again what the broker has taken back, unless it is poison.
+    pub fn request_parked(&mut self, now: Instant) {
+        let Self { grants, poison, .. } = self;
+        grants.request_parked(|filter| poison.is_parked(filter), now);
+    }
+
+    /// Refuses the filters that are poison, without asking the broker. It may have granted one all the same before it ended the last
+    /// link: where it has the session, it is told to take it back.
+    pub fn refuse_poison(&mut self) -> Vec<Outcome<W>> {
+        if self.poison.is_empty() {
+            return Vec::new();
+        }
+        let poison = &self.poison;
+        let refused = self.grants.broker_mut().exchange_mut().withdraw(|filter| poison.is_parked(filter));
+        let mut outcomes = Vec::new();
+        for (filter, waiting) in refused {
+            outcomes.extend(self.grants.refused(&filter, 0x80, waiting));
+        }
+        self.release();
+        outcomes
+    }
+
+    /// Requests again what was parked long enough, and what was parked and is not remembered any more.
+    pub fn release_poison(&mut self, now: Instant) {
+        let released = self.poison.release(now);
+        if released.is_empty() {
+            return;
+        }
+        self.request_parked(now);
+        for (filter, ends_links) in released {
+            self.grants.listening(&filter).into_iter().for_each(|number| self.grants.unpark(number, now));
+            let exchange = self.grants.broker_mut().exchange_mut();
+            if ends_links {
+                exchange.suspect(&filter);
+            } else {
+                exchange.isolate(&filter);
+            }
+        }
+    }
+
+    /// When the first of the filters that are poison is to be requested again.
+    pub fn poison_due(&self) -> Option<Instant> {
+        self.poison.due()
+    }
+
+    /// Why a filter is parked, and for how long; none where the broker itself has refused it.
+    pub fn cause(&self, filter: &Filter) -> Option<(Cause, Duration)> {
+        let filter = self.grants.requested_form(filter);
+        Some((self.poison.cause(&filter)?.clone(), self.poison.wait(&filter)))
+    }
+
+    /// Whether suspect filters are sent.
+    pub fn probe(&self) -> Probe {
+        self.grants.broker().exchange().probe()
+    }
+
+    /// The filters that may be why the last link ended.
+    pub fn suspects(&self) -> impl Iterator<Item = &Filter> {
+        self.grants.broker().exchange().suspects()
+    }
+
+    /// Whether links end whatever is requested: to connect again soon would find out nothing.
+    pub fn is_hopeless(&self) -> bool {
+        self.grants.broker().exchange().is_hopeless()
+    }
+
+    /// The filters to look at again: whether they [are missing](Self::is_missing). None, as long as nothing changes.
+    pub fn recheck(&mut self) -> Recheck {
+        self.grants.recheck()
+    }
+
+    /// Whether a filter that is listened to is granted neither in its own name nor by a wider one.
+    pub fn is_missing(&self, filter: &Filter) -> bool {
+        self.grants.is_missing(filter)
+    }
+
+    /// The filters that are missing and not requested now.
+    pub fn missing(&self) -> impl Iterator<Item = &Filter> {
+        self.grants.missing()
+    }
+
+    /// Delivers a message to all whom it concerns: the listeners of the filters that the broker names by their identifiers, or else
+    /// all whose filters match. Returns how many subscriptions that are.
+    pub fn deliver(
+        &mut self,
+        message: MqttMessage,
+        named: &[u32],
+        receipt: &Arc<Receipt>,
+        now: Instant,
+    ) -> usize {
+        self.dispatcher.deliver(self.grants.routes(), message, named, receipt, now)
+    }
+
+    /// Whether a listener gets messages of this topic by another filter than this.
+    pub fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+        let (own, listener) = (self.find(filter, listener), self.dispatcher.find(listener));
+        let mut hears = false;
+        self.grants.table().for_each_match(topic, |entry| {
+            hears |= Some(entry.listener) == listener && Some(entry.subscription) != own;
+        });
+        hears
+    }
+
+    /// Delivers a message to the listener of one subscription.
+    pub fn give(
+        &mut self,
+        message: MqttMessage,
+        filter: &Filter,
+        listener: &SharedListener,
+        receipt: &Arc<Receipt>,
+    ) {
+        let Some(number) = self.find(filter, listener) else { return };
+        let Some(one) = self.grants.table().get(number) else { return };
+        let entry = one.entry(number);
+        self.dispatcher.give(&entry, message, receipt);
+    }
+
+    /// Ends all listeners' tasks.
+    pub async fn end(&mut self) {
+        self.dispatcher.end().await;
     }
 }
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod parked_tests;
 #[cfg(test)]
 mod tests;

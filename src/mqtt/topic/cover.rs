@@ -51,7 +51,7 @@ pub struct Cover<Q> {
     members: Members<Q>,
     /// Whether no filter stands for others, as shared ones never do.
     unmerged: bool,
-    /// Those that stand for themselves alone.
+    /// Filters that stand for no others.
     single: HashMap<Filter, QosCounts<Q>, RandomState>,
 }
 

@@ -1,4 +1,4 @@
-//! A topic filter, plain or shared.
+//! A topic filter, shared or not.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,7 +14,7 @@ const SHARE: &str = "$share/";
 
 /// A checked topic filter; `$share/<group>/<filter>` is a shared one. Cloning is cheap.
 ///
-/// `+` stands for one level, also an empty one; `#`, in the last place, for any number of levels, and for the level
+/// `+` stands for one level, also an empty one; `#`, as the last level, for any number of levels, and for the level
 /// before it too. A filter that begins with a wildcard matches no topic that begins with `$`. A filter has at most
 /// [`MAX_LEVELS`] levels.
 ///
@@ -29,7 +29,7 @@ const SHARE: &str = "$share/";
 #[derive(Clone)]
 pub struct Filter {
     text: Arc<str>,
-    /// Where the part that is matched against topics begins; 0 unless shared.
+    /// Where the text that is matched against topics begins; 0 unless shared.
     start: usize,
 }
 
@@ -77,7 +77,7 @@ impl Filter {
         self.text.get(SHARE.len()..self.start.checked_sub(1)?)
     }
 
-    /// Whether the filter holds `+` or `#`.
+    /// Whether there is `+` or `#` in the filter.
     #[must_use]
     pub fn has_wildcard(&self) -> bool {
         self.pattern().contains(['+', '#'])

@@ -6,12 +6,6 @@ use foldhash::fast::RandomState;
 
 use super::MAX_LEVELS;
 
-/// The number of a name that no filter holds.
-pub(super) const UNKNOWN: u32 = u32::MAX;
-
-/// The number that stands for `+`; no name has it.
-pub(super) const PLUS: u32 = u32::MAX - 1;
-
 /// Names in use, each with its number and how often it is used. Numbers of names out of use are given out again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Levels {
@@ -26,9 +20,12 @@ struct Level {
 }
 
 impl Levels {
-    /// The number of `name`, [`UNKNOWN`] if no filter holds it.
+    /// The number of a name that is in no filter.
+    pub const UNKNOWN: u32 = u32::MAX;
+
+    /// The number of `name`, [`Levels::UNKNOWN`] if it is in no filter.
     pub fn get(&self, name: &str) -> u32 {
-        self.numbers.get(name).map_or(UNKNOWN, |level| level.number)
+        self.numbers.get(name).map_or(Self::UNKNOWN, |level| level.number)
     }
 
     /// How many names are in use.
@@ -43,7 +40,7 @@ impl Levels {
             return level.number;
         }
         // Numbers in use and free ones together are 0..n, so n is the next new one.
-        let next = || u32::try_from(self.numbers.len()).unwrap_or(UNKNOWN);
+        let next = || u32::try_from(self.numbers.len()).unwrap_or(Self::UNKNOWN);
         let number = self.free.pop().unwrap_or_else(next);
         self.numbers.insert(name.into(), Level { number, uses: 1 });
         number
@@ -67,11 +64,14 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// The number that stands for `+`; no name has it.
+    pub const PLUS: u32 = u32::MAX - 1;
+
     /// `number` says the number of a name.
     pub fn new(pattern: &str, mut number: impl FnMut(&str) -> u32) -> Self {
-        let mut path = Self { levels: [UNKNOWN; MAX_LEVELS], len: 0 };
-        for (known, level) in path.levels.iter_mut().zip(names(pattern)) {
-            *known = if level == "+" { PLUS } else { number(level) };
+        let mut path = Self { levels: [Levels::UNKNOWN; MAX_LEVELS], len: 0 };
+        for (known, level) in path.levels.iter_mut().zip(Self::names(pattern)) {
+            *known = if level == "+" { Self::PLUS } else { number(level) };
             path.len += 1;
         }
         path
@@ -80,14 +80,14 @@ impl Path {
     pub fn levels(&self) -> &[u32] {
         self.levels.get(..self.len).unwrap_or_default()
     }
-}
 
-/// The levels of a filter without a `#` at its end.
-pub(super) fn names(pattern: &str) -> impl Iterator<Item = &str> {
-    pattern.split('/').take_while(|level| *level != "#")
-}
+    /// The levels of a filter without a `#` at its end.
+    pub fn names(pattern: &str) -> impl Iterator<Item = &str> {
+        pattern.split('/').take_while(|level| *level != "#")
+    }
 
-/// Whether the filter ends with `#`.
-pub(super) fn is_subtree(pattern: &str) -> bool {
-    pattern == "#" || pattern.ends_with("/#")
+    /// Whether the filter ends with `#`.
+    pub fn is_subtree(pattern: &str) -> bool {
+        pattern == "#" || pattern.ends_with("/#")
+    }
 }

@@ -159,7 +159,7 @@ impl<Q: Copy + Ord> Members<Q> {
     }
 
     /// All filters that the one with number `id` covers, but not itself; those listened to at the highest quality
-    /// of service come first. It looks at those that hold the rarest name of the filter, or at all if it has none.
+    /// of service come first. It looks at those with the rarest name of the filter, or at all if it has none.
     pub fn below(&self, id: usize) -> impl Iterator<Item = usize> {
         let wide = self.get(id).map(|member| &member.filter).filter(|filter| filter.has_wildcard());
         let rarest = wide.and_then(|wide| keys(&self.trie, wide).min_by_key(|key| self.by_name.count(*key)));

@@ -1,6 +1,6 @@
 //! A node of the trie.
 
-use super::levels::PLUS;
+use super::levels::Path;
 
 /// Where there is no child, and no level of a short tail.
 const NONE: u32 = u32::MAX;
@@ -86,12 +86,12 @@ impl<T> Node<T> {
 
     /// A child was added for this level.
     pub fn link(&mut self, level: u32, child: u32) {
-        if level == PLUS { self.plus = child } else { self.named += 1 }
+        if level == Path::PLUS { self.plus = child } else { self.named += 1 }
     }
 
     /// The child for this level was removed.
     pub fn unlink(&mut self, level: u32) {
-        if level == PLUS { self.plus = NONE } else { self.named -= 1 }
+        if level == Path::PLUS { self.plus = NONE } else { self.named -= 1 }
     }
 }
 
@@ -136,7 +136,7 @@ impl Tail {
     fn strip<'a>(&self, levels: &'a [u32]) -> Option<&'a [u32]> {
         let tail = self.levels();
         let (near, rest) = levels.split_at_checked(tail.len())?;
-        tail.iter().zip(near).all(|(wanted, level)| *wanted == PLUS || wanted == level).then_some(rest)
+        tail.iter().zip(near).all(|(wanted, level)| *wanted == Path::PLUS || wanted == level).then_some(rest)
     }
 }
 
@@ -217,8 +217,8 @@ mod tests {
                 None.or((len == 0).then_some(&[][..]))
             );
         }
-        assert_eq!(Tail::new(&[PLUS, 5]).strip(&[9, 5]), Some(&[][..]));
-        assert_eq!(Tail::new(&[PLUS, 5]).strip(&[9, 6]), None);
+        assert_eq!(Tail::new(&[Path::PLUS, 5]).strip(&[9, 5]), Some(&[][..]));
+        assert_eq!(Tail::new(&[Path::PLUS, 5]).strip(&[9, 6]), None);
     }
 
     #[test]

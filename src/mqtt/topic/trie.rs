@@ -6,7 +6,7 @@
 //! allocates nothing. The number of filters does not matter, only how many nodes the topic can reach.
 
 use super::edges::Edges;
-use super::levels::{Levels, PLUS, Path, UNKNOWN, is_subtree, names};
+use super::levels::{Levels, Path};
 use super::node::Node;
 use super::{Filter, MAX_LEVELS};
 
@@ -14,7 +14,7 @@ const ROOT: u32 = 0;
 
 /// Values by filter, found by topic. One filter may have several values, also equal ones.
 ///
-/// Of a shared filter the part after `$share/<group>/` counts.
+/// Of a shared filter the text after `$share/<group>/` counts.
 ///
 /// ```
 /// use wirework::mqtt::topic::{Filter, Trie};
@@ -55,13 +55,13 @@ impl<T> Trie<T> {
         }
     }
 
-    /// How many values it holds.
+    /// How many values there are.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds no value.
+    /// Whether there is no value.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -69,7 +69,7 @@ impl<T> Trie<T> {
 
     /// Adds a value to those of `filter`. False, and nothing done, only when four thousand million nodes are in use.
     pub fn insert(&mut self, filter: &Filter, value: T) -> bool {
-        if self.nodes.len().max(self.levels.len()) + 2 * MAX_LEVELS >= PLUS as usize {
+        if self.nodes.len().max(self.levels.len()) + 2 * MAX_LEVELS >= Path::PLUS as usize {
             return false;
         }
         let node = if self.get(filter).is_empty() {
@@ -81,7 +81,7 @@ impl<T> Trie<T> {
             self.find(path.levels()).unwrap_or(ROOT)
         };
         if let Some(node) = self.nodes.get_mut(node as usize) {
-            node.push(is_subtree(filter.pattern()), value);
+            node.push(Path::is_subtree(filter.pattern()), value);
         }
         self.len += 1;
         true
@@ -92,7 +92,7 @@ impl<T> Trie<T> {
     pub fn get(&self, filter: &Filter) -> &[T] {
         let node = self.find(self.path(filter).levels());
         let node = node.and_then(|node| self.nodes.get(node as usize));
-        node.map_or(&[], |node| node.values(is_subtree(filter.pattern())))
+        node.map_or(&[], |node| node.values(Path::is_subtree(filter.pattern())))
     }
 
     /// Takes one value that equals `value` from those of `filter`, and frees what nothing needs any more.
@@ -102,12 +102,12 @@ impl<T> Trie<T> {
     {
         let path = self.path(filter);
         let mut node = self.find(path.levels())?;
-        let subtree = is_subtree(filter.pattern());
+        let subtree = Path::is_subtree(filter.pattern());
         let values = self.nodes.get_mut(node as usize)?;
         let removed = values.remove(subtree, value)?;
         self.len -= 1;
         if values.values(subtree).is_empty() {
-            let names = names(filter.pattern()).filter(|level| *level != "+");
+            let names = Path::names(filter.pattern()).filter(|level| *level != "+");
             names.for_each(|level| self.levels.release(level));
         }
         while node != ROOT && self.nodes.get(node as usize).is_some_and(Node::is_unused) {
@@ -123,7 +123,7 @@ impl<T> Trie<T> {
     ///
     /// Any text is taken for a topic; nothing is allocated.
     pub fn for_each_match<F: FnMut(&T)>(&self, topic: &str, mut found: F) {
-        let mut known = [UNKNOWN; MAX_LEVELS];
+        let mut known = [Levels::UNKNOWN; MAX_LEVELS];
         let mut levels = topic.split('/');
         let count = known.iter_mut().zip(&mut levels).fold(0, |count, (known, level)| {
             *known = self.levels.get(level);
@@ -137,26 +137,26 @@ impl<T> Trie<T> {
     /// Calls `found` with each value of each filter that covers `filter` in the sense of [`Filter::covers`], among
     /// them `filter` itself; `+/#` must have been inserted, and must be asked for, as `#`.
     pub(super) fn for_each_covering<F: FnMut(&T)>(&self, filter: &Filter, mut found: F) {
-        let mut known = [UNKNOWN; MAX_LEVELS];
+        let mut known = [Levels::UNKNOWN; MAX_LEVELS];
         // `+` is no name, so it stays unknown: only `+` and `#` stand for it.
-        let count = known.iter_mut().zip(names(filter.pattern())).fold(0, |count, (known, level)| {
+        let count = known.iter_mut().zip(Path::names(filter.pattern())).fold(0, |count, (known, level)| {
             *known = self.levels.get(level);
             count + 1
         });
         self.enter(
             filter.pattern(),
             known.get(..count).unwrap_or_default(),
-            !is_subtree(filter.pattern()),
+            !Path::is_subtree(filter.pattern()),
             &mut found,
         );
     }
 
-    /// The number of a level's name, which means something only as long as a filter with it is in the trie.
+    /// The number of a level's name, which is valid only as long as a filter with it is in the trie.
     pub(super) fn level(&self, name: &str) -> u32 {
         self.levels.get(name)
     }
 
-    /// Wildcards in the first place match nothing that begins with `$`.
+    /// A wildcard in the first level matches nothing that begins with `$`.
     fn enter<F: FnMut(&T)>(&self, text: &str, levels: &[u32], whole: bool, found: &mut F) {
         if !text.starts_with('$') {
             return self.walk(ROOT, levels, whole, found);
@@ -183,7 +183,7 @@ impl<T> Trie<T> {
             if let Some(plus) = this.plus() {
                 self.walk(plus, rest, whole, found);
             }
-            if !this.has_named() || *level == UNKNOWN {
+            if !this.has_named() || *level == Levels::UNKNOWN {
                 return;
             }
             let Some(next) = self.edges.get(node, *level) else { return };
@@ -196,7 +196,7 @@ impl<T> Trie<T> {
     }
 
     fn child(&self, node: u32, level: u32) -> Option<u32> {
-        if level == PLUS {
+        if level == Path::PLUS {
             return self.nodes.get(node as usize)?.plus();
         }
         self.edges.get(node, level)
@@ -266,7 +266,7 @@ impl<T> Trie<T> {
                 u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        if level != PLUS {
+        if level != Path::PLUS {
             self.edges.insert(parent, level, child);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
@@ -276,7 +276,7 @@ impl<T> Trie<T> {
     }
 
     fn unlink(&mut self, parent: u32, level: u32) {
-        if level != PLUS {
+        if level != Path::PLUS {
             self.edges.remove(parent, level);
         }
         if let Some(parent) = self.nodes.get_mut(parent as usize) {

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
-/// How long an attempt is given before the next one begins beside it.
+/// How long an attempt runs alone before the next one begins.
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// Families take turns, beginning with that of the first address; within a family the order stays.

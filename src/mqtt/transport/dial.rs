@@ -64,17 +64,16 @@ async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, Lost> {
 }
 
 /// What a connection with TLS to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It
-/// reads the files.
-#[cfg(feature = "tls")]
+/// reads the files; in a program without TLS there is nothing to read.
 pub(crate) fn tls_problems<'h>(
     tls: &TlsConfig,
     hosts: impl Iterator<Item = (&'h str, bool)>,
 ) -> Vec<Invalid> {
-    super::tls::tls_problems(tls, hosts)
-}
-
-/// Without TLS no file is read.
-#[cfg(not(feature = "tls"))]
-pub(crate) fn tls_problems<'h>(_: &TlsConfig, _: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
-    Vec::new()
+    #[cfg(feature = "tls")]
+    return super::tls::Client::problems(tls, hosts);
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = (tls, hosts);
+        Vec::new()
+    }
 }

@@ -4,6 +4,7 @@
 //! (443), `unix` with a path. [`dial`] makes a [`Stream`] of bytes of each of them.
 
 mod addresses;
+mod byte_stream;
 mod counted;
 mod dial;
 mod kind;
@@ -12,12 +13,12 @@ mod pausable_tcp;
 mod split_frames;
 mod stream;
 mod tls;
-mod transport;
 #[cfg(feature = "websocket")]
 mod upgrade;
 #[cfg(feature = "websocket")]
 mod websocket;
 
+pub(crate) use byte_stream::Transport;
 #[cfg(any(test, fuzzing))]
 pub(crate) use counted::Counted;
 pub(crate) use counted::Moved;
@@ -27,4 +28,3 @@ pub(crate) use kind::Kind;
 pub(crate) use pausable_tcp::PausableTcp;
 pub(crate) use stream::Stream;
 pub use tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
-pub(crate) use transport::Transport;

@@ -1,4 +1,4 @@
-//! The one stream that the driver knows.
+//! A stream to a broker, over whichever transport.
 
 use std::io;
 use std::pin::Pin;
@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::byte_stream::Transport;
 use super::counted::{Counted, Moved};
 use super::pausable_tcp::PausableTcp;
-use super::transport::Transport;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
 
@@ -54,7 +54,7 @@ impl Transport for Stream {
             // A socket buffers nothing in this process.
             Self::Tcp(_) => 0,
             #[cfg(feature = "tls")]
-            Self::Tls(_) => super::tls::MAX_BUFFERED as u64,
+            Self::Tls(_) => super::tls::Client::MAX_BUFFERED as u64,
             #[cfg(feature = "websocket")]
             Self::WebSocket(stream) => stream.max_buffered(),
             #[cfg(unix)]

@@ -19,7 +19,7 @@ const PATH: &str = "/mqtt";
 const LONGEST: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
 
-/// Sends the request and reads the answer; returns what came behind it.
+/// Sends the request and reads the answer; returns the bytes that came behind the answer.
 pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     endpoint: &Endpoint,
@@ -52,7 +52,7 @@ fn request(endpoint: &Endpoint, key: &str) -> String {
     )
 }
 
-/// The length of the head, once it is whole and says that WebSocket is spoken from here on.
+/// The length of the head of the answer, once that has come whole and accepts the WebSocket.
 fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
@@ -123,7 +123,7 @@ fn wrong(problem: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.into())
 }
 
-/// What a status other than 101 most likely means.
+/// The most likely meaning of a status other than 101.
 fn meaning(status: u16, location: Option<&str>) -> String {
     match (status, location) {
         (300..400, Some(location)) => {

@@ -11,15 +11,15 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
+use super::byte_stream::Transport;
 use super::counted::Moved;
 use super::split_frames::{MAX_PIECE, SplitFrames};
-use super::transport::Transport;
 use super::upgrade;
 use crate::connect::Endpoint;
 use crate::mqtt::Lost;
 use crate::text::clip;
 
-/// How many bytes a message that is sent carries at most.
+/// The largest message that is sent, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 /// How many bytes are buffered at most before the driver learns that the socket takes none.

@@ -9,6 +9,7 @@ pub(super) const MAX_HOSTS: usize = 64;
 
 /// Where in a URI a percent-escape stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UriPart {
     /// Before the `@`.
     User,

@@ -6,6 +6,7 @@ use super::UriError;
 
 /// One server of a URI.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct UriHost {
     /// Name or address; IPv6 without brackets.
     pub host: String,

@@ -10,6 +10,7 @@ use crate::config::{MASK, Secret};
 
 /// What a URI says, percent-escapes replaced except in the path. Its `Debug` is the masked URI.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UriParts {
     /// The scheme in lower case, such as `mqtt`.
     pub scheme: String,

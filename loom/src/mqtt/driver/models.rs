@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use tokio::sync::oneshot;
 
-use super::inbox::{Command, Inbox};
+use super::inbox::{Command, Inbox, Reader};
 use super::permits::{NoPermit, Permits};
 use crate::mqtt::session::Token;
 use crate::mqtt::subscriptions::Acknowledger;
@@ -20,15 +20,15 @@ fn command() -> Command {
 }
 
 /// Takes what comes until `enough` of it came.
-fn drive(inbox: &Inbox, enough: impl Fn(usize, usize) -> bool) {
-    let (mut commands, mut done) = (Vec::new(), Vec::new());
-    let (mut all_commands, mut all_done) = (0, 0);
+fn drive(inbox: &std::sync::Arc<Inbox>, enough: impl Fn(usize, usize) -> bool) {
+    let mut reader = Reader::new(std::sync::Arc::clone(inbox));
+    let (mut commands, mut settled) = (0, 0);
     block_on(std::future::poll_fn(|cx| {
         inbox.register(cx.waker());
-        inbox.take(&mut commands, &mut done);
-        all_commands += commands.drain(..).count();
-        all_done += done.drain(..).count();
-        if enough(all_commands, all_done) { Poll::Ready(()) } else { Poll::Pending }
+        let batch = reader.take();
+        commands += batch.commands.len();
+        settled += batch.settled.len();
+        if enough(commands, settled) { Poll::Ready(()) } else { Poll::Pending }
     }));
 }
 
@@ -47,7 +47,7 @@ pub fn the_driver_gets_whatever_is_handed_over() {
                 }
             })
         });
-        drive(&inbox, |commands, done| commands == 2 && done == 1);
+        drive(&inbox, |commands, settled| commands == 2 && settled == 1);
         senders.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
@@ -65,9 +65,8 @@ pub fn no_command_outlives_the_driver() {
         inbox.end(MqttError::NotOpen);
         let (refused, answered) = sender.join().unwrap();
         assert!(!answered);
-        let (mut commands, mut done) = (Vec::new(), Vec::new());
-        inbox.take(&mut commands, &mut done);
-        assert!(commands.is_empty(), "refused: {refused}");
+        let batch = Reader::new(std::sync::Arc::clone(&inbox)).take();
+        assert!(batch.commands.is_empty(), "refused: {refused}");
         assert!(!inbox.is_up() && inbox.closed().is_some());
     });
 }
@@ -94,10 +93,10 @@ pub fn the_driver_hears_of_a_stop() {
         let inbox = Inbox::new();
         let other = std::sync::Arc::clone(&inbox);
         let closer = thread::spawn(move || other.stop(tokio::time::Instant::now()));
-        let (mut commands, mut done) = (Vec::new(), Vec::new());
+        let mut reader = Reader::new(std::sync::Arc::clone(&inbox));
         block_on(std::future::poll_fn(|cx| {
             inbox.register(cx.waker());
-            if inbox.take(&mut commands, &mut done).is_some() { Poll::Ready(()) } else { Poll::Pending }
+            if reader.take().deadline.is_some() { Poll::Ready(()) } else { Poll::Pending }
         }));
         closer.join().unwrap();
     });

@@ -1,4 +1,4 @@
-//! [`Credit`]: whoever waits for listeners is woken by the last of them.
+//! [`DeliveryCounts`]: whoever waits for listeners is woken by the last of them.
 
 use std::task::Poll;
 
@@ -6,37 +6,37 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::credit::Credit;
+use super::delivery_counts::DeliveryCounts;
 use crate::sync::{AtomicBool, AtomicUsize, AtomicWaker, Ordering};
 
 struct Shared<C> {
-    credit: C,
+    counts: C,
     waker: AtomicWaker,
 }
 
 /// The driver waits until nothing is held, while two listeners finish.
 pub fn the_last_message_wakes_the_driver() {
     crate::model(|| {
-        let shared = Arc::new(Shared { credit: Credit::new(), waker: AtomicWaker::new() });
+        let shared = Arc::new(Shared { counts: DeliveryCounts::new(), waker: AtomicWaker::new() });
         let listeners = [100, 200].map(|bytes| {
-            shared.credit.take();
-            shared.credit.add(bytes);
+            shared.counts.count_in();
+            shared.counts.add_bytes(bytes);
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                if shared.credit.give_back(bytes) {
+                if shared.counts.count_out(bytes) {
                     shared.waker.wake();
                 }
             })
         });
-        shared.credit.watch(true);
+        shared.counts.watch(true);
         block_on(std::future::poll_fn(|cx| {
             shared.waker.register(cx.waker());
-            if shared.credit.messages() == 0 { Poll::Ready(()) } else { Poll::Pending }
+            if shared.counts.messages() == 0 { Poll::Ready(()) } else { Poll::Pending }
         }));
         // Whoever sees the messages fall sees the bytes too.
-        assert_eq!(shared.credit.bytes(), 0);
-        shared.credit.watch(false);
-        assert_eq!(shared.credit.messages(), 0);
+        assert_eq!(shared.counts.bytes(), 0);
+        shared.counts.watch(false);
+        assert_eq!(shared.counts.messages(), 0);
         listeners.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
@@ -44,24 +44,24 @@ pub fn the_last_message_wakes_the_driver() {
 /// The driver waits for bytes, and the first message that goes is enough.
 pub fn the_first_bytes_wake_the_driver() {
     crate::model(|| {
-        let shared = Arc::new(Shared { credit: Credit::new(), waker: AtomicWaker::new() });
+        let shared = Arc::new(Shared { counts: DeliveryCounts::new(), waker: AtomicWaker::new() });
         [50, 100].into_iter().for_each(|bytes| {
-            shared.credit.take();
-            shared.credit.add(bytes);
+            shared.counts.count_in();
+            shared.counts.add_bytes(bytes);
         });
         let other = Arc::clone(&shared);
         let listener = thread::spawn(move || {
-            if other.credit.give_back(100) {
+            if other.counts.count_out(100) {
                 other.waker.wake();
             }
         });
-        shared.credit.watch(true);
+        shared.counts.watch(true);
         block_on(std::future::poll_fn(|cx| {
             shared.waker.register(cx.waker());
-            if shared.credit.bytes() <= 50 { Poll::Ready(()) } else { Poll::Pending }
+            if shared.counts.bytes() <= 50 { Poll::Ready(()) } else { Poll::Pending }
         }));
         listener.join().unwrap();
-        assert_eq!(shared.credit.messages(), 1);
+        assert_eq!(shared.counts.messages(), 1);
     });
 }
 
@@ -73,19 +73,19 @@ pub fn two_words_lose_a_wake_up() {
         watched: AtomicBool,
     }
     crate::model(|| {
-        let shared = Arc::new(Shared { credit: TwoWords::default(), waker: AtomicWaker::new() });
-        shared.credit.messages.store(1, Ordering::Release);
+        let shared = Arc::new(Shared { counts: TwoWords::default(), waker: AtomicWaker::new() });
+        shared.counts.messages.store(1, Ordering::Release);
         let other = Arc::clone(&shared);
         let listener = thread::spawn(move || {
-            other.credit.messages.fetch_sub(1, Ordering::AcqRel);
-            if other.credit.watched.load(Ordering::Acquire) {
+            other.counts.messages.fetch_sub(1, Ordering::AcqRel);
+            if other.counts.watched.load(Ordering::Acquire) {
                 other.waker.wake();
             }
         });
-        shared.credit.watched.store(true, Ordering::Release);
+        shared.counts.watched.store(true, Ordering::Release);
         block_on(std::future::poll_fn(|cx| {
             shared.waker.register(cx.waker());
-            if shared.credit.messages.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
+            if shared.counts.messages.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
         }));
         listener.join().unwrap();
     });

@@ -16,6 +16,7 @@ use crate::log::Level;
 /// `--format json`, stays free of log lines. Pip.Services does as `split`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Output {
     /// All lines to stderr.
     #[default]
@@ -29,6 +30,7 @@ pub enum Output {
 /// Whether lines of text are coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Colour {
     /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
     #[default]
@@ -80,7 +82,7 @@ pub(super) fn streams() -> (Arc<Stream>, Arc<Stream>) {
     (stderr, stdout)
 }
 
-/// An output of the process, past the lock of the standard library: whoever holds that, in a `println!` that waits, must not
+/// An output of the process, past the lock of the standard library: a thread that holds it, in a `println!` that waits, must not
 /// keep the log from being written, nor the other way round.
 enum Opened<S> {
     #[cfg(unix)]

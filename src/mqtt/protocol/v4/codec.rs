@@ -10,9 +10,9 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::answers;
 use crate::mqtt::properties::VariableInt;
-use crate::mqtt::protocol::buffer::{self, RawPacket};
-use crate::mqtt::protocol::header::{Header, packet_size};
-use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader, topic};
+use crate::mqtt::protocol::buffer::RawPacket;
+use crate::mqtt::protocol::header::Header;
+use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
 use crate::mqtt::protocol::{AckKind, Incoming, Outbound, Oversize, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
 
@@ -33,13 +33,18 @@ pub(crate) struct Codec {
 }
 
 impl Codec {
+    /// The size of a PUBLISH, in bytes.
+    pub fn publish_size(publish: &Publish) -> usize {
+        Header::packet_size(publish_body(publish))
+    }
+
     /// Returns a codec that does not write packets above the limit, in bytes, and skips messages above it.
     pub fn new(max: usize) -> Self {
         Self { max, skipped: None }
     }
 
     fn publish(&self, publish: &Publish, id: u16, dup: bool, to: &mut BytesMut) -> Result<(), PacketError> {
-        let (size, max) = (publish_size(publish), self.max);
+        let (size, max) = (Self::publish_size(publish), self.max);
         if size > max {
             return Err(PacketError::unwritable(TooLarge { size, max }));
         }
@@ -78,12 +83,7 @@ struct TooLarge {
 #[error("a message of QoS 1 or 2 has no packet id")]
 struct NoId;
 
-/// The size of a PUBLISH, in bytes.
-pub(super) fn publish_size(publish: &Publish) -> usize {
-    packet_size(publish_body(publish))
-}
-
-/// The size of its body.
+/// The size of the body of a PUBLISH, in bytes.
 fn publish_body(publish: &Publish) -> usize {
     let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
     2 + publish.topic.len() + id + publish.payload.len()
@@ -118,7 +118,7 @@ impl Encoder<Packet> for Codec {
                 Ok(())
             }
             Packet::Other(packet) => packet.write(to, self.max).map(drop).map_err(PacketError::unwritable),
-            // They were read.
+            // These are received, never sent.
             Packet::Message { .. } | Packet::Received(_) => Ok(()),
         }
     }
@@ -161,11 +161,11 @@ fn ack_kind(first: u8) -> Option<AckKind> {
 
 /// Reads a message that has come whole.
 fn message(packet: &RawPacket<'_>, flags: PublishFlags) -> Result<Packet, PacketError> {
-    let VariableHeader { topic: name, id, size } = VariableHeader::of(packet, flags)?;
-    let payload = packet.detach(packet.body().get(size..).unwrap_or_default());
-    let mut message = MqttMessage::new(Arc::from(topic(name)?), payload);
+    let start = VariableHeader::of(packet, flags)?;
+    let payload = packet.detach(packet.body().get(start.size..).unwrap_or_default());
+    let mut message = MqttMessage::new(Arc::from(start.topic()?), payload);
     (message.qos, message.retain, message.dup) = (flags.qos, flags.retain, flags.dup);
-    Ok(Packet::Message { message, id })
+    Ok(Packet::Message { message, id: start.id })
 }
 
 impl Codec {
@@ -176,7 +176,7 @@ impl Codec {
             self.skipped = SkippedPublish::begin(header, flags, from)?;
             return Ok(self.skip(from));
         }
-        if !buffer::is_whole(from, size) {
+        if !RawPacket::is_whole(from, size) {
             return Ok(None);
         }
         RawPacket::take(from, *header, |packet| message(packet, flags)).map(Some)
@@ -193,7 +193,7 @@ impl Codec {
         if size > max {
             return Err(PacketError::TooLarge { packet, topic: None, size, max });
         }
-        if !buffer::is_whole(from, size) {
+        if !RawPacket::is_whole(from, size) {
             return Ok(None);
         }
         let incoming = RawPacket::take(from, *header, |packet| answers::read(header, packet.body()))?;
@@ -222,7 +222,7 @@ impl SkippedPublish {
     fn begin(header: &Header, flags: PublishFlags, from: &[u8]) -> Result<Option<Self>, PacketError> {
         let body = from.get(header.len()..).unwrap_or_default();
         let Some(start) = VariableHeader::read(header, flags.qos, body)? else { return Ok(None) };
-        let (topic, id, size) = (topic(start.topic)?.into(), start.id, header.size());
+        let (topic, id, size) = (start.topic()?.into(), start.id, header.size());
         let oversize = Oversize { id, qos: flags.qos, dup: flags.dup, topic, size };
         Ok(Some(Self { left: size, oversize }))
     }

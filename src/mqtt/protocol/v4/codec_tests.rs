@@ -168,7 +168,7 @@ fn acknowledgements_are_written_as_rumqttc_does() {
 #[test]
 fn a_message_above_the_limit_is_refused() {
     let publish = example("a/b", Bytes::from(vec![0; 100]), QoS::AtMostOnce);
-    let size = publish_size(&publish);
+    let size = Codec::publish_size(&publish);
     let mut bytes = BytesMut::new();
     assert!(Codec::new(size).encode(V4::publish(&publish, 0, false), &mut bytes).is_ok());
     let error = Codec::new(size - 1).encode(V4::publish(&publish, 0, false), &mut bytes).unwrap_err();

@@ -42,7 +42,7 @@ impl Protocol for V4 {
     }
 
     fn publish_size(publish: &Publish) -> usize {
-        codec::publish_size(publish)
+        Codec::publish_size(publish)
     }
 
     fn ack(kind: AckKind, id: u16, _: u8) -> Packet {

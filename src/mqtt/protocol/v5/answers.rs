@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::property_rules::{Carrier, check};
+use super::property_rules::Carrier;
 use crate::mqtt::properties::Fields;
 use crate::mqtt::properties::ids::{REASON, SERVER_REFERENCE};
-use crate::mqtt::protocol::reasons::clip_reason;
-use crate::mqtt::protocol::{AckKind, Incoming, PacketError, Reason, describe};
+use crate::mqtt::protocol::{AckKind, Incoming, PacketError, Reason};
 
 /// The longest reference to another server that is taken, in bytes: host names are shorter.
 const LONGEST: usize = 1024;
@@ -22,7 +21,7 @@ pub(super) struct Explanation {
 impl Explanation {
     /// Takes a reason string, escaped and cut.
     pub fn reason(&mut self, text: &str) {
-        self.reason = Some(clip_reason(text));
+        self.reason = Some(Reason::clip(text));
     }
 
     /// Takes a reference to another server, unless it is too long for one.
@@ -31,8 +30,21 @@ impl Explanation {
     }
 }
 
+/// Reads the answer of this packet type: an acknowledgement, SUBACK, UNSUBACK or DISCONNECT.
+pub(super) fn read(kind: u8, body: Fields<'_>) -> Result<Incoming, PacketError> {
+    match kind {
+        4 => acknowledgement(AckKind::Ack, body),
+        5 => acknowledgement(AckKind::Received, body),
+        6 => acknowledgement(AckKind::Release, body),
+        7 => acknowledgement(AckKind::Complete, body),
+        9 => subscribed(body),
+        11 => unsubscribed(body),
+        _ => disconnect(body),
+    }
+}
+
 /// PUBACK, PUBREC, PUBREL, PUBCOMP.
-pub(super) fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let id = packet_id(&mut body)?;
     // Code and properties may be left out.
     let code = body.byte().unwrap_or_default();
@@ -50,7 +62,7 @@ pub(super) fn acknowledgement(kind: AckKind, mut body: Fields<'_>) -> Result<Inc
 }
 
 /// SUBACK.
-pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let id = packet_id(&mut body)?;
     let reason = explanation(&mut body, Carrier::Answer)?.reason;
     let codes = codes(body.rest(), |code| {
@@ -60,7 +72,7 @@ pub(super) fn subscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> 
 }
 
 /// UNSUBACK.
-pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let id = packet_id(&mut body)?;
     explanation(&mut body, Carrier::Answer)?;
     let codes = codes(body.rest(), |code| matches!(code, 0 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91))?;
@@ -68,10 +80,14 @@ pub(super) fn unsubscribed(mut body: Fields<'_>) -> Result<Incoming, PacketError
 }
 
 /// DISCONNECT. The link ends, whatever its code: so one that the standard does not list is passed on as it is.
-pub(super) fn disconnect(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
+fn disconnect(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let code = body.byte().unwrap_or_default();
     let Explanation { reason, server_reference } = last_explanation(&mut body, Carrier::Disconnect)?;
-    Ok(Incoming::Disconnect(Reason { code, text: describe(code, reason.as_deref()), server_reference }))
+    Ok(Incoming::Disconnect(Reason {
+        code,
+        text: Reason::describe(code, reason.as_deref()),
+        server_reference,
+    }))
 }
 
 const BAD_CODE: &str = "has a reason code that it cannot have";
@@ -87,7 +103,7 @@ fn codes(body: &[u8], known: impl Fn(u8) -> bool) -> Result<Vec<u8>, PacketError
     Ok(body.to_vec())
 }
 
-/// What the properties say that end a packet, and may be left out.
+/// The explanation in the properties at the end of a packet, which may be left out.
 fn last_explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, PacketError> {
     if body.is_empty() {
         return Ok(Explanation::default());
@@ -101,7 +117,7 @@ fn last_explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanati
 
 fn explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, PacketError> {
     let mut said = Explanation::default();
-    let mut properties = properties(body, carrier)?;
+    let mut properties = carrier.properties(body)?;
     while !properties.is_empty() {
         match properties.byte()? {
             REASON => said.reason(properties.text()?),
@@ -111,13 +127,6 @@ fn explanation(body: &mut Fields<'_>, carrier: Carrier) -> Result<Explanation, P
         }
     }
     Ok(said)
-}
-
-/// The properties of a packet, checked in place.
-pub(super) fn properties<'a>(body: &mut Fields<'a>, carrier: Carrier) -> Result<Fields<'a>, PacketError> {
-    let properties = Fields::new(body.properties()?);
-    check(carrier, properties)?;
-    Ok(properties)
 }
 
 /// A packet identifier, which is never 0.

@@ -7,10 +7,9 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::aliases::{Alias, ReceivedAliases, SentAliases};
 use super::{answers, connack, publish};
 use crate::mqtt::properties::Fields;
-use crate::mqtt::protocol::buffer::{self, RawPacket};
-use crate::mqtt::protocol::error::shown;
+use crate::mqtt::protocol::buffer::RawPacket;
 use crate::mqtt::protocol::header::Header;
-use crate::mqtt::protocol::publish_header::topic_bytes;
+use crate::mqtt::protocol::publish_header::VariableHeader;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound, PacketError};
 
 /// How many bytes setting an alias adds at most: the property, and one more byte for each of the lengths of the properties and
@@ -136,7 +135,7 @@ impl Codec {
         if header.size() > self.max_incoming {
             return too_large(&header, from, self.max_incoming).map_or(Ok(None), Err);
         }
-        if !buffer::is_whole(from, header.size()) {
+        if !RawPacket::is_whole(from, header.size()) {
             return Ok(None);
         }
         RawPacket::take(from, header, |packet| self.read(packet)).map(Some)
@@ -147,15 +146,9 @@ impl Codec {
         Ok(match packet.header().kind() {
             2 => connack::read(body)?,
             3 => publish::read(packet, &mut self.received)?,
-            4 => answers::acknowledgement(AckKind::Ack, body)?,
-            5 => answers::acknowledgement(AckKind::Received, body)?,
-            6 => answers::acknowledgement(AckKind::Release, body)?,
-            7 => answers::acknowledgement(AckKind::Complete, body)?,
-            9 => answers::subscribed(body)?,
-            11 => answers::unsubscribed(body)?,
             13 if !body.is_empty() => return Err(PacketError::malformed("has a body")),
             13 => Incoming::Pong,
-            14 => answers::disconnect(body)?,
+            kind @ (4..=7 | 9 | 11 | 14) => answers::read(kind, body)?,
             15 => Incoming::Authentication,
             1 | 8 | 10 | 12 => Incoming::Unexpected(packet.header().name()),
             _ => return Err(PacketError::malformed("is no packet of MQTT 5")),
@@ -169,8 +162,8 @@ impl Codec {
 fn too_large(header: &Header, from: &[u8], max: usize) -> Option<PacketError> {
     let (packet, size, mut topic) = (header.name(), header.size(), None);
     if header.kind() == 3 {
-        match topic_bytes(header, from.get(header.len()..).unwrap_or_default()) {
-            Ok(bytes) => topic = Some(shown(bytes?)).filter(|topic| !topic.is_empty()),
+        match VariableHeader::topic_bytes(header, from.get(header.len()..).unwrap_or_default()) {
+            Ok(bytes) => topic = Some(PacketError::shown(bytes?)).filter(|topic| !topic.is_empty()),
             Err(error) => return Some(error),
         }
     }

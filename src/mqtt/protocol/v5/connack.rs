@@ -3,7 +3,7 @@
 //! A broker can fill a packet of the largest size with properties, before it has admitted anybody; so they are checked in
 //! place, and nothing is stored of those that this client does not need.
 
-use super::answers::{Explanation, properties};
+use super::answers::Explanation;
 use super::property_rules::Carrier;
 use crate::mqtt::QoS;
 use crate::mqtt::properties::Fields;
@@ -12,7 +12,7 @@ use crate::mqtt::properties::ids::{
     SERVER_KEEP_ALIVE, SERVER_REFERENCE, SESSION_EXPIRY, SHARED_AVAILABLE, SUBSCRIPTION_IDS_AVAILABLE,
     TOPIC_ALIAS_MAXIMUM, WILDCARD_AVAILABLE,
 };
-use crate::mqtt::protocol::{Incoming, Limits, PacketError, Reason, describe};
+use crate::mqtt::protocol::{Incoming, Limits, PacketError, Reason};
 
 pub(super) fn read(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     let (flags, code) = (body.byte()?, body.byte()?);
@@ -27,7 +27,7 @@ pub(super) fn read(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     if (1..0x80).contains(&code) {
         return Err(PacketError::forbidden("has a reason code that it cannot have"));
     }
-    let properties = properties(&mut body, Carrier::Connack)?;
+    let properties = Carrier::Connack.properties(&mut body)?;
     if !body.is_empty() {
         return Err(PacketError::malformed("goes on behind its properties"));
     }
@@ -40,7 +40,7 @@ pub(super) fn read(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
 }
 
 fn refusal(code: u8, Explanation { reason, server_reference }: Explanation) -> Incoming {
-    Incoming::Refusal(Reason { code, text: describe(code, reason.as_deref()), server_reference })
+    Incoming::Refusal(Reason { code, text: Reason::describe(code, reason.as_deref()), server_reference })
 }
 
 /// What a CONNACK permits, and how it explains its code; its properties were checked.

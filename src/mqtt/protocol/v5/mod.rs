@@ -117,7 +117,7 @@ const fn to_rumqttc(qos: QoS) -> mqttbytes::QoS {
 
 fn connect(packet: &ConnectPacket) -> v5::Packet {
     let mut properties = v5::ConnectProperties::new();
-    // 0 is what holds where nothing is said.
+    // 0 is the default.
     properties.session_expiry_interval = (packet.session_expiry > 0).then_some(packet.session_expiry);
     properties.receive_maximum = Some(packet.receive_maximum);
     properties.max_packet_size = u32::try_from(packet.max_packet_size).ok();

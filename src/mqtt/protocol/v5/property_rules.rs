@@ -48,8 +48,30 @@ impl Carrier {
         }
     }
 
-    /// What the broker must not say here though the packet has a place for it: because it is the client's to say, or because
-    /// this client has not asked for it in CONNECT.
+    /// Takes all properties of a packet out of its body, checked.
+    pub fn properties<'a>(self, body: &mut Fields<'a>) -> Result<Fields<'a>, PacketError> {
+        let properties = Fields::new(body.properties()?);
+        self.check(properties)?;
+        Ok(properties)
+    }
+
+    fn check(self, mut properties: Fields<'_>) -> Result<(), PacketError> {
+        let mut seen = Seen::default();
+        while !properties.is_empty() {
+            let id = properties.byte()?;
+            if !self.may_have(id) {
+                return Err(Malformed::Unknown(id).into());
+            }
+            if let Some(problem) = self.must_not_have(id) {
+                return Err(PacketError::forbidden(problem));
+            }
+            seen.add(id)?;
+            value(id, &mut properties)?;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a property that the packet may have, but not from a broker, or not without a request in CONNECT.
     const fn must_not_have(self, id: u8) -> Option<&'static str> {
         match (self, id) {
             (Self::Disconnect, SESSION_EXPIRY) => Some("has a session expiry, which only a client may send"),
@@ -62,23 +84,6 @@ impl Carrier {
             _ => None,
         }
     }
-}
-
-/// Checks all properties of a packet, in place.
-pub(super) fn check(carrier: Carrier, mut properties: Fields<'_>) -> Result<(), PacketError> {
-    let mut seen = Seen::default();
-    while !properties.is_empty() {
-        let id = properties.byte()?;
-        if !carrier.may_have(id) {
-            return Err(Malformed::Unknown(id).into());
-        }
-        if let Some(problem) = carrier.must_not_have(id) {
-            return Err(PacketError::forbidden(problem));
-        }
-        seen.add(id)?;
-        value(id, &mut properties)?;
-    }
-    Ok(())
 }
 
 /// Reads the value of a property, and checks it.

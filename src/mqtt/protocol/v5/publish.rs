@@ -10,8 +10,8 @@ use crate::mqtt::properties::{
     Checked, Fields, Outgoing, ReceivedProperties, VariableInt, put_bytes, seconds,
 };
 use crate::mqtt::protocol::buffer::RawPacket;
-use crate::mqtt::protocol::header::packet_size;
-use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader, topic};
+use crate::mqtt::protocol::header::Header;
+use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
 use crate::mqtt::protocol::{Extra, Incoming, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
 
@@ -22,9 +22,9 @@ pub(super) const BAD_ALIAS: &str =
 /// Reads a message. Its properties are checked where they stand, and stay bytes.
 pub(super) fn read(packet: &RawPacket<'_>, aliases: &mut ReceivedAliases) -> Result<Incoming, PacketError> {
     let flags = PublishFlags::read(packet.header())?;
-    let VariableHeader { topic: name, id, size } = VariableHeader::of(packet, flags)?;
-    let name: Option<Arc<str>> = if name.is_empty() { None } else { Some(topic(name)?.into()) };
-    let mut body = Fields::new(packet.body().get(size..).unwrap_or_default());
+    let start = VariableHeader::of(packet, flags)?;
+    let name: Option<Arc<str>> = if start.has_no_topic() { None } else { Some(start.topic()?.into()) };
+    let mut body = Fields::new(packet.body().get(start.size..).unwrap_or_default());
     let properties = body.properties()?;
     let checked = Checked::of(properties)?;
     let topic = match checked.alias {
@@ -37,12 +37,12 @@ pub(super) fn read(packet: &RawPacket<'_>, aliases: &mut ReceivedAliases) -> Res
     if checked.for_receiver {
         message.properties = ReceivedProperties::new(packet.detach(properties));
     }
-    Ok(Incoming::Publish { id, message, subscriptions: checked.subscriptions })
+    Ok(Incoming::Publish { id: start.id, message, subscriptions: checked.subscriptions })
 }
 
 /// The size of the packet with the topic in full and no alias set, in bytes.
 pub(super) fn size(publish: &Publish) -> usize {
-    packet_size(body_size(publish, publish.topic.len(), properties_size(publish)))
+    Header::packet_size(body_size(publish, publish.topic.len(), properties_size(publish)))
 }
 
 pub(super) fn write(publish: &Publish, id: u16, dup: bool, alias: Alias, to: &mut BytesMut) {

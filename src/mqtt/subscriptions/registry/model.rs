@@ -1,6 +1,6 @@
 //! The registry against a small broker, with everything that can happen between them.
 //!
-//! Whatever happens: when all is said at last, the broker holds what is listened to and nothing else, everybody who waited
+//! Whatever happens: when all is said at last, the broker has granted what is listened to and nothing else, everybody who waited
 //! has got one answer, nobody is refused what the broker grants, and nothing is left of what is gone.
 
 mod broker;
@@ -16,17 +16,14 @@ use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies, silence, temper};
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
+use crate::mqtt::QoS;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::protocol::Limits;
-use crate::mqtt::session::Presence;
-use crate::mqtt::subscriptions::Patience;
-use crate::mqtt::{Lost, QoS};
 
 type Key = (usize, usize);
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-const PATIENCE: Patience = Patience { subscribe: Some(LIMIT), unsubscribe: LIMIT };
+const TIMEOUTS: AnswerTimeouts = AnswerTimeouts { subscribe: Some(LIMIT), unsubscribe: LIMIT };
 
 /// Somebody who waits for a grant.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +52,7 @@ impl World {
     fn new(identifiers: bool, broker: Broker, steady: bool) -> Self {
         let metrics = Arc::new(Metrics::new(&Counters::default()));
         let mut registry =
-            Registry::new(1..=16, 8, Context { logger: Logger::default(), metrics, capacity: 100 });
+            Registry::new(1..=16, 8, ListenerContext { logger: Logger::default(), metrics, capacity: 100 });
         let limits = Limits { subscription_ids_available: identifiers, ..Limits::default() };
         let now = Instant::now();
         registry.resume(Presence::Gone, identifiers, now);
@@ -142,7 +139,7 @@ impl World {
         self.registry.release_poison(self.now);
         let outcomes = self.registry.refuse_poison();
         self.outcomes(outcomes);
-        let outcomes = self.registry.unfit(&self.limits, true, self.now);
+        let outcomes = self.registry.refuse_unsupported(&self.limits, true, self.now);
         self.outcomes(outcomes);
         let Some((control, _)) = self.registry.next(true, self.now) else { return false };
         self.broker.takes(&control);
@@ -153,10 +150,10 @@ impl World {
         match self.broker.answer(place) {
             None => return false,
             Some(Answer::Granted { id, codes }) => {
-                let outcomes = self.registry.granted(id, &codes, self.now).expect("it is asked for");
+                let outcomes = self.registry.on_suback(id, &codes, self.now).expect("it is asked for");
                 self.outcomes(outcomes);
             }
-            Some(Answer::Revoked { id }) => assert!(self.registry.revoked(id)),
+            Some(Answer::Revoked { id }) => assert!(self.registry.on_unsuback(id)),
         }
         true
     }
@@ -169,9 +166,9 @@ impl World {
             return false;
         }
         self.now += LIMIT;
-        let outcomes = self.registry.expire(PATIENCE, self.now);
+        let outcomes = self.registry.expire(TIMEOUTS, self.now);
         self.outcomes(outcomes);
-        if self.registry.answer_due(PATIENCE).is_some_and(|due| due <= self.now) {
+        if self.registry.answer_due(TIMEOUTS).is_some_and(|due| due <= self.now) {
             // No more can be given up on this link: the driver ends it.
             self.hang_up(true);
         }
@@ -256,12 +253,20 @@ impl World {
     }
 
     fn check(&mut self) {
-        assert!(self.registry.is_restored() && !self.registry.is_waiting() && self.registry.owed() == 0);
+        assert!(
+            self.registry.is_restored()
+                && !self.registry.is_waiting()
+                && self.registry.unsubscribe_count() == 0
+        );
         for (number, ((listener, filter), _, state)) in self.waiters.iter().enumerate() {
             assert_ne!(*state, Waiter::Waits, "waiter {number}, of {listener} for {}", FILTERS[*filter]);
         }
-        let held: BTreeSet<String> = self.broker.session.keys().cloned().collect();
-        assert_eq!(held, self.registry.wire.wanted(), "what the broker holds, and what is wanted");
+        let granted: BTreeSet<String> = self.broker.session.keys().cloned().collect();
+        assert_eq!(
+            granted,
+            self.registry.grants.broker().wanted(),
+            "what the broker has granted, and what is wanted"
+        );
         for listener in 0..LISTENERS {
             for (filter, text) in FILTERS.iter().enumerate() {
                 let found = self.registry.find(&Self::filter(filter), &self.listeners[listener]);
@@ -271,25 +276,23 @@ impl World {
                     "{listener} for {text}"
                 );
                 let Some(found) = found else { continue };
-                let one = &self.registry.subscriptions[&found];
-                assert!(
-                    one.refused || self.is_held(&one.filter, one.options.qos),
-                    "nothing comes for {text}"
-                );
-                assert!(!one.refused || !self.steady || self.refuses(&one.filter), "{text} is not asked for");
+                let one = self.registry.grants.table().get(found).unwrap();
+                let (filter, parked) = (one.filter(), one.is_parked());
+                assert!(parked || self.is_granted(filter, one.options().qos), "nothing comes for {text}");
+                assert!(!parked || !self.steady || self.refuses(filter), "{text} is not requested");
             }
         }
     }
 
     /// Whether messages for a filter come, with the QoS that is wanted and granted.
-    fn is_held(&self, filter: &Filter, wanted: QoS) -> bool {
-        self.broker.session.iter().any(|(held, qos)| {
-            let held: Filter = held.parse().unwrap();
-            let same = held.group() == filter.group() && held.covers(filter);
-            let policy = self.broker.policy(&held);
+    fn is_granted(&self, filter: &Filter, wanted: QoS) -> bool {
+        self.broker.session.iter().any(|(granted, qos)| {
+            let granted: Filter = granted.parse().unwrap();
+            let same = granted.group() == filter.group() && granted.covers(filter);
+            let policy = self.broker.policy(&granted);
             // One that is not granted anew stands as it is.
             let anew =
-                self.steady && self.limits.refuses(&held).is_none() && !matches!(policy, Policy::Only(_));
+                self.steady && self.limits.refuses(&granted).is_none() && !matches!(policy, Policy::Only(_));
             same && (!anew || *qos >= policy.code(wanted as u8))
         })
     }
@@ -303,8 +306,8 @@ impl World {
         }
         self.end();
         assert_eq!(self.broker.session.len(), 0, "{:?}", self.broker.session);
-        assert_eq!(self.registry.wire.leftovers(), 0);
-        assert!(self.registry.subscriptions.is_empty() && self.registry.places.is_empty());
+        assert_eq!(self.registry.grants.broker().leftovers(), 0);
+        assert_eq!(self.registry.grants.table().len(), 0);
     }
 }
 

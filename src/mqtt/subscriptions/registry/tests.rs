@@ -2,25 +2,21 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::super::Held;
-use super::super::poison::Cause;
-use super::super::wire::Patience;
+use super::super::in_delivery::tests::unacknowledged;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::driver::Inbox;
 use crate::mqtt::metrics::Metrics;
-use crate::mqtt::session::Presence;
 use crate::mqtt::{QoS, RetainHandling};
 
 type Received = mpsc::Receiver<MqttMessage>;
 
-pub(super) fn registry() -> Registry<()> {
+pub fn registry() -> Registry<()> {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
-    Registry::new(1..=16, 64, Context { logger: Logger::default(), metrics, capacity: 100 })
+    Registry::new(1..=16, 64, ListenerContext { logger: Logger::default(), metrics, capacity: 100 })
 }
 
-pub(super) fn listener() -> (SharedListener, Received) {
+pub fn listener() -> (SharedListener, Received) {
     let (sender, received) = mpsc::channel(100);
     let listener = move |message| {
         let sender = sender.clone();
@@ -38,30 +34,30 @@ async fn heard(received: &mut Received) -> Arc<str> {
 }
 
 fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
-    let receipt = Held::new(Inbox::new()).take(0, None);
+    let receipt = unacknowledged().admit(0, None);
     let message = MqttMessage { retain: true, ..MqttMessage::new(topic, "") };
     registry.deliver(message, &[], &receipt, now);
 }
 
 /// The next SUBSCRIBE: its id, and how many filters it has.
-pub(super) fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
+pub fn asked(registry: &mut Registry<()>, now: Instant) -> (u16, usize) {
     match registry.next(true, now) {
         Some((Control::Subscribe { id, filters }, _)) => (id, filters.len()),
         _ => panic!("nothing is asked for"),
     }
 }
 
-pub(super) fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
+pub fn grant(registry: &mut Registry<()>, now: Instant) -> bool {
     if registry.is_restored() {
         return false;
     }
     let (id, count) = asked(registry, now);
-    registry.granted(id, &vec![0; count], now).expect("it was asked for");
+    registry.on_suback(id, &vec![0; count], now).expect("it was asked for");
     true
 }
 
 #[tokio::test]
-async fn what_is_kept_comes_also_when_asking_for_everything_anew_takes_long() {
+async fn retained_messages_come_also_when_requesting_everything_anew_takes_long() {
     let mut registry = registry();
     let (listener, mut received) = listener();
     let mut now = Instant::now();
@@ -75,14 +71,14 @@ async fn what_is_kept_comes_also_when_asking_for_everything_anew_takes_long() {
     registry.resume(Presence::Gone, false, now);
     let (id, count) = asked(&mut registry, now);
     assert!(count < 100);
-    // The broker takes its time, and sends what it has kept for the rest after that.
+    // The broker takes its time, and sends the retained messages of the rest after that.
     now += Duration::from_secs(60);
-    registry.granted(id, &vec![0; count], now).unwrap();
+    registry.on_suback(id, &vec![0; count], now).unwrap();
     let (id, rest) = asked(&mut registry, now);
     now += Duration::from_secs(60);
     deliver(&mut registry, "f/99", now);
     assert_eq!(&*heard(&mut received).await, "f/99");
-    registry.granted(id, &vec![0; rest], now).unwrap();
+    registry.on_suback(id, &vec![0; rest], now).unwrap();
     assert!(registry.next(true, now).is_none());
     deliver(&mut registry, "f/98", now + Duration::from_secs(4));
     assert_eq!(&*heard(&mut received).await, "f/98");
@@ -104,17 +100,17 @@ async fn a_narrow_filter_does_not_share_the_refusal_of_a_wide_one() {
             .unwrap();
     }
     assert_eq!(asked(&mut registry, now), (1, 1));
-    let outcomes = registry.granted(1, &[0x80], now).unwrap();
+    let outcomes = registry.on_suback(1, &[0x80], now).unwrap();
     assert!(matches!(&outcomes[..], [Outcome::Refused { filter, .. }] if filter.as_str() == "a/#"));
     assert_eq!(asked(&mut registry, now), (2, 2));
-    let outcomes = registry.granted(2, &[0, 0x80], now).unwrap();
+    let outcomes = registry.on_suback(2, &[0, 0x80], now).unwrap();
     assert!(
         matches!(&outcomes[..], [Outcome::Granted { .. }, Outcome::Refused { filter, .. }] if filter.as_str() == "a/c")
     );
     registry.end().await;
 }
 
-pub(super) fn subscribe(
+pub fn subscribe(
     registry: &mut Registry<()>,
     text: &str,
     options: SubscribeOptions,
@@ -129,7 +125,7 @@ fn granted_alone(registry: &mut Registry<()>, now: Instant) -> Vec<(Filter, Subs
     let mut all = Vec::new();
     while let Some((Control::Subscribe { id, filters: [asked] }, _)) = registry.next(true, now) {
         all.push(asked.clone());
-        registry.granted(id, &[0], now).unwrap();
+        registry.on_suback(id, &[0], now).unwrap();
     }
     all
 }
@@ -148,9 +144,9 @@ async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_w
     registry.lost();
     registry.resume(Presence::Gone, true, now);
     assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Send);
-    let id = registry.identified.id(&"a".parse().unwrap()).unwrap();
+    let id = registry.grants.table().id(&"a".parse().unwrap()).unwrap();
     for retain in [true, false] {
-        let receipt = Held::new(Inbox::new()).take(0, None);
+        let receipt = unacknowledged().admit(0, None);
         let message = MqttMessage { retain, ..MqttMessage::new("a", "") };
         registry.deliver(message, &[id], &receipt, now);
     }
@@ -174,15 +170,15 @@ async fn ten_thousand_listeners_of_one_filter_come_and_go() {
             subscribe(&mut registry, "a/b", options, listener);
         }
         assert_eq!(asked(&mut registry, now), (1, 1));
-        assert_eq!(registry.granted(1, &[0], now).unwrap().len(), COUNT);
+        assert_eq!(registry.on_suback(1, &[0], now).unwrap().len(), COUNT);
         subscribe(&mut registry, "a/b", options.qos(QoS::AtLeastOnce), &listeners[COUNT - 1]);
-        assert_eq!(registry.subscriptions.len(), COUNT, "that one was there");
+        assert_eq!(registry.grants.table().len(), COUNT, "that one was there");
         let filter = "a/b".parse().unwrap();
         for listener in &listeners {
             assert!(registry.unsubscribe(&filter, listener).is_some());
             assert!(registry.unsubscribe(&filter, listener).is_none());
         }
-        assert!(registry.places.is_empty() && registry.trie.is_empty());
+        assert_eq!(registry.grants.table().len(), 0);
         registry.end().await;
     }
 }
@@ -216,18 +212,18 @@ async fn a_change_that_waits_has_its_own_answer() {
     subscribe(&mut registry, "a", options.qos(QoS::AtLeastOnce), &listener);
     let (first, _) = asked(&mut registry, now);
     subscribe(&mut registry, "a", options.qos(QoS::AtMostOnce), &listener);
-    assert!(matches!(registry.granted(first, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
+    assert!(matches!(registry.on_suback(first, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
     let (second, _) = asked(&mut registry, now);
-    assert!(matches!(registry.granted(second, &[0], now).unwrap()[..], [Outcome::Granted { .. }]));
+    assert!(matches!(registry.on_suback(second, &[0], now).unwrap()[..], [Outcome::Granted { .. }]));
     // The other way round: what was granted is gone back to, though another change waited by then.
     subscribe(&mut registry, "b", options.qos(QoS::AtLeastOnce), &listener);
     let (first, _) = asked(&mut registry, now);
     subscribe(&mut registry, "b", options.qos(QoS::ExactlyOnce), &listener);
-    registry.granted(first, &[1], now).unwrap();
+    registry.on_suback(first, &[1], now).unwrap();
     let (second, _) = asked(&mut registry, now);
-    assert!(matches!(registry.granted(second, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
+    assert!(matches!(registry.on_suback(second, &[0x80], now).unwrap()[..], [Outcome::Refused { .. }]));
     let number = registry.find(&"b".parse().unwrap(), &listener).expect("it stays");
-    assert_eq!(registry.subscriptions[&number].options.qos, QoS::AtLeastOnce);
+    assert_eq!(registry.grants.table().get(number).unwrap().options().qos, QoS::AtLeastOnce);
     registry.end().await;
 }
 
@@ -238,15 +234,15 @@ async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_gr
     let (listener, _received) = listener();
     subscribe(&mut registry, "a/#", SubscribeOptions::default().qos(QoS::AtMostOnce), &listener);
     let (id, _) = asked(&mut registry, now);
-    registry.granted(id, &[0], now).unwrap();
+    registry.on_suback(id, &[0], now).unwrap();
     subscribe(&mut registry, "a/b", SubscribeOptions::default().qos(QoS::AtLeastOnce), &listener);
     let (wide, _) = asked(&mut registry, now);
-    assert!(registry.granted(wide, &[0x80], now).unwrap().is_empty());
+    assert!(registry.on_suback(wide, &[0x80], now).unwrap().is_empty());
     let Some((Control::Subscribe { id, filters: [(filter, _)] }, _)) = registry.next(true, now) else {
         panic!("it is asked for");
     };
     assert_eq!(filter.as_str(), "a/b");
-    let outcomes = registry.granted(id, &[1], now).unwrap();
+    let outcomes = registry.on_suback(id, &[1], now).unwrap();
     assert!(
         matches!(outcomes[..], [Outcome::Granted { code: 0, .. }]),
         "its messages come through the wide one"
@@ -264,15 +260,15 @@ async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_bring
     let options = SubscribeOptions::default().qos(QoS::ExactlyOnce);
     subscribe(&mut registry, "a/+", options, &both);
     while let Some((Control::Subscribe { id, .. }, _)) = registry.next(true, now) {
-        registry.granted(id, &[2], now).unwrap();
+        registry.on_suback(id, &[2], now).unwrap();
     }
     subscribe(&mut registry, "a/1", options, &both);
     subscribe(&mut registry, "a/#", options, &one);
-    let ids = ["a/1", "a/#", "a/+"].map(|text| registry.identified.id(&text.parse().unwrap()).unwrap());
+    let ids = ["a/1", "a/#", "a/+"].map(|text| registry.grants.table().id(&text.parse().unwrap()).unwrap());
     for asked in [false, true] {
         while asked && registry.next(true, now).is_some() {}
         for id in ids {
-            let receipt = Held::new(Inbox::new()).take(0, None);
+            let receipt = unacknowledged().admit(0, None);
             registry.deliver(MqttMessage::new("a/1", id.to_string()), &[id], &receipt, now);
         }
         let payload = async |received: &mut Received| received.recv().await.unwrap().payload;
@@ -302,15 +298,15 @@ async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
     registry.end().await;
 }
 
-pub(super) fn filter(text: &str) -> Filter {
+pub fn filter(text: &str) -> Filter {
     text.parse().unwrap()
 }
 
 /// The link ends, and on the next one the filter is taken out, as one for which the broker ends links.
-pub(super) fn rest(registry: &mut Registry<()>, text: &str, now: Instant) {
+pub fn park(registry: &mut Registry<()>, text: &str, now: Instant) {
     registry.lost();
     registry.resume(Presence::Gone, false, now);
-    registry.poison.add(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
+    registry.poison.park(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
     registry.refuse_poison();
 }
 
@@ -327,16 +323,16 @@ async fn a_change_without_an_answer_leaves_what_was_granted() {
     registry.give_up_on(&filter("a"), &other, |()| true);
     let limit = Duration::from_secs(30);
     let now = now + limit + Duration::from_secs(1);
-    let patience = Patience { subscribe: Some(limit), unsubscribe: limit };
-    assert!(registry.expire(patience, now).is_empty());
-    assert!(!registry.is_missing(&filter("a")) && !registry.poison.rests(&filter("a")));
+    let timeouts = AnswerTimeouts { subscribe: Some(limit), unsubscribe: limit };
+    assert!(registry.expire(timeouts, now).is_empty());
+    assert!(!registry.is_missing(&filter("a")) && !registry.poison.is_parked(&filter("a")));
     deliver(&mut registry, "a", now);
     assert_eq!(&*heard(&mut received).await, "a");
     registry.end().await;
 }
 
 #[tokio::test]
-async fn a_filter_that_rests_stays_out_where_the_next_broker_names_subscriptions_otherwise() {
+async fn a_parked_filter_stays_out_where_the_next_broker_names_subscriptions_otherwise() {
     let mut registry = registry();
     let now = Instant::now();
     let (listener, _received) = listener();
@@ -344,9 +340,12 @@ async fn a_filter_that_rests_stays_out_where_the_next_broker_names_subscriptions
         subscribe(&mut registry, text, SubscribeOptions::default(), &listener);
         while grant(&mut registry, now) {}
     }
-    rest(&mut registry, "a/#", now);
+    park(&mut registry, "a/#", now);
     registry.lost();
     registry.resume(Presence::Gone, true, now);
-    assert!(!registry.wire.has(&filter("a/#")) && registry.wire.has(&filter("a/b")));
+    assert!(
+        !registry.grants.broker().requests(&filter("a/#"))
+            && registry.grants.broker().requests(&filter("a/b"))
+    );
     registry.end().await;
 }

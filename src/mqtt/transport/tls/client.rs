@@ -1,4 +1,4 @@
-//! The client's side of TLS, made anew for each connection so that renewed files are used.
+//! The client side of TLS, made anew for each connection so that renewed files are used.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
 use super::config::Trust;
 use super::der::UnusableKey;
-use super::failure::{FailureContext, explain, rustls_error};
+use super::failure::FailureContext;
 use super::pem::Source;
 use super::secured::Secured;
 use super::trusted::Trusted;
@@ -24,9 +24,6 @@ use crate::connect::Endpoint;
 use crate::error::Coded;
 use crate::mqtt::Lost;
 use crate::mqtt::transport::counted::Counted;
-
-/// How many bytes TLS buffers at most before the driver learns that the socket takes none.
-pub(crate) const MAX_BUFFERED: usize = 16 * 1024;
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {
@@ -39,6 +36,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// How many bytes TLS buffers at most before the driver learns that the socket takes none.
+    pub const MAX_BUFFERED: usize = 16 * 1024;
+
     /// Reads the files, and checks that they make sense.
     pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
         let trust = config.trust();
@@ -51,32 +51,29 @@ impl Client {
         Ok(Self { config: Arc::new(config), context, name, shown })
     }
 
+    /// What a connection to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It reads the
+    /// files.
+    pub fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
+        let invalid = |error: TlsError| {
+            let (key, code) = (error.key(), error.code());
+            let chain = crate::chain(&error);
+            let named = format!("`{key}`: ");
+            let problem = chain.strip_prefix(&named).unwrap_or(&chain);
+            Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
+        };
+        problems(&config.trust(), hosts).into_iter().map(invalid).collect()
+    }
+
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
         let Self { config, context, name, shown } = self;
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
-            connection.set_buffer_limit(Some(MAX_BUFFERED));
+            connection.set_buffer_limit(Some(Self::MAX_BUFFERED));
         };
         match TlsConnector::from(config).connect_with(name, Counted::new(stream), limit).await {
             Ok(stream) => Ok(Secured::new(stream, context)),
             Err(error) => Err(failed(shown, error, context)),
         }
     }
-}
-
-/// What a connection to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It reads the
-/// files.
-pub(crate) fn tls_problems<'h>(
-    config: &TlsConfig,
-    hosts: impl Iterator<Item = (&'h str, bool)>,
-) -> Vec<Invalid> {
-    let invalid = |error: TlsError| {
-        let (key, code) = (error.key(), error.code());
-        let chain = crate::chain(&error);
-        let named = format!("`{key}`: ");
-        let problem = chain.strip_prefix(&named).unwrap_or(&chain);
-        Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
-    };
-    problems(&config.trust(), hosts).into_iter().map(invalid).collect()
 }
 
 /// What is wrong with the files that are named, or with the name that a broker at one of these hosts must have.
@@ -137,12 +134,12 @@ fn with_identity(
 
 /// A certificate and a key that cannot be shown to a broker.
 fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError {
-    let source = explain(error, FailureContext::FILE);
+    let source = FailureContext::FILE.explain(error);
     match error {
         Error::InvalidCertificate(_) => {
             TlsError::BadCertificate { place: certificate.place(), number: 1, source }
         }
-        // What the key is made of has been looked at: it is damaged.
+        // Kind and size of the key were checked before: it is damaged.
         Error::General(_) => {
             let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
             TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, cure) }
@@ -173,7 +170,7 @@ fn listed(trust: &Trust<'_>, roots: &mut RootCertStore) -> Result<Vec<Certificat
     let listed = source.certificates()?;
     for (number, certificate) in (1..).zip(&listed) {
         let unusable = |error| {
-            let why = explain(&error, FailureContext::FILE);
+            let why = FailureContext::FILE.explain(&error);
             TlsError::BadCertificate { place: source.place(), number, source: why }
         };
         roots.add(certificate.clone()).map_err(unusable)?;
@@ -182,13 +179,13 @@ fn listed(trust: &Trust<'_>, roots: &mut RootCertStore) -> Result<Vec<Certificat
 }
 
 fn failed(server_name: String, error: io::Error, context: FailureContext) -> Lost {
-    match rustls_error(&error) {
+    match FailureContext::rustls_error(&error) {
         Some(error) => context.handshake(server_name, &error).into(),
         None => Lost::io("the TLS handshake", cut_off(error)),
     }
 }
 
-/// A broker that does not speak TLS often ends the connection without a word.
+/// Adds advice to the error of a connection that was cut: a broker that does not speak TLS often does that.
 fn cut_off(error: io::Error) -> io::Error {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.kind() {

@@ -39,16 +39,13 @@ const NAMES: [(&[u8], &str); 14] = [
     (&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03], "SHA-1 with DSA"),
 ];
 
-/// How many bits an RSA key of a certificate has at least.
-pub(super) const LEAST_RSA_BITS: usize = 2048;
-
-/// How many bits an RSA key has that is to sign: ring takes a key of two primes, each of a multiple of 512 bits.
+/// The sizes of RSA keys that can sign, in bits: ring takes keys of two primes, each of a multiple of 512 bits.
 const SIGNING_BITS: [usize; 3] = [2048, 3072, 4096];
 
 /// Why a key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnusableKey {
-    /// RSA of so many bits.
+    /// RSA of this size.
     Bits(usize),
     /// Of a kind that is not supported, by its name where it is known.
     Kind(Option<&'static str>),
@@ -73,7 +70,7 @@ impl From<UnusableKey> for TlsFailure {
 }
 
 impl UnusableKey {
-    /// What is wrong with a private key, as far as its kind and its size say.
+    /// Why a private key cannot be used, as far as its kind and its size say.
     pub fn of(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let mut content = Reader::of(key.secret_der()).take(SEQUENCE)?;
         content.take(INTEGER)?;
@@ -100,7 +97,7 @@ impl UnusableKey {
     }
 }
 
-/// How many bits the RSA key has in this SubjectPublicKeyInfo; none where it is no such key.
+/// The size of the RSA key in this SubjectPublicKeyInfo, in bits; none where it is another key.
 pub(super) fn rsa_bits(public_key: &[u8]) -> Option<usize> {
     let mut info = Reader::of(public_key).take(SEQUENCE)?;
     let algorithm = info.take(SEQUENCE)?.take(OBJECT)?;
@@ -111,7 +108,7 @@ pub(super) fn rsa_bits(public_key: &[u8]) -> Option<usize> {
     Some(bits(Reader::of(key).take(SEQUENCE)?.take(INTEGER)?.0))
 }
 
-/// How an algorithm is called, by its AlgorithmIdentifier without its own tag.
+/// The name of an algorithm, by its AlgorithmIdentifier without its own tag.
 pub(super) fn algorithm(identifier: &[u8]) -> Option<&'static str> {
     name(Reader::of(identifier).take(OBJECT)?.0)
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with TLS.
+//! The errors of TLS.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -64,7 +64,7 @@ pub enum TlsPlace {
     },
     /// In a [`TlsPem`](super::TlsPem).
     Memory {
-        /// What of it.
+        /// Which text of it.
         what: &'static str,
     },
 }
@@ -106,9 +106,9 @@ pub enum TlsError {
     Missing {
         /// Where.
         place: TlsPlace,
-        /// What it should hold.
+        /// What should be there.
         wanted: &'static str,
-        /// What it holds.
+        /// What is there.
         found: String,
     },
     /// PEM that cannot be read.

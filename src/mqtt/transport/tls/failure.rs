@@ -1,7 +1,7 @@
-//! What a failure of rustls means, in words, and what helps.
+//! The failures of rustls as sentences, each with a cure.
 //!
-//! Its own texts are names of variants most of the time. Each kind has a sentence here, and a cure where there is one: a wrong
-//! one costs more time than none, so it depends on what is known of the certificate and of the configuration.
+//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a cure where there
+//! is one: a wrong cure costs more time than none, so it depends on what is known of the certificate and of the configuration.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
-use super::der::{LEAST_RSA_BITS, algorithm};
+use super::der::algorithm;
 use super::{TlsError, TlsFailure, alert};
 use crate::text::clip;
 
@@ -23,9 +23,9 @@ enum Origin {
     File,
 }
 
-/// What is known beside the failure.
+/// What the sentence for a failure depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FailureContext {
+pub(crate) struct FailureContext {
     origin: Origin,
     /// Whether this client has a certificate of its own to show.
     certified: bool,
@@ -42,7 +42,46 @@ impl FailureContext {
 
     /// The failure of a handshake.
     pub fn handshake(self, server_name: String, error: &Error) -> TlsError {
-        TlsError::Handshake { server_name, source: explain(error, self) }
+        TlsError::Handshake { server_name, source: self.explain(error) }
+    }
+
+    /// The error of rustls inside one of the system.
+    pub fn rustls_error(error: &io::Error) -> Option<Error> {
+        error.get_ref()?.downcast_ref::<Error>().cloned()
+    }
+
+    /// The sentence for a failure.
+    pub fn explain(self, error: &Error) -> TlsFailure {
+        match error {
+            Error::InvalidCertificate(error) => certificate(error, self.origin),
+            Error::AlertReceived(alert) => alert::explain(*alert, self.certified),
+            Error::PeerIncompatible(what) => incompatible(what),
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsFailure::new(
+                "the certificate is of another key",
+                "the first certificate of the file must be the one that was issued for this key",
+            ),
+            Error::InvalidMessage(_) => {
+                TlsFailure::new("what came is no TLS", "does it speak TLS at this port?")
+            }
+            Error::NoCertificatesPresented => TlsFailure::new(
+                "the broker shows no certificate",
+                "TLS without certificates is not spoken here",
+            ),
+            Error::PeerMisbehaved(_)
+            | Error::InappropriateMessage { .. }
+            | Error::InappropriateHandshakeMessage { .. } => TlsFailure::new(
+                "the broker breaks the rules of TLS",
+                "update its TLS library, or whatever stands between it and this client and takes TLS apart",
+            ),
+            Error::DecryptError | Error::PeerSentOversizedRecord => TlsFailure::new(
+                "what came cannot be decrypted",
+                "something between the broker and this client changes what it passes on",
+            ),
+            Error::FailedToGetCurrentTime => TlsFailure::only("this machine has no clock"),
+            Error::FailedToGetRandomBytes => TlsFailure::only("this machine has no source of randomness"),
+            Error::General(text) => TlsFailure::only(clip(text).into_owned()),
+            _ => TlsFailure::only("it failed in the TLS library for a reason that has no name"),
+        }
     }
 }
 
@@ -55,40 +94,9 @@ pub(super) struct ShortKey {
     pub authority: bool,
 }
 
-/// The error of rustls inside one of the system.
-pub(super) fn rustls_error(error: &io::Error) -> Option<Error> {
-    error.get_ref()?.downcast_ref::<Error>().cloned()
-}
-
-/// What a failure means.
-pub(super) fn explain(error: &Error, context: FailureContext) -> TlsFailure {
-    match error {
-        Error::InvalidCertificate(error) => certificate(error, context.origin),
-        Error::AlertReceived(alert) => alert::explain(*alert, context.certified),
-        Error::PeerIncompatible(what) => incompatible(what),
-        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsFailure::new(
-            "the certificate is of another key",
-            "the first certificate of the file must be the one that was issued for this key",
-        ),
-        Error::InvalidMessage(_) => TlsFailure::new("what came is no TLS", "does it speak TLS at this port?"),
-        Error::NoCertificatesPresented => {
-            TlsFailure::new("the broker shows no certificate", "TLS without certificates is not spoken here")
-        }
-        Error::PeerMisbehaved(_)
-        | Error::InappropriateMessage { .. }
-        | Error::InappropriateHandshakeMessage { .. } => TlsFailure::new(
-            "the broker breaks the rules of TLS",
-            "update its TLS library, or whatever stands between it and this client and takes TLS apart",
-        ),
-        Error::DecryptError | Error::PeerSentOversizedRecord => TlsFailure::new(
-            "what came cannot be decrypted",
-            "something between the broker and this client changes what it passes on",
-        ),
-        Error::FailedToGetCurrentTime => TlsFailure::only("this machine has no clock"),
-        Error::FailedToGetRandomBytes => TlsFailure::only("this machine has no source of randomness"),
-        Error::General(text) => TlsFailure::only(clip(text).into_owned()),
-        _ => TlsFailure::only("it failed in the TLS library for a reason that has no name"),
-    }
+impl ShortKey {
+    /// How many bits an RSA key of a certificate has at least.
+    pub const MIN_BITS: usize = 2048;
 }
 
 fn incompatible(what: &PeerIncompatible) -> TlsFailure {
@@ -216,7 +224,7 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
         let of = if *authority { "of its authority " } else { "" };
         return TlsFailure::new(
             say(&format!("is not trusted, since the RSA key {of}has {bits} bits only")),
-            format!("have it issued with {LEAST_RSA_BITS} bits or more, or with ECDSA on P-256"),
+            format!("have it issued with {} bits or more, or with ECDSA on P-256", ShortKey::MIN_BITS),
         );
     }
     use webpki::Error::{

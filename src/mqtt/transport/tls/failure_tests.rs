@@ -40,7 +40,7 @@ fn refusal(authority: &CertificateDer<'static>, broker: &CertificateDer<'static>
     let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
     let name = ServerName::try_from(host.to_owned()).unwrap();
     let refused = trusted.verify_server_cert(broker, &[], &name, &[], now).unwrap_err();
-    explain(&refused, BROKER).to_string()
+    BROKER.explain(&refused).to_string()
 }
 
 struct Authority {
@@ -148,7 +148,7 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
     let mut shown = Vec::new();
     for alert in alerts {
         for (what, context) in [("", BROKER), (", with a certificate", certified)] {
-            let text = explain(&Error::AlertReceived(alert), context).to_string();
+            let text = context.explain(&Error::AlertReceived(alert)).to_string();
             shown.push((format!("alert {}{what}", u8::from(alert)), text));
         }
     }
@@ -168,7 +168,7 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
         ("general", Error::General("line\nbreak".to_owned())),
         ("other", Error::EncryptError),
     ] {
-        shown.push((what.to_owned(), explain(&error, certified).to_string()));
+        shown.push((what.to_owned(), certified.explain(&error).to_string()));
     }
     insta::assert_snapshot!(lines(shown));
 }

@@ -18,7 +18,7 @@ mod secured;
 mod trusted;
 
 #[cfg(feature = "tls")]
-pub(crate) use client::{Client, MAX_BUFFERED, tls_problems};
+pub(crate) use client::Client;
 pub use config::{TlsConfig, TlsPem};
 pub use error::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]

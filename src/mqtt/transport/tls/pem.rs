@@ -21,7 +21,7 @@ pub(super) enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// As errors say it.
+    /// The place that errors name.
     pub fn place(&self) -> TlsPlace {
         match *self {
             Self::File { key, path } => TlsPlace::File { key, path: path.to_owned() },
@@ -118,7 +118,7 @@ fn has(line: &[u8], part: &[u8]) -> bool {
     line.windows(part.len()).any(|window| window == part)
 }
 
-/// What the sections of a file say that they are.
+/// The labels of the sections of a file.
 fn sections(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let labels = text.lines().filter_map(|line| {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::TlsError;
-use super::failure::{FailureContext, explain, rustls_error};
+use super::failure::FailureContext;
 use crate::mqtt::transport::counted::{Counted, Moved};
 
 /// The stream; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
@@ -20,7 +20,7 @@ pub(crate) struct Secured {
 }
 
 impl Secured {
-    pub(super) fn new(stream: TlsStream<Counted<TcpStream>>, context: FailureContext) -> Self {
+    pub fn new(stream: TlsStream<Counted<TcpStream>>, context: FailureContext) -> Self {
         Self { stream, context }
     }
 
@@ -62,10 +62,10 @@ impl AsyncWrite for Secured {
 }
 
 fn explained(error: io::Error, context: FailureContext) -> io::Error {
-    match rustls_error(&error) {
+    match FailureContext::rustls_error(&error) {
         None => error,
         Some(source) => {
-            let failed = TlsError::Session { source: explain(&source, context) };
+            let failed = TlsError::Session { source: context.explain(&source) };
             io::Error::new(error.kind(), Arc::new(failed))
         }
     }

@@ -1,4 +1,4 @@
-//! Trust in certificates of brokers: those that an authority vouches for, and the very ones that `tls.ca_file` holds.
+//! Trust in certificates of brokers: those that an authority vouches for, and those in `tls.ca_file` themselves.
 //!
 //! A broker with a certificate that it has signed itself, as `openssl req -x509` makes it, is often told to clients by that
 //! certificate. Such a one says that it belongs to an authority, and as that it may not stand for a broker (RFC 5280); but
@@ -13,10 +13,10 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use webpki::EndEntityCert;
 
-use super::der::{LEAST_RSA_BITS, rsa_bits};
+use super::der::rsa_bits;
 use super::failure::ShortKey;
 
-/// Trusts as rustls does, and the certificates of the file by themselves.
+/// Trusts as rustls does, and the certificates of the file themselves.
 #[derive(Debug)]
 pub(super) struct Trusted {
     authorities: Arc<WebPkiServerVerifier>,
@@ -30,9 +30,8 @@ impl Trusted {
 }
 
 impl Trusted {
-    /// What is behind a bad signature, where an authority by which a certificate of the broker says to be signed has a key that is
-    /// too short to make good ones.
-    fn because(&self, refused: Error, shown: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Error {
+    /// The cause of a bad signature, where the authority that a certificate names has a key that is too short.
+    fn cause_of(&self, refused: Error, shown: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Error {
         if refused != Error::InvalidCertificate(CertificateError::BadSignature) {
             return refused;
         }
@@ -47,10 +46,10 @@ impl Trusted {
     }
 }
 
-/// How many bits the RSA key of a certificate has, where these are too few.
+/// The size of the RSA key of a certificate, in bits, where that is too small.
 fn short_key(certificate: &CertificateDer<'_>) -> Option<usize> {
     let public_key = EndEntityCert::try_from(certificate).ok()?.subject_public_key_info();
-    rsa_bits(public_key.as_ref()).filter(|bits| *bits < LEAST_RSA_BITS)
+    rsa_bits(public_key.as_ref()).filter(|bits| *bits < ShortKey::MIN_BITS)
 }
 
 fn short(bits: usize, authority: bool) -> Error {
@@ -58,7 +57,7 @@ fn short(bits: usize, authority: bool) -> Error {
     Error::InvalidCertificate(CertificateError::Other(other))
 }
 
-/// Whether a certificate was refused only for who vouches for it, or for being that of an authority: webpki looks at its time
+/// Whether a certificate was refused only for its issuer, or for being that of an authority: webpki checks its time
 /// before that.
 fn is_about_trust(error: &Error) -> bool {
     match error {
@@ -85,7 +84,7 @@ impl ServerCertVerifier for Trusted {
         }
         let refused = match self.authorities.verify_server_cert(certificate, chain, name, ocsp, now) {
             Ok(verified) => return Ok(verified),
-            Err(refused) => self.because(refused, certificate, chain),
+            Err(refused) => self.cause_of(refused, certificate, chain),
         };
         if !is_about_trust(&refused) || !self.listed.iter().any(|one| one.as_ref() == certificate.as_ref()) {
             return Err(refused);

@@ -1,9 +1,9 @@
-//! A small broker: what it holds for a session, what it permits, and what is on its way to and from it.
+//! A small broker: the filters of a session, its policies, and the packets on their way to and from it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::mqtt::SubscribeOptions;
-use crate::mqtt::subscriptions::wire::Control;
+use crate::mqtt::subscriptions::Control;
 use crate::mqtt::topic::Filter;
 
 /// What a broker says to a filter.
@@ -41,28 +41,28 @@ pub(super) enum Answer {
 #[derive(Default)]
 pub(super) struct Broker {
     /// What it sends messages for, with the QoS.
-    pub(super) session: BTreeMap<String, u8>,
-    pub(super) policies: BTreeMap<String, Policy>,
+    pub session: BTreeMap<String, u8>,
+    pub policies: BTreeMap<String, Policy>,
     requests: VecDeque<Request>,
     answers: VecDeque<Answer>,
     /// Says nothing to an UNSUBSCRIBE of filters it does not know.
-    pub(super) terse: bool,
-    pub(super) temper: Temper,
+    pub terse: bool,
+    pub temper: Temper,
     /// It has ended the link.
-    pub(super) hung_up: bool,
+    pub hung_up: bool,
 }
 
 /// For what a broker ends the link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Temper {
     /// More filters in a packet.
-    pub(super) most: Option<usize>,
+    pub most: Option<usize>,
     /// SUBSCRIBE of these.
-    pub(super) filters: BTreeSet<String>,
+    pub filters: BTreeSet<String>,
     /// Whether it keeps the session.
-    pub(super) keeps: bool,
+    pub keeps: bool,
     /// It says nothing to a SUBSCRIBE with one of these in it.
-    pub(super) mute: BTreeSet<String>,
+    pub mute: BTreeSet<String>,
 }
 
 impl Broker {

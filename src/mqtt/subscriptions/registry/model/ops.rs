@@ -41,14 +41,14 @@ pub(super) enum Op {
 /// The next link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
-    pub(super) presence: Presence,
+    pub presence: Presence,
     /// Whether the broker has kept the session, where that is doubtful.
-    pub(super) kept: bool,
-    pub(super) identifiers: bool,
-    pub(super) wildcards: bool,
-    pub(super) shared: bool,
+    pub kept: bool,
+    pub identifiers: bool,
+    pub wildcards: bool,
+    pub shared: bool,
     /// How many packets the broker still handles of the last one.
-    pub(super) handled: usize,
+    pub handled: usize,
 }
 
 fn qos() -> impl Strategy<Value = QoS> {
