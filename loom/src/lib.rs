@@ -54,7 +54,7 @@ pub mod mqtt {
             fn wake(&self);
         }
 
-        #[path = "../../../../src/mqtt/subscriptions/delivery_counts.rs"]
+        #[path = "../../../../src/mqtt/delivery/delivery_counts.rs"]
         mod delivery_counts;
 
         pub mod models;

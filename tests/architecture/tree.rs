@@ -122,7 +122,8 @@ impl Tree {
             let path = [&passed.path[..], &rest[index + 1..]].concat();
             return self.defining(&at, &path, depth + 1);
         }
-        Some((self.modules.get(&at)?, at.last().cloned().unwrap_or_default()))
+        // A module as a whole: what is used of it is named by another path.
+        None
     }
 
     /// The module at which a path begins, and its other segments.

@@ -9,8 +9,9 @@ use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
 use crate::connect::{self, ConnectionConfig, ConnectionResolver, Discovery, Endpoint, endpoints};
+use crate::mqtt::config::check_login;
 use crate::mqtt::transport::{Kind, tls_problems};
-use crate::mqtt::{MqttConfig, login};
+use crate::mqtt::{LoginError, MqttConfig};
 use crate::{Coded, Error};
 
 /// A credential as far as it is known.
@@ -103,11 +104,11 @@ fn refused(
     let shown = endpoints.iter().cloned().map(|endpoint| endpoint.with_credential(used));
     let error = shown
         .into_iter()
-        .find_map(|endpoint| login::check(&endpoint, config.options.protocol_version).err())?;
+        .find_map(|endpoint| check_login(&endpoint, config.options.protocol_version).err())?;
     let given = login.as_ref().filter(|(_, used)| used.username.is_some() || used.password.is_some());
     let key_of = given.map_or_else(key_of, |(key, _)| key.clone());
     // The character is reported where it is given.
-    let reported = matches!(error, login::LoginError::Nul { .. }) && has_nul_in_username(config);
+    let reported = matches!(error, LoginError::Nul { .. }) && has_nul_in_username(config);
     let code = error.code();
     let error = if discovered { error.without_endpoint() } else { error };
     (!reported).then(|| Invalid::new(key_of, format!("cannot be used: {error}")).with_code(code))

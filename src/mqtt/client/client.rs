@@ -14,9 +14,9 @@ use super::subscription::{MqttSubscription, subscribe, unsubscribe};
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{DeniedFilters, Endpoints, LinkState, Remaining, Settings};
-use crate::mqtt::metrics::Metrics;
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions};
 
 /// A live connection to an MQTT broker. Cloning is cheap; all clones share one link.

@@ -14,8 +14,8 @@ use crate::mqtt::driver::{
     Command, DeniedFilters, Endpoints, Inbox, LinkState, NoPermit, Parts, Permit, Permits, Remaining,
     Settings, run,
 };
-use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{V4, V5};
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttError, MqttVersion, QoS};
 use crate::time::NEVER;
 

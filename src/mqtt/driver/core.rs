@@ -18,17 +18,12 @@ use super::settings::Settings;
 use super::subscribing::{Subscribing, Unsubscribed};
 use crate::connect::Endpoint;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
+use crate::mqtt::session::{CONTROL_IDS, MAX_WINDOW};
 use crate::mqtt::subscriptions;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttError};
 use crate::text::clip;
-
-/// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
-const CONTROL_IDS: u16 = 16;
-
-/// The largest window that leaves room for them.
-pub(crate) const MAX_WINDOW: u16 = u16::MAX - CONTROL_IDS;
 
 /// The state of a connection, over all its links.
 pub(super) struct Core {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::connect::Endpoint;
 use crate::log::Logger;
-use crate::mqtt::redirects::{Direction, Permitted};
+use crate::mqtt::config::{Direction, Permitted};
 use crate::mqtt::{MqttConnectionResolver, TlsConfig};
 use crate::text::clip;
 

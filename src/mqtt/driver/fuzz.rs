@@ -19,9 +19,9 @@ use crate::component::Context;
 use crate::connect::Endpoint;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{Protocol, Publish, V4, V5};
 use crate::mqtt::transport::Counted;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttConnection, MqttMessage, QoS, SubscribeOptions};
 
 const KEPT: u8 = 1;

@@ -11,9 +11,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::denied::DeniedFilters;
+use crate::mqtt::delivery::Acknowledger;
+use crate::mqtt::delivery::Token;
 use crate::mqtt::protocol::Publish;
-use crate::mqtt::session::Token;
-use crate::mqtt::subscriptions::{Acknowledger, SharedListener};
+use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS, SubscribeOptions};
 use crate::sync::{AtomicBool, AtomicWaker, Mutex, MutexGuard, Notify, Ordering};

@@ -30,7 +30,6 @@ mod task;
 mod trial;
 mod writer;
 
-pub(crate) use core::MAX_WINDOW;
 pub(crate) use denied::DeniedFilters;
 pub(crate) use endpoints::Endpoints;
 pub(crate) use inbox::{Accepted, Answer, Command, Inbox};

@@ -9,9 +9,9 @@ use super::inbox::{Accepted, Reply};
 use super::permits::Permits;
 use super::refusal::RefusalText;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol, Publish, Unfit};
 use crate::mqtt::session::{Acked, Outgoing, Transmit};
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttError, QoS};
 
 /// Whoever waits for a publish, and what the publish has taken of the permits.

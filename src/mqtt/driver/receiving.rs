@@ -7,11 +7,12 @@ use tokio::time::Instant;
 use super::inbox::Settled;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
+use crate::mqtt::delivery::{Acknowledger, InDelivery, Receipt};
 use crate::mqtt::protocol::{AckKind, Oversize};
 use crate::mqtt::session::{Arrival, Incoming, Presence};
-use crate::mqtt::subscriptions::{Acknowledger, InDelivery, Receipt, UnclaimedMessages};
+use crate::mqtt::subscriptions::UnclaimedMessages;
 use crate::mqtt::topic::Filter;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
 

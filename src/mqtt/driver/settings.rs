@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mqtt::identity::ClientId;
+use crate::mqtt::config::ClientId;
 use crate::mqtt::{MqttConfig, MqttVersion, MqttWill, TlsConfig};
 use crate::time::NEVER;
 

@@ -13,11 +13,10 @@ use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
+use crate::mqtt::delivery::{Acknowledger, Receipt};
 use crate::mqtt::protocol::{Limits, Reason};
 use crate::mqtt::session::Presence;
-use crate::mqtt::subscriptions::{
-    Acknowledger, AnswerTimeouts, Control, ListenerContext, Probe, Receipt, Registry, SharedListener,
-};
+use crate::mqtt::subscriptions::{AnswerTimeouts, Control, ListenerContext, Probe, Registry, SharedListener};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;

@@ -21,9 +21,9 @@ use crate::component::panic_error;
 use crate::connect::Endpoint;
 use crate::error::chain;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
+use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::subscriptions::InDelivery;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{Lost, MqttError};
 use crate::text::clip;
 

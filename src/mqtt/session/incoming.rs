@@ -10,35 +10,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::mqtt::QoS;
+use crate::mqtt::delivery::Token;
 use crate::mqtt::protocol::AckKind;
-
-/// Stands for a message that listeners have; they give it back when they are done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// Its number among all messages ever received.
-    number: u64,
-    id: u16,
-    exactly_once: bool,
-    /// The number of the first message that came over the same link.
-    link: u64,
-    /// How many sessions were lost before it came.
-    session: u64,
-}
-
-impl Token {
-    /// Whether the broker may send this message again as `again`: as one of the same session and a later link. At QoS 2 it has
-    /// the same id then.
-    pub fn may_come_again_as(&self, again: &Self) -> bool {
-        let (exactly_once, id) = (self.exactly_once || again.exactly_once, self.id == again.id);
-        let same = !exactly_once || (self.exactly_once && id);
-        self.session == again.session && self.link < again.link && same
-    }
-
-    /// Whether both have the same packet id.
-    pub fn has_id_of(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
 
 /// Whether the broker still has the session: what CONNACK says of it, in the light of a CONNACK that never came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +138,7 @@ impl Incoming {
     }
 
     fn token(&self, number: u64, id: u16, exactly_once: bool) -> Token {
-        Token { number, id, exactly_once, link: self.link, session: self.session }
+        Token::new(number, id, exactly_once, self.link, self.session)
     }
 
     /// Handles PUBREL. It is answered even where its message is unknown, so that the broker can forget it.
@@ -198,9 +171,9 @@ impl Incoming {
 
     /// The listeners are done with a message: it is acknowledged.
     pub fn done(&mut self, token: Token) {
-        let mut number = token.number;
-        if token.exactly_once {
-            match self.exactly_once.get_mut(&token.id).filter(|known| known.token == token.number) {
+        let mut number = token.number();
+        if token.is_exactly_once() {
+            match self.exactly_once.get_mut(&token.id()).filter(|known| known.token == token.number()) {
                 Some(known) => {
                     known.done = true;
                     number = known.last;
@@ -213,9 +186,9 @@ impl Incoming {
 
     /// A listener refused a message: it stays unacknowledged on this link, and is new on the next one.
     pub fn refuse(&mut self, token: Token) {
-        let mut number = token.number;
-        if token.exactly_once {
-            match self.exactly_once.get(&token.id).filter(|known| known.token == token.number) {
+        let mut number = token.number();
+        if token.is_exactly_once() {
+            match self.exactly_once.get(&token.id()).filter(|known| known.token == token.number()) {
                 Some(known) => number = known.last,
                 None => return,
             }
@@ -237,10 +210,10 @@ impl Incoming {
     pub fn forget(&mut self, token: Token) {
         if self
             .exactly_once
-            .get(&token.id)
-            .is_some_and(|known| token.exactly_once && known.token == token.number)
+            .get(&token.id())
+            .is_some_and(|known| token.is_exactly_once() && known.token == token.number())
         {
-            self.exactly_once.remove(&token.id);
+            self.exactly_once.remove(&token.id());
         }
     }
 

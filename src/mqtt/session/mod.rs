@@ -4,9 +4,11 @@ mod incoming;
 #[cfg(test)]
 mod model;
 mod outgoing;
+mod packet_ids;
 mod poison;
 mod queue;
 mod slots;
 
-pub(crate) use incoming::{Arrival, Incoming, Presence, Token};
+pub(crate) use incoming::{Arrival, Incoming, Presence};
 pub(crate) use outgoing::{Acked, Outgoing, Transmit};
+pub(crate) use packet_ids::{CONTROL_IDS, MAX_WINDOW};

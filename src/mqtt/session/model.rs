@@ -10,8 +10,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Acked, Arrival, Incoming, Outgoing, Token, Transmit};
+use super::{Acked, Arrival, Incoming, Outgoing, Transmit};
 use crate::mqtt::QoS;
+use crate::mqtt::delivery::Token;
 use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
 const WINDOW: u16 = 5;

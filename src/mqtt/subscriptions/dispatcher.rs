@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::in_delivery::Receipt;
 use super::listeners::Listeners;
 use super::mailbox::{ListenerContext, SharedListener};
 use super::overlaps::Overlaps;
@@ -12,6 +11,7 @@ use super::retained::{Recipients, RetainedMessages};
 use super::subscription::{Entry, Subscription, shared_options};
 use super::table::SubscriptionTable;
 use crate::mqtt::MqttMessage;
+use crate::mqtt::delivery::Receipt;
 
 /// A message with its receipt, in the hands of nobody.
 pub(super) type Undelivered = (MqttMessage, Arc<Receipt>);

@@ -7,9 +7,9 @@ use foldhash::fast::RandomState;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::in_delivery::Receipt;
 use super::mailbox::{Acknowledge, ENTRY_BYTES, ListenerContext, Mailbox, Put, SharedListener, serve};
 use super::subscription::Entry;
+use crate::mqtt::delivery::Receipt;
 use crate::mqtt::{MqttMessage, QoS};
 use crate::text::clip;
 

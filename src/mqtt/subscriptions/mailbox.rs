@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
-use super::in_delivery::Receipt;
 use crate::Error;
 use crate::component::panic_error;
 use crate::footprint;
 use crate::log::Logger;
-use crate::mqtt::acknowledgement::Offered;
-use crate::mqtt::metrics::Metrics;
+use crate::mqtt::delivery::Receipt;
+use crate::mqtt::types::Metrics;
+use crate::mqtt::types::Offered;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener, QoS};
 use crate::text::clip;
 
@@ -193,8 +193,8 @@ fn failed(context: &ListenerContext, topic: &str, error: &Error) {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::in_delivery::tests::unacknowledged;
     use super::*;
+    use crate::mqtt::delivery::tests::unacknowledged;
     use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {

@@ -6,13 +6,11 @@
 
 mod backlog;
 mod broker_filters;
-mod delivery_counts;
 mod dispatcher;
 mod exchange;
 mod filter_ids;
 mod grant_changes;
 mod grants;
-mod in_delivery;
 mod in_flight;
 mod listeners;
 mod mailbox;
@@ -29,7 +27,6 @@ mod unclaimed;
 
 pub(crate) use exchange::Probe;
 pub(crate) use grant_changes::{Outcome, Recheck};
-pub(crate) use in_delivery::{Acknowledger, InDelivery, Receipt};
 pub(crate) use in_flight::{AnswerTimeouts, Control};
 pub(crate) use mailbox::{ListenerContext, SharedListener};
 pub(crate) use poison::Cause;

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::in_delivery::Receipt;
 use crate::footprint;
 use crate::mqtt::MqttMessage;
-use crate::mqtt::session::Token;
+use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::Token;
 use crate::mqtt::topic::Filter;
 
 /// How many filters that were unsubscribed are remembered.
@@ -114,8 +114,8 @@ impl UnclaimedMessages {
 
 #[cfg(test)]
 mod tests {
-    use super::super::in_delivery::tests::unacknowledged;
     use super::*;
+    use crate::mqtt::delivery::tests::unacknowledged;
 
     #[test]
     fn unsubscribed_messages_do_not_wait_until_they_are_wanted_again() {

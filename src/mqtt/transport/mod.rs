@@ -27,4 +27,4 @@ pub(crate) use kind::Kind;
 #[cfg(test)]
 pub(crate) use pausable_tcp::PausableTcp;
 pub(crate) use stream::Stream;
-pub use tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
+pub use tls::{TlsConfig, TlsPem};

@@ -17,7 +17,7 @@ use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::QoS;
-use crate::mqtt::metrics::Metrics;
+use crate::mqtt::types::Metrics;
 
 type Key = (usize, usize);
 

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::super::in_delivery::tests::unacknowledged;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::metrics::Metrics;
+use crate::mqtt::delivery::tests::unacknowledged;
+use crate::mqtt::types::Metrics;
 use crate::mqtt::{QoS, RetainHandling};
 
 type Received = mpsc::Receiver<MqttMessage>;

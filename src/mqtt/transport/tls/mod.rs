@@ -7,7 +7,6 @@ mod client;
 mod config;
 #[cfg(feature = "tls")]
 mod der;
-mod error;
 #[cfg(feature = "tls")]
 mod failure;
 #[cfg(feature = "tls")]
@@ -17,9 +16,9 @@ mod secured;
 #[cfg(feature = "tls")]
 mod trusted;
 
+pub(crate) use crate::mqtt::types::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]
 pub(crate) use client::Client;
 pub use config::{TlsConfig, TlsPem};
-pub use error::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]
 pub(crate) use secured::Secured;

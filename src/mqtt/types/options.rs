@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{MessageProperties, QoS};
+use crate::mqtt::{MessageProperties, QoS};
 
 /// How one message is published. The default is QoS 0, not retained.
 ///
@@ -160,7 +160,7 @@ impl SubscribeOptions {
     }
 
     /// The same, with messages of QoS 1 and 2 acknowledged only when the listener has returned `Ok`, or, where it took
-    /// [`MqttMessage::acknowledgement`](super::MqttMessage::acknowledgement), when that is given. An error, a panic or an
+    /// [`MqttMessage::acknowledgement`](crate::mqtt::MqttMessage::acknowledgement), when that is given. An error, a panic or an
     /// acknowledgement that was dropped leaves the message unacknowledged: on a kept session it comes again on the next
     /// link, to all its listeners. Until then it takes one of the places that the broker has for messages on their way (20
     /// by default in mosquitto), so this is for failures that are rare.

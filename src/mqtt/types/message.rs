@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::acknowledgement::Offered;
-use super::properties::TraceId;
-use super::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties};
 use crate::footprint;
+use crate::mqtt::properties::TraceId;
+use crate::mqtt::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties};
 
 /// A message that a broker delivered. Cloning is cheap.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct MqttMessage {
     pub dup: bool,
     /// What it says about itself, on MQTT 5; else empty.
     pub properties: ReceivedProperties,
-    pub(super) offered: Offered,
+    pub(crate) offered: Offered,
 }
 
 /// Messages are equal when what the broker sent is equal.
@@ -69,7 +69,7 @@ impl MqttMessage {
     }
 
     /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it
-    /// ([`SubscribeOptions::manual_ack`](super::SubscribeOptions::manual_ack)) and the message is of QoS 1 or 2; once, and
+    /// ([`SubscribeOptions::manual_ack`](crate::mqtt::SubscribeOptions::manual_ack)) and the message is of QoS 1 or 2; once, and
     /// before the listener has returned.
     #[must_use = "dropped, it leaves the message unacknowledged"]
     pub fn acknowledgement(&self) -> Option<MqttAcknowledgement> {
@@ -77,7 +77,7 @@ impl MqttMessage {
     }
 
     /// What it costs in memory, without a place in a list: see [`footprint`].
-    pub(super) fn footprint(&self) -> usize {
+    pub(crate) fn footprint(&self) -> usize {
         footprint::text(&self.topic)
             + footprint::bytes(&self.payload)
             + footprint::bytes(self.properties.bytes())

@@ -19,13 +19,13 @@ struct Told {
 
 impl TlsFailure {
     #[cfg(feature = "tls")]
-    pub(super) fn new(what: impl Into<Cow<'static, str>>, cure: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>, cure: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Told { what: what.into(), cure: Some(cure.into()) }))
     }
 
     /// One without a cure.
     #[cfg(feature = "tls")]
-    pub(super) fn only(what: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn only(what: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Told { what: what.into(), cure: None }))
     }
 
@@ -185,7 +185,7 @@ fn with(server_name: &str) -> String {
 impl TlsError {
     /// The key that says what is wrong.
     #[cfg(feature = "tls")]
-    pub(super) const fn key(&self) -> &'static str {
+    pub(crate) const fn key(&self) -> &'static str {
         match self {
             Self::Unreadable { place, .. }
             | Self::Missing { place, .. }

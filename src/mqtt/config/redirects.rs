@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::transport::Kind;
 use crate::connect::{Endpoint, Uri};
+use crate::mqtt::transport::Kind;
 
 /// Which server references of brokers are followed: `options.redirects`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

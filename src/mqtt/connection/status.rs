@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::driver::DeniedFilters;
-use super::{LinkState, Lost, MqttClient, MqttError};
 use crate::component::{Context, Status};
+use crate::mqtt::driver::DeniedFilters;
+use crate::mqtt::{LinkState, Lost, MqttClient, MqttError};
 use crate::text::clip;
 
 /// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::properties::seconds;
-use super::topic::{Topic, without_controls};
-use super::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::config::{Invalid, Millis};
+use crate::mqtt::properties::seconds;
+use crate::mqtt::topic::{Topic, without_controls};
+use crate::mqtt::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::params::Masked;
 
 /// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` shows the length of the
@@ -45,7 +45,7 @@ pub struct MqttWill {
 
 impl MqttWill {
     /// The same, where the options of its connection permit it: its version, and whether topics may have control characters.
-    pub(super) fn checked(self, version: MqttVersion, allow_controls: bool) -> Result<Self, MqttError> {
+    pub(crate) fn checked(self, version: MqttVersion, allow_controls: bool) -> Result<Self, MqttError> {
         self.check(version)?;
         if !allow_controls {
             without_controls(&self.topic)?;
@@ -163,7 +163,7 @@ impl fmt::Debug for WillConfig {
 }
 
 impl WillConfig {
-    pub(super) fn read(&self, version: MqttVersion) -> Result<MqttWill, MqttError> {
+    pub(crate) fn read(&self, version: MqttVersion) -> Result<MqttWill, MqttError> {
         let Some(qos) = QoS::from_number(self.qos.unwrap_or_default()) else {
             return Err(Invalid::new("will.qos", "is not 0, 1 or 2").into());
         };

@@ -1,13 +1,13 @@
 //! The trait of message listeners.
 
-use super::MqttMessage;
+use crate::mqtt::MqttMessage;
 use crate::{BoxFuture, Error};
 
 /// Gets the messages of its subscriptions, one at a time, in the order in which the broker sent them.
 ///
 /// A message of QoS 1 or 2 is acknowledged when the future has ended. An error or a panic is logged and counted, and
 /// the message counts as handled, unless the subscription says
-/// [`SubscribeOptions::manual_ack`](super::SubscribeOptions::manual_ack): MQTT has no way to give a message back on the
+/// [`SubscribeOptions::manual_ack`](crate::mqtt::SubscribeOptions::manual_ack): MQTT has no way to give a message back on the
 /// link on which it came. Closures that return a future are listeners:
 ///
 /// ```

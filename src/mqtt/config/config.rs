@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::properties::seconds;
-use super::{MqttVersion, Redirects, TlsConfig, WillConfig};
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
+use crate::mqtt::properties::seconds;
+use crate::mqtt::{MqttVersion, Redirects, TlsConfig, WillConfig};
 
-/// The configuration of [`MqttConnection`](super::MqttConnection).
+/// The configuration of [`MqttConnection`](crate::mqtt::MqttConnection).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttConfig {
@@ -36,7 +36,7 @@ pub struct MqttConfig {
     pub options: MqttOptions,
 }
 
-/// How an [`MqttConnection`](super::MqttConnection) behaves. Times are milliseconds, or texts such as `30s`.
+/// How an [`MqttConnection`](crate::mqtt::MqttConnection) behaves. Times are milliseconds, or texts such as `30s`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttOptions {
@@ -170,19 +170,19 @@ impl Default for MqttOptions {
 
 impl MqttConfig {
     /// The client id, where one is given.
-    pub(super) fn explicit_client_id(&self) -> Option<&str> {
+    pub(crate) fn explicit_client_id(&self) -> Option<&str> {
         self.client_id.as_deref().filter(|id| !id.is_empty())
     }
 }
 
 impl MqttOptions {
     /// The keep-alive as CONNECT carries it, unless it is too long for that.
-    pub(super) fn keepalive_seconds(&self) -> Option<u16> {
+    pub(crate) fn keepalive_seconds(&self) -> Option<u16> {
         u16::try_from(self.keepalive_timeout.0.as_millis().div_ceil(1000)).ok()
     }
 
     /// How long the session outlives its link, as CONNECT of MQTT 5 carries it.
-    pub(super) fn session_expiry_seconds(&self) -> u32 {
+    pub(crate) fn session_expiry_seconds(&self) -> u32 {
         match self.session_expiry {
             Some(time) => seconds(time.0).unwrap_or(u32::MAX),
             None if self.clean_session => 0,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::transport::Kind;
-use super::{MqttConfig, MqttVersion, login};
+use super::config::MqttConfig;
+use super::login;
 use crate::Error;
 use crate::auth::{CredentialResolver, CredentialStore};
 use crate::connect::{ConnectionResolver, Discovery, Endpoint, endpoints, one_or_many};
+use crate::mqtt::MqttVersion;
+use crate::mqtt::transport::Kind;
 
 /// Resolves the connections and the credential of an MQTT component.
 ///

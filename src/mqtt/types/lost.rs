@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TlsError;
 use crate::error::chain;
+use crate::mqtt::TlsError;
 use crate::text::clip;
 
 /// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.

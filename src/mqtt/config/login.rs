@@ -1,7 +1,7 @@
 //! The limits of user name and password in CONNECT.
 
-use super::MqttVersion;
 use crate::connect::Endpoint;
+use crate::mqtt::MqttVersion;
 use crate::{Category, Coded};
 
 /// The longest user name or password, in bytes (section 1.5 of both versions).
@@ -40,7 +40,7 @@ pub enum LoginError {
 
 impl LoginError {
     /// The same for a broker that was discovered, whose address may be secret.
-    pub(super) fn without_endpoint(mut self) -> Self {
+    pub(crate) fn without_endpoint(mut self) -> Self {
         let (Self::NoUsername { endpoint } | Self::Nul { endpoint } | Self::TooLong { endpoint, .. }) =
             &mut self;
         *endpoint = "a broker that is discovered".to_owned();

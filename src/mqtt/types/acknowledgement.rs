@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::subscriptions::Receipt;
+use crate::mqtt::delivery::Receipt;
 
 /// The right, and the duty, to acknowledge one message of a subscription with
-/// [`SubscribeOptions::manual_ack`](super::SubscribeOptions::manual_ack); it comes from
-/// [`MqttMessage::acknowledgement`](super::MqttMessage::acknowledgement).
+/// [`SubscribeOptions::manual_ack`](crate::mqtt::SubscribeOptions::manual_ack); it comes from
+/// [`MqttMessage::acknowledgement`](crate::mqtt::MqttMessage::acknowledgement).
 ///
 /// Dropped without [`MqttAcknowledgement::acknowledge`], the message stays unacknowledged: on a kept session the broker
 /// sends it again on the next link. Acknowledgements leave in the order in which messages came, and never on a later link
@@ -37,13 +37,13 @@ pub struct MqttAcknowledgement {
 }
 
 impl MqttAcknowledgement {
-    pub(super) fn new(receipt: Arc<Receipt>) -> Self {
+    pub(crate) fn new(receipt: Arc<Receipt>) -> Self {
         Self { receipt: Some(receipt) }
     }
 
     /// Whether the broker may have sent the message of this one again as that of `again`, and if so, whether the packet id
     /// says so too; many brokers give a message the same one again, as they must.
-    pub(super) fn may_come_again_as(&self, again: &Self) -> Option<bool> {
+    pub(crate) fn may_come_again_as(&self, again: &Self) -> Option<bool> {
         let (first, second) = (self.receipt.as_ref()?, again.receipt.as_ref()?);
         let (token, other) = (first.token()?, second.token()?);
         let may = first.is_of_one_connection(second) && token.may_come_again_as(&other);
@@ -76,7 +76,7 @@ impl fmt::Debug for MqttAcknowledgement {
 
 /// The acknowledgement of a message, until the listener takes it, or the code that called the listener.
 #[derive(Clone, Default)]
-pub(super) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
+pub(crate) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
 
 impl Offered {
     pub fn new(acknowledgement: MqttAcknowledgement) -> Self {

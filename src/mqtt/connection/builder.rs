@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::connection::Environment;
-use super::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
 use crate::config::Secret;
 use crate::connect::{ConnectionConfig, Discovery, Uri};
 use crate::count::Counters;
 use crate::log::Logger;
+use crate::mqtt::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 
 /// Puts an [`MqttConnection`] together without a container; nothing is required but a broker.
 ///
@@ -175,7 +175,7 @@ impl MqttConnectionBuilder {
     }
 
     /// Makes the connection and opens it, without a context; end it with [`MqttConnection::disconnect`]. What becomes of the link is said
-    /// as `tracing` events, unless a [`logger`](Self::logger) is given, and by [`MqttClient::state`](super::MqttClient::state).
+    /// as `tracing` events, unless a [`logger`](Self::logger) is given, and by [`MqttClient::state`](crate::mqtt::MqttClient::state).
     ///
     /// # Errors
     /// What contradicts itself in the configuration, and those of [`MqttConnection::open`].

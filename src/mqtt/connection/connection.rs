@@ -7,16 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::driver::{Endpoints, Settings};
-use super::identity::ClientId;
-use super::metrics::Metrics;
-use super::redirects::Permitted;
 use super::status::follow;
-use super::transport::Kind;
-use super::{
-    MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
-    MqttOptions, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, check,
-};
 use crate::Error;
 use crate::auth::CredentialStore;
 use crate::component::Context;
@@ -24,11 +15,20 @@ use crate::config::Invalid;
 use crate::connect::{Discovery, Endpoint};
 use crate::count::Counters;
 use crate::log::Logger;
+use crate::mqtt::config::ClientId;
+use crate::mqtt::config::Permitted;
+use crate::mqtt::driver::{Endpoints, Settings};
+use crate::mqtt::transport::Kind;
+use crate::mqtt::types::Metrics;
+use crate::mqtt::{
+    MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
+    MqttOptions, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, check,
+};
 
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
 /// In a container it is configured by its section; alone it comes, open, from [`MqttConnection::connect`] or
-/// [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with
+/// [`MqttConnectionBuilder::open`](crate::mqtt::MqttConnectionBuilder::open), or from [`MqttConnection::from_pairs`] to be opened with
 /// [`Context::standalone`].
 ///
 /// It counts under `mqtt.`: `publish.sent`, `publish.acknowledged`, `publish.redelivered`, `publish.failed`,
@@ -89,7 +89,7 @@ pub struct MqttConnection {
 crate::opaque::opaque!(MqttConnection);
 
 /// What a connection is made of, beside its configuration.
-pub(super) struct Environment {
+pub(crate) struct Environment {
     pub logger: Logger,
     pub counters: Counters,
     pub discovery: Vec<Arc<dyn Discovery>>,
@@ -123,7 +123,7 @@ impl StandaloneContext {
 }
 
 impl MqttConnection {
-    pub(super) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
+    pub(crate) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
         Invalid::none(check::invalid(&config)).map_err(MqttError::from)?;
         let will = match environment.will {
             None => {
@@ -256,14 +256,14 @@ impl MqttConnection {
     }
 
     /// Opens it where there is no container, which would lend it a context.
-    pub(super) async fn open_standalone(&self) -> Result<(), Error> {
+    pub(crate) async fn open_standalone(&self) -> Result<(), Error> {
         let context = StandaloneContext::create()?;
         self.open(&context).await?;
         self.standalone.put(context);
         Ok(())
     }
 
-    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](super::MqttConnectionBuilder::open) has
+    /// Closes a connection that [`MqttConnection::connect`] or [`MqttConnectionBuilder::open`](crate::mqtt::MqttConnectionBuilder::open) has
     /// opened, as
     /// [`MqttConnection::close`] does. Without it, what was accepted and not sent yet is lost when the program ends, and the broker
     /// publishes the will.
@@ -284,14 +284,14 @@ impl MqttConnection {
     }
 
     /// The number of this opening; none while it is not open.
-    pub(super) fn opening(&self) -> Option<u64> {
+    pub(crate) fn opening(&self) -> Option<u64> {
         let live = self.live();
         // Counted while the lock was held.
         live.as_ref().filter(|client| client.is_open()).map(|_| self.opened.load(Ordering::Relaxed))
     }
 
     /// Sets what its owner lacks although the link may be up; the status that they share reports it.
-    pub(super) fn set_unmet(&self, unmet: Option<Arc<str>>) {
+    pub(crate) fn set_unmet(&self, unmet: Option<Arc<str>>) {
         self.unmet.send_if_modified(|known| {
             let changed = *known != unmet;
             *known = unmet;
@@ -355,11 +355,11 @@ impl MqttConnection {
     }
 
     /// How it is configured to behave.
-    pub(super) fn options(&self) -> &MqttOptions {
+    pub(crate) fn options(&self) -> &MqttOptions {
         &self.config.options
     }
 
-    pub(super) fn settings(&self, context: &Context) -> Settings {
+    pub(crate) fn settings(&self, context: &Context) -> Settings {
         let client_id = match self.config.explicit_client_id() {
             Some(id) => id.to_owned(),
             None => ClientId::generate(context.service_name(), &self.name),

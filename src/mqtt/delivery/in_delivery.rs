@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use super::delivery_counts::DeliveryCounts;
+use super::token::Token;
 use crate::footprint;
-use crate::mqtt::session::Token;
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and the notice of its end.
 const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
@@ -128,7 +128,7 @@ impl Drop for Receipt {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An acknowledger that does nothing.

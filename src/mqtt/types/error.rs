@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lost::elsewhere;
-use super::properties::PropertyError;
-use super::topic::TopicError;
-use super::{Lost, QoS};
 use crate::config::Invalid;
 use crate::error::{Category, Coded, chain};
+use crate::mqtt::properties::PropertyError;
+use crate::mqtt::topic::TopicError;
+use crate::mqtt::{Lost, QoS};
 use crate::text::{clip, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
@@ -189,7 +189,7 @@ pub enum MqttError {
     /// A message property that MQTT 5 cannot carry.
     #[error("the message property `{property}` {problem}")]
     BadProperty {
-        /// The field of [`MessageProperties`](super::MessageProperties).
+        /// The field of [`MessageProperties`](crate::mqtt::MessageProperties).
         property: &'static str,
         /// What is wrong with it.
         problem: &'static str,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Environment;
-use super::{MqttConfig, MqttConnection, check};
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
@@ -12,6 +11,7 @@ use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueueConnection;
+use crate::mqtt::{MqttConfig, MqttConnection, check};
 use crate::{BoxFuture, Error, offers, references, register};
 
 references! {

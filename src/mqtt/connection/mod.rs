@@ -1,0 +1,11 @@
+//! The component, its builder and its status: what users open, around the client.
+
+mod builder;
+mod component;
+mod connection;
+mod status;
+
+pub use builder::MqttConnectionBuilder;
+pub use component::MqttReferences;
+pub(crate) use connection::Environment;
+pub use connection::MqttConnection;

@@ -1,0 +1,26 @@
+//! What the layers of the client and its users share: messages, options, versions, counters, and what can go wrong.
+
+mod acknowledgement;
+mod error;
+mod listener;
+mod lost;
+mod message;
+mod metrics;
+mod options;
+mod qos;
+mod tls_error;
+mod version;
+mod will;
+
+pub use acknowledgement::MqttAcknowledgement;
+pub(crate) use acknowledgement::Offered;
+pub use error::MqttError;
+pub use listener::MqttMessageListener;
+pub use lost::Lost;
+pub use message::MqttMessage;
+pub(crate) use metrics::Metrics;
+pub use options::{PublishOptions, RetainHandling, SubscribeOptions};
+pub use qos::QoS;
+pub use tls_error::{TlsError, TlsFailure, TlsPlace};
+pub use version::MqttVersion;
+pub use will::{MqttWill, WillConfig};
