@@ -1,6 +1,6 @@
 //! Connections to servers of the same manifest: whether they wait for them, and whether they lead to them at all.
 
-use wirework::component::{Claim, Flow, Space};
+use wirework::component::{Claim, Flow, QueueNamespace};
 use wirework::config::{Problem, Problems};
 
 use super::graph::Graph;
@@ -51,7 +51,7 @@ fn servers(planned: &Planned) -> impl Iterator<Item = String> + '_ {
     let lists = flows(planned).iter().filter_map(|flow| match flow {
         Flow::Server(servers) => Some(servers),
         Flow::Queue(queue) => match &queue.space {
-            Space::Servers(servers) => Some(servers),
+            QueueNamespace::Servers(servers) => Some(servers),
             _ => None,
         },
         _ => None,
@@ -85,7 +85,8 @@ pub(super) fn check_listeners(
             }
         }
     }
-    let is_sought = |planned: &Planned| flows(planned).iter().any(|flow| matches!(flow, Flow::Sought(_)));
+    let is_sought =
+        |planned: &Planned| flows(planned).iter().any(|flow| matches!(flow, Flow::DiscoveredServers(_)));
     if !components.iter().any(is_sought) {
         problems.extend(elsewhere(components, listeners));
     }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use wirework::component::{Destination, Flow, Names, QueueFlow, Share, Space};
+use wirework::component::{Destination, Flow, Names, QueueFlow, QueueNamespace, Share};
 use wirework::config::{Problem, Problems, Span};
 
 use super::lists::others;
@@ -18,9 +18,9 @@ const SHOWN: usize = 20;
 /// How many comparisons are made at most: wildcards have no index.
 const COMPARISONS: usize = 2_000_000;
 
-/// Where names are names: one kind, and the servers or connections by which it is reached.
+/// A namespace of queue names: its kind, and the servers or the connection through which its queues are reached.
 #[derive(PartialEq, Eq, Hash)]
-struct Whereabouts {
+struct ResolvedNamespace {
     kind: &'static str,
     servers: Vec<String>,
     /// The component that has the connection, where there is one.
@@ -34,9 +34,9 @@ struct Hop<'a> {
     /// What is to be changed: the key that says where it sends.
     span: Span,
     kind: Kind,
-    from: Rc<Whereabouts>,
+    from: Rc<ResolvedNamespace>,
     takes: &'a QueueFlow,
-    to: Rc<Whereabouts>,
+    to: Rc<ResolvedNamespace>,
     sends: Names,
     /// Whether it leads from a component to itself.
     within: bool,
@@ -72,7 +72,7 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
             match flow {
                 Flow::Queue(queue) => {
                     let Some((key, name)) = &queue.dead_letters else { continue };
-                    let place = Rc::new(whereabouts(components, component, queue));
+                    let place = Rc::new(namespace_of(components, component, queue));
                     let span = planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span);
                     let (from, to) = (Rc::clone(&place), place);
                     let (kind, sends) = (Kind::DeadLetters, sent(name, queue, true));
@@ -85,8 +85,8 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                         continue;
                     };
                     let Some(sends) = &target.1.sends else { continue };
-                    let from = Rc::new(whereabouts(components, source.0, source.1));
-                    let to = Rc::new(whereabouts(components, target.0, target.1));
+                    let from = Rc::new(namespace_of(components, source.0, source.1));
+                    let to = Rc::new(namespace_of(components, target.0, target.1));
                     let sends = sent(sends, source.1, from.kind == to.kind);
                     let (span, kind) = (sending(components, target.0), Kind::Bridge { filters: *filters });
                     let within = source.0 == target.0;
@@ -155,15 +155,17 @@ pub(super) fn queue_of<'a>(
     Some((position, queue?))
 }
 
-fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Whereabouts {
+fn namespace_of(components: &[Planned], position: u32, queue: &QueueFlow) -> ResolvedNamespace {
     match &queue.space {
-        Space::Process(kind) => Whereabouts { kind, servers: vec![String::new()], connection: None },
-        Space::Servers(servers) => Whereabouts {
+        QueueNamespace::Process(kind) => {
+            ResolvedNamespace { kind, servers: vec![String::new()], connection: None }
+        }
+        QueueNamespace::Servers(servers) => ResolvedNamespace {
             kind: "server",
             servers: servers.iter().map(|server| plain(server)).collect(),
             connection: Some(position),
         },
-        Space::Shared(field) => {
+        QueueNamespace::Shared(field) => {
             let connection = resolved(components, position, field);
             let planned = connection.and_then(|connection| components.get(connection as usize));
             let known = planned.into_iter().flat_map(flows).filter_map(|flow| match flow {
@@ -173,9 +175,9 @@ fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Wher
             let mut servers: Vec<_> = known.flatten().map(|server| plain(server)).collect();
             // Whatever its servers are, those who share a connection meet there.
             servers.extend(connection.map(|connection| format!("#{connection}")));
-            Whereabouts { kind: "server", servers, connection }
+            ResolvedNamespace { kind: "server", servers, connection }
         }
-        _ => Whereabouts { kind: "unknown", servers: Vec::new(), connection: None },
+        _ => ResolvedNamespace { kind: "unknown", servers: Vec::new(), connection: None },
     }
 }
 

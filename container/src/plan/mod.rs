@@ -28,7 +28,7 @@ mod words;
 pub(crate) use blocking::plan_apart;
 
 pub use adjacency::Edge;
-pub use factories::{Binary, Factories, Known, Wanted};
+pub use factories::{Binary, Factories, FactoryInfo, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub use lists::{Asked, List, Lists, others};
@@ -36,5 +36,5 @@ pub use lists::{Asked, List, Lists, others};
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
 pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};
-pub use references::{Candidate, Question, Scene, Verdict};
+pub use references::{Candidate, Question, ReferenceContext, Verdict};
 pub use walk::Walk;

@@ -9,7 +9,7 @@ use wirework::Descriptor;
 use wirework::component::{Cardinality, Flow, Neighbour, Neighbours, panic_error};
 use wirework::config::{Problem, Problems, Section, Span};
 
-use super::factories::{Known, Wanted};
+use super::factories::{FactoryInfo, Wanted};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::loops::flows;
@@ -19,7 +19,7 @@ use crate::manifest::Files;
 /// Reports what does not go together.
 pub(super) fn check_neighbours(
     components: &[Planned],
-    disabled: &[(Descriptor, Option<Arc<Known>>)],
+    disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
     files: &Files,
     problems: &mut Problems,
 ) {

@@ -233,7 +233,7 @@ impl Connector {
             };
             let next = match &lost {
                 Lost::Refused { server_reference: Some(reference), .. }
-                    if lost.is_elsewhere() && hops < MAX_HOPS =>
+                    if lost.is_redirect() && hops < MAX_HOPS =>
                 {
                     self.endpoints.direct(&at, reference, &self.logger)
                 }

@@ -100,7 +100,8 @@ impl Core {
             Command::Subscribe { filter, options, listener, reply } => {
                 if self.subscribing.subscribe(&filter, options, &listener, reply) {
                     let subscribing = &self.subscribing;
-                    let missed = |topic: &str| !subscribing.hears(&listener, &filter, topic);
+                    let missed =
+                        |topic: &str| !subscribing.receives_by_other_filter(&listener, &filter, topic);
                     let claimed = self.receiving.claim(&filter, missed);
                     self.subscribing.deliver_claimed(claimed, &filter, &listener);
                 }

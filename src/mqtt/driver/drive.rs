@@ -25,7 +25,7 @@ const BATCH: u64 = 256;
 
 /// How long listeners may take to finish what they have, where the link is not kept up for them: what is not acknowledged
 /// comes again.
-const MOMENT: Duration = Duration::from_millis(250);
+const LISTENER_GRACE: Duration = Duration::from_millis(250);
 
 /// How a link ended.
 pub(super) enum End {
@@ -108,7 +108,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     /// Leaves the link for a new one to the same broker. Received messages may be held for long, and come again there: they are
     /// waited for a moment only.
     pub async fn renew(&mut self, limit: Duration) -> Option<End> {
-        let mut end = self.leave_as(Leaving::Handled, limit.min(MOMENT)).await;
+        let mut end = self.leave_as(Leaving::Handled, limit.min(LISTENER_GRACE)).await;
         if end.is_none() {
             end = self.leave_as(Leaving::Unhandled, limit).await;
         }
@@ -136,7 +136,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         for waiter in self.stream.take_unwritten() {
             self.core.publishing.settle(waiter, Err(MqttError::Down(reason.clone())));
         }
-        if self.writer.is_disconnected() || !reason.is_ours() {
+        if self.writer.is_disconnected() || !reason.is_local() {
             return;
         }
         self.acknowledge_last(reason).await;
@@ -156,7 +156,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             Lost::Protocol(_) | Lost::Unexpected(_) | Lost::BadTopic { .. } | Lost::TooLarge { .. }
         );
         if waits {
-            self.core.until_handled(MOMENT).await;
+            self.core.until_handled(LISTENER_GRACE).await;
         } else {
             self.core.take_inbox();
             self.core.give_back();

@@ -158,7 +158,7 @@ fn maybe_tls(lost: Lost, plain: bool, tls: bool) -> Lost {
         }
         _ => false,
     };
-    if plain && cut { Lost::Unlike { tls, last: Arc::new(lost) } } else { lost }
+    if plain && cut { Lost::TlsMismatch { tls, last: Arc::new(lost) } } else { lost }
 }
 
 /// Returns what CONNACK says: whether the broker has a session, and its limits.

@@ -179,7 +179,7 @@ impl Publishing {
     /// Gives up a message for which the broker has ended one link after the other; what is behind it goes on. Returns whether
     /// one was found.
     pub fn find_poison(&mut self, lost: &Lost) -> bool {
-        let Some((publish, waiter)) = self.outgoing.find_poison(lost.may_be_an_answer()) else {
+        let Some((publish, waiter)) = self.outgoing.find_poison(lost.may_be_caused_by_sent_packet()) else {
             return false;
         };
         let (topic, size, qos) = (publish.topic, publish.payload.len(), publish.qos);

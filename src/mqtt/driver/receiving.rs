@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::inbox::Settled;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::delivery::{Acknowledger, InDelivery, Receipt};
+use crate::mqtt::delivery::{Acknowledger, DeliveryGuard, InDelivery};
 use crate::mqtt::protocol::{AckKind, Oversize};
-use crate::mqtt::session::{Arrival, Incoming, Presence};
+use crate::mqtt::session::{Arrival, Incoming, SessionPresence};
 use crate::mqtt::subscriptions::UnclaimedMessages;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::types::Metrics;
@@ -23,7 +23,7 @@ const MAX_OVERSIZE_WARNINGS: usize = 16;
 const MAX_ACKNOWLEDGEMENTS: usize = 2 * u16::MAX as usize;
 
 /// Messages, each with its receipt.
-pub(super) type Received = Vec<(MqttMessage, Arc<Receipt>)>;
+pub(super) type Received = Vec<(MqttMessage, Arc<DeliveryGuard>)>;
 
 /// The received messages of a connection that are not acknowledged yet.
 pub(super) struct Receiving {
@@ -71,7 +71,7 @@ impl Receiving {
         &mut self,
         id: u16,
         message: MqttMessage,
-        deliver: impl FnOnce(MqttMessage, &Arc<Receipt>) -> usize,
+        deliver: impl FnOnce(MqttMessage, &Arc<DeliveryGuard>) -> usize,
     ) -> Result<(), Lost> {
         self.metrics.received.one();
         if self.closing {
@@ -206,7 +206,7 @@ impl Receiving {
     pub fn undelivered(&mut self, messages: Received) {
         for (message, receipt) in messages.into_iter().filter(|(_, receipt)| receipt.needs_acknowledgement())
         {
-            if !Receipt::is_unhandled(&receipt) {
+            if !DeliveryGuard::is_unhandled(&receipt) {
                 continue;
             }
             if !self.closing && self.unclaimed.waits_for(&message.topic) {
@@ -287,7 +287,7 @@ impl Receiving {
     }
 
     /// Goes on over a new link.
-    pub fn resume(&mut self, presence: Presence, now: Instant) {
+    pub fn resume(&mut self, presence: SessionPresence, now: Instant) {
         self.unclaimed.begin(now);
         self.incoming.resume(presence);
     }

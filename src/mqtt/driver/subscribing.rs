@@ -13,10 +13,12 @@ use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::delivery::{Acknowledger, Receipt};
+use crate::mqtt::delivery::{Acknowledger, DeliveryGuard};
 use crate::mqtt::protocol::{Limits, Reason};
-use crate::mqtt::session::Presence;
-use crate::mqtt::subscriptions::{AnswerTimeouts, Control, ListenerContext, Probe, Registry, SharedListener};
+use crate::mqtt::session::SessionPresence;
+use crate::mqtt::subscriptions::{
+    AnswerTimeouts, Control, ListenerContext, Registry, SharedListener, SuspectState,
+};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;
@@ -131,15 +133,15 @@ impl Subscribing {
         &mut self,
         message: MqttMessage,
         named: &[u32],
-        receipt: &Arc<Receipt>,
+        receipt: &Arc<DeliveryGuard>,
         now: Instant,
     ) -> usize {
         self.registry.deliver(message, named, receipt, now)
     }
 
     /// Whether a listener gets the messages of this topic by another filter than this one.
-    pub fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
-        self.registry.hears(listener, filter, topic)
+    pub fn receives_by_other_filter(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+        self.registry.receives_by_other_filter(listener, filter, topic)
     }
 
     /// Hands messages that were unclaimed to a new subscription.
@@ -245,7 +247,7 @@ impl Subscribing {
     /// whether one was found for which the broker ends links.
     pub fn find_poison(&mut self, lost: &Lost, now: Instant) -> bool {
         let unanswered = matches!(lost, Lost::NoAnswer { .. });
-        if !unanswered && !lost.may_be_an_answer() {
+        if !unanswered && !lost.may_be_caused_by_sent_packet() {
             self.registry.lost();
             return false;
         }
@@ -329,7 +331,13 @@ impl Subscribing {
     }
 
     /// Goes on over a new link.
-    pub fn resume(&mut self, presence: Presence, identifiers: bool, refusal: RefusalText, now: Instant) {
+    pub fn resume(
+        &mut self,
+        presence: SessionPresence,
+        identifiers: bool,
+        refusal: RefusalText,
+        now: Instant,
+    ) {
         self.outcomes.set_refusal(refusal);
         self.asked_alone = false;
         self.registry.resume(presence, identifiers, now);
@@ -356,7 +364,7 @@ impl Subscribing {
     }
 
     /// Returns how the trial of filters stands that may end the link.
-    pub fn trial(&self) -> Probe {
+    pub fn trial(&self) -> SuspectState {
         self.registry.probe()
     }
 

@@ -35,9 +35,9 @@ impl Sweep {
         if lost.is_final() && listed {
             self.open = self.open.saturating_sub(1);
             self.refusal.get_or_insert((at.clone(), lost.clone()));
-            self.identity_refused |= lost.is_about_us();
+            self.identity_refused |= lost.is_identity_refused();
         }
-        self.hopeless &= lost.is_final() || lost.is_elsewhere() || matches!(lost, Lost::Tls(_));
+        self.hopeless &= lost.is_final() || lost.is_redirect() || matches!(lost, Lost::Tls(_));
         self.last = Some((at, lost));
     }
 

@@ -52,7 +52,8 @@ pub(crate) async fn run<P: Protocol>(parts: Parts) {
     let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
     let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
     let mut task = Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
-    // What is declared last is dropped first: whoever is answered by that finds the reason.
+    // Declared after `task`, so dropped before it: when dropping `task` drops the reply channels, the final state is
+    // already set.
     let _teardown = Teardown { inbox, permits, held, state: last_state };
     let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
     let ending = ended.unwrap_or_else(|panic| {

@@ -9,7 +9,7 @@ use super::trial::TrialGate;
 use crate::mqtt::Lost;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol};
 use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::{Control, Probe};
+use crate::mqtt::subscriptions::{Control, SuspectState};
 use crate::mqtt::transport::Transport;
 
 /// How a link is left for another one.
@@ -89,7 +89,7 @@ impl Writer {
     }
 
     /// Returns when there may be more to send without anything else happening.
-    pub fn due(&self, trial: Probe, now: Instant) -> Option<Instant> {
+    pub fn due(&self, trial: SuspectState, now: Instant) -> Option<Instant> {
         self.gate.due(trial, now)
     }
 
@@ -147,7 +147,7 @@ impl Writer {
     ) -> Result<(), Lost> {
         core.quarantine_filters(now);
         loop {
-            let waits = core.subscribing.trial() == Probe::Ready;
+            let waits = core.subscribing.trial() == SuspectState::Ready;
             let alone =
                 waits && self.gate.may_try(|| self.is_alone(stream, core), || core.publishing.is_idle(), now);
             core.refuse_unsupported(&self.limits, alone, now);
@@ -164,7 +164,7 @@ impl Writer {
             };
             stream.encode(packet)?;
             core.subscribing.asked(self.is_alone(stream, core));
-            if core.subscribing.trial() == Probe::InFlight {
+            if core.subscribing.trial() == SuspectState::InFlight {
                 self.gate.filter_sent(now);
             }
         }

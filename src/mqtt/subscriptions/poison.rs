@@ -1,5 +1,5 @@
-//! PoisonFilters filters, for which a broker ends links or which it does not answer: they are parked, and requested again after growing
-//! waits.
+//! Poison filters, for which a broker ends links or whose SUBSCRIBE it does not answer: they are parked, and requested
+//! again after growing waits.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -12,8 +12,8 @@ mod tls_error;
 mod version;
 mod will;
 
+pub(crate) use acknowledgement::AckSlot;
 pub use acknowledgement::MqttAcknowledgement;
-pub(crate) use acknowledgement::Offered;
 pub use error::MqttError;
 pub use listener::MqttMessageListener;
 pub use lost::Lost;
