@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::component::{Context, Status};
 use crate::mqtt::driver::DeniedFilters;
-use crate::mqtt::{LinkState, Lost, MqttClient, MqttError};
+use crate::mqtt::{LinkError, LinkState, MqttClient, MqttError};
 use crate::text::clip;
 
 /// Has the component's status follow the link, and `no_messages_reason`, until either ends: what the owner of the connection lacks although the link
@@ -96,11 +96,11 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
 }
 
 /// The reason of a link that is not up; it was lost just now where `at` names its broker.
-fn down(at: Option<&str>, lost: &Lost) -> String {
+fn down(at: Option<&str>, lost: &LinkError) -> String {
     let cause = crate::error::chain(lost);
     match at {
         // It was left on purpose, not lost.
-        Some(_) if matches!(lost, Lost::Moving { .. } | Lost::Renewed) => cause,
+        Some(_) if matches!(lost, LinkError::Moving { .. } | LinkError::Renewed) => cause,
         Some(at) => format!("the link to the MQTT broker at {} is lost: {cause}", clip(at)),
         None => cause,
     }

@@ -22,7 +22,7 @@ use crate::log::Logger;
 use crate::mqtt::protocol::{Protocol, Publish, V4, V5};
 use crate::mqtt::transport::Counted;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttConnection, MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttConnection, MqttMessage, QoS, SubscribeOptions};
 
 const KEPT: u8 = 1;
 const SUBSCRIBES: u8 = 2;
@@ -93,7 +93,7 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
         Err(end) => end,
         Ok(()) => drive.run().await,
     };
-    let lost = if let End::Lost(lost) = end { lost } else { Lost::Ended };
+    let lost = if let End::LinkError(lost) = end { lost } else { LinkError::Ended };
     drive.abandon(&lost).await;
     core.link_lost(&lost);
 }

@@ -13,7 +13,7 @@ use crate::mqtt::session::{Arrival, Incoming, SessionPresence};
 use crate::mqtt::subscriptions::UnclaimedMessages;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
+use crate::mqtt::{LinkError, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
 
 /// On how many topics oversize messages are warned of.
@@ -72,7 +72,7 @@ impl Receiving {
         id: u16,
         message: MqttMessage,
         deliver: impl FnOnce(MqttMessage, &Arc<DeliveryGuard>) -> usize,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         self.metrics.received.one();
         if self.closing {
             return Ok(());
@@ -88,7 +88,7 @@ impl Receiving {
         } else {
             // A single message is always let in, however large.
             if held > max && held > size {
-                return Err(Lost::Overflow { held, max });
+                return Err(LinkError::Overflow { held, max });
             }
             let Arrival::New(token) = self.admit(id, message.qos, message.dup)? else {
                 self.metrics.repeated.one();
@@ -114,7 +114,7 @@ impl Receiving {
 
     /// Handles a message above `options.max_packet_size` that was read past. It is acknowledged: a broker that stores it would
     /// send it again on every link.
-    pub fn receive_oversize(&mut self, oversize: Oversize) -> Result<(), Lost> {
+    pub fn receive_oversize(&mut self, oversize: Oversize) -> Result<(), LinkError> {
         self.metrics.received.one();
         if self.closing {
             return Ok(());
@@ -141,15 +141,15 @@ impl Receiving {
 
     /// Takes note of a message of QoS 1 or 2. One more than the broker may have in flight ends the link; it is new when it
     /// comes again on the next one.
-    fn admit(&mut self, id: u16, qos: QoS, dup: bool) -> Result<Arrival, Lost> {
+    fn admit(&mut self, id: u16, qos: QoS, dup: bool) -> Result<Arrival, LinkError> {
         let arrival = self.incoming.arrive(id, qos, dup);
         let max = self.settings.receive_maximum;
         let flooded =
             self.settings.version == MqttVersion::V5 && self.incoming.in_flight() > usize::from(max);
         let lost = if self.incoming.is_full() {
-            Lost::Unexpected("more messages that are not acknowledged than there are packet ids")
+            LinkError::Unexpected("more messages that are not acknowledged than there are packet ids")
         } else if flooded {
-            Lost::Flooded { max }
+            LinkError::Flooded { max }
         } else {
             return Ok(arrival);
         };

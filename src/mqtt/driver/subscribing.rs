@@ -20,7 +20,7 @@ use crate::mqtt::subscriptions::{
     AnswerTimeouts, Control, ListenerContext, Registry, SharedListener, SuspectState,
 };
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;
 
 /// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
@@ -163,13 +163,13 @@ impl Subscribing {
         codes: &[u8],
         reason: Option<&str>,
         now: Instant,
-    ) -> Result<bool, Lost> {
+    ) -> Result<bool, LinkError> {
         match self.registry.on_suback(id, codes, now) {
             Some(outcomes) => self.outcomes.report(outcomes, &self.registry, reason, now),
             None if self.registry.is_late(id) => {}
             // Which filter an answer is for can no longer be told; the next link asks again.
             None if self.registry.awaits(id) => {
-                return Err(Lost::Unexpected("a SUBACK for another number of filters"));
+                return Err(LinkError::Unexpected("a SUBACK for another number of filters"));
             }
             None => return Ok(false),
         }
@@ -177,9 +177,9 @@ impl Subscribing {
     }
 
     /// Handles UNSUBACK, which has codes in MQTT 5 only. Returns false where it answers nothing.
-    pub fn revoked(&mut self, id: u16, codes: &[u8]) -> Result<bool, Lost> {
+    pub fn revoked(&mut self, id: u16, codes: &[u8]) -> Result<bool, LinkError> {
         if !codes.is_empty() && self.registry.unsubscribe_size(id).is_some_and(|count| count != codes.len()) {
-            return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
+            return Err(LinkError::Unexpected("an UNSUBACK for another number of filters"));
         }
         // Whatever it says, nobody here listens to that filter any more.
         if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
@@ -245,8 +245,8 @@ impl Subscribing {
 
     /// Draws conclusions about filters from the end of a link: they are asked for again with more care, or given up. Returns
     /// whether one was found for which the broker ends links.
-    pub fn find_poison(&mut self, lost: &Lost, now: Instant) -> bool {
-        let unanswered = matches!(lost, Lost::NoAnswer { .. });
+    pub fn find_poison(&mut self, lost: &LinkError, now: Instant) -> bool {
+        let unanswered = matches!(lost, LinkError::NoAnswer { .. });
         if !unanswered && !lost.may_be_caused_by_sent_packet() {
             self.registry.lost();
             return false;
@@ -290,11 +290,11 @@ impl Subscribing {
     }
 
     /// Gives up packets that were not answered in time. Where the broker has been `silent` since one was sent, the link is dead.
-    pub fn expire(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
+    pub fn expire(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), LinkError> {
         let patience = self.patience();
         let Some((since, filters)) = self.registry.overdue(patience, now) else { return Ok(()) };
         let limit = patience.subscribe.unwrap_or(patience.unsubscribe);
-        let no_answer = Lost::NoAnswer { what: "SUBSCRIBE", limit };
+        let no_answer = LinkError::NoAnswer { what: "SUBSCRIBE", limit };
         if now >= since + limit && silent(since) {
             return Err(no_answer);
         }

@@ -24,7 +24,7 @@ use crate::log::Logger;
 use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
 /// What the task is made of.
@@ -85,7 +85,7 @@ impl Task {
             let at_once = match self.work_on(linked).await {
                 End::Closed => return Ending::Closed,
                 End::Left | End::Renewed => true,
-                End::Lost(lost) => match self.link_lost(lost) {
+                End::LinkError(lost) => match self.link_lost(lost) {
                     Ok(at_once) => at_once,
                     Err(ending) => return ending,
                 },
@@ -98,10 +98,10 @@ impl Task {
     }
 
     /// Handles the loss of a link. Returns whether to reconnect at once.
-    fn link_lost(&mut self, lost: Lost) -> Result<bool, Ending> {
+    fn link_lost(&mut self, lost: LinkError) -> Result<bool, Ending> {
         self.core.link_lost(&lost);
         // The status of the component tells everybody.
-        self.logger.debug(format_args!("Lost the connection to the MQTT broker: {}", chain(&lost)));
+        self.logger.debug(format_args!("LinkError the connection to the MQTT broker: {}", chain(&lost)));
         if !self.settings.retry_connect {
             return Err(Ending::Failed(MqttError::Down(lost)));
         }
@@ -137,10 +137,10 @@ impl Task {
             }
         };
         match end {
-            End::Lost(lost) => {
+            End::LinkError(lost) => {
                 drive.abandon(&lost).await;
                 let explained = self.core.explains_an_end();
-                return End::Lost(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
+                return End::LinkError(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
             }
             End::Closed => drive.finish().await,
             End::Left => {
@@ -152,7 +152,7 @@ impl Task {
             End::Renewed => {
                 drive.finish().await;
                 self.core.link_left();
-                self.state.send_replace(LinkState::Down(Lost::Renewed));
+                self.state.send_replace(LinkState::Down(LinkError::Renewed));
             }
         }
         end
@@ -164,7 +164,7 @@ impl Task {
         self.logger.info(format_args!("Moving to the preferred MQTT broker at {preferred}"));
         self.core.link_left();
         self.connector.preferred_is_back(preferred);
-        self.state.send_replace(LinkState::Down(Lost::Moving { to: preferred.to_string().into() }));
+        self.state.send_replace(LinkState::Down(LinkError::Moving { to: preferred.to_string().into() }));
     }
 
     async fn end(mut self, ending: Ending) {

@@ -6,7 +6,7 @@ use super::core::Core;
 use super::packet_stream::PacketStream;
 use super::settings::Settings;
 use super::trial::TrialGate;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol};
 use crate::mqtt::session::Transmit;
 use crate::mqtt::subscriptions::{Control, SuspectState};
@@ -99,7 +99,7 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         if self.disconnected {
             return Ok(());
         }
@@ -133,7 +133,7 @@ impl Writer {
     pub fn disconnect<P: Protocol, S: Transport>(
         &mut self,
         stream: &mut PacketStream<P, S>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         self.disconnected = true;
         stream.encode(P::disconnect(self.forget_session))
     }
@@ -144,7 +144,7 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         core.quarantine_filters(now);
         loop {
             let waits = core.subscribing.trial() == SuspectState::Ready;
@@ -182,7 +182,7 @@ impl Writer {
         core: &mut Core,
         now: Instant,
         sent: &mut u64,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         while stream.has_room() {
             let Some(transmit) = core.publishing.next::<P>(&self.limits, now) else { break };
             match transmit {
@@ -209,7 +209,7 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         while let Some(id) = core.publishing.next_release() {
             release(id, stream, core)?;
         }
@@ -233,13 +233,13 @@ impl Writer {
 pub(super) fn acknowledge<P: Protocol, S: Transport>(
     stream: &mut PacketStream<P, S>,
     core: &mut Core,
-) -> Result<(), Lost> {
+) -> Result<(), LinkError> {
     while stream.has_room() {
         let Some((kind, id, code)) = core.receiving.next_acknowledgement() else { return Ok(()) };
         stream.encode(P::ack(kind, id, code))?;
     }
     if core.receiving.is_flooded() {
-        return Err(Lost::Unexpected("more to answer than it has packet ids"));
+        return Err(LinkError::Unexpected("more to answer than it has packet ids"));
     }
     Ok(())
 }
@@ -249,7 +249,7 @@ fn release<P: Protocol, S: Transport>(
     id: u16,
     stream: &mut PacketStream<P, S>,
     core: &mut Core,
-) -> Result<(), Lost> {
+) -> Result<(), LinkError> {
     let code = core.publishing.release_code(id);
     stream.encode(P::ack(AckKind::Release, id, code))
 }

@@ -19,7 +19,7 @@ use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::session::SessionPresence;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttMessage, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttMessage, SubscribeOptions};
 
 /// All subscriptions. `W` is a caller who waits for one to be granted.
 pub(crate) struct Registry<W> {
@@ -239,7 +239,7 @@ impl<W> Registry<W> {
 
     /// The broker has ended the link; `alone` says that nothing was in flight to it but control packets. A filter that has ended one
     /// link after the other is given up, if it was new, or parked.
-    pub fn ended(&mut self, alone: bool, last: &Lost, now: Instant) -> Vec<Outcome<W>> {
+    pub fn ended(&mut self, alone: bool, last: &LinkError, now: Instant) -> Vec<Outcome<W>> {
         let culprit = self.grants.broker_mut().exchange_mut().link_ended(alone);
         self.lost();
         match culprit {

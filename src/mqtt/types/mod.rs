@@ -2,8 +2,8 @@
 
 mod acknowledgement;
 mod error;
+mod link_error;
 mod listener;
-mod lost;
 mod message;
 mod metrics;
 mod options;
@@ -15,8 +15,8 @@ mod will;
 pub(crate) use acknowledgement::AckSlot;
 pub use acknowledgement::MqttAcknowledgement;
 pub use error::MqttError;
+pub use link_error::LinkError;
 pub use listener::MqttMessageListener;
-pub use lost::Lost;
 pub use message::MqttMessage;
 pub(crate) use metrics::Metrics;
 pub use options::{PublishOptions, RetainHandling, SubscribeOptions};

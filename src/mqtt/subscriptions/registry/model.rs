@@ -186,7 +186,7 @@ impl World {
 
     fn hang_up(&mut self, keeps: bool) {
         self.broker.cut(0, keeps);
-        let outcomes = self.registry.ended(true, &Lost::Ended, self.now);
+        let outcomes = self.registry.ended(true, &LinkError::Ended, self.now);
         self.outcomes(outcomes);
         let presence = if keeps { SessionPresence::Present } else { SessionPresence::Absent };
         self.registry.resume(presence, self.limits.subscription_ids_available, self.now);

@@ -60,7 +60,7 @@ async fn a_filter_with_two_spellings_is_found_under_its_own() {
     subscribe(&mut registry, "+/#", SubscribeOptions::default(), &one);
     while grant(&mut registry, now) {}
     for _ in 0..=MAX_ENDED {
-        registry.ended(true, &Lost::Ended, now);
+        registry.ended(true, &LinkError::Ended, now);
         registry.resume(SessionPresence::Absent, false, now);
         let _ = registry.next(true, now);
     }

@@ -12,7 +12,7 @@ use crate::text::clip;
 /// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Lost {
+pub enum LinkError {
     /// There has been no link yet.
     #[error("not connected yet")]
     NotYet,
@@ -37,7 +37,7 @@ pub enum Lost {
         tls: bool,
         /// How the connection ended.
         #[source]
-        last: Arc<Lost>,
+        last: Arc<LinkError>,
     },
     /// The broker said good-bye.
     #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
@@ -61,7 +61,7 @@ pub enum Lost {
         certain: bool,
         /// How the last one ended.
         #[source]
-        last: Arc<Lost>,
+        last: Arc<LinkError>,
     },
     /// The link was left for the preferred broker, with nothing on its way.
     #[error("moving to the preferred broker at {}", clip(to))]
@@ -155,13 +155,13 @@ pub enum Lost {
     },
 }
 
-impl fmt::Debug for Lost {
+impl fmt::Debug for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&chain(self))
     }
 }
 
-impl Lost {
+impl LinkError {
     pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
         Self::Io { doing, source: Arc::new(source) }
     }
@@ -253,7 +253,7 @@ fn on(topic: &Option<Arc<str>>) -> String {
     topic.as_ref().map_or_else(String::new, |topic| format!(" on `{topic}`"))
 }
 
-impl From<TlsError> for Lost {
+impl From<TlsError> for LinkError {
     fn from(error: TlsError) -> Self {
         Self::Tls(Arc::new(error))
     }
@@ -265,13 +265,17 @@ mod tests {
 
     #[test]
     fn only_what_the_broker_did_may_be_an_answer() {
-        let said = |code| Lost::Disconnected { code, reason: "r".into(), server_reference: None };
-        let guessed =
-            |last| Lost::TakenOver { client_id: "me".into(), times: 3, certain: false, last: Arc::new(last) };
-        for answer in [Lost::Ended, said(0x95), said(0x9e), guessed(Lost::Ended)] {
+        let said = |code| LinkError::Disconnected { code, reason: "r".into(), server_reference: None };
+        let guessed = |last| LinkError::TakenOver {
+            client_id: "me".into(),
+            times: 3,
+            certain: false,
+            last: Arc::new(last),
+        };
+        for answer in [LinkError::Ended, said(0x95), said(0x9e), guessed(LinkError::Ended)] {
             assert!(answer.may_be_caused_by_sent_packet(), "{answer}");
         }
-        for other in [said(0x8b), said(0x8e), Lost::Silent(Duration::ZERO)] {
+        for other in [said(0x8b), said(0x8e), LinkError::Silent(Duration::ZERO)] {
             assert!(!other.may_be_caused_by_sent_packet(), "{other}");
         }
     }
