@@ -4,8 +4,8 @@ use wirework::component::{Claim, Flow, QueueNamespace};
 use wirework::config::{Problem, Problems};
 
 use super::graph::Graph;
-use super::loops::{flows, plain};
 use super::planned::Planned;
+use super::queue_flows::{flows, normalized_server};
 
 /// How many connections of a kind are told of.
 const MOST: usize = 20;
@@ -37,7 +37,7 @@ impl Listener {
     fn is_at(&self, server: &str) -> bool {
         let is_everywhere = matches!(&*self.host, "0.0.0.0" | "::" | "[::]" | "");
         let host = if is_everywhere { "127.0.0.1" } else { &self.host };
-        plain(&format!("{host}:{}", self.port)) == server
+        normalized_server(&format!("{host}:{}", self.port)) == server
     }
 
     fn is_broker(&self, components: &[Planned]) -> bool {
@@ -56,7 +56,7 @@ fn servers(planned: &Planned) -> impl Iterator<Item = String> + '_ {
         },
         _ => None,
     });
-    lists.flatten().map(|server| plain(server))
+    lists.flatten().map(|server| normalized_server(server))
 }
 
 /// Warns of connections that do not wait for the server of this manifest that they lead to, and of those that lead to another port of

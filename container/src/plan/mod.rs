@@ -18,6 +18,7 @@ mod paths;
 mod pip_services;
 mod plan;
 mod planned;
+mod queue_flows;
 mod references;
 mod resolve;
 mod sections;

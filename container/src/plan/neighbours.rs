@@ -12,8 +12,8 @@ use wirework::config::{Problem, Problems, Section, Span};
 use super::factories::{FactoryInfo, Wanted};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
-use super::loops::flows;
 use super::planned::{Planned, Resolved};
+use super::queue_flows::flows;
 use crate::manifest::Files;
 
 /// Reports what does not go together.

@@ -8,8 +8,8 @@ use wirework::config::{Problem, Problems, Span, code};
 use wirework::connect::ConnectionParams;
 
 use super::lists::others;
-use super::loops::flows;
 use super::planned::Planned;
+use super::queue_flows::flows;
 
 /// How many look-ups are made at most.
 const ASKED: usize = 1_000_000;

@@ -390,15 +390,9 @@ impl Subscribing {
 }
 
 /// Names the first of these filters, and says how many there are beside them.
-fn names<'a>(filters: impl Iterator<Item = &'a Filter>) -> String {
-    let mut filters = filters;
-    let mut text = String::new();
-    for filter in filters.by_ref().take(MAX_NAMES) {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push_str(&format!("`{}`", clip(filter.as_str())));
-    }
+fn names<'a>(mut filters: impl Iterator<Item = &'a Filter>) -> String {
+    let first = filters.by_ref().take(MAX_NAMES).map(|filter| format!("`{}`", clip(filter.as_str())));
+    let text = first.collect::<Vec<_>>().join(", ");
     match filters.count() {
         0 => text,
         more => format!("{text} and {more} more"),
