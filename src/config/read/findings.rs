@@ -103,7 +103,7 @@ impl Findings {
             }
             match self.known.elsewhere(name, facts.known) {
                 Some(key) => Problem { guess: true, ..problem }
-                    .with_help(format!("did you add_intended_key `{key}`{}?", beside(&key, table))),
+                    .with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
                 None if facts.known.is_empty() => problem.with_help("no key is known here"),
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
             }

@@ -101,7 +101,7 @@ impl Task {
     fn link_lost(&mut self, lost: LinkError) -> Result<bool, Ending> {
         self.core.link_lost(&lost);
         // The status of the component tells everybody.
-        self.logger.debug(format_args!("LinkError the connection to the MQTT broker: {}", chain(&lost)));
+        self.logger.debug(format_args!("Lost the connection to the MQTT broker: {}", chain(&lost)));
         if !self.settings.retry_connect {
             return Err(Ending::Failed(MqttError::Down(lost)));
         }
