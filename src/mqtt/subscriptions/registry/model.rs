@@ -5,6 +5,7 @@
 
 mod broker;
 mod ops;
+mod regressions;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

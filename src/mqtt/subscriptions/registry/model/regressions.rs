@@ -1,0 +1,46 @@
+//! What the random tests have found, as they have shrunk it.
+
+use std::collections::BTreeMap;
+
+use super::broker::{Broker, Policy, Temper};
+use super::ops::{FILTERS, Op};
+use super::run;
+use crate::mqtt::{QoS, SubscribeOptions};
+
+fn subscribe_at(listener: usize, filter: &str, qos: QoS) -> Op {
+    let filter = FILTERS.iter().position(|known| *known == filter).unwrap();
+    Op::Subscribe { listener, filter, options: SubscribeOptions { qos, ..SubscribeOptions::default() } }
+}
+
+fn subscribe(filter: &str) -> Op {
+    subscribe_at(0, filter, QoS::AtMostOnce)
+}
+
+fn broker(policies: &[(&str, Policy)], temper: Temper) -> Broker {
+    let policies: BTreeMap<_, _> =
+        policies.iter().map(|(name, policy)| ((*name).to_owned(), *policy)).collect();
+    Broker::new(policies, false, temper)
+}
+
+#[test]
+fn who_waits_for_a_packet_of_a_wider_filter_that_goes_unanswered_hears_of_the_refusal() {
+    let temper = Temper { mute: ["b".to_owned()].into(), ..Temper::default() };
+    let subscribed = ["b", "a/#", "a/b/c"].map(subscribe);
+    // Whoever has subscribed `a/#` gives up; `a/b/c` waits for the packet that has it.
+    let ops = subscribed.into_iter().chain([Op::Send, Op::GiveUp(1), Op::Send, Op::Send]);
+    run(false, broker(&[("a/b/c", Policy::Refused)], temper), true, &ops.collect::<Vec<_>>());
+}
+
+#[test]
+fn who_waits_for_a_wider_filter_hears_of_the_refusal_that_comes_before_its_answer() {
+    let policies = [("#", Policy::Only(0)), ("a/c", Policy::Refused)];
+    for late in [false, true] {
+        let mut ops = vec![subscribe_at(0, "#", QoS::AtLeastOnce), subscribe("a/c"), subscribe("+/b")];
+        ops.extend([Op::Send, Op::GiveUp(0), Op::Send, Op::Handle, Op::Handle, Op::Answer(1), Op::Send]);
+        if late {
+            // The one who waits for `a/c`, if any does still.
+            ops.push(Op::GiveUp(0));
+        }
+        run(false, broker(&policies, Temper::default()), true, &ops);
+    }
+}
