@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::broker::{Broker, Policy, Temper};
-use super::ops::{FILTERS, Op};
+use super::ops::{FILTERS, Link, Op};
 use super::run;
+use crate::mqtt::session::Presence;
 use crate::mqtt::{QoS, SubscribeOptions};
 
 fn subscribe_at(listener: usize, filter: &str, qos: QoS) -> Op {
@@ -20,6 +21,12 @@ fn broker(policies: &[(&str, Policy)], temper: Temper) -> Broker {
     let policies: BTreeMap<_, _> =
         policies.iter().map(|(name, policy)| ((*name).to_owned(), *policy)).collect();
     Broker::new(policies, false, temper)
+}
+
+/// The next link to the same session, without wildcards.
+fn link_without_wildcards() -> Op {
+    let presence = Presence::Kept;
+    Op::Cut(Link { presence, kept: true, identifiers: false, wildcards: false, shared: false, handled: 0 })
 }
 
 #[test]
@@ -43,4 +50,12 @@ fn who_waits_for_a_wider_filter_hears_of_the_refusal_that_comes_before_its_answe
         }
         run(false, broker(&policies, Temper::default()), true, &ops);
     }
+}
+
+#[test]
+fn poison_is_not_sent_when_a_wider_filter_is_not_supported_any_more() {
+    let temper = Temper { filters: ["a/c".to_owned()].into(), keeps: true, ..Temper::default() };
+    let mut ops = vec![subscribe("a/+"), Op::Send, Op::Handle, subscribe("a/b"), Op::Answer(0)];
+    ops.extend([link_without_wildcards(), subscribe("a/c")]);
+    run(false, broker(&[], temper), true, &ops);
 }
