@@ -23,10 +23,10 @@ fn broker(policies: &[(&str, Policy)], temper: Temper) -> Broker {
     Broker::new(policies, false, temper)
 }
 
-/// The next link to the same session, without wildcards.
-fn link_without_wildcards() -> Op {
+/// The next link to the same session, without wildcards; so many packets of the last one the broker still handles.
+fn link_without_wildcards(handled: usize) -> Op {
     let presence = Presence::Kept;
-    Op::Cut(Link { presence, kept: true, identifiers: false, wildcards: false, shared: false, handled: 0 })
+    Op::Cut(Link { presence, kept: true, identifiers: false, wildcards: false, shared: false, handled })
 }
 
 #[test]
@@ -56,6 +56,23 @@ fn who_waits_for_a_wider_filter_hears_of_the_refusal_that_comes_before_its_answe
 fn poison_is_not_sent_when_a_wider_filter_is_not_supported_any_more() {
     let temper = Temper { filters: ["a/c".to_owned()].into(), keeps: true, ..Temper::default() };
     let mut ops = vec![subscribe("a/+"), Op::Send, Op::Handle, subscribe("a/b"), Op::Answer(0)];
-    ops.extend([link_without_wildcards(), subscribe("a/c")]);
+    ops.extend([link_without_wildcards(0), subscribe("a/c")]);
     run(false, broker(&[], temper), true, &ops);
+}
+
+#[test]
+fn a_filter_to_blame_stays_at_a_broker_that_has_ended_links_for_no_reason() {
+    let mut ops = vec![subscribe("a/+")];
+    ops.extend([Op::Send, Op::HangUp(false), Op::Send, Op::HangUp(false), Op::Send]);
+    // The broker has granted it on the link that goes; on the next one it is to take it back.
+    ops.extend([link_without_wildcards(1), Op::Send, Op::HangUp(true)]);
+    run(true, broker(&[], Temper::default()), false, &ops);
+    // The same without a SUBSCRIBE among what has ended the three links.
+    let mut ops = vec![subscribe("a/+"), Op::Send, Op::Handle, Op::Answer(0)];
+    ops.push(Op::Unsubscribe { listener: 0, filter: 2 });
+    ops.extend((0..3).flat_map(|_| [Op::Send, Op::HangUp(true)]));
+    run(true, broker(&[], Temper::default()), false, &ops);
+    // Once it was requested again, it is taken back like any other.
+    ops.extend([subscribe("a/+"), Op::Send, Op::Handle, Op::Answer(0)]);
+    run(true, broker(&[], Temper::default()), false, &ops);
 }
