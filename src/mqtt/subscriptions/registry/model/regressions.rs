@@ -45,11 +45,19 @@ fn who_waits_for_a_wider_filter_hears_of_the_refusal_that_comes_before_its_answe
         let mut ops = vec![subscribe_at(0, "#", QoS::AtLeastOnce), subscribe("a/c"), subscribe("+/b")];
         ops.extend([Op::Send, Op::GiveUp(0), Op::Send, Op::Handle, Op::Handle, Op::Answer(1), Op::Send]);
         if late {
-            // The one who waits for `a/c`, if any does still.
+            // Whoever waits first; nobody waits for `a/c` any more.
             ops.push(Op::GiveUp(0));
         }
         run(false, broker(&policies, Temper::default()), true, &ops);
     }
+}
+
+#[test]
+fn who_waits_for_a_wider_filter_hears_of_the_refusal_that_comes_before_the_link_is_lost() {
+    let mut ops = vec![subscribe_at(1, "#", QoS::AtMostOnce), subscribe_at(0, "b", QoS::AtLeastOnce)];
+    ops.extend([subscribe("a/b"), Op::Send, Op::Unsubscribe { listener: 1, filter: 5 }, Op::Send]);
+    ops.extend([Op::Handle, Op::Handle, Op::Answer(1), link_without_wildcards(0)]);
+    run(false, broker(&[("b", Policy::Only(0))], Temper::default()), true, &ops);
 }
 
 #[test]
