@@ -9,7 +9,7 @@ pub(crate) struct Backoff {
     first: Duration,
     most: Duration,
     attempt: u32,
-    /// The wait before the link that is, or will be.
+    /// The last wait that was returned.
     last: Duration,
     random: RandomState,
 }
@@ -19,16 +19,16 @@ pub(crate) struct Backoff {
 const STABLE: Duration = Duration::from_secs(10);
 
 /// Less than this would be a busy loop, whatever is configured.
-const LEAST: Duration = Duration::from_millis(5);
+const MIN_WAIT: Duration = Duration::from_millis(5);
 
 impl Backoff {
     pub fn new(first: Duration, most: Duration) -> Self {
-        let first = first.max(LEAST);
+        let first = first.max(MIN_WAIT);
         Self { first, most: most.max(first), attempt: 0, last: Duration::ZERO, random: RandomState::new() }
     }
 
-    /// Whether a link that lasted so long was a good one. It must also have outlasted the wait before it, or two clients that
-    /// throw each other out at the pace of their waits would pass for good ones.
+    /// Whether a link that lasted so long counts as stable. It must also have lasted twice the wait before it: two
+    /// clients with one client id take the session over from each other at the pace of their waits.
     #[cfg(feature = "mqtt")]
     pub fn is_good(&self, lived: Duration) -> bool {
         lived >= STABLE.max(self.last * 2)
@@ -75,7 +75,7 @@ mod tests {
         let mut backoff = Backoff::new(most, most);
         let wait = backoff.next();
         assert!(!backoff.is_good(wait + wait / 2) && backoff.is_good(wait * 2));
-        let short = Backoff::new(LEAST, LEAST);
-        assert!(!short.is_good(STABLE - LEAST) && short.is_good(STABLE));
+        let short = Backoff::new(MIN_WAIT, MIN_WAIT);
+        assert!(!short.is_good(STABLE - MIN_WAIT) && short.is_good(STABLE));
     }
 }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 /// What the allocator adds to a piece of memory, and `Arc` to what it counts.
 const EACH: usize = 16;
 
-/// A list that has grown by doubling holds twice what it has entries for, and while it grows once more of that.
+/// Upper bound for a growing `Vec`: its capacity is up to twice its length, and while it reallocates the old buffer
+/// still exists.
 const GROWTH: usize = 3;
 
 /// A piece of memory of its own.

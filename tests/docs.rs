@@ -75,6 +75,27 @@ fn every_link_leads_somewhere() {
     assert!(count > 30, "only {count} links were found");
 }
 
+/// What stands in backticks and is a path of this project: sources below a folder that begins so.
+fn sources(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split('`').skip(1).step_by(2);
+    let begins =
+        |text: &&str| ["src/", "container/src/", "tests/"].iter().any(|start| text.starts_with(start));
+    code.filter(begins).filter_map(|text| text.split("::").next()).filter(|text| text.ends_with(".rs"))
+}
+
+#[test]
+fn every_source_that_a_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut missing = Vec::new();
+    // The guide names files of the reader's own crate.
+    for page in pages().iter().filter(|page| !page.starts_with(root.join("docs/guide"))) {
+        let text = fs::read_to_string(page).unwrap();
+        let named = prose(&text).flat_map(sources).filter(|source| !root.join(source).is_file());
+        missing.extend(named.map(|source| format!("{}: {source}", page.display())));
+    }
+    assert!(missing.is_empty(), "sources that are not there:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn every_page_of_the_book_is_in_its_summary() {
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::{CredentialParams, CredentialStore};
-use crate::component::{Answers, Component, Flow, NoConfig, Offer};
+use crate::component::{Component, Flow, NoConfig, Offer, StaticAnswers};
 use crate::config::Secret;
 use crate::connect::{Environment, variable_part};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
@@ -80,7 +80,7 @@ impl Component for EnvCredentialStore {
     fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
         let store = Self::new(identity.as_str());
         let find = move |key: &str| Some(store.find(key).map(|found| found.into_iter().collect()));
-        vec![Flow::Credentials(Answers::new(find))]
+        vec![Flow::Credentials(StaticAnswers::new(find))]
     }
 
     fn create(identity: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
-use crate::component::{Answers, Component, Flow, Offer};
+use crate::component::{Component, Flow, Offer, StaticAnswers};
 use crate::config::{ConfigPath, Secret};
 use crate::file::Exposure;
 use crate::log::Logger;
@@ -177,7 +177,7 @@ impl Component for FileCredentialStore {
             // Whoever asks does not know whether the folder is secret.
             Some(found.map_err(|error| error.within(&secrets.path).into()))
         };
-        vec![Flow::Credentials(Answers::new(find))]
+        vec![Flow::Credentials(StaticAnswers::new(find))]
     }
 
     fn create(

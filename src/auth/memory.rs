@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CredentialEntry, CredentialParams, CredentialStore};
-use crate::component::{Answers, Component, Flow, Offer};
+use crate::component::{Component, Flow, Offer, StaticAnswers};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryCredentialStore`].
@@ -87,7 +87,7 @@ impl Component for MemoryCredentialStore {
 
     fn flows(_: &Descriptor, config: &MemoryCredentialStoreConfig) -> Vec<Flow> {
         let kept = config.clone();
-        let answers = Answers::new(move |key| {
+        let answers = StaticAnswers::new(move |key| {
             let found = kept.credentials.get(key).cloned();
             Some(Ok(found.into_iter().map(CredentialParams::from).collect()))
         });

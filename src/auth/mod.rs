@@ -8,11 +8,11 @@ mod entry;
 mod env;
 mod error;
 mod file;
-#[cfg(any(feature = "mqtt", feature = "broker"))]
-mod foreseen;
 mod memory;
 mod resolver;
 mod secret_file;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod static_lookups;
 mod store;
 
 pub use config::CredentialConfig;
@@ -20,11 +20,11 @@ pub use entry::CredentialEntry;
 pub use env::EnvCredentialStore;
 pub use error::CredentialError;
 pub use file::{FileCredentialStore, FileCredentialStoreConfig, FileCredentialStoreReferences};
-#[cfg(any(feature = "mqtt", feature = "broker"))]
-pub(crate) use foreseen::foreseen;
 pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use resolver::CredentialResolver;
 pub use secret_file::SecretFileError;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) use static_lookups::static_lookups;
 pub use store::CredentialStore;
 
 pub use crate::file::Exposure;

@@ -25,14 +25,14 @@ pub(super) const COPY: usize = 512;
 pub(super) const DISCONNECT: u8 = 0xe0;
 
 /// Held for as long as the library hands a message out.
-pub(super) type HandingOut = Arc<()>;
+pub(super) type RoutingGuard = Arc<()>;
 
 /// The copies of one message alone are more than there may be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoRoom;
 
 /// Counts a message of a topic and a size that is about to be handed out; none where the broker is gone.
-pub(super) type Charge = Box<dyn Fn(&str, usize) -> Option<Result<HandingOut, NoRoom>> + Send + Sync>;
+pub(super) type Charge = Box<dyn Fn(&str, usize) -> Option<Result<RoutingGuard, NoRoom>> + Send + Sync>;
 
 /// What the stream of a connection has seen, for those that decide about the messages of its client.
 #[derive(Default)]
@@ -42,11 +42,11 @@ pub(super) struct ConnectionState {
     /// Messages to the client that it has not acknowledged.
     unacknowledged: Mutex<InFlight>,
     /// Topics and sizes of messages of QoS 2 that wait for their PUBREL.
-    to_hand_out: Mutex<HashMap<u16, (Box<str>, usize)>>,
+    awaiting_release: Mutex<HashMap<u16, (Box<str>, usize)>>,
     /// What has been released, and the library has not handled yet.
     released: Mutex<HashSet<u16>>,
     /// Messages of the client that are being handed out.
-    handing_out: Mutex<HashMap<u16, HandingOut>>,
+    routing: Mutex<HashMap<u16, RoutingGuard>>,
     charge: OnceLock<Charge>,
     ending: OnceLock<Violation>,
     /// Whether nothing more is read of the client, or it has been told the end.
@@ -128,8 +128,8 @@ impl ConnectionState {
     }
 
     /// The message with this identifier is being handed out, until it is acknowledged to the client.
-    pub fn hands_out(&self, id: u16, handle: HandingOut) {
-        lock(&self.handing_out).insert(id, handle);
+    pub fn hold_while_routing(&self, id: u16, handle: RoutingGuard) {
+        lock(&self.routing).insert(id, handle);
     }
 
     /// Sets how messages are counted when they are released.
@@ -140,19 +140,19 @@ impl ConnectionState {
 
     /// A message of QoS 2 has been taken, which goes out when it is released. False where it has been released already: it goes out now.
     pub fn wait_for_release(&self, id: u16, topic: &str, cost: usize) -> bool {
-        lock(&self.to_hand_out).insert(id, (topic.into(), cost));
+        lock(&self.awaiting_release).insert(id, (topic.into(), cost));
         let released = lock(&self.released).remove(&id);
-        if released && let Err(why) = self.hand_out(id) {
+        if released && let Err(why) = self.start_routing(id) {
             self.end(why);
         }
         !released
     }
 
-    fn hand_out(&self, id: u16) -> Result<(), Violation> {
-        let message = lock(&self.to_hand_out).remove(&id);
+    fn start_routing(&self, id: u16) -> Result<(), Violation> {
+        let message = lock(&self.awaiting_release).remove(&id);
         let Some(((topic, cost), charge)) = message.zip(self.charge.get()) else { return Ok(()) };
         if let Some(charged) = charge(&topic, cost + COPY) {
-            self.hands_out(id, charged.map_err(|NoRoom| Violation::NoRoom)?);
+            self.hold_while_routing(id, charged.map_err(|NoRoom| Violation::NoRoom)?);
         }
         Ok(())
     }
@@ -160,10 +160,10 @@ impl ConnectionState {
     /// A message is released; `comes` tells whether the library may not have handled the message yet.
     pub fn release(&self, id: u16, comes: bool) -> Result<(), Violation> {
         let waited = lock(&self.unreleased).remove(id);
-        if (waited || comes) && !lock(&self.to_hand_out).contains_key(&id) {
+        if (waited || comes) && !lock(&self.awaiting_release).contains_key(&id) {
             lock(&self.released).insert(id);
         }
-        self.hand_out(id)
+        self.start_routing(id)
     }
 
     pub fn note(&self, seen: PacketEvent, limit: usize) -> Result<(), Violation> {
@@ -201,7 +201,7 @@ impl ConnectionState {
             self.over.store(true, Ordering::Release);
         }
         if let (Some(&(PUBACK | PUBCOMP)), Some(&[high, low])) = (packet.first(), packet.get(2..4)) {
-            lock(&self.handing_out).remove(&u16::from_be_bytes([high, low]));
+            lock(&self.routing).remove(&u16::from_be_bytes([high, low]));
         }
         if let (Some(&PUBREC), Some(&[high, low]), Some(reason)) =
             (packet.first(), packet.get(2..4), packet.get(PUBREC_REASON))
@@ -260,7 +260,7 @@ mod tests {
         connection.note(PacketEvent::Released(9), 1000).unwrap();
         assert!(connection.wait_for_release(9, "t", 100), "there was no such message");
         connection.note(PacketEvent::Released(9), 1000).unwrap();
-        assert_eq!(lock(&connection.to_hand_out).len(), 1, "7 still waits");
+        assert_eq!(lock(&connection.awaiting_release).len(), 1, "7 still waits");
         assert_eq!((connection.copies(), lock(&connection.released).len()), (0, 0));
     }
 

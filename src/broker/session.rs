@@ -17,7 +17,7 @@ use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
 use super::client_ids::ClaimedClientId;
-use super::connection_state::{COPY, ConnectionState, HandingOut, NoRoom};
+use super::connection_state::{COPY, ConnectionState, NoRoom, RoutingGuard};
 use super::limits::USER_PROPERTIES;
 use super::packet_parser::{PublishHead, Violation};
 use super::session_queue::STALLED;
@@ -25,8 +25,8 @@ use super::shared::Shared;
 use crate::BoxFuture;
 use crate::text::clip;
 
-/// How long a message of QoS 1 or 2 waits for memory: not at all, then until clients have ended that are stalled already, then
-/// until those have that stall now.
+/// How long each attempt to reserve memory for a message of QoS 1 or 2 waits. After each failed attempt, stalled clients
+/// are disconnected; the later attempts wait for the memory that this frees.
 const MEMORY_WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(2)];
 
 /// One connection of a client. The library asks it about all that the client wants.
@@ -45,7 +45,7 @@ struct State {
     claimed: Option<ClaimedClientId>,
     will: Option<Will>,
     /// The will, from when it is handed out.
-    handing_out: Option<HandingOut>,
+    routing: Option<RoutingGuard>,
 }
 
 /// What a client wants to be handed out when it is gone, where that is queued.
@@ -198,7 +198,7 @@ impl Session {
         let (session_queues, topic) = (&self.shared.session_queues, &*event.topic);
         match (event.qos, event.packet_id) {
             (QoS::AtLeastOnce, Some(id)) => {
-                self.connection.hands_out(id, session_queues.charge(topic, cost + COPY)?);
+                self.connection.hold_while_routing(id, session_queues.charge(topic, cost + COPY)?);
             }
             (QoS::ExactlyOnce, Some(id)) if session_queues.fits(topic, cost + COPY) => {
                 self.connection.wait_for_release(id, topic, cost);
@@ -240,7 +240,7 @@ impl Session {
     /// Counts the client's will, where this is the topic of it: the library hands it out. False where there is no room for it.
     fn count_will(&self, topic: &str) -> bool {
         let Some(will) = self.state().will.take_if(|will| will.topic == topic) else { return true };
-        let Ok(handing_out) = self.shared.session_queues.charge(topic, will.cost) else {
+        let Ok(routing) = self.shared.session_queues.charge(topic, will.cost) else {
             let (shared, topic) = (&self.shared, clip(topic));
             shared.warnings.memory.warn(
                 &shared.logger,
@@ -250,7 +250,7 @@ impl Session {
             );
             return false;
         };
-        self.state().handing_out = Some(handing_out);
+        self.state().routing = Some(routing);
         true
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mqtt5::broker::storage::QueueHandle;
 use mqtt5::validation::topic_matches_filter;
 
-use super::connection_state::{ConnectionState, HandingOut};
+use super::connection_state::{ConnectionState, RoutingGuard};
 
 /// How long a client has taken nothing that is stalled.
 pub(super) const STALLED: Duration = Duration::from_secs(1);
@@ -23,15 +23,15 @@ pub(super) struct Subscribed {
 
 /// The copies of one session.
 ///
-/// The queue is first in, first out, and drops its oldest. So of the messages that have been handed out, the latest are in it, as many
-/// as it tells.
+/// The library's queue is first in, first out, and drops the oldest message when it is full: it holds the latest of the
+/// messages that were routed to it, `queue.count()` of them.
 pub(super) struct SessionQueue {
     filters: HashMap<String, Subscribed>,
     queue: QueueHandle,
     /// The costs of what is in the queue, the oldest first.
     waiting: VecDeque<usize>,
     /// The costs of what is being handed out.
-    handing_out: VecDeque<(Weak<()>, usize)>,
+    routing: VecDeque<(Weak<()>, usize)>,
     /// The sum of both.
     queued: usize,
     /// The connections of its client that have not ended.
@@ -50,8 +50,8 @@ pub(super) enum Readiness {
 
 impl SessionQueue {
     pub fn new(queue: QueueHandle) -> Self {
-        let (filters, waiting, handing_out) = (HashMap::new(), VecDeque::new(), VecDeque::new());
-        Self { filters, queue, waiting, handing_out, queued: 0, connections: Vec::new(), left: 0 }
+        let (filters, waiting, routing) = (HashMap::new(), VecDeque::new(), VecDeque::new());
+        Self { filters, queue, waiting, routing, queued: 0, connections: Vec::new(), left: 0 }
     }
 
     /// One more connection of its client, which counts from here on what the former ones left behind.
@@ -107,8 +107,8 @@ impl SessionQueue {
     /// Follows what the library's queue has become.
     pub fn settle(&mut self) {
         let waiting = &mut self.waiting;
-        self.handing_out.retain(|(handing_out, cost)| {
-            let still_out = handing_out.strong_count() > 0;
+        self.routing.retain(|(routing, cost)| {
+            let still_out = routing.strong_count() > 0;
             if !still_out {
                 waiting.push_back(*cost);
             }
@@ -118,8 +118,8 @@ impl SessionQueue {
         self.queued = self.queued.saturating_sub(self.waiting.drain(..gone).sum());
     }
 
-    pub fn add(&mut self, cost: usize, handing_out: &HandingOut) {
-        self.handing_out.push_back((Arc::downgrade(handing_out), cost));
+    pub fn add(&mut self, cost: usize, routing: &RoutingGuard) {
+        self.routing.push_back((Arc::downgrade(routing), cost));
         self.queued += cost;
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use mqtt5::broker::{DynamicStorage, StorageBackend};
 
-use super::connection_state::{ConnectionState, HandingOut, NoRoom};
+use super::connection_state::{ConnectionState, NoRoom, RoutingGuard};
 use super::packet_parser::Violation;
 use super::session_queue::{Readiness, STALLED, SessionQueue, Subscribed};
 use super::warnings::WarningThrottle;
@@ -135,7 +135,7 @@ impl SessionQueues {
     ///
     /// # Errors
     /// Its copies alone are more than there may be. Nothing is counted or dropped.
-    pub fn charge(&self, topic: &str, cost: usize) -> Result<HandingOut, NoRoom> {
+    pub fn charge(&self, topic: &str, cost: usize) -> Result<RoutingGuard, NoRoom> {
         let mut sessions = self.sessions();
         let mut shares = self.shares(&mut sessions.queues, topic, cost);
         if shares.iter().map(|share| share.alone).sum::<usize>() > self.limit {
@@ -146,11 +146,11 @@ impl SessionQueues {
         if excess > 0 {
             self.make_room(&mut shares, excess);
         }
-        let handing_out = HandingOut::default();
+        let routing = RoutingGuard::default();
         for share in &mut shares {
-            (0..share.copies).for_each(|_| share.queue.add(cost, &handing_out));
+            (0..share.copies).for_each(|_| share.queue.add(cost, &routing));
         }
-        Ok(handing_out)
+        Ok(routing)
     }
 
     /// What the message adds to each session.

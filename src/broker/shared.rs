@@ -19,7 +19,7 @@ use crate::log::Logger;
 
 /// How often at most all connections are checked for stalled ones: a client that floods a broker that is out of memory must not
 /// have it walk them for each message.
-const LOOK: Duration = Duration::from_millis(100);
+const STALL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The parts of a broker that its connections use. Each part keeps its own state.
 pub(super) struct Shared {
@@ -44,7 +44,8 @@ struct Connections {
 
 impl Connections {
     fn add(&mut self, connection: &Arc<ConnectionState>) {
-        // Where there is no room, and then there is room for as many again: they are not walked at each new connection.
+        // Dead entries are removed only when the list is full, and its capacity is doubled: the cost per connection is
+        // amortized.
         if self.all.len() == self.all.capacity() {
             self.all.retain(|connection| connection.strong_count() > 0);
             self.all.reserve(self.all.len());
@@ -54,7 +55,7 @@ impl Connections {
 
     /// All that are left, unless they were checked just now.
     fn look(&mut self, now: Instant) -> Vec<Arc<ConnectionState>> {
-        if self.looked.is_some_and(|looked| now.duration_since(looked) < LOOK) {
+        if self.looked.is_some_and(|looked| now.duration_since(looked) < STALL_CHECK_INTERVAL) {
             return Vec::new();
         }
         self.looked = Some(now);
@@ -147,7 +148,7 @@ mod tests {
             (0..99).map(|ms| connections.look(now + Duration::from_millis(ms)).len()).sum::<usize>(),
             0
         );
-        assert_eq!(connections.look(now + LOOK).len(), 1);
+        assert_eq!(connections.look(now + STALL_CHECK_INTERVAL).len(), 1);
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl BrokerConfig {
     /// Every credential that is not found, or is not that of a user.
     pub(super) fn unresolvable(&self, around: &dyn Neighbours) -> Vec<Invalid> {
         let sought = self.keyed_credentials().any(|(_, one)| one.store_key().is_some());
-        let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
+        let stores = sought.then(|| auth::static_lookups(around, "credentials")).flatten();
         let Some(stores) = stores else { return Vec::new() };
         let (mut found, mut users) = (Vec::new(), Vec::new());
         for (key, credential) in self.keyed_credentials() {

@@ -9,13 +9,13 @@ type Find<T> = dyn Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync;
 
 /// What a discovery service or a credential store answers when it is asked by key, as far as its section, the files that it names
 /// and the environment tell before it is created; see [`Flow::Connections`](super::Flow::Connections) and [`Flow::Credentials`](super::Flow::Credentials).
-pub struct Answers<T> {
+pub struct StaticAnswers<T> {
     find: Arc<Find<T>>,
     place: fn(&str) -> String,
     grows: bool,
 }
 
-impl<T> Answers<T> {
+impl<T> StaticAnswers<T> {
     /// Answers with what `find` finds under a key, an empty list where there is nothing; `None` where nobody can know.
     pub fn new(find: impl Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync + 'static) -> Self {
         Self { find: Arc::new(find), place: |_| String::new(), grows: false }
@@ -55,14 +55,14 @@ impl<T> Answers<T> {
     }
 }
 
-impl<T> Clone for Answers<T> {
+impl<T> Clone for StaticAnswers<T> {
     fn clone(&self) -> Self {
         Self { find: Arc::clone(&self.find), ..*self }
     }
 }
 
-impl<T> fmt::Debug for Answers<T> {
+impl<T> fmt::Debug for StaticAnswers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answers").field("grows", &self.grows).finish_non_exhaustive()
+        f.debug_struct("StaticAnswers").field("grows", &self.grows).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! That a component is to end: said once, heard by all who wait for it and by all who ask later.
+//! The cancellation flag of a component: once set, it wakes all tasks that await it, and stays set.
 
 use crate::sync::{AtomicBool, Notify, Ordering};
 
@@ -7,13 +7,13 @@ use crate::sync::{AtomicBool, Notify, Ordering};
 #[derive(Default)]
 pub(super) struct Cancellation {
     cancelled: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
 impl Cancellation {
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -21,10 +21,10 @@ impl Cancellation {
     }
 
     pub(super) async fn cancelled(&self) {
-        // Made before the look, so that it hears of what is said after it.
-        let told = self.told.notified();
+        // `Notified` is created before the flag is read: a `notify_waiters` in between is not missed.
+        let notify = self.notify.notified();
         if !self.is_cancelled() {
-            told.await;
+            notify.await;
         }
     }
 }

@@ -25,18 +25,18 @@ pub trait Supervisor: Send + Sync + 'static {
 
 /// A component's link to its container; cheap to clone.
 ///
-/// It carries a trace id and a deadline for the call at hand, and what holds for the component's whole life: its
-/// cancellation, its tasks, and its say about its state.
+/// It carries the trace id and the deadline of the current call, and what stays the same from creation to close: the
+/// cancellation flag, the tasks, and the way to report a status.
 #[derive(Clone)]
 pub struct Context {
-    life: Arc<Life>,
+    life: Arc<ContextInner>,
     trace_id: Arc<str>,
     deadline: Option<Instant>,
 }
 
 crate::opaque::opaque!(Context);
 
-struct Life {
+struct ContextInner {
     index: usize,
     service: Arc<str>,
     scope: Arc<Scope>,
@@ -50,7 +50,7 @@ impl Context {
     #[must_use]
     pub fn new(index: usize, service: Arc<str>, scope: Arc<Scope>, supervisor: Arc<dyn Supervisor>) -> Self {
         let cancellation = Cancellation::default();
-        let life = Life { index, service, scope, supervisor, cancellation, tasks: Tasks::default() };
+        let life = ContextInner { index, service, scope, supervisor, cancellation, tasks: Tasks::default() };
         Self { life: Arc::new(life), trace_id: Arc::default(), deadline: None }
     }
 
@@ -59,7 +59,8 @@ impl Context {
     #[must_use]
     pub fn standalone(descriptor: Descriptor) -> Self {
         let scope = Scope::new(descriptor);
-        Self::new(0, "standalone".into(), scope, Arc::new(Alone)).for_call(new_trace_id(), None)
+        Self::new(0, "standalone".into(), scope, Arc::new(StandaloneSupervisor))
+            .for_call(new_trace_id(), None)
     }
 
     /// The same context for one call, with its trace id and deadline.
@@ -98,7 +99,7 @@ impl Context {
         &self.life.scope
     }
 
-    /// Whom all components of one container have in common; it tells one container from another.
+    /// The supervisor, one object for all components of a container: two containers differ in it.
     pub(crate) fn supervisor(&self) -> &Arc<dyn Supervisor> {
         &self.life.supervisor
     }
@@ -204,9 +205,9 @@ pub fn new_trace_id() -> String {
     format!("{:016x}{:016x}", half(), half())
 }
 
-struct Alone;
+struct StandaloneSupervisor;
 
-impl Supervisor for Alone {
+impl Supervisor for StandaloneSupervisor {
     fn status(&self, _: usize, status: Status) {
         match &status {
             Status::Recovering(reason) => tracing::warn!("recovering: {reason}"),

@@ -1,7 +1,7 @@
 //! What a configuration shows of the ways that lead from one section to another, so that a check finds messages that would go
 //! round for ever, and passwords that would be sent in clear.
 
-use super::Answers;
+use super::StaticAnswers;
 use crate::params::{ConnectionParams, CredentialParams, is_in_clear};
 
 /// Where a component leads messages or passwords, as far as its configuration shows it; see
@@ -23,18 +23,18 @@ pub enum Flow {
         filters: bool,
     },
     /// It connects to servers that it looks up.
-    Sought(Sought),
+    DiscoveredServers(DiscoveredServers),
     /// Through this reference it only looks things up: nothing is added to what the services there keep.
     LooksUp(&'static str),
     /// It is a discovery service that answers so.
-    Connections(Answers<ConnectionParams>),
+    Connections(StaticAnswers<ConnectionParams>),
     /// It is a credential store that answers so; to each key with one credential, or none.
-    Credentials(Answers<CredentialParams>),
+    Credentials(StaticAnswers<CredentialParams>),
 }
 
 /// Servers that only discovery knows.
 #[derive(Clone, Debug)]
-pub struct Sought {
+pub struct DiscoveredServers {
     /// The reference to the discovery services.
     pub field: &'static str,
     /// Where the section names what is looked up, such as `connection.discovery_key`.
@@ -49,7 +49,7 @@ pub struct Sought {
     pub password: bool,
 }
 
-impl Sought {
+impl DiscoveredServers {
     /// Whether a password would cross a network in clear on the way to a server that was found: it is not on this machine, and is
     /// reached by a protocol without TLS.
     #[must_use]
@@ -64,14 +64,14 @@ impl Sought {
 /// The way of messages through a queue.
 #[derive(Clone, Debug)]
 pub struct QueueFlow {
-    /// Among what the names below are names.
-    pub space: Space,
+    /// The namespace of the names below.
+    pub space: QueueNamespace,
     /// What it takes from; nothing where nothing can be received.
     pub takes: Names,
     /// How much of what is sent to a name, or to all names of a pattern, it takes (what it takes from, where it is sent);
     /// [`Share::of_names`] where there are no patterns.
     pub share: fn(&str, &str) -> Share,
-    /// Whether it takes nothing of what is sent over its own connection ([`Space::Shared`]: over that of the reference), as with
+    /// Whether it takes nothing of what is sent over its own connection ([`QueueNamespace::Shared`]: over that of the reference), as with
     /// `no_local` of MQTT 5.
     pub no_local: bool,
     /// Where what is sent to it goes; nothing where nothing can be sent.
@@ -133,7 +133,7 @@ impl Share {
 /// Where the channels of a queue are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Space {
+pub enum QueueNamespace {
     /// In this process, among those of this kind.
     Process(&'static str),
     /// At servers, as `host:port`, to which the queue connects itself.

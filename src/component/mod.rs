@@ -13,8 +13,6 @@ mod context;
 mod definition;
 mod factory;
 mod flow;
-#[cfg(any(feature = "mqtt", feature = "broker"))]
-mod foreseen;
 mod found;
 mod instance;
 mod neighbours;
@@ -24,21 +22,21 @@ mod reference;
 mod registration;
 mod registry;
 mod slot;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+mod static_lookups;
 mod status;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use answers::Answers;
+pub use answers::StaticAnswers;
 pub use budget::Budget;
 pub use claim::Claim;
 pub use configuration::Configuration;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
-pub use flow::{Destination, Flow, Names, QueueFlow, Share, Sought, Space};
-#[cfg(any(feature = "mqtt", feature = "broker"))]
-pub(crate) use foreseen::Foreseen;
+pub use flow::{Destination, DiscoveredServers, Flow, Names, QueueFlow, QueueNamespace, Share};
 pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};
@@ -48,6 +46,8 @@ pub use reference::{Reference, References};
 pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
 pub use slot::{Cardinality, Late, Slot};
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+pub(crate) use static_lookups::StaticLookup;
 pub use status::Status;
 
 pub use crate::descriptor::{Descriptor, DescriptorError, MAX_LEN, Pattern, TOKENS};

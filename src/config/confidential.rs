@@ -89,7 +89,7 @@ fn node_secrets<'t>(
 /// Whether the value at a path may be shown: its key is one that the schema names, and it is not secret.
 pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
     let found = look_up(schema, path);
-    // What stands where a table belongs may be the secret that belongs into it.
+    // A plain value in the place of a table may be the secret that was meant for a key of that table.
     let holds_keys = |schema: &Value| {
         ["properties", "patternProperties", "additionalProperties"]
             .iter()

@@ -83,56 +83,49 @@ fn is_path(schema: &Value) -> bool {
 
 /// What a schema takes, in few words.
 pub(super) fn kind(root: &Value, schema: &Value, depth: usize) -> String {
-    let mut kinds: Vec<String> = Vec::new();
-    let add = |kind: String, kinds: &mut Vec<String>| {
-        if !kind.is_empty() && !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    };
     if depth == MAX_DEPTH {
         return "any".to_owned();
     }
-    for schema in alternatives(root, schema) {
-        if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-            values
-                .iter()
-                .filter(|value| !value.is_null())
-                .for_each(|value| add(value.to_string(), &mut kinds));
-            continue;
-        }
-        if let Some(value) = schema.get("const") {
-            add(value.to_string(), &mut kinds);
-            continue;
-        }
-        if schema.get("format").is_some_and(|format| format == "milliseconds") {
-            add("time".to_owned(), &mut kinds);
-            continue;
-        }
-        if is_path(schema) {
-            add("path".to_owned(), &mut kinds);
-            continue;
-        }
-        for name in types(schema) {
-            let text = match name {
-                "array" => schema.get("items").map_or_else(
-                    || "list".to_owned(),
-                    |items| format!("list of {}", kind(root, items, depth + 1)),
-                ),
-                "object" => match values(schema).filter(|values| values.is_object()) {
-                    Some(values) => format!("table of {}", kind(root, values, depth + 1)),
-                    None => "table".to_owned(),
-                },
-                "integer" | "number" => format!("{name}{}", bounds(schema)),
-                "string" => match schema.get("format").and_then(Value::as_str) {
-                    Some(format) => format!("string ({format})"),
-                    None => name.to_owned(),
-                },
-                other => other.to_owned(),
-            };
-            add(text, &mut kinds);
+    let mut kinds: Vec<String> = Vec::new();
+    for kind in alternatives(root, schema).into_iter().flat_map(|schema| kinds_of(root, schema, depth)) {
+        if !kind.is_empty() && !kinds.contains(&kind) {
+            kinds.push(kind);
         }
     }
     if kinds.is_empty() { "any".to_owned() } else { kinds.join(" | ") }
+}
+
+/// What one schema takes, without those that it stands for.
+fn kinds_of(root: &Value, schema: &Value, depth: usize) -> Vec<String> {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.iter().filter(|value| !value.is_null()).map(Value::to_string).collect();
+    }
+    if let Some(value) = schema.get("const") {
+        return vec![value.to_string()];
+    }
+    if schema.get("format").is_some_and(|format| format == "milliseconds") {
+        return vec!["time".to_owned()];
+    }
+    if is_path(schema) {
+        return vec!["path".to_owned()];
+    }
+    let word = |name: &str| match name {
+        "array" => match schema.get("items") {
+            Some(items) => format!("list of {}", kind(root, items, depth + 1)),
+            None => "list".to_owned(),
+        },
+        "object" => match values(schema).filter(|values| values.is_object()) {
+            Some(values) => format!("table of {}", kind(root, values, depth + 1)),
+            None => "table".to_owned(),
+        },
+        "integer" | "number" => format!("{name}{}", bounds(schema)),
+        "string" => match schema.get("format").and_then(Value::as_str) {
+            Some(format) => format!("string ({format})"),
+            None => name.to_owned(),
+        },
+        other => other.to_owned(),
+    };
+    types(schema).map(word).collect()
 }
 
 fn bounds(schema: &Value) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::environment::{Environment, variable_part};
 use super::{ConnectionParams, Discovery, Uri, UriError};
-use crate::component::{Answers, Component, Flow, NoConfig, Offer};
+use crate::component::{Component, Flow, NoConfig, Offer, StaticAnswers};
 use crate::{BoxFuture, Category, Coded, Descriptor, Error, offers, register};
 
 /// Finds the connection `KEY` in the environment variable `DISCOVERY_<KEY>`, a URI; several hosts in it are several
@@ -95,7 +95,7 @@ impl Component for EnvDiscovery {
 
     fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
         let service = Self::new(identity.as_str());
-        vec![Flow::Connections(Answers::new(move |key| Some(service.find(key))))]
+        vec![Flow::Connections(StaticAnswers::new(move |key| Some(service.find(key))))]
     }
 
     fn create(identity: &Descriptor, _: NoConfig, _: ()) -> Result<Self, Error> {

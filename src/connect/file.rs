@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::listing::{self, Format, Listing, ListingError};
 use super::{ConnectionParams, Discovery};
-use crate::component::{Answers, Component, Context, Flow, Offer};
+use crate::component::{Component, Context, Flow, Offer, StaticAnswers};
 use crate::config::{ConfigPath, Invalid, code};
 use crate::log::Logger;
 use crate::{BoxFuture, Descriptor, Error, chain, offers, references, register};
@@ -191,7 +191,7 @@ impl Component for FileDiscovery {
 
     fn flows(_: &Descriptor, config: &FileDiscoveryConfig) -> Vec<Flow> {
         let (path, listing) = (config.path.to_path_buf(), OnceLock::new());
-        let answers = Answers::new(move |key| {
+        let answers = StaticAnswers::new(move |key| {
             // One that cannot be read is reported where it is named, and nobody knows what it would list.
             let listing: &Option<Listing> = listing.get_or_init(|| listing::read(&path).ok());
             let found = listing.as_ref()?.get(key).cloned().unwrap_or_else(|| Ok(Vec::new()));

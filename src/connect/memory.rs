@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{ConnectionEntries, ConnectionParams, Discovery};
-use crate::component::{Answers, Component, Flow, Offer};
+use crate::component::{Component, Flow, Offer, StaticAnswers};
 use crate::config::Invalid;
 use crate::params::{Reached, protection_warnings};
 use crate::{BoxFuture, Descriptor, Error, offers, register};
@@ -104,7 +104,7 @@ impl Component for MemoryDiscovery {
 
     fn flows(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Flow> {
         let listed = config.clone();
-        let answers = Answers::new(move |key| {
+        let answers = StaticAnswers::new(move |key| {
             let found = listed.connections.get(key).cloned().unwrap_or_default();
             Some(Ok(found.into_params()))
         });

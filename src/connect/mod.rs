@@ -12,12 +12,12 @@ mod env;
 mod environment;
 mod error;
 mod file;
-#[cfg(feature = "mqtt")]
-mod foreseen;
 mod listing;
 mod memory;
 mod plural;
 mod resolver;
+#[cfg(feature = "mqtt")]
+mod static_lookups;
 #[cfg(test)]
 mod stock_tests;
 
@@ -36,13 +36,13 @@ pub use error::Asked;
 pub use error::ConnectError;
 pub(crate) use error::asked;
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
-#[cfg(feature = "mqtt")]
-pub(crate) use foreseen::foreseen;
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use plural::keyed;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
 pub use resolver::ConnectionResolver;
+#[cfg(feature = "mqtt")]
+pub(crate) use static_lookups::static_lookups;
 
 pub use crate::params::{ConnectionParams, Uri, UriError, UriHost, UriPart, UriParts};

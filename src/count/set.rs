@@ -36,10 +36,10 @@ struct Past {
 }
 
 /// How many cells are kept without a look at them.
-const FEW: usize = 64;
+const FOLD_THRESHOLD: usize = 64;
 
 /// How many names that go are kept for the next snapshot.
-const GONE: usize = 1024;
+const MAX_DEPARTED_NAMES: usize = 1024;
 
 impl State {
     /// Folds in what cells have counted that are retired.
@@ -53,7 +53,7 @@ impl State {
             }
             !retired
         });
-        self.full = FEW + 2 * self.cells.len();
+        self.full = FOLD_THRESHOLD + 2 * self.cells.len();
     }
 
     /// Forgets the names that go, as far as nobody counts under them.
@@ -72,7 +72,7 @@ impl CounterSet {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.cells.len() >= state.full {
             state.fold();
-            if state.past.values().filter(|past| !past.stays).count() > GONE {
+            if state.past.values().filter(|past| !past.stays).count() > MAX_DEPARTED_NAMES {
                 state.forget();
             }
         }
@@ -151,7 +151,10 @@ mod tests {
             (state.cells.len(), state.past.len())
         };
         let (cells, past) = kept(&sink);
-        assert!(cells <= 2 * FEW && past <= GONE + 2 * FEW, "{cells} cells, {past} names");
+        assert!(
+            cells <= 2 * FOLD_THRESHOLD && past <= MAX_DEPARTED_NAMES + 2 * FOLD_THRESHOLD,
+            "{cells} cells, {past} names"
+        );
         let last = sink.0.snapshot();
         assert!(last.len() <= cells + past && last.iter().any(|sample| sample.name == "reply.19999"));
         assert_eq!(sink.0.snapshot().len(), 1);

@@ -237,8 +237,8 @@ impl Hub {
 
     // Levels.
 
-    /// The level up to which the fallback takes what no sink admits. Of what sinks say of themselves it takes only
-    /// what is amiss.
+    /// The most detailed level at which the fallback writes records that no sink takes. Of records logged by sinks
+    /// themselves it writes only `warn` and worse.
     fn fallback_level(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
         let Some(fallback) = self.fallback.get() else { return Level::None };
         match scope {

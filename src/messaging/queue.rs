@@ -70,8 +70,8 @@ pub struct MessagingCapabilities {
     pub dead_letter: bool,
     /// Drop all messages that wait.
     pub clear: bool,
-    /// Lose what was sent, or was not completed yet, without a word: at most once, as over MQTT at QoS 0. Not a thing that it
-    /// can do, but one that can happen.
+    /// Not an ability: delivery is at most once, so that messages that were sent, or received and not completed, may be
+    /// lost without an error, as over MQTT at QoS 0.
     pub at_most_once: bool,
     /// Keep what was sent, once `send` has returned, through a crash of the process. A queue in memory does not, nor one over
     /// MQTT at QoS 0; over MQTT at QoS 1 and 2 the broker has the message then, and keeps it as well as it keeps messages. A

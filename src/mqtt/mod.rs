@@ -27,6 +27,6 @@ pub use queue::{
 };
 pub use transport::{TlsConfig, TlsPem};
 pub use types::{
-    Lost, MqttAcknowledgement, MqttError, MqttMessage, MqttMessageListener, MqttVersion, MqttWill,
+    LinkError, MqttAcknowledgement, MqttError, MqttMessage, MqttMessageListener, MqttVersion, MqttWill,
     PublishOptions, QoS, RetainHandling, SubscribeOptions, TlsError, TlsFailure, TlsPlace, WillConfig,
 };

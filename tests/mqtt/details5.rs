@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttMessage, RetainHandling, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttMessage, RetainHandling, SubscribeOptions};
 
 use crate::common::{connection, context, listener, opened, opened5, until, welcome5};
 use crate::support::fake_broker::five::{
@@ -39,7 +39,7 @@ async fn a_client_goes_by_the_name_that_the_broker_assigned() {
     peer.send(Disconnect::new(DisconnectReasonCode::SessionTakenOver)).await;
     let client = connection.client().unwrap();
     assert_eq!(client.client_id(), "their");
-    let taken = |state: &LinkState| matches!(state, LinkState::Down(Lost::TakenOver { .. }));
+    let taken = |state: &LinkState| matches!(state, LinkState::Down(LinkError::TakenOver { .. }));
     let LinkState::Down(lost) = until(&client, taken).await else { return };
     assert!(lost.to_string().contains("`their`"), "{lost}");
     assert_eq!(admit(&broker, true, &[]).await.1, "their");
@@ -76,7 +76,7 @@ async fn a_broker_that_sends_more_than_the_receive_maximum_is_told_so_and_left()
         other => panic!("expected Disconnect, got {other:?}"),
     }
     let client = connection.client().unwrap();
-    until(&client, |state| matches!(state, LinkState::Down(Lost::Flooded { max: 2 }))).await;
+    until(&client, |state| matches!(state, LinkState::Down(LinkError::Flooded { max: 2 }))).await;
     drop(peer);
     gate.add_permits(1);
     // Nothing is lost: what was one too many comes again, and is new.
@@ -124,7 +124,7 @@ async fn the_brokers_keep_alive_holds_instead_of_ours() {
     peer.expect_pingreq().await;
     // Nor is a broker waited for longer that does not answer.
     let client = connection.client().unwrap();
-    until(&client, |state| matches!(state, LinkState::Down(Lost::Silent(_)))).await;
+    until(&client, |state| matches!(state, LinkState::Down(LinkError::Silent(_)))).await;
     let _peer = admit(&broker, false, &[]).await;
     until(&client, |state| matches!(state, LinkState::Up { .. })).await;
 }
@@ -135,7 +135,7 @@ async fn a_half_open_link_is_found() {
     let (connection, _silent) = opened(&broker, &[("options.keepalive_timeout", "1000")]).await;
     let client = connection.client().unwrap();
     let state = until(&client, |state| matches!(state, LinkState::Down(_))).await;
-    let LinkState::Down(Lost::Silent(silent)) = state else { panic!("{state:?}") };
+    let LinkState::Down(LinkError::Silent(silent)) = state else { panic!("{state:?}") };
     assert!(silent >= Duration::from_millis(1500), "{silent:?}");
 }
 

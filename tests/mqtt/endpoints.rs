@@ -7,7 +7,7 @@ use wirework::auth::{CredentialParams, CredentialStore};
 use wirework::config::{Millis, Secret};
 use wirework::connect::{ConnectionParams, Discovery};
 use wirework::mqtt::{
-    LinkState, Lost, MqttConfig, MqttConnection, MqttMessage, PublishOptions, SubscribeOptions,
+    LinkError, LinkState, MqttConfig, MqttConnection, MqttMessage, PublishOptions, SubscribeOptions,
 };
 use wirework::{BoxFuture, Category, Error};
 
@@ -209,7 +209,7 @@ async fn two_clients_with_one_id_are_named() {
         until(&client, |state| matches!(state, LinkState::Up { .. })).await;
         peer.finish().await;
     }
-    let state = until(&client, |state| matches!(state, LinkState::Down(Lost::TakenOver { .. }))).await;
+    let state = until(&client, |state| matches!(state, LinkState::Down(LinkError::TakenOver { .. }))).await;
     let LinkState::Down(lost) = state else { return };
     assert!(
         lost.to_string()
@@ -249,7 +249,7 @@ async fn bad_credentials_at_a_reconnect_are_tried_again_with_fresh_ones() {
     ] {
         let (mut peer, _) = broker.accept_connect().await;
         peer.send(ConnAck::new(code, false)).await;
-        let refused = |state: &LinkState| matches!(state, LinkState::Down(Lost::Refused { .. }));
+        let refused = |state: &LinkState| matches!(state, LinkState::Down(LinkError::Refused { .. }));
         until(&client, refused).await;
     }
     *known.password.lock().unwrap() = "fresh".to_owned();

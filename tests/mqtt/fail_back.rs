@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::mqtt::{LinkState, Lost, MqttConnection, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{context, listener};
 use crate::support::fake_broker::{FakeBroker, UnsubAck, V5, five};
@@ -100,7 +100,7 @@ async fn what_was_unsubscribed_is_taken_back_before_the_link_is_left() {
     // Between two links there is none; what is sent waits for the next one, also at QoS 0.
     let client = connection.client().unwrap();
     let mut state = client.state();
-    let moving = |state: &LinkState| matches!(state, LinkState::Down(Lost::Moving { .. }));
+    let moving = |state: &LinkState| matches!(state, LinkState::Down(LinkError::Moving { .. }));
     within("the move", state.wait_for(moving)).await.unwrap();
     assert!(!client.is_up());
     let sent = client.send("t", "x", PublishOptions::default()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirework::mqtt::{Lost, MqttConnection, MqttError, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, MqttConnection, MqttError, PublishOptions, SubscribeOptions};
 use wirework::{Category, Error};
 
 use crate::common::{context, listener};
@@ -101,7 +101,7 @@ async fn mutual_tls() {
         error.chain()
     );
     let found = error.downcast_ref::<MqttError>();
-    assert!(matches!(found, Some(MqttError::ConnectFailed { source: Lost::Tls(_), .. })), "{error:?}");
+    assert!(matches!(found, Some(MqttError::ConnectFailed { source: LinkError::Tls(_), .. })), "{error:?}");
 }
 
 #[tokio::test]

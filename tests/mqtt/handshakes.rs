@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError, MqttMessage, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttConnection, MqttError, MqttMessage, SubscribeOptions};
 
 use crate::common::{connection, context, opened, opened5, until};
 use crate::support::certificates::{Authority, Identity};
@@ -159,7 +159,7 @@ async fn on_5_a_message_over_websocket_that_is_too_large_is_named() {
     let (_, LinkState::Down(lost)) = tokio::join!(socket.send(Message::binary(huge(&[0]))), down) else {
         unreachable!("it is down")
     };
-    assert!(matches!(&lost, Lost::TooLarge { .. }), "{lost}");
+    assert!(matches!(&lost, LinkError::TooLarge { .. }), "{lost}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, PublishOptions, SubscribeOptions};
 
 use crate::common::{connection, context, listener, opened, until};
 use crate::support::fake_broker::{ConnAck, ConnectReturnCode, FakeBroker, PubAck, QoS, message};
@@ -16,7 +16,7 @@ async fn a_silent_broker_is_found_out() {
     let started = std::time::Instant::now();
     peer.expect_pingreq().await;
     let lost = until(&connection.client().unwrap(), |state| matches!(state, LinkState::Down(_))).await;
-    assert!(matches!(lost, LinkState::Down(Lost::Silent(_))), "{lost:?}");
+    assert!(matches!(lost, LinkState::Down(LinkError::Silent(_))), "{lost:?}");
     assert!(started.elapsed() >= Duration::from_millis(1400));
     let (mut peer, _) = broker.accept_session(false).await;
     peer.expect_pingreq().await;
@@ -93,7 +93,7 @@ async fn reading_goes_on_while_the_broker_takes_nothing() {
         assert_eq!(heard.line().await, format!("a {number}"));
     }
     let lost = until(&client, |state| matches!(state, LinkState::Down(_))).await;
-    assert!(matches!(lost, LinkState::Down(Lost::Stalled(_))), "{lost:?}");
+    assert!(matches!(lost, LinkState::Down(LinkError::Stalled(_))), "{lost:?}");
     drop(peer);
     let (mut peer, _) = broker.accept_session(false).await;
     peer.grant().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wirework::auth::{CredentialConfig, CredentialParams, CredentialStore};
 use wirework::config::Secret;
-use wirework::mqtt::{Lost, MqttConfig, MqttConnection, MqttError, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, MqttConfig, MqttConnection, MqttError, PublishOptions, SubscribeOptions};
 use wirework::{BoxFuture, Error};
 
 use crate::common::{connection, context, listener};
@@ -108,7 +108,7 @@ async fn time_runs_out_and_the_error_says_what_happened_last() {
         let connection = MqttConnection::from_pairs(pairs(retry, limit)).unwrap();
         let error = within("the failure", connection.open(&context())).await.unwrap_err();
         let typed = error.downcast_ref::<MqttError>().unwrap();
-        assert!(matches!(typed, MqttError::ConnectFailed { source: Lost::Io { .. }, .. }), "{error:?}");
+        assert!(matches!(typed, MqttError::ConnectFailed { source: LinkError::Io { .. }, .. }), "{error:?}");
         assert!(error.chain().contains("refused"), "{}", error.chain());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
-use wirework::mqtt::{LinkState, Lost, MqttMessage, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttMessage, PublishOptions, SubscribeOptions};
 use wirework::{Category, Error};
 
 use crate::common::{listener, opened};
@@ -126,7 +126,7 @@ async fn too_many_unhandled_bytes_start_the_connection_anew() {
     }
     peer.expect_end().await;
     let reason = within("the loss", state.wait_for(|state| matches!(state, LinkState::Down(_)))).await;
-    assert!(matches!(*reason.unwrap(), LinkState::Down(Lost::Overflow { .. })));
+    assert!(matches!(*reason.unwrap(), LinkState::Down(LinkError::Overflow { .. })));
     gate.add_permits(10);
     let (mut peer, _) = broker.accept_session(true).await;
     for id in 1..=3 {

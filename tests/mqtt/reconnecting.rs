@@ -1,7 +1,7 @@
 //! Lost links, and what comes back.
 
 use wirework::Error;
-use wirework::mqtt::{LinkState, Lost, MqttConnection, PublishOptions, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttConnection, PublishOptions, SubscribeOptions};
 
 use crate::common::{context, listener, opened, opened_keeping, until};
 use crate::support::fake_broker::{
@@ -159,7 +159,7 @@ async fn subscriptions_are_back_before_the_link_is_up() {
     let (granted, _) = tokio::join!(connection.subscribe("a", options, listener), peer.grant());
     granted.unwrap();
     peer.send(Packet::Disconnect).await;
-    until(&client, |state| matches!(state, LinkState::Down(Lost::Disconnected { .. }))).await;
+    until(&client, |state| matches!(state, LinkState::Down(LinkError::Disconnected { .. }))).await;
     let error = connection.publish("t", "x", PublishOptions::default()).await.unwrap_err();
     assert_eq!(Error::from(error).code(), "CONNECTION_LOST");
     let waiting = client.send("t", "waits", PublishOptions::default().wait()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirework::mqtt::{LinkState, Lost, MqttConnection, MqttError};
+use wirework::mqtt::{LinkError, LinkState, MqttConnection, MqttError};
 
 use crate::common::{context, until};
 use crate::support::fake_broker::FakeBroker;
@@ -108,7 +108,7 @@ async fn a_session_taken_over_is_named_at_once() {
     peer.send_raw(&[0xe0, 2, 0x8e, 0]).await;
     let state = until(&client, |state| matches!(state, LinkState::Down(_))).await;
     let LinkState::Down(lost) = state else { return };
-    assert!(matches!(lost, Lost::TakenOver { certain: true, times: 1, .. }), "{lost:?}");
+    assert!(matches!(lost, LinkError::TakenOver { certain: true, times: 1, .. }), "{lost:?}");
     assert_eq!(lost.to_string(), "another client with the client id `twin` has taken the session over");
     let _peer = broker.accept_session5(false).await;
     until(&client, |state| matches!(state, LinkState::Up { .. })).await;
@@ -145,7 +145,7 @@ async fn a_client_that_was_welcomed_and_is_refused_now_tries_again_in_either_ver
         for _ in 0..3 {
             let (mut peer, _) = broker.accept_connect5().await;
             peer.send_raw(&[0x20, 3, 0, code, 0]).await;
-            let refused = |state: &LinkState| matches!(state, LinkState::Down(Lost::Refused { .. }));
+            let refused = |state: &LinkState| matches!(state, LinkState::Down(LinkError::Refused { .. }));
             until(&client, refused).await;
         }
         let _peer = broker.accept_session5(false).await;

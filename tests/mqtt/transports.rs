@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wirework::mqtt::{
-    LinkState, Lost, MqttConnection, MqttError, PublishOptions, TlsConfig, TlsError, TlsPem,
+    LinkError, LinkState, MqttConnection, MqttError, PublishOptions, TlsConfig, TlsError, TlsPem,
 };
 use wirework::{Category, Error};
 
@@ -165,7 +165,7 @@ async fn renewed_files_are_used_from_the_next_link_on() {
     front.renew(&new.broker("127.0.0.1"), Some(&new));
     peer.reset();
     let mut state = connection.client().unwrap().state();
-    let distrust = |state: &LinkState| matches!(state, LinkState::Down(Lost::Tls(error)) if matches!(**error, TlsError::Handshake { .. }));
+    let distrust = |state: &LinkState| matches!(state, LinkState::Down(LinkError::Tls(error)) if matches!(**error, TlsError::Handshake { .. }));
     within("the distrust", state.wait_for(distrust)).await.unwrap();
     new.write_to(&old.ca_file());
     let renewed = new.client("me");
@@ -208,7 +208,7 @@ async fn files_that_cannot_be_used_are_named_at_once() {
         let error = refused(&to("mqtts://127.0.0.1:1", &pairs)).await;
         assert!(error.chain().contains(&expected), "{}", error.chain());
         let found = error.downcast_ref::<MqttError>().unwrap();
-        assert!(matches!(found, MqttError::ConnectFailed { source: Lost::Tls(_), .. }), "{found:?}");
+        assert!(matches!(found, MqttError::ConnectFailed { source: LinkError::Tls(_), .. }), "{found:?}");
         assert_eq!(error.category(), Category::Misconfiguration);
     }
 }

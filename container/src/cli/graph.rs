@@ -81,8 +81,8 @@ pub(super) fn shown(plan: &Plan, without: &[Selector], format: Format) -> String
     }
 }
 
-/// How many arrows a list gets of its own. A longer one is a node, which its members hang on, and each who waits for it gets one
-/// arrow to that: else thousands of components with a wildcard each would be millions of arrows.
+/// Up to how many members a list is drawn as one arrow per member. A longer list is drawn as a node of its own, with one
+/// arrow from each component that references it and one to each member: n + m arrows and not n * m.
 const ARROWS: usize = 8;
 
 /// The part of a plan that is shown.

@@ -58,7 +58,8 @@ fn say_error(code: &str, message: &str) {
     }
 }
 
-/// Up to how many components what was logged of a failure is taken to stand right above the last words.
+/// With at most this many components, the log record of a failure is taken to be visible on the terminal right above
+/// this report.
 const NEAR: usize = 8;
 
 /// Says every failure with its causes, and where the manifest sets up what failed; a cause that `is_shown` on stderr already, a few

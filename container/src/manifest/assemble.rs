@@ -84,9 +84,9 @@ impl Manifest {
         let Loader { parameters, files, documents, .. } = loader;
         let replacer = Replacer::new(parameters, &files);
         // What a section lost in another file cannot be known.
-        let damaged = documents.len() > 1 && files.has_broken();
+        let may_lack_keys = documents.len() > 1 && files.has_broken();
         let (drafts, places) = (Vec::new(), HashMap::default());
-        let mut sections = Sections { replacer, problems, drafts, places, service: None, damaged };
+        let mut sections = Sections { replacer, problems, drafts, places, service: None, may_lack_keys };
         for (number, document) in documents.into_iter().enumerate() {
             sections.document(number, document);
         }
@@ -125,7 +125,7 @@ struct Sections<'a> {
     places: HashMap<Descriptor, usize, RandomState>,
     service: Option<Node>,
     /// Keys of a section may be lost.
-    damaged: bool,
+    may_lack_keys: bool,
 }
 
 impl Sections<'_> {
@@ -229,7 +229,7 @@ impl Sections<'_> {
     }
 
     fn section(&mut self, document: usize, node: Node) {
-        let damaged = self.damaged;
+        let may_lack_keys = self.may_lack_keys;
         let Value::Table(mut table) = node.value else {
             let message =
                 format!("`component`: expected sections `[[component]]`, found {}", node.value.a_kind());
@@ -241,7 +241,8 @@ impl Sections<'_> {
         self.enabled(&mut table);
         let Some(draft) = self.places.get(&descriptor).and_then(|place| self.drafts.get_mut(*place)) else {
             self.places.insert(descriptor.clone(), self.drafts.len());
-            let entry = Entry { damaged, ..Entry::new(descriptor, (node.span, descriptor_span), table) };
+            let entry =
+                Entry { may_lack_keys, ..Entry::new(descriptor, (node.span, descriptor_span), table) };
             self.drafts.push(Draft { entry, document });
             return;
         };

@@ -51,9 +51,9 @@ pub struct Entry {
     /// The component's own keys.
     pub table: Table,
     /// The references whose pattern could not be read: what they resolve to instead means nothing.
-    pub misread: Vec<Arc<str>>,
+    pub unreadable_references: Vec<Arc<str>>,
     /// A file has a syntax error: keys may be lost, so that what is missing means nothing.
-    pub damaged: bool,
+    pub may_lack_keys: bool,
 }
 
 impl fmt::Debug for Entry {
@@ -69,8 +69,11 @@ impl fmt::Debug for Entry {
             .field("timeout", &self.timeout)
             .field("critical", &self.critical)
             .field("table", &self.table)
-            .field("misread", &self.misread.iter().map(|field| mask_uri(field)).collect::<Vec<_>>())
-            .field("damaged", &self.damaged)
+            .field(
+                "unreadable_references",
+                &self.unreadable_references.iter().map(|field| mask_uri(field)).collect::<Vec<_>>(),
+            )
+            .field("may_lack_keys", &self.may_lack_keys)
             .finish()
     }
 }
@@ -176,8 +179,8 @@ impl Entry {
             timeout: None,
             critical: true,
             table,
-            misread: Vec::new(),
-            damaged: false,
+            unreadable_references: Vec::new(),
+            may_lack_keys: false,
         }
     }
 
@@ -239,7 +242,7 @@ impl Entry {
             }
             match text(node).and_then(|text| pattern((name, Some(field)), text, node, problems)) {
                 Some(pattern) => self.references.push((Arc::clone(field), pattern, node.span)),
-                None => self.misread.push(Arc::clone(field)),
+                None => self.unreadable_references.push(Arc::clone(field)),
             }
         }
     }

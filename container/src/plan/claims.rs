@@ -53,7 +53,8 @@ struct Port<'c> {
 }
 
 impl<'c> Port<'c> {
-    /// Claims the port at an address; answers who has done so before. All addresses meet every address.
+    /// Claims the port at an address; returns an earlier claim that conflicts. An unspecified address (`0.0.0.0`, `::`)
+    /// conflicts with every address.
     fn claim(&mut self, host: &str, claimed: &'c Claimed<'c>) -> Option<&'c Claimed<'c>> {
         let all = matches!(host, "0.0.0.0" | "::" | "[::]" | "");
         let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host.to_lowercase() };

@@ -3,8 +3,8 @@
 use wirework::component::Flow;
 use wirework::config::{Problem, Problems};
 
-use super::loops::{flows, queue_of};
 use super::planned::Planned;
+use super::queue_flows::{flows, queue_of};
 
 /// Warns of bridges whose target forgets in a crash what the source would keep: a bridge completes what the target has taken.
 pub(super) fn check_durable(components: &[Planned], problems: &mut Problems) {

@@ -15,7 +15,7 @@ use super::paths;
 use crate::manifest::{Place, names_of};
 
 /// One factory with everything static about it.
-pub struct Known {
+pub struct FactoryInfo {
     /// How it is registered.
     pub registered: Arc<Registered>,
     /// By what its components can be asked for.
@@ -54,7 +54,7 @@ impl Wanted {
     }
 }
 
-impl Known {
+impl FactoryInfo {
     fn new(registered: Arc<Registered>) -> Self {
         let factory: &dyn Factory = registered.factory();
         let offers = factory.offers();
@@ -107,7 +107,7 @@ pub enum Binary {
 pub struct Factories<'a> {
     registry: &'a Registry,
     binary: Binary,
-    known: Vec<Option<Arc<Known>>>,
+    known: Vec<Option<Arc<FactoryInfo>>>,
 }
 
 impl<'a> Factories<'a> {
@@ -133,7 +133,7 @@ impl<'a> Factories<'a> {
     ///
     /// # Errors
     /// None, or several that rank alike.
-    pub fn find(&mut self, descriptor: &Descriptor) -> Result<Arc<Known>, Vec<Arc<Registered>>> {
+    pub fn find(&mut self, descriptor: &Descriptor) -> Result<Arc<FactoryInfo>, Vec<Arc<Registered>>> {
         let number = match self.registry.find(descriptor) {
             Lookup::None => return Err(Vec::new()),
             Lookup::Ambiguous(rivals) => return Err(rivals),
@@ -143,6 +143,6 @@ impl<'a> Factories<'a> {
         else {
             return Err(Vec::new());
         };
-        Ok(Arc::clone(slot.get_or_insert_with(|| Arc::new(Known::new(Arc::clone(registered))))))
+        Ok(Arc::clone(slot.get_or_insert_with(|| Arc::new(FactoryInfo::new(Arc::clone(registered))))))
     }
 }

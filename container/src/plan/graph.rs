@@ -83,7 +83,7 @@ impl GraphBuilder {
                 order.extend(walk.rest().filter(|node| *node < self.components));
                 break;
             }
-            walk.force(&cycle);
+            walk.release_cycle(&cycle);
             let members: Vec<u32> = cycle.into_iter().filter(|node| *node < self.components).collect();
             order.extend(&members);
             cycles.push(members);

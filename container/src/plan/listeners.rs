@@ -1,11 +1,11 @@
 //! Connections to servers of the same manifest: whether they wait for them, and whether they lead to them at all.
 
-use wirework::component::{Claim, Flow, Space};
+use wirework::component::{Claim, Flow, QueueNamespace};
 use wirework::config::{Problem, Problems};
 
 use super::graph::Graph;
-use super::loops::{flows, plain};
 use super::planned::Planned;
+use super::queue_flows::{flows, normalized_server};
 
 /// How many connections of a kind are told of.
 const MOST: usize = 20;
@@ -37,7 +37,7 @@ impl Listener {
     fn is_at(&self, server: &str) -> bool {
         let is_everywhere = matches!(&*self.host, "0.0.0.0" | "::" | "[::]" | "");
         let host = if is_everywhere { "127.0.0.1" } else { &self.host };
-        plain(&format!("{host}:{}", self.port)) == server
+        normalized_server(&format!("{host}:{}", self.port)) == server
     }
 
     fn is_broker(&self, components: &[Planned]) -> bool {
@@ -51,12 +51,12 @@ fn servers(planned: &Planned) -> impl Iterator<Item = String> + '_ {
     let lists = flows(planned).iter().filter_map(|flow| match flow {
         Flow::Server(servers) => Some(servers),
         Flow::Queue(queue) => match &queue.space {
-            Space::Servers(servers) => Some(servers),
+            QueueNamespace::Servers(servers) => Some(servers),
             _ => None,
         },
         _ => None,
     });
-    lists.flatten().map(|server| plain(server))
+    lists.flatten().map(|server| normalized_server(server))
 }
 
 /// Warns of connections that do not wait for the server of this manifest that they lead to, and of those that lead to another port of
@@ -85,7 +85,8 @@ pub(super) fn check_listeners(
             }
         }
     }
-    let is_sought = |planned: &Planned| flows(planned).iter().any(|flow| matches!(flow, Flow::Sought(_)));
+    let is_sought =
+        |planned: &Planned| flows(planned).iter().any(|flow| matches!(flow, Flow::DiscoveredServers(_)));
     if !components.iter().any(is_sought) {
         problems.extend(elsewhere(components, listeners));
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use wirework::Pattern;
 
-use super::factories::Known;
+use super::factories::FactoryInfo;
 use super::index::Index;
 
 /// Positions of components, ascending, shared by all who asked the same. It may hold the asking component itself,
@@ -38,14 +38,14 @@ pub enum Asked {
 /// The answers given so far.
 pub struct Lists<'a> {
     index: &'a Index<'a>,
-    known: &'a [Option<Arc<Known>>],
+    known: &'a [Option<Arc<FactoryInfo>>],
     found: RefCell<HashMap<(Pattern, Asked), List, RandomState>>,
 }
 
 impl<'a> Lists<'a> {
     /// Over components whose factories are `known`, by position; where a factory is not, its component offers nothing.
     #[must_use]
-    pub fn new(index: &'a Index<'a>, known: &'a [Option<Arc<Known>>]) -> Self {
+    pub fn new(index: &'a Index<'a>, known: &'a [Option<Arc<FactoryInfo>>]) -> Self {
         Self { index, known, found: RefCell::default() }
     }
 
@@ -72,7 +72,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-fn offers(known: &[Option<Arc<Known>>], position: u32, asked: Asked) -> bool {
+fn offers(known: &[Option<Arc<FactoryInfo>>], position: u32, asked: Asked) -> bool {
     match (asked, known.get(position as usize)) {
         (Asked::Anything, _) => true,
         (Asked::Unmade, known) => known.is_none_or(Option::is_none),

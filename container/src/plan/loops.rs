@@ -6,26 +6,17 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use wirework::component::{Destination, Flow, Names, QueueFlow, Share, Space};
+use wirework::component::{Destination, Flow, Names, QueueFlow, Share};
 use wirework::config::{Problem, Problems, Span};
 
-use super::lists::others;
 use super::planned::Planned;
+use super::queue_flows::{ResolvedNamespace, flows, namespace_of, queue_of};
 
 /// How many circles are reported.
 const SHOWN: usize = 20;
 
 /// How many comparisons are made at most: wildcards have no index.
 const COMPARISONS: usize = 2_000_000;
-
-/// Where names are names: one kind, and the servers or connections by which it is reached.
-#[derive(PartialEq, Eq, Hash)]
-struct Whereabouts {
-    kind: &'static str,
-    servers: Vec<String>,
-    /// The component that has the connection, where there is one.
-    connection: Option<u32>,
-}
 
 /// One step of a message.
 struct Hop<'a> {
@@ -34,9 +25,9 @@ struct Hop<'a> {
     /// What is to be changed: the key that says where it sends.
     span: Span,
     kind: Kind,
-    from: Rc<Whereabouts>,
+    from: Rc<ResolvedNamespace>,
     takes: &'a QueueFlow,
-    to: Rc<Whereabouts>,
+    to: Rc<ResolvedNamespace>,
     sends: Names,
     /// Whether it leads from a component to itself.
     within: bool,
@@ -72,7 +63,7 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
             match flow {
                 Flow::Queue(queue) => {
                     let Some((key, name)) = &queue.dead_letters else { continue };
-                    let place = Rc::new(whereabouts(components, component, queue));
+                    let place = Rc::new(namespace_of(components, component, queue));
                     let span = planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span);
                     let (from, to) = (Rc::clone(&place), place);
                     let (kind, sends) = (Kind::DeadLetters, sent(name, queue, true));
@@ -85,8 +76,8 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
                         continue;
                     };
                     let Some(sends) = &target.1.sends else { continue };
-                    let from = Rc::new(whereabouts(components, source.0, source.1));
-                    let to = Rc::new(whereabouts(components, target.0, target.1));
+                    let from = Rc::new(namespace_of(components, source.0, source.1));
+                    let to = Rc::new(namespace_of(components, target.0, target.1));
                     let sends = sent(sends, source.1, from.kind == to.kind);
                     let (span, kind) = (sending(components, target.0), Kind::Bridge { filters: *filters });
                     let within = source.0 == target.0;
@@ -125,67 +116,6 @@ fn text(names: &Names) -> Option<&str> {
     match names {
         Names::One(text) | Names::Many(text) => Some(text),
         Names::Nothing => None,
-    }
-}
-
-pub(super) fn flows(planned: &Planned) -> &[Flow] {
-    planned.parsed.as_ref().map_or(&[], |parsed| &parsed.flows)
-}
-
-/// The one component that a reference resolved to.
-fn resolved(components: &[Planned], asker: u32, field: &str) -> Option<u32> {
-    let planned = components.get(asker as usize)?;
-    let wanted = planned.known.iter().flat_map(|known| &known.references);
-    let mut found = wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == field);
-    let mut found = others(&found.next()?.1.list, asker);
-    found.next().filter(|_| found.next().is_none())
-}
-
-/// The queue that a reference resolved to, with what is known of it.
-pub(super) fn queue_of<'a>(
-    components: &'a [Planned],
-    asker: u32,
-    field: &str,
-) -> Option<(u32, &'a QueueFlow)> {
-    let position = resolved(components, asker, field)?;
-    let queue = flows(components.get(position as usize)?).iter().find_map(|flow| match flow {
-        Flow::Queue(queue) => Some(queue),
-        _ => None,
-    });
-    Some((position, queue?))
-}
-
-fn whereabouts(components: &[Planned], position: u32, queue: &QueueFlow) -> Whereabouts {
-    match &queue.space {
-        Space::Process(kind) => Whereabouts { kind, servers: vec![String::new()], connection: None },
-        Space::Servers(servers) => Whereabouts {
-            kind: "server",
-            servers: servers.iter().map(|server| plain(server)).collect(),
-            connection: Some(position),
-        },
-        Space::Shared(field) => {
-            let connection = resolved(components, position, field);
-            let planned = connection.and_then(|connection| components.get(connection as usize));
-            let known = planned.into_iter().flat_map(flows).filter_map(|flow| match flow {
-                Flow::Server(servers) => Some(servers),
-                _ => None,
-            });
-            let mut servers: Vec<_> = known.flatten().map(|server| plain(server)).collect();
-            // Whatever its servers are, those who share a connection meet there.
-            servers.extend(connection.map(|connection| format!("#{connection}")));
-            Whereabouts { kind: "server", servers, connection }
-        }
-        _ => Whereabouts { kind: "unknown", servers: Vec::new(), connection: None },
-    }
-}
-
-/// A server as servers are compared.
-pub(super) fn plain(server: &str) -> String {
-    let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
-    let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
-    match &*host {
-        "localhost" | "127.0.0.1" | "::1" => format!("127.0.0.1:{port}"),
-        host => format!("{host}:{port}"),
     }
 }
 
@@ -357,6 +287,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plan::queue_flows::normalized_server;
 
     #[test]
     fn circles_of_any_length_are_found_and_what_leads_to_them_is_not_part_of_them() {
@@ -371,9 +302,9 @@ mod tests {
 
     #[test]
     fn one_server_has_many_spellings() {
-        assert_eq!(plain("LOCALHOST:1883"), plain("127.0.0.1:1883"));
-        assert_eq!(plain("[::1]:1883"), plain("localhost:1883"));
-        assert_ne!(plain("a:1"), plain("a:2"));
+        assert_eq!(normalized_server("LOCALHOST:1883"), normalized_server("127.0.0.1:1883"));
+        assert_eq!(normalized_server("[::1]:1883"), normalized_server("localhost:1883"));
+        assert_ne!(normalized_server("a:1"), normalized_server("a:2"));
     }
 
     proptest! {

@@ -9,17 +9,17 @@ use wirework::Descriptor;
 use wirework::component::{Cardinality, Flow, Neighbour, Neighbours, panic_error};
 use wirework::config::{Problem, Problems, Section, Span};
 
-use super::factories::{Known, Wanted};
+use super::factories::{FactoryInfo, Wanted};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
-use super::loops::flows;
 use super::planned::{Planned, Resolved};
+use super::queue_flows::flows;
 use crate::manifest::Files;
 
 /// Reports what does not go together.
 pub(super) fn check_neighbours(
     components: &[Planned],
-    disabled: &[(Descriptor, Option<Arc<Known>>)],
+    disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
     files: &Files,
     problems: &mut Problems,
 ) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::adjacency::Edge;
-use super::factories::Known;
+use super::factories::FactoryInfo;
 use super::graph::GraphBuilder;
 use super::lists::{List, others};
 use super::planned::Planned;
@@ -34,7 +34,7 @@ pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphB
 fn stage(
     builder: &mut GraphBuilder,
     components: &[Planned],
-    first: impl Fn(&Known) -> bool,
+    first: impl Fn(&FactoryInfo) -> bool,
     before: &[bool],
 ) -> Vec<bool> {
     let chosen = |planned: &Planned| planned.known.as_ref().is_some_and(|known| first(known));

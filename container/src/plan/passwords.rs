@@ -3,13 +3,13 @@
 //! The section with the password names a key; the section of a discovery service, a file or the environment says what is found
 //! under it.
 
-use wirework::component::{Answers, Flow, Sought};
+use wirework::component::{DiscoveredServers, Flow, StaticAnswers};
 use wirework::config::{Problem, Problems, Span, code};
 use wirework::connect::ConnectionParams;
 
 use super::lists::others;
-use super::loops::flows;
 use super::planned::Planned;
+use super::queue_flows::flows;
 
 /// How many look-ups are made at most.
 const ASKED: usize = 1_000_000;
@@ -19,7 +19,7 @@ pub(super) fn check_passwords(components: &[Planned], problems: &mut Problems) {
     let mut asked = 0;
     for (asker, planned) in (0..).zip(components) {
         for flow in flows(planned) {
-            let Flow::Sought(sought) = flow else { continue };
+            let Flow::DiscoveredServers(sought) = flow else { continue };
             let mut services =
                 services(components, (asker, planned), sought).inspect(|_| asked += 1).take(ASKED);
             let leaks = services.find(|(_, answers)| leads_to_plain(answers, sought));
@@ -37,8 +37,8 @@ pub(super) fn check_passwords(components: &[Planned], problems: &mut Problems) {
 fn services<'a>(
     components: &'a [Planned],
     (asker, planned): (u32, &'a Planned),
-    sought: &'a Sought,
-) -> impl Iterator<Item = (&'a Planned, &'a Answers<ConnectionParams>)> {
+    sought: &'a DiscoveredServers,
+) -> impl Iterator<Item = (&'a Planned, &'a StaticAnswers<ConnectionParams>)> {
     let wanted = planned.known.iter().flat_map(|known| &known.references);
     let asked = wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == sought.field);
     let positions = asked.flat_map(move |(_, resolved)| others(&resolved.list, asker));
@@ -51,12 +51,17 @@ fn services<'a>(
     })
 }
 
-fn leads_to_plain(answers: &Answers<ConnectionParams>, sought: &Sought) -> bool {
+fn leads_to_plain(answers: &StaticAnswers<ConnectionParams>, sought: &DiscoveredServers) -> bool {
     let found = answers.find(&sought.name).and_then(Result::ok).unwrap_or_default();
     found.iter().any(|server| sought.is_in_clear(server))
 }
 
-fn warning(planned: &Planned, sought: &Sought, on: &Planned, answers: &Answers<ConnectionParams>) -> Problem {
+fn warning(
+    planned: &Planned,
+    sought: &DiscoveredServers,
+    on: &Planned,
+    answers: &StaticAnswers<ConnectionParams>,
+) -> Problem {
     let place = |planned: &Planned, key: &str| {
         planned.entry.table.find(key).map_or(planned.entry.span, |node| node.span)
     };

@@ -7,7 +7,7 @@ use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Span, code};
 
 use super::durable::check_durable;
-use super::factories::{Binary, Factories, Known};
+use super::factories::{Binary, Factories, FactoryInfo};
 use super::graph::Graph;
 use super::listeners::{check_listeners, listeners};
 use super::lists::{List, others};
@@ -16,7 +16,7 @@ use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
 use super::planned::Planned;
-use super::references::{Candidate, Question, Scene, Verdict};
+use super::references::{Candidate, Question, ReferenceContext, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
 use super::shown::shown;
@@ -39,7 +39,7 @@ pub struct Plan {
     /// Their descriptors, in the same order.
     pub descriptors: Vec<Descriptor>,
     /// The components that are declared but not enabled.
-    pub disabled: Vec<(Descriptor, Option<Arc<Known>>)>,
+    pub disabled: Vec<(Descriptor, Option<Arc<FactoryInfo>>)>,
     /// The order of creation: everything after what it references.
     pub order: Vec<u32>,
     /// What each `after` of each component matches.
@@ -147,8 +147,12 @@ impl Plan {
         };
         let known: Vec<_> = self.components.iter().map(|planned| planned.known.clone()).collect();
         let spans: Vec<_> = self.components.iter().map(|planned| planned.entry.span).collect();
-        let scene =
-            Scene { descriptors: &self.descriptors, known: &known, spans: &spans, disabled: &self.disabled };
+        let scene = ReferenceContext {
+            descriptors: &self.descriptors,
+            known: &known,
+            spans: &spans,
+            disabled: &self.disabled,
+        };
         let pattern = &resolved.pattern;
         let question =
             Question { asker: position, span: planned.entry.span, reference: wanted.reference, pattern };

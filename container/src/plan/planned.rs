@@ -9,7 +9,7 @@ use wirework::component::{AnyArc, Instance, Parsed};
 use wirework::config::Span;
 use wirework::log::LogSink;
 
-use super::factories::Known;
+use super::factories::FactoryInfo;
 use super::lists::List;
 use crate::manifest::Entry;
 
@@ -21,7 +21,7 @@ pub struct Planned {
     /// Its section.
     pub entry: Entry,
     /// Its factory, where there is exactly one.
-    pub known: Option<Arc<Known>>,
+    pub known: Option<Arc<FactoryInfo>>,
     /// What is known of its configuration, where that could be read at least in part.
     pub parsed: Option<Parsed>,
     /// What each of its references asks for and resolved to, in the order in which they are declared.

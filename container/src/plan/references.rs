@@ -9,22 +9,22 @@ use wirework::component::{Cardinality, Reference};
 use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::Known;
+use super::factories::FactoryInfo;
 use super::lists::{List, others};
 
 /// How many candidates a message lists.
 const SHOWN: usize = 5;
 
 /// All that a message about references is made of.
-pub struct Scene<'a> {
+pub struct ReferenceContext<'a> {
     /// The descriptors of all components.
     pub descriptors: &'a [Descriptor],
     /// Their factories, where there is one.
-    pub known: &'a [Option<Arc<Known>>],
+    pub known: &'a [Option<Arc<FactoryInfo>>],
     /// Where each is declared.
     pub spans: &'a [Span],
     /// Components that are declared but not enabled, with their factories.
-    pub disabled: &'a [(Descriptor, Option<Arc<Known>>)],
+    pub disabled: &'a [(Descriptor, Option<Arc<FactoryInfo>>)],
 }
 
 /// One question that one component asks.
@@ -64,12 +64,12 @@ pub struct Candidate<'a> {
     pub enabled: bool,
 }
 
-impl Scene<'_> {
+impl ReferenceContext<'_> {
     /// Every component that matches the pattern or offers what is asked, with what became of it.
     #[must_use]
     pub fn candidates(&self, question: &Question<'_>) -> Vec<(u32, Verdict)> {
         let id = (question.reference.id)();
-        let judge = |(position, (descriptor, known)): (u32, (&Descriptor, &Option<Arc<Known>>))| {
+        let judge = |(position, (descriptor, known)): (u32, (&Descriptor, &Option<Arc<FactoryInfo>>))| {
             let matches = question.pattern.matches(descriptor);
             let verdict = match known {
                 _ if position == question.asker => matches.then_some(Verdict::Itself)?,
@@ -141,7 +141,7 @@ impl Scene<'_> {
 
     fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
         let (id, field) = ((question.reference.id)(), question.reference.field);
-        let fills = |(descriptor, known): &&(Descriptor, Option<Arc<Known>>)| {
+        let fills = |(descriptor, known): &&(Descriptor, Option<Arc<FactoryInfo>>)| {
             question.pattern.matches(descriptor)
                 && known.as_ref().is_none_or(|known| known.offer(id).is_some())
         };

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::Known;
+use super::factories::FactoryInfo;
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::planned::{Planned, Resolved};
-use super::references::{Question, Scene};
+use super::references::{Question, ReferenceContext};
 use crate::manifest::{Entry, shown_key};
 
 /// Resolves the references of all components, and returns for each what its `after` patterns matched.
 pub(super) fn resolve(
     components: &mut [Planned],
     descriptors: &[Descriptor],
-    disabled: &[(Descriptor, Option<Arc<Known>>)],
+    disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
     problems: &mut Problems,
 ) -> Vec<Vec<List>> {
     let known: Vec<_> = components.iter().map(|planned| planned.known.clone()).collect();
     let spans: Vec<_> = components.iter().map(|planned| planned.entry.span).collect();
     let index = Index::new(descriptors);
     let lists = Lists::new(&index, &known);
-    let scene = Scene { descriptors, known: &known, spans: &spans, disabled };
+    let scene = ReferenceContext { descriptors, known: &known, spans: &spans, disabled };
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
         planned.references.reserve_exact(planned.known.as_ref().map_or(0, |known| known.references.len()));
@@ -43,7 +43,7 @@ pub(super) fn resolve(
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
             let astray = (span.is_none() && misspelt.contains(&field))
-                || entry.misread.iter().any(|name| **name == *field);
+                || entry.unreadable_references.iter().any(|name| **name == *field);
             if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
                 scene.judge(&question, &list, unmade, problems);

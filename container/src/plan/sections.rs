@@ -49,7 +49,7 @@ pub(super) fn read(
         found.push(Problem::error("BAD_FACTORY", entry.span, error.to_string()));
         None
     });
-    if entry.damaged {
+    if entry.may_lack_keys {
         // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
         found.revise(|problem| (problem.code != code::MISSING_KEY).then_some(problem));
     }

@@ -74,8 +74,8 @@ impl<'a> Walk<'a> {
         self.ready.push(Reverse((rank, component)));
     }
 
-    /// Lets go of the nodes of a cycle, none of which becomes ready any more.
-    pub(super) fn force(&mut self, cycle: &[u32]) {
+    /// Counts the nodes of a cycle as done, without making them ready: what waits for them can go on.
+    pub(super) fn release_cycle(&mut self, cycle: &[u32]) {
         for node in cycle {
             if let Some(pending) = self.pending.get_mut(*node as usize) {
                 *pending = 0;

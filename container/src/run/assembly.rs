@@ -11,7 +11,7 @@ use wirework::log::{BufferGuard, LogSink, Router, Scope, SinkId};
 use super::board::Board;
 use super::event::Event;
 use super::events::Events;
-use crate::plan::{Graph, Known, Plan, Planned};
+use crate::plan::{FactoryInfo, Graph, Plan, Planned};
 
 /// The components of a service.
 pub(super) struct Assembly {
@@ -29,14 +29,14 @@ pub(super) struct Assembly {
     /// Keeps log records back until there are sinks.
     buffered: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
-    sinks_ahead: usize,
+    unopened_sinks: usize,
 }
 
 /// What is kept of one component.
 pub(super) struct Member {
     instance: Option<Arc<dyn Instance>>,
     /// What its factory says of it.
-    known: Option<Arc<Known>>,
+    known: Option<Arc<FactoryInfo>>,
     context: Context,
     timeout: Duration,
     critical: bool,
@@ -53,7 +53,7 @@ impl Member {
     }
 
     /// What its factory says of it.
-    pub fn known(&self) -> Option<&Known> {
+    pub fn known(&self) -> Option<&FactoryInfo> {
         self.known.as_deref()
     }
 
@@ -83,7 +83,7 @@ impl Member {
 }
 
 /// What an assembly is made of beside its plan.
-pub(super) struct Surroundings {
+pub(super) struct RunEnvironment {
     pub router: Option<Router>,
     pub buffered: Option<BufferGuard>,
     pub workers: Handle,
@@ -97,7 +97,7 @@ impl Assembly {
         instances: Vec<Option<Arc<dyn Instance>>>,
         scopes: &[Arc<Scope>],
         board: Arc<Board>,
-        around: Surroundings,
+        around: RunEnvironment,
     ) -> (Self, Vec<Planned>) {
         let service: Arc<str> = plan.service.name.clone().into();
         let trace_id: Arc<str> = new_trace_id().into();
@@ -120,12 +120,12 @@ impl Assembly {
             })
             .collect();
         let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        let Surroundings { router, buffered, workers, events } = around;
-        let sinks_ahead = members.iter().filter(|member| member.log_sink.is_some()).count();
+        let RunEnvironment { router, buffered, workers, events } = around;
+        let unopened_sinks = members.iter().filter(|member| member.log_sink.is_some()).count();
         let assembly = Self {
-            sinks_ahead,
+            unopened_sinks,
             // Without a sink there is nobody to keep records for.
-            buffered: buffered.filter(|_| sinks_ahead > 0),
+            buffered: buffered.filter(|_| unopened_sinks > 0),
             members,
             descriptors,
             board,
@@ -209,8 +209,8 @@ impl Assembly {
         if self.members.get(component as usize).is_none_or(|member| member.log_sink.is_none()) {
             return;
         }
-        self.sinks_ahead = self.sinks_ahead.saturating_sub(1);
-        if self.sinks_ahead == 0 {
+        self.unopened_sinks = self.unopened_sinks.saturating_sub(1);
+        if self.unopened_sinks == 0 {
             self.release_log();
         }
     }

@@ -140,7 +140,7 @@ impl Board {
 
     /// The failure that asked for a stop and that nobody was told of. The service has closed: who asks from here on is only logged.
     #[must_use]
-    pub fn last_look(&self) -> Option<Failure> {
+    pub fn take_unreported_failure(&self) -> Option<Failure> {
         let mut stop = self.lock_stop();
         stop.over = true;
         // Where nobody has asked yet, somebody may.
@@ -155,7 +155,7 @@ impl Board {
         if let Some(status) = self.lock().get_mut(component) {
             change(status);
         }
-        // Whoever waits subscribes before it looks, so that nobody misses what nobody is told.
+        // A waiter subscribes before it reads the state, so without a receiver there is nobody to notify.
         if self.changes.receiver_count() > 0 {
             self.changes.send_modify(|count| *count += 1);
         }
@@ -166,7 +166,7 @@ impl Board {
         let asked = Asked { component: member.scope.descriptor().clone(), reason: Arc::clone(&reason) };
         let mut stop = self.lock_stop();
         let Stop { first, told, later, over } = &mut *stop;
-        // Whether nobody will be told of it by `stopped` or `last_look`.
+        // Whether nobody will be told of it by `stopped` or `take_unreported_failure`.
         let is_late = match (&first, &later) {
             _ if *over => true,
             (Some(_), None) if *told => false,
@@ -249,9 +249,9 @@ mod tests {
     #[test]
     fn a_first_stop_is_told_also_after_somebody_has_looked_for_one() {
         let board = board();
-        assert!(board.last_look().is_none());
+        assert!(board.take_unreported_failure().is_none());
         stop(&board, "late");
-        assert!(board.last_look().is_some() && board.last_look().is_none());
+        assert!(board.take_unreported_failure().is_some() && board.take_unreported_failure().is_none());
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         let (board, log) = (board(), CapturedLog::default());
         let _guard = log.capture();
         stop(&board, "in time");
-        assert_eq!(board.last_look().unwrap().source.to_string(), "in time");
+        assert_eq!(board.take_unreported_failure().unwrap().source.to_string(), "in time");
         assert_eq!(log.lines(), Vec::<String>::new());
         for message in ["late", "later"] {
             stop(&board, message);
@@ -269,7 +269,7 @@ mod tests {
         }
         // Also where nobody had asked before.
         let board = self::board();
-        assert!(board.last_look().is_none());
+        assert!(board.take_unreported_failure().is_none());
         stop(&board, "late");
         assert_eq!(log.lines().len(), 1);
     }

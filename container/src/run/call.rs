@@ -17,11 +17,12 @@ use super::event::Event;
 use super::events::Events;
 use super::{CallError, Phase};
 
-/// How long after its deadline a call may take to say so; one that takes longer blocks its thread.
-const WORD: Duration = Duration::from_millis(300);
+/// How long after its deadline a call may take to return its timeout; one that takes longer is taken to block its
+/// thread.
+const OVERDUE_GRACE: Duration = Duration::from_millis(300);
 
-/// How often calls without a word are looked for.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often calls that are past their deadline and have not returned are looked for.
+const OVERDUE_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the tasks of a component may run on after its `close`.
 const TASK_GRACE: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ struct Running {
 impl Calls {
     /// None yet; they will run on `workers`.
     pub(super) fn new(workers: Handle, events: Events, phase: Phase) -> Self {
-        let mut look = interval(LOOK);
+        let mut look = interval(OVERDUE_CHECK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { workers, events, phase, set: JoinSet::new(), running: HashMap::default(), look }
     }
@@ -145,7 +146,7 @@ impl Calls {
     }
 
     fn give_up(&mut self, now: Instant) -> Option<Finished> {
-        let late = |running: &Running| now.duration_since(running.began) > running.limit + WORD;
+        let late = |running: &Running| now.duration_since(running.began) > running.limit + OVERDUE_GRACE;
         let component =
             self.running.iter().find(|(_, running)| late(running)).map(|(component, _)| *component)?;
         let Running { began, limit, abort } = self.running.remove(&component)?;
@@ -158,7 +159,7 @@ impl Calls {
     /// the calls that had ended by themselves.
     pub(super) async fn abandon(&mut self) -> Vec<Finished> {
         self.set.abort_all();
-        let until = Instant::now() + WORD;
+        let until = Instant::now() + OVERDUE_GRACE;
         let mut ended = Vec::new();
         loop {
             match timeout_at(until, self.set.join_next()).await {

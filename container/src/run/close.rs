@@ -54,7 +54,7 @@ pub(super) async fn close(assembly: &mut Assembly, limit: Duration) -> Option<Fa
     closing.run(graph.closing().ranked(rank)).await;
     closing.end_stray_tasks().await;
     // A stop that was asked for when nobody waited for it any more.
-    closing.failures.extend(closing.assembly.board().last_look());
+    closing.failures.extend(closing.assembly.board().take_unreported_failure());
     Failures::of(closing.failures)
 }
 

@@ -11,7 +11,7 @@ use wirework::Descriptor;
 use wirework::component::{AnyArc, Capability, Status};
 use wirework::log::{Router, Scope};
 
-use super::assembly::{Assembly, Surroundings};
+use super::assembly::{Assembly, RunEnvironment};
 use super::board::{Board, Member as Listed};
 use super::create::{self, Created};
 use super::event::{Effect, Event, StopCause};
@@ -72,7 +72,8 @@ impl Container {
         stop: impl Future<Output = ()>,
     ) -> Result<Started, Failures> {
         let began = Instant::now();
-        let around = Surroundings { buffered: router.as_ref().map(Router::buffer), router, workers, events };
+        let around =
+            RunEnvironment { buffered: router.as_ref().map(Router::buffer), router, workers, events };
         let close_limit = plan.service.timeout;
         let mut stop = std::pin::pin!(stop);
         let (mut assembly, sections) = tokio::select! {
@@ -175,7 +176,7 @@ impl fmt::Debug for Container {
 }
 
 /// Creates all components of a plan; its sections are given back.
-async fn create(plan: Plan, around: Surroundings) -> Result<(Assembly, Vec<Planned>), Failures> {
+async fn create(plan: Plan, around: RunEnvironment) -> Result<(Assembly, Vec<Planned>), Failures> {
     let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
     let listed = plan
         .components

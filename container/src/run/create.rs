@@ -12,7 +12,7 @@ use wirework::log::Scope;
 use wirework::{Category, Descriptor, Error};
 
 use super::{CallError, Failure, Phase};
-use crate::plan::{Known, Plan, others};
+use crate::plan::{FactoryInfo, Plan, others};
 
 /// How long one `create` may take.
 pub const CREATE_LIMIT: Duration = Duration::from_secs(5);
@@ -230,7 +230,8 @@ impl Matches for Table<'_> {
         let wanted = planned.known.as_ref().and_then(|known| known.references.get(reference));
         let Some((wanted, resolved)) = wanted.zip(planned.references.get(reference)) else { return };
         for member in others(&resolved.list, self.asker) {
-            let known: Option<&Arc<Known>> = self.plan.get(member).and_then(|member| member.known.as_ref());
+            let known: Option<&Arc<FactoryInfo>> =
+                self.plan.get(member).and_then(|member| member.known.as_ref());
             let instance = self.instances.get(member as usize).and_then(Option::as_ref);
             // One that could not be created is left out; who requires it has failed already.
             if let Some((offer, instance)) = known.and_then(|known| known.offer(wanted.id)).zip(instance) {

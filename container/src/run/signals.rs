@@ -1,7 +1,8 @@
 //! Signals: those that ask the service to stop, and the second SIGINT, which ends the process at once.
 //!
-//! Machines send signals twice: a terminal sends SIGINT to a whole group and a runner adds a SIGTERM, supervisors repeat
-//! themselves. So only a person's second Ctrl-C, not at once after the first, is taken for impatience.
+//! One request to stop can arrive as several signals: a terminal sends SIGINT to the whole process group, a runner adds
+//! SIGTERM, a supervisor repeats the signal. So only a second SIGINT that comes more than [`REPEAT_WINDOW`] after the
+//! first ends the process at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,13 +16,13 @@ use super::console::say;
 const INTERRUPTED: i32 = 130;
 
 /// A second SIGINT within this time of the first is the same one.
-const SAME: Duration = Duration::from_millis(500);
+const REPEAT_WINDOW: Duration = Duration::from_millis(500);
 
 /// How long the end at once may take to write its last words.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const FINAL_FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long the exit handlers of the process may take before it is aborted.
-const EXIT: Duration = Duration::from_millis(500);
+const EXIT_HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +58,13 @@ impl Signals {
         };
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let mut patience = Patience::default();
+                let mut patience = InterruptDebounce::default();
                 loop {
                     let (name, meaning) = source.next().await;
                     if meaning != Meaning::Nothing {
                         sender.send_if_modified(|first| first.is_none() && first.replace(name).is_none());
                     }
-                    if meaning == Meaning::Interrupt && patience.is_over(Instant::now()) {
+                    if meaning == Meaning::Interrupt && patience.is_second_interrupt(Instant::now()) {
                         end_at_once(name);
                     }
                 }
@@ -89,13 +90,13 @@ impl Signals {
 
 /// Tells a second SIGINT from the echo of the first.
 #[derive(Default)]
-struct Patience(Option<Instant>);
+struct InterruptDebounce(Option<Instant>);
 
-impl Patience {
+impl InterruptDebounce {
     /// There was a SIGINT; whether it is the one that ends the process at once.
-    fn is_over(&mut self, now: Instant) -> bool {
+    fn is_second_interrupt(&mut self, now: Instant) -> bool {
         let first = *self.0.get_or_insert(now);
-        now.duration_since(first) > SAME
+        now.duration_since(first) > REPEAT_WINDOW
     }
 }
 
@@ -103,9 +104,9 @@ impl Patience {
 /// up.
 fn end_at_once(name: &str) -> ! {
     say(Level::Warn, "", &format!("{name} again: ended at once, components may be left open"));
-    let _ = Console::process().end(LAST_WORDS);
+    let _ = Console::process().end(FINAL_FLUSH_TIMEOUT);
     let _ = std::thread::Builder::new().name("exit".to_owned()).spawn(|| {
-        std::thread::sleep(EXIT);
+        std::thread::sleep(EXIT_HANDLER_TIMEOUT);
         std::process::abort();
     });
     std::process::exit(INTERRUPTED);
@@ -237,9 +238,13 @@ mod tests {
 
     #[test]
     fn only_a_later_interrupt_is_impatience() {
-        let (mut patience, start) = (Patience::default(), Instant::now());
+        let (mut patience, start) = (InterruptDebounce::default(), Instant::now());
         for (after, over) in [(0, false), (1, false), (500, false), (501, true)] {
-            assert_eq!(patience.is_over(start + Duration::from_millis(after)), over, "{after} ms");
+            assert_eq!(
+                patience.is_second_interrupt(start + Duration::from_millis(after)),
+                over,
+                "{after} ms"
+            );
         }
     }
 }

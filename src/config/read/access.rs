@@ -7,19 +7,19 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::findings::Fields;
-use super::key::KeyDe;
+use super::key::KeyDeserializer;
 use super::marks::Mark;
-use super::node::De;
+use super::node::ValueDeserializer;
 use super::path::Path;
 use super::reader::Reader;
-use super::refusal::Refusal;
+use super::refusal::DeserializeError;
 use super::source::Source;
 use crate::config::{Key, Node, Table};
 
 type Pair<'a> = (&'a Key, &'a Node);
 
 /// The keys of a table, as fields of a struct or as entries of a map.
-pub struct Entries<'a> {
+pub struct TableAccess<'a> {
     reader: &'a Reader,
     path: &'a Path<'a>,
     table: Option<&'a Table>,
@@ -27,11 +27,11 @@ pub struct Entries<'a> {
     fields: Option<&'static [&'static str]>,
     pairs: Pairs<'a>,
     /// Missing keys that are fed at the end, and what they are fed with.
-    fed: IntoIter<(&'static str, Source<'a>)>,
+    supplied: IntoIter<(&'static str, Source<'a>)>,
     current: Option<(&'a str, Source<'a>, Option<&'a Key>)>,
 }
 
-crate::opaque::opaque!(Entries<'_>);
+crate::opaque::opaque!(TableAccess<'_>);
 
 /// As written, or the marked ones last.
 enum Pairs<'a> {
@@ -40,7 +40,7 @@ enum Pairs<'a> {
     None,
 }
 
-impl<'a> Entries<'a> {
+impl<'a> TableAccess<'a> {
     /// For a struct with these fields and other spellings of them.
     pub fn fields(
         reader: &'a Reader,
@@ -71,12 +71,12 @@ impl<'a> Entries<'a> {
             }
             Some(table) => Pairs::Plain(table.pairs()),
         };
-        let fed = fields.map_or_else(Vec::new, |fields| fed(reader, path, fields));
-        Self { reader, path, table, fields, pairs, fed: fed.into_iter(), current: None }
+        let supplied = fields.map_or_else(Vec::new, |fields| supplied(reader, path, fields));
+        Self { reader, path, table, fields, pairs, supplied: supplied.into_iter(), current: None }
     }
 
     /// The field came twice, by two spellings; the current key is the second.
-    pub fn twice(&self, name: &'static str) -> Refusal {
+    pub fn twice(&self, name: &'static str) -> DeserializeError {
         let (key, source, written) = self.current.unwrap_or((name, Source::Nothing, None));
         let span = written.map_or_else(|| source.span(), |key| key.span);
         self.reader.twice(&self.path.key(key), span, name)
@@ -96,7 +96,7 @@ impl<'a> Entries<'a> {
             return self.reader.keeps(&self.path.key(&key.name));
         };
         if fields.contains(&&*key.name) {
-            return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Hopeless);
+            return self.reader.mark(&self.path.key(&key.name)) != Some(Mark::Omitted);
         }
         self.unknown(key, fields);
         false
@@ -112,55 +112,59 @@ impl<'a> Entries<'a> {
     }
 
     /// Takes over why a key was refused, and answers what to tell serde.
-    fn refused_key(&self, key: &Key, node: &Node, refusal: Refusal) -> Refusal {
-        if self.fields.is_none() && !matches!(refusal, Refusal::Unknown(_)) {
+    fn refused_key(&self, key: &Key, node: &Node, refusal: DeserializeError) -> DeserializeError {
+        if self.fields.is_none() && !matches!(refusal, DeserializeError::Unknown(_)) {
             return self.reader.bad_key(&self.path.key(&key.name), key.span, &refusal);
         }
-        if let Refusal::Unknown(known) = refusal {
+        if let DeserializeError::Unknown(known) = refusal {
             self.unknown(key, known);
             self.reader.again();
-            return Refusal::Recorded;
+            return DeserializeError::Recorded;
         }
         self.reader.refused(&self.path.key(&key.name), Source::Node(node), refusal)
     }
 }
 
-impl<'de> MapAccess<'de> for &mut Entries<'_> {
-    type Error = Refusal;
+impl<'de> MapAccess<'de> for &mut TableAccess<'_> {
+    type Error = DeserializeError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refusal> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, DeserializeError> {
         while let Some((key, node)) = self.next_pair() {
             if self.takes(key) {
                 self.current = Some((&key.name, Source::Node(node), Some(key)));
-                let result = seed.deserialize(KeyDe(&key.name));
+                let result = seed.deserialize(KeyDeserializer(&key.name));
                 return result.map(Some).map_err(|refusal| self.refused_key(key, node, refusal));
             }
         }
-        for (name, source) in self.fed.by_ref() {
+        for (name, source) in self.supplied.by_ref() {
             let path = self.path.key(name);
-            if self.reader.mark(&path) != Some(Mark::Hopeless) {
+            if self.reader.mark(&path) != Some(Mark::Omitted) {
                 self.current = Some((name, source, None));
-                return seed.deserialize(StrDeserializer::<Refusal>::new(name)).map(Some);
+                return seed.deserialize(StrDeserializer::<DeserializeError>::new(name)).map(Some);
             }
         }
         Ok(None)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refusal> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeserializeError> {
         let (name, source, _) = self.current.unwrap_or(("", Source::Nothing, None));
         let path = self.path.key(name);
-        let de = De { reader: self.reader, path: &path, source };
+        let de = ValueDeserializer { reader: self.reader, path: &path, source };
         seed.deserialize(de).map_err(|refusal| self.reader.refused(&path, source, refusal))
     }
 }
 
-/// The missing keys of a table that are fed; those that were misspelt once not, and once as if they had been given.
-fn fed<'a>(
+/// The missing keys for which a placeholder is handed to serde. A key that was misspelt stays missing in the first
+/// reading and gets a placeholder in the second.
+fn supplied<'a>(
     reader: &Reader,
     path: &Path<'_>,
     fields: &'static [&'static str],
 ) -> Vec<(&'static str, Source<'a>)> {
-    let missing = reader.fed(path);
+    let missing = reader.supplied(path);
     let meant =
         if reader.has_other_placeholders() { reader.findings().meant(path, fields) } else { Vec::new() };
     let meant =
@@ -170,7 +174,7 @@ fn fed<'a>(
 }
 
 /// The elements of a list.
-pub struct Elements<'a> {
+pub struct ListAccess<'a> {
     reader: &'a Reader,
     path: &'a Path<'a>,
     list: IntoIter<(usize, &'a Node)>,
@@ -179,7 +183,7 @@ pub struct Elements<'a> {
     given: usize,
 }
 
-impl<'a> Elements<'a> {
+impl<'a> ListAccess<'a> {
     /// Hands out a list; a tuple is filled up to `len` with placeholders.
     pub fn new(
         reader: &'a Reader,
@@ -196,10 +200,13 @@ impl<'a> Elements<'a> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_> {
-    type Error = Refusal;
+impl<'de> SeqAccess<'de> for ListAccess<'_> {
+    type Error = DeserializeError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Refusal> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, DeserializeError> {
         let (index, source) = match self.list.next() {
             Some((index, node)) => (index, Source::Node(node)),
             None if self.given < self.len => (self.given, Source::Nothing),
@@ -207,7 +214,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         };
         self.given += 1;
         let path = self.path.index(index);
-        let de = De { reader: self.reader, path: &path, source };
+        let de = ValueDeserializer { reader: self.reader, path: &path, source };
         seed.deserialize(de).map(Some).map_err(|refusal| self.reader.refused(&path, source, refusal))
     }
 
@@ -217,7 +224,7 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
 }
 
 /// A variant of an enum and what it holds.
-pub struct Choice<'a> {
+pub struct EnumContent<'a> {
     /// The reading it belongs to.
     pub reader: &'a Reader,
     /// Where the enum is.
@@ -230,48 +237,52 @@ pub struct Choice<'a> {
     pub placeholder: bool,
 }
 
-impl<'a> Choice<'a> {
-    fn with<R>(&self, what: &str, read: impl FnOnce(De<'_>) -> Result<R, Refusal>) -> Result<R, Refusal> {
+impl<'a> EnumContent<'a> {
+    fn with<R>(
+        &self,
+        what: &str,
+        read: impl FnOnce(ValueDeserializer<'_>) -> Result<R, DeserializeError>,
+    ) -> Result<R, DeserializeError> {
         if matches!(self.content, Source::Nothing) && !self.placeholder {
-            return Err(Refusal::Expected(format!("{what} for `{}`", self.name)));
+            return Err(DeserializeError::Expected(format!("{what} for `{}`", self.name)));
         }
         let path = self.path.key(self.name);
-        let de = De { reader: self.reader, path: &path, source: self.content };
+        let de = ValueDeserializer { reader: self.reader, path: &path, source: self.content };
         read(de).map_err(|refusal| self.reader.refused(&path, self.content, refusal))
     }
 }
 
-impl<'de, 'a> EnumAccess<'de> for Choice<'a> {
-    type Error = Refusal;
+impl<'de, 'a> EnumAccess<'de> for EnumContent<'a> {
+    type Error = DeserializeError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Refusal> {
-        let variant = seed.deserialize(StrDeserializer::<Refusal>::new(self.name))?;
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), DeserializeError> {
+        let variant = seed.deserialize(StrDeserializer::<DeserializeError>::new(self.name))?;
         Ok((variant, self))
     }
 }
 
-impl<'de> VariantAccess<'de> for Choice<'_> {
-    type Error = Refusal;
+impl<'de> VariantAccess<'de> for EnumContent<'_> {
+    type Error = DeserializeError;
 
-    fn unit_variant(self) -> Result<(), Refusal> {
+    fn unit_variant(self) -> Result<(), DeserializeError> {
         match self.content.table() {
             None if matches!(self.content, Source::Nothing) => Ok(()),
             Some(table) if table.is_empty() => Ok(()),
-            _ => Err(Refusal::Expected(format!("only the name {:?}", self.name))),
+            _ => Err(DeserializeError::Expected(format!("only the name {:?}", self.name))),
         }
     }
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refusal> {
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, DeserializeError> {
         self.with("a value", |de| seed.deserialize(de))
     }
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DeserializeError> {
         self.with("a list", |de| de.deserialize_tuple(len, visitor))
     }
     fn struct_variant<V: Visitor<'de>>(
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         self.with("a table", |de| de.deserialize_struct("", fields, visitor))
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use schemars::Schema;
 
-use super::known::Known;
+use super::known::SchemaKeys;
 use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
-use super::refusal::Refusal;
+use super::refusal::DeserializeError;
 use super::source::Source;
 use crate::config::suggest::quoted;
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
@@ -16,7 +16,7 @@ use crate::text::escape;
 
 /// The problems of one section. Each place has one at most.
 pub struct Findings {
-    known: Known,
+    known: SchemaKeys,
     marks: RefCell<Marks>,
     problems: RefCell<Problems>,
 }
@@ -24,11 +24,11 @@ pub struct Findings {
 impl Findings {
     /// Of a type with this schema, which is only asked for when there is something to say; `problems` is where it is said.
     pub fn new(schema: fn() -> Arc<Schema>, problems: Problems) -> Self {
-        Self { known: Known::new(schema), marks: RefCell::default(), problems: RefCell::new(problems) }
+        Self { known: SchemaKeys::new(schema), marks: RefCell::default(), problems: RefCell::new(problems) }
     }
 
     /// What is known of the keys.
-    pub fn known(&self) -> &Known {
+    pub fn known(&self) -> &SchemaKeys {
         &self.known
     }
 
@@ -43,8 +43,8 @@ impl Findings {
     }
 
     /// Has a missing key of a table fed to it; whether that changes the next attempt.
-    pub fn feed(&self, table: String, name: &'static str) -> bool {
-        self.marks.borrow_mut().feed(table, name)
+    pub fn supply_missing(&self, table: String, name: &'static str) -> bool {
+        self.marks.borrow_mut().supply_missing(table, name)
     }
 
     /// All that was recorded since the last time.
@@ -68,7 +68,7 @@ impl Findings {
         if self.marks.borrow().get(&path.to_string()).is_none() {
             let problem = problem();
             self.problems.borrow_mut().push(problem);
-            self.marks.borrow_mut().set(path.to_string(), Mark::Aside);
+            self.marks.borrow_mut().set(path.to_string(), Mark::Placeholder);
         }
     }
 
@@ -98,12 +98,12 @@ impl Findings {
             let free = facts.known.iter().copied().filter(can_be);
             if let Some(meant) = nearest(name, free) {
                 let meant = table.key(meant);
-                self.marks.borrow_mut().mean(meant.to_string());
+                self.marks.borrow_mut().add_intended_key(meant.to_string());
                 return problem.with_guess(meant.shown());
             }
             match self.known.elsewhere(name, facts.known) {
                 Some(key) => Problem { guess: true, ..problem }
-                    .with_help(format!("did you mean `{key}`{}?", beside(&key, table))),
+                    .with_help(format!("did you add_intended_key `{key}`{}?", beside(&key, table))),
                 None if facts.known.is_empty() => problem.with_help("no key is known here"),
                 None => problem.with_help(format!("known here: {}", quoted(facts.known.iter().copied()))),
             }
@@ -116,15 +116,20 @@ impl Findings {
         let mut marks = self.marks.borrow_mut();
         if marks.get(&path).is_none() {
             self.problems.borrow_mut().omit(code::UNKNOWN_KEY);
-            marks.set(path, Mark::Aside);
+            marks.set(path, Mark::Placeholder);
         }
     }
 
     /// The problem of a value that a type refused.
-    pub fn refusal_problem(&self, path: &Path<'_>, source: Source<'_>, refusal: &Refusal) -> Problem {
+    pub fn refusal_problem(
+        &self,
+        path: &Path<'_>,
+        source: Source<'_>,
+        refusal: &DeserializeError,
+    ) -> Problem {
         match refusal {
-            Refusal::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
-            Refusal::Variant(known) => self.none_of(path, source, known),
+            DeserializeError::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
+            DeserializeError::Variant(known) => self.none_of(path, source, known),
             _ => {
                 let name =
                     if let Path::Root = path { String::new() } else { format!("`{}`: ", path.shown()) };

@@ -5,25 +5,25 @@ use serde::de::Visitor;
 use serde::de::value::StrDeserializer;
 use serde::forward_to_deserialize_any;
 
-use super::refusal::Refusal;
+use super::refusal::DeserializeError;
 use super::wanted::Wanted;
 
 /// A deserializer of a key.
-pub struct KeyDe<'a>(pub &'a str);
+pub struct KeyDeserializer<'a>(pub &'a str);
 
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
             match self.0.parse() {
                 Ok(number) => visitor.$visit(number),
-                Err(_) => Err(Refusal::Expected(Wanted::Integer { low: i128::from(<$type>::MIN), high: i128::from(<$type>::MAX) }.to_string())),
+                Err(_) => Err(DeserializeError::Expected(Wanted::Integer { low: i128::from(<$type>::MIN), high: i128::from(<$type>::MAX) }.to_string())),
             }
         }
     )* };
 }
 
-impl<'de> Deserializer<'de> for KeyDe<'_> {
-    type Error = Refusal;
+impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
+    type Error = DeserializeError;
 
     integers! {
         deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16, deserialize_i32 visit_i32 i32,
@@ -31,18 +31,18 @@ impl<'de> Deserializer<'de> for KeyDe<'_> {
         deserialize_u32 visit_u32 u32, deserialize_u64 visit_u64 u64,
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_str(self.0)
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         match self.0.parse() {
             Ok(flag) => visitor.visit_bool(flag),
-            Err(_) => Err(Refusal::Expected("`true` or `false`".to_owned())),
+            Err(_) => Err(DeserializeError::Expected("`true` or `false`".to_owned())),
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_some(self)
     }
 
@@ -50,7 +50,7 @@ impl<'de> Deserializer<'de> for KeyDe<'_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -59,8 +59,8 @@ impl<'de> Deserializer<'de> for KeyDe<'_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
-        visitor.visit_enum(StrDeserializer::<Refusal>::new(self.0))
+    ) -> Result<V::Value, DeserializeError> {
+        visitor.visit_enum(StrDeserializer::<DeserializeError>::new(self.0))
     }
 
     forward_to_deserialize_any! {

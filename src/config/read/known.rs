@@ -9,11 +9,11 @@ use crate::config::schema::DURATION;
 use crate::config::{json_schema, outline, place};
 
 /// The schema, which is made only when there is something to ask it.
-pub struct Known(fn() -> Arc<Schema>);
+pub struct SchemaKeys(fn() -> Arc<Schema>);
 
-crate::opaque::opaque!(Known);
+crate::opaque::opaque!(SchemaKeys);
 
-impl Known {
+impl SchemaKeys {
     pub const fn new(schema: fn() -> Arc<Schema>) -> Self {
         Self(schema)
     }

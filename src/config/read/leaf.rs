@@ -5,11 +5,11 @@ use serde::de::value::{I64Deserializer, MapDeserializer, StrDeserializer};
 use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
-use super::access::{Choice, Elements, Entries};
-use super::node::De;
+use super::access::{EnumContent, ListAccess, TableAccess};
+use super::node::ValueDeserializer;
 use super::path::{Path, Segment, shown_key};
-use super::probe::Probe;
-use super::refusal::Refusal;
+use super::probe::SubstituteValue;
+use super::refusal::DeserializeError;
 use super::source::Source;
 use super::wanted::Wanted;
 use crate::config::suggest::quoted;
@@ -17,7 +17,7 @@ use crate::config::{Millis, Node, Problem, Table, Value, code, nearest};
 
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
             let number = self.integer(i128::from(<$type>::MIN), i128::from(<$type>::MAX));
             visitor.$visit(number.and_then(|number| <$type>::try_from(number).ok()).unwrap_or_else(|| <$type>::try_from(self.reader.number::<u8>()).unwrap_or(1)))
         }
@@ -30,8 +30,8 @@ const LISTED: usize = 8;
 /// What stands for a text that cannot be had.
 const PLACEHOLDERS: [&str; 2] = ["x", "y"];
 
-impl<'de> Deserializer<'de> for De<'_> {
-    type Error = Refusal;
+impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
+    type Error = DeserializeError;
 
     integers! {
         deserialize_i8 visit_i8 i8, deserialize_i16 visit_i16 i16, deserialize_i32 visit_i32 i32,
@@ -41,10 +41,10 @@ impl<'de> Deserializer<'de> for De<'_> {
 
     /// For types that take more than one kind of value, and for those that serde collects first. A parameter takes the type that
     /// the schema has for its place, and is text where that can be text.
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         match self.reader.probes().find(self.path) {
-            Some(Probe::Flag) => return visitor.visit_bool(true),
-            Some(Probe::Number) => return visitor.visit_i64(i64::MIN),
+            Some(SubstituteValue::Flag) => return visitor.visit_bool(true),
+            Some(SubstituteValue::Number) => return visitor.visit_i64(i64::MIN),
             None => {}
         }
         if self.source.table().is_some() {
@@ -66,38 +66,38 @@ impl<'de> Deserializer<'de> for De<'_> {
         }
     }
 
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_i128(self.integer(i128::MIN, i128::MAX).unwrap_or_else(|| self.reader.number()))
     }
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         let number = self.integer(0, i128::MAX).and_then(|number| u128::try_from(number).ok());
         visitor.visit_u128(number.unwrap_or_else(|| self.reader.number()))
     }
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_bool(self.boolean().unwrap_or_else(|| self.reader.has_other_placeholders()))
     }
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_f64(self.float().unwrap_or_else(|| self.reader.number()))
     }
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_f64(self.float().unwrap_or_else(|| self.reader.number()))
     }
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_str(self.text().unwrap_or_else(|| self.placeholder()))
     }
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         self.deserialize_str(visitor)
     }
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         self.deserialize_str(visitor)
     }
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_bytes(self.text().unwrap_or_else(|| self.placeholder()).as_bytes())
     }
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         self.deserialize_bytes(visitor)
     }
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         let one = |value: &Value| match value {
             Value::String(text) => text.chars().next().filter(|first| first.len_utf8() == text.len()),
             _ => None,
@@ -106,7 +106,7 @@ impl<'de> Deserializer<'de> for De<'_> {
         visitor.visit_char(one.unwrap_or_else(|| self.placeholder().chars().next().unwrap_or('x')))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         match self.source {
             Source::Nothing => visitor.visit_none(),
             // Once without it, and once with it. What is inside of a placeholder is left out, however deep it would go.
@@ -121,7 +121,7 @@ impl<'de> Deserializer<'de> for De<'_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -130,40 +130,44 @@ impl<'de> Deserializer<'de> for De<'_> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         if is_duration(name, fields) && !matches!(self.value(), Some(Value::Table(_))) {
             return self.duration(visitor);
         }
         let (table, source) = self.table();
-        let mut entries = Entries::fields(self.reader, self.path, table, fields);
+        let mut entries = TableAccess::fields(self.reader, self.path, table, fields);
         match visitor.visit_map(&mut entries) {
-            Err(Refusal::Missing(name)) => Err(self.reader.missing(self.path, source, name)),
-            Err(Refusal::Duplicate(name)) => Err(entries.twice(name)),
+            Err(DeserializeError::Missing(name)) => Err(self.reader.missing(self.path, source, name)),
+            Err(DeserializeError::Duplicate(name)) => Err(entries.twice(name)),
             result => result,
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         self.reader.collects(self.path);
         let (table, _) = self.table();
-        let read = visitor.visit_map(&mut Entries::map(self.reader, self.path, table))?;
+        let read = visitor.visit_map(&mut TableAccess::map(self.reader, self.path, table))?;
         if let Some(table) = table {
             self.reader.look_for_unknown(self.path, table);
         }
         Ok(read)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         let list = self.list();
         // Once empty, and once not.
         let stands_for = list.is_none()
             && self.reader.has_other_placeholders()
             && !matches!(self.source, Source::Nothing)
             && self.reader.mark(&self.path.index(0)).is_none();
-        visitor.visit_seq(Elements::new(self.reader, self.path, list, usize::from(stands_for)))
+        visitor.visit_seq(ListAccess::new(self.reader, self.path, list, usize::from(stands_for)))
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, DeserializeError> {
         let list = self.list();
         if list.as_ref().is_some_and(|list| list.len() != len) {
             let wanted = format!("a list of {len}");
@@ -171,14 +175,14 @@ impl<'de> Deserializer<'de> for De<'_> {
                 self.reader.findings().wrong(self.path, self.source, code::BAD_VALUE, &wanted)
             });
         }
-        visitor.visit_seq(Elements::new(self.reader, self.path, list, len))
+        visitor.visit_seq(ListAccess::new(self.reader, self.path, list, len))
     }
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         len: usize,
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         self.deserialize_tuple(len, visitor)
     }
 
@@ -187,14 +191,14 @@ impl<'de> Deserializer<'de> for De<'_> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refusal> {
+    ) -> Result<V::Value, DeserializeError> {
         visitor.visit_enum(self.choice(variants))
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_unit()
     }
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         visitor.visit_unit()
     }
     forward_to_deserialize_any! { unit_struct }
@@ -205,21 +209,21 @@ fn is_duration(name: &str, fields: &[&str]) -> bool {
     name == "Duration" && fields == ["secs", "nanos"]
 }
 
-impl<'a> De<'a> {
+impl<'a> ValueDeserializer<'a> {
     fn placeholder(&self) -> &'static str {
         let [one, other] = PLACEHOLDERS;
         if self.reader.has_other_placeholders() { other } else { one }
     }
 
     /// A time, as [`Millis`] are written.
-    fn duration<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
+    fn duration<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
         // By the text or the number alone: whoever reads `Millis` here would be asked for a `Duration` again.
         let Millis(time) = match self.value() {
-            Some(Value::String(text)) => Millis::deserialize(StrDeserializer::<Refusal>::new(text))?,
+            Some(Value::String(text)) => Millis::deserialize(StrDeserializer::<DeserializeError>::new(text))?,
             Some(Value::Integer(number)) => {
-                Millis::deserialize(I64Deserializer::<Refusal>::new(number.get()))?
+                Millis::deserialize(I64Deserializer::<DeserializeError>::new(number.get()))?
             }
-            Some(_) => return Err(Refusal::Expected(Millis::EXPECTED.to_owned())),
+            Some(_) => return Err(DeserializeError::Expected(Millis::EXPECTED.to_owned())),
             None => Millis::new(1),
         };
         let parts = [("secs", time.as_secs()), ("nanos", u64::from(time.subsec_nanos()))];
@@ -227,7 +231,7 @@ impl<'a> De<'a> {
     }
 
     /// The text of a parameter as what the schema has for its place.
-    fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, Refusal> {
+    fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, DeserializeError> {
         let types = self.reader.findings().known().types(self.path);
         let takes = |name: &str| types.iter().any(|found| found == name);
         let trimmed = text.trim();
@@ -349,7 +353,7 @@ impl<'a> De<'a> {
     }
 
     /// The variant of an enum; a name that is none is recorded, and the first variant stands for it.
-    fn choice(&self, variants: &'static [&'static str]) -> Choice<'a> {
+    fn choice(&self, variants: &'static [&'static str]) -> EnumContent<'a> {
         let found = match self.value() {
             Some(Value::String(name)) => Some((name.as_str(), Source::Nothing)),
             Some(Value::Table(table)) if table.len() == 1 => {
@@ -373,12 +377,12 @@ impl<'a> De<'a> {
         let other = self.reader.has_other_placeholders();
         let placeholder = if other { variants.last() } else { variants.first() };
         let (name, content) = known.unwrap_or((placeholder.copied().unwrap_or_default(), Source::Nothing));
-        Choice { reader: self.reader, path: self.path, name, content, placeholder: known.is_none() }
+        EnumContent { reader: self.reader, path: self.path, name, content, placeholder: known.is_none() }
     }
 }
 
 /// Whether a list stands where one table is wanted.
-fn is_list_of_tables(de: &De<'_>) -> bool {
+fn is_list_of_tables(de: &ValueDeserializer<'_>) -> bool {
     matches!(de.source, Source::Node(Node { value: Value::Array(list), .. })
         if list.iter().all(|node| node.as_table().is_some()))
 }

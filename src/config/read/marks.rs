@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
     /// Recorded: a placeholder stands for it.
-    Aside,
+    Placeholder,
     /// The placeholder was refused as well: it is left out.
-    Hopeless,
+    Omitted,
 }
 
 /// Places by their dotted path. Empty while nothing was wrong.
@@ -38,8 +38,8 @@ impl Marks {
         before != Some(mark)
     }
 
-    /// The worst mark at or under a place: what is clean is read first, what is hopeless last, so that whatever stops
-    /// an attempt has let all others be seen.
+    /// The worst mark at a path or below it. Entries are deserialized in this order, unmarked ones first, so that the
+    /// error that ends an attempt comes after all values that have none.
     pub fn rank(&self, path: &str) -> Option<Mark> {
         let under = format!("{path}.");
         let inside = self.values.range(under.clone()..).take_while(|(path, _)| path.starts_with(&under));
@@ -56,13 +56,13 @@ impl Marks {
         let under = if table.is_empty() { String::new() } else { format!("{table}.") };
         let inside = self.values.range(under.clone()..).take_while(|(path, _)| path.starts_with(&under));
         let keys = inside
-            .filter(|(_, mark)| **mark == Mark::Hopeless)
+            .filter(|(_, mark)| **mark == Mark::Omitted)
             .filter_map(|(path, _)| path.get(under.len()..));
         keys.into_iter().any(|key| !key.contains('.') && !known(key))
     }
 
     /// Has a missing key fed from now on; answers whether that is new.
-    pub fn feed(&mut self, table: String, name: &'static str) -> bool {
+    pub fn supply_missing(&mut self, table: String, name: &'static str) -> bool {
         let names = self.missing.entry(table).or_default();
         if names.contains(&name) {
             return false;
@@ -72,7 +72,7 @@ impl Marks {
     }
 
     /// The missing keys to feed to a table.
-    pub fn fed(&self, table: &str) -> Vec<&'static str> {
+    pub fn supplied(&self, table: &str) -> Vec<&'static str> {
         self.missing.get(table).cloned().unwrap_or_default()
     }
 
@@ -86,7 +86,7 @@ impl Marks {
     }
 
     /// Notes that a key was probably meant, though misspelled.
-    pub fn mean(&mut self, path: String) {
+    pub fn add_intended_key(&mut self, path: String) {
         self.meant.insert(path);
     }
 

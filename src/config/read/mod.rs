@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use self::path::Path;
-use self::probe::Probe;
+use self::probe::SubstituteValue;
 use self::reader::Reader;
 use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, code, schema_of};
 
@@ -163,15 +163,15 @@ where
         attempt::<T>(&reader, table, span).is_none() || reader.findings().aside() != before
     };
     let passed_over = reader.probes().passed_over().into_iter().take(TRIED);
-    let read = passed_over.filter(|(path, _)| Probe::ALL.iter().any(|probe| minds(path, *probe)));
+    let read = passed_over.filter(|(path, _)| SubstituteValue::ALL.iter().any(|probe| minds(path, *probe)));
     let keys: Vec<Span> = read.map(|(_, key)| key).collect();
     found.revise(|problem| {
         (problem.code != code::UNKNOWN_KEY || !keys.contains(&problem.span)).then_some(problem)
     });
 }
 
-/// Reads a section once more of which everything has been said, with one kind of placeholders and with the other: what that meets
-/// beyond it comes from placeholders.
+/// Reads a section twice more, with one set of placeholders and then with the other, after all of its problems have been
+/// reported: a further problem in these readings is caused by a placeholder, and is dropped.
 fn twice<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Option<Part<T>> {
     let one = attempt(reader, table, span)?;
     reader.change_placeholders();
@@ -184,7 +184,8 @@ fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> O
     let mut attempts = 0;
     loop {
         reader.begin();
-        let root = node::De { reader, path: &Path::Root, source: source::Source::Root(table, span) };
+        let root =
+            node::ValueDeserializer { reader, path: &Path::Root, source: source::Source::Root(table, span) };
         match T::deserialize(root) {
             Ok(config) => return Some(config),
             Err(refusal) => {

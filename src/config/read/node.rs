@@ -8,7 +8,7 @@ use crate::config::{Number, Problem, Value, code, truth};
 
 /// A deserializer of one value.
 #[derive(Clone, Copy)]
-pub struct De<'a> {
+pub struct ValueDeserializer<'a> {
     /// The reading it belongs to.
     pub reader: &'a Reader,
     /// Where the value is in the section.
@@ -17,7 +17,7 @@ pub struct De<'a> {
     pub source: Source<'a>,
 }
 
-impl<'a> De<'a> {
+impl<'a> ValueDeserializer<'a> {
     /// The value, or nothing where the place is marked: a placeholder stands for it then.
     pub fn value(&self) -> Option<&'a Value> {
         if self.source.is_broken() {

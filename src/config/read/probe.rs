@@ -8,17 +8,17 @@ use std::cell::RefCell;
 use super::path::Path;
 use crate::config::Span;
 
-/// What stands in the place of a value, to see whether anybody minds.
+/// A substitute for a value, to find out whether serde reads its key: a type that rejects the substitute has read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
+pub enum SubstituteValue {
     /// `true`; only a field that takes one does not mind.
     Flag,
     /// A number that is less than any other.
     Number,
 }
 
-impl Probe {
-    /// All of them. No type takes both, but one that takes anything.
+impl SubstituteValue {
+    /// Both substitutes. A type that accepts both accepts any value.
     pub const ALL: [Self; 2] = [Self::Flag, Self::Number];
 }
 
@@ -26,17 +26,17 @@ impl Probe {
 #[derive(Debug, Default)]
 pub struct Probes {
     passed_over: RefCell<Vec<(String, Span)>>,
-    at: Option<(String, Probe)>,
+    at: Option<(String, SubstituteValue)>,
 }
 
 impl Probes {
     /// Something else is to stand at a dotted path.
-    pub fn at(path: &str, probe: Probe) -> Self {
+    pub fn at(path: &str, probe: SubstituteValue) -> Self {
         Self { passed_over: RefCell::default(), at: Some((path.to_owned(), probe)) }
     }
 
     /// What is to stand at a place.
-    pub fn find(&self, path: &Path<'_>) -> Option<Probe> {
+    pub fn find(&self, path: &Path<'_>) -> Option<SubstituteValue> {
         let (at, probe) = self.at.as_ref()?;
         (*at == path.to_string()).then_some(*probe)
     }

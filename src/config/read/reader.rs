@@ -9,8 +9,8 @@ use schemars::Schema;
 use super::findings::Findings;
 use super::marks::Mark;
 use super::path::Path;
-use super::probe::{Probe, Probes};
-use super::refusal::Refusal;
+use super::probe::{Probes, SubstituteValue};
+use super::refusal::DeserializeError;
 use super::shape;
 use super::source::Source;
 use crate::config::{Problem, Problems, Span, Table, code, mask_uri, place};
@@ -48,7 +48,7 @@ impl Reader {
     }
 
     /// The same with something else at a place.
-    pub fn with_probe(self, path: &str, probe: Probe) -> Self {
+    pub fn with_probe(self, path: &str, probe: SubstituteValue) -> Self {
         Self { probes: Probes::at(path, probe), ..self }
     }
 
@@ -82,7 +82,7 @@ impl Reader {
         self.broken.set(true);
         let path = path.to_string();
         if self.findings.marks().get(&path).is_none() {
-            self.findings.mark_as(path, Mark::Aside);
+            self.findings.mark_as(path, Mark::Placeholder);
         }
     }
 
@@ -96,7 +96,7 @@ impl Reader {
         self.other.set(true);
     }
 
-    /// Whether values that cannot be had are stood for by others than at first.
+    /// Whether this is the second reading, with the other set of placeholders.
     pub fn has_other_placeholders(&self) -> bool {
         self.other.get()
     }
@@ -126,12 +126,13 @@ impl Reader {
         marks.get(&path.to_string())
     }
 
-    /// Whether an element of a list or a map stays: one that cannot be read is once left out, and once stood for.
+    /// Whether an element of a list or a map is kept: one that cannot be read is left out in the first reading, and
+    /// replaced by a placeholder in the second.
     pub fn keeps(&self, path: &Path<'_>) -> bool {
         match self.mark(path) {
             None => true,
-            Some(Mark::Aside) => self.other.get(),
-            Some(Mark::Hopeless) => false,
+            Some(Mark::Placeholder) => self.other.get(),
+            Some(Mark::Omitted) => false,
         }
     }
 
@@ -142,8 +143,8 @@ impl Reader {
     }
 
     /// The missing keys to feed to a table.
-    pub fn fed(&self, path: &Path<'_>) -> Vec<&'static str> {
-        if self.has_marks() { self.findings.marks().fed(&path.to_string()) } else { Vec::new() }
+    pub fn supplied(&self, path: &Path<'_>) -> Vec<&'static str> {
+        if self.has_marks() { self.findings.marks().supplied(&path.to_string()) } else { Vec::new() }
     }
 
     /// Notes that serde collects the table at a place, so that its refusal will not say what is wrong in it.
@@ -164,32 +165,37 @@ impl Reader {
     }
 
     /// Records why the key of an entry was refused, and leaves the entry out.
-    pub fn bad_key(&self, path: &Path<'_>, span: Span, refusal: &Refusal) -> Refusal {
+    pub fn bad_key(&self, path: &Path<'_>, span: Span, refusal: &DeserializeError) -> DeserializeError {
         let message = format!("the key of `{}`: {}", path.shown(), mask_uri(&refusal.to_string()));
         self.findings.record(path, || Problem::error(code::BAD_KEY, span, escape(&message)));
-        self.mark_as(path.to_string(), Mark::Hopeless);
-        Refusal::Recorded
+        self.mark_as(path.to_string(), Mark::Omitted);
+        DeserializeError::Recorded
     }
 
     /// Takes over what a type refused at `path`, and answers what to tell serde.
-    pub fn refused(&self, path: &Path<'_>, source: Source<'_>, refusal: Refusal) -> Refusal {
-        if matches!(refusal, Refusal::Recorded) {
+    pub fn refused(
+        &self,
+        path: &Path<'_>,
+        source: Source<'_>,
+        refusal: DeserializeError,
+    ) -> DeserializeError {
+        if matches!(refusal, DeserializeError::Recorded) {
             return refusal;
         }
         let text = path.to_string();
         let before = self.findings.marks().get(&text);
         match (before, source) {
-            (None, Source::Nothing | Source::Meant) => self.mark_as(text, Mark::Hopeless),
+            (None, Source::Nothing | Source::Meant) => self.mark_as(text, Mark::Omitted),
             (None, _) => {
                 if !self.explained(path, &text, source) {
                     self.findings.record(path, || self.findings.refusal_problem(path, source, &refusal));
                 }
-                self.mark_as(text, Mark::Aside);
+                self.mark_as(text, Mark::Placeholder);
                 self.progress.set(true);
             }
-            (Some(_), _) => self.mark_as(text, Mark::Hopeless),
+            (Some(_), _) => self.mark_as(text, Mark::Omitted),
         }
-        Refusal::Recorded
+        DeserializeError::Recorded
     }
 
     /// Whether the schema says of a collected table, or of a value that may be of several types, what is wrong; then that has been
@@ -207,7 +213,7 @@ impl Reader {
     }
 
     /// A key that serde misses in the table at `path`.
-    pub fn missing(&self, path: &Path<'_>, source: Source<'_>, name: &'static str) -> Refusal {
+    pub fn missing(&self, path: &Path<'_>, source: Source<'_>, name: &'static str) -> DeserializeError {
         let key = path.key(name).to_string();
         let table = path.to_string();
         let reported = {
@@ -225,14 +231,14 @@ impl Reader {
         if !reported && !matches!(source, Source::Nothing) {
             self.findings.misses(path, source.span(), name);
         }
-        if self.findings.feed(table, name) {
+        if self.findings.supply_missing(table, name) {
             self.progress.set(true);
         }
-        Refusal::Recorded
+        DeserializeError::Recorded
     }
 
     /// A key that came twice, by two spellings; `path` is the second.
-    pub fn twice(&self, path: &Path<'_>, span: Span, name: &'static str) -> Refusal {
+    pub fn twice(&self, path: &Path<'_>, span: Span, name: &'static str) -> DeserializeError {
         self.findings.record(path, || {
             let other = path.last_key();
             let message = if other == name {
@@ -242,8 +248,8 @@ impl Reader {
             };
             Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them")
         });
-        self.mark_as(path.to_string(), Mark::Hopeless);
-        Refusal::Recorded
+        self.mark_as(path.to_string(), Mark::Omitted);
+        DeserializeError::Recorded
     }
 
     fn mark_as(&self, path: String, mark: Mark) {

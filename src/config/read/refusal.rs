@@ -8,7 +8,7 @@ use crate::config::suggest::quoted;
 
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum DeserializeError {
     /// A required field did not come.
     Missing(&'static str),
     /// A field came twice, by two spellings.
@@ -25,7 +25,7 @@ pub enum Refusal {
     Recorded,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DeserializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(name) => write!(f, "missing key `{name}`"),
@@ -39,9 +39,9 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for DeserializeError {}
 
-impl Error for Refusal {
+impl Error for DeserializeError {
     fn custom<T: fmt::Display>(text: T) -> Self {
         Self::Custom(text.to_string())
     }

@@ -310,7 +310,7 @@ struct Chosen {
 fn no_key_shows_user_name_and_password() {
     let (given, shown) = (r#""mqtt://ann:hunter2@h\u001b""#, r#""mqtt://…@h\u{1b}""#);
     for (text, expected) in [
-        ("endpoints.KEY = { hots = 'x', port = 1 }", "did you mean `endpoints.KEY.host`?"),
+        ("endpoints.KEY = { hots = 'x', port = 1 }", "did you add_intended_key `endpoints.KEY.host`?"),
         ("endpoints.KEY = { host = 'x' }", "missing key `endpoints.KEY.port`"),
         ("endpoints.KEY = 'x'", "write `KEY.host = \"…\"`"),
         ("endpoints.KEY = [{ host = 'x' }]", "write `[component.endpoints.KEY]` or `KEY = { … }`"),

@@ -20,7 +20,7 @@ use crate::messaging::{DeadLetterReason, MessageEnvelope, MessageQueue, MessageR
 use crate::{BoxFuture, Category, Error};
 
 /// The first and the longest wait before the target is tried again.
-const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+const BACKOFF_BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// How long a message is locked while the target is tried: longer than a wait and a try.
 const LOCK: Duration = Duration::from_secs(120);
@@ -158,7 +158,7 @@ impl Forward {
     /// Tries until the target has the message, refuses it, or the bridge closes.
     async fn pass_on(&self, envelope: &MessageEnvelope, source: &dyn MessageQueue) -> Result<Outcome, Error> {
         let mut transfer = self.transfer(envelope.passed_on(source.name()));
-        let (mut backoff, mut reported) = (Backoff::new(WAITS.0, WAITS.1), false);
+        let (mut backoff, mut reported) = (Backoff::new(BACKOFF_BOUNDS.0, BACKOFF_BOUNDS.1), false);
         let mut overdue = pin!(self.overdue());
         loop {
             if source.capabilities().renew_lock {

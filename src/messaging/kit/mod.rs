@@ -19,6 +19,6 @@ pub(crate) use queue_core::QueueCore;
 pub(crate) use unconfirmed::Unconfirmed;
 
 /// A text that is given; an empty one counts as not given.
-pub(crate) fn filled(text: Option<String>) -> Option<String> {
+pub(crate) fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

@@ -145,7 +145,8 @@ impl<A> QueueCore<A> {
         });
     }
 
-    /// Starts a task that is given what resolves when the queue ends its tasks: true where the queue is gone and was not closed.
+    /// Starts a task, and passes it a future that resolves when the queue ends its tasks: `true` if the queue was
+    /// dropped without a close.
     pub fn spawn_with_end<T>(&self, context: &Context, name: &'static str, task: impl FnOnce(BoxedEnd) -> T)
     where
         T: Future<Output = Result<(), Error>> + Send + 'static,

@@ -8,12 +8,12 @@ use tokio::time::sleep;
 use super::shared::{QueueDirectory, SharedSettings};
 use super::{MemoryQueueConfig, MemoryQueueOptions};
 use crate::component::{
-    Claim, Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, Share, Space,
+    Claim, Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, QueueNamespace, Share,
 };
 use crate::config::Invalid;
 use crate::count::Counters;
 use crate::log::{Level, Logger};
-use crate::messaging::kit::{HopLimit, Metrics, QueueBackend, QueueCore, filled};
+use crate::messaging::kit::{HopLimit, Metrics, QueueBackend, QueueCore, non_empty};
 use crate::messaging::store::{DeadLetterSink, MessageStore, StoreOptions, StoredMessage};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueAddress, QueueError};
 use crate::time::NEVER;
@@ -80,8 +80,8 @@ impl MemoryMessageQueue {
     ) -> Result<Self, QueueError> {
         Invalid::none(config.invalid(name))?;
         let MemoryQueueConfig { queue, dead_letter, options } = config;
-        let name = filled(queue).unwrap_or_else(|| name.to_owned());
-        Ok(Self::with(&name, filled(dead_letter), options, logger, counters))
+        let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
+        Ok(Self::with(&name, non_empty(dead_letter), options, logger, counters))
     }
 
     fn with(
@@ -210,18 +210,18 @@ impl Component for MemoryMessageQueue {
 
     /// What queues of one name have to agree on.
     fn claims(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Claim> {
-        let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
-        let dead_letter = filled(config.dead_letter.clone());
+        let name = non_empty(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
+        let dead_letter = non_empty(config.dead_letter.clone());
         let terms = SharedSettings::values(&config.options.store_options(), dead_letter.as_deref());
         vec![Claim::Shared { kind: "queue in memory", name, terms: terms.into() }]
     }
 
     fn flows(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Flow> {
-        let name = filled(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
+        let name = non_empty(config.queue.clone()).unwrap_or_else(|| identity.name().to_owned());
         let dead_letters =
-            filled(config.dead_letter.clone()).map(|dead| ("dead_letter", Destination::Name(dead)));
+            non_empty(config.dead_letter.clone()).map(|dead| ("dead_letter", Destination::Name(dead)));
         let sends = Some(Destination::Name(name.clone()));
-        let (space, share) = (Space::Process("memory"), Share::of_names);
+        let (space, share) = (QueueNamespace::Process("memory"), Share::of_names);
         vec![Flow::Queue(QueueFlow {
             space,
             takes: Names::One(name),

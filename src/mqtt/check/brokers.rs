@@ -16,7 +16,7 @@ pub fn keyed_credentials(config: &MqttConfig) -> impl Iterator<Item = (String, &
     keyed(config.credential.as_ref(), config.credentials.as_deref())
 }
 
-/// Its client id at each broker that it names itconfig.
+/// The client id of a configuration at each broker that the configuration itself names.
 pub fn claims(config: &MqttConfig) -> Vec<Claim> {
     let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
     let claim = |endpoint| Claim::ClientId { endpoint, client_id: client_id.to_owned() };

@@ -36,7 +36,7 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
     let mut found = Vec::new();
     let login = login_of(config, around, &mut found);
     let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
-    let discovery = sought.then(|| connect::foreseen(around, "discovery")).flatten();
+    let discovery = sought.then(|| connect::static_lookups(around, "discovery")).flatten();
     let mut brokers = Brokers::default();
     for (key, connection) in keyed_connections(config) {
         match reached(&key, connection, discovery.as_deref(), &mut found) {
@@ -55,7 +55,7 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
 /// The credential that would be used: the first that is there.
 fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
     let sought = keyed_credentials(config).any(|(_, credential)| credential.store_key().is_some());
-    let stores = sought.then(|| auth::foreseen(around, "credentials")).flatten();
+    let stores = sought.then(|| auth::static_lookups(around, "credentials")).flatten();
     let mut first: Option<Invalid> = None;
     for (key, credential) in keyed_credentials(config) {
         let looked_up = match (credential.store_key(), &stores) {

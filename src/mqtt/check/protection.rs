@@ -1,7 +1,7 @@
 //! Warnings about protection: the connection would work, but unencrypted, or at a port that says otherwise.
 
 use super::brokers::{keyed_connections, keyed_credentials};
-use crate::component::{Flow, Sought};
+use crate::component::{DiscoveredServers, Flow};
 use crate::config::{Invalid, code};
 use crate::connect::{ConnectionConfig, endpoints};
 use crate::mqtt::MqttConfig;
@@ -25,7 +25,7 @@ pub fn sought(config: &MqttConfig) -> Vec<Flow> {
         connection.uri.is_none() && connection.host.as_deref().is_none_or(str::is_empty)
     });
     let sought = discovered.filter_map(|(key, connection)| {
-        Some(Flow::Sought(Sought {
+        Some(Flow::DiscoveredServers(DiscoveredServers {
             field: "discovery",
             key: format!("{key}.discovery_key"),
             name: connection.discovery_key()?.to_owned(),
@@ -111,7 +111,7 @@ mod tests {
         let sought = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
             let keys = sought(&config).into_iter().map(|flow| match flow {
-                Flow::Sought(Sought { key, name, protocol, password, .. }) => {
+                Flow::DiscoveredServers(DiscoveredServers { key, name, protocol, password, .. }) => {
                     format!("{key} {name} {protocol:?} {password}")
                 }
                 _ => String::new(),

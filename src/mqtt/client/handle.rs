@@ -16,7 +16,7 @@ use crate::mqtt::driver::{
 };
 use crate::mqtt::protocol::{V4, V5};
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttError, MqttVersion, QoS};
+use crate::mqtt::{LinkError, MqttError, MqttVersion, QoS};
 use crate::time::NEVER;
 
 /// How long the end of the task may take beyond its deadline.
@@ -113,7 +113,7 @@ impl Handle {
         }
         Some(MqttError::Down(match &*self.state.borrow() {
             LinkState::Down(lost) => lost.clone(),
-            _ => Lost::NotYet,
+            _ => LinkError::NotYet,
         }))
     }
 

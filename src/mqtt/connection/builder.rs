@@ -110,7 +110,7 @@ impl MqttConnectionBuilder {
         self
     }
 
-    /// Sets how TLS trusts and is trusted, for the brokers whose protocol has TLS.
+    /// Sets trusted authorities and client certificate, for the brokers whose protocol has TLS.
     #[must_use]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.config.tls = tls;

@@ -80,8 +80,8 @@ pub struct MqttConnection {
     closed: watch::Sender<u64>,
     /// How often it was opened: subscriptions of earlier times are gone.
     opened: AtomicU64,
-    /// What its owner lacks, in this opening.
-    unmet: watch::Sender<Option<Arc<str>>>,
+    /// Why the queue that owns this connection gets no messages although the link may be up; reset by each `open`.
+    no_messages_reason: watch::Sender<Option<Arc<str>>>,
     /// Lent where no container lends one.
     standalone: StandaloneContext,
 }
@@ -149,7 +149,7 @@ impl MqttConnection {
             opening: tokio::sync::Mutex::new(()),
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
-            unmet: watch::Sender::new(None),
+            no_messages_reason: watch::Sender::new(None),
             standalone: StandaloneContext::default(),
         })
     }
@@ -162,7 +162,8 @@ impl MqttConnection {
     /// resolved; `NOT_OPEN` at once when it is closed meanwhile.
     pub async fn open(&self, context: &Context) -> Result<(), Error> {
         let mut closed = self.closed.subscribe();
-        // A lock over an await is what it is for: two links with one client id would throw each other out.
+        // Held across `await` on purpose: two concurrent opens with one client id would take the session over from each
+        // other.
         let _opening = tokio::select! {
             biased;
             _ = closed.changed() => return Err(MqttError::NotOpen.into()),
@@ -223,8 +224,8 @@ impl MqttConnection {
         if closed.has_changed().unwrap_or(true) {
             return false;
         }
-        self.unmet.send_replace(None);
-        follow(client, self.unmet.subscribe(), context);
+        self.no_messages_reason.send_replace(None);
+        follow(client, self.no_messages_reason.subscribe(), context);
         self.opened.fetch_add(1, Ordering::Relaxed);
         *live = Some(client.clone());
         true
@@ -291,10 +292,10 @@ impl MqttConnection {
     }
 
     /// Sets what its owner lacks although the link may be up; the status that they share reports it.
-    pub(crate) fn set_unmet(&self, unmet: Option<Arc<str>>) {
-        self.unmet.send_if_modified(|known| {
-            let changed = *known != unmet;
-            *known = unmet;
+    pub(crate) fn set_no_messages_reason(&self, no_messages_reason: Option<Arc<str>>) {
+        self.no_messages_reason.send_if_modified(|known| {
+            let changed = *known != no_messages_reason;
+            *known = no_messages_reason;
             changed
         });
     }

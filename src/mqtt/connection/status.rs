@@ -6,12 +6,16 @@ use tokio::sync::watch;
 
 use crate::component::{Context, Status};
 use crate::mqtt::driver::DeniedFilters;
-use crate::mqtt::{LinkState, Lost, MqttClient, MqttError};
+use crate::mqtt::{LinkError, LinkState, MqttClient, MqttError};
 use crate::text::clip;
 
-/// Has the component's status follow the link, and `unmet`, until either ends: what the owner of the connection lacks although the link
+/// Has the component's status follow the link, and `no_messages_reason`, until either ends: what the owner of the connection lacks although the link
 /// is up, which is part of their common status.
-pub fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>, context: &Context) {
+pub fn follow(
+    client: &MqttClient,
+    mut no_messages_reason: watch::Receiver<Option<Arc<str>>>,
+    context: &Context,
+) {
     let (mut state, mut denied) = (client.state(), client.denials());
     let mut follower = Follower { recovering: false, reported: None, at: up_at(&state.borrow()) };
     let following = context.clone();
@@ -20,7 +24,7 @@ pub fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>,
             let (changed, moved) = tokio::select! {
                 changed = state.changed() => (changed, true),
                 changed = denied.changed() => (changed, false),
-                changed = unmet.changed() => (changed, false),
+                changed = no_messages_reason.changed() => (changed, false),
                 () = following.cancelled() => return Ok(()),
             };
             if changed.is_err() {
@@ -28,7 +32,7 @@ pub fn follow(client: &MqttClient, mut unmet: watch::Receiver<Option<Arc<str>>>,
             }
             let moved = moved || state.has_changed().unwrap_or_default();
             let denied = denied_now(&denied.borrow_and_update());
-            let unmet_now = unmet.borrow_and_update().clone();
+            let unmet_now = no_messages_reason.borrow_and_update().clone();
             let state = state.borrow_and_update().clone();
             match &state {
                 LinkState::Failed(error) => return Err(error.clone().into()),
@@ -92,11 +96,11 @@ fn up_at(state: &LinkState) -> Option<Arc<str>> {
 }
 
 /// The reason of a link that is not up; it was lost just now where `at` names its broker.
-fn down(at: Option<&str>, lost: &Lost) -> String {
+fn down(at: Option<&str>, lost: &LinkError) -> String {
     let cause = crate::error::chain(lost);
     match at {
         // It was left on purpose, not lost.
-        Some(_) if matches!(lost, Lost::Moving { .. } | Lost::Renewed) => cause,
+        Some(_) if matches!(lost, LinkError::Moving { .. } | LinkError::Renewed) => cause,
         Some(at) => format!("the link to the MQTT broker at {} is lost: {cause}", clip(at)),
         None => cause,
     }

@@ -5,9 +5,10 @@ use crate::sync::{AtomicUsize, Ordering};
 /// The bit of the count of messages that says that the counts are watched.
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
-/// Messages and bytes. Whether they are watched lies in the same word as the messages: whoever counts a message out learns whether
-/// it must wake the watcher, and whoever starts to watch learns what was counted out before. With two words, each of the two threads
-/// could read the word of the other before the other changes it, and nobody would be woken.
+/// Counts of messages and bytes. The watch flag is a bit of the atomic that counts the messages: whoever counts a
+/// message out learns whether to wake the watcher, and whoever starts to watch sees what was counted out before. With
+/// two atomics, each of the two threads could read the other's before the other writes it, and the wake-up would be
+/// lost.
 pub(crate) struct DeliveryCounts {
     bytes: AtomicUsize,
     messages: AtomicUsize,

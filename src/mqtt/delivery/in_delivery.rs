@@ -8,7 +8,7 @@ use super::token::Token;
 use crate::footprint;
 
 /// What a message costs beside its own bytes, wherever it is: its receipt, the right to acknowledge it, and the notice of its end.
-const OVERHEAD: usize = footprint::piece(size_of::<Receipt>())
+const OVERHEAD: usize = footprint::piece(size_of::<DeliveryGuard>())
     + footprint::piece(size_of::<[usize; 8]>())
     + footprint::place::<(Token, bool)>();
 
@@ -46,11 +46,11 @@ impl InDelivery {
     }
 
     /// Counts one message in, of this [footprint](crate::footprint); the receipt counts it out.
-    pub fn admit(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<Receipt> {
+    pub fn admit(self: &Arc<Self>, footprint: usize, token: Option<Token>) -> Arc<DeliveryGuard> {
         self.counts.count_in();
         let (refused, handled) = (AtomicBool::new(false), AtomicBool::new(false));
         let (in_delivery, bytes) = (Arc::clone(self), AtomicUsize::new(0));
-        let receipt = Receipt { in_delivery, bytes, token, refused, handled };
+        let receipt = DeliveryGuard { in_delivery, bytes, token, refused, handled };
         receipt.add_bytes(footprint + OVERHEAD);
         Arc::new(receipt)
     }
@@ -58,7 +58,7 @@ impl InDelivery {
 
 /// One message in the hands of its listeners. When the last of them lets go of it, it may be acknowledged: also when a
 /// listener panics or is aborted. Not so when one of them has refused it.
-pub(crate) struct Receipt {
+pub(crate) struct DeliveryGuard {
     in_delivery: Arc<InDelivery>,
     bytes: AtomicUsize,
     token: Option<Token>,
@@ -67,7 +67,7 @@ pub(crate) struct Receipt {
     handled: AtomicBool,
 }
 
-impl Receipt {
+impl DeliveryGuard {
     /// The message takes this much more memory, such as entries in lists; it is counted out with the receipt.
     pub fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -115,7 +115,7 @@ impl Receipt {
     }
 }
 
-impl Drop for Receipt {
+impl Drop for DeliveryGuard {
     fn drop(&mut self) {
         // The token first: whoever sees the counts fall finds it.
         if let Some(token) = self.token {

@@ -6,5 +6,5 @@ mod token;
 
 #[cfg(test)]
 pub(crate) use in_delivery::tests;
-pub(crate) use in_delivery::{Acknowledger, InDelivery, Receipt};
+pub(crate) use in_delivery::{Acknowledger, DeliveryGuard, InDelivery};
 pub(crate) use token::Token;

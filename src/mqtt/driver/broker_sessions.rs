@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use crate::connect::Endpoint;
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 
 /// How many brokers are remembered; redirects can name any number.
 const MAX_BROKERS: usize = 256;
@@ -31,9 +31,9 @@ pub(super) struct BrokerSessions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resumption {
     /// The session as far as received messages go.
-    pub incoming: Presence,
+    pub incoming: SessionPresence,
     /// The session as far as subscriptions go.
-    pub subscriptions: Presence,
+    pub subscriptions: SessionPresence,
     /// Whether the broker has the session in which messages were last sent.
     pub proven: bool,
     /// Whether the broker has a session in which packet ids may stand for messages that are not known here.
@@ -64,8 +64,8 @@ impl BrokerSessions {
         }
         self.sessions.insert(name.clone(), self.current);
         let unanswered = std::mem::take(&mut self.connect_unanswered);
-        let subscriptions = Presence::new(session_present, unanswered || elsewhere || stale);
-        let incoming = if stale { Presence::Gone } else { subscriptions };
+        let subscriptions = SessionPresence::new(session_present, unanswered || elsewhere || stale);
+        let incoming = if stale { SessionPresence::Absent } else { subscriptions };
         let proven = session_present && !elsewhere;
         // At the first, the session is of an earlier process.
         let inherited = session_present && (elsewhere || self.last.is_none());
@@ -91,8 +91,8 @@ mod tests {
         }
     }
 
-    fn resumption(incoming: Presence, subscriptions: Presence, elsewhere: bool) -> Resumption {
-        let proven = !elsewhere && subscriptions != Presence::Gone;
+    fn resumption(incoming: SessionPresence, subscriptions: SessionPresence, elsewhere: bool) -> Resumption {
+        let proven = !elsewhere && subscriptions != SessionPresence::Absent;
         Resumption { incoming, subscriptions, proven, inherited: elsewhere }
     }
 
@@ -100,7 +100,8 @@ mod tests {
     fn a_session_that_was_left_for_another_is_not_the_one_we_know() {
         let (a, b) = (endpoint("a"), endpoint("b"));
         let mut sessions = BrokerSessions::default();
-        let (kept, gone, doubtful) = (Presence::Kept, Presence::Gone, Presence::Doubtful);
+        let (kept, gone, doubtful) =
+            (SessionPresence::Present, SessionPresence::Absent, SessionPresence::Uncertain);
         let elsewhere = resumption(gone, doubtful, true);
         assert!(sessions.is_new());
         assert_eq!(sessions.connected(&a, false), resumption(gone, gone, false));
@@ -117,11 +118,15 @@ mod tests {
         let mut sessions = BrokerSessions::default();
         let first = sessions.connected(&a, true);
         assert!(first.proven && first.inherited, "of an earlier process");
-        let shared = resumption(Presence::Doubtful, Presence::Doubtful, true);
+        let shared = resumption(SessionPresence::Uncertain, SessionPresence::Uncertain, true);
         assert_eq!(sessions.connected(&b, true), shared);
         assert_eq!(sessions.connected(&a, true), shared);
         sessions.connect_unanswered();
-        assert_eq!(sessions.connected(&a, true).incoming, Presence::Doubtful, "a CONNECT was not answered");
-        assert_eq!(sessions.connected(&a, true).incoming, Presence::Kept);
+        assert_eq!(
+            sessions.connected(&a, true).incoming,
+            SessionPresence::Uncertain,
+            "a CONNECT was not answered"
+        );
+        assert_eq!(sessions.connected(&a, true).incoming, SessionPresence::Present);
     }
 }

@@ -15,7 +15,7 @@ use super::{Drive, End};
 use crate::mqtt::protocol::{Limits, Protocol, Publish, V4};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::transport::Counted;
-use crate::mqtt::{Lost, MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttMessage, QoS, SubscribeOptions};
 
 /// In seconds.
 const KEEP_ALIVE: u16 = 10;
@@ -60,14 +60,14 @@ async fn survives<B: Future<Output = DuplexStream>>(
     drive.restore().await.map_err(|_| "it ended").unwrap();
     let silent = tokio::select! {
         end = drive.run() => match end {
-            End::Lost(lost) => panic!("lost: {lost}"),
+            End::LinkError(lost) => panic!("lost: {lost}"),
             _ => panic!("ended"),
         },
         theirs = broker(theirs) => theirs,
     };
     let since = Instant::now();
     let end = timeout(Duration::from_secs(600), drive.run()).await.unwrap();
-    assert!(matches!(end, End::Lost(Lost::Silent(_))));
+    assert!(matches!(end, End::LinkError(LinkError::Silent(_))));
     drop(silent);
     since.elapsed()
 }
@@ -187,7 +187,7 @@ async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_t
         core.resume(&fuzz::endpoint(), false, &limits, now);
         assert!(core.subscribing.next(true, now).is_some());
         core.subscribing.asked(true);
-        core.link_lost(&Lost::Ended);
+        core.link_lost(&LinkError::Ended);
     }
     core.resume(&fuzz::endpoint(), false, &limits, now);
     let found = survives(&mut fixture, async |mut peer| {

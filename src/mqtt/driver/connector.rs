@@ -21,7 +21,7 @@ use crate::error::chain;
 use crate::log::Logger;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::{Kind, Stream, dial};
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
 /// How long discovery and credential stores may take before what was known is used.
@@ -40,7 +40,7 @@ pub(super) enum Ending {
 pub(super) type Linked<P> = (Connected<P, Stream>, Endpoint);
 
 /// What comes of an attempt: a link, or where it ended, and how.
-type Attempt<P> = Result<Linked<P>, (Endpoint, Lost)>;
+type Attempt<P> = Result<Linked<P>, (Endpoint, LinkError)>;
 
 /// Connects to brokers, and remembers how that went.
 pub(super) struct Connector {
@@ -101,15 +101,15 @@ impl Connector {
     }
 
     /// Returns why opening has failed: what the only broker there is has answered, or what happened last.
-    fn not_opened(&self, at: &Endpoint, last: Lost, waited: Duration) -> MqttError {
-        if self.endpoints.count() == 1 && matches!(last, Lost::Refused { .. }) {
+    fn not_opened(&self, at: &Endpoint, last: LinkError, waited: Duration) -> MqttError {
+        if self.endpoints.count() == 1 && matches!(last, LinkError::Refused { .. }) {
             return refused(at, last);
         }
         MqttError::ConnectFailed { endpoints: self.endpoints.names().into(), waited, source: last }
     }
 
     /// Warns once of what opening waits for, which can take long.
-    fn warn_not_yet(&self, at: &Endpoint, lost: &Lost) {
+    fn warn_not_yet(&self, at: &Endpoint, lost: &LinkError) {
         let (limit, cause) = (self.settings.connect_timeout, chain(lost));
         let until =
             if limit.is_zero() { String::new() } else { format!(" for up to {} ms", limit.as_millis()) };
@@ -158,7 +158,7 @@ impl Connector {
     }
 
     /// Logs once that a broker does not know the client any more, which may change again.
-    fn log_refused_for_now(&self, at: &Endpoint, lost: &Lost) {
+    fn log_refused_for_now(&self, at: &Endpoint, lost: &LinkError) {
         let (limit, cause) = (self.settings.refusal_timeout, chain(lost));
         self.logger.error(
             None,
@@ -232,8 +232,8 @@ impl Connector {
                 Err(lost) => lost,
             };
             let next = match &lost {
-                Lost::Refused { server_reference: Some(reference), .. }
-                    if lost.is_elsewhere() && hops < MAX_HOPS =>
+                LinkError::Refused { server_reference: Some(reference), .. }
+                    if lost.is_redirect() && hops < MAX_HOPS =>
                 {
                     self.endpoints.direct(&at, reference, &self.logger)
                 }
@@ -255,7 +255,7 @@ impl Connector {
         core: &mut Core,
         endpoint: &Endpoint,
         limit: Duration,
-    ) -> Result<Result<Connected<P, Stream>, Lost>, Ending> {
+    ) -> Result<Result<Connected<P, Stream>, LinkError>, Ending> {
         let settings = &*self.settings;
         let first = core.is_new();
         self.attempts += 1;
@@ -281,12 +281,12 @@ impl Connector {
                 }
                 return Err(Ending::Closed);
             }
-            result = &mut dial => result.unwrap_or(Err(Lost::NoAnswer { what: "CONNECT", limit })),
+            result = &mut dial => result.unwrap_or(Err(LinkError::NoAnswer { what: "CONNECT", limit })),
         };
         match &result {
             Ok(_) => self.attempts = 0,
             Err(lost) => {
-                if sent.load(Ordering::Relaxed) && !matches!(lost, Lost::Refused { .. }) {
+                if sent.load(Ordering::Relaxed) && !matches!(lost, LinkError::Refused { .. }) {
                     core.connect_unanswered();
                 }
                 let cause = chain(lost);
@@ -301,8 +301,14 @@ impl Connector {
 
     /// Draws conclusions from the end of a link about the endpoint, about other clients, and about how long to wait. The end is
     /// `explained` where something that was sent may be the reason. Returns why the link is lost.
-    pub fn link_lost(&mut self, lost: Lost, endpoint: &Endpoint, lasted: Duration, explained: bool) -> Lost {
-        if let Lost::Disconnected { server_reference: Some(reference), .. } = &lost {
+    pub fn link_lost(
+        &mut self,
+        lost: LinkError,
+        endpoint: &Endpoint,
+        lasted: Duration,
+        explained: bool,
+    ) -> LinkError {
+        if let LinkError::Disconnected { server_reference: Some(reference), .. } = &lost {
             self.endpoints.redirected(endpoint, reference, &self.logger);
         }
         let stable = self.backoff.is_good(lasted);
@@ -343,10 +349,10 @@ async fn unless_closed(core: &mut Core, wait: impl Future<Output = ()>) -> Resul
     }
 }
 
-fn refused(endpoint: &Endpoint, lost: Lost) -> MqttError {
+fn refused(endpoint: &Endpoint, lost: LinkError) -> MqttError {
     let endpoint: Arc<str> = endpoint.to_string().into();
     match lost {
-        Lost::Refused { code, reason, server_reference } => {
+        LinkError::Refused { code, reason, server_reference } => {
             MqttError::Refused { endpoint, code, reason, server_reference }
         }
         source => MqttError::ConnectFailed { endpoints: endpoint, waited: Duration::ZERO, source },

@@ -22,7 +22,7 @@ use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
 use crate::mqtt::session::{CONTROL_IDS, MAX_WINDOW};
 use crate::mqtt::subscriptions;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
 /// The state of a connection, over all its links.
@@ -37,7 +37,7 @@ pub(super) struct Core {
     state: watch::Sender<LinkState>,
     broker_sessions: BrokerSessions,
     /// Why the link is down, while it is.
-    down: Option<Lost>,
+    down: Option<LinkError>,
     /// Whether it was found out what ended the last links: there is no reason to wait before the next one.
     poison_found: bool,
 }
@@ -67,7 +67,7 @@ impl Core {
             reader: Reader::new(inbox),
             state,
             broker_sessions: BrokerSessions::default(),
-            down: Some(Lost::NotYet),
+            down: Some(LinkError::NotYet),
             poison_found: false,
             settings,
             logger,
@@ -100,7 +100,8 @@ impl Core {
             Command::Subscribe { filter, options, listener, reply } => {
                 if self.subscribing.subscribe(&filter, options, &listener, reply) {
                     let subscribing = &self.subscribing;
-                    let missed = |topic: &str| !subscribing.hears(&listener, &filter, topic);
+                    let missed =
+                        |topic: &str| !subscribing.receives_by_other_filter(&listener, &filter, topic);
                     let claimed = self.receiving.claim(&filter, missed);
                     self.subscribing.deliver_claimed(claimed, &filter, &listener);
                 }
@@ -131,7 +132,7 @@ impl Core {
     }
 
     /// Handles a packet.
-    pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), Lost> {
+    pub fn handle(&mut self, packet: Incoming, now: Instant) -> Result<(), LinkError> {
         let known = match packet {
             Incoming::Publish { id, message, subscriptions } => {
                 let subscribing = &mut self.subscribing;
@@ -160,9 +161,9 @@ impl Core {
                 let text = self.subscribing.refusal().with_user(reason.code, reason.text);
                 return Err(Reason { text, ..reason }.disconnected());
             }
-            Incoming::Authentication => return Err(Lost::Authentication),
-            Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(Lost::Unexpected("CONNACK")),
-            Incoming::Unexpected(packet) => return Err(Lost::Unexpected(packet)),
+            Incoming::Authentication => return Err(LinkError::Authentication),
+            Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(LinkError::Unexpected("CONNACK")),
+            Incoming::Unexpected(packet) => return Err(LinkError::Unexpected(packet)),
         };
         if let (what, id, false) = known {
             self.metrics.unsolicited.one();
@@ -184,7 +185,11 @@ impl Core {
     }
 
     /// Gives up packets that were not answered in time. Where the broker has been `silent` since one was sent, the link is dead.
-    pub fn expire_answers(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
+    pub fn expire_answers(
+        &mut self,
+        silent: impl Fn(Instant) -> bool,
+        now: Instant,
+    ) -> Result<(), LinkError> {
         let expired = self.subscribing.expire(silent, now);
         self.take_undelivered();
         expired
@@ -241,7 +246,7 @@ impl Core {
     }
 
     /// The link is lost.
-    pub fn link_lost(&mut self, reason: &Lost) {
+    pub fn link_lost(&mut self, reason: &LinkError) {
         self.down = Some(reason.clone());
         self.reader.inbox().set_up(false);
         self.receiving.link_ended();
@@ -262,7 +267,7 @@ impl Core {
     }
 
     /// No broker has accepted the client since the last link.
-    pub fn still_down(&mut self, lost: &Lost) {
+    pub fn still_down(&mut self, lost: &LinkError) {
         if self.down.is_none() {
             // The last link was left in good order, for one that did not come about.
             self.link_lost(lost);

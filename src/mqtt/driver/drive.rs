@@ -18,18 +18,18 @@ use super::settings::Settings;
 use super::writer::{Leaving, Writer, acknowledge};
 use crate::mqtt::protocol::{Limits, Protocol};
 use crate::mqtt::transport::Transport;
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 
 /// How many packets are read before others get their turn.
 const BATCH: u64 = 256;
 
 /// How long listeners may take to finish what they have, where the link is not kept up for them: what is not acknowledged
 /// comes again.
-const MOMENT: Duration = Duration::from_millis(250);
+const LISTENER_GRACE: Duration = Duration::from_millis(250);
 
 /// How a link ended.
 pub(super) enum End {
-    Lost(Lost),
+    LinkError(LinkError),
     /// Everything was drained and DISCONNECT is sent.
     Closed,
     /// The same, to replace the link by one to another broker.
@@ -108,7 +108,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     /// Leaves the link for a new one to the same broker. Received messages may be held for long, and come again there: they are
     /// waited for a moment only.
     pub async fn renew(&mut self, limit: Duration) -> Option<End> {
-        let mut end = self.leave_as(Leaving::Handled, limit.min(MOMENT)).await;
+        let mut end = self.leave_as(Leaving::Handled, limit.min(LISTENER_GRACE)).await;
         if end.is_none() {
             end = self.leave_as(Leaving::Unhandled, limit).await;
         }
@@ -132,11 +132,11 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     /// Gives up a lost link. QoS 0 messages that may not have been written fail.
-    pub async fn abandon(mut self, reason: &Lost) {
+    pub async fn abandon(mut self, reason: &LinkError) {
         for waiter in self.stream.take_unwritten() {
             self.core.publishing.settle(waiter, Err(MqttError::Down(reason.clone())));
         }
-        if self.writer.is_disconnected() || !reason.is_ours() {
+        if self.writer.is_disconnected() || !reason.is_local() {
             return;
         }
         self.acknowledge_last(reason).await;
@@ -149,14 +149,17 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
 
     /// Acknowledges what came before the packet that ends the link, as far as listeners have finished it, or do so within a
     /// moment. Else it would all come again, and with the same packet behind it for ever.
-    async fn acknowledge_last(&mut self, reason: &Lost) {
+    async fn acknowledge_last(&mut self, reason: &LinkError) {
         // In other cases listeners are behind, or what is missing may be due to them: they have had their time.
         let waits = matches!(
             reason,
-            Lost::Protocol(_) | Lost::Unexpected(_) | Lost::BadTopic { .. } | Lost::TooLarge { .. }
+            LinkError::Protocol(_)
+                | LinkError::Unexpected(_)
+                | LinkError::BadTopic { .. }
+                | LinkError::TooLarge { .. }
         );
         if waits {
-            self.core.until_handled(MOMENT).await;
+            self.core.until_handled(LISTENER_GRACE).await;
         } else {
             self.core.take_inbox();
             self.core.give_back();
@@ -181,12 +184,12 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
                 self.core.publish_missing();
                 if ended { Poll::Ready(End::Closed) } else { Poll::Pending }
             }
-            Err(lost) => Poll::Ready(End::Lost(lost)),
+            Err(lost) => Poll::Ready(End::LinkError(lost)),
         }
     }
 
     /// Takes one turn. Returns whether the link is closed in good order.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
         let now = Instant::now();
         self.deadline = self.core.poll_inbox(cx);
         if self.deadline.is_some() {
@@ -217,7 +220,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     /// Reads a batch. Returns false where there may be more.
-    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, LinkError> {
         for count in 0..BATCH {
             match self.stream.poll_read(cx) {
                 Poll::Ready(packet) => self.core.handle(packet?, now)?,
@@ -234,7 +237,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     /// Encodes and writes until there is nothing left or the socket takes no more. Returns whether nothing is left.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Lost> {
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, LinkError> {
         loop {
             self.writer.fill(&mut self.stream, self.core, now)?;
             if !self.stream.needs_flush() {
@@ -252,7 +255,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     /// Does what is due, and sets the timer to when something is due next.
-    fn look_at_clocks(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Lost> {
+    fn look_at_clocks(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), LinkError> {
         let answer = self.expire_answers(cx, now)?;
         if self.core.subscribing.ask_denied(now) {
             cx.waker().wake_by_ref();
@@ -302,7 +305,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
     }
 
     /// Gives up packets that were not answered in time. Returns when the next one is to be answered.
-    fn expire_answers(&mut self, cx: &Context<'_>, now: Instant) -> Result<Option<Instant>, Lost> {
+    fn expire_answers(&mut self, cx: &Context<'_>, now: Instant) -> Result<Option<Instant>, LinkError> {
         let due = self.core.subscribing.answer_due();
         if due.is_none_or(|due| due > now) {
             return Ok(due);

@@ -115,7 +115,7 @@ async fn a_link_that_pauses_all_the_time_reads_and_acknowledges_everything_and_f
     let mut drive = restored(stream, &mut fixture, 16_384).await;
     drive.stream.force_read_pauses(Instant::now(), Duration::from_millis(1));
     let (end, ()) = tokio::join!(drive.run(), broker(theirs.unwrap().0));
-    assert!(matches!(end, End::Lost(Lost::Ended)));
+    assert!(matches!(end, End::LinkError(LinkError::Ended)));
 }
 
 const MAX: usize = 1024 * 1024;
@@ -190,7 +190,7 @@ async fn answers_that_are_not_read_take_bounded_memory_and_end_the_link() {
     };
     let waiting = drive.stream.waiting_bytes();
     assert!(waiting < 512 * 1024, "{waiting} bytes wait");
-    assert!(matches!(end, Some(End::Lost(Lost::Unexpected(_)))));
+    assert!(matches!(end, Some(End::LinkError(LinkError::Unexpected(_)))));
 }
 
 #[tokio::test]

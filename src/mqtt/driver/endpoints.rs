@@ -181,7 +181,8 @@ impl Endpoints {
     /// Returns the first endpoint, where it is preferred and the client is connected to another one.
     pub fn preferred(&self, now_at: &Endpoint) -> Option<&Endpoint> {
         let first = self.endpoints.first().filter(|_| self.prefer_first)?;
-        // Where the first has redirected the client, it is at its wish.
+        // A server outside the list is one that a broker, perhaps the first, has redirected the client to: no fail-back
+        // from there.
         let listed = self.endpoints.iter().skip(1).any(|one| one.to_string() == now_at.to_string());
         listed.then_some(first)
     }

@@ -22,7 +22,7 @@ use crate::log::Logger;
 use crate::mqtt::protocol::{Protocol, Publish, V4, V5};
 use crate::mqtt::transport::Counted;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttConnection, MqttMessage, QoS, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttConnection, MqttMessage, QoS, SubscribeOptions};
 
 const KEPT: u8 = 1;
 const SUBSCRIBES: u8 = 2;
@@ -31,7 +31,7 @@ const PUBLISHES: u8 = 8;
 /// Otherwise byte by byte: acknowledgements that come before their messages have left mean little.
 const AT_ONCE: u8 = 16;
 
-type Answers = Vec<Answer>;
+type StaticAnswers = Vec<Answer>;
 
 /// The broker speaks 3.1.1, more or less.
 pub fn three(data: &[u8]) {
@@ -55,7 +55,7 @@ fn live<P: Protocol>(version: &str, data: &[u8]) -> usize {
 
 async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> usize {
     let Fixture { mut core, settings, inbox, permits } = Fixture::new(settings(version, flags));
-    let mut answers = Answers::new();
+    let mut answers = StaticAnswers::new();
     if flags & SUBSCRIBES != 0 {
         subscribe(&inbox, flags);
     }
@@ -93,7 +93,7 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
         Err(end) => end,
         Ok(()) => drive.run().await,
     };
-    let lost = if let End::Lost(lost) = end { lost } else { Lost::Ended };
+    let lost = if let End::LinkError(lost) = end { lost } else { LinkError::Ended };
     drive.abandon(&lost).await;
     core.link_lost(&lost);
 }
@@ -196,7 +196,7 @@ fn subscribe(inbox: &Inbox, flags: u8) {
     }
 }
 
-fn publish(inbox: &Inbox, permits: &Permits, answers: &mut Answers) {
+fn publish(inbox: &Inbox, permits: &Permits, answers: &mut StaticAnswers) {
     for (qos, waits) in [(QoS::AtMostOnce, true), (QoS::AtLeastOnce, false), (QoS::ExactlyOnce, false)] {
         let Ok(permit) = permits.try_take(qos, 100) else { continue };
         let (reply, answer) = oneshot::channel();

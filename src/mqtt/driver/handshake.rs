@@ -14,7 +14,7 @@ use super::packet_stream::{DISCONNECT_TIMEOUT, codec_error, shut_down};
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::connect::Endpoint;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{ConnectPacket, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
 
@@ -38,7 +38,7 @@ pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     settings: &Settings,
     first: bool,
     cancel: &Notify,
-) -> Result<Connected<P, S>, Lost> {
+) -> Result<Connected<P, S>, LinkError> {
     // A session that outlives its link is cleared once, and then taken up again by later links.
     let clean_session = settings.clean_session && (first || !settings.outlives_links());
     let plain = !Kind::of(endpoint.protocol).is_tls();
@@ -48,7 +48,7 @@ pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     let (mut framed, first) = read_first::<P, S>(framed, plain, cancel).await;
     let Some(first) = first else {
         disconnect::<P, _>(framed, settings.clean_session).await;
-        return Err(Lost::NotYet);
+        return Err(LinkError::NotYet);
     };
     match first.and_then(|read| connack(read, clean_session).map_err(|lost| (lost, false))) {
         Ok((session_present, limits)) => {
@@ -84,7 +84,7 @@ fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> Conne
 }
 
 /// The first packet, or the end of the stream; or why there is neither, and whether that is because the other side speaks TLS.
-type First = Result<Option<Result<Incoming, PacketError>>, (Lost, bool)>;
+type First = Result<Option<Result<Incoming, PacketError>>, (LinkError, bool)>;
 
 /// Reads the first packet. Returns none when `cancel` is notified meanwhile.
 async fn read_first<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
@@ -98,7 +98,9 @@ async fn read_first<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     let first = match begun {
         None => None,
         Some(Err(error)) => Some(Err((codec_error(PacketError::Io(error)), false))),
-        Some(Ok(())) if plain && framed.read_buffer().starts_with(&ALERT) => Some(Err((Lost::Ended, true))),
+        Some(Ok(())) if plain && framed.read_buffer().starts_with(&ALERT) => {
+            Some(Err((LinkError::Ended, true)))
+        }
         Some(Ok(())) => {
             let read = unless_cancelled(framed.next(), cancel).await;
             read.map(|read| Ok(read.map(|packet| packet.map(P::read))))
@@ -137,9 +139,9 @@ pub(super) async fn disconnect<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Adds to a refusal who is refused, where it is about that.
-fn with_user(lost: Lost, endpoint: &Endpoint) -> Lost {
+fn with_user(lost: LinkError, endpoint: &Endpoint) -> LinkError {
     match lost {
-        Lost::Refused { code, reason, server_reference } => Lost::Refused {
+        LinkError::Refused { code, reason, server_reference } => LinkError::Refused {
             code,
             reason: RefusalText::of(endpoint).with_user(code, reason),
             server_reference,
@@ -149,33 +151,36 @@ fn with_user(lost: Lost, endpoint: &Endpoint) -> Lost {
 }
 
 /// Returns what an end before CONNACK most likely means: often one side speaks TLS and the other does not.
-fn maybe_tls(lost: Lost, plain: bool, tls: bool) -> Lost {
+fn maybe_tls(lost: LinkError, plain: bool, tls: bool) -> LinkError {
     let cut = match &lost {
-        Lost::Ended => true,
-        Lost::Io { source, .. } => {
+        LinkError::Ended => true,
+        LinkError::Io { source, .. } => {
             use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
             matches!(source.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
         }
         _ => false,
     };
-    if plain && cut { Lost::Unlike { tls, last: Arc::new(lost) } } else { lost }
+    if plain && cut { LinkError::TlsMismatch { tls, last: Arc::new(lost) } } else { lost }
 }
 
 /// Returns what CONNACK says: whether the broker has a session, and its limits.
-fn connack(read: Option<Result<Incoming, PacketError>>, clean_session: bool) -> Result<(bool, Limits), Lost> {
-    match read.ok_or(Lost::Ended)?.map_err(codec_error)? {
+fn connack(
+    read: Option<Result<Incoming, PacketError>>,
+    clean_session: bool,
+) -> Result<(bool, Limits), LinkError> {
+    match read.ok_or(LinkError::Ended)?.map_err(codec_error)? {
         // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
         Incoming::Welcome { session_present: true, .. } if clean_session => {
-            Err(Lost::Unexpected("CONNACK with a session, though a new one was asked for"))
+            Err(LinkError::Unexpected("CONNACK with a session, though a new one was asked for"))
         }
         Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
         Incoming::Refusal(reason) => Err(reason.refused()),
         // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
         Incoming::Disconnect(Reason { text, code, .. }) => {
-            Err(Lost::Protocol(Arc::new(EarlyDisconnect { text, code })))
+            Err(LinkError::Protocol(Arc::new(EarlyDisconnect { text, code })))
         }
-        Incoming::Authentication => Err(Lost::Authentication),
-        _ => Err(Lost::Unexpected("something else than CONNACK")),
+        Incoming::Authentication => Err(LinkError::Authentication),
+        _ => Err(LinkError::Unexpected("something else than CONNACK")),
     }
 }
 

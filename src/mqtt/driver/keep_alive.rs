@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::transport::Moved;
 
 /// The keep-alive of one link.
@@ -41,7 +41,7 @@ pub(super) enum Due {
     /// PINGREQ is to be sent.
     Ping,
     /// The link is dead.
-    Dead(Lost),
+    Dead(LinkError),
 }
 
 impl KeepAlive {
@@ -100,7 +100,7 @@ impl KeepAlive {
         let mut at = |time: Instant| next = Some(next.map_or(time, |next| next.min(time)));
         if let (Some(limit), Some(since)) = (self.write_timeout, self.blocked) {
             if now >= since + limit {
-                return Due::Dead(Lost::Stalled(limit));
+                return Due::Dead(LinkError::Stalled(limit));
             }
             at(since + limit);
         }
@@ -110,7 +110,7 @@ impl KeepAlive {
                     let last = pinged + keep_alive / 2;
                     let last = self.drained.map_or(last, |drained| last.max(drained + keep_alive * 3 / 2));
                     if now >= last {
-                        return Due::Dead(Lost::Silent(now - self.heard));
+                        return Due::Dead(LinkError::Silent(now - self.heard));
                     }
                     at(last);
                 }
@@ -148,7 +148,7 @@ mod tests {
         keep_alive.wrote(2, false, ping);
         assert!(matches!(keep_alive.due(ping), Due::Later(Some(at)) if at == start + SECOND * 16));
         assert!(
-            matches!(keep_alive.due(start + SECOND * 16), Due::Dead(Lost::Silent(silent)) if silent == SECOND * 15)
+            matches!(keep_alive.due(start + SECOND * 16), Due::Dead(LinkError::Silent(silent)) if silent == SECOND * 15)
         );
         keep_alive.read(1, start + SECOND * 15);
         assert!(matches!(keep_alive.due(start + SECOND * 16), Due::Dead(_)), "nothing more has come");
@@ -170,7 +170,7 @@ mod tests {
         }
         keep_alive.wrote(5000, false, at(50));
         assert!(matches!(keep_alive.due(at(64)), Due::Later(Some(due)) if due == at(65)));
-        assert!(matches!(keep_alive.due(at(65)), Due::Dead(Lost::Silent(_))));
+        assert!(matches!(keep_alive.due(at(65)), Due::Dead(LinkError::Silent(_))));
     }
 
     #[test]
@@ -198,7 +198,10 @@ mod tests {
                 keep_alive.pinged(at(second));
             }
         }
-        assert!(matches!(keep_alive.due(at(15)), Due::Dead(Lost::Silent(_))), "it was sent to all the time");
+        assert!(
+            matches!(keep_alive.due(at(15)), Due::Dead(LinkError::Silent(_))),
+            "it was sent to all the time"
+        );
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
         assert!(matches!(keep_alive.due(start + SECOND * 1000), Due::Later(None)));
         keep_alive.wrote(1, true, start);
         keep_alive.wrote(1, true, start + SECOND * 4);
-        assert!(matches!(keep_alive.due(start + SECOND * 5), Due::Dead(Lost::Stalled(_))));
+        assert!(matches!(keep_alive.due(start + SECOND * 5), Due::Dead(LinkError::Stalled(_))));
         keep_alive.wrote(2, true, start + SECOND * 4);
         assert!(matches!(keep_alive.due(start + SECOND * 5), Due::Later(Some(_))));
         keep_alive.wrote(3, false, start + SECOND * 5);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::chain;
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
 /// The state of the link to the broker.
@@ -24,7 +24,7 @@ pub enum LinkState {
         missing: Arc<[Arc<str>]>,
     },
     /// The link broke and is being set up again.
-    Down(Lost),
+    Down(LinkError),
     /// The link is gone for good.
     Failed(MqttError),
     /// The connection was closed.
@@ -97,8 +97,8 @@ mod tests {
             up(&[]),
             up(&["a"]),
             up(&["a", "b"]),
-            LinkState::Down(Lost::Ended),
-            LinkState::Failed(MqttError::Down(Lost::Ended)),
+            LinkState::Down(LinkError::Ended),
+            LinkState::Failed(MqttError::Down(LinkError::Ended)),
             LinkState::Closed(Remaining::default()),
             LinkState::Closed(left),
         ]

@@ -17,7 +17,7 @@ use super::publishing::Waiter;
 use super::read_pause::ReadPause;
 use crate::mqtt::protocol::{Incoming, PacketError, Protocol, Publish};
 use crate::mqtt::transport::Transport;
-use crate::mqtt::{Lost, TlsError};
+use crate::mqtt::{LinkError, TlsError};
 
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
 const HIGH_WATER: usize = 128 * 1024;
@@ -50,11 +50,11 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     }
 
     /// Reads a packet.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Lost>> {
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, LinkError>> {
         Pin::new(&mut self.framed).poll_next(cx).map(|read| match read {
             Some(Ok(packet)) => Ok(P::read(packet)),
             Some(Err(error)) => Err(codec_error(error)),
-            None => Err(Lost::Ended),
+            None => Err(LinkError::Ended),
         })
     }
 
@@ -69,7 +69,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     }
 
     /// Pauses reading where that pays. To be called when everything there was has been read.
-    pub fn pause_reading(&mut self, now: Instant) -> Result<(), Lost> {
+    pub fn pause_reading(&mut self, now: Instant) -> Result<(), LinkError> {
         let paused = self.read_pause.is_pausing();
         if !self.read_pause.pause(now) {
             if paused && self.framed.read_buffer().is_empty() {
@@ -77,7 +77,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
             }
             return Ok(());
         }
-        if self.framed.get_mut().pause_notifications().map_err(|error| Lost::io("reading", error))? {
+        if self.framed.get_mut().pause_notifications().map_err(|error| LinkError::io("reading", error))? {
             let buffer = self.framed.read_buffer_mut();
             // One that is larger was made for a large packet, which is not all there yet.
             if buffer.capacity() < READ_AFTER_PAUSE {
@@ -105,17 +105,17 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     }
 
     /// Encodes a packet.
-    pub fn encode(&mut self, packet: P::Packet) -> Result<(), Lost> {
+    pub fn encode(&mut self, packet: P::Packet) -> Result<(), LinkError> {
         self.put(packet)
     }
 
     /// Encodes a message of QoS 1 or 2.
-    pub fn encode_publish(&mut self, publish: &Publish, id: u16, dup: bool) -> Result<(), Lost> {
+    pub fn encode_publish(&mut self, publish: &Publish, id: u16, dup: bool) -> Result<(), LinkError> {
         self.put(P::publish(publish, id, dup))
     }
 
     /// Encodes a message of QoS 0, for whose bytes somebody waits.
-    pub fn encode_qos_0(&mut self, publish: &Publish, waiter: Waiter) -> Result<(), Lost> {
+    pub fn encode_qos_0(&mut self, publish: &Publish, waiter: Waiter) -> Result<(), LinkError> {
         self.unwritten.push_back((u64::MAX, waiter));
         self.put(P::publish(publish, 0, false))?;
         if let Some(last) = self.unwritten.back_mut() {
@@ -124,7 +124,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
         Ok(())
     }
 
-    fn put<I>(&mut self, item: I) -> Result<(), Lost>
+    fn put<I>(&mut self, item: I) -> Result<(), LinkError>
     where
         P::Codec: Encoder<I, Error = PacketError>,
     {
@@ -161,7 +161,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     }
 
     /// Flushes. Returns whether everything encoded is written.
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Lost> {
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
         let flushed = match Sink::<P::Packet>::poll_flush(Pin::new(&mut self.framed), cx) {
             Poll::Ready(Err(error)) => return Err(codec_error(error)),
             Poll::Ready(Ok(())) => true,
@@ -213,17 +213,19 @@ pub(super) async fn shut_down<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) 
 }
 
 /// Returns why the link is lost when the codec fails: the stream below it, or what came over it.
-pub(super) fn codec_error(error: PacketError) -> Lost {
+pub(super) fn codec_error(error: PacketError) -> LinkError {
     match error {
         PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
-            Some(tls) => Lost::Tls(Arc::clone(tls)),
-            None => Lost::io("talking to the broker", io),
+            Some(tls) => LinkError::Tls(Arc::clone(tls)),
+            None => LinkError::io("talking to the broker", io),
         },
-        PacketError::Topic { topic, problem, code } => Lost::BadTopic { topic: topic.into(), problem, code },
-        PacketError::TooLarge { packet, topic, size, max } => {
-            Lost::TooLarge { packet, topic: topic.map(Into::into), size, max }
+        PacketError::Topic { topic, problem, code } => {
+            LinkError::BadTopic { topic: topic.into(), problem, code }
         }
-        PacketError::Unwritable(error) => Lost::io("writing a packet", io::Error::other(error)),
-        other => Lost::Protocol(Arc::new(other)),
+        PacketError::TooLarge { packet, topic, size, max } => {
+            LinkError::TooLarge { packet, topic: topic.map(Into::into), size, max }
+        }
+        PacketError::Unwritable(error) => LinkError::io("writing a packet", io::Error::other(error)),
+        other => LinkError::Protocol(Arc::new(other)),
     }
 }

@@ -12,7 +12,7 @@ use crate::log::Logger;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol, Publish, Unfit};
 use crate::mqtt::session::{Acked, Outgoing, Transmit};
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttError, QoS};
+use crate::mqtt::{LinkError, MqttError, QoS};
 
 /// Whoever waits for a publish, and what the publish has taken of the permits.
 pub(super) struct Waiter {
@@ -59,7 +59,7 @@ impl Publishing {
     }
 
     /// Queues a message. While the link is `down`, QoS 0 that does not wait for a link fails.
-    pub fn accept(&mut self, accepted: Accepted, down: Option<&Lost>) {
+    pub fn accept(&mut self, accepted: Accepted, down: Option<&LinkError>) {
         let Accepted { publish, waits, cost, reply } = accepted;
         let windowed = publish.qos != QoS::AtMostOnce;
         let waiter = Waiter { reply, bytes: cost, windowed };
@@ -178,8 +178,8 @@ impl Publishing {
 
     /// Gives up a message for which the broker has ended one link after the other; what is behind it goes on. Returns whether
     /// one was found.
-    pub fn find_poison(&mut self, lost: &Lost) -> bool {
-        let Some((publish, waiter)) = self.outgoing.find_poison(lost.may_be_an_answer()) else {
+    pub fn find_poison(&mut self, lost: &LinkError) -> bool {
+        let Some((publish, waiter)) = self.outgoing.find_poison(lost.may_be_caused_by_sent_packet()) else {
             return false;
         };
         let (topic, size, qos) = (publish.topic, publish.payload.len(), publish.qos);
@@ -207,7 +207,7 @@ impl Publishing {
     }
 
     /// Fails the QoS 0 messages that go with a lost link.
-    pub fn link_lost(&mut self, reason: &Lost) {
+    pub fn link_lost(&mut self, reason: &LinkError) {
         self.round_trip.cancel();
         for (_, waiter) in self.outgoing.link_lost() {
             self.settle(waiter, Err(MqttError::Down(reason.clone())));

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use super::inbox::Settled;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::delivery::{Acknowledger, InDelivery, Receipt};
+use crate::mqtt::delivery::{Acknowledger, DeliveryGuard, InDelivery};
 use crate::mqtt::protocol::{AckKind, Oversize};
-use crate::mqtt::session::{Arrival, Incoming, Presence};
+use crate::mqtt::session::{Arrival, Incoming, SessionPresence};
 use crate::mqtt::subscriptions::UnclaimedMessages;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttMessage, MqttVersion, QoS};
+use crate::mqtt::{LinkError, MqttMessage, MqttVersion, QoS};
 use crate::text::clip;
 
 /// On how many topics oversize messages are warned of.
@@ -23,7 +23,7 @@ const MAX_OVERSIZE_WARNINGS: usize = 16;
 const MAX_ACKNOWLEDGEMENTS: usize = 2 * u16::MAX as usize;
 
 /// Messages, each with its receipt.
-pub(super) type Received = Vec<(MqttMessage, Arc<Receipt>)>;
+pub(super) type Received = Vec<(MqttMessage, Arc<DeliveryGuard>)>;
 
 /// The received messages of a connection that are not acknowledged yet.
 pub(super) struct Receiving {
@@ -71,8 +71,8 @@ impl Receiving {
         &mut self,
         id: u16,
         message: MqttMessage,
-        deliver: impl FnOnce(MqttMessage, &Arc<Receipt>) -> usize,
-    ) -> Result<(), Lost> {
+        deliver: impl FnOnce(MqttMessage, &Arc<DeliveryGuard>) -> usize,
+    ) -> Result<(), LinkError> {
         self.metrics.received.one();
         if self.closing {
             return Ok(());
@@ -88,7 +88,7 @@ impl Receiving {
         } else {
             // A single message is always let in, however large.
             if held > max && held > size {
-                return Err(Lost::Overflow { held, max });
+                return Err(LinkError::Overflow { held, max });
             }
             let Arrival::New(token) = self.admit(id, message.qos, message.dup)? else {
                 self.metrics.repeated.one();
@@ -114,7 +114,7 @@ impl Receiving {
 
     /// Handles a message above `options.max_packet_size` that was read past. It is acknowledged: a broker that stores it would
     /// send it again on every link.
-    pub fn receive_oversize(&mut self, oversize: Oversize) -> Result<(), Lost> {
+    pub fn receive_oversize(&mut self, oversize: Oversize) -> Result<(), LinkError> {
         self.metrics.received.one();
         if self.closing {
             return Ok(());
@@ -141,15 +141,15 @@ impl Receiving {
 
     /// Takes note of a message of QoS 1 or 2. One more than the broker may have in flight ends the link; it is new when it
     /// comes again on the next one.
-    fn admit(&mut self, id: u16, qos: QoS, dup: bool) -> Result<Arrival, Lost> {
+    fn admit(&mut self, id: u16, qos: QoS, dup: bool) -> Result<Arrival, LinkError> {
         let arrival = self.incoming.arrive(id, qos, dup);
         let max = self.settings.receive_maximum;
         let flooded =
             self.settings.version == MqttVersion::V5 && self.incoming.in_flight() > usize::from(max);
         let lost = if self.incoming.is_full() {
-            Lost::Unexpected("more messages that are not acknowledged than there are packet ids")
+            LinkError::Unexpected("more messages that are not acknowledged than there are packet ids")
         } else if flooded {
-            Lost::Flooded { max }
+            LinkError::Flooded { max }
         } else {
             return Ok(arrival);
         };
@@ -206,7 +206,7 @@ impl Receiving {
     pub fn undelivered(&mut self, messages: Received) {
         for (message, receipt) in messages.into_iter().filter(|(_, receipt)| receipt.needs_acknowledgement())
         {
-            if !Receipt::is_unhandled(&receipt) {
+            if !DeliveryGuard::is_unhandled(&receipt) {
                 continue;
             }
             if !self.closing && self.unclaimed.waits_for(&message.topic) {
@@ -287,7 +287,7 @@ impl Receiving {
     }
 
     /// Goes on over a new link.
-    pub fn resume(&mut self, presence: Presence, now: Instant) {
+    pub fn resume(&mut self, presence: SessionPresence, now: Instant) {
         self.unclaimed.begin(now);
         self.incoming.resume(presence);
     }

@@ -31,9 +31,9 @@ fn a_message_too_many_ends_the_link_and_is_new_on_the_next() {
                 let message = MqttMessage { qos, ..MqttMessage::new("t", "") };
                 receiving.receive(id, message, |_, _| 0)
             };
-            assert!(matches!(end, Err(Lost::Unexpected(_) | Lost::Flooded { max: 7 })), "{end:?}");
+            assert!(matches!(end, Err(LinkError::Unexpected(_) | LinkError::Flooded { max: 7 })), "{end:?}");
             receiving.link_ended();
-            receiving.resume(Presence::Kept, Instant::now());
+            receiving.resume(SessionPresence::Present, Instant::now());
             assert!(matches!(receiving.admit(id, qos, true), Ok(Arrival::New(_))), "{version} {oversize}");
         }
     }

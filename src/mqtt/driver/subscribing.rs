@@ -13,12 +13,14 @@ use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
-use crate::mqtt::delivery::{Acknowledger, Receipt};
+use crate::mqtt::delivery::{Acknowledger, DeliveryGuard};
 use crate::mqtt::protocol::{Limits, Reason};
-use crate::mqtt::session::Presence;
-use crate::mqtt::subscriptions::{AnswerTimeouts, Control, ListenerContext, Probe, Registry, SharedListener};
+use crate::mqtt::session::SessionPresence;
+use crate::mqtt::subscriptions::{
+    AnswerTimeouts, Control, ListenerContext, Registry, SharedListener, SuspectState,
+};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttError, MqttMessage, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;
 
 /// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
@@ -131,15 +133,15 @@ impl Subscribing {
         &mut self,
         message: MqttMessage,
         named: &[u32],
-        receipt: &Arc<Receipt>,
+        receipt: &Arc<DeliveryGuard>,
         now: Instant,
     ) -> usize {
         self.registry.deliver(message, named, receipt, now)
     }
 
     /// Whether a listener gets the messages of this topic by another filter than this one.
-    pub fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
-        self.registry.hears(listener, filter, topic)
+    pub fn receives_by_other_filter(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+        self.registry.receives_by_other_filter(listener, filter, topic)
     }
 
     /// Hands messages that were unclaimed to a new subscription.
@@ -161,13 +163,13 @@ impl Subscribing {
         codes: &[u8],
         reason: Option<&str>,
         now: Instant,
-    ) -> Result<bool, Lost> {
+    ) -> Result<bool, LinkError> {
         match self.registry.on_suback(id, codes, now) {
             Some(outcomes) => self.outcomes.report(outcomes, &self.registry, reason, now),
             None if self.registry.is_late(id) => {}
             // Which filter an answer is for can no longer be told; the next link asks again.
             None if self.registry.awaits(id) => {
-                return Err(Lost::Unexpected("a SUBACK for another number of filters"));
+                return Err(LinkError::Unexpected("a SUBACK for another number of filters"));
             }
             None => return Ok(false),
         }
@@ -175,9 +177,9 @@ impl Subscribing {
     }
 
     /// Handles UNSUBACK, which has codes in MQTT 5 only. Returns false where it answers nothing.
-    pub fn revoked(&mut self, id: u16, codes: &[u8]) -> Result<bool, Lost> {
+    pub fn revoked(&mut self, id: u16, codes: &[u8]) -> Result<bool, LinkError> {
         if !codes.is_empty() && self.registry.unsubscribe_size(id).is_some_and(|count| count != codes.len()) {
-            return Err(Lost::Unexpected("an UNSUBACK for another number of filters"));
+            return Err(LinkError::Unexpected("an UNSUBACK for another number of filters"));
         }
         // Whatever it says, nobody here listens to that filter any more.
         if let Some(code) = codes.iter().find(|code| **code >= 0x80) {
@@ -239,9 +241,9 @@ impl Subscribing {
 
     /// Draws conclusions about filters from the end of a link: they are asked for again with more care, or given up. Returns
     /// whether one was found for which the broker ends links.
-    pub fn find_poison(&mut self, lost: &Lost, now: Instant) -> bool {
-        let unanswered = matches!(lost, Lost::NoAnswer { .. });
-        if !unanswered && !lost.may_be_an_answer() {
+    pub fn find_poison(&mut self, lost: &LinkError, now: Instant) -> bool {
+        let unanswered = matches!(lost, LinkError::NoAnswer { .. });
+        if !unanswered && !lost.may_be_caused_by_sent_packet() {
             self.registry.lost();
             return false;
         }
@@ -284,11 +286,11 @@ impl Subscribing {
     }
 
     /// Gives up packets that were not answered in time. Where the broker has been `silent` since one was sent, the link is dead.
-    pub fn expire(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), Lost> {
+    pub fn expire(&mut self, silent: impl Fn(Instant) -> bool, now: Instant) -> Result<(), LinkError> {
         let patience = self.patience();
         let Some((since, filters)) = self.registry.overdue(patience, now) else { return Ok(()) };
         let limit = patience.subscribe.unwrap_or(patience.unsubscribe);
-        let no_answer = Lost::NoAnswer { what: "SUBSCRIBE", limit };
+        let no_answer = LinkError::NoAnswer { what: "SUBSCRIBE", limit };
         if now >= since + limit && silent(since) {
             return Err(no_answer);
         }
@@ -325,7 +327,13 @@ impl Subscribing {
     }
 
     /// Goes on over a new link.
-    pub fn resume(&mut self, presence: Presence, identifiers: bool, refusal: RefusalText, now: Instant) {
+    pub fn resume(
+        &mut self,
+        presence: SessionPresence,
+        identifiers: bool,
+        refusal: RefusalText,
+        now: Instant,
+    ) {
         self.outcomes.set_refusal(refusal);
         self.asked_alone = false;
         self.registry.resume(presence, identifiers, now);
@@ -352,7 +360,7 @@ impl Subscribing {
     }
 
     /// Returns how the trial of filters stands that may end the link.
-    pub fn trial(&self) -> Probe {
+    pub fn trial(&self) -> SuspectState {
         self.registry.probe()
     }
 
@@ -378,15 +386,9 @@ impl Subscribing {
 }
 
 /// Names the first of these filters, and says how many there are beside them.
-fn names<'a>(filters: impl Iterator<Item = &'a Filter>) -> String {
-    let mut filters = filters;
-    let mut text = String::new();
-    for filter in filters.by_ref().take(MAX_NAMES) {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        text.push_str(&format!("`{}`", clip(filter.as_str())));
-    }
+fn names<'a>(mut filters: impl Iterator<Item = &'a Filter>) -> String {
+    let first = filters.by_ref().take(MAX_NAMES).map(|filter| format!("`{}`", clip(filter.as_str())));
+    let text = first.collect::<Vec<_>>().join(", ");
     match filters.count() {
         0 => text,
         more => format!("{text} and {more} more"),

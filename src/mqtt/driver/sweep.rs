@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::connect::Endpoint;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 
 /// The failures of one sweep over the endpoints.
 ///
@@ -16,8 +16,8 @@ pub(super) struct Sweep {
     /// How many brokers of the list have not refused for good.
     open: usize,
     /// The first refusal for good by a broker of the list.
-    refusal: Option<(Endpoint, Lost)>,
-    last: Option<(Endpoint, Lost)>,
+    refusal: Option<(Endpoint, LinkError)>,
+    last: Option<(Endpoint, LinkError)>,
     /// Whether no failure so far can pass by itself.
     hopeless: bool,
     /// Whether a broker of the list has refused the client's identity or credentials.
@@ -31,18 +31,18 @@ impl Sweep {
     }
 
     /// Adds a failed attempt. The broker is `listed` unless another one has named it.
-    pub fn failed(&mut self, at: Endpoint, lost: Lost, listed: bool) {
+    pub fn failed(&mut self, at: Endpoint, lost: LinkError, listed: bool) {
         if lost.is_final() && listed {
             self.open = self.open.saturating_sub(1);
             self.refusal.get_or_insert((at.clone(), lost.clone()));
-            self.identity_refused |= lost.is_about_us();
+            self.identity_refused |= lost.is_identity_refused();
         }
-        self.hopeless &= lost.is_final() || lost.is_elsewhere() || matches!(lost, Lost::Tls(_));
+        self.hopeless &= lost.is_final() || lost.is_redirect() || matches!(lost, LinkError::Tls(_));
         self.last = Some((at, lost));
     }
 
     /// Returns the refusal that ends the connection, when all brokers of the list have refused.
-    pub fn final_refusal(&self) -> Option<(Endpoint, Lost)> {
+    pub fn final_refusal(&self) -> Option<(Endpoint, LinkError)> {
         if self.open == 0 { self.refusal.clone() } else { None }
     }
 
@@ -57,7 +57,7 @@ impl Sweep {
     }
 
     /// Returns the failure that says most: a refusal rather than what happened last.
-    pub fn into_cause(self) -> Option<(Endpoint, Lost)> {
+    pub fn into_cause(self) -> Option<(Endpoint, LinkError)> {
         self.refusal.or(self.last)
     }
 }
@@ -114,8 +114,8 @@ mod tests {
         }
     }
 
-    fn refused(code: u8) -> Lost {
-        Lost::Refused { code, reason: "r".into(), server_reference: None }
+    fn refused(code: u8) -> LinkError {
+        LinkError::Refused { code, reason: "r".into(), server_reference: None }
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
         assert!(sweep.final_refusal().is_none() && sweep.is_hopeless());
         sweep.failed(endpoint("b"), refused(4), true);
         let (at, lost) = sweep.final_refusal().unwrap();
-        assert!(at.host == "a" && matches!(lost, Lost::Refused { code: 5, .. }), "the first");
+        assert!(at.host == "a" && matches!(lost, LinkError::Refused { code: 5, .. }), "the first");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 
 /// After this many such links in a row, another client is suspected.
 const SUSPICIOUS: u32 = 3;
@@ -23,7 +23,7 @@ pub(super) struct TakeoverDetection {
 /// What the end of a link means.
 pub(super) struct Verdict {
     /// Why it ended; a take-over where that is known or suspected.
-    pub lost: Lost,
+    pub lost: LinkError,
     /// Whether the endpoint is to be tried after others.
     pub avoid: bool,
     /// Whether the link ended like any other, so that waits need not go on growing.
@@ -33,9 +33,10 @@ pub(super) struct Verdict {
 impl TakeoverDetection {
     /// Judges the end of a link. It was `stable` where it lasted; its end is `explained` where something that was sent may be
     /// the reason.
-    pub fn link_ended(&mut self, lost: Lost, stable: bool, explained: bool, client_id: &str) -> Verdict {
-        let certain = matches!(lost, Lost::Disconnected { code: TAKEN_OVER, .. });
-        let by_broker = matches!(lost, Lost::Ended | Lost::Io { .. } | Lost::Disconnected { .. });
+    pub fn link_ended(&mut self, lost: LinkError, stable: bool, explained: bool, client_id: &str) -> Verdict {
+        let certain = matches!(lost, LinkError::Disconnected { code: TAKEN_OVER, .. });
+        let by_broker =
+            matches!(lost, LinkError::Ended | LinkError::Io { .. } | LinkError::Disconnected { .. });
         let short = certain || (by_broker && !stable && !explained);
         self.short_links = if short { self.short_links + 1 } else { 0 };
         let avoid = !certain && self.short_links > 1;
@@ -43,7 +44,7 @@ impl TakeoverDetection {
             return Verdict { lost, avoid, ordinary: true };
         }
         let (client_id, times) = (Arc::from(client_id), self.short_links);
-        let lost = Lost::TakenOver { client_id, times, certain, last: Arc::new(lost) };
+        let lost = LinkError::TakenOver { client_id, times, certain, last: Arc::new(lost) };
         Verdict { lost, avoid, ordinary: false }
     }
 }
@@ -54,16 +55,16 @@ mod tests {
 
     use super::*;
 
-    fn said(code: u8) -> Lost {
-        Lost::Disconnected { code, reason: "r".into(), server_reference: None }
+    fn said(code: u8) -> LinkError {
+        LinkError::Disconnected { code, reason: "r".into(), server_reference: None }
     }
 
     #[test]
     fn links_that_end_soon_again_and_again_are_named() {
         let mut detection = TakeoverDetection::default();
         for _ in 0..2 {
-            let verdict = detection.link_ended(Lost::Ended, false, false, "me");
-            assert!(matches!(verdict.lost, Lost::Ended) && verdict.ordinary);
+            let verdict = detection.link_ended(LinkError::Ended, false, false, "me");
+            assert!(matches!(verdict.lost, LinkError::Ended) && verdict.ordinary);
         }
         let verdict = detection.link_ended(said(0), false, false, "me");
         assert!(verdict.avoid && !verdict.ordinary);
@@ -72,11 +73,14 @@ mod tests {
             "the link has ended 3 times soon after the welcome; another client may use the client id `me`: the broker sent \
              DISCONNECT: r (code 0x00)"
         );
-        assert!(detection.link_ended(Lost::Ended, true, false, "me").ordinary, "a good one ends the row");
-        detection.link_ended(Lost::Ended, false, false, "me");
-        detection.link_ended(Lost::Ended, false, false, "me");
         assert!(
-            detection.link_ended(Lost::Silent(Duration::ZERO), false, false, "me").ordinary,
+            detection.link_ended(LinkError::Ended, true, false, "me").ordinary,
+            "a good one ends the row"
+        );
+        detection.link_ended(LinkError::Ended, false, false, "me");
+        detection.link_ended(LinkError::Ended, false, false, "me");
+        assert!(
+            detection.link_ended(LinkError::Silent(Duration::ZERO), false, false, "me").ordinary,
             "not the doing of the broker"
         );
     }
@@ -85,8 +89,8 @@ mod tests {
     fn what_was_sent_and_not_answered_explains_the_end() {
         let mut detection = TakeoverDetection::default();
         for _ in 0..10 {
-            let verdict = detection.link_ended(Lost::Ended, false, true, "me");
-            assert!(matches!(verdict.lost, Lost::Ended) && verdict.ordinary && !verdict.avoid);
+            let verdict = detection.link_ended(LinkError::Ended, false, true, "me");
+            assert!(matches!(verdict.lost, LinkError::Ended) && verdict.ordinary && !verdict.avoid);
         }
     }
 

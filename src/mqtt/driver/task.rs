@@ -24,7 +24,7 @@ use crate::log::Logger;
 use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{Lost, MqttError};
+use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
 /// What the task is made of.
@@ -52,7 +52,8 @@ pub(crate) async fn run<P: Protocol>(parts: Parts) {
     let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
     let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
     let mut task = Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
-    // What is declared last is dropped first: whoever is answered by that finds the reason.
+    // Declared after `task`, so dropped before it: when dropping `task` drops the reply channels, the final state is
+    // already set.
     let _teardown = Teardown { inbox, permits, held, state: last_state };
     let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
     let ending = ended.unwrap_or_else(|panic| {
@@ -84,7 +85,7 @@ impl Task {
             let at_once = match self.work_on(linked).await {
                 End::Closed => return Ending::Closed,
                 End::Left | End::Renewed => true,
-                End::Lost(lost) => match self.link_lost(lost) {
+                End::LinkError(lost) => match self.link_lost(lost) {
                     Ok(at_once) => at_once,
                     Err(ending) => return ending,
                 },
@@ -97,10 +98,10 @@ impl Task {
     }
 
     /// Handles the loss of a link. Returns whether to reconnect at once.
-    fn link_lost(&mut self, lost: Lost) -> Result<bool, Ending> {
+    fn link_lost(&mut self, lost: LinkError) -> Result<bool, Ending> {
         self.core.link_lost(&lost);
         // The status of the component tells everybody.
-        self.logger.debug(format_args!("Lost the connection to the MQTT broker: {}", chain(&lost)));
+        self.logger.debug(format_args!("LinkError the connection to the MQTT broker: {}", chain(&lost)));
         if !self.settings.retry_connect {
             return Err(Ending::Failed(MqttError::Down(lost)));
         }
@@ -136,10 +137,10 @@ impl Task {
             }
         };
         match end {
-            End::Lost(lost) => {
+            End::LinkError(lost) => {
                 drive.abandon(&lost).await;
                 let explained = self.core.explains_an_end();
-                return End::Lost(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
+                return End::LinkError(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
             }
             End::Closed => drive.finish().await,
             End::Left => {
@@ -151,7 +152,7 @@ impl Task {
             End::Renewed => {
                 drive.finish().await;
                 self.core.link_left();
-                self.state.send_replace(LinkState::Down(Lost::Renewed));
+                self.state.send_replace(LinkState::Down(LinkError::Renewed));
             }
         }
         end
@@ -163,7 +164,7 @@ impl Task {
         self.logger.info(format_args!("Moving to the preferred MQTT broker at {preferred}"));
         self.core.link_left();
         self.connector.preferred_is_back(preferred);
-        self.state.send_replace(LinkState::Down(Lost::Moving { to: preferred.to_string().into() }));
+        self.state.send_replace(LinkState::Down(LinkError::Moving { to: preferred.to_string().into() }));
     }
 
     async fn end(mut self, ending: Ending) {

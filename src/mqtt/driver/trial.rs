@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::mqtt::subscriptions::Probe;
+use crate::mqtt::subscriptions::SuspectState;
 
 /// How long messages go first on a new link, before they wait for filters that may end it.
 const HEAD_START: Duration = Duration::from_millis(500);
@@ -59,11 +59,11 @@ impl TrialGate {
     }
 
     /// Messages have had the opportunity to go out. Returns whether that ends their turn, so that the next filter can be sent.
-    pub fn messages_sent(&mut self, trial: Probe, now: Instant) -> bool {
-        if trial == Probe::None {
+    pub fn messages_sent(&mut self, trial: SuspectState, now: Instant) -> bool {
+        if trial == SuspectState::None {
             (self.sent, self.waiting_since) = (None, None);
         }
-        let ends = self.waiting_since.is_none() && trial == Probe::Ready && !self.is_head_start(now);
+        let ends = self.waiting_since.is_none() && trial == SuspectState::Ready && !self.is_head_start(now);
         if ends {
             self.waiting_since = Some(now);
         }
@@ -71,22 +71,22 @@ impl TrialGate {
     }
 
     /// Whether messages wait for a filter.
-    pub fn holds_messages(&self, trial: Probe, now: Instant) -> bool {
+    pub fn holds_messages(&self, trial: SuspectState, now: Instant) -> bool {
         match trial {
-            Probe::None => false,
-            Probe::InFlight => self.sent.is_some_and(|sent| now < sent + LONGEST_WAIT),
-            Probe::Ready => self.waiting_since.is_some(),
+            SuspectState::None => false,
+            SuspectState::InFlight => self.sent.is_some_and(|sent| now < sent + LONGEST_WAIT),
+            SuspectState::Ready => self.waiting_since.is_some(),
         }
     }
 
     /// Returns when the answers of the other methods change by themselves.
-    pub fn due(&self, trial: Probe, now: Instant) -> Option<Instant> {
+    pub fn due(&self, trial: SuspectState, now: Instant) -> Option<Instant> {
         let head_start_ends = self.restored.map(|restored| restored + HEAD_START);
         let due = match trial {
-            Probe::None => return None,
-            Probe::InFlight => self.sent? + LONGEST_WAIT,
-            Probe::Ready if now < head_start_ends? => head_start_ends?,
-            Probe::Ready => self.waiting_since.or(head_start_ends)? + LONGEST_WAIT,
+            SuspectState::None => return None,
+            SuspectState::InFlight => self.sent? + LONGEST_WAIT,
+            SuspectState::Ready if now < head_start_ends? => head_start_ends?,
+            SuspectState::Ready => self.waiting_since.or(head_start_ends)? + LONGEST_WAIT,
         };
         (due > now).then_some(due)
     }

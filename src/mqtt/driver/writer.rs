@@ -6,10 +6,10 @@ use super::core::Core;
 use super::packet_stream::PacketStream;
 use super::settings::Settings;
 use super::trial::TrialGate;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol};
 use crate::mqtt::session::Transmit;
-use crate::mqtt::subscriptions::{Control, Probe};
+use crate::mqtt::subscriptions::{Control, SuspectState};
 use crate::mqtt::transport::Transport;
 
 /// How a link is left for another one.
@@ -89,7 +89,7 @@ impl Writer {
     }
 
     /// Returns when there may be more to send without anything else happening.
-    pub fn due(&self, trial: Probe, now: Instant) -> Option<Instant> {
+    pub fn due(&self, trial: SuspectState, now: Instant) -> Option<Instant> {
         self.gate.due(trial, now)
     }
 
@@ -99,7 +99,7 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         if self.disconnected {
             return Ok(());
         }
@@ -133,7 +133,7 @@ impl Writer {
     pub fn disconnect<P: Protocol, S: Transport>(
         &mut self,
         stream: &mut PacketStream<P, S>,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         self.disconnected = true;
         stream.encode(P::disconnect(self.forget_session))
     }
@@ -144,10 +144,10 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         core.quarantine_filters(now);
         loop {
-            let waits = core.subscribing.trial() == Probe::Ready;
+            let waits = core.subscribing.trial() == SuspectState::Ready;
             let alone =
                 waits && self.gate.may_try(|| self.is_alone(stream, core), || core.publishing.is_idle(), now);
             core.refuse_unsupported(&self.limits, alone, now);
@@ -164,7 +164,7 @@ impl Writer {
             };
             stream.encode(packet)?;
             core.subscribing.asked(self.is_alone(stream, core));
-            if core.subscribing.trial() == Probe::InFlight {
+            if core.subscribing.trial() == SuspectState::InFlight {
                 self.gate.filter_sent(now);
             }
         }
@@ -182,7 +182,7 @@ impl Writer {
         core: &mut Core,
         now: Instant,
         sent: &mut u64,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         while stream.has_room() {
             let Some(transmit) = core.publishing.next::<P>(&self.limits, now) else { break };
             match transmit {
@@ -209,7 +209,7 @@ impl Writer {
         stream: &mut PacketStream<P, S>,
         core: &mut Core,
         now: Instant,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         while let Some(id) = core.publishing.next_release() {
             release(id, stream, core)?;
         }
@@ -233,13 +233,13 @@ impl Writer {
 pub(super) fn acknowledge<P: Protocol, S: Transport>(
     stream: &mut PacketStream<P, S>,
     core: &mut Core,
-) -> Result<(), Lost> {
+) -> Result<(), LinkError> {
     while stream.has_room() {
         let Some((kind, id, code)) = core.receiving.next_acknowledgement() else { return Ok(()) };
         stream.encode(P::ack(kind, id, code))?;
     }
     if core.receiving.is_flooded() {
-        return Err(Lost::Unexpected("more to answer than it has packet ids"));
+        return Err(LinkError::Unexpected("more to answer than it has packet ids"));
     }
     Ok(())
 }
@@ -249,7 +249,7 @@ fn release<P: Protocol, S: Transport>(
     id: u16,
     stream: &mut PacketStream<P, S>,
     core: &mut Core,
-) -> Result<(), Lost> {
+) -> Result<(), LinkError> {
     let code = core.publishing.release_code(id);
     stream.encode(P::ack(AckKind::Release, id, code))
 }

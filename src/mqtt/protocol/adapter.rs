@@ -10,7 +10,7 @@ use super::limits::Limits;
 use super::outgoing::{AckKind, Outbound, Publish};
 use crate::config::Secret;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttWill, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttWill, SubscribeOptions};
 
 /// A version of MQTT with its codec. Nothing here is dynamic: the driver is compiled once for each version.
 pub(crate) trait Protocol: Send + 'static {
@@ -42,7 +42,7 @@ pub(crate) trait Protocol: Send + 'static {
     /// Ends the link in good order; `forget` has the broker forget the session at once, whatever CONNECT said.
     fn disconnect(forget: bool) -> Self::Packet;
     /// Returns the DISCONNECT that tells the broker why this side ends the link, where the version has one.
-    fn complaint(lost: &Lost) -> Option<Self::Packet>;
+    fn complaint(lost: &LinkError) -> Option<Self::Packet>;
     /// Returns what a received packet says; copies no payload.
     fn read(packet: Self::Packet) -> Incoming;
 }

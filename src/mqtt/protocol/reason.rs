@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::text::clip;
 
 /// What a broker gives as its reason.
@@ -31,15 +31,15 @@ impl Reason {
     }
 
     /// Why the link is lost when the broker refused CONNECT for this reason.
-    pub fn refused(self) -> Lost {
+    pub fn refused(self) -> LinkError {
         let Self { code, text, server_reference } = self;
-        Lost::Refused { code, reason: text, server_reference }
+        LinkError::Refused { code, reason: text, server_reference }
     }
 
     /// Why the link is lost when the broker sent DISCONNECT for this reason.
-    pub fn disconnected(self) -> Lost {
+    pub fn disconnected(self) -> LinkError {
         let Self { code, text, server_reference } = self;
-        Lost::Disconnected { code, reason: text, server_reference }
+        LinkError::Disconnected { code, reason: text, server_reference }
     }
 }
 

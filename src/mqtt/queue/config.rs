@@ -7,10 +7,10 @@ use super::options::MqttQueueOptions;
 use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::{Names, Neighbours, QueueFlow, Space};
+use crate::component::{Names, Neighbours, QueueFlow, QueueNamespace};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
-use crate::messaging::kit::filled;
+use crate::messaging::kit::non_empty;
 use crate::mqtt::check;
 use crate::mqtt::topic::{Filter, TopicError, without_controls};
 use crate::mqtt::{MqttConfig, MqttError, MqttOptions, MqttVersion, QoS, TlsConfig};
@@ -136,7 +136,7 @@ impl MqttQueueConfig {
             if self.options.no_local {
                 found.push(Invalid::new("options.no_local", format!("is true, {only}")));
             }
-            if filled(self.group.clone()).is_some() {
+            if non_empty(self.group.clone()).is_some() {
                 found.push(Invalid::new("group", format!("is given, {only}")));
             }
         }
@@ -146,7 +146,7 @@ impl MqttQueueConfig {
     /// What it subscribes to.
     fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
         let topics = target.pattern(None);
-        match filled(self.group.clone()) {
+        match non_empty(self.group.clone()) {
             Some(group) => Filter::new(&format!("$share/{group}/{topics}")),
             None => Filter::new(&topics),
         }
@@ -183,15 +183,17 @@ impl MqttQueueConfig {
 
     /// Where a queue of a component of this name publishes. Only what is given as a topic can have a placeholder.
     fn target(&self, name: &str) -> Result<Target, Invalid> {
-        match filled(self.topic.clone()) {
+        match non_empty(self.topic.clone()) {
             Some(topic) => Target::parse(&topic).map_err(|error| Invalid::new("topic", error.to_string())),
-            None => Ok(Target::Fixed(filled(self.queue.clone()).unwrap_or_else(|| name.to_owned()).into())),
+            None => {
+                Ok(Target::Fixed(non_empty(self.queue.clone()).unwrap_or_else(|| name.to_owned()).into()))
+            }
         }
     }
 
     /// Where its dead letters go.
     fn dead_target(&self) -> Result<Option<Target>, Invalid> {
-        let dead = filled(self.dead_letter_topic.clone()).map(|topic| Target::parse(&topic)).transpose();
+        let dead = non_empty(self.dead_letter_topic.clone()).map(|topic| Target::parse(&topic)).transpose();
         dead.map_err(|error| Invalid::new("dead_letter_topic", error.to_string()))
     }
 
@@ -200,7 +202,7 @@ impl MqttQueueConfig {
         let shared = || Filter::new(topic).is_ok_and(|filter| filter.group().is_some());
         let problem = if !self.options.no_local {
             return None;
-        } else if filled(self.group.clone()).is_some() || shared() {
+        } else if non_empty(self.group.clone()).is_some() || shared() {
             "cannot be had with a shared subscription: one client of the group gets each message, and MQTT 5 forbids it"
         } else if self.own_connection().is_some_and(|own| own.options.protocol_version == MqttVersion::V4) {
             "is no part of MQTT 3.1.1; set `options.protocol_version = 5`"
@@ -215,8 +217,8 @@ impl MqttQueueConfig {
         let target = self.target(name).ok()?;
         let filter = Filter::new(&target.pattern(None)).ok()?;
         let space = match self.own_connection() {
-            Some(own) => Space::Servers(check::servers(&own)),
-            None => Space::Shared("connection"),
+            Some(own) => QueueNamespace::Servers(check::servers(&own)),
+            None => QueueNamespace::Shared("connection"),
         };
         let sends = target.unpublishable().is_none().then(|| target.destination());
         let dead = self.dead_target().ok()?;

@@ -20,7 +20,7 @@ use crate::text::clip;
 use crate::{Category, Error};
 
 /// The least time after which a dead letter that is not acknowledged is logged.
-const SOON: Duration = Duration::from_secs(1);
+const MIN_SLOW_ACK_DELAY: Duration = Duration::from_secs(1);
 
 /// How many dead letters that the broker has not acknowledged are remembered while the queue is closed; fewer are published at a time.
 const UNCONFIRMED: usize = 64;
@@ -139,7 +139,7 @@ impl DeadLetters {
         // From here on the connection has it, however long the broker is away: published anew, it would arrive twice.
         let mut publishing =
             Publishing { number: message.number(), delivery: Some(delivery), unconfirmed: &self.unconfirmed };
-        match timeout(self.limit.max(SOON), publishing.acknowledged()).await {
+        match timeout(self.limit.max(MIN_SLOW_ACK_DELAY), publishing.acknowledged()).await {
             Ok(delivered) => delivered,
             Err(_) => {
                 self.report_wait(envelope);

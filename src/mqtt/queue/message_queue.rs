@@ -21,7 +21,7 @@ use crate::config::Invalid;
 use crate::count::Counters;
 use crate::error::Coded;
 use crate::log::Level;
-use crate::messaging::kit::{QueueBackend, QueueCore, filled};
+use crate::messaging::kit::{QueueBackend, QueueCore, non_empty};
 use crate::messaging::{
     MessageEnvelope, MessageQueue, MessagingCapabilities, PendingSend, QueueAddress, QueueError,
 };
@@ -124,11 +124,11 @@ impl MqttMessageQueue {
         let transport = Transport::new(name, &config, references)?;
         let QueueTopics { target, filter, dead_letters } = config.topics(name)?;
         let MqttQueueConfig { queue, group, options, .. } = config;
-        let name = filled(queue).unwrap_or_else(|| name.to_owned());
+        let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
         let core = QueueCore::new(&name, references.logger().clone(), counters);
         let codec = options.codec();
         let dead_letters = DeadLetters::new(&core, dead_letters, transport.clone(), &options);
-        let on_close = match filled(group) {
+        let on_close = match non_empty(group) {
             _ if transport.keeps_session() => OnClose::LeaveToBroker,
             Some(_) => OnClose::ReturnToGroup,
             None => OnClose::Stay,

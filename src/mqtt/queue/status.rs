@@ -21,8 +21,9 @@ pub(super) async fn report(subscription: &QueueSubscription, set_status: impl Fn
 async fn report_to_connection(subscription: &QueueSubscription) {
     let mut pending = subscription.pending();
     loop {
-        let unmet = pending.borrow_and_update().as_ref().map(|error| reason(subscription.filter(), error));
-        subscription.transport().set_unmet(unmet);
+        let no_messages_reason =
+            pending.borrow_and_update().as_ref().map(|error| reason(subscription.filter(), error));
+        subscription.transport().set_no_messages_reason(no_messages_reason);
         if pending.changed().await.is_err() {
             return;
         }
@@ -37,12 +38,12 @@ async fn report_of_shared_connection(subscription: &QueueSubscription, set_statu
     loop {
         let client = subscription.transport().client().ok();
         let mut link = client.as_ref().map(|client| (client.denials(), client.state()));
-        let unmet = pending.borrow_and_update().clone();
+        let no_messages_reason = pending.borrow_and_update().clone();
         let denied = link.as_mut().and_then(|(denied, state)| {
             state.mark_unchanged();
             denied.borrow_and_update().error(subscription.filter()).cloned()
         });
-        match unmet.or(denied) {
+        match no_messages_reason.or(denied) {
             Some(error) => {
                 let why = reason(subscription.filter(), &error);
                 if reported.as_ref() != Some(&why) {

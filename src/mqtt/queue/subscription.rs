@@ -19,7 +19,7 @@ use crate::time::NEVER;
 use crate::{Category, Error};
 
 /// The first and the longest wait before the broker is asked again.
-const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const BACKOFF_BOUNDS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What a queue subscribes to, and how far that has come.
 pub(super) struct QueueSubscription {
@@ -111,7 +111,7 @@ impl QueueSubscription {
     pub async fn run(&self, name: &str, logger: &Logger) {
         loop {
             self.requested.notified().await;
-            let (mut backoff, mut reported) = (Backoff::new(WAITS.0, WAITS.1), false);
+            let (mut backoff, mut reported) = (Backoff::new(BACKOFF_BOUNDS.0, BACKOFF_BOUNDS.1), false);
             while let Err(error) = self.begin().await {
                 self.pending.send_replace(Some(error.clone()));
                 if !matches!(error, MqttError::TimedOut { .. } | MqttError::Down(_)) {

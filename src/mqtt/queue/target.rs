@@ -99,13 +99,13 @@ impl Target {
     /// A filter of the topics that it is filled to with topics of this filter, or with any. It may match more: what follows
     /// `#` cannot be told.
     pub fn pattern(&self, topics: Option<&str>) -> String {
-        let filled = match self {
+        let non_empty = match self {
             Self::Fixed(fixed) => return fixed.to_string(),
             Self::Each { before, after } => [before, topics.unwrap_or("#"), after].concat(),
         };
-        match filled.split_once('#') {
+        match non_empty.split_once('#') {
             Some((known, _)) => format!("{known}#"),
-            None => filled,
+            None => non_empty,
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
     fn a_placeholder_is_the_topic_of_the_message() {
         let fill = |template: &str, topic: Option<&str>| {
             let topic = topic.map(Arc::from);
-            Target::parse(template).unwrap().fill(topic.as_ref()).map(|filled| filled.to_string())
+            Target::parse(template).unwrap().fill(topic.as_ref()).map(|non_empty| non_empty.to_string())
         };
         for (template, expected) in [
             ("{topic}", "a/b"),
@@ -239,10 +239,10 @@ mod tests {
             let target = Target::parse(&format!("{before}{{topic}}{after}")).unwrap();
             let known = Filter::new(&target.pattern(Some(&filter))).unwrap();
             let any = Filter::new(&target.pattern(None)).unwrap();
-            let filled = target.fill(Some(&topic.as_str().into())).unwrap();
-            prop_assert!(Topic::new(&filled).is_ok() && any.matches(&filled));
+            let non_empty = target.fill(Some(&topic.as_str().into())).unwrap();
+            prop_assert!(Topic::new(&non_empty).is_ok() && any.matches(&non_empty));
             if Filter::new(&filter).unwrap().matches(&topic) {
-                prop_assert!(known.matches(&filled));
+                prop_assert!(known.matches(&non_empty));
             }
             prop_assert_eq!(Target::parse(&target.to_string()).unwrap(), target);
         }

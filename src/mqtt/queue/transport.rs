@@ -123,8 +123,8 @@ impl Transport {
     }
 
     /// Has the status of the connection say why the queue gets no messages.
-    pub fn set_unmet(&self, why: Option<Arc<str>>) {
-        self.connection.set_unmet(why);
+    pub fn set_no_messages_reason(&self, why: Option<Arc<str>>) {
+        self.connection.set_no_messages_reason(why);
     }
 
     /// Which opening of the connection this is; what was subscribed in another is gone.

@@ -13,29 +13,30 @@ use crate::mqtt::QoS;
 use crate::mqtt::delivery::Token;
 use crate::mqtt::protocol::AckKind;
 
-/// Whether the broker still has the session: what CONNACK says of it, in the light of a CONNACK that never came.
+/// Whether the broker still has the session: the session-present flag of CONNACK, and whether an earlier CONNECT went
+/// unanswered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub(crate) enum SessionPresence {
     /// It has the session that is known here.
-    Kept,
+    Present,
     /// It has one, but an earlier CONNECT was never answered: the broker may have begun it then, in place of a lost one.
-    Doubtful,
+    Uncertain,
     /// It has none.
-    Gone,
+    Absent,
 }
 
-impl Presence {
+impl SessionPresence {
     /// `doubtful` says that it may be another session than the known one.
     pub const fn new(session_present: bool, doubtful: bool) -> Self {
         match (session_present, doubtful) {
-            (false, _) => Self::Gone,
-            (true, true) => Self::Doubtful,
-            (true, false) => Self::Kept,
+            (false, _) => Self::Absent,
+            (true, true) => Self::Uncertain,
+            (true, false) => Self::Present,
         }
     }
 }
 
-impl From<bool> for Presence {
+impl From<bool> for SessionPresence {
     fn from(session_present: bool) -> Self {
         Self::new(session_present, false)
     }
@@ -236,11 +237,13 @@ impl Incoming {
     }
 
     /// Goes on over a new link. Without the session, the broker's ids begin anew.
-    pub fn resume(&mut self, presence: impl Into<Presence>) {
+    pub fn resume(&mut self, presence: impl Into<SessionPresence>) {
         match presence.into() {
-            Presence::Kept => {}
-            Presence::Doubtful => self.exactly_once.values_mut().for_each(|known| known.doubtful = true),
-            Presence::Gone => {
+            SessionPresence::Present => {}
+            SessionPresence::Uncertain => {
+                self.exactly_once.values_mut().for_each(|known| known.doubtful = true)
+            }
+            SessionPresence::Absent => {
                 self.exactly_once.clear();
                 self.session += 1;
             }

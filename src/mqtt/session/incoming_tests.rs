@@ -128,7 +128,7 @@ fn a_session_that_may_be_another_has_new_messages_under_known_ids() {
         incoming.done(token);
     }
     incoming.link_ended();
-    incoming.resume(Presence::Doubtful);
+    incoming.resume(SessionPresence::Uncertain);
     assert_eq!(incoming.arrive(7, QoS::ExactlyOnce, true), Arrival::Again, "the broker knows it");
     let token = new(&mut incoming, 8, QoS::ExactlyOnce);
     incoming.done(token);

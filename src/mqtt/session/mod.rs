@@ -9,6 +9,6 @@ mod poison;
 mod queue;
 mod slots;
 
-pub(crate) use incoming::{Arrival, Incoming, Presence};
+pub(crate) use incoming::{Arrival, Incoming, SessionPresence};
 pub(crate) use outgoing::{Acked, Outgoing, Transmit};
 pub(crate) use packet_ids::{CONTROL_IDS, MAX_WINDOW};

@@ -81,7 +81,7 @@ pub(super) struct PoisonSearch {
     /// Whether this link begins with the suspects, since QoS 0 was beside them on the one before.
     suspects_first: bool,
     /// How many groups of suspects were acknowledged on this link.
-    innocent_groups: u32,
+    acknowledged_groups: u32,
     /// How many links in a row the first of the suspects has ended alone.
     alone: u32,
     /// How many messages in a row were given up without an acknowledgement of others in between.
@@ -139,7 +139,7 @@ impl PoisonSearch {
 
     /// Begins anew for another link. Returns the suspects of a group that were not sent.
     pub fn begin_link(&mut self) -> VecDeque<u16> {
-        (self.qos_0_sent, self.innocent_groups, self.tried) = (false, 0, 0);
+        (self.qos_0_sent, self.acknowledged_groups, self.tried) = (false, 0, 0);
         self.step = if self.suspects_first { Step::Drain } else { Step::default() };
         std::mem::take(&mut self.group)
     }
@@ -160,7 +160,10 @@ impl PoisonSearch {
         if !by_broker || in_flight.first() != Some(&first) {
             // Those that passed may have ended it.
             let passed = if by_broker { in_flight } else { Vec::new() };
-            self.accuse(passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect(), slots);
+            self.add_suspects(
+                passed.into_iter().filter(|(number, _)| !self.is_suspect(*number)).collect(),
+                slots,
+            );
             return None;
         }
         if in_flight.len() > 1 || self.qos_0_sent {
@@ -190,11 +193,11 @@ impl PoisonSearch {
             return;
         }
         self.futile_links = 0;
-        self.accuse(slots.in_phases(&[Phase::Sent, Phase::Again]), slots);
+        self.add_suspects(slots.in_phases(&[Phase::Sent, Phase::Again]), slots);
     }
 
     /// Adds suspects.
-    fn accuse<W>(&mut self, messages: Vec<(u64, u16)>, slots: &Slots<W>) {
+    fn add_suspects<W>(&mut self, messages: Vec<(u64, u16)>, slots: &Slots<W>) {
         let topics = messages.iter().filter_map(|(_, id)| slots.publish(*id));
         self.topics.extend(topics.map(|publish| Arc::clone(&publish.topic)));
         self.suspects.extend(messages);
@@ -239,7 +242,7 @@ impl PoisonSearch {
                     if !slots.is_quiet() {
                         return Turn::Nothing;
                     }
-                    self.innocent_groups += 1;
+                    self.acknowledged_groups += 1;
                     if self.suspects_first { Step::Drain } else { Step::Pass(PASS) }
                 }
                 Step::Drain if !slots.is_quiet() => return Turn::Nothing,
@@ -254,7 +257,7 @@ impl PoisonSearch {
 
     /// Returns how many suspects are sent together.
     fn group_size(&self) -> usize {
-        2_usize.saturating_pow(self.innocent_groups.saturating_sub(ONE_BY_ONE - 1))
+        2_usize.saturating_pow(self.acknowledged_groups.saturating_sub(ONE_BY_ONE - 1))
     }
 
     /// Makes a group of the next suspects that wait to be sent; they leave the queue.

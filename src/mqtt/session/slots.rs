@@ -58,7 +58,7 @@ pub(super) struct Slots<W> {
     sent: usize,
     /// The ids of QoS 2 messages that were given up. The broker may know them, and would take the next message under such an id
     /// for a repetition, so they are not used for as long as the session lives, and others are used instead.
-    burned: Vec<u16>,
+    unusable_ids: Vec<u16>,
 }
 
 impl<W> Slots<W> {
@@ -75,7 +75,7 @@ impl<W> Slots<W> {
             occupied: 0,
             accepted: 0,
             sent: 0,
-            burned: Vec::new(),
+            unusable_ids: Vec::new(),
         }
     }
 
@@ -116,7 +116,7 @@ impl<W> Slots<W> {
     pub fn give_up(&mut self, id: u16) -> Option<(Publish, W)> {
         let given_up = self.take(id)?;
         if given_up.0.qos == QoS::ExactlyOnce {
-            self.burned.extend(self.free.pop_back());
+            self.unusable_ids.extend(self.free.pop_back());
             self.grow();
         }
         Some(given_up)
@@ -220,7 +220,7 @@ impl<W> Slots<W> {
     /// of an earlier process.
     pub fn resume(&mut self, session_present: bool, doubtful: impl Fn(u16) -> bool) -> Resumed {
         if !session_present {
-            self.free.extend(std::mem::take(&mut self.burned));
+            self.free.extend(std::mem::take(&mut self.unusable_ids));
         }
         let [mut publish, mut release, mut unproven] = [const { Vec::<(u64, u16)>::new() }; 3];
         for (id, slot) in (1..).zip(&mut self.slots) {

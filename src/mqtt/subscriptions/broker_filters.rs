@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::exchange::{Answer, Exchange};
 use super::in_flight::{AnswerTimeouts, Control, Packet, Subscribe, Waiting};
 use super::requested_options::RequestedOptions;
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 use crate::mqtt::topic::{Changes, Cover, Filter};
 use crate::mqtt::{QoS, SubscribeOptions};
 
@@ -291,13 +291,13 @@ impl<W> BrokerFilters<W> {
     }
 
     /// A new link is up. A broker that has, or may have, forgotten the session is asked for everything.
-    pub fn resume(&mut self, presence: impl Into<Presence>) {
+    pub fn resume(&mut self, presence: impl Into<SessionPresence>) {
         let presence = presence.into();
-        if presence == Presence::Gone {
+        if presence == SessionPresence::Absent {
             self.granted.clear();
             self.exchange.backlog_mut().set_unsubscribe(std::iter::empty());
         }
-        if presence != Presence::Kept {
+        if presence != SessionPresence::Present {
             self.request_everything();
         }
         self.exchange.forget_suspects();

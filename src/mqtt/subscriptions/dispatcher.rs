@@ -11,10 +11,10 @@ use super::retained::{Recipients, RetainedMessages};
 use super::subscription::{Entry, Subscription, shared_options};
 use super::table::SubscriptionTable;
 use crate::mqtt::MqttMessage;
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
 
 /// A message with its receipt, in the hands of nobody.
-pub(super) type Undelivered = (MqttMessage, Arc<Receipt>);
+pub(super) type Undelivered = (MqttMessage, Arc<DeliveryGuard>);
 
 /// The listeners, and the choice of those that get a message.
 pub(super) struct Dispatcher {
@@ -74,7 +74,7 @@ impl Dispatcher {
         mut routes: Routes<'_>,
         message: MqttMessage,
         named: &[u32],
-        receipt: &Arc<Receipt>,
+        receipt: &Arc<DeliveryGuard>,
         now: Instant,
     ) -> usize {
         self.matching.clear();
@@ -145,7 +145,7 @@ impl Dispatcher {
     }
 
     /// Delivers a message to the listener of one subscription.
-    pub fn give(&mut self, entry: &Entry, message: MqttMessage, receipt: &Arc<Receipt>) {
+    pub fn give(&mut self, entry: &Entry, message: MqttMessage, receipt: &Arc<DeliveryGuard>) {
         self.listeners.begin();
         self.listeners.choose(entry);
         self.listeners.deliver(message, receipt);

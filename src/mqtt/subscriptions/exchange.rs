@@ -21,7 +21,7 @@ const MAX_IN_FLIGHT: usize = 8;
 
 /// Whether [suspect filters](Suspects) are sent on this link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Probe {
+pub(crate) enum SuspectState {
     /// There is none to send yet.
     None,
     /// All other filters were answered: the next suspect is sent once nothing else of this client is in flight.
@@ -125,7 +125,7 @@ impl<W> Exchange<W> {
 
     /// The filters of the next packet, if one may be sent. A suspect is sent only with `alone`.
     fn select(&self, alone: bool) -> Option<Selected> {
-        if self.in_flight.len() >= MAX_IN_FLIGHT || self.probe() == Probe::InFlight {
+        if self.in_flight.len() >= MAX_IN_FLIGHT || self.probe() == SuspectState::InFlight {
             return None;
         }
         let (backlog, suspect) = (&self.backlog, |filter: &&Filter| self.suspects.has(filter));
@@ -138,7 +138,7 @@ impl<W> Exchange<W> {
         {
             return Some(Selected::Unsubscribe(filters));
         }
-        if !alone || self.probe() != Probe::Ready {
+        if !alone || self.probe() != SuspectState::Ready {
             return None;
         }
         match self.to_subscribe(backlog.to_subscribe().filter(suspect)) {
@@ -186,13 +186,13 @@ impl<W> Exchange<W> {
     }
 
     /// Whether suspects are sent.
-    pub fn probe(&self) -> Probe {
+    pub fn probe(&self) -> SuspectState {
         let suspect = |filter: &Filter| self.suspects.has(filter);
         if self.suspects.is_empty() {
-            return Probe::None;
+            return SuspectState::None;
         }
         if self.in_flight.filters().any(suspect) {
-            return Probe::InFlight;
+            return SuspectState::InFlight;
         }
         let rest_is_answered = self.in_flight.is_empty() && self.backlog.to_subscribe().all(suspect);
         let any = if self.backlog.has_any_to_subscribe() {
@@ -200,7 +200,7 @@ impl<W> Exchange<W> {
         } else {
             self.backlog.has_any_to_unsubscribe() && self.backlog.to_unsubscribe().all(suspect)
         };
-        if rest_is_answered && any { Probe::Ready } else { Probe::None }
+        if rest_is_answered && any { SuspectState::Ready } else { SuspectState::None }
     }
 
     /// Takes out of the next packet what the broker of this link would refuse, with the code that it would give. `alone` says that

@@ -11,7 +11,7 @@ use super::retained::RetainedMessages;
 use super::subscription::{Next, Subscription};
 use super::table::{SubscriptionTable, is_one_request, requested_form};
 use crate::mqtt::SubscribeOptions;
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 use crate::mqtt::topic::Filter;
 
 /// Subscriptions by what has been requested and granted. `W` is a caller who waits for a grant.
@@ -346,7 +346,7 @@ impl<W> Grants<W> {
     }
 
     /// A new link is up, on which messages name the filters that they come for by `identifiers`, or not.
-    pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
+    pub fn resume(&mut self, presence: SessionPresence, identifiers: bool, now: Instant) {
         let Self { table, broker, retained, .. } = self;
         if identifiers != broker.exchange().is_per_filter() {
             // Those that are suspended are requested once they are reinstated.
@@ -354,10 +354,10 @@ impl<W> Grants<W> {
             broker.switch(identifiers, all.map(|(_, one)| (one.filter(), one.options())));
             table.values_mut().for_each(|one| one.grant_mut().forget(false));
         }
-        if presence != Presence::Kept {
+        if presence != SessionPresence::Present {
             let expecting = table.iter().filter(|(_, one)| one.wants_retained());
             retained.restore(expecting.map(|(number, _)| number), now);
-            table.values_mut().for_each(|one| one.grant_mut().forget(presence == Presence::Gone));
+            table.values_mut().for_each(|one| one.grant_mut().forget(presence == SessionPresence::Absent));
             if identifiers {
                 broker.options_mut().set_all(table.iter().map(|(_, one)| (one.filter(), one.options())));
             }

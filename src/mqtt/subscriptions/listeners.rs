@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::mailbox::{Acknowledge, ENTRY_BYTES, ListenerContext, Mailbox, Put, SharedListener, serve};
 use super::subscription::Entry;
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::{MqttMessage, QoS};
 use crate::text::clip;
 
@@ -80,7 +80,7 @@ impl Listeners {
 
     /// Counts one subscription less. After the last one the task of the listener ends, and the messages that waited for it are
     /// returned.
-    pub fn release(&mut self, index: usize) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn release(&mut self, index: usize) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         let Some(slot) = self.list.get_mut(index) else { return Vec::new() };
         let Some(one) = slot else { return Vec::new() };
         one.subscriptions -= 1;
@@ -125,7 +125,7 @@ impl Listeners {
     }
 
     /// Delivers the message to those chosen; returns how many there are.
-    pub fn deliver(&mut self, message: MqttMessage, receipt: &Arc<Receipt>) -> usize {
+    pub fn deliver(&mut self, message: MqttMessage, receipt: &Arc<DeliveryGuard>) -> usize {
         receipt.add_bytes(self.recipients.len() * ENTRY_BYTES);
         let (topic, highest) = (Arc::clone(&message.topic), message.qos);
         // The last one gets the message itself.

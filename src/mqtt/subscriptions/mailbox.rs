@@ -12,9 +12,9 @@ use crate::Error;
 use crate::component::panic_error;
 use crate::footprint;
 use crate::log::Logger;
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
+use crate::mqtt::types::AckSlot;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::types::Offered;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener, QoS};
 use crate::text::clip;
 
@@ -62,13 +62,13 @@ struct Item {
 /// When a message counts as handled by a listener, so that it may be acknowledged.
 pub(super) enum Acknowledge {
     /// When the receipt is dropped, in whatever way.
-    OnDrop(Arc<Receipt>),
+    OnDrop(Arc<DeliveryGuard>),
     /// When the listener has finished the message well.
     Manually(MqttAcknowledgement),
 }
 
 impl Acknowledge {
-    pub fn new(receipt: &Arc<Receipt>, manual: bool) -> Self {
+    pub fn new(receipt: &Arc<DeliveryGuard>, manual: bool) -> Self {
         let receipt = Arc::clone(receipt);
         if manual && receipt.needs_acknowledgement() {
             Self::Manually(MqttAcknowledgement::new(receipt))
@@ -111,7 +111,7 @@ impl Mailbox {
 
     /// Takes no more messages. Those that are acknowledged manually still go to the listener, which alone knows whether they may
     /// be. The others are returned.
-    pub fn close(&self) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn close(&self) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         let mut state = self.state();
         state.closed = true;
         let mut automatic = Vec::new();
@@ -157,20 +157,20 @@ impl Mailbox {
 /// Hands one message after the other to the listener until the mailbox closes.
 pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: ListenerContext) {
     while let Some(Item { mut message, acknowledge }) = mailbox.next().await {
-        let (offered, receipt) = match acknowledge {
+        let (ack_slot, receipt) = match acknowledge {
             Acknowledge::OnDrop(receipt) => {
                 receipt.handle();
-                (Offered::default(), Some(receipt))
+                (AckSlot::default(), Some(receipt))
             }
-            Acknowledge::Manually(acknowledgement) => (Offered::new(acknowledgement), None),
+            Acknowledge::Manually(acknowledgement) => (AckSlot::new(acknowledgement), None),
         };
-        message.offered = offered.clone();
+        message.ack_slot = ack_slot.clone();
         let topic = Arc::clone(&message.topic);
         let listener = &listener;
         let handled =
             AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
         // Still here, unless the listener has taken it.
-        let acknowledgement = offered.take();
+        let acknowledgement = ack_slot.take();
         match handled {
             Ok(Ok(())) => {
                 if let Some(acknowledgement) = acknowledgement {

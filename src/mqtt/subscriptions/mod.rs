@@ -25,7 +25,7 @@ mod suspects;
 mod table;
 mod unclaimed;
 
-pub(crate) use exchange::Probe;
+pub(crate) use exchange::SuspectState;
 pub(crate) use grant_changes::{Outcome, Recheck};
 pub(crate) use in_flight::{AnswerTimeouts, Control};
 pub(crate) use mailbox::{ListenerContext, SharedListener};

@@ -1,12 +1,12 @@
-//! PoisonFilters filters, for which a broker ends links or which it does not answer: they are parked, and requested again after growing
-//! waits.
+//! Poison filters, for which a broker ends links or whose SUBSCRIBE it does not answer: they are parked, and requested
+//! again after growing waits.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::topic::Filter;
 
 /// The wait before such a filter is requested again; it doubles from there.
@@ -22,7 +22,7 @@ pub(super) const MAX_POISON: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
     /// This many links have ended because of it; the last one like this.
-    EndsLinks { links: u32, last: Lost },
+    EndsLinks { links: u32, last: LinkError },
     /// The broker has not answered its SUBSCRIBE within this time.
     Unanswered(Duration),
 }
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn ends() -> Cause {
-        Cause::EndsLinks { links: 3, last: Lost::Ended }
+        Cause::EndsLinks { links: 3, last: LinkError::Ended }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, Undelivered};
-use super::exchange::{Answer, Culprit, Probe};
+use super::exchange::{Answer, Culprit, SuspectState};
 use super::grant_changes::{Outcome, Recheck};
 use super::grants::Grants;
 use super::in_flight::{AnswerTimeouts, Control};
@@ -15,11 +15,11 @@ use super::mailbox::{ListenerContext, SharedListener};
 use super::poison::{Cause, PoisonFilters};
 use super::subscription::shared_options;
 use super::suspects::MAX_ENDED;
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::protocol::Limits;
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MqttMessage, SubscribeOptions};
+use crate::mqtt::{LinkError, MqttMessage, SubscribeOptions};
 
 /// All subscriptions. `W` is a caller who waits for one to be granted.
 pub(crate) struct Registry<W> {
@@ -240,7 +240,7 @@ impl<W> Registry<W> {
 
     /// The broker has ended the link; `alone` says that nothing was in flight to it but control packets. A filter that has ended one
     /// link after the other is given up, if it was new, or parked.
-    pub fn ended(&mut self, alone: bool, last: &Lost, now: Instant) -> Vec<Outcome<W>> {
+    pub fn ended(&mut self, alone: bool, last: &LinkError, now: Instant) -> Vec<Outcome<W>> {
         let culprit = self.grants.broker_mut().exchange_mut().link_ended(alone);
         self.lost();
         match culprit {
@@ -258,9 +258,9 @@ impl<W> Registry<W> {
     }
 
     /// A new link is up, on which messages name the filters that they come for by `identifiers`, or not.
-    pub fn resume(&mut self, presence: Presence, identifiers: bool, now: Instant) {
+    pub fn resume(&mut self, presence: SessionPresence, identifiers: bool, now: Instant) {
         self.request_suspended(now);
-        if presence == Presence::Gone {
+        if presence == SessionPresence::Absent {
             self.dispatcher.begin_session();
         }
         self.grants.resume(presence, identifiers, now);
@@ -321,7 +321,7 @@ impl<W> Registry<W> {
     }
 
     /// Whether suspect filters are sent.
-    pub fn probe(&self) -> Probe {
+    pub fn probe(&self) -> SuspectState {
         self.grants.broker().exchange().probe()
     }
 
@@ -356,20 +356,20 @@ impl<W> Registry<W> {
         &mut self,
         message: MqttMessage,
         named: &[u32],
-        receipt: &Arc<Receipt>,
+        receipt: &Arc<DeliveryGuard>,
         now: Instant,
     ) -> usize {
         self.dispatcher.deliver(self.grants.routes(), message, named, receipt, now)
     }
 
     /// Whether a listener gets messages of this topic by another filter than this.
-    pub fn hears(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
+    pub fn receives_by_other_filter(&self, listener: &SharedListener, filter: &Filter, topic: &str) -> bool {
         let (own, listener) = (self.find(filter, listener), self.dispatcher.find(listener));
-        let mut hears = false;
+        let mut receives_by_other_filter = false;
         self.grants.table().for_each_match(topic, |entry| {
-            hears |= Some(entry.listener) == listener && Some(entry.subscription) != own;
+            receives_by_other_filter |= Some(entry.listener) == listener && Some(entry.subscription) != own;
         });
-        hears
+        receives_by_other_filter
     }
 
     /// Delivers a message to the listener of one subscription.
@@ -378,7 +378,7 @@ impl<W> Registry<W> {
         message: MqttMessage,
         filter: &Filter,
         listener: &SharedListener,
-        receipt: &Arc<Receipt>,
+        receipt: &Arc<DeliveryGuard>,
     ) {
         let Some(number) = self.find(filter, listener) else { return };
         let Some(one) = self.grants.table().get(number) else { return };

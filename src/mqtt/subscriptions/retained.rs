@@ -35,7 +35,8 @@ pub(super) struct RetainedMessages {
     replacing_by_topic: Trie<Filter>,
     /// When those whose time has passed were removed last.
     swept: Option<Instant>,
-    /// Everything is being requested anew: until that is done, nobody's time passes.
+    /// Whether all filters are being subscribed to again after a lost session: until that is done, no expectation
+    /// expires.
     restoring: bool,
     /// How many messages are remembered for all that expect some.
     remembered: usize,

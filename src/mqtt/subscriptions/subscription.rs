@@ -189,8 +189,8 @@ impl GrantHistory {
     /// The broker has granted it.
     pub fn grant(&mut self, qos: u8, now: u64) {
         (self.granted, self.uncertain) = (Some(qos), false);
-        // Set once, it stays: of two copies, one must not be dropped for the other, and then the other for the first. But copies that
-        // came before at QoS 0 may have been lost.
+        // Not changed by a later grant: otherwise copy A could be discarded in favour of B, and then B in favour of A.
+        // Only the first grant above QoS 0 replaces one at QoS 0, whose copies may have been lost.
         if self.since.is_none() || (qos > 0 && !self.since_above_0) {
             (self.since, self.since_above_0) = (Some(now), qos > 0);
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::footprint;
 use crate::mqtt::MqttMessage;
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::delivery::Token;
 use crate::mqtt::topic::Filter;
 
@@ -23,7 +23,7 @@ const MAX_UNWANTED: usize = 256;
 /// Messages that wait for a listener, in order of arrival.
 pub(crate) struct UnclaimedMessages {
     waits: Waits,
-    messages: Vec<(MqttMessage, Arc<Receipt>)>,
+    messages: Vec<(MqttMessage, Arc<DeliveryGuard>)>,
     /// Filters that were unsubscribed meanwhile: whoever did that wants no more of their messages.
     unwanted: Vec<Filter>,
 }
@@ -65,8 +65,8 @@ impl UnclaimedMessages {
     }
 
     /// A message waits from now on.
-    pub fn add(&mut self, message: MqttMessage, receipt: Arc<Receipt>) {
-        receipt.add_bytes(footprint::place::<(MqttMessage, Arc<Receipt>)>());
+    pub fn add(&mut self, message: MqttMessage, receipt: Arc<DeliveryGuard>) {
+        receipt.add_bytes(footprint::place::<(MqttMessage, Arc<DeliveryGuard>)>());
         self.messages.push((message, receipt));
     }
 
@@ -75,7 +75,7 @@ impl UnclaimedMessages {
         &mut self,
         filter: &Filter,
         wants: impl Fn(&str) -> bool,
-    ) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    ) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         self.unwanted.retain(|unwanted| unwanted != filter);
         let claimed = |topic: &str| filter.matches(topic) && wants(topic);
         self.messages.extract_if(.., |(message, _)| claimed(&message.topic)).collect()
@@ -93,7 +93,7 @@ impl UnclaimedMessages {
     }
 
     /// Returns all messages once the time is over: they may be acknowledged.
-    pub fn expire(&mut self, now: Instant) -> Vec<(MqttMessage, Arc<Receipt>)> {
+    pub fn expire(&mut self, now: Instant) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         if self.due().is_none_or(|due| now < due) {
             return Vec::new();
         }
@@ -107,7 +107,7 @@ impl UnclaimedMessages {
     pub fn withdraw(&mut self) -> Vec<Option<Token>> {
         std::mem::take(&mut self.messages)
             .into_iter()
-            .map(|(_, receipt)| Receipt::withdraw(receipt))
+            .map(|(_, receipt)| DeliveryGuard::withdraw(receipt))
             .collect()
     }
 }

@@ -52,7 +52,8 @@ impl Edges {
     pub fn remove(&mut self, parent: u32, level: u32) {
         let Some(mut hole) = self.find(parent, level) else { return };
         self.len -= 1;
-        // Who stands behind because the hole was taken moves up, so that a look-up may stop at the first free slot.
+        // Backward-shift deletion: entries that were displaced past the freed slot move up, so that a look-up may stop
+        // at the first free slot.
         let mut at = self.after(hole);
         while let Some(slot) = self.slots.get(at).copied().filter(|slot| slot.child != NONE) {
             let distance = |from: usize, to: usize| to.wrapping_sub(from) & self.mask();

@@ -8,10 +8,10 @@ use super::pausable_tcp::PausableTcp;
 use super::{Kind, Stream, TlsConfig};
 use crate::config::Invalid;
 use crate::connect::Endpoint;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 
 /// Connects. Files that `tls` names are read now, before anything is sent.
-pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, Lost> {
+pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, LinkError> {
     let kind = Kind::of(endpoint.protocol);
     #[cfg(unix)]
     if kind == Kind::Unix {
@@ -26,12 +26,12 @@ pub(crate) async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream,
     Ok(stream)
 }
 
-async fn plain(endpoint: &Endpoint) -> Result<Stream, Lost> {
+async fn plain(endpoint: &Endpoint) -> Result<Stream, LinkError> {
     Ok(Stream::Tcp(Counted::new(PausableTcp::Active(tcp(endpoint).await?))))
 }
 
 #[cfg(feature = "tls")]
-async fn secured(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, Lost> {
+async fn secured(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, LinkError> {
     let client = super::tls::Client::load(tls, endpoint).await?;
     let stream = tcp(endpoint).await?;
     Ok(Stream::Tls(Box::new(client.handshake(stream).await?)))
@@ -39,27 +39,27 @@ async fn secured(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, Lost> {
 
 /// Resolving refuses such an endpoint already.
 #[cfg(not(feature = "tls"))]
-async fn secured(_: &Endpoint, _: &TlsConfig) -> Result<Stream, Lost> {
+async fn secured(_: &Endpoint, _: &TlsConfig) -> Result<Stream, LinkError> {
     let error = std::io::Error::other("this program was built without the feature `tls`");
-    Err(Lost::io("TLS", error))
+    Err(LinkError::io("TLS", error))
 }
 
 #[cfg(unix)]
-async fn unix(endpoint: &Endpoint) -> Result<Stream, Lost> {
+async fn unix(endpoint: &Endpoint) -> Result<Stream, LinkError> {
     let path = endpoint.local_path().unwrap_or_default();
     let stream = tokio::net::UnixStream::connect(path).await;
-    let stream = stream.map_err(|error| Lost::io("connecting to the Unix socket", error))?;
+    let stream = stream.map_err(|error| LinkError::io("connecting to the Unix socket", error))?;
     Ok(Stream::Unix(Counted::new(stream)))
 }
 
 /// Connects to the host, whichever of its addresses answers first.
-async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, Lost> {
+async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, LinkError> {
     let found = lookup_host((endpoint.host.as_str(), endpoint.port)).await;
-    let addresses = found.map_err(|error| Lost::io("looking up the host name", error))?;
+    let addresses = found.map_err(|error| LinkError::io("looking up the host name", error))?;
     let connected = connect_first(addresses, TcpStream::connect).await;
-    let stream = connected.map_err(|error| Lost::io("connecting", error))?;
+    let stream = connected.map_err(|error| LinkError::io("connecting", error))?;
     // Packets are batched before they are written; waiting for more would only delay them.
-    stream.set_nodelay(true).map_err(|error| Lost::io("setting TCP_NODELAY", error))?;
+    stream.set_nodelay(true).map_err(|error| LinkError::io("setting TCP_NODELAY", error))?;
     Ok(stream)
 }
 

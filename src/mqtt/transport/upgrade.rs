@@ -73,12 +73,7 @@ fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
         std::str::from_utf8(header.value).ok().map(str::trim)
     };
     if status != 101 {
-        let reason = response.reason.filter(|reason| !reason.is_empty());
-        let reason = reason.map_or_else(String::new, |reason| format!(" {}", clip(reason)));
-        let advice = meaning(status, value("location"));
-        return Err(io::Error::other(format!(
-            "the server answers {status}{reason} instead of speaking WebSocket; {advice}"
-        )));
+        return Err(no_upgrade(status, response.reason.unwrap_or_default(), value("location")));
     }
     let lists = |name: &'static str, word: &'static str| {
         let mut all = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
@@ -105,6 +100,13 @@ fn answered(heard: &[u8], key: &str) -> io::Result<Option<usize>> {
             Err(wrong(format!("the server speaks `{}` over WebSocket, not `mqtt`", clip(chosen))))
         }
     }
+}
+
+/// The error of a server that answers with another status than 101.
+fn no_upgrade(status: u16, reason: &str, location: Option<&str>) -> io::Error {
+    let reason = if reason.is_empty() { String::new() } else { format!(" {}", clip(reason)) };
+    let advice = meaning(status, location);
+    io::Error::other(format!("the server answers {status}{reason} instead of speaking WebSocket; {advice}"))
 }
 
 /// A server that does not speak WebSocket at this port often ends the connection without a word; one of MQTT does so always.

@@ -16,7 +16,7 @@ use super::counted::Moved;
 use super::split_frames::{MAX_PIECE, SplitFrames};
 use super::upgrade;
 use crate::connect::Endpoint;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::text::clip;
 
 /// The largest message that is sent, in bytes.
@@ -34,9 +34,9 @@ pub(crate) struct WebSocket<S> {
 
 impl<S: Transport> WebSocket<S> {
     /// Asks the broker to speak WebSocket from here on. Its messages may be of any size.
-    pub async fn connect(mut stream: S, endpoint: &Endpoint) -> Result<Self, Lost> {
+    pub async fn connect(mut stream: S, endpoint: &Endpoint) -> Result<Self, LinkError> {
         let rest = upgrade::upgrade(&mut stream, endpoint).await;
-        let rest = rest.map_err(|error| Lost::io("the WebSocket handshake", error))?;
+        let rest = rest.map_err(|error| LinkError::io("the WebSocket handshake", error))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(CHUNK)
             .write_buffer_size(CHUNK)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::mqtt::delivery::Receipt;
+use crate::mqtt::delivery::DeliveryGuard;
 
 /// The right, and the duty, to acknowledge one message of a subscription with
 /// [`SubscribeOptions::manual_ack`](crate::mqtt::SubscribeOptions::manual_ack); it comes from
@@ -33,11 +33,11 @@ use crate::mqtt::delivery::Receipt;
 /// ```
 #[must_use = "dropped, it leaves the message unacknowledged"]
 pub struct MqttAcknowledgement {
-    receipt: Option<Arc<Receipt>>,
+    receipt: Option<Arc<DeliveryGuard>>,
 }
 
 impl MqttAcknowledgement {
-    pub(crate) fn new(receipt: Arc<Receipt>) -> Self {
+    pub(crate) fn new(receipt: Arc<DeliveryGuard>) -> Self {
         Self { receipt: Some(receipt) }
     }
 
@@ -76,9 +76,9 @@ impl fmt::Debug for MqttAcknowledgement {
 
 /// The acknowledgement of a message, until the listener takes it, or the code that called the listener.
 #[derive(Clone, Default)]
-pub(crate) struct Offered(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
+pub(crate) struct AckSlot(Option<Arc<Mutex<Option<MqttAcknowledgement>>>>);
 
-impl Offered {
+impl AckSlot {
     pub fn new(acknowledgement: MqttAcknowledgement) -> Self {
         Self(Some(Arc::new(Mutex::new(Some(acknowledgement)))))
     }

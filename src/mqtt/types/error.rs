@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lost::elsewhere;
+use super::link_error::elsewhere;
 use crate::config::Invalid;
 use crate::error::{Category, Coded, chain};
 use crate::mqtt::properties::PropertyError;
 use crate::mqtt::topic::TopicError;
-use crate::mqtt::{Lost, QoS};
+use crate::mqtt::{LinkError, QoS};
 use crate::text::{clip, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
@@ -32,7 +32,7 @@ pub enum MqttError {
         /// How long it was tried again and again; zero where trying again was not asked for or could not help.
         waited: Duration,
         /// What happened last.
-        source: Lost,
+        source: LinkError,
     },
     /// The broker answered CONNECT with a refusal.
     #[error(
@@ -52,7 +52,7 @@ pub enum MqttError {
     },
     /// The link to the broker is down, and the operation is one that does not wait for it.
     #[error("the link to the MQTT broker is down")]
-    Down(#[source] Lost),
+    Down(#[source] LinkError),
     /// The broker has forgotten the session, so that nobody can say whether this QoS 2 message arrived.
     #[error(
         "the MQTT broker lost the session: whether the QoS 2 message on `{}` arrived cannot be proven",
@@ -150,7 +150,7 @@ pub enum MqttError {
         links: u32,
         /// How the last of them ended.
         #[source]
-        last: Lost,
+        last: LinkError,
     },
     /// The broker has ended one link after the other when it was asked for this filter, with nothing else on its way. May the
     /// client subscribe to it? It is not asked for again for a while.
@@ -162,7 +162,7 @@ pub enum MqttError {
         links: u32,
         /// How the last of them ended.
         #[source]
-        last: Lost,
+        last: LinkError,
     },
     /// The broker answers others, but not the SUBSCRIBE of this filter.
     #[error("the MQTT broker has not answered SUBSCRIBE of `{}` within {} ms", clip(filter), limit.as_millis())]
@@ -235,7 +235,7 @@ impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
             Self::NotOpen | Self::Closed => Category::InvalidState,
-            Self::ConnectFailed { source: Lost::Tls(error), .. } => error.category(),
+            Self::ConnectFailed { source: LinkError::Tls(error), .. } => error.category(),
             Self::ConnectFailed { .. }
             | Self::Down(_)
             | Self::TimedOut { .. }
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_failed_connect_says_what_happened_last() {
-        let source = Lost::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
+        let source = LinkError::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
         let error = Error::from(MqttError::ConnectFailed {
             endpoints: "mqtt://127.0.0.1:1".into(),
             waited: Duration::from_secs(3),
@@ -333,7 +333,7 @@ mod tests {
         let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
-        let source = Lost::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
+        let source = LinkError::io("connecting to 127.0.0.1:1", io::Error::other("refused"));
         let once = MqttError::ConnectFailed {
             endpoints: "mqtt://127.0.0.1:1".into(),
             waited: Duration::ZERO,
@@ -352,8 +352,8 @@ mod tests {
         let text = || Arc::clone(&evil);
         let reason = || Reason::describe(0x87, Some(&Reason::clip(&evil)));
         let (code, client_id) = (0x87, text());
-        let left = Lost::Disconnected { code, reason: reason(), server_reference: Some(text()) };
-        let taken = |certain| Lost::TakenOver {
+        let left = LinkError::Disconnected { code, reason: reason(), server_reference: Some(text()) };
+        let taken = |certain| LinkError::TakenOver {
             client_id: Arc::clone(&client_id),
             times: 3,
             certain,
@@ -370,8 +370,8 @@ mod tests {
             MqttError::Expired { topic: text() },
             MqttError::Down(taken(true)),
             MqttError::Down(taken(false)),
-            MqttError::Down(Lost::Moving { to: text() }),
-            MqttError::Down(Lost::Refused { code, reason: reason(), server_reference: Some(text()) }),
+            MqttError::Down(LinkError::Moving { to: text() }),
+            MqttError::Down(LinkError::Refused { code, reason: reason(), server_reference: Some(text()) }),
             format!("a/{evil}+").parse::<Filter>().unwrap_err().into(),
         ];
         for error in errors {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::acknowledgement::Offered;
+use super::acknowledgement::AckSlot;
 use crate::footprint;
 use crate::mqtt::properties::TraceId;
 use crate::mqtt::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties};
@@ -26,7 +26,7 @@ pub struct MqttMessage {
     pub dup: bool,
     /// What it says about itself, on MQTT 5; else empty.
     pub properties: ReceivedProperties,
-    pub(crate) offered: Offered,
+    pub(crate) ack_slot: AckSlot,
 }
 
 /// Messages are equal when what the broker sent is equal.
@@ -51,7 +51,7 @@ impl MqttMessage {
             retain: false,
             dup: false,
             properties: ReceivedProperties::default(),
-            offered: Offered::default(),
+            ack_slot: AckSlot::default(),
         }
     }
 
@@ -73,7 +73,7 @@ impl MqttMessage {
     /// before the listener has returned.
     #[must_use = "dropped, it leaves the message unacknowledged"]
     pub fn acknowledgement(&self) -> Option<MqttAcknowledgement> {
-        self.offered.take()
+        self.ack_slot.take()
     }
 
     /// What it costs in memory, without a place in a list: see [`footprint`].

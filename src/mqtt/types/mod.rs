@@ -2,8 +2,8 @@
 
 mod acknowledgement;
 mod error;
+mod link_error;
 mod listener;
-mod lost;
 mod message;
 mod metrics;
 mod options;
@@ -12,11 +12,11 @@ mod tls_error;
 mod version;
 mod will;
 
+pub(crate) use acknowledgement::AckSlot;
 pub use acknowledgement::MqttAcknowledgement;
-pub(crate) use acknowledgement::Offered;
 pub use error::MqttError;
+pub use link_error::LinkError;
 pub use listener::MqttMessageListener;
-pub use lost::Lost;
 pub use message::MqttMessage;
 pub(crate) use metrics::Metrics;
 pub use options::{PublishOptions, RetainHandling, SubscribeOptions};

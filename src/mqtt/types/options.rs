@@ -15,7 +15,7 @@ use crate::mqtt::{MessageProperties, QoS};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PublishOptions {
-    /// How hard it is delivered.
+    /// The quality of service.
     pub qos: QoS,
     /// Whether the broker keeps it for later subscribers.
     pub retain: bool,

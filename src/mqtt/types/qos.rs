@@ -1,6 +1,6 @@
 //! The quality of service of messages.
 
-/// How hard a message is delivered.
+/// The quality of service (QoS) at which a message is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QoS {
     /// QoS 0: sent once, never acknowledged.

@@ -114,7 +114,8 @@ pub(crate) fn deserialize_filled<'de, D: Deserializer<'de>>(
     }
 }
 
-/// As what was expected, which readers always show; of other words they fear that they hold the value.
+/// Puts the error into the "expected" part of a serde error: that part is always shown, while a custom message is
+/// suppressed because it may quote the value.
 fn refuse<E: de::Error>(error: UriError) -> E {
     let expected = format!("a URI of a server ({error})");
     E::invalid_value(de::Unexpected::Other("a text"), &expected.as_str())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wirework::count::{Cell, CounterSet, CounterSink, Counters, Value};
-use wirework::mqtt::{LinkState, Lost, MqttConnection, SubscribeOptions};
+use wirework::mqtt::{LinkError, LinkState, MqttConnection, SubscribeOptions};
 
 use super::wire::{Site, Wire};
 use crate::common::{context, listener, until};
@@ -83,7 +83,7 @@ async fn on_5_a_message_above_what_the_broker_was_told_ends_the_link_and_is_name
     // Only its beginning: 200 MB are announced.
     wire.send(&[0x30, 0x80, 0x80, 0xaf, 0x5f, 0, 3, b'a', b'/', 0x1b]).await;
     assert_eq!(wire.end().await, Some(vec![0xe0, 2, 0x95, 0]));
-    let down = |state: &LinkState| matches!(state, LinkState::Down(Lost::TooLarge { .. }));
+    let down = |state: &LinkState| matches!(state, LinkState::Down(LinkError::TooLarge { .. }));
     let LinkState::Down(lost) = until(&client, down).await else { panic!("down") };
     assert_eq!(
         lost.to_string(),
@@ -115,7 +115,7 @@ async fn what_came_before_a_topic_that_is_none_is_acknowledged_before_the_link_e
         wire.send(&[good, bad].concat()).await;
         assert_eq!(wire.packet().await, Some(vec![0x40, 2, 0, 9]), "MQTT {version}");
         assert_eq!(wire.end().await, (version == "5").then(|| vec![0xe0, 2, 0x81, 0]));
-        let down = |state: &LinkState| matches!(state, LinkState::Down(Lost::BadTopic { .. }));
+        let down = |state: &LinkState| matches!(state, LinkState::Down(LinkError::BadTopic { .. }));
         let LinkState::Down(lost) = until(&client, down).await else { panic!("down") };
         assert_eq!(
             lost.to_string(),

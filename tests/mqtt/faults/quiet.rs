@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wirework::mqtt::{LinkState, Lost, PublishOptions};
+use wirework::mqtt::{LinkError, LinkState, PublishOptions};
 
 use crate::common::{context, opened};
 use crate::support::fake_broker::{FakeBroker, PubAck};
@@ -25,7 +25,7 @@ async fn a_half_open_link_is_found_without_spinning() {
     let mut state = client.state();
     let before = naps();
     let lost = within("the loss", state.wait_for(|state| matches!(state, LinkState::Down(_)))).await;
-    assert!(matches!(&*lost.unwrap(), LinkState::Down(Lost::Silent(_))));
+    assert!(matches!(&*lost.unwrap(), LinkState::Down(LinkError::Silent(_))));
     let spent = naps() - before;
     assert!(spent < 50, "woken {spent} times on a silent link");
     let (mut peer, _) = broker.accept_session(false).await;

@@ -13,7 +13,7 @@ use super::words::{asks, doc};
 pub(super) fn page(one: &Registered) -> String {
     let factory = one.factory();
     let keys = keys(&factory.schema());
-    let mut out = format!("## `{}`\n\n{}\n", one.pattern(), escape(factory.summary()));
+    let mut out = format!("## `{}`\n\n{}\n", one.pattern(), cell(factory.summary()));
     if !keys.is_empty() {
         out.push_str("\n| key | takes | default | |\n|---|---|---|---|\n");
         keys.iter().for_each(|key| out.push_str(&row(key)));

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::inbox::{Command, Inbox, Reader};
 use super::permits::{NoPermit, Permits};
-use crate::mqtt::delivery::Token;
 use crate::mqtt::delivery::Acknowledger;
+use crate::mqtt::delivery::Token;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
 

@@ -9,7 +9,7 @@ use codec::{Codec, Packet};
 
 use super::{AckKind, ConnectPacket, Incoming, Limits, Protocol, Publish};
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, QoS, SubscribeOptions};
+use crate::mqtt::{LinkError, QoS, SubscribeOptions};
 
 /// MQTT 3.1.1.
 pub(crate) struct V4;
@@ -73,7 +73,7 @@ impl Protocol for V4 {
     }
 
     /// Nothing: 3.1.1 has no reasons, and a broker that gets DISCONNECT drops the will.
-    fn complaint(_: &Lost) -> Option<Packet> {
+    fn complaint(_: &LinkError) -> Option<Packet> {
         None
     }
 

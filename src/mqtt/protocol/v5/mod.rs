@@ -17,7 +17,7 @@ use self::codec::{Codec, Packet};
 use super::{AckKind, ConnectPacket, Incoming, Limits, PacketError, Protocol, Publish};
 use crate::mqtt::properties::seconds;
 use crate::mqtt::topic::Filter;
-use crate::mqtt::{Lost, MessageProperties, MqttWill, QoS, RetainHandling, SubscribeOptions};
+use crate::mqtt::{LinkError, MessageProperties, MqttWill, QoS, RetainHandling, SubscribeOptions};
 
 /// MQTT 5.
 pub(crate) struct V5;
@@ -78,16 +78,16 @@ impl Protocol for V5 {
         Packet::Disconnect { code: 0, forget }
     }
 
-    fn complaint(lost: &Lost) -> Option<Packet> {
+    fn complaint(lost: &LinkError) -> Option<Packet> {
         let code = match lost {
-            Lost::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
-            Lost::BadTopic { code, .. } => *code,
-            Lost::TooLarge { .. } => 0x95,
-            Lost::Unexpected(what) if *what == publish::BAD_ALIAS => 0x94,
-            Lost::Unexpected(_) | Lost::Authentication => 0x82,
-            Lost::Overflow { .. } => 0x97,
-            Lost::Flooded { .. } => 0x93,
-            Lost::NoAnswer { .. } => 0x80,
+            LinkError::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
+            LinkError::BadTopic { code, .. } => *code,
+            LinkError::TooLarge { .. } => 0x95,
+            LinkError::Unexpected(what) if *what == publish::BAD_ALIAS => 0x94,
+            LinkError::Unexpected(_) | LinkError::Authentication => 0x82,
+            LinkError::Overflow { .. } => 0x97,
+            LinkError::Flooded { .. } => 0x93,
+            LinkError::NoAnswer { .. } => 0x80,
             _ => return None,
         };
         Some(Packet::Disconnect { code, forget: false })

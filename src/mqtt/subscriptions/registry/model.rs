@@ -58,7 +58,7 @@ impl World {
             Registry::new(1..=16, 8, ListenerContext { logger: Logger::default(), metrics, capacity: 100 });
         let limits = Limits { subscription_ids_available: identifiers, ..Limits::default() };
         let now = Instant::now();
-        registry.resume(Presence::Gone, identifiers, now);
+        registry.resume(SessionPresence::Absent, identifiers, now);
         let listener = |_| -> SharedListener { Arc::new(move |_: MqttMessage| async { Ok(()) }) };
         Self {
             registry,
@@ -196,14 +196,14 @@ impl World {
 
     fn hang_up(&mut self, keeps: bool) {
         self.broker.cut(0, keeps);
-        let outcomes = self.registry.ended(true, &Lost::Ended, self.now);
+        let outcomes = self.registry.ended(true, &LinkError::Ended, self.now);
         let blamed = outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::NotTakenBack { filter } if !self.steady => Some(filter.to_string()),
             _ => None,
         });
         self.blamed.extend(blamed);
         self.outcomes(outcomes);
-        let presence = if keeps { Presence::Kept } else { Presence::Gone };
+        let presence = if keeps { SessionPresence::Present } else { SessionPresence::Absent };
         self.registry.resume(presence, self.limits.subscription_ids_available, self.now);
     }
 

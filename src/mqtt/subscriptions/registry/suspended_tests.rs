@@ -35,7 +35,7 @@ async fn what_is_not_remembered_as_parked_is_requested_again() {
     all.iter().for_each(|one| subscribe(&mut registry, one, SubscribeOptions::default(), &listener));
     while grant(&mut registry, now) {}
     registry.lost();
-    registry.resume(Presence::Gone, false, now);
+    registry.resume(SessionPresence::Absent, false, now);
     let cause = Cause::Unanswered(Duration::from_secs(1));
     all.iter().for_each(|one| registry.poison.park(&filter(one), cause.clone(), now));
     registry.refuse_poison();
@@ -60,8 +60,8 @@ async fn a_filter_with_two_spellings_is_found_under_its_own() {
     subscribe(&mut registry, "+/#", SubscribeOptions::default(), &one);
     while grant(&mut registry, now) {}
     for _ in 0..=MAX_ENDED {
-        registry.ended(true, &Lost::Ended, now);
-        registry.resume(Presence::Gone, false, now);
+        registry.ended(true, &LinkError::Ended, now);
+        registry.resume(SessionPresence::Absent, false, now);
         let _ = registry.next(true, now);
     }
     assert!(registry.missing().eq([&filter("+/#")]));
@@ -82,7 +82,7 @@ async fn a_refused_filter_is_missing_again_without_the_wider_one() {
     subscribe(&mut registry, "a/b", SubscribeOptions::default(), &listener);
     while grant(&mut registry, now) {}
     registry.lost();
-    registry.resume(Presence::Gone, false, now);
+    registry.resume(SessionPresence::Absent, false, now);
     let (id, _) = asked(&mut registry, now);
     let outcomes = registry.on_suback(id, &[0x87], now).unwrap();
     assert!(matches!(&outcomes[..], [Outcome::TakenBack { .. }]));

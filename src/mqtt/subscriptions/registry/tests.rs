@@ -68,7 +68,7 @@ async fn retained_messages_come_also_when_requesting_everything_anew_takes_long(
     while grant(&mut registry, now) {}
     now += Duration::from_secs(3600);
     registry.lost();
-    registry.resume(Presence::Gone, false, now);
+    registry.resume(SessionPresence::Absent, false, now);
     let (id, count) = asked(&mut registry, now);
     assert!(count < 100);
     // The broker takes its time, and sends the retained messages of the rest after that.
@@ -134,7 +134,7 @@ fn granted_alone(registry: &mut Registry<()>, now: Instant) -> Vec<(Filter, Subs
 async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_wants() {
     let mut registry = registry();
     let now = Instant::now();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     let ((all, mut heard), (none, mut heard_none)) = (listener(), listener());
     let options = SubscribeOptions::default();
     subscribe(&mut registry, "a", options, &all);
@@ -142,7 +142,7 @@ async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_w
     subscribe(&mut registry, "a", options.retain_handling(RetainHandling::Never), &none);
     assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Never);
     registry.lost();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Send);
     let id = registry.grants.table().id(&"a".parse().unwrap()).unwrap();
     for retain in [true, false] {
@@ -163,7 +163,7 @@ async fn ten_thousand_listeners_of_one_filter_come_and_go() {
     for identifiers in [true, false] {
         let mut registry = registry();
         let now = Instant::now();
-        registry.resume(Presence::Gone, identifiers, now);
+        registry.resume(SessionPresence::Absent, identifiers, now);
         let listeners: Vec<_> = (0..COUNT).map(|_| listener().0).collect();
         let options = SubscribeOptions::default();
         for listener in &listeners {
@@ -187,7 +187,7 @@ async fn ten_thousand_listeners_of_one_filter_come_and_go() {
 async fn what_is_wanted_again_while_it_is_taken_back_is_there_after_the_link_broke() {
     let mut registry = registry();
     let now = Instant::now();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     let (listener, _received) = listener();
     let filter: Filter = "a".parse().unwrap();
     subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
@@ -197,7 +197,7 @@ async fn what_is_wanted_again_while_it_is_taken_back_is_there_after_the_link_bro
     subscribe(&mut registry, "a", SubscribeOptions::default(), &listener);
     asked(&mut registry, now);
     registry.lost();
-    registry.resume(Presence::Kept, true, now);
+    registry.resume(SessionPresence::Present, true, now);
     assert_eq!(granted_alone(&mut registry, now).len(), 1);
     assert!(registry.next(true, now).is_none(), "it is not taken back after that");
     registry.end().await;
@@ -255,7 +255,7 @@ async fn a_narrow_filter_is_asked_for_alone_where_the_wide_one_over_it_is_not_gr
 async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_brings_the_same() {
     let mut registry = registry();
     let now = Instant::now();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     let ((both, mut heard_both), (one, mut heard_one)) = (listener(), listener());
     let options = SubscribeOptions::default().qos(QoS::ExactlyOnce);
     subscribe(&mut registry, "a/+", options, &both);
@@ -283,7 +283,7 @@ async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_bring
 async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
     let mut registry = registry();
     let now = Instant::now();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     let (listener, _received) = listener();
     let filters: Vec<String> = (0..50).map(|number| format!("f/{number:02}")).collect();
     for filter in &filters {
@@ -291,7 +291,7 @@ async fn everything_is_asked_for_again_in_the_order_of_the_first_time() {
     }
     assert_eq!(granted_alone(&mut registry, now).len(), 50);
     registry.lost();
-    registry.resume(Presence::Doubtful, true, now);
+    registry.resume(SessionPresence::Uncertain, true, now);
     let asked: Vec<String> =
         granted_alone(&mut registry, now).into_iter().map(|(filter, _)| filter.to_string()).collect();
     assert_eq!(asked, filters);
@@ -305,7 +305,7 @@ pub fn filter(text: &str) -> Filter {
 /// The link ends, and on the next one the filter is taken out, as one for which the broker ends links.
 pub fn park(registry: &mut Registry<()>, text: &str, now: Instant) {
     registry.lost();
-    registry.resume(Presence::Gone, false, now);
+    registry.resume(SessionPresence::Absent, false, now);
     registry.poison.park(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
     registry.refuse_poison();
 }
@@ -342,7 +342,7 @@ async fn a_parked_filter_stays_out_where_the_next_broker_names_subscriptions_oth
     }
     park(&mut registry, "a/#", now);
     registry.lost();
-    registry.resume(Presence::Gone, true, now);
+    registry.resume(SessionPresence::Absent, true, now);
     assert!(
         !registry.grants.broker().requests(&filter("a/#"))
             && registry.grants.broker().requests(&filter("a/b"))

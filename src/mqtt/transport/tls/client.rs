@@ -22,7 +22,7 @@ use super::{TlsConfig, TlsError, TlsFailure};
 use crate::config::{Invalid, MASK};
 use crate::connect::Endpoint;
 use crate::error::Coded;
-use crate::mqtt::Lost;
+use crate::mqtt::LinkError;
 use crate::mqtt::transport::counted::Counted;
 
 /// Everything that a handshake needs.
@@ -40,14 +40,15 @@ impl Client {
     pub const MAX_BUFFERED: usize = 16 * 1024;
 
     /// Reads the files, and checks that they make sense.
-    pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, Lost> {
+    pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, LinkError> {
         let trust = config.trust();
         let shown = trust.server_name.unwrap_or(&endpoint.host).to_owned();
         let name = server_name(&shown)?;
         let context = FailureContext::link(trust.identity.is_some());
         let config = config.clone();
         let loaded = spawn_blocking(move || load(&config)).await;
-        let config = loaded.map_err(|error| Lost::io("reading certificates", io::Error::other(error)))??;
+        let config =
+            loaded.map_err(|error| LinkError::io("reading certificates", io::Error::other(error)))??;
         Ok(Self { config: Arc::new(config), context, name, shown })
     }
 
@@ -64,7 +65,7 @@ impl Client {
         problems(&config.trust(), hosts).into_iter().map(invalid).collect()
     }
 
-    pub async fn handshake(self, stream: TcpStream) -> Result<Secured, Lost> {
+    pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {
         let Self { config, context, name, shown } = self;
         let limit = |connection: &mut tokio_rustls::rustls::ClientConnection| {
             connection.set_buffer_limit(Some(Self::MAX_BUFFERED));
@@ -178,10 +179,10 @@ fn listed(trust: &Trust<'_>, roots: &mut RootCertStore) -> Result<Vec<Certificat
     Ok(listed)
 }
 
-fn failed(server_name: String, error: io::Error, context: FailureContext) -> Lost {
+fn failed(server_name: String, error: io::Error, context: FailureContext) -> LinkError {
     match FailureContext::rustls_error(&error) {
         Some(error) => context.handshake(server_name, &error).into(),
-        None => Lost::io("the TLS handshake", cut_off(error)),
+        None => LinkError::io("the TLS handshake", cut_off(error)),
     }
 }
 

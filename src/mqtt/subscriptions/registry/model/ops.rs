@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::broker::{Policy, Temper};
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 use crate::mqtt::{QoS, RetainHandling, SubscribeOptions};
 
 pub(super) const FILTERS: [&str; 12] =
@@ -41,7 +41,7 @@ pub(super) enum Op {
 /// The next link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
-    pub presence: Presence,
+    pub presence: SessionPresence,
     /// Whether the broker has kept the session, where that is doubtful.
     pub kept: bool,
     pub identifiers: bool,
@@ -69,15 +69,19 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 fn link(identifiers: impl Strategy<Value = bool>) -> impl Strategy<Value = Link> {
-    let presence = prop_oneof![Just(Presence::Kept), Just(Presence::Doubtful), Just(Presence::Gone)];
+    let presence = prop_oneof![
+        Just(SessionPresence::Present),
+        Just(SessionPresence::Uncertain),
+        Just(SessionPresence::Absent)
+    ];
     let often = || prop::bool::weighted(0.9);
     (presence, any::<bool>(), identifiers, often(), often(), 0_usize..4).prop_map(
         |(presence, kept, identifiers, wildcards, shared, handled)| Link {
             presence,
             kept: match presence {
-                Presence::Kept => true,
-                Presence::Doubtful => kept,
-                Presence::Gone => false,
+                SessionPresence::Present => true,
+                SessionPresence::Uncertain => kept,
+                SessionPresence::Absent => false,
             },
             identifiers,
             wildcards,

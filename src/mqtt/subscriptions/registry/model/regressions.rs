@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::broker::{Broker, Policy, Temper};
 use super::ops::{FILTERS, Link, Op};
 use super::run;
-use crate::mqtt::session::Presence;
+use crate::mqtt::session::SessionPresence;
 use crate::mqtt::{QoS, SubscribeOptions};
 
 fn subscribe_at(listener: usize, filter: &str, qos: QoS) -> Op {
@@ -25,7 +25,7 @@ fn broker(policies: &[(&str, Policy)], temper: Temper) -> Broker {
 
 /// The next link to the same session, without wildcards; so many packets of the last one the broker still handles.
 fn link_without_wildcards(handled: usize) -> Op {
-    let presence = Presence::Kept;
+    let presence = SessionPresence::Present;
     Op::Cut(Link { presence, kept: true, identifiers: false, wildcards: false, shared: false, handled })
 }
 

@@ -12,7 +12,7 @@ use crate::text::clip;
 /// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Lost {
+pub enum LinkError {
     /// There has been no link yet.
     #[error("not connected yet")]
     NotYet,
@@ -32,12 +32,12 @@ pub enum Lost {
     Ended,
     /// The broker ended the connection before it had answered CONNECT.
     #[error("{}", unlike(*tls))]
-    Unlike {
+    TlsMismatch {
         /// Whether it answered in TLS.
         tls: bool,
         /// How the connection ended.
         #[source]
-        last: Arc<Lost>,
+        last: Arc<LinkError>,
     },
     /// The broker said good-bye.
     #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
@@ -61,7 +61,7 @@ pub enum Lost {
         certain: bool,
         /// How the last one ended.
         #[source]
-        last: Arc<Lost>,
+        last: Arc<LinkError>,
     },
     /// The link was left for the preferred broker, with nothing on its way.
     #[error("moving to the preferred broker at {}", clip(to))]
@@ -155,19 +155,19 @@ pub enum Lost {
     },
 }
 
-impl fmt::Debug for Lost {
+impl fmt::Debug for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&chain(self))
     }
 }
 
-impl Lost {
+impl LinkError {
     pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
         Self::Io { doing, source: Arc::new(source) }
     }
 
-    /// Whether the broker means it: the same attempt will be refused again. A server that is busy, unavailable, or only
-    /// names another one may have a neighbour that is not, or be itself again later.
+    /// Whether the refusal is permanent: the same CONNECT would be refused again. "Server busy", "server unavailable"
+    /// and redirects are not: another endpoint, or the same one later, may accept the client.
     pub(crate) const fn is_final(&self) -> bool {
         match self {
             Self::Refused { code, .. } => {
@@ -180,17 +180,17 @@ impl Lost {
 
     /// Whether the broker refuses who the client is: its id, its user name and password, or that it is banned (MQTT 3.1.1
     /// section 3.2.2.3, MQTT 5 section 3.2.2.2).
-    pub(crate) const fn is_about_us(&self) -> bool {
+    pub(crate) const fn is_identity_refused(&self) -> bool {
         matches!(self, Self::Refused { code: 2 | 4 | 5 | 0x85..=0x87 | 0x8a | 0x8c, .. })
     }
 
     /// Whether the broker refuses and sends its clients to another server: for a while, or for good.
-    pub(crate) const fn is_elsewhere(&self) -> bool {
+    pub(crate) const fn is_redirect(&self) -> bool {
         matches!(self, Self::Refused { code: 0x9c | 0x9d, .. })
     }
 
     /// Whether the broker ended the link, for a reason that may be something it was sent.
-    pub(crate) fn may_be_an_answer(&self) -> bool {
+    pub(crate) fn may_be_caused_by_sent_packet(&self) -> bool {
         match self {
             Self::Ended | Self::Io { .. } => true,
             // Unspecified, malformed, protocol error, its own reason, not authorized, topic, size, rate, quota, action, format,
@@ -199,13 +199,13 @@ impl Lost {
             Self::Disconnected { code, .. } => {
                 matches!(code, 0x80..=0x83 | 0x87 | 0x8f | 0x90 | 0x93..=0x9b | 0x9e | 0xa1 | 0xa2)
             }
-            Self::TakenOver { last, certain: false, .. } => last.may_be_an_answer(),
+            Self::TakenOver { last, certain: false, .. } => last.may_be_caused_by_sent_packet(),
             _ => false,
         }
     }
 
     /// Whether this side ends the link, for what the broker has sent or not sent: it may still take bytes.
-    pub(crate) const fn is_ours(&self) -> bool {
+    pub(crate) const fn is_local(&self) -> bool {
         matches!(
             self,
             Self::Protocol(_)
@@ -253,7 +253,7 @@ fn on(topic: &Option<Arc<str>>) -> String {
     topic.as_ref().map_or_else(String::new, |topic| format!(" on `{topic}`"))
 }
 
-impl From<TlsError> for Lost {
+impl From<TlsError> for LinkError {
     fn from(error: TlsError) -> Self {
         Self::Tls(Arc::new(error))
     }
@@ -265,14 +265,18 @@ mod tests {
 
     #[test]
     fn only_what_the_broker_did_may_be_an_answer() {
-        let said = |code| Lost::Disconnected { code, reason: "r".into(), server_reference: None };
-        let guessed =
-            |last| Lost::TakenOver { client_id: "me".into(), times: 3, certain: false, last: Arc::new(last) };
-        for answer in [Lost::Ended, said(0x95), said(0x9e), guessed(Lost::Ended)] {
-            assert!(answer.may_be_an_answer(), "{answer}");
+        let said = |code| LinkError::Disconnected { code, reason: "r".into(), server_reference: None };
+        let guessed = |last| LinkError::TakenOver {
+            client_id: "me".into(),
+            times: 3,
+            certain: false,
+            last: Arc::new(last),
+        };
+        for answer in [LinkError::Ended, said(0x95), said(0x9e), guessed(LinkError::Ended)] {
+            assert!(answer.may_be_caused_by_sent_packet(), "{answer}");
         }
-        for other in [said(0x8b), said(0x8e), Lost::Silent(Duration::ZERO)] {
-            assert!(!other.may_be_an_answer(), "{other}");
+        for other in [said(0x8b), said(0x8e), LinkError::Silent(Duration::ZERO)] {
+            assert!(!other.may_be_caused_by_sent_packet(), "{other}");
         }
     }
 }

@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
-use super::{Answers, Flow, Neighbours};
+use super::{Flow, Neighbours, StaticAnswers};
 use crate::error::Error;
 
 /// A service as it would answer.
-pub(crate) struct Foreseen<T> {
+pub(crate) struct StaticLookup<T> {
     name: String,
     /// Nothing for one of which nobody knows.
-    answers: Option<Answers<T>>,
+    answers: Option<StaticAnswers<T>>,
     grows: bool,
 }
 
-impl<T> Foreseen<T> {
+impl<T> StaticLookup<T> {
     /// The services that a reference resolved to; `None` where nobody knows which.
     pub(crate) fn all(
         around: &dyn Neighbours,
         field: &str,
-        answers: impl Fn(&Flow) -> Option<&Answers<T>>,
+        answers: impl Fn(&Flow) -> Option<&StaticAnswers<T>>,
     ) -> Option<Vec<Arc<Self>>> {
         let all = around.resolved(field)?.into_iter().map(|service| {
             let answers = service.flows().iter().find_map(&answers).cloned();
-            let grows = answers.as_ref().is_some_and(Answers::grows) && service.is_written();
+            let grows = answers.as_ref().is_some_and(StaticAnswers::grows) && service.is_written();
             Arc::new(Self { name: service.descriptor().to_string(), answers, grows })
         });
         Some(all.collect())

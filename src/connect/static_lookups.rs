@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use super::{ConnectionParams, Discovery};
-use crate::component::{Flow, Foreseen, Neighbours};
+use crate::component::{Flow, Neighbours, StaticLookup};
 use crate::{BoxFuture, Error};
 
-/// The discovery services that a reference leads to; one of which nobody knows what it answers never does. `None` where nobody knows
-/// which there are.
-pub(crate) fn foreseen(around: &dyn Neighbours, field: &str) -> Option<Vec<Arc<dyn Discovery>>> {
-    let all = Foreseen::all(around, field, |flow| match flow {
+/// The discovery services that a reference resolves to, as `check` asks them. A service whose answer is not known before
+/// it is created returns a future that never resolves. `None` if it is not known which services there are.
+pub(crate) fn static_lookups(around: &dyn Neighbours, field: &str) -> Option<Vec<Arc<dyn Discovery>>> {
+    let all = StaticLookup::all(around, field, |flow| match flow {
         Flow::Connections(answers) => Some(answers),
         _ => None,
     });
     Some(all?.into_iter().map(|one| one as Arc<dyn Discovery>).collect())
 }
 
-impl Discovery for Foreseen<ConnectionParams> {
+impl Discovery for StaticLookup<ConnectionParams> {
     fn name(&self) -> &str {
         self.name()
     }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use super::{CredentialParams, CredentialStore};
-use crate::component::{Flow, Foreseen, Neighbours};
+use crate::component::{Flow, Neighbours, StaticLookup};
 use crate::{BoxFuture, Error};
 
-/// The credential stores that a reference leads to; one of which nobody knows what it keeps never answers. `None` where nobody knows
-/// which there are.
-pub(crate) fn foreseen(around: &dyn Neighbours, field: &str) -> Option<Vec<Arc<dyn CredentialStore>>> {
-    let all = Foreseen::all(around, field, |flow| match flow {
+/// The credential stores that a reference resolves to, as `check` asks them. A store whose answer is not known before it
+/// is created returns a future that never resolves. `None` if it is not known which stores there are.
+pub(crate) fn static_lookups(around: &dyn Neighbours, field: &str) -> Option<Vec<Arc<dyn CredentialStore>>> {
+    let all = StaticLookup::all(around, field, |flow| match flow {
         Flow::Credentials(answers) => Some(answers),
         _ => None,
     });
     Some(all?.into_iter().map(|one| one as Arc<dyn CredentialStore>).collect())
 }
 
-impl CredentialStore for Foreseen<CredentialParams> {
+impl CredentialStore for StaticLookup<CredentialParams> {
     fn name(&self) -> &str {
         self.name()
     }
