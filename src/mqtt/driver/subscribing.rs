@@ -214,11 +214,7 @@ impl Subscribing {
     /// Refuses unsupported filters of the next packet. With `alone`, a filter that may end the link can be sent.
     pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) {
         let outcomes = self.registry.refuse_unsupported(limits, alone, now);
-        if !outcomes.is_empty() {
-            self.outcomes.report(outcomes, &self.registry, Some(ANNOUNCED), now);
-            // What they covered is asked for in their place.
-            self.quarantine(now);
-        }
+        self.outcomes.report(outcomes, &self.registry, Some(ANNOUNCED), now);
     }
 
     /// Asks the broker again for denied filters, when that is due. Returns whether it was.

@@ -350,10 +350,12 @@ impl<W> Exchange<W> {
         self.suspects.isolate(filter);
     }
 
-    /// Takes out the filters that are to be subscribed and that `which` names; returns who waits for each.
+    /// Takes out the filters that are to be subscribed and that `which` names, unless they are not sent before another answer to them
+    /// has come; returns who waits for each.
     pub fn withdraw(&mut self, which: impl Fn(&Filter) -> bool) -> Vec<(Filter, Vec<Waiting<W>>)> {
-        let those: Vec<Filter> =
-            self.backlog.to_subscribe().filter(|filter| which(filter)).cloned().collect();
+        let later = |filter: &Filter| !self.per_filter && self.in_flight.is_subscribing(filter);
+        let those = |filter: &&Filter| which(filter) && !later(filter);
+        let those: Vec<Filter> = self.backlog.to_subscribe().filter(those).cloned().collect();
         let mut withdrawn = Vec::new();
         for filter in those {
             self.backlog.cancel_subscribe(&filter);

@@ -266,6 +266,7 @@ impl<W> Grants<W> {
     fn take_back(&mut self, filter: &Filter, code: u8, outcomes: &mut Vec<Outcome<W>>) {
         let mut names: Vec<Filter> = Vec::new();
         for number in self.listening(filter) {
+            self.refuse_waiting(number, code, outcomes);
             let Some(one) = self.table.get_mut(number) else { continue };
             if one.suspend() {
                 self.broker.remove(one.filter(), one.options().qos);
@@ -277,6 +278,17 @@ impl<W> Grants<W> {
         self.changes.begin();
         // Each filter as its listeners have written it.
         outcomes.extend(names.into_iter().map(|filter| Outcome::TakenBack { filter, code }));
+    }
+
+    /// The filter of a subscription was refused. Some may still wait for it in a packet of a wider filter that stood for it and has gone
+    /// since: once it is suspended, nothing else would answer them.
+    fn refuse_waiting(&mut self, number: u32, code: u8, outcomes: &mut Vec<Outcome<W>>) {
+        let Some(filter) = self.table.get(number).map(|one| one.filter().clone()) else { return };
+        let waiters = self.broker.forget_waiting(number, &filter, |_| true);
+        // Options that it goes back to need no request: it is not requested from here on.
+        self.answered(number, waiters.len());
+        let refused = |waiter| Outcome::Refused { waiter, filter: filter.clone(), code };
+        outcomes.extend(waiters.into_iter().map(refused));
     }
 
     /// The QoS at which the broker of this session has granted a filter, where that is certain.

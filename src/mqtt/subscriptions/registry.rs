@@ -174,7 +174,7 @@ impl<W> Registry<W> {
         self.grants.broker_mut().exchange_mut().answers_abandoned(id)
     }
 
-    /// Refuses what would be sent next and the broker of this link does not support. `alone` as for [`Self::next`].
+    /// Refuses what would be sent next and the broker of this link does not support, or is poison. `alone` as for [`Self::next`].
     pub fn refuse_unsupported(&mut self, limits: &Limits, alone: bool, now: Instant) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
         loop {
@@ -182,8 +182,9 @@ impl<W> Registry<W> {
             if answers.is_empty() {
                 return outcomes;
             }
-            // Where one goes, what it covered is requested in its place.
+            // Where one goes, what it covered is requested in its place: poison must not be sent for that.
             outcomes.extend(self.on_answers(answers, now));
+            outcomes.extend(self.refuse_poison());
         }
     }
 
@@ -274,14 +275,17 @@ impl<W> Registry<W> {
     /// Refuses the filters that are poison, without asking the broker. It may have granted one all the same before it ended the last
     /// link: where it has the session, it is told to take it back.
     pub fn refuse_poison(&mut self) -> Vec<Outcome<W>> {
-        if self.poison.is_empty() {
-            return Vec::new();
-        }
-        let poison = &self.poison;
-        let refused = self.grants.broker_mut().exchange_mut().withdraw(|filter| poison.is_parked(filter));
         let mut outcomes = Vec::new();
-        for (filter, waiting) in refused {
-            outcomes.extend(self.grants.refused(&filter, 0x80, waiting));
+        while !self.poison.is_empty() {
+            let exchange = self.grants.broker_mut().exchange_mut();
+            let refused = exchange.withdraw(|filter| self.poison.is_parked(filter));
+            if refused.is_empty() {
+                break;
+            }
+            // What one covered is requested in its place, and may be poison too.
+            for (filter, waiting) in refused {
+                outcomes.extend(self.grants.refused(&filter, 0x80, waiting));
+            }
         }
         self.release();
         outcomes

@@ -97,3 +97,19 @@ async fn a_refused_filter_is_missing_again_without_the_wider_one() {
     assert!(registry.on_suback(id, &[0], now).unwrap().is_empty() && !registry.is_missing(&filter("a/b")));
     registry.end().await;
 }
+
+/// What a parked filter covers is requested in its place, unless it is parked too.
+#[tokio::test]
+async fn a_parked_filter_under_another_one_is_refused_with_that() {
+    let mut registry = registry();
+    let now = Instant::now();
+    let (listener, _received) = listener();
+    for text in ["a/b", "a/c", "a/#"] {
+        subscribe(&mut registry, text, SubscribeOptions::default(), &listener);
+    }
+    let cause = Cause::Unanswered(Duration::from_secs(1));
+    ["a/b", "a/#"].iter().for_each(|text| registry.poison.park(&filter(text), cause.clone(), now));
+    assert_eq!(registry.refuse_poison().len(), 2);
+    assert_eq!(asked(&mut registry, now).1, 1, "`a/c` alone");
+    registry.end().await;
+}
