@@ -40,17 +40,18 @@ pub mod mqtt {
     pub(crate) mod protocol {
         pub(crate) struct Publish;
     }
-    pub(crate) mod session {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) struct Token(pub(crate) usize);
-    }
     pub(crate) mod topic {
         pub(crate) struct Filter;
     }
-    pub mod subscriptions {
+    pub(crate) mod subscriptions {
         pub(crate) type SharedListener = super::Arc<()>;
+    }
+    pub mod delivery {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Token(pub(crate) usize);
+
         pub(crate) trait Acknowledger: Send + Sync {
-            fn settle(&self, token: super::session::Token, refused: bool);
+            fn settle(&self, token: Token, refused: bool);
             fn wake(&self);
         }
 

@@ -1,8 +1,8 @@
 //! Runs the models, each a test.
 
 use wirework_loom::component::models as component;
+use wirework_loom::mqtt::delivery::models as delivery;
 use wirework_loom::mqtt::driver::models as driver;
-use wirework_loom::mqtt::subscriptions::models as subscriptions;
 
 macro_rules! models {
     ($($room:ident::$name:ident),* $(,)?) => {$(
@@ -22,13 +22,13 @@ models! {
     driver::the_driver_hears_of_a_stop,
     driver::permits_come_back,
     driver::whoever_waits_for_a_permit_hears_of_the_close,
-    subscriptions::the_last_message_wakes_the_driver,
-    subscriptions::the_first_bytes_wake_the_driver,
+    delivery::the_last_message_wakes_the_driver,
+    delivery::the_first_bytes_wake_the_driver,
 }
 
 /// That the models find what they look for.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn two_words_lose_a_wake_up() {
-    subscriptions::two_words_lose_a_wake_up();
+    delivery::two_words_lose_a_wake_up();
 }
