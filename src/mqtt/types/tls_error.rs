@@ -62,7 +62,7 @@ pub enum TlsPlace {
         /// The file.
         path: PathBuf,
     },
-    /// In a [`TlsPem`](super::TlsPem).
+    /// In a [`TlsPem`](crate::mqtt::TlsPem).
     Memory {
         /// Which text of it.
         what: &'static str,
