@@ -153,7 +153,7 @@ codes! {
     TOO_MANY_FILES: "More files are included, or deeper, than are read.", "Most often an include matches too much.";
     UNKNOWN: "An error without a code of its own.", "The message says all there is.";
     UNKNOWN_DESCRIPTOR: "No component of this binary has the descriptor.",
-        "`components` lists those that it has; a crate of components has to be linked: `use acme_sensors as _;` in `main.rs`.";
+        "`components` lists those that it has; a type is registered by `register!(Type);`, and a crate of components linked by `use acme_sensors as _;` in `main.rs`.";
     UNKNOWN_KEY: "A key that nobody reads.", "Most often it is misspelt, or stands in the wrong table; `describe` lists the keys.";
     UNKNOWN_REFERENCE: "The component has no such reference.", "`describe` lists its references.";
     UNKNOWN_USER: "Rights are given to a user of the broker that it does not have.", "Correct the name, or add a `credential`.";

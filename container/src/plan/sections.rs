@@ -102,12 +102,12 @@ fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> Stri
              the same sub-commands and options"
         ),
         (Binary::Own, true) => format!(
-            "{nearest}`components` lists what is linked; if another crate of `{group}` brings it, name that crate once in \
-             the binary, `use its_name as _;`"
+            "{nearest}`components` lists what is linked; a type is registered by `register!(Type);` in a module that is \
+             compiled, and another crate of `{group}` by naming it once in the binary, `use its_name as _;`"
         ),
         (Binary::Own, false) => format!(
             "{nearest}a factory registers only when its crate is linked: name it once in the binary, \
-             `use {}_components as _;` or whatever its crate is called",
+             `use {}_components as _;` or whatever its crate is called; a type of the binary itself needs `register!(Type);`",
             group.replace('-', "_")
         ),
     }

@@ -31,6 +31,12 @@ pub struct PublishOptions {
 }
 
 impl PublishOptions {
+    /// QoS 0, which is the default.
+    #[must_use]
+    pub fn at_most_once() -> Self {
+        Self::default()
+    }
+
     /// QoS 1.
     #[must_use]
     pub fn at_least_once() -> Self {
@@ -111,6 +117,12 @@ pub enum RetainHandling {
 }
 
 impl SubscribeOptions {
+    /// QoS 0, which is the default.
+    #[must_use]
+    pub fn at_most_once() -> Self {
+        Self::default()
+    }
+
     /// QoS 1.
     #[must_use]
     pub fn at_least_once() -> Self {
