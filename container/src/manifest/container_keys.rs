@@ -1,4 +1,4 @@
-//! The keys that the container reads itself: one row each, by which reading, schema, masking, hints and `print` go.
+//! The keys that the container reads itself: one row each, by which reading, schema, masking and hints go.
 //!
 //! A new key is a row here and a field of [`Entry`](super::Entry) or [`Service`](super::Service) that it is read into. None
 //! of them takes a secret: their values are shown by `graph`, `explain`, `print` and the log.

@@ -370,10 +370,10 @@ impl<W> Grants<W> {
         });
     }
 
-    /// Requests the suspended subscriptions again, but for those whose filter `is_parked` as poison: the broker of the next link may
+    /// Requests the suspended subscriptions again, but for those whose filter `is_quarantined` as poison: the broker of the next link may
     /// permit them, or this one after a while.
-    pub fn request_suspended(&mut self, is_parked: impl Fn(&Filter) -> bool, now: Instant) {
-        let stays = |one: &Subscription| is_parked(&self.requested_form(one.filter()));
+    pub fn request_suspended(&mut self, is_quarantined: impl Fn(&Filter) -> bool, now: Instant) {
+        let stays = |one: &Subscription| is_quarantined(&self.requested_form(one.filter()));
         let suspended = self.table.iter().filter(|(_, one)| one.is_suspended() && !stays(one));
         let suspended: Vec<u32> = suspended.map(|(number, _)| number).collect();
         suspended.into_iter().for_each(|number| self.reinstate(number, now));

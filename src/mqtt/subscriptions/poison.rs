@@ -1,4 +1,4 @@
-//! Poison filters, for which a broker ends links or whose SUBSCRIBE it does not answer: they are parked, and requested
+//! Poison filters, for which a broker ends links or whose SUBSCRIBE it does not answer: they are quarantined, and requested
 //! again after growing waits.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// How many are remembered; those beyond are found out again.
 pub(super) const MAX_POISON: usize = 1024;
 
-/// Why a filter is parked.
+/// Why a filter is quarantined.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
     /// This many links have ended because of it; the last one like this.
@@ -47,23 +47,23 @@ impl PoisonFilters {
         self.filters.is_empty()
     }
 
-    /// Why a filter is, or was, parked, unless it was answered since.
+    /// Why a filter is, or was, quarantined, unless it was answered since.
     pub fn cause(&self, filter: &Filter) -> Option<&Cause> {
         self.filters.get(filter).map(|entry| &entry.cause)
     }
 
     /// Whether a filter must not be requested yet.
-    pub fn is_parked(&self, filter: &Filter) -> bool {
+    pub fn is_quarantined(&self, filter: &Filter) -> bool {
         self.filters.get(filter).is_some_and(|entry| !entry.released)
     }
 
-    /// How long a filter is parked, or would be the next time.
+    /// How long a filter is quarantined, or would be the next time.
     pub fn wait(&self, filter: &Filter) -> Duration {
         self.filters.get(filter).map_or(FIRST_WAIT, |entry| entry.wait)
     }
 
-    /// Parks a filter, for longer if it was parked before.
-    pub fn park(&mut self, filter: &Filter, cause: Cause, now: Instant) {
+    /// Puts a filter into quarantine, for longer if it was in quarantine before.
+    pub fn quarantine(&mut self, filter: &Filter, cause: Cause, now: Instant) {
         let before = self.filters.remove(filter);
         if self.filters.len() >= MAX_POISON
             && let Some(oldest) = self.filters.iter().min_by_key(|(_, entry)| entry.until)
@@ -112,8 +112,8 @@ impl PoisonFilters {
     }
 
     fn find_due(&mut self) {
-        let parked = self.filters.values().filter(|entry| !entry.released);
-        self.due = parked.map(|entry| entry.until).min();
+        let quarantined = self.filters.values().filter(|entry| !entry.released);
+        self.due = quarantined.map(|entry| entry.until).min();
     }
 }
 
@@ -128,12 +128,12 @@ mod tests {
     #[test]
     fn waits_double_and_end_with_an_answer() {
         let (mut poison, now, filter) = (PoisonFilters::default(), Instant::now(), "a".parse().unwrap());
-        poison.park(&filter, ends(), now);
-        assert!(poison.is_parked(&filter) && poison.release(now).is_empty());
+        poison.quarantine(&filter, ends(), now);
+        assert!(poison.is_quarantined(&filter) && poison.release(now).is_empty());
         assert_eq!(poison.release(now + FIRST_WAIT), [(filter.clone(), true)]);
-        assert!(!poison.is_parked(&filter) && poison.due().is_none() && poison.cause(&filter).is_some());
+        assert!(!poison.is_quarantined(&filter) && poison.due().is_none() && poison.cause(&filter).is_some());
         let later = now + FIRST_WAIT;
-        poison.park(&filter, ends(), later);
+        poison.quarantine(&filter, ends(), later);
         assert_eq!((poison.due(), poison.wait(&filter)), (Some(later + FIRST_WAIT * 2), FIRST_WAIT * 2));
         assert!(matches!(poison.cause(&filter), Some(Cause::EndsLinks { links: 4, .. })));
         poison.forget(&filter);
@@ -145,12 +145,12 @@ mod tests {
         let (mut poison, now) = (PoisonFilters::default(), Instant::now());
         let filter = |number: usize| format!("f/{number}").parse::<Filter>().unwrap();
         for number in 0..=MAX_POISON {
-            poison.park(&filter(number), ends(), now + Duration::from_millis(number as u64));
+            poison.quarantine(&filter(number), ends(), now + Duration::from_millis(number as u64));
         }
         assert!(
             poison.filters.len() == MAX_POISON
-                && !poison.is_parked(&filter(0))
-                && poison.is_parked(&filter(1))
+                && !poison.is_quarantined(&filter(0))
+                && poison.is_quarantined(&filter(1))
         );
     }
 }

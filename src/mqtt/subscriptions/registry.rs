@@ -220,7 +220,7 @@ impl<W> Registry<W> {
             // What was granted before stands: only the change of it was not answered.
             let stands = self.grants.granted_qos(&answer.filter).is_some();
             if self.grants.was_granted(&answer.filter) && !stands {
-                self.poison.park(&answer.filter, Cause::Unanswered(limit), now);
+                self.poison.quarantine(&answer.filter, Cause::Unanswered(limit), now);
             }
             let named = |outcome| match outcome {
                 Outcome::Refused { waiter, filter, .. } => Outcome::Unanswered { waiter, filter },
@@ -239,7 +239,7 @@ impl<W> Registry<W> {
     }
 
     /// The broker has ended the link; `alone` says that nothing was in flight to it but control packets. A filter that has ended one
-    /// link after the other is given up, if it was new, or parked.
+    /// link after the other is given up, if it was new, or quarantined.
     pub fn ended(&mut self, alone: bool, last: &LinkError, now: Instant) -> Vec<Outcome<W>> {
         let culprit = self.grants.broker_mut().exchange_mut().link_ended(alone);
         self.lost();
@@ -247,7 +247,7 @@ impl<W> Registry<W> {
             None => Vec::new(),
             Some(Culprit::Subscribe(filter)) => {
                 let cause = Cause::EndsLinks { links: MAX_ENDED, last: last.clone() };
-                self.poison.park(&filter, cause, now);
+                self.poison.quarantine(&filter, cause, now);
                 self.refuse_poison()
             }
             Some(Culprit::Unsubscribe(filter)) => {
@@ -269,7 +269,7 @@ impl<W> Registry<W> {
     /// Requests again what the broker has taken back, unless it is poison.
     pub fn request_suspended(&mut self, now: Instant) {
         let Self { grants, poison, .. } = self;
-        grants.request_suspended(|filter| poison.is_parked(filter), now);
+        grants.request_suspended(|filter| poison.is_quarantined(filter), now);
     }
 
     /// Refuses the filters that are poison, without asking the broker. It may have granted one all the same before it ended the last
@@ -278,7 +278,7 @@ impl<W> Registry<W> {
         let mut outcomes = Vec::new();
         while !self.poison.is_empty() {
             let exchange = self.grants.broker_mut().exchange_mut();
-            let refused = exchange.withdraw(|filter| self.poison.is_parked(filter));
+            let refused = exchange.withdraw(|filter| self.poison.is_quarantined(filter));
             if refused.is_empty() {
                 break;
             }
@@ -291,7 +291,7 @@ impl<W> Registry<W> {
         outcomes
     }
 
-    /// Requests again what was parked long enough, and what was parked and is not remembered as that any more.
+    /// Requests again what was quarantined long enough, and what was quarantined and is not remembered as that any more.
     pub fn release_poison(&mut self, now: Instant) {
         let released = self.poison.release(now);
         if released.is_empty() {
@@ -314,7 +314,7 @@ impl<W> Registry<W> {
         self.poison.due()
     }
 
-    /// Why a filter is parked, and for how long; none where the broker itself has refused it.
+    /// Why a filter is quarantined, and for how long; none where the broker itself has refused it.
     pub fn cause(&self, filter: &Filter) -> Option<(Cause, Duration)> {
         let filter = self.grants.requested_form(filter);
         Some((self.poison.cause(&filter)?.clone(), self.poison.wait(&filter)))

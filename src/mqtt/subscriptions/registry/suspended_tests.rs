@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::poison::MAX_POISON;
-use super::tests::{asked, filter, grant, listener, park, registry, subscribe};
+use super::tests::{asked, filter, grant, listener, quarantine, registry, subscribe};
 use super::*;
 
 #[tokio::test]
@@ -13,7 +13,7 @@ async fn what_a_wider_filter_brings_is_not_missing() {
     let (listener, _received) = listener();
     subscribe(&mut registry, "a/b", SubscribeOptions::default(), &listener);
     while grant(&mut registry, now) {}
-    park(&mut registry, "a/b", now);
+    quarantine(&mut registry, "a/b", now);
     assert!(registry.missing().eq([&filter("a/b")]));
     assert_eq!(registry.recheck(), Recheck::Nothing);
     subscribe(&mut registry, "a/#", SubscribeOptions::default(), &listener);
@@ -25,9 +25,9 @@ async fn what_a_wider_filter_brings_is_not_missing() {
     registry.end().await;
 }
 
-/// Only a bound of filters is remembered as parked; the others are released as well, on the same link.
+/// Only a bound of filters is remembered as quarantined; the others are released as well, on the same link.
 #[tokio::test]
-async fn what_is_not_remembered_as_parked_is_requested_again() {
+async fn what_is_not_remembered_as_quarantined_is_requested_again() {
     let mut registry = registry();
     let now = Instant::now();
     let (listener, _received) = listener();
@@ -37,10 +37,10 @@ async fn what_is_not_remembered_as_parked_is_requested_again() {
     registry.lost();
     registry.resume(SessionPresence::Absent, false, now);
     let cause = Cause::Unanswered(Duration::from_secs(1));
-    all.iter().for_each(|one| registry.poison.park(&filter(one), cause.clone(), now));
+    all.iter().for_each(|one| registry.poison.quarantine(&filter(one), cause.clone(), now));
     registry.refuse_poison();
     assert_eq!(registry.missing().count(), MAX_POISON);
-    registry.poison.park(&filter("one/more"), cause, now + Duration::from_secs(1));
+    registry.poison.quarantine(&filter("one/more"), cause, now + Duration::from_secs(1));
     registry.release_poison(now + Duration::from_secs(3600));
     while grant(&mut registry, now) {}
     assert_eq!(registry.missing().count(), 0);
@@ -98,9 +98,9 @@ async fn a_refused_filter_is_missing_again_without_the_wider_one() {
     registry.end().await;
 }
 
-/// What a parked filter covers is requested in its place, unless it is parked too.
+/// What a quarantined filter covers is requested in its place, unless it is quarantined too.
 #[tokio::test]
-async fn a_parked_filter_under_another_one_is_refused_with_that() {
+async fn a_quarantined_filter_under_another_one_is_refused_with_that() {
     let mut registry = registry();
     let now = Instant::now();
     let (listener, _received) = listener();
@@ -108,7 +108,7 @@ async fn a_parked_filter_under_another_one_is_refused_with_that() {
         subscribe(&mut registry, text, SubscribeOptions::default(), &listener);
     }
     let cause = Cause::Unanswered(Duration::from_secs(1));
-    ["a/b", "a/#"].iter().for_each(|text| registry.poison.park(&filter(text), cause.clone(), now));
+    ["a/b", "a/#"].iter().for_each(|text| registry.poison.quarantine(&filter(text), cause.clone(), now));
     assert_eq!(registry.refuse_poison().len(), 2);
     assert_eq!(asked(&mut registry, now).1, 1, "`a/c` alone");
     registry.end().await;

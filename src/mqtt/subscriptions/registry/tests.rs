@@ -303,10 +303,10 @@ pub fn filter(text: &str) -> Filter {
 }
 
 /// The link ends, and on the next one the filter is taken out, as one for which the broker ends links.
-pub fn park(registry: &mut Registry<()>, text: &str, now: Instant) {
+pub fn quarantine(registry: &mut Registry<()>, text: &str, now: Instant) {
     registry.lost();
     registry.resume(SessionPresence::Absent, false, now);
-    registry.poison.park(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
+    registry.poison.quarantine(&filter(text), Cause::Unanswered(Duration::from_secs(1)), now);
     registry.refuse_poison();
 }
 
@@ -325,14 +325,14 @@ async fn a_change_without_an_answer_leaves_what_was_granted() {
     let now = now + limit + Duration::from_secs(1);
     let timeouts = AnswerTimeouts { subscribe: Some(limit), unsubscribe: limit };
     assert!(registry.expire(timeouts, now).is_empty());
-    assert!(!registry.is_missing(&filter("a")) && !registry.poison.is_parked(&filter("a")));
+    assert!(!registry.is_missing(&filter("a")) && !registry.poison.is_quarantined(&filter("a")));
     deliver(&mut registry, "a", now);
     assert_eq!(&*heard(&mut received).await, "a");
     registry.end().await;
 }
 
 #[tokio::test]
-async fn a_parked_filter_stays_out_where_the_next_broker_names_subscriptions_otherwise() {
+async fn a_quarantined_filter_stays_out_where_the_next_broker_names_subscriptions_otherwise() {
     let mut registry = registry();
     let now = Instant::now();
     let (listener, _received) = listener();
@@ -340,7 +340,7 @@ async fn a_parked_filter_stays_out_where_the_next_broker_names_subscriptions_oth
         subscribe(&mut registry, text, SubscribeOptions::default(), &listener);
         while grant(&mut registry, now) {}
     }
-    park(&mut registry, "a/#", now);
+    quarantine(&mut registry, "a/#", now);
     registry.lost();
     registry.resume(SessionPresence::Absent, true, now);
     assert!(
