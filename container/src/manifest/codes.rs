@@ -64,6 +64,7 @@ codes! {
     BAD_PARAMETER: "A parameter is not well-formed, or its file cannot be read.",
         "Write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`; `$$` is a dollar.";
     BAD_PROPERTY: "A property of a message is not what MQTT 5 permits.", "The message says which one and why.";
+    BAD_ROUTE: "A base route is no path of names.", "Write it as in `api/v1`; the message says which part is none.";
     BAD_SYNTAX: "The text is not TOML, or not UTF-8.", "The mark stands where the parser gave up; the mistake is there or shortly before.";
     BAD_TLS_CONFIG: "A certificate or key file cannot be used.", "The page on errors of TLS has each case and its cure.";
     BAD_TOPIC: "A topic or a topic filter is not what MQTT permits.",
@@ -137,8 +138,10 @@ codes! {
     QUEUE_FULL: "A queue holds as many messages as it may.", "Receive faster, or raise `capacity`.";
     READ_FAILED: "A file of addresses or credentials cannot be read.", "Paths are relative to the manifest's folder; the message shows the whole path.";
     REF_ERROR: "A component that is needed is not there, or has failed.", "The message names it.";
+    ROUTE_TAKEN: "Two components have one base route at one endpoint.", "Give one of them another `base_route`.";
     SECRET_IN_CLEAR: "A password stands in the manifest itself.", "Write `\"${NAME}\"` or `\"${file:path}\"` in its place.";
     SESSION_LOST: "The broker has forgotten the session, and what was not confirmed in it.", "Raise `options.session_expiry`, or look why the broker lost it.";
+    SOCKET_TAKEN: "The file of a Unix socket belongs to somebody else.", "Give another `path`, or remove the file if nobody uses it.";
     STOPPED: "The service was stopped before it was ready.", "A signal or a component asked for it.";
     SUBSCRIBE_ENDS_LINKS: "The broker ends the link whenever the topic filter is subscribed to.", "It does not permit it: look at its rules.";
     SUBSCRIBE_REFUSED: "The broker refused a topic filter.", "The reason follows; most often the user may not subscribe to it.";

@@ -11,7 +11,7 @@ pub(super) struct Missing {
 }
 
 /// All of them.
-pub(super) static MISSING: [Missing; 14] = [
+pub(super) static MISSING: [Missing; 16] = [
     Missing {
         types: &["logger", "counters", "tracer"],
         kinds: &["composite"],
@@ -33,15 +33,19 @@ pub(super) static MISSING: [Missing; 14] = [
         instead: "use `pip-services:counters:log:default:1.0`, or write a component that offers `CounterSink`",
     },
     Missing {
-        types: &[
-            "endpoint",
-            "heartbeat-controller",
-            "heartbeat-service",
-            "status-controller",
-            "status-service",
-        ],
-        kinds: &["http", "grpc"],
+        types: &["endpoint"],
+        kinds: &["grpc"],
         instead: "write the server as a component of your own, which listens while it is open",
+    },
+    Missing {
+        types: &["heartbeat-service"],
+        kinds: &["http"],
+        instead: "use `pip-services:heartbeat-controller:http:default:1.0`",
+    },
+    Missing {
+        types: &["status-service"],
+        kinds: &["http"],
+        instead: "use `pip-services:status-controller:http:default:1.0`",
     },
     Missing {
         types: &["swagger-controller", "swagger-service"],
