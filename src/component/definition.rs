@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Capability, Claim, Client, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References,
-    ServerRules,
+    ServerRules, Stage,
 };
 use crate::config::Invalid;
 use crate::error::Error;
@@ -83,6 +83,8 @@ pub trait Component: Sized + Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// The traits by which others may ask for it; see [`offers!`](crate::offers). The type itself is always offered.
     const OFFERS: &'static [&'static dyn Offer] = &[];
+    /// When it opens, beside what its references say.
+    const STAGE: Stage = Stage::Work;
     /// Its configuration: a struct with `#[derive(Deserialize, JsonSchema)]`. The documentation of the fields is what `describe`
     /// shows.
     type Config: Configuration;

@@ -23,7 +23,9 @@ mod reference;
 mod registration;
 mod registry;
 mod server_rules;
+mod service;
 mod slot;
+mod stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 mod static_lookups;
 mod status;
@@ -49,7 +51,12 @@ pub use reference::{Reference, References};
 pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
 pub use server_rules::ServerRules;
+pub use service::{
+    Change, Changes, ComponentState, Link, NoGraph, Readiness, ReadinessRule, ServiceGraph, ServiceMember,
+    ServiceState, ServiceStates, ServiceView, StateChange,
+};
 pub use slot::{Cardinality, Late, Slot};
+pub use stage::Stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use static_lookups::StaticLookup;
 pub use status::Status;
