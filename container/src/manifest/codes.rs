@@ -81,6 +81,8 @@ codes! {
     CANNOT_START: "A component could not be created or opened.", "The cause follows in the same line.";
     CLIENT_ID_TWICE: "Two connections have the same client id at one broker.",
         "A broker throws out the older of two such clients, again and again: give each its own `client_id`.";
+    CLIENT_REFUSED: "A component connects to a broker of the same manifest that would refuse it.",
+        "The message says what does not go together; it is a warning where another broker may admit it.";
     CLOSED: "The component was closed.", "Nothing is sent after `close`.";
     CLOSED_TO_ALL: "A broker has no user, and lets nobody in without one.", "Give it a `credential`, or `allow_anonymous = true`.";
     CONNECT_FAILED: "No broker could be reached, or it refused the client.",
@@ -154,6 +156,8 @@ codes! {
     TLS_FAILED: "A TLS handshake or session failed.", "The page on errors of TLS has each case and its cure.";
     TOO_MANY_CONNECTIONS: "A component has more addresses than are tried.", "Give it fewer.";
     TOO_MANY_FILES: "More files are included, or deeper, than are read.", "Most often an include matches too much.";
+    TOPIC_DENIED: "A component uses a topic that the broker of the same manifest denies its user.",
+        "Add the topic, or a filter of it, to `publish` or `subscribe` of that user, or use another topic.";
     UNKNOWN: "An error without a code of its own.", "The message says all there is.";
     UNKNOWN_DESCRIPTOR: "No component of this binary has the descriptor.",
         "`components` lists those that it has; a type is registered by `register!(Type);`, and a crate of components linked by `use acme_sensors as _;` in `main.rs`.";

@@ -1,10 +1,13 @@
 //! Claims that collide: one port twice, one client id twice.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use wirework::Descriptor;
 use wirework::component::Claim;
 use wirework::config::{Problem, Problems, Span, Table, code};
+
+use super::queue_flows::normalized_server;
 
 /// A claim, by whom, and where its component stands in the manifest.
 pub struct Claimed<'a> {
@@ -18,7 +21,7 @@ pub struct Claimed<'a> {
 /// Reports every claim that an earlier component has made already.
 pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
-    let mut clients: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
+    let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.claim {
@@ -28,10 +31,14 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                     problems.push(port_twice(*port, first, claimed));
                 }
             }
-            Claim::ClientId { endpoint, client_id } => match clients.get(&(&**endpoint, &**client_id)) {
-                Some(first) => problems.push(client_twice(endpoint, client_id, first, claimed)),
-                None => drop(clients.insert((endpoint, client_id), claimed)),
-            },
+            Claim::ClientId { endpoint, client_id } => {
+                match clients.entry((normalized_server(endpoint), client_id)) {
+                    Entry::Occupied(first) => {
+                        problems.push(client_twice(endpoint, client_id, first.get(), claimed));
+                    }
+                    Entry::Vacant(free) => drop(free.insert(claimed)),
+                }
+            }
             Claim::Shared { kind, name, .. } => match shared.get(&(*kind, &**name)) {
                 Some(first) => problems.extend(other_terms(kind, first, claimed)),
                 None => drop(shared.insert((kind, name), claimed)),

@@ -86,8 +86,8 @@ impl Plan {
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
-        check_neighbours(&components, &disabled, &files, problems);
         let listeners = listeners(&components);
+        check_neighbours(&service.name, &components, &listeners, &disabled, &files, problems);
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);

@@ -303,7 +303,8 @@ fn every_description_is_whole() {
             example.push_str(shared);
         }
         let secret = if example.contains("${SECRET}") { " -p SECRET=s" } else { "" };
-        let files = [("example.toml", &*example), ("x.toml", ""), ("discovery.toml", "")];
+        let files =
+            [("example.toml", &*example), ("x.toml", ""), ("discovery.toml", ""), ("secrets/mqtt", "s")];
         let said = Said::line(&files, &format!("check -c example.toml{secret}"));
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{example}{said}");
     }
