@@ -3,6 +3,7 @@
 mod adjacency;
 mod blocking;
 mod claims;
+mod cycles;
 mod durable;
 mod factories;
 mod graph;
