@@ -50,7 +50,7 @@ pub struct Entry {
     pub critical: bool,
     /// The component's own keys.
     pub table: Table,
-    /// The references whose pattern could not be read: what they resolve to instead means nothing.
+    /// The references whose pattern could not be read, or is given twice: what they resolve to instead means nothing.
     pub unreadable_references: Vec<Arc<str>>,
     /// A file has a syntax error: keys may be lost, so that what is missing means nothing.
     pub may_lack_keys: bool,
@@ -238,6 +238,7 @@ impl Entry {
                 problems.push(
                     Problem::error(code::DUPLICATE_KEY, key.span, message).with_help("keep one of them"),
                 );
+                self.unreadable_references.push(Arc::clone(field));
                 continue;
             }
             match text(node).and_then(|text| pattern((name, Some(field)), text, node, problems)) {

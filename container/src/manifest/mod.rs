@@ -11,7 +11,6 @@ mod broken;
 #[cfg(feature = "cli")]
 pub(crate) mod codes;
 mod container_keys;
-mod enabled;
 mod entry;
 #[cfg(feature = "cli")]
 mod excerpt;
@@ -38,6 +37,7 @@ mod render_json;
 mod replace;
 mod secrets;
 mod times;
+mod truths;
 mod unused;
 
 #[cfg(test)]

@@ -126,7 +126,9 @@ pub(super) fn check_listeners(
                 let waiting = waiting.get_or_insert_with(|| graph.waiting_for(listener.position));
                 if !waiting.get(position as usize).copied().unwrap_or_default() {
                     told += 1;
-                    problems.extend(not_awaited(components, planned, listener));
+                    let waits = graph.waiting_for(position);
+                    let waits = waits.get(listener.position as usize).copied().unwrap_or_default();
+                    problems.extend(not_awaited(components, planned, listener, waits));
                 }
             }
         }
@@ -138,7 +140,13 @@ pub(super) fn check_listeners(
     }
 }
 
-fn not_awaited(components: &[Planned], planned: &Planned, listener: &Listener) -> Option<Problem> {
+/// One that connects and does not wait; whether the server `waits` for it in turn, so that it could not.
+fn not_awaited(
+    components: &[Planned],
+    planned: &Planned,
+    listener: &Listener,
+    waits: bool,
+) -> Option<Problem> {
     let server = components.get(listener.position as usize)?;
     let (descriptor, other) = (&planned.entry.descriptor, &server.entry.descriptor);
     let message = format!(
@@ -146,7 +154,13 @@ fn not_awaited(components: &[Planned], planned: &Planned, listener: &Listener) -
          closes"
     );
     let problem = Problem::warning("AFTER_MISSING", planned.entry.span, message);
-    let problem = problem.with_help(format!("write `after = [\"{other}\"]` in its section"));
+    let problem = problem.with_help(match waits {
+        true => format!(
+            "`{other}` waits for it in turn, so that an `after` would be a cycle: take away what that waits by, and write \
+             `after = [\"{other}\"]` then"
+        ),
+        false => format!("write `after = [\"{other}\"]` in its section"),
+    });
     Some(problem.with_related(server.entry.span, "this is what it connects to"))
 }
 

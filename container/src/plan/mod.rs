@@ -4,6 +4,7 @@ mod adjacency;
 mod blocking;
 mod claims;
 mod clients;
+mod cycles;
 mod durable;
 mod factories;
 mod graph;

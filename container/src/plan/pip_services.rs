@@ -104,7 +104,8 @@ pub(super) fn missing(descriptor: &Descriptor) -> Option<&'static Missing> {
         .find(|row| theirs && has(row.types, descriptor.token(1)) && has(row.kinds, descriptor.token(2)))
 }
 
-/// What to do instead of a component of Pip.Services that is not here, as an instruction.
+/// What to do instead of a component of Pip.Services that is not here, as an instruction; for one of any of its groups, such as
+/// `pip-services-swagger`.
 #[cfg(feature = "cli")]
 pub(crate) fn instead_of(descriptor: &Descriptor) -> Option<&'static str> {
     missing(descriptor).map(|missing| missing.instead)

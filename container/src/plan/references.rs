@@ -33,6 +33,8 @@ pub struct Question<'a> {
     pub asker: u32,
     /// Where the question stands: the override in the manifest, or the asking section.
     pub span: Span,
+    /// Whether the manifest says what is asked for, so that nothing is no answer.
+    pub is_given: bool,
     /// As the asker's type declares it.
     pub reference: &'static Reference,
     /// What is asked for, `{name}` resolved.
@@ -96,15 +98,18 @@ impl ReferenceContext<'_> {
         problems: &mut Problems,
     ) {
         match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
+            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !question.is_given => {}
+            // All of what may be there can be none.
+            (Cardinality::Many | Cardinality::Late, 0) if question.pattern.to_string().contains('*') => {}
             // That no factory makes it has been reported; what it would offer cannot be known.
-            (Cardinality::One, 0) if others(&unmade(), question.asker).next().is_some() => {}
+            (_, 0) if others(&unmade(), question.asker).next().is_some() => {}
             // To say what is there instead takes a look at every component.
-            (Cardinality::One, 0)
-                if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") =>
-            {
+            (_, 0) if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") => {
                 problems.omit("MISSING_REFERENCE");
             }
             (Cardinality::One, 0) => problems.push(self.missing(question)),
+            // What is not enabled may be so by a parameter.
+            (_, 0) if self.disabled(question).is_none() => problems.push(self.missing(question)),
             (Cardinality::One | Cardinality::Optional, 2..) if problems.is_full("AMBIGUOUS_REFERENCE") => {
                 problems.omit("AMBIGUOUS_REFERENCE");
             }
@@ -127,10 +132,15 @@ impl ReferenceContext<'_> {
             }
             None => ("MISSING_REFERENCE", "no component matches".to_owned()),
         };
+        let (takes, is_fatal) = match question.reference.cardinality {
+            Cardinality::One => ("needs one", true),
+            Cardinality::Optional => ("is to take a", true),
+            Cardinality::Many | Cardinality::Late => ("is to take each", false),
+        };
         let message =
-            format!("reference `{field}` of `{asker}` needs one {capability} at `{pattern}`: {reason}");
-        let mut problem =
-            Problem::error(code, question.span, message).with_help(self.help(question, &candidates));
+            format!("reference `{field}` of `{asker}` {takes} {capability} at `{pattern}`: {reason}");
+        let problem = if is_fatal { Problem::error } else { Problem::warning };
+        let mut problem = problem(code, question.span, message).with_help(self.help(question, &candidates));
         for (position, _) in matching.iter().take(SHOWN) {
             let offers = self.offers(*position);
             problem =
@@ -139,13 +149,19 @@ impl ReferenceContext<'_> {
         problem
     }
 
-    fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
-        let (id, field) = ((question.reference.id)(), question.reference.field);
+    /// A component that would fill a reference, and is not enabled.
+    fn disabled(&self, question: &Question<'_>) -> Option<&Descriptor> {
+        let id = (question.reference.id)();
         let fills = |(descriptor, known): &&(Descriptor, Option<Arc<FactoryInfo>>)| {
             question.pattern.matches(descriptor)
                 && known.as_ref().is_none_or(|known| known.offer(id).is_some())
         };
-        if let Some((disabled, _)) = self.disabled.iter().find(fills) {
+        self.disabled.iter().find(fills).map(|(descriptor, _)| descriptor)
+    }
+
+    fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
+        let field = question.reference.field;
+        if let Some(disabled) = self.disabled(question) {
             return format!("`{disabled}` would match, but is not enabled");
         }
         let offering = candidates.iter().filter(|(_, verdict)| *verdict == Verdict::OtherDescriptor);

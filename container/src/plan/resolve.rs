@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use wirework::config::{Problem, Problems, Span};
+use wirework::component::Cardinality;
+use wirework::config::{Problem, Problems, Span, keys};
 use wirework::{Descriptor, Pattern};
 
 use super::factories::FactoryInfo;
@@ -38,15 +39,20 @@ pub(super) fn resolve(
             let question = Question {
                 asker,
                 span: span.unwrap_or(entry.span),
+                is_given: span.is_some(),
                 reference: wanted.reference,
                 pattern: &pattern,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
-            let astray = (span.is_none() && misspelt.contains(&field))
+            let mut astray = (span.is_none() && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
                 scene.judge(&question, &list, unmade, problems);
+                // That the manifest asks for what is not there is said; that nothing is there needs no words of the component.
+                astray = span.is_some()
+                    && wanted.reference.cardinality == Cardinality::Optional
+                    && others(&list, asker).next().is_none();
             }
             planned.references.push(Resolved { pattern, overridden: span, astray, list });
         }
@@ -73,6 +79,12 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
             (name, span, near.filter(|near| strsim::jaro(near, name) > 0.7))
         },
     )
+}
+
+/// Whether the component that a reference takes is written as a key of the section, outside of `references`; which is reported.
+fn is_outside(planned: &Planned, field: &str) -> bool {
+    let known = planned.known.as_ref().filter(|_| planned.entry.table.get(field).is_some());
+    known.is_some_and(|known| !keys(&known.schema).iter().any(|key| key.path == field))
 }
 
 fn unknown_references(planned: &Planned, problems: &mut Problems) {
@@ -138,5 +150,5 @@ fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: 
 
 /// Whether the asker cannot be without what it finds.
 pub(super) fn is_required(reference: &wirework::component::Reference) -> bool {
-    reference.cardinality == wirework::component::Cardinality::One
+    reference.cardinality == Cardinality::One
 }

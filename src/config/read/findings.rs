@@ -10,9 +10,12 @@ use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
 use super::refusal::DeserializeError;
 use super::source::Source;
-use crate::config::suggest::quoted;
+use crate::config::suggest::{alternatives, quoted, unabridged};
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
+
+/// Of how many keys a name can be an end for them to be suggested.
+const MOST_MEANT: usize = 12;
 
 /// The problems of one section. Each place has one at most.
 pub struct Findings {
@@ -95,11 +98,18 @@ impl Findings {
             };
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
             let can_be = |field: &&str| !is_there(field) || (is_table(name) && is_table(field));
-            let free = facts.known.iter().copied().filter(can_be);
-            if let Some(meant) = nearest(name, free) {
+            let free = || facts.known.iter().copied().filter(can_be);
+            let longer = unabridged(name, free());
+            let only = if let [only] = &longer[..] { Some(*only) } else { None };
+            if let Some(meant) = nearest(name, free()).or(only) {
                 let meant = table.key(meant);
                 self.marks.borrow_mut().add_intended_key(meant.to_string());
                 return problem.with_guess(meant.shown());
+            }
+            if (2..=MOST_MEANT).contains(&longer.len()) {
+                let meant: Vec<_> = longer.iter().map(|name| table.key(name).shown().to_string()).collect();
+                return Problem { guess: true, ..problem }
+                    .with_help(format!("did you mean {}?", alternatives(&meant)));
             }
             match self.known.elsewhere(name, facts.known) {
                 Some(key) => Problem { guess: true, ..problem }
