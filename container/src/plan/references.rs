@@ -134,8 +134,8 @@ impl ReferenceContext<'_> {
         };
         let (takes, is_fatal) = match question.reference.cardinality {
             Cardinality::One => ("needs one", true),
-            Cardinality::Optional => ("is to take a", true),
-            Cardinality::Many | Cardinality::Late => ("is to take each", false),
+            Cardinality::Optional => ("is given, and takes at most one", true),
+            Cardinality::Many | Cardinality::Late => ("is given, and takes every", false),
         };
         let message =
             format!("reference `{field}` of `{asker}` {takes} {capability} at `{pattern}`: {reason}");
@@ -181,7 +181,10 @@ impl ReferenceContext<'_> {
         let capability = (question.reference.capability)();
         let (asker, field, pattern) = (self.name(question.asker), question.reference.field, question.pattern);
         let count = others(list, question.asker).count();
-        let takes = question.reference.cardinality.as_str();
+        let takes = match question.reference.cardinality {
+            Cardinality::Optional => "at most one",
+            _ => "one",
+        };
         let message = format!(
             "reference `{field}` of `{asker}` takes {takes} {capability} at `{pattern}`: {count} match"
         );

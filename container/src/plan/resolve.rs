@@ -68,7 +68,8 @@ pub(super) fn resolve(
 fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'static str>)> {
     let known = planned.known.iter().flat_map(|known| {
         let fields = known.references.iter().map(|wanted| wanted.reference.field);
-        let given = planned.entry.references.iter().map(|(name, _, span)| (&**name, *span));
+        let given = planned.entry.references.iter().zip(&planned.entry.reference_keys);
+        let given = given.map(|((name, ..), key)| (&**name, *key));
         given.map(move |(name, span)| (name, span, fields.clone()))
     });
     known.filter(|(name, _, fields)| !fields.clone().any(|field| field == *name)).map(
@@ -111,7 +112,14 @@ fn find_after(entry: &Entry, asker: u32, lists: &Lists<'_>, problems: &mut Probl
         if others(&list, asker).next().is_none() {
             let message =
                 format!("`after` of `{}` matches no other component: `{pattern}`", entry.descriptor);
-            problems.push(Problem::warning("AFTER_NOTHING", *span, message));
+            let problem = Problem::warning("AFTER_NOTHING", *span, message);
+            let itself = list.iter().any(|position| *position == asker);
+            problems.push(problem.with_help(match itself {
+                true => "it matches the component itself, which does not wait for itself; remove it",
+                false => {
+                    "correct the pattern, or remove it; a component that is not enabled is waited for by none"
+                }
+            }));
         }
         list
     };

@@ -312,7 +312,7 @@ fn ten_mistakes_are_ten_problems() {
     let place = |one: &serde_json::Value| (one["line"].as_u64().unwrap(), one["column"].as_u64().unwrap());
     let places: Vec<_> = json.iter().map(place).collect();
     let expected =
-        [(2, 8), (6, 1), (7, 13), (8, 10), (8, 21), (11, 14), (15, 20), (16, 11), (19, 14), (21, 2)];
+        [(2, 8), (6, 1), (7, 13), (8, 10), (8, 21), (11, 14), (15, 12), (16, 11), (19, 14), (21, 2)];
     assert_eq!(places, &expected[..], "{}", render(&problems, &plan.files, false));
     assert_eq!(json.len(), 10);
     assert!(json.iter().all(|one| one["file"] == "service.toml"));
