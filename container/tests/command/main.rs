@@ -11,6 +11,7 @@ mod convert;
 mod good;
 mod mistakes;
 mod mutations;
+mod pages;
 mod parts;
 mod passwords;
 mod run;
