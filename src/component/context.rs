@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::budget::Budget;
 use super::cancellation::Cancellation;
 use super::tasks::Tasks;
-use super::{Descriptor, Status};
+use super::{Descriptor, ServiceView, Status};
 use crate::error::{Category, Error};
 use crate::log::Scope;
 
@@ -38,7 +38,7 @@ crate::opaque::opaque!(Context);
 
 struct ContextInner {
     index: usize,
-    service: Arc<str>,
+    service: ServiceView,
     scope: Arc<Scope>,
     supervisor: Arc<dyn Supervisor>,
     cancellation: Cancellation,
@@ -48,7 +48,12 @@ struct ContextInner {
 impl Context {
     /// The context of component number `index` of a service.
     #[must_use]
-    pub fn new(index: usize, service: Arc<str>, scope: Arc<Scope>, supervisor: Arc<dyn Supervisor>) -> Self {
+    pub fn new(
+        index: usize,
+        service: ServiceView,
+        scope: Arc<Scope>,
+        supervisor: Arc<dyn Supervisor>,
+    ) -> Self {
         let cancellation = Cancellation::default();
         let life = ContextInner { index, service, scope, supervisor, cancellation, tasks: Tasks::default() };
         Self { life: Arc::new(life), trace_id: Arc::default(), deadline: None }
@@ -59,8 +64,8 @@ impl Context {
     #[must_use]
     pub fn standalone(descriptor: Descriptor) -> Self {
         let scope = Scope::new(descriptor);
-        Self::new(0, "standalone".into(), scope, Arc::new(StandaloneSupervisor))
-            .for_call(new_trace_id(), None)
+        let service = ServiceView::standalone("standalone");
+        Self::new(0, service, scope, Arc::new(StandaloneSupervisor)).for_call(new_trace_id(), None)
     }
 
     /// The same context for one call, with its trace id and deadline.
@@ -90,6 +95,12 @@ impl Context {
     /// The name of the service, from the manifest.
     #[must_use]
     pub fn service_name(&self) -> &str {
+        self.life.service.name()
+    }
+
+    /// The service around the component: states, readiness, references, and what changes.
+    #[must_use]
+    pub fn service(&self) -> &ServiceView {
         &self.life.service
     }
 
@@ -243,7 +254,7 @@ mod tests {
     async fn a_task_that_panics_or_fails_makes_the_component_failed() {
         let seen = Arc::new(Seen::default());
         let scope = Scope::new("a:b:c:d:1.0".parse().unwrap());
-        let context = Context::new(7, "s".into(), scope, seen.clone());
+        let context = Context::new(7, ServiceView::standalone("s"), scope, seen.clone());
         context.spawn("boom", async { panic!("no fuel") });
         context.spawn("poor", async { Err(Error::new(Category::NoResponse, "X", "no answer")) });
         context.spawn("good", async { Ok(()) });

@@ -6,7 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Capability, Claim, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References};
+use super::{
+    Capability, Claim, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References, Stage,
+};
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -80,6 +82,8 @@ pub trait Component: Sized + Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// The traits by which others may ask for it; see [`offers!`](crate::offers). The type itself is always offered.
     const OFFERS: &'static [&'static dyn Offer] = &[];
+    /// When it opens, beside what its references say.
+    const STAGE: Stage = Stage::Work;
     /// Its configuration: a struct with `#[derive(Deserialize, JsonSchema)]`. The documentation of the fields is what `describe`
     /// shows.
     type Config: Configuration;

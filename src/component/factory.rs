@@ -10,7 +10,7 @@ use schemars::Schema;
 
 use super::{
     Cast, Claim, Component, Configuration, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer,
-    Pattern, Reference, References, check_descriptor,
+    Pattern, Reference, References, Stage, check_descriptor,
 };
 use crate::config::{Invalid, Part, Problem, Problems, Reading, Section, Span, read, schema_of};
 use crate::error::{Category, Error};
@@ -57,6 +57,10 @@ pub trait Factory: Send + Sync + 'static {
     fn offers(&self) -> Vec<&'static dyn Offer>;
     /// What its components ask for.
     fn references(&self) -> &'static [Reference];
+    /// When its components open, beside what their references say.
+    fn stage(&self) -> Stage {
+        Stage::default()
+    }
     /// The schema of the configuration: draft-07, the component's own keys only.
     fn schema(&self) -> Arc<Schema>;
     /// Reads a section, reporting every problem. What it returns is as complete as they allow; where one is an error, nothing is
@@ -148,6 +152,9 @@ where
     }
     fn references(&self) -> &'static [Reference] {
         C::References::LIST
+    }
+    fn stage(&self) -> Stage {
+        C::STAGE
     }
     fn schema(&self) -> Arc<Schema> {
         C::Config::schema()

@@ -21,7 +21,9 @@ mod offered;
 mod reference;
 mod registration;
 mod registry;
+mod service;
 mod slot;
+mod stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 mod static_lookups;
 mod status;
@@ -47,7 +49,12 @@ pub use offered::Offered;
 pub use reference::{Reference, References};
 pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
+pub use service::{
+    Change, Changes, ComponentState, Link, NoGraph, Readiness, ReadinessRule, ServiceGraph, ServiceMember,
+    ServiceState, ServiceStates, ServiceView, StateChange,
+};
 pub use slot::{Cardinality, Late, Slot};
+pub use stage::Stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use static_lookups::StaticLookup;
 pub use status::Status;

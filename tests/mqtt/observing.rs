@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use wirework::Error;
-use wirework::component::{Context, Status, Supervisor};
+use wirework::component::{Context, ServiceView, Status, Supervisor};
 use wirework::count::{Cell, CounterSet, CounterSink, Counters, Value};
 use wirework::log::Scope;
 use wirework::mqtt::{MqttConnection, MqttOptions, PublishOptions, SubscribeOptions};
@@ -52,7 +52,7 @@ async fn the_status_follows_the_link() {
     let connection = connection(&broker, &[]);
     let seen = Arc::new(Seen::default());
     let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-    let context = Context::new(0, "telemetry".into(), scope, seen.clone());
+    let context = Context::new(0, ServiceView::standalone("telemetry"), scope, seen.clone());
     let (opened, (peer, connect)) = tokio::join!(connection.open(&context), broker.accept_session(false));
     opened.unwrap();
     assert!(connect.client_id.starts_with("telemetry-default-"), "{}", connect.client_id);
@@ -122,7 +122,7 @@ async fn a_refusal_is_a_recovering_status_and_when_its_time_is_up_a_failed_one()
     let connection = connection(&broker, &[("options.refusal_timeout", "1")]);
     let seen = Arc::new(Seen::default());
     let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-    let context = Context::new(0, "telemetry".into(), scope, seen.clone());
+    let context = Context::new(0, ServiceView::standalone("telemetry"), scope, seen.clone());
     let (opened, (peer, _)) = tokio::join!(connection.open(&context), broker.accept_session(false));
     opened.unwrap();
     peer.finish().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wirework::Error;
-use wirework::component::Context;
+use wirework::component::{Context, ServiceView};
 use wirework::log::Scope;
 use wirework::mqtt::{PublishOptions, SubscribeOptions};
 
@@ -35,7 +35,7 @@ async fn a_driver_that_panics_fails_the_connection_and_everybody_who_waits() {
     let connection = connection(&broker, &[("options.max_inflight", "2")]);
     let seen = Arc::new(Seen::default());
     let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-    let component = Context::new(0, "telemetry".into(), scope, seen.clone());
+    let component = Context::new(0, ServiceView::standalone("telemetry"), scope, seen.clone());
     let (opened, (mut peer, _)) = tokio::join!(connection.open(&component), broker.accept_session(false));
     opened.unwrap();
     let client = connection.client().unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirework::component::Context;
+use wirework::component::{Context, ServiceView};
 use wirework::log::Scope;
 use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 use wirework::{Category, Error};
@@ -17,7 +17,7 @@ use crate::support::within;
 fn watched() -> (Context, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let scope = Scope::new("pip-services:connection:mqtt:test:1.0".parse().unwrap());
-    (Context::new(0, "telemetry".into(), scope, seen.clone()), seen)
+    (Context::new(0, ServiceView::standalone("telemetry"), scope, seen.clone()), seen)
 }
 
 #[tokio::test]

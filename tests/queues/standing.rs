@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
-use wirework::component::{Component, Context, Status, Supervisor};
+use wirework::component::{Component, Context, ServiceView, Status, Supervisor};
 use wirework::log::Scope;
 use wirework::messaging::{ListenOptions, MessageEnvelope, MessageQueue};
 use wirework::mqtt::{MqttConnection, MqttMessageQueue};
@@ -29,7 +29,7 @@ impl Supervisor for Seen {
 fn watched_context() -> (Context, mpsc::UnboundedReceiver<String>) {
     let (sender, statuses) = mpsc::unbounded_channel();
     let scope = Scope::new("pip-services:message-queue:mqtt:orders:1.0".parse().unwrap());
-    (Context::new(0, "s".into(), scope, Arc::new(Seen(sender))), statuses)
+    (Context::new(0, ServiceView::standalone("s"), scope, Arc::new(Seen(sender))), statuses)
 }
 
 struct Watched {

@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use schemars::Schema;
-use wirework::component::{Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry};
+use wirework::component::{Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry, Stage};
 use wirework::config::keys;
 use wirework::count::CounterSink;
 use wirework::log::LogSink;
@@ -32,6 +32,8 @@ pub struct FactoryInfo {
     pub paths: Vec<Vec<String>>,
     /// Whether its components take log records, and so open before all others.
     pub log_sink: bool,
+    /// Whether its components observe the service, and so open before all others but the log sinks.
+    pub observes: bool,
     /// Whether its components take log records, counters or traces, and so open before those that do not.
     pub sink: bool,
 }
@@ -57,7 +59,7 @@ impl Wanted {
 impl FactoryInfo {
     fn new(registered: Arc<Registered>) -> Self {
         let factory: &dyn Factory = registered.factory();
-        let offers = factory.offers();
+        let (offers, factory_stage) = (factory.offers(), factory.stage());
         let offered = |id: TypeId| offers.iter().any(|offer| offer.id() == id);
         let log_sink = offered(TypeId::of::<dyn LogSink>());
         let sink =
@@ -72,7 +74,8 @@ impl FactoryInfo {
         let keys = keys(&schema);
         let (clash, secrets) = (clash(&schema), keys.iter().any(|key| key.secret));
         let paths = paths::of(&keys);
-        Self { registered, references, schema, clash, secrets, paths, log_sink, sink, offers }
+        let observes = factory_stage == Stage::Observe;
+        Self { registered, references, schema, clash, secrets, paths, log_sink, observes, sink, offers }
     }
 
     /// The offer by which its components can be asked for `capability`.

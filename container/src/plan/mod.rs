@@ -8,6 +8,7 @@ mod factories;
 mod graph;
 mod hints;
 mod index;
+mod links;
 mod listeners;
 mod lists;
 mod loops;
@@ -32,6 +33,7 @@ pub use adjacency::Edge;
 pub use factories::{Binary, Factories, FactoryInfo, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
+pub(crate) use links::Links;
 pub use lists::{Asked, List, Lists, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;

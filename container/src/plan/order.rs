@@ -24,36 +24,36 @@ pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphB
         afters.iter().for_each(|list| waits.wait(asker, list, Edge::Order));
     }
     // Counters and traces may end in the log, so that the log comes first of all.
-    let early = stage(&mut builder, components, |known| known.log_sink, &[]);
-    stage(&mut builder, components, |known| known.sink, &early);
+    let mut earlier = vec![false; components.len()];
+    stage(&mut builder, components, |known| known.log_sink, &mut earlier);
+    stage(&mut builder, components, |known| known.observes, &mut earlier);
+    stage(&mut builder, components, |known| known.sink, &mut earlier);
     builder
 }
 
-/// Lets all components wait for those that `first` chooses and what these need; but for `before`, which came first
-/// already. By position, whether a component is in the stage.
+/// Lets all components wait for those that `first` chooses and what these need; but for those of `earlier` stages, to which these are
+/// added, by position.
 fn stage(
     builder: &mut GraphBuilder,
     components: &[Planned],
     first: impl Fn(&FactoryInfo) -> bool,
-    before: &[bool],
-) -> Vec<bool> {
+    earlier: &mut [bool],
+) {
     let chosen = |planned: &Planned| planned.known.as_ref().is_some_and(|known| first(known));
     let roots: Vec<u32> =
         (0..).zip(components).filter(|(_, planned)| chosen(planned)).map(|(position, _)| position).collect();
     if roots.is_empty() {
-        return Vec::new();
+        return;
     }
-    let mut staged = builder.reach(roots);
-    staged.truncate(components.len());
-    let earlier = |position: usize| before.get(position).copied().unwrap_or(false);
+    let staged = builder.reach(roots);
+    let all = || (0..).zip(staged.iter().zip(earlier.iter()));
     let members = |wanted: bool| {
-        let all = (0..).zip(&staged).enumerate();
-        all.filter(move |(at, (_, staged))| **staged == wanted && !earlier(*at))
-            .map(|(_, (position, _))| position)
+        let those = all().filter(move |(_, (staged, earlier))| **staged == wanted && !**earlier);
+        those.map(|(position, _)| position)
     };
     let barrier = builder.group(members(true));
     members(false).for_each(|position| builder.wait(position, barrier, Edge::Order));
-    staged
+    earlier.iter_mut().zip(&staged).for_each(|(earlier, staged)| *earlier |= staged);
 }
 
 /// Turns lists of components into edges, as many as all lists have members and askers together.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use wirework::Descriptor;
-use wirework::component::{Context, Instance, Supervisor, new_trace_id};
+use wirework::component::{Context, Instance, ServiceState, Supervisor, new_trace_id};
 use wirework::log::{BufferGuard, LogSink, Router, Scope, SinkId};
 
 use super::board::Board;
@@ -99,11 +99,11 @@ impl Assembly {
         board: Arc<Board>,
         around: RunEnvironment,
     ) -> (Self, Vec<Planned>) {
-        let service: Arc<str> = plan.service.name.clone().into();
+        let service = board.view();
         let trace_id: Arc<str> = new_trace_id().into();
         let context = |index: usize, scope: &Arc<Scope>| {
             let supervisor = Arc::clone(&board) as Arc<dyn Supervisor>;
-            Context::new(index, Arc::clone(&service), Arc::clone(scope), supervisor)
+            Context::new(index, service.clone(), Arc::clone(scope), supervisor)
                 .for_call(Arc::clone(&trace_id), None)
         };
         let parts = plan.components.iter().zip(instances).zip(scopes.iter()).enumerate();
@@ -233,5 +233,6 @@ impl Drop for Assembly {
     fn drop(&mut self) {
         // A task holds its component's context, and so would keep itself alive. After a close there is none.
         self.members.iter().for_each(|member| member.context.abort_tasks());
+        self.board.set_service(ServiceState::Closed);
     }
 }

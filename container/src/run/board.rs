@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
-use wirework::component::{Status, Supervisor};
+use wirework::component::{Readiness, ServiceState, ServiceStates, ServiceView, Status, Supervisor};
 use wirework::log::Scope;
 use wirework::{Descriptor, Error};
 
@@ -14,10 +14,8 @@ use super::{Failure, Phase};
 /// What the container and the components report, in one place that others can watch.
 pub struct Board {
     members: Vec<Member>,
+    states: Arc<ServiceStates>,
     events: Events,
-    statuses: Mutex<Vec<Status>>,
-    /// Counts changes; whoever waits for a state waits for this.
-    changes: watch::Sender<u64>,
     stop: Mutex<Stop>,
     stopped: watch::Sender<bool>,
 }
@@ -52,32 +50,50 @@ impl Asked {
 pub struct Member {
     /// Its name, and how it speaks.
     pub scope: Arc<Scope>,
-    /// Whether the service is ready only while it is open.
+    /// Whether the service cannot do without it.
     pub critical: bool,
 }
 
 impl Board {
-    /// All components, created; what they report is told to `events`.
+    /// All components, created, with their states; what they report is told to `events`.
     #[must_use]
-    pub fn new(members: Vec<Member>, events: Events) -> Self {
-        let statuses = Mutex::new(members.iter().map(|_| Status::Created).collect());
-        let (changes, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
-        Self { members, events, statuses, changes, stop: Mutex::default(), stopped }
+    pub fn new(members: Vec<Member>, states: Arc<ServiceStates>, events: Events) -> Self {
+        Self { members, states, events, stop: Mutex::default(), stopped: watch::Sender::new(false) }
+    }
+
+    /// What everybody sees of the service.
+    #[must_use]
+    pub fn view(&self) -> ServiceView {
+        self.states.view()
+    }
+
+    /// Says where the service is in its life.
+    pub fn set_service(&self, state: ServiceState) {
+        self.states.set_service(state);
     }
 
     /// Sets a life-cycle state; the container's right alone.
     pub fn set(&self, component: u32, status: Status) {
-        self.update(component as usize, |now| *now = status);
+        self.states.update(component, |now| {
+            *now = status;
+            true
+        });
     }
 
     /// The component's `open` has returned: it is open, unless it has said meanwhile that it failed, or that it has lost
     /// already what it had opened.
     pub fn opened(&self, component: u32) -> Option<Arc<Error>> {
         let mut failed = None;
-        self.update(component as usize, |now| match now {
-            Status::Failed(error) => failed = Some(Arc::clone(error)),
-            Status::Recovering(_) => {}
-            _ => *now = Status::Open,
+        self.states.update(component, |now| match now {
+            Status::Failed(error) => {
+                failed = Some(Arc::clone(error));
+                false
+            }
+            Status::Recovering(_) => false,
+            _ => {
+                *now = Status::Open;
+                true
+            }
         });
         failed
     }
@@ -85,38 +101,31 @@ impl Board {
     /// The state of the component at a position.
     #[must_use]
     pub fn get(&self, component: u32) -> Option<Status> {
-        self.lock().get(component as usize).cloned()
+        self.states.status(component)
     }
 
     /// All components with their states, in manifest order.
     #[must_use]
     pub fn all(&self) -> Vec<(Descriptor, Status)> {
-        let statuses = self.lock();
-        let names = self.members.iter().map(|member| member.scope.descriptor().clone());
-        names.zip(statuses.iter().cloned()).collect()
+        let components = self.view().components().into_iter();
+        components.map(|component| (component.descriptor, component.status)).collect()
     }
 
     /// How many components are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.lock().iter().filter(|status| status.is_open()).count()
+        self.states.open()
     }
 
-    /// Whether every critical component is open.
+    /// Whether the service is ready for work, and why not.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        let statuses = self.lock();
-        self.members.iter().zip(statuses.iter()).all(|(member, status)| !member.critical || status.is_open())
+    pub fn readiness(&self) -> Readiness {
+        self.view().readiness()
     }
 
     /// Waits until `holds` is true of the component's state.
     pub async fn wait(&self, component: u32, holds: impl Fn(&Status) -> bool) {
-        let mut changes = self.changes.subscribe();
-        while !self.get(component).is_some_and(|status| holds(&status)) {
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
+        self.states.wait(component, holds).await;
     }
 
     /// Waits until a component has asked the service to stop, or a critical one has failed, and says which and why: the first
@@ -151,16 +160,6 @@ impl Board {
         stop.first.as_ref().map(Asked::failure)
     }
 
-    fn update(&self, component: usize, change: impl FnOnce(&mut Status)) {
-        if let Some(status) = self.lock().get_mut(component) {
-            change(status);
-        }
-        // A waiter subscribes before it reads the state, so without a receiver there is nobody to notify.
-        if self.changes.receiver_count() > 0 {
-            self.changes.send_modify(|count| *count += 1);
-        }
-    }
-
     fn request_stop(&self, component: usize, reason: Arc<Error>) {
         let Some(member) = self.members.get(component) else { return };
         let asked = Asked { component: member.scope.descriptor().clone(), reason: Arc::clone(&reason) };
@@ -189,10 +188,6 @@ impl Board {
     fn lock_stop(&self) -> std::sync::MutexGuard<'_, Stop> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Status>> {
-        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Supervisor for Board {
@@ -200,8 +195,9 @@ impl Supervisor for Board {
     /// `Failed`. A critical component that failed for good stops the service.
     fn status(&self, component: usize, status: Status) {
         let Some(member) = self.members.get(component) else { return };
+        let Ok(position) = u32::try_from(component) else { return };
         let mut accepted = false;
-        self.update(component, |now| {
+        self.states.update(position, |now| {
             let running = matches!(now, Status::Opening | Status::Open | Status::Recovering(_));
             let health = matches!(status, Status::Open | Status::Recovering(_) | Status::Failed(_));
             // While it opens, only the container says that it is open.
@@ -209,6 +205,7 @@ impl Supervisor for Board {
             if accepted {
                 *now = status.clone();
             }
+            accepted
         });
         let scope = &member.scope;
         match &status {
@@ -233,13 +230,16 @@ impl Supervisor for Board {
 #[cfg(test)]
 mod tests {
     use wirework::Category;
+    use wirework::component::{NoGraph, ServiceMember};
 
     use super::*;
     use crate::run::captured::CapturedLog;
 
     fn board() -> Board {
         let scope = Scope::new("a:b:c:d:1.0".parse().unwrap());
-        Board::new(vec![Member { scope, critical: true }], Events::logged())
+        let member = ServiceMember::new(scope.descriptor().clone());
+        let states = ServiceStates::new("telemetry", None, vec![member], NoGraph);
+        Board::new(vec![Member { scope, critical: true }], states, Events::logged())
     }
 
     fn stop(board: &Board, message: &'static str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
-use wirework::component::{Context, Status, new_trace_id};
+use wirework::component::{Context, ServiceState, Status, new_trace_id};
 use wirework::{Descriptor, Error};
 
 use super::assembly::{Assembly, Member};
@@ -35,6 +35,7 @@ struct Closing<'a> {
 /// Closes everything that had begun to open, within `limit` in all. One that fails or hangs does not keep the others
 /// from closing: a single close may take at most half of the time that is left.
 pub(super) async fn close(assembly: &mut Assembly, limit: Duration) -> Option<Failures> {
+    assembly.board().set_service(ServiceState::Closing);
     let graph = assembly.graph();
     let count = assembly.len();
     let (mut rank, mut begun) = (vec![0; count], vec![false; count]);
@@ -55,6 +56,7 @@ pub(super) async fn close(assembly: &mut Assembly, limit: Duration) -> Option<Fa
     closing.end_stray_tasks().await;
     // A stop that was asked for when nobody waited for it any more.
     closing.failures.extend(closing.assembly.board().take_unreported_failure());
+    closing.assembly.board().set_service(ServiceState::Closed);
     Failures::of(closing.failures)
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wirework::Descriptor;
-use wirework::component::{AnyArc, Capability, Status};
+use wirework::component::{
+    AnyArc, Capability, Readiness, ServiceMember, ServiceState, ServiceStates, ServiceView, Status,
+};
 use wirework::log::{Router, Scope};
 
 use super::assembly::{Assembly, RunEnvironment};
@@ -18,7 +20,7 @@ use super::event::{Effect, Event, StopCause};
 use super::events::Events;
 use super::open::Opened;
 use super::{Failure, Failures, close, open};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Links, Plan, Planned};
 
 /// From how many components on a manifest is large.
 const LARGE: usize = 1_000;
@@ -87,6 +89,7 @@ impl Container {
         assembly.release_log();
         match outcome {
             Opened::All => {
+                assembly.board().set_service(ServiceState::Running);
                 assembly.tell(&Event::Ready { components: assembly.board().open(), took: began.elapsed() });
                 // The sections of a large manifest take their time to free, and nothing waits for that; those of a small
                 // one are not worth a thread.
@@ -124,6 +127,7 @@ impl Container {
 
     /// Tells the listeners that the service is about to close, and why; what calls [`Container::close`] next says so by this.
     pub(super) fn draining(&self, cause: StopCause<'_>) {
+        self.assembly.board().set_service(ServiceState::Draining);
         self.assembly.tell(&Event::Draining { cause });
     }
 
@@ -133,10 +137,17 @@ impl Container {
         self.assembly.board().stopped().await
     }
 
-    /// Whether every critical component is open.
+    /// Whether the service is ready for work, and why not.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.assembly.board().is_ready()
+    pub fn readiness(&self) -> Readiness {
+        self.assembly.board().readiness()
+    }
+
+    /// What everybody may know of the service: states, readiness, references, and what changes. It stays true when the container
+    /// has closed.
+    #[must_use]
+    pub fn view(&self) -> ServiceView {
+        self.assembly.board().view()
     }
 
     /// All components with their states, in manifest order.
@@ -183,10 +194,20 @@ async fn create(plan: Plan, around: RunEnvironment) -> Result<(Assembly, Vec<Pla
         .iter()
         .zip(scopes.iter())
         .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
-    let board = Arc::new(Board::new(listed.collect(), around.events.clone()));
+    let board = Arc::new(Board::new(listed.collect(), states(&plan), around.events.clone()));
     let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
     check(&plan, failures, &board, &around.events)?;
     Ok(Assembly::new(plan, instances, &scopes, board, around))
+}
+
+/// The states of the components of a plan, of which none is open.
+fn states(plan: &Plan) -> Arc<ServiceStates> {
+    let members = plan.components.iter().map(|planned| {
+        let descriptor = planned.entry.descriptor.clone();
+        ServiceMember::new(descriptor).critical(planned.entry.critical)
+    });
+    let description = plan.service.description.as_deref().map(Arc::from);
+    ServiceStates::new(plan.service.name.as_str(), description, members.collect(), Links::of(plan))
 }
 
 /// A critical component that could not be created ends the start; any other is only reported.

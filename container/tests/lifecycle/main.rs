@@ -17,17 +17,21 @@ use wirework_container::plan::Plan;
 use wirework_container::run::{Container, Failures, Started};
 
 /// A manifest in a line: `a b>a c~a d!b` is four components; `b` references `a`, `c` references `a` late, `d` requires
-/// `b`. `b>a,c` references two. Keys of a section follow in `with`.
+/// `b`; `e^` observes the service and `e^a` references `a` for it. `b>a,c` references two. Keys of a section follow in `with`.
 fn manifest(graph: &str, with: &[(&str, &str)], service: &str) -> String {
     let mut text = format!("[service]\nname = \"test\"\n{service}\n");
     for item in graph.split_whitespace() {
         let (name, link) =
-            item.find(['>', '~', '!']).map_or((item, None), |at| (&item[..at], Some(&item[at..])));
-        let kind = if item.contains('!') { "needy" } else { "probe" };
+            item.find(['>', '~', '!', '^']).map_or((item, None), |at| (&item[..at], Some(&item[at..])));
+        let kind = match link.map(|link| &link[..1]) {
+            Some("!") => "needy",
+            Some("^") => "observer",
+            _ => "probe",
+        };
         write!(text, "\n[[component]]\ndescriptor = \"t:{kind}:x:{name}:1.0\"\n").unwrap();
-        if let Some(link) = link {
+        if let Some(link) = link.filter(|link| *link != "^") {
             let field = match &link[..1] {
-                ">" => "all",
+                ">" | "^" => "all",
                 "~" => "late",
                 _ => "need",
             };
@@ -64,7 +68,7 @@ async fn run(text: &str) -> Run {
     let started = Container::start(plan, None, Handle::current(), std::future::pending()).await;
     let failures = match started {
         Ok(Started::Ready(container)) => {
-            assert!(text.contains("critical") || container.is_ready());
+            assert!(text.contains("critical") || container.readiness().is_ready());
             container.close().await.err()
         }
         Ok(Started::Stopped(failures)) => failures,
@@ -93,6 +97,9 @@ const GRAPHS: &[(&str, &str, &str)] = &[
     ("a>* b c", "b c a", "a c b"),
     ("z>* a b>a c>b", "a b c z", "z c b a"),
     ("x!m y!m m", "m x y", "y x m"),
+    ("a e^", "e a", "a e"),
+    ("a b e^b d^", "b e d a", "a d e b"),
+    ("a~e b>a e^", "e a b", "b a e"),
 ];
 
 #[tokio::test]

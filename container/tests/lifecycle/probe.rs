@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::watch;
-use wirework::component::{Component, ComponentFactory, Context, Late, Offer, Registry};
+use wirework::component::{Component, ComponentFactory, Context, Late, Offer, Registry, Stage};
 use wirework::{Category, Descriptor, Error, Pattern, offers, references};
 
 /// What was done to whom, such as `open a`; shared by all components of a test.
@@ -103,6 +103,14 @@ references! {
     }
 }
 
+references! {
+    /// What a probe that observes the service may ask for.
+    pub struct ObserverReferences {
+        /// Everything it waits for.
+        all: Vec<Arc<dyn Thing>> = "t:nothing:x:x:1.0",
+    }
+}
+
 /// A probe that asks for `R`.
 pub struct Probe<R> {
     name: String,
@@ -192,11 +200,12 @@ impl Drop for Ended {
 }
 
 macro_rules! probe {
-    ($references:ty, $descriptor:literal) => {
+    ($references:ty, $descriptor:literal, $stage:ident) => {
         impl Component for Probe<$references> {
             const DESCRIPTOR: &'static str = $descriptor;
             const SUMMARY: &'static str = "Writes down what is done to it.";
             const OFFERS: &'static [&'static dyn Offer] = offers![dyn Thing];
+            const STAGE: Stage = Stage::$stage;
             type Config = ProbeConfig;
             type References = $references;
             fn create(_: &Descriptor, _: ProbeConfig, _: $references) -> Result<Self, Error> {
@@ -211,8 +220,9 @@ macro_rules! probe {
         }
     };
 }
-probe!(ProbeReferences, "t:probe:x:*:1.0");
-probe!(NeedyReferences, "t:needy:x:*:1.0");
+probe!(ProbeReferences, "t:probe:x:*:1.0", Work);
+probe!(NeedyReferences, "t:needy:x:*:1.0", Work);
+probe!(ObserverReferences, "t:observer:x:*:1.0", Observe);
 
 /// A registry whose probes write into `journal`.
 pub fn registry(journal: &Journal) -> Registry {
@@ -227,6 +237,11 @@ pub fn registry(journal: &Journal) -> Registry {
         "t:needy:x:*:1.0".parse::<Pattern>().unwrap(),
         move |identity, config, references| Probe::new(&mine, identity, config, references),
     );
-    registry.add(probe).unwrap().add(needy).unwrap();
+    let mine = journal.clone();
+    let observer = ComponentFactory::<Probe<ObserverReferences>, _>::with(
+        "t:observer:x:*:1.0".parse::<Pattern>().unwrap(),
+        move |identity, config, references| Probe::new(&mine, identity, config, references),
+    );
+    registry.add(probe).unwrap().add(needy).unwrap().add(observer).unwrap();
     registry
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
-use wirework::component::{Component, ComponentFactory, InstanceFactory, Offered};
+use wirework::component::{
+    Change, Component, ComponentFactory, InstanceFactory, Offered, Readiness, ServiceState,
+};
 use wirework::messaging::{MemoryMessageQueue, MessageEnvelope, MessageQueue};
 use wirework::{Category, Coded, Descriptor, Error, Pattern};
 use wirework_container::{Host, StartError};
@@ -37,7 +39,7 @@ async fn a_program_starts_a_service_and_gets_its_components_by_type_and_trait() 
     let (host, _directory) = host(&format!("{QUEUE}\n[[component]]\ndescriptor = \"{thing}\"\n"));
     let own = InstanceFactory::new(thing.clone(), Arc::new(Offered::<dyn Thing>::new(Arc::new(Own))));
     let service = host.factory(own).start().await.unwrap();
-    assert!(service.is_ready() && service.get::<dyn Thing>(&thing).is_some());
+    assert!(service.readiness().is_ready() && service.get::<dyn Thing>(&thing).is_some());
     let orders = service.get::<dyn MessageQueue>(&queue).unwrap();
     orders.send(MessageEnvelope::new("order", "tea")).await.unwrap();
     assert_eq!(orders.message_count().await.unwrap(), 1);
@@ -48,6 +50,42 @@ async fn a_program_starts_a_service_and_gets_its_components_by_type_and_trait() 
     assert!(service.get::<dyn MessageQueue>(&descriptor("a:b:c:d:1.0")).is_none());
     service.close().await.unwrap();
     assert!(!orders.is_open());
+}
+
+#[tokio::test]
+async fn a_component_sees_the_service_around_it() {
+    let queue = "[service]\nname = \"shop\"\ndescription = \"Sells tea\"\n".to_owned() + QUEUE;
+    let logger = "\n[[component]]\ndescriptor = \"pip-services:logger:null:default:1.0\"\n";
+    let (host, _directory) = host(&(queue + logger));
+    let service = host.start().await.unwrap();
+    let view = service.view();
+    let mut changes = view.changes();
+    assert_eq!((view.name(), view.description()), ("shop", Some("Sells tea")));
+    assert_eq!((view.state(), view.readiness()), (ServiceState::Running, Readiness::Ready));
+    let states = view.components();
+    let names = states.iter().map(|state| (state.descriptor.as_str(), state.status.name(), state.critical));
+    let expected = [
+        ("pip-services:message-queue:memory:orders:1.0", "open", true),
+        ("pip-services:logger:null:default:1.0", "open", true),
+    ];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+    let history = view.history(0);
+    let history = history.iter().map(|change| change.status.name());
+    assert_eq!(history.collect::<Vec<_>>(), ["created", "opening", "open"]);
+    let links = view.links(0);
+    let logger = links.iter().find(|link| link.field == "logger").unwrap();
+    assert_eq!((logger.late, &logger.to[..]), (true, &[1][..]));
+    service.close().await.unwrap();
+    let mut seen = Vec::new();
+    while let Some(change) = changes.next().await {
+        seen.push(match change {
+            Change::Component { position, change } => format!("{position} {}", change.status),
+            other => format!("{other:?}"),
+        });
+    }
+    let expected = ["Service(Closing)", "0 closing", "0 closed", "1 closing", "1 closed", "Service(Closed)"];
+    assert_eq!(seen, expected);
+    assert_eq!((view.state(), view.readiness()), (ServiceState::Closed, Readiness::Closed));
 }
 
 /// The only thread of the runtime goes on while the manifest is awaited: it is what has it written.

@@ -1,0 +1,59 @@
+//! What changes in a service, as a stream.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::states::ServiceStates;
+use super::view::{ServiceState, StateChange};
+
+/// Something that has changed in a service.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// The state of a component.
+    Component {
+        /// Its position in the manifest; see [`ServiceView::component`](super::ServiceView::component).
+        position: u32,
+        /// What it is from now on.
+        change: StateChange,
+    },
+    /// The state of the service.
+    Service(ServiceState),
+    /// So many changes were not read in time: look at the states themselves.
+    Missed(u64),
+}
+
+/// The changes in a service from the moment when it was asked for; see [`ServiceView::changes`](super::ServiceView::changes).
+///
+/// The last 1,024 changes are kept for those that read. Who is slower than that is told how many were missed.
+pub struct Changes {
+    states: Arc<ServiceStates>,
+    revisions: watch::Receiver<u64>,
+    next: u64,
+}
+
+crate::opaque::opaque!(Changes);
+
+impl Changes {
+    pub(super) fn new(states: Arc<ServiceStates>) -> Self {
+        let mut revisions = states.revisions();
+        let next = *revisions.borrow_and_update();
+        Self { states, revisions, next }
+    }
+
+    /// Waits for the next change; nothing once the service has closed and all changes were read.
+    pub async fn next(&mut self) -> Option<Change> {
+        loop {
+            if let Some(change) = self.states.change(&mut self.next) {
+                return Some(change);
+            }
+            if self.states.is_closed() {
+                // What came between the two looks.
+                return self.states.change(&mut self.next);
+            }
+            // The sender lives in the states, which are held here.
+            let _ = self.revisions.changed().await;
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! The states of all components of a service, in one place that others can watch.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::watch;
+
+use super::super::{Descriptor, Status};
+use super::changes::Change;
+use super::readiness::{Blockers, Readiness, ReadinessRule};
+use super::view::{ComponentState, Link, ServiceGraph, ServiceState, ServiceView, StateChange};
+
+/// How many states of each component are kept.
+const HISTORY: usize = 16;
+
+/// How many changes of the service are kept for those that read them.
+const CHANGES: usize = 1_024;
+
+/// What of a component matters here.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServiceMember {
+    /// Its name.
+    pub descriptor: Descriptor,
+    /// Whether the service cannot do without it.
+    pub critical: bool,
+    /// When it makes the service not ready.
+    pub readiness: ReadinessRule,
+}
+
+impl ServiceMember {
+    /// A component of this name, critical, with the default rule.
+    #[must_use]
+    pub fn new(descriptor: Descriptor) -> Self {
+        Self { descriptor, critical: true, readiness: ReadinessRule::default() }
+    }
+
+    /// Whether the service cannot do without it.
+    #[must_use]
+    pub fn critical(mut self, critical: bool) -> Self {
+        self.critical = critical;
+        self
+    }
+
+    /// When it makes the service not ready.
+    #[must_use]
+    pub fn readiness(mut self, rule: ReadinessRule) -> Self {
+        self.readiness = rule;
+        self
+    }
+}
+
+/// The write side of [`ServiceView`], for containers.
+pub struct ServiceStates {
+    name: Arc<str>,
+    description: Option<Arc<str>>,
+    started: SystemTime,
+    members: Vec<ServiceMember>,
+    graph: Box<dyn ServiceGraph>,
+    table: Mutex<Table>,
+    /// The number of changes so far; whoever waits for a state waits for this.
+    revision: watch::Sender<u64>,
+}
+
+struct Table {
+    service: ServiceState,
+    components: Vec<Row>,
+    blockers: Blockers,
+    /// The last changes; the last one of all has the number `count - 1`.
+    changes: VecDeque<Change>,
+    count: u64,
+}
+
+struct Row {
+    now: StateChange,
+    before: VecDeque<StateChange>,
+    changes: u64,
+    opened: u64,
+}
+
+impl ServiceStates {
+    /// Of a service that starts, with all its components created.
+    #[must_use]
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        description: Option<Arc<str>>,
+        members: Vec<ServiceMember>,
+        graph: impl ServiceGraph,
+    ) -> Arc<Self> {
+        let started = SystemTime::now();
+        let row = |_| Row {
+            now: StateChange { status: Status::Created, at: started },
+            before: VecDeque::new(),
+            changes: 0,
+            opened: 0,
+        };
+        let table = Table {
+            service: ServiceState::default(),
+            components: members.iter().map(row).collect(),
+            blockers: Blockers::default(),
+            changes: VecDeque::new(),
+            count: 0,
+        };
+        Arc::new(Self {
+            name: name.into(),
+            description,
+            started,
+            members,
+            graph: Box::new(graph),
+            table: Mutex::new(table),
+            revision: watch::Sender::new(0),
+        })
+    }
+
+    /// What everybody else sees.
+    #[must_use]
+    pub fn view(self: &Arc<Self>) -> ServiceView {
+        ServiceView::new(Arc::clone(self))
+    }
+
+    /// Says where the service is in its life. It never goes back.
+    pub fn set_service(&self, state: ServiceState) {
+        let mut table = self.lock();
+        if table.service < state {
+            table.service = state;
+            table.push(Change::Service(state));
+            self.tell(table);
+        }
+    }
+
+    /// Changes the state of the component at a position as `change` says; `change` answers whether it has changed anything.
+    pub fn update(&self, position: u32, change: impl FnOnce(&mut Status) -> bool) {
+        let mut table = self.lock();
+        let Some((row, member)) =
+            table.components.get_mut(position as usize).zip(self.members.get(position as usize))
+        else {
+            return;
+        };
+        let mut status = row.now.status.clone();
+        if !change(&mut status) {
+            return;
+        }
+        let change = row.set(status);
+        table.blockers.note(position, member, &change.status, Instant::now());
+        table.push(Change::Component { position, change });
+        self.tell(table);
+    }
+
+    /// The state of the component at a position.
+    #[must_use]
+    pub fn status(&self, position: u32) -> Option<Status> {
+        Some(self.lock().components.get(position as usize)?.now.status.clone())
+    }
+
+    /// How many components are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.lock().components.iter().filter(|row| row.now.status.is_open()).count()
+    }
+
+    /// Waits until `holds` is true of the state of the component at a position; for ever where there is none.
+    pub async fn wait(&self, position: u32, holds: impl Fn(&Status) -> bool) {
+        let mut revisions = self.revisions();
+        while !self.status(position).is_some_and(|status| holds(&status)) {
+            // The sender lives in `self`, so that this cannot fail while it is borrowed.
+            let _ = revisions.changed().await;
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    pub(super) fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    pub(super) fn service(&self) -> ServiceState {
+        self.lock().service
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.service() == ServiceState::Closed
+    }
+
+    pub(super) fn readiness(&self) -> Readiness {
+        let table = self.lock();
+        match table.service {
+            ServiceState::Starting => Readiness::Starting,
+            ServiceState::Running => {
+                let blocking = table.blockers.at(Instant::now());
+                let names = blocking.filter_map(|position| self.members.get(position as usize));
+                let blocking: Vec<_> = names.map(|member| member.descriptor.clone()).collect();
+                if blocking.is_empty() { Readiness::Ready } else { Readiness::Blocked(blocking) }
+            }
+            ServiceState::Draining => Readiness::Draining,
+            ServiceState::Closing | ServiceState::Closed => Readiness::Closed,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn position(&self, descriptor: &Descriptor) -> Option<u32> {
+        let mut each = (0..).zip(&self.members);
+        each.find(|(_, member)| member.descriptor == *descriptor).map(|(position, _)| position)
+    }
+
+    pub(super) fn components(&self) -> Vec<ComponentState> {
+        let table = self.lock();
+        let rows = (0..).zip(&self.members).zip(&table.components);
+        rows.map(|((position, member), row)| row.shown(position, member)).collect()
+    }
+
+    pub(super) fn component(&self, position: u32) -> Option<ComponentState> {
+        let member = self.members.get(position as usize)?;
+        Some(self.lock().components.get(position as usize)?.shown(position, member))
+    }
+
+    pub(super) fn history(&self, position: u32) -> Vec<StateChange> {
+        let table = self.lock();
+        let row = table.components.get(position as usize);
+        row.map(|row| row.before.iter().chain([&row.now]).cloned().collect()).unwrap_or_default()
+    }
+
+    pub(super) fn links(&self, position: u32) -> Vec<Link> {
+        self.graph.links(position)
+    }
+
+    pub(super) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// The change with the number `next`, which moves on to the one after it.
+    pub(super) fn change(&self, next: &mut u64) -> Option<Change> {
+        let table = self.lock();
+        let first = table.count - table.changes.len() as u64;
+        let missed = first.saturating_sub(*next);
+        if missed > 0 {
+            *next = first;
+            return Some(Change::Missed(missed));
+        }
+        let change = table.changes.get(usize::try_from(*next - first).ok()?)?.clone();
+        *next += 1;
+        Some(change)
+    }
+
+    /// Wakes those that wait. One that waits has subscribed before it looked, so that without a receiver there is nobody.
+    fn tell(&self, table: MutexGuard<'_, Table>) {
+        let count = table.count;
+        drop(table);
+        self.revision.send_if_modified(|revision| {
+            let newer = count > *revision;
+            *revision = (*revision).max(count);
+            newer
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn push(&mut self, change: Change) {
+        if self.changes.len() == CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+        self.count += 1;
+    }
+}
+
+impl Row {
+    fn set(&mut self, status: Status) -> StateChange {
+        let change = StateChange { status, at: SystemTime::now() };
+        let before = std::mem::replace(&mut self.now, change.clone());
+        if self.before.len() == HISTORY - 1 {
+            self.before.pop_front();
+        }
+        self.before.push_back(before);
+        self.changes += 1;
+        self.opened += u64::from(change.status.is_open());
+        change
+    }
+
+    fn shown(&self, position: u32, member: &ServiceMember) -> ComponentState {
+        ComponentState {
+            position,
+            descriptor: member.descriptor.clone(),
+            critical: member.critical,
+            status: self.now.status.clone(),
+            since: self.now.at,
+            changes: self.changes,
+            recoveries: self.opened.saturating_sub(1),
+        }
+    }
+}
+
+/// Shows the name and how many components there are.
+impl fmt::Debug for ServiceStates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut states = f.debug_struct("ServiceStates");
+        states.field("name", &self.name).field("components", &self.members.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::NoGraph;
+    use super::*;
+    use crate::error::{Category, Error};
+
+    fn service(members: Vec<ServiceMember>) -> (Arc<ServiceStates>, ServiceView) {
+        let states = ServiceStates::new("telemetry", Some("Averages".into()), members, NoGraph);
+        let view = states.view();
+        (states, view)
+    }
+
+    fn member(name: &str) -> ServiceMember {
+        ServiceMember::new(format!("acme:thing:default:{name}:1.0").parse().unwrap())
+    }
+
+    fn set(states: &ServiceStates, position: u32, status: Status) {
+        states.update(position, |now| {
+            *now = status;
+            true
+        });
+    }
+
+    fn failed() -> Status {
+        Status::failed(Error::new(Category::Internal, "X", "broken"))
+    }
+
+    #[test]
+    fn ready_is_what_has_started_and_lacks_nothing_critical() {
+        let (states, view) = service(vec![member("a"), member("b").critical(false)]);
+        assert_eq!(view.readiness(), Readiness::Starting);
+        set(&states, 0, Status::Open);
+        states.set_service(ServiceState::Running);
+        assert_eq!(view.readiness(), Readiness::Ready);
+        set(&states, 0, Status::recovering("link lost"));
+        set(&states, 1, failed());
+        assert_eq!(view.readiness(), Readiness::Ready);
+        set(&states, 0, failed());
+        let readiness = view.readiness();
+        assert_eq!(readiness.to_string(), "blocked by acme:thing:default:a:1.0");
+        set(&states, 0, Status::Open);
+        states.set_service(ServiceState::Draining);
+        assert_eq!(view.readiness(), Readiness::Draining);
+        states.set_service(ServiceState::Running);
+        assert_eq!(view.readiness(), Readiness::Draining, "a service does not go back");
+        states.set_service(ServiceState::Closed);
+        assert_eq!(view.readiness(), Readiness::Closed);
+    }
+
+    #[test]
+    fn a_recovering_component_counts_where_its_section_says_so() {
+        let after = |time| ReadinessRule::After(Duration::from_secs(time));
+        for (rule, critical, blocks) in [
+            (ReadinessRule::Ignore, true, false),
+            (ReadinessRule::Open, true, true),
+            (ReadinessRule::Open, false, true),
+            (after(0), true, true),
+            (after(3_600), true, false),
+        ] {
+            let (states, view) = service(vec![member("a").critical(critical).readiness(rule)]);
+            states.set_service(ServiceState::Running);
+            set(&states, 0, Status::recovering("link lost"));
+            assert_eq!(!view.readiness().is_ready(), blocks, "{rule:?}");
+            set(&states, 0, Status::Open);
+            assert!(view.readiness().is_ready(), "{rule:?}");
+        }
+        // A failed one blocks at once, also where a rule gives it time to recover.
+        let (states, view) = service(vec![member("a").critical(false).readiness(after(3_600))]);
+        states.set_service(ServiceState::Running);
+        set(&states, 0, failed());
+        assert!(!view.readiness().is_ready());
+    }
+
+    #[test]
+    fn another_reason_does_not_begin_a_new_time() {
+        let mut blockers = Blockers::default();
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let member = member("a").readiness(ReadinessRule::After(10 * second));
+        blockers.note(3, &member, &Status::recovering("a"), now);
+        blockers.note(3, &member, &Status::recovering("b"), now + 5 * second);
+        assert_eq!(blockers.at(now + 9 * second).count(), 0);
+        assert_eq!(blockers.at(now + 10 * second).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn states_have_a_time_a_count_and_a_bounded_history() {
+        let (states, view) = service(vec![member("a")]);
+        for _ in 0..20 {
+            set(&states, 0, Status::recovering("link lost"));
+            set(&states, 0, Status::Open);
+        }
+        states.update(0, |_| false);
+        let state = view.component(0).unwrap();
+        assert_eq!((state.changes, state.recoveries, state.status.name()), (40, 19, "open"));
+        let history = view.history(0);
+        assert_eq!(history.len(), HISTORY);
+        assert_eq!(history.last().unwrap().at, state.since);
+        assert!(history.iter().zip(&history[1..]).all(|(one, next)| one.at <= next.at));
+        assert!(view.component(1).is_none() && view.history(1).is_empty());
+        let a = state.descriptor;
+        assert_eq!((view.position(&a), view.len(), view.description()), (Some(0), 1, Some("Averages")));
+    }
+
+    #[tokio::test]
+    async fn changes_come_in_order_and_who_is_slow_is_told() {
+        let (states, view) = service(vec![member("a")]);
+        set(&states, 0, Status::Opening);
+        let (mut changes, mut slow) = (view.changes(), view.changes());
+        set(&states, 0, Status::Open);
+        states.set_service(ServiceState::Running);
+        let next = changes.next().await.unwrap();
+        assert!(matches!(next, Change::Component { position: 0, change } if change.status.is_open()));
+        assert!(matches!(changes.next().await, Some(Change::Service(ServiceState::Running))));
+        assert!(futures_util::poll!(Box::pin(changes.next())).is_pending());
+        for _ in 0..CHANGES {
+            set(&states, 0, Status::Open);
+        }
+        assert!(matches!(slow.next().await, Some(Change::Missed(2))));
+        states.set_service(ServiceState::Closed);
+        let mut last = None;
+        while let Some(change) = slow.next().await {
+            last = Some(change);
+        }
+        assert!(matches!(last, Some(Change::Service(ServiceState::Closed))));
+    }
+}

@@ -1,0 +1,236 @@
+//! The read side of a running service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::super::{Descriptor, Status};
+use super::changes::Changes;
+use super::readiness::Readiness;
+use super::states::ServiceStates;
+
+/// Where a service is in its life: `Starting → Running → Draining → Closing → Closed`; a start that fails goes on at `Closing`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ServiceState {
+    /// Its components open.
+    #[default]
+    Starting,
+    /// All its critical components have opened.
+    Running,
+    /// It was asked to end: it is not ready any more, and finishes what it has.
+    Draining,
+    /// Its components close.
+    Closing,
+    /// All of them have closed.
+    Closed,
+}
+
+impl ServiceState {
+    /// The state's name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A state that a component has taken, and when.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StateChange {
+    /// The state.
+    pub status: Status,
+    /// Since when.
+    pub at: SystemTime,
+}
+
+/// What is known of one component of a running service.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ComponentState {
+    /// Its position in the manifest.
+    pub position: u32,
+    /// Its name.
+    pub descriptor: Descriptor,
+    /// Whether the service cannot do without it.
+    pub critical: bool,
+    /// Its state.
+    pub status: Status,
+    /// Since when it is in that state.
+    pub since: SystemTime,
+    /// How often its state has changed.
+    pub changes: u64,
+    /// How often it was `Open` again after it had been open before.
+    pub recoveries: u64,
+}
+
+/// One reference of a component, or its `after`, and what it resolved to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Link {
+    /// The field of its references; `after` for what it opens after without a reference.
+    pub field: &'static str,
+    /// Whether the component does not wait for it.
+    pub late: bool,
+    /// The components that it leads to, by position.
+    pub to: Vec<u32>,
+}
+
+impl Link {
+    /// A link of the name `field`.
+    #[must_use]
+    pub fn new(field: &'static str, late: bool, to: Vec<u32>) -> Self {
+        Self { field, late, to }
+    }
+}
+
+/// Who knows which component uses which others.
+pub trait ServiceGraph: Send + Sync + 'static {
+    /// The references of the component at a position, then what it opens after.
+    fn links(&self, position: u32) -> Vec<Link>;
+}
+
+/// The graph of a service whose components use none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoGraph;
+
+impl ServiceGraph for NoGraph {
+    fn links(&self, _: u32) -> Vec<Link> {
+        Vec::new()
+    }
+}
+
+/// What a component may know of the service around it; cheap to clone. It only reads: nothing of the service can be changed by it.
+///
+/// ```
+/// # use wirework::component::{Change, Context, ServiceState, ServiceView};
+/// # use wirework::Error;
+/// # fn open(context: &Context) {
+/// let mut changes = context.service().changes();
+/// context.spawn("watch", async move {
+///     while let Some(change) = changes.next().await {
+///         match change {
+///             Change::Service(ServiceState::Draining) => tracing::info!("the service ends"),
+///             other => tracing::debug!("{other:?}"),
+///         }
+///     }
+///     Ok::<(), Error>(())
+/// });
+/// # }
+/// # let service = ServiceView::standalone("telemetry");
+/// # assert!(service.readiness().is_ready() && service.components().is_empty());
+/// ```
+#[derive(Clone)]
+pub struct ServiceView(Arc<ServiceStates>);
+
+impl ServiceView {
+    pub(super) fn new(states: Arc<ServiceStates>) -> Self {
+        Self(states)
+    }
+
+    /// Of a service without components that runs: for what is used without a container.
+    #[must_use]
+    pub fn standalone(name: impl Into<Arc<str>>) -> Self {
+        let states = ServiceStates::new(name, None, Vec::new(), NoGraph);
+        states.set_service(ServiceState::Running);
+        states.view()
+    }
+
+    /// The name of the service, from the manifest.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// What the service is for, from the manifest.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.0.description()
+    }
+
+    /// When the service was started.
+    #[must_use]
+    pub fn started(&self) -> SystemTime {
+        self.0.started()
+    }
+
+    /// Where the service is in its life.
+    #[must_use]
+    pub fn state(&self) -> ServiceState {
+        self.0.service()
+    }
+
+    /// Whether the service is ready for work, and why not. It asks no component, and costs next to nothing.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.0.readiness()
+    }
+
+    /// How many components the service has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the service has no component.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All components with their states, in manifest order.
+    #[must_use]
+    pub fn components(&self) -> Vec<ComponentState> {
+        self.0.components()
+    }
+
+    /// The component at a position of the manifest.
+    #[must_use]
+    pub fn component(&self, position: u32) -> Option<ComponentState> {
+        self.0.component(position)
+    }
+
+    /// The position of a component.
+    #[must_use]
+    pub fn position(&self, descriptor: &Descriptor) -> Option<u32> {
+        self.0.position(descriptor)
+    }
+
+    /// The last sixteen states of the component at a position, the oldest first.
+    #[must_use]
+    pub fn history(&self, position: u32) -> Vec<StateChange> {
+        self.0.history(position)
+    }
+
+    /// The references of the component at a position, then what it opens after.
+    #[must_use]
+    pub fn links(&self, position: u32) -> Vec<Link> {
+        self.0.links(position)
+    }
+
+    /// What changes from now on. Read it before the states, so that nothing is missed between the two.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes::new(Arc::clone(&self.0))
+    }
+}
+
+impl fmt::Debug for ServiceView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut view = f.debug_struct("ServiceView");
+        view.field("name", &self.name()).field("state", &self.state()).field("components", &self.len());
+        view.finish_non_exhaustive()
+    }
+}
