@@ -69,7 +69,9 @@ pub struct AssertShareable<T: ?Sized + Shareable>(std::marker::PhantomData<fn(&T
 #[macro_export]
 macro_rules! capability {
     ($(dyn $capability:path),+ $(,)?) => { $(
-        const _: ::core::option::Option<$crate::component::AssertShareable<dyn $capability>> = ::core::option::Option::None;
+        const _: () = {
+            struct _Assert($crate::component::AssertShareable<dyn $capability>);
+        };
         impl $crate::component::Capability for dyn $capability {
             const NAME: &'static str = ::core::stringify!($capability);
         }

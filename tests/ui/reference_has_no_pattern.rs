@@ -1,5 +1,4 @@
 //! A reference without a pattern.
-use std::sync::Arc;
 use wirework::references;
 
 trait Ink: Send + Sync {}
@@ -8,8 +7,8 @@ wirework::capability!(dyn Ink);
 references! {
     struct PenReferences {
         /// Where it writes.
-        paper: Arc<dyn Ink> = "*:paper:*:*:1.0",
-        ink: Arc<dyn Ink>,
+        paper: std::sync::Arc<dyn Ink> = "*:paper:*:*:1.0",
+        ink: std::sync::Arc<dyn Ink>,
     }
 }
 

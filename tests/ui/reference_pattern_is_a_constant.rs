@@ -1,5 +1,4 @@
 //! A pattern that is no literal.
-use std::sync::Arc;
 use wirework::references;
 
 trait Ink: Send + Sync {}
@@ -9,7 +8,7 @@ const PATTERN: &str = "*:ink:*:*:1.0";
 
 references! {
     struct PenReferences {
-        ink: Arc<dyn Ink> = PATTERN,
+        ink: std::sync::Arc<dyn Ink> = PATTERN,
     }
 }
 
