@@ -46,6 +46,8 @@ pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};
 pub use offer::{AnyArc, Capability, Cast, Offer};
+#[doc(hidden)]
+pub use offer::{AssertShareable, Shareable};
 pub use offered::Offered;
 pub use reference::{Reference, References};
 pub use registration::Registration;

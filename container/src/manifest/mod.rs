@@ -50,6 +50,7 @@ pub(crate) use entry::shown_key;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;
+pub(crate) use load::looked_in;
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
 pub use pieces::{BadPiece, Piece, pieces};

@@ -87,6 +87,24 @@ impl FactoryInfo {
         self.offers.iter().copied().find(|offer| offer.id() == capability)
     }
 
+    /// The name of the type that its components are of, without a path.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.offers.last().map_or("…", |offer| offer.name())
+    }
+
+    /// The type that its components are of, by which they can always be asked for.
+    #[must_use]
+    pub fn own_type(&self) -> Option<TypeId> {
+        self.offers.last().map(|offer| offer.id())
+    }
+
+    /// Whether it belongs to Wirework itself.
+    #[must_use]
+    pub fn is_stock(&self) -> bool {
+        self.registered.is_stock()
+    }
+
     /// The factory.
     #[must_use]
     pub fn factory(&self) -> &dyn Factory {

@@ -79,7 +79,7 @@ impl Plan {
             entries.into_iter().map(|entry| read(entry, &files, &mut factories, problems)).collect();
         let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
         let mut found = problems.branch();
-        let afters = resolve(&mut components, &descriptors, &disabled, &mut found);
+        let afters = resolve(&mut components, &descriptors, &disabled, binary, &mut found);
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
@@ -149,6 +149,8 @@ impl Plan {
             descriptors: &self.descriptors,
             known: &known,
             spans: &spans,
+            // Candidates come without advice.
+            binary: Binary::default(),
             disabled: &self.disabled,
         };
         let pattern = &resolved.pattern;

@@ -9,7 +9,7 @@ use wirework::component::{Cardinality, Reference};
 use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::FactoryInfo;
+use super::factories::{Binary, FactoryInfo};
 use super::lists::{List, others};
 
 /// How many candidates a message lists.
@@ -23,6 +23,8 @@ pub struct ReferenceContext<'a> {
     pub known: &'a [Option<Arc<FactoryInfo>>],
     /// Where each is declared.
     pub spans: &'a [Span],
+    /// Whose binary it is.
+    pub binary: Binary,
     /// Components that are declared but not enabled, with their factories.
     pub disabled: &'a [(Descriptor, Option<Arc<FactoryInfo>>)],
 }
@@ -140,13 +142,40 @@ impl ReferenceContext<'_> {
         let message =
             format!("reference `{field}` of `{asker}` {takes} {capability} at `{pattern}`: {reason}");
         let problem = if is_fatal { Problem::error } else { Problem::warning };
-        let mut problem = problem(code, question.span, message).with_help(self.help(question, &candidates));
+        let mut problem = problem(code, question.span, message).with_help(match matching.first() {
+            Some((first, _)) => self.help_where_one_matches(question, &candidates, *first),
+            None => self.help(question, &candidates),
+        });
         for (position, _) in matching.iter().take(SHOWN) {
             let offers = self.offers(*position);
             problem =
                 problem.with_related(self.span(*position), format!("matches, but offers only {offers}"));
         }
         problem
+    }
+
+    /// What to do where a component matches and does not offer it: its author may have forgotten to say that it does.
+    fn help_where_one_matches(
+        &self,
+        question: &Question<'_>,
+        candidates: &[(u32, Verdict)],
+        matching: u32,
+    ) -> String {
+        let (help, capability) = (self.help(question, candidates), (question.reference.capability)());
+        let known = self.known.get(matching as usize).and_then(Option::as_ref);
+        // What is asked for may be a type of component, which nothing else can be.
+        let id = (question.reference.id)();
+        let is_a_type = self.known.iter().flatten().any(|known| known.own_type() == Some(id));
+        let is_an_authors = |known: &&Arc<FactoryInfo>| self.binary == Binary::Own && !known.is_stock();
+        let Some(known) = known.filter(is_an_authors).filter(|_| !is_a_type) else { return help };
+        let (its_type, at) = (known.type_name(), known.registered.at());
+        let line = format!("const OFFERS: &'static [&'static dyn Offer] = offers![dyn {capability}];");
+        let where_it_goes = if known.offers.len() == 1 {
+            format!("write `{line}` in `impl Component for {its_type}` ({at})")
+        } else {
+            format!("add `dyn {capability}` to the `OFFERS` in `impl Component for {its_type}` ({at})")
+        };
+        format!("if `{its_type}` implements {capability}, {where_it_goes}; otherwise {help}")
     }
 
     /// A component that would fill a reference, and is not enabled.

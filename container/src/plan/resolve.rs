@@ -6,7 +6,7 @@ use wirework::component::Cardinality;
 use wirework::config::{Problem, Problems, Span, keys};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::FactoryInfo;
+use super::factories::{Binary, FactoryInfo};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::planned::{Planned, Resolved};
@@ -18,13 +18,14 @@ pub(super) fn resolve(
     components: &mut [Planned],
     descriptors: &[Descriptor],
     disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
+    binary: Binary,
     problems: &mut Problems,
 ) -> Vec<Vec<List>> {
     let known: Vec<_> = components.iter().map(|planned| planned.known.clone()).collect();
     let spans: Vec<_> = components.iter().map(|planned| planned.entry.span).collect();
     let index = Index::new(descriptors);
     let lists = Lists::new(&index, &known);
-    let scene = ReferenceContext { descriptors, known: &known, spans: &spans, disabled };
+    let scene = ReferenceContext { descriptors, known: &known, spans: &spans, binary, disabled };
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
         planned.references.reserve_exact(planned.known.as_ref().map_or(0, |known| known.references.len()));

@@ -12,6 +12,7 @@ mod convert;
 mod good;
 mod mistakes;
 mod mutations;
+mod pages;
 mod parts;
 mod passwords;
 mod run;

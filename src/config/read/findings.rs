@@ -30,6 +30,12 @@ impl Findings {
         Self { known: SchemaKeys::new(schema), marks: RefCell::default(), problems: RefCell::new(problems) }
     }
 
+    /// For another reading, in which a table is read and these places in it are left out.
+    pub fn trial<'a>(&self, table: &str, left_out: impl IntoIterator<Item = &'a str>) -> Self {
+        let marks = RefCell::new(self.marks.borrow().with_table(table, left_out));
+        Self { known: self.known.clone(), marks, problems: RefCell::default() }
+    }
+
     /// What is known of the keys.
     pub fn known(&self) -> &SchemaKeys {
         &self.known
@@ -73,6 +79,18 @@ impl Findings {
             self.problems.borrow_mut().push(problem);
             self.marks.borrow_mut().set(path.to_string(), Mark::Placeholder);
         }
+    }
+
+    /// Takes back that a key is not known.
+    pub fn spare(&self, path: &str, key: Span) {
+        let is_it = |problem: &Problem| problem.code == code::UNKNOWN_KEY && problem.span == key;
+        self.problems.borrow_mut().revise(|problem| (!is_it(&problem)).then_some(problem));
+        self.marks.borrow_mut().clear(path);
+    }
+
+    /// Adds a problem of a place that is marked already.
+    pub fn add(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
     }
 
     /// How many problems have been recorded.
@@ -140,6 +158,7 @@ impl Findings {
         match refusal {
             DeserializeError::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
             DeserializeError::Variant(known) => self.none_of(path, source, known),
+            DeserializeError::Missing(name) => self.missing_inside(path, source, name),
             _ => {
                 let name =
                     if let Path::Root = path { String::new() } else { format!("`{}`: ", path.shown()) };
@@ -158,15 +177,30 @@ impl Findings {
 
     /// Records that a table has to have a key, and has not.
     pub fn misses(&self, path: &Path<'_>, span: Span, name: &str) {
-        let key = path.key(name);
-        if self.marks.borrow().is_meant(&key.to_string()) {
-            return;
+        if !self.marks.borrow().is_meant(&path.key(name).to_string()) {
+            let problem = self.missing_problem(path, span, name);
+            self.problems.borrow_mut().push(problem);
         }
+    }
+
+    /// Of a key that is missed in a table, or in one inside of it.
+    fn missing_inside(&self, path: &Path<'_>, source: Source<'_>, name: &str) -> Problem {
+        let takes = |path: &Path<'_>| self.known.keys_at(path).iter().any(|key| key == name);
+        let inner = source.table().filter(|_| !takes(path)).into_iter().flat_map(Table::iter);
+        let inner = inner.filter(|(_, node)| node.as_table().is_some_and(|table| table.get(name).is_none()));
+        match inner.map(|(key, node)| (path.key(&key.name), node)).find(|(path, _)| takes(path)) {
+            Some((path, node)) => self.missing_problem(&path, node.span, name),
+            None => self.missing_problem(path, source.span(), name),
+        }
+    }
+
+    fn missing_problem(&self, path: &Path<'_>, span: Span, name: &str) -> Problem {
+        let key = path.key(name);
         let mut problem = Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", key.shown()));
         if let Some(doc) = place::describe(&self.known.schema(), &key.segments()) {
             problem = problem.with_help(format!("add `{name}`, {doc}"));
         }
-        self.problems.borrow_mut().push(problem);
+        problem
     }
 
     /// A value of a type or in a range that the field does not want.
