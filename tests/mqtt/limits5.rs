@@ -187,7 +187,7 @@ async fn an_alias_that_was_not_set_ends_the_link_and_both_sides_know_why() {
         }
         other => panic!("{other:?}"),
     }
-    let down = |state: &LinkState| matches!(state, LinkState::Down(LinkError::Unexpected(what)) if what.contains("alias"));
+    let down = |state: &LinkState| matches!(state, LinkState::Down(LinkError::UnknownTopicAlias));
     within("the link to be down", state.wait_for(down)).await.unwrap();
 }
 

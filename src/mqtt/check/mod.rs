@@ -1,7 +1,6 @@
 //! What `check` finds in the configuration of a connection.
 
 mod brokers;
-mod ignored;
 mod neighbours;
 mod protection;
 mod values;

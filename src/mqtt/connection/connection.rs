@@ -181,7 +181,7 @@ impl MqttConnection {
         let connected = tokio::select! {
             biased;
             _ = closed.changed() => false,
-            connected = client.connected() => {
+            connected = client.handle().connected() => {
                 connected?;
                 self.make_live(&client, &closed, context)
             }
@@ -189,7 +189,7 @@ impl MqttConnection {
         if connected {
             return Ok(());
         }
-        client.close(Duration::ZERO, context.budget()).await;
+        client.handle().close(Duration::ZERO, context.budget()).await;
         Err(MqttError::NotOpen.into())
     }
 
@@ -249,7 +249,7 @@ impl MqttConnection {
             return Ok(());
         };
         let was_open = client.is_open();
-        client.close(self.config.options.close_timeout.0, context.budget()).await;
+        client.handle().close(self.config.options.close_timeout.0, context.budget()).await;
         if was_open {
             self.logger.debug(format_args!("Disconnected from MQTT broker"));
         }
@@ -377,14 +377,14 @@ impl Drop for MqttConnection {
     /// A listener may hold a client, and the client's driver the listener: the owner ends it, whatever handles there still are.
     fn drop(&mut self) {
         let Some(client) = self.live().take() else { return };
-        let (messages, bytes) = client.unsent();
+        let (messages, bytes) = client.handle().unsent();
         if bytes > 0 && client.is_open() {
             self.logger.warn(format_args!(
                 "the MQTT connection is dropped without being closed; what it had accepted and not sent is lost: {bytes} bytes, among \
                  them {messages} messages of QoS 1 and 2 that were not acknowledged"
             ));
         }
-        client.abandon();
+        client.handle().abandon();
     }
 }
 

@@ -1,6 +1,5 @@
 //! MQTT 3.1.1. Packets that are seldom written are written by the codec of rumqttc.
 
-mod answers;
 mod codec;
 
 use rumqttc::mqttbytes::{self, v4};

@@ -4,9 +4,6 @@
 mod aliases;
 mod answers;
 mod codec;
-mod connack;
-mod property_rules;
-mod publish;
 
 use std::sync::Arc;
 
@@ -39,7 +36,7 @@ impl Protocol for V5 {
     }
 
     fn publish_size(publish: &Publish) -> usize {
-        publish::size(publish)
+        Codec::publish_size(publish)
     }
 
     fn ack(kind: AckKind, id: u16, code: u8) -> Packet {
@@ -83,7 +80,7 @@ impl Protocol for V5 {
             LinkError::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
             LinkError::BadTopic { code, .. } => *code,
             LinkError::TooLarge { .. } => 0x95,
-            LinkError::Unexpected(what) if *what == publish::BAD_ALIAS => 0x94,
+            LinkError::UnknownTopicAlias => 0x94,
             LinkError::Unexpected(_) | LinkError::Authentication => 0x82,
             LinkError::Overflow { .. } => 0x97,
             LinkError::Flooded { .. } => 0x93,

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::AlertDescription::{
     UnsupportedCertificate, UnsupportedExtension,
 };
 
-use super::TlsFailure;
+use crate::mqtt::types::TlsFailure;
 
 /// What is wrong, and what helps.
 type Meaning = (&'static str, &'static str);

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
+use super::alert;
 use super::der::algorithm;
-use super::{TlsError, TlsFailure, alert};
+use crate::mqtt::types::{TlsError, TlsFailure};
 use crate::text::clip;
 
 /// Where a certificate comes from.
