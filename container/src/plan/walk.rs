@@ -16,6 +16,8 @@ pub struct Walk<'a> {
     rank: Option<Vec<u32>>,
 }
 
+wirework::opaque!(Walk<'_>);
+
 impl<'a> Walk<'a> {
     pub(super) fn new(components: usize, blockers: &'a Adjacency, blocked: &'a Adjacency) -> Self {
         let pending = blockers.counts();
