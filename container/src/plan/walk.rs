@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::adjacency::{Adjacency, Edge};
+use super::adjacency::{Adjacency, EdgeKind};
 
 /// One pass over a graph, each component once.
 pub struct Walk<'a> {
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
     pub fn done(&mut self, component: u32) {
         let mut stack = vec![component];
         while let Some(node) = stack.pop() {
-            let blocked: &'a [(u32, Edge)] = self.blocked.of(node);
+            let blocked: &'a [(u32, EdgeKind)] = self.blocked.of(node);
             for &(next, _) in blocked {
                 let Some(pending) = self.pending.get_mut(next as usize).filter(|pending| **pending > 0)
                 else {

@@ -182,7 +182,7 @@ impl MqttClient {
     /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
     /// The same listener for the same filter once more changes the options; where that fails, they stay what they were. On a
     /// filter that a live one covers, the broker
-    /// is asked for the wider one again, and the new listener alone gets the messages that the broker had kept.
+    /// is asked for the wider one again, and the new listener alone gets the retained messages.
     ///
     /// # Errors
     /// A filter that MQTT forbids, a refusal by the broker (which names the filter), `TIMEOUT` after

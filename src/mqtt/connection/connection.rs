@@ -38,7 +38,7 @@ use crate::mqtt::{
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
-/// It owns the link: dropped without a `close`, it leaves the broker without good-bye, every [`MqttClient`] of it fails with
+/// It owns the link: dropped without a `close`, it leaves the broker without DISCONNECT, every [`MqttClient`] of it fails with
 /// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an
 /// `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
@@ -154,7 +154,7 @@ impl MqttConnection {
         })
     }
 
-    /// Connects; returns when the broker has said welcome. Does nothing when it is open; of several calls at a time the
+    /// Connects; returns when the broker has accepted the client. Does nothing when it is open; of several calls at a time the
     /// later ones wait for the first.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ impl MqttConnection {
     }
 
     /// Sends what is on its way, waits for the acknowledgements and for listeners that handle a message, until
-    /// `options.close_timeout` or most of the time until the context's deadline has passed, and says good-bye to the broker. What was left
+    /// `options.close_timeout` or most of the time until the context's deadline has passed, and sends DISCONNECT to the broker. What was left
     /// is logged. An `open` that still runs ends. Does nothing when it is not open.
     ///
     /// # Errors

@@ -163,7 +163,7 @@ impl Connector {
         self.logger.error(
             None,
             format_args!(
-                "The MQTT broker at {at} refuses the client, which it had welcomed; credentials are looked up again and \
+                "The MQTT broker at {at} refuses the client, which it had accepted; credentials are looked up again and \
                  it is tried for up to {} ms (`options.refusal_timeout`): {cause}",
                 limit.as_millis()
             ),

@@ -161,7 +161,7 @@ impl Core {
                 return Err(Reason { text, ..reason }.disconnected());
             }
             Incoming::Authentication => return Err(LinkError::Authentication),
-            Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(LinkError::Unexpected("CONNACK")),
+            Incoming::Accepted { .. } | Incoming::Refusal(_) => return Err(LinkError::Unexpected("CONNACK")),
             Incoming::UnknownTopicAlias => return Err(LinkError::UnknownTopicAlias),
             Incoming::Unexpected(packet) => return Err(LinkError::Unexpected(packet)),
         };

@@ -140,9 +140,10 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             return;
         }
         self.acknowledge_last(reason).await;
-        let complaint = P::complaint(reason).map_or(Ok(()), |complaint| self.stream.encode(complaint));
+        let disconnect =
+            P::disconnect_for(reason).map_or(Ok(()), |disconnect| self.stream.encode(disconnect));
         // The link is given up in any case; whether the broker learns why is up to it.
-        if complaint.is_ok() {
+        if disconnect.is_ok() {
             self.stream.flush().await;
         }
     }

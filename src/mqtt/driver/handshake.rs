@@ -52,13 +52,13 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Connected<P, S> {
             Ok((session_present, limits)) => {
                 let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
                 let limits = Limits { topic_alias_maximum, ..limits };
-                P::welcomed(framed.codec_mut(), &limits);
+                P::accepted(framed.codec_mut(), &limits);
                 Ok(Self { framed, session_present, limits })
             }
             Err((lost, tls)) => {
-                if let Some(complaint) = P::complaint(&lost) {
+                if let Some(disconnect) = P::disconnect_for(&lost) {
                     // The link is given up in any case; whether the broker learns why is up to it.
-                    let _ = timeout(Settings::DISCONNECT_TIMEOUT, framed.send(complaint)).await;
+                    let _ = timeout(Settings::DISCONNECT_TIMEOUT, framed.send(disconnect)).await;
                 }
                 Err(maybe_tls(with_user(lost, endpoint), plain, tls))
             }
@@ -178,10 +178,10 @@ fn connack(
 ) -> Result<(bool, Limits), LinkError> {
     match read.ok_or(LinkError::Ended)?? {
         // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
-        Incoming::Welcome { session_present: true, .. } if clean_session => {
+        Incoming::Accepted { session_present: true, .. } if clean_session => {
             Err(LinkError::Unexpected("CONNACK with a session, though a new one was asked for"))
         }
-        Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
+        Incoming::Accepted { session_present, limits } => Ok((session_present, *limits)),
         Incoming::Refusal(reason) => Err(reason.refused()),
         // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
         Incoming::Disconnect(Reason { text, code, .. }) => {

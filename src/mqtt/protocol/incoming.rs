@@ -23,7 +23,7 @@ pub(crate) struct Oversize {
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// CONNACK that accepts.
-    Welcome {
+    Accepted {
         session_present: bool,
         limits: Box<Limits>,
     },

@@ -39,7 +39,7 @@ pub enum LinkError {
         #[source]
         last: Arc<LinkError>,
     },
-    /// The broker said good-bye.
+    /// The broker sent DISCONNECT.
     #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
     Disconnected {
         /// The reason code; 0 where it gave none, as on 3.1.1.
@@ -240,7 +240,7 @@ fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
         format!("another client with the client id `{client_id}` has taken the session over")
     } else {
         format!(
-            "the link has ended {times} times soon after the welcome; another client may use the client id `{client_id}`"
+            "the link has ended {times} times soon after CONNACK; another client may use the client id `{client_id}`"
         )
     }
 }

@@ -108,13 +108,13 @@ pub struct SubscribeOptions {
     /// MQTT 5: whether messages that this client publishes itself do not come; see [`SubscribeOptions::no_local`].
     pub no_local: bool,
     /// MQTT 5: whether messages come with the retain flag that they were published with. Otherwise it says that the broker
-    /// had kept the message.
+    /// had retained the message.
     pub retain_as_published: bool,
-    /// MQTT 5: whether the messages come that the broker has kept.
+    /// MQTT 5: which retained messages come.
     pub retain_handling: RetainHandling,
 }
 
-/// Which of the messages that a broker has kept come because of a subscription; from most to none.
+/// Which retained messages a subscription brings; from most to none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetainHandling {
     /// All that match.
@@ -146,7 +146,7 @@ impl SubscribeOptions {
         Self { retain_as_published: true, ..self }
     }
 
-    /// The same with these of the kept messages, on MQTT 5.
+    /// The same with another choice of retained messages, on MQTT 5.
     #[must_use]
     pub fn retain_handling(self, retain_handling: RetainHandling) -> Self {
         Self { retain_handling, ..self }

@@ -299,7 +299,7 @@ fn connack(body: &[u8]) -> Result<Incoming, PacketError> {
         return Err(PacketError::malformed("has reserved flags"));
     }
     let text = match code {
-        0 => return Ok(Incoming::Welcome { session_present: flags == 1, limits: Box::<Limits>::default() }),
+        0 => return Ok(Incoming::Accepted { session_present: flags == 1, limits: Box::<Limits>::default() }),
         1 => "it does not speak MQTT 3.1.1",
         2 => "the client id is not permitted",
         3 => "the service is unavailable",

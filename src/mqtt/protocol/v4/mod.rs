@@ -21,7 +21,7 @@ impl Protocol for V4 {
         Codec::new(max_packet)
     }
 
-    fn welcomed(_: &mut Codec, _: &Limits) {}
+    fn accepted(_: &mut Codec, _: &Limits) {}
 
     fn connect(packet: &ConnectPacket) -> Packet {
         let mut connect = v4::Connect::new(packet.client_id.clone());
@@ -72,7 +72,7 @@ impl Protocol for V4 {
     }
 
     /// Nothing: 3.1.1 has no reasons, and a broker that gets DISCONNECT drops the will.
-    fn complaint(_: &LinkError) -> Option<Packet> {
+    fn disconnect_for(_: &LinkError) -> Option<Packet> {
         None
     }
 

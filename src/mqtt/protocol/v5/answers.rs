@@ -76,7 +76,7 @@ fn connack(mut body: Fields<'_>) -> Result<Incoming, PacketError> {
     if code != 0 {
         return Ok(refusal(code, explanation));
     }
-    Ok(Incoming::Welcome { session_present: flags == 1, limits: Box::new(limits) })
+    Ok(Incoming::Accepted { session_present: flags == 1, limits: Box::new(limits) })
 }
 
 fn refusal(code: u8, Explanation { reason, server_reference }: Explanation) -> Incoming {

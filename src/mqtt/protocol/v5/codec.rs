@@ -58,7 +58,7 @@ impl Codec {
         }
     }
 
-    pub fn welcomed(&mut self, limits: &Limits) {
+    pub fn accepted(&mut self, limits: &Limits) {
         self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
         self.sent = SentAliases::new(limits.topic_alias_maximum);
     }

@@ -27,8 +27,8 @@ impl Protocol for V5 {
         Codec::new(max_packet, aliases)
     }
 
-    fn welcomed(codec: &mut Codec, limits: &Limits) {
-        codec.welcomed(limits);
+    fn accepted(codec: &mut Codec, limits: &Limits) {
+        codec.accepted(limits);
     }
 
     fn connect(packet: &ConnectPacket) -> Packet {
@@ -75,7 +75,7 @@ impl Protocol for V5 {
         Packet::Disconnect { code: 0, forget }
     }
 
-    fn complaint(lost: &LinkError) -> Option<Packet> {
+    fn disconnect_for(lost: &LinkError) -> Option<Packet> {
         let code = match lost {
             LinkError::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
             LinkError::BadTopic { code, .. } => *code,

@@ -146,8 +146,8 @@ fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError
         }
         // Kind and size of the key were checked before: it is damaged.
         Error::General(_) => {
-            let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
-            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, cure) }
+            let (what, remedy) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
+            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, remedy) }
         }
         _ => TlsError::BadIdentity { certificate: certificate.place(), key: key.place(), source },
     }

@@ -1,7 +1,7 @@
-//! The failures of rustls as sentences, each with a cure.
+//! The failures of rustls as sentences, each with a remedy.
 //!
-//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a cure where there
-//! is one: a wrong cure costs more time than none, so it depends on what is known of the certificate and of the configuration.
+//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a remedy where there
+//! is one: a wrong remedy costs more time than none, so it depends on what is known of the certificate and of the configuration.
 
 use std::borrow::Cow;
 use std::io;
