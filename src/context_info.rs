@@ -37,7 +37,8 @@ pub struct ContextInfoConfig {
     pub name: Option<String>,
     /// What the service is for.
     pub description: Option<String>,
-    /// Whatever else others may want to know, as text.
+    /// Whatever else others may want to know, as text; no secrets, since messages show it.
+    #[schemars(extend("x-shown" = true))]
     pub properties: BTreeMap<String, String>,
 }
 

@@ -21,6 +21,8 @@ mod error;
 pub mod file;
 mod footprint;
 mod future;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]
@@ -55,6 +57,8 @@ mod pages {
     mod embedding {}
     #[doc = include_str!("../docs/guide/first-service.md")]
     mod first_service {}
+    #[doc = include_str!("../docs/guide/http.md")]
+    mod http {}
     #[doc = include_str!("../docs/guide/mqtt.md")]
     mod mqtt {}
     #[doc = include_str!("../docs/guide/queues.md")]

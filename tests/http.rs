@@ -1,15 +1,15 @@
-//! The example `http`: a component that is an axum server, asked over HTTP.
+//! The example `http`: a REST controller at the stock endpoint.
 
+#![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod support;
 
 use std::path::Path;
 
+use support::http::Server;
 use support::process::Process;
 use support::within;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
 /// The example's binary, which `cargo test` builds beside this test: `target/<profile>/examples/http`.
@@ -23,45 +23,23 @@ fn http() -> Command {
     command
 }
 
-/// Posts a body; returns the status line and what was answered.
-async fn post(address: &str, path: &str, body: &str) -> (String, String) {
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = within("the answer", async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    });
-    let answer = answer.await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
-
 #[tokio::test]
-async fn orders_are_placed_and_taken_over_http_until_the_service_closes() {
+async fn it_greets_over_http_until_the_service_closes() {
     let mut service = Process::start(http().args(["run", "-p", "HTTP_PORT=0"]));
     let line = service.line_with("listens on http://").await;
-    let address = line.rsplit_once("http://").unwrap().1.to_owned();
-    service.line_with(" ready: 3 components").await;
+    let server = Server::Tcp(line.rsplit_once("http://").unwrap().1.parse().unwrap());
+    service.line_with(" ready: 5 components").await;
 
-    let accepted = ("HTTP/1.1 202 Accepted".to_owned(), String::new());
-    for order in ["tea", "cake"] {
-        assert_eq!(post(&address, "/orders", order).await, accepted);
-    }
-    for order in ["tea", "cake"] {
-        let taken = ("HTTP/1.1 200 OK".to_owned(), order.to_owned());
-        assert_eq!(post(&address, "/orders/next", "").await, taken);
-    }
-    assert_eq!(post(&address, "/orders/next", "").await.0, "HTTP/1.1 204 No Content");
-    assert_eq!(post(&address, "/nothing", "").await.0, "HTTP/1.1 404 Not Found");
+    let get = async |path: &str| within("the answer", server.get(path)).await.unwrap();
+    let greeting = get("/hello_world/greeting?name=John").await;
+    assert_eq!((greeting.status, greeting.body.as_str()), (200, "Hello, John!"));
+    assert_eq!(get("/hello_world/greeting").await.status, 400);
+    assert_eq!(get("/readyz").await.body, "ready\n");
+    assert_eq!((get("/heartbeat").await.status, get("/status").await.status), (200, 200));
 
     service.signal("TERM").await;
     assert_eq!(service.exit_code().await, Some(0), "{:?}", service.said);
-    assert!(TcpStream::connect(&address).await.is_err(), "nobody listens any more");
+    assert!(server.connect().await.is_err(), "nobody listens any more");
 }
 
 #[tokio::test]
@@ -69,7 +47,10 @@ async fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let mut service = Process::start(http().args(["run", "-p", &format!("HTTP_PORT={port}")]));
-    service.line_with(&format!("listening on 127.0.0.1:{port}: Address already in use")).await;
+    service
+        .line_with(&format!("port {port} on 127.0.0.1 is in use; set `connection.port` to another one"))
+        .await;
+    service.line_with("HTTP_PORT").await;
     assert_eq!(service.exit_code().await, Some(1));
 }
 

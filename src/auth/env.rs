@@ -53,6 +53,12 @@ fn variables(key: &str) -> [String; 2] {
     ["USERNAME", "PASSWORD"].map(|what| format!("CREDENTIAL_{}_{what}", variable_part(key)))
 }
 
+/// Where a key is looked for.
+fn place(key: &str) -> String {
+    let [username, password] = variables(key);
+    format!("the environment variables `{username}` and `{password}`")
+}
+
 impl CredentialStore for EnvCredentialStore {
     fn name(&self) -> &str {
         &self.name
@@ -63,9 +69,7 @@ impl CredentialStore for EnvCredentialStore {
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
-        let [username, password] = variables(key);
-        let place = format!("the environment variables `{username}` and `{password}`");
-        Box::pin(std::future::ready(Some(place)))
+        Box::pin(std::future::ready(Some(place(key))))
     }
 }
 
@@ -80,7 +84,7 @@ impl Component for EnvCredentialStore {
     fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
         let store = Self::new(identity.as_str());
         let find = move |key: &str| Some(store.find(key).map(|found| found.into_iter().collect()));
-        vec![Flow::Credentials(StaticAnswers::new(find))]
+        vec![Flow::Credentials(StaticAnswers::new(find).sought_in(place))]
     }
 
     fn create(identity: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {

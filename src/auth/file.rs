@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::secret_file::{self, SecretFileError};
 use super::{CredentialParams, CredentialStore};
 use crate::component::{Component, Flow, Offer, StaticAnswers};
-use crate::config::{ConfigPath, Secret};
+use crate::config::{ConfigPath, Invalid, Secret, code};
 use crate::file::Exposure;
 use crate::log::Logger;
 use crate::{BoxFuture, Descriptor, Error, offers, references, register};
@@ -22,6 +22,7 @@ use crate::{BoxFuture, Descriptor, Error, offers, references, register};
 pub struct FileCredentialStoreConfig {
     /// Directory of the secrets, such as `/run/secrets`; relative to the folder of the manifest. The key `mqtt` is looked for in
     /// `mqtt/username` and `mqtt/password`, then in `mqtt_username` and `mqtt_password`, then in `mqtt`, the password alone.
+    #[schemars(extend("examples" = ["secrets"]))]
     pub path: ConfigPath,
     /// Refuse a file that its group or everybody can write or, outside a read-only mount, everybody can read; otherwise that is
     /// a warning. Unix only.
@@ -97,8 +98,13 @@ impl Secrets {
             (None, own),
         ];
         for (username, password) in pairs {
-            let username = username.map_or(Ok(None), |path| self.read(&path))?;
-            let password = self.read(&password)?;
+            let username = username.map_or(Ok(None), |path| self.read(&path));
+            let (username, password) = match (username, self.read(&password)) {
+                (Err(first), Err(second)) => {
+                    return Err(SecretFileError::Both { first: Box::new(first), second: Box::new(second) });
+                }
+                (username, password) => (username?, password?),
+            };
             if username.is_some() || password.is_some() {
                 let username = username.map(|username| username.expose().to_owned());
                 return Ok(Some(CredentialParams { username, password, ..CredentialParams::default() }));
@@ -131,6 +137,25 @@ impl Secrets {
     }
 }
 
+/// Why there is no folder at this path. It blocks.
+fn lack(path: &Path) -> Option<&'static str> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Some("which is no folder"),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some("which is not there"),
+        _ => None,
+    }
+}
+
+/// Where a key is looked for, in a folder that is called so.
+fn place(key: &str, lack: Option<&str>, folder: &str) -> String {
+    match lack {
+        Some(lack) => format!("the folder {folder}, {lack}"),
+        None => format!(
+            "`{key}/username`, `{key}/password`, `{key}_username`, `{key}_password` and `{key}` in the folder {folder}"
+        ),
+    }
+}
+
 impl CredentialStore for FileCredentialStore {
     fn name(&self) -> &str {
         &self.name
@@ -146,18 +171,8 @@ impl CredentialStore for FileCredentialStore {
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
         Box::pin(async move {
             let path = self.secrets.path.clone();
-            let found = tokio::task::spawn_blocking(move || std::fs::metadata(path)).await;
-            let folder = self.secrets.path.display();
-            Some(match found {
-                Ok(Ok(found)) if !found.is_dir() => format!("`{folder}`, which is no folder"),
-                Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
-                    format!("the folder `{folder}`, which is not there")
-                }
-                _ => format!(
-                    "`{key}/username`, `{key}/password`, `{key}_username`, `{key}_password` and `{key}` in the folder \
-                     `{folder}`"
-                ),
-            })
+            let lack = tokio::task::spawn_blocking(move || lack(&path)).await.ok().flatten();
+            Some(place(key, lack, &format!("`{}`", self.secrets.path.display())))
         })
     }
 }
@@ -170,14 +185,26 @@ impl Component for FileCredentialStore {
     type Config = FileCredentialStoreConfig;
     type References = FileCredentialStoreReferences;
 
+    /// A folder that is not there may come, as a volume does that is mounted.
+    fn validate(_: &Descriptor, config: &FileCredentialStoreConfig) -> Vec<Invalid> {
+        let warning = lack(&config.path).map(|lack| {
+            let problem =
+                format!("names the folder `{}`, {lack}: no credential is found", config.path.display());
+            Invalid::warning(code::DOUBTFUL_VALUE, "path", problem)
+        });
+        warning.into_iter().collect()
+    }
+
     fn flows(_: &Descriptor, config: &FileCredentialStoreConfig) -> Vec<Flow> {
+        let path = config.path.to_path_buf();
         let secrets = Secrets::new(config.clone(), None);
         let find = move |key: &str| {
             let found = secrets.find(key).map(|found| found.into_iter().collect());
             // Whoever asks does not know whether the folder is secret.
             Some(found.map_err(|error| error.within(&secrets.path).into()))
         };
-        vec![Flow::Credentials(StaticAnswers::new(find))]
+        let answers = StaticAnswers::new(find).sought_in(move |key| place(key, lack(&path), "of its `path`"));
+        vec![Flow::Credentials(answers)]
     }
 
     fn create(
@@ -265,7 +292,7 @@ mod tests {
         );
         for (name, expected) in [
             ("none", "the folder `/run/none`, which is not there"),
-            ("file", "`/run/file`, which is no folder"),
+            ("file", "the folder `/run/file`, which is no folder"),
         ] {
             let config =
                 FileCredentialStoreConfig { path: directory.path().join(name).into(), strict: false };

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::config::Secret;
 use crate::file::{Exposure, FileKind, ReadError, RegularFile};
 use crate::text::trim_line_breaks;
-use crate::{Category, Coded};
+use crate::{Category, Coded, chain};
 
 /// The longest secret, in bytes.
 pub(super) const LIMIT: u64 = 64 * 1024;
@@ -47,6 +47,14 @@ pub enum SecretFileError {
         /// What others may do.
         exposure: Exposure,
     },
+    /// Neither the user name nor the password can be read.
+    #[error("{}; and {}", chain(first), chain(second))]
+    Both {
+        /// Why not the user name.
+        first: Box<SecretFileError>,
+        /// Why not the password.
+        second: Box<SecretFileError>,
+    },
 }
 
 impl SecretFileError {
@@ -57,6 +65,10 @@ impl SecretFileError {
         {
             *path = inner.to_owned();
         }
+        if let Self::Both { first, second } = self {
+            let [first, second] = [first, second].map(|error| Box::new(error.within(folder)));
+            return Self::Both { first, second };
+        }
         self
     }
 }
@@ -65,6 +77,7 @@ impl Coded for SecretFileError {
     fn category(&self) -> Category {
         match self {
             Self::BadKey { .. } | Self::Exposed { .. } => Category::Misconfiguration,
+            Self::Both { first, .. } => first.category(),
             _ => Category::FileError,
         }
     }
@@ -73,6 +86,7 @@ impl Coded for SecretFileError {
         match self {
             Self::BadKey { .. } => "BAD_KEY",
             Self::Exposed { .. } => "EXPOSED_SECRET",
+            Self::Both { first, .. } => first.code(),
             _ => "READ_FAILED",
         }
     }

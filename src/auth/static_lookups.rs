@@ -21,6 +21,10 @@ impl CredentialStore for StaticLookup<CredentialParams> {
         self.name()
     }
 
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(StaticLookup::looked_in(self, key)))
+    }
+
     fn lookup<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<CredentialParams>, Error>> {
         match self.answer(key) {
             Some(found) => Box::pin(std::future::ready(found.map(|all| all.into_iter().next()))),

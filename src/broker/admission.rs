@@ -56,6 +56,11 @@ impl Admission {
         !self.users.is_empty()
     }
 
+    /// Whether there is a user of this name.
+    pub fn has_user(&self, name: &str) -> bool {
+        self.users.iter().any(|user| user.name == name)
+    }
+
     /// What an admitted client of this user name may do.
     pub fn access(&self, user: Option<&str>) -> &AccessConfig {
         let known = user.and_then(|name| self.users.iter().find(|user| user.name == name));

@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use super::accept;
 use super::admission::Admission;
 use super::engine::Engine;
+use super::rules::Rules;
 use super::{BrokerConfig, BrokerError};
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours};
+use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, ServerRules};
 use crate::config::Invalid;
 use crate::error::Error;
 use crate::log::{Level, Logger, Router};
@@ -130,6 +131,10 @@ impl Component for Broker {
 
     fn flows(_: &Descriptor, _: &BrokerConfig) -> Vec<Flow> {
         vec![Flow::LooksUp("credentials")]
+    }
+
+    fn rules(_: &Descriptor, config: &BrokerConfig) -> Option<Box<dyn ServerRules>> {
+        Some(Box::new(Rules(config.clone())))
     }
 
     fn claims(_: &Descriptor, config: &BrokerConfig) -> Vec<Claim> {

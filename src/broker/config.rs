@@ -73,7 +73,7 @@ pub struct BrokerConfig {
     pub max_topic_length: usize,
     /// The levels of a topic or filter; at least 1.
     pub max_topic_levels: usize,
-    /// The longest client identifier, and the longest user name, in bytes; at least 23.
+    /// The longest client identifier, of which none is longer than 128, and the longest user name, in bytes; at least 23.
     pub max_name_length: usize,
     /// How long a connection may take to send its whole CONNECT.
     pub connect_timeout: Millis,

@@ -7,17 +7,20 @@ use mqtt5::packet::connack::ConnAckPacket;
 use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::transport::packet_io::{decode_buffered_packet, encode_packet_to_buffer};
 use mqtt5::types::ReasonCode;
-use mqtt5::{Packet, PropertyId};
+use mqtt5::{Packet, PropertyId, is_path_safe_client_id};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::limits::{Limits, USER_PROPERTIES};
 use super::packet_parser::{Violation, variable_integer};
+use crate::text::clip;
 
 /// The first byte of a CONNECT.
 const CONNECT: u8 = 0x10;
 /// The largest CONNECT, in bytes: a will of the largest size that there can be, and what goes with it.
-const MAX_CONNECT: usize = 128 * 1024;
+pub(super) const MAX_CONNECT: usize = 128 * 1024;
+/// The longest client identifier that the library permits, in bytes.
+const LONGEST_CLIENT_ID: usize = 128;
 /// How much is read at a time.
 const PIECE: usize = 4096;
 
@@ -36,8 +39,23 @@ pub(super) enum ConnectRequestError {
     /// A CONNECT that cannot be read.
     #[error("the CONNECT cannot be read")]
     Malformed,
+    /// A client that asks for what is not permitted.
+    #[error("client `{}`, {whom}, is refused: {why}", clip(client_id))]
+    Refused {
+        /// Its identifier.
+        client_id: String,
+        /// As whom it connects.
+        whom: String,
+        /// What is not permitted.
+        why: NotPermitted,
+    },
+}
+
+/// What is not permitted of a CONNECT that can be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotPermitted {
     /// A part of it that is too large.
-    #[error("the CONNECT has {what} of {found}, where {limit} is allowed")]
+    #[error("its CONNECT has {what} of {found}, where {limit} is allowed")]
     TooMuch {
         /// Which part.
         what: &'static str,
@@ -45,6 +63,12 @@ pub(super) enum ConnectRequestError {
         found: usize,
         /// How large it may be.
         limit: usize,
+    },
+    /// A client identifier that the library does not permit.
+    #[error("its client identifier {forbidden}")]
+    ClientId {
+        /// What it has.
+        forbidden: String,
     },
 }
 
@@ -99,11 +123,20 @@ impl ConnectRequest {
             return Err(ConnectRequestError::Malformed);
         };
         let version = connect.protocol_version;
-        if let Err((error, reason)) = check(&connect, limits) {
+        if let Err((why, reason)) = check(&connect, limits) {
             refuse(stream, version, reason).await;
-            return Err(error);
+            let (whom, client_id) = (as_whom(&connect), connect.client_id);
+            return Err(ConnectRequestError::Refused { client_id, whom, why });
         }
         Ok(Self { bytes, length, version })
+    }
+
+    /// Reads it, and tells the client that there are too many.
+    pub async fn turn_away(stream: &mut TcpStream, limits: &Limits) {
+        // Who does not say what it is, is not told.
+        if let Ok(request) = Self::read(stream, limits).await {
+            refuse(stream, request.version, ReasonCode::ServerUnavailable).await;
+        }
     }
 }
 
@@ -121,7 +154,17 @@ fn announced(bytes: &[u8], limit: usize) -> Result<Option<usize>, ConnectRequest
     Ok(Some(found))
 }
 
-fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (ConnectRequestError, ReasonCode)> {
+/// As whom a client connects. A name that comes without a password may be a token, and is not shown.
+pub(super) fn as_whom(connect: &ConnectPacket) -> String {
+    match (&connect.username, &connect.password) {
+        (Some(name), Some(_)) => format!("as user `{}`", clip(name)),
+        (Some(_), None) => "with a user name and without a password".to_owned(),
+        (None, Some(_)) => "with a password and without a user name".to_owned(),
+        (None, None) => "without a user name".to_owned(),
+    }
+}
+
+fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (NotPermitted, ReasonCode)> {
     let will = connect.will.as_ref();
     let user = connect.username.as_deref().unwrap_or_default();
     let own = connect.properties.get_all(PropertyId::UserProperty).unwrap_or_default().len();
@@ -136,8 +179,33 @@ fn check(connect: &ConnectPacket, limits: &Limits) -> Result<(), (ConnectRequest
         ("a will with a number of levels", levels, limits.levels, ReasonCode::TopicNameInvalid),
     ];
     let over = parts.into_iter().find(|(_, found, limit, _)| found > limit);
-    over.map_or(Ok(()), |(what, found, limit, reason)| {
-        Err((ConnectRequestError::TooMuch { what, found, limit }, reason))
+    if let Some((what, found, limit, reason)) = over {
+        return Err((NotPermitted::TooMuch { what, found, limit }, reason));
+    }
+    match forbidden_in_client_id(&connect.client_id) {
+        Some(forbidden) => Err((NotPermitted::ClientId { forbidden }, ReasonCode::ClientIdentifierNotValid)),
+        None => Ok(()),
+    }
+}
+
+/// What a client identifier has that the library does not permit, since it stores sessions by it, as the end of a sentence.
+pub(super) fn forbidden_in_client_id(client_id: &str) -> Option<String> {
+    if client_id.starts_with("cert:") {
+        return Some("begins with `cert:`, which stands for certificates".to_owned());
+    }
+    if is_path_safe_client_id(client_id) {
+        return None;
+    }
+    let is_wrong = |character: &char| matches!(character, '/' | '\\') || character.is_ascii_control();
+    Some(match client_id.chars().find(is_wrong) {
+        Some(character) => format!("holds `{}`", character.escape_default()),
+        None if client_id.len() > LONGEST_CLIENT_ID => {
+            format!(
+                "has {} bytes, where {LONGEST_CLIENT_ID} are the most whatever `max_name_length` is",
+                client_id.len()
+            )
+        }
+        None => "is the name of a folder".to_owned(),
     })
 }
 
@@ -156,6 +224,26 @@ async fn refuse(stream: &mut TcpStream, version: u8, reason: ReasonCode) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_library_refuses_of_client_ids_is_known() {
+        let longest = "x".repeat(LONGEST_CLIENT_ID);
+        for fine in ["", "a-b_c.d 1", "é", "a..b", "...", &longest] {
+            assert_eq!(forbidden_in_client_id(fine), None, "{fine}");
+            assert!(is_path_safe_client_id(fine));
+        }
+        let too_long = format!("{longest}x");
+        for (wrong, named) in [
+            ("a/b", "holds `/`"),
+            ("a\\b", r"holds `\\`"),
+            ("a\u{7}", r"holds `\u{7}`"),
+            ("..", "is the name of a folder"),
+            ("cert:x", "begins with `cert:`, which stands for certificates"),
+            (&too_long, "has 129 bytes, where 128 are the most whatever `max_name_length` is"),
+        ] {
+            assert_eq!(forbidden_in_client_id(wrong).as_deref(), Some(named));
+        }
+    }
 
     #[test]
     fn the_length_is_known_before_the_packet_is_there() {

@@ -24,6 +24,7 @@ mod memory;
 mod packet_parser;
 mod progress;
 mod retained;
+mod rules;
 mod session;
 mod session_queue;
 mod session_queues;

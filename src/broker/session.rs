@@ -16,7 +16,8 @@ use mqtt5::packet::publish::PublishPacket;
 use mqtt5::types::ReasonCode;
 use mqtt5::{Properties, PropertyId, QoS};
 
-use super::client_ids::ClaimedClientId;
+use super::client_ids::{ClaimedClientId, OtherUser};
+use super::connect_request::as_whom;
 use super::connection_state::{COPY, ConnectionState, NoRoom, RoutingGuard};
 use super::limits::USER_PROPERTIES;
 use super::packet_parser::{PublishHead, Violation};
@@ -101,13 +102,16 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn admit(&self, connect: &ConnectPacket) -> Result<(), Refusal> {
+    /// Returns from where the connection came that the client takes over, where there is one.
+    async fn admit(&self, connect: &ConnectPacket, peer: SocketAddr) -> Result<Option<SocketAddr>, Refusal> {
         let (shared, id) = (&self.shared, connect.client_id.as_str());
         if !shared.admission.admits(connect.username.as_deref(), connect.password.as_deref()) {
             return Err(Refusal::Login);
         }
         let user = connect.username.as_deref().filter(|_| shared.admission.checks_users());
-        self.state().claimed = Some(shared.client_ids.claim(id, user).ok_or(Refusal::OtherUser)?);
+        let claimed = shared.client_ids.claim(id, user, (&self.connection, peer));
+        let (claimed, taken_over) = claimed.map_err(|OtherUser| Refusal::OtherUser)?;
+        self.state().claimed = Some(claimed);
         let mut kept = None;
         match shared.storage.get_session(id).await.ok().flatten() {
             Some(session) if shared.admission.checks_users() && session.user_id.as_deref() != user => {
@@ -130,7 +134,19 @@ impl Session {
         }
         self.state().will = Will::of(connect);
         shared.session_queues.join(id, kept, &self.connection);
-        Ok(())
+        Ok(taken_over)
+    }
+
+    /// Two clients with one identifier throw each other out for ever, and neither of them knows of the other.
+    fn warn_of_takeover(&self, connect: &ConnectPacket, peer: SocketAddr, former: SocketAddr) {
+        let (shared, id, whom) = (&self.shared, clip(&connect.client_id), as_whom(connect));
+        shared.warnings.taken_over.warn(
+            &shared.logger,
+            format_args!(
+                "client `{id}` at {peer}, {whom}, takes over the session of the connection from {former}, which is ended; where \
+                 these are two clients, give each a client id of its own"
+            ),
+        );
     }
 
     /// Counts what a former connection of the client left behind.
@@ -288,16 +304,22 @@ impl AuthProvider for Session {
         client: SocketAddr,
     ) -> BoxFuture<'a, mqtt5::Result<AuthResult>> {
         Box::pin(async move {
-            let Err(why) = self.admit(connect).await else {
-                let user = connect.username.as_ref();
-                return Ok(user.map_or_else(AuthResult::success, AuthResult::success_with_user));
+            let why = match self.admit(connect, client).await {
+                Ok(former) => {
+                    if let Some(former) = former {
+                        self.warn_of_takeover(connect, client, former);
+                    }
+                    let user = connect.username.as_ref();
+                    return Ok(user.map_or_else(AuthResult::success, AuthResult::success_with_user));
+                }
+                Err(why) => why,
             };
             self.state().claimed = None;
-            let (shared, id) = (&self.shared, clip(&connect.client_id));
+            let (shared, id, whom) = (&self.shared, clip(&connect.client_id), as_whom(connect));
             shared
                 .warnings
                 .connect
-                .warn(&shared.logger, format_args!("client `{id}` at {client} is refused: {why}"));
+                .warn(&shared.logger, format_args!("client `{id}` at {client}, {whom}, is refused: {why}"));
             Ok(AuthResult::fail(why.reason()))
         })
     }

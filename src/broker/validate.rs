@@ -88,7 +88,7 @@ impl BrokerConfig {
     }
 
     /// All credentials with their keys.
-    fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
+    pub(super) fn keyed_credentials(&self) -> impl Iterator<Item = (String, &CredentialConfig)> {
         keyed(self.credential.as_ref(), self.credentials.as_deref())
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Warnings {
     pub connect: WarningThrottle,
     /// Clients that went over a limit, or whose connection failed.
     pub ended: WarningThrottle,
+    /// Clients that take over the session of another connection.
+    pub taken_over: WarningThrottle,
     /// Topics and filters that a client may not use.
     pub denied: WarningThrottle,
     /// Messages for which there was no memory.

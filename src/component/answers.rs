@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
+type LookedIn = dyn Fn(&str) -> String + Send + Sync;
 type Find<T> = dyn Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync;
 
 /// What a discovery service or a credential store answers when it is asked by key, as far as its section, the files that it names
 /// and the environment tell before it is created; see [`Flow::Connections`](super::Flow::Connections) and [`Flow::Credentials`](super::Flow::Credentials).
 pub struct StaticAnswers<T> {
     find: Arc<Find<T>>,
+    looked_in: Option<Arc<LookedIn>>,
     place: fn(&str) -> String,
     grows: bool,
 }
@@ -18,13 +20,20 @@ pub struct StaticAnswers<T> {
 impl<T> StaticAnswers<T> {
     /// Answers with what `find` finds under a key, an empty list where there is nothing; `None` where nobody can know.
     pub fn new(find: impl Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync + 'static) -> Self {
-        Self { find: Arc::new(find), place: |_| String::new(), grows: false }
+        Self { find: Arc::new(find), looked_in: None, place: |_| String::new(), grows: false }
     }
 
     /// The same where `place` tells the key of the section under which it lists what it answers.
     #[must_use]
     pub fn listed_at(self, place: fn(&str) -> String) -> Self {
         Self { place, ..self }
+    }
+
+    /// The same where `place` tells where what is under a key was sought, such as in which environment variable, in words that show
+    /// no value of the section.
+    #[must_use]
+    pub fn sought_in(self, place: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self { looked_in: Some(Arc::new(place)), ..self }
     }
 
     /// The same for a service to which components may add while it runs: what is not there yet may come.
@@ -42,6 +51,12 @@ impl<T> StaticAnswers<T> {
         (self.find)(key)
     }
 
+    /// Where what is under a key was sought, as far as the service says so.
+    #[must_use]
+    pub fn looked_in(&self, key: &str) -> Option<String> {
+        self.looked_in.as_ref().map(|place| place(key))
+    }
+
     /// The key of the section that lists what is found under `key`, such as `connections.mqtt`.
     #[must_use]
     pub fn place(&self, key: &str) -> String {
@@ -57,7 +72,7 @@ impl<T> StaticAnswers<T> {
 
 impl<T> Clone for StaticAnswers<T> {
     fn clone(&self) -> Self {
-        Self { find: Arc::clone(&self.find), ..*self }
+        Self { find: Arc::clone(&self.find), looked_in: self.looked_in.clone(), ..*self }
     }
 }
 

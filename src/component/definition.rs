@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Capability, Claim, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References, Stage,
+    Capability, Claim, Client, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References,
+    ServerRules, Stage,
 };
 use crate::config::Invalid;
 use crate::error::Error;
@@ -125,6 +126,20 @@ pub trait Component: Sized + Send + Sync + 'static {
     #[must_use]
     fn flows(_identity: &Descriptor, _config: &Self::Config) -> Vec<Flow> {
         Vec::new()
+    }
+
+    /// The client of servers that it will be, where it has a connection of its own; with what is around its section. `check` holds
+    /// it against the [rules](Self::rules) of servers of the same manifest. Called for each configuration that could be read.
+    #[must_use]
+    fn client(_identity: &Descriptor, _config: &Self::Config, _around: &dyn Neighbours) -> Option<Client> {
+        None
+    }
+
+    /// The rules by which it admits clients, where it is a server at the port that it claims. Called for each configuration that
+    /// could be read.
+    #[must_use]
+    fn rules(_identity: &Descriptor, _config: &Self::Config) -> Option<Box<dyn ServerRules>> {
+        None
     }
 
     /// How long `open` may take by its own configuration; `check` warns when the deadline is not above it.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use schemars::Schema;
 
 use super::{
-    Cast, Claim, Component, Configuration, Descriptor, Flow, Found, Instance, Neighbours, NoConfig, Offer,
-    Pattern, Reference, References, Stage, check_descriptor,
+    Cast, Claim, Client, Component, Configuration, Descriptor, Flow, Found, Instance, Neighbours, NoConfig,
+    Offer, Pattern, Reference, References, ServerRules, Stage, check_descriptor,
 };
 use crate::config::{Invalid, Part, Problem, Problems, Reading, Section, Span, read, schema_of};
 use crate::error::{Category, Error};
@@ -75,6 +75,21 @@ pub trait Factory: Send + Sync + 'static {
         problems: &mut Problems,
     ) {
         let _ = (section, config, around, problems);
+    }
+    /// The client of servers that a component of a configuration that `parse` has returned will be; see [`Component::client`].
+    fn client(
+        &self,
+        identity: &Descriptor,
+        config: &(dyn Any + Send),
+        around: &dyn Neighbours,
+    ) -> Option<Client> {
+        let _ = (identity, config, around);
+        None
+    }
+    /// The rules of a server of a configuration that `parse` has returned; see [`Component::rules`].
+    fn rules(&self, identity: &Descriptor, config: &(dyn Any + Send)) -> Option<Box<dyn ServerRules>> {
+        let _ = (identity, config);
+        None
     }
     /// Makes a component out of what `parse` returned.
     ///
@@ -190,6 +205,17 @@ where
                 None => problem,
             });
         }
+    }
+    fn client(
+        &self,
+        identity: &Descriptor,
+        config: &(dyn Any + Send),
+        around: &dyn Neighbours,
+    ) -> Option<Client> {
+        C::client(identity, config.downcast_ref()?, around)
+    }
+    fn rules(&self, identity: &Descriptor, config: &(dyn Any + Send)) -> Option<Box<dyn ServerRules>> {
+        C::rules(identity, config.downcast_ref()?)
     }
     fn create(
         &self,

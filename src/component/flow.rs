@@ -1,7 +1,7 @@
 //! What a configuration shows of the ways that lead from one section to another, so that a check finds messages that would go
 //! round for ever, and passwords that would be sent in clear.
 
-use super::StaticAnswers;
+use super::{StaticAnswers, TopicUse};
 use crate::params::{ConnectionParams, CredentialParams, is_in_clear};
 
 /// Where a component leads messages or passwords, as far as its configuration shows it; see
@@ -30,6 +30,8 @@ pub enum Flow {
     Connections(StaticAnswers<ConnectionParams>),
     /// It is a credential store that answers so; to each key with one credential, or none.
     Credentials(StaticAnswers<CredentialParams>),
+    /// It uses these topics.
+    Topics(Vec<TopicUse>),
 }
 
 /// Servers that only discovery knows.

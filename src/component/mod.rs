@@ -8,6 +8,7 @@ mod answers;
 mod budget;
 mod cancellation;
 mod claim;
+mod client;
 mod configuration;
 mod context;
 mod definition;
@@ -21,6 +22,7 @@ mod offered;
 mod reference;
 mod registration;
 mod registry;
+mod server_rules;
 mod service;
 mod slot;
 mod stage;
@@ -34,6 +36,7 @@ pub(crate) mod testing;
 pub use answers::StaticAnswers;
 pub use budget::Budget;
 pub use claim::Claim;
+pub use client::{Client, ClientServer, Refusal, TopicAction, TopicUse};
 pub use configuration::Configuration;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};
@@ -43,10 +46,13 @@ pub use found::{Deferred, Found, Matches};
 pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};
 pub use offer::{AnyArc, Capability, Cast, Offer};
+#[doc(hidden)]
+pub use offer::{AssertShareable, Shareable};
 pub use offered::Offered;
 pub use reference::{Reference, References};
 pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
+pub use server_rules::ServerRules;
 pub use service::{
     Change, Changes, ComponentState, Link, NoGraph, Readiness, ReadinessRule, ServiceGraph, ServiceMember,
     ServiceState, ServiceStates, ServiceView, StateChange,

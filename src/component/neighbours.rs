@@ -23,6 +23,11 @@ pub trait Neighbours {
         let _ = (field, keys);
         None
     }
+
+    /// The name of the service, where the manifest gives one.
+    fn service_name(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A section that a reference resolved to.

@@ -28,6 +28,23 @@ pub trait Capability: Send + Sync + 'static {
     }
 }
 
+/// What threads can share, as every component and whatever it offers has to be.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be shared between threads, as a component and what it offers are",
+    label = "it has to be `Send + Sync`",
+    note = "write the trait with these supertraits: `trait T: Send + Sync`"
+)]
+pub trait Shareable {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized + Send + Sync> Shareable for T {}
+
+/// Named by [`capability!`](crate::capability), so that this is the first thing that the compiler says of a trait without `Send + Sync`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct AssertShareable<T: ?Sized + Shareable>(std::marker::PhantomData<fn(&T)>);
+
 /// Makes traits capabilities, by which components can offer themselves and be asked for.
 ///
 /// One line beside the trait, in the crate that declares it. The trait has `Send + Sync` as supertraits, since a component
@@ -52,6 +69,9 @@ pub trait Capability: Send + Sync + 'static {
 #[macro_export]
 macro_rules! capability {
     ($(dyn $capability:path),+ $(,)?) => { $(
+        const _: () = {
+            struct _Assert($crate::component::AssertShareable<dyn $capability>);
+        };
         impl $crate::component::Capability for dyn $capability {
             const NAME: &'static str = ::core::stringify!($capability);
         }

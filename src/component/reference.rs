@@ -116,4 +116,28 @@ macro_rules! references {
             }
         }
     };
+    // What is written otherwise: the first field that is wrong is named.
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($fields:tt)* }) => {
+        $crate::references!(@first_wrong $($fields)*);
+    };
+    (@first_wrong $(#[$meta:meta])* $vis:vis $field:ident : $slot:ty = $pattern:literal $(, $($rest:tt)*)?) => {
+        $crate::references!(@first_wrong $($($rest)*)?);
+    };
+    (@first_wrong $(#[$meta:meta])* $vis:vis $field:ident : $slot:ty $(, $($rest:tt)*)?) => {
+        ::core::compile_error!(::core::concat!(
+            "the reference `", ::core::stringify!($field), "` has no pattern, which says what components are meant: write `",
+            ::core::stringify!($field), ": ", ::core::stringify!($slot), " = \"*:type:*:*:1.0\",`",
+        ));
+    };
+    (@first_wrong $(#[$meta:meta])* $vis:vis $field:ident : $slot:ty = $($rest:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "the pattern of the reference `", ::core::stringify!($field), "` is no string literal: write `",
+            ::core::stringify!($field), ": ", ::core::stringify!($slot), " = \"*:type:*:*:1.0\",`",
+        ));
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!(
+            "`references!` takes a struct of references: write `struct PenReferences { ink: Arc<dyn Ink> = \"*:ink:*:*:1.0\" }`"
+        );
+    };
 }

@@ -68,6 +68,14 @@ impl Registered {
         &self.at
     }
 
+    /// Whether it is registered in this crate, and not by the author of a component.
+    #[must_use]
+    pub fn is_stock(&self) -> bool {
+        let here = file!();
+        let source = here.get(..here.len().saturating_sub("component/registry.rs".len()));
+        !self.in_code && source.is_some_and(|source| self.at.starts_with(source))
+    }
+
     /// Whether some descriptor that another one serves too goes to this one: it ranks higher, and the patterns meet.
     #[must_use]
     pub fn comes_before(&self, other: &Self) -> bool {

@@ -33,6 +33,11 @@ impl<T> StaticLookup<T> {
         &self.name
     }
 
+    /// Where it looks for what is under a key.
+    pub(crate) fn looked_in(&self, key: &str) -> Option<String> {
+        self.answers.as_ref()?.looked_in(key)
+    }
+
     /// What it would answer; `None` where nobody knows.
     pub(crate) fn answer(&self, key: &str) -> Option<Result<Vec<T>, Error>> {
         let found = self.answers.as_ref()?.find(key)?;

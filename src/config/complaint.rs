@@ -112,8 +112,27 @@ fn help(message: &str, text: &str, at: usize) -> &'static str {
     } else if starts("unexpected key or value") {
         "write one `key = value` a line"
     } else {
-        ""
+        help_inside(message)
     }
+}
+
+/// What would be right inside of a list, a table, a date or a number.
+fn help_inside(message: &str) -> &'static str {
+    let helps = [
+        ("unclosed array,", "close the list with `]`"),
+        ("unclosed inline table", "close the table with `}`"),
+        (
+            "missing comma between array elements",
+            "write a comma between the values of a list, and `]` at its end",
+        ),
+        (
+            "missing comma between key-value pairs",
+            "write a comma between the keys of a table, and `}` at its end",
+        ),
+        ("invalid date", "write a date as `2026-12-31`; a text stands in quotes"),
+        ("radix must be lowercase", "write `0x`, `0o` or `0b` in lower case"),
+    ];
+    helps.iter().find(|(begin, _)| message.starts_with(begin)).map_or("", |(_, help)| help)
 }
 
 fn next_is(text: &str, marks: [char; 8]) -> bool {

@@ -77,6 +77,12 @@ impl Invalid {
         self.warning
     }
 
+    /// The same about another key, or about what stands for it in code.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn about(self, key: impl Into<Cow<'static, str>>) -> Self {
+        Self { key: key.into(), ..self }
+    }
+
     /// The key.
     #[must_use]
     pub fn key(&self) -> &str {

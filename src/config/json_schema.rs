@@ -43,6 +43,12 @@ pub(super) fn values(schema: &Value) -> Option<&Value> {
     by_pattern.or_else(|| schema.get("additionalProperties"))
 }
 
+/// Whether a table is a map from numbers, by the pattern of its keys.
+pub(super) fn has_numbers_as_keys(schema: &Value) -> bool {
+    let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    patterns.into_iter().flat_map(Map::keys).any(|pattern| pattern.contains(r"\d"))
+}
+
 /// The schema of a property.
 pub(super) fn property<'s>(properties: Option<&'s Map<String, Value>>, name: &str) -> Option<&'s Value> {
     properties.and_then(|properties| properties.get(name))

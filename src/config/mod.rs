@@ -1,5 +1,6 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
+mod branches;
 pub mod code;
 mod complaint;
 mod confidential;
@@ -33,7 +34,7 @@ pub use key::{Key, Span};
 pub use mask::{has_user_info, mask_uri, mask_user_info};
 pub use millis::{Millis, MillisError};
 pub use number::Number;
-pub use outline::{KeyDoc, keys};
+pub use outline::{KeyDoc, Variant, keys};
 pub use pairs::{ConfigError, from_pairs, from_toml};
 pub use place::{time_at, value_types};
 pub use problem::{MOST_OF_A_KIND, Problem, Problems, Severity};

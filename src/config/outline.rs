@@ -5,6 +5,7 @@ use std::fmt::Write;
 use schemars::Schema;
 use serde_json::Value;
 
+use super::branches;
 use super::config_path;
 use super::json_schema::{alternatives, holds_secret, types, values};
 
@@ -31,40 +32,128 @@ pub struct KeyDoc {
     pub secret: bool,
     /// Whether it is a [`ConfigPath`](super::ConfigPath).
     pub is_path: bool,
+    /// Where a table can be one of several: for which of them the key is there; nothing where for all.
+    pub variant: Option<Variant>,
 }
 
-/// All keys of a schema, nested ones dotted, each table before its keys, in the order in which the type declares them.
+/// For which values of another key a key is there, where a table can be one of several.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Variant {
+    /// The key that says which table it is, dotted.
+    pub tag: String,
+    /// Its values for which the key is there.
+    pub values: Vec<String>,
+    /// Whether the key must be given for these.
+    pub required: bool,
+    /// How many values the tag has in all.
+    of: usize,
+}
+
+/// All keys of a schema, nested ones dotted, each table before its keys, in the order in which the type declares them; of a table that
+/// can be one of several, the key that says which, and then those of each.
 #[must_use]
 pub fn keys(schema: &Schema) -> Vec<KeyDoc> {
-    let mut list = Vec::new();
     let root = schema.as_value();
-    collect(root, root, "", true, 0, &mut list);
-    list
+    let mut outline = Outline { root, list: Vec::new() };
+    let whole = Table { schema: root, prefix: "", required: true, variant: None };
+    outline.collect(&whole, 0);
+    outline.list
 }
 
-fn collect(root: &Value, schema: &Value, prefix: &str, required: bool, depth: usize, list: &mut Vec<KeyDoc>) {
-    if depth == MAX_DEPTH {
-        return;
-    }
-    let join = |name: &str| if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
-    for schema in alternatives(root, schema) {
-        let must = schema.get("required").and_then(Value::as_array);
-        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let path = join(name);
-            if list.iter().any(|key| key.path == path) {
-                continue;
+/// A place at which the keys of a table are collected.
+struct Table<'s> {
+    schema: &'s Value,
+    prefix: &'s str,
+    /// Whether the table must be given.
+    required: bool,
+    variant: Option<&'s Variant>,
+}
+
+struct Outline<'s> {
+    root: &'s Value,
+    list: Vec<KeyDoc>,
+}
+
+impl<'s> Outline<'s> {
+    fn collect(&mut self, table: &Table<'_>, depth: usize) {
+        if depth == MAX_DEPTH {
+            return;
+        }
+        let join = |name: &str| match table.prefix {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}.{name}"),
+        };
+        for part in branches::parts(self.root, table.schema) {
+            let variant = part.tag.map(|tag| Variant {
+                tag: join(tag.name),
+                values: vec![tag.value.to_owned()],
+                required: false,
+                of: tag.of,
+            });
+            let variant = variant.as_ref().or(table.variant);
+            for (name, property) in properties(part.schema) {
+                let path = join(name);
+                let must = part.requires(name);
+                let is_tag = part.tag.is_some_and(|tag| tag.name == name);
+                let key = Table {
+                    schema: property,
+                    prefix: &path,
+                    required: table.required && must && part.is_certain(name),
+                    variant,
+                };
+                let variant =
+                    variant.filter(|_| !is_tag).map(|variant| Variant { required: must, ..variant.clone() });
+                let mut doc = KeyDoc { variant, ..key_doc(self.root, path.clone(), property, key.required) };
+                if let (true, Some(text)) = (is_tag, part.doc()) {
+                    doc.doc = text;
+                }
+                self.add(doc, is_tag || part.is_alternative());
+                self.collect(&key, depth + 1);
             }
-            let required = required && must.is_some_and(|must| must.iter().any(|key| key == name));
-            list.push(key_doc(root, path.clone(), property, required));
-            collect(root, property, &path, required, depth + 1, list);
-        }
-        if let Some(items) = schema.get("items").filter(|items| items.is_object()) {
-            collect(root, items, &join("*"), false, depth + 1, list);
-        }
-        if let Some(values) = values(schema).filter(|values| values.is_object()) {
-            collect(root, values, &join("<key>"), false, depth + 1, list);
+            let items = part.schema.get("items").map(|items| (items, "*"));
+            let values = values(part.schema).map(|values| (values, "<key>"));
+            for (schema, name) in items.into_iter().chain(values).filter(|(schema, _)| schema.is_object()) {
+                let inner = Table { schema, prefix: &join(name), required: false, variant };
+                self.collect(&inner, depth + 1);
+            }
         }
     }
+
+    /// Adds a key, or what is new of it to what is there.
+    fn add(&mut self, key: KeyDoc, joins: bool) {
+        let mut same = self.list.iter_mut().filter(|known| known.path == key.path);
+        let Some(known) = same.find(|known| joins || known.variant.is_none() || known.is_alike(&key)) else {
+            self.list.push(key);
+            return;
+        };
+        if let (Some(known_in), Some(more)) = (&mut known.variant, key.variant) {
+            let new = more.values.into_iter().filter(|value| !known_in.values.contains(value));
+            let new: Vec<_> = new.collect();
+            known_in.values.extend(new);
+            if known_in.values.len() == known_in.of {
+                known.variant = None;
+            }
+        } else if joins && known.kind != key.kind {
+            known.kind = format!("{} | {}", known.kind, key.kind);
+            if !known.doc.contains(&key.doc) {
+                known.doc = format!("{}\n\n{}", known.doc.trim_end(), key.doc).trim_start().to_owned();
+            }
+        }
+    }
+}
+
+impl KeyDoc {
+    /// Whether it is the same key in another table.
+    fn is_alike(&self, other: &Self) -> bool {
+        let in_table =
+            |key: &Self| key.variant.as_ref().map(|variant| (variant.tag.clone(), variant.required));
+        self.kind == other.kind && self.doc == other.doc && in_table(self) == in_table(other)
+    }
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
 
 fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyDoc {
@@ -74,7 +163,8 @@ fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyD
     let secret = holds_secret(root, property);
     let mut shapes = alternatives(root, property).into_iter();
     let is_path = shapes.any(|one| is_path(one) || one.get("items").is_some_and(is_path));
-    KeyDoc { path, kind: kind(root, property, 0), default, example, doc, required, secret, is_path }
+    let kind = kind(root, property, 0);
+    KeyDoc { path, kind, default, example, doc, required, secret, is_path, variant: None }
 }
 
 fn is_path(schema: &Value) -> bool {

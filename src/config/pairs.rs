@@ -136,6 +136,14 @@ fn from_code(value: Value) -> Node {
     Node { value, span: Span::default(), origin: Origin::Parameter { secret: false } }
 }
 
+/// What is wrong with a configuration that was made in code, all at once.
+impl FromIterator<super::Invalid> for ConfigError {
+    fn from_iter<I: IntoIterator<Item = super::Invalid>>(found: I) -> Self {
+        let problem = |invalid: super::Invalid| invalid.problem(Span::default(), invalid.to_string());
+        Self { problems: found.into_iter().map(problem).collect() }
+    }
+}
+
 impl From<Problem> for ConfigError {
     fn from(problem: Problem) -> Self {
         Self { problems: [problem].into_iter().collect() }

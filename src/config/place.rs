@@ -45,7 +45,7 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
                 Segment::Key(name) => property(properties, name)
                     .map(|found| (found, true))
                     .or_else(|| Some((element(schema, name)?, place.named)))
-                    .or_else(|| Some((values(schema)?, false))),
+                    .or_else(|| Some((values(schema)?, has_shown_values(schema)))),
                 Segment::Index(_) => schema.get("items").map(|items| (items, place.named)),
             };
             next.extend(step);
@@ -56,6 +56,11 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
         place.secret |= place.schemas.iter().any(|schema| holds_secret(root, schema));
     }
     place
+}
+
+/// Whether a table whose keys the operator chooses says of itself that its values may be shown all the same.
+fn has_shown_values(schema: &Value) -> bool {
+    schema.get("x-shown").is_some_and(|mark| mark == true)
 }
 
 /// The type names, as JSON schema has them, that the value at a path may have; none where the schema does not say.

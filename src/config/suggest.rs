@@ -27,6 +27,26 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// The candidates of which `name` is one end, cut off between words or within one of three letters and more: `keepalive` of
+/// `keepalive_timeout`, `timeout` of both `connect_timeout` and `keepalive_timeout`. Those that begin with it come first.
+pub fn unabridged<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let plain = plain(name);
+    if plain.chars().count() < 3 || name.len() > 100 {
+        return Vec::new();
+    }
+    let ending = format!("_{}", name.to_lowercase());
+    let (mut begin, mut end) = (Vec::new(), Vec::new());
+    for candidate in candidates {
+        if self::plain(candidate).starts_with(&plain) {
+            begin.push(candidate);
+        } else if candidate.ends_with(&ending) {
+            end.push(candidate);
+        }
+    }
+    begin.append(&mut end);
+    begin
+}
+
 /// What a word says, in the ways in which people and variables of an environment say it: `true`, `1`, `yes`, `on` and their
 /// contraries, in any case.
 ///
@@ -49,6 +69,17 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
+/// Alternatives for messages: `` `a`, `b` or `c` ``.
+pub(crate) fn alternatives(names: &[String]) -> String {
+    let quote = |name: &String| format!("`{name}`");
+    match names {
+        [rest @ .., last] if !rest.is_empty() => {
+            format!("{} or {}", rest.iter().map(quote).collect::<Vec<_>>().join(", "), quote(last))
+        }
+        all => all.iter().map(quote).collect(),
+    }
+}
+
 /// A list for messages: `` `a`, `b`, `c` ``.
 pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
@@ -66,6 +97,26 @@ pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_what_a_name_is_an_end_of() {
+        let keys = ["connect_timeout", "keepalive_timeout", "timeout_of_all", "id"];
+        for (name, expected) in [
+            ("keepalive", &["keepalive_timeout"][..]),
+            ("keepAlive", &["keepalive_timeout"]),
+            ("conn", &["connect_timeout"]),
+            ("timeout", &["timeout_of_all", "connect_timeout", "keepalive_timeout"]),
+            ("out", &[]),
+            ("i", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(unabridged(name, keys), expected, "{name}");
+        }
+        let names =
+            |names: &[&str]| alternatives(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(names(&["a"]), "`a`");
+        assert_eq!(names(&["a", "b", "c"]), "`a`, `b` or `c`");
+    }
 
     #[test]
     fn finds_misspellings_only() {

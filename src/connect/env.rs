@@ -70,6 +70,11 @@ fn variable(key: &str) -> String {
     format!("DISCOVERY_{}", variable_part(key))
 }
 
+/// Where a key is looked for.
+fn place(key: &str) -> String {
+    format!("the environment variable `{}`", variable(key))
+}
+
 impl Discovery for EnvDiscovery {
     fn name(&self) -> &str {
         &self.name
@@ -80,8 +85,7 @@ impl Discovery for EnvDiscovery {
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
-        let place = format!("the environment variable `{}`", variable(key));
-        Box::pin(std::future::ready(Some(place)))
+        Box::pin(std::future::ready(Some(place(key))))
     }
 }
 
@@ -95,7 +99,8 @@ impl Component for EnvDiscovery {
 
     fn flows(identity: &Descriptor, _: &NoConfig) -> Vec<Flow> {
         let service = Self::new(identity.as_str());
-        vec![Flow::Connections(StaticAnswers::new(move |key| Some(service.find(key))))]
+        let answers = StaticAnswers::new(move |key| Some(service.find(key)));
+        vec![Flow::Connections(answers.sought_in(place))]
     }
 
     fn create(identity: &Descriptor, _: NoConfig, _: ()) -> Result<Self, Error> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
 use crate::config::MASK;
+use crate::params::is_no_ipv4;
 use crate::{BoxFuture, Category, Coded};
 
 /// Why connections cannot be resolved or used. No variant shows a value that may hold a password.
@@ -128,6 +129,8 @@ pub(super) fn host_remedy(host: &str) -> &'static str {
         "several stand in `connections`, or in a `uri`"
     } else if host.contains(char::is_whitespace) {
         "it has blanks"
+    } else if is_no_ipv4(host) {
+        "an IPv4 address has four numbers of 0 to 255, and no name is made of numbers alone"
     } else {
         "a name has letters, digits, `-`, `_` and `.`"
     }

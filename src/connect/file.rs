@@ -198,6 +198,7 @@ impl Component for FileDiscovery {
             // Whoever asks does not know whether the path is secret.
             Some(found.map_err(Error::from))
         });
+        let answers = answers.sought_in(|key| format!("the key `{key}` in the file of its `path`"));
         vec![Flow::Connections(answers.listed_at(|_| "path".to_owned()))]
     }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::{ConnectionEntries, ConnectionParams, MAX_CONNECTIONS};
-use crate::config::Invalid;
+use crate::config::{Invalid, nearest};
 use crate::file::{self, ReadError};
 use crate::{Category, Coded};
 
+/// The keys of a connection.
+const KEYS: [&str; 5] = ["protocol", "host", "port", "uri", "parameters"];
 /// The longest file, in bytes: some ten thousand connections. What is in it stays in memory.
 const LIMIT: u64 = 1024 * 1024;
 
@@ -70,6 +72,20 @@ pub enum ListingError {
         line: usize,
         /// The column, from 1.
         column: usize,
+    },
+    /// A key of a connection that is misspelt.
+    #[error("`{}`, line {line}, column {column}: `{found}` is no key of a connection; did you mean `{meant}`?", .path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// The key.
+        found: String,
+        /// The key that it is most like.
+        meant: &'static str,
     },
     /// Connections with a key or a parameter that has no effect. Only what stands under that key is refused.
     #[error("`{}`", .path.display())]
@@ -137,17 +153,39 @@ fn parse_toml(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntr
         let (line, column) = place(&error);
         ListingError::Syntax { path: path.to_owned(), line, column, format: "TOML" }
     })?;
-    toml::from_str(text).map_err(|error| {
-        let (line, column) = place(&error);
-        ListingError::Content { path: path.to_owned(), line, column }
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        // A value is a text in quotes, a number or a table: what is written as a key is none.
+        let written = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+        content(path, place(&error), written)
     })
+}
+
+/// Content that is no connection: where a key is written that is like one of a connection, that one. Anything else is not shown, since
+/// it may be a part of a password.
+fn content(path: &Path, (line, column): (usize, usize), written: &str) -> ListingError {
+    let path = path.to_owned();
+    match nearest(written, KEYS).filter(|meant| *meant != written) {
+        Some(meant) => ListingError::UnknownKey { path, line, column, found: written.to_owned(), meant },
+        None => ListingError::Content { path, line, column },
+    }
+}
+
+/// What stands in quotes before this place of a JSON text, where that is the key of something.
+fn json_key(text: &str, line: usize, column: usize) -> Option<&str> {
+    let begin = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum::<usize>();
+    let at = begin + column;
+    let (before, behind) = (text.get(..at)?, text.get(at..)?);
+    behind.trim_start().strip_prefix(':')?;
+    before.strip_suffix('"')?.rsplit('"').next()
 }
 
 fn parse_json(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntries>, ListingError> {
     serde_json::from_str(text).map_err(|error| {
         let (path, line, column) = (path.to_owned(), error.line(), error.column());
         match error.classify() {
-            serde_json::error::Category::Data => ListingError::Content { path, line, column },
+            serde_json::error::Category::Data => {
+                content(&path, (line, column), json_key(text, line, column).unwrap_or_default())
+            }
             _ => ListingError::Syntax { path, line, column, format: "JSON" },
         }
     })

@@ -41,7 +41,7 @@ impl From<BothGiven> for Invalid {
 }
 
 /// What the two fields of a config hold, each with the key at which it stands: `connection`, or `connections.0` and so on.
-#[cfg(any(feature = "mqtt", feature = "broker"))]
+#[cfg(any(feature = "mqtt", feature = "broker", feature = "http"))]
 pub(crate) fn keyed<'c, T: OneOrMany>(
     one: Option<&'c T>,
     many: Option<&'c [T]>,

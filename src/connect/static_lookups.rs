@@ -21,6 +21,10 @@ impl Discovery for StaticLookup<ConnectionParams> {
         self.name()
     }
 
+    fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(std::future::ready(StaticLookup::looked_in(self, key)))
+    }
+
     fn resolve_all<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<ConnectionParams>, Error>> {
         match self.answer(key) {
             Some(found) => Box::pin(std::future::ready(found)),

@@ -26,7 +26,8 @@ impl Pattern {
     }
 
     /// Whether there is a descriptor that both match.
-    pub(crate) fn meets(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
         let same = |(one, two): (&str, &str)| one == "*" || two == "*" || one == two;
         self.0.iter().zip(other.0.iter()).all(same)
     }

@@ -53,7 +53,7 @@ impl Coded for EnvelopeError {
 #[non_exhaustive]
 pub enum QueueError {
     /// The queue was never opened, or is closed.
-    #[error("the queue `{queue}` is not opened; open it first")]
+    #[error("the queue `{queue}` is not open: it was never opened, or has been closed")]
     NotOpened {
         /// The queue's name.
         queue: Arc<str>,

@@ -12,4 +12,4 @@ pub use credential::CredentialParams;
 pub(crate) use masked::{Hidden, Masked, shown_host};
 pub(crate) use protection::{Reached, is_in_clear, is_plain_mqtt, warnings as protection_warnings};
 pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};
-pub(crate) use uri::{decode, deserialize_filled, encode, is_host, write_host};
+pub(crate) use uri::{decode, deserialize_filled, encode, is_host, is_no_ipv4, write_host};

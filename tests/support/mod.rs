@@ -14,6 +14,8 @@ pub mod fuzz_envelopes;
 pub mod fuzz_topics;
 pub mod fuzz_uris;
 pub mod honest;
+#[cfg(unix)]
+pub mod http;
 pub mod mosquitto;
 pub mod mutate;
 pub mod nats;

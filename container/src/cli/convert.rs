@@ -2,13 +2,15 @@
 //! with the reason.
 //!
 //! [`tags`] reads the templates, [`template`] replaces them, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here,
-//! and [`sections`] and [`values`] write.
+//! [`vocabulary`] which values comments may show, and [`sections`], [`writer`] and [`values`] write.
 
 mod keys;
 mod sections;
 mod tags;
 mod template;
 mod values;
+mod vocabulary;
+mod writer;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -97,7 +99,7 @@ fn to_toml(text: &str, registry: &Registry) -> Result<Converted, ConvertError> {
         return Err(ConvertError::Toml);
     }
     let template = template::Template::new(text.trim_start_matches('\u{feff}'))?;
-    let root = yaml::read(&template.text, &|line| template.source_line(line))?;
+    let root = yaml::read(&template)?;
     sections::write(&root, &template, registry).ok_or(ConvertError::NoComponents)
 }
 

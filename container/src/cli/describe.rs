@@ -14,7 +14,7 @@ use wirework::component::{Lookup, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
-use self::words::{asks, doc, line, remarks};
+use self::words::{asks, doc, line, remarks, trimmed};
 use super::example::example;
 use super::exit::EXIT_USAGE;
 use super::options::json_text;
@@ -74,18 +74,18 @@ impl Describe {
                 let page = |one: &Registered| {
                     let keys = keys(&one.factory().schema());
                     match self.all || keys.len() <= FEW {
-                        true => page(one, &full(&keys)),
-                        false => page(one, &summary::of(&keys, one.pattern())),
+                        true => page(one, registry, &full(&keys)),
+                        false => page(one, registry, &summary::of(&keys, one.pattern())),
                     }
                 };
                 let pages: Vec<_> = found.iter().map(|one| escape_lines(&page(one)).into_owned()).collect();
                 pages.join("\n")
             }
             Format::Markdown => {
-                let pages: Vec<_> = found.iter().map(|one| markdown::page(one)).collect();
+                let pages: Vec<_> = found.iter().map(|one| markdown::page(one, registry)).collect();
                 pages.join("\n")
             }
-            Format::Json => json_text(&found.iter().map(|one| json_of(one)).collect()),
+            Format::Json => json_text(&found.iter().map(|one| json_of(one, registry)).collect()),
         };
         answer(&text, ExitCode::SUCCESS)
     }
@@ -159,7 +159,7 @@ fn find(registry: &Registry, selector: &Selector) -> Vec<Arc<Registered>> {
 }
 
 /// All of one kind of component; its keys are told already.
-fn page(one: &Registered, keys: &str) -> String {
+fn page(one: &Registered, registry: &Registry, keys: &str) -> String {
     let factory = one.factory();
     let mut out = format!("{}\n{}", one.pattern(), indented(factory.summary(), 0));
     let _ = write!(out, "\nConfiguration\n{keys}\nReferences\n");
@@ -171,7 +171,7 @@ fn page(one: &Registered, keys: &str) -> String {
         out.push_str(&indented(reference.docs, 6));
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
-    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one));
+    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one, registry));
     out
 }
 
@@ -189,13 +189,18 @@ fn full(keys: &[KeyDoc]) -> String {
 }
 
 fn json_of_key(key: &KeyDoc) -> Value {
-    json!({
+    let mut all = json!({
         "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
         "required": key.required, "secret": key.secret,
-    })
+    });
+    if let Some(variant) = &key.variant {
+        all["only_with"] =
+            json!({ "key": variant.tag, "values": variant.values, "required": variant.required });
+    }
+    all
 }
 
-fn json_of(one: &Registered) -> Value {
+fn json_of(one: &Registered, registry: &Registry) -> Value {
     let factory = one.factory();
     let keys = keys(&factory.schema());
     let references = factory.references().iter().map(|reference| {
@@ -210,6 +215,91 @@ fn json_of(one: &Registered) -> Value {
         "keys": keys.iter().map(json_of_key).collect::<Vec<_>>(),
         "references": references.collect::<Vec<_>>(),
         "offers": factory.offers().iter().map(|offer| offer.name()).collect::<Vec<_>>(),
+        "example": trimmed(&example(one, registry)),
         "registered": one.at(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use wirework::component::{Component, ComponentFactory};
+    use wirework::{Descriptor, Error};
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only read")]
+    struct Config {
+        /// Where the messages go.
+        output: Output,
+        inputs: Option<Vec<Input>>,
+        loose: Option<Loose>,
+        #[serde(flatten)]
+        mode: Mode,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    enum Output {
+        /// To a terminal.
+        Plain,
+        /// Over the network.
+        Tcp { host: String, port: u16, retries: Option<u8> },
+        /// Over a socket of this machine.
+        Unix { path: String, retries: Option<u8> },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "kind", content = "with", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only read")]
+    enum Input {
+        File { path: String },
+        Port { path: u16 },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    #[expect(dead_code, reason = "only read")]
+    enum Loose {
+        Named { name: String, size: u16 },
+        Numbered { name: u16 },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(tag = "mode", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only read")]
+    enum Mode {
+        Fast { workers: u16 },
+        Safe,
+    }
+
+    struct Any;
+
+    impl Component for Any {
+        const DESCRIPTOR: &'static str = "t:any:x:*:1.0";
+        const SUMMARY: &'static str = "Has tables of several kinds.";
+        type Config = Config;
+        type References = ();
+        fn create(_: &Descriptor, _: Config, (): ()) -> Result<Self, Error> {
+            Ok(Self)
+        }
+    }
+
+    #[test]
+    fn keys_of_a_table_of_several_kinds_are_shown_under_the_kind() {
+        let mut registry = Registry::new();
+        registry.add(ComponentFactory::<Any>::NEW).unwrap();
+        let one = &registry.all()[0];
+        let keys = keys(&one.factory().schema());
+        let all = [
+            page(one, &registry, &full(&keys)),
+            page(one, &registry, &summary::of(&keys, one.pattern())),
+            markdown::page(one, &registry),
+            json_text(&keys.iter().map(json_of_key).collect()),
+        ];
+        insta::assert_snapshot!(all.join("\n---\n"));
+    }
 }

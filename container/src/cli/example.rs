@@ -1,22 +1,92 @@
-//! The entry that `describe` shows as an example: one that `check` accepts.
+//! The manifest that `describe` shows as an example: one that `check` accepts.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use schemars::Schema;
 use serde_json::Value;
-use wirework::component::Registered;
+use wirework::Pattern;
+use wirework::component::{Cardinality, Reference, Registered, Registry};
 use wirework::config::{KeyDoc, keys};
 
-/// An entry with the required keys and those that have an example; where there are none, the first few that have a default. Of
-/// several types that a value can have it shows the first.
-pub(super) fn example(one: &Registered) -> String {
-    let keys = keys(&first_of_each(&one.factory().schema()));
+/// How far what it asks for asks for more.
+const MAX_DEPTH: usize = 3;
+
+/// A manifest with an entry of one kind of component, and entries of what it asks for, so that `check` accepts it as it is.
+pub(super) fn example(one: &Registered, registry: &Registry) -> String {
+    let mut manifest = Example { registry, descriptors: Vec::new(), text: String::new() };
+    let descriptor = descriptor(one, |_| None);
+    manifest.add(one, &descriptor, 0);
+    manifest.text
+}
+
+struct Example<'r> {
+    registry: &'r Registry,
+    descriptors: Vec<String>,
+    text: String,
+}
+
+impl Example<'_> {
+    /// Adds an entry, and then those of what it asks for; what it asks all of may be none.
+    fn add(&mut self, one: &Registered, descriptor: &str, depth: usize) {
+        let between = if self.text.is_empty() { "" } else { "\n" };
+        let _ = write!(self.text, "{between}{}", entry(one, descriptor, depth == 0));
+        self.descriptors.push(descriptor.to_owned());
+        let takes_one = |reference: &&Reference| {
+            matches!(reference.cardinality, Cardinality::One | Cardinality::Optional)
+        };
+        for reference in one.factory().references().iter().filter(takes_one) {
+            self.add_for(reference, descriptor, depth + 1);
+        }
+    }
+
+    fn add_for(&mut self, reference: &Reference, asker: &str, depth: usize) {
+        let asker = asker.parse().ok();
+        let pattern = reference.pattern.parse::<Pattern>().ok();
+        let Some(pattern) = pattern.zip(asker).map(|(pattern, asker)| pattern.resolve(&asker)) else {
+            return;
+        };
+        let is_there = |known: &String| known.parse().is_ok_and(|known| pattern.matches(&known));
+        if depth > MAX_DEPTH || self.descriptors.iter().any(is_there) {
+            return;
+        }
+        match offering(self.registry, reference, &pattern) {
+            Some(found) => {
+                let token = |place| Some(pattern.token(place)).filter(|token| *token != "*");
+                self.add(&found, &descriptor(&found, token), depth);
+            }
+            None if reference.cardinality == Cardinality::One => {
+                let capability = (reference.capability)();
+                let _ = writeln!(self.text, "\n  # and a component that offers {capability}, at {pattern}");
+            }
+            None => {}
+        }
+    }
+}
+
+/// The component that offers what is asked for, at a pattern that it can have, and asks for the least itself.
+fn offering(registry: &Registry, reference: &Reference, pattern: &Pattern) -> Option<Arc<Registered>> {
+    let id = (reference.id)();
+    let fits = |one: &&Arc<Registered>| {
+        one.pattern().meets(pattern) && one.factory().offers().iter().any(|offer| offer.id() == id)
+    };
+    registry.all().iter().filter(fits).min_by_key(|one| one.factory().references().len()).cloned()
+}
+
+/// A descriptor that a kind of component serves, with these tokens where it leaves them open.
+fn descriptor<'t>(one: &'t Registered, token: impl Fn(usize) -> Option<&'t str>) -> String {
     let tokens = (0..5).map(|place| match (place, one.pattern().token(place)) {
-        (4, "*") => "1.0",
-        (_, "*") => "default",
+        (4, "*") => token(place).unwrap_or("1.0"),
+        (_, "*") => token(place).unwrap_or("default"),
         (_, token) => token,
     });
-    let descriptor = tokens.collect::<Vec<_>>().join(":");
+    tokens.collect::<Vec<_>>().join(":")
+}
+
+/// An entry with the required keys and those that have an example; where there are none, and the entry is what is shown, the first few
+/// that have a default. Of several types that a value can have it shows the first.
+fn entry(one: &Registered, descriptor: &str, is_shown: bool) -> String {
+    let keys = keys(&first_of_each(&one.factory().schema()));
     let mut out = format!("  [[component]]\n  descriptor = \"{descriptor}\"\n");
     let inside = |table: &KeyDoc| {
         let under = format!("{}.", table.path);
@@ -29,7 +99,7 @@ pub(super) fn example(one: &Registered) -> String {
     };
     let required: Vec<_> =
         keys.iter().filter(leaf).filter(|key| key.required || key.example.is_some()).collect();
-    let shown = if required.is_empty() {
+    let shown = if required.is_empty() && is_shown {
         keys.iter().filter(leaf).filter(|key| key.default.is_some()).take(3).collect()
     } else {
         required
@@ -130,7 +200,7 @@ mod tests {
 
     use schemars::JsonSchema;
     use serde::Deserialize;
-    use wirework::component::{Component, ComponentFactory, Registry};
+    use wirework::component::{Component, ComponentFactory};
     use wirework::config::{Millis, Problems, Secret};
     use wirework::{Descriptor, Error};
 
@@ -138,23 +208,19 @@ mod tests {
     use crate::manifest::{Manifest, Parameters, render};
     use crate::plan::Plan;
 
-    /// What `check` says of the example of one component, but for references that nothing fills.
+    /// What `check` says of the example of one component.
     fn problems(registry: &Registry, one: &Registered) -> String {
         let mut parameters = Parameters::new();
         parameters.set("SECRET", "hunter2").unwrap();
         let mut problems = Problems::new();
-        let text = example(one);
+        let text = example(one, registry);
         let folder = tempfile::tempdir().unwrap();
         // The file that an example names.
         std::fs::write(folder.path().join("discovery.toml"), "").unwrap();
         let path = folder.path().join("example.toml");
         let manifest = Manifest::parse(&path, &text, &parameters, &mut problems);
         let plan = Plan::new(manifest, registry, &mut problems);
-        let is_own = |problem: &&wirework::config::Problem| {
-            !["MISSING_REFERENCE", "NO_CONNECTION"].contains(&problem.code)
-        };
-        let own = problems.iter().filter(is_own).cloned().collect();
-        render(&own, &plan.files, false)
+        render(&problems, &plan.files, false)
     }
 
     #[test]
@@ -162,7 +228,7 @@ mod tests {
         let registry = Registry::linked().unwrap();
         assert!(registry.all().len() > 10);
         for one in registry.all() {
-            assert_eq!(problems(&registry, one), "", "{}\n{}", one.pattern(), example(one));
+            assert_eq!(problems(&registry, one), "", "{}\n{}", one.pattern(), example(one, &registry));
         }
     }
 
@@ -244,7 +310,7 @@ mod tests {
         let mut registry = Registry::new();
         registry.add(ComponentFactory::<Any>::NEW).unwrap();
         let one = &registry.all()[0];
-        assert_eq!(problems(&registry, one), "", "{}", example(one));
-        insta::assert_snapshot!(example(one));
+        assert_eq!(problems(&registry, one), "", "{}", example(one, &registry));
+        insta::assert_snapshot!(example(one, &registry));
     }
 }

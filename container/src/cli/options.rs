@@ -110,7 +110,12 @@ impl Options {
 
     /// Where the manifest and its parameters come from.
     fn sources(&self) -> Sources {
-        Sources { manifests: self.config.clone(), given: self.param.clone(), files: self.params.clone() }
+        Sources {
+            manifests: self.config.clone(),
+            given: self.param.clone(),
+            files: self.params.clone(),
+            in_code: false,
+        }
     }
 }
 

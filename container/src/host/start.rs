@@ -70,7 +70,11 @@ pub(super) async fn start(program: Program) -> Result<Container, StartError> {
     let events = program.events().clone();
     let check = move || {
         let registry = program.registry().map_err(Clone::clone)?;
-        Ok::<_, RegistryError>(Sources::default().check(&program, registry, Severity::Error))
+        Ok::<_, RegistryError>(Sources { in_code: true, ..Sources::default() }.check(
+            &program,
+            registry,
+            Severity::Error,
+        ))
     };
     let (plan, problems) = plan_apart(check).await.map_err(StartError::Check)??;
     if problems.has_errors() {

@@ -14,8 +14,7 @@ use wirework::config::{
 use wirework::text::escape;
 
 use super::astray::{BEFORE_HEADERS, is_section};
-use super::container_keys::{self, Place};
-use super::enabled;
+use super::container_keys::{self, Kind, Place, keys_of};
 use super::entry::{Entry, Service, is_own};
 use super::files::Files;
 use super::literals::warn_literal;
@@ -24,6 +23,7 @@ use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::parts::TWO_BRACKETS;
 use super::replace::{Replaced, Replacer};
+use super::truths;
 
 /// What all files together say, in manifest order. Where a problem is an error, it must not be run.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ impl Sections<'_> {
         let Some((descriptor, descriptor_span)) = self.descriptor(&mut table, node.span) else {
             return;
         };
-        self.enabled(&mut table);
+        self.truths(&mut table);
         let Some(draft) = self.places.get(&descriptor).and_then(|place| self.drafts.get_mut(*place)) else {
             self.places.insert(descriptor.clone(), self.drafts.len());
             let entry =
@@ -323,12 +323,14 @@ impl Sections<'_> {
         Some(found)
     }
 
-    /// Makes `enabled` what it says after its parameters are replaced: a boolean, or nothing.
-    fn enabled(&mut self, table: &mut Table) {
-        let Some(node) = table.get_mut("enabled") else { return };
-        match enabled::read(node, &self.replacer, self.problems) {
-            Some(truth) => node.value = Value::Boolean(truth),
-            None => drop(table.remove("enabled")),
+    /// Makes the container's keys that are true or false what they say after their parameters are replaced: a boolean, or nothing.
+    fn truths(&mut self, table: &mut Table) {
+        for key in keys_of(Place::Component).filter(|key| key.kind == Kind::Truth).map(|key| key.name) {
+            let Some(node) = table.get_mut(key) else { continue };
+            match truths::read(key, node, &self.replacer, self.problems) {
+                Some(truth) => node.value = Value::Boolean(truth),
+                None => drop(table.remove(key)),
+            }
         }
     }
 }

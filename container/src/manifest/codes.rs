@@ -64,6 +64,7 @@ codes! {
     BAD_PARAMETER: "A parameter is not well-formed, or its file cannot be read.",
         "Write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`; `$$` is a dollar.";
     BAD_PROPERTY: "A property of a message is not what MQTT 5 permits.", "The message says which one and why.";
+    BAD_ROUTE: "A base route is no path of names.", "Write it as in `api/v1`; the message says which part is none.";
     BAD_SYNTAX: "The text is not TOML, or not UTF-8.", "The mark stands where the parser gave up; the mistake is there or shortly before.";
     BAD_TLS_CONFIG: "A certificate or key file cannot be used.", "The page on errors of TLS has each case and what to do.";
     BAD_TOPIC: "A topic or a topic filter is not what MQTT permits.",
@@ -80,6 +81,8 @@ codes! {
     CANNOT_START: "A component could not be created or opened.", "The cause follows in the same line.";
     CLIENT_ID_TWICE: "Two connections have the same client id at one broker.",
         "A broker throws out the older of two such clients, again and again: give each its own `client_id`.";
+    CLIENT_REFUSED: "A component connects to a broker of the same manifest that would refuse it.",
+        "The message says what does not go together; it is a warning where another broker may admit it.";
     CLOSED: "The component was closed.", "Nothing is sent after `close`.";
     CLOSED_TO_ALL: "A broker has no user, and lets nobody in without one.", "Give it a `credential`, or `allow_anonymous = true`.";
     CONNECT_FAILED: "No broker could be reached, or it refused the client.",
@@ -137,8 +140,10 @@ codes! {
     QUEUE_FULL: "A queue holds as many messages as it may.", "Receive faster, or raise `capacity`.";
     READ_FAILED: "A file of addresses or credentials cannot be read.", "Paths are relative to the manifest's folder; the message shows the whole path.";
     REF_ERROR: "A component that is needed is not there, or has failed.", "The message names it.";
+    ROUTE_TAKEN: "Two components have one base route at one endpoint.", "Give one of them another `base_route`.";
     SECRET_IN_CLEAR: "A password stands in the manifest itself.", "Write `\"${NAME}\"` or `\"${file:path}\"` in its place.";
     SESSION_LOST: "The broker has forgotten the session, and what was not confirmed in it.", "Raise `options.session_expiry`, or look why the broker lost it.";
+    SOCKET_TAKEN: "The file of a Unix socket belongs to somebody else.", "Give another `path`, or remove the file if nobody uses it.";
     STOPPED: "The service was stopped before it was ready.", "A signal or a component asked for it.";
     SUBSCRIBE_ENDS_LINKS: "The broker ends the link whenever the topic filter is subscribed to.", "It does not permit it: look at its rules.";
     SUBSCRIBE_REFUSED: "The broker refused a topic filter.", "The reason follows; most often the user may not subscribe to it.";
@@ -151,6 +156,8 @@ codes! {
     TLS_FAILED: "A TLS handshake or session failed.", "The page on errors of TLS has each case and what to do.";
     TOO_MANY_CONNECTIONS: "A component has more addresses than are tried.", "Give it fewer.";
     TOO_MANY_FILES: "More files are included, or deeper, than are read.", "Most often an include matches too much.";
+    TOPIC_DENIED: "A component uses a topic that the broker of the same manifest denies its user.",
+        "Add the topic, or a filter of it, to `publish` or `subscribe` of that user, or use another topic.";
     UNKNOWN: "An error without a code of its own.", "The message says all there is.";
     UNKNOWN_DESCRIPTOR: "No component of this binary has the descriptor.",
         "`components` lists those that it has; a type is registered by `register!(Type);`, and a crate of components linked by `use acme_sensors as _;` in `main.rs`.";

@@ -42,6 +42,8 @@ pub struct Entry {
     pub descriptor_span: Span,
     /// What `references.<field>` says: the field, the pattern, and where it stands.
     pub references: Vec<(Arc<str>, Pattern, Span)>,
+    /// Where the keys of these stand, in their order.
+    pub reference_keys: Vec<Span>,
     /// What must be open before it, without being referenced.
     pub after: Vec<(Pattern, Span)>,
     /// How long opening and closing may take each; nothing where the default holds.
@@ -50,7 +52,7 @@ pub struct Entry {
     pub critical: bool,
     /// The component's own keys.
     pub table: Table,
-    /// The references whose pattern could not be read: what they resolve to instead means nothing.
+    /// The references whose pattern could not be read, or is given twice: what they resolve to instead means nothing.
     pub unreadable_references: Vec<Arc<str>>,
     /// A file has a syntax error: keys may be lost, so that what is missing means nothing.
     pub may_lack_keys: bool,
@@ -175,6 +177,7 @@ impl Entry {
             span,
             descriptor_span,
             references: Vec::new(),
+            reference_keys: Vec::new(),
             after: Vec::new(),
             timeout: None,
             critical: true,
@@ -238,10 +241,14 @@ impl Entry {
                 problems.push(
                     Problem::error(code::DUPLICATE_KEY, key.span, message).with_help("keep one of them"),
                 );
+                self.unreadable_references.push(Arc::clone(field));
                 continue;
             }
             match text(node).and_then(|text| pattern((name, Some(field)), text, node, problems)) {
-                Some(pattern) => self.references.push((Arc::clone(field), pattern, node.span)),
+                Some(pattern) => {
+                    self.references.push((Arc::clone(field), pattern, node.span));
+                    self.reference_keys.push(key.span);
+                }
                 None => self.unreadable_references.push(Arc::clone(field)),
             }
         }
@@ -293,7 +300,8 @@ fn pattern(
     let reason = if has_user_info(text) { "not a pattern".to_owned() } else { error.to_string() };
     let key = field.map_or_else(|| key.to_owned(), |field| format!("{key}.{}", shown_key(field)));
     let message = format!("`{key}`: {}", escape(&reason));
-    problems.push(Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span));
+    let problem = Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span);
+    problems.push(problem.with_help("write all five, `*` for any: `*:logger:*:*:*` is every logger"));
     None
 }
 

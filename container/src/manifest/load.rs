@@ -306,11 +306,21 @@ fn not_there(path: &Path) -> Problem {
         |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let names: Vec<String> = beside.iter().map(|path| name(path)).collect();
     let near = nearest(&name(path), names.iter().map(String::as_str));
-    let help = match near {
-        Some(near) => format!("did you mean `{}`?", shown(&path.with_file_name(near))),
-        None => "name the manifest, as in `check service.toml`".to_owned(),
-    };
-    problem.with_help(help)
+    match near {
+        Some(near) => problem.with_guess(shown(&path.with_file_name(near))),
+        None => match looked_in(path) {
+            Some(folder) => {
+                problem.with_help(format!("it was looked for in `{folder}`, the working directory"))
+            }
+            None => problem,
+        },
+    }
+}
+
+/// The folder that a relative path starts at, for a message.
+pub fn looked_in(path: &Path) -> Option<String> {
+    let folder = std::env::current_dir().ok().filter(|_| path.is_relative())?;
+    Some(escape(&folder.display().to_string()).into_owned())
 }
 
 /// The files `*.toml` of a folder in the order of their names, without hidden ones: a ConfigMap of Kubernetes is mounted as links

@@ -11,7 +11,6 @@ mod broken;
 #[cfg(feature = "cli")]
 pub(crate) mod codes;
 mod container_keys;
-mod enabled;
 mod entry;
 #[cfg(feature = "cli")]
 mod excerpt;
@@ -38,6 +37,7 @@ mod render_json;
 mod replace;
 mod secrets;
 mod times;
+mod truths;
 mod unused;
 
 #[cfg(test)]
@@ -50,6 +50,7 @@ pub(crate) use entry::shown_key;
 pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;
+pub(crate) use load::looked_in;
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
 pub use pieces::{BadPiece, Piece, pieces};

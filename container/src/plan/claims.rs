@@ -1,10 +1,13 @@
 //! Claims that collide: one port twice, one client id twice.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use wirework::Descriptor;
 use wirework::component::Claim;
 use wirework::config::{Problem, Problems, Span, Table, code};
+
+use super::queue_flows::normalized_server;
 
 /// A claim, by whom, and where its component stands in the manifest.
 pub struct Claimed<'a> {
@@ -18,7 +21,7 @@ pub struct Claimed<'a> {
 /// Reports every claim that an earlier component has made already.
 pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
-    let mut clients: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
+    let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.claim {
@@ -28,16 +31,27 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                     problems.push(port_twice(*port, first, claimed));
                 }
             }
-            Claim::ClientId { endpoint, client_id } => match clients.get(&(&**endpoint, &**client_id)) {
-                Some(first) => problems.push(client_twice(endpoint, client_id, first, claimed)),
-                None => drop(clients.insert((endpoint, client_id), claimed)),
-            },
+            Claim::ClientId { endpoint, client_id } => {
+                match clients.entry((normalized_server(endpoint), client_id)) {
+                    Entry::Occupied(first) => {
+                        problems.push(client_twice(endpoint, client_id, first.get(), claimed));
+                    }
+                    Entry::Vacant(free) => drop(free.insert(claimed)),
+                }
+            }
             Claim::Shared { kind, name, .. } => match shared.get(&(*kind, &**name)) {
                 Some(first) => problems.extend(other_terms(kind, first, claimed)),
                 None => drop(shared.insert((kind, name), claimed)),
             },
             _ => {}
         }
+    }
+}
+
+impl Claimed<'_> {
+    /// Where a key of the section stands that claims it; the section where it has none of that name.
+    fn place(&self, key: &str) -> Span {
+        self.table.find(key).map_or(self.span, |node| node.span)
     }
 }
 
@@ -74,17 +88,17 @@ impl<'c> Port<'c> {
 fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
     let (descriptor, other) = (second.descriptor, first.descriptor);
     let message = format!("`{descriptor}` claims port {port}, which `{other}` has claimed");
-    Problem::error("PORT_CLAIMED_TWICE", second.span, message)
+    Problem::error("PORT_CLAIMED_TWICE", second.place("port"), message)
         .with_help("give one of them another port, or port 0 for one that the system chooses")
-        .with_related(first.span, "claimed here first")
+        .with_related(first.place("port"), "claimed here first")
 }
 
 fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
     let (descriptor, other) = (second.descriptor, first.descriptor);
     let message = format!("`{descriptor}` uses client id `{client_id}` at {endpoint}, as `{other}` does");
-    Problem::warning("CLIENT_ID_TWICE", second.span, message)
+    Problem::warning("CLIENT_ID_TWICE", second.place("client_id"), message)
         .with_help("a broker throws out the older of two connections with one client id; give each its own")
-        .with_related(first.span, "used here first")
+        .with_related(first.place("client_id"), "used here first")
 }
 
 /// What two components would have to agree on that share a name.
@@ -101,9 +115,8 @@ fn other_terms(kind: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Option<
     let (descriptor, other) = (second.descriptor, first.descriptor);
     let message =
         format!("`{descriptor}` is the same {kind} as `{other}`, and does not agree on {}", keys.join(", "));
-    let place = |claimed: &Claimed<'_>| claimed.table.find(key).map_or(claimed.span, |node| node.span);
-    let problem = Problem::error(code::BAD_CONFIG, place(second), message)
+    let problem = Problem::error(code::BAD_CONFIG, second.place(key), message)
         .with_help("write the same in both, or give one of them another name")
-        .with_related(place(first), "this one says it differently");
+        .with_related(first.place(key), "this one says it differently");
     Some(problem)
 }

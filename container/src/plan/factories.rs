@@ -1,11 +1,14 @@
 //! What a plan knows of the factories it uses: asked once each, however many components they serve.
 
-use std::any::TypeId;
+use std::any::{Any, TypeId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use schemars::Schema;
-use wirework::component::{Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry, Stage};
-use wirework::config::keys;
+use wirework::component::{
+    Cardinality, Factory, Lookup, Offer, Reference, Registered, Registry, Stage, panic_error,
+};
+use wirework::config::{Problem, Problems, Span, keys};
 use wirework::count::CounterSink;
 use wirework::log::LogSink;
 use wirework::trace::TraceSink;
@@ -88,10 +91,43 @@ impl FactoryInfo {
         self.offers.iter().copied().find(|offer| offer.id() == capability)
     }
 
+    /// The name of the type that its components are of, without a path.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.offers.last().map_or("…", |offer| offer.name())
+    }
+
+    /// The type that its components are of, by which they can always be asked for.
+    #[must_use]
+    pub fn own_type(&self) -> Option<TypeId> {
+        self.offers.last().map(|offer| offer.id())
+    }
+
+    /// Whether it belongs to Wirework itself.
+    #[must_use]
+    pub fn is_stock(&self) -> bool {
+        self.registered.is_stock()
+    }
+
     /// The factory.
     #[must_use]
     pub fn factory(&self) -> &dyn Factory {
         self.registered.factory()
+    }
+
+    /// What the factory says of the section at `span`; a panic is a problem.
+    pub(super) fn ask<T>(
+        &self,
+        span: Span,
+        problems: &mut Problems,
+        say: impl FnOnce(&dyn Factory) -> T,
+    ) -> Option<T> {
+        let said = catch_unwind(AssertUnwindSafe(|| say(self.factory())));
+        let failed = |panic: Box<dyn Any + Send>| {
+            let error = panic_error(&format!("the factory registered at {}", self.registered.at()), &*panic);
+            problems.push(Problem::error("BAD_FACTORY", span, error.to_string()));
+        };
+        said.map_err(failed).ok()
     }
 }
 

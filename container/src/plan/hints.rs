@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use wirework::config::{Problem, Problems, Span, Table, code, nearest};
 
+use super::factories::FactoryInfo;
 use crate::manifest::{BEFORE_HEADERS, Place, find, misplaced, names_of};
 
 /// Adds problems of reading a section; an unknown key that is nearly one of the container's is said to be meant so.
-pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
+pub fn join(problems: &mut Problems, mut found: Problems, table: &Table, known: &FactoryInfo) {
     let is_unknown = |problem: &Problem| problem.code == code::UNKNOWN_KEY;
     if found.iter().next().is_some() && found.iter().chain(problems.iter()).any(is_unknown) {
         // Once for all of them: a section can have as many keys as problems.
@@ -26,7 +27,7 @@ pub fn join(problems: &mut Problems, mut found: Problems, table: &Table) {
                 return Some(problem);
             };
             // A table that was moved into the section is reported where it stood.
-            (!reported.contains(&problem.span)).then(|| helped(problem, key))
+            (!reported.contains(&problem.span)).then(|| helped(problem, key, known))
         });
     }
     problems.join(found);
@@ -50,12 +51,21 @@ fn collect<'t>(table: &'t Table, is_outer: bool, names: &mut HashMap<Span, Writt
 }
 
 /// What is most likely meant by an unknown key.
-fn helped(problem: Problem, key: &Written<'_>) -> Problem {
+fn helped(problem: Problem, key: &Written<'_>, known: &FactoryInfo) -> Problem {
     if !key.is_outer {
         return match find(Place::Component, key.name) {
-            Some(_) => problem.with_help(BEFORE_HEADERS),
-            None => problem,
+            Some(_) if !problem.guess => problem.with_help(BEFORE_HEADERS),
+            _ => problem,
         };
+    }
+    if let Some(wanted) = known.references.iter().find(|wanted| wanted.reference.field == key.name) {
+        let (name, pattern) = (key.name, &wanted.pattern);
+        let mut problem = problem;
+        problem.guess = true;
+        return problem.with_help(format!(
+            "it is a reference: write `references.{name} = \"…\"` with the descriptor of a component, or a pattern such as \
+             `{pattern}`"
+        ));
     }
     if let Some(help) = misplaced(key.name) {
         return problem.with_help(help);

@@ -3,6 +3,8 @@
 mod adjacency;
 mod blocking;
 mod claims;
+mod clients;
+mod cycles;
 mod durable;
 mod factories;
 mod graph;

@@ -2,15 +2,16 @@
 
 use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wirework::Descriptor;
-use wirework::component::{Cardinality, Flow, Neighbour, Neighbours, panic_error};
+use wirework::component::{Cardinality, Flow, Neighbour, Neighbours};
 use wirework::config::{Problem, Problems, Section, Span};
 
+use super::clients::check_clients;
 use super::factories::{FactoryInfo, Wanted};
 use super::index::Index;
+use super::listeners::Listener;
 use super::lists::{Asked, List, Lists, others};
 use super::planned::{Planned, Resolved};
 use super::queue_flows::flows;
@@ -18,7 +19,9 @@ use crate::manifest::Files;
 
 /// Reports what does not go together.
 pub(super) fn check_neighbours(
+    service: &str,
     components: &[Planned],
+    listeners: &[Listener],
     disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
     files: &Files,
     problems: &mut Problems,
@@ -31,26 +34,30 @@ pub(super) fn check_neighbours(
     let index = Index::new(&unmade);
     let unmade = Lists::new(&index, &[]);
     let (is_damaged, written, shown) = (files.has_broken(), OnceCell::new(), Cell::new(0));
-    let whole = Whole { components, disabled, is_damaged, unmade, written, shown };
-    for (asker, planned) in (0..).zip(components) {
-        let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
-        let (Some(known), Some(config)) = (&planned.known, config) else { continue };
-        let entry = &planned.entry;
-        let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
-        let around = Around { whole: &whole, asker, planned };
-        let mut found = problems.branch();
-        let validate =
-            AssertUnwindSafe(|| known.factory().validate_with(&section, config, &around, &mut found));
-        if let Err(panic) = catch_unwind(validate) {
-            let error = panic_error(&format!("the factory registered at {}", known.registered.at()), &*panic);
-            found.push(Problem::error("BAD_FACTORY", entry.span, error.to_string()));
-        }
-        problems.join(found);
-    }
+    let whole = Whole { service, components, disabled, is_damaged, unmade, written, shown };
+    check_sections(&whole, problems);
+    check_clients(components, listeners, |asker| whole.around(asker), problems);
     if whole.shown.get() > NEIGHBOURS {
         let message =
             "the components have too many others as neighbours for all of them to be held against each other";
         problems.push(Problem::warning("NEIGHBOURS_NOT_CHECKED", Span::default(), message));
+    }
+}
+
+/// Has each component look at what its references lead to.
+fn check_sections(whole: &Whole<'_>, problems: &mut Problems) {
+    for (asker, planned) in (0..).zip(whole.components) {
+        let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
+        let (Some(known), Some(config)) = (&planned.known, config) else { continue };
+        let entry = &planned.entry;
+        let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };
+        let around = Around { whole, asker, planned };
+        let mut found = problems.branch();
+        // What it says before it panics stands all the same.
+        known.ask(entry.span, problems, |factory| {
+            factory.validate_with(&section, config, &around, &mut found);
+        });
+        problems.join(found);
     }
 }
 
@@ -59,6 +66,8 @@ const NEIGHBOURS: usize = 2_000_000;
 
 /// All sections of a manifest.
 struct Whole<'a> {
+    /// The name of the service.
+    service: &'a str,
     components: &'a [Planned],
     disabled: Disabled<'a>,
     /// Whether sections may be lost.
@@ -86,7 +95,12 @@ struct Adding<'a> {
     several: bool,
 }
 
-impl Whole<'_> {
+impl<'a> Whole<'a> {
+    /// What is around one section.
+    fn around(&self, asker: u32) -> Option<Around<'_, 'a>> {
+        Some(Around { whole: self, asker, planned: self.components.get(asker as usize)? })
+    }
+
     /// Whether a component may add to what the service at this position keeps: one that references it, and does not say that it only
     /// looks things up.
     fn is_written(&self, service: u32) -> bool {
@@ -193,6 +207,10 @@ impl Neighbours for Around<'_, '_> {
         let entry = &self.whole.components.get(only as usize)?.entry;
         let found = keys.iter().find_map(|key| Some(entry.table.find(key)?.span));
         Some(found.unwrap_or(entry.span))
+    }
+
+    fn service_name(&self) -> Option<&str> {
+        Some(self.whole.service)
     }
 
     fn span(&self, field: &str) -> Option<Span> {

@@ -11,7 +11,7 @@ pub(super) struct Missing {
 }
 
 /// All of them.
-pub(super) static MISSING: [Missing; 14] = [
+pub(super) static MISSING: [Missing; 16] = [
     Missing {
         types: &["logger", "counters", "tracer"],
         kinds: &["composite"],
@@ -33,15 +33,19 @@ pub(super) static MISSING: [Missing; 14] = [
         instead: "use `pip-services:counters:log:default:1.0`, or write a component that offers `CounterSink`",
     },
     Missing {
-        types: &[
-            "endpoint",
-            "heartbeat-controller",
-            "heartbeat-service",
-            "status-controller",
-            "status-service",
-        ],
-        kinds: &["http", "grpc"],
+        types: &["endpoint"],
+        kinds: &["grpc"],
         instead: "write the server as a component of your own, which listens while it is open",
+    },
+    Missing {
+        types: &["heartbeat-service"],
+        kinds: &["http"],
+        instead: "use `pip-services:heartbeat-controller:http:default:1.0`",
+    },
+    Missing {
+        types: &["status-service"],
+        kinds: &["http"],
+        instead: "use `pip-services:status-controller:http:default:1.0`",
     },
     Missing {
         types: &["swagger-controller", "swagger-service"],
@@ -100,7 +104,8 @@ pub(super) fn missing(descriptor: &Descriptor) -> Option<&'static Missing> {
         .find(|row| theirs && has(row.types, descriptor.token(1)) && has(row.kinds, descriptor.token(2)))
 }
 
-/// What to do instead of a component of Pip.Services that is not here, as an instruction.
+/// What to do instead of a component of Pip.Services that is not here, as an instruction; for one of any of its groups, such as
+/// `pip-services-swagger`.
 #[cfg(feature = "cli")]
 pub(crate) fn instead_of(descriptor: &Descriptor) -> Option<&'static str> {
     missing(descriptor).map(|missing| missing.instead)

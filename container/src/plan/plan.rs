@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use wirework::Descriptor;
 use wirework::component::Registry;
-use wirework::config::{Problem, Problems, Span, code};
+use wirework::config::{Problem, Problems, code};
 
+use super::cycles::cycle;
 use super::durable::check_durable;
 use super::factories::{Binary, Factories, FactoryInfo};
 use super::graph::Graph;
@@ -22,10 +23,6 @@ use super::sections::{check_claims, check_limits, read};
 use super::shown::shown;
 use super::words::words;
 use crate::manifest::{Files, Manifest, Service};
-
-/// How many steps of a cycle are shown from its beginning, and how many from its end.
-const HEAD: usize = 8;
-const TAIL: usize = 4;
 
 /// A plan: all that can be known of a service without creating a component. With problems it is as complete as they
 /// allow, which is what `graph` and `explain` show; only one without errors can be run.
@@ -84,12 +81,12 @@ impl Plan {
             entries.into_iter().map(|entry| read(entry, &files, &mut factories, problems)).collect();
         let descriptors: Vec<_> = components.iter().map(|planned| planned.entry.descriptor.clone()).collect();
         let mut found = problems.branch();
-        let afters = resolve(&mut components, &descriptors, &disabled, &mut found);
+        let afters = resolve(&mut components, &descriptors, &disabled, binary, &mut found);
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
-        check_neighbours(&components, &disabled, &files, problems);
         let listeners = listeners(&components);
+        check_neighbours(&service.name, &components, &listeners, &disabled, &files, problems);
         check_claims(&mut components, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
@@ -101,7 +98,8 @@ impl Plan {
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         check_listeners(&components, &graph, &listeners, problems);
         let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
-        cycles.iter().for_each(|cycle| problems.push(plan.cycle(cycle)));
+        let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
+        problems.extend(cycles);
         plan.files.show(shown(&plan.components, &plan.files, problems));
         plan
     }
@@ -153,11 +151,13 @@ impl Plan {
             descriptors: &self.descriptors,
             known: &known,
             spans: &spans,
+            // Candidates come without advice.
+            binary: Binary::default(),
             disabled: &self.disabled,
         };
         let pattern = &resolved.pattern;
-        let question =
-            Question { asker: position, span: planned.entry.span, reference: wanted.reference, pattern };
+        let (span, is_given) = (planned.entry.span, resolved.overridden.is_some());
+        let question = Question { asker: position, span, is_given, reference: wanted.reference, pattern };
         let enabled = scene.candidates(&question).into_iter().filter_map(|(position, verdict)| {
             let descriptor = self.descriptors.get(position as usize)?;
             Some(Candidate { descriptor, verdict, enabled: true })
@@ -169,42 +169,5 @@ impl Plan {
             enabled: false,
         });
         enabled.chain(disabled).collect()
-    }
-
-    fn cycle(&self, cycle: &[u32]) -> Problem {
-        let name = |position: u32| self.descriptors.get(position as usize).map_or("", Descriptor::as_str);
-        let first = cycle.first().copied().unwrap_or_default();
-        let mut path = format!("`{}`", name(first));
-        // Of a long one the beginning and the end, between which the mistake is as likely as anywhere.
-        let left_out = HEAD..cycle.len().saturating_sub(TAIL).max(HEAD);
-        for (at, &from) in cycle.iter().enumerate() {
-            if left_out.contains(&at) {
-                if at == left_out.start {
-                    path.push_str(&format!(" → … {} more …", left_out.len()));
-                }
-                continue;
-            }
-            let to = cycle.get(at + 1).copied().unwrap_or(first);
-            path.push_str(&format!(" → {} → `{}`", self.link(from, to), name(to)));
-        }
-        let span = self.get(first).map_or_else(Span::default, |planned| planned.entry.span);
-        Problem::error("CYCLE", span, format!("components wait for each other: {path}"))
-            .with_help("let one of them use a late reference, or point its reference elsewhere")
-    }
-
-    /// By what `from` waits for `to`: the name of the reference, or `after`.
-    fn link(&self, from: u32, to: u32) -> &str {
-        let Some(planned) = self.get(from) else { return "" };
-        let wanted = planned.known.iter().flat_map(|known| &known.references);
-        let by = wanted
-            .zip(&planned.references)
-            .find(|(wanted, resolved)| wanted.waits() && resolved.list.binary_search(&to).is_ok());
-        let after =
-            self.afters.get(from as usize).into_iter().flatten().any(|list| list.binary_search(&to).is_ok());
-        match by {
-            Some((wanted, _)) => wanted.reference.field,
-            None if after => "after",
-            None => "sinks open first",
-        }
     }
 }

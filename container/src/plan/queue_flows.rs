@@ -20,7 +20,7 @@ pub(super) fn flows(planned: &Planned) -> &[Flow] {
 }
 
 /// The one component that a reference resolved to.
-fn resolved(components: &[Planned], asker: u32, field: &str) -> Option<u32> {
+pub(super) fn resolved(components: &[Planned], asker: u32, field: &str) -> Option<u32> {
     let planned = components.get(asker as usize)?;
     let wanted = planned.known.iter().flat_map(|known| &known.references);
     let mut found = wanted.zip(&planned.references).filter(|(wanted, _)| wanted.reference.field == field);

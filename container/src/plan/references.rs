@@ -9,7 +9,7 @@ use wirework::component::{Cardinality, Reference};
 use wirework::config::{Problem, Problems, Span};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::FactoryInfo;
+use super::factories::{Binary, FactoryInfo};
 use super::lists::{List, others};
 
 /// How many candidates a message lists.
@@ -23,6 +23,8 @@ pub struct ReferenceContext<'a> {
     pub known: &'a [Option<Arc<FactoryInfo>>],
     /// Where each is declared.
     pub spans: &'a [Span],
+    /// Whose binary it is.
+    pub binary: Binary,
     /// Components that are declared but not enabled, with their factories.
     pub disabled: &'a [(Descriptor, Option<Arc<FactoryInfo>>)],
 }
@@ -35,6 +37,8 @@ pub struct Question<'a> {
     pub asker: u32,
     /// Where the question stands: the override in the manifest, or the asking section.
     pub span: Span,
+    /// Whether the manifest says what is asked for, so that nothing is no answer.
+    pub is_given: bool,
     /// As the asker's type declares it.
     pub reference: &'static Reference,
     /// What is asked for, `{name}` resolved.
@@ -102,15 +106,18 @@ impl ReferenceContext<'_> {
         problems: &mut Problems,
     ) {
         match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
+            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !question.is_given => {}
+            // All of what may be there can be none.
+            (Cardinality::Many | Cardinality::Late, 0) if question.pattern.to_string().contains('*') => {}
             // That no factory makes it has been reported; what it would offer cannot be known.
-            (Cardinality::One, 0) if others(&unmade(), question.asker).next().is_some() => {}
+            (_, 0) if others(&unmade(), question.asker).next().is_some() => {}
             // To say what is there instead takes a look at every component.
-            (Cardinality::One, 0)
-                if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") =>
-            {
+            (_, 0) if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") => {
                 problems.omit("MISSING_REFERENCE");
             }
             (Cardinality::One, 0) => problems.push(self.missing(question)),
+            // What is not enabled may be so by a parameter.
+            (_, 0) if self.disabled(question).is_none() => problems.push(self.missing(question)),
             (Cardinality::One | Cardinality::Optional, 2..) if problems.is_full("AMBIGUOUS_REFERENCE") => {
                 problems.omit("AMBIGUOUS_REFERENCE");
             }
@@ -133,10 +140,18 @@ impl ReferenceContext<'_> {
             }
             None => ("MISSING_REFERENCE", "no component matches".to_owned()),
         };
+        let (takes, is_fatal) = match question.reference.cardinality {
+            Cardinality::One => ("needs one", true),
+            Cardinality::Optional => ("is given, and takes at most one", true),
+            Cardinality::Many | Cardinality::Late => ("is given, and takes every", false),
+        };
         let message =
-            format!("reference `{field}` of `{asker}` needs one {capability} at `{pattern}`: {reason}");
-        let mut problem =
-            Problem::error(code, question.span, message).with_help(self.help(question, &candidates));
+            format!("reference `{field}` of `{asker}` {takes} {capability} at `{pattern}`: {reason}");
+        let problem = if is_fatal { Problem::error } else { Problem::warning };
+        let mut problem = problem(code, question.span, message).with_help(match matching.first() {
+            Some((first, _)) => self.help_where_one_matches(question, &candidates, *first),
+            None => self.help(question, &candidates),
+        });
         for (position, _) in matching.iter().take(SHOWN) {
             let offers = self.offers(*position);
             problem =
@@ -145,13 +160,43 @@ impl ReferenceContext<'_> {
         problem
     }
 
-    fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
-        let (id, field) = ((question.reference.id)(), question.reference.field);
+    /// What to do where a component matches and does not offer it: its author may have forgotten to say that it does.
+    fn help_where_one_matches(
+        &self,
+        question: &Question<'_>,
+        candidates: &[(u32, Verdict)],
+        matching: u32,
+    ) -> String {
+        let (help, capability) = (self.help(question, candidates), (question.reference.capability)());
+        let known = self.known.get(matching as usize).and_then(Option::as_ref);
+        // What is asked for may be a type of component, which nothing else can be.
+        let id = (question.reference.id)();
+        let is_a_type = self.known.iter().flatten().any(|known| known.own_type() == Some(id));
+        let is_an_authors = |known: &&Arc<FactoryInfo>| self.binary == Binary::Own && !known.is_stock();
+        let Some(known) = known.filter(is_an_authors).filter(|_| !is_a_type) else { return help };
+        let (its_type, at) = (known.type_name(), known.registered.at());
+        let line = format!("const OFFERS: &'static [&'static dyn Offer] = offers![dyn {capability}];");
+        let where_it_goes = if known.offers.len() == 1 {
+            format!("write `{line}` in `impl Component for {its_type}` ({at})")
+        } else {
+            format!("add `dyn {capability}` to the `OFFERS` in `impl Component for {its_type}` ({at})")
+        };
+        format!("if `{its_type}` implements {capability}, {where_it_goes}; otherwise {help}")
+    }
+
+    /// A component that would fill a reference, and is not enabled.
+    fn disabled(&self, question: &Question<'_>) -> Option<&Descriptor> {
+        let id = (question.reference.id)();
         let fills = |(descriptor, known): &&(Descriptor, Option<Arc<FactoryInfo>>)| {
             question.pattern.matches(descriptor)
                 && known.as_ref().is_none_or(|known| known.offer(id).is_some())
         };
-        if let Some((disabled, _)) = self.disabled.iter().find(fills) {
+        self.disabled.iter().find(fills).map(|(descriptor, _)| descriptor)
+    }
+
+    fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
+        let field = question.reference.field;
+        if let Some(disabled) = self.disabled(question) {
             return format!("`{disabled}` would match, but is not enabled");
         }
         let offering = candidates.iter().filter(|(_, verdict)| *verdict == Verdict::OtherDescriptor);
@@ -171,7 +216,10 @@ impl ReferenceContext<'_> {
         let capability = (question.reference.capability)();
         let (asker, field, pattern) = (self.name(question.asker), question.reference.field, question.pattern);
         let count = others(list, question.asker).count();
-        let takes = question.reference.cardinality.as_str();
+        let takes = match question.reference.cardinality {
+            Cardinality::Optional => "at most one",
+            _ => "one",
+        };
         let message = format!(
             "reference `{field}` of `{asker}` takes {takes} {capability} at `{pattern}`: {count} match"
         );

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use wirework::config::{Problem, Problems, Span};
+use wirework::component::Cardinality;
+use wirework::config::{Problem, Problems, Span, keys};
 use wirework::{Descriptor, Pattern};
 
-use super::factories::FactoryInfo;
+use super::factories::{Binary, FactoryInfo};
 use super::index::Index;
 use super::lists::{Asked, List, Lists, others};
 use super::planned::{Planned, Resolved};
@@ -17,13 +18,14 @@ pub(super) fn resolve(
     components: &mut [Planned],
     descriptors: &[Descriptor],
     disabled: &[(Descriptor, Option<Arc<FactoryInfo>>)],
+    binary: Binary,
     problems: &mut Problems,
 ) -> Vec<Vec<List>> {
     let known: Vec<_> = components.iter().map(|planned| planned.known.clone()).collect();
     let spans: Vec<_> = components.iter().map(|planned| planned.entry.span).collect();
     let index = Index::new(descriptors);
     let lists = Lists::new(&index, &known);
-    let scene = ReferenceContext { descriptors, known: &known, spans: &spans, disabled };
+    let scene = ReferenceContext { descriptors, known: &known, spans: &spans, binary, disabled };
     let resolve_one = |(asker, planned): (u32, &mut Planned)| {
         let entry = &planned.entry;
         planned.references.reserve_exact(planned.known.as_ref().map_or(0, |known| known.references.len()));
@@ -38,15 +40,20 @@ pub(super) fn resolve(
             let question = Question {
                 asker,
                 span: span.unwrap_or(entry.span),
+                is_given: span.is_some(),
                 reference: wanted.reference,
                 pattern: &pattern,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
-            let astray = (span.is_none() && misspelt.contains(&field))
+            let mut astray = (span.is_none() && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
                 scene.judge(&question, &list, unmade, problems);
+                // That the manifest asks for what is not there is said; that nothing is there needs no words of the component.
+                astray = span.is_some()
+                    && wanted.reference.cardinality == Cardinality::Optional
+                    && others(&list, asker).next().is_none();
             }
             planned.references.push(Resolved { pattern, overridden: span, astray, list });
         }
@@ -62,7 +69,8 @@ pub(super) fn resolve(
 fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'static str>)> {
     let known = planned.known.iter().flat_map(|known| {
         let fields = known.references.iter().map(|wanted| wanted.reference.field);
-        let given = planned.entry.references.iter().map(|(name, _, span)| (&**name, *span));
+        let given = planned.entry.references.iter().zip(&planned.entry.reference_keys);
+        let given = given.map(|((name, ..), key)| (&**name, *key));
         given.map(move |(name, span)| (name, span, fields.clone()))
     });
     known.filter(|(name, _, fields)| !fields.clone().any(|field| field == *name)).map(
@@ -73,6 +81,12 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
             (name, span, near.filter(|near| strsim::jaro(near, name) > 0.7))
         },
     )
+}
+
+/// Whether the component that a reference takes is written as a key of the section, outside of `references`; which is reported.
+fn is_outside(planned: &Planned, field: &str) -> bool {
+    let known = planned.known.as_ref().filter(|_| planned.entry.table.get(field).is_some());
+    known.is_some_and(|known| !keys(&known.schema).iter().any(|key| key.path == field))
 }
 
 fn unknown_references(planned: &Planned, problems: &mut Problems) {
@@ -99,7 +113,14 @@ fn find_after(entry: &Entry, asker: u32, lists: &Lists<'_>, problems: &mut Probl
         if others(&list, asker).next().is_none() {
             let message =
                 format!("`after` of `{}` matches no other component: `{pattern}`", entry.descriptor);
-            problems.push(Problem::warning("AFTER_NOTHING", *span, message));
+            let problem = Problem::warning("AFTER_NOTHING", *span, message);
+            let itself = list.iter().any(|position| *position == asker);
+            problems.push(problem.with_help(match itself {
+                true => "it matches the component itself, which does not wait for itself; remove it",
+                false => {
+                    "correct the pattern, or remove it; a component that is not enabled is waited for by none"
+                }
+            }));
         }
         list
     };
@@ -138,5 +159,5 @@ fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: 
 
 /// Whether the asker cannot be without what it finds.
 pub(super) fn is_required(reference: &wirework::component::Reference) -> bool {
-    reference.cardinality == wirework::component::Cardinality::One
+    reference.cardinality == Cardinality::One
 }

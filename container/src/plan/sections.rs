@@ -53,7 +53,7 @@ pub(super) fn read(
         // A syntax error lies in the section: keys may be lost, so that what is missing means nothing.
         found.revise(|problem| (problem.code != code::MISSING_KEY).then_some(problem));
     }
-    hints::join(problems, found, section.table);
+    hints::join(problems, found, section.table, &known);
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }

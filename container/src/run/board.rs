@@ -68,7 +68,7 @@ impl Board {
     /// What everybody sees of the service.
     #[must_use]
     pub fn view(&self) -> ServiceView {
-        self.states.view()
+        ServiceView::of(&self.states)
     }
 
     /// Says where the service is in its life.

@@ -20,6 +20,7 @@ mod lines;
 mod order;
 #[path = "../../../examples/orders/packer.rs"]
 mod packer;
+mod pairs;
 #[path = "../../../examples/telemetry/reading.rs"]
 mod reading;
 #[path = "../../../examples/telemetry/sensor.rs"]

@@ -40,6 +40,14 @@ fn what_is_converted_is_checked() {
 fn what_cannot_be_converted_is_told_with_its_place() {
     for (text, expected) in [
         ("a: {{X\n", "error: `c.yml`: line 1: `{{` has no `}}`\n"),
+        (
+            "a:\n\tb: 2\n",
+            "error: `c.yml`: line 2, column 2: this is no YAML; a line begins with a tab: indent with blanks\n",
+        ),
+        (
+            "- descriptor:a:b:c:d:1.0\n  x: 1\n",
+            "error: `c.yml`: line 2, column 4: this is no YAML; a colon of a key has no blank behind it: write `key: value`\n",
+        ),
         ("- a: 1\n", "error: `c.yml`: expected a list of components, each with a `descriptor`\n"),
         ("", "error: `c.yml`: the file holds nothing\n"),
         ("[service]\n", "error: `c.yml`: it is TOML already; `check` tells what is wrong with a manifest\n"),

@@ -6,11 +6,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod brokers;
 mod canary;
 mod convert;
 mod good;
 mod mistakes;
 mod mutations;
+mod pages;
 mod parts;
 mod passwords;
 mod run;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wirework::config::{Problems, Severity};
 use wirework_container::manifest::{Manifest, Parameters, render, render_json};
-use wirework_container::plan::Plan;
+use wirework_container::plan::{Binary, Plan};
 
 use crate::parts::registry;
 use crate::tool::{Said, redacted};
@@ -28,7 +28,7 @@ fn sections(all: &[(&str, &str)]) -> String {
     let section = |(name, keys): &(&str, &str)| {
         let (kind, name) = name.split_once(':').unwrap_or((name, "default"));
         let kind = match kind {
-            "engine" | "light" => format!("motor:{kind}"),
+            "engine" | "light" | "silent" => format!("motor:{kind}"),
             other => format!("{other}:default"),
         };
         format!("[[component]]\ndescriptor = \"acme:{kind}:{name}:1.0\"\n{keys}\n\n")
@@ -143,6 +143,18 @@ mistake!(an_ambiguous_reference, ["AMBIGUOUS_REFERENCE"], {
 });
 
 mistake!(a_reference_that_is_not_offered, ["NOT_OFFERED"], sections(&[("car", ""), ("light", "")]));
+
+mistake!(a_forgotten_offer, ["NOT_OFFERED"], sections(&[("car", ""), ("silent", "")]));
+
+#[test]
+fn an_operator_is_not_told_of_code() {
+    let text = sections(&[("car", ""), ("silent", "")]);
+    let mut problems = Problems::new();
+    let manifest = Manifest::parse(Path::new("service.toml"), &text, &Parameters::new(), &mut problems);
+    let _ = Plan::of(manifest, &registry(), Binary::Stock, &mut problems);
+    let help = problems.iter().find_map(|problem| problem.help.clone()).unwrap();
+    assert_eq!(help, "add a component that matches `acme:motor:*:*:1.0` and offers Motor");
+}
 
 mistake!(a_cycle, ["CYCLE"], {
     sections(&[
@@ -312,7 +324,7 @@ fn ten_mistakes_are_ten_problems() {
     let place = |one: &serde_json::Value| (one["line"].as_u64().unwrap(), one["column"].as_u64().unwrap());
     let places: Vec<_> = json.iter().map(place).collect();
     let expected =
-        [(2, 8), (6, 1), (7, 13), (8, 10), (8, 21), (11, 14), (15, 20), (16, 11), (19, 14), (21, 2)];
+        [(2, 8), (6, 1), (7, 13), (8, 10), (8, 21), (11, 14), (15, 12), (16, 11), (19, 14), (21, 2)];
     assert_eq!(places, &expected[..], "{}", render(&problems, &plan.files, false));
     assert_eq!(json.len(), 10);
     assert!(json.iter().all(|one| one["file"] == "service.toml"));

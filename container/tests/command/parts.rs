@@ -110,6 +110,19 @@ impl Component for Light {
     }
 }
 
+/// Is a motor, and does not say that it is.
+pub struct Silent;
+impl Motor for Silent {}
+impl Component for Silent {
+    const DESCRIPTOR: &'static str = "acme:motor:silent:*:1.0";
+    const SUMMARY: &'static str = "Hums.";
+    type Config = NoConfig;
+    type References = ();
+    fn create(_: &Descriptor, _: NoConfig, (): ()) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
 references! {
     /// What a car asks for.
     pub struct CarReferences {
@@ -181,6 +194,7 @@ pub fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.add(ComponentFactory::<Engine>::NEW).unwrap();
     registry.add(ComponentFactory::<Light>::NEW).unwrap();
+    registry.add(ComponentFactory::<Silent>::NEW).unwrap();
     registry.add(ComponentFactory::<Car>::NEW).unwrap();
     registry.add(ComponentFactory::<Clash>::NEW).unwrap();
     registry.add(twin("acme:twin:*:left:1.0")).unwrap();

@@ -4,25 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::state::Change;
 use super::states::ServiceStates;
-use super::view::{ServiceState, StateChange};
-
-/// Something that has changed in a service.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Change {
-    /// The state of a component.
-    Component {
-        /// Its position in the manifest; see [`ServiceView::component`](super::ServiceView::component).
-        position: u32,
-        /// What it is from now on.
-        change: StateChange,
-    },
-    /// The state of the service.
-    Service(ServiceState),
-    /// So many changes were not read in time: look at the states themselves.
-    Missed(u64),
-}
 
 /// The changes in a service from the moment when it was asked for; see [`ServiceView::changes`](super::ServiceView::changes).
 ///

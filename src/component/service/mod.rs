@@ -4,11 +4,19 @@
 //! [`Context::service`](super::Context::service).
 
 mod changes;
+mod graph;
+mod member;
 mod readiness;
+mod state;
 mod states;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub use changes::{Change, Changes};
+pub use changes::Changes;
+pub use graph::{Link, NoGraph, ServiceGraph};
+pub use member::ServiceMember;
 pub use readiness::{Readiness, ReadinessRule};
-pub use states::{ServiceMember, ServiceStates};
-pub use view::{ComponentState, Link, NoGraph, ServiceGraph, ServiceState, ServiceView, StateChange};
+pub use state::{Change, ComponentState, ServiceState, StateChange};
+pub use states::ServiceStates;
+pub use view::ServiceView;

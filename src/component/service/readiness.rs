@@ -5,7 +5,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::super::{Descriptor, Status};
-use super::states::ServiceMember;
 
 /// When a component that is `Recovering` makes its service not ready; in a manifest `readiness` of its section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,8 +79,13 @@ pub(super) struct Blockers {
 
 impl Blockers {
     /// Notes the state of the component at a position.
-    pub(super) fn note(&mut self, position: u32, member: &ServiceMember, status: &Status, now: Instant) {
-        let (rule, critical) = (member.readiness, member.critical);
+    pub(super) fn note(
+        &mut self,
+        position: u32,
+        (rule, critical): (ReadinessRule, bool),
+        status: &Status,
+        now: Instant,
+    ) {
         // A rule that the section gives counts whether the component is critical or not.
         let counts = critical || rule != ReadinessRule::Ignore;
         let (at_once, later) = match (status, rule) {

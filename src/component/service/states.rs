@@ -8,49 +8,16 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::super::{Descriptor, Status};
-use super::changes::Change;
-use super::readiness::{Blockers, Readiness, ReadinessRule};
-use super::view::{ComponentState, Link, ServiceGraph, ServiceState, ServiceView, StateChange};
+use super::graph::{Link, ServiceGraph};
+use super::member::ServiceMember;
+use super::readiness::{Blockers, Readiness};
+use super::state::{Change, ComponentState, ServiceState, StateChange};
 
 /// How many states of each component are kept.
-const HISTORY: usize = 16;
+pub(super) const HISTORY: usize = 16;
 
 /// How many changes of the service are kept for those that read them.
-const CHANGES: usize = 1_024;
-
-/// What of a component matters here.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ServiceMember {
-    /// Its name.
-    pub descriptor: Descriptor,
-    /// Whether the service cannot do without it.
-    pub critical: bool,
-    /// When it makes the service not ready.
-    pub readiness: ReadinessRule,
-}
-
-impl ServiceMember {
-    /// A component of this name, critical, with the default rule.
-    #[must_use]
-    pub fn new(descriptor: Descriptor) -> Self {
-        Self { descriptor, critical: true, readiness: ReadinessRule::default() }
-    }
-
-    /// Whether the service cannot do without it.
-    #[must_use]
-    pub fn critical(mut self, critical: bool) -> Self {
-        self.critical = critical;
-        self
-    }
-
-    /// When it makes the service not ready.
-    #[must_use]
-    pub fn readiness(mut self, rule: ReadinessRule) -> Self {
-        self.readiness = rule;
-        self
-    }
-}
+pub(super) const CHANGES: usize = 1_024;
 
 /// The write side of [`ServiceView`], for containers.
 pub struct ServiceStates {
@@ -114,12 +81,6 @@ impl ServiceStates {
         })
     }
 
-    /// What everybody else sees.
-    #[must_use]
-    pub fn view(self: &Arc<Self>) -> ServiceView {
-        ServiceView::new(Arc::clone(self))
-    }
-
     /// Says where the service is in its life. It never goes back.
     pub fn set_service(&self, state: ServiceState) {
         let mut table = self.lock();
@@ -143,7 +104,7 @@ impl ServiceStates {
             return;
         }
         let change = row.set(status);
-        table.blockers.note(position, member, &change.status, Instant::now());
+        table.blockers.note(position, (member.readiness, member.critical), &change.status, Instant::now());
         table.push(Change::Component { position, change });
         self.tell(table);
     }
@@ -309,134 +270,5 @@ impl fmt::Debug for ServiceStates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut states = f.debug_struct("ServiceStates");
         states.field("name", &self.name).field("components", &self.members.len()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::NoGraph;
-    use super::*;
-    use crate::error::{Category, Error};
-
-    fn service(members: Vec<ServiceMember>) -> (Arc<ServiceStates>, ServiceView) {
-        let states = ServiceStates::new("telemetry", Some("Averages".into()), members, NoGraph);
-        let view = states.view();
-        (states, view)
-    }
-
-    fn member(name: &str) -> ServiceMember {
-        ServiceMember::new(format!("acme:thing:default:{name}:1.0").parse().unwrap())
-    }
-
-    fn set(states: &ServiceStates, position: u32, status: Status) {
-        states.update(position, |now| {
-            *now = status;
-            true
-        });
-    }
-
-    fn failed() -> Status {
-        Status::failed(Error::new(Category::Internal, "X", "broken"))
-    }
-
-    #[test]
-    fn ready_is_what_has_started_and_lacks_nothing_critical() {
-        let (states, view) = service(vec![member("a"), member("b").critical(false)]);
-        assert_eq!(view.readiness(), Readiness::Starting);
-        set(&states, 0, Status::Open);
-        states.set_service(ServiceState::Running);
-        assert_eq!(view.readiness(), Readiness::Ready);
-        set(&states, 0, Status::recovering("link lost"));
-        set(&states, 1, failed());
-        assert_eq!(view.readiness(), Readiness::Ready);
-        set(&states, 0, failed());
-        let readiness = view.readiness();
-        assert_eq!(readiness.to_string(), "blocked by acme:thing:default:a:1.0");
-        set(&states, 0, Status::Open);
-        states.set_service(ServiceState::Draining);
-        assert_eq!(view.readiness(), Readiness::Draining);
-        states.set_service(ServiceState::Running);
-        assert_eq!(view.readiness(), Readiness::Draining, "a service does not go back");
-        states.set_service(ServiceState::Closed);
-        assert_eq!(view.readiness(), Readiness::Closed);
-    }
-
-    #[test]
-    fn a_recovering_component_counts_where_its_section_says_so() {
-        let after = |time| ReadinessRule::After(Duration::from_secs(time));
-        for (rule, critical, blocks) in [
-            (ReadinessRule::Ignore, true, false),
-            (ReadinessRule::Open, true, true),
-            (ReadinessRule::Open, false, true),
-            (after(0), true, true),
-            (after(3_600), true, false),
-        ] {
-            let (states, view) = service(vec![member("a").critical(critical).readiness(rule)]);
-            states.set_service(ServiceState::Running);
-            set(&states, 0, Status::recovering("link lost"));
-            assert_eq!(!view.readiness().is_ready(), blocks, "{rule:?}");
-            set(&states, 0, Status::Open);
-            assert!(view.readiness().is_ready(), "{rule:?}");
-        }
-        // A failed one blocks at once, also where a rule gives it time to recover.
-        let (states, view) = service(vec![member("a").critical(false).readiness(after(3_600))]);
-        states.set_service(ServiceState::Running);
-        set(&states, 0, failed());
-        assert!(!view.readiness().is_ready());
-    }
-
-    #[test]
-    fn another_reason_does_not_begin_a_new_time() {
-        let mut blockers = Blockers::default();
-        let (now, second) = (Instant::now(), Duration::from_secs(1));
-        let member = member("a").readiness(ReadinessRule::After(10 * second));
-        blockers.note(3, &member, &Status::recovering("a"), now);
-        blockers.note(3, &member, &Status::recovering("b"), now + 5 * second);
-        assert_eq!(blockers.at(now + 9 * second).count(), 0);
-        assert_eq!(blockers.at(now + 10 * second).collect::<Vec<_>>(), [3]);
-    }
-
-    #[test]
-    fn states_have_a_time_a_count_and_a_bounded_history() {
-        let (states, view) = service(vec![member("a")]);
-        for _ in 0..20 {
-            set(&states, 0, Status::recovering("link lost"));
-            set(&states, 0, Status::Open);
-        }
-        states.update(0, |_| false);
-        let state = view.component(0).unwrap();
-        assert_eq!((state.changes, state.recoveries, state.status.name()), (40, 19, "open"));
-        let history = view.history(0);
-        assert_eq!(history.len(), HISTORY);
-        assert_eq!(history.last().unwrap().at, state.since);
-        assert!(history.iter().zip(&history[1..]).all(|(one, next)| one.at <= next.at));
-        assert!(view.component(1).is_none() && view.history(1).is_empty());
-        let a = state.descriptor;
-        assert_eq!((view.position(&a), view.len(), view.description()), (Some(0), 1, Some("Averages")));
-    }
-
-    #[tokio::test]
-    async fn changes_come_in_order_and_who_is_slow_is_told() {
-        let (states, view) = service(vec![member("a")]);
-        set(&states, 0, Status::Opening);
-        let (mut changes, mut slow) = (view.changes(), view.changes());
-        set(&states, 0, Status::Open);
-        states.set_service(ServiceState::Running);
-        let next = changes.next().await.unwrap();
-        assert!(matches!(next, Change::Component { position: 0, change } if change.status.is_open()));
-        assert!(matches!(changes.next().await, Some(Change::Service(ServiceState::Running))));
-        assert!(futures_util::poll!(Box::pin(changes.next())).is_pending());
-        for _ in 0..CHANGES {
-            set(&states, 0, Status::Open);
-        }
-        assert!(matches!(slow.next().await, Some(Change::Missed(2))));
-        states.set_service(ServiceState::Closed);
-        let mut last = None;
-        while let Some(change) = slow.next().await {
-            last = Some(change);
-        }
-        assert!(matches!(last, Some(Change::Service(ServiceState::Closed))));
     }
 }

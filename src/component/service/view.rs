@@ -4,113 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::super::{Descriptor, Status};
+use super::super::Descriptor;
 use super::changes::Changes;
+use super::graph::{Link, NoGraph};
 use super::readiness::Readiness;
+use super::state::{ComponentState, ServiceState, StateChange};
 use super::states::ServiceStates;
-
-/// Where a service is in its life: `Starting → Running → Draining → Closing → Closed`; a start that fails goes on at `Closing`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum ServiceState {
-    /// Its components open.
-    #[default]
-    Starting,
-    /// All its critical components have opened.
-    Running,
-    /// It was asked to end: it is not ready any more, and finishes what it has.
-    Draining,
-    /// Its components close.
-    Closing,
-    /// All of them have closed.
-    Closed,
-}
-
-impl ServiceState {
-    /// The state's name in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Draining => "draining",
-            Self::Closing => "closing",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-impl fmt::Display for ServiceState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A state that a component has taken, and when.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct StateChange {
-    /// The state.
-    pub status: Status,
-    /// Since when.
-    pub at: SystemTime,
-}
-
-/// What is known of one component of a running service.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ComponentState {
-    /// Its position in the manifest.
-    pub position: u32,
-    /// Its name.
-    pub descriptor: Descriptor,
-    /// Whether the service cannot do without it.
-    pub critical: bool,
-    /// Its state.
-    pub status: Status,
-    /// Since when it is in that state.
-    pub since: SystemTime,
-    /// How often its state has changed.
-    pub changes: u64,
-    /// How often it was `Open` again after it had been open before.
-    pub recoveries: u64,
-}
-
-/// One reference of a component, or its `after`, and what it resolved to.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Link {
-    /// The field of its references; `after` for what it opens after without a reference.
-    pub field: &'static str,
-    /// Whether the component does not wait for it.
-    pub late: bool,
-    /// The components that it leads to, by position.
-    pub to: Vec<u32>,
-}
-
-impl Link {
-    /// A link of the name `field`.
-    #[must_use]
-    pub fn new(field: &'static str, late: bool, to: Vec<u32>) -> Self {
-        Self { field, late, to }
-    }
-}
-
-/// Who knows which component uses which others.
-pub trait ServiceGraph: Send + Sync + 'static {
-    /// The references of the component at a position, then what it opens after.
-    fn links(&self, position: u32) -> Vec<Link>;
-}
-
-/// The graph of a service whose components use none.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoGraph;
-
-impl ServiceGraph for NoGraph {
-    fn links(&self, _: u32) -> Vec<Link> {
-        Vec::new()
-    }
-}
 
 /// What a component may know of the service around it; cheap to clone. It only reads: nothing of the service can be changed by it.
 ///
@@ -136,8 +35,10 @@ impl ServiceGraph for NoGraph {
 pub struct ServiceView(Arc<ServiceStates>);
 
 impl ServiceView {
-    pub(super) fn new(states: Arc<ServiceStates>) -> Self {
-        Self(states)
+    /// Of what a container keeps.
+    #[must_use]
+    pub fn of(states: &Arc<ServiceStates>) -> Self {
+        Self(Arc::clone(states))
     }
 
     /// Of a service without components that runs: for what is used without a container.
@@ -145,7 +46,7 @@ impl ServiceView {
     pub fn standalone(name: impl Into<Arc<str>>) -> Self {
         let states = ServiceStates::new(name, None, Vec::new(), NoGraph);
         states.set_service(ServiceState::Running);
-        states.view()
+        Self(states)
     }
 
     /// The name of the service, from the manifest.

@@ -135,7 +135,8 @@ impl<'de> MapAccess<'de> for &mut TableAccess<'_> {
         while let Some((key, node)) = self.next_pair() {
             if self.takes(key) {
                 self.current = Some((&key.name, Source::Node(node), Some(key)));
-                let result = seed.deserialize(KeyDeserializer(&key.name));
+                let is_number = self.fields.is_none() && self.reader.is_number(self.path, &key.name);
+                let result = seed.deserialize(KeyDeserializer { text: &key.name, is_number });
                 return result.map(Some).map_err(|refusal| self.refused_key(key, node, refusal));
             }
         }

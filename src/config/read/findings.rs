@@ -10,9 +10,12 @@ use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
 use super::refusal::DeserializeError;
 use super::source::Source;
-use crate::config::suggest::quoted;
+use crate::config::suggest::{alternatives, quoted, unabridged};
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
+
+/// Of how many keys a name can be an end for them to be suggested.
+const MOST_MEANT: usize = 12;
 
 /// The problems of one section. Each place has one at most.
 pub struct Findings {
@@ -25,6 +28,12 @@ impl Findings {
     /// Of a type with this schema, which is only asked for when there is something to say; `problems` is where it is said.
     pub fn new(schema: fn() -> Arc<Schema>, problems: Problems) -> Self {
         Self { known: SchemaKeys::new(schema), marks: RefCell::default(), problems: RefCell::new(problems) }
+    }
+
+    /// For another reading, in which a table is read and these places in it are left out.
+    pub fn trial<'a>(&self, table: &str, left_out: impl IntoIterator<Item = &'a str>) -> Self {
+        let marks = RefCell::new(self.marks.borrow().with_table(table, left_out));
+        Self { known: self.known.clone(), marks, problems: RefCell::default() }
     }
 
     /// What is known of the keys.
@@ -72,6 +81,18 @@ impl Findings {
         }
     }
 
+    /// Takes back that a key is not known.
+    pub fn spare(&self, path: &str, key: Span) {
+        let is_it = |problem: &Problem| problem.code == code::UNKNOWN_KEY && problem.span == key;
+        self.problems.borrow_mut().revise(|problem| (!is_it(&problem)).then_some(problem));
+        self.marks.borrow_mut().clear(path);
+    }
+
+    /// Adds a problem of a place that is marked already.
+    pub fn add(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
     /// How many problems have been recorded.
     pub fn recorded(&self) -> usize {
         self.problems.borrow().len()
@@ -95,11 +116,18 @@ impl Findings {
             };
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
             let can_be = |field: &&str| !is_there(field) || (is_table(name) && is_table(field));
-            let free = facts.known.iter().copied().filter(can_be);
-            if let Some(meant) = nearest(name, free) {
+            let free = || facts.known.iter().copied().filter(can_be);
+            let longer = unabridged(name, free());
+            let only = if let [only] = &longer[..] { Some(*only) } else { None };
+            if let Some(meant) = nearest(name, free()).or(only) {
                 let meant = table.key(meant);
                 self.marks.borrow_mut().add_intended_key(meant.to_string());
                 return problem.with_guess(meant.shown());
+            }
+            if (2..=MOST_MEANT).contains(&longer.len()) {
+                let meant: Vec<_> = longer.iter().map(|name| table.key(name).shown().to_string()).collect();
+                return Problem { guess: true, ..problem }
+                    .with_help(format!("did you mean {}?", alternatives(&meant)));
             }
             match self.known.elsewhere(name, facts.known) {
                 Some(key) => Problem { guess: true, ..problem }
@@ -130,6 +158,7 @@ impl Findings {
         match refusal {
             DeserializeError::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
             DeserializeError::Variant(known) => self.none_of(path, source, known),
+            DeserializeError::Missing(name) => self.missing_inside(path, source, name),
             _ => {
                 let name =
                     if let Path::Root = path { String::new() } else { format!("`{}`: ", path.shown()) };
@@ -148,15 +177,30 @@ impl Findings {
 
     /// Records that a table has to have a key, and has not.
     pub fn misses(&self, path: &Path<'_>, span: Span, name: &str) {
-        let key = path.key(name);
-        if self.marks.borrow().is_meant(&key.to_string()) {
-            return;
+        if !self.marks.borrow().is_meant(&path.key(name).to_string()) {
+            let problem = self.missing_problem(path, span, name);
+            self.problems.borrow_mut().push(problem);
         }
+    }
+
+    /// Of a key that is missed in a table, or in one inside of it.
+    fn missing_inside(&self, path: &Path<'_>, source: Source<'_>, name: &str) -> Problem {
+        let takes = |path: &Path<'_>| self.known.keys_at(path).iter().any(|key| key == name);
+        let inner = source.table().filter(|_| !takes(path)).into_iter().flat_map(Table::iter);
+        let inner = inner.filter(|(_, node)| node.as_table().is_some_and(|table| table.get(name).is_none()));
+        match inner.map(|(key, node)| (path.key(&key.name), node)).find(|(path, _)| takes(path)) {
+            Some((path, node)) => self.missing_problem(&path, node.span, name),
+            None => self.missing_problem(path, source.span(), name),
+        }
+    }
+
+    fn missing_problem(&self, path: &Path<'_>, span: Span, name: &str) -> Problem {
+        let key = path.key(name);
         let mut problem = Problem::error(code::MISSING_KEY, span, format!("missing key `{}`", key.shown()));
         if let Some(doc) = place::describe(&self.known.schema(), &key.segments()) {
             problem = problem.with_help(format!("add `{name}`, {doc}"));
         }
-        self.problems.borrow_mut().push(problem);
+        problem
     }
 
     /// A value of a type or in a range that the field does not want.

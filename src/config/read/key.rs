@@ -9,12 +9,17 @@ use super::refusal::DeserializeError;
 use super::wanted::Wanted;
 
 /// A deserializer of a key.
-pub struct KeyDeserializer<'a>(pub &'a str);
+pub struct KeyDeserializer<'a> {
+    /// As it is written.
+    pub text: &'a str,
+    /// Whether the schema has numbers as the keys of the table; serde asks for nothing where it collects.
+    pub is_number: bool,
+}
 
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-            match self.0.parse() {
+            match self.text.parse() {
                 Ok(number) => visitor.$visit(number),
                 Err(_) => Err(DeserializeError::Expected(Wanted::Integer { low: i128::from(<$type>::MIN), high: i128::from(<$type>::MAX) }.to_string())),
             }
@@ -32,11 +37,15 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-        visitor.visit_str(self.0)
+        match (self.text.parse::<u64>(), self.text.parse::<i64>()) {
+            (Ok(number), _) if self.is_number => visitor.visit_u64(number),
+            (_, Ok(number)) if self.is_number => visitor.visit_i64(number),
+            _ => visitor.visit_str(self.text),
+        }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
-        match self.0.parse() {
+        match self.text.parse() {
             Ok(flag) => visitor.visit_bool(flag),
             Err(_) => Err(DeserializeError::Expected("`true` or `false`".to_owned())),
         }
@@ -60,7 +69,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeserializeError> {
-        visitor.visit_enum(StrDeserializer::<DeserializeError>::new(self.0))
+        visitor.visit_enum(StrDeserializer::<DeserializeError>::new(self.text))
     }
 
     forward_to_deserialize_any! {

@@ -1,5 +1,6 @@
 //! What the schema of a configuration knows of its keys.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use schemars::Schema;
@@ -9,6 +10,7 @@ use crate::config::schema::DURATION;
 use crate::config::{json_schema, outline, place};
 
 /// The schema, which is made only when there is something to ask it.
+#[derive(Clone)]
 pub struct SchemaKeys(fn() -> Arc<Schema>);
 
 crate::opaque::opaque!(SchemaKeys);
@@ -16,6 +18,11 @@ crate::opaque::opaque!(SchemaKeys);
 impl SchemaKeys {
     pub const fn new(schema: fn() -> Arc<Schema>) -> Self {
         Self(schema)
+    }
+
+    /// What makes the schema.
+    pub const fn make(&self) -> fn() -> Arc<Schema> {
+        self.0
     }
 
     pub fn schema(&self) -> Arc<Schema> {
@@ -27,6 +34,13 @@ impl SchemaKeys {
         let schema = self.schema();
         let found = place::look_up(&schema, &path.segments()).schemas;
         found.into_iter().any(|schema| schema.get(DURATION).is_some())
+    }
+
+    /// Whether the table at a place is a map from numbers.
+    pub fn has_numbers_as_keys(&self, path: &Path<'_>) -> bool {
+        let schema = self.schema();
+        let found = place::look_up(&schema, &path.segments()).schemas;
+        found.into_iter().any(json_schema::has_numbers_as_keys)
     }
 
     /// Which types the schema has for a place.
@@ -43,10 +57,11 @@ impl SchemaKeys {
         // A pattern of keys, such as `connections.<key>.host`, is no suggestion; nor is a place right here.
         let fits = |path: &str| !path.contains(['<', '*']) && !here.contains(&path);
         let named = |path: &str| path == name || path.ends_with(&suffix);
-        let mut places = outline::keys(&schema).into_iter().map(|key| key.path);
-        let mut places = places.by_ref().filter(|path| named(path) && fits(path));
-        let place = places.next()?;
-        places.next().is_none().then_some(place)
+        let places = outline::keys(&schema).into_iter().map(|key| key.path);
+        // A table that can be one of several may have a key of that name in each.
+        let mut places: BTreeSet<_> = places.filter(|path| named(path) && fits(path)).collect();
+        let place = places.pop_first()?;
+        places.is_empty().then_some(place)
     }
 
     /// The key of which the quotes around all of a name with dots make another.

@@ -6,14 +6,14 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{EnumContent, ListAccess, TableAccess};
+use super::large::beyond_toml;
 use super::node::ValueDeserializer;
-use super::path::{Path, Segment, shown_key};
 use super::probe::SubstituteValue;
 use super::refusal::DeserializeError;
 use super::source::Source;
 use super::wanted::Wanted;
 use crate::config::suggest::quoted;
-use crate::config::{Millis, Node, Problem, Table, Value, code, nearest};
+use crate::config::{Millis, Value, code, nearest};
 
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty,)*) => { $(
@@ -23,9 +23,6 @@ macro_rules! integers {
         }
     )* };
 }
-
-/// How many keys of a table are listed in place of a value that is no table.
-const LISTED: usize = 8;
 
 /// What stands for a text that cannot be had.
 const PLACEHOLDERS: [&str; 2] = ["x", "y"];
@@ -42,6 +39,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
     /// For types that take more than one kind of value, and for those that serde collects first. A parameter takes the type that
     /// the schema has for its place, and is text where that can be text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeserializeError> {
+        self.reader.collects_value(self.path);
         match self.reader.probes().find(self.path) {
             Some(SubstituteValue::Flag) => return visitor.visit_bool(true),
             Some(SubstituteValue::Number) => return visitor.visit_i64(i64::MIN),
@@ -56,7 +54,12 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
         match self.value() {
             None => visitor.visit_i64(self.reader.number()),
             Some(Value::String(text)) if self.source.is_text() => self.typed(text, visitor),
-            Some(Value::String(text)) => visitor.visit_str(text),
+            Some(Value::String(text)) => {
+                match beyond_toml(text).and_then(|number| u64::try_from(number).ok()) {
+                    Some(number) if self.takes_only_integers() => visitor.visit_u64(number),
+                    _ => visitor.visit_str(text),
+                }
+            }
             Some(Value::Datetime(text)) => visitor.visit_str(text),
             Some(Value::Integer(number)) => visitor.visit_i64(number.get()),
             Some(Value::Float(number)) => visitor.visit_f64(number.get()),
@@ -137,7 +140,10 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
         let (table, source) = self.table();
         let mut entries = TableAccess::fields(self.reader, self.path, table, fields);
         match visitor.visit_map(&mut entries) {
-            Err(DeserializeError::Missing(name)) => Err(self.reader.missing(self.path, source, name)),
+            // Another key is missed in a table inside, which serde has collected.
+            Err(DeserializeError::Missing(name)) if fields.contains(&name) => {
+                Err(self.reader.missing(self.path, source, name))
+            }
             Err(DeserializeError::Duplicate(name)) => Err(entries.twice(name)),
             result => result,
         }
@@ -230,6 +236,11 @@ impl<'a> ValueDeserializer<'a> {
         visitor.visit_map(MapDeserializer::new(parts.into_iter()))
     }
 
+    fn takes_only_integers(&self) -> bool {
+        let types = self.reader.findings().known().types(self.path);
+        !types.is_empty() && types.iter().all(|name| name == "integer")
+    }
+
     /// The text of a parameter as what the schema has for its place.
     fn typed<'de, V: Visitor<'de>>(self, text: &str, visitor: V) -> Result<V::Value, DeserializeError> {
         let types = self.reader.findings().known().types(self.path);
@@ -250,105 +261,6 @@ impl<'a> ValueDeserializer<'a> {
         match trimmed.parse().ok().filter(|_| takes("boolean")) {
             Some(flag) => visitor.visit_bool(flag),
             None => visitor.visit_str(text),
-        }
-    }
-
-    /// The table, and whether there is one at all; something else is recorded.
-    fn table(&self) -> (Option<&'a Table>, Source<'a>) {
-        if let Source::Root(table, _) = self.source {
-            return (Some(table), self.source);
-        }
-        let table = match self.value() {
-            Some(Value::Table(table)) => Some(table),
-            Some(value) => {
-                self.reader.findings().record(self.path, || self.no_table(value));
-                None
-            }
-            None => None,
-        };
-        (table, if table.is_some() { self.source } else { Source::Nothing })
-    }
-
-    fn no_table(&self, value: &Value) -> Problem {
-        let is_list = is_list_of_tables(self);
-        let wanted = if is_list { "a table, not a list of them" } else { "a table" };
-        let problem = self.reader.findings().wrong(self.path, self.source, code::WRONG_TYPE, wanted);
-        let (key, keys) =
-            (shown_key(self.path.last_key()), self.reader.findings().known().keys_at(self.path));
-        if is_list {
-            return problem
-                .with_help(format!("for one table write {}`{key} = {{ … }}`", self.header("[", "]")));
-        }
-        match self.key_for(value, &keys) {
-            Some(inner) if matches!(self.path, Path::Step(_, Segment::Index(_))) => {
-                problem.with_help(format!("write `{{ {inner} = \"…\" }}`"))
-            }
-            Some(inner) => problem.with_help(format!("write `{key}.{inner} = \"…\"`")),
-            None if keys.is_empty() => {
-                problem.with_help(format!("write `{key}.<name> = …`, one line for each"))
-            }
-            None => {
-                let more = if keys.len() > LISTED { ", …" } else { "" };
-                let keys = quoted(keys.iter().take(LISTED).map(String::as_str));
-                problem.with_help(format!("its keys are {keys}{more}"))
-            }
-        }
-    }
-
-    /// The header of a table in the section of a component, as one way of writing it; nothing inside of a list.
-    fn header(&self, open: &str, close: &str) -> String {
-        let is_index = |segment: &Segment<'_>| matches!(segment, Segment::Index(_));
-        match self.path.segments().iter().any(is_index) {
-            true => String::new(),
-            false => format!("`{open}component.{}{close}` or ", self.path.shown()),
-        }
-    }
-
-    /// Which of these keys takes a text that stands in the place of their table, where that is plain: it is an address.
-    fn key_for(&self, value: &Value, keys: &[String]) -> Option<&'static str> {
-        let Value::String(text) = value else { return None };
-        let has = |name: &str| keys.iter().any(|key| key == name);
-        if self.source.is_secret_place() {
-            None
-        } else if text.contains("://") && has("uri") {
-            Some("uri")
-        } else {
-            has("host").then_some("host")
-        }
-    }
-
-    /// The elements of the list, or of a table of numbered pairs given in code; something else is recorded.
-    fn list(&self) -> Option<Vec<(usize, &'a Node)>> {
-        if let Source::Root(..) | Source::Nothing | Source::Meant = self.source {
-            return None;
-        }
-        let value = self.value()?;
-        let list = match value {
-            Value::Array(list) => Some(list.iter().enumerate().collect()),
-            Value::Table(table) if self.source.is_text() => numbered(table),
-            _ => None,
-        };
-        if list.is_none() {
-            self.reader.findings().record(self.path, || self.no_list(value));
-        }
-        list
-    }
-
-    fn no_list(&self, value: &Value) -> Problem {
-        let problem = self.reader.findings().wrong(self.path, self.source, code::WRONG_TYPE, "a list");
-        let key = shown_key(self.path.last_key());
-        match value {
-            Value::Table(_) => problem.with_help(format!(
-                "for a list of one table write {}`{key} = [{{ … }}]`",
-                self.header("[[", "]]")
-            )),
-            Value::String(_) => {
-                match self.key_for(value, &self.reader.findings().known().keys_at(&self.path.index(0))) {
-                    Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
-                    None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
-                }
-            }
-            _ => problem.with_help(format!("for a list of one write `{key} = […]`")),
         }
     }
 
@@ -379,18 +291,4 @@ impl<'a> ValueDeserializer<'a> {
         let (name, content) = known.unwrap_or((placeholder.copied().unwrap_or_default(), Source::Nothing));
         EnumContent { reader: self.reader, path: self.path, name, content, placeholder: known.is_none() }
     }
-}
-
-/// Whether a list stands where one table is wanted.
-fn is_list_of_tables(de: &ValueDeserializer<'_>) -> bool {
-    matches!(de.source, Source::Node(Node { value: Value::Array(list), .. })
-        if list.iter().all(|node| node.as_table().is_some()))
-}
-
-/// The values of a table whose keys are all numbers, in the order of these.
-fn numbered(table: &Table) -> Option<Vec<(usize, &Node)>> {
-    let pairs = table.iter().map(|(key, node)| Some((key.name.parse().ok()?, node)));
-    let mut list = pairs.collect::<Option<Vec<(usize, &Node)>>>()?;
-    list.sort_by_key(|(index, _)| *index);
-    Some(list)
 }

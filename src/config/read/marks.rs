@@ -12,7 +12,7 @@ pub enum Mark {
 }
 
 /// Places by their dotted path. Empty while nothing was wrong.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Marks {
     values: BTreeMap<String, Mark>,
     /// Missing keys that are fed with placeholders, by the table in which they are missing.
@@ -22,6 +22,19 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// The same, but that a table is read, with all around it, and these places in it are left out.
+    pub fn with_table<'a>(&self, table: &str, left_out: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut marks = self.clone();
+        let is_around = |path: &str| {
+            table == path
+                || table.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+                || path.is_empty()
+        };
+        marks.values.retain(|path, _| !is_around(path));
+        marks.values.extend(left_out.into_iter().map(|path| (path.to_owned(), Mark::Omitted)));
+        marks
+    }
+
     /// Whether nothing is marked.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.missing.is_empty()
@@ -36,6 +49,11 @@ impl Marks {
     pub fn set(&mut self, path: String, mark: Mark) -> bool {
         let before = self.values.insert(path, mark);
         before != Some(mark)
+    }
+
+    /// Forgets the mark of a place.
+    pub fn clear(&mut self, path: &str) {
+        self.values.remove(path);
     }
 
     /// The worst mark at a path or below it. Entries are deserialized in this order, unmarked ones first, so that the

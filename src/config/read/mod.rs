@@ -10,7 +10,9 @@ mod access;
 mod findings;
 mod key;
 mod known;
+mod large;
 mod leaf;
+mod locate;
 mod marks;
 mod node;
 mod path;
@@ -19,10 +21,14 @@ mod reader;
 mod refusal;
 mod shape;
 mod source;
+mod tables;
+mod unplaced;
 mod wanted;
 
 #[cfg(test)]
 mod measure;
+#[cfg(test)]
+mod refused_tests;
 #[cfg(test)]
 mod serde_tests;
 #[cfg(test)]
@@ -34,15 +40,14 @@ use serde::de::DeserializeOwned;
 use self::path::Path;
 use self::probe::SubstituteValue;
 use self::reader::Reader;
-use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, code, schema_of};
+use self::refusal::DeserializeError;
+use self::source::Source;
+use super::{MOST_OF_A_KIND, Problems, Section, Span, Table, schema_of};
 
 pub(super) use self::path::Segment;
 
 /// How often a section is read again for another refused value; what is wrong beyond shows when these are mended.
 const ATTEMPTS: usize = MOST_OF_A_KIND;
-/// How much all attempts together may cost, in places looked up: a large section is not read again as often as a small one.
-const LOOKED: usize = 200_000;
-
 /// Reads a component's configuration. Every problem is added to `problems`: unknown keys, wrong types, missing keys
 /// and refused values; `None` where one of them is an error, or where a parameter could not be
 /// replaced, which has been reported by then.
@@ -135,10 +140,13 @@ where
 {
     let reader = Reader::new(schema_of::<T>, problems.branch());
     let read = attempt(&reader, table, span);
-    let mut found = reader.findings().take_problems();
-    if read.is_some() && found.has_errors() {
-        spare_aliases::<T>(&reader, table, span, &mut found);
+    if reader.findings().recorded() > 0 {
+        spare_aliases::<T>(&reader, table, span);
     }
+    locate::tell(&reader, Source::Root(table, span), &|trial| {
+        let _ = once::<T>(trial, table, span);
+    });
+    let mut found = reader.findings().take_problems();
     let whole = !reader.has_broken() && found.is_empty();
     found.sort();
     problems.join(found);
@@ -153,21 +161,26 @@ where
 const TRIED: usize = 20;
 
 /// Takes back what was told of keys that are other spellings of one.
-fn spare_aliases<T>(reader: &Reader, table: &Table, span: Span, found: &mut Problems)
+fn spare_aliases<T>(reader: &Reader, table: &Table, span: Span)
 where
     T: DeserializeOwned + JsonSchema + 'static,
 {
-    let before = reader.findings().aside();
-    let minds = |path: &str, probe| {
-        let reader = Reader::new(schema_of::<T>, Problems::new()).with_probe(path, probe);
-        attempt::<T>(&reader, table, span).is_none() || reader.findings().aside() != before
+    let outcome = |trial: Reader| {
+        let is_read = once::<T>(&trial, table, span).is_ok();
+        reader.add_looked(trial.looked());
+        let refusals: Vec<_> = trial.take_unplaced().iter().map(|one| one.refusal.to_string()).collect();
+        (is_read, refusals, trial.findings().aside())
     };
-    let passed_over = reader.probes().passed_over().into_iter().take(TRIED);
-    let read = passed_over.filter(|(path, _)| SubstituteValue::ALL.iter().any(|probe| minds(path, *probe)));
-    let keys: Vec<Span> = read.map(|(_, key)| key).collect();
-    found.revise(|problem| {
-        (problem.code != code::UNKNOWN_KEY || !keys.contains(&problem.span)).then_some(problem)
-    });
+    let minds = |path: &str| {
+        let written = outcome(reader.trial(path, []));
+        let with = |probe| outcome(reader.trial(path, []).with_probe(path, probe));
+        SubstituteValue::ALL.iter().any(|probe| with(*probe) != written)
+    };
+    for (path, key) in reader.probes().passed_over().into_iter().take(TRIED) {
+        if !reader.is_costly() && minds(&path) {
+            reader.findings().spare(&path, key);
+        }
+    }
 }
 
 /// Reads a section twice more, with one set of placeholders and then with the other, after all of its problems have been
@@ -184,17 +197,21 @@ fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> O
     let mut attempts = 0;
     loop {
         reader.begin();
-        let root =
-            node::ValueDeserializer { reader, path: &Path::Root, source: source::Source::Root(table, span) };
-        match T::deserialize(root) {
+        match once(reader, table, span) {
             Ok(config) => return Some(config),
-            Err(refusal) => {
-                reader.refused(&Path::Root, source::Source::Root(table, span), refusal);
+            Err(_) => {
                 attempts += 1;
-                if !reader.has_progress() || attempts == ATTEMPTS || reader.looked() > LOOKED {
+                if !reader.has_progress() || attempts == ATTEMPTS || reader.is_costly() {
                     return None;
                 }
             }
         }
     }
+}
+
+/// Reads once; what is refused has been recorded.
+fn once<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Result<T, DeserializeError> {
+    let source = Source::Root(table, span);
+    let root = node::ValueDeserializer { reader, path: &Path::Root, source };
+    T::deserialize(root).map_err(|refusal| reader.refused(&Path::Root, source, refusal))
 }

@@ -1,5 +1,6 @@
 //! A value on its way to serde: read as what serde asks for, or recorded as a problem.
 
+use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::reader::Reader;
 use super::source::Source;
@@ -48,6 +49,7 @@ impl<'a> ValueDeserializer<'a> {
         let read = |value: &Value| match value {
             Value::Integer(number) => Some(i128::from(number.get())),
             Value::String(text) if self.source.is_text() => text.trim().parse().ok(),
+            Value::String(text) => beyond_toml(text),
             _ => None,
         };
         self.leaf(Wanted::Integer { low, high }, |value| {
@@ -122,6 +124,7 @@ impl<'a> ValueDeserializer<'a> {
             (Value::Array(list), Wanted::Text) if list.len() == 1 => {
                 Some("take its brackets away".to_owned())
             }
+            (_, Wanted::Integer { high, .. }) if is_to_be_quoted(value, high) => Some(QUOTE_IT.to_owned()),
             (Value::Float(number), Wanted::Integer { .. }) if is_whole(number) => {
                 Some("write it without a fraction".to_owned())
             }

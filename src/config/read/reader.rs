@@ -13,8 +13,12 @@ use super::probe::{Probes, SubstituteValue};
 use super::refusal::DeserializeError;
 use super::shape;
 use super::source::Source;
+use super::unplaced::Unplaced;
 use crate::config::{Problem, Problems, Span, Table, code, mask_uri, place};
 use crate::text::escape;
+
+/// How much all attempts together may cost, in places looked up: a large section is not read again as often as a small one.
+const LOOKED: usize = 200_000;
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
@@ -27,6 +31,12 @@ pub struct Reader {
     other: Cell<bool>,
     /// The tables that serde collected before it decided what they are.
     collected: RefCell<BTreeSet<String>>,
+    /// The values in them.
+    values: RefCell<BTreeSet<String>>,
+    /// What collected tables refused, in the order of refusal.
+    unplaced: RefCell<Vec<Unplaced>>,
+    /// The table, where this is a reading that only shows what that refuses.
+    trial: Option<String>,
     probes: Probes,
 }
 
@@ -43,6 +53,9 @@ impl Reader {
             broken: Cell::new(false),
             other: Cell::new(false),
             collected: RefCell::default(),
+            values: RefCell::default(),
+            unplaced: RefCell::default(),
+            trial: None,
             probes: Probes::default(),
         }
     }
@@ -50,6 +63,33 @@ impl Reader {
     /// The same with something else at a place.
     pub fn with_probe(self, path: &str, probe: SubstituteValue) -> Self {
         Self { probes: Probes::at(path, probe), ..self }
+    }
+
+    /// Another reading to see what a collected table refuses when these places are left out.
+    pub fn trial<'a>(&self, table: &str, left_out: impl IntoIterator<Item = &'a str>) -> Self {
+        let findings = self.findings.trial(table, left_out);
+        Self {
+            findings,
+            trial: Some(table.to_owned()),
+            ..Self::new(self.findings.known().make(), Problems::new())
+        }
+    }
+
+    /// What collected tables refused, until now.
+    pub fn take_unplaced(&self) -> Vec<Unplaced> {
+        self.unplaced.take()
+    }
+
+    /// Notes that serde collects the value at a place.
+    pub fn collects_value(&self, path: &Path<'_>) {
+        if !self.collected.borrow().is_empty() {
+            self.values.borrow_mut().insert(path.to_string());
+        }
+    }
+
+    /// Whether serde collects the value at a dotted path.
+    pub fn is_collected_value(&self, path: &str) -> bool {
+        self.values.borrow().contains(path)
     }
 
     /// The keys that only the schema does not know, and what stands in their place.
@@ -106,9 +146,19 @@ impl Reader {
         T::from(if self.other.get() { 2 } else { 1 })
     }
 
+    /// Counts what another reading has looked up.
+    pub fn add_looked(&self, more: usize) {
+        self.looked.set(self.looked.get() + more);
+    }
+
     /// How often a place was looked up among the marks, in all attempts.
     pub fn looked(&self) -> usize {
         self.looked.get()
+    }
+
+    /// Whether so much was looked up that the section is not read again.
+    pub fn is_costly(&self) -> bool {
+        self.looked.get() > LOOKED
     }
 
     /// Whether any place is marked; where none is, nobody needs to ask for one.
@@ -139,7 +189,16 @@ impl Reader {
     /// See [`Marks::rank`](super::marks::Marks::rank).
     pub fn rank(&self, path: &Path<'_>) -> Option<Mark> {
         self.looked.set(self.looked.get() + 1);
-        self.findings.marks().rank(&path.to_string())
+        let path = path.to_string();
+        // Where a table is tried, the order is as written: serde collects what stands before the tag, and that alone.
+        let is_tried = |table: &String| {
+            table.is_empty()
+                || path.strip_prefix(&**table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if self.trial.as_ref().is_some_and(is_tried) {
+            return None;
+        }
+        self.findings.marks().rank(&path)
     }
 
     /// The missing keys to feed to a table.
@@ -157,6 +216,13 @@ impl Reader {
         for key in shape::unknown_keys(&self.findings, &self.findings.known().schema(), path, table) {
             self.probes.pass_over(path.key(&key.name).to_string(), key.span);
         }
+    }
+
+    /// Whether a key in a table that serde collects is a number, and not a text that looks like one.
+    pub fn is_number(&self, table: &Path<'_>, key: &str) -> bool {
+        key.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            && !self.collected.borrow().is_empty()
+            && self.findings.known().has_numbers_as_keys(table)
     }
 
     /// Whether a value that serde collects belongs to a [`Duration`](std::time::Duration).
@@ -187,7 +253,11 @@ impl Reader {
         match (before, source) {
             (None, Source::Nothing | Source::Meant) => self.mark_as(text, Mark::Omitted),
             (None, _) => {
-                if !self.explained(path, &text, source) {
+                if self.is_left_unplaced(&text, &refusal) {
+                    self.leave_unplaced(path, &text, source, refusal);
+                } else if !self.explained(path, &text, source)
+                    && !self.lacks_what_was_set_aside(path, &refusal)
+                {
                     self.findings.record(path, || self.findings.refusal_problem(path, source, &refusal));
                 }
                 self.mark_as(text, Mark::Placeholder);
@@ -198,11 +268,43 @@ impl Reader {
         DeserializeError::Recorded
     }
 
+    /// Whether serde misses a key of a collected table only because what stands there has been told of.
+    fn lacks_what_was_set_aside(&self, path: &Path<'_>, refusal: &DeserializeError) -> bool {
+        let DeserializeError::Missing(name) = refusal else { return false };
+        if !self.findings.marks().supplied(&path.to_string()).is_empty() {
+            return true;
+        }
+        let key = path.key(name).to_string();
+        let marks = self.findings.marks();
+        marks.get(&key).is_some() || marks.is_meant(&key)
+    }
+
+    fn is_left_unplaced(&self, table: &str, refusal: &DeserializeError) -> bool {
+        (self.trial.is_some() || refusal.is_of_a_value())
+            && (self.collected.borrow().contains(table) || self.has_collected_in(table))
+    }
+
+    /// Whether serde has collected values of a table, which it has read otherwise.
+    fn has_collected_in(&self, table: &str) -> bool {
+        let under = if table.is_empty() { String::new() } else { format!("{table}.") };
+        self.values.borrow().range(under.clone()..).next().is_some_and(|value| value.starts_with(&under))
+    }
+
+    /// Leaves it for the end of the reading to find out which value in a collected table it was.
+    fn leave_unplaced(&self, path: &Path<'_>, table: &str, source: Source<'_>, refusal: DeserializeError) {
+        let is_told = self.trial.is_some() || self.explained(path, table, source);
+        let otherwise = (!is_told).then(|| self.findings.refusal_problem(path, source, &refusal));
+        self.unplaced.borrow_mut().push(Unplaced { table: table.to_owned(), refusal, otherwise });
+    }
+
     /// Whether the schema says of a collected table, or of a value that may be of several types, what is wrong; then that has been
     /// recorded.
     fn explained(&self, path: &Path<'_>, text: &str, source: Source<'_>) -> bool {
         let schema = self.findings.known().schema();
         if self.collected.borrow().contains(text) {
+            if let Some(table) = source.table() {
+                self.look_for_unknown(path, table);
+            }
             // What has been told of its keys is why it was refused.
             return shape::mistakes(&self.findings, &schema, path, source)
                 || self.findings.marks().has_inside(text);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
+use super::wanted::Wanted;
 use crate::config::suggest::quoted;
 
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
@@ -25,6 +26,18 @@ pub enum DeserializeError {
     Recorded,
 }
 
+impl DeserializeError {
+    /// Whether a value was refused, and not a key or a table without one.
+    pub fn is_of_a_value(&self) -> bool {
+        matches!(self, Self::Expected(_) | Self::Variant(_) | Self::Custom(_))
+    }
+
+    /// Whether both say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()
+    }
+}
+
 impl fmt::Display for DeserializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -39,6 +52,31 @@ impl fmt::Display for DeserializeError {
     }
 }
 
+/// What serde expects, in the words of an operator.
+fn in_words(expected: &str) -> String {
+    let (name, least) = match expected.strip_prefix("a nonzero ") {
+        Some(name) => (name, 1),
+        None => (expected, 0),
+    };
+    let unsigned = |high: u64| Wanted::Integer { low: least, high: i128::from(high) };
+    let signed = |low: i64, high: i64| Wanted::Integer { low: i128::from(low), high: i128::from(high) };
+    let wanted = match name {
+        "u8" => unsigned(u64::from(u8::MAX)),
+        "u16" => unsigned(u64::from(u16::MAX)),
+        "u32" => unsigned(u64::from(u32::MAX)),
+        "u64" | "usize" => unsigned(u64::MAX),
+        "i8" if least == 0 => signed(i64::from(i8::MIN), i64::from(i8::MAX)),
+        "i16" if least == 0 => signed(i64::from(i16::MIN), i64::from(i16::MAX)),
+        "i32" if least == 0 => signed(i64::from(i32::MIN), i64::from(i32::MAX)),
+        "i64" | "isize" if least == 0 => signed(i64::MIN, i64::MAX),
+        "f32" | "f64" => Wanted::Number,
+        "a boolean" => Wanted::Boolean,
+        "a character" => Wanted::Character,
+        _ => return expected.to_owned(),
+    };
+    wanted.to_string()
+}
+
 impl std::error::Error for DeserializeError {}
 
 impl Error for DeserializeError {
@@ -46,10 +84,10 @@ impl Error for DeserializeError {
         Self::Custom(text.to_string())
     }
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::Expected(expected.to_string())
+        Self::Expected(in_words(&expected.to_string()))
     }
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::Expected(expected.to_string())
+        Self::Expected(in_words(&expected.to_string()))
     }
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
         Self::Expected(expected.to_string())

@@ -61,7 +61,7 @@ fn second() -> Duration {
 }
 
 /// Reads a text in which `'$…'` stands for a parameter with that value.
-fn read<T: serde::de::DeserializeOwned + JsonSchema + 'static>(text: &str) -> Result<T, Vec<String>> {
+pub fn read<T: serde::de::DeserializeOwned + JsonSchema + 'static>(text: &str) -> Result<T, Vec<String>> {
     let mut problems = Problems::new();
     let mut table = parse_toml(text, 0, &mut problems);
     assert!(problems.is_empty(), "{problems:?}");

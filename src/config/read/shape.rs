@@ -3,10 +3,13 @@
 //! serde collects a table first where its type is flattened into another, tagged inside, or untagged, and decides then what it is:
 //! nobody tells us which key it did not want, or passed over. The schema says the same key by key.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
 use super::findings::{Fields, Findings, one_of};
+use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::source::Source;
 use super::wanted::Wanted;
@@ -245,8 +248,14 @@ impl<'r> Shape<'r> {
         }
         let is_text = matches!(node.value, Value::String(_));
         let code = if is_text && !names.is_empty() { code::BAD_VALUE } else { code::WRONG_TYPE };
-        self.findings
-            .record(path, || self.findings.wrong(path, Source::Node(node), code, &words.join(" or ")));
+        self.findings.record(path, || {
+            let problem = self.findings.wrong(path, Source::Node(node), code, &words.join(" or "));
+            let integers = possible.iter().filter(|schema| types(schema).any(|name| name == "integer"));
+            match integers.map(|schema| bounds(schema).1).max() {
+                Some(high) if is_to_be_quoted(&node.value, high) => problem.with_help(QUOTE_IT),
+                _ => problem,
+            }
+        });
     }
 }
 
@@ -291,9 +300,13 @@ fn fits(schema: &Json, node: &Node) -> bool {
         (Value::String(text), "integer") if is_text => {
             text.trim().parse().is_ok_and(|number| holds(schema, number))
         }
+        (Value::String(text), "integer") if beyond_toml(text).is_some() => {
+            beyond_toml(text).is_some_and(|number| holds(schema, number))
+        }
         (Value::String(text), "number") if is_text => text.trim().parse::<f64>().is_ok(),
         (Value::String(text), "boolean") if is_text => text.trim().parse::<bool>().is_ok(),
-        (Value::String(_) | Value::Datetime(_), "string")
+        (Value::String(text), "string") => is_such_text(schema, text),
+        (Value::Datetime(_), "string")
         | (Value::Float(_) | Value::Integer(_), "number")
         | (Value::Boolean(_), "boolean")
         | (Value::Table(_), "object")
@@ -305,7 +318,24 @@ fn fits(schema: &Json, node: &Node) -> bool {
 
 fn holds(schema: &Json, number: i128) -> bool {
     let (low, high) = bounds(schema);
-    (low..=high).contains(&number)
+    let is_excluded =
+        schema.pointer("/not/const").and_then(Json::as_i64).is_some_and(|it| i128::from(it) == number);
+    (low..=high).contains(&number) && !is_excluded
+}
+
+/// Whether a text is as long, and of such a form, as a schema wants it; as far as that is plain.
+fn is_such_text(schema: &Json, text: &str) -> bool {
+    let length = |word: &str| schema.get(word).and_then(Json::as_u64);
+    let count = text.chars().count() as u64;
+    let is_as_long = length("minLength").is_none_or(|least| count >= least)
+        && length("maxLength").is_none_or(|most| count <= most);
+    is_as_long
+        && match schema.get("format").and_then(Json::as_str) {
+            Some("ip") => text.parse::<IpAddr>().is_ok(),
+            Some("ipv4") => text.parse::<Ipv4Addr>().is_ok(),
+            Some("ipv6") => text.parse::<Ipv6Addr>().is_ok(),
+            _ => true,
+        }
 }
 
 /// Between what an integer is.
@@ -314,9 +344,13 @@ fn bounds(schema: &Json) -> (i128, i128) {
         let number = schema.get(word)?;
         number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
     };
-    let least =
-        if schema.get("format").is_some_and(|format| format == "uint64") { 0 } else { i128::from(i64::MIN) };
-    (bound("minimum").unwrap_or(least), bound("maximum").unwrap_or(i128::from(i64::MAX)))
+    let (least, most) = match schema.get("format").and_then(Json::as_str) {
+        Some("uint64" | "uint") => (0, i128::from(u64::MAX)),
+        Some("uint128") => (0, i128::MAX),
+        Some("int128") => (i128::MIN, i128::MAX),
+        _ => (i128::from(i64::MIN), i128::from(i64::MAX)),
+    };
+    (bound("minimum").unwrap_or(least), bound("maximum").unwrap_or(most))
 }
 
 /// What a schema takes, in words.
@@ -328,7 +362,13 @@ fn kinds(schema: &Json) -> Vec<String> {
         }
         "number" => Wanted::Number.to_string(),
         "boolean" => Wanted::Boolean.to_string(),
-        "string" => Wanted::Text.to_string(),
+        "string" => match schema.get("format").and_then(Json::as_str) {
+            Some("ip") => "an IP address".to_owned(),
+            Some("ipv4") => "an IPv4 address".to_owned(),
+            Some("ipv6") => "an IPv6 address".to_owned(),
+            _ if schema.get("maxLength").is_some_and(|most| *most == 1) => Wanted::Character.to_string(),
+            _ => Wanted::Text.to_string(),
+        },
         "array" => "a list".to_owned(),
         _ => "a table".to_owned(),
     };

@@ -131,7 +131,12 @@ async fn what_nobody_takes_is_an_error() {
         ("k = { uri = 'SSL://a?client_id=canary' }", "`k.uri` has a parameter which nobody takes"),
         ("k = { protocol = 'tls', host = 'a', parameters = { qos = 'canary' } }", "`k.parameters.qos` is"),
         ("k = { protocol = 'mqtt', host = 'a', parameters = { qos = 'canary' } }", "`k.parameters.qos` is"),
-        ("k = { host = 'a', hosst = 'canary' }", "line 1, column 19: no connection"),
+        (
+            "k = { host = 'a', hosst = 'canary' }",
+            "line 1, column 19: `hosst` is no key of a connection; did you mean `host`?",
+        ),
+        ("[k]\nhots = 'canary'", "line 2, column 1: `hots` is no key of a connection; did you mean `host`?"),
+        ("k = { canary = 'host' }", "line 1, column 7: no connection"),
     ] {
         let error = fixture("x.toml", content).hosts("k").await.unwrap_err();
         let shown = format!("{error:?}");
@@ -175,6 +180,12 @@ async fn mistakes_show_their_place_and_no_content() {
         ("x.toml", "k = { port = 'canary' }", "line 1, column 14: no connection"),
         ("x.toml", "k = { host = 'canary", "line 1, column 21: no valid TOML"),
         ("x.json", "{\"k\": {\n\"port\": \"canary\"}}", "line 2, column 16: no connection"),
+        (
+            "x.json",
+            "{\"k\": {\n\"prot\": \"canary\"}}",
+            "line 2, column 6: `prot` is no key of a connection; did you mean `port`?",
+        ),
+        ("x.json", "{\"k\": {\"port\": \"host2\"}}", "line 1, column 22: no connection"),
         ("x.json", "{\"k\": canary}", "line 1, column 7: no valid JSON"),
     ] {
         let error = fixture(name, content).hosts("k").await.unwrap_err();

@@ -15,7 +15,7 @@ use crate::mqtt::transport::{Kind, Stream};
 use crate::mqtt::{LoginError, MqttConfig};
 
 /// A credential as far as it is known.
-enum Login {
+pub(super) enum Login {
     /// Nobody knows it, or why there is none is reported.
     Unknown,
     /// There is none, or this one, which the section has under this key.
@@ -53,7 +53,7 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
 }
 
 /// The credential that would be used: the first that is there.
-fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
+pub(super) fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
     let sought = keyed_credentials(config).any(|(_, credential)| credential.store_key().is_some());
     let stores = sought.then(|| auth::static_lookups(around, "credentials")).flatten();
     let mut first: Option<Invalid> = None;
@@ -133,7 +133,7 @@ fn unprotected(config: &MqttConfig, brokers: &Brokers) -> Vec<Invalid> {
 }
 
 /// Where a connection leads; `None` where nobody knows, or where what is wrong with it is reported.
-fn reached(
+pub(super) fn reached(
     key: &str,
     connection: &ConnectionConfig,
     discovery: Option<&[Arc<dyn Discovery>]>,

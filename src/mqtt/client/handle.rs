@@ -321,7 +321,7 @@ impl Handle {
 
     /// Ends at once and without DISCONNECT, whoever still has a handle.
     pub fn abandon(&self) {
-        self.inbox.close(MqttError::NotOpen);
+        self.inbox.close(MqttError::WasClosed);
         self.permits.close();
         self.abort();
     }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::arguments::{Arguments, Method};
 use super::connection::Environment;
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
-use crate::config::Secret;
+use crate::config::{ConfigError, Invalid, Secret};
 use crate::connect::{ConnectionConfig, Discovery, Uri};
 use crate::count::Counters;
 use crate::log::Logger;
+use crate::mqtt::check;
 use crate::mqtt::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 
 /// Puts an [`MqttConnection`] together without a container; nothing is required but a broker.
@@ -24,7 +26,9 @@ use crate::mqtt::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
 #[derive(Default)]
 pub struct MqttConnectionBuilder {
     config: MqttConfig,
-    brokers: Vec<ConnectionConfig>,
+    brokers: Vec<(Method, ConnectionConfig)>,
+    has_credential: bool,
+    has_config: bool,
     logger: Logger,
     counters: Counters,
     discovery: Vec<Arc<dyn Discovery>>,
@@ -58,7 +62,7 @@ impl MqttConnection {
     /// # Errors
     /// A URI that cannot be read, and those of [`MqttConnection::open`].
     pub async fn connect(uri: &str) -> Result<Self, Error> {
-        Self::builder().uri(uri.parse()?).open().await
+        Self::builder().uri_by(Method::Connect, uri.parse()?).open().await
     }
 
     /// A connection outside any container, from the same keys that its section in a manifest has.
@@ -77,21 +81,26 @@ impl MqttConnectionBuilder {
     /// Begins with this configuration instead of an empty one.
     #[must_use]
     pub fn config(self, config: MqttConfig) -> Self {
-        Self { config, ..self }
+        Self { config, has_config: true, has_credential: false, ..self }
     }
 
     /// Adds a broker by host and port; several are tried in their order.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>, port: u16) -> Self {
         let host = Some(host.into());
-        self.brokers.push(ConnectionConfig { host, port: Some(port), ..ConnectionConfig::default() });
+        let broker = ConnectionConfig { host, port: Some(port), ..ConnectionConfig::default() };
+        self.brokers.push((Method::Host, broker));
         self
     }
 
     /// Adds a broker, or several, by URI, such as `mqtts://broker.example` or `unix:///run/mosquitto.sock`.
     #[must_use]
-    pub fn uri(mut self, uri: Uri) -> Self {
-        self.brokers.push(ConnectionConfig { uri: Some(uri), ..ConnectionConfig::default() });
+    pub fn uri(self, uri: Uri) -> Self {
+        self.uri_by(Method::Uri, uri)
+    }
+
+    fn uri_by(mut self, method: Method, uri: Uri) -> Self {
+        self.brokers.push((method, ConnectionConfig { uri: Some(uri), ..ConnectionConfig::default() }));
         self
     }
 
@@ -99,6 +108,7 @@ impl MqttConnectionBuilder {
     #[must_use]
     pub fn credential(mut self, username: impl Into<String>, password: impl Into<String>) -> Self {
         let (username, password) = (Some(username.into()), Some(Secret::new(password)));
+        self.has_credential = true;
         self.config.credential = Some(CredentialConfig { username, password, ..CredentialConfig::default() });
         self
     }
@@ -159,14 +169,31 @@ impl MqttConnectionBuilder {
     /// Makes the connection; nothing is sent before it is opened.
     ///
     /// # Errors
-    /// What contradicts itself in the configuration.
+    /// Everything that contradicts itself in the configuration, or cannot work, at once: `BAD_CONFIG`.
     pub fn build(self) -> Result<MqttConnection, Error> {
-        let Self { mut config, brokers, logger, counters, discovery, credentials, will } = self;
+        let Self {
+            mut config,
+            brokers,
+            has_credential,
+            has_config,
+            logger,
+            counters,
+            discovery,
+            credentials,
+            will,
+        } = self;
+        let arguments = Arguments {
+            brokers: brokers.iter().map(|(method, _)| *method).collect(),
+            listed: config.connections.as_ref().map_or(0, Vec::len),
+            has_one: config.connection.is_some(),
+            has_credential,
+        };
         if !brokers.is_empty() {
             let one = config.connection.take();
             let several = config.connections.get_or_insert_default();
-            several.extend(one.into_iter().chain(brokers));
+            several.extend(one.into_iter().chain(brokers.into_iter().map(|(_, broker)| broker)));
         }
+        refuse(&arguments, &config, will.as_ref(), has_config)?;
         MqttConnection::with(
             "default",
             config,
@@ -183,5 +210,76 @@ impl MqttConnectionBuilder {
         let connection = self.build()?;
         connection.open_standalone().await?;
         Ok(connection)
+    }
+}
+
+/// Fails with everything that is wrong with a configuration.
+fn refuse(
+    arguments: &Arguments,
+    config: &MqttConfig,
+    will: Option<&MqttWill>,
+    has_config: bool,
+) -> Result<(), ConfigError> {
+    let is_about_no_broker = |invalid: &Invalid| invalid.key() == "connection" && !has_config;
+    let named = |invalid: Invalid| match is_about_no_broker(&invalid) {
+        true => Arguments::no_broker(),
+        false => arguments.rename(invalid),
+    };
+    let found = check::invalid(config).into_iter().chain(check::unreachable(config));
+    let mut found: Vec<_> = found.filter(|invalid| !invalid.is_warning()).map(named).collect();
+    let MqttOptions { protocol_version, allow_control_characters, .. } = config.options;
+    let will = will.and_then(|will| will.clone().checked(protocol_version, allow_control_characters).err());
+    found.extend(will.map(|error| Invalid::new("will", format!("cannot be published: {error}"))));
+    if found.is_empty() { Ok(()) } else { Err(found.into_iter().collect()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Millis;
+
+    fn refused(builder: MqttConnectionBuilder) -> Vec<String> {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.code(), "BAD_CONFIG");
+        let text = error.to_string();
+        let (_, problems) = text.split_once(": ").unwrap();
+        problems.split(". ").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn everything_is_told_at_once_and_by_the_method_that_was_called() {
+        let builder = MqttConnection::builder()
+            .host("h/x", 1883)
+            .uri("mqtt://h/topic".parse().unwrap())
+            .credential("a\0", "p")
+            .options(MqttOptions {
+                receive_maximum: 0,
+                keepalive_timeout: Millis::new(99_999_999),
+                ..MqttOptions::default()
+            });
+        insta::assert_snapshot!(refused(builder).join("\n"));
+    }
+
+    #[test]
+    fn one_broker_needs_no_number_and_none_is_told_of() {
+        let one = refused(MqttConnection::builder().host("", 0));
+        assert!(one[0].starts_with("`host(host, port)` "), "{one:?}");
+        let connect = MqttConnection::builder().uri_by(Method::Connect, "mqtt://h/topic".parse().unwrap());
+        assert!(refused(connect)[0].starts_with("`connect(uri)` has a path"));
+        assert!(refused(MqttConnection::builder())[0].starts_with("`host` or `uri` has not been called"));
+        let config = MqttConfig {
+            connection: Some(ConnectionConfig {
+                host: Some("h".into()),
+                port: Some(0),
+                ..ConnectionConfig::default()
+            }),
+            ..MqttConfig::default()
+        };
+        let more = MqttConnection::builder().config(config).host("", 1);
+        let more = refused(more);
+        assert!(
+            more[0].starts_with("`connection.port`") && more[1].starts_with("`host(host, port) of broker 2`"),
+            "{more:?}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection::Environment;
 use crate::auth::CredentialStore;
-use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
+use crate::component::{Claim, Client, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::connect::Discovery;
 use crate::count::Counters;
@@ -57,6 +57,10 @@ impl Component for MqttConnection {
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let servers = Flow::Server(check::servers(config));
         check::sought(config).into_iter().chain(looks_up).chain([servers]).collect()
+    }
+
+    fn client(identity: &Descriptor, config: &MqttConfig, around: &dyn Neighbours) -> Option<Client> {
+        Some(check::client(identity.name(), config, around))
     }
 
     fn open_limit(config: &MqttConfig) -> Option<Duration> {

@@ -166,7 +166,7 @@ impl MqttConnection {
         // other.
         let _opening = tokio::select! {
             biased;
-            _ = closed.changed() => return Err(MqttError::NotOpen.into()),
+            _ = closed.changed() => return Err(MqttError::WasClosed.into()),
             opening = self.opening.lock() => opening,
         };
         if self.is_open() {
@@ -174,7 +174,7 @@ impl MqttConnection {
         }
         let endpoints = tokio::select! {
             biased;
-            _ = closed.changed() => return Err(MqttError::NotOpen.into()),
+            _ = closed.changed() => return Err(MqttError::WasClosed.into()),
             endpoints = self.endpoints(context) => endpoints?,
         };
         let client = self.begin(endpoints, context);
@@ -190,7 +190,7 @@ impl MqttConnection {
             return Ok(());
         }
         client.handle().close(Duration::ZERO, context.budget()).await;
-        Err(MqttError::NotOpen.into())
+        Err(MqttError::WasClosed.into())
     }
 
     /// Where to connect.
@@ -306,7 +306,8 @@ impl MqttConnection {
     /// # Errors
     /// `NOT_OPEN`.
     pub fn client(&self) -> Result<MqttClient, MqttError> {
-        self.live().clone().ok_or(MqttError::NotOpen)
+        let never = || *self.closed.borrow() == 0;
+        self.live().clone().ok_or_else(|| if never() { MqttError::NotOpen } else { MqttError::WasClosed })
     }
 
     /// Publishes a message; see [`MqttClient::publish`].

@@ -1,5 +1,6 @@
 //! The component, its builder and its status: what users open, around the client.
 
+mod arguments;
 mod builder;
 mod component;
 mod connection;

@@ -16,6 +16,7 @@ use crate::connect::Endpoint;
 use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{ConnectPacket, Incoming, Limits, PacketError, Protocol, Reason};
 use crate::mqtt::transport::Kind;
+use crate::text::clip;
 
 /// A link on which the broker has accepted the client.
 pub(super) struct Connected<P: Protocol, S> {
@@ -60,7 +61,7 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Connected<P, S> {
                     // The link is given up in any case; whether the broker learns why is up to it.
                     let _ = timeout(Settings::DISCONNECT_TIMEOUT, framed.send(disconnect)).await;
                 }
-                Err(maybe_tls(with_user(lost, endpoint), plain, tls))
+                Err(maybe_tls(with_client(lost, endpoint, settings), plain, tls))
             }
         }
     }
@@ -147,13 +148,20 @@ async fn read_prefix<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut
 }
 
 /// Adds to a refusal who is refused, where it is about that.
-fn with_user(lost: LinkError, endpoint: &Endpoint) -> LinkError {
+fn with_client(lost: LinkError, endpoint: &Endpoint, settings: &Settings) -> LinkError {
+    let is_of_client = lost.is_identity_refused();
     match lost {
-        LinkError::Refused { code, reason, server_reference } => LinkError::Refused {
-            code,
-            reason: RefusalText::of(endpoint).with_user(code, reason),
-            server_reference,
-        },
+        LinkError::Refused { code, reason, server_reference } if is_of_client => {
+            let reason = RefusalText::of(endpoint).with_user(code, reason);
+            let made = if settings.is_client_id_made {
+                ", which is made of the names of the service, the component and the machine, since no `client_id` is given"
+            } else {
+                ""
+            };
+            let client_id = settings.client_id.get();
+            let reason = format!("{reason}, with the client id `{}`{made}", clip(client_id)).into();
+            LinkError::Refused { code, reason, server_reference }
+        }
         other => other,
     }
 }

@@ -138,7 +138,7 @@ impl Inbox {
     /// Accepts nothing more, and asks the driver to end by `deadline`. The earliest deadline counts.
     pub fn stop(&self, deadline: Instant) {
         let mut queue = self.queue();
-        queue.closed.get_or_insert(MqttError::NotOpen);
+        queue.closed.get_or_insert(MqttError::WasClosed);
         queue.deadline = Some(queue.deadline.map_or(deadline, |before| before.min(deadline)));
         drop(queue);
         self.wake();

@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub tls: TlsConfig,
     pub version: MqttVersion,
     pub client_id: ClientId,
+    /// Whether the client id is made, since none is given.
+    pub is_client_id_made: bool,
     pub clean_session: bool,
     pub will: Option<Arc<MqttWill>>,
     /// The prefix of the topics that answers to requests come on.
@@ -57,6 +59,7 @@ impl Settings {
             tls: config.tls.clone(),
             version: options.protocol_version,
             client_id: client_id.into(),
+            is_client_id_made: config.explicit_client_id().is_none(),
             clean_session: options.clean_session,
             will,
             session_expiry: options.session_expiry_seconds(),

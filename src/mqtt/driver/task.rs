@@ -280,7 +280,7 @@ impl Drop for Teardown {
             }
             *state = match reason {
                 // Its owner has done with it.
-                MqttError::NotOpen => LinkState::Closed(Remaining {
+                MqttError::NotOpen | MqttError::WasClosed => LinkState::Closed(Remaining {
                     publishes: self.permits.in_flight(),
                     messages: self.held.messages(),
                     filters: 0,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::transport::MqttQueueReferences;
 use super::{MqttMessageQueue, MqttQueueConfig};
-use crate::component::{Claim, Component, Context, Descriptor, Flow, Neighbours, Offer};
+use crate::component::{Claim, Client, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::messaging::MessageQueue;
 use crate::mqtt::MqttConnection;
@@ -39,7 +39,12 @@ impl Component for MqttMessageQueue {
         let sought = config.own_connection().map(|own| check::sought(&own)).unwrap_or_default();
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let queue = config.flow(identity.name()).map(Flow::Queue);
-        sought.into_iter().chain(looks_up).chain(queue).collect()
+        let topics = Flow::Topics(config.topic_uses(identity.name()));
+        sought.into_iter().chain(looks_up).chain(queue).chain([topics]).collect()
+    }
+
+    fn client(identity: &Descriptor, config: &MqttQueueConfig, around: &dyn Neighbours) -> Option<Client> {
+        Some(check::client(identity.name(), &config.own_connection()?, around))
     }
 
     fn open_limit(config: &MqttQueueConfig) -> Option<Duration> {

@@ -7,7 +7,7 @@ use super::options::MqttQueueOptions;
 use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::{Names, Neighbours, QueueFlow, QueueNamespace};
+use crate::component::{Names, Neighbours, QueueFlow, QueueNamespace, TopicAction, TopicUse};
 use crate::config::{Invalid, Millis};
 use crate::connect::ConnectionConfig;
 use crate::messaging::kit::non_empty;
@@ -234,6 +234,30 @@ impl MqttQueueConfig {
             durable: self.options.qos_level() != QoS::AtMostOnce,
             at_most_once: self.options.qos_level() == QoS::AtMostOnce,
         })
+    }
+
+    /// The topics that a queue of a component of this name uses, where they are known before messages come.
+    pub(super) fn topic_uses(&self, name: &str) -> Vec<TopicUse> {
+        let connection = if self.own_connection().is_some() { None } else { Some("connection") };
+        let of = |key, topic: String, action| TopicUse { key, topic, connection, action };
+        let mut uses = Vec::new();
+        if let Ok(target @ Target::Fixed(topic)) = &self.target(name) {
+            let key = if non_empty(self.topic.clone()).is_some() { "topic" } else { "queue" };
+            let subscribe = match self.options.autosubscribe {
+                true => TopicAction::SubscribeAtOpen,
+                false => TopicAction::Subscribe,
+            };
+            uses.extend(
+                self.filter(target).ok().map(|filter| of(key, filter.as_str().to_owned(), subscribe)),
+            );
+            if target.unpublishable().is_none() {
+                uses.push(of(key, topic.to_string(), TopicAction::Publish));
+            }
+        }
+        if let Ok(Some(Target::Fixed(dead))) = self.dead_target() {
+            uses.push(of("dead_letter_topic", dead.to_string(), TopicAction::Publish));
+        }
+        uses
     }
 
     /// What `open` would refuse of a component of this name, as far as it is known before there is a connection.

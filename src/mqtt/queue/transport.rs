@@ -99,8 +99,7 @@ impl Transport {
             return Ok(());
         }
         let error = Error::from(MqttError::NotOpen);
-        Err(error
-            .context("the MQTT connection that the queue shares is not opened; open it before the queue"))
+        Err(error.context("the queue uses a connection that it shares"))
     }
 
     pub async fn close(&self, context: &Context) -> Result<(), Error> {

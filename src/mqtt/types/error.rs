@@ -18,9 +18,12 @@ use crate::text::{clip, escape};
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum MqttError {
-    /// The connection was never opened, or is closed.
+    /// The connection was never opened.
     #[error("the MQTT connection is not open; open it first")]
     NotOpen,
+    /// The connection has been closed, or was while it opened; the code is that of [`NotOpen`](Self::NotOpen).
+    #[error("the MQTT connection has been closed; open it again, or close it later")]
+    WasClosed,
     /// The connection closed before the broker had acknowledged; the message may have arrived.
     #[error("the MQTT connection was closed before the broker acknowledged the operation")]
     Closed,
@@ -234,7 +237,7 @@ impl From<PropertyError> for MqttError {
 impl Coded for MqttError {
     fn category(&self) -> Category {
         match self {
-            Self::NotOpen | Self::Closed => Category::InvalidState,
+            Self::NotOpen | Self::WasClosed | Self::Closed => Category::InvalidState,
             Self::ConnectFailed { source: LinkError::Tls(error), .. } => error.category(),
             Self::ConnectFailed { .. }
             | Self::Down(_)
@@ -269,7 +272,7 @@ impl Coded for MqttError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NotOpen => "NOT_OPEN",
+            Self::NotOpen | Self::WasClosed => "NOT_OPEN",
             Self::Closed => "CLOSED",
             Self::ConnectFailed { .. } | Self::Refused { .. } => "CONNECT_FAILED",
             Self::Down(_) => "CONNECTION_LOST",

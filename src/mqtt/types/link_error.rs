@@ -230,7 +230,8 @@ const fn unlike(tls: bool) -> &'static str {
     if tls {
         "this port speaks TLS, for which the protocol is `mqtts` (or `wss`)"
     } else {
-        "the connection ended before CONNECT was answered; does this port speak TLS, for which the protocol is `mqtts` (or `wss`)?"
+        "the connection ended before CONNECT was answered: either this port speaks TLS, for which the protocol is `mqtts` (or `wss`), or \
+         the broker does not take this client, as when it has as many as it may have, which its log tells"
     }
 }
 

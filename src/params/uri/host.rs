@@ -55,7 +55,25 @@ fn parse_port(text: &str) -> Result<u16, UriError> {
 
 /// Whether `text` can be a host: a name, an IPv4 address, or an IPv6 address without brackets.
 pub(crate) fn is_host(text: &str) -> bool {
-    is_ipv6(text) || (!text.is_empty() && text.chars().all(is_name_character))
+    let is_name = !text.is_empty() && text.chars().all(is_name_character);
+    is_ipv6(text) || (is_name && !is_no_ipv4(text))
+}
+
+/// Whether `text` is written as an IPv4 address and can never be one: `999.1.1.1`, `1.2.3.4.5`. A name does not end in a number, and
+/// systems read an address with fewer parts, whose last one fills the rest: `127.1`.
+pub(crate) fn is_no_ipv4(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let parts: Vec<_> = text.split('.').collect();
+    if !parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit())) {
+        return false;
+    }
+    let Some((last, others)) = parts.split_last() else { return false };
+    let rest = u32::try_from(others.len()).map_or(0, |others| 4_u32.saturating_sub(others));
+    // What begins with 0 is octal to some systems.
+    let is_octal = |part: &str| part.len() > 1 && part.starts_with('0');
+    let is_at_most =
+        |part: &str, most: u64| is_octal(part) || part.parse::<u64>().is_ok_and(|part| part <= most);
+    rest == 0 || !is_at_most(last, 256_u64.pow(rest) - 1) || !others.iter().all(|part| is_at_most(part, 255))
 }
 
 /// Letters of any script, for international names; what a resolver cannot look up it says itself.
@@ -77,5 +95,31 @@ pub(crate) fn write(host: &str, out: &mut String) {
         out.push(']');
     } else {
         out.push_str(host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_no_address_are_no_host() {
+        for wrong in ["999.1.1.1", "1.2.3.4.5", "127.0.0.256", "127..1", "256.1", "4294967296", "1.2.3.999."]
+        {
+            assert!(!is_host(wrong), "{wrong}");
+        }
+        for right in [
+            "127.0.0.1",
+            "127.1",
+            "127.0.0.1.",
+            "1.65536",
+            "4294967295",
+            "0377.1.1.1",
+            "1.2.3.example",
+            "3com",
+            "0x7f.1",
+        ] {
+            assert!(is_host(right), "{right}");
+        }
     }
 }

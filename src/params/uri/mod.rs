@@ -12,7 +12,7 @@ mod text;
 pub use error::{UriError, UriPart};
 pub(crate) use escape::{decode, encode};
 pub use host::UriHost;
-pub(crate) use host::{is_host, write as write_host};
+pub(crate) use host::{is_host, is_no_ipv4, write as write_host};
 pub use parts::UriParts;
 pub use text::Uri;
 pub(crate) use text::deserialize_filled;

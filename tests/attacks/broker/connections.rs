@@ -10,8 +10,10 @@ const LOG: usize = 4096;
 fn connections_that_send_nothing_count_and_end() {
     let broker = Served::start("max_connections = 20\nconnect_timeout = '2s'");
     let mut idle: Vec<Client> = (0..20).map(|_| Client::open(broker.address())).collect();
-    for _ in 0..200 {
-        assert_eq!(Client::open(broker.address()).receive(), None, "there is no room");
+    // At once, since some of those for which there is no room have a second to say what they are.
+    let mut more: Vec<Client> = (0..200).map(|_| Client::open(broker.address())).collect();
+    for client in &mut more {
+        assert_eq!(client.receive(), None, "there is no room");
     }
     for client in &mut idle {
         assert_eq!(client.receive(), None, "it was given two seconds");
@@ -19,6 +21,50 @@ fn connections_that_send_nothing_count_and_end() {
     assert!(Client::connect(broker.address(), "honest").answers());
     broker.await_log("max_connections");
     assert!(broker.log().len() < LOG, "{}", broker.log());
+}
+
+#[test]
+fn a_client_for_which_there_is_no_room_is_told_so() {
+    let broker = Served::start("max_connections = 1");
+    let mut first = Client::connect(broker.address(), "first");
+    for (version, code) in [(4, 3), (5, 0x88)] {
+        let mut second = Client::open(broker.address());
+        second.send(&connect(version, "second", None));
+        assert_eq!(second.reason_of_connack(), Some(code), "the server is not available");
+        assert_eq!(second.receive(), None);
+    }
+    assert!(first.answers());
+    broker.await_log("there are 1 already, see `max_connections`");
+}
+
+#[test]
+fn a_client_that_is_refused_or_taken_over_is_named() {
+    let broker = Served::start("credential = { username = 'ann', password = 'secret' }");
+    for (id, login, code, line) in [
+        ("a/b", None, 2, "client `a/b`, without a user name, is refused: its client identifier holds `/`"),
+        ("me", None, 4, ", without a user name, is refused: wrong user name or password"),
+        ("me", Some(("bob", "secret")), 4, ", as user `bob`, is refused: wrong user name or password"),
+    ] {
+        // A line of each kind is written once in ten seconds.
+        let broker = Served::start("credential = { username = 'ann', password = 'secret' }");
+        let mut client = Client::open(broker.address());
+        client.send(&connect(4, id, login));
+        assert_eq!(client.reason_of_connack(), Some(code), "{line}");
+        broker.await_log(line);
+    }
+    let twin = || {
+        let mut client = Client::open(broker.address());
+        client.send(&connect(4, "twin", Some(("ann", "secret"))));
+        assert_eq!(client.reason_of_connack(), Some(0));
+        client
+    };
+    let mut first = twin();
+    assert!(first.answers());
+    let mut second = twin();
+    assert_eq!(first.receive(), None, "it is ended");
+    assert!(second.answers());
+    broker.await_log("client `twin` at 127.0.0.1:");
+    broker.await_log(", as user `ann`, takes over the session of the connection from 127.0.0.1:");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Which keys a component has, and under which other names Pip.Services has them.
 
+use std::sync::Arc;
+
+use schemars::Schema;
 use wirework::component::{Descriptor, Lookup, Registry};
-use wirework::config::{KeyDoc, keys, nearest};
+use wirework::config::{KeyDoc, is_shown, keys, nearest};
 
 /// Keys of Pip.Services that have other names here: type and kind of the component, `*` for any; the beginning of the key; what
 /// stands in its place.
@@ -21,6 +24,8 @@ const OPEN: [&str; 4] = ["connection", "connections.<key>", "credential", "crede
 pub(super) enum Counterpart<'k> {
     /// This key, and what it takes where that is known.
     Key(String, Option<&'k str>),
+    /// This key among the further parameters of its table.
+    Parameter(String, Option<&'k str>),
     None,
 }
 
@@ -29,15 +34,23 @@ pub(super) struct Keys {
     kind: (String, String),
     /// `None` for a component that this binary does not know.
     known: Option<Vec<KeyDoc>>,
+    schema: Option<Arc<Schema>>,
 }
 
 impl Keys {
     pub fn of(descriptor: &Descriptor, registry: &Registry) -> Self {
-        let known = match registry.find(descriptor) {
-            Lookup::One(number) => registry.all().get(number).map(|one| keys(&one.factory().schema())),
+        let schema = match registry.find(descriptor) {
+            Lookup::One(number) => registry.all().get(number).map(|one| one.factory().schema()),
             _ => None,
         };
-        Self { kind: (descriptor.r#type().to_owned(), descriptor.kind().to_owned()), known }
+        let known = schema.as_ref().map(|schema| keys(schema));
+        Self { kind: (descriptor.r#type().to_owned(), descriptor.kind().to_owned()), known, schema }
+    }
+
+    /// Whether a comment may show the value of a key: it is known, and no secret.
+    pub fn is_shown(&self, path: &str) -> bool {
+        let path: Vec<_> = path.split('.').collect();
+        self.schema.as_ref().is_some_and(|schema| is_shown(schema, &path))
     }
 
     /// Whether this binary has the component.
@@ -45,10 +58,28 @@ impl Keys {
         self.known.is_some()
     }
 
-    /// The known key that is most like `path`.
+    /// Whether the component has a key.
+    pub fn has(&self, path: &str) -> bool {
+        self.known.iter().flatten().any(|key| covers(&key.path, path))
+    }
+
+    /// The known key that is most like `path`: one of that name elsewhere, or of nearly that name there or elsewhere.
     pub fn nearest(&self, path: &str) -> Option<&str> {
         let known = self.known.iter().flatten().map(|key| key.path.as_str());
-        nearest(path, known.filter(|known| !known.contains(['*', '<'])))
+        let known = known.filter(|known| !known.contains(['*', '<']));
+        let name = last(path);
+        let mut named = known.clone().filter(|known| last(known) == name);
+        named.next().or_else(|| nearest(path, known.clone())).or_else(|| {
+            let near = nearest(name, known.clone().map(last))?;
+            known.clone().find(|known| last(known) == near)
+        })
+    }
+
+    /// The known key of the same table that `path`, which can only be a further parameter, is probably a misspelling of.
+    pub fn misspelt(&self, path: &str) -> Option<&str> {
+        let (table, name) = path.rsplit_once('.')?;
+        let known = self.known.iter().flatten().filter_map(|key| key.path.rsplit_once('.'));
+        nearest(name, known.filter(|(of, name)| covers(of, table) && *name != "<key>").map(|(_, name)| name))
     }
 
     /// What `path`, dotted, becomes.
@@ -64,12 +95,13 @@ impl Keys {
         };
         let names: Vec<_> = std::iter::once(path.to_owned()).chain(self.renamed(path)).collect();
         let parameters: Vec<_> = names.iter().filter_map(|name| parameter(name)).collect();
-        for candidate in names.into_iter().chain(parameters) {
+        for candidate in names {
             if let Some(kind) = find(&candidate) {
                 return Counterpart::Key(candidate, Some(kind));
             }
         }
-        Counterpart::None
+        let parameter = parameters.into_iter().find_map(|one| find(&one).map(|kind| (one, kind)));
+        parameter.map_or(Counterpart::None, |(path, kind)| Counterpart::Parameter(path, Some(kind)))
     }
 
     fn renamed(&self, path: &str) -> impl Iterator<Item = String> {
@@ -88,6 +120,11 @@ impl Keys {
 fn parameter(path: &str) -> Option<String> {
     let (table, key) = path.rsplit_once('.')?;
     OPEN.iter().any(|open| covers(open, table)).then(|| format!("{table}.parameters.{key}"))
+}
+
+/// The last part of a dotted path.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
 }
 
 /// Whether a documented path, with `*` for the number of an item and `<key>` for any key, is that of a key.
@@ -111,8 +148,29 @@ mod tests {
         let registry = Registry::linked().unwrap();
         let keys = Keys::of(&descriptor.parse().unwrap(), &registry);
         match keys.counterpart(path) {
-            Counterpart::Key(key, _) => Some(key),
+            Counterpart::Key(key, _) | Counterpart::Parameter(key, _) => Some(key),
             Counterpart::None => None,
+        }
+    }
+
+    #[test]
+    fn a_key_in_another_table_and_one_that_is_misspelt_are_suggested() {
+        let registry = Registry::linked().unwrap();
+        let keys = Keys::of(&"pip-services:connection:mqtt:default:1.0".parse().unwrap(), &registry);
+        for (path, expected) in [
+            ("options.client_id", Some("client_id")),
+            ("options.clientid", Some("client_id")),
+            ("clean_session", Some("options.clean_session")),
+            ("options.keepalive", Some("options.keepalive_timeout")),
+            ("options.colour", None),
+        ] {
+            assert_eq!(keys.nearest(path), expected, "{path}");
+        }
+        assert_eq!(keys.misspelt("connection.prot"), Some("port"));
+        assert_eq!(keys.misspelt("connections.0.prot"), Some("port"));
+        assert_eq!(keys.misspelt("connection.region"), None);
+        for (path, shown) in [("connection.host", true), ("credential.password", false), ("nothing", false)] {
+            assert_eq!(keys.is_shown(path), shown, "{path}");
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use wirework::component::{Descriptor, Registry};
-use wirework::text::escape;
 
 use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Template};
 use super::values::{Reason, Values, dotted};
+use super::vocabulary::Vocabulary;
+use super::writer::{Section, Writer, when};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 use crate::plan::instead_of;
@@ -24,20 +25,29 @@ pub(super) struct Converted {
     pub comments: usize,
 }
 
+/// What an entry of context-info says of the service.
+const SERVICE: [&str; 2] = ["name", "description"];
+
+/// What was null in a value: paths and lines.
+type Nulls = Vec<(String, usize)>;
+
 /// The groups of descriptors that Pip.Services itself has.
 const STOCK_GROUPS: [&str; 2] = ["pip-services", "pip-services3"];
 
 /// Writes the components of a document; `None` where it holds none.
 pub(super) fn write(root: &Node, template: &Template, registry: &Registry) -> Option<Converted> {
     let components = components(root)?;
-    let mut writer = Writer { template, registry, out: String::new(), components: 0, comments: 0 };
-    let (about, others): (Vec<_>, Vec<_>) = components
-        .into_iter()
-        .partition(|node| writer.descriptor(node).is_some_and(|text| is_context_info(&text)));
-    for (number, node) in about.into_iter().enumerate() {
-        writer.service(node, number == 0);
-    }
-    others.into_iter().for_each(|node| writer.component(node));
+    let vocabulary = Vocabulary::new(registry);
+    let mut writer =
+        Writer { template, registry, vocabulary, out: String::new(), components: 0, comments: 0 };
+    let is_about = |writer: &Writer<'_>, node: &Node| {
+        let is_always = template.conditions_at(node.line).is_empty();
+        is_always && writer.descriptor(node).is_some_and(|text| is_context_info(&text))
+    };
+    let about = components.iter().position(|node| is_about(&writer, node));
+    about.and_then(|at| components.get(at)).into_iter().for_each(|node| writer.service(node));
+    let others = components.iter().enumerate().filter(|(at, _)| Some(*at) != about);
+    others.for_each(|(_, node)| writer.component(node));
     let Writer { out, components, comments, .. } = writer;
     let text = out.trim_start_matches('\n').to_owned();
     Some(Converted { text, components, comments })
@@ -64,19 +74,7 @@ fn is_context_info(descriptor: &str) -> bool {
     descriptor.split(':').nth(1).is_some_and(|kind| kind.trim() == "context-info")
 }
 
-struct Writer<'a> {
-    template: &'a Template,
-    registry: &'a Registry,
-    out: String,
-    components: usize,
-    comments: usize,
-}
-
-impl<'a> Writer<'a> {
-    fn values(&self) -> Values<'a> {
-        Values(self.template)
-    }
-
+impl Writer<'_> {
     fn descriptor(&self, node: &Node) -> Option<String> {
         match &field(node, "descriptor")?.value {
             Value::Plain(text) | Value::Quoted(text) => self.values().text(text, false).ok(),
@@ -84,57 +82,31 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A comment on what stands in a line; foreign text in it is escaped.
-    fn comment(&mut self, what: &str, line: usize, text: &str) {
-        self.comments += 1;
-        let line = self.template.source_line(line);
-        let _ = writeln!(self.out, "# {} (line {line}): {}", escape(what), escape(text));
-    }
-
-    /// A key that is not written, as a comment with what it was, and when it was there; `around` is the line of its component.
-    fn lose(&mut self, path: &str, line: usize, node: &Node, around: Option<usize>, text: &str) {
-        let what = format!("{path} = {}", self.values().written(node));
-        self.comment(&what, line, &format!("{text}{}", self.only_where(line, around)));
-    }
-
-    /// The conditions of a line that the line around it is not under, as the end of a sentence.
-    fn only_where(&self, line: usize, around: Option<usize>) -> String {
-        let own = self.template.conditions_at(line).into_iter();
-        let own: Vec<_> = own.filter(|one| !around.is_some_and(|line| one.covers(line))).collect();
-        if own.is_empty() { String::new() } else { format!("; it was there only where {}", when(&own)) }
-    }
-
-    /// All of an entry as comments.
-    fn lose_all(&mut self, path: &str, node: &Node) {
-        let Value::Map(map) = &node.value else {
-            let written = format!("{path} = {}", self.values().written(node));
-            let _ = writeln!(self.out, "#   {}", escape(&written));
-            return;
-        };
-        for (key, _, node) in map {
-            self.lose_all(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, node);
-        }
-    }
-
-    /// Name and description of the service, of the entry that holds them there.
-    fn service(&mut self, node: &Node, is_first: bool) {
-        if is_first {
-            self.out.push_str("[service]\n");
-        }
+    /// The entry that holds the name and the description of the service there; a component that tells them, where it says more.
+    fn service(&mut self, node: &Node) {
         let Value::Map(map) = &node.value else { return };
+        self.out.push_str("[service]\n");
         let mut taken = BTreeSet::new();
-        for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
+        for (key, line, value) in map.iter().filter(|(key, ..)| SERVICE.contains(&key.as_str())) {
             match self.values().value(value, key, &|_| Some("string".to_owned())) {
                 _ if !self.template.conditions_at(*line).is_empty() => {
                     self.lose(key, *line, value, None, Reason::Conditional.text());
                 }
                 Ok(_) if !taken.insert(key) => self.lose(key, *line, value, None, "given twice"),
-                Ok(text) if is_first && ["name", "description"].contains(&key.as_str()) => {
+                Ok(text) => {
                     let _ = writeln!(self.out, "{key} = {text}");
                 }
-                Ok(_) => self.lose(key, *line, value, None, "`[service]` has no such key"),
                 Err(reason) => self.lose(key, *line, value, None, reason.text()),
             }
+        }
+        let is_rest = |key: &str| key != "descriptor" && !SERVICE.contains(&key);
+        if map.iter().any(|(key, ..)| is_rest(key)) {
+            // The name of the service is that of the component too; its description is not.
+            let mut told = BTreeSet::new();
+            let says =
+                |key: &String| key != "name" && (!SERVICE.contains(&key.as_str()) || taken.contains(key));
+            let rest = map.iter().filter(|(key, ..)| says(key) && (is_rest(key) || told.insert(key.clone())));
+            self.component(&Node { value: Value::Map(rest.cloned().collect()), line: node.line });
         }
     }
 
@@ -154,10 +126,12 @@ impl<'a> Writer<'a> {
         };
         let descriptor: Option<Descriptor> = text.parse().ok();
         let keys = descriptor.as_ref().map(|descriptor| Keys::of(descriptor, self.registry));
-        if let (Some(descriptor), Some(false)) = (&descriptor, keys.as_ref().map(Keys::is_known))
-            && STOCK_GROUPS.contains(&descriptor.group())
-        {
-            let instead = instead_of(descriptor).unwrap_or("`components` lists what there is");
+        let missing = descriptor.as_ref().filter(|_| keys.as_ref().is_some_and(|keys| !keys.is_known()));
+        let missing = missing.and_then(|descriptor| {
+            let is_stock = STOCK_GROUPS.contains(&descriptor.group());
+            instead_of(descriptor).or(is_stock.then_some("`components` lists what there is"))
+        });
+        if let Some(instead) = missing {
             let when = self.only_where(line, None);
             self.comment(&text, line, &format!("this binary has no such component; {instead}{when}"));
             return self.lose_all("", node);
@@ -166,14 +140,13 @@ impl<'a> Writer<'a> {
         let _ = writeln!(self.out, "[[component]]\ndescriptor = {}", quoted(&text));
         let conditions = self.template.conditions_at(line);
         self.enabled(&conditions, line);
-        let mut section = Section { keys, line, taken: BTreeSet::new() };
+        let mut section = Section::new(keys, line);
         if !conditions.is_empty() {
             section.take("enabled");
         }
         let mut descriptors = map.iter().filter(|(key, ..)| key == "descriptor").skip(1);
-        let around = line;
         if let Some((_, line, node)) = descriptors.next() {
-            self.lose("descriptor", *line, node, Some(around), "given twice; of two components write two");
+            self.lose("descriptor", *line, node, Some(&section), "given twice; of two components write two");
         }
         for (key, line, value) in map.iter().filter(|(key, ..)| key != "descriptor") {
             self.entry(&mut section, key, *line, value);
@@ -206,83 +179,54 @@ impl<'a> Writer<'a> {
         }
         let new = match section.counterpart(path) {
             Counterpart::Key(path, _) => path,
+            Counterpart::Parameter(new, _) => match section.misspelt(path) {
+                Some(near) => {
+                    let text = format!("the component has no such key; did you mean `{near}`?");
+                    return self.lose(path, line, node, Some(section), &text);
+                }
+                None => new,
+            },
             Counterpart::None => {
                 let near = section.nearest(path).map(|near| format!("; did you mean `{near}`?"));
                 let text = format!("the component has no such key{}", near.unwrap_or_default());
-                return self.lose(path, line, node, Some(section.line), &text);
+                return self.lose(path, line, node, Some(section), &text);
             }
         };
-        let own: Vec<_> =
-            self.template.conditions_at(line).into_iter().filter(|one| !one.covers(section.line)).collect();
-        let value = match own.as_slice() {
-            [] if self.values().depends(node, &[section.line, line]) => Err(Reason::Conditional),
-            [] => self.values().value(node, &new, &|path| section.kind(path)),
-            [condition] => self.values().under(condition, node),
+        match self.written_as(section, &new, line, node) {
+            Ok(_) if !section.take(&new) => {
+                self.lose(&new, line, node, Some(section), "given twice, or as a value and a table");
+            }
+            Ok((text, lost)) => {
+                let _ = writeln!(self.out, "{} = {text}", dotted(&new));
+                for (path, line) in lost {
+                    self.comment(&format!("{path} = null"), line, Reason::Empty.text());
+                }
+            }
+            Err(reason @ (Reason::Conditional | Reason::Default)) => {
+                self.undecided(&new, line, node, section, reason);
+            }
+            Err(reason) => self.lose(&new, line, node, Some(section), reason.text()),
+        }
+    }
+
+    /// What a key takes in a manifest, and what of it was null.
+    fn written_as(
+        &self,
+        section: &Section,
+        path: &str,
+        line: usize,
+        node: &Node,
+    ) -> Result<(String, Nulls), Reason> {
+        let own = self.own_conditions(line, Some(section.line));
+        let values = self.values();
+        let mut lost = Vec::new();
+        let node = Values::without_nulls(node, path, &mut lost);
+        let text = match own.as_slice() {
+            [] if !values.variables(&node, &[section.line, line]).is_empty() => Err(Reason::Conditional),
+            [] => values.value(&node, path, &|path| section.kind(path)),
+            [condition] => values.under(condition, &node),
             _ => Err(Reason::Conditional),
         };
-        match value {
-            Ok(_) if !section.take(&new) => {
-                self.lose(&new, line, node, Some(section.line), "given twice, or as a value and a table");
-            }
-            Ok(text) => {
-                let _ = writeln!(self.out, "{} = {text}", dotted(&new));
-            }
-            Err(_) if !own.is_empty() => {
-                self.lose(
-                    &new,
-                    line,
-                    node,
-                    Some(section.line),
-                    "a manifest has conditions on components alone",
-                );
-            }
-            Err(reason) => self.lose(&new, line, node, Some(section.line), reason.text()),
-        }
+        Ok((text?, lost))
     }
-}
-
-/// A section that is being written.
-struct Section {
-    /// `None` where the descriptor cannot be read, or has parameters.
-    keys: Option<Keys>,
-    /// Where it begins: under the conditions there stands the whole of it.
-    line: usize,
-    taken: BTreeSet<String>,
-}
-
-impl Section {
-    fn counterpart<'k>(&'k self, path: &str) -> Counterpart<'k> {
-        self.keys
-            .as_ref()
-            .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
-    }
-
-    /// The known key that is most like one that is not.
-    fn nearest(&self, path: &str) -> Option<&str> {
-        self.keys.as_ref()?.nearest(path)
-    }
-
-    /// What a key takes, where that is known.
-    fn kind(&self, path: &str) -> Option<String> {
-        match self.counterpart(path) {
-            Counterpart::Key(_, kind) => kind.map(str::to_owned),
-            Counterpart::None => None,
-        }
-    }
-
-    /// Whether a path is neither given yet nor a table of one that is.
-    fn take(&mut self, path: &str) -> bool {
-        let mut above = path.match_indices('.').filter_map(|(at, _)| path.get(..at));
-        let below = format!("{path}.");
-        let after = self.taken.range(below.clone()..).next();
-        let is_free = !above.any(|above| self.taken.contains(above))
-            && !after.is_some_and(|next| next.starts_with(&below));
-        is_free && self.taken.insert(path.to_owned())
-    }
-}
-
-/// Conditions in words.
-fn when(conditions: &[Condition]) -> String {
-    let one = |one: &Condition| format!("{} is {}set", one.name, if one.negated { "not " } else { "" });
-    conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
 }

@@ -24,6 +24,21 @@ pub(super) enum TemplateErrorKind {
         "a tag that is none of `{{{{NAME}}}}`, `{{{{#NAME}}}}`, `{{{{^NAME}}}}`, `{{{{#if NAME}}}}`, `{{{{#unless NAME}}}}`, `{{{{else}}}}`, `{{{{/if}}}}`"
     )]
     Unknown,
+    #[error(
+        "a manifest has no loops, so that `{{{{#each}}}}` cannot be converted: write its entries out, one after the other, with a `{{{{NAME}}}}` \
+         where they differ"
+    )]
+    Each,
+    #[error(
+        "`{{{{> name}}}}` takes in another file, which `convert` does not read: put the text of that file in its place; or, where that file \
+         has whole components, take the tag out, convert the file too, and write `include = [\"name.toml\"]`"
+    )]
+    Partial,
+    #[error(
+        "a tag has the name of one variable, of letters, digits and `_`, and no path, `@` or comparison: give what it stands for a variable \
+         of its own"
+    )]
+    Name,
     #[error("a section has no end: write `{{{{/if}}}}`, `{{{{/unless}}}}` or `{{{{/NAME}}}}`")]
     NoEnd,
     #[error("the end of a section that was not begun")]
@@ -172,13 +187,18 @@ impl<'s> Reader<'s> {
         self.at = start + open.len() + end + close.len();
         let inside = inside.get(..end).unwrap_or_default().trim();
         let unknown = || self.error(start, TemplateErrorKind::Unknown);
-        let named = |name: &'s str| if is_name(name) { Ok(name) } else { Err(unknown()) };
+        let named = |name: &'s str| match is_name(name) {
+            true => Ok(name),
+            false => Err(self.error(start, TemplateErrorKind::Name)),
+        };
         let condition = |rest: &'s str, negated: bool| {
             let rest = rest.trim();
             let (negated, name) = match rest.split_once(char::is_whitespace) {
                 Some(("if", name)) => (negated, name),
                 Some(("unless", name)) => (true, name),
-                _ => (negated, rest),
+                Some(("each", _)) => return Err(self.error(start, TemplateErrorKind::Each)),
+                Some(_) => return Err(unknown()),
+                None => (negated, rest),
             };
             named(name.trim()).map(|name| Tag::Begin { name, negated })
         };
@@ -187,6 +207,8 @@ impl<'s> Reader<'s> {
             Some(("^", rest)) => condition(rest, true),
             Some(("/", _)) => Ok(Tag::End),
             Some(("!", _)) => Ok(Tag::Comment),
+            Some((">", _)) => Err(self.error(start, TemplateErrorKind::Partial)),
+            Some(("&" | "=", _)) => Err(unknown()),
             _ if inside == "else" => Ok(Tag::Otherwise),
             _ => named(inside).map(Tag::Value),
         }

@@ -27,8 +27,13 @@ pub(super) enum Replaced {
         name: String,
         default: Option<String>,
     },
-    /// A part of a line that depends on a variable, as it is written.
-    Conditional(String),
+    /// A part of a line that depends on a variable.
+    Conditional {
+        name: String,
+        negated: bool,
+        /// As it stands in the source.
+        written: String,
+    },
 }
 
 /// A text without templates: words stand in for what the templates bring.
@@ -91,6 +96,11 @@ impl Template {
         parts
     }
 
+    /// Whether a part of the text has words that stand in for what templates bring, so that places in it are none of the source.
+    pub fn has_stand_in(&self, part: &str) -> bool {
+        part.contains(self.word.as_str())
+    }
+
     /// The number of the last line so far.
     fn line(&mut self) -> usize {
         let (lines, at) = self.counted;
@@ -128,7 +138,8 @@ impl Template {
                 }
                 TemplatePart::Section(section) => {
                     let written = source.get(section.start..section.end).unwrap_or_default();
-                    self.stand_in(Replaced::Conditional(written.to_owned()));
+                    let (name, negated) = (section.name.to_owned(), section.negated);
+                    self.stand_in(Replaced::Conditional { name, negated, written: written.to_owned() });
                 }
             }
         }
@@ -167,7 +178,7 @@ mod tests {
             Part::Replaced(Replaced::Parameter { name, default: Some(default) }) => {
                 format!("<{name}|{default}>")
             }
-            Part::Replaced(Replaced::Conditional(text)) => format!("<?{text}>"),
+            Part::Replaced(Replaced::Conditional { written, .. }) => format!("<?{written}>"),
         });
         let conditions = template.conditions.iter().cloned();
         (text.collect(), conditions.map(|one| (one.name, one.negated, one.lines)).collect())
@@ -222,8 +233,13 @@ mod tests {
     fn what_cannot_be_read_is_told_with_its_line() {
         for (source, line, kind) in [
             ("a\n{{X", 2, TemplateErrorKind::Unclosed),
-            ("{{a.b}}", 1, TemplateErrorKind::Unknown),
-            ("{{> x}}", 1, TemplateErrorKind::Unknown),
+            ("{{a.b}}", 1, TemplateErrorKind::Name),
+            ("{{#if A == B}}x{{/if}}", 1, TemplateErrorKind::Name),
+            ("{{@index}}", 1, TemplateErrorKind::Name),
+            ("\n{{#each X}}{{this}}{{/each}}", 2, TemplateErrorKind::Each),
+            ("{{> x}}", 1, TemplateErrorKind::Partial),
+            ("{{=<% %>=}}", 1, TemplateErrorKind::Unknown),
+            ("{{#with X}}{{/with}}", 1, TemplateErrorKind::Unknown),
             ("\n\n{{#if X}}a", 3, TemplateErrorKind::NoEnd),
             ("{{/if}}", 1, TemplateErrorKind::NoBegin),
             ("{{else}}", 1, TemplateErrorKind::NoBegin),

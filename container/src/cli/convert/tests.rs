@@ -58,7 +58,7 @@ fn converted(text: &str) -> Converted {
 fn a_configuration_with_everything() {
     let converted = converted(CONFIG);
     insta::assert_snapshot!(converted.text);
-    assert_eq!((converted.components, converted.comments), (6, 7));
+    assert_eq!((converted.components, converted.comments), (7, 6));
 }
 
 /// What `check` says of a text, without the components of others.
@@ -81,7 +81,119 @@ fn checked(text: &str) -> String {
 #[test]
 fn what_is_written_is_a_manifest() {
     let own = CONFIG.split("- descriptor: \"acme").next().unwrap();
-    assert_eq!(checked(&converted(own).text), "");
+    let text = converted(own).text;
+    let said = checked(&text);
+    let errors: Vec<_> = said.lines().filter(|line| line.starts_with("error")).collect();
+    assert_eq!(
+        errors,
+        [
+            "error[UNSET_PARAMETER]: parameter `UNDECIDED_CONNECTION_PARAMETERS_REGION` is not set: to be decided: it was \
+          given only where TLS is set"
+        ]
+    );
+    let decided = text.lines().filter(|line| !line.contains("UNDECIDED"));
+    assert_eq!(checked(&decided.collect::<Vec<_>>().join("\n")), "");
+}
+
+/// A condition around a part of a section that decides who is trusted: nothing is dropped in silence, and no secret is shown.
+#[test]
+fn security_under_a_condition_is_asked_for() {
+    for (body, expected) in [
+        (
+            "{{#if AUTH}}\n  credential:\n    username: ann\n    password: hunter2\n{{/if}}\n",
+            "credential.password = \"${UNDECIDED_CREDENTIAL_PASSWORD:?to be decided: it was given only where AUTH is set}\"\n\
+             # credential.password = … (line 5): given only where AUTH is set, and a manifest has conditions",
+        ),
+        (
+            "  credential.password: \"{{#if A}}hunter2{{/if}}\"\n",
+            "credential.password = \"${UNDECIDED_CREDENTIAL_PASSWORD:?to be decided: it was given by A}\"\n\
+             # credential.password = \"{{#if A}}…{{/if}}\" (line 2): given by A, and",
+        ),
+        (
+            "  credential.password: \"{{A}}{{^A}}${hunter2{{/A}}\"\n",
+            "# credential.password = \"${A:-…}\" (line 2): given as a default, and a default cannot hold",
+        ),
+        (
+            "  connections:\n  - {uri: \"mqtt://ann:hunter2@h\"}\n{{#if B}}\n  - uri: \"mqtts://ann:hunter2{{P}}@h\"\n{{/if}}\n",
+            "connections = \"${UNDECIDED_CONNECTIONS:?to be decided: it was given by B}\"\n",
+        ),
+        (
+            "{{#unless PLAIN}}\n  connection.protocol: mqtts\n{{/unless}}\n",
+            "connection.protocol = \"${UNDECIDED_CONNECTION_PROTOCOL:?to be decided: it was given only where PLAIN is not set}\"\n\
+             # connection.protocol = mqtts (line 3)",
+        ),
+        (
+            "  credential.pasword: hunter2\n",
+            "# credential.pasword = … (line 2): the component has no such key; did you mean `credential.password`?",
+        ),
+    ] {
+        let text = converted(&format!("- descriptor: pip-services:connection:mqtt:x:1.0\n{body}")).text;
+        assert!(text.contains(expected) && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("pasword") || checked(&text).contains("UNSET_PARAMETER"), "{text}");
+    }
+    let text = "- descriptor: pip-services:connection:kafka:x:1.0\n  options: {port: 1, sasl: hunter2}\n  uri: \"k://a:hunter2@h\"\n";
+    let text = converted(text).text;
+    assert!(
+        text.contains("#   options.port = 1\n#   options.sasl = …\n") && !text.contains("hunter2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_null_in_a_list_is_left_out_and_told() {
+    let text = "- descriptor: pip-services:connection:mqtt:x:1.0\n  connections: [{host: a, port: null}, ~, {host: b}]\n";
+    let text = converted(text).text;
+    assert!(
+        text.ends_with(
+            "connections = [{ host = \"a\" }, { host = \"b\" }]\n\
+             # connections.0.port = null (line 2): it has no value\n# connections.1 = null (line 2): it has no value\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn keys_that_are_misspelt_or_stand_elsewhere_are_suggested() {
+    let text = "- descriptor: pip-services:connection:mqtt:x:1.0\n  options: {client_id: x, keepalive: 3}\n  connection: {prot: 1883}\n";
+    let text = converted(text).text;
+    for expected in [
+        "# options.client_id = x (line 2): the component has no such key; did you mean `client_id`?\n",
+        "# options.keepalive = … (line 2): the component has no such key; did you mean `options.keepalive_timeout`?\n",
+        "# connection.prot = … (line 3): the component has no such key; did you mean `connection.port`?\n",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn components_of_pip_services_that_are_not_here_are_not_passed_on() {
+    for descriptor in
+        ["pip-services-swagger:swagger-service:http:default:1.0", "pip-services4:endpoint:http:default:1.0"]
+    {
+        let text = converted(&format!("- descriptor: {descriptor}\n  route: x\n")).text;
+        assert!(
+            text.starts_with(&format!("# {descriptor} (line 1): this binary has no such component; ")),
+            "{text}"
+        );
+        assert!(!text.contains("[[component]]"), "{text}");
+    }
+}
+
+#[test]
+fn an_entry_of_context_info_is_the_service_and_a_component_where_it_says_more() {
+    let text = |body: &str| {
+        converted(&format!("- descriptor: pip-services:context-info:default:default:1.0\n{body}")).text
+    };
+    assert_eq!(text("  name: n\n  description: d\n"), "[service]\nname = \"n\"\ndescription = \"d\"\n");
+    assert_eq!(
+        text("  name: n\n  properties: {a: {{A}}}\n  owner: x\n"),
+        "[service]\nname = \"n\"\n\n[[component]]\ndescriptor = \"pip-services:context-info:default:default:1.0\"\n\
+         properties.a = \"${A}\"\n# owner = … (line 4): the component has no such key\n"
+    );
+    let under = converted(
+        "{{#if A}}\n- descriptor: pip-services:context-info:default:default:1.0\n  name: n\n{{/if}}\n",
+    );
+    assert!(under.text.contains("enabled = \"${A:-false}\"\nname = \"n\"\n"), "{}", under.text);
 }
 
 #[test]
@@ -112,6 +224,10 @@ fn what_depends_on_a_variable_within_is_told() {
         ),
         ("  connections: [{host: a, host: b}]\n", "# connections = [{ host = a, host = b }] (line 2)"),
         ("  client_id: \"{{A}}{{^A}}${x{{/A}}\"\n", "# client_id = \"${A:-${x}\" (line 2)"),
+        (
+            "  connections: [{host: \"{{#if A}}a{{/if}}\"}]\n",
+            "(line 2): given by A, and a manifest has conditions",
+        ),
         ("  descriptor: a:b:c:d:1.0\n", "# descriptor = a:b:c:d:1.0 (line 2): given twice"),
     ] {
         let text = converted(&format!("- descriptor: pip-services:connection:mqtt:x:1.0\n{body}")).text;
@@ -125,9 +241,10 @@ fn what_depends_on_a_variable_within_is_told() {
     let text = "- descriptor: pip-services:logger:console:x:1.0\n{{#if J}}\n  format: json\n{{else}}\n  format: text\n{{/if}}\n  levle: info\n{{#if M}}\n- descriptor: pip-services:cache:memory:x:1.0\n{{/if}}\n";
     let text = converted(text).text;
     for expected in [
-        "# format = json (line 3): a manifest has conditions on components alone; it was there only where J is set\n",
-        "# format = text (line 5): a manifest has conditions on components alone; it was there only where J is not set\n",
-        "# levle = info (line 7): the component has no such key; did you mean `level`?\n",
+        "# format = json (line 3): given only where J is set, and a manifest has conditions on components alone: write the value, a \
+         parameter for it, or two components with `enabled`\n",
+        "# format = text (line 5): given twice, or as a value and a table; it was there only where J is not set\n",
+        "# levle = … (line 7): the component has no such key; did you mean `level`?\n",
         "; it was there only where M is set\n",
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
@@ -177,6 +294,26 @@ fn what_is_no_configuration_is_told() {
     assert_eq!(error("a: 1"), "expected a list of components, each with a `descriptor`");
     assert_eq!(error("- a: {{X"), "line 1: `{{` has no `}}`");
     assert!(error("- a: [").starts_with("line "));
+    for (tag, expected) in [
+        (
+            "{{#each HOSTS}}",
+            "line 2: a manifest has no loops, so that `{{#each}}` cannot be converted: write its entries out",
+        ),
+        (
+            "{{> common}}",
+            "line 2: `{{> name}}` takes in another file, which `convert` does not read: put the text",
+        ),
+        (
+            "{{#if A == B}}",
+            "line 2: a tag has the name of one variable, of letters, digits and `_`, and no path",
+        ),
+    ] {
+        assert!(
+            error(&format!("a: 1\n{tag}\n")).starts_with(expected),
+            "{}",
+            error(&format!("a: 1\n{tag}\n"))
+        );
+    }
 }
 
 proptest::proptest! {

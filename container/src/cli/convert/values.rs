@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use wirework::config::mask_uri;
+
 use super::template::{Condition, Part, Replaced, Template};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
@@ -18,7 +20,7 @@ pub(super) enum Reason {
 impl Reason {
     pub fn text(&self) -> &'static str {
         match self {
-            Self::Conditional => "a part of the value depends on a variable; write one parameter for it",
+            Self::Conditional => "a manifest has conditions on components alone",
             Self::Empty => "it has no value",
             Self::Default => "a default cannot hold `}` or `${`",
             Self::Twice => "a key of it is given twice",
@@ -90,7 +92,7 @@ impl Values<'_> {
             match part {
                 Part::Text(text) if doubled => out.push_str(&text.replace('$', "$$")),
                 Part::Text(text) => out.push_str(text.trim()),
-                Part::Replaced(Replaced::Conditional(_)) => return Err(Reason::Conditional),
+                Part::Replaced(Replaced::Conditional { .. }) => return Err(Reason::Conditional),
                 Part::Replaced(Replaced::Parameter { default: Some(default), .. })
                     if default.contains('}') || default.contains("${") =>
                 {
@@ -120,44 +122,103 @@ impl Values<'_> {
         }
     }
 
-    /// Whether a part of a list or table stands under conditions that none of these lines is under.
-    pub fn depends(&self, node: &Node, around: &[usize]) -> bool {
-        let own = |one: &Condition| !around.iter().any(|line| one.covers(*line));
-        let part = |line: usize, node: &Node| {
-            self.0.conditions_at(line).iter().any(own) || self.depends(node, around)
+    /// The variables by which a part of a value is there or not, each once: conditions on its lines that none of the lines around it is
+    /// under, and those inside of texts.
+    pub fn variables(&self, node: &Node, around: &[usize]) -> Vec<String> {
+        let mut found = Vec::new();
+        self.find_variables(node, around, &mut found);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn find_variables(&self, node: &Node, around: &[usize], found: &mut Vec<String>) {
+        let part = |line: usize, node: &Node, found: &mut Vec<String>| {
+            let own = self.0.conditions_at(line).into_iter();
+            let own = own.filter(|one| !around.iter().any(|line| one.covers(*line)));
+            found.extend(own.map(|one| one.name));
+            self.find_variables(node, around, found);
         };
         match &node.value {
-            Value::List(list) => list.iter().any(|node| part(node.line, node)),
-            Value::Map(map) => map.iter().any(|(_, line, node)| part(*line, node)),
-            _ => false,
+            Value::List(list) => list.iter().for_each(|node| part(node.line, node, found)),
+            Value::Map(map) => map.iter().for_each(|(_, line, node)| part(*line, node, found)),
+            Value::Plain(text) | Value::Quoted(text) => {
+                let inside = self.0.parts(text).into_iter().filter_map(|part| match part {
+                    Part::Replaced(Replaced::Conditional { name, .. }) => Some(name.clone()),
+                    _ => None,
+                });
+                found.extend(inside);
+            }
+            Value::Null => {}
         }
     }
 
-    /// A value as it stands in the source, but for the parameters in it.
-    pub fn written(&self, node: &Node) -> String {
-        let text = |text: &str| {
-            let parts = self.0.parts(text).into_iter().map(|part| match part {
-                Part::Text(text) => text.to_owned(),
-                Part::Replaced(Replaced::Conditional(written)) => written.clone(),
-                Part::Replaced(Replaced::Parameter { name, default: None }) => format!("${{{name}}}"),
-                Part::Replaced(Replaced::Parameter { name, default: Some(default) }) => {
-                    format!("${{{name}:-{default}}}")
-                }
-            });
-            parts.collect::<String>()
+    /// A value without what is null inside of it; the paths of that, and its lines, are added to `lost`.
+    pub fn without_nulls(node: &Node, path: &str, lost: &mut Vec<(String, usize)>) -> Node {
+        let mut kept = |path: String, line: usize, node: &Node| match node.value {
+            Value::Null => {
+                lost.push((path, line));
+                None
+            }
+            _ => Some(Self::without_nulls(node, &path, lost)),
         };
-        match &node.value {
-            Value::Null => "null".to_owned(),
-            Value::Plain(plain) => text(plain),
-            Value::Quoted(quoted) => format!("\"{}\"", text(quoted)),
+        let value = match &node.value {
             Value::List(list) => {
-                format!("[{}]", list.iter().map(|node| self.written(node)).collect::<Vec<_>>().join(", "))
+                let items = list.iter().enumerate();
+                Value::List(
+                    items.filter_map(|(at, node)| kept(format!("{path}.{at}"), node.line, node)).collect(),
+                )
             }
             Value::Map(map) => {
-                let pairs = map.iter().map(|(key, _, node)| format!("{key} = {}", self.written(node)));
+                let pairs = map.iter().filter_map(|(key, line, node)| {
+                    Some((key.clone(), *line, kept(format!("{path}.{key}"), *line, node)?))
+                });
+                Value::Map(pairs.collect())
+            }
+            other => other.clone(),
+        };
+        Node { value, line: node.line }
+    }
+
+    /// A value for a comment: as it stands in the source, but for parameters, and for texts at places that `may_show` does not name.
+    pub fn written(&self, node: &Node, path: &str, may_show: &dyn Fn(&str) -> bool) -> String {
+        let shown = |text: &str| self.shown(text, may_show(path));
+        match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Plain(text) if matches!(text.as_str(), "true" | "false") => text.clone(),
+            Value::Plain(plain) => shown(plain),
+            Value::Quoted(quoted) => format!("\"{}\"", shown(quoted)),
+            Value::List(list) => {
+                let items = list.iter().enumerate();
+                let items = items.map(|(at, node)| self.written(node, &format!("{path}.{at}"), may_show));
+                format!("[{}]", items.collect::<Vec<_>>().join(", "))
+            }
+            Value::Map(map) => {
+                let pairs = map.iter().map(|(key, _, node)| {
+                    format!("{key} = {}", self.written(node, &format!("{path}.{key}"), may_show))
+                });
                 format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
             }
         }
+    }
+
+    /// A text with its parameters; of the rest only that there is some, unless it `may_show`.
+    fn shown(&self, text: &str, may_show: bool) -> String {
+        let parts = self.0.parts(text).into_iter().map(|part| match part {
+            Part::Text(text) if may_show => text.to_owned(),
+            Part::Replaced(Replaced::Conditional { written, .. }) if may_show => written.clone(),
+            Part::Text(_) => "…".to_owned(),
+            Part::Replaced(Replaced::Conditional { name, negated, .. }) => {
+                let word = if *negated { "unless" } else { "if" };
+                format!("{{{{#{word} {name}}}}}…{{{{/{word}}}}}")
+            }
+            Part::Replaced(Replaced::Parameter { name, default: None }) => format!("${{{name}}}"),
+            Part::Replaced(Replaced::Parameter { name, default: Some(default) }) => {
+                let default = if may_show || default.is_empty() { default } else { "…" };
+                format!("${{{name}:-{default}}}")
+            }
+        });
+        mask_uri(&parts.collect::<String>()).into_owned()
     }
 }
 

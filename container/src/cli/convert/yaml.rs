@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 use thiserror::Error;
 
+use super::template::Template;
+
 /// How deep a document may be nested.
 const MAX_DEPTH: usize = 64;
 
@@ -14,8 +16,8 @@ const MAX_NODES: usize = 1_000_000;
 /// A document that cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(super) enum YamlError {
-    #[error("line {line}, column {column}: {reason}")]
-    Syntax { line: usize, column: usize, reason: String },
+    #[error("line {line}{}: this is no YAML; {cause}", column.map(|column| format!(", column {column}")).unwrap_or_default())]
+    Syntax { line: usize, column: Option<usize>, cause: Cause },
     #[error("line {line}: nested deeper than {MAX_DEPTH}")]
     TooDeep { line: usize },
     #[error("line {line}: more than {MAX_NODES} values")]
@@ -46,10 +48,11 @@ pub(super) enum Value {
     Map(Vec<(String, usize, Node)>),
 }
 
-/// The one document of a text; `source_line` tells the lines of errors.
-pub(super) fn read<'t>(text: &'t str, source_line: &'t dyn Fn(usize) -> usize) -> Result<Node, YamlError> {
-    let parser = Parser::new_from_str(text);
-    let mut reader = Reader { parser, source_line, anchors: HashMap::new(), nodes: 0 };
+/// The one document of a template; errors have the lines of its source.
+pub(super) fn read(template: &Template) -> Result<Node, YamlError> {
+    let parser = Parser::new_from_str(&template.text);
+    let source_line = |line| template.source_line(line);
+    let mut reader = Reader { parser, template, anchors: HashMap::new(), nodes: 0 };
     let mut document = None;
     loop {
         let (event, span) = reader.next()?;
@@ -64,9 +67,78 @@ pub(super) fn read<'t>(text: &'t str, source_line: &'t dyn Fn(usize) -> usize) -
     }
 }
 
+/// What most likely stands behind a mistake, as far as the lines show it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(super) enum Cause {
+    #[error("a line begins with a tab: indent with blanks")]
+    Tab,
+    #[error("a colon of a key has no blank behind it: write `key: value`")]
+    NoBlank,
+    #[error("a value has a colon and a blank in it: write it in quotes")]
+    Colon,
+    #[error(
+        "a text in quotes is not closed where it should be: write its last quote, and a quote inside of it twice or in the other kind"
+    )]
+    Quote,
+    #[error(
+        "a value begins with `@`, `%`, `` ` `` or another sign that YAML keeps for itself: write it in quotes"
+    )]
+    Sign,
+    #[error(
+        "a bracket, `{{` or `[`, is not closed, or closed twice: a template that is no `{{{{NAME}}}}`, and a text with brackets, stand in quotes"
+    )]
+    Bracket,
+    #[error(
+        "most often a key is indented by more or fewer blanks than its neighbours, or a text before this line lacks a quote"
+    )]
+    Unknown,
+}
+
+/// Looks at the line of a mistake and the one before it, where it often begins.
+fn cause(text: &str, line: usize) -> Cause {
+    let mut near = text.lines().take(line).collect::<Vec<_>>().into_iter().rev();
+    let near: Vec<_> = near.by_ref().filter(|line| !line.trim().is_empty()).take(2).collect();
+    let any = |is: fn(&str) -> bool| near.iter().any(|line| is(line));
+    let begins_with_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
+    // A text without quotes goes on over lines, so that its end is where the next line is found wrong.
+    if any(begins_with_tab) || text.lines().nth(line).is_some_and(begins_with_tab) {
+        Cause::Tab
+    } else if any(has_no_blank) {
+        Cause::NoBlank
+    } else if any(|line| value(line).is_some_and(|value| value.starts_with(['@', '`', '%', '&', '*', '!']))) {
+        Cause::Sign
+    } else if any(|line| ['"', '\''].into_iter().any(|quote| line.matches(quote).count() % 2 == 1)) {
+        Cause::Quote
+    } else if text.matches(['{', '[']).count() != text.matches(['}', ']']).count() {
+        Cause::Bracket
+    } else if any(|line| value(line).is_some_and(|value| is_bare(value) && value.contains(": "))) {
+        Cause::Colon
+    } else {
+        Cause::Unknown
+    }
+}
+
+/// What stands behind the key of a line.
+fn value(line: &str) -> Option<&str> {
+    line.split_once(": ").map(|(_, value)| value.trim_start())
+}
+
+fn is_bare(value: &str) -> bool {
+    !value.starts_with(['"', '\'', '{', '['])
+}
+
+/// Whether a line is `key:value`, and no URI or time.
+fn has_no_blank(line: &str) -> bool {
+    let line = line.trim_start_matches(['-', ' ']);
+    let Some((key, value)) = line.split_once(':') else { return false };
+    let is_key =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    is_key && !value.is_empty() && !value.starts_with([' ', '/'])
+}
+
 struct Reader<'t> {
     parser: Parser<'t, StrInput<'t>>,
-    source_line: &'t dyn Fn(usize) -> usize,
+    template: &'t Template,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
 }
@@ -76,8 +148,12 @@ impl<'t> Reader<'t> {
         match self.parser.next() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
-                let (at, reason) = (error.marker(), error.info().to_owned());
-                Err(YamlError::Syntax { line: (self.source_line)(at.line()), column: at.col() + 1, reason })
+                let at = error.marker();
+                let line = self.template.text.lines().nth(at.line().saturating_sub(1)).unwrap_or_default();
+                let before: String = line.chars().take(at.col()).collect();
+                let column = (!self.template.has_stand_in(&before)).then(|| at.col() + 1);
+                let cause = cause(&self.template.text, at.line());
+                Err(YamlError::Syntax { line: self.template.source_line(at.line()), column, cause })
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -86,7 +162,7 @@ impl<'t> Reader<'t> {
     fn count(&mut self, more: usize, line: usize) -> Result<(), YamlError> {
         self.nodes = self.nodes.saturating_add(more);
         if self.nodes > MAX_NODES {
-            Err(YamlError::TooLarge { line: (self.source_line)(line) })
+            Err(YamlError::TooLarge { line: self.template.source_line(line) })
         } else {
             Ok(())
         }
@@ -95,7 +171,7 @@ impl<'t> Reader<'t> {
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, YamlError> {
         let line = span.start.line();
         if depth > MAX_DEPTH {
-            return Err(YamlError::TooDeep { line: (self.source_line)(line) });
+            return Err(YamlError::TooDeep { line: self.template.source_line(line) });
         }
         let before = self.nodes;
         self.count(1, line)?;
@@ -145,7 +221,7 @@ impl<'t> Reader<'t> {
                     return Ok(Value::Map(map));
                 }
                 Event::Scalar(key, ..) => key.into_owned(),
-                _ => return Err(YamlError::Key { line: (self.source_line)(line) }),
+                _ => return Err(YamlError::Key { line: self.template.source_line(line) }),
             };
             let (event, span) = self.next()?;
             let node = self.node(event, span, depth + 1)?;
@@ -182,7 +258,24 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Result<Node, YamlError> {
-        read(text, &|line| line)
+        read(&Template::new(text).unwrap())
+    }
+
+    #[test]
+    fn usual_causes_are_told_with_their_place() {
+        for (text, line, column, cause) in [
+            ("a:\n\tb: 1\n", 2, Some(2), Cause::Tab),
+            ("- a: 1\n\tb: 2\n", 1, Some(6), Cause::Tab),
+            ("- descriptor:a:b\n  x: 1\n", 2, Some(4), Cause::NoBlank),
+            ("- a: 1\n  x: @a\n", 2, Some(6), Cause::Sign),
+            ("- a: 1\n  x: \"a\n  y: 3\n", 2, Some(6), Cause::Quote),
+            ("- a: 1\n  x: {a: {b}\n  y: 3\n", 3, Some(3), Cause::Bracket),
+            ("- a: 1\n  x: b: c\n", 2, Some(7), Cause::Colon),
+            ("- a: 1\n   x: 4\n  y: 3\n", 2, Some(5), Cause::Unknown),
+            ("- a: {{X}}: 1\n", 1, None, Cause::Colon),
+        ] {
+            assert_eq!(of(text), Err(YamlError::Syntax { line, column, cause }), "{text}");
+        }
     }
 
     fn shown(node: &Node) -> String {

@@ -2,15 +2,15 @@
 
 use std::fmt::Write;
 
-use wirework::component::Registered;
+use wirework::component::{Registered, Registry};
 use wirework::config::{KeyDoc, keys};
 use wirework::text::escape;
 
 use super::super::example::example;
-use super::words::{asks, doc};
+use super::words::{asks, doc, tagged, trimmed};
 
 /// The page of one kind of component, its keys and references as tables.
-pub(super) fn page(one: &Registered) -> String {
+pub(super) fn page(one: &Registered, registry: &Registry) -> String {
     let factory = one.factory();
     let keys = keys(&factory.schema());
     let mut out = format!("## `{}`\n\n{}\n", one.pattern(), cell(factory.summary()));
@@ -27,18 +27,22 @@ pub(super) fn page(one: &Registered) -> String {
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| format!("`{}`", offer.name())).collect();
     let _ = writeln!(out, "\nIt offers {}.\n\n```toml", offers.join(", "));
-    for line in example(one).lines() {
-        let _ = writeln!(out, "{}", line.trim());
-    }
+    out.push_str(&trimmed(&example(one, registry)));
     out.push_str("```\n");
     out
 }
 
 fn row(key: &KeyDoc) -> String {
-    let default = match (&key.default, key.required) {
-        (Some(default), _) => format!("`{}`", cell(&default.to_string())),
-        (None, true) => "required".to_owned(),
-        (None, false) => String::new(),
+    let there = key.variant.as_ref().map(|variant| format!("with `{}`", cell(&tagged(variant))));
+    let is_required = key.required || key.variant.as_ref().is_some_and(|variant| variant.required);
+    let default = match (&key.default, is_required, there) {
+        (Some(default), _, there) => {
+            let there = there.map(|there| format!(", {there}")).unwrap_or_default();
+            format!("`{}`{there}", cell(&default.to_string()))
+        }
+        (None, true, Some(there)) => format!("required {there}"),
+        (None, true, None) => "required".to_owned(),
+        (None, false, there) => there.map(|there| format!("only {there}")).unwrap_or_default(),
     };
     let secret = if key.secret { "secret; " } else { "" };
     format!("| `{}` | {} | {default} | {secret}{} |\n", key.path, cell(&key.kind), cell(doc(key)))

@@ -6,7 +6,7 @@ use wirework::Pattern;
 use wirework::config::KeyDoc;
 
 use super::super::width::{COLUMNS, hanging, indented};
-use super::words::{doc, line, remarks};
+use super::words::{doc, line, remarks, values};
 
 /// The outer keys with what they are for in a sentence, of tables the names of their keys, and how to see more.
 pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {
@@ -29,15 +29,22 @@ pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {
 
 /// The names of the keys of a table, or of the tables in a list; `…` behind those that are tables themselves.
 fn inner(keys: &[KeyDoc], outer: &str) -> Vec<String> {
-    let below = |path: &str| -> Option<String> {
-        let rest = path.strip_prefix(outer)?.strip_prefix('.')?;
-        Some(rest.strip_prefix("*.").or_else(|| rest.strip_prefix("<key>.")).unwrap_or(rest).to_owned())
+    let below = |key: &'_ KeyDoc| -> Option<(String, String)> {
+        let rest = key.path.strip_prefix(outer)?.strip_prefix('.')?;
+        let rest = rest.strip_prefix("*.").or_else(|| rest.strip_prefix("<key>.")).unwrap_or(rest);
+        let there = key.variant.as_ref().map(|variant| format!(" (with {})", values(variant)));
+        Some((rest.to_owned(), there.unwrap_or_default()))
     };
-    let all: Vec<String> = keys.iter().filter_map(|key| below(&key.path)).collect();
-    let is_table =
-        |name: &str| all.iter().any(|path| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
-    let names = all.iter().filter(|path| !path.contains('.') && *path != "*" && *path != "<key>");
-    names.map(|name| if is_table(name) { format!("{name}.…") } else { name.clone() }).collect()
+    let all: Vec<_> = keys.iter().filter_map(below).collect();
+    let is_table = |name: &str| {
+        all.iter().any(|(path, _)| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let names = all.iter().filter(|(path, _)| !path.contains('.') && path != "*" && path != "<key>");
+    let shown = |(name, there): &(String, String)| {
+        let more = if is_table(name) { ".…" } else { "" };
+        format!("{name}{more}{there}")
+    };
+    names.map(shown).collect()
 }
 
 /// The first sentence of a text.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
@@ -90,7 +90,12 @@ fn problems<'h>(trust: &Trust<'_>, hosts: impl Iterator<Item = (&'h str, bool)>)
     });
     let mut found: Vec<_> = names.take(1).collect();
     found.extend(listed(trust, &mut RootCertStore::empty()).err());
-    if trust.identity.is_some() {
+    if let Some((certificate, key)) = trust.identity {
+        let unusable = [certificate.certificates().err(), private_key(key).err()];
+        if unusable.iter().any(Option::is_some) {
+            found.extend(unusable.into_iter().flatten());
+            return found;
+        }
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         // A provider without the default versions is no mistake in a manifest.
@@ -130,11 +135,17 @@ fn with_identity(
 ) -> Result<ClientConfig, TlsError> {
     let Some((certificate, key)) = trust.identity else { return Ok(builder.with_no_client_auth()) };
     let chain = certificate.certificates()?;
-    let own = key.private_key()?;
-    if let Some(unusable) = UnusableKey::of(&own) {
-        return Err(TlsError::BadKey { place: key.place(), source: unusable.into() });
-    }
+    let own = private_key(key)?;
     builder.with_client_auth_cert(chain, own).map_err(|error| identity(certificate, key, &error))
+}
+
+/// A private key of a kind that can be used.
+fn private_key(key: Source<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let own = key.private_key()?;
+    match UnusableKey::of(&own) {
+        Some(unusable) => Err(TlsError::BadKey { place: key.place(), source: unusable.into() }),
+        None => Ok(own),
+    }
 }
 
 /// A certificate and a key that cannot be shown to a broker.

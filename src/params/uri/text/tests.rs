@@ -118,7 +118,7 @@ fn parts_that_make_no_uri_are_refused() {
 
 fn host() -> impl Strategy<Value = UriHost> {
     let name = prop_oneof![
-        "[a-z0-9][a-z0-9.-]{0,12}",
+        "[a-z0-9][a-z0-9.-]{0,12}[a-z]",
         any::<std::net::Ipv6Addr>().prop_map(|address| address.to_string()),
         Just("fe80::1%eth0".to_owned()),
     ];

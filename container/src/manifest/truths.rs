@@ -1,4 +1,4 @@
-//! The key `enabled`: a boolean, or a text with a parameter that says one.
+//! The container's keys that are true or false, such as `enabled`: a boolean, or a text with a parameter that says one.
 
 use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, truth};
 use wirework::text::escape;
@@ -9,25 +9,24 @@ use super::replace::{Replaced, Replacer};
 const HELP: &str =
     "write `true` or `false`, or a parameter: `\"${NAME:-true}\"`, or `\"!${NAME:-false}\"` for its contrary";
 
-/// Whether a section is enabled, after its parameters are replaced; nothing where the key counts as not given, or is wrong,
-/// which is reported.
-pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems) -> Option<bool> {
+/// What such a key says, after its parameters are replaced; nothing where it counts as not given, or is wrong, which is reported.
+pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &mut Problems) -> Option<bool> {
     let span = node.span;
     let text = match &node.value {
         Value::Boolean(truth) => return Some(*truth),
         Value::String(text) => text,
         other => {
             let message =
-                format!("`enabled`: expected `true`, `false` or a parameter, found {}", other.shown());
+                format!("`{key}`: expected `true`, `false` or a parameter, found {}", other.shown());
             problems.push(Problem::error(code::WRONG_TYPE, span, message).with_help(HELP).with_shown(span));
             return None;
         }
     };
-    let given = match replacer.open_text("enabled", text, span, problems) {
+    let given = match replacer.open_text(key, text, span, problems) {
         Replaced::Text(given, _) => given,
         Replaced::Same => {
             let found = node.value.shown();
-            let message = format!("`enabled`: expected `true`, `false` or a parameter, found {found}");
+            let message = format!("`{key}`: expected `true`, `false` or a parameter, found {found}");
             let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
             problems.push(match truth(text.trim()) {
                 Some(truth) => problem.with_help(format!("write `{truth}`, without quotes")),
@@ -49,7 +48,7 @@ pub(super) fn read(node: &Node, replacer: &Replacer<'_>, problems: &mut Problems
     if truth.is_none() {
         // What a parameter brought may be a secret by mistake, and is not shown.
         let message = format!(
-            "`enabled`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another text in place of `{}`",
+            "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another text in place of `{}`",
             mask_uri(text)
         );
         problems
@@ -74,7 +73,7 @@ mod tests {
         });
         let (files, mut problems) = (Files::default(), Problems::new());
         let replacer = Replacer::new(&parameters, &files);
-        let read = read(&Node::new(value, Span::new(1, 1)), &replacer, &mut problems);
+        let read = read("enabled", &Node::new(value, Span::new(1, 1)), &replacer, &mut problems);
         (read, problems.iter().map(|problem| problem.message.clone()).collect())
     }
 

@@ -1,0 +1,171 @@
+//! The manifest that is being written, and its section: what has no counterpart, as comments; and what only a person can decide, as a parameter that nobody has set.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use wirework::component::Registry;
+use wirework::text::escape;
+
+use super::keys::{Counterpart, Keys};
+use super::template::{Condition, Template};
+use super::values::{Reason, Values, dotted};
+use super::vocabulary::Vocabulary;
+use super::yaml::{Node, Value};
+use crate::manifest::{Place, find};
+
+/// What the names of parameters begin with that stand for what is undecided: nobody sets such a one by chance.
+const UNDECIDED: &str = "UNDECIDED";
+
+/// A manifest that is being written.
+pub(super) struct Writer<'a> {
+    pub template: &'a Template,
+    pub registry: &'a Registry,
+    pub vocabulary: Vocabulary,
+    pub out: String,
+    pub components: usize,
+    pub comments: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub fn values(&self) -> Values<'a> {
+        Values(self.template)
+    }
+
+    /// A comment on what stands in a line; foreign text in it is escaped.
+    pub fn comment(&mut self, what: &str, line: usize, text: &str) {
+        self.comments += 1;
+        let line = self.template.source_line(line);
+        let _ = writeln!(self.out, "# {} (line {line}): {}", escape(what), escape(text));
+    }
+
+    /// A key that is not written, as a comment with what it was, and when it was there.
+    pub fn lose(&mut self, path: &str, line: usize, node: &Node, section: Option<&Section>, text: &str) {
+        let what = self.written(path, node, section);
+        let text = format!("{text}{}", self.only_where(line, section.map(|section| section.line)));
+        self.comment(&what, line, &text);
+    }
+
+    /// A key that was there, or had its value, only where a variable is set: without it the component might trust where it did not, so
+    /// that `check` asks for a decision.
+    pub fn undecided(&mut self, path: &str, line: usize, node: &Node, section: &mut Section, reason: Reason) {
+        if !section.take(path) {
+            return self.lose(path, line, node, Some(section), "given twice, or as a value and a table");
+        }
+        let name: String = path
+            .chars()
+            .map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_uppercase() } else { '_' })
+            .collect();
+        let own = self.own_conditions(line, Some(section.line));
+        let depends = match (own.is_empty(), self.values().variables(node, &[section.line, line])) {
+            (false, _) => format!("only where {}", when(&own)),
+            (true, variables) if variables.is_empty() => "as a default".to_owned(),
+            (true, variables) => format!("by {}", variables.join(" and ")),
+        };
+        let key = dotted(path);
+        let _ =
+            writeln!(self.out, "{key} = \"${{{UNDECIDED}_{name}:?to be decided: it was given {depends}}}\"");
+        let help = match reason {
+            Reason::Default => "write the value, or one parameter with a default for it",
+            _ => "write the value, a parameter for it, or two components with `enabled`",
+        };
+        let what = self.written(path, node, Some(section));
+        self.comment(&what, line, &format!("given {depends}, and {}: {help}", reason.text()));
+    }
+
+    /// The conditions of a line that the line around it is not under.
+    pub fn own_conditions(&self, line: usize, around: Option<usize>) -> Vec<Condition> {
+        let own = self.template.conditions_at(line).into_iter();
+        own.filter(|one| !around.is_some_and(|line| one.covers(line))).collect()
+    }
+
+    /// A key with its value as a comment may show it.
+    fn written(&self, path: &str, node: &Node, section: Option<&Section>) -> String {
+        let may_show = |path: &str| self.may_show(section, path);
+        format!("{path} = {}", self.values().written(node, path, &may_show))
+    }
+
+    /// The conditions of a line that the line around it is not under, as the end of a sentence.
+    pub fn only_where(&self, line: usize, around: Option<usize>) -> String {
+        let own = self.own_conditions(line, around);
+        if own.is_empty() { String::new() } else { format!("; it was there only where {}", when(&own)) }
+    }
+
+    /// All of an entry as comments.
+    pub fn lose_all(&mut self, path: &str, node: &Node) {
+        let Value::Map(map) = &node.value else {
+            let written = self.written(path, node, None);
+            let _ = writeln!(self.out, "#   {}", escape(&written));
+            return;
+        };
+        for (key, _, node) in map {
+            self.lose_all(&if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, node);
+        }
+    }
+
+    /// Whether a comment may show the value of a key.
+    fn may_show(&self, section: Option<&Section>, path: &str) -> bool {
+        match section.and_then(|section| section.keys.as_ref()).filter(|keys| keys.is_known()) {
+            Some(keys) if keys.has(path) => keys.is_shown(path),
+            // The container's own keys are no secrets, nor is the name of a class.
+            _ if path == "type" || find(Place::Component, path).is_some() => true,
+            _ => self.vocabulary.may_show(path),
+        }
+    }
+}
+
+/// A section that is being written.
+pub(super) struct Section {
+    /// `None` where the descriptor cannot be read, or has parameters.
+    pub keys: Option<Keys>,
+    /// Where it begins: under the conditions there stands the whole of it.
+    pub line: usize,
+    taken: BTreeSet<String>,
+}
+
+impl Section {
+    /// One that begins at a line, of a component with these keys.
+    pub fn new(keys: Option<Keys>, line: usize) -> Self {
+        Self { keys, line, taken: BTreeSet::new() }
+    }
+
+    pub fn counterpart<'k>(&'k self, path: &str) -> Counterpart<'k> {
+        self.keys
+            .as_ref()
+            .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
+    }
+
+    /// The known key that is most like one that is not.
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        self.keys.as_ref()?.nearest(path)
+    }
+
+    /// The known key of its table that a further parameter was probably meant to be, with the table.
+    pub fn misspelt(&self, path: &str) -> Option<String> {
+        let (table, _) = path.rsplit_once('.')?;
+        Some(format!("{table}.{}", self.keys.as_ref()?.misspelt(path)?))
+    }
+
+    /// What a key takes, where that is known.
+    pub fn kind(&self, path: &str) -> Option<String> {
+        match self.counterpart(path) {
+            Counterpart::Key(_, kind) | Counterpart::Parameter(_, kind) => kind.map(str::to_owned),
+            Counterpart::None => None,
+        }
+    }
+
+    /// Whether a path is neither given yet nor a table of one that is.
+    pub fn take(&mut self, path: &str) -> bool {
+        let mut above = path.match_indices('.').filter_map(|(at, _)| path.get(..at));
+        let below = format!("{path}.");
+        let after = self.taken.range(below.clone()..).next();
+        let is_free = !above.any(|above| self.taken.contains(above))
+            && !after.is_some_and(|next| next.starts_with(&below));
+        is_free && self.taken.insert(path.to_owned())
+    }
+}
+
+/// Conditions in words.
+pub(super) fn when(conditions: &[Condition]) -> String {
+    let one = |one: &Condition| format!("{} is {}set", one.name, if one.negated { "not " } else { "" });
+    conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}

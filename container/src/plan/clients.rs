@@ -1,0 +1,290 @@
+//! Clients of servers of the same manifest, held against the rules of those: whom a server would refuse, and what it would deny.
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+
+use wirework::component::{
+    Client, ClientServer, Flow, Neighbours, Refusal, ServerRules, TopicAction, TopicUse,
+};
+use wirework::config::{Problem, Problems, Span};
+
+use super::factories::FactoryInfo;
+use super::listeners::{Listener, Reach};
+use super::planned::Planned;
+use super::queue_flows::{flows, resolved};
+use crate::manifest::Entry;
+
+/// How many clients are held against rules at most.
+const MOST: usize = 10_000;
+
+/// A server with rules.
+struct Server<'a> {
+    listener: &'a Listener,
+    planned: &'a Planned,
+    rules: Box<dyn ServerRules>,
+}
+
+/// A client, and where it leads.
+struct Led<'a> {
+    planned: &'a Planned,
+    client: Client,
+    /// The server of each entry of the client that leads to one, by their numbers.
+    ways: Vec<Way>,
+    /// Whether it can be admitted nowhere else.
+    has_no_other: bool,
+}
+
+struct Way {
+    by: usize,
+    server: usize,
+    reach: Reach,
+    refused: bool,
+}
+
+impl Led<'_> {
+    /// Whether what a server does to the client is all that can happen to it.
+    fn is_bound_to(&self, server: usize) -> bool {
+        let is_sure = |way: &Way| way.server == server && way.reach == Reach::Surely;
+        self.has_no_other && self.ways.iter().all(is_sure)
+    }
+}
+
+/// Reports every client that a server of the same manifest would refuse, every topic that it would deny, and more clients than it admits.
+pub(super) fn check_clients<N: Neighbours>(
+    components: &[Planned],
+    listeners: &[Listener],
+    around: impl Fn(u32) -> Option<N>,
+    problems: &mut Problems,
+) {
+    let servers: Vec<_> =
+        listeners.iter().filter_map(|listener| Server::new(components, listener, problems)).collect();
+    if servers.is_empty() {
+        return;
+    }
+    let mut clients = HashMap::new();
+    for (position, planned) in (0..).zip(components) {
+        let client = read(planned).and_then(|(known, config)| {
+            let (around, Entry { descriptor, span, .. }) = (around(position)?, &planned.entry);
+            known.ask(*span, problems, |factory| factory.client(descriptor, config, &around))?
+        });
+        if let Some(mut led) = client.and_then(|client| Led::new(planned, client, &servers)) {
+            check_client(&mut led, &servers, &around, problems);
+            clients.insert(position, led);
+        }
+        if clients.len() >= MOST {
+            break;
+        }
+    }
+    check_numbers(&servers, &clients, problems);
+    let bridged = bridged(components);
+    for (position, planned) in (0..).zip(components) {
+        let uses = flows(planned).iter().filter_map(|flow| match flow {
+            Flow::Topics(uses) => Some(uses),
+            _ => None,
+        });
+        let uses: Vec<_> = uses.flatten().collect();
+        let known = uses.first().map(|one| one.connection);
+        let owner = known
+            .and_then(|field| field.map_or(Some(position), |field| resolved(components, position, field)));
+        if let Some(led) = owner.and_then(|owner| clients.get(&owner)) {
+            let by_bridge = |action| bridged.contains(&(position, action));
+            check_topics(planned, &uses, by_bridge, (led, &servers), &around, problems);
+        }
+    }
+}
+
+/// The factory of a component, and its configuration, where all of that could be read.
+fn read(planned: &Planned) -> Option<(&FactoryInfo, &(dyn Any + Send))> {
+    let config = planned.parsed.as_ref()?.config.as_deref()?;
+    Some((planned.known.as_deref()?, config))
+}
+
+/// The queues of bridges, and whether they are published to.
+fn bridged(components: &[Planned]) -> HashSet<(u32, bool)> {
+    let mut found = HashSet::new();
+    for (position, planned) in (0..).zip(components) {
+        for flow in flows(planned) {
+            let Flow::Bridge { source, target, .. } = flow else { continue };
+            found.extend(resolved(components, position, source).map(|source| (source, false)));
+            found.extend(resolved(components, position, target).map(|target| (target, true)));
+        }
+    }
+    found
+}
+
+impl<'a> Server<'a> {
+    fn new(components: &'a [Planned], listener: &'a Listener, problems: &mut Problems) -> Option<Self> {
+        let planned = components.get(listener.position() as usize)?;
+        let (known, config) = read(planned)?;
+        let Entry { descriptor, span, .. } = &planned.entry;
+        let rules = known.ask(*span, problems, |factory| factory.rules(descriptor, config))??;
+        Some(Self { listener, planned, rules })
+    }
+
+    fn descriptor(&self) -> &wirework::Descriptor {
+        &self.planned.entry.descriptor
+    }
+}
+
+impl<'a> Led<'a> {
+    /// A client that leads to at least one of the servers.
+    fn new(planned: &'a Planned, client: Client, servers: &[Server<'_>]) -> Option<Self> {
+        let (mut ways, mut has_no_other) = (Vec::new(), !client.has_others);
+        for (by, ClientServer { host, port, .. }) in client.servers.iter().enumerate() {
+            let reached =
+                |(at, server): (usize, &Server<'_>)| Some((at, server.listener.reach(host, *port)?));
+            let reached: Vec<_> = servers.iter().enumerate().filter_map(reached).collect();
+            has_no_other &= !reached.is_empty();
+            // Which of several it is nobody knows.
+            let several = reached.len() > 1;
+            ways.extend(reached.into_iter().map(|(server, reach)| {
+                let reach = if several { Reach::Perhaps } else { reach };
+                Way { by, server, reach, refused: false }
+            }));
+        }
+        (!ways.is_empty()).then_some(Self { planned, client, ways, has_no_other })
+    }
+}
+
+fn check_client<N: Neighbours>(
+    led: &mut Led<'_>,
+    servers: &[Server<'_>],
+    around: &impl Fn(u32) -> Option<N>,
+    problems: &mut Problems,
+) {
+    let mut found: Vec<(usize, Reach, Refusal)> = Vec::new();
+    for way in &mut led.ways {
+        let (Some(server), Some(by)) = (servers.get(way.server), led.client.servers.get(way.by)) else {
+            continue;
+        };
+        let Some(around) = around(server.listener.position()) else { continue };
+        let refusals = server.rules.refusals(&led.client, by, &around);
+        way.refused = !refusals.is_empty();
+        for refusal in refusals {
+            if !found.iter().any(|(at, _, known)| *at == way.server && *known == refusal) {
+                found.push((way.server, way.reach, refusal));
+            }
+        }
+    }
+    let everywhere = led.has_no_other && led.ways.iter().all(|way| way.refused && way.reach == Reach::Surely);
+    for (server, reach, refusal) in found {
+        let Some(server) = servers.get(server) else { continue };
+        let (client, other) = (&led.planned.entry.descriptor, server.descriptor());
+        let how = match reach {
+            Reach::Surely if everywhere => format!("`{client}` connects to `{other}`, which refuses it"),
+            Reach::Surely => format!("one of the servers of `{client}` is `{other}`, which refuses it"),
+            Reach::Perhaps => format!("`{client}` connects to what may be `{other}`, which would refuse it"),
+        };
+        let problem = problem(everywhere, &format!("{how}: it"), led.planned, server, &refusal);
+        problems.push(problem);
+    }
+    check_will(led, servers, around, problems);
+}
+
+/// A will that the server would not publish.
+fn check_will<N: Neighbours>(
+    led: &Led<'_>,
+    servers: &[Server<'_>],
+    around: &impl Fn(u32) -> Option<N>,
+    problems: &mut Problems,
+) {
+    let Some(will) = &led.client.will else { return };
+    let denied = denial(led, servers, around, will, TopicAction::Publish);
+    if let Some((server, refusal)) = denied {
+        let refusal = Refusal { client_keys: vec!["will.topic".into(), "will".into()], ..refusal };
+        let how = format!(
+            "`{}` leaves a will, which `{}` does not publish: it",
+            led.planned.entry.descriptor,
+            server.descriptor()
+        );
+        problems.push(problem(false, &how, led.planned, server, &refusal));
+    }
+}
+
+/// Why the first server that admits the client would deny it a topic.
+fn denial<'s, 'a, N: Neighbours>(
+    led: &Led<'_>,
+    servers: &'s [Server<'a>],
+    around: &impl Fn(u32) -> Option<N>,
+    topic: &str,
+    action: TopicAction,
+) -> Option<(&'s Server<'a>, Refusal)> {
+    led.ways.iter().filter(|way| !way.refused).find_map(|way| {
+        let (server, by) = (servers.get(way.server)?, led.client.servers.get(way.by)?);
+        let username = by.login.as_ref()?.username.as_deref();
+        let refusal = server.rules.denial(username, topic, action, &around(server.listener.position())?)?;
+        Some((server, refusal))
+    })
+}
+
+/// Servers with more clients than there may be.
+fn check_numbers(servers: &[Server<'_>], clients: &HashMap<u32, Led<'_>>, problems: &mut Problems) {
+    for (at, server) in servers.iter().enumerate() {
+        let count = clients.values().filter(|led| led.is_bound_to(at)).count();
+        let (key, most) = server.rules.most_clients();
+        if count > most {
+            let message = format!(
+                "`{}` has `{key} = {most}`, and {count} components of this manifest connect to it: the last ones are refused",
+                server.descriptor()
+            );
+            let problem = Problem::error("CLIENT_REFUSED", place(server.planned, [key]), message);
+            problems.push(problem.with_help(format!("raise `{key}`, or have components share a connection")));
+        }
+    }
+}
+
+/// What a component cannot do over its connection.
+fn check_topics<N: Neighbours>(
+    planned: &Planned,
+    uses: &[&TopicUse],
+    by_bridge: impl Fn(bool) -> bool,
+    (led, servers): (&Led<'_>, &[Server<'_>]),
+    around: &impl Fn(u32) -> Option<N>,
+    problems: &mut Problems,
+) {
+    let denied: Vec<_> = uses
+        .iter()
+        .filter_map(|one| Some((*one, denial(led, servers, around, &one.topic, one.action)?)))
+        .collect();
+    let is_denied = |key, publishes| {
+        denied.iter().any(|(one, _)| one.key == key && (one.action == TopicAction::Publish) == publishes)
+    };
+    let mut told = HashSet::new();
+    for (one, (server, refusal)) in &denied {
+        let publishes = one.action == TopicAction::Publish;
+        let has_both = uses
+            .iter()
+            .any(|other| other.key == one.key && (other.action == TopicAction::Publish) != publishes);
+        // A queue of which only one side is denied may be used by the other one.
+        let matters = (one.action == TopicAction::SubscribeAtOpen && told.insert(one.key))
+            || by_bridge(publishes)
+            || !has_both
+            || (is_denied(one.key, !publishes) && told.insert(one.key));
+        if !matters {
+            continue;
+        }
+        let fails = one.action == TopicAction::SubscribeAtOpen
+            && led.ways.first().is_some_and(|way| led.is_bound_to(way.server));
+        let refusal = Refusal { client_keys: vec![one.key.into(), "topic".into()], ..refusal.clone() };
+        let how = format!("`{}` is a client of `{}` and", planned.entry.descriptor, server.descriptor());
+        problems.push(problem(fails, &how, planned, server, &refusal));
+    }
+}
+
+/// `is_error` where it can go no other way.
+fn problem(is_error: bool, how: &str, client: &Planned, server: &Server<'_>, refusal: &Refusal) -> Problem {
+    let message = format!("{how} {}", refusal.problem);
+    let span = place(client, refusal.client_keys.iter().map(|key| &**key));
+    let problem = match is_error {
+        true => Problem::error(refusal.code, span, message),
+        false => Problem::warning(refusal.code, span, message),
+    };
+    let related = place(server.planned, [&*refusal.server_key]);
+    problem.with_help(refusal.cure.clone()).with_related(related, "this is what refuses it")
+}
+
+/// The first of these keys that the section has, or the section.
+fn place<'k>(planned: &Planned, keys: impl IntoIterator<Item = &'k str>) -> Span {
+    let node = keys.into_iter().find_map(|key| planned.entry.table.find(key));
+    node.map_or(planned.entry.span, |node| node.span)
+}

@@ -1,0 +1,325 @@
+//! How a broker will judge the clients of the same manifest, as far as its configuration and its credential stores show it.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use futures_util::FutureExt;
+
+use super::admission::Admission;
+use super::connect_request::{MAX_CONNECT, forbidden_in_client_id};
+use super::limits::USER_PROPERTIES;
+use super::{AccessConfig, BrokerConfig};
+use crate::auth;
+use crate::component::{Client, ClientServer, Neighbours, Refusal, ServerRules, TopicAction};
+use crate::params::CredentialParams;
+use crate::text::clip;
+
+/// The code of what is refused when a client connects.
+const REFUSED: &str = "CLIENT_REFUSED";
+/// The code of topics that a client may not use.
+const DENIED: &str = "TOPIC_DENIED";
+
+/// The rules of a broker with this configuration.
+pub(super) struct Rules(pub BrokerConfig);
+
+impl Rules {
+    /// The rule by which users are admitted; none where that is not known, or wrong and reported.
+    fn admission(&self, around: &dyn Neighbours) -> Option<Admission> {
+        let stores = if self.0.keyed_credentials().any(|(_, one)| one.store_key().is_some()) {
+            auth::static_lookups(around, "credentials")?
+        } else {
+            Vec::new()
+        };
+        // A broker that listens elsewhere without credentials and admits nobody does not open.
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.0.port);
+        Admission::resolve(&self.0, &stores, address).now_or_never()?.ok()
+    }
+
+    /// Where the users are.
+    fn users_key(&self) -> &'static str {
+        if self.0.credential.is_some() { "credential" } else { "credentials" }
+    }
+
+    fn refused_login(
+        &self,
+        by: &ClientServer,
+        login: &CredentialParams,
+        admission: &Admission,
+    ) -> Option<Refusal> {
+        let (user, password) = (login.username.as_deref(), login.password.as_ref());
+        if admission.admits(user, password.map(|password| password.expose().as_bytes())) {
+            return None;
+        }
+        let key = self.users_key();
+        let (problem, cure) = match user {
+            None => (
+                format!("gives no user name, and `{key}` asks for one"),
+                "give the client the `credential` of the broker, or write `allow_anonymous = true` in the section of the broker",
+            ),
+            Some(name) if !admission.has_user(name) => (
+                format!("gives a user name that is not in `{key}`"),
+                "give the client the user name and the password of the broker, or the broker a `credential` of that user",
+            ),
+            Some(_) if password.is_none() => {
+                ("gives a user name and no password".to_owned(), "give the client the password of the broker")
+            }
+            Some(_) => (
+                format!("gives another password for its user than `{key}` has"),
+                "give both the same, as by one parameter: `\"${MQTT_PASSWORD}\"`",
+            ),
+        };
+        let keys = vec![format!("{}.password", by.login_key), by.login_key.clone(), by.key.clone()];
+        let keys = if password.is_none() || !admission.has_user(user.unwrap_or_default()) {
+            keys[1..].to_vec()
+        } else {
+            keys
+        };
+        Some(refusal(problem, keys, key, cure))
+    }
+
+    /// Limits and characters that the first packet breaks.
+    fn refused_packet(&self, client: &Client, login: Option<&CredentialParams>) -> Vec<Refusal> {
+        let mut found = Vec::new();
+        let id_key = || vec!["client_id".to_owned()];
+        let made = client.made_of.map_or_else(String::new, |of| format!(", made of {of},"));
+        if let Some(forbidden) = forbidden_in_client_id(&client.client_id) {
+            let made = client.made_of.map_or_else(String::new, |of| format!(" and is made of {of}"));
+            let problem =
+                format!("has a client id that {forbidden}{made}, which this broker does not permit");
+            found.push(refusal(
+                problem,
+                id_key(),
+                "",
+                "give the client a `client_id` of letters, digits, `-` and `_`",
+            ));
+        }
+        let name = login.and_then(|login| login.username.as_deref()).unwrap_or_default();
+        let will = client.will.as_deref().unwrap_or_default();
+        let levels = if will.is_empty() { 0 } else { will.split('/').count() };
+        let limits = [
+            (
+                format!("a client id{made}"),
+                client.client_id.len(),
+                "max_name_length",
+                self.0.max_name_length,
+                "client_id",
+            ),
+            ("a user name".to_owned(), name.len(), "max_name_length", self.0.max_name_length, "credential"),
+            (
+                "a will with a topic".to_owned(),
+                will.len(),
+                "max_topic_length",
+                self.0.max_topic_length,
+                "will.topic",
+            ),
+        ];
+        for (what, size, limit_key, limit, key) in
+            limits.into_iter().filter(|(_, size, _, limit, _)| size > limit)
+        {
+            let problem = format!("has {what} of {size} bytes, where `{limit_key}` allows {limit}");
+            let cure = "make it shorter, or raise the limit of the broker";
+            found.push(refusal(problem, vec![key.to_owned()], limit_key, cure));
+        }
+        if levels > self.0.max_topic_levels {
+            let limit = self.0.max_topic_levels;
+            let problem = format!(
+                "has a will with a topic of {levels} levels, where `max_topic_levels` allows {limit}"
+            );
+            let cure = "make it shorter, or raise the limit of the broker";
+            found.push(refusal(problem, vec!["will.topic".to_owned()], "max_topic_levels", cure));
+        }
+        if client.user_properties > USER_PROPERTIES {
+            let count = client.user_properties;
+            let problem =
+                format!("has a will with {count} user properties, where this broker takes {USER_PROPERTIES}");
+            found.push(refusal(problem, vec!["will.user".to_owned()], "", "leave some out"));
+        }
+        found.extend(self.too_large(client));
+        found
+    }
+
+    /// A first packet that is larger than one may be.
+    fn too_large(&self, client: &Client) -> Option<Refusal> {
+        let (size, limit) = (client.first_packet, self.0.max_packet_size.min(MAX_CONNECT));
+        if size <= limit {
+            return None;
+        }
+        let (by, key, cure) = match self.0.max_packet_size < MAX_CONNECT {
+            true => (
+                "`max_packet_size` allows",
+                "max_packet_size",
+                "make its will shorter, or raise the limit of the broker",
+            ),
+            false => ("this broker takes", "", "make its will shorter"),
+        };
+        let problem = format!(
+            "connects with a packet of {size} bytes or more, with the will in it, where {by} {limit}"
+        );
+        Some(refusal(problem, vec!["will.payload".to_owned(), "will".to_owned()], key, cure))
+    }
+}
+
+impl ServerRules for Rules {
+    fn refusals(&self, client: &Client, by: &ClientServer, around: &dyn Neighbours) -> Vec<Refusal> {
+        if !by.is_plain {
+            let problem = format!(
+                "speaks `{}`, and this broker listens for MQTT over TCP, without TLS and WebSocket",
+                by.protocol
+            );
+            let keys = vec![format!("{}.protocol", by.key), format!("{}.uri", by.key), by.key.clone()];
+            let cure = "write `protocol = \"mqtt\"` in the connection of the client";
+            return vec![refusal(problem, keys, "port", cure)];
+        }
+        let login = by.login.as_ref();
+        let admission = login.and_then(|login| Some((login, self.admission(around)?)));
+        let mut found = self.refused_packet(client, login);
+        found.extend(admission.and_then(|(login, admission)| self.refused_login(by, login, &admission)));
+        found
+    }
+
+    fn denial(
+        &self,
+        username: Option<&str>,
+        topic: &str,
+        action: TopicAction,
+        around: &dyn Neighbours,
+    ) -> Option<Refusal> {
+        let (length, levels) = (topic.len(), topic.split('/').count());
+        let limits = [
+            ("max_topic_length", length, self.0.max_topic_length, "bytes"),
+            ("max_topic_levels", levels, self.0.max_topic_levels, "levels"),
+        ];
+        let what = if action == TopicAction::Publish { "publish to" } else { "subscribe to" };
+        let topic_shown = clip(topic);
+        if let Some((key, found, limit, unit)) = limits.into_iter().find(|(_, found, limit, _)| found > limit)
+        {
+            let problem = format!(
+                "may not {what} `{topic_shown}`, which has {found} {unit}, where `{key}` allows {limit}"
+            );
+            let cure = "use a shorter topic, or raise the limit of the broker";
+            return Some(Refusal { code: DENIED, ..refusal(problem, Vec::new(), key, cure) });
+        }
+        let admission = self.admission(around)?;
+        let access = admission.access(username);
+        let list = |access: &AccessConfig| match action {
+            TopicAction::Publish => ("publish", access.allows_publish(topic)),
+            _ => ("subscribe", access.allows_subscribe(topic)),
+        };
+        let (list, allowed) = list(access);
+        if allowed {
+            return None;
+        }
+        let named = username.filter(|name| admission.has_user(name));
+        let key = named.map_or_else(|| format!("anonymous.{list}"), |name| format!("users.{name}.{list}"));
+        let problem = format!("may not {what} `{topic_shown}`, which is not in `{}`", clip(&key));
+        let cure =
+            "add the topic, or a filter that covers it, to the list of the broker, or use another topic"
+                .to_owned();
+        Some(Refusal { code: DENIED, cure, ..refusal(problem, Vec::new(), &key, "") })
+    }
+
+    fn most_clients(&self) -> (&'static str, usize) {
+        if self.0.max_sessions < self.0.max_connections {
+            ("max_sessions", self.0.max_sessions)
+        } else {
+            ("max_connections", self.0.max_connections)
+        }
+    }
+}
+
+fn refusal(problem: String, client_keys: Vec<String>, server_key: &str, cure: &str) -> Refusal {
+    let client_keys = client_keys.into_iter().map(Cow::Owned).collect();
+    let (server_key, cure) = (Cow::Owned(server_key.to_owned()), cure.to_owned());
+    Refusal { code: REFUSED, problem, client_keys, server_key, cure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::testing::Around;
+
+    fn refusals(broker: &str, client: Client) -> Vec<(String, String)> {
+        let rules = Rules(crate::config::from_toml(broker).unwrap());
+        let all = client.servers.iter().flat_map(|by| rules.refusals(&client, by, &Around::default()));
+        all.map(|one| (one.problem, one.server_key.into_owned())).collect()
+    }
+
+    fn client() -> Client {
+        let by = ClientServer {
+            key: "connection".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port: 1883,
+            protocol: "mqtt",
+            is_plain: true,
+            login: Some(CredentialParams::default()),
+            login_key: "credential".to_owned(),
+        };
+        Client {
+            servers: vec![by],
+            has_others: false,
+            client_id: "me".to_owned(),
+            made_of: None,
+            will: None,
+            user_properties: 0,
+            first_packet: 20,
+        }
+    }
+
+    #[test]
+    fn each_limit_is_named_with_its_key() {
+        assert!(refusals("", client()).is_empty());
+        for (broker, change, named, key) in [
+            (
+                "",
+                (|one| one.client_id = "a/b".to_owned()) as fn(&mut Client),
+                "has a client id that holds `/`",
+                "",
+            ),
+            ("", |one| one.client_id = "x".repeat(129), "has a client id that has 129 bytes", ""),
+            (
+                "max_name_length = 23",
+                |one| one.client_id = "x".repeat(24),
+                "has a client id of 24 bytes",
+                "max_name_length",
+            ),
+            (
+                "",
+                |one| one.will = Some("x".repeat(1025)),
+                "has a will with a topic of 1025 bytes",
+                "max_topic_length",
+            ),
+            (
+                "",
+                |one| one.will = Some("/".repeat(64)),
+                "has a will with a topic of 65 levels",
+                "max_topic_levels",
+            ),
+            ("", |one| one.user_properties = 65, "has a will with 65 user properties", ""),
+            (
+                "max_packet_size = 1024",
+                |one| one.first_packet = 1025,
+                "connects with a packet of 1025",
+                "max_packet_size",
+            ),
+            ("", |one| one.first_packet = MAX_CONNECT + 1, "connects with a packet of 131073", ""),
+            ("", |one| one.servers[0].is_plain = false, "speaks `mqtt`, and this broker listens", "port"),
+            ("credential = { user = 'ann', pass = 'x' }", |_| {}, "gives no user name", "credential"),
+        ] {
+            let mut changed = client();
+            change(&mut changed);
+            let found = refusals(broker, changed);
+            assert!(
+                found.len() == 1 && found[0].0.starts_with(named) && found[0].1 == key,
+                "{named}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_store_has_not_told_is_not_judged() {
+        let rules = Rules(crate::config::from_toml("credential.store_key = 'k'").unwrap());
+        let (client, unknown) = (client(), Around::default().unknown("credentials"));
+        assert!(rules.refusals(&client, &client.servers[0], &unknown).is_empty());
+        assert!(rules.denial(None, "a", TopicAction::Publish, &unknown).is_none());
+    }
+}

@@ -1,0 +1,75 @@
+//! What is counted and logged of requests.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::{Method, Response};
+
+use super::routes::RoutePattern;
+use crate::count::{Counters, Increment, Last, Timing};
+use crate::text::clip;
+
+/// Counts and logs the requests of an endpoint. Nothing that a client chooses is part of a counter's name.
+pub(super) struct Access {
+    logs_all: bool,
+    requests: Increment,
+    refused: Increment,
+    failed: Increment,
+    time: Timing,
+    connections: Last,
+}
+
+/// A request that is being answered.
+pub(super) struct Begun {
+    method: Method,
+    path: String,
+    began: Instant,
+}
+
+impl Access {
+    pub(super) fn new(counters: &Counters, logs_all: bool) -> Self {
+        Self {
+            logs_all,
+            requests: counters.increment("http.request.count"),
+            refused: counters.increment("http.request.refused"),
+            failed: counters.increment("http.request.failed"),
+            time: counters.timing("http.request.time"),
+            connections: counters.last("http.connection.open"),
+        }
+    }
+
+    pub(super) fn connections(&self, open: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
+        self.connections.set(open as f64);
+    }
+
+    pub(super) fn begin(&self, method: &Method, path: &str) -> Begun {
+        Begun { method: method.clone(), path: clip(path).into_owned(), began: Instant::now() }
+    }
+
+    pub(super) fn end(&self, begun: &Begun, peer: Option<SocketAddr>, response: &Response<Body>) {
+        let (status, took) = (response.status(), begun.began.elapsed());
+        self.requests.one();
+        self.time.record(took);
+        if status.is_server_error() {
+            self.failed.one();
+        } else if status.is_client_error() {
+            self.refused.one();
+        }
+        let route = response.extensions().get::<RoutePattern>();
+        // What no component has answered, such as a route that is not open yet, is no fault of one.
+        let is_fault = status.is_server_error() && route.is_some();
+        if !self.logs_all && !is_fault {
+            return;
+        }
+        let (method, path, status) = (begun.method.as_str(), begun.path.as_str(), status.as_u16());
+        let took_ms = took.as_secs_f64() * 1_000.0;
+        let (peer, route) = (peer.map(|peer| peer.to_string()), route.map(RoutePattern::as_str));
+        if is_fault {
+            tracing::warn!(method, path, status, took_ms, peer, route, "a request failed");
+        } else {
+            tracing::info!(method, path, status, took_ms, peer, route, "a request");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the endpoint answers by itself.
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+/// A request that the endpoint itself refuses: JSON with the code, the status, the category and a message, as Pip.Services has it.
+pub(super) fn refusal(status: StatusCode, category: &str, code: &str, message: &str) -> Response<Body> {
+    let body = json!({ "code": code, "status": status.as_u16(), "category": category, "message": message });
+    json_answer(status, body.to_string())
+}
+
+/// The same with the time after which to try again, in seconds.
+pub(super) fn try_later(code: &str, message: &str, seconds: u64) -> Response<Body> {
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, "FailedInvocation", code, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// A path that only takes `GET` and `HEAD`.
+pub(super) fn not_allowed() -> Response<Body> {
+    let message = "this path takes GET and HEAD";
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BadRequest", "METHOD_NOT_ALLOWED", message);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// JSON that no cache may keep.
+pub(super) fn json_answer(status: StatusCode, body: String) -> Response<Body> {
+    answer(status, "application/json", Body::from(body))
+}
+
+/// A word, with a line end for those who look at it in a terminal.
+pub(super) fn word(status: StatusCode, word: &'static str) -> Response<Body> {
+    answer(status, "text/plain; charset=utf-8", Body::from(word))
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,121 @@
+//! The errors of an HTTP endpoint.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::base_route::BaseRoute;
+use crate::component::Descriptor;
+use crate::config::Invalid;
+use crate::error::{Category, Coded};
+use crate::text::Escaped;
+
+/// Why an endpoint could not be made or opened, or does not take routes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// A limit that the endpoint cannot work with.
+    #[error(transparent)]
+    Config(#[from] Invalid),
+    /// Another program, or another component, listens there.
+    #[error(
+        "port {port} on {host} is in use; set `{key}.port` to another one, or to 0 for one that the system chooses"
+    )]
+    PortInUse {
+        /// The key of the listener.
+        key: String,
+        /// The address as configured.
+        host: String,
+        /// The port as configured.
+        port: u16,
+    },
+    /// The host has no address on this machine.
+    #[error(
+        "`{key}.host` is `{}`, which has no address; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks",
+        Escaped(host)
+    )]
+    NoAddress {
+        /// The key of the listener.
+        key: String,
+        /// The host as configured.
+        host: String,
+        /// What the look-up said, where it failed.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// The system does not let it listen there.
+    #[error("cannot listen on port {port} of {}", Escaped(host))]
+    CannotListen {
+        /// The address as configured.
+        host: String,
+        /// The port as configured.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The socket file cannot be made.
+    #[error("cannot listen on the socket `{}` of `{key}.path`", path.display())]
+    Socket {
+        /// The key of the listener.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is there and is no socket, or a socket on which somebody listens.
+    #[error("`{}` of `{key}.path` {why}", path.display())]
+    SocketTaken {
+        /// The key of the listener.
+        key: String,
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
+    },
+    /// It is open already.
+    #[error("the endpoint is open already")]
+    AlreadyOpen,
+    /// Another component has routes under this base route.
+    #[error("the base route `{base}` belongs to `{owner}` already; give one of them another `base_route`")]
+    RouteTaken {
+        /// The base route.
+        base: BaseRoute,
+        /// Whose it is.
+        owner: Descriptor,
+    },
+    /// The endpoint answers this path itself.
+    #[error(
+        "the endpoint answers `{base}` itself; choose another `base_route`, or set its `options.health` to false"
+    )]
+    RouteOfHealth {
+        /// The base route.
+        base: BaseRoute,
+    },
+}
+
+impl Coded for HttpError {
+    fn category(&self) -> Category {
+        match self {
+            Self::Config(_) | Self::RouteTaken { .. } | Self::RouteOfHealth { .. } => {
+                Category::Misconfiguration
+            }
+            Self::PortInUse { .. } | Self::SocketTaken { .. } => Category::Conflict,
+            Self::NoAddress { .. } | Self::CannotListen { .. } | Self::Socket { .. } => {
+                Category::FailedInvocation
+            }
+            Self::AlreadyOpen => Category::InvalidState,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "BAD_VALUE",
+            Self::PortInUse { .. } => "PORT_IN_USE",
+            Self::NoAddress { .. } | Self::CannotListen { .. } | Self::Socket { .. } => "CANNOT_LISTEN",
+            Self::SocketTaken { .. } => "SOCKET_TAKEN",
+            Self::AlreadyOpen => "ALREADY_OPEN",
+            Self::RouteTaken { .. } | Self::RouteOfHealth { .. } => "ROUTE_TAKEN",
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where an endpoint listens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+
+use super::config::ListenConfig;
+use super::error::HttpError;
+use super::stream::Stream;
+
+/// A socket on which clients connect.
+pub(super) enum Listener {
+    Tcp(TcpListener, SocketAddr),
+    #[cfg(unix)]
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket; it goes with the socket.
+pub(super) struct SocketFile(PathBuf);
+
+impl SocketFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it already, which is what is wanted.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Listens at the place of a key.
+    pub(super) async fn bind(key: &str, config: &ListenConfig) -> Result<Self, HttpError> {
+        match &config.path {
+            Some(path) => unix(key, path).await,
+            None => tcp(key, config).await,
+        }
+    }
+
+    /// The next connection, and from where it comes.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener, _) => {
+                let (socket, peer) = listener.accept().await?;
+                // Answers are small; one that waits for an acknowledgement of the one before would be slow.
+                let _ = socket.set_nodelay(true);
+                Ok((Stream::new(socket), Some(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener, _) => Ok((Stream::new(listener.accept().await?.0), None)),
+        }
+    }
+
+    /// The TCP address, with the port that the system has chosen.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, address) => Some(*address),
+            #[cfg(unix)]
+            Self::Unix(..) => None,
+        }
+    }
+
+    /// How it is named to people.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Tcp(_, address) => format!("http://{address}"),
+            #[cfg(unix)]
+            Self::Unix(_, file) => format!("the socket {}", file.path().display()),
+        }
+    }
+}
+
+async fn tcp(key: &str, config: &ListenConfig) -> Result<Listener, HttpError> {
+    let (host, port) = (config.host.clone(), config.port);
+    let no_address = |source| HttpError::NoAddress { key: key.to_owned(), host: config.host.clone(), source };
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((name, port)).await.map_err(|error| no_address(Some(error)))?;
+    let address = found.into_iter().next().ok_or_else(|| no_address(None))?;
+    let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => HttpError::PortInUse { key: key.to_owned(), host: host.clone(), port },
+        io::ErrorKind::AddrNotAvailable => no_address(Some(source)),
+        _ => HttpError::CannotListen { host: host.clone(), port, source },
+    })?;
+    let address = listener.local_addr().unwrap_or(address);
+    Ok(Listener::Tcp(listener, address))
+}
+
+#[cfg(not(unix))]
+async fn unix(key: &str, path: &Path) -> Result<Listener, HttpError> {
+    let source = io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets");
+    Err(HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source })
+}
+
+/// Makes the socket. A file that an ended process has left is taken over; a living one, and one that is no socket, stays.
+#[cfg(unix)]
+async fn unix(key: &str, path: &Path) -> Result<Listener, HttpError> {
+    use std::os::unix::fs::FileTypeExt;
+
+    let failed = |source| HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source };
+    let taken = |why| HttpError::SocketTaken { key: key.to_owned(), path: path.to_owned(), why };
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => return Err(taken("is a file, but no socket")),
+        Ok(_) => match tokio::net::UnixStream::connect(path).await {
+            Ok(_) => return Err(taken("is the socket of another process, which listens there")),
+            Err(_) => std::fs::remove_file(path).map_err(failed)?,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let listener = bind_private(path).map_err(failed)?;
+    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+}
+
+/// Makes a socket under another name, gives it its rights, and only then the name by which it is found: there is no moment at which
+/// others could connect.
+#[cfg(unix)]
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let unnamed = path.with_file_name(name);
+    let listener = UnixListener::bind(&unnamed)?;
+    let private = std::fs::set_permissions(&unnamed, std::fs::Permissions::from_mode(0o600));
+    if let Err(error) = private.and_then(|()| std::fs::rename(&unnamed, path)) {
+        let _ = std::fs::remove_file(&unnamed);
+        return Err(error);
+    }
+    Ok(listener)
+}

@@ -1,0 +1,324 @@
+//! The routes of components, and whose they are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::{Instrument as _, Span};
+
+use super::base_route::BaseRoute;
+use super::error::HttpError;
+use crate::component::Descriptor;
+use crate::error::Error;
+
+/// An endpoint on which components have routes.
+///
+/// A component reserves its base route when it is created and opens its routes when it opens, so that requests that come too early or
+/// too late are answered with 503 and not with 404:
+///
+/// ```
+/// use std::sync::Arc;
+/// use wirework::component::{Component, Context, NoConfig};
+/// use wirework::http::axum::{Router, routing::get};
+/// use wirework::http::{HttpRoutes, Mount};
+/// use wirework::{Descriptor, Error, references, register};
+///
+/// references! {
+///     pub struct HelloReferences {
+///         /// Where it has its routes.
+///         endpoint: Arc<dyn HttpRoutes> = "*:endpoint:http:*:1.0",
+///     }
+/// }
+///
+/// struct Hello(Mount);
+///
+/// impl Component for Hello {
+///     const DESCRIPTOR: &'static str = "acme:controller:hello:*:1.0";
+///     const SUMMARY: &'static str = "Says hello at /hello/world.";
+///     type Config = NoConfig;
+///     type References = HelloReferences;
+///
+///     fn create(identity: &Descriptor, _: NoConfig, references: HelloReferences) -> Result<Self, Error> {
+///         Ok(Self(references.endpoint.reserve(identity, &"hello".parse()?)?))
+///     }
+///     async fn open(&self, _: &Context) -> Result<(), Error> {
+///         self.0.open(Router::new().route("/world", get(async || "Hello, World!")));
+///         Ok(())
+///     }
+///     async fn close(&self, _: &Context) -> Result<(), Error> {
+///         self.0.close().await;
+///         Ok(())
+///     }
+/// }
+/// register!(Hello);
+/// ```
+pub trait HttpRoutes: Send + Sync + 'static {
+    /// Reserves a base route for a component. The longest base route that a path begins with has the request.
+    ///
+    /// # Errors
+    /// `ROUTE_TAKEN` where another component has it, or the endpoint itself.
+    fn reserve(&self, owner: &Descriptor, base: &BaseRoute) -> Result<Mount, Error>;
+}
+
+crate::capability!(dyn HttpRoutes);
+
+/// A base route that belongs to a component. It is given back when this is dropped.
+#[must_use = "a mount that is dropped gives its base route back"]
+pub struct Mount {
+    table: Arc<RouteTable>,
+    base: BaseRoute,
+    entry: Arc<Entry>,
+}
+
+impl Mount {
+    /// Answers requests under the base route with this router from now on. Its routes are relative to the base route. Called in the
+    /// component's `open`, so that what is logged while it answers is the component's.
+    pub fn open(&self, router: Router) {
+        let router = router.layer(from_fn_with_state(self.base.clone(), note_pattern));
+        let opened = Opened {
+            router,
+            requests: TaskTracker::new(),
+            over: CancellationToken::new(),
+            span: Span::current(),
+        };
+        *self.entry.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    }
+
+    /// Answers requests under the base route with 503 from now on, and waits until those that came before are answered; what is not
+    /// after the endpoint's `options.shutdown_timeout` is answered with 503 too.
+    pub async fn close(&self) {
+        let opened = self.entry.opened.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Opened { requests, over, .. }) = opened else { return };
+        requests.close();
+        if timeout(self.table.grace, requests.wait()).await.is_err() {
+            over.cancel();
+            requests.wait().await;
+        }
+    }
+
+    /// The base route.
+    #[must_use]
+    pub fn base(&self) -> &BaseRoute {
+        &self.base
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.table.bases().remove(&self.base);
+    }
+}
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mount")
+            .field("base", &self.base)
+            .field("owner", &self.entry.owner)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The base routes of an endpoint.
+pub(super) struct RouteTable {
+    bases: RwLock<HashMap<BaseRoute, Arc<Entry>>>,
+    /// How long requests may take to end.
+    grace: Duration,
+}
+
+struct Entry {
+    owner: Descriptor,
+    opened: RwLock<Option<Opened>>,
+}
+
+/// The routes of a component from its open to its close.
+struct Opened {
+    router: Router,
+    requests: TaskTracker,
+    /// Requests are not waited for any more.
+    over: CancellationToken,
+    /// That of the component.
+    span: Span,
+}
+
+/// A request that is being answered: the component waits for it when it closes.
+pub(super) struct UnderWay {
+    _token: TaskTrackerToken,
+    over: CancellationToken,
+    span: Span,
+}
+
+impl UnderWay {
+    /// The answer; nothing where the component did not wait for it any longer.
+    pub(super) async fn run<T>(self, answer: impl Future<Output = T>) -> Option<T> {
+        self.over.run_until_cancelled(answer.instrument(self.span)).await
+    }
+}
+
+/// Who has a path.
+pub(super) enum Route {
+    /// A component that is open.
+    Open {
+        router: Router,
+        /// How many bytes of the path are its base route.
+        base: usize,
+        under_way: UnderWay,
+    },
+    /// A component that is not open.
+    NotOpen(Descriptor),
+    /// Nobody.
+    Nobody,
+}
+
+/// The route by which a router has answered, as it was written: `/orders/{id}`.
+#[derive(Clone)]
+pub(super) struct RoutePattern(Arc<str>);
+
+impl RoutePattern {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl RouteTable {
+    /// Without routes; requests have `grace` to end when a component closes.
+    pub(super) fn new(grace: Duration) -> Self {
+        Self { bases: RwLock::default(), grace }
+    }
+
+    /// Reserves a base route.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        owner: &Descriptor,
+        base: &BaseRoute,
+    ) -> Result<Mount, HttpError> {
+        let entry = match self.bases().entry(base.clone()) {
+            Slot::Occupied(taken) => {
+                return Err(HttpError::RouteTaken { base: base.clone(), owner: taken.get().owner.clone() });
+            }
+            Slot::Vacant(free) => {
+                let entry = Entry { owner: owner.clone(), opened: RwLock::default() };
+                Arc::clone(free.insert(Arc::new(entry)))
+            }
+        };
+        Ok(Mount { table: Arc::clone(self), base: base.clone(), entry })
+    }
+
+    /// Who has the longest base route that `path` begins with.
+    pub(super) fn find(&self, path: &str) -> Route {
+        let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner);
+        let mut base = path.strip_suffix('/').unwrap_or(path);
+        loop {
+            if let Some(entry) = bases.get(base) {
+                return entry.route(base.len());
+            }
+            match base.rfind('/') {
+                Some(end) => base = base.get(..end).unwrap_or_default(),
+                None => return Route::Nobody,
+            }
+        }
+    }
+
+    fn bases(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<BaseRoute, Arc<Entry>>> {
+        self.bases.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn route(&self, base: usize) -> Route {
+        match &*self.opened.read().unwrap_or_else(PoisonError::into_inner) {
+            // The token is taken under the lock, so that a close waits for it.
+            Some(Opened { router, requests, over, span }) => {
+                let under_way = UnderWay { _token: requests.token(), over: over.clone(), span: span.clone() };
+                Route::Open { router: router.clone(), base, under_way }
+            }
+            None => Route::NotOpen(self.owner.clone()),
+        }
+    }
+}
+
+/// Keeps the route of a request for those who count it: a router tells it to what is within it alone.
+async fn note_pattern(State(base): State<BaseRoute>, request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>();
+    let pattern = matched.map(|matched| format!("{}{}", base.as_str(), matched.as_str()).into());
+    let mut response = next.run(request).await;
+    if let Some(pattern) = pattern {
+        response.extensions_mut().insert(RoutePattern(pattern));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptor(name: &str) -> Descriptor {
+        format!("acme:controller:http:{name}:1.0").parse().unwrap()
+    }
+
+    fn reserve(table: &Arc<RouteTable>, name: &str, base: &str) -> Result<Mount, HttpError> {
+        table.reserve(&descriptor(name), &base.parse().unwrap())
+    }
+
+    fn found(table: &RouteTable, path: &str) -> String {
+        match table.find(path) {
+            Route::Open { base, .. } => format!("open {base}"),
+            Route::NotOpen(owner) => owner.name().to_owned(),
+            Route::Nobody => "nobody".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_longest_base_route_has_the_request() {
+        let table = Arc::new(RouteTable::new(Duration::from_secs(60)));
+        let one = reserve(&table, "one", "api").unwrap();
+        let _two = reserve(&table, "two", "api/v2").unwrap();
+        one.open(Router::new());
+        let paths = ["/api", "/api/", "/api/v1", "/api/v2", "/api/v2/x", "/apis", "/", "", "*"];
+        let expected = ["open 4", "open 4", "open 4", "two", "two", "nobody", "nobody", "nobody", "nobody"];
+        assert_eq!(paths.map(|path| found(&table, path)), expected);
+        let _root = reserve(&table, "root", "/").unwrap();
+        assert_eq!(
+            ["/", "", "/apis", "/api/v2"].map(|path| found(&table, path)),
+            ["root", "root", "root", "two"]
+        );
+    }
+
+    #[test]
+    fn a_base_route_has_one_owner_until_it_is_given_back() {
+        let table = Arc::new(RouteTable::new(Duration::from_secs(60)));
+        let one = reserve(&table, "one", "api").unwrap();
+        let error = reserve(&table, "two", "/api/").unwrap_err();
+        assert!(
+            matches!(&error, HttpError::RouteTaken { owner, .. } if *owner == descriptor("one")),
+            "{error}"
+        );
+        drop(one);
+        assert_eq!(found(&table, "/api"), "nobody");
+        assert!(reserve(&table, "two", "api").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_close_waits_for_what_is_being_answered() {
+        let table = Arc::new(RouteTable::new(Duration::from_secs(60)));
+        let one = reserve(&table, "one", "api").unwrap();
+        one.open(Router::new());
+        let request = table.find("/api/x");
+        let mut closing = Box::pin(one.close());
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        assert_eq!(found(&table, "/api/y"), "one");
+        drop(request);
+        closing.await;
+        one.open(Router::new());
+        assert_eq!(found(&table, "/api/y"), "open 4");
+    }
+}

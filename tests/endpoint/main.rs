@@ -1,0 +1,12 @@
+//! The HTTP endpoint: health over a whole life of a service, routes of components, and what clients do wrong.
+
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod gate;
+mod health;
+mod limits;
+mod routes;
+mod sockets;
+#[path = "../support/mod.rs"]
+mod support;
