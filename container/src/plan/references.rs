@@ -29,6 +29,8 @@ pub struct ReferenceContext<'a> {
     pub disabled: &'a [(Descriptor, Option<Arc<FactoryInfo>>)],
 }
 
+wirework::opaque!(ReferenceContext<'_>);
+
 /// One question that one component asks.
 pub struct Question<'a> {
     /// Who asks.
@@ -42,6 +44,8 @@ pub struct Question<'a> {
     /// What is asked for, `{name}` resolved.
     pub pattern: &'a Pattern,
 }
+
+wirework::opaque!(Question<'_>);
 
 /// What became of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub struct Candidate<'a> {
     /// False for one that is declared but not enabled, which is never taken.
     pub enabled: bool,
 }
+
+wirework::opaque!(Candidate<'_>);
 
 impl ReferenceContext<'_> {
     /// Every component that matches the pattern or offers what is asked, with what became of it.
