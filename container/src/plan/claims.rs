@@ -61,7 +61,8 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
 impl Claimed<'_> {
     /// Where a key of the section stands that claims it; the section where it has none of that name.
     fn place(&self, key: &str) -> Span {
-        self.table.find(key).map_or(self.span, |node| node.span)
+        let of_connection = || self.table.find(&format!("connection.{key}"));
+        self.table.find(key).or_else(of_connection).map_or(self.span, |node| node.span)
     }
 }
 

@@ -107,8 +107,9 @@ impl ReferenceContext<'_> {
     ) {
         match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
             (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !question.is_given => {}
-            // All of what may be there can be none.
-            (Cardinality::Many | Cardinality::Late, 0) if question.pattern.to_string().contains('*') => {}
+            // Of what may be there nothing is there, which is how a reference is left empty on purpose.
+            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0)
+                if question.pattern.as_str().contains('*') => {}
             // That no factory makes it has been reported; what it would offer cannot be known.
             (_, 0) if others(&unmade(), question.asker).next().is_some() => {}
             // To say what is there instead takes a look at every component.
