@@ -49,6 +49,8 @@ struct Asked {
     reloads: watch::Sender<u64>,
 }
 
+wirework::opaque!(Signals);
+
 impl Signals {
     /// Listens from now on, on a thread of its own, so that no component can keep a second SIGINT from ending the process.
     ///
