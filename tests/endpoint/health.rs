@@ -116,7 +116,8 @@ async fn probes_are_answered_from_before_the_first_open_to_after_the_last_close(
 /// Every state of a service whose section says that it is ready only while it is open, with a delay.
 #[tokio::test]
 async fn readiness_follows_the_service_through_recovery_and_drain() {
-    let service = Service { keys: "drain_delay = \"1h\"\ntimeout = \"60s\"", ..Service::new(false) };
+    let mut service = Service::new(false);
+    service.keys = "drain_delay = \"1h\"\ntimeout = \"60s\"";
     let started = service.start("", "readiness = \"open\"");
     service.gate.reached(Step::Opening).await;
     let scraper = Scraper::new(&service);

@@ -260,7 +260,7 @@ fn a_section_says_when_it_makes_the_service_not_ready() {
         ("", Ignore),
         ("readiness = 'ignore'", Ignore),
         ("readiness = 'open'", Open),
-        ("readiness = '${PORT:-open}'", Open),
+        ("readiness = '${NOT_SET_AT_ALL:-open}'", Open),
         ("readiness = '1m30s'", After(Duration::from_secs(90))),
         ("readiness = 1500", After(Duration::from_millis(1500))),
     ];

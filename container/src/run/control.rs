@@ -57,7 +57,9 @@ impl ServiceControl {
     /// The delay is counted from the first time that the service was asked to drain. It is cut short where the service closes, or
     /// a component stops it. Dropping the future does not take back that the service is not ready; whoever calls next waits for the rest.
     pub async fn drain(&self) {
-        self.drain_for(None).await;
+        if self.0.board.view().takes_work() {
+            self.drain_for(None).await;
+        }
     }
 
     /// Asks whoever runs the container to end the service, as SIGTERM does: it drains and closes. Does not wait. In a program
