@@ -13,7 +13,7 @@ use wirework::config::{Node, Problems, Table, Value, code, is_shown, is_uri, mas
 use wirework::connect::Uri;
 
 use super::{convert, explain, graph, print};
-use crate::manifest::{Manifest, Parameters, render, render_json, render_sarif};
+use crate::manifest::{Manifest, Parameters, Place, find, render, render_json, render_sarif};
 use crate::plan::Plan;
 
 /// What stands in the manifest, and is the value of the parameter `CANARY`.
@@ -192,7 +192,7 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
         match (meant, &node.value) {
             ("include", _) => all(node, true, fair),
             ("service", Value::Table(service)) => service.iter().for_each(|(key, node)| {
-                let known = ["name", "description", "timeout", "open_concurrency"].contains(&&*key.name);
+                let known = find(Place::Service, &key.name).is_some();
                 all(node, known, fair);
                 name(&key.name, fair);
             }),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use schemars::Schema;
+use wirework::component::ReadinessRule;
 use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
 use super::exit::EXIT_CONFIG;
@@ -61,6 +62,9 @@ fn document(plan: &Plan) -> toml::Table {
         service.insert("description".to_owned(), description.into());
     }
     service.insert("timeout".to_owned(), millis(plan.service.timeout));
+    if !plan.service.drain_delay.is_zero() {
+        service.insert("drain_delay".to_owned(), millis(plan.service.drain_delay));
+    }
     let concurrency = i64::try_from(plan.service.open_concurrency).unwrap_or(i64::MAX);
     service.insert("open_concurrency".to_owned(), concurrency.into());
     let components = plan.components.iter().map(|planned| toml::Value::Table(component(planned)));
@@ -76,6 +80,9 @@ fn component(planned: &Planned) -> toml::Table {
     section.insert("descriptor".to_owned(), entry.descriptor.as_str().into());
     if !entry.critical {
         section.insert("critical".to_owned(), false.into());
+    }
+    if entry.readiness != ReadinessRule::default() {
+        section.insert("readiness".to_owned(), entry.readiness.to_string().into());
     }
     if let Some(timeout) = entry.timeout {
         section.insert("timeout".to_owned(), millis(timeout));
