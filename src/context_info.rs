@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::component::{Component, Context, Descriptor, Offer};
+use crate::environment;
 use crate::{Error, offers, register};
 
 /// Tells what the service is called and since when it runs.
@@ -59,9 +60,9 @@ impl DefaultContextInfo {
         Self {
             name: config.name.map_or_else(OnceLock::new, OnceLock::from),
             description: config.description.unwrap_or_default(),
-            context_id: match std::env::var("HOSTNAME") {
-                Ok(host) if !host.is_empty() => format!("{host}-{}", std::process::id()),
-                _ => std::process::id().to_string(),
+            context_id: match environment::variable("HOSTNAME").and_then(|host| host.into_string().ok()) {
+                Some(host) => format!("{host}-{}", std::process::id()),
+                None => std::process::id().to_string(),
             },
             properties: config.properties,
             start_time: SystemTime::now(),

@@ -15,6 +15,8 @@ pub mod connect;
 pub mod context_info;
 pub mod count;
 mod descriptor;
+#[doc(hidden)]
+pub mod environment;
 mod error;
 pub mod file;
 mod footprint;

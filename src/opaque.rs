@@ -1,14 +1,17 @@
 //! `Debug` for types whose fields are nobody's business, or a secret: the name alone. Tests unwrap results that hold them.
 
+/// `Debug` that shows the name of a type and nothing of its inside. For the crates of Wirework alone.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! opaque {
     ($type:ident) => {
-        $crate::opaque::opaque!(impl [] $type);
+        $crate::opaque!(impl [] $type);
     };
     ($type:ident<'_>) => {
-        $crate::opaque::opaque!(impl [] $type<'_>);
+        $crate::opaque!(impl [] $type<'_>);
     };
     ($type:ident<$($parameter:ident: $bound:path),+>) => {
-        $crate::opaque::opaque!(impl [$($parameter: $bound),+] $type<$($parameter),+>);
+        $crate::opaque!(impl [$($parameter: $bound),+] $type<$($parameter),+>);
     };
     (impl [$($generics:tt)*] $type:ident $($arguments:tt)*) => {
         impl<$($generics)*> std::fmt::Debug for $type $($arguments)* {

@@ -1,5 +1,7 @@
 //! The container of Wirework: a TOML manifest is checked as a whole, planned, and run.
 
+#![warn(missing_debug_implementations)]
+
 #[cfg(feature = "cli")]
 mod cli;
 mod host;

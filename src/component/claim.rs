@@ -18,6 +18,13 @@ pub enum Claim {
         /// The client id.
         client_id: String,
     },
+    /// A base route at an endpoint; the same twice at one endpoint is an error.
+    Route {
+        /// The reference by which the component has the endpoint.
+        reference: &'static str,
+        /// The base route.
+        base: String,
+    },
     /// A name that stands for one thing within the service, which components share that agree on how it behaves; others are an
     /// error.
     Shared {

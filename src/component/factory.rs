@@ -199,8 +199,8 @@ where
                 Some(field) => invalid.of_reference(around.span(field), section),
                 None => invalid.place(section, &self.schema()),
             };
-            let cure = invalid.cure().and_then(|(field, keys)| around.place(field, keys));
-            problems.push(match cure {
+            let remedy = invalid.remedy().and_then(|(field, keys)| around.place(field, keys));
+            problems.push(match remedy {
                 Some(span) => moved(problem, span, section.descriptor),
                 None => problem,
             });

@@ -26,7 +26,7 @@ pub struct Invalid {
     code: Option<&'static str>,
     warning: bool,
     /// The reference whose section is to be changed, and the keys there that it may be.
-    cure: Option<(&'static str, &'static [&'static str])>,
+    remedy: Option<(&'static str, &'static [&'static str])>,
 }
 
 impl Invalid {
@@ -34,7 +34,7 @@ impl Invalid {
     /// wrong and what would be right, and shows nothing that may be secret.
     #[must_use]
     pub fn new(key: impl Into<Cow<'static, str>>, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { key: key.into(), problem: problem.into(), code: None, warning: false, cure: None }
+        Self { key: key.into(), problem: problem.into(), code: None, warning: false, remedy: None }
     }
 
     /// The same with another code than [`BAD_VALUE`](code::BAD_VALUE): the one that `open` would fail with.
@@ -62,13 +62,13 @@ impl Invalid {
     /// The same where what is to be changed is in the section that the reference `field` leads to: under the first of these keys that it
     /// has. The problem is shown there, and this section as a place that belongs to it.
     #[must_use]
-    pub fn with_cure_in(self, field: &'static str, keys: &'static [&'static str]) -> Self {
-        Self { cure: Some((field, keys)), ..self }
+    pub fn with_remedy_in(self, field: &'static str, keys: &'static [&'static str]) -> Self {
+        Self { remedy: Some((field, keys)), ..self }
     }
 
-    /// See [`with_cure_in`](Self::with_cure_in).
-    pub(crate) fn cure(&self) -> Option<(&'static str, &'static [&'static str])> {
-        self.cure
+    /// See [`with_remedy_in`](Self::with_remedy_in).
+    pub(crate) fn remedy(&self) -> Option<(&'static str, &'static [&'static str])> {
+        self.remedy
     }
 
     /// Whether it is a warning, with which the component works.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::ConnectError;
-use super::error::host_cure;
+use super::error::host_remedy;
 use crate::config::{MASK, Secret};
 use crate::params::{
     ConnectionParams, CredentialParams, Hidden, Masked, UriPart, decode, encode, is_host, write_host,
@@ -172,7 +172,7 @@ fn check(
     let host = from.host.ok_or_else(|| ConnectError::NoHost { connection: connection() })?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
     if !is_host(bare) {
-        return Err(ConnectError::BadHost { connection: connection(), cure: host_cure(bare) });
+        return Err(ConnectError::BadHost { connection: connection(), remedy: host_remedy(bare) });
     }
     let port = from.port.unwrap_or(default_port);
     if port == 0 {

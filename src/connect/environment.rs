@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::environment::variable;
 use crate::text::trim_line_breaks;
 use crate::{Category, Coded};
 
@@ -29,7 +30,7 @@ impl Coded for NotUnicode {
 impl Environment {
     /// That of the process.
     pub(crate) fn process() -> Self {
-        Self::new(|name| std::env::var_os(name))
+        Self::new(variable)
     }
 
     /// What a function says.

@@ -69,12 +69,12 @@ pub enum ConnectError {
         connection: String,
     },
     /// A host that is neither name nor address.
-    #[error("the host of {connection} is no name and no address; {cure}")]
+    #[error("the host of {connection} is no name and no address; {remedy}")]
     BadHost {
         /// Which connection.
         connection: String,
         /// What would be right.
-        cure: &'static str,
+        remedy: &'static str,
     },
     /// A Unix socket without a path, or with a host.
     #[error("{connection} has no path of a socket; write its URI as `unix:///run/broker.sock`")]
@@ -114,7 +114,7 @@ impl ConnectError {
 }
 
 /// What to write instead of a host that is none.
-pub(super) fn host_cure(host: &str) -> &'static str {
+pub(super) fn host_remedy(host: &str) -> &'static str {
     let has_port =
         || host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     if host.contains("://") {

@@ -14,7 +14,7 @@ use super::answer::json_answer;
 use super::base_route::BaseRoute;
 use super::health::timestamp;
 use super::routes::{HttpRoutes, Mount};
-use crate::component::{Component, Context, Descriptor};
+use crate::component::{Claim, Component, Context, Descriptor};
 use crate::error::Error;
 use crate::{references, register};
 
@@ -26,6 +26,12 @@ pub struct HeartbeatControllerConfig {
     pub base_route: BaseRoute,
     /// Its route, below `base_route`; `heartbeat` where none is given.
     pub route: Option<BaseRoute>,
+}
+
+impl HeartbeatControllerConfig {
+    fn path(&self) -> BaseRoute {
+        self.base_route.join(self.route.as_ref(), "heartbeat")
+    }
 }
 
 references! {
@@ -58,12 +64,16 @@ impl Component for HeartbeatController {
     type Config = HeartbeatControllerConfig;
     type References = HeartbeatControllerReferences;
 
+    fn claims(_: &Descriptor, config: &HeartbeatControllerConfig) -> Vec<Claim> {
+        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    }
+
     fn create(
         identity: &Descriptor,
         config: HeartbeatControllerConfig,
         references: HeartbeatControllerReferences,
     ) -> Result<Self, Error> {
-        let route = config.base_route.join(config.route.as_ref(), "heartbeat");
+        let route = config.path();
         Ok(Self(references.endpoint.reserve(identity, &route)?))
     }
 

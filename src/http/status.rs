@@ -15,7 +15,7 @@ use super::answer::json_answer;
 use super::base_route::BaseRoute;
 use super::health::{component, timestamp};
 use super::routes::{HttpRoutes, Mount};
-use crate::component::{Component, Context, Descriptor, ServiceView};
+use crate::component::{Claim, Component, Context, Descriptor, ServiceView};
 use crate::context_info::ContextInfo;
 use crate::error::Error;
 use crate::{references, register};
@@ -28,6 +28,12 @@ pub struct StatusControllerConfig {
     pub base_route: BaseRoute,
     /// Its route, below `base_route`; `status` where none is given.
     pub route: Option<BaseRoute>,
+}
+
+impl StatusControllerConfig {
+    fn path(&self) -> BaseRoute {
+        self.base_route.join(self.route.as_ref(), "status")
+    }
 }
 
 references! {
@@ -69,12 +75,16 @@ impl Component for StatusController {
     type Config = StatusControllerConfig;
     type References = StatusControllerReferences;
 
+    fn claims(_: &Descriptor, config: &StatusControllerConfig) -> Vec<Claim> {
+        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    }
+
     fn create(
         identity: &Descriptor,
         config: StatusControllerConfig,
         references: StatusControllerReferences,
     ) -> Result<Self, Error> {
-        let route = config.base_route.join(config.route.as_ref(), "status");
+        let route = config.path();
         let mount = references.endpoint.reserve(identity, &route)?;
         Ok(Self { mount, info: references.context_info })
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+#[macro_use]
 mod config;
 mod connection;
 mod delivery;

@@ -230,7 +230,7 @@ async fn a_session_that_ends_with_the_link_needs_no_unsubscribing() {
     peer.expect_unsubscribe().await;
     let context = context();
     let (closed, ()) = tokio::join!(within("the close", connection.close(&context)), async {
-        assert!(matches!(peer.next("the good-bye").await, Some(Packet::Disconnect)));
+        assert!(matches!(peer.next("DISCONNECT").await, Some(Packet::Disconnect)));
         drop(peer);
     });
     closed.unwrap();

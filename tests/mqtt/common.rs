@@ -47,7 +47,7 @@ pub async fn opened_keeping(broker: &FakeBroker) -> (Arc<MqttConnection>, Peer) 
 }
 
 /// CONNACK of MQTT 5 with these properties, as bytes.
-pub fn welcome5(session_present: bool, properties: &[u8]) -> Vec<u8> {
+pub fn connack5(session_present: bool, properties: &[u8]) -> Vec<u8> {
     let size = u8::try_from(properties.len()).unwrap();
     [&[0x20, size + 3, u8::from(session_present), 0, size], properties].concat()
 }
@@ -62,7 +62,7 @@ pub async fn opened5(
     let context = context();
     let admit = async {
         let (mut peer, _) = broker.accept_connect5().await;
-        peer.send_raw(&welcome5(false, properties)).await;
+        peer.send_raw(&connack5(false, properties)).await;
         peer
     };
     let (opened, peer) = tokio::join!(connection.open(&context), admit);

@@ -8,7 +8,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use wirework::Error;
 use wirework::mqtt::{LinkError, LinkState, MqttMessage, RetainHandling, SubscribeOptions};
 
-use crate::common::{connection, context, listener, opened, opened5, until, welcome5};
+use crate::common::{connack5, connection, context, listener, opened, opened5, until};
 use crate::support::fake_broker::five::{
     Disconnect, DisconnectReasonCode, Packet, PubAck, PubComp, PubCompReason, PubRec, PubRel, PubRelReason,
     Publish, PublishProperties, RetainForwardRule, Subscribe, SubscribeReasonCode,
@@ -19,7 +19,7 @@ use crate::support::within;
 /// Takes the next link; CONNACK has these properties.
 async fn admit(broker: &FakeBroker, session_present: bool, properties: &[u8]) -> (Peer<V5>, String) {
     let (mut peer, connect) = broker.accept_connect5().await;
-    peer.send_raw(&welcome5(session_present, properties)).await;
+    peer.send_raw(&connack5(session_present, properties)).await;
     (peer, connect.client_id)
 }
 
@@ -245,7 +245,7 @@ async fn a_password_goes_out_without_a_user_name() {
     let (opened, login) = tokio::join!(connection.open(&context), async {
         let mut peer = broker.accept_as::<V5>().await;
         let Some(Packet::Connect(_, _, login)) = peer.next("CONNECT").await else { panic!("no CONNECT") };
-        peer.send_raw(&welcome5(false, &[])).await;
+        peer.send_raw(&connack5(false, &[])).await;
         (peer, login)
     });
     opened.unwrap();

@@ -212,8 +212,7 @@ async fn two_clients_with_one_id_are_named() {
     let state = until(&client, |state| matches!(state, LinkState::Down(LinkError::TakenOver { .. }))).await;
     let LinkState::Down(lost) = state else { return };
     assert!(
-        lost.to_string()
-            .contains("3 times soon after the welcome; another client may use the client id `twin`")
+        lost.to_string().contains("3 times soon after CONNACK; another client may use the client id `twin`")
     );
     // It goes on, and never in a hurry: the waits grow, up to their bound.
     broker.accept_session(false).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wirework::mqtt::{MqttConnection, PublishOptions, SubscribeOptions};
 
-use crate::common::{Heard, connection, context, listener, welcome5};
+use crate::common::{Heard, connack5, connection, context, listener};
 use crate::support::fake_broker::five::{Packet, PubAck};
 use crate::support::fake_broker::{FakeBroker, Peer, V5};
 
@@ -69,7 +69,7 @@ async fn lie(bytes: &[u8], ends: bool) {
 async fn what_cannot_be_right_ends_the_link() {
     for bytes in [
         // A second welcome, and what only clients send.
-        &welcome5(false, &[])[..],
+        &connack5(false, &[])[..],
         &[0xc0, 0],
         &[0x82, 7, 0, 1, 0, 0, 1, b't', 0],
         &[0xa2, 6, 0, 1, 0, 0, 1, b't'],

@@ -44,7 +44,7 @@ impl Seen {
     }
 }
 
-/// Serves one link after the other until a client says good-bye. It keeps no session.
+/// Serves one link after the other until a client sends DISCONNECT. It keeps no session.
 pub async fn serve<V: Version>(broker: &FakeBroker, seen: &Mutex<Seen>, rule: impl Fn(&Plain) -> Act) {
     loop {
         let mut peer: Peer<V> = broker.accept_as().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wirework::Error;
 use wirework::mqtt::{LinkState, MqttConnection, PublishOptions, QoS};
 
-use crate::common::{connection, connection_to, context, welcome5};
+use crate::common::{connack5, connection, connection_to, context};
 use crate::faults::version;
 use crate::support::fake_broker::{Ack, FakeBroker, Peer, Plain, V4, V5, Version};
 use crate::support::mosquitto::Mosquitto;
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Which of many messages is the one that ends links: among the first that the broker takes, so that all the others are suspects.
 const POISON: usize = 3;
 
-/// A broker that takes everything but the message `poison`, for which it closes the stream, until a client says good-bye.
+/// A broker that takes everything but the message `poison`, for which it closes the stream, until a client sends DISCONNECT.
 /// Returns what it took on each link, and how often it saw that one.
 async fn picky<V: Version>(broker: &FakeBroker) -> (Vec<Vec<String>>, usize) {
     let (mut links, mut poisoned) = (Vec::<Vec<String>>::new(), 0);
@@ -191,7 +191,7 @@ async fn qos_0_is_to_blame_alone<V: Version>() {
             }
         }
     };
-    // Whether there is a link to say good-bye on depends on when the last message of QoS 0 goes out.
+    // Whether there is a link to send DISCONNECT on depends on when the last message of QoS 0 goes out.
     tokio::select! {
         () = client => {}
         () = server => unreachable!("it serves for ever"),
@@ -220,14 +220,14 @@ struct Limited {
 
 /// A broker that ends the link on `poison`, without a word, and on more messages at a time than it grants, with 0x93. It
 /// acknowledges only when nothing more comes, so that each group goes out whole. On the first link it grants as many as MQTT has, and
-/// takes `first` before it ends it: all of them are suspects then. Until a client says good-bye.
+/// takes `first` before it ends it: all of them are suspects then. Until a client sends DISCONNECT.
 async fn limited(broker: &FakeBroker, first: usize) -> Limited {
     let mut seen = Limited::default();
     for link in 1.. {
         let mut peer: Peer<V5> = broker.accept_as().await;
         let Some(Plain::Connect { .. }) = peer.next("CONNECT").await.map(V5::read) else { continue };
         let properties: &[u8] = if link == 1 { &[] } else { &[33, 0, AT_A_TIME as u8] };
-        peer.send_raw(&welcome5(link > 1, properties)).await;
+        peer.send_raw(&connack5(link > 1, properties)).await;
         let mut held = Vec::new();
         loop {
             let Ok(packet) = tokio::time::timeout(QUIET, peer.next("a packet")).await else {

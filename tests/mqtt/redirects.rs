@@ -133,7 +133,7 @@ async fn credentials_refused_at_a_reconnect_fail_at_once_where_no_time_is_given_
 }
 
 #[tokio::test]
-async fn a_client_that_was_welcomed_and_is_refused_now_tries_again_in_either_version() {
+async fn a_client_that_was_accepted_and_is_refused_now_tries_again_in_either_version() {
     for code in [0x85, 0x86, 0x87, 0x8a, 0x8c] {
         let broker = FakeBroker::start().await;
         let connection = connection(&broker, &[]);

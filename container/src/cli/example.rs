@@ -215,8 +215,9 @@ mod tests {
         let mut problems = Problems::new();
         let text = example(one, registry);
         let folder = tempfile::tempdir().unwrap();
-        // The file that an example names.
+        // The file and the folder that examples name.
         std::fs::write(folder.path().join("discovery.toml"), "").unwrap();
+        std::fs::create_dir(folder.path().join("secrets")).unwrap();
         let path = folder.path().join("example.toml");
         let manifest = Manifest::parse(&path, &text, &parameters, &mut problems);
         let plan = Plan::new(manifest, registry, &mut problems);

@@ -144,14 +144,14 @@ fn said_of(codes: &[&'static Code], is_list: bool, format: Format) -> String {
         hanging(&start, code.meaning, 6, COLUMNS) + "\n"
     };
     let page =
-        |code: &Code| format!("{}\n{}{}", code.name, indented(code.meaning, 2), indented(code.cure, 2));
+        |code: &Code| format!("{}\n{}{}", code.name, indented(code.meaning, 2), indented(code.remedy, 2));
     match format {
         Format::Text if is_list => codes.iter().map(|code| line(code)).collect(),
         Format::Text => codes.iter().map(|code| page(code)).collect::<Vec<_>>().join("\n"),
         Format::Json => json_text(
             &codes
                 .iter()
-                .map(|code| json!({ "code": code.name, "meaning": code.meaning, "cure": code.cure }))
+                .map(|code| json!({ "code": code.name, "meaning": code.meaning, "cure": code.remedy }))
                 .collect(),
         ),
     }

@@ -9,10 +9,10 @@ mod describe;
 mod example;
 mod exit;
 mod explain;
+mod failure_report;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod graph;
-mod last_words;
 mod logged;
 mod options;
 mod output;

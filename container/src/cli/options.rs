@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 use wirework::config::{Problems, Severity};
+use wirework::environment::variable;
 use wirework::text::{counted, escape_json};
 
 use super::exit::EXIT_CONFIG;
@@ -164,7 +165,7 @@ impl Checked {
 
     /// Every problem as text; where stderr is a terminal, in colour and in lines that fit.
     pub(super) fn render(&self) -> String {
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let color = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none();
         let rendered = render(&self.problems, &self.plan.files, color);
         match width::of(std::io::stderr()) {
             Some(columns) => width::problems(&rendered, columns),

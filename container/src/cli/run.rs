@@ -8,7 +8,7 @@ use wirework::config::Severity;
 use wirework::log::{Console, Level};
 
 use super::exit::EXIT_CONFIG;
-use super::last_words::{problems, report};
+use super::failure_report::{problems, report};
 use super::logged::shows_errors;
 use super::options::Manifests;
 use super::options::Options;

@@ -30,6 +30,8 @@ pub struct Host {
     program: Program,
 }
 
+wirework::opaque!(Host);
+
 impl Host {
     /// A host with the factories of all linked crates.
     pub fn new() -> Self {

@@ -10,7 +10,7 @@ pub struct Code {
     /// One sentence.
     pub meaning: &'static str,
     /// What to look at, or to write.
-    pub cure: &'static str,
+    pub remedy: &'static str,
 }
 
 /// What is known of a code; nothing of one that a component of somebody else's has.
@@ -32,8 +32,8 @@ pub fn all() -> &'static [Code] {
 }
 
 macro_rules! codes {
-    ($($name:ident: $meaning:literal, $cure:literal;)*) => {
-        const CODES: &[Code] = &[$(Code { name: stringify!($name), meaning: $meaning, cure: $cure },)*];
+    ($($name:ident: $meaning:literal, $remedy:literal;)*) => {
+        const CODES: &[Code] = &[$(Code { name: stringify!($name), meaning: $meaning, remedy: $remedy },)*];
     };
 }
 
@@ -66,7 +66,7 @@ codes! {
     BAD_PROPERTY: "A property of a message is not what MQTT 5 permits.", "The message says which one and why.";
     BAD_ROUTE: "A base route is no path of names.", "Write it as in `api/v1`; the message says which part is none.";
     BAD_SYNTAX: "The text is not TOML, or not UTF-8.", "The mark stands where the parser gave up; the mistake is there or shortly before.";
-    BAD_TLS_CONFIG: "A certificate or key file cannot be used.", "The page on errors of TLS has each case and its cure.";
+    BAD_TLS_CONFIG: "A certificate or key file cannot be used.", "The page on errors of TLS has each case and what to do.";
     BAD_TOPIC: "A topic or a topic filter is not what MQTT permits.",
         "`+` stands for one whole level, `#` for all levels behind it and only at the end; a topic to publish to has neither.";
     BAD_URI: "A URI cannot be read.", "Write `mqtt://host:port`; in a user name or a password `%40` is `@`, `%3A` is `:` and `%2F` is `/`.";
@@ -153,7 +153,7 @@ codes! {
     SYSTEM_ERROR: "The system refuses threads or signal handlers.", "Look at the limits of the process.";
     TIMEOUT: "Something did not end in time.", "The message says what and how long it had; `timeout` of a section is for `open` and `close`.";
     TIMEOUT_TOO_SHORT: "A component may take longer to open than the container waits.", "Raise `timeout`, or lower the component's own limit.";
-    TLS_FAILED: "A TLS handshake or session failed.", "The page on errors of TLS has each case and its cure.";
+    TLS_FAILED: "A TLS handshake or session failed.", "The page on errors of TLS has each case and what to do.";
     TOO_MANY_CONNECTIONS: "A component has more addresses than are tried.", "Give it fewer.";
     TOO_MANY_FILES: "More files are included, or deeper, than are read.", "Most often an include matches too much.";
     TOPIC_DENIED: "A component uses a topic that the broker of the same manifest denies its user.",
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(find("WRONG_TYPE").map(|code| code.name), Some("WRONG_TYPE"));
         assert_eq!((find("WRONG_TYP"), near("WRONG_TYP")), (None, Some("WRONG_TYPE")));
         for code in CODES {
-            assert!(code.meaning.ends_with('.') && code.cure.ends_with('.'), "{}", code.name);
+            assert!(code.meaning.ends_with('.') && code.remedy.ends_with('.'), "{}", code.name);
         }
     }
 
@@ -203,7 +203,8 @@ mod tests {
     fn the_page_of_errors_is_that_of_the_code() {
         let page = include_str!("../../../docs/reference/errors.md");
         let cell = |text: &str| text.replace('|', "\\|");
-        let row = |code: &Code| format!("| `{}` | {} | {} |", code.name, cell(code.meaning), cell(code.cure));
+        let row =
+            |code: &Code| format!("| `{}` | {} | {} |", code.name, cell(code.meaning), cell(code.remedy));
         let rows: Vec<String> = all().iter().map(row).collect();
         let found: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
         assert_eq!(found, rows, "docs/reference/errors.md has other rows than these:\n{}", rows.join("\n"));

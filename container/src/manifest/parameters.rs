@@ -48,7 +48,7 @@ impl Parameters {
     /// Those of the process's environment.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self { environment: Some(Box::new(|name| std::env::var_os(name))), ..Self::default() }
+        Self { environment: Some(Box::new(wirework::environment::variable)), ..Self::default() }
     }
 
     /// What a command line gives: `-p` pairs, `--params` files, and the process's environment behind them. What is wrong

@@ -160,7 +160,7 @@ mod tests {
     fn a_broken_section_is_lost_and_no_other() {
         let text = "include = []\n[[component]]\na = 1\n[[component]]\nb = [\n[service]\nname = 's'\n[[component]]\nc = 1\n";
         let (reading, problems) = read_all(text);
-        assert_eq!(problems, ["unclosed array, expected `]`"]);
+        assert_eq!(problems, ["unclosed array, expected `]`; close the list with `]`"]);
         let part = text.find("[[component]]\nb").unwrap()..text.find("[service]").unwrap();
         assert_eq!(reading.broken, [part]);
         let found = ["component.0.a", "component.1.c", "service.name", "include"];

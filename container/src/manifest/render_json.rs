@@ -104,11 +104,11 @@ impl Rules {
 
 /// A `reportingDescriptor` of SARIF. A component may have codes of its own, of which only the name is known.
 fn rule(code: &str) -> Value {
-    let (meaning, cure) = match codes::find(code) {
-        Some(known) => (known.meaning, known.cure),
+    let (meaning, remedy) = match codes::find(code) {
+        Some(known) => (known.meaning, known.remedy),
         None => ("A component reports it of its own configuration.", "`describe` shows what its keys take."),
     };
-    json!({ "id": code, "shortDescription": { "text": meaning }, "help": { "text": cure } })
+    json!({ "id": code, "shortDescription": { "text": meaning }, "help": { "text": remedy } })
 }
 
 fn more(count: usize) -> String {

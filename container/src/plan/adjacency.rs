@@ -2,7 +2,7 @@
 
 /// What an edge means when the component at its end fails to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
+pub enum EdgeKind {
     /// The one that waits fails too.
     Need,
     /// It opens all the same.
@@ -13,12 +13,12 @@ pub enum Edge {
 #[derive(Debug, Default)]
 pub(super) struct Adjacency {
     starts: Vec<u32>,
-    targets: Vec<(u32, Edge)>,
+    targets: Vec<(u32, EdgeKind)>,
 }
 
 impl Adjacency {
     /// Of `nodes` nodes and edges from one to another.
-    pub fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32, Edge)> + Clone) -> Self {
+    pub fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32, EdgeKind)> + Clone) -> Self {
         let mut starts = vec![0u32; nodes + 1];
         for (from, ..) in edges.clone() {
             if let Some(count) = starts.get_mut(from as usize + 1) {
@@ -31,7 +31,7 @@ impl Adjacency {
             *start = sum;
         }
         let mut next = starts.clone();
-        let mut targets = vec![(0, Edge::Order); sum as usize];
+        let mut targets = vec![(0, EdgeKind::Order); sum as usize];
         for (from, to, edge) in edges {
             let place = next.get_mut(from as usize).map(|next| {
                 *next += 1;
@@ -45,7 +45,7 @@ impl Adjacency {
     }
 
     /// The neighbours of a node.
-    pub fn of(&self, node: u32) -> &[(u32, Edge)] {
+    pub fn of(&self, node: u32) -> &[(u32, EdgeKind)] {
         let bounds = self.starts.get(node as usize).zip(self.starts.get(node as usize + 1));
         bounds.and_then(|(start, end)| self.targets.get(*start as usize..*end as usize)).unwrap_or_default()
     }

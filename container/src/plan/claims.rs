@@ -16,6 +16,8 @@ pub struct Claimed<'a> {
     pub span: Span,
     /// Its section.
     pub table: &'a Table,
+    /// Of a route, the position of the endpoint, where that is known.
+    pub endpoint: Option<u32>,
 }
 
 /// Reports every claim that an earlier component has made already.
@@ -23,6 +25,7 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
     let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
+    let mut routes: HashMap<(u32, &str), &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.claim {
             Claim::Port { port: 0, .. } => {}
@@ -43,6 +46,13 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                 Some(first) => problems.extend(other_terms(kind, first, claimed)),
                 None => drop(shared.insert((kind, name), claimed)),
             },
+            Claim::Route { base, .. } => {
+                let Some(endpoint) = claimed.endpoint else { continue };
+                match routes.get(&(endpoint, &**base)) {
+                    Some(first) => problems.push(route_twice(base, first, claimed)),
+                    None => drop(routes.insert((endpoint, base), claimed)),
+                }
+            }
             _ => {}
         }
     }
@@ -51,7 +61,8 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
 impl Claimed<'_> {
     /// Where a key of the section stands that claims it; the section where it has none of that name.
     fn place(&self, key: &str) -> Span {
-        self.table.find(key).map_or(self.span, |node| node.span)
+        let of_connection = || self.table.find(&format!("connection.{key}"));
+        self.table.find(key).or_else(of_connection).map_or(self.span, |node| node.span)
     }
 }
 
@@ -99,6 +110,15 @@ fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &C
     Problem::warning("CLIENT_ID_TWICE", second.place("client_id"), message)
         .with_help("a broker throws out the older of two connections with one client id; give each its own")
         .with_related(first.place("client_id"), "used here first")
+}
+
+fn route_twice(base: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let (descriptor, other) = (second.descriptor, first.descriptor);
+    let message =
+        format!("`{descriptor}` claims the base route `{base}`, which `{other}` has at the same endpoint");
+    Problem::error("ROUTE_TAKEN", second.place("base_route"), message)
+        .with_help("give one of them another `base_route`, or another endpoint by `references`")
+        .with_related(first.place("base_route"), "claimed here first")
 }
 
 /// What two components would have to agree on that share a name.

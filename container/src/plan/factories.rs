@@ -41,6 +41,8 @@ pub struct FactoryInfo {
     pub sink: bool,
 }
 
+wirework::opaque!(FactoryInfo);
+
 /// A declared reference with its pattern parsed.
 pub struct Wanted {
     /// As declared.
@@ -50,6 +52,8 @@ pub struct Wanted {
     /// The identity of the wanted capability.
     pub id: TypeId,
 }
+
+wirework::opaque!(Wanted);
 
 impl Wanted {
     /// Whether the asking component waits for what it finds.
@@ -148,6 +152,8 @@ pub struct Factories<'a> {
     binary: Binary,
     known: Vec<Option<Arc<FactoryInfo>>>,
 }
+
+wirework::opaque!(Factories<'_>);
 
 impl<'a> Factories<'a> {
     /// None is used yet.

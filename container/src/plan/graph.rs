@@ -3,7 +3,7 @@
 //! Nodes are components and groups. A group stands for a list of components that several wait for, so that a list of
 //! m members that n components reference costs n + m edges and not n · m.
 
-use super::adjacency::{Adjacency, Edge};
+use super::adjacency::{Adjacency, EdgeKind};
 use super::walk::Walk;
 
 /// How many cycles are looked for. Finding one takes a pass over all nodes.
@@ -24,7 +24,7 @@ pub struct Graph {
 pub struct GraphBuilder {
     components: u32,
     nodes: u32,
-    edges: Vec<(u32, u32, Edge)>,
+    edges: Vec<(u32, u32, EdgeKind)>,
 }
 
 impl GraphBuilder {
@@ -38,12 +38,12 @@ impl GraphBuilder {
     pub fn group(&mut self, members: impl IntoIterator<Item = u32>) -> u32 {
         let group = self.nodes;
         self.nodes += 1;
-        self.edges.extend(members.into_iter().map(|member| (group, member, Edge::Order)));
+        self.edges.extend(members.into_iter().map(|member| (group, member, EdgeKind::Order)));
         group
     }
 
     /// `node` waits for `on`.
-    pub fn wait(&mut self, node: u32, on: u32, edge: Edge) {
+    pub fn wait(&mut self, node: u32, on: u32, edge: EdgeKind) {
         self.edges.push((node, on, edge));
     }
 
@@ -108,7 +108,7 @@ impl Graph {
 
     /// The components that fail when `component` does.
     pub fn needed_by(&self, component: u32) -> impl Iterator<Item = u32> + '_ {
-        self.dependents.of(component).iter().filter(|(_, edge)| *edge == Edge::Need).map(|(to, _)| *to)
+        self.dependents.of(component).iter().filter(|(_, edge)| *edge == EdgeKind::Need).map(|(to, _)| *to)
     }
 
     /// The nodes that wait for `component`, directly or not, by node.
@@ -146,7 +146,7 @@ mod tests {
 
     fn build(components: u32, edges: &[(u32, u32)]) -> (Graph, Vec<u32>, Vec<Vec<u32>>) {
         let mut builder = GraphBuilder::new(components);
-        edges.iter().for_each(|&(from, to)| builder.wait(from, to, Edge::Need));
+        edges.iter().for_each(|&(from, to)| builder.wait(from, to, EdgeKind::Need));
         builder.build()
     }
 
@@ -160,7 +160,7 @@ mod tests {
     fn groups_are_waited_for_as_a_whole() {
         let mut builder = GraphBuilder::new(4);
         let group = builder.group([2, 3]);
-        builder.wait(0, group, Edge::Order);
+        builder.wait(0, group, EdgeKind::Order);
         let (graph, order, _) = builder.build();
         assert_eq!(order, [1, 2, 3, 0]);
         let mut close = graph.closing();

@@ -15,6 +15,8 @@ pub struct Index<'a> {
     tokens: [OnceCell<Positions<'a>>; 5],
 }
 
+wirework::opaque!(Index<'_>);
+
 /// By token, the positions of the descriptors that have it in one place.
 type Positions<'a> = HashMap<&'a str, Vec<u32>, RandomState>;
 

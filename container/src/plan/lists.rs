@@ -42,6 +42,8 @@ pub struct Lists<'a> {
     found: RefCell<HashMap<(Pattern, Asked), List, RandomState>>,
 }
 
+wirework::opaque!(Lists<'_>);
+
 impl<'a> Lists<'a> {
     /// Over components whose factories are `known`, by position; where a factory is not, its component offers nothing.
     #[must_use]

@@ -31,7 +31,7 @@ mod words;
 
 pub(crate) use blocking::plan_apart;
 
-pub use adjacency::Edge;
+pub use adjacency::EdgeKind;
 pub use factories::{Binary, Factories, FactoryInfo, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::adjacency::Edge;
+use super::adjacency::EdgeKind;
 use super::factories::FactoryInfo;
 use super::graph::GraphBuilder;
 use super::lists::{List, others};
@@ -18,10 +18,10 @@ pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphB
     for ((asker, planned), afters) in (0..).zip(components).zip(afters) {
         let wanted = planned.known.iter().flat_map(|known| &known.references);
         for (wanted, resolved) in wanted.zip(&planned.references).filter(|(wanted, _)| wanted.waits()) {
-            let edge = if is_required(wanted.reference) { Edge::Need } else { Edge::Order };
+            let edge = if is_required(wanted.reference) { EdgeKind::Need } else { EdgeKind::Order };
             waits.wait(asker, &resolved.list, edge);
         }
-        afters.iter().for_each(|list| waits.wait(asker, list, Edge::Order));
+        afters.iter().for_each(|list| waits.wait(asker, list, EdgeKind::Order));
     }
     // Counters and traces may end in the log, so that the log comes first of all.
     let mut earlier = vec![false; components.len()];
@@ -52,7 +52,7 @@ fn stage(
         those.map(|(position, _)| position)
     };
     let barrier = builder.group(members(true));
-    members(false).for_each(|position| builder.wait(position, barrier, Edge::Order));
+    members(false).for_each(|position| builder.wait(position, barrier, EdgeKind::Order));
     earlier.iter_mut().zip(&staged).for_each(|(earlier, staged)| *earlier |= staged);
 }
 
@@ -67,7 +67,7 @@ struct Waits<'b> {
 
 impl Waits<'_> {
     /// `asker` waits for the others of `list`.
-    fn wait(&mut self, asker: u32, list: &List, edge: Edge) {
+    fn wait(&mut self, asker: u32, list: &List, edge: EdgeKind) {
         if list.len() <= 2 {
             return others(list, asker).for_each(|member| self.builder.wait(asker, member, edge));
         }
@@ -76,12 +76,12 @@ impl Waits<'_> {
         }
         let builder = &mut *self.builder;
         let group = *self.groups.entry(list.as_ptr()).or_insert_with(|| builder.group(list.iter().copied()));
-        builder.wait(asker, group, Edge::Order);
+        builder.wait(asker, group, EdgeKind::Order);
     }
 
     /// `asker` is on the list itself. Only one component can wait for all others of a list: a second one waits for the first,
     /// which waits for it, and no order is right. One edge shows that as well as one to every member.
-    fn wait_among(&mut self, asker: u32, list: &List, edge: Edge) {
+    fn wait_among(&mut self, asker: u32, list: &List, edge: EdgeKind) {
         match self.firsts.entry(list.as_ptr()) {
             Entry::Vacant(first) => {
                 first.insert(asker);

@@ -45,6 +45,8 @@ pub struct Plan {
     pub graph: Graph,
 }
 
+wirework::opaque!(Plan);
+
 /// A problem of a file of which a part is broken: whatever broke that part may have put a piece of a secret in the place of a
 /// key elsewhere, so an unknown key goes without its name.
 fn unnamed(mut problem: Problem, files: &Files) -> Problem {

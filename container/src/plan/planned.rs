@@ -28,6 +28,8 @@ pub struct Planned {
     pub references: Vec<Resolved>,
 }
 
+wirework::opaque!(Planned);
+
 /// What one reference asks for and resolved to.
 pub struct Resolved {
     /// What is asked for, `{name}` replaced.
@@ -39,6 +41,8 @@ pub struct Resolved {
     /// The components it resolved to.
     pub list: List,
 }
+
+wirework::opaque!(Resolved);
 
 impl Planned {
     /// How long it may take to open.

@@ -29,6 +29,8 @@ pub struct ReferenceContext<'a> {
     pub disabled: &'a [(Descriptor, Option<Arc<FactoryInfo>>)],
 }
 
+wirework::opaque!(ReferenceContext<'_>);
+
 /// One question that one component asks.
 pub struct Question<'a> {
     /// Who asks.
@@ -42,6 +44,8 @@ pub struct Question<'a> {
     /// What is asked for, `{name}` resolved.
     pub pattern: &'a Pattern,
 }
+
+wirework::opaque!(Question<'_>);
 
 /// What became of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub struct Candidate<'a> {
     /// False for one that is declared but not enabled, which is never taken.
     pub enabled: bool,
 }
+
+wirework::opaque!(Candidate<'_>);
 
 impl ReferenceContext<'_> {
     /// Every component that matches the pattern or offers what is asked, with what became of it.
@@ -101,8 +107,9 @@ impl ReferenceContext<'_> {
     ) {
         match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
             (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !question.is_given => {}
-            // All of what may be there can be none.
-            (Cardinality::Many | Cardinality::Late, 0) if question.pattern.to_string().contains('*') => {}
+            // Of what may be there nothing is there, which is how a reference is left empty on purpose.
+            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0)
+                if question.pattern.as_str().contains('*') => {}
             // That no factory makes it has been reported; what it would offer cannot be known.
             (_, 0) if others(&unmade(), question.asker).next().is_some() => {}
             // To say what is there instead takes a look at every component.

@@ -114,7 +114,7 @@ fn find_after(entry: &Entry, asker: u32, lists: &Lists<'_>, problems: &mut Probl
             let message =
                 format!("`after` of `{}` matches no other component: `{pattern}`", entry.descriptor);
             let problem = Problem::warning("AFTER_NOTHING", *span, message);
-            let itself = list.iter().any(|position| *position == asker);
+            let itself = list.contains(&asker);
             problems.push(problem.with_help(match itself {
                 true => "it matches the component itself, which does not wait for itself; remove it",
                 false => {

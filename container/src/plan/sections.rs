@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use wirework::Descriptor;
-use wirework::component::{Registered, Registry, panic_error};
+use wirework::component::{Claim, Registered, Registry, panic_error};
 use wirework::config::{Problem, Problems, Section, code};
 
 use super::claims::{self, Claimed};
-use super::factories::{Binary, Factories};
+use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
-use super::planned::Planned;
+use super::planned::{Planned, Resolved};
 use super::{hints, paths};
 use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals, warn_times};
 
@@ -120,9 +120,23 @@ pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) 
         let claimed =
             planned.parsed.as_mut().map(|parsed| std::mem::take(&mut parsed.claims)).unwrap_or_default();
         let Entry { descriptor, span, table, .. } = &planned.entry;
-        claims.extend(claimed.into_iter().map(|claim| Claimed { claim, descriptor, span: *span, table }));
+        let (known, references) = (planned.known.as_deref(), &planned.references);
+        claims.extend(claimed.into_iter().map(|claim| {
+            let endpoint = match &claim {
+                Claim::Route { reference, .. } => only(known, references, reference),
+                _ => None,
+            };
+            Claimed { claim, descriptor, span: *span, table, endpoint }
+        }));
     }
     claims::check(&claims, problems);
+}
+
+/// What a reference that takes one component has resolved to.
+fn only(known: Option<&FactoryInfo>, references: &[Resolved], field: &str) -> Option<u32> {
+    let wanted = known.into_iter().flat_map(|known| &known.references).zip(references);
+    let mut of_field = wanted.filter(|(wanted, _)| wanted.reference.field == field);
+    of_field.next().and_then(|(_, resolved)| resolved.list.first().copied())
 }
 
 /// A component whose own limit is not below the deadline never gets to report what went wrong.

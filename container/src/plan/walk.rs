@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::adjacency::{Adjacency, Edge};
+use super::adjacency::{Adjacency, EdgeKind};
 
 /// One pass over a graph, each component once.
 pub struct Walk<'a> {
@@ -15,6 +15,8 @@ pub struct Walk<'a> {
     ready: BinaryHeap<Reverse<(u32, u32)>>,
     rank: Option<Vec<u32>>,
 }
+
+wirework::opaque!(Walk<'_>);
 
 impl<'a> Walk<'a> {
     pub(super) fn new(components: usize, blockers: &'a Adjacency, blocked: &'a Adjacency) -> Self {
@@ -49,7 +51,7 @@ impl<'a> Walk<'a> {
     pub fn done(&mut self, component: u32) {
         let mut stack = vec![component];
         while let Some(node) = stack.pop() {
-            let blocked: &'a [(u32, Edge)] = self.blocked.of(node);
+            let blocked: &'a [(u32, EdgeKind)] = self.blocked.of(node);
             for &(next, _) in blocked {
                 let Some(pending) = self.pending.get_mut(next as usize).filter(|pending| **pending > 0)
                 else {

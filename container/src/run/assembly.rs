@@ -26,13 +26,13 @@ pub(super) struct Assembly {
     /// The components that have begun to open and are not closed, in that order.
     begun: Vec<u32>,
     router: Option<Router>,
-    /// Keeps log records back until there are sinks.
+    /// Buffers log records until the sinks are open.
     buffered: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
     unopened_sinks: usize,
 }
 
-/// What is kept of one component.
+/// A component, with its context and how far it has come.
 pub(super) struct Member {
     instance: Option<Arc<dyn Instance>>,
     /// What its factory says of it.
@@ -124,7 +124,7 @@ impl Assembly {
         let unopened_sinks = members.iter().filter(|member| member.log_sink.is_some()).count();
         let assembly = Self {
             unopened_sinks,
-            // Without a sink there is nobody to keep records for.
+            // Without a sink nobody would ever get the records.
             buffered: buffered.filter(|_| unopened_sinks > 0),
             members,
             descriptors,
@@ -139,7 +139,7 @@ impl Assembly {
         (assembly, components)
     }
 
-    /// What is kept of the component at a position.
+    /// The component at a position.
     pub fn get(&self, component: u32) -> Option<&Member> {
         self.members.get(component as usize)
     }
@@ -204,7 +204,7 @@ impl Assembly {
         self.sink_settled(component);
     }
 
-    /// Notes that a component has opened or never will; once that is so of all log sinks, no record is kept back any more.
+    /// Notes that a component has opened or never will; once that is so of all log sinks, records are not buffered any more.
     pub fn sink_settled(&mut self, component: u32) {
         if self.members.get(component as usize).is_none_or(|member| member.log_sink.is_none()) {
             return;
@@ -215,7 +215,7 @@ impl Assembly {
         }
     }
 
-    /// Keeps no log record back any more.
+    /// Buffers log records no more.
     pub fn release_log(&mut self) {
         self.buffered = None;
     }

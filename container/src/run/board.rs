@@ -20,6 +20,8 @@ pub struct Board {
     stopped: watch::Sender<bool>,
 }
 
+wirework::opaque!(Board);
+
 /// Why the service must stop.
 #[derive(Default)]
 struct Stop {
@@ -53,6 +55,8 @@ pub struct Member {
     /// Whether the service cannot do without it.
     pub critical: bool,
 }
+
+wirework::opaque!(Member);
 
 impl Board {
     /// All components, created, with their states; what they report is told to `events`.

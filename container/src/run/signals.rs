@@ -39,6 +39,8 @@ enum Meaning {
 #[derive(Clone)]
 pub struct Signals(Arc<watch::Sender<Option<&'static str>>>);
 
+wirework::opaque!(Signals);
+
 impl Signals {
     /// Listens from now on, on a thread of its own, so that no component can keep a second SIGINT from ending the process.
     ///

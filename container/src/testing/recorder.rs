@@ -25,6 +25,8 @@ pub struct Recorded {
 #[derive(Clone, Default)]
 pub struct Recorder(Arc<Mutex<VecDeque<Recorded>>>);
 
+wirework::opaque!(Recorder);
+
 impl Recorder {
     /// What was written so far, oldest first.
     #[must_use]

@@ -31,7 +31,7 @@ impl Broker {
     }
 
     /// The same for a client that is welcome, in MQTT 3.1.1.
-    pub fn welcome(&self) -> Client {
+    pub fn accept_client(&self) -> Client {
         self.accept(&[0x20, 2, 0, 0])
     }
 }
@@ -83,7 +83,7 @@ impl Client {
         panic!("the client has gone, and message {id} is not acknowledged");
     }
 
-    /// Waits until the client says good-bye.
+    /// Waits until the client sends DISCONNECT.
     pub fn disconnected(&mut self) {
         while let Some((first, _)) = self.next() {
             if first == 0xe0 {

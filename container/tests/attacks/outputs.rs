@@ -38,7 +38,7 @@ impl Service {
         let mut command = wirework(directory.path());
         command.args(["run", "-c", "service.toml"]).stdout(out).stderr(err);
         let child = command.spawn().unwrap();
-        Self { child, client: broker.welcome(), _directory: directory }
+        Self { child, client: broker.accept_client(), _directory: directory }
     }
 
     /// Has it work, with a line of log for every message.
@@ -54,7 +54,7 @@ impl Service {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
-    /// Asks it to stop; it says good-bye to the broker, and ends well.
+    /// Asks it to stop; it sends DISCONNECT to the broker, and ends well.
     fn stop(mut self, signal: &str, what: &str) {
         self.signal(signal);
         self.client.disconnected();
@@ -173,7 +173,7 @@ fn the_log_says_how_many_lines_are_missing() {
 #[test]
 fn signals_that_come_together_are_one() {
     let mut service = Service::start("", null(), null());
-    // A start that is given up says no good-bye.
+    // A start that is given up sends no DISCONNECT.
     service.work();
     for signal in ["INT", "TERM", "TERM", "HUP", "QUIT", "TERM"] {
         service.signal(signal);
@@ -203,7 +203,7 @@ fn under_nohup_a_hangup_does_not_stop_it() {
     command.arg(service.get_program()).current_dir(directory.path());
     command.args(["run", "-c", "service.toml"]).stdin(null()).stdout(null()).stderr(null());
     let child = command.spawn().unwrap();
-    let mut service = Service { child, client: broker.welcome(), _directory: directory };
+    let mut service = Service { child, client: broker.accept_client(), _directory: directory };
     service.signal("HUP");
     service.work();
     service.stop("TERM", "nohup");

@@ -52,7 +52,7 @@ fn blocks_of(page: &Path) -> Vec<Block> {
 
 /// What `check` says of a block, with a value for each parameter that needs one.
 fn check(block: &Block) -> Said {
-    let files = directory(&[("service.toml", &block.text), ("discovery.toml", "")]);
+    let files = directory(&[("service.toml", &block.text), ("discovery.toml", ""), ("secrets/mqtt", "s")]);
     let mut command = wirework(files.path());
     command.args(["check", "service.toml"]);
     for parameter in block.text.split("${").skip(1) {

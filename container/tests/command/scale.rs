@@ -62,13 +62,15 @@ async fn a_hundred_thousand_components_open_and_close() {
     registry.add(factory).unwrap();
     let mut text = String::from("[service]\ntimeout = \"5m\"\n");
     for number in 0..COUNT {
-        let before = if number == 0 { "none".to_owned() } else { (number - 1).to_string() };
         // Chains of a hundred, so that many can open at a time.
-        let before = if number % 100 == 0 { "none".to_owned() } else { before };
+        let before = match number % 100 {
+            0 => "test:none:*:*:*".to_owned(),
+            _ => format!("test:node:default:{}:1.0", number - 1),
+        };
         write!(
             text,
             "[[component]]\ndescriptor = \"test:node:default:{number}:1.0\"\n\
-             references.before = \"test:node:default:{before}:1.0\"\n"
+             references.before = \"{before}\"\n"
         )
         .unwrap();
     }

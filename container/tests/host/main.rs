@@ -177,8 +177,8 @@ fn failures_end_the_service() {
         assert_eq!(said.code, Some(code), "{name}: {said}");
         if name == "close_hangs" {
             // How much of the service's time it was given depends on the others.
-            let last_words = "error[TIMEOUT]: the service did not close cleanly: cannot close `test:trouble:default:bad:1.0`, as said above";
-            assert!(said.err.contains(last_words), "{said}");
+            let failure_report = "error[TIMEOUT]: the service did not close cleanly: cannot close `test:trouble:default:bad:1.0`, as said above";
+            assert!(said.err.contains(failure_report), "{said}");
             assert!(said.err.contains("its `close` did not end within"), "{said}");
             assert!(said.err.contains("closed test:trouble:default:first:1.0"), "the others close: {said}");
             continue;

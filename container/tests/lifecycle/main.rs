@@ -124,7 +124,7 @@ async fn after_orders_without_a_reference() {
 #[tokio::test]
 async fn a_cycle_is_shown_with_its_path() {
     let journal = Journal::default();
-    let problems = plan(&manifest("a>b b!c c>a d", &[], ""), &journal).err().expect("a cycle");
+    let problems = plan(&manifest("a>b b!c c>a d", &[], ""), &journal).expect_err("a cycle");
     let cycles: Vec<_> = problems.iter().filter(|problem| problem.code == "CYCLE").collect();
     assert_eq!(cycles.len(), 1);
     assert_eq!(

@@ -98,14 +98,14 @@ impl<'a> ValueDeserializer<'a> {
         let wants_integer = matches!(wanted, Wanted::Integer { .. });
         let code = if number && wants_integer { code::BAD_VALUE } else { code::WRONG_TYPE };
         let problem = findings.wrong(self.path, self.source, code, &wanted.to_string());
-        match self.cure(&node.value, wanted) {
+        match self.remedy(&node.value, wanted) {
             Some(help) => problem.with_help(help),
             None => problem,
         }
     }
 
     /// What to write in the place of a value of another kind.
-    fn cure(&self, value: &Value, wanted: Wanted) -> Option<String> {
+    fn remedy(&self, value: &Value, wanted: Wanted) -> Option<String> {
         let of_truth = |text: &str| {
             let truth = truth(text.trim())?;
             let is_parameter = self.source.is_text();

@@ -177,7 +177,7 @@ impl<'a> BridgeEnd<'a> {
 fn invalid_queues(source: Option<BridgeEnd<'_>>, target: Option<BridgeEnd<'_>>) -> Vec<Invalid> {
     let of_source = source.filter(|source| !source.receives).map(|source| {
         let problem = format!("is the queue `{}`, from which nothing can be received", source.name);
-        Invalid::new("references.source", problem).with_cure_in("source", &["topic", "queue"])
+        Invalid::new("references.source", problem).with_remedy_in("source", &["topic", "queue"])
     });
     let of_target = target.and_then(|BridgeEnd { name, sends, loses, .. }| {
         let (problem, keys): (_, &'static [&'static str]) = match (sends, loses) {
@@ -194,7 +194,7 @@ fn invalid_queues(source: Option<BridgeEnd<'_>>, target: Option<BridgeEnd<'_>>) 
             }
             (true, false) => return None,
         };
-        Some(Invalid::new("references.target", problem).with_cure_in("target", keys))
+        Some(Invalid::new("references.target", problem).with_remedy_in("target", keys))
     });
     of_source.into_iter().chain(of_target).collect()
 }

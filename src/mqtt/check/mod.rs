@@ -2,7 +2,6 @@
 
 mod brokers;
 mod client;
-mod ignored;
 mod neighbours;
 mod protection;
 mod values;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::brokers::{keyed_connections, keyed_credentials};
+use crate::Coded;
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
 use crate::connect::{self, ConnectionConfig, ConnectionResolver, Discovery, Endpoint, endpoints};
 use crate::mqtt::config::check_login;
-use crate::mqtt::transport::{Kind, tls_problems};
+use crate::mqtt::transport::{Kind, Stream};
 use crate::mqtt::{LoginError, MqttConfig};
-use crate::{Coded, Error};
 
 /// A credential as far as it is known.
 pub(super) enum Login {
@@ -94,7 +94,7 @@ fn refused(
 ) -> Option<Invalid> {
     let discovered = connection.discovery_key().is_some();
     let key_of = || format!("{key}.{}", if discovered { "discovery_key" } else { "uri" });
-    let problem = endpoints.iter().filter(|_| discovered).find_map(unusable);
+    let problem = endpoints.iter().filter(|_| discovered).find_map(Kind::unusable);
     if let Some(error) = problem {
         return Some(Invalid::failing(key_of(), "leads to what cannot be used", &error));
     }
@@ -119,7 +119,7 @@ fn unprotected(config: &MqttConfig, brokers: &Brokers) -> Vec<Invalid> {
     let with_tls = || brokers.found.iter().filter(|(one, _)| Kind::of(one.protocol).is_tls());
     if with_tls().next().is_some() {
         let hosts = with_tls().map(|(one, discovered)| (one.host.as_str(), !discovered));
-        return tls_problems(&config.tls, hosts);
+        return Stream::tls_problems(&config.tls, hosts);
     }
     if brokers.more || brokers.found.is_empty() || !config.tls.is_given() {
         return Vec::new();
@@ -169,21 +169,6 @@ pub(super) fn reached(
 pub(super) fn has_nul_in_username(config: &MqttConfig) -> bool {
     let nul = |one: &CredentialConfig| one.username.as_ref().is_some_and(|name| name.contains('\0'));
     keyed_credentials(config).any(|(_, credential)| nul(credential))
-}
-
-/// Why this program cannot reach a broker.
-pub(super) fn unusable(endpoint: &Endpoint) -> Option<Error> {
-    if let Err(error) = Kind::check(endpoint.protocol) {
-        return Some(error.into());
-    }
-    #[cfg(unix)]
-    if let Some(path) = endpoint.local_path()
-        && let Err(error) = std::os::unix::net::SocketAddr::from_pathname(&path)
-    {
-        let message = format!("the path of the socket is none: {error}");
-        return Some(Error::new(crate::Category::Misconfiguration, "NO_PATH", message));
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,19 +1,16 @@
 //! The client: everything that can be done with a live connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::handle::Handle;
+use super::handle::{Delivery, Handle};
 use super::messages::{MqttMessages, messages};
-use super::publishing::{Delivery, publish, send, try_send};
 use super::requests::Requests;
-use super::subscription::{MqttSubscription, subscribe, unsubscribe};
-use crate::component::Budget;
+use super::subscription::{MqttSubscription, subscribe};
 use crate::log::Logger;
-use crate::mqtt::driver::{DeniedFilters, Endpoints, LinkState, Remaining, Settings};
+use crate::mqtt::driver::{Endpoints, LinkState, Settings};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::types::Metrics;
@@ -43,41 +40,9 @@ impl MqttClient {
         Self { handle: Arc::new(handle), requests: Arc::default() }
     }
 
-    /// Waits until a broker has accepted the client, or returns why there is no connection.
-    pub(crate) async fn connected(&self) -> Result<(), MqttError> {
-        self.handle.connected().await
-    }
-
-    /// Returns how many messages of QoS 1 and 2 are accepted and not acknowledged, and how many bytes accepted messages take.
-    pub(crate) fn unsent(&self) -> (usize, usize) {
-        self.handle.unsent()
-    }
-
-    /// Ends at once and without DISCONNECT, whoever still has a client.
-    pub(crate) fn abandon(&self) {
-        self.handle.abandon();
-    }
-
-    /// Has the link replaced by a new one, in good order: there the broker sends everything that stayed unacknowledged again.
-    pub(crate) fn renew(&self) {
-        self.handle.renew();
-    }
-
-    /// Waits until the broker does not grant this filter any more, or it is in quarantine since links have ended on it. Returns
-    /// the error for whoever waits for its messages.
-    pub(crate) async fn denied(&self, filter: &str) -> MqttError {
-        self.handle.denied(filter).await
-    }
-
-    /// Returns the filters that the broker does not grant any more, to look at and to wait for.
-    pub(crate) fn denials(&self) -> watch::Receiver<DeniedFilters> {
-        self.handle.denials()
-    }
-
-    /// Ends the connection: sends what was accepted and waits for its acknowledgements, until `limit` or most of the budget has
-    /// passed; then sends DISCONNECT. Returns what was left. Nothing is accepted any more from the moment of the call.
-    pub(crate) async fn close(&self, limit: Duration, budget: Budget) -> Remaining {
-        self.handle.close(limit, budget).await
+    /// Returns what only the connection and its queues may do with the driver.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Returns the state of the link, to look at and to wait for.
@@ -126,7 +91,7 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<(), MqttError> {
-        publish(&self.handle, topic.into(), payload.into(), options).await
+        self.handle.publish(topic.into(), payload.into(), options).await
     }
 
     /// Publishes a message, and returns when it is accepted; the [`Delivery`] resolves when it has arrived. This is the way to
@@ -155,7 +120,7 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
-        send(&self.handle, topic.into(), payload.into(), options).await
+        self.handle.send(topic.into(), payload.into(), options).await
     }
 
     /// Publishes a message if there is room for it now.
@@ -168,7 +133,7 @@ impl MqttClient {
         payload: impl Into<Bytes>,
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
-        try_send(&self.handle, topic.into(), payload.into(), options)
+        self.handle.try_send(topic.into(), payload.into(), options)
     }
 
     /// Publishes a request and waits for its answer: the first message that brings the request's correlation data to the
@@ -217,7 +182,7 @@ impl MqttClient {
     /// The listener is in place before the broker is asked, so that it misses nothing. While the link is down this waits.
     /// The same listener for the same filter once more changes the options; where that fails, they stay what they were. On a
     /// filter that a live one covers, the broker
-    /// is asked for the wider one again, and the new listener alone gets the messages that the broker had kept.
+    /// is asked for the wider one again, and the new listener alone gets the retained messages.
     ///
     /// # Errors
     /// A filter that MQTT forbids, a refusal by the broker (which names the filter), `TIMEOUT` after
@@ -242,7 +207,7 @@ impl MqttClient {
     /// # Errors
     /// A filter that MQTT forbids, `TIMEOUT` after `options.subscribe_timeout`, or why there is no connection.
     pub async fn unsubscribe(&self, filter: &str, listener: &SharedListener) -> Result<bool, MqttError> {
-        unsubscribe(&self.handle, Filter::new(filter)?, listener).await
+        self.handle.unsubscribe(Filter::new(filter)?, listener).await
     }
 
     /// Subscribes, and returns the messages as a stream; see [`MqttMessages`]. For many messages at a time, or work beside them, give

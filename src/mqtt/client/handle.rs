@@ -1,29 +1,55 @@
-//! What all clones of a client share: the way to the driver, and the end of its task.
+//! What all clones of a client share: the way to the driver, by which messages are published, and the end of its task.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
-    Command, DeniedFilters, Endpoints, Inbox, LinkState, NoPermit, Parts, Permit, Permits, Remaining,
-    Settings, run,
+    Accepted, Answer, Command, DeniedFilters, Driver, Endpoints, Inbox, LinkState, NoPermit, Permit, Permits,
+    Remaining, Settings,
 };
-use crate::mqtt::protocol::{V4, V5};
+use crate::mqtt::properties::TraceId;
+use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
+use crate::mqtt::subscriptions::SharedListener;
+use crate::mqtt::topic::{Filter, Topic, without_controls};
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{LinkError, MqttError, MqttVersion, QoS};
+use crate::mqtt::{LinkError, MqttError, MqttVersion, PublishOptions, QoS};
 use crate::time::NEVER;
 
 /// How long the end of the task may take beyond its deadline.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// An accepted message. Await it to learn that the broker has acknowledged it (QoS 1 and 2) or that its bytes
+/// are written (QoS 0); drop it if that does not matter: the message is sent all the same.
+///
+/// It has no limit of time of its own; `tokio::time::timeout` gives it one.
+#[derive(Debug)]
+#[must_use = "await it to learn whether the message arrived, or drop it on purpose"]
+pub struct Delivery(Answer);
+
+impl Future for Delivery {
+    type Output = Result<(), MqttError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // The driver answers everybody before it ends; without an answer it was torn down with the client.
+        Pin::new(&mut self.0).poll(cx).map(|answer| match answer {
+            Ok(result) => result.map_err(|error| *error),
+            Err(_) => Err(MqttError::Closed),
+        })
+    }
+}
+
 /// The driver of a client, as seen from outside its task. When the handle is dropped, the task ends.
-pub(super) struct Handle {
+pub(crate) struct Handle {
     settings: Arc<Settings>,
     inbox: Arc<Inbox>,
     permits: Arc<Permits>,
@@ -44,7 +70,7 @@ impl Handle {
         let inbox = Inbox::new();
         let permits = Arc::new(Permits::new(settings.max_inflight, settings.max_queued_bytes));
         let (sender, state) = watch::channel(LinkState::Connecting);
-        let parts = Parts {
+        let driver = Driver {
             settings: Arc::clone(&settings),
             endpoints,
             inbox: Arc::clone(&inbox),
@@ -54,8 +80,8 @@ impl Handle {
             state: sender,
         };
         let task = match settings.version {
-            MqttVersion::V4 => tokio::spawn(run::<V4>(parts).in_current_span()),
-            MqttVersion::V5 => tokio::spawn(run::<V5>(parts).in_current_span()),
+            MqttVersion::V4 => tokio::spawn(driver.run::<V4>().in_current_span()),
+            MqttVersion::V5 => tokio::spawn(driver.run::<V5>().in_current_span()),
         };
         Self { settings, inbox, permits, state, task: Mutex::new(Some(task)) }
     }
@@ -104,7 +130,7 @@ impl Handle {
     }
 
     /// Returns why a message that does not wait for a link is not accepted, if so.
-    pub fn why_down(&self) -> Option<MqttError> {
+    fn why_down(&self) -> Option<MqttError> {
         if self.inbox.is_up() {
             return None;
         }
@@ -148,8 +174,95 @@ impl Handle {
         }
     }
 
+    /// Publishes a message, and waits until it has arrived.
+    pub async fn publish(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<(), MqttError> {
+        let limit = options.timeout.unwrap_or(self.settings().publish_timeout);
+        let deadline = Self::deadline(limit);
+        let timed_out = |accepted| move |_| MqttError::TimedOut { operation: "publish", limit, accepted };
+        let sent = timeout_at(deadline, self.send(topic, payload, options));
+        let delivery = sent.await.map_err(timed_out(false))??;
+        timeout_at(deadline, delivery).await.map_err(timed_out(true))?
+    }
+
+    /// Hands a message to the driver, once there is room for it.
+    pub async fn send(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<Delivery, MqttError> {
+        let (qos, waits) = (options.qos, options.wait);
+        let (publish, size) = self.check(topic, payload, options)?;
+        let permit = self.permit(qos, size).await?;
+        self.hand_over(publish, waits, permit)
+    }
+
+    /// Hands a message to the driver, if there is room for it now.
+    pub fn try_send(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<Delivery, MqttError> {
+        let (qos, waits) = (options.qos, options.wait);
+        let (publish, size) = self.check(topic, payload, options)?;
+        let permit = self.try_permit(qos, size)?;
+        self.hand_over(publish, waits, permit)
+    }
+
+    fn hand_over(&self, publish: Publish, waits: bool, permit: Permit<'_>) -> Result<Delivery, MqttError> {
+        let (reply, answer) = oneshot::channel();
+        let cost = permit.cost();
+        self.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
+        permit.forget();
+        Ok(Delivery(answer))
+    }
+
+    /// Returns the message and its size on the wire, where it can be sent.
+    fn check(
+        &self,
+        topic: Arc<str>,
+        payload: Bytes,
+        options: PublishOptions,
+    ) -> Result<(Publish, usize), MqttError> {
+        let settings: &Settings = self.settings();
+        Topic::new(&topic)?;
+        if !settings.allow_control_characters {
+            without_controls(&topic)?;
+        }
+        let extra = match settings.version {
+            MqttVersion::V4 if options.properties.is_some() => {
+                let why = "MQTT 3.1.1 has none; set `options.protocol_version = 5`";
+                return Err(MqttError::Unsupported { what: "message properties", why });
+            }
+            MqttVersion::V4 => None,
+            MqttVersion::V5 => extra(&options)?,
+        };
+        let publish = Publish { topic, payload, qos: options.qos, retain: options.retain, extra };
+        let size = match settings.version {
+            MqttVersion::V4 => V4::publish_size(&publish),
+            MqttVersion::V5 => V5::publish_size(&publish),
+        };
+        let max = settings.max_packet_size;
+        if size > max {
+            return Err(MqttError::TooLarge { topic: publish.topic, size, max });
+        }
+        if options.qos == QoS::AtMostOnce
+            && !options.wait
+            && let Some(error) = self.why_down()
+        {
+            return Err(error);
+        }
+        Ok((publish, size))
+    }
+
     /// Waits for a permit for a message of this size.
-    pub async fn permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+    async fn permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
         let permit = match self.permits.try_take(qos, size) {
             Err(NoPermit::Full) => self.permits.take(qos, size).await,
             permit => permit,
@@ -158,7 +271,7 @@ impl Handle {
     }
 
     /// Takes a permit for a message of this size, if there is room now.
-    pub fn try_permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
+    fn try_permit(&self, qos: QoS, size: usize) -> Result<Permit<'_>, MqttError> {
         self.permits.try_take(qos, size).map_err(|refused| match refused {
             NoPermit::Closed => self.ended(),
             NoPermit::Full => {
@@ -173,7 +286,15 @@ impl Handle {
         (self.permits.in_flight(), self.permits.queued_bytes())
     }
 
-    /// Has the link replaced by a new one, in good order.
+    /// Ends a subscription. Returns whether there was one.
+    pub async fn unsubscribe(&self, filter: Filter, listener: &SharedListener) -> Result<bool, MqttError> {
+        let (reply, answer) = oneshot::channel();
+        let listener = Arc::clone(listener);
+        self.push(Command::Unsubscribe { filter, listener, reply })?;
+        self.answer("unsubscribe", answer).await
+    }
+
+    /// Has the link replaced by a new one, in good order: there the broker sends everything that stayed unacknowledged again.
     pub fn renew(&self) {
         self.inbox.renew();
     }
@@ -230,4 +351,20 @@ impl Handle {
 
 fn is_ended(state: &LinkState) -> bool {
     matches!(state, LinkState::Closed(_) | LinkState::Failed(_))
+}
+
+/// Returns what a message carries on MQTT 5 only. Its expiry interval begins now.
+fn extra(options: &PublishOptions) -> Result<Option<Arc<Extra>>, MqttError> {
+    if options.properties.is_none() && options.trace_id.is_none() {
+        return Ok(None);
+    }
+    let mut properties = options.properties.as_deref().cloned().unwrap_or_default();
+    properties.check()?;
+    if let Some(trace) = options.trace_id.as_deref().and_then(TraceId::property) {
+        properties.user.push(trace);
+    }
+    let now = Instant::now();
+    // No clock that there is ends before the longest expiry that MQTT has.
+    let expires = properties.expiry.map(|expiry| now.checked_add(expiry).unwrap_or(now + NEVER));
+    Ok(Some(Arc::new(Extra { properties, expires })))
 }

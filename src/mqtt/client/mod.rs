@@ -3,11 +3,10 @@
 mod client;
 mod handle;
 mod messages;
-mod publishing;
 mod requests;
 mod subscription;
 
 pub use client::MqttClient;
+pub use handle::Delivery;
 pub use messages::MqttMessages;
-pub use publishing::Delivery;
 pub use subscription::MqttSubscription;

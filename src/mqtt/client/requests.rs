@@ -10,7 +10,6 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio::time::timeout_at;
 
 use super::handle::Handle;
-use super::publishing::{publish, send};
 use super::subscription::subscribe;
 use crate::mqtt::{MessageProperties, MqttError, MqttMessage, MqttVersion, PublishOptions, SubscribeOptions};
 
@@ -91,7 +90,7 @@ impl Requests {
         };
         let mut properties = own(&options);
         properties.correlation_data = request.properties.correlation_data().map(Bytes::copy_from_slice);
-        publish(handle, topic.into(), payload, options.properties(properties)).await
+        handle.publish(topic.into(), payload, options.properties(properties)).await
     }
 
     async fn ask(
@@ -112,7 +111,7 @@ impl Requests {
         let correlation = number.to_be_bytes().to_vec();
         let properties =
             own(&options).response_topic(Arc::clone(&response_topic)).correlation_data(correlation);
-        let delivery = send(handle, topic, payload, options.properties(properties)).await?;
+        let delivery = handle.send(topic, payload, options.properties(properties)).await?;
         *sent = true;
         // The answer may come before the acknowledgement of the request.
         let answered = async {

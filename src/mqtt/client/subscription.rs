@@ -39,7 +39,7 @@ impl MqttSubscription {
     /// # Errors
     /// As there.
     pub async fn unsubscribe(self) -> Result<bool, MqttError> {
-        unsubscribe(&self.handle, self.filter, &self.listener).await
+        self.handle.unsubscribe(self.filter, &self.listener).await
     }
 }
 
@@ -92,18 +92,6 @@ fn check(settings: &Settings, filter: &str, options: SubscribeOptions) -> Result
         return Err(MqttError::TooLarge { topic: filter.as_str().into(), size, max });
     }
     Ok(filter)
-}
-
-/// Ends a subscription. Returns whether there was one.
-pub(super) async fn unsubscribe(
-    handle: &Handle,
-    filter: Filter,
-    listener: &SharedListener,
-) -> Result<bool, MqttError> {
-    let (reply, answer) = oneshot::channel();
-    let listener = Arc::clone(listener);
-    handle.push(Command::Unsubscribe { filter, listener, reply })?;
-    handle.answer("unsubscribe", answer).await
 }
 
 /// Takes a subscription back, or its change, where the caller stops waiting before it sees the grant.

@@ -30,26 +30,50 @@ pub struct MqttConfig {
     pub credentials: Option<Vec<CredentialConfig>>,
     /// Trust in TLS, with the protocols `mqtts`, `ssl`, `tls` and `wss`.
     pub tls: TlsConfig,
-    /// What the broker publishes when the connection is lost without a good-bye.
+    /// What the broker publishes when the connection is lost without DISCONNECT.
     pub will: Option<WillConfig>,
     /// How the connection behaves.
     pub options: MqttOptions,
+}
+
+/// The documentation of the options that a queue with a connection of its own has too.
+macro_rules! shared_option {
+    (protocol_version) => {
+        "Which MQTT is spoken: `3.1.1` (or 4), or `5`. Default `3.1.1`."
+    };
+    (retry_connect) => {
+        "Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false one \
+         attempt is made at each broker, and a lost connection is a failure. Connections and credentials are looked up again \
+         before each new attempt. Default true."
+    };
+    (connect_timeout) => {
+        "How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit. An \
+         UNSUBSCRIBE without an answer counts as done after that time, or after 30 s where there is no limit. Default 30000."
+    };
+    (reconnect_timeout) => {
+        "The wait before the first attempt to connect again; it doubles from there, with a random part. Default 1000."
+    };
+    (keepalive_timeout) => {
+        "How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is found \
+         within 1.5 times this. 0 is off. Default 60000."
+    };
+    (clean_session) => {
+        "Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages for a \
+         client that is away, and `client_id` must be given. Default true."
+    };
 }
 
 /// How an [`MqttConnection`](crate::mqtt::MqttConnection) behaves. Times are milliseconds, or texts such as `30s`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttOptions {
-    /// Which MQTT is spoken: `3.1.1` (or 4), or `5`. Default `3.1.1`.
+    #[doc = shared_option!(protocol_version)]
     pub protocol_version: MqttVersion,
-    /// Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false
-    /// one attempt is made at each broker, and a lost connection is a failure. Connections and credentials are looked up
-    /// again before each new attempt. Default true.
+    #[doc = shared_option!(retry_connect)]
     pub retry_connect: bool,
-    /// How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit.
-    /// An UNSUBSCRIBE without an answer counts as done after that time, or after 30 s where there is no limit. Default 30000.
+    #[doc = shared_option!(connect_timeout)]
     pub connect_timeout: Millis,
-    /// The wait before the first attempt to connect again; it doubles from there, with a random part. Default 1000.
+    #[doc = shared_option!(reconnect_timeout)]
     pub reconnect_timeout: Millis,
     /// The longest wait between attempts. Default 30000.
     pub max_reconnect_timeout: Millis,
@@ -59,7 +83,7 @@ pub struct MqttOptions {
     /// `endpoint_cooldown`, and when it is there the connection moves back, once what is on its way has arrived. Default
     /// false: it stays where it is.
     pub prefer_first: bool,
-    /// How long a broker that had welcomed the client may refuse it when it connects again (bad user name or password, not
+    /// How long a broker that had accepted the client may refuse it when it connects again (bad user name or password, not
     /// authorized, bad client id, banned) before the connection fails. Until then it is tried again with growing waits, and
     /// credential stores are asked each time. 0 fails at once, as a refusal while opening always does. Default 300000.
     pub refusal_timeout: Millis,
@@ -71,8 +95,7 @@ pub struct MqttOptions {
     /// MQTT 5: the hosts that `redirects` permits and to which credentials may go: `broker.example`, with or without a port,
     /// or `*.broker.example` for all names with one more label. Without a port any is permitted. Default none.
     pub redirect_hosts: Vec<String>,
-    /// How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is
-    /// found within 1.5 times this. 0 is off. Default 60000.
+    #[doc = shared_option!(keepalive_timeout)]
     pub keepalive_timeout: Millis,
     /// How long the broker may take no bytes before the connection counts as lost. 0 is without limit. Default 30000.
     pub write_timeout: Millis,
@@ -86,8 +109,7 @@ pub struct MqttOptions {
     pub subscribe_timeout: Millis,
     /// How long closing waits for what is on its way. Default 10000.
     pub close_timeout: Millis,
-    /// Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages
-    /// for a client that is away, and `client_id` must be given. Default true.
+    #[doc = shared_option!(clean_session)]
     pub clean_session: bool,
     /// MQTT 5: how long the broker keeps the session when the link is lost, rounded up to seconds. With `clean_session =
     /// true` the first link begins a new session, later ones take it up, and closing ends it. When not given: not at all with

@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
+use crate::environment;
+
 /// What a broker knows a client as. Clones share what it has assigned.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientId {
@@ -48,12 +50,13 @@ fn made(service: &str, name: &str, host: &str, digits: u32) -> String {
 
 /// The name of this machine, as far as it can be told.
 fn host() -> String {
+    let variable = |name| environment::variable(name).and_then(|value| value.into_string().ok());
     let named = |text: String| Some(text.trim().to_owned()).filter(|name| !name.is_empty());
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .and_then(named)
-        .or_else(|| std::env::var("HOSTNAME").ok().and_then(named))
-        .or_else(|| std::env::var("COMPUTERNAME").ok().and_then(named))
+        .or_else(|| variable("HOSTNAME").and_then(named))
+        .or_else(|| variable("COMPUTERNAME").and_then(named))
         .unwrap_or_else(|| "localhost".to_owned())
 }
 

@@ -1,5 +1,6 @@
 //! The configuration of a connection, and what is found by it: endpoints, credentials, redirects, a client id.
 
+#[macro_use]
 mod config;
 mod identity;
 mod login;

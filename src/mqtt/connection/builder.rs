@@ -127,7 +127,7 @@ impl MqttConnectionBuilder {
         self
     }
 
-    /// Sets what the broker publishes when the connection is lost without a good-bye.
+    /// Sets what the broker publishes when the connection is lost without DISCONNECT.
     #[must_use]
     pub fn will(self, will: MqttWill) -> Self {
         Self { will: Some(will), ..self }

@@ -38,7 +38,7 @@ use crate::mqtt::{
 /// manual acknowledgement), `listener.failed`, `listener.behind`, `link.opened`,
 /// `link.reconnects`, `link.unsolicited` (acknowledgements that belong to nothing).
 ///
-/// It owns the link: dropped without a `close`, it leaves the broker without good-bye, every [`MqttClient`] of it fails with
+/// It owns the link: dropped without a `close`, it leaves the broker without DISCONNECT, every [`MqttClient`] of it fails with
 /// `NOT_OPEN`, and what it had accepted and not sent is lost, of which a warning tells how much. A listener may therefore hold an
 /// `MqttClient`; one that holds the connection itself in an `Arc` keeps both
 /// alive until `close`, so let it hold a `Weak`.
@@ -154,7 +154,7 @@ impl MqttConnection {
         })
     }
 
-    /// Connects; returns when the broker has said welcome. Does nothing when it is open; of several calls at a time the
+    /// Connects; returns when the broker has accepted the client. Does nothing when it is open; of several calls at a time the
     /// later ones wait for the first.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl MqttConnection {
         let connected = tokio::select! {
             biased;
             _ = closed.changed() => false,
-            connected = client.connected() => {
+            connected = client.handle().connected() => {
                 connected?;
                 self.make_live(&client, &closed, context)
             }
@@ -189,7 +189,7 @@ impl MqttConnection {
         if connected {
             return Ok(());
         }
-        client.close(Duration::ZERO, context.budget()).await;
+        client.handle().close(Duration::ZERO, context.budget()).await;
         Err(MqttError::WasClosed.into())
     }
 
@@ -232,7 +232,7 @@ impl MqttConnection {
     }
 
     /// Sends what is on its way, waits for the acknowledgements and for listeners that handle a message, until
-    /// `options.close_timeout` or most of the time until the context's deadline has passed, and says good-bye to the broker. What was left
+    /// `options.close_timeout` or most of the time until the context's deadline has passed, and sends DISCONNECT to the broker. What was left
     /// is logged. An `open` that still runs ends. Does nothing when it is not open.
     ///
     /// # Errors
@@ -249,7 +249,7 @@ impl MqttConnection {
             return Ok(());
         };
         let was_open = client.is_open();
-        client.close(self.config.options.close_timeout.0, context.budget()).await;
+        client.handle().close(self.config.options.close_timeout.0, context.budget()).await;
         if was_open {
             self.logger.debug(format_args!("Disconnected from MQTT broker"));
         }
@@ -378,14 +378,14 @@ impl Drop for MqttConnection {
     /// A listener may hold a client, and the client's driver the listener: the owner ends it, whatever handles there still are.
     fn drop(&mut self) {
         let Some(client) = self.live().take() else { return };
-        let (messages, bytes) = client.unsent();
+        let (messages, bytes) = client.handle().unsent();
         if bytes > 0 && client.is_open() {
             self.logger.warn(format_args!(
                 "the MQTT connection is dropped without being closed; what it had accepted and not sent is lost: {bytes} bytes, among \
                  them {messages} messages of QoS 1 and 2 that were not acknowledged"
             ));
         }
-        client.abandon();
+        client.handle().abandon();
     }
 }
 

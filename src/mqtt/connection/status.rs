@@ -16,7 +16,7 @@ pub fn follow(
     mut no_messages_reason: watch::Receiver<Option<Arc<str>>>,
     context: &Context,
 ) {
-    let (mut state, mut denied) = (client.state(), client.denials());
+    let (mut state, mut denied) = (client.state(), client.handle().denials());
     let mut follower = Follower { recovering: false, reported: None, at: up_at(&state.borrow()) };
     let following = context.clone();
     context.spawn("mqtt status", async move {

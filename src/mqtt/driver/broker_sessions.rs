@@ -76,20 +76,8 @@ impl BrokerSessions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fuzz::Fixture;
     use super::*;
-
-    fn endpoint(host: &str) -> Endpoint {
-        Endpoint {
-            protocol: "mqtt",
-            host: host.to_owned(),
-            port: 1883,
-            path: None,
-            username: None,
-            password: None,
-            parameters: Default::default(),
-            written: None,
-        }
-    }
 
     fn resumption(incoming: SessionPresence, subscriptions: SessionPresence, elsewhere: bool) -> Resumption {
         let proven = !elsewhere && subscriptions != SessionPresence::Absent;
@@ -98,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_session_that_was_left_for_another_is_not_the_one_we_know() {
-        let (a, b) = (endpoint("a"), endpoint("b"));
+        let (a, b) = (Fixture::endpoint("a"), Fixture::endpoint("b"));
         let mut sessions = BrokerSessions::default();
         let (kept, gone, doubtful) =
             (SessionPresence::Present, SessionPresence::Absent, SessionPresence::Uncertain);
@@ -114,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_session_that_brokers_share_goes_on() {
-        let (a, b) = (endpoint("a"), endpoint("b"));
+        let (a, b) = (Fixture::endpoint("a"), Fixture::endpoint("b"));
         let mut sessions = BrokerSessions::default();
         let first = sessions.connected(&a, true);
         assert!(first.proven && first.inherited, "of an earlier process");

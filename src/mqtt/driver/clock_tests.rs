@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::Framed;
 
-use super::super::fuzz::{self, Fixture};
+use super::super::fuzz::Fixture;
 use super::super::inbox::{Accepted, Answer, Command, Inbox};
-use super::super::subscribing::UNSUBSCRIBE_TIMEOUT;
+use super::super::subscribing::Subscribing;
 use super::{Drive, End};
 use crate::mqtt::protocol::{Limits, Protocol, Publish, V4};
 use crate::mqtt::subscriptions::SharedListener;
@@ -32,7 +32,7 @@ const LINE: usize = 1024;
 const BODY: usize = 64 * LINE;
 
 fn fixture() -> Fixture {
-    let mut settings = fuzz::settings("3.1.1", 0);
+    let mut settings = Fixture::settings("3.1.1", 0);
     (settings.keep_alive, settings.max_packet_size) = (KEEP_ALIVE, 4 * BODY);
     (settings.write_timeout, settings.connect_timeout) = (Duration::ZERO, Duration::ZERO);
     Fixture::new(settings)
@@ -157,7 +157,7 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
         let granted = subscribe("a");
         let asked = next(&mut peer, 0x82).await;
         // Pings are answered meanwhile.
-        timeout(UNSUBSCRIBE_TIMEOUT * 3, next(&mut peer, 0)).await.unwrap_err();
+        timeout(Subscribing::UNSUBSCRIBE_TIMEOUT * 3, next(&mut peer, 0)).await.unwrap_err();
         peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
         granted.await.unwrap().unwrap();
         let (reply, _) = oneshot::channel();
@@ -165,7 +165,7 @@ async fn an_unsubscribe_that_is_never_answered_counts_as_done() {
         inbox.push(Command::Unsubscribe { filter, listener, reply }).unwrap();
         next(&mut peer, 0xa2).await;
         let granted = subscribe("b");
-        let asked = timeout(UNSUBSCRIBE_TIMEOUT * 2, next(&mut peer, 0x82)).await.unwrap();
+        let asked = timeout(Subscribing::UNSUBSCRIBE_TIMEOUT * 2, next(&mut peer, 0x82)).await.unwrap();
         peer.write_all(&[0x90, 3, asked[0], asked[1], 0]).await.unwrap();
         granted.await.unwrap().unwrap();
         peer
@@ -184,12 +184,12 @@ async fn a_filter_that_may_end_the_link_goes_out_after_messages_on_an_old_link_t
     let (core, limits) = (&mut fixture.core, Limits::default());
     core.subscribing.subscribe(&filter, options, &listener, reply);
     while core.subscribing.quarantine_due().is_none() {
-        core.resume(&fuzz::endpoint(), false, &limits, now);
+        core.resume(&Fixture::endpoint("broker"), false, &limits, now);
         assert!(core.subscribing.next(true, now).is_some());
         core.subscribing.asked(true);
         core.link_lost(&LinkError::Ended);
     }
-    core.resume(&fuzz::endpoint(), false, &limits, now);
+    core.resume(&Fixture::endpoint("broker"), false, &limits, now);
     let found = survives(&mut fixture, async |mut peer| {
         // It is in quarantine for a minute.
         timeout(Duration::from_secs(70), next(&mut peer, 0)).await.unwrap_err();

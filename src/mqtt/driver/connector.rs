@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::core::Core;
-use super::endpoints::{Endpoints, MAX_HOPS};
-use super::handshake::{Connected, disconnect, handshake};
+use super::endpoints::Endpoints;
+use super::handshake::Connected;
 use super::link_state::LinkState;
 use super::settings::Settings;
 use super::sweep::{RefusalDeadline, Sweep};
@@ -20,7 +20,7 @@ use crate::connect::Endpoint;
 use crate::error::chain;
 use crate::log::Logger;
 use crate::mqtt::protocol::Protocol;
-use crate::mqtt::transport::{Kind, Stream, dial};
+use crate::mqtt::transport::{Kind, Stream};
 use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
@@ -37,7 +37,7 @@ pub(super) enum Ending {
 }
 
 /// A link, and where it leads.
-pub(super) type Linked<P> = (Connected<P, Stream>, Endpoint);
+type Linked<P> = (Connected<P, Stream>, Endpoint);
 
 /// What comes of an attempt: a link, or where it ended, and how.
 type Attempt<P> = Result<Linked<P>, (Endpoint, LinkError)>;
@@ -163,7 +163,7 @@ impl Connector {
         self.logger.error(
             None,
             format_args!(
-                "The MQTT broker at {at} refuses the client, which it had welcomed; credentials are looked up again and \
+                "The MQTT broker at {at} refuses the client, which it had accepted; credentials are looked up again and \
                  it is tried for up to {} ms (`options.refusal_timeout`): {cause}",
                 limit.as_millis()
             ),
@@ -233,7 +233,7 @@ impl Connector {
             };
             let next = match &lost {
                 LinkError::Refused { server_reference: Some(reference), .. }
-                    if lost.is_redirect() && hops < MAX_HOPS =>
+                    if lost.is_redirect() && hops < Endpoints::MAX_HOPS =>
                 {
                     self.endpoints.direct(&at, reference, &self.logger)
                 }
@@ -264,9 +264,9 @@ impl Connector {
         let (sent, cancel) = (AtomicBool::new(false), Notify::new());
         let tls = self.endpoints.tls(endpoint, &settings.tls);
         let dial = async {
-            let stream = dial(endpoint, &tls).await?;
+            let stream = Stream::dial(endpoint, &tls).await?;
             sent.store(true, Ordering::Relaxed);
-            handshake::<P, _>(stream, endpoint, settings, first, &cancel).await
+            Connected::<P, _>::handshake(stream, endpoint, settings, first, &cancel).await
         };
         let mut dial = std::pin::pin!(timeout(limit, dial.instrument(span.clone())));
         let result = tokio::select! {
@@ -276,7 +276,7 @@ impl Connector {
                 if sent.load(Ordering::Relaxed) {
                     cancel.notify_one();
                     if let Ok(Ok(connected)) = dial.await {
-                        disconnect::<P, _>(connected.framed, settings.clean_session).await;
+                        Connected::<P, _>::disconnect(connected.framed, settings.clean_session).await;
                     }
                 }
                 return Err(Ending::Closed);

@@ -20,9 +20,8 @@ use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
 use crate::mqtt::session::{CONTROL_IDS, MAX_WINDOW};
-use crate::mqtt::subscriptions;
 use crate::mqtt::types::Metrics;
-use crate::mqtt::{LinkError, MqttError};
+use crate::mqtt::{LinkError, MqttError, subscriptions};
 use crate::text::clip;
 
 /// The state of a connection, over all its links.
@@ -162,7 +161,8 @@ impl Core {
                 return Err(Reason { text, ..reason }.disconnected());
             }
             Incoming::Authentication => return Err(LinkError::Authentication),
-            Incoming::Welcome { .. } | Incoming::Refusal(_) => return Err(LinkError::Unexpected("CONNACK")),
+            Incoming::Accepted { .. } | Incoming::Refusal(_) => return Err(LinkError::Unexpected("CONNACK")),
+            Incoming::UnknownTopicAlias => return Err(LinkError::UnknownTopicAlias),
             Incoming::Unexpected(packet) => return Err(LinkError::Unexpected(packet)),
         };
         if let (what, id, false) = known {

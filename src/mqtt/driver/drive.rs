@@ -15,7 +15,7 @@ use super::core::Core;
 use super::keep_alive::{Due, KeepAlive};
 use super::packet_stream::PacketStream;
 use super::settings::Settings;
-use super::writer::{Leaving, Writer, acknowledge};
+use super::writer::{Leaving, Writer};
 use crate::mqtt::protocol::{Limits, Protocol};
 use crate::mqtt::transport::Transport;
 use crate::mqtt::{LinkError, MqttError};
@@ -140,9 +140,10 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             return;
         }
         self.acknowledge_last(reason).await;
-        let complaint = P::complaint(reason).map_or(Ok(()), |complaint| self.stream.encode(complaint));
+        let disconnect =
+            P::disconnect_for(reason).map_or(Ok(()), |disconnect| self.stream.encode(disconnect));
         // The link is given up in any case; whether the broker learns why is up to it.
-        if complaint.is_ok() {
+        if disconnect.is_ok() {
             self.stream.flush().await;
         }
     }
@@ -155,6 +156,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             reason,
             LinkError::Protocol(_)
                 | LinkError::Unexpected(_)
+                | LinkError::UnknownTopicAlias
                 | LinkError::BadTopic { .. }
                 | LinkError::TooLarge { .. }
         );
@@ -165,7 +167,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
             self.core.give_back();
         }
         // Where there is more than may wait for the socket, the rest comes again.
-        let _ = acknowledge(&mut self.stream, self.core);
+        let _ = Writer::acknowledge(&mut self.stream, self.core);
     }
 
     /// Ends the stream in good order, after DISCONNECT.

@@ -6,15 +6,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::super::fuzz::{self, Fixture};
+use super::super::fuzz::Fixture;
 use super::super::inbox::{Accepted, Command};
 use super::*;
 use crate::mqtt::protocol::{Publish, V4};
-use crate::mqtt::transport::{Counted, Moved, PausableTcp, Stream};
+use crate::mqtt::transport::{Counted, Moved, Stream};
 use crate::mqtt::{MqttMessage, QoS, SubscribeOptions};
 
 fn fixture() -> Fixture {
-    Fixture::new(fuzz::settings("3.1.1", 0))
+    Fixture::new(Fixture::settings("3.1.1", 0))
 }
 
 /// A drive whose link is up.
@@ -111,7 +111,7 @@ async fn a_link_that_pauses_all_the_time_reads_and_acknowledges_everything_and_f
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (ours, theirs) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     let mut fixture = fixture();
-    let stream = Stream::Tcp(Counted::new(PausableTcp::Active(ours.unwrap())));
+    let stream = Stream::tcp(ours.unwrap());
     let mut drive = restored(stream, &mut fixture, 16_384).await;
     drive.stream.force_read_pauses(Instant::now(), Duration::from_millis(1));
     let (end, ()) = tokio::join!(drive.run(), broker(theirs.unwrap().0));
@@ -124,7 +124,7 @@ const HELD: usize = 900;
 /// One message of every sixteen kilobytes waits for its listener; the others are for nobody.
 #[tokio::test]
 async fn messages_that_are_held_hold_little_of_what_came_with_them() {
-    let mut settings = fuzz::settings("3.1.1", 0);
+    let mut settings = Fixture::settings("3.1.1", 0);
     (settings.max_incoming_bytes, settings.listener_queue) = (MAX, HELD);
     let mut fixture = Fixture::new(settings);
     let (gate, got) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::<Bytes>::new())));

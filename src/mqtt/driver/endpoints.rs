@@ -13,9 +13,6 @@ use crate::mqtt::config::{Direction, Permitted};
 use crate::mqtt::{MqttConnectionResolver, TlsConfig};
 use crate::text::clip;
 
-/// How often brokers may redirect the client in a row, without a link that lasts in between.
-pub(super) const MAX_HOPS: u32 = 4;
-
 /// How many refusals, and redirects that are not followed, are remembered.
 const MAX_REMEMBERED: usize = 256;
 
@@ -44,6 +41,9 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
+    /// How often brokers may redirect the client in a row, without a link that lasts in between.
+    pub const MAX_HOPS: u32 = 4;
+
     /// Begins with the endpoints that the resolver has found.
     pub fn new(
         resolver: Arc<MqttConnectionResolver>,
@@ -137,7 +137,7 @@ impl Endpoints {
     /// The broker at `from` ended a link and named another server. That one is tried first next time, where it is permitted,
     /// unless the client has been redirected too often.
     pub fn redirected(&mut self, from: &Endpoint, reference: &str, logger: &Logger) {
-        if self.hops < MAX_HOPS {
+        if self.hops < Self::MAX_HOPS {
             self.redirect = self.direct(from, reference, logger);
             self.hops += 1;
         }
@@ -258,7 +258,7 @@ mod tests {
         let mut endpoints = endpoints("mqtts://ann:secret@a:1", false).await;
         let from = endpoints.endpoints[0].clone();
         let logger = Logger::standalone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..Endpoints::MAX_HOPS {
             endpoints.redirected(&from, "b", &logger);
             assert_eq!(hosts(&mut endpoints, Instant::now()), "ba");
             assert_eq!(hosts(&mut endpoints, Instant::now()), "a");

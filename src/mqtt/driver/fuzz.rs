@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::drive::{Drive, End};
-use super::handshake::{Connected, handshake};
+use super::handshake::Connected;
 use super::{Accepted, Answer, Command, Inbox, LinkState, Permits, Settings};
 use crate::component::Context;
 use crate::connect::Endpoint;
@@ -54,7 +54,7 @@ fn live<P: Protocol>(version: &str, data: &[u8]) -> usize {
 }
 
 async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> usize {
-    let Fixture { mut core, settings, inbox, permits } = Fixture::new(settings(version, flags));
+    let Fixture { mut core, settings, inbox, permits } = Fixture::new(Fixture::settings(version, flags));
     let mut answers = StaticAnswers::new();
     if flags & SUBSCRIBES != 0 {
         subscribe(&inbox, flags);
@@ -83,8 +83,8 @@ async fn session<P: Protocol>(version: &str, flags: u8, links: [&[u8]; 2]) -> us
 }
 
 async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, settings: &Settings, first: bool) {
-    let endpoint = endpoint();
-    let connected = handshake::<P, _>(stream, &endpoint, settings, first, &Notify::new()).await;
+    let endpoint = Fixture::endpoint("broker");
+    let connected = Connected::<P, _>::handshake(stream, &endpoint, settings, first, &Notify::new()).await;
     let Ok(Connected { framed, session_present, limits }) = connected else { return };
     let now = Instant::now();
     core.resume(&endpoint, session_present, &limits, now);
@@ -96,19 +96,6 @@ async fn link<P: Protocol>(stream: Counted<DuplexStream>, core: &mut Core, setti
     let lost = if let End::LinkError(lost) = end { lost } else { LinkError::Ended };
     drive.abandon(&lost).await;
     core.link_lost(&lost);
-}
-
-pub(super) fn endpoint() -> Endpoint {
-    Endpoint {
-        protocol: "mqtt",
-        host: "broker".to_owned(),
-        port: 1883,
-        path: None,
-        username: None,
-        password: None,
-        parameters: Default::default(),
-        written: None,
-    }
 }
 
 /// The broker's side: sends these bytes, then the end; what the client sends is read and dropped. Never ends by itself.
@@ -148,29 +135,43 @@ impl Fixture {
         let core = Core::new(parts.0, parts.1, parts.2, Logger::default(), metrics, state);
         Self { core, settings, inbox, permits }
     }
-}
 
-pub(super) fn settings(version: &str, flags: u8) -> Settings {
-    let clean = if flags & KEPT == 0 { "true" } else { "false" };
-    let pairs = [
-        ("connection.host", "broker"),
-        ("client_id", "me"),
-        ("options.protocol_version", version),
-        ("options.clean_session", clean),
-        ("options.keepalive_timeout", "0"),
-        ("options.max_inflight", "4"),
-        ("options.max_queued_bytes", "4096"),
-        ("options.max_incoming_bytes", "16384"),
-        ("options.max_packet_size", "16384"),
-    ];
-    let connection = match MqttConnection::from_pairs(pairs) {
-        Ok(connection) => connection,
-        Err(error) => unreachable!("{error}"),
-    };
-    let Ok(descriptor) = "pip-services:connection:mqtt:fuzz:1.0".parse() else {
-        unreachable!("a descriptor")
-    };
-    connection.settings(&Context::standalone(descriptor))
+    /// A broker at this host.
+    pub fn endpoint(host: &str) -> Endpoint {
+        Endpoint {
+            protocol: "mqtt",
+            host: host.to_owned(),
+            port: 1883,
+            path: None,
+            username: None,
+            password: None,
+            parameters: Default::default(),
+            written: None,
+        }
+    }
+
+    pub fn settings(version: &str, flags: u8) -> Settings {
+        let clean = if flags & KEPT == 0 { "true" } else { "false" };
+        let pairs = [
+            ("connection.host", "broker"),
+            ("client_id", "me"),
+            ("options.protocol_version", version),
+            ("options.clean_session", clean),
+            ("options.keepalive_timeout", "0"),
+            ("options.max_inflight", "4"),
+            ("options.max_queued_bytes", "4096"),
+            ("options.max_incoming_bytes", "16384"),
+            ("options.max_packet_size", "16384"),
+        ];
+        let connection = match MqttConnection::from_pairs(pairs) {
+            Ok(connection) => connection,
+            Err(error) => unreachable!("{error}"),
+        };
+        let Ok(descriptor) = "pip-services:connection:mqtt:fuzz:1.0".parse() else {
+            unreachable!("a descriptor")
+        };
+        connection.settings(&Context::standalone(descriptor))
+    }
 }
 
 fn subscribe(inbox: &Inbox, flags: u8) {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
-use super::packet_stream::{DISCONNECT_TIMEOUT, codec_error, shut_down};
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::connect::Endpoint;
@@ -28,45 +27,68 @@ pub(super) struct Connected<P: Protocol, S> {
     pub limits: Limits,
 }
 
-/// The first bytes of a TLS alert.
-const ALERT: [u8; 2] = [0x15, 0x03];
-
-/// Sends CONNECT and waits for CONNACK. With `first`, there was no link before this one. When `cancel` is notified meanwhile, it
-/// sends DISCONNECT: the broker may have accepted CONNECT already, and would publish the will otherwise.
-pub(super) async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    endpoint: &Endpoint,
-    settings: &Settings,
-    first: bool,
-    cancel: &Notify,
-) -> Result<Connected<P, S>, LinkError> {
-    // A session that outlives its link is cleared once, and then taken up again by later links.
-    let clean_session = settings.clean_session && (first || !settings.outlives_links());
-    let plain = !Kind::of(endpoint.protocol).is_tls();
-    let mut framed = Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
-    let connect = P::connect(&hello(endpoint, settings, clean_session));
-    framed.send(connect).await.map_err(|error| maybe_tls(codec_error(error), plain, false))?;
-    let (mut framed, first) = read_first::<P, S>(framed, plain, cancel).await;
-    let Some(first) = first else {
-        disconnect::<P, _>(framed, settings.clean_session).await;
-        return Err(LinkError::NotYet);
-    };
-    match first.and_then(|read| connack(read, clean_session).map_err(|lost| (lost, false))) {
-        Ok((session_present, limits)) => {
-            let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
-            let limits = Limits { topic_alias_maximum, ..limits };
-            P::welcomed(framed.codec_mut(), &limits);
-            Ok(Connected { framed, session_present, limits })
-        }
-        Err((lost, tls)) => {
-            if let Some(complaint) = P::complaint(&lost) {
-                // The link is given up in any case; whether the broker learns why is up to it.
-                let _ = timeout(DISCONNECT_TIMEOUT, framed.send(complaint)).await;
+impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Connected<P, S> {
+    /// Sends CONNECT and waits for CONNACK. With `first`, there was no link before this one. When `cancel` is notified meanwhile, it
+    /// sends DISCONNECT: the broker may have accepted CONNECT already, and would publish the will otherwise.
+    pub async fn handshake(
+        stream: S,
+        endpoint: &Endpoint,
+        settings: &Settings,
+        first: bool,
+        cancel: &Notify,
+    ) -> Result<Self, LinkError> {
+        // A session that outlives its link is cleared once, and then taken up again by later links.
+        let clean_session = settings.clean_session && (first || !settings.outlives_links());
+        let plain = !Kind::of(endpoint.protocol).is_tls();
+        let mut framed =
+            Framed::new(stream, P::codec(settings.max_packet_size, settings.topic_alias_maximum));
+        let connect = P::connect(&hello(endpoint, settings, clean_session));
+        framed.send(connect).await.map_err(|error| maybe_tls(error.into(), plain, false))?;
+        let (mut framed, first) = read_first::<P, S>(framed, plain, cancel).await;
+        let Some(first) = first else {
+            Self::disconnect(framed, settings.clean_session).await;
+            return Err(LinkError::NotYet);
+        };
+        match first.and_then(|read| connack(read, clean_session).map_err(|lost| (lost, false))) {
+            Ok((session_present, limits)) => {
+                let topic_alias_maximum = limits.topic_alias_maximum.min(settings.topic_alias_maximum);
+                let limits = Limits { topic_alias_maximum, ..limits };
+                P::accepted(framed.codec_mut(), &limits);
+                Ok(Self { framed, session_present, limits })
             }
-            Err(maybe_tls(with_client(lost, endpoint, settings), plain, tls))
+            Err((lost, tls)) => {
+                if let Some(disconnect) = P::disconnect_for(&lost) {
+                    // The link is given up in any case; whether the broker learns why is up to it.
+                    let _ = timeout(Settings::DISCONNECT_TIMEOUT, framed.send(disconnect)).await;
+                }
+                Err(maybe_tls(with_client(lost, endpoint, settings), plain, tls))
+            }
         }
     }
+
+    /// Sends DISCONNECT on a link that nobody wants any more, and closes it. With `forget`, the broker is to forget the session.
+    pub async fn disconnect(mut framed: Framed<S, P::Codec>, forget: bool) {
+        // The link is given up in any case.
+        let _ = timeout(Settings::DISCONNECT_TIMEOUT, async {
+            if framed.send(P::disconnect(forget)).await.is_ok() {
+                let _ = Self::shut_down(framed.into_inner()).await;
+            }
+        })
+        .await;
+    }
+
+    /// Shuts a stream down after DISCONNECT, when the broker closes it. Until then bytes that it still sends are read: a socket
+    /// closed over unread bytes is reset, and DISCONNECT may be lost.
+    pub async fn shut_down(mut stream: S) -> io::Result<()> {
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok(())
+    }
 }
+
+/// The first bytes of a TLS alert.
+const ALERT: [u8; 2] = [0x15, 0x03];
 
 /// Returns what CONNECT says.
 fn hello(endpoint: &Endpoint, settings: &Settings, clean_session: bool) -> ConnectPacket {
@@ -98,7 +120,7 @@ async fn read_first<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
     let mut framed = Framed::from_parts(parts);
     let first = match begun {
         None => None,
-        Some(Err(error)) => Some(Err((codec_error(PacketError::Io(error)), false))),
+        Some(Err(error)) => Some(Err((PacketError::Io(error).into(), false))),
         Some(Ok(())) if plain && framed.read_buffer().starts_with(&ALERT) => {
             Some(Err((LinkError::Ended, true)))
         }
@@ -123,20 +145,6 @@ async fn unless_cancelled<T>(work: impl Future<Output = T>, cancel: &Notify) -> 
 async fn read_prefix<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut BytesMut) -> io::Result<()> {
     while buffer.len() < ALERT.len() && stream.read_buf(buffer).await? > 0 {}
     Ok(())
-}
-
-/// Sends DISCONNECT on a link that nobody wants any more, and closes it. With `forget`, the broker is to forget the session.
-pub(super) async fn disconnect<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
-    mut framed: Framed<S, P::Codec>,
-    forget: bool,
-) {
-    // The link is given up in any case.
-    let _ = timeout(DISCONNECT_TIMEOUT, async {
-        if framed.send(P::disconnect(forget)).await.is_ok() {
-            let _ = shut_down(framed.into_inner()).await;
-        }
-    })
-    .await;
 }
 
 /// Adds to a refusal who is refused, where it is about that.
@@ -176,12 +184,12 @@ fn connack(
     read: Option<Result<Incoming, PacketError>>,
     clean_session: bool,
 ) -> Result<(bool, Limits), LinkError> {
-    match read.ok_or(LinkError::Ended)?.map_err(codec_error)? {
+    match read.ok_or(LinkError::Ended)?? {
         // MQTT-3.2.2-1 of 3.1.1, MQTT-3.2.2-4 of 5.
-        Incoming::Welcome { session_present: true, .. } if clean_session => {
+        Incoming::Accepted { session_present: true, .. } if clean_session => {
             Err(LinkError::Unexpected("CONNACK with a session, though a new one was asked for"))
         }
-        Incoming::Welcome { session_present, limits } => Ok((session_present, *limits)),
+        Incoming::Accepted { session_present, limits } => Ok((session_present, *limits)),
         Incoming::Refusal(reason) => Err(reason.refused()),
         // MQTT-3.14.0-1 of 5; 3.1.1 has none from a broker. What it says is of use all the same.
         Incoming::Disconnect(Reason { text, code, .. }) => {

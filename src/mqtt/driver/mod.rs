@@ -8,7 +8,6 @@ mod core;
 mod denied;
 mod drive;
 mod endpoints;
-mod fail_back;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handshake;
@@ -27,7 +26,7 @@ mod subscribing;
 mod sweep;
 mod takeover;
 mod task;
-mod trial;
+mod unclaimed;
 mod writer;
 
 pub(crate) use denied::DeniedFilters;
@@ -36,4 +35,4 @@ pub(crate) use inbox::{Accepted, Answer, Command, Inbox};
 pub use link_state::{LinkState, Remaining};
 pub(crate) use permits::{NoPermit, Permit, Permits};
 pub(crate) use settings::Settings;
-pub(crate) use task::{Parts, run};
+pub(crate) use task::Driver;

@@ -1,23 +1,22 @@
 //! Packets over the bytes of a link: decoded, encoded, and flushed.
 
 use std::collections::VecDeque;
-use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::{Sink, SinkExt, Stream};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use tokio_util::codec::{Encoder, Framed};
 
+use super::handshake::Connected;
 use super::publishing::Waiter;
 use super::read_pause::ReadPause;
+use super::settings::Settings;
+use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{Incoming, PacketError, Protocol, Publish};
 use crate::mqtt::transport::Transport;
-use crate::mqtt::{LinkError, TlsError};
 
 /// How many encoded bytes may wait for the socket; beyond that nothing is encoded.
 const HIGH_WATER: usize = 128 * 1024;
@@ -25,9 +24,6 @@ const HIGH_WATER: usize = 128 * 1024;
 /// How many bytes are read at a time: after a pause in reading, and else.
 const READ_AFTER_PAUSE: usize = 32 * 1024;
 const READ: usize = 8 * 1024;
-
-/// How long the broker may take for DISCONNECT, and to close the stream after it.
-pub(super) const DISCONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The packets of one link.
 pub(super) struct PacketStream<P: Protocol, S> {
@@ -53,7 +49,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, LinkError>> {
         Pin::new(&mut self.framed).poll_next(cx).map(|read| match read {
             Some(Ok(packet)) => Ok(P::read(packet)),
-            Some(Err(error)) => Err(codec_error(error)),
+            Some(Err(error)) => Err(error.into()),
             None => Err(LinkError::Ended),
         })
     }
@@ -130,7 +126,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     {
         let before = self.framed.write_buffer().len();
         // `poll_ready` would flush early; the high-water mark bounds the buffer instead.
-        Pin::new(&mut self.framed).start_send(item).map_err(codec_error)?;
+        Pin::new(&mut self.framed).start_send(item).map_err(LinkError::from)?;
         self.encoded += (self.framed.write_buffer().len() - before) as u64;
         Ok(())
     }
@@ -163,7 +159,7 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
     /// Flushes. Returns whether everything encoded is written.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
         let flushed = match Sink::<P::Packet>::poll_flush(Pin::new(&mut self.framed), cx) {
-            Poll::Ready(Err(error)) => return Err(codec_error(error)),
+            Poll::Ready(Err(error)) => return Err(error.into()),
             Poll::Ready(Ok(())) => true,
             Poll::Pending => false,
         };
@@ -191,41 +187,15 @@ impl<P: Protocol, S: Transport> PacketStream<P, S> {
         std::mem::take(&mut self.unwritten).into_iter().map(|(_, waiter)| waiter)
     }
 
-    /// Flushes within [`DISCONNECT_TIMEOUT`], if that goes.
+    /// Flushes within [`Settings::DISCONNECT_TIMEOUT`], if that goes.
     pub async fn flush(&mut self) {
-        let _ = timeout(DISCONNECT_TIMEOUT, SinkExt::<P::Packet>::flush(&mut self.framed)).await;
+        let _ = timeout(Settings::DISCONNECT_TIMEOUT, SinkExt::<P::Packet>::flush(&mut self.framed)).await;
     }
 
     /// Ends the stream in good order, after DISCONNECT.
     pub async fn close(self) {
         // The broker has our DISCONNECT or is gone; there is nothing to be done about either failure.
-        let _ = timeout(DISCONNECT_TIMEOUT, shut_down(self.framed.into_inner())).await;
-    }
-}
-
-/// Shuts a stream down after DISCONNECT, when the broker closes it. Until then bytes that it still sends are read: a socket
-/// closed over unread bytes is reset, and DISCONNECT may be lost.
-pub(super) async fn shut_down<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> io::Result<()> {
-    stream.shutdown().await?;
-    let mut rest = [0; 1024];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
-}
-
-/// Returns why the link is lost when the codec fails: the stream below it, or what came over it.
-pub(super) fn codec_error(error: PacketError) -> LinkError {
-    match error {
-        PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>()) {
-            Some(tls) => LinkError::Tls(Arc::clone(tls)),
-            None => LinkError::io("talking to the broker", io),
-        },
-        PacketError::Topic { topic, problem, code } => {
-            LinkError::BadTopic { topic: topic.into(), problem, code }
-        }
-        PacketError::TooLarge { packet, topic, size, max } => {
-            LinkError::TooLarge { packet, topic: topic.map(Into::into), size, max }
-        }
-        PacketError::Unwritable(error) => LinkError::io("writing a packet", io::Error::other(error)),
-        other => LinkError::Protocol(Arc::new(other)),
+        let _ = timeout(Settings::DISCONNECT_TIMEOUT, Connected::<P, S>::shut_down(self.framed.into_inner()))
+            .await;
     }
 }

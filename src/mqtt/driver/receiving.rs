@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::inbox::Settled;
 use super::settings::Settings;
+use super::unclaimed::UnclaimedMessages;
 use crate::log::Logger;
 use crate::mqtt::delivery::{Acknowledger, DeliveryGuard, InDelivery};
 use crate::mqtt::protocol::{AckKind, Oversize};
 use crate::mqtt::session::{Arrival, Incoming, SessionPresence};
-use crate::mqtt::subscriptions::UnclaimedMessages;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{LinkError, MqttMessage, MqttVersion, QoS};
@@ -23,7 +23,7 @@ const MAX_OVERSIZE_WARNINGS: usize = 16;
 const MAX_ACKNOWLEDGEMENTS: usize = 2 * u16::MAX as usize;
 
 /// Messages, each with its receipt.
-pub(super) type Received = Vec<(MqttMessage, Arc<DeliveryGuard>)>;
+type Received = Vec<(MqttMessage, Arc<DeliveryGuard>)>;
 
 /// The received messages of a connection that are not acknowledged yet.
 pub(super) struct Receiving {

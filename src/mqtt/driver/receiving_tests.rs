@@ -4,7 +4,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use super::super::{Inbox, fuzz};
+use super::super::Inbox;
+use super::super::fuzz::Fixture;
 use super::*;
 use crate::count::Counters;
 
@@ -18,7 +19,7 @@ fn receiving(settings: Settings) -> Receiving {
 fn a_message_too_many_ends_the_link_and_is_new_on_the_next() {
     for (version, most) in [("3.1.1", usize::from(u16::MAX)), ("5", 7)] {
         for oversize in [false, true] {
-            let mut settings = fuzz::settings(version, 0);
+            let mut settings = Fixture::settings(version, 0);
             settings.receive_maximum = 7;
             let mut receiving = receiving(settings);
             for id in (1..=u16::MAX).take(most) {
@@ -63,7 +64,7 @@ impl<S: Subscriber> Layer<S> for Warnings {
 
 #[tokio::test]
 async fn each_topic_is_warned_of_once_up_to_a_bound() {
-    let mut receiving = receiving(fuzz::settings("3.1.1", 0));
+    let mut receiving = receiving(Fixture::settings("3.1.1", 0));
     let warnings = Warnings::default();
     let subscriber = tracing_subscriber::registry().with(warnings.clone());
     tracing::subscriber::with_default(subscriber, || {

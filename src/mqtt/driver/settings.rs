@@ -49,6 +49,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// How long the broker may take for DISCONNECT, and to close the stream after it.
+    pub const DISCONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
     /// Returns the settings of a configuration, for a client with this id.
     pub fn new(config: &MqttConfig, client_id: String, will: Option<Arc<MqttWill>>) -> Self {
         let options = &config.options;

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::denied::Denied;
 use super::inbox::Inbox;
 use super::outcomes::{Grant, Outcomes};
-use super::receiving::Received;
 use super::refusal::RefusalText;
 use super::settings::Settings;
 use crate::log::Logger;
@@ -23,10 +22,6 @@ use crate::mqtt::topic::Filter;
 use crate::mqtt::{LinkError, MqttError, MqttMessage, SubscribeOptions};
 use crate::text::clip;
 
-/// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
-/// asked for after it waits.
-pub(super) const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How many filters a log line names.
 const MAX_NAMES: usize = 4;
 
@@ -38,7 +33,7 @@ pub(super) enum Unsubscribed {
     /// A granted subscription has ended; nothing waits for it any more.
     Granted(Filter),
     /// A subscription ended before it was granted; these messages had come for it.
-    Awaited(Received),
+    Awaited(Vec<(MqttMessage, Arc<DeliveryGuard>)>),
     /// There was no such subscription.
     Unknown,
 }
@@ -57,6 +52,10 @@ pub(super) struct Subscribing {
 }
 
 impl Subscribing {
+    /// How long an answer to UNSUBSCRIBE is awaited where SUBSCRIBE may take for ever: nothing is lost without one, but what is
+    /// asked for after it waits.
+    pub const UNSUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
+
     /// SUBSCRIBE and UNSUBSCRIBE use these packet ids.
     pub fn new(
         ids: std::ops::RangeInclusive<u16>,
@@ -145,14 +144,19 @@ impl Subscribing {
     }
 
     /// Hands messages that were unclaimed to a new subscription.
-    pub fn deliver_claimed(&mut self, claimed: Received, filter: &Filter, listener: &SharedListener) {
+    pub fn deliver_claimed(
+        &mut self,
+        claimed: Vec<(MqttMessage, Arc<DeliveryGuard>)>,
+        filter: &Filter,
+        listener: &SharedListener,
+    ) {
         for (message, receipt) in claimed {
             self.registry.give(message, filter, listener, &receipt);
         }
     }
 
     /// Returns messages that waited for listeners whose subscriptions never came about.
-    pub fn take_undelivered(&mut self) -> Received {
+    pub fn take_undelivered(&mut self) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         self.registry.take_undelivered()
     }
 
@@ -277,7 +281,7 @@ impl Subscribing {
     /// Returns for how long answers to SUBSCRIBE and UNSUBSCRIBE are awaited.
     fn patience(&self) -> AnswerTimeouts {
         let configured = Some(self.settings.connect_timeout).filter(|limit| !limit.is_zero());
-        AnswerTimeouts { subscribe: configured, unsubscribe: configured.unwrap_or(UNSUBSCRIBE_TIMEOUT) }
+        AnswerTimeouts { subscribe: configured, unsubscribe: configured.unwrap_or(Self::UNSUBSCRIBE_TIMEOUT) }
     }
 
     /// Returns when the next answer is overdue.

@@ -99,20 +99,8 @@ impl RefusalDeadline {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fuzz::Fixture;
     use super::*;
-
-    fn endpoint(host: &str) -> Endpoint {
-        Endpoint {
-            protocol: "mqtt",
-            host: host.to_owned(),
-            port: 1883,
-            path: None,
-            username: None,
-            password: None,
-            parameters: Default::default(),
-            written: None,
-        }
-    }
 
     fn refused(code: u8) -> LinkError {
         LinkError::Refused { code, reason: "r".into(), server_reference: None }
@@ -121,10 +109,10 @@ mod tests {
     #[test]
     fn only_all_refusals_are_the_end() {
         let mut sweep = Sweep::new(2);
-        sweep.failed(endpoint("elsewhere"), refused(5), false);
-        sweep.failed(endpoint("a"), refused(5), true);
+        sweep.failed(Fixture::endpoint("elsewhere"), refused(5), false);
+        sweep.failed(Fixture::endpoint("a"), refused(5), true);
         assert!(sweep.final_refusal().is_none() && sweep.is_hopeless());
-        sweep.failed(endpoint("b"), refused(4), true);
+        sweep.failed(Fixture::endpoint("b"), refused(4), true);
         let (at, lost) = sweep.final_refusal().unwrap();
         assert!(at.host == "a" && matches!(lost, LinkError::Refused { code: 5, .. }), "the first");
     }
@@ -132,8 +120,8 @@ mod tests {
     #[test]
     fn a_busy_neighbour_keeps_the_hope_up() {
         let mut sweep = Sweep::new(2);
-        sweep.failed(endpoint("a"), refused(5), true);
-        sweep.failed(endpoint("b"), refused(3), true);
+        sweep.failed(Fixture::endpoint("a"), refused(5), true);
+        sweep.failed(Fixture::endpoint("b"), refused(3), true);
         assert!(sweep.final_refusal().is_none() && !sweep.is_hopeless());
         let (at, _) = sweep.into_cause().unwrap();
         assert_eq!(at.host, "a", "what says more");

@@ -70,7 +70,7 @@ mod tests {
         assert!(verdict.avoid && !verdict.ordinary);
         assert_eq!(
             crate::error::chain(&verdict.lost),
-            "the link has ended 3 times soon after the welcome; another client may use the client id `me`: the broker sent \
+            "the link has ended 3 times soon after CONNACK; another client may use the client id `me`: the broker sent \
              DISCONNECT: r (code 0x00)"
         );
         assert!(

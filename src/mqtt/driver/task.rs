@@ -1,17 +1,18 @@
-//! The task of a connection: it gets links and works on them, one after the other, until it is told to end.
+//! The task of a connection: it gets links and works on them, one after the other, until it is told to end. A link to another broker than
+//! the preferred one is left for that, with nothing in flight, when it is back (fail-back).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::connector::{Connector, Ending, Linked};
+use super::connector::{Connector, Ending};
 use super::core::Core;
 use super::drive::{Drive, End};
 use super::endpoints::Endpoints;
-use super::fail_back::{FailBack, stay};
 use super::handshake::Connected;
 use super::inbox::Inbox;
 use super::link_state::{LinkState, Remaining};
@@ -23,12 +24,22 @@ use crate::error::chain;
 use crate::log::Logger;
 use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::protocol::Protocol;
+use crate::mqtt::transport::{Stream, Transport};
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{LinkError, MqttError};
 use crate::text::clip;
 
-/// What the task is made of.
-pub(crate) struct Parts {
+/// How long what is in flight may take when a link is left, also where closing does not wait for it.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Looking for the preferred broker more often would be a load on it.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often the interval is doubled at most.
+const MAX_DOUBLINGS: u32 = 5;
+
+/// The driver of one connection, with all that it is made of.
+pub(crate) struct Driver {
     pub settings: Arc<Settings>,
     pub endpoints: Endpoints,
     pub inbox: Arc<Inbox>,
@@ -38,29 +49,32 @@ pub(crate) struct Parts {
     pub state: watch::Sender<LinkState>,
 }
 
-/// Runs a connection to its end.
-pub(crate) async fn run<P: Protocol>(parts: Parts) {
-    let Parts { settings, endpoints, inbox, permits, logger, metrics, state } = parts;
-    let core = Core::new(
-        Arc::clone(&settings),
-        Arc::clone(&inbox),
-        Arc::clone(&permits),
-        logger.clone(),
-        metrics,
-        state.clone(),
-    );
-    let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
-    let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
-    let mut task = Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
-    // Declared after `task`, so dropped before it: when dropping `task` drops the reply channels, the final state is
-    // already set.
-    let _teardown = Teardown { inbox, permits, held, state: last_state };
-    let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
-    let ending = ended.unwrap_or_else(|panic| {
-        let panic = panic_error("its task", &*panic).to_string().into();
-        Ending::Failed(MqttError::Panicked { panic })
-    });
-    task.end(ending).await;
+impl Driver {
+    /// Runs a connection to its end.
+    pub async fn run<P: Protocol>(self) {
+        let Self { settings, endpoints, inbox, permits, logger, metrics, state } = self;
+        let core = Core::new(
+            Arc::clone(&settings),
+            Arc::clone(&inbox),
+            Arc::clone(&permits),
+            logger.clone(),
+            metrics,
+            state.clone(),
+        );
+        let connector = Connector::new(Arc::clone(&settings), endpoints, logger.clone(), state.clone());
+        let (held, last_state, task_inbox) = (core.receiving.held(), state.clone(), Arc::clone(&inbox));
+        let mut task =
+            Task { core, connector, settings, logger, inbox: task_inbox, state, futile_fail_backs: 0 };
+        // Declared after `task`, so dropped before it: when dropping `task` drops the reply channels, the final state is
+        // already set.
+        let _teardown = Teardown { inbox, permits, held, state: last_state };
+        let ended = AssertUnwindSafe(task.work::<P>()).catch_unwind().await;
+        let ending = ended.unwrap_or_else(|panic| {
+            let panic = panic_error("its task", &*panic).to_string().into();
+            Ending::Failed(MqttError::Panicked { panic })
+        });
+        task.end(ending).await;
+    }
 }
 
 struct Task {
@@ -77,12 +91,12 @@ struct Task {
 impl Task {
     /// Gets links and works on them until the connection ends.
     async fn work<P: Protocol>(&mut self) -> Ending {
-        let mut linked = match self.connector.open::<P>(&mut self.core).await {
+        let (mut connected, mut endpoint) = match self.connector.open::<P>(&mut self.core).await {
             Ok(linked) => linked,
             Err(ending) => return ending,
         };
         loop {
-            let at_once = match self.work_on(linked).await {
+            let at_once = match self.work_on(connected, &endpoint).await {
                 End::Closed => return Ending::Closed,
                 End::Left | End::Renewed => true,
                 End::LinkError(lost) => match self.link_lost(lost) {
@@ -90,7 +104,7 @@ impl Task {
                     Err(ending) => return ending,
                 },
             };
-            linked = match self.connector.reconnect::<P>(&mut self.core, at_once).await {
+            (connected, endpoint) = match self.connector.reconnect::<P>(&mut self.core, at_once).await {
                 Ok(linked) => linked,
                 Err(ending) => return ending,
             };
@@ -117,11 +131,11 @@ impl Task {
     }
 
     /// Works on a link until it ends.
-    async fn work_on<P: Protocol>(&mut self, (connected, endpoint): Linked<P>) -> End {
+    async fn work_on<P: Protocol>(&mut self, connected: Connected<P, Stream>, endpoint: &Endpoint) -> End {
         let Connected { framed, session_present, limits } = connected;
         let begun = Instant::now();
-        self.core.resume(&endpoint, session_present, &limits, begun);
-        let mut fail_back = FailBack::from(&endpoint, &self.connector, self.futile_fail_backs);
+        self.core.resume(endpoint, session_present, &limits, begun);
+        let mut fail_back = FailBack::from(endpoint, &self.connector, self.futile_fail_backs);
         if fail_back.is_none() {
             self.futile_fail_backs = 0;
         }
@@ -140,13 +154,13 @@ impl Task {
             End::LinkError(lost) => {
                 drive.abandon(&lost).await;
                 let explained = self.core.explains_an_end();
-                return End::LinkError(self.connector.link_lost(lost, &endpoint, begun.elapsed(), explained));
+                return End::LinkError(self.connector.link_lost(lost, endpoint, begun.elapsed(), explained));
             }
             End::Closed => drive.finish().await,
             End::Left => {
                 drive.finish().await;
                 if let Some(fail_back) = fail_back {
-                    self.left_for(fail_back.preferred());
+                    self.left_for(&fail_back.preferred);
                 }
             }
             End::Renewed => {
@@ -179,6 +193,75 @@ impl Task {
     }
 }
 
+/// The search for the preferred broker while the link is to another one.
+struct FailBack {
+    preferred: Endpoint,
+    interval: Duration,
+    /// How often the broker was found and the link was not left for it.
+    futile: u32,
+}
+
+impl FailBack {
+    /// Returns the search for the preferred broker, where the link is to another one. `futile` says how often a link was left
+    /// for it, and it did not accept the client.
+    fn from(endpoint: &Endpoint, connector: &Connector, futile: u32) -> Option<Self> {
+        let (preferred, cooldown) = connector.preferred(endpoint)?;
+        let interval = backed_off(cooldown.max(MIN_INTERVAL), futile);
+        Some(Self { preferred: preferred.clone(), interval, futile: 0 })
+    }
+
+    /// Waits until something listens at the preferred broker.
+    async fn is_back(&self, settings: &Settings) {
+        loop {
+            sleep(backed_off(self.interval, self.futile)).await;
+            // No CONNECT: a broker that is the same behind both addresses would end the link that works.
+            let dialled =
+                timeout(settings.connect_limit(), Stream::dial(&self.preferred, &settings.tls)).await;
+            if matches!(dialled, Ok(Ok(_))) {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns the interval after so many futile attempts: each takes something from a link that works.
+fn backed_off(interval: Duration, futile: u32) -> Duration {
+    interval.saturating_mul(2_u32.pow(futile.min(MAX_DOUBLINGS)))
+}
+
+/// Works on a link until it ends, a new one is asked for, or the preferred broker is back; in the last two cases until the link
+/// can be left with nothing lost.
+async fn stay<P: Protocol, S: Transport>(
+    drive: &mut Drive<'_, P, S>,
+    fail_back: &mut Option<FailBack>,
+    inbox: &Inbox,
+    settings: &Settings,
+) -> End {
+    let patience = settings.close_timeout.max(MIN_PATIENCE);
+    loop {
+        let is_back = async {
+            match fail_back.as_ref() {
+                Some(fail_back) => fail_back.is_back(settings).await,
+                None => std::future::pending().await,
+            }
+        };
+        let renew = tokio::select! {
+            biased;
+            end = drive.run() => return end,
+            () = inbox.renewal() => true,
+            () = is_back => false,
+        };
+        let end = if renew { drive.renew(patience).await } else { drive.leave(patience).await };
+        if let Some(end) = end {
+            return end;
+        }
+        // Where something is always in flight, to be held up again and again would cost more than the move gains.
+        if let Some(fail_back) = fail_back.as_mut().filter(|_| !renew) {
+            fail_back.futile += 1;
+        }
+    }
+}
+
 /// Settles what the task leaves behind where it could not do so itself, because it was aborted or panicked: nobody waits for it.
 struct Teardown {
     inbox: Arc<Inbox>,
@@ -206,5 +289,18 @@ impl Drop for Teardown {
             };
             true
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_double_up_to_a_bound() {
+        let second = Duration::from_secs(1);
+        let intervals: Vec<u64> = (0..8).map(|futile| backed_off(second, futile).as_secs()).collect();
+        assert_eq!(intervals, [1, 2, 4, 8, 16, 32, 32, 32]);
+        assert_eq!(backed_off(Duration::MAX, 3), Duration::MAX);
     }
 }

@@ -1,11 +1,13 @@
-//! What is sent next on a link: acknowledgements, SUBSCRIBE and UNSUBSCRIBE, messages, and DISCONNECT.
+//! What is sent next on a link: acknowledgements, SUBSCRIBE and UNSUBSCRIBE, messages, and DISCONNECT. Filters that may end the link
+//! are sent alone, and take turns with messages.
+
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::core::Core;
 use super::packet_stream::PacketStream;
 use super::settings::Settings;
-use super::trial::TrialGate;
 use crate::mqtt::LinkError;
 use crate::mqtt::protocol::{AckKind, Limits, Protocol};
 use crate::mqtt::session::Transmit;
@@ -103,7 +105,7 @@ impl Writer {
         if self.disconnected {
             return Ok(());
         }
-        acknowledge(stream, core)?;
+        Self::acknowledge(stream, core)?;
         if let Some(leaving) = self.leaving {
             return self.wind_up(leaving, stream, core, now);
         }
@@ -121,7 +123,7 @@ impl Writer {
         if self.closing && core.is_drained() {
             // The last message may have been finished since the last look.
             core.take_inbox();
-            acknowledge(stream, core)?;
+            Self::acknowledge(stream, core)?;
             if !core.receiving.has_acknowledgements() {
                 self.disconnect(stream)?;
             }
@@ -226,22 +228,22 @@ impl Writer {
         }
         Ok(())
     }
-}
 
-/// Encodes acknowledgements. Reading goes on while the socket takes nothing, so what is acknowledged meanwhile has a bound of
-/// its own.
-pub(super) fn acknowledge<P: Protocol, S: Transport>(
-    stream: &mut PacketStream<P, S>,
-    core: &mut Core,
-) -> Result<(), LinkError> {
-    while stream.has_room() {
-        let Some((kind, id, code)) = core.receiving.next_acknowledgement() else { return Ok(()) };
-        stream.encode(P::ack(kind, id, code))?;
+    /// Encodes acknowledgements. Reading goes on while the socket takes nothing, so what is acknowledged meanwhile has a bound of
+    /// its own.
+    pub fn acknowledge<P: Protocol, S: Transport>(
+        stream: &mut PacketStream<P, S>,
+        core: &mut Core,
+    ) -> Result<(), LinkError> {
+        while stream.has_room() {
+            let Some((kind, id, code)) = core.receiving.next_acknowledgement() else { return Ok(()) };
+            stream.encode(P::ack(kind, id, code))?;
+        }
+        if core.receiving.is_flooded() {
+            return Err(LinkError::Unexpected("more to answer than it has packet ids"));
+        }
+        Ok(())
     }
-    if core.receiving.is_flooded() {
-        return Err(LinkError::Unexpected("more to answer than it has packet ids"));
-    }
-    Ok(())
 }
 
 /// Encodes PUBREL.
@@ -252,4 +254,90 @@ fn release<P: Protocol, S: Transport>(
 ) -> Result<(), LinkError> {
     let code = core.publishing.release_code(id);
     stream.encode(P::ack(AckKind::Release, id, code))
+}
+
+/// How long messages go first on a new link, before they wait for filters that may end it.
+const HEAD_START: Duration = Duration::from_millis(500);
+
+/// How long messages wait for such a filter at most, each: until everything before it is acknowledged, and until it is
+/// answered. An answer may never come. Between two such filters messages have a turn: what waits goes out, up to what may wait
+/// for the socket.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Lets messages and filters that may end the link take turns. Where there is no such filter, it is the turn of messages: those
+/// in flight when one comes up are acknowledged first.
+#[derive(Default)]
+struct TrialGate {
+    /// Since when all subscriptions are restored, so that messages may go out at all.
+    restored: Option<Instant>,
+    /// When such a filter was last sent.
+    sent: Option<Instant>,
+    /// Since when messages wait for the next one; none while it is their turn.
+    waiting_since: Option<Instant>,
+}
+
+impl TrialGate {
+    /// All subscriptions of the link are restored.
+    fn restored(&mut self, now: Instant) {
+        self.restored = Some(now);
+    }
+
+    /// Whether all subscriptions of the link are restored.
+    fn is_restored(&self) -> bool {
+        self.restored.is_some()
+    }
+
+    fn is_head_start(&self, now: Instant) -> bool {
+        self.restored.is_none_or(|restored| now < restored + HEAD_START)
+    }
+
+    /// Whether a filter that may end the link can be sent. `alone` says that no message is in flight, `idle` that none waits to
+    /// be sent either.
+    fn may_try(&self, alone: impl FnOnce() -> bool, idle: impl FnOnce() -> bool, now: Instant) -> bool {
+        if self.restored.is_none() {
+            return false;
+        }
+        if self.is_head_start(now) {
+            return alone() && idle();
+        }
+        self.waiting_since.is_some_and(|since| alone() || now >= since + LONGEST_WAIT)
+    }
+
+    /// A filter that may end the link was sent.
+    fn filter_sent(&mut self, now: Instant) {
+        (self.sent, self.waiting_since) = (Some(now), None);
+    }
+
+    /// Messages have had the opportunity to go out. Returns whether that ends their turn, so that the next filter can be sent.
+    fn messages_sent(&mut self, trial: SuspectState, now: Instant) -> bool {
+        if trial == SuspectState::None {
+            (self.sent, self.waiting_since) = (None, None);
+        }
+        let ends = self.waiting_since.is_none() && trial == SuspectState::Ready && !self.is_head_start(now);
+        if ends {
+            self.waiting_since = Some(now);
+        }
+        ends
+    }
+
+    /// Whether messages wait for a filter.
+    fn holds_messages(&self, trial: SuspectState, now: Instant) -> bool {
+        match trial {
+            SuspectState::None => false,
+            SuspectState::InFlight => self.sent.is_some_and(|sent| now < sent + LONGEST_WAIT),
+            SuspectState::Ready => self.waiting_since.is_some(),
+        }
+    }
+
+    /// Returns when the answers of the other methods change by themselves.
+    fn due(&self, trial: SuspectState, now: Instant) -> Option<Instant> {
+        let head_start_ends = self.restored.map(|restored| restored + HEAD_START);
+        let due = match trial {
+            SuspectState::None => return None,
+            SuspectState::InFlight => self.sent? + LONGEST_WAIT,
+            SuspectState::Ready if now < head_start_ends? => head_start_ends?,
+            SuspectState::Ready => self.waiting_since.or(head_start_ends)? + LONGEST_WAIT,
+        };
+        (due > now).then_some(due)
+    }
 }

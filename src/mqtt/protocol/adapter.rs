@@ -25,7 +25,7 @@ pub(crate) trait Protocol: Send + 'static {
     /// topic aliases.
     fn codec(max_packet: usize, aliases: u16) -> Self::Codec;
     /// CONNACK has come: from here on the codec keeps to the limits of the broker.
-    fn welcomed(codec: &mut Self::Codec, limits: &Limits);
+    fn accepted(codec: &mut Self::Codec, limits: &Limits);
     fn connect(connect: &ConnectPacket) -> Self::Packet;
     /// Returns a message as the codec takes it, without a copy or a count of references.
     fn publish(publish: &Publish, id: u16, dup: bool) -> Outbound<'_> {
@@ -42,7 +42,7 @@ pub(crate) trait Protocol: Send + 'static {
     /// Ends the link in good order; `forget` has the broker forget the session at once, whatever CONNECT said.
     fn disconnect(forget: bool) -> Self::Packet;
     /// Returns the DISCONNECT that tells the broker why this side ends the link, where the version has one.
-    fn complaint(lost: &LinkError) -> Option<Self::Packet>;
+    fn disconnect_for(lost: &LinkError) -> Option<Self::Packet>;
     /// Returns what a received packet says; copies no payload.
     fn read(packet: Self::Packet) -> Incoming;
 }

@@ -1,8 +1,10 @@
 //! Why a packet was not read or not written.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::mqtt::properties::Malformed;
+use crate::mqtt::{LinkError, TlsError};
 use crate::text::{Escaped, MAX_SHOWN};
 
 /// A packet that cannot be read or written.
@@ -90,6 +92,27 @@ impl From<Malformed> for PacketError {
             Malformed::Unknown(_) => Self::malformed("has a property that it cannot have"),
             Malformed::Twice(_) => Self::forbidden("has a property twice"),
             Malformed::Forbidden(problem) => Self::forbidden(problem),
+        }
+    }
+}
+
+/// Returns why the link is lost when the codec fails: the stream below it, or what came over it.
+impl From<PacketError> for LinkError {
+    fn from(error: PacketError) -> Self {
+        match error {
+            PacketError::Io(io) => match io.get_ref().and_then(|inner| inner.downcast_ref::<Arc<TlsError>>())
+            {
+                Some(tls) => LinkError::Tls(Arc::clone(tls)),
+                None => LinkError::io("talking to the broker", io),
+            },
+            PacketError::Topic { topic, problem, code } => {
+                LinkError::BadTopic { topic: topic.into(), problem, code }
+            }
+            PacketError::TooLarge { packet, topic, size, max } => {
+                LinkError::TooLarge { packet, topic: topic.map(Into::into), size, max }
+            }
+            PacketError::Unwritable(error) => LinkError::io("writing a packet", io::Error::other(error)),
+            other => LinkError::Protocol(Arc::new(other)),
         }
     }
 }

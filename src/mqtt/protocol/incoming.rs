@@ -23,7 +23,7 @@ pub(crate) struct Oversize {
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// CONNACK that accepts.
-    Welcome {
+    Accepted {
         session_present: bool,
         limits: Box<Limits>,
     },
@@ -62,6 +62,8 @@ pub(crate) enum Incoming {
     Disconnect(Reason),
     /// AUTH, which belongs to a way of authentication that nobody asked for.
     Authentication,
+    /// A message with a topic alias that was not set before, or was set for too long a topic.
+    UnknownTopicAlias,
     /// A packet that only clients send, or that makes no sense.
     Unexpected(&'static str),
 }

@@ -47,7 +47,7 @@ impl Reason {
 const fn meaning(code: u8) -> &'static str {
     match code {
         0x00 => "no reason given",
-        0x04 => "good-bye, with the will",
+        0x04 => "disconnect, with the will",
         0x10 => "nobody has subscribed",
         0x11 => "there is no such subscription",
         0x18 => "continue the authentication",

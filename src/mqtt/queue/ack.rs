@@ -6,9 +6,6 @@ use std::sync::Arc;
 use crate::messaging::store::Redelivery;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage};
 
-/// None at QoS 0, and where the broker has been told.
-pub(crate) type Ack = Option<PendingAck>;
-
 /// The right to acknowledge a message, and what its envelope does not tell.
 pub(crate) struct PendingAck {
     acknowledgement: MqttAcknowledgement,
@@ -19,8 +16,8 @@ pub(crate) struct PendingAck {
 }
 
 impl PendingAck {
-    /// The acknowledgement of a message that the listener of a queue got; fingerprints are made with `hasher`, where there is one.
-    pub fn of(message: &MqttMessage, hasher: Option<&RandomState>) -> Ack {
+    /// The acknowledgement of a message that the listener of a queue got; none at QoS 0, and where the broker has been told. Fingerprints are made with `hasher`, where there is one.
+    pub fn of(message: &MqttMessage, hasher: Option<&RandomState>) -> Option<Self> {
         let acknowledgement = message.acknowledgement()?;
         let fingerprint = hasher.map_or(0, |hasher| hasher.hash_one((&message.topic, &message.payload)));
         Some(Self { acknowledgement, fingerprint, topic: Arc::clone(&message.topic) })

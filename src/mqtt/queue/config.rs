@@ -66,6 +66,15 @@ pub(super) struct QueueTopics {
     pub dead_letters: Option<Target>,
 }
 
+impl QueueTopics {
+    /// The topics of a queue of a component of this name.
+    pub fn of(config: &MqttQueueConfig, name: &str) -> Result<Self, Error> {
+        let (target, dead_letters) = (config.target(name)?, config.dead_target()?);
+        let filter = config.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
+        Ok(Self { target, filter, dead_letters })
+    }
+}
+
 /// What is wrong with a topic that brokers end connections for.
 const CONTROLS: &str = "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it";
 
@@ -98,13 +107,6 @@ impl MqttQueueConfig {
             found.extend(check::warnings(&own));
         }
         found
-    }
-
-    /// The topics of a queue of a component of this name.
-    pub(super) fn topics(&self, name: &str) -> Result<QueueTopics, Error> {
-        let (target, dead_letters) = (self.target(name)?, self.dead_target()?);
-        let filter = self.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
-        Ok(QueueTopics { target, filter, dead_letters })
     }
 
     /// What is wrong with the topic.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::MqttQueueOptions;
-use super::ack::{Ack, PendingAck};
+use super::ack::PendingAck;
 use super::codec::Codec;
 use super::target::Target;
 use super::transport::Transport;
@@ -60,7 +60,7 @@ pub(super) struct DeadLetters {
 impl DeadLetters {
     /// The dead letters of this queue.
     pub fn new(
-        core: &QueueCore<Ack>,
+        core: &QueueCore<Option<PendingAck>>,
         target: Option<Target>,
         transport: Transport,
         options: &MqttQueueOptions,
@@ -238,7 +238,7 @@ impl Drop for Publishing<'_> {
     }
 }
 
-impl DeadLetterSink<Ack> for DeadLetters {
+impl DeadLetterSink<Option<PendingAck>> for DeadLetters {
     async fn put(&self, message: &StoredMessage<()>) -> Result<(), Error> {
         match self.publish(message).await {
             // What is malformed was reported when it came.
@@ -263,7 +263,7 @@ impl DeadLetterSink<Ack> for DeadLetters {
         Ok(())
     }
 
-    fn moved(&self, message: StoredMessage<Ack>) {
+    fn moved(&self, message: StoredMessage<Option<PendingAck>>) {
         if !message.is_malformed() {
             self.metrics.dead.one();
         }

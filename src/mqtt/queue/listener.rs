@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::MqttQueueOptions;
-use super::ack::{Ack, PendingAck};
+use super::ack::PendingAck;
 use super::codec::Codec;
 use crate::count::{Counters, Increment};
 use crate::log::Logger;
@@ -33,7 +33,7 @@ pub(super) enum OnClose {
 /// Puts messages into the queue's store, with their acknowledgements.
 pub(super) struct QueueListener {
     queue: Arc<str>,
-    store: Arc<MessageStore<Ack>>,
+    store: Arc<MessageStore<Option<PendingAck>>>,
     codec: Codec,
     /// Where dead letters go, as log lines show it; none where they go nowhere.
     dead_letter_target: Option<String>,
@@ -62,7 +62,7 @@ impl MqttMessageListener for QueueListener {
 impl QueueListener {
     /// The listener of this queue, which is closed.
     pub fn new(
-        core: &QueueCore<Ack>,
+        core: &QueueCore<Option<PendingAck>>,
         options: &MqttQueueOptions,
         counters: &Counters,
         on_close: OnClose,
@@ -88,7 +88,7 @@ impl QueueListener {
         }
     }
 
-    pub fn store(&self) -> &Arc<MessageStore<Ack>> {
+    pub fn store(&self) -> &Arc<MessageStore<Option<PendingAck>>> {
         &self.store
     }
 
@@ -178,8 +178,8 @@ impl QueueListener {
 
     /// A message that was here when the link broke is, wherever it is now, acknowledged on the link on which the broker sent it
     /// again. Gives the acknowledgement back where the message is not here.
-    fn replace_ack(&self, ack: Ack) -> Result<(), Ack> {
-        let compare = |known: &Ack, again: &Ack| match (known, again) {
+    fn replace_ack(&self, ack: Option<PendingAck>) -> Result<(), Option<PendingAck>> {
+        let compare = |known: &Option<PendingAck>, again: &Option<PendingAck>| match (known, again) {
             (Some(known), Some(again)) => known.redelivery(again),
             _ => Redelivery::No,
         };
@@ -196,7 +196,7 @@ impl QueueListener {
     }
 
     /// A message came to a closed queue.
-    fn receive_late(&self, mut message: StoredMessage<Ack>) {
+    fn receive_late(&self, mut message: StoredMessage<Option<PendingAck>>) {
         if message.ack().is_some() && self.is_returning() {
             self.store.put_or_overflow(message);
             return self.release_late();

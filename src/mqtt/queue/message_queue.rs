@@ -5,12 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::ack::{Ack, PendingAck};
+use super::ack::PendingAck;
 use super::codec::Codec;
 use super::config::QueueTopics;
 use super::dead_letters::DeadLetters;
 use super::listener::{OnClose, QueueListener};
-use super::status::report;
 use super::subscription::QueueSubscription;
 use super::target::Target;
 use super::teardown::Teardown;
@@ -74,7 +73,7 @@ use crate::{Category, Error};
 /// # }
 /// ```
 pub struct MqttMessageQueue {
-    core: QueueCore<Ack>,
+    core: QueueCore<Option<PendingAck>>,
     target: Target,
     options: MqttQueueOptions,
     codec: Codec,
@@ -122,7 +121,7 @@ impl MqttMessageQueue {
     ) -> Result<Self, Error> {
         Invalid::none(config.invalid(Some(name)))?;
         let transport = Transport::new(name, &config, references)?;
-        let QueueTopics { target, filter, dead_letters } = config.topics(name)?;
+        let QueueTopics { target, filter, dead_letters } = QueueTopics::of(&config, name)?;
         let MqttQueueConfig { queue, group, options, .. } = config;
         let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
         let core = QueueCore::new(&name, references.logger().clone(), counters);
@@ -170,9 +169,9 @@ impl MqttMessageQueue {
 }
 
 impl QueueBackend for MqttMessageQueue {
-    type Ack = Ack;
+    type Ack = Option<PendingAck>;
 
-    fn core(&self) -> &QueueCore<Ack> {
+    fn core(&self) -> &QueueCore<Option<PendingAck>> {
         &self.core
     }
 
@@ -290,7 +289,7 @@ impl QueueBackend for MqttMessageQueue {
         self.subscription.failure().await
     }
 
-    fn acknowledge(&self, ack: Ack) {
+    fn acknowledge(&self, ack: Option<PendingAck>) {
         ack.into_iter().for_each(PendingAck::acknowledge);
     }
 }
@@ -354,7 +353,7 @@ impl MqttMessageQueue {
         self.core.spawn(context, "queue status", async move {
             tokio::select! {
                 () = status.cancelled() => {}
-                () = report(&subscription, |reported| status.set_status(reported)) => {}
+                () = subscription.report_status(|reported| status.set_status(reported)) => {}
             }
         });
     }

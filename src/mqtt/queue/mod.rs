@@ -9,7 +9,6 @@ mod factory;
 mod listener;
 mod message_queue;
 mod options;
-mod status;
 mod subscription;
 mod target;
 mod teardown;

@@ -30,8 +30,8 @@ pub struct MqttQueueOptions {
     /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish
     /// through it. It takes MQTT 5, a broker with subscription identifiers, and no `group`. Default false.
     pub no_local: bool,
-    /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits in
-    /// line, unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
+    /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits,
+    /// unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
     /// drops what is beyond its `listener_queue`. Default 1000.
     pub capacity: usize,
     /// How many bytes they take in memory, everything included; one message alone may be larger. What comes beyond it waits like
@@ -53,18 +53,17 @@ pub struct MqttQueueOptions {
     /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
     /// the service has less time left to stop. Default 10000.
     pub close_timeout: Millis,
-    /// Of a connection of its own: which MQTT is spoken, `3.1.1` (or 4), or `5`. Default `3.1.1`.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(protocol_version))]
     pub protocol_version: MqttVersion,
-    /// Of a connection of its own: whether a broker that cannot be reached is tried again. Default true.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(retry_connect))]
     pub retry_connect: bool,
-    /// Of a connection of its own: how long opening takes at most. Default 30000.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(connect_timeout))]
     pub connect_timeout: Millis,
-    /// Of a connection of its own: the wait before the first attempt to connect again. Default 1000.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(reconnect_timeout))]
     pub reconnect_timeout: Millis,
-    /// Of a connection of its own: how long nothing is sent or heard before the broker is pinged. Default 60000.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(keepalive_timeout))]
     pub keepalive_timeout: Millis,
-    /// Of a connection of its own: whether the broker forgets the session when the connection ends. When false, messages that
-    /// were not completed survive a crash at QoS 1 and 2, and `client_id` must be given. Default true.
+    #[doc = concat!("Of a connection of its own. ", shared_option!(clean_session))]
     pub clean_session: bool,
     /// Whether topics may have control characters, for which brokers may end the connection. A connection of its own permits
     /// them then; one of a section of its own has the same option. Default false.

@@ -1,4 +1,4 @@
-//! The subscription of a queue: receivers request it, and a task of the queue subscribes, again and again where
+//! The subscription of a queue, and what the status says of it: receivers request it, and a task of the queue subscribes, again and again where
 //! the broker does not answer. So waiting for a message is never longer than was asked, and giving up ends no subscription.
 
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use super::transport::Transport;
 use crate::backoff::Backoff;
-use crate::component::Budget;
-use crate::error::Coded;
+use crate::component::{Budget, Status};
+use crate::error::{Coded, chain};
 use crate::log::Logger;
-use crate::mqtt::{MqttError, MqttMessageListener, SubscribeOptions};
+use crate::mqtt::{MqttClient, MqttError, MqttMessageListener, SubscribeOptions};
 use crate::text::clip;
 use crate::time::NEVER;
 use crate::{Category, Error};
@@ -59,14 +59,6 @@ impl QueueSubscription {
         }
     }
 
-    pub fn filter(&self) -> &str {
-        &self.filter
-    }
-
-    pub fn transport(&self) -> &Transport {
-        &self.transport
-    }
-
     /// Asks for messages; does not wait. Fails with what has become of the last attempt, once, and as long as the broker does not
     /// grant again what it had granted.
     pub fn request(&self) -> Result<(), Error> {
@@ -103,7 +95,7 @@ impl QueueSubscription {
     }
 
     /// Why the attempts so far have failed, to look at and to wait for; it changes with each grant.
-    pub fn pending(&self) -> watch::Receiver<Option<MqttError>> {
+    fn pending(&self) -> watch::Receiver<Option<MqttError>> {
         self.pending.subscribe()
     }
 
@@ -164,5 +156,76 @@ impl QueueSubscription {
 
     fn is_granted(&self) -> bool {
         self.transport.opening() == Some(self.granted.load(Ordering::Acquire))
+    }
+
+    /// Reports why no messages come, until the subscription is gone. A queue with a connection of its own has one status with it, so that the
+    /// connection reports it; else it is reported here.
+    pub async fn report_status(&self, set_status: impl Fn(Status)) {
+        if self.transport.is_owned() {
+            self.report_to_connection().await;
+        } else {
+            self.report_of_shared_connection(set_status).await;
+        }
+    }
+
+    /// Tells the connection why the attempts to subscribe have failed so far. What is not granted again it knows itself.
+    async fn report_to_connection(&self) {
+        let mut pending = self.pending();
+        loop {
+            let no_messages_reason = pending.borrow_and_update().as_ref().map(|error| self.reason(error));
+            self.transport.set_no_messages_reason(no_messages_reason);
+            if pending.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sets the status while the broker does not grant the subscription, or has taken it back, and when it is granted again. What becomes
+    /// of the link is reported by its connection; a subscription that was not granted on one link is not until it is on another.
+    async fn report_of_shared_connection(&self, set_status: impl Fn(Status)) {
+        let mut pending = self.pending();
+        let mut reported: Option<Arc<str>> = None;
+        loop {
+            let client = self.transport.client().ok();
+            let mut link = client.as_ref().map(|client| (client.handle().denials(), client.state()));
+            let no_messages_reason = pending.borrow_and_update().clone();
+            let denied = link.as_mut().and_then(|(denied, state)| {
+                state.mark_unchanged();
+                denied.borrow_and_update().error(&self.filter).cloned()
+            });
+            match no_messages_reason.or(denied) {
+                Some(error) => {
+                    let why = self.reason(&error);
+                    if reported.as_ref() != Some(&why) {
+                        set_status(Status::recovering(Arc::clone(&why)));
+                    }
+                    reported = Some(why);
+                }
+                None if reported.is_some() && client.as_ref().is_some_and(MqttClient::is_up) => {
+                    reported = None;
+                    set_status(Status::Open);
+                }
+                None => {}
+            }
+            let changed = async {
+                let Some((denied, state)) = &mut link else { return std::future::pending().await };
+                let changed = tokio::select! {
+                    changed = denied.changed() => changed,
+                    changed = state.changed() => changed,
+                };
+                if changed.is_err() {
+                    // The connection has ended; in another opening the queue subscribes anew.
+                    std::future::pending().await
+                }
+            };
+            tokio::select! {
+                changed = pending.changed() => if changed.is_err() { return },
+                () = changed => {}
+            }
+        }
+    }
+
+    fn reason(&self, error: &MqttError) -> Arc<str> {
+        format!("no messages come for `{}`: {}", clip(&self.filter), chain(error)).into()
     }
 }

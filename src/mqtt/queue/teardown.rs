@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::MqttQueueOptions;
-use super::ack::{Ack, PendingAck};
+use super::ack::PendingAck;
 use super::codec::Codec;
 use super::listener::{OnClose, QueueListener};
 use super::subscription::QueueSubscription;
@@ -42,7 +42,7 @@ pub(super) struct Teardown {
 
 impl Teardown {
     pub fn new(
-        core: &QueueCore<Ack>,
+        core: &QueueCore<Option<PendingAck>>,
         options: &MqttQueueOptions,
         counters: &Counters,
         transport: &Transport,
@@ -120,7 +120,11 @@ impl Teardown {
         }
     }
 
-    async fn return_message(&self, message: StoredMessage<Ack>, deadline: Instant) -> Result<(), MqttError> {
+    async fn return_message(
+        &self,
+        message: StoredMessage<Option<PendingAck>>,
+        deadline: Instant,
+    ) -> Result<(), MqttError> {
         let Some(ack) = message.ack() else { return Ok(()) };
         let limit = deadline.saturating_duration_since(Instant::now());
         // At least once, and never to be retained by the broker, however it was sent first.

@@ -148,7 +148,7 @@ impl Transport {
             && self.keeps_session()
             && let Ok(client) = self.connection.client()
         {
-            client.renew();
+            client.handle().renew();
         }
     }
 
@@ -189,13 +189,13 @@ impl Transport {
 
     /// Why the broker does not grant a subscription again, where it does not.
     pub fn denied_now(&self, filter: &str) -> Option<MqttError> {
-        self.connection.client().ok()?.denials().borrow().error(filter).cloned()
+        self.connection.client().ok()?.handle().denials().borrow().error(filter).cloned()
     }
 
     /// Resolves when the broker does not grant a subscription again, after the link broke.
     pub async fn denied(&self, filter: &str) -> MqttError {
         match self.connection.client() {
-            Ok(client) => client.denied(filter).await,
+            Ok(client) => client.handle().denied(filter).await,
             Err(_) => std::future::pending().await,
         }
     }

@@ -4,11 +4,9 @@ mod incoming;
 #[cfg(test)]
 mod model;
 mod outgoing;
-mod packet_ids;
 mod poison;
 mod queue;
 mod slots;
 
 pub(crate) use incoming::{Arrival, Incoming, SessionPresence};
-pub(crate) use outgoing::{Acked, Outgoing, Transmit};
-pub(crate) use packet_ids::{CONTROL_IDS, MAX_WINDOW};
+pub(crate) use outgoing::{Acked, CONTROL_IDS, MAX_WINDOW, Outgoing, Transmit};

@@ -8,13 +8,13 @@ use super::listeners::Listeners;
 use super::mailbox::{ListenerContext, SharedListener};
 use super::overlaps::Overlaps;
 use super::retained::{Recipients, RetainedMessages};
-use super::subscription::{Entry, Subscription, shared_options};
+use super::subscription::{Entry, Subscription};
 use super::table::SubscriptionTable;
 use crate::mqtt::MqttMessage;
 use crate::mqtt::delivery::DeliveryGuard;
 
 /// A message with its receipt, in the hands of nobody.
-pub(super) type Undelivered = (MqttMessage, Arc<DeliveryGuard>);
+type Undelivered = (MqttMessage, Arc<DeliveryGuard>);
 
 /// The listeners, and the choice of those that get a message.
 pub(super) struct Dispatcher {
@@ -130,7 +130,7 @@ impl Dispatcher {
         let count = named.len();
         let as_published = |entry: &&Entry| {
             let one = table.get(entry.subscription);
-            one.is_some_and(|one| shared_options(&one.options()).1)
+            one.is_some_and(|one| Subscription::shared_options(&one.options()).1)
         };
         let numbers: Vec<u32> =
             named.iter().filter(|entry| !as_published(entry)).map(|entry| entry.subscription).collect();

@@ -9,7 +9,7 @@ use super::grant_changes::{GrantChanges, Outcome, Recheck};
 use super::in_flight::{Control, Subscribe, Waiting};
 use super::retained::RetainedMessages;
 use super::subscription::{Next, Subscription};
-use super::table::{SubscriptionTable, is_one_request, requested_form};
+use super::table::SubscriptionTable;
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::session::SessionPresence;
 use crate::mqtt::topic::Filter;
@@ -237,8 +237,9 @@ impl<W> Grants<W> {
         stands: bool,
     ) -> Vec<Outcome<W>> {
         let mut outcomes = Vec::new();
-        let (refused, covered): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|waiting| is_one_request(&waiting.filter, filter));
+        let (refused, covered): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|waiting| SubscriptionTable::is_one_request(&waiting.filter, filter));
         for Waiting { subscription, filter: own, waiter, .. } in refused {
             if self.answered(subscription, 1) {
                 if stands {
@@ -312,7 +313,7 @@ impl<W> Grants<W> {
 
     /// The form in which a filter is requested.
     pub fn requested_form(&self, filter: &Filter) -> Filter {
-        requested_form(filter, self.broker.exchange().is_per_filter())
+        SubscriptionTable::requested_form(filter, self.broker.exchange().is_per_filter())
     }
 
     /// The filters to look at again since the last call: whether they [are missing](Self::is_missing).

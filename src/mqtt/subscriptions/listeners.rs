@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::mailbox::{Acknowledge, ENTRY_BYTES, ListenerContext, Mailbox, Put, SharedListener, serve};
+use super::mailbox::{Acknowledge, ListenerContext, Mailbox, Put, SharedListener};
 use super::subscription::Entry;
 use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::{MqttMessage, QoS};
@@ -66,7 +66,7 @@ impl Listeners {
         }
         while self.tasks.try_join_next().is_some() {}
         let mailbox = Arc::new(Mailbox::new(self.context.capacity));
-        let task = serve(Arc::clone(&mailbox), Arc::clone(listener), self.context.clone());
+        let task = Arc::clone(&mailbox).serve(Arc::clone(listener), self.context.clone());
         self.tasks.spawn(task.in_current_span());
         let one = Listener { listener: Arc::clone(listener), mailbox, subscriptions: 1, chosen: (0, 0) };
         let index = self.free.pop().unwrap_or(self.list.len());
@@ -126,7 +126,7 @@ impl Listeners {
 
     /// Delivers the message to those chosen; returns how many there are.
     pub fn deliver(&mut self, message: MqttMessage, receipt: &Arc<DeliveryGuard>) -> usize {
-        receipt.add_bytes(self.recipients.len() * ENTRY_BYTES);
+        receipt.add_bytes(self.recipients.len() * Mailbox::ENTRY_BYTES);
         let (topic, highest) = (Arc::clone(&message.topic), message.qos);
         // The last one gets the message itself.
         let copies = std::iter::repeat_n(message, self.recipients.len());

@@ -48,9 +48,6 @@ struct State {
     closed: bool,
 }
 
-/// What an entry of a mailbox costs, in bytes.
-pub(super) const ENTRY_BYTES: usize = footprint::place::<Item>();
-
 /// The largest capacity that an empty queue keeps.
 const MAX_IDLE_CAPACITY: usize = 256;
 
@@ -89,6 +86,9 @@ pub(super) enum Put {
 }
 
 impl Mailbox {
+    /// What an entry of a mailbox costs, in bytes.
+    pub const ENTRY_BYTES: usize = footprint::place::<Item>();
+
     pub fn new(capacity: usize) -> Self {
         let (state, ready) = (Mutex::default(), Notify::new());
         Self { state, ready, capacity, warned: AtomicBool::new(false) }
@@ -152,35 +152,35 @@ impl Mailbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Hands one message after the other to the listener until the mailbox closes.
-pub(super) async fn serve(mailbox: Arc<Mailbox>, listener: SharedListener, context: ListenerContext) {
-    while let Some(Item { mut message, acknowledge }) = mailbox.next().await {
-        let (ack_slot, receipt) = match acknowledge {
-            Acknowledge::OnDrop(receipt) => {
-                receipt.handle();
-                (AckSlot::default(), Some(receipt))
-            }
-            Acknowledge::Manually(acknowledgement) => (AckSlot::new(acknowledgement), None),
-        };
-        message.ack_slot = ack_slot.clone();
-        let topic = Arc::clone(&message.topic);
-        let listener = &listener;
-        let handled =
-            AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
-        // Still here, unless the listener has taken it.
-        let acknowledgement = ack_slot.take();
-        match handled {
-            Ok(Ok(())) => {
-                if let Some(acknowledgement) = acknowledgement {
-                    acknowledgement.acknowledge();
+    /// Hands one message after the other to the listener until the mailbox closes.
+    pub async fn serve(self: Arc<Self>, listener: SharedListener, context: ListenerContext) {
+        while let Some(Item { mut message, acknowledge }) = self.next().await {
+            let (ack_slot, receipt) = match acknowledge {
+                Acknowledge::OnDrop(receipt) => {
+                    receipt.handle();
+                    (AckSlot::default(), Some(receipt))
                 }
+                Acknowledge::Manually(acknowledgement) => (AckSlot::new(acknowledgement), None),
+            };
+            message.ack_slot = ack_slot.clone();
+            let topic = Arc::clone(&message.topic);
+            let listener = &listener;
+            let handled =
+                AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
+            // Still here, unless the listener has taken it.
+            let acknowledgement = ack_slot.take();
+            match handled {
+                Ok(Ok(())) => {
+                    if let Some(acknowledgement) = acknowledgement {
+                        acknowledgement.acknowledge();
+                    }
+                }
+                Ok(Err(error)) => failed(&context, &topic, &error),
+                Err(panic) => failed(&context, &topic, &panic_error("the listener", &*panic)),
             }
-            Ok(Err(error)) => failed(&context, &topic, &error),
-            Err(panic) => failed(&context, &topic, &panic_error("the listener", &*panic)),
+            drop(receipt);
         }
-        drop(receipt);
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::mqtt::delivery::tests::unacknowledged;
+    use crate::mqtt::delivery::InDelivery;
     use crate::mqtt::session::{Arrival, Incoming};
 
     fn message(qos: QoS) -> MqttMessage {
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn qos_0_is_dropped_when_full_and_qos_1_is_kept() {
-        let in_delivery = unacknowledged();
+        let in_delivery = InDelivery::unacknowledged();
         let mailbox = Mailbox::new(1);
         let put = |qos| mailbox.put(message(qos), Acknowledge::new(&in_delivery.admit(0, None), false));
         assert_eq!(put(QoS::AtMostOnce), Put::Queued);
@@ -219,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_before_the_end_and_is_acknowledged_by_hand_still_goes_to_the_listener() {
-        let (in_delivery, mailbox) = (unacknowledged(), Mailbox::new(1));
+        let (in_delivery, mailbox) = (InDelivery::unacknowledged(), Mailbox::new(1));
         let Arrival::New(token) = Incoming::default().arrive(1, QoS::AtLeastOnce, false) else { panic!() };
         for manual in [true, false] {
             mailbox

@@ -23,7 +23,6 @@ mod retained;
 mod subscription;
 mod suspects;
 mod table;
-mod unclaimed;
 
 pub(crate) use exchange::SuspectState;
 pub(crate) use grant_changes::{Outcome, Recheck};
@@ -31,4 +30,3 @@ pub(crate) use in_flight::{AnswerTimeouts, Control};
 pub(crate) use mailbox::{ListenerContext, SharedListener};
 pub(crate) use poison::Cause;
 pub(crate) use registry::Registry;
-pub(crate) use unclaimed::UnclaimedMessages;

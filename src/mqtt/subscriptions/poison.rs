@@ -15,9 +15,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(60);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// How many are remembered; those beyond are found out again.
-pub(super) const MAX_POISON: usize = 1024;
-
 /// Why a filter is quarantined.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
@@ -43,6 +40,9 @@ struct Entry {
 }
 
 impl PoisonFilters {
+    /// How many are remembered; those beyond are found out again.
+    pub const MAX: usize = 1024;
+
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
@@ -65,7 +65,7 @@ impl PoisonFilters {
     /// Puts a filter into quarantine, for longer if it was in quarantine before.
     pub fn quarantine(&mut self, filter: &Filter, cause: Cause, now: Instant) {
         let before = self.filters.remove(filter);
-        if self.filters.len() >= MAX_POISON
+        if self.filters.len() >= PoisonFilters::MAX
             && let Some(oldest) = self.filters.iter().min_by_key(|(_, entry)| entry.until)
         {
             let oldest = oldest.0.clone();
@@ -144,11 +144,11 @@ mod tests {
     fn no_more_than_a_bound_are_remembered() {
         let (mut poison, now) = (PoisonFilters::default(), Instant::now());
         let filter = |number: usize| format!("f/{number}").parse::<Filter>().unwrap();
-        for number in 0..=MAX_POISON {
+        for number in 0..=PoisonFilters::MAX {
             poison.quarantine(&filter(number), ends(), now + Duration::from_millis(number as u64));
         }
         assert!(
-            poison.filters.len() == MAX_POISON
+            poison.filters.len() == PoisonFilters::MAX
                 && !poison.is_quarantined(&filter(0))
                 && poison.is_quarantined(&filter(1))
         );

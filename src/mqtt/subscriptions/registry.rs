@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dispatcher::{Dispatcher, Undelivered};
+use super::dispatcher::Dispatcher;
 use super::exchange::{Answer, Culprit, SuspectState};
 use super::grant_changes::{Outcome, Recheck};
 use super::grants::Grants;
 use super::in_flight::{AnswerTimeouts, Control};
 use super::mailbox::{ListenerContext, SharedListener};
 use super::poison::{Cause, PoisonFilters};
-use super::subscription::shared_options;
-use super::suspects::MAX_ENDED;
+use super::subscription::Subscription;
+use super::suspects::Suspects;
 use crate::mqtt::delivery::DeliveryGuard;
 use crate::mqtt::protocol::Limits;
 use crate::mqtt::session::SessionPresence;
@@ -27,7 +27,7 @@ pub(crate) struct Registry<W> {
     dispatcher: Dispatcher,
     poison: PoisonFilters,
     /// The messages that waited for listeners which have gone.
-    undelivered: Vec<Undelivered>,
+    undelivered: Vec<(MqttMessage, Arc<DeliveryGuard>)>,
 }
 
 impl<W> Registry<W> {
@@ -58,8 +58,8 @@ impl<W> Registry<W> {
         // One other is enough: all others agree.
         let other = table.of(filter).iter().find(|entry| Some(entry.subscription) != known);
         if let Some(other) = other
-            && table.get(other.subscription).map(|one| shared_options(&one.options()))
-                != Some(shared_options(&options))
+            && table.get(other.subscription).map(|one| Subscription::shared_options(&one.options()))
+                != Some(Subscription::shared_options(&options))
         {
             let why =
                 "another listener has this filter with others, and to the broker both are one subscription";
@@ -113,7 +113,7 @@ impl<W> Registry<W> {
     }
 
     /// Takes the messages that waited for listeners whose last subscription has gone since.
-    pub fn take_undelivered(&mut self) -> Vec<Undelivered> {
+    pub fn take_undelivered(&mut self) -> Vec<(MqttMessage, Arc<DeliveryGuard>)> {
         std::mem::take(&mut self.undelivered)
     }
 
@@ -246,7 +246,7 @@ impl<W> Registry<W> {
         match culprit {
             None => Vec::new(),
             Some(Culprit::Subscribe(filter)) => {
-                let cause = Cause::EndsLinks { links: MAX_ENDED, last: last.clone() };
+                let cause = Cause::EndsLinks { links: Suspects::MAX_ENDED, last: last.clone() };
                 self.poison.quarantine(&filter, cause, now);
                 self.refuse_poison()
             }

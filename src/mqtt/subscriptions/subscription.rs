@@ -156,6 +156,11 @@ impl Subscription {
             || (self.grant.granted.is_some() && !earlier_link);
         before && self.filter.group().is_none()
     }
+
+    /// The options that a broker has once for all listeners of a filter: no local, and retain as published.
+    pub fn shared_options(options: &SubscribeOptions) -> (bool, bool) {
+        (options.no_local, options.retain_as_published)
+    }
 }
 
 /// What the brokers of a session have said about a subscription. Times are numbers that rise with each request and grant.
@@ -215,9 +220,4 @@ impl GrantHistory {
             (self.requested, self.earlier_link) = (None, false);
         }
     }
-}
-
-/// The options that a broker has once for all listeners of a filter: no local, and retain as published.
-pub(super) fn shared_options(options: &SubscribeOptions) -> (bool, bool) {
-    (options.no_local, options.retain_as_published)
 }

@@ -3,15 +3,12 @@
 //! Some brokers end the link instead of refusing: for more filters in a packet than they take, for a filter without
 //! permission. Sent again in the same way, such a packet would end every link. So the filters that were in flight when the
 //! broker ended a link are suspect: on the next link they are sent after everything else, in smaller packets and then one by
-//! one, with nothing else in flight. A filter that is answered is not suspect any more; one that ends [`MAX_ENDED`] links in a
+//! one, with nothing else in flight. A filter that is answered is not suspect any more; one that ends [`Suspects::MAX_ENDED`] links in a
 //! row while nothing else is in flight is poison.
 
 use std::collections::HashMap;
 
 use crate::mqtt::topic::Filter;
-
-/// How many links in a row a filter ends, alone in flight, until it counts as poison.
-pub(super) const MAX_ENDED: u32 = 3;
 
 /// How many filters are remembered although they are not requested.
 const MAX_REMEMBERED: usize = 1024;
@@ -41,6 +38,9 @@ enum Suspicion {
 }
 
 impl Suspects {
+    /// How many links in a row a filter ends, alone in flight, until it counts as poison.
+    pub const MAX_ENDED: u32 = 3;
+
     pub fn new(max_size: usize) -> Self {
         let max_size = max_size.max(1);
         Self { max_size, size: max_size, ceiling: usize::MAX, filters: HashMap::new(), unanswered_links: 0 }
@@ -72,7 +72,7 @@ impl Suspects {
 
     /// A filter is known to end links: one more is enough to make it poison.
     pub fn suspect(&mut self, filter: &Filter) {
-        self.filters.insert(filter.clone(), Suspicion::Ends(MAX_ENDED - 1));
+        self.filters.insert(filter.clone(), Suspicion::Ends(Suspects::MAX_ENDED - 1));
     }
 
     /// The broker has ended a link with packets of these sizes and these filters in flight. `alone` says that it was one filter and
@@ -90,7 +90,7 @@ impl Suspects {
             let known = self.filters.entry(filter.clone()).or_insert(Suspicion::Ends(0));
             let before = if let Suspicion::Ends(times) = known { *times } else { 0 };
             *known = Suspicion::Ends(before + u32::from(alone));
-            poison |= alone && before + 1 >= MAX_ENDED;
+            poison |= alone && before + 1 >= Suspects::MAX_ENDED;
         }
         if poison {
             // The size of packets may have had nothing to do with it: it is found anew, if there is a limit.
@@ -117,7 +117,7 @@ impl Suspects {
 
     /// Whether links end whatever is requested, so that no filter explains it.
     pub fn is_hopeless(&self) -> bool {
-        self.unanswered_links > 2 * MAX_ENDED
+        self.unanswered_links > 2 * Suspects::MAX_ENDED
     }
 
     /// A filter is not suspect any more.
@@ -185,8 +185,8 @@ mod tests {
         for _ in 0..10 {
             assert!(!suspects.ended([1, 1].into_iter(), all.iter(), false));
         }
-        for time in 1..=MAX_ENDED {
-            assert_eq!(suspects.ended([1].into_iter(), all[..1].iter(), true), time == MAX_ENDED);
+        for time in 1..=Suspects::MAX_ENDED {
+            assert_eq!(suspects.ended([1].into_iter(), all[..1].iter(), true), time == Suspects::MAX_ENDED);
         }
         suspects.suspect(&all[1]);
         assert!(suspects.ended([1].into_iter(), all[1..].iter(), true), "once more");

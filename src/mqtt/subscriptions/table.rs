@@ -110,6 +110,17 @@ impl SubscriptionTable {
         self.by_topic.for_each_match(topic, |entry| found(entry));
     }
 
+    /// The form in which a filter is requested; `per_filter` says that each filter is requested by itself.
+    pub fn requested_form(filter: &Filter, per_filter: bool) -> Filter {
+        let other = if !per_filter && filter.as_str() == TWO_LEVELS { ALL.parse().ok() } else { None };
+        other.unwrap_or_else(|| filter.clone())
+    }
+
+    /// Whether two filters are requested as one.
+    pub fn is_one_request(one: &Filter, other: &Filter) -> bool {
+        one == other || (one.group() == other.group() && one.covers(other) && other.covers(one))
+    }
+
     #[cfg(test)]
     pub fn len(&self) -> usize {
         assert_eq!(
@@ -123,14 +134,3 @@ impl SubscriptionTable {
 /// The only filter that has another form, with the same matches, in which it is requested where filters stand for others.
 const TWO_LEVELS: &str = "+/#";
 const ALL: &str = "#";
-
-/// The form in which a filter is requested; `per_filter` says that each filter is requested by itself.
-pub(super) fn requested_form(filter: &Filter, per_filter: bool) -> Filter {
-    let other = if !per_filter && filter.as_str() == TWO_LEVELS { ALL.parse().ok() } else { None };
-    other.unwrap_or_else(|| filter.clone())
-}
-
-/// Whether two filters are requested as one.
-pub(super) fn is_one_request(one: &Filter, other: &Filter) -> bool {
-    one == other || (one.group() == other.group() && one.covers(other) && other.covers(one))
-}

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::Filter;
-use super::members::{Member, Members, QosCounts, member_form};
+use super::members::{Member, Members, QosCounts};
 
 /// What has to be sent to the broker after a change; to lose no message, subscribe first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl<Q: Copy + Ord> Cover<Q> {
             }
             return changes;
         }
-        let filter = member_form(filter);
+        let filter = Members::<Q>::form(filter);
         match self.members.find(&filter) {
             Some(id) => {
                 self.members.change(id, |counts| {
@@ -115,7 +115,7 @@ impl<Q: Copy + Ord> Cover<Q> {
             return self.remove_single(filter, qos);
         }
         let mut changes = Changes::NONE;
-        let filter = member_form(filter);
+        let filter = Members::<Q>::form(filter);
         let Some(id) = self.members.find(&filter) else { return changes };
         if !self.members.change(id, |counts| counts.remove(qos)) {
             return changes;
@@ -150,14 +150,14 @@ impl<Q: Copy + Ord> Cover<Q> {
                 .into_iter()
                 .collect();
         }
-        let above = self.requested_above(&member_form(filter));
+        let above = self.requested_above(&Members::<Q>::form(filter));
         let members = above.into_iter().filter_map(|id| self.members.get(id));
         members.filter_map(|member| Some((member.filter().clone(), member.requested()?))).collect()
     }
 
     /// The filters that `filter`, which was added, covers, but not itself. Shared ones cover nothing.
     pub(crate) fn covered(&self, filter: &Filter) -> impl Iterator<Item = &Filter> {
-        let member = self.members.find(&member_form(filter)).filter(|_| filter.group().is_none());
+        let member = self.members.find(&Members::<Q>::form(filter)).filter(|_| filter.group().is_none());
         let below = member.into_iter().flat_map(|id| self.members.below(id));
         below.filter_map(|id| Some(self.members.get(id)?.filter()))
     }

@@ -1,8 +1,13 @@
 //! Why a text is no topic or no filter.
 
-use super::{MAX_LEN, MAX_LEVELS};
 use crate::error::{Category, Coded};
 use crate::text::{Escaped, escape};
+
+/// The longest topic or filter, in bytes: the length goes over the wire in 16 bits.
+pub const MAX_LEN: usize = 65_535;
+
+/// The most levels of a filter. Topics may have any number: a deeper one still matches filters that end in `#`.
+pub const MAX_LEVELS: usize = 128;
 
 /// What is wrong with a topic or a filter, and where. Levels count from 1, byte positions from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::matching::canonical;
+use super::filter::canonical;
 use super::{Filter, Trie};
 
 /// How many listen to a filter at each quality of service.
@@ -169,15 +169,15 @@ impl<Q: Copy + Ord> Members<Q> {
             narrow.zip(wide).is_some_and(|(narrow, wide)| wide.covers(&narrow.filter))
         })
     }
-}
 
-/// The form in which a filter that is not shared is a member.
-pub(super) fn member_form(filter: &Filter) -> Filter {
-    let canonical = canonical(filter.pattern());
-    if canonical == filter.as_str() {
-        return filter.clone();
+    /// The form in which a filter that is not shared is a member.
+    pub fn form(filter: &Filter) -> Filter {
+        let canonical = canonical(filter.pattern());
+        if canonical == filter.as_str() {
+            return filter.clone();
+        }
+        Filter::new(canonical).unwrap_or_else(|_| filter.clone())
     }
-    Filter::new(canonical).unwrap_or_else(|_| filter.clone())
 }
 
 /// The keys under which a filter of the trie is listed: those of its names, and [`ANY`].

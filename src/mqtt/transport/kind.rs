@@ -1,5 +1,7 @@
 //! Which transport a protocol means, and whether it is compiled in.
 
+use crate::Error;
+use crate::connect::Endpoint;
 use crate::mqtt::MqttError;
 
 /// A transport.
@@ -67,6 +69,21 @@ impl Kind {
             return missing("websocket");
         }
         Ok(())
+    }
+
+    /// Why this program cannot reach a broker.
+    pub fn unusable(endpoint: &Endpoint) -> Option<Error> {
+        if let Err(error) = Self::check(endpoint.protocol) {
+            return Some(error.into());
+        }
+        #[cfg(unix)]
+        if let Some(path) = endpoint.local_path()
+            && let Err(error) = std::os::unix::net::SocketAddr::from_pathname(&path)
+        {
+            let message = format!("the path of the socket is none: {error}");
+            return Some(Error::new(crate::Category::Misconfiguration, "NO_PATH", message));
+        }
+        None
     }
 }
 

@@ -1,12 +1,10 @@
 //! Streams to a broker: TCP, TLS, WebSocket, WebSocket over TLS, or a Unix socket.
 //!
 //! The protocol of an address says which: `mqtt` and `tcp` (port 1883), `mqtts`, `ssl` and `tls` (8883), `ws` (80), `wss`
-//! (443), `unix` with a path. [`dial()`] makes a [`Stream`] of bytes of each of them.
+//! (443), `unix` with a path. [`Stream::dial`] makes a stream of bytes of each of them.
 
 mod addresses;
 mod byte_stream;
-mod counted;
-mod dial;
 mod kind;
 mod pausable_tcp;
 #[cfg(feature = "websocket")]
@@ -18,13 +16,9 @@ mod upgrade;
 #[cfg(feature = "websocket")]
 mod websocket;
 
-pub(crate) use byte_stream::Transport;
 #[cfg(any(test, fuzzing))]
-pub(crate) use counted::Counted;
-pub(crate) use counted::Moved;
-pub(crate) use dial::{dial, tls_problems};
+pub(crate) use byte_stream::Counted;
+pub(crate) use byte_stream::{Moved, Transport};
 pub(crate) use kind::Kind;
-#[cfg(test)]
-pub(crate) use pausable_tcp::PausableTcp;
 pub(crate) use stream::Stream;
 pub use tls::{TlsConfig, TlsPem};

@@ -11,9 +11,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The largest message that is passed on, in bytes.
-pub(super) const MAX_PIECE: usize = 16 * 1024;
-
 /// Frames that carry data (RFC 6455 section 5.2).
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
@@ -22,7 +19,7 @@ const BINARY: u8 = 2;
 /// The first byte of a frame that is the whole of a message.
 const WHOLE: u8 = 0x80;
 
-/// A stream of frames in which no message is larger than [`MAX_PIECE`].
+/// A stream of frames in which no message is larger than [`SplitFrames::MAX_MESSAGE`].
 pub(super) struct SplitFrames<S> {
     inner: S,
     /// The buffer of one read.
@@ -44,9 +41,12 @@ pub(super) struct SplitFrames<S> {
 }
 
 impl<S> SplitFrames<S> {
+    /// The largest message that is passed on, in bytes.
+    pub const MAX_MESSAGE: usize = 16 * 1024;
+
     /// Reads frames from this stream; `heard` has been read from it already.
     pub fn new(inner: S, heard: &[u8]) -> Self {
-        let read_buffer = vec![0; MAX_PIECE].into_boxed_slice();
+        let read_buffer = vec![0; Self::MAX_MESSAGE].into_boxed_slice();
         let (raw, ready) = (BytesMut::from(heard), BytesMut::new());
         Self {
             inner,
@@ -73,7 +73,8 @@ impl<S> SplitFrames<S> {
     /// Splits the frames that have come, as far as they have.
     fn split(&mut self) -> io::Result<()> {
         while self.left > 0 || self.header()? {
-            let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.raw.len()).min(MAX_PIECE);
+            let count =
+                usize::try_from(self.left).unwrap_or(usize::MAX).min(self.raw.len()).min(Self::MAX_MESSAGE);
             if count == 0 && self.left > 0 {
                 return Ok(());
             }
@@ -229,7 +230,7 @@ mod tests {
                 126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
                 short => (usize::from(*short), rest),
             };
-            assert!(count <= MAX_PIECE);
+            assert!(count <= SplitFrames::<()>::MAX_MESSAGE);
             all.extend_from_slice(&rest[..count]);
             heard = &rest[count..];
         }

@@ -1,4 +1,4 @@
-//! A stream to a broker, over whichever transport.
+//! A stream to a broker, over whichever transport: made from an endpoint, and used.
 
 use std::io;
 use std::pin::Pin;
@@ -7,12 +7,17 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::net::{TcpStream, lookup_host};
 
-use super::byte_stream::Transport;
-use super::counted::{Counted, Moved};
+use super::addresses::connect_first;
+use super::byte_stream::{Counted, Moved, Transport};
 use super::pausable_tcp::PausableTcp;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
+use super::{Kind, TlsConfig};
+use crate::config::Invalid;
+use crate::connect::Endpoint;
+use crate::mqtt::LinkError;
 
 /// Bytes to and from a broker.
 pub(crate) enum Stream {
@@ -23,6 +28,78 @@ pub(crate) enum Stream {
     WebSocket(Box<WebSocket<Stream>>),
     #[cfg(unix)]
     Unix(Counted<UnixStream>),
+}
+
+impl Stream {
+    /// A connection without anything on top of TCP.
+    pub fn tcp(stream: TcpStream) -> Self {
+        Self::Tcp(Counted::new(PausableTcp::Active(stream)))
+    }
+
+    /// Connects. Files that `tls` names are read now, before anything is sent.
+    pub async fn dial(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Self, LinkError> {
+        let kind = Kind::of(endpoint.protocol);
+        #[cfg(unix)]
+        if kind == Kind::Unix {
+            return unix(endpoint).await;
+        }
+        let stream = if kind.is_tls() { secured(endpoint, tls).await? } else { plain(endpoint).await? };
+        #[cfg(feature = "websocket")]
+        if matches!(kind, Kind::WebSocket | Kind::SecureWebSocket) {
+            let socket = WebSocket::connect(stream, endpoint).await?;
+            return Ok(Self::WebSocket(Box::new(socket)));
+        }
+        Ok(stream)
+    }
+
+    /// What a connection with TLS to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It
+    /// reads the files; in a program without TLS there is nothing to read.
+    pub fn tls_problems<'h>(tls: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
+        #[cfg(feature = "tls")]
+        return super::tls::Client::problems(tls, hosts);
+        #[cfg(not(feature = "tls"))]
+        {
+            let _ = (tls, hosts);
+            Vec::new()
+        }
+    }
+}
+
+async fn plain(endpoint: &Endpoint) -> Result<Stream, LinkError> {
+    Ok(Stream::tcp(tcp(endpoint).await?))
+}
+
+#[cfg(feature = "tls")]
+async fn secured(endpoint: &Endpoint, tls: &TlsConfig) -> Result<Stream, LinkError> {
+    let client = super::tls::Client::load(tls, endpoint).await?;
+    let stream = tcp(endpoint).await?;
+    Ok(Stream::Tls(Box::new(client.handshake(stream).await?)))
+}
+
+/// Resolving refuses such an endpoint already.
+#[cfg(not(feature = "tls"))]
+async fn secured(_: &Endpoint, _: &TlsConfig) -> Result<Stream, LinkError> {
+    let error = std::io::Error::other("this program was built without the feature `tls`");
+    Err(LinkError::io("TLS", error))
+}
+
+#[cfg(unix)]
+async fn unix(endpoint: &Endpoint) -> Result<Stream, LinkError> {
+    let path = endpoint.local_path().unwrap_or_default();
+    let stream = UnixStream::connect(path).await;
+    let stream = stream.map_err(|error| LinkError::io("connecting to the Unix socket", error))?;
+    Ok(Stream::Unix(Counted::new(stream)))
+}
+
+/// Connects to the host, whichever of its addresses answers first.
+async fn tcp(endpoint: &Endpoint) -> Result<TcpStream, LinkError> {
+    let found = lookup_host((endpoint.host.as_str(), endpoint.port)).await;
+    let addresses = found.map_err(|error| LinkError::io("looking up the host name", error))?;
+    let connected = connect_first(addresses, TcpStream::connect).await;
+    let stream = connected.map_err(|error| LinkError::io("connecting", error))?;
+    // Packets are batched before they are written; waiting for more would only delay them.
+    stream.set_nodelay(true).map_err(|error| LinkError::io("setting TCP_NODELAY", error))?;
+    Ok(stream)
 }
 
 /// The same call on whatever is inside.

@@ -11,9 +11,9 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
+use super::byte_stream::Moved;
 use super::byte_stream::Transport;
-use super::counted::Moved;
-use super::split_frames::{MAX_PIECE, SplitFrames};
+use super::split_frames::SplitFrames;
 use super::upgrade;
 use crate::connect::Endpoint;
 use crate::mqtt::LinkError;
@@ -41,8 +41,8 @@ impl<S: Transport> WebSocket<S> {
             .read_buffer_size(CHUNK)
             .write_buffer_size(CHUNK)
             .max_write_buffer_size(MAX_BUFFERED)
-            .max_message_size(Some(MAX_PIECE))
-            .max_frame_size(Some(MAX_PIECE));
+            .max_message_size(Some(SplitFrames::<S>::MAX_MESSAGE))
+            .max_frame_size(Some(SplitFrames::<S>::MAX_MESSAGE));
         let frames = SplitFrames::new(stream, &rest);
         let inner = WebSocketStream::from_raw_socket(frames, Role::Client, Some(config)).await;
         Ok(Self { inner, rest: Bytes::new() })

@@ -39,7 +39,7 @@ pub enum LinkError {
         #[source]
         last: Arc<LinkError>,
     },
-    /// The broker said good-bye.
+    /// The broker sent DISCONNECT.
     #[error("the broker sent DISCONNECT: {reason} (code {code:#04x}){}", elsewhere(server_reference))]
     Disconnected {
         /// The reason code; 0 where it gave none, as on 3.1.1.
@@ -83,6 +83,11 @@ pub enum LinkError {
     /// A packet that no broker sends, or not now.
     #[error("the broker sent {0}, which it may not send now")]
     Unexpected(&'static str),
+    /// A message came with a topic alias that the broker had not set, or for too long a topic (MQTT 5).
+    #[error(
+        "the broker sent a message with a topic alias that it has not set, or for too long a topic, which it may not send now"
+    )]
+    UnknownTopicAlias,
     /// A message came whose topic is none. MQTT has the link closed for that (3.1.1: MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.3.2-2;
     /// 5: MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.2-2). Somebody published it and the broker passed it on, so it may come
     /// again on the next link.
@@ -210,6 +215,7 @@ impl LinkError {
             self,
             Self::Protocol(_)
                 | Self::Unexpected(_)
+                | Self::UnknownTopicAlias
                 | Self::Authentication
                 | Self::BadTopic { .. }
                 | Self::TooLarge { .. }
@@ -235,7 +241,7 @@ fn taken_over(client_id: &str, times: u32, certain: bool) -> String {
         format!("another client with the client id `{client_id}` has taken the session over")
     } else {
         format!(
-            "the link has ended {times} times soon after the welcome; another client may use the client id `{client_id}`"
+            "the link has ended {times} times soon after CONNACK; another client may use the client id `{client_id}`"
         )
     }
 }

@@ -41,7 +41,7 @@ impl PartialEq for MqttMessage {
 impl Eq for MqttMessage {}
 
 impl MqttMessage {
-    /// A message of QoS 0, not kept; for the tests of listeners.
+    /// A message of QoS 0, not retained; for the tests of listeners.
     pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
         let (topic, payload) = (topic.into(), payload.into());
         Self {

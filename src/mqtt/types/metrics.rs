@@ -36,7 +36,7 @@ pub(crate) struct Metrics {
     pub listener_failed: Increment,
     /// `listener.behind`: how often a listener fell behind so far that acknowledgements wait for it.
     pub behind: Increment,
-    /// `link.opened`: links that the broker welcomed.
+    /// `link.opened`: links that the broker accepted.
     pub opened: Increment,
     /// `link.reconnects`: of those, all after the first.
     pub reconnects: Increment,

@@ -5,6 +5,40 @@ use std::time::Duration;
 
 use crate::mqtt::{MessageProperties, QoS};
 
+/// The constructors by QoS that publishing and subscribing share.
+macro_rules! by_qos {
+    ($type:ident) => {
+        impl $type {
+            /// QoS 0, which is the default.
+            #[must_use]
+            pub fn at_most_once() -> Self {
+                Self::default()
+            }
+
+            /// QoS 1.
+            #[must_use]
+            pub fn at_least_once() -> Self {
+                Self { qos: QoS::AtLeastOnce, ..Self::default() }
+            }
+
+            /// QoS 2.
+            #[must_use]
+            pub fn exactly_once() -> Self {
+                Self { qos: QoS::ExactlyOnce, ..Self::default() }
+            }
+
+            /// The same with another QoS.
+            #[must_use]
+            pub fn qos(self, qos: QoS) -> Self {
+                Self { qos, ..self }
+            }
+        }
+    };
+}
+
+by_qos!(PublishOptions);
+by_qos!(SubscribeOptions);
+
 /// How one message is published. The default is QoS 0, not retained.
 ///
 /// ```
@@ -31,30 +65,6 @@ pub struct PublishOptions {
 }
 
 impl PublishOptions {
-    /// QoS 0, which is the default.
-    #[must_use]
-    pub fn at_most_once() -> Self {
-        Self::default()
-    }
-
-    /// QoS 1.
-    #[must_use]
-    pub fn at_least_once() -> Self {
-        Self { qos: QoS::AtLeastOnce, ..Self::default() }
-    }
-
-    /// QoS 2.
-    #[must_use]
-    pub fn exactly_once() -> Self {
-        Self { qos: QoS::ExactlyOnce, ..Self::default() }
-    }
-
-    /// The same with another QoS.
-    #[must_use]
-    pub fn qos(self, qos: QoS) -> Self {
-        Self { qos, ..self }
-    }
-
     /// The same, retained.
     #[must_use]
     pub fn retain(self) -> Self {
@@ -98,13 +108,13 @@ pub struct SubscribeOptions {
     /// MQTT 5: whether messages that this client publishes itself do not come; see [`SubscribeOptions::no_local`].
     pub no_local: bool,
     /// MQTT 5: whether messages come with the retain flag that they were published with. Otherwise it says that the broker
-    /// had kept the message.
+    /// had retained the message.
     pub retain_as_published: bool,
-    /// MQTT 5: whether the messages come that the broker has kept.
+    /// MQTT 5: which retained messages come.
     pub retain_handling: RetainHandling,
 }
 
-/// Which of the messages that a broker has kept come because of a subscription; from most to none.
+/// Which retained messages a subscription brings; from most to none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RetainHandling {
     /// All that match.
@@ -117,30 +127,6 @@ pub enum RetainHandling {
 }
 
 impl SubscribeOptions {
-    /// QoS 0, which is the default.
-    #[must_use]
-    pub fn at_most_once() -> Self {
-        Self::default()
-    }
-
-    /// QoS 1.
-    #[must_use]
-    pub fn at_least_once() -> Self {
-        Self { qos: QoS::AtLeastOnce, ..Self::default() }
-    }
-
-    /// QoS 2.
-    #[must_use]
-    pub fn exactly_once() -> Self {
-        Self { qos: QoS::ExactlyOnce, ..Self::default() }
-    }
-
-    /// The same with another QoS.
-    #[must_use]
-    pub fn qos(self, qos: QoS) -> Self {
-        Self { qos, ..self }
-    }
-
     /// The same without the messages that this client publishes, on MQTT 5. A filter that several listeners have in common
     /// is one subscription for the broker, so they must agree on this and on `retain_as_published`.
     ///
@@ -160,7 +146,7 @@ impl SubscribeOptions {
         Self { retain_as_published: true, ..self }
     }
 
-    /// The same with these of the kept messages, on MQTT 5.
+    /// The same with another choice of retained messages, on MQTT 5.
     #[must_use]
     pub fn retain_handling(self, retain_handling: RetainHandling) -> Self {
         Self { retain_handling, ..self }

@@ -14,19 +14,19 @@ pub struct TlsFailure(Box<Told>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
     what: Cow<'static, str>,
-    cure: Option<Cow<'static, str>>,
+    remedy: Option<Cow<'static, str>>,
 }
 
 impl TlsFailure {
     #[cfg(feature = "tls")]
-    pub(crate) fn new(what: impl Into<Cow<'static, str>>, cure: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), cure: Some(cure.into()) }))
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Told { what: what.into(), remedy: Some(remedy.into()) }))
     }
 
-    /// One without a cure.
+    /// One without a remedy.
     #[cfg(feature = "tls")]
     pub(crate) fn only(what: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), cure: None }))
+        Self(Box::new(Told { what: what.into(), remedy: None }))
     }
 
     /// What is wrong.
@@ -37,15 +37,15 @@ impl TlsFailure {
 
     /// What helps.
     #[must_use]
-    pub fn cure(&self) -> Option<&str> {
-        self.0.cure.as_deref()
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
     }
 }
 
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.what())?;
-        self.cure().map_or(Ok(()), |cure| write!(f, "; {cure}"))
+        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
     }
 }
 

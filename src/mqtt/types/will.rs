@@ -53,7 +53,7 @@ impl MqttWill {
         Ok(self)
     }
 
-    /// A will of QoS 0, not kept.
+    /// A will of QoS 0, not retained.
     pub fn new(topic: impl Into<Arc<str>>, payload: impl Into<Bytes>) -> Self {
         let (topic, payload) = (topic.into(), payload.into());
         let properties = MessageProperties::default();

@@ -3,7 +3,7 @@
 //! What is about bytes is tested in bytes: the broker's end is a plain socket, on which nothing is written or read by the
 //! codecs that the client uses.
 
-mod greeting;
+mod handshake;
 mod oversize;
 mod received;
 mod sending;

@@ -50,18 +50,18 @@ pub(super) enum TemplateErrorKind {
 }
 
 /// The tree of a template.
-pub(super) fn read(source: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
-    Ok(Reader { source, at: 0 }.pieces(None, 0)?.0)
+pub(super) fn read(source: &str) -> Result<Vec<TemplatePart<'_>>, TemplateError> {
+    Ok(Reader { source, at: 0 }.parts(None, 0)?.0)
 }
 
 /// A part of a template.
-pub(super) enum Piece<'s> {
+pub(super) enum TemplatePart<'s> {
     Text(&'s str),
     Value(&'s str),
     Section(Section<'s>),
 }
 
-impl<'s> Piece<'s> {
+impl<'s> TemplatePart<'s> {
     /// The variable whose value it shows and nothing else, with what is shown where that is not set: `{{X}}`, or `{{#X}}{{X}}{{/X}}` with
     /// or without `{{else}}`.
     pub fn value(&self) -> Option<(&'s str, Option<&'s str>)> {
@@ -69,7 +69,7 @@ impl<'s> Piece<'s> {
             Self::Value(name) => Some((name, None)),
             Self::Section(Section { name, negated: false, shown, otherwise, .. }) => match shown.as_slice() {
                 [Self::Value(value)] if value == name => {
-                    let otherwise = otherwise.as_ref().map_or(Some(""), |pieces| plain(pieces))?;
+                    let otherwise = otherwise.as_ref().map_or(Some(""), |parts| plain(parts))?;
                     Some((name, Some(otherwise)))
                 }
                 _ => None,
@@ -88,21 +88,21 @@ impl<'s> Piece<'s> {
     }
 }
 
-/// The text of pieces that are nothing else, and can be a default.
-fn plain<'s>(pieces: &[Piece<'s>]) -> Option<&'s str> {
-    match pieces {
+/// The text of parts that are nothing else, and can be a default.
+fn plain<'s>(parts: &[TemplatePart<'s>]) -> Option<&'s str> {
+    match parts {
         [] => Some(""),
-        [Piece::Text(text)] if !text.contains(['\n', '}']) => Some(text),
+        [TemplatePart::Text(text)] if !text.contains(['\n', '}']) => Some(text),
         _ => None,
     }
 }
 
-/// Pieces that are shown on a condition, and others otherwise.
+/// TemplateParts that are shown on a condition, and others otherwise.
 pub(super) struct Section<'s> {
     pub name: &'s str,
     pub negated: bool,
-    pub shown: Vec<Piece<'s>>,
-    pub otherwise: Option<Vec<Piece<'s>>>,
+    pub shown: Vec<TemplatePart<'s>>,
+    pub otherwise: Option<Vec<TemplatePart<'s>>>,
     pub start: usize,
     pub end: usize,
 }
@@ -135,7 +135,7 @@ struct Reader<'s> {
 }
 
 /// What is shown, what is shown otherwise, and where the section ends.
-type Pieces<'s> = (Vec<Piece<'s>>, Option<Vec<Piece<'s>>>);
+type TemplateParts<'s> = (Vec<TemplatePart<'s>>, Option<Vec<TemplatePart<'s>>>);
 
 impl<'s> Reader<'s> {
     fn error(&self, at: usize, kind: TemplateErrorKind) -> TemplateError {
@@ -144,7 +144,7 @@ impl<'s> Reader<'s> {
     }
 
     /// All up to the end of the section that began at `begun`, or of the text.
-    fn pieces(&mut self, begun: Option<usize>, depth: usize) -> Result<Pieces<'s>, TemplateError> {
+    fn parts(&mut self, begun: Option<usize>, depth: usize) -> Result<TemplateParts<'s>, TemplateError> {
         let (mut shown, mut otherwise) = (Vec::new(), None);
         loop {
             let rest = self.source.get(self.at..).unwrap_or_default();
@@ -153,23 +153,23 @@ impl<'s> Reader<'s> {
                 if let Some(begun) = begun {
                     return Err(self.error(begun, TemplateErrorKind::NoEnd));
                 }
-                list.push(Piece::Text(rest));
+                list.push(TemplatePart::Text(rest));
                 return Ok((shown, otherwise));
             };
             let (text, start) = (rest.get(..offset).unwrap_or_default(), self.at + offset);
             if !text.is_empty() {
-                list.push(Piece::Text(text));
+                list.push(TemplatePart::Text(text));
             }
             match self.tag(start)? {
-                Tag::Value(name) => list.push(Piece::Value(name)),
+                Tag::Value(name) => list.push(TemplatePart::Value(name)),
                 Tag::Comment => {}
                 Tag::Begin { .. } if depth == MAX_DEPTH => {
                     return Err(self.error(start, TemplateErrorKind::TooDeep));
                 }
                 Tag::Begin { name, negated } => {
-                    let (shown, otherwise) = self.pieces(Some(start), depth + 1)?;
+                    let (shown, otherwise) = self.parts(Some(start), depth + 1)?;
                     let section = Section { name, negated, shown, otherwise, start, end: self.at };
-                    list.push(Piece::Section(section));
+                    list.push(TemplatePart::Section(section));
                 }
                 Tag::Otherwise if begun.is_some() && otherwise.is_none() => otherwise = Some(Vec::new()),
                 Tag::End if begun.is_some() => return Ok((shown, otherwise)),

@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::tags::{self, MAX_CONDITIONS, Piece, Section, TemplateError, TemplateErrorKind};
+use super::tags::{self, MAX_CONDITIONS, Section, TemplateError, TemplateErrorKind, TemplatePart};
 
 /// Lines that are there only where a variable is set, or only where it is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,28 +115,28 @@ impl Template {
         self.replaced.push(replaced);
     }
 
-    fn write(&mut self, source: &str, pieces: &[Piece<'_>]) {
-        let mut pieces = pieces.iter().peekable();
-        while let Some(piece) = pieces.next() {
-            if let Some((name, otherwise)) = piece.value() {
-                let default = pieces.peek().and_then(|next| next.default_of(name));
+    fn write(&mut self, source: &str, parts: &[TemplatePart<'_>]) {
+        let mut parts = parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            if let Some((name, otherwise)) = part.value() {
+                let default = parts.peek().and_then(|next| next.default_of(name));
                 if default.is_some() {
-                    pieces.next();
+                    parts.next();
                 }
                 let (name, default) = (name.to_owned(), default.or(otherwise).map(str::to_owned));
                 self.stand_in(Replaced::Parameter { name, default });
                 continue;
             }
-            match piece {
-                Piece::Value(_) => {}
-                Piece::Text(text) => self.text.push_str(text),
-                Piece::Section(section) if section.is_of_whole_lines(source) => {
+            match part {
+                TemplatePart::Value(_) => {}
+                TemplatePart::Text(text) => self.text.push_str(text),
+                TemplatePart::Section(section) if section.is_of_whole_lines(source) => {
                     self.lines(source, section, section.negated, &section.shown);
                     if let Some(otherwise) = &section.otherwise {
                         self.lines(source, section, !section.negated, otherwise);
                     }
                 }
-                Piece::Section(section) => {
+                TemplatePart::Section(section) => {
                     let written = source.get(section.start..section.end).unwrap_or_default();
                     let (name, negated) = (section.name.to_owned(), section.negated);
                     self.stand_in(Replaced::Conditional { name, negated, written: written.to_owned() });
@@ -146,14 +146,14 @@ impl Template {
     }
 
     /// Lines under a condition.
-    fn lines(&mut self, source: &str, section: &Section<'_>, negated: bool, pieces: &[Piece<'_>]) {
+    fn lines(&mut self, source: &str, section: &Section<'_>, negated: bool, parts: &[TemplatePart<'_>]) {
         if self.text.rsplit('\n').next().is_some_and(|line| !line.trim().is_empty()) {
             self.text.push('\n');
             let line = self.line();
             self.inserted.push(line);
         }
         let first = self.line();
-        self.write(source, pieces);
+        self.write(source, parts);
         let lines = first..=self.line();
         self.conditions.push(Condition { name: section.name.to_owned(), negated, lines });
     }

@@ -42,7 +42,7 @@ const CONFIG: &str = r#"---
 {{^MQTT_ENABLED}}
 - descriptor: pip-services:message-queue:memory:orders:1.0
 {{/MQTT_ENABLED}}
-- descriptor: "pip-services:heartbeat-controller:http:default:1.0"
+- descriptor: "pip-services:endpoint:grpc:default:1.0"
   base_route: x
 - type: MyComponent,./my
 - descriptor: "acme:sensor:wind:default:1.0"
@@ -168,7 +168,7 @@ fn keys_that_are_misspelt_or_stand_elsewhere_are_suggested() {
 #[test]
 fn components_of_pip_services_that_are_not_here_are_not_passed_on() {
     for descriptor in
-        ["pip-services-swagger:swagger-service:http:default:1.0", "pip-services4:endpoint:http:default:1.0"]
+        ["pip-services-swagger:swagger-service:http:default:1.0", "pip-services4:endpoint:grpc:default:1.0"]
     {
         let text = converted(&format!("- descriptor: {descriptor}\n  route: x\n")).text;
         assert!(

@@ -1,6 +1,5 @@
 //! Where the lines of the console logger go, and whether they are coloured.
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stream::Stream;
+use crate::environment::variable;
 use crate::log::Level;
 
 /// Where lines go.
@@ -66,8 +66,8 @@ impl Colour {
             Self::Always => true,
             Self::Never => false,
             Self::Auto => {
-                let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                output.is_terminal() && !unwanted && env::var_os("TERM").is_none_or(|term| term != "dumb")
+                let unwanted = variable("NO_COLOR").is_some();
+                output.is_terminal() && !unwanted && variable("TERM").is_none_or(|term| term != "dumb")
             }
         }
     }

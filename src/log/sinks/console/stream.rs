@@ -49,7 +49,7 @@ struct State {
     unreported: u64,
     /// Whether the last write succeeded.
     healthy: bool,
-    /// How the last lines were written, and so how the notice is.
+    /// The format of the last lines, which the notice has too.
     format: Format,
     /// Where to write; gone once the thread has it.
     output: Option<Output>,

@@ -90,7 +90,7 @@ fn assert_no_laxer(bytes: &[u8]) {
     // The return codes of CONNACK have words that are ours alone.
     if matches!(
         ours,
-        Incoming::Welcome { .. } | Incoming::Refusal(_) | Incoming::Disconnect(_) | Incoming::Unexpected(_)
+        Incoming::Accepted { .. } | Incoming::Refusal(_) | Incoming::Disconnect(_) | Incoming::Unexpected(_)
     ) {
         return;
     }

@@ -1,6 +1,5 @@
 //! MQTT 3.1.1. Packets that are seldom written are written by the codec of rumqttc.
 
-mod answers;
 mod codec;
 
 use rumqttc::mqttbytes::{self, v4};
@@ -22,7 +21,7 @@ impl Protocol for V4 {
         Codec::new(max_packet)
     }
 
-    fn welcomed(_: &mut Codec, _: &Limits) {}
+    fn accepted(_: &mut Codec, _: &Limits) {}
 
     fn connect(packet: &ConnectPacket) -> Packet {
         let mut connect = v4::Connect::new(packet.client_id.clone());
@@ -73,7 +72,7 @@ impl Protocol for V4 {
     }
 
     /// Nothing: 3.1.1 has no reasons, and a broker that gets DISCONNECT drops the will.
-    fn complaint(_: &LinkError) -> Option<Packet> {
+    fn disconnect_for(_: &LinkError) -> Option<Packet> {
         None
     }
 

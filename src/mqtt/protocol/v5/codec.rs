@@ -1,16 +1,21 @@
 //! Packets from and to bytes.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
 use rumqttc::v5::mqttbytes::v5;
+use tokio::time::Instant;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::aliases::{Alias, ReceivedAliases, SentAliases};
-use super::{answers, connack, publish};
-use crate::mqtt::properties::Fields;
+use super::answers;
+use crate::mqtt::properties::{Checked, Fields, Outgoing, ReceivedProperties, put_bytes, seconds};
 use crate::mqtt::protocol::buffer::RawPacket;
 use crate::mqtt::protocol::header::Header;
-use crate::mqtt::protocol::publish_header::VariableHeader;
-use crate::mqtt::protocol::{AckKind, Incoming, Limits, Outbound, PacketError};
+use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
+use crate::mqtt::protocol::{AckKind, Extra, Incoming, Limits, Outbound, PacketError, Publish};
+use crate::mqtt::{MqttMessage, QoS};
+use crate::variable_int::VariableInt;
 
 /// How many bytes setting an alias adds at most: the property, and one more byte for each of the lengths of the properties and
 /// of the packet.
@@ -39,6 +44,11 @@ pub(crate) struct Codec {
 }
 
 impl Codec {
+    /// The size of a PUBLISH with the topic in full and no alias set, in bytes.
+    pub fn publish_size(publish: &Publish) -> usize {
+        Header::packet_size(body_size(publish, publish.topic.len(), properties_size(publish)))
+    }
+
     pub fn new(max_packet: usize, aliases: u16) -> Self {
         Self {
             max_incoming: max_packet,
@@ -48,7 +58,7 @@ impl Codec {
         }
     }
 
-    pub fn welcomed(&mut self, limits: &Limits) {
+    pub fn accepted(&mut self, limits: &Limits) {
         self.max_outgoing = self.max_outgoing.min(limits.maximum_packet_size.unwrap_or(usize::MAX));
         self.sent = SentAliases::new(limits.topic_alias_maximum);
     }
@@ -73,10 +83,10 @@ impl Encoder<Outbound<'_>> for Codec {
         Outbound { publish, id, dup }: Outbound<'_>,
         to: &mut BytesMut,
     ) -> Result<(), PacketError> {
-        let room = publish::size(publish) + ALIAS_BYTES <= self.max_outgoing;
+        let room = Self::publish_size(publish) + ALIAS_BYTES <= self.max_outgoing;
         // What is sent again goes as it is, whatever has become of aliases since.
         let alias = if dup { Alias::None } else { self.sent.choose(&publish.topic, room) };
-        publish::write(publish, id, dup, alias, to);
+        write_publish(publish, id, dup, alias, to);
         Ok(())
     }
 }
@@ -144,11 +154,10 @@ impl Codec {
     fn read(&mut self, packet: &RawPacket<'_>) -> Result<Incoming, PacketError> {
         let body = Fields::new(packet.body());
         Ok(match packet.header().kind() {
-            2 => connack::read(body)?,
-            3 => publish::read(packet, &mut self.received)?,
+            3 => read_publish(packet, &mut self.received)?,
             13 if !body.is_empty() => return Err(PacketError::malformed("has a body")),
             13 => Incoming::Pong,
-            kind @ (4..=7 | 9 | 11 | 14) => answers::read(kind, body)?,
+            kind @ (2 | 4..=7 | 9 | 11 | 14) => answers::read(kind, body)?,
             15 => Incoming::Authentication,
             1 | 8 | 10 | 12 => Incoming::Unexpected(packet.header().name()),
             _ => return Err(PacketError::malformed("is no packet of MQTT 5")),
@@ -168,6 +177,70 @@ fn too_large(header: &Header, from: &[u8], max: usize) -> Option<PacketError> {
         }
     }
     Some(PacketError::TooLarge { packet, topic, size, max })
+}
+
+/// Reads a message. Its properties are checked where they stand, and stay bytes.
+fn read_publish(packet: &RawPacket<'_>, aliases: &mut ReceivedAliases) -> Result<Incoming, PacketError> {
+    let flags = PublishFlags::read(packet.header())?;
+    let start = VariableHeader::of(packet, flags)?;
+    let name: Option<Arc<str>> = if start.has_no_topic() { None } else { Some(start.topic()?.into()) };
+    let mut body = Fields::new(packet.body().get(start.size..).unwrap_or_default());
+    let properties = body.properties()?;
+    let checked = Checked::of(properties)?;
+    let topic = match checked.alias {
+        None => Some(name.ok_or(PacketError::forbidden("has neither a topic nor a topic alias"))?),
+        Some(alias) => aliases.resolve(alias, name),
+    };
+    let Some(topic) = topic else { return Ok(Incoming::UnknownTopicAlias) };
+    let mut message = MqttMessage::new(topic, packet.detach(body.rest()));
+    (message.qos, message.retain, message.dup) = (flags.qos, flags.retain, flags.dup);
+    if checked.for_receiver {
+        message.properties = ReceivedProperties::new(packet.detach(properties));
+    }
+    Ok(Incoming::Publish { id: start.id, message, subscriptions: checked.subscriptions })
+}
+
+/// Writes a message straight from where it lies, so that nothing is copied but into the buffer.
+fn write_publish(publish: &Publish, id: u16, dup: bool, alias: Alias, to: &mut BytesMut) {
+    let topic = if matches!(alias, Alias::Known(_)) { "" } else { &publish.topic };
+    let properties = properties_size(publish) + if alias == Alias::None { 0 } else { 3 };
+    let body = body_size(publish, topic.len(), properties);
+    to.reserve(5 + body);
+    to.put_u8(0x30 | u8::from(publish.retain) | ((publish.qos as u8) << 1) | (u8::from(dup) << 3));
+    VariableInt::write(body, to);
+    put_bytes(topic.as_bytes(), to);
+    if publish.qos != QoS::AtMostOnce {
+        to.put_u16(id);
+    }
+    VariableInt::write(properties, to);
+    if let Alias::New(alias) | Alias::Known(alias) = alias {
+        to.put_u8(35);
+        to.put_u16(alias);
+    }
+    if let Some(extra) = &publish.extra {
+        put_properties(extra, to);
+    }
+    to.put_slice(&publish.payload);
+}
+
+fn body_size(publish: &Publish, topic: usize, properties: usize) -> usize {
+    let id = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
+    2 + topic + id + VariableInt::size(properties) + properties + publish.payload.len()
+}
+
+fn properties_size(publish: &Publish) -> usize {
+    let size = |extra: &Arc<Extra>| Outgoing::new(&extra.properties, extra.expires.map(|_| 0)).size();
+    publish.extra.as_ref().map_or(0, size)
+}
+
+fn put_properties(Extra { properties, expires }: &Extra, to: &mut BytesMut) {
+    let left = expires.map(|expires| {
+        // A message of QoS 1 and 2 that was sent once is sent until it is acknowledged, also when it has expired; some brokers take 0
+        // for no expiry.
+        let left = expires.saturating_duration_since(Instant::now());
+        seconds(left).unwrap_or(u32::MAX).max(1)
+    });
+    Outgoing::new(properties, left).write(to);
 }
 
 #[cfg(test)]

@@ -4,9 +4,6 @@
 mod aliases;
 mod answers;
 mod codec;
-mod connack;
-mod property_rules;
-mod publish;
 
 use std::sync::Arc;
 
@@ -30,8 +27,8 @@ impl Protocol for V5 {
         Codec::new(max_packet, aliases)
     }
 
-    fn welcomed(codec: &mut Codec, limits: &Limits) {
-        codec.welcomed(limits);
+    fn accepted(codec: &mut Codec, limits: &Limits) {
+        codec.accepted(limits);
     }
 
     fn connect(packet: &ConnectPacket) -> Packet {
@@ -39,7 +36,7 @@ impl Protocol for V5 {
     }
 
     fn publish_size(publish: &Publish) -> usize {
-        publish::size(publish)
+        Codec::publish_size(publish)
     }
 
     fn ack(kind: AckKind, id: u16, code: u8) -> Packet {
@@ -78,12 +75,12 @@ impl Protocol for V5 {
         Packet::Disconnect { code: 0, forget }
     }
 
-    fn complaint(lost: &LinkError) -> Option<Packet> {
+    fn disconnect_for(lost: &LinkError) -> Option<Packet> {
         let code = match lost {
             LinkError::Protocol(error) => error.downcast_ref().map_or(0x82, PacketError::code),
             LinkError::BadTopic { code, .. } => *code,
             LinkError::TooLarge { .. } => 0x95,
-            LinkError::Unexpected(what) if *what == publish::BAD_ALIAS => 0x94,
+            LinkError::UnknownTopicAlias => 0x94,
             LinkError::Unexpected(_) | LinkError::Authentication => 0x82,
             LinkError::Overflow { .. } => 0x97,
             LinkError::Flooded { .. } => 0x93,

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use self::broker::{Answer, Broker, Policy, Temper};
-use self::ops::{FILTERS, LISTENERS, Link, Op, op, policies, silence, temper};
+use self::broker::{Answer, Broker};
+use self::ops::{Link, Op, Policy, Temper};
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
@@ -62,7 +62,7 @@ impl World {
         let listener = |_| -> SharedListener { Arc::new(move |_: MqttMessage| async { Ok(()) }) };
         Self {
             registry,
-            listeners: (0..LISTENERS).map(listener).collect(),
+            listeners: (0..Op::LISTENERS).map(listener).collect(),
             broker,
             limits,
             now,
@@ -74,7 +74,7 @@ impl World {
     }
 
     fn filter(place: usize) -> Filter {
-        FILTERS[place].parse().unwrap()
+        Op::FILTERS[place].parse().unwrap()
     }
 
     fn run(&mut self, op: &Op) {
@@ -114,7 +114,7 @@ impl World {
             }
             Op::Cut(link) => self.cut(link),
             Op::Change(filter, policy) => {
-                self.broker.policies.insert(FILTERS[*filter].to_owned(), *policy);
+                self.broker.policies.insert(Op::FILTERS[*filter].to_owned(), *policy);
             }
         }
     }
@@ -274,15 +274,15 @@ impl World {
                 && self.registry.unsubscribe_count() == 0
         );
         for (number, ((listener, filter), _, state)) in self.waiters.iter().enumerate() {
-            assert_ne!(*state, Waiter::Waits, "waiter {number}, of {listener} for {}", FILTERS[*filter]);
+            assert_ne!(*state, Waiter::Waits, "waiter {number}, of {listener} for {}", Op::FILTERS[*filter]);
         }
         assert_eq!(
             self.kept(),
             self.registry.grants.broker().wanted(),
             "what the broker has granted, and what is wanted"
         );
-        for listener in 0..LISTENERS {
-            for (filter, text) in FILTERS.iter().enumerate() {
+        for listener in 0..Op::LISTENERS {
+            for (filter, text) in Op::FILTERS.iter().enumerate() {
                 let found = self.registry.find(&Self::filter(filter), &self.listeners[listener]);
                 assert_eq!(
                     found.is_some(),
@@ -318,8 +318,8 @@ impl World {
 
     /// Everybody goes; nothing is left.
     fn leave(&mut self) {
-        for listener in 0..LISTENERS {
-            for filter in 0..FILTERS.len() {
+        for listener in 0..Op::LISTENERS {
+            for filter in 0..Op::FILTERS.len() {
                 self.run(&Op::Unsubscribe { listener, filter });
             }
         }
@@ -345,32 +345,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_cover(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(false), false), 1..60)) {
+    fn a_cover(terse: bool, policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(Just(false), false), 1..60)) {
         run(false, Broker::new(policies, terse, Temper::default()), true, &ops);
     }
 
     #[test]
-    fn each_filter_for_itself(terse: bool, policies in policies(), ops in prop::collection::vec(op(Just(true), false), 1..60)) {
+    fn each_filter_for_itself(terse: bool, policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(Just(true), false), 1..60)) {
         run(true, Broker::new(policies, terse, Temper::default()), true, &ops);
     }
 
     #[test]
-    fn brokers_that_change(first: bool, terse: bool, policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
+    fn brokers_that_change(first: bool, terse: bool, policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(any::<bool>(), true), 1..60)) {
         run(first, Broker::new(policies, terse, Temper::default()), false, &ops);
     }
 
     #[test]
-    fn brokers_that_say_nothing(first: bool, terse: bool, silence in silence(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), false), 1..60)) {
+    fn brokers_that_say_nothing(first: bool, terse: bool, silence in Temper::is_silent(), policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(any::<bool>(), false), 1..60)) {
         run(first, Broker::new(policies, terse, silence), true, &ops);
     }
 
     #[test]
-    fn brokers_that_hang_up(first: bool, terse: bool, temper in temper(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), false), 1..60)) {
+    fn brokers_that_hang_up(first: bool, terse: bool, temper in Temper::hangs_up(), policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(any::<bool>(), false), 1..60)) {
         run(first, Broker::new(policies, terse, temper), true, &ops);
     }
 
     #[test]
-    fn brokers_that_hang_up_and_change(first: bool, terse: bool, temper in temper(), policies in policies(), ops in prop::collection::vec(op(any::<bool>(), true), 1..60)) {
+    fn brokers_that_hang_up_and_change(first: bool, terse: bool, temper in Temper::hangs_up(), policies in Policy::of_some_filters(), ops in prop::collection::vec(Op::any(any::<bool>(), true), 1..60)) {
         run(first, Broker::new(policies, terse, temper), false, &ops);
     }
 }

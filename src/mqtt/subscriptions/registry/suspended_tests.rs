@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::poison::MAX_POISON;
+use super::super::poison::PoisonFilters;
 use super::tests::{asked, filter, grant, listener, quarantine, registry, subscribe};
 use super::*;
 
@@ -31,7 +31,7 @@ async fn what_is_not_remembered_as_quarantined_is_requested_again() {
     let mut registry = registry();
     let now = Instant::now();
     let (listener, _received) = listener();
-    let all: Vec<_> = (0..MAX_POISON).map(|number| format!("f/{number}")).collect();
+    let all: Vec<_> = (0..PoisonFilters::MAX).map(|number| format!("f/{number}")).collect();
     all.iter().for_each(|one| subscribe(&mut registry, one, SubscribeOptions::default(), &listener));
     while grant(&mut registry, now) {}
     registry.lost();
@@ -39,7 +39,7 @@ async fn what_is_not_remembered_as_quarantined_is_requested_again() {
     let cause = Cause::Unanswered(Duration::from_secs(1));
     all.iter().for_each(|one| registry.poison.quarantine(&filter(one), cause.clone(), now));
     registry.refuse_poison();
-    assert_eq!(registry.missing().count(), MAX_POISON);
+    assert_eq!(registry.missing().count(), PoisonFilters::MAX);
     registry.poison.quarantine(&filter("one/more"), cause, now + Duration::from_secs(1));
     registry.release_poison(now + Duration::from_secs(3600));
     while grant(&mut registry, now) {}
@@ -59,7 +59,7 @@ async fn a_filter_with_two_spellings_is_found_under_its_own() {
     assert!(matches!(&outcomes[..], [Outcome::Refused { filter, .. }] if filter.as_str() == "+/#"));
     subscribe(&mut registry, "+/#", SubscribeOptions::default(), &one);
     while grant(&mut registry, now) {}
-    for _ in 0..=MAX_ENDED {
+    for _ in 0..=Suspects::MAX_ENDED {
         registry.ended(true, &LinkError::Ended, now);
         registry.resume(SessionPresence::Absent, false, now);
         let _ = registry.next(true, now);

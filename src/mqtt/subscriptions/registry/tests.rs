@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::count::Counters;
 use crate::log::Logger;
-use crate::mqtt::delivery::tests::unacknowledged;
+use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{QoS, RetainHandling};
 
@@ -34,7 +34,7 @@ async fn heard(received: &mut Received) -> Arc<str> {
 }
 
 fn deliver(registry: &mut Registry<()>, topic: &str, now: Instant) {
-    let receipt = unacknowledged().admit(0, None);
+    let receipt = InDelivery::unacknowledged().admit(0, None);
     let message = MqttMessage { retain: true, ..MqttMessage::new(topic, "") };
     registry.deliver(message, &[], &receipt, now);
 }
@@ -146,7 +146,7 @@ async fn a_filter_is_asked_for_anew_so_that_each_of_its_listeners_gets_what_it_w
     assert_eq!(granted_alone(&mut registry, now)[0].1.retain_handling, RetainHandling::Send);
     let id = registry.grants.table().id(&"a".parse().unwrap()).unwrap();
     for retain in [true, false] {
-        let receipt = unacknowledged().admit(0, None);
+        let receipt = InDelivery::unacknowledged().admit(0, None);
         let message = MqttMessage { retain, ..MqttMessage::new("a", "") };
         registry.deliver(message, &[id], &receipt, now);
     }
@@ -268,7 +268,7 @@ async fn a_copy_for_a_filter_that_is_not_granted_yet_is_none_where_another_bring
     for asked in [false, true] {
         while asked && registry.next(true, now).is_some() {}
         for id in ids {
-            let receipt = unacknowledged().admit(0, None);
+            let receipt = InDelivery::unacknowledged().admit(0, None);
             registry.deliver(MqttMessage::new("a/1", id.to_string()), &[id], &receipt, now);
         }
         let payload = async |received: &mut Received| received.recv().await.unwrap().payload;

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::AlertDescription::{
     UnsupportedCertificate, UnsupportedExtension,
 };
 
-use super::TlsFailure;
+use crate::mqtt::types::TlsFailure;
 
 /// What is wrong, and what helps.
 type Meaning = (&'static str, &'static str);
@@ -21,8 +21,8 @@ struct Row {
     certified: Meaning,
 }
 
-const fn same(alerts: &'static [AlertDescription], what: &'static str, cure: &'static str) -> Row {
-    Row { alerts, anonymous: (what, cure), certified: (what, cure) }
+const fn same(alerts: &'static [AlertDescription], what: &'static str, remedy: &'static str) -> Row {
+    Row { alerts, anonymous: (what, remedy), certified: (what, remedy) }
 }
 
 const GIVE_ONE: &str = "give this client one: `tls.cert_file` and `tls.key_file`";
@@ -114,8 +114,8 @@ const MEANINGS: [Row; 12] = [
 pub(super) fn explain(alert: AlertDescription, certified: bool) -> TlsFailure {
     match MEANINGS.iter().find(|row| row.alerts.contains(&alert)) {
         Some(row) => {
-            let (what, cure) = if certified { row.certified } else { row.anonymous };
-            TlsFailure::new(what, cure)
+            let (what, remedy) = if certified { row.certified } else { row.anonymous };
+            TlsFailure::new(what, remedy)
         }
         None => TlsFailure::new(
             format!("the broker has ended TLS with the alert {}", u8::from(alert)),

@@ -1,29 +1,33 @@
 //! The client side of TLS, made anew for each connection so that renewed files are used.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
+use super::TlsConfig;
 use super::config::Trust;
 use super::der::UnusableKey;
 use super::failure::FailureContext;
 use super::pem::Source;
-use super::secured::Secured;
 use super::trusted::Trusted;
-use super::{TlsConfig, TlsError, TlsFailure};
 use crate::config::{Invalid, MASK};
 use crate::connect::Endpoint;
 use crate::error::Coded;
 use crate::mqtt::LinkError;
-use crate::mqtt::transport::counted::Counted;
+use crate::mqtt::transport::byte_stream::{Counted, Moved};
+use crate::mqtt::types::{TlsError, TlsFailure};
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {
@@ -41,7 +45,7 @@ impl Client {
 
     /// Reads the files, and checks that they make sense.
     pub async fn load(config: &TlsConfig, endpoint: &Endpoint) -> Result<Self, LinkError> {
-        let trust = config.trust();
+        let trust = Trust::of(config);
         let shown = trust.server_name.unwrap_or(&endpoint.host).to_owned();
         let name = server_name(&shown)?;
         let context = FailureContext::link(trust.identity.is_some());
@@ -62,7 +66,7 @@ impl Client {
             let problem = chain.strip_prefix(&named).unwrap_or(&chain);
             Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
         };
-        problems(&config.trust(), hosts).into_iter().map(invalid).collect()
+        problems(&Trust::of(config), hosts).into_iter().map(invalid).collect()
     }
 
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {
@@ -108,7 +112,7 @@ fn server_name(shown: &str) -> Result<ServerName<'static>, TlsError> {
 }
 
 fn load(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
-    let trust = config.trust();
+    let trust = Trust::of(config);
     let (roots, listed) = roots(&trust)?;
     let provider = Arc::new(ring::default_provider());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
@@ -153,8 +157,8 @@ fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError
         }
         // Kind and size of the key were checked before: it is damaged.
         Error::General(_) => {
-            let (what, cure) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
-            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, cure) }
+            let (what, remedy) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
+            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, remedy) }
         }
         _ => TlsError::BadIdentity { certificate: certificate.place(), key: key.place(), source },
     }
@@ -206,5 +210,63 @@ fn cut_off(error: io::Error) -> io::Error {
             io::Error::new(kind, format!("the broker ended the connection ({error}); {advice}"))
         }
         _ => error,
+    }
+}
+
+/// A TCP stream within TLS; what goes wrong in TLS comes out as a [`TlsError`] inside the error of the system.
+pub(crate) struct Secured {
+    stream: TlsStream<Counted<TcpStream>>,
+    context: FailureContext,
+}
+
+impl Secured {
+    pub fn new(stream: TlsStream<Counted<TcpStream>>, context: FailureContext) -> Self {
+        Self { stream, context }
+    }
+
+    pub fn moved(&self) -> Moved {
+        self.stream.get_ref().0.moved()
+    }
+}
+
+impl AsyncRead for Secured {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, context } = self.get_mut();
+        match ready!(Pin::new(stream).poll_read(cx, buffer)) {
+            // The broker closed without `close_notify`. MQTT has DISCONNECT and frames its packets, so this is an end like any other.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            other => Poll::Ready(other.map_err(|error| explained(error, *context))),
+        }
+    }
+}
+
+impl AsyncWrite for Secured {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_write(cx, bytes).map_err(|error| explained(error, *context))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_flush(cx).map_err(|error| explained(error, *context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, context } = self.get_mut();
+        Pin::new(stream).poll_shutdown(cx).map_err(|error| explained(error, *context))
+    }
+}
+
+fn explained(error: io::Error, context: FailureContext) -> io::Error {
+    match FailureContext::rustls_error(&error) {
+        None => error,
+        Some(source) => {
+            let failed = TlsError::Session { source: context.explain(&source) };
+            io::Error::new(error.kind(), Arc::new(failed))
+        }
     }
 }

@@ -92,19 +92,6 @@ impl TlsConfig {
         self.ca().is_some() || self.pem.trusted().is_some()
     }
 
-    /// What a handshake needs of it.
-    #[cfg(feature = "tls")]
-    pub(super) fn trust(&self) -> Trust<'_> {
-        let file = self.ca().map(|path| Source::File { key: "tls.ca_file", path });
-        let memory = || self.pem.trusted().map(|pem| Source::Memory { what: "authorities", pem });
-        Trust {
-            listed: file.or_else(memory),
-            system: self.system_roots.unwrap_or(!self.names_trusted()),
-            identity: self.identity(),
-            server_name: self.server_name.as_deref().filter(|name| !name.is_empty()),
-        }
-    }
-
     /// Certificate and key.
     #[cfg(feature = "tls")]
     fn identity(&self) -> Option<(Source<'_>, Source<'_>)> {
@@ -160,6 +147,20 @@ pub(super) struct Trust<'a> {
     pub identity: Option<(Source<'a>, Source<'a>)>,
     /// The name that the certificate of the broker must have, in place of the host.
     pub server_name: Option<&'a str>,
+}
+
+#[cfg(feature = "tls")]
+impl<'a> Trust<'a> {
+    pub fn of(config: &'a TlsConfig) -> Self {
+        let file = config.ca().map(|path| Source::File { key: "tls.ca_file", path });
+        let memory = || config.pem.trusted().map(|pem| Source::Memory { what: "authorities", pem });
+        Self {
+            listed: file.or_else(memory),
+            system: config.system_roots.unwrap_or(!config.names_trusted()),
+            identity: config.identity(),
+            server_name: config.server_name.as_deref().filter(|name| !name.is_empty()),
+        }
+    }
 }
 
 /// Certificates and a private key in PEM from memory, where a program has them from elsewhere than files; part of

@@ -4,7 +4,7 @@
 
 use rustls_pki_types::PrivateKeyDer;
 
-use super::TlsFailure;
+use crate::mqtt::types::TlsFailure;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;

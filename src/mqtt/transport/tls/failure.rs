@@ -1,7 +1,7 @@
-//! The failures of rustls as sentences, each with a cure.
+//! The failures of rustls as sentences, each with a remedy.
 //!
-//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a cure where there
-//! is one: a wrong cure costs more time than none, so it depends on what is known of the certificate and of the configuration.
+//! The texts of rustls are names of variants most of the time. Each kind of failure has a sentence here, and a remedy where there
+//! is one: a wrong remedy costs more time than none, so it depends on what is known of the certificate and of the configuration.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
+use super::alert;
 use super::der::algorithm;
-use super::{TlsError, TlsFailure, alert};
+use crate::mqtt::types::{TlsError, TlsFailure};
 use crate::text::clip;
 
 /// Where a certificate comes from.

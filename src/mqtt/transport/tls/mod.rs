@@ -12,13 +12,8 @@ mod failure;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(feature = "tls")]
-mod secured;
-#[cfg(feature = "tls")]
 mod trusted;
 
-pub(crate) use crate::mqtt::types::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Secured};
 pub use config::{TlsConfig, TlsPem};
-#[cfg(feature = "tls")]
-pub(crate) use secured::Secured;

@@ -5,8 +5,8 @@ use std::path::Path;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{TlsError, TlsPlace};
 use crate::file;
+use crate::mqtt::types::{TlsError, TlsPlace};
 
 /// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
 const LIMIT: u64 = 4 * 1024 * 1024;

@@ -1,31 +1,11 @@
 //! A small broker: the filters of a session, its policies, and the packets on their way to and from it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use super::ops::{Policy, Temper};
 use crate::mqtt::SubscribeOptions;
 use crate::mqtt::subscriptions::Control;
 use crate::mqtt::topic::Filter;
-
-/// What a broker says to a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Policy {
-    /// Grants up to this QoS.
-    UpTo(u8),
-    /// Takes no more than this QoS, and refuses what asks for a higher one.
-    Only(u8),
-    Refused,
-}
-
-impl Policy {
-    /// The reason code for a filter that is asked for at this QoS.
-    pub fn code(self, qos: u8) -> u8 {
-        match self {
-            Self::UpTo(most) => qos.min(most),
-            Self::Only(most) if qos <= most => qos,
-            Self::Only(_) | Self::Refused => 0x87,
-        }
-    }
-}
 
 enum Request {
     Subscribe { id: u16, filters: Vec<(Filter, SubscribeOptions)> },
@@ -50,19 +30,6 @@ pub(super) struct Broker {
     pub temper: Temper,
     /// It has ended the link.
     pub hung_up: bool,
-}
-
-/// For what a broker ends the link.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Temper {
-    /// More filters in a packet.
-    pub most: Option<usize>,
-    /// SUBSCRIBE of these.
-    pub filters: BTreeSet<String>,
-    /// Whether it keeps the session.
-    pub keeps: bool,
-    /// It says nothing to a SUBSCRIBE with one of these in it.
-    pub mute: BTreeSet<String>,
 }
 
 impl Broker {

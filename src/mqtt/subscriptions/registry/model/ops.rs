@@ -4,14 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::broker::{Policy, Temper};
 use crate::mqtt::session::SessionPresence;
 use crate::mqtt::{QoS, RetainHandling, SubscribeOptions};
-
-pub(super) const FILTERS: [&str; 12] =
-    ["a/b", "a/c", "a/+", "a/#", "+/b", "#", "+/#", "a/b/c", "b", "$share/g/a/#", "$share/g/#", "+/+"];
-
-pub(super) const LISTENERS: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
@@ -36,6 +30,31 @@ pub(super) enum Op {
     HangUp(bool),
     /// The broker thinks otherwise of a filter from here on.
     Change(usize, Policy),
+}
+
+impl Op {
+    pub const FILTERS: [&str; 12] =
+        ["a/b", "a/c", "a/+", "a/#", "+/b", "#", "+/#", "a/b/c", "b", "$share/g/a/#", "$share/g/#", "+/+"];
+
+    pub const LISTENERS: usize = 3;
+
+    /// Anything; brokers change their minds where `changes` says so.
+    pub fn any(identifiers: impl Strategy<Value = bool>, changes: bool) -> impl Strategy<Value = Self> {
+        let filter = || 0..Self::FILTERS.len();
+        prop_oneof![
+            6 => (0..Self::LISTENERS, filter(), options())
+                .prop_map(|(listener, filter, options)| Self::Subscribe { listener, filter, options }),
+            3 => (0..Self::LISTENERS, filter()).prop_map(|(listener, filter)| Self::Unsubscribe { listener, filter }),
+            1 => prop::arbitrary::any::<usize>().prop_map(Self::GiveUp),
+            6 => Just(Self::Send),
+            6 => Just(Self::Handle),
+            6 => prop::arbitrary::any::<usize>().prop_map(Self::Answer),
+            1 => Just(Self::Overdue),
+            1 => link(identifiers).prop_map(Self::Cut),
+            u32::from(changes) => prop::arbitrary::any::<bool>().prop_map(Self::HangUp),
+            u32::from(changes) => (filter(), policy()).prop_map(|(filter, policy)| Self::Change(filter, policy)),
+        ]
+    }
 }
 
 /// The next link.
@@ -91,44 +110,65 @@ fn link(identifiers: impl Strategy<Value = bool>) -> impl Strategy<Value = Link>
     )
 }
 
-pub(super) fn op(identifiers: impl Strategy<Value = bool>, changes: bool) -> impl Strategy<Value = Op> {
-    let filter = || 0..FILTERS.len();
-    prop_oneof![
-        6 => (0..LISTENERS, filter(), options())
-            .prop_map(|(listener, filter, options)| Op::Subscribe { listener, filter, options }),
-        3 => (0..LISTENERS, filter()).prop_map(|(listener, filter)| Op::Unsubscribe { listener, filter }),
-        1 => any::<usize>().prop_map(Op::GiveUp),
-        6 => Just(Op::Send),
-        6 => Just(Op::Handle),
-        6 => any::<usize>().prop_map(Op::Answer),
-        1 => Just(Op::Overdue),
-        1 => link(identifiers).prop_map(Op::Cut),
-        u32::from(changes) => any::<bool>().prop_map(Op::HangUp),
-        u32::from(changes) => (filter(), policy()).prop_map(|(filter, policy)| Op::Change(filter, policy)),
-    ]
+/// What a broker says to a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// Grants up to this QoS.
+    UpTo(u8),
+    /// Takes no more than this QoS, and refuses what asks for a higher one.
+    Only(u8),
+    Refused,
 }
 
-pub(super) fn policies() -> impl Strategy<Value = BTreeMap<String, Policy>> {
-    prop::collection::btree_map(0..FILTERS.len(), policy(), 0..4).prop_map(|all| {
-        all.into_iter().map(|(filter, policy)| (FILTERS[filter].to_owned(), policy)).collect()
-    })
+impl Policy {
+    /// The reason code for a filter that is asked for at this QoS.
+    pub fn code(self, qos: u8) -> u8 {
+        match self {
+            Self::UpTo(most) => qos.min(most),
+            Self::Only(most) if qos <= most => qos,
+            Self::Only(_) | Self::Refused => 0x87,
+        }
+    }
+
+    /// What it says to some filters.
+    pub fn of_some_filters() -> impl Strategy<Value = BTreeMap<String, Self>> {
+        prop::collection::btree_map(0..Op::FILTERS.len(), policy(), 0..4).prop_map(|all| {
+            all.into_iter().map(|(filter, policy)| (Op::FILTERS[filter].to_owned(), policy)).collect()
+        })
+    }
 }
 
-pub(super) fn temper() -> impl Strategy<Value = Temper> {
-    let most = prop_oneof![2 => Just(None), 1 => (1_usize..6).prop_map(Some)];
-    (most, some_filters(), any::<bool>()).prop_map(|(most, filters, keeps)| Temper {
-        most,
-        filters,
-        keeps,
-        ..Temper::default()
-    })
+/// For what a broker ends the link.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Temper {
+    /// More filters in a packet.
+    pub most: Option<usize>,
+    /// SUBSCRIBE of these.
+    pub filters: BTreeSet<String>,
+    /// Whether it keeps the session.
+    pub keeps: bool,
+    /// It says nothing to a SUBSCRIBE with one of these in it.
+    pub mute: BTreeSet<String>,
 }
 
-/// A broker that answers some filters never.
-pub(super) fn silence() -> impl Strategy<Value = Temper> {
-    some_filters().prop_map(|mute| Temper { mute, ..Temper::default() })
+impl Temper {
+    /// A broker that ends links for some filters.
+    pub fn hangs_up() -> impl Strategy<Value = Self> {
+        let most = prop_oneof![2 => Just(None), 1 => (1_usize..6).prop_map(Some)];
+        (most, some_filters(), any::<bool>()).prop_map(|(most, filters, keeps)| Self {
+            most,
+            filters,
+            keeps,
+            ..Self::default()
+        })
+    }
+
+    /// A broker that answers some filters never.
+    pub fn is_silent() -> impl Strategy<Value = Self> {
+        some_filters().prop_map(|mute| Self { mute, ..Self::default() })
+    }
 }
 
 fn some_filters() -> impl Strategy<Value = BTreeSet<String>> {
-    prop::collection::btree_set((0..FILTERS.len()).prop_map(|place| FILTERS[place].to_owned()), 0..3)
+    prop::collection::btree_set((0..Op::FILTERS.len()).prop_map(|place| Op::FILTERS[place].to_owned()), 0..3)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::broker::{Broker, Policy, Temper};
-use super::ops::{FILTERS, Link, Op};
+use super::broker::Broker;
+use super::ops::{Link, Op, Policy, Temper};
 use super::run;
 use crate::mqtt::session::SessionPresence;
 use crate::mqtt::{QoS, SubscribeOptions};
 
 fn subscribe_at(listener: usize, filter: &str, qos: QoS) -> Op {
-    let filter = FILTERS.iter().position(|known| *known == filter).unwrap();
+    let filter = Op::FILTERS.iter().position(|known| *known == filter).unwrap();
     Op::Subscribe { listener, filter, options: SubscribeOptions { qos, ..SubscribeOptions::default() } }
 }
 

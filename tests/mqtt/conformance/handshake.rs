@@ -19,7 +19,7 @@ async fn answered(version: &str, more: &[(&str, &str)], bytes: &[u8]) -> (String
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_3_1_1_is_no_welcome() {
+async fn an_answer_that_breaks_3_1_1_is_refused() {
     for (bytes, expected) in [
         (&[0x20, 2, 0x80, 0][..], "CONNACK has reserved flags"),
         (&[0x20, 2, 2, 0], "CONNACK has reserved flags"),
@@ -38,7 +38,7 @@ async fn an_answer_that_breaks_3_1_1_is_no_welcome() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_5_is_no_welcome_and_the_broker_is_told_why() {
+async fn an_answer_that_breaks_5_is_refused_and_the_broker_is_told_why() {
     for (bytes, expected, code) in [
         (&[0x20, 3, 0x80, 0, 0][..], "CONNACK has reserved flags", 0x81),
         (&[0x21, 3, 0, 0, 0], "CONNACK has reserved flags", 0x81),
@@ -85,7 +85,7 @@ async fn a_refusal_is_read_though_its_form_is_not_quite_right() {
 /// MQTT-3.2.2-4 of 5 is about a client without a session. One that asked for its session takes it up, also in a process that
 /// has just begun.
 #[tokio::test]
-async fn a_session_that_was_asked_for_is_welcome() {
+async fn a_session_that_was_asked_for_is_taken_up() {
     for (version, connack) in [("3.1.1", &[0x20, 2, 1, 0][..]), ("5", &[0x20, 3, 1, 0, 0])] {
         let site = Site::start().await;
         let more = [("client_id", "me"), ("options.clean_session", "false")];

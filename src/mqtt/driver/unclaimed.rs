@@ -21,7 +21,7 @@ use crate::mqtt::topic::Filter;
 const MAX_UNWANTED: usize = 256;
 
 /// Messages that wait for a listener, in order of arrival.
-pub(crate) struct UnclaimedMessages {
+pub(super) struct UnclaimedMessages {
     waits: Waits,
     messages: Vec<(MqttMessage, Arc<DeliveryGuard>)>,
     /// Filters that were unsubscribed meanwhile: whoever did that wants no more of their messages.
@@ -115,7 +115,7 @@ impl UnclaimedMessages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::delivery::tests::unacknowledged;
+    use crate::mqtt::delivery::InDelivery;
 
     #[test]
     fn unsubscribed_messages_do_not_wait_until_they_are_wanted_again() {
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn each_goes_to_who_matches_it_and_the_rest_when_the_time_is_over() {
-        let (now, in_delivery) = (Instant::now(), unacknowledged());
+        let (now, in_delivery) = (Instant::now(), InDelivery::unacknowledged());
         let mut unclaimed = UnclaimedMessages::new(true, Duration::from_secs(1));
         unclaimed.begin(now);
         for topic in ["a", "b", "a"] {

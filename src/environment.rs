@@ -1,0 +1,14 @@
+//! The environment of the process, as all of Wirework reads it.
+
+use std::ffi::OsString;
+
+/// The value of a variable. An empty one counts as not set: that is how a shell takes a value away for one command.
+///
+/// ```
+/// assert!(wirework::environment::variable("PATH").is_some_and(|path| !path.is_empty()));
+/// assert!(wirework::environment::variable("A_VARIABLE_THAT_NOBODY_SETS").is_none());
+/// ```
+#[must_use]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
