@@ -372,7 +372,7 @@ fn publish_error(error: MqttError, target: &Target) -> Error {
         return error.into();
     }
     let message = "the message cannot be published, however often it is tried";
-    Error::new(Category::BadRequest, error.code(), message).with_source(error)
+    Error::new(Category::BadRequest, error.code(), message).with_source(Error::from(error))
 }
 
 /// Dropped without being closed, a queue holds up nobody on a connection that it shared; one of its own is closed by its task.
