@@ -5,6 +5,7 @@
 //! [`Record`] to the [`LogSink`]s to which that component is routed. A line that nobody wants costs an atomic load.
 
 mod buffer;
+mod counts;
 mod current;
 mod event_data;
 mod hub;
@@ -12,7 +13,6 @@ mod layer;
 mod level;
 mod logger;
 mod record;
-mod record_counts;
 mod router;
 mod scope;
 mod sink;
@@ -23,11 +23,11 @@ mod target_limits;
 pub(crate) mod testing;
 mod value;
 
+pub use counts::record_counts;
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use logger::Logger;
 pub use record::Record;
-pub use record_counts::record_counts;
 pub use router::{BufferGuard, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::counters::Exposition;
 use super::format::TextFormat;
-use crate::component::{Component, Context, Descriptor, Stage};
+use crate::component::{Claim, Component, Context, Descriptor, Stage};
 use crate::error::Error;
 use crate::http::{BaseRoute, HttpRoutes, Mount};
 use crate::{references, register};
@@ -25,6 +25,12 @@ pub struct MetricsControllerConfig {
     pub base_route: BaseRoute,
     /// Its route, below `base_route`; `metrics` where none is given.
     pub route: Option<BaseRoute>,
+}
+
+impl MetricsControllerConfig {
+    fn path(&self) -> BaseRoute {
+        self.base_route.join(self.route.as_ref(), "metrics")
+    }
 }
 
 references! {
@@ -65,13 +71,16 @@ impl Component for MetricsController {
     type Config = MetricsControllerConfig;
     type References = MetricsControllerReferences;
 
+    fn claims(_: &Descriptor, config: &MetricsControllerConfig) -> Vec<Claim> {
+        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    }
+
     fn create(
         identity: &Descriptor,
         config: MetricsControllerConfig,
         references: MetricsControllerReferences,
     ) -> Result<Self, Error> {
-        let route = config.base_route.join(config.route.as_ref(), "metrics");
-        let mount = references.endpoint.reserve(identity, &route)?;
+        let mount = references.endpoint.reserve(identity, &config.path())?;
         Ok(Self { mount, counters: references.counters })
     }
 

@@ -11,7 +11,10 @@ impl Encoder {
     pub(super) fn counters(&mut self, values: &Values) {
         let help = "Counters that had no series of their own, because their metric had options.max_series.";
         self.single("wirework_metrics_overflowed_counters", MetricType::Counter, help, values.overflowed);
-        for family in &values.families {
+        // Counters first: no other kind takes their name.
+        let (counters, others): (Vec<_>, Vec<_>) =
+            values.families.iter().partition(|family| family.kind == Kind::Increment);
+        for family in counters.into_iter().chain(others) {
             match family.kind {
                 Kind::Increment => self.plain(family, MetricType::Counter),
                 Kind::LastValue | Kind::Timestamp => self.plain(family, MetricType::Gauge),
@@ -62,13 +65,15 @@ impl Encoder {
             family.sample("_sum", &[labels.as_str()], statistics.sum);
             family.sample("_count", &[labels.as_str()], statistics.count);
         }
-        let extremes: [(&str, fn(Statistics) -> f64); 2] = [("min", |all| all.min), ("max", |all| all.max)];
-        for (which, extreme) in extremes {
-            let (name, help) = (format!("{}_{which}", values.metric), format!("{} ({which})", values.help));
-            let mut family = self.family(&name, MetricType::Gauge, &help);
-            for (labels, all) in statistics(values) {
-                family.sample("", &[labels.as_str()], extreme(all));
-            }
+        self.extreme(values, "min", |all| all.min);
+        self.extreme(values, "max", |all| all.max);
+    }
+
+    fn extreme(&mut self, values: &FamilyValues, which: &str, extreme: impl Fn(Statistics) -> f64) {
+        let (name, help) = (format!("{}_{which}", values.metric), format!("{} ({which})", values.help));
+        let mut family = self.family(&name, MetricType::Gauge, &help);
+        for (labels, all) in statistics(values) {
+            family.sample("", &[labels.as_str()], extreme(all));
         }
     }
 }

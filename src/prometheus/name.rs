@@ -47,7 +47,7 @@ impl MetricName {
             Kind::Statistics => (name, "The values"),
             Kind::LastValue => (name, "The last value"),
         };
-        Self { metric, help: format!("{what}: {shown}."), labels }
+        Self { metric, help: format!("{what}: {shown}"), labels }
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         let component = "pip-services:queue-factory:memory:default:1.0".parse().unwrap();
         let name = MetricName::of("queue.reply.a\"1.sent_messages", Kind::Increment, Some(&component));
         assert_eq!(name.metric, "wirework_queue_sent_messages");
-        assert_eq!(name.help, "How often: queue.NAME.sent_messages.");
+        assert_eq!(name.help, "How often: queue.NAME.sent_messages");
         assert_eq!(name.labels.as_str(), r#"component="queue-factory:memory:default",queue="reply.a\"1""#);
         for other in ["queue.length", "queues.a.b", "queue"] {
             assert_eq!(MetricName::of(other, Kind::LastValue, None).labels.as_str(), "", "{other}");

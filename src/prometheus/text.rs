@@ -52,6 +52,16 @@ impl MetricType {
         }
     }
 
+    /// What is put behind the name of a family whose name is taken. Names with the word of the type are no good style for Prometheus.
+    const fn distinction(self) -> &'static str {
+        match self {
+            Self::Counter => "_events",
+            Self::Gauge => "_value",
+            Self::Histogram => "_distribution",
+            Self::Summary => "_values",
+        }
+    }
+
     /// What its samples, and that of its beginning, add to its name: no other family may have any of these names.
     const fn suffixes(self) -> &'static [&'static str] {
         match self {
@@ -108,13 +118,12 @@ impl Encoder {
         Self { format, text: String::new(), taken: HashSet::new() }
     }
 
-    /// Begins a family; `name` is valid, and without the `_total` of counters. Where it is taken by another, the type is put behind
-    /// it, so that no name has two meanings. A family without samples is not written.
+    /// Begins a family; `name` is valid, and without the `_total` of counters. Where it is taken by another, a word for its type is
+    /// put behind it, so that no name has two meanings. A family without samples is not written.
     pub(super) fn family(&mut self, name: &str, of: MetricType, help: &str) -> Family<'_> {
         let mut name = name.to_owned();
         while of.suffixes().iter().any(|suffix| self.taken.contains(&format!("{name}{suffix}"))) {
-            name.push('_');
-            name.push_str(of.name());
+            name.push_str(of.distinction());
         }
         self.taken.extend(of.suffixes().iter().map(|suffix| format!("{name}{suffix}")));
         Family { encoder: self, name, of, help: help.to_owned(), is_begun: false }
@@ -242,12 +251,12 @@ mod tests {
         encoder.single("x_total", MetricType::Gauge, "Two.", 2_u64);
         encoder.single("x", MetricType::Counter, "Three.", 3_u64);
         encoder.family("x", MetricType::Summary, "Four.").sample("_sum", &[], 4_u64);
-        encoder.single("x_summary_count", MetricType::Gauge, "Five.", 5_u64);
+        encoder.single("x_values_count", MetricType::Gauge, "Five.", 5_u64);
         let text = encoder.finish();
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(
             samples,
-            ["x 1", "x_total 2", "x_counter_total 3", "x_summary_sum 4", "x_summary_count_gauge 5"]
+            ["x 1", "x_total 2", "x_events_total 3", "x_values_sum 4", "x_values_count_value 5"]
         );
     }
 
