@@ -91,6 +91,14 @@ pub trait Coded: StdError + Send + Sync + 'static {
     fn category(&self) -> Category;
     /// The code of this error, such as `NOT_OPEN`; upper case with underscores.
     fn code(&self) -> &'static str;
+    /// The keys of the component's section that this error is about, dotted from the section on: `options.capacity`,
+    /// `connections.1.port`, `references.queue`. Those that are set are shown with their place in the manifest where the service
+    /// fails with this error. None by default.
+    ///
+    /// An enum gives the keys of its sources too where they are [`Coded`] and no [`Error`]: nobody else can ask them.
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        Vec::new()
+    }
 }
 
 /// A failure of a component: category, code, message and causes.
@@ -108,6 +116,7 @@ struct Repr {
     code: Cow<'static, str>,
     message: Message,
     details: Vec<(Cow<'static, str>, String)>,
+    keys: Vec<Cow<'static, str>>,
 }
 
 /// Where the text comes from: written here over an optional cause, or the text of a typed error.
@@ -125,10 +134,11 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         let message = Message::Own { text: message.into(), source: None };
-        Self(Box::new(Repr { category, code: code.into(), message, details: Vec::new() }))
+        Self(Box::new(Repr { category, code: code.into(), message, details: Vec::new(), keys: Vec::new() }))
     }
 
-    /// Wraps `source`: this error's text comes first, the causes follow.
+    /// Wraps `source`: this error's text comes first, the causes follow. An error that is [`Coded`] is wrapped as an [`Error`], so that
+    /// its keys are not lost: `.with_source(Error::from(source))`.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let text = match self.0.message {
@@ -143,6 +153,20 @@ impl Error {
     #[must_use]
     pub fn with_detail(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         self.0.details.push((key.into(), value.to_string()));
+        self
+    }
+
+    /// Says that this error is about a key of the component's section, dotted from the section on: `options.capacity`. Where the service
+    /// fails with it and the key is set, the report says where.
+    ///
+    /// ```
+    /// use wirework::{Category, Error};
+    /// let error = Error::new(Category::FileError, "READ_FAILED", "cannot read the roll `members.txt`").with_key("roll");
+    /// assert_eq!(error.context("opening the club").keys(), ["roll"]);
+    /// ```
+    #[must_use]
+    pub fn with_key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.0.keys.push(key.into());
         self
     }
 
@@ -177,24 +201,36 @@ impl Error {
         self.0.details.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
     }
 
+    /// The keys of the component's section that this error and its causes are about, each once, those of this one first; see
+    /// [`Coded::keys`].
+    #[must_use]
+    pub fn keys(&self) -> Vec<&str> {
+        let mut keys: Vec<&str> = Vec::new();
+        let causes = self.causes().filter_map(ours);
+        for key in std::iter::once(self).chain(causes).flat_map(|error| &error.0.keys) {
+            if !keys.contains(&key.as_ref()) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
     /// The typed error behind this one, here or further down the chain of causes.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        let mut next: Option<&(dyn StdError + 'static)> = match &self.0.message {
+        self.causes().find_map(|error| error.downcast_ref::<E>())
+    }
+
+    /// The errors behind this one: the typed one that it is made of, and all causes.
+    fn causes(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        std::iter::successors(self.next_behind(), |&error| next_behind(error))
+    }
+
+    fn next_behind(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.message {
             Message::Typed(error) => Some(&**error),
             Message::Own { source, .. } => source.as_deref().map(|error| error as _),
-        };
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref::<E>() {
-                return Some(found);
-            }
-            let shared = error.downcast_ref::<Arc<Error>>().map(Arc::as_ref);
-            next = match error.downcast_ref::<Error>().or(shared).map(|error| &error.0.message) {
-                Some(Message::Typed(typed)) => Some(&**typed),
-                _ => error.source(),
-            };
         }
-        None
     }
 
     /// The message and those of all its causes on one line, joined by `: `.
@@ -202,6 +238,15 @@ impl Error {
     pub fn chain(&self) -> String {
         chain(self)
     }
+}
+
+fn next_behind<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    ours(error).map_or_else(|| error.source(), Error::next_behind)
+}
+
+/// The error as one of ours, owned or shared, where it is.
+fn ours<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Error> {
+    error.downcast_ref().or_else(|| error.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
 /// Says what was being done when something failed, and makes an [`Error`] of any error.
@@ -301,16 +346,18 @@ impl StdError for Error {
 
 impl<E: Coded> From<E> for Error {
     fn from(error: E) -> Self {
-        let (category, code) = (error.category(), error.code().into());
-        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details: Vec::new() }))
+        let (category, code, keys) = (error.category(), error.code().into(), error.keys());
+        let message = Message::Typed(Box::new(error));
+        Self(Box::new(Repr { category, code, message, details: Vec::new(), keys }))
     }
 }
 
-/// A shared error, such as that of a status, with its category, code, details and causes.
+/// A shared error, such as that of a status, with its category, code, details, keys and causes.
 impl From<Arc<Error>> for Error {
     fn from(error: Arc<Error>) -> Self {
         let (category, code, details) = (error.category(), error.0.code.clone(), error.0.details.clone());
-        Self(Box::new(Repr { category, code, message: Message::Typed(Box::new(error)), details }))
+        let message = Message::Typed(Box::new(error));
+        Self(Box::new(Repr { category, code, message, details, keys: Vec::new() }))
     }
 }
 
@@ -328,6 +375,9 @@ mod tests {
         }
         fn code(&self) -> &'static str {
             "CONNECT_FAILED"
+        }
+        fn keys(&self) -> Vec<Cow<'static, str>> {
+            vec!["connection.host".into()]
         }
     }
 
@@ -367,6 +417,15 @@ mod tests {
             assert_eq!(error.chain(), "opening: link to `h:1` is down: refused");
             assert!(error.downcast_ref::<Down>().is_some());
         }
+    }
+
+    #[test]
+    fn the_keys_of_all_causes_are_found_each_once() {
+        let down = || Error::from(Down("h:1", std::io::Error::other("refused")));
+        let outer = Error::new(Category::Conflict, "X", "x").with_key("a").with_source(down().with_key("a"));
+        assert_eq!(outer.keys(), ["a", "connection.host"]);
+        assert_eq!(Error::from(Arc::new(outer)).context("opening").keys(), ["a", "connection.host"]);
+        assert!(Error::new(Category::Conflict, "X", "on `a`").keys().is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::connect::{Asked, asked};
 use crate::{Category, Coded};
+use std::borrow::Cow;
 
 /// Why a credential cannot be found. No variant shows any part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +50,13 @@ impl Coded for CredentialError {
             Self::NoStore { .. } => "REF_ERROR",
             Self::NotFound { .. } => "MISSING_CREDENTIALS",
             Self::ReadOnly { .. } => "UNSUPPORTED",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::NoStore { .. } | Self::NotFound { .. } => vec!["credential.store_key".into()],
+            Self::ReadOnly { .. } => Vec::new(),
         }
     }
 }

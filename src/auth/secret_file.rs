@@ -1,5 +1,6 @@
 //! A file that has one secret.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,14 @@ impl Coded for SecretFileError {
             Self::Exposed { .. } => "EXPOSED_SECRET",
             Self::Both { first, .. } => first.code(),
             _ => "READ_FAILED",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::Exposed { .. } => vec!["strict".into()],
+            Self::Both { first, second } => [first.keys(), second.keys()].concat(),
+            _ => Vec::new(),
         }
     }
 }

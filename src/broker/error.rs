@@ -1,5 +1,6 @@
 //! The errors of a broker.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
@@ -112,6 +113,20 @@ impl Coded for BrokerError {
             Self::Config(_) => "BAD_CONFIG",
             Self::AlreadyOpen { .. } => "ALREADY_OPEN",
             Self::Failed(_) => "BROKER_FAILED",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::PortInUse { .. } => vec!["port".into()],
+            Self::NoAddress { .. } => vec!["host".into()],
+            Self::CannotListen { .. } => vec!["port".into(), "host".into()],
+            Self::OpenToAll { .. } => vec!["host".into(), "allow_anonymous".into()],
+            Self::ClosedToAll => vec!["allow_anonymous".into()],
+            Self::IncompleteCredential { .. } => vec!["credential".into(), "credentials".into()],
+            Self::UnknownUser { name } => vec![format!("users.{name}").into()],
+            Self::Config(invalid) => invalid.keys(),
+            Self::AlreadyOpen { .. } | Self::Failed(_) => Vec::new(),
         }
     }
 }

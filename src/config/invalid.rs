@@ -174,6 +174,10 @@ impl Coded for Invalid {
     fn code(&self) -> &'static str {
         self.code.unwrap_or(code::BAD_CONFIG)
     }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        vec![self.key.clone()]
+    }
 }
 
 #[cfg(test)]

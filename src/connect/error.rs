@@ -1,5 +1,6 @@
 //! The errors of connections.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -218,5 +219,17 @@ impl Coded for ConnectError {
             Self::NoPath { .. } => "NO_PATH",
             Self::NoPort { .. } => "NO_PORT",
         }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        let named: &[&str] = match self {
+            Self::NoDiscovery { .. } | Self::NotFound { .. } => &["connection.discovery_key"],
+            Self::NoProtocol { .. } | Self::UnsupportedProtocol { .. } => &["connection.protocol"],
+            Self::NoHost { .. } | Self::BadHost { .. } => &["connection.host"],
+            Self::NoPath { .. } => &["connection.uri"],
+            Self::NoPort { .. } => &["connection.port"],
+            Self::NoConnection | Self::TooMany | Self::ReadOnly { .. } => &[],
+        };
+        named.iter().map(|key| Cow::from(*key)).collect()
     }
 }

@@ -3,6 +3,7 @@
 use super::ConnectionConfig;
 use crate::config::Invalid;
 use crate::{Category, Coded};
+use std::borrow::Cow;
 
 /// What can be configured once or several times, under two keys.
 pub trait OneOrMany {
@@ -31,6 +32,10 @@ impl Coded for BothGiven {
     }
     fn code(&self) -> &'static str {
         "BAD_CONFIG"
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        vec![self.one.into(), self.many.into()]
     }
 }
 

@@ -1,5 +1,6 @@
 //! The errors of an HTTP endpoint.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -45,6 +46,8 @@ pub enum HttpError {
     /// The system does not let it listen there.
     #[error("cannot listen on port {port} of {}", Escaped(host))]
     CannotListen {
+        /// The key of the listener.
+        key: String,
         /// The address as configured.
         host: String,
         /// The port as configured.
@@ -116,6 +119,19 @@ impl Coded for HttpError {
             Self::SocketTaken { .. } => "SOCKET_TAKEN",
             Self::AlreadyOpen => "ALREADY_OPEN",
             Self::RouteTaken { .. } | Self::RouteOfHealth { .. } => "ROUTE_TAKEN",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        let of_listener = |key: &str, name: &str| Cow::from(format!("{key}.{name}"));
+        match self {
+            Self::Config(invalid) => invalid.keys(),
+            Self::PortInUse { key, .. } => vec![of_listener(key, "port")],
+            Self::NoAddress { key, .. } => vec![of_listener(key, "host")],
+            Self::CannotListen { key, .. } => vec![of_listener(key, "port"), of_listener(key, "host")],
+            Self::Socket { key, .. } | Self::SocketTaken { key, .. } => vec![of_listener(key, "path")],
+            Self::AlreadyOpen => Vec::new(),
+            Self::RouteTaken { .. } | Self::RouteOfHealth { .. } => vec!["base_route".into()],
         }
     }
 }

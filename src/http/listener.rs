@@ -86,7 +86,7 @@ async fn tcp(key: &str, config: &ListenConfig) -> Result<Listener, HttpError> {
     let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => HttpError::PortInUse { key: key.to_owned(), host: host.clone(), port },
         io::ErrorKind::AddrNotAvailable => no_address(Some(source)),
-        _ => HttpError::CannotListen { host: host.clone(), port, source },
+        _ => HttpError::CannotListen { key: key.to_owned(), host: host.clone(), port, source },
     })?;
     let address = listener.local_addr().unwrap_or(address);
     Ok(Listener::Tcp(listener, address))

@@ -1,5 +1,6 @@
 //! The errors of messages and queues.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +96,8 @@ pub enum QueueError {
         second: Arc<str>,
         /// The keys in which they differ, with both values.
         differences: Arc<str>,
+        /// The keys alone.
+        keys: Arc<[&'static str]>,
     },
     /// A message has no topic, and the queue sends each to a topic of its own.
     #[error("the queue `{queue}` sends to `{target}`, and the message has no topic to stand in it")]
@@ -135,6 +138,14 @@ impl Coded for QueueError {
             Self::NoTopic { .. } => "NO_TOPIC",
             Self::Unsupported { .. } => "UNSUPPORTED",
             Self::Config(_) | Self::Disagree { .. } => "BAD_CONFIG",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::Disagree { keys, .. } => keys.iter().copied().chain(["queue"]).map(Cow::from).collect(),
+            Self::Config(invalid) => invalid.keys(),
+            _ => Vec::new(),
         }
     }
 }

@@ -89,7 +89,7 @@ pub struct Service {
     /// Further keys of `[service]`.
     pub keys: &'static str,
     pub server: Server,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Service {

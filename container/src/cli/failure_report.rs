@@ -1,7 +1,7 @@
 //! What a service that failed says last, on stderr: its log may be anywhere.
 
 use wirework::Descriptor;
-use wirework::config::{Node, Problem, Severity, Span, Table, Value};
+use wirework::config::{Node, Problem, Severity, Span};
 use wirework::log::{Console, Format, Level, Record, Value as Shown};
 use wirework::text::Escaped;
 
@@ -82,7 +82,7 @@ pub(super) fn report(error: &ServeError, is_shown: bool, again: impl FnOnce() ->
             format!("{lead}{failure}: {why}")
         };
         say_error(failure.source.code(), &text);
-        for help in plan.into_iter().flat_map(|plan| helps(plan, failure, &why)) {
+        for help in plan.into_iter().flat_map(|plan| helps(plan, failure)) {
             say(Level::Info, "  help: ", &help);
         }
     }
@@ -94,37 +94,24 @@ fn is_logged(failure: &Failure, plan: Option<&Plan>) -> bool {
     failure.phase != Phase::Create && planned.is_some_and(|planned| !is_console(&planned.entry))
 }
 
-/// Where the keys are set that the reason names; where it names none, where the section is.
-fn helps(plan: &Plan, failure: &Failure, why: &str) -> Vec<String> {
+/// Where the keys are set that the error is about; where none of them is, where the section is.
+fn helps(plan: &Plan, failure: &Failure) -> Vec<String> {
     let Some(planned) = plan.position(&failure.component).and_then(|position| plan.get(position)) else {
         return Vec::new();
     };
-    let mut named = Vec::new();
-    keys(&planned.entry.table, "", &mut |path, node| {
-        if why.contains(&format!("`{path}`")) {
-            named.extend(setting(&plan.files, path, node));
+    let (files, entry) = (&plan.files, &planned.entry);
+    let place = |key: &str| match key.strip_prefix("references.") {
+        Some(field) => {
+            let (_, _, span) = entry.references.iter().find(|(name, ..)| **name == *field)?;
+            set_in(files, key, *span)
         }
-    });
-    for (field, _, span) in &planned.entry.references {
-        let path = format!("references.{field}");
-        if let (true, Some(place)) = (why.contains(&format!("`{path}`")), plan.files.locate(*span)) {
-            named.push(format!("`{path}` is set in {}:{}", place.path.display(), place.line));
-        }
-    }
+        None => setting(files, key, entry.table.find(key)?),
+    };
+    let named: Vec<_> = failure.source.keys().into_iter().filter_map(place).collect();
     if named.is_empty() {
-        named.extend(section(&plan.files, &failure.component, planned.entry.descriptor_span));
+        return section(files, &failure.component, entry.descriptor_span).into_iter().collect();
     }
     named
-}
-
-fn keys(table: &Table, prefix: &str, visit: &mut impl FnMut(&str, &Node)) {
-    for (key, node) in table.iter() {
-        let path = format!("{prefix}{}", key.name);
-        match &node.value {
-            Value::Table(inner) => keys(inner, &format!("{path}."), visit),
-            _ => visit(&path, node),
-        }
-    }
 }
 
 fn section(files: &Files, component: &Descriptor, span: Span) -> Option<String> {
@@ -132,9 +119,14 @@ fn section(files: &Files, component: &Descriptor, span: Span) -> Option<String> 
     Some(format!("`{component}` is set up in {}:{}", place.path.display(), place.line))
 }
 
+fn set_in(files: &Files, path: &str, span: Span) -> Option<String> {
+    let place = files.locate(span)?;
+    Some(format!("`{path}` is set in {}:{}", place.path.display(), place.line))
+}
+
 /// Where a key is set and, where a parameter sets it, by which option of the command line.
 fn setting(files: &Files, path: &str, node: &Node) -> Option<String> {
-    let place = files.locate(node.span)?;
+    let at = set_in(files, path, node.span)?;
     let file = files.file(node.span)?;
     let [start, end] = [node.span.start, node.span.end].map(|at| at.saturating_sub(file.base) as usize);
     let written = file.text.get(start..end).unwrap_or_default();
@@ -143,7 +135,6 @@ fn setting(files: &Files, path: &str, node: &Node) -> Option<String> {
         _ => None,
     });
     let names: Vec<_> = names.collect();
-    let at = format!("`{path}` is set in {}:{}", place.path.display(), place.line);
     Some(if names.is_empty() { at } else { format!("{at}; change it with {}", names.join(" and ")) })
 }
 
@@ -183,7 +174,7 @@ mod tests {
         }
     }
 
-    fn helps_for(why: &str) -> Vec<String> {
+    fn helps_for(source: Error) -> Vec<String> {
         let text =
             "[[component]]\ndescriptor = 't:server:a:b:1.0'\nport = \"${PORT:-1883}\"\nlimits.clients = 3\n";
         let (mut registry, mut problems) = (Registry::new(), Problems::new());
@@ -192,14 +183,18 @@ mod tests {
         let plan = Plan::new(manifest, &registry, &mut problems);
         assert!(problems.is_empty());
         let component = "t:server:a:b:1.0".parse().unwrap();
-        let source = Error::new(Category::Conflict, "TEST", why.to_owned());
-        helps(&plan, &Failure { component, phase: Phase::Open, source }, why)
+        helps(&plan, &Failure { component, phase: Phase::Open, source })
     }
 
     #[test]
-    fn a_key_that_the_reason_names_is_found_with_its_parameter() {
-        assert_eq!(helps_for("set `port`"), ["`port` is set in a.toml:3; change it with `-p PORT=…`"]);
-        assert_eq!(helps_for("`limits.clients` is 3"), ["`limits.clients` is set in a.toml:4"]);
-        assert_eq!(helps_for("no luck on this port"), ["`t:server:a:b:1.0` is set up in a.toml:2"]);
+    fn a_key_that_the_error_is_about_is_found_with_its_parameter() {
+        let error = || Error::new(Category::Conflict, "TEST", "`port` is not to be looked for in this text");
+        let port = "`port` is set in a.toml:3; change it with `-p PORT=…`";
+        assert_eq!(helps_for(error().with_key("port")), [port]);
+        let both = error().with_key("limits.clients").context("opening").with_key("port").with_key("host");
+        assert_eq!(helps_for(both), [port, "`limits.clients` is set in a.toml:4"]);
+        for none in [error(), error().with_key("host"), error().with_key("references.port")] {
+            assert_eq!(helps_for(none), ["`t:server:a:b:1.0` is set up in a.toml:2"]);
+        }
     }
 }

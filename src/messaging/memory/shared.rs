@@ -5,7 +5,6 @@
 //! mistaken for it.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::component::{Context, Supervisor};
@@ -113,18 +112,18 @@ impl SharedSettings {
     /// Fails where the settings of a queue that opens later differ.
     fn check(&self, later: &Self, queue: &Arc<str>) -> Result<(), QueueError> {
         let values = |settings: &Self| Self::values(&settings.options, settings.dead_letter.as_deref());
-        let mut differences = String::new();
-        for ((key, first), (_, second)) in values(self).into_iter().zip(values(later)) {
-            if first != second {
-                let and = if differences.is_empty() { "" } else { " and " };
-                // Writing to a text does not fail.
-                let _ = write!(differences, "{and}`{key}` {second} in place of {first}");
-            }
-        }
-        if differences.is_empty() {
+        let both = values(self).into_iter().zip(values(later));
+        let different: Vec<_> = both.filter(|((_, first), (_, second))| first != second).collect();
+        if different.is_empty() {
             return Ok(());
         }
+        let keys = different.iter().map(|((key, _), _)| *key).collect();
+        let said: Vec<_> = different
+            .iter()
+            .map(|((key, first), (_, second))| format!("`{key}` {second} in place of {first}"))
+            .collect();
+        let differences = said.join(" and ").into();
         let (first, second) = (Arc::clone(&self.component), Arc::clone(&later.component));
-        Err(QueueError::Disagree { queue: Arc::clone(queue), first, second, differences: differences.into() })
+        Err(QueueError::Disagree { queue: Arc::clone(queue), first, second, differences, keys })
     }
 }

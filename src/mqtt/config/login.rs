@@ -3,6 +3,7 @@
 use crate::connect::Endpoint;
 use crate::mqtt::MqttVersion;
 use crate::{Category, Coded};
+use std::borrow::Cow;
 
 /// The longest user name or password, in bytes (section 1.5 of both versions).
 const LONGEST: usize = u16::MAX as usize;
@@ -55,6 +56,14 @@ impl Coded for LoginError {
 
     fn code(&self) -> &'static str {
         "BAD_CREDENTIAL"
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::NoUsername { .. } => vec!["credential.username".into(), "options.protocol_version".into()],
+            Self::Nul { .. } => vec!["credential.username".into()],
+            Self::TooLong { .. } => Vec::new(),
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl QueueSubscription {
             return denied.into();
         }
         let message = format!("no messages come for `{}` at present", clip(&self.filter));
-        Error::new(Category::NoResponse, denied.code(), message).with_source(denied)
+        Error::new(Category::NoResponse, denied.code(), message).with_source(Error::from(denied))
     }
 
     /// Why the attempts so far have failed, to look at and to wait for; it changes with each grant.

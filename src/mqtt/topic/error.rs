@@ -2,6 +2,7 @@
 
 use crate::error::{Category, Coded};
 use crate::text::{Escaped, escape};
+use std::borrow::Cow;
 
 /// The longest topic or filter, in bytes: the length goes over the wire in 16 bits.
 pub const MAX_LEN: usize = 65_535;
@@ -113,6 +114,13 @@ impl Coded for TopicError {
 
     fn code(&self) -> &'static str {
         "BAD_TOPIC"
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::Control { .. } => vec!["options.allow_control_characters".into()],
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The errors of a connection.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::link_error::elsewhere;
+use super::link_error::{elsewhere, keys_of_redirect};
 use crate::config::Invalid;
 use crate::error::{Category, Coded, chain};
 use crate::mqtt::properties::PropertyError;
@@ -294,6 +295,20 @@ impl Coded for MqttError {
             Self::BadProperty { .. } => "BAD_PROPERTY",
             Self::Panicked { .. } => "PANIC",
             Self::Config(_) => "BAD_CONFIG",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::ConnectFailed { source: error, .. }
+            | Self::Down(error)
+            | Self::EndsLinks { last: error, .. }
+            | Self::SubscribeEndsLinks { last: error, .. } => error.keys(),
+            Self::Refused { server_reference, .. } => keys_of_redirect(server_reference),
+            Self::SubscribeUnanswered { .. } => vec!["options.connect_timeout".into()],
+            Self::Topic(error) => error.keys(),
+            Self::Config(invalid) => invalid.keys(),
+            _ => Vec::new(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The reasons for which a link ends or cannot be made.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::chain;
+use crate::error::{Coded as _, chain};
 use crate::mqtt::TlsError;
 use crate::text::clip;
 
@@ -171,6 +172,21 @@ impl LinkError {
         Self::Io { doing, source: Arc::new(source) }
     }
 
+    /// The keys of the configuration that it is about.
+    pub(super) fn keys(&self) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::Tls(error) => error.keys(),
+            Self::TlsMismatch { last, .. } => last.keys(),
+            Self::TakenOver { .. } => vec!["client_id".into()],
+            Self::Disconnected { server_reference, .. } | Self::Refused { server_reference, .. } => {
+                keys_of_redirect(server_reference)
+            }
+            Self::TooLarge { .. } => vec!["options.max_packet_size".into()],
+            Self::Overflow { .. } => vec!["options.max_incoming_bytes".into()],
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the refusal is permanent: the same CONNECT would be refused again. "Server busy", "server unavailable"
     /// and redirects are not: another endpoint, or the same one later, may accept the client.
     pub(crate) const fn is_final(&self) -> bool {
@@ -208,22 +224,6 @@ impl LinkError {
             _ => false,
         }
     }
-
-    /// Whether this side ends the link, for what the broker has sent or not sent: it may still take bytes.
-    pub(crate) const fn is_local(&self) -> bool {
-        matches!(
-            self,
-            Self::Protocol(_)
-                | Self::Unexpected(_)
-                | Self::UnknownTopicAlias
-                | Self::Authentication
-                | Self::BadTopic { .. }
-                | Self::TooLarge { .. }
-                | Self::Overflow { .. }
-                | Self::Flooded { .. }
-                | Self::NoAnswer { .. }
-        )
-    }
 }
 
 const fn unlike(tls: bool) -> &'static str {
@@ -254,6 +254,11 @@ pub fn elsewhere(server_reference: &Option<Arc<str>>) -> String {
             clip(server)
         )
     })
+}
+
+/// The keys that say whether [`elsewhere`] is followed.
+pub fn keys_of_redirect(server_reference: &Option<Arc<str>>) -> Vec<Cow<'static, str>> {
+    server_reference.iter().map(|_| "options.redirects".into()).collect()
 }
 
 fn on(topic: &Option<Arc<str>>) -> String {

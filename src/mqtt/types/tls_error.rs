@@ -15,18 +15,26 @@ pub struct TlsFailure(Box<Told>);
 struct Told {
     what: Cow<'static, str>,
     remedy: Option<Cow<'static, str>>,
+    keys: &'static [&'static str],
 }
 
 impl TlsFailure {
     #[cfg(feature = "tls")]
     pub(crate) fn new(what: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), remedy: Some(remedy.into()) }))
+        Self(Box::new(Told { what: what.into(), remedy: Some(remedy.into()), keys: &[] }))
     }
 
     /// One without a remedy.
     #[cfg(feature = "tls")]
     pub(crate) fn only(what: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), remedy: None }))
+        Self(Box::new(Told { what: what.into(), remedy: None, keys: &[] }))
+    }
+
+    /// The same about these keys of the configuration.
+    #[cfg(feature = "tls")]
+    pub(crate) fn about(mut self, keys: &'static [&'static str]) -> Self {
+        self.0.keys = keys;
+        self
     }
 
     /// What is wrong.
@@ -71,7 +79,6 @@ pub enum TlsPlace {
 
 impl TlsPlace {
     /// The configuration key of a file; of a text in memory, that of all TLS.
-    #[cfg(feature = "tls")]
     const fn key(&self) -> &'static str {
         match self {
             Self::File { key, .. } => key,
@@ -217,6 +224,22 @@ impl Coded for TlsError {
         match self {
             Self::Handshake { .. } | Self::Session { .. } => "TLS_FAILED",
             _ => "BAD_TLS_CONFIG",
+        }
+    }
+
+    fn keys(&self) -> Vec<Cow<'static, str>> {
+        let at = |places: &[&TlsPlace]| places.iter().map(|place| place.key().into()).collect();
+        let of = |failure: &TlsFailure| failure.0.keys.iter().map(|key| Cow::from(*key)).collect();
+        match self {
+            Self::Unreadable { place, .. }
+            | Self::Missing { place, .. }
+            | Self::BadPem { place, .. }
+            | Self::BadCertificate { place, .. }
+            | Self::BadKey { place, .. } => at(&[place]),
+            Self::BadIdentity { certificate, key, .. } => at(&[key, certificate]),
+            Self::NoRoots { .. } => vec!["tls.ca_file".into()],
+            Self::BadServerName { .. } => vec!["tls.server_name".into()],
+            Self::Handshake { source, .. } | Self::Session { source } => of(source),
         }
     }
 }

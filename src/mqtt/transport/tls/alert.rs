@@ -10,8 +10,8 @@ use tokio_rustls::rustls::AlertDescription::{
 
 use crate::mqtt::types::TlsFailure;
 
-/// What is wrong, and what helps.
-type Meaning = (&'static str, &'static str);
+/// What is wrong, what helps, and which keys of the configuration it is about.
+type Meaning = (&'static str, &'static str, &'static [&'static str]);
 
 struct Row {
     alerts: &'static [AlertDescription],
@@ -21,20 +21,25 @@ struct Row {
     certified: Meaning,
 }
 
-const fn same(alerts: &'static [AlertDescription], what: &'static str, remedy: &'static str) -> Row {
-    Row { alerts, anonymous: (what, remedy), certified: (what, remedy) }
+const fn same(alerts: &'static [AlertDescription], meaning: Meaning) -> Row {
+    Row { alerts, anonymous: meaning, certified: meaning }
 }
 
+const NONE: &[&str] = &[];
+const OWN: &[&str] = &["tls.cert_file", "tls.key_file"];
+const CERTIFICATE: &[&str] = &["tls.cert_file"];
+
 const GIVE_ONE: &str = "give this client one: `tls.cert_file` and `tls.key_file`";
-const NOT_WITHOUT: Meaning = ("the broker does not let this client in without a certificate", GIVE_ONE);
+const NOT_WITHOUT: Meaning = ("the broker does not let this client in without a certificate", GIVE_ONE, OWN);
 
 const MEANINGS: [Row; 12] = [
     Row {
         alerts: &[CertificateRequired, NoCertificate],
-        anonymous: ("the broker wants a certificate of this client", GIVE_ONE),
+        anonymous: ("the broker wants a certificate of this client", GIVE_ONE, OWN),
         certified: (
             "the broker wants a certificate of this client",
             "that in `tls.cert_file` is of no authority that the broker asks for",
+            CERTIFICATE,
         ),
     },
     Row {
@@ -42,10 +47,12 @@ const MEANINGS: [Row; 12] = [
         anonymous: (
             "the broker has no cipher in common with this client, or wants a certificate of it",
             "have it offer AES-GCM or ChaCha20 with ECDHE, or give `tls.cert_file` and `tls.key_file`",
+            OWN,
         ),
         certified: (
             "the broker has no cipher in common with this client, or none for its certificate",
             "have it offer AES-GCM or ChaCha20 with ECDHE, and take the kind of key in `tls.key_file`",
+            &["tls.key_file"],
         ),
     },
     Row {
@@ -54,6 +61,7 @@ const MEANINGS: [Row; 12] = [
         certified: (
             "the broker does not trust the certificate in `tls.cert_file`",
             "is it the right one for this broker, for clients (`clientAuth`), and with its intermediate certificates?",
+            CERTIFICATE,
         ),
     },
     Row {
@@ -62,34 +70,50 @@ const MEANINGS: [Row; 12] = [
         certified: (
             "the broker does not know the authority of the certificate in `tls.cert_file`",
             "the broker must trust that authority, and the file must hold the intermediate certificates too",
+            CERTIFICATE,
         ),
     },
     same(
         &[CertificateExpired],
-        "the broker says that the certificate in `tls.cert_file` has expired",
-        "have it renewed; is the broker's clock right?",
+        (
+            "the broker says that the certificate in `tls.cert_file` has expired",
+            "have it renewed; is the broker's clock right?",
+            CERTIFICATE,
+        ),
     ),
     same(
         &[CertificateRevoked],
-        "the broker says that the certificate in `tls.cert_file` has been revoked",
-        "have another one issued",
+        (
+            "the broker says that the certificate in `tls.cert_file` has been revoked",
+            "have another one issued",
+            CERTIFICATE,
+        ),
     ),
     same(
         &[ProtocolVersion],
-        "the broker speaks neither TLS 1.2 nor 1.3",
-        "have it speak one of them: older ones are broken and not spoken here",
+        (
+            "the broker speaks neither TLS 1.2 nor 1.3",
+            "have it speak one of them: older ones are broken and not spoken here",
+            NONE,
+        ),
     ),
     same(
         &[UnrecognisedName],
-        "the broker has no certificate for that name",
-        "`tls.server_name` says by which name it is asked for",
+        (
+            "the broker has no certificate for that name",
+            "`tls.server_name` says by which name it is asked for",
+            &["tls.server_name"],
+        ),
     ),
     same(
         &[NoApplicationProtocol],
-        "the broker speaks none of the protocols that `tls.alpn` offers",
-        "set it to what the broker wants, such as `mqtt`, or leave it out",
+        (
+            "the broker speaks none of the protocols that `tls.alpn` offers",
+            "set it to what the broker wants, such as `mqtt`, or leave it out",
+            &["tls.alpn"],
+        ),
     ),
-    same(&[InternalError], "the broker has failed in itself", "its log says why"),
+    same(&[InternalError], ("the broker has failed in itself", "its log says why", NONE)),
     same(
         &[
             UnexpectedMessage,
@@ -100,13 +124,19 @@ const MEANINGS: [Row; 12] = [
             RecordOverflow,
             BadCertificateStatusResponse,
         ],
-        "the broker takes what this client has sent for a mistake",
-        "update its TLS library; its log says which",
+        (
+            "the broker takes what this client has sent for a mistake",
+            "update its TLS library; its log says which",
+            NONE,
+        ),
     ),
     same(
         &[BadRecordMac],
-        "the broker cannot decrypt what this client has sent",
-        "something between the broker and this client changes what it passes on",
+        (
+            "the broker cannot decrypt what this client has sent",
+            "something between the broker and this client changes what it passes on",
+            NONE,
+        ),
     ),
 ];
 
@@ -114,8 +144,8 @@ const MEANINGS: [Row; 12] = [
 pub(super) fn explain(alert: AlertDescription, certified: bool) -> TlsFailure {
     match MEANINGS.iter().find(|row| row.alerts.contains(&alert)) {
         Some(row) => {
-            let (what, remedy) = if certified { row.certified } else { row.anonymous };
-            TlsFailure::new(what, remedy)
+            let (what, remedy, keys) = if certified { row.certified } else { row.anonymous };
+            TlsFailure::new(what, remedy).about(keys)
         }
         None => TlsFailure::new(
             format!("the broker has ended TLS with the alert {}", u8::from(alert)),

@@ -122,7 +122,8 @@ fn incompatible(what: &PeerIncompatible) -> TlsFailure {
         NoSignatureSchemesInCommon | NoCertificateRequestSignatureSchemesInCommon => TlsFailure::new(
             "the broker takes no signature that the key in `tls.key_file` can make",
             "give a key of another kind, such as ECDSA with P-256",
-        ),
+        )
+        .about(&["tls.key_file"]),
         ExtendedMasterSecretExtensionRequired => TlsFailure::new(
             "the broker lacks the extended master secret, without which TLS 1.2 is not safe",
             "update its TLS library, or have it speak 1.3",
@@ -156,11 +157,11 @@ fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
             say("is vouched for by nobody who is trusted here"),
             "if it is to be trusted, `tls.ca_file` must hold the certificate of its authority, or the broker's own where that has \
              signed itself; the broker sends those between",
-        ),
+        ).about(&["tls.ca_file"]),
         CertificateError::BadSignature => TlsFailure::new(
             say("is not signed by the authority that it names: the one that is trusted here has another key"),
             "`tls.ca_file` must hold the present certificate of its authority",
-        ),
+        ).about(&["tls.ca_file"]),
         CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id, ..
@@ -208,6 +209,7 @@ fn wrong_names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) ->
         say(&format!("is for {}{more} only", shown.join(", "))),
         "if that is the right broker, connect to one of them, or give it as `tls.server_name`",
     )
+    .about(&["tls.server_name"])
 }
 
 /// How many names of a certificate are shown.
@@ -242,7 +244,8 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
         Some(CaUsedAsEndEntity) => TlsFailure::new(
             say("is that of an authority (CA:TRUE), which may not stand for a broker"),
             "have one issued for the broker itself, or put this very one into `tls.ca_file`",
-        ),
+        )
+        .about(&["tls.ca_file"]),
         Some(EndEntityUsedAsCa) => TlsFailure::new(
             say("is vouched for by one that is not that of an authority (CA:TRUE)"),
             "have it signed by an authority",
