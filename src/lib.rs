@@ -29,6 +29,8 @@ pub mod messaging;
 pub mod mqtt;
 mod opaque;
 mod params;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod setters;
 mod sync;
 pub mod text;
@@ -59,6 +61,8 @@ mod pages {
     mod first_service {}
     #[doc = include_str!("../docs/guide/http.md")]
     mod http {}
+    #[doc = include_str!("../docs/guide/metrics.md")]
+    mod metrics {}
     #[doc = include_str!("../docs/guide/mqtt.md")]
     mod mqtt {}
     #[doc = include_str!("../docs/guide/queues.md")]

@@ -76,6 +76,12 @@ impl CredentialConfig {
     pub fn store_key(&self) -> Option<&str> {
         self.store_key.as_deref().filter(|key| !key.is_empty())
     }
+
+    /// Whether the user name has a character that MQTT forbids in it.
+    #[cfg(feature = "mqtt")]
+    pub(crate) fn has_nul_in_username(&self) -> bool {
+        self.username.as_ref().is_some_and(|name| name.contains('\0'))
+    }
 }
 
 impl OneOrMany for CredentialConfig {

@@ -115,7 +115,8 @@ impl Context {
         &self.life.supervisor
     }
 
-    /// Resolves when the component begins to close. Tasks that loop should end then.
+    /// Resolves when the component begins to close. Tasks that loop should end then; what takes work from outside ends earlier, at
+    /// [`ServiceView::intake_ended`].
     pub async fn cancelled(&self) {
         self.life.cancellation.cancelled().await;
     }

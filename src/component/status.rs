@@ -28,6 +28,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// The [names](Self::name) of all states, in the order of a life.
+    pub const NAMES: [&'static str; 7] =
+        ["created", "opening", "open", "recovering", "closing", "closed", "failed"];
+
     /// `Recovering` with a reason.
     pub fn recovering(reason: impl Into<Arc<str>>) -> Self {
         Self::Recovering(reason.into())
@@ -67,5 +71,26 @@ impl fmt::Display for Status {
             Self::Failed(error) => write!(f, "failed: {}", error.chain()),
             _ => f.write_str(self.name()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Category;
+
+    #[test]
+    fn every_state_has_one_of_the_names() {
+        let failed = Status::failed(Error::new(Category::Internal, "TEST", "worn out"));
+        let all = [
+            Status::Created,
+            Status::Opening,
+            Status::Open,
+            Status::recovering("link lost"),
+            Status::Closing,
+            Status::Closed,
+            failed,
+        ];
+        assert_eq!(all.map(|status| status.name()), Status::NAMES);
     }
 }

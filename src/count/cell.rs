@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::buckets::Buckets;
 use super::value::{Kind, Statistics, Value};
 use crate::component::Descriptor;
 
@@ -28,7 +29,7 @@ enum Data {
     Timestamp(AtomicU64),
     Last(Mutex<Option<(f64, Instant)>>),
     Statistics(Mutex<Option<Statistics>>),
-    Interval(Mutex<Option<Statistics>>),
+    Interval(Mutex<Option<(Statistics, Buckets)>>),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,7 +79,7 @@ impl Cell {
             Data::Increment(count) => Some(Value::Increment(count.load(Ordering::Relaxed))),
             Data::Last(value) => lock(value).map(|(value, at)| Value::Last(value, at)),
             Data::Statistics(statistics) => lock(statistics).map(Value::Statistics),
-            Data::Interval(statistics) => lock(statistics).map(Value::Interval),
+            Data::Interval(times) => lock(times).map(|(times, buckets)| Value::Interval(times, buckets)),
             Data::Timestamp(micros) => match micros.load(Ordering::Relaxed) {
                 0 => None,
                 micros => Some(Value::Timestamp(SystemTime::UNIX_EPOCH + Duration::from_micros(micros))),
@@ -121,12 +122,28 @@ impl Cell {
     }
 
     pub(super) fn record(&self, value: f64, at: Instant) {
-        if let (Data::Statistics(statistics) | Data::Interval(statistics), true) =
-            (&self.data, value.is_finite())
-        {
-            let mut statistics = lock(statistics);
-            let one = Statistics::of(value, at);
-            *statistics = Some(statistics.map_or(one, |before| before.merge(one)));
+        if !value.is_finite() {
+            return;
+        }
+        let one = Statistics::of(value, at);
+        match &self.data {
+            Data::Statistics(statistics) => {
+                let mut statistics = lock(statistics);
+                *statistics = Some(statistics.map_or(one, |before| before.merge(one)));
+            }
+            Data::Interval(times) => match &mut *lock(times) {
+                // In place: the buckets are not copied to count one of them up.
+                Some((statistics, buckets)) => {
+                    *statistics = statistics.merge(one);
+                    buckets.add(value);
+                }
+                none => {
+                    let mut buckets = Buckets::default();
+                    buckets.add(value);
+                    *none = Some((one, buckets));
+                }
+            },
+            _ => {}
         }
     }
 

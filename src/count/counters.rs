@@ -264,7 +264,9 @@ mod tests {
         timing.begin().end();
         drop(timing.begin());
         let snapshot = sink.0.snapshot();
-        assert!(matches!(snapshot[2].value, Value::Interval(statistics) if statistics.count == 3));
+        assert!(
+            matches!(snapshot[2].value, Value::Interval(statistics, buckets) if (statistics.count, buckets.count()) == (3, 3))
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A component asks its [`Counters`] once for a handle, such as [`Increment`], and uses that; a handle goes straight to
 //! its [`Cell`]. [`CounterSink`]s are shown every cell once and read it when they report.
 
+mod buckets;
 mod cell;
 mod counters;
 mod handle;
@@ -11,6 +12,7 @@ mod set;
 mod sink;
 mod value;
 
+pub use buckets::Buckets;
 pub use cell::Cell;
 pub use counters::Counters;
 pub use handle::{Increment, Last, Stats, Timestamp, Timing, TimingRun};

@@ -197,6 +197,7 @@ mod tests {
                         let exact = |s: Statistics| (s.count, s.min, s.max, s.last);
                         prop_assert_eq!(exact(a), exact(b));
                         prop_assert!(close(a.average, b.average), "{} {}", a.average, b.average);
+                        prop_assert!(close(a.sum, b.sum), "{} {}", a.sum, b.sum);
                     }
                     (Value::Last(a, _), Value::Last(b, _)) => prop_assert_eq!(a, b),
                     (a, b) => prop_assert_eq!(a, b),

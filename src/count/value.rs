@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Instant, SystemTime};
 
+use super::buckets::Buckets;
+
 /// What a counter measures; the names and numbers are those of Pip.Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -33,7 +35,7 @@ impl Kind {
     }
 }
 
-/// Number, extremes, average and last of the values a counter was given.
+/// Number, extremes, sum, average and last of the values a counter was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -43,6 +45,8 @@ pub struct Statistics {
     pub min: f64,
     /// The greatest.
     pub max: f64,
+    /// Their sum; infinite where it is greater than a number can be.
+    pub sum: f64,
     /// Their mean.
     pub average: f64,
     /// The one given last.
@@ -53,13 +57,13 @@ pub struct Statistics {
 
 impl Statistics {
     pub(super) fn of(value: f64, at: Instant) -> Self {
-        Self { count: 1, min: value, max: value, average: value, last: value, at }
+        Self { count: 1, min: value, max: value, sum: value, average: value, last: value, at }
     }
 
     /// The statistics of both sets of values together.
     pub(super) fn merge(self, other: Self) -> Self {
         let count = self.count.saturating_add(other.count);
-        // As weights, not as sums: sums of large values could overflow where their mean does not.
+        // By weights, not by the sum: sums of large values could overflow where their mean does not.
         #[allow(clippy::cast_precision_loss, reason = "a weight; the 53 bits of a float are ample")]
         let weight = other.count as f64 / count as f64;
         let newer = if other.at >= self.at { other } else { self };
@@ -67,6 +71,7 @@ impl Statistics {
             count,
             min: self.min.min(other.min),
             max: self.max.max(other.max),
+            sum: self.sum + other.sum,
             average: self.average * (1.0 - weight) + other.average * weight,
             last: newer.last,
             at: newer.at,
@@ -84,8 +89,8 @@ pub enum Value {
     Last(f64, Instant),
     /// The distribution of values.
     Statistics(Statistics),
-    /// The distribution of durations, in milliseconds.
-    Interval(Statistics),
+    /// The distribution of durations, in milliseconds, and how many of them are how long.
+    Interval(Statistics, Buckets),
     /// When last.
     Timestamp(SystemTime),
 }
@@ -98,7 +103,7 @@ impl Value {
             Self::Increment(_) => Kind::Increment,
             Self::Last(..) => Kind::LastValue,
             Self::Statistics(_) => Kind::Statistics,
-            Self::Interval(_) => Kind::Interval,
+            Self::Interval(..) => Kind::Interval,
             Self::Timestamp(_) => Kind::Timestamp,
         }
     }
@@ -111,7 +116,9 @@ impl Value {
             (Self::Increment(a), Self::Increment(b)) => Self::Increment(a.saturating_add(b)),
             (Self::Last(_, a), Self::Last(_, b)) if b >= a => other,
             (Self::Statistics(a), Self::Statistics(b)) => Self::Statistics(a.merge(b)),
-            (Self::Interval(a), Self::Interval(b)) => Self::Interval(a.merge(b)),
+            (Self::Interval(a, in_a), Self::Interval(b, in_b)) => {
+                Self::Interval(a.merge(b), in_a.merge(in_b))
+            }
             (Self::Timestamp(a), Self::Timestamp(b)) => Self::Timestamp(a.max(b)),
             _ => self,
         }
@@ -137,7 +144,7 @@ impl fmt::Display for Sample {
             Value::Increment(count) => write!(f, "{count}"),
             Value::Last(value, _) => write!(f, "{}", Short(*value)),
             Value::Statistics(statistics) => write!(f, "{statistics}"),
-            Value::Interval(statistics) => write!(f, "{statistics} ms"),
+            Value::Interval(statistics, _) => write!(f, "{statistics} ms"),
             Value::Timestamp(time) => {
                 write!(f, "{}", humantime::format_rfc3339_millis((*time).max(SystemTime::UNIX_EPOCH)))
             }
@@ -178,7 +185,10 @@ mod tests {
         assert_eq!(text(Value::Last(0.1 + 0.2, at)), "a.b: 0.3");
         assert_eq!(text(Value::Last(-100.0, at)), "a.b: -100");
         assert_eq!(text(Value::Statistics(three)), "a.b: count=3 min=1 max=100 average=34.333 last=2");
-        assert_eq!(text(Value::Interval(three)), "a.b: count=3 min=1 max=100 average=34.333 last=2 ms");
+        assert_eq!(
+            text(Value::Interval(three, Buckets::default())),
+            "a.b: count=3 min=1 max=100 average=34.333 last=2 ms"
+        );
         let time = SystemTime::UNIX_EPOCH + Duration::from_millis(1500);
         assert_eq!(text(Value::Timestamp(time)), "a.b: 1970-01-01T00:00:01.500Z");
     }

@@ -41,6 +41,8 @@ pub(super) struct Hub {
     /// What takes records that no sink can take; none where the embedder has a subscriber of its own.
     fallback: OnceLock<Arc<dyn LogSink>>,
     next_sink: AtomicU64,
+    /// How many records there were, by the number of their level.
+    records: [AtomicU64; Level::Trace as usize + 1],
 }
 
 #[derive(Default)]
@@ -88,6 +90,9 @@ impl Hub {
 
     /// Takes a record: buffers it while records are buffered, and hands it to the sinks of its scope.
     pub fn emit(&self, scope: Option<&Arc<Scope>>, level: Level, target: &'static str, data: &EventData) {
+        if let Some(records) = self.records.get(level as usize) {
+            records.fetch_add(1, Ordering::Relaxed);
+        }
         let time = SystemTime::now();
         let record = Record::of_event(data, time, level, target, scope.map(|scope| scope.descriptor()));
         let buffered =
@@ -101,6 +106,11 @@ impl Hub {
         if !reached {
             self.fall_back(&sinks, scope, &record);
         }
+    }
+
+    /// How many records of a level it has taken.
+    pub fn records(&self, level: Level) -> u64 {
+        self.records.get(level as usize).map_or(0, |records| records.load(Ordering::Relaxed))
     }
 
     fn deliver(&self, entry: &SinkEntry, record: &Record<'_>) {

@@ -5,6 +5,7 @@
 //! [`Record`] to the [`LogSink`]s to which that component is routed. A line that nobody wants costs an atomic load.
 
 mod buffer;
+mod counts;
 mod current;
 mod event_data;
 mod hub;
@@ -22,6 +23,7 @@ mod target_limits;
 pub(crate) mod testing;
 mod value;
 
+pub use counts::record_counts;
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use logger::Logger;

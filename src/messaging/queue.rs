@@ -235,6 +235,10 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// Gives messages to `receiver` until [`MessageQueue::end_listen`] or the queue closes; then waits for those at work, up to
     /// the grace. Messages that came before are given too. What runs longer, or is at work when the future is dropped,
     /// comes back when its lock expires.
+    ///
+    /// When the service takes no new work ([`ServiceView::intake_ended`](crate::component::ServiceView::intake_ended)), no further
+    /// message is given, and this returns when those at work have ended, with the grace only from the close on. What a queue that
+    /// closes, or a service that ends, interrupts or has fail goes back without its delivery being counted.
     fn listen<'a>(
         &'a self,
         receiver: Arc<dyn MessageReceiver>,
@@ -244,23 +248,29 @@ pub trait MessageQueue: Send + Sync + 'static {
     /// Ends all listening that has begun; does not wait.
     fn end_listen(&self);
 
-    /// Received messages as a stream, each to be settled by the code that takes it. It ends after its first error, such as
-    /// `NOT_OPENED` when the queue closes.
+    /// Received messages as a stream, each to be settled by the code that takes it. It ends when the service takes no new work, and
+    /// after its first error, such as `NOT_OPENED` when the queue closes.
     fn messages(&self) -> MessageStream<'_> {
-        let next = move |ended: bool| async move {
-            if ended {
-                return None;
-            }
-            loop {
-                match self.receive(RECEIVE_WAIT).await {
-                    Ok(Some(envelope)) => return Some((Ok(envelope), false)),
-                    Ok(None) => {}
-                    Err(error) => return Some((Err(error), true)),
-                }
-            }
-        };
-        Box::pin(stream::unfold(false, next))
+        Box::pin(messages_of(self))
     }
+}
+
+/// Received messages, until the first error.
+pub(super) fn messages_of<Q: MessageQueue + ?Sized>(
+    queue: &Q,
+) -> impl Stream<Item = Result<MessageEnvelope, Error>> + Send + '_ {
+    stream::unfold(false, move |ended: bool| async move {
+        if ended {
+            return None;
+        }
+        loop {
+            match queue.receive(RECEIVE_WAIT).await {
+                Ok(Some(envelope)) => return Some((Ok(envelope), false)),
+                Ok(None) => {}
+                Err(error) => return Some((Err(error), true)),
+            }
+        }
+    })
 }
 
 /// How long one wait of a listener or a stream lasts at most. With each the queue sees to it that messages come: a shared

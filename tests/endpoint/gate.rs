@@ -86,15 +86,17 @@ impl Component for Gate {
 /// A service with an endpoint on a Unix socket, a gate, and what `more` adds.
 pub struct Service {
     pub gate: Arc<Gate>,
+    /// Further keys of `[service]`.
+    pub keys: &'static str,
     pub server: Server,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Service {
     pub fn new(fails: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::Unix(folder.path().join("http"));
-        Self { gate: Gate::new(fails), server, folder }
+        Self { gate: Gate::new(fails), keys: "", server, folder }
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -104,10 +106,11 @@ impl Service {
     /// The host of it; `options` are keys of the endpoint, `more` further sections.
     pub fn host(&self, options: &str, more: &str) -> Host {
         let manifest = format!(
-            "[service]\nname = \"shop\"\ndescription = \"Sells tea\"\n\n\
+            "[service]\nname = \"shop\"\ndescription = \"Sells tea\"\n{}\n\
              [[component]]\ndescriptor = \"t:gate:x:a:1.0\"\n{more}\n\
              [[component]]\ndescriptor = \"pip-services:endpoint:http:default:1.0\"\n\
-             connection.path = \"http\"\n{options}\n"
+             connection.path = \"http\"\n{options}\n",
+            self.keys
         );
         let path = self.folder.path().join("service.toml");
         std::fs::write(&path, manifest).unwrap();

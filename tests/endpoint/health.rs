@@ -113,6 +113,44 @@ async fn probes_are_answered_from_before_the_first_open_to_after_the_last_close(
     assert!(!service.socket().exists(), "the socket has gone with its listener");
 }
 
+/// Every state of a service whose section says that it is ready only while it is open, with a delay.
+#[tokio::test]
+async fn readiness_follows_the_service_through_recovery_and_drain() {
+    let service = Service { keys: "drain_delay = \"1h\"\ntimeout = \"60s\"", ..Service::new(false) };
+    let started = service.start("", "readiness = \"open\"");
+    service.gate.reached(Step::Opening).await;
+    let scraper = Scraper::new(&service);
+    let ready = async || {
+        let answer = service.server.get("/readyz").await.unwrap();
+        (answer.status, answer.body.trim_end().to_owned())
+    };
+    assert_eq!(ready().await, (503, "starting".into()));
+    service.gate.allow(Step::Open);
+    let container = within("the start", started).await.unwrap().unwrap();
+    assert_eq!(ready().await, (200, "ready".into()));
+    service.gate.context().set_status(Status::recovering("link lost"));
+    assert_eq!(ready().await, (503, "blocked".into()));
+    service.gate.context().set_status(Status::Open);
+    assert_eq!(ready().await, (200, "ready".into()));
+    // Not ready at once, and everything is served for the whole delay, which a failure ends.
+    {
+        let mut drained = std::pin::pin!(container.drain());
+        assert!(futures_util::poll!(&mut drained).is_pending());
+        assert_eq!(ready().await, (503, "draining".into()));
+        assert_eq!(health(&service).await.1["state"], "draining");
+        assert!(container.view().takes_work() && futures_util::poll!(&mut drained).is_pending());
+        service.gate.context().stop(Error::new(Category::Internal, "TEST", "worn out"));
+        within("the drain", drained).await;
+    }
+    assert_eq!(ready().await, (503, "draining".into()));
+    let closing = tokio::spawn(container.close());
+    service.gate.reached(Step::Closing).await;
+    assert_eq!(ready().await, (503, "closed".into()));
+    scraper.end().await;
+    service.gate.allow(Step::Closed);
+    within("the close", closing).await.unwrap().unwrap_err();
+}
+
 #[tokio::test]
 async fn a_start_that_fails_is_never_ready() {
     let service = Service::new(true);

@@ -1,4 +1,4 @@
-//! The HTTP endpoint: health over a whole life of a service, routes of components, and what clients do wrong.
+//! The HTTP endpoint: health and metrics over a whole life of a service, routes of components, and what clients do wrong.
 
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
@@ -6,6 +6,7 @@
 mod gate;
 mod health;
 mod limits;
+mod metrics;
 mod routes;
 mod sockets;
 #[path = "../support/mod.rs"]

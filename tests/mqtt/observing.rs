@@ -248,7 +248,7 @@ async fn levels_and_round_trips_are_shown() {
     second.await.unwrap();
     assert_eq!((level("mqtt.publish.in_flight"), level("mqtt.publish.queued_bytes")), (0.0, 0.0));
     match shown("mqtt.publish.round_trip") {
-        Some(Value::Interval(times)) => assert_eq!(times.count, 1, "one at a time"),
+        Some(Value::Interval(times, _)) => assert_eq!(times.count, 1, "one at a time"),
         other => panic!("{other:?}"),
     }
 }

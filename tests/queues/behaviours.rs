@@ -1,5 +1,6 @@
 //! What every queue does.
 
+mod draining;
 mod ending;
 mod listening;
 mod taking;
@@ -23,6 +24,8 @@ macro_rules! prove {
                 buries_when_told, peeks_without_taking, clears, streams, listens_also_to_what_came_before,
                 listens_with_so_many_at_a_time, abandons_what_a_receiver_fails, ends_listening_gracefully, lets_a_receiver_give_up_while_it_closes,
                 closes_with_messages_in_flight, goes_on_after_cuts_in_mid_flow, refuses_work_when_closed, keeps_senders_waiting,
+                takes_nothing_new_while_its_service_drains, what_fails_while_its_service_drains_does_not_count,
+                what_a_close_interrupts_does_not_count,
             );
         }
     };
@@ -35,6 +38,7 @@ macro_rules! prove {
 }
 pub(crate) use prove;
 
+pub use self::draining::*;
 pub use self::ending::*;
 pub use self::listening::*;
 pub use self::taking::*;

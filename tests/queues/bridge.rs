@@ -7,7 +7,7 @@ use wirework::component::{Component, Context};
 use wirework::config::from_pairs;
 use wirework::messaging::{Bridge, BridgeConfig, MemoryMessageQueue, MessageEnvelope, MessageQueue};
 
-use crate::behaviours::{next, receive, send};
+use crate::behaviours::{next, receive, send, service};
 use crate::kinds::{connected, context, queue};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::within;
@@ -91,6 +91,32 @@ async fn it_goes_on_when_the_target_has_room_again() {
     for text in ["a", "b", "c"] {
         assert_eq!(next(&target).await, text);
     }
+    bridge.close(&context).await.unwrap();
+}
+
+#[tokio::test]
+async fn while_its_service_drains_it_passes_on_what_it_has_and_takes_nothing_new() {
+    let (states, context) = service();
+    let source = memory("source", &[("options.redelivery_delay", "0")], &context).await;
+    let target =
+        memory("target", &[("options.capacity", "1"), ("options.send_timeout", "10")], &context).await;
+    let bridge = bridge(&[], &source, &target, &context).await;
+    for text in ["a", "b", "c"] {
+        send(&source, text).await;
+    }
+    let a = receive(&target).await;
+    // `b` is with the bridge, once `c` is alone in the source.
+    within("the bridge to take it", async {
+        while source.message_count().await.unwrap() > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    states.end_intake();
+    target.complete(&a).await.unwrap();
+    assert_eq!(next(&target).await, "b", "it finishes what it has");
+    let c = receive(&source).await;
+    assert_eq!((c.text(), c.deliveries()), (Some("c"), 1), "it did not take it");
     bridge.close(&context).await.unwrap();
 }
 

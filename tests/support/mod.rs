@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports, reason = "each test is a crate of its own and uses a part")]
 
 pub mod certificates;
+pub mod exposition;
 pub mod fake_broker;
 pub mod front;
 pub mod fuzz_envelopes;
@@ -20,6 +21,7 @@ pub mod mosquitto;
 pub mod mutate;
 pub mod nats;
 pub mod process;
+pub mod promtool;
 pub mod proxy;
 
 use std::time::Duration;

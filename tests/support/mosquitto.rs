@@ -101,9 +101,13 @@ async fn run(program: &Path, config: &Path) -> Result<Process, String> {
     if within("mosquitto to run", running).await { Ok(process) } else { Err(process.said.join("\n")) }
 }
 
-/// Fails the test, or says that it is skipped.
 fn missing(what: &str) {
-    assert!(std::env::var(REQUIRE).as_deref() != Ok("1"), "{what} is not installed, but {REQUIRE}=1");
+    skip(what, REQUIRE);
+}
+
+/// Says that a test is skipped because a program is not installed, or fails it where the variable `require` is 1.
+pub fn skip(what: &str, require: &str) {
+    assert!(std::env::var(require).as_deref() != Ok("1"), "{what} is not installed, but {require}=1");
     // Written past the capture of test output: what was skipped has to be seen.
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what} is not installed");
 }

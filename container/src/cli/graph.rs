@@ -294,6 +294,7 @@ fn json(view: &View<'_>) -> String {
         json!({
             "descriptor": view.name(position),
             "critical": planned.entry.critical,
+            "readiness": planned.entry.readiness.to_string(),
             "after": planned.entry.after.iter().map(|(pattern, _)| pattern.as_str()).collect::<Vec<_>>(),
             "references": references.collect::<Vec<_>>(),
         })

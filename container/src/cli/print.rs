@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use schemars::Schema;
+use wirework::component::ReadinessRule;
 use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
 use super::exit::EXIT_CONFIG;
@@ -80,6 +81,7 @@ fn of_service(service: &Service, key: &str) -> Option<toml::Value> {
         "name" => Some(service.shown_name().into()),
         "description" => Some(service.shown_description()?.into()),
         "timeout" => Some(millis(service.timeout)),
+        "drain_delay" => Some(service.drain_delay).filter(|delay| !delay.is_zero()).map(millis),
         "open_concurrency" => Some(i64::try_from(service.open_concurrency).unwrap_or(i64::MAX).into()),
         _ => None,
     }
@@ -90,6 +92,9 @@ fn of_component(entry: &Entry, key: &str) -> Option<toml::Value> {
     match key {
         "descriptor" => Some(entry.descriptor.as_str().into()),
         "critical" => (!entry.critical).then(|| false.into()),
+        "readiness" => {
+            (entry.readiness != ReadinessRule::default()).then(|| entry.readiness.to_string().into())
+        }
         "timeout" => entry.timeout.map(millis),
         "after" => {
             let after = entry.after.iter().map(|(pattern, _)| toml::Value::from(pattern.as_str()));
@@ -164,9 +169,9 @@ mod tests {
     use crate::manifest::{Manifest, Parameters};
 
     /// A manifest in which every key of the container has another value than its default.
-    const ALL: &str = "[service]\nname = 'all'\ndescription = 'every key'\ntimeout = 1\nopen_concurrency = 2\n\
+    const ALL: &str = "[service]\nname = 'all'\ndescription = 'every key'\ntimeout = 1\ndrain_delay = 1\nopen_concurrency = 2\n\
                        [[component]]\ndescriptor = 'a:b:c:d:1.0'\nreferences.one = '*:x:*:*:*'\nafter = ['*:y:*:*:*']\n\
-                       timeout = 3\ncritical = false\n";
+                       timeout = 3\ncritical = false\nreadiness = 'open'\n";
 
     #[test]
     fn every_key_of_the_container_is_printed() {

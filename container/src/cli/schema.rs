@@ -156,6 +156,13 @@ fn schema_of_kind(kind: Kind) -> Value {
     match kind {
         Kind::Truth => or_parameter(json!({ "type": "boolean" })),
         Kind::Time => time(),
+        Kind::Readiness => {
+            let mut schema = time();
+            if let Some(choices) = schema["anyOf"].as_array_mut() {
+                choices.push(json!({ "type": "string", "enum": ["ignore", "open"] }));
+            }
+            schema
+        }
         Kind::Count => or_parameter(json!({ "type": "integer", "minimum": 1 })),
         Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Text | Kind::Descriptor => json!({ "type": "string" }),

@@ -15,7 +15,7 @@ use wirework::text::escape;
 
 use super::astray::{BEFORE_HEADERS, is_section};
 use super::container_keys::{self, Kind, Place, keys_of};
-use super::entry::{Entry, Service, is_own};
+use super::entry::{Entry, is_own};
 use super::files::Files;
 use super::literals::warn_literal;
 use super::load::Loader;
@@ -23,6 +23,7 @@ use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::parts::TWO_BRACKETS;
 use super::replace::{Replaced, Replacer};
+use super::service::Service;
 use super::truths;
 
 /// What all files together say, in manifest order. Where a problem is an error, it must not be run.

@@ -143,6 +143,8 @@ codes! {
     ROUTE_TAKEN: "Two components have one base route at one endpoint.", "Give one of them another `base_route`.";
     SECRET_IN_CLEAR: "A password stands in the manifest itself.", "Write `\"${NAME}\"` or `\"${file:path}\"` in its place.";
     SESSION_LOST: "The broker has forgotten the session, and what was not confirmed in it.", "Raise `options.session_expiry`, or look why the broker lost it.";
+    SLOW_STOP: "The service may take longer to end than the one who ends it waits.",
+        "Shorten `service.drain_delay` or `service.timeout`, or give the pod a longer `terminationGracePeriodSeconds`.";
     SOCKET_TAKEN: "The file of a Unix socket belongs to somebody else.", "Give another `path`, or remove the file if nobody uses it.";
     STOPPED: "The service was stopped before it was ready.", "A signal or a component asked for it.";
     SUBSCRIBE_ENDS_LINKS: "The broker ends the link whenever the topic filter is subscribed to.", "It does not permit it: look at its rules.";

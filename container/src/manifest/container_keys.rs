@@ -27,6 +27,8 @@ pub enum Kind {
     Truth,
     /// A time.
     Time,
+    /// `ignore`, `open` or a time.
+    Readiness,
     /// A number of at least 1.
     Count,
     /// A list of texts.
@@ -53,7 +55,7 @@ const fn key(place: Place, name: &'static str, kind: Kind, doc: &'static str) ->
 }
 
 /// All keys of the container.
-pub const CONTAINER_KEYS: [ContainerKey; 14] = [
+pub const CONTAINER_KEYS: [ContainerKey; 16] = [
     key(Place::Top, "component", Kind::Section, "The components."),
     key(Place::Top, "service", Kind::Section, "What holds for the whole service."),
     key(Place::Top, "include", Kind::List, "Manifests that are read before this one; relative to it."),
@@ -74,9 +76,22 @@ pub const CONTAINER_KEYS: [ContainerKey; 14] = [
     ),
     key(Place::Component, "timeout", Kind::Time, "How long it may take to open or close. Default 60 s."),
     key(Place::Component, "critical", Kind::Truth, "Whether the service cannot do without it. Default true."),
+    key(
+        Place::Component,
+        "readiness",
+        Kind::Readiness,
+        "When the service is not ready because the component is recovering: `ignore` (never), `open` (at once), or after a time \
+         such as `30s`. Default `ignore`.",
+    ),
     key(Place::Service, "name", Kind::Text, "The name of the service."),
     key(Place::Service, "description", Kind::Text, "What it is for."),
     key(Place::Service, "timeout", Kind::Time, "How long closing may take in all. Default 25 s."),
+    key(
+        Place::Service,
+        "drain_delay",
+        Kind::Time,
+        "How long it goes on serving, not ready any more, after a signal to stop. Default 0.",
+    ),
     key(Place::Service, "open_concurrency", Kind::Count, "How many components may open at once. Default 64."),
 ];
 

@@ -7,28 +7,21 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use wirework::component::DescriptorError;
+use wirework::component::{DescriptorError, ReadinessRule};
 use wirework::config::{
-    Key, Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, has_user_info, mask_uri,
-    read,
+    Millis, Node, Origin, Problem, Problems, Section, Span, Table, Value, code, has_user_info, mask_uri, read,
 };
 use wirework::text::escape;
 use wirework::{Descriptor, Pattern};
 
-use super::astray::misplaced;
 use super::container_keys::{Kind, Place, find, keys_of};
+use super::readiness::{self, ReadinessKey};
 use super::times;
 
 /// Whether a key of a section is the container's; `descriptor` has been taken out by then.
 pub(super) fn is_own(key: &str) -> bool {
     find(Place::Component, key).is_some_and(|key| key.kind != Kind::Descriptor)
 }
-
-/// How long closing may take in all unless the manifest says otherwise.
-const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
-
-/// How many components may open at once unless the manifest says otherwise.
-const OPEN_CONCURRENCY: u32 = 64;
 
 /// One component of the service. `Debug` shows the fields of references as they may be shown.
 #[derive(Clone)]
@@ -50,6 +43,8 @@ pub struct Entry {
     pub timeout: Option<Duration>,
     /// Whether the start fails when it cannot open.
     pub critical: bool,
+    /// When it makes the service not ready.
+    pub readiness: ReadinessRule,
     /// The component's own keys.
     pub table: Table,
     /// The references whose pattern could not be read, or is given twice: what they resolve to instead means nothing.
@@ -70,6 +65,7 @@ impl fmt::Debug for Entry {
             .field("after", &self.after)
             .field("timeout", &self.timeout)
             .field("critical", &self.critical)
+            .field("readiness", &self.readiness)
             .field("table", &self.table)
             .field(
                 "unreadable_references",
@@ -77,59 +73,6 @@ impl fmt::Debug for Entry {
             )
             .field("may_lack_keys", &self.may_lack_keys)
             .finish()
-    }
-}
-
-/// What `[service]` says. `Debug` shows the name and the description as they may be shown.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Service {
-    /// The service's name; `service` unless given.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// How long closing may take in all; 25 s unless given.
-    pub timeout: Duration,
-    /// How many components may open at once; 64 unless given.
-    pub open_concurrency: usize,
-    /// The name and the description as they may be shown.
-    shown: (String, Option<String>),
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service")
-            .field("name", &self.shown_name())
-            .field("description", &self.shown_description())
-            .field("timeout", &self.timeout)
-            .field("open_concurrency", &self.open_concurrency)
-            .finish()
-    }
-}
-
-impl Service {
-    /// The name as it may be shown.
-    #[must_use]
-    pub fn shown_name(&self) -> &str {
-        &self.shown.0
-    }
-
-    /// The description as it may be shown.
-    #[must_use]
-    pub fn shown_description(&self) -> Option<&str> {
-        self.shown.1.as_deref()
-    }
-}
-
-impl Default for Service {
-    fn default() -> Self {
-        Self {
-            name: "service".to_owned(),
-            description: None,
-            timeout: SERVICE_TIMEOUT.0,
-            open_concurrency: OPEN_CONCURRENCY as usize,
-            shown: ("service".to_owned(), None),
-        }
     }
 }
 
@@ -146,27 +89,8 @@ struct Keys {
     after: Vec<String>,
     timeout: Option<Millis>,
     critical: Option<bool>,
+    readiness: Option<ReadinessKey>,
     enabled: Option<bool>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Top {
-    #[serde(default)]
-    service: ServiceKeys,
-}
-
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ServiceKeys {
-    /// The service's name.
-    name: Option<String>,
-    /// What it is for.
-    description: Option<String>,
-    /// How long closing may take in all.
-    timeout: Option<Millis>,
-    /// How many components may open at once.
-    open_concurrency: Option<u32>,
 }
 
 impl Entry {
@@ -181,6 +105,7 @@ impl Entry {
             after: Vec::new(),
             timeout: None,
             critical: true,
+            readiness: ReadinessRule::default(),
             table,
             unreadable_references: Vec::new(),
             may_lack_keys: false,
@@ -217,8 +142,19 @@ impl Entry {
     /// Takes over the keys that have a type of their own, and has all that are of a wrong one reported.
     fn take_typed(&mut self, own: &Table, problems: &mut Problems) {
         let section = Section { descriptor: &self.descriptor, table: own, span: self.span };
-        let keys = read::<Keys>(&section, problems).unwrap_or_else(|| self.salvage(own));
+        let mut found = problems.branch();
+        let keys = read::<Keys>(&section, &mut found).unwrap_or_else(|| self.salvage(own));
+        let rule = own.get("readiness");
+        found.revise(|problem| {
+            let help = rule.filter(|rule| rule.span == problem.span).and_then(readiness::help);
+            Some(match help {
+                Some(help) => problem.with_help(help),
+                None => problem,
+            })
+        });
+        problems.join(found);
         self.critical = keys.critical.unwrap_or(true);
+        self.readiness = keys.readiness.map(|ReadinessKey(rule)| rule).unwrap_or_default();
         self.timeout = keys.timeout.map(Duration::from);
         if self.timeout == Some(Duration::ZERO) {
             let span = own.get("timeout").map_or(self.span, |node| node.span);
@@ -226,7 +162,8 @@ impl Entry {
             problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
             self.timeout = None;
         }
-        problems.extend(own.get("timeout").and_then(|node| times::warning("timeout", node)));
+        let times = ["timeout", "readiness"].into_iter().filter_map(|name| Some((name, own.get(name)?)));
+        problems.extend(times.filter_map(|(name, node)| times::warning(name, node)));
     }
 
     fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {
@@ -262,7 +199,12 @@ impl Entry {
             let section = Section { descriptor: &self.descriptor, table: &table, span: self.span };
             read::<Keys>(&section, &mut Problems::new()).unwrap_or_default()
         };
-        Keys { timeout: alone("timeout").timeout, critical: alone("critical").critical, ..Keys::default() }
+        Keys {
+            timeout: alone("timeout").timeout,
+            critical: alone("critical").critical,
+            readiness: alone("readiness").readiness,
+            ..Keys::default()
+        }
     }
 }
 
@@ -303,58 +245,4 @@ fn pattern(
     let problem = Problem::error(code::BAD_DESCRIPTOR, node.span, message).with_shown(node.span);
     problems.push(problem.with_help("write all five, `*` for any: `*:logger:*:*:*` is every logger"));
     None
-}
-
-impl Service {
-    /// Reads `[service]`.
-    pub(super) fn new(node: Option<Node>, problems: &mut Problems) -> Self {
-        let Some(node) = node else { return Self::default() };
-        let Ok(nobody) = "wirework:service:manifest:default:1.0".parse() else { return Self::default() };
-        let span = node.span;
-        let find =
-            |name: &str| node.as_table().and_then(|table| table.get(name)).map_or(span, |node| node.span);
-        let (name, timeout, concurrency) = (find("name"), find("timeout"), find("open_concurrency"));
-        let table: Table = [(Key::new("service", span), node)].into_iter().collect();
-        let section = Section { descriptor: &nobody, table: &table, span };
-        let mut found = problems.branch();
-        let top = read::<Top>(&section, &mut found);
-        let keys = section.table.get("service").and_then(Node::as_table);
-        found.revise(|problem| {
-            let key = keys.into_iter().flat_map(Table::iter).find(|(key, _)| key.span == problem.span);
-            let help =
-                key.filter(|_| problem.code == code::UNKNOWN_KEY).and_then(|(key, _)| misplaced(&key.name));
-            Some(match help {
-                Some(help) => problem.with_help(help),
-                None => problem,
-            })
-        });
-        let time = keys.and_then(|keys| keys.get("timeout"));
-        found.extend(time.and_then(|node| times::warning("service.timeout", node)));
-        problems.join(found);
-        let Some(Top { service }) = top else { return Self::default() };
-        let default = Self::default();
-        let mut positive = |given: bool, key: &str, span| {
-            if !given {
-                let message = format!("`service.{key}`: expected more than 0, found 0");
-                problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
-            }
-        };
-        positive(service.timeout.is_none_or(|time| !time.0.is_zero()), "timeout", timeout);
-        positive(service.open_concurrency != Some(0), "open_concurrency", concurrency);
-        if service.name.as_deref().is_some_and(has_user_info) {
-            let message = "`service.name`: expected a name, found a URI with user name, password or query";
-            problems.push(Problem::error(code::BAD_VALUE, name, message));
-        }
-        let (name, description) = (service.name.unwrap_or(default.name), service.description);
-        let shown = |text: &str| mask_uri(text).into_owned();
-        Self {
-            shown: (shown(&name), description.as_deref().map(shown)),
-            name,
-            description,
-            timeout: service.timeout.map_or(default.timeout, Duration::from),
-            open_concurrency: service
-                .open_concurrency
-                .map_or(default.open_concurrency, |count| count as usize),
-        }
-    }
 }

@@ -30,12 +30,14 @@ mod parts;
 mod pieces;
 #[cfg(not(feature = "cli"))]
 mod plain;
+mod readiness;
 #[cfg(feature = "cli")]
 mod render;
 #[cfg(feature = "cli")]
 mod render_json;
 mod replace;
 mod secrets;
+mod service;
 mod times;
 mod truths;
 mod unused;
@@ -46,8 +48,8 @@ mod tests;
 pub use assemble::{Disabled, Manifest};
 pub use astray::{BEFORE_HEADERS, misplaced};
 pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_of, names_of};
+pub use entry::Entry;
 pub(crate) use entry::shown_key;
-pub use entry::{Entry, Service};
 pub use files::{File, Files, Location};
 pub use literals::warn_literals;
 pub(crate) use load::looked_in;
@@ -62,5 +64,6 @@ pub use render::render;
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};
+pub use service::Service;
 pub use times::warn_times;
 pub use unused::warn_unused;

@@ -249,3 +249,68 @@ proptest::proptest! {
         shown(&text);
     }
 }
+
+#[test]
+fn a_section_says_when_it_makes_the_service_not_ready() {
+    use std::time::Duration;
+    use wirework::component::ReadinessRule::{self, After, Ignore, Open};
+
+    let section = |value: &str| format!("[[component]]\ndescriptor = 'a:b:c:d:1.0'\nhost = 'h'\n{value}\n");
+    let rules: [(&str, ReadinessRule); 6] = [
+        ("", Ignore),
+        ("readiness = 'ignore'", Ignore),
+        ("readiness = 'open'", Open),
+        ("readiness = '${RULE:-open}'", Open),
+        ("readiness = '1m30s'", After(Duration::from_secs(90))),
+        ("readiness = 1500", After(Duration::from_millis(1500))),
+    ];
+    for (value, rule) in rules {
+        let (manifest, problems) = check(&section(value));
+        assert!(problems.is_empty(), "{value}: {problems:?}");
+        assert_eq!(manifest.entries[0].readiness, rule, "{value}");
+    }
+    let mut all = String::new();
+    let wrong = [
+        "'opne'",
+        "'always'",
+        "true",
+        "'0s'",
+        "-1",
+        "30",
+        "''",
+        "[]",
+        "'open'\ncritical = 'x'",
+        "'soon'\ntimeout = '5s'",
+    ];
+    for value in wrong {
+        let (manifest, problems) = check(&section(&format!("readiness = {value}")));
+        all.push_str(&render(&problems, &manifest.files, false));
+        assert!(problems.iter().count() == 1, "{value}: {problems:?}");
+    }
+    insta::assert_snapshot!("readiness", all);
+}
+
+#[test]
+fn a_long_stop_is_warned_of_where_others_wait_for_it() {
+    for (service, warned) in [
+        ("timeout = '1h'", false),
+        ("drain_delay = '5s'", false),
+        ("drain_delay = '5001ms'", true),
+        ("drain_delay = '0s'\ntimeout = '31s'", false),
+        ("drain_delay = '20s'\ntimeout = '10s'", false),
+        ("drain_delay = '20s'\ntimeout = '11s'", true),
+        ("drain_delay = '100000d'", false),
+    ] {
+        let (manifest, problems) = check(&format!("[service]\n{service}\n"));
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        let rendered = render(&problems, &manifest.files, false);
+        assert_eq!(codes.contains(&"SLOW_STOP"), warned, "{service}: {rendered}");
+    }
+    let (manifest, problems) =
+        check("[service]\ndrain_delay = 10\n[[component]]\ndescriptor = 'a:b:c:d:1.0'\nhost = 'h'\n");
+    assert_eq!(manifest.service.drain_delay.as_millis(), 10);
+    let warned: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(warned, ["DOUBTFUL_VALUE"], "a time without a unit");
+    let (manifest, problems) = check("[service]\ndrain_delay = '10s'\n");
+    insta::assert_snapshot!("slow_stop", render(&problems, &manifest.files, false));
+}

@@ -24,13 +24,13 @@ pub(super) static MISSING: [Missing; 16] = [
     },
     Missing {
         types: &["counters"],
-        kinds: &["cached", "prometheus", "datadog", "cloudwatch"],
+        kinds: &["cached", "datadog", "cloudwatch"],
         instead: "use `pip-services:counters:log:default:1.0`, or write a component that offers `CounterSink`",
     },
     Missing {
-        types: &["metrics-controller", "metrics-service"],
+        types: &["metrics-service"],
         kinds: &["prometheus"],
-        instead: "use `pip-services:counters:log:default:1.0`, or write a component that offers `CounterSink`",
+        instead: "use `pip-services:metrics-controller:prometheus:default:1.0`",
     },
     Missing {
         types: &["endpoint"],

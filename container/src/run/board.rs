@@ -76,6 +76,11 @@ impl Board {
         self.states.set_service(state);
     }
 
+    /// Says that the service takes no new work.
+    pub fn end_intake(&self) {
+        self.states.end_intake();
+    }
+
     /// Sets a life-cycle state; the container's right alone.
     pub fn set(&self, component: u32, status: Status) {
         self.states.update(component, |now| {
@@ -143,6 +148,12 @@ impl Board {
             // The sender lives in `self`, so that this cannot fail while it is borrowed.
             let _ = stopped.changed().await;
         }
+    }
+
+    /// The same without being told why: that stays to be asked by [`Board::stopped`], or is told by the close.
+    pub async fn stop_is_requested(&self) {
+        // The sender lives in `self`, so that waiting cannot fail.
+        let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
     fn stop(&self) -> Option<Failure> {

@@ -15,8 +15,9 @@ use wirework::log::{Router, Scope};
 
 use super::assembly::{Assembly, RunEnvironment};
 use super::board::{Board, Member as Listed};
+use super::control::ServiceControl;
 use super::create::{self, Created};
-use super::event::{Effect, Event, StopCause};
+use super::event::{Effect, Event};
 use super::events::Events;
 use super::open::Opened;
 use super::{Failure, Failures, close, open};
@@ -32,6 +33,7 @@ const LARGE: usize = 1_000;
 #[must_use = "components that are dropped are not closed; `close` ends the service"]
 pub struct Container {
     assembly: Assembly,
+    control: ServiceControl,
     close_limit: Duration,
 }
 
@@ -76,7 +78,7 @@ impl Container {
         let began = Instant::now();
         let around =
             RunEnvironment { buffered: router.as_ref().map(Router::buffer), router, workers, events };
-        let close_limit = plan.service.timeout;
+        let (close_limit, drain_delay) = (plan.service.timeout, plan.service.drain_delay);
         let mut stop = std::pin::pin!(stop);
         let (mut assembly, sections) = tokio::select! {
             biased;
@@ -96,7 +98,9 @@ impl Container {
                 if sections.len() > LARGE {
                     drop(assembly.workers().spawn_blocking(move || drop(sections)));
                 }
-                Ok(Started::Ready(Self { assembly, close_limit }))
+                let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
+                let control = ServiceControl::new(board, events, drain_delay);
+                Ok(Started::Ready(Self { assembly, control, close_limit }))
             }
             Opened::Failed(failure, later) => {
                 assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
@@ -114,7 +118,26 @@ impl Container {
         }
     }
 
-    /// Closes everything in the reverse of the order in which it opened.
+    /// Drains the service before it is closed: it is not ready from now on, goes on serving for `service.drain_delay`, and then takes
+    /// no new work; see [`ServiceControl::drain`]. Without it, [`Container::close`] begins at once.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let service = wirework_container::Host::new().manifest("config/service.toml").start().await?;
+    /// tokio::select! {
+    ///     _ = tokio::signal::ctrl_c() => service.drain().await,
+    ///     failure = service.failed() => eprintln!("{failure}"),
+    /// }
+    /// service.close().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn drain(&self) {
+        self.control.drain().await;
+    }
+
+    /// Closes everything in the reverse of the order in which it opened, at once: whoever wants the service to go on serving while
+    /// load balancers learn of it calls [`Container::drain`] first. What takes work from outside takes nothing new from now on.
     ///
     /// # Errors
     /// Every component that could not be closed, or not within the service's `timeout`.
@@ -125,10 +148,16 @@ impl Container {
         }
     }
 
-    /// Tells the listeners that the service is about to close, and why; what calls [`Container::close`] next says so by this.
-    pub(super) fn draining(&self, cause: StopCause<'_>) {
-        self.assembly.board().set_service(ServiceState::Draining);
-        self.assembly.tell(&Event::Draining { cause });
+    /// The control side of the service, for other tasks of the program. Restarts, levels and a new manifest are not among what it
+    /// can do yet.
+    #[must_use]
+    pub fn control(&self) -> ServiceControl {
+        self.control.clone()
+    }
+
+    /// Resolves when [`ServiceControl::stop`] was called: whoever runs the container then drains and closes it.
+    pub async fn stop_asked(&self) {
+        self.control.stop_asked().await;
     }
 
     /// Waits until a component asks the service to stop or a critical one has failed, and says which and why. All who wait get
@@ -204,7 +233,7 @@ async fn create(plan: Plan, around: RunEnvironment) -> Result<(Assembly, Vec<Pla
 fn states(plan: &Plan) -> Arc<ServiceStates> {
     let members = plan.components.iter().map(|planned| {
         let descriptor = planned.entry.descriptor.clone();
-        ServiceMember::new(descriptor).critical(planned.entry.critical)
+        ServiceMember::new(descriptor).critical(planned.entry.critical).readiness(planned.entry.readiness)
     });
     let description = plan.service.description.as_deref().map(Arc::from);
     ServiceStates::new(plan.service.name.as_str(), description, members.collect(), Links::of(plan))

@@ -64,10 +64,12 @@ pub enum Event<'a> {
         /// The name of the signal.
         signal: &'a str,
     },
-    /// The service begins to close.
+    /// The service drains: it is not ready any more. It closes next, unless it was only asked to drain.
     Draining {
         /// Why.
         cause: StopCause<'a>,
+        /// For how long it goes on serving, before it takes nothing new.
+        delay: Duration,
     },
     /// The `close` of a component has returned.
     Closed {
@@ -111,7 +113,7 @@ pub enum Effect {
     StartHadFailed,
 }
 
-/// Why a service closes.
+/// Why a service drains or closes.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum StopCause<'a> {
@@ -119,6 +121,10 @@ pub enum StopCause<'a> {
     Signal(&'a str),
     /// A component asked for it, or a critical one failed.
     Failure(&'a Failure),
+    /// The program asked for it, by [`ServiceControl::drain`](crate::run::ServiceControl::drain).
+    Asked,
+    /// The program asked for its end, by [`ServiceControl::stop`](crate::run::ServiceControl::stop).
+    AskedToStop,
 }
 
 /// Somebody who is told what happens to a service.

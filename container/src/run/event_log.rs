@@ -33,7 +33,7 @@ impl Listener for EventLog {
                 tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
             }),
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
-            Event::Draining { cause } => draining(cause),
+            Event::Draining { cause, delay } => draining(cause, delay),
             Event::Opened { component, took } => {
                 let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");
@@ -84,13 +84,22 @@ fn health(status: &Status) {
     }
 }
 
-fn draining(cause: StopCause<'_>) {
-    match cause {
-        StopCause::Signal(signal) => tracing::info!(target: LOG, "{signal}: closing"),
+fn draining(cause: StopCause<'_>, delay: Duration) {
+    let (why, then) = match cause {
+        StopCause::Signal(signal) => (signal, "closing"),
+        StopCause::AskedToStop => ("asked to stop", "closing"),
+        StopCause::Asked => ("asked to drain", "taking no new work"),
         StopCause::Failure(failure) => {
             let (component, code, why) = (&failure.component, failure.source.code(), failure.source.chain());
             tracing::error!(target: LOG, %component, code, "{component} stops the service: {why}");
+            return;
         }
+    };
+    if delay.is_zero() {
+        tracing::info!(target: LOG, "{why}: {then}");
+    } else {
+        let (delay_ms, delay) = (in_ms(delay), duration(delay));
+        tracing::info!(target: LOG, delay_ms, "{why}: not ready any more; serving for {delay}, then {then}");
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod captured;
 mod close;
 pub(crate) mod console;
 mod container;
+mod control;
 mod create;
 mod event;
 mod event_log;
@@ -19,6 +20,7 @@ mod signals;
 
 pub use board::{Board, Member};
 pub use container::{Container, Started};
+pub use control::ServiceControl;
 pub use create::CREATE_LIMIT;
 pub use event::{Effect, Event, Listener, StopCause};
 pub use events::Events;

@@ -1,7 +1,9 @@
 //! A whole run of a service: start, wait, close.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 
+use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
@@ -9,7 +11,7 @@ use wirework::log::{Console, InstallError, Router};
 use super::console::{LAST_FLUSH, format};
 use super::event::{Event, StopCause};
 use super::events::Events;
-use super::{Container, Failure, Failures, Signals, Started};
+use super::{Container, Failure, Failures, LOG, Signals, Started};
 use crate::plan::Plan;
 
 /// How a run ended that was not asked to.
@@ -101,7 +103,12 @@ pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
-    let served = control.block_on(serve_until(plan, router, &workers, &signals, events));
+    let served = control.block_on(async {
+        tokio::select! {
+            served = serve_until(plan, router, &workers, &signals, events) => served,
+            never = refuse_reloads(&signals) => match never {},
+        }
+    });
     // What is left behind must not keep the process from ending.
     workers.shutdown_background();
     let _ = Console::process().flush(LAST_FLUSH);
@@ -128,21 +135,42 @@ async fn serve_until(
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };
-    let failure = tokio::select! {
-        biased;
-        signal = signals.first() => {
-            container.draining(StopCause::Signal(signal));
-            None
-        }
-        failure = container.failed() => {
-            container.draining(StopCause::Failure(&failure));
-            Some(failure)
-        }
-    };
+    let failure = run(&container, signals).await;
     let close = container.close().await.err();
     match (failure, close) {
         (Some(cause), close) => Err(ServeError::Stopped { cause, close }),
         (None, Some(failures)) => Err(ServeError::Close(failures)),
         (None, None) => Ok(()),
     }
+}
+
+/// Says of each SIGHUP that it changes nothing.
+async fn refuse_reloads(signals: &Signals) -> Infallible {
+    let mut reloads = signals.reloads();
+    loop {
+        // The sender lives in `signals`, so that waiting cannot fail.
+        let _ = reloads.changed().await;
+        tracing::warn!(
+            target: LOG,
+            "SIGHUP: nothing is reloaded, and the service goes on; restart it to have it read a changed manifest"
+        );
+    }
+}
+
+/// Runs until the service is to close, which it has drained for; the failure that it closes for.
+async fn run(container: &Container, signals: &Signals) -> Option<Failure> {
+    let control = container.control();
+    let cause = tokio::select! {
+        biased;
+        signal = signals.first() => Some(StopCause::Signal(signal)),
+        () = container.stop_asked() => Some(StopCause::AskedToStop),
+        _ = container.failed() => None,
+    };
+    if cause.is_some() {
+        control.drain_for(cause).await;
+    }
+    // Also one that has cut the drain short.
+    let failure = container.failed().now_or_never()?;
+    control.drain_at_once(StopCause::Failure(&failure));
+    Some(failure)
 }

@@ -1,4 +1,4 @@
-//! Signals: those that ask the service to stop, and the second SIGINT, which ends the process at once.
+//! Signals: those that ask the service to stop, the second SIGINT, which ends the process at once, and SIGHUP.
 //!
 //! One request to stop can arrive as several signals: a terminal sends SIGINT to the whole process group, a runner adds
 //! SIGTERM, a supervisor repeats the signal. So only a second SIGINT that comes more than [`REPEAT_WINDOW`] after the
@@ -31,29 +31,39 @@ enum Meaning {
     Stop,
     /// It closes; the second time the process ends at once.
     Interrupt,
+    /// The manifest is to be read again.
+    Reload,
     /// Nothing here. It is taken so that it does not end the process without closing.
     Nothing,
 }
 
-/// Whether somebody has asked the process to stop.
+/// What signals have asked the process for.
 #[derive(Clone)]
-pub struct Signals(Arc<watch::Sender<Option<&'static str>>>);
+pub struct Signals(Arc<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    /// The first signal that asked for a stop.
+    stop: watch::Sender<Option<&'static str>>,
+    /// How often a reload was asked for.
+    reloads: watch::Sender<u64>,
+}
 
 wirework::opaque!(Signals);
 
 impl Signals {
     /// Listens from now on, on a thread of its own, so that no component can keep a second SIGINT from ending the process.
     ///
-    /// SIGINT, SIGTERM, SIGHUP, SIGQUIT and what else asks a process to go (SIGPWR, SIGXCPU, SIGRTMIN+3) stop the service;
-    /// SIGHUP does not where the process was started to ignore it, as by `nohup`. SIGUSR1, SIGUSR2 and the signals of timers
+    /// SIGINT, SIGTERM, SIGQUIT and what else asks a process to go (SIGPWR, SIGXCPU, SIGRTMIN+3) stop the service. SIGHUP asks for a
+    /// reload, and is not taken where the process was started to ignore it, as by `nohup`. SIGUSR1, SIGUSR2 and the signals of timers
     /// have no effect, while their default would be to end the process.
     ///
     /// # Errors
     /// The system refuses the thread or the signal handlers.
     pub fn listen() -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let signals = Self(Arc::new(watch::Sender::new(None)));
-        let sender = Arc::clone(&signals.0);
+        let signals = Self(Arc::default());
+        let asked = Arc::clone(&signals.0);
         let mut source = {
             let _entered = runtime.enter();
             source::Source::new()?
@@ -63,9 +73,7 @@ impl Signals {
                 let mut patience = InterruptDebounce::default();
                 loop {
                     let (name, meaning) = source.next().await;
-                    if meaning != Meaning::Nothing {
-                        sender.send_if_modified(|first| first.is_none() && first.replace(name).is_none());
-                    }
+                    asked.note(name, meaning);
                     if meaning == Meaning::Interrupt && patience.is_second_interrupt(Instant::now()) {
                         end_at_once(name);
                     }
@@ -83,10 +91,27 @@ impl Signals {
 
     /// Resolves with the first signal's name when there was one, also in the past.
     pub async fn first(&self) -> &'static str {
-        let mut receiver = self.0.subscribe();
+        let mut receiver = self.0.stop.subscribe();
         let first = receiver.wait_for(Option::is_some).await.map(|name| *name);
         // The sender lives in `self`, so that waiting cannot fail.
         first.ok().flatten().unwrap_or("signal")
+    }
+
+    /// How often a reload was asked for; it is not done on the thread of the signals, which waits for nobody.
+    pub(super) fn reloads(&self) -> watch::Receiver<u64> {
+        self.0.reloads.subscribe()
+    }
+}
+
+impl Asked {
+    fn note(&self, name: &'static str, meaning: Meaning) {
+        match meaning {
+            Meaning::Stop | Meaning::Interrupt => {
+                self.stop.send_if_modified(|first| first.is_none() && first.replace(name).is_none());
+            }
+            Meaning::Reload => self.reloads.send_modify(|count| *count += 1),
+            Meaning::Nothing => {}
+        }
     }
 }
 
@@ -122,12 +147,12 @@ mod source {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    use super::Meaning::{self, Interrupt, Nothing, Stop};
+    use super::Meaning::{self, Interrupt, Nothing, Reload, Stop};
 
     const SIGNALS: &[(libc::c_int, &str, Meaning)] = &[
         (libc::SIGINT, "SIGINT", Interrupt),
         (libc::SIGTERM, "SIGTERM", Stop),
-        (libc::SIGHUP, "SIGHUP", Stop),
+        (libc::SIGHUP, "SIGHUP", Reload),
         (libc::SIGQUIT, "SIGQUIT", Stop),
         (libc::SIGXCPU, "SIGXCPU", Stop),
         #[cfg(target_os = "linux")]

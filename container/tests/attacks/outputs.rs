@@ -14,7 +14,7 @@ use crate::tool::{directory, full_pipe, wirework};
 const MESSAGES: u16 = 300;
 
 /// Every signal that asks a service to go.
-const STOPS: [&str; 4] = ["TERM", "INT", "HUP", "QUIT"];
+const STOPS: [&str; 3] = ["TERM", "INT", "QUIT"];
 
 fn manifest(port: u16, logger: &str) -> String {
     format!(
@@ -185,7 +185,8 @@ fn signals_that_come_together_are_one() {
 #[test]
 fn signals_that_mean_nothing_here_are_taken() {
     let mut service = Service::start("", null(), null());
-    for signal in ["USR1", "USR2", "ALRM", "VTALRM", "PROF", "POLL", "XFSZ", "PIPE", "WINCH", "CHLD", "CONT"]
+    for signal in
+        ["HUP", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "POLL", "XFSZ", "PIPE", "WINCH", "CHLD", "CONT"]
     {
         service.signal(signal);
         service.client.publish(7, "nobody/listens");

@@ -16,7 +16,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::panic::catch_unwind;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use running::Running;
 use tool::{Said, directory, full_pipe, redacted};
@@ -32,6 +32,10 @@ const TESTS: &[(&str, fn())] = &[
     ("failures_end_the_service", failures_end_the_service),
     ("a_hanging_open_is_given_up_on_a_signal", a_hanging_open_is_given_up_on_a_signal),
     ("signals_sent_twice_are_one", signals_sent_twice_are_one),
+    ("a_drain_goes_on_serving_until_its_delay_is_over", a_drain_goes_on_serving_until_its_delay_is_over),
+    ("a_failure_waits_for_no_delay", a_failure_waits_for_no_delay),
+    ("a_second_interrupt_waits_for_no_delay", a_second_interrupt_waits_for_no_delay),
+    ("a_hangup_is_taken_and_says_what_to_do", a_hangup_is_taken_and_says_what_to_do),
     ("a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
     ("a_second_interrupt_needs_no_listener", a_second_interrupt_needs_no_listener),
     ("a_second_interrupt_needs_no_room", a_second_interrupt_needs_no_room),
@@ -189,7 +193,7 @@ fn failures_end_the_service() {
 
 fn a_hanging_open_is_given_up_on_a_signal() {
     // The service never was ready: whoever waits for it must not take that for success.
-    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("QUIT", 131)] {
         let mut running = start(&service("phase = \"open\"\nhow = \"hangs\""));
         running.wait_for("test:trouble:default:first:1.0");
         running.signal(signal);
@@ -213,6 +217,64 @@ fn signals_sent_twice_are_one() {
     let said = running.end();
     assert_eq!(said.code, Some(1), "{said}");
     assert!(said.err.contains("closed test:trouble:default:first:1.0"), "the others close: {said}");
+}
+
+/// A service that drains for so long.
+fn draining(delay: &str, keys: &str) -> String {
+    service(keys).replacen("[service]\n", &format!("[service]\ndrain_delay = \"{delay}\"\n"), 1)
+}
+
+fn a_drain_goes_on_serving_until_its_delay_is_over() {
+    let mut running = start(&draining("300ms", ""));
+    running.wait_for(" ready: ");
+    let began = Instant::now();
+    running.signal("TERM");
+    running.wait_for("SIGTERM: not ready any more; serving for 300 ms, then closing");
+    running.wait_for("closed test:trouble:default:last:1.0");
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    let said = running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+}
+
+fn a_failure_waits_for_no_delay() {
+    let mut running = start(&draining("1h", "phase = \"task\""));
+    running.wait_for(" ready: ");
+    running.signal("TERM");
+    running.wait_for("SIGTERM: not ready any more; serving for ");
+    running.signal("USR1");
+    running.wait_for("test:trouble:default:bad:1.0 stops the service: ");
+    let said = running.end();
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("the service was stopped by a failure"), "{said}");
+}
+
+fn a_second_interrupt_waits_for_no_delay() {
+    let (mut command, _directory) = host(&draining("1h", ""));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("ready: ")));
+    assert_eq!(interrupt(&mut child), Some(130));
+}
+
+/// It neither stops the service nor the process, however often it comes, also while the service starts.
+fn a_hangup_is_taken_and_says_what_to_do() {
+    const TAKEN: &str = "SIGHUP: nothing is reloaded, and the service goes on; restart it";
+    let mut running = start(&service(""));
+    running.wait_for(" ready: ");
+    for _ in 0..2 {
+        running.signal("HUP");
+        running.wait_for(TAKEN);
+    }
+    running.signal("TERM");
+    let said = running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+    let mut running = start(&service("phase = \"open\"\nhow = \"hangs\""));
+    running.wait_for("opened test:trouble:default:first:1.0");
+    running.signal("HUP");
+    running.wait_for(TAKEN);
+    running.signal("TERM");
+    let said = running.end();
+    assert_eq!(said.code, Some(143), "{said}");
 }
 
 /// A service whose close hangs for an hour.

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod draining;
 mod faults;
 mod probe;
 mod starting;
@@ -129,8 +130,8 @@ async fn a_cycle_is_shown_with_its_path() {
     assert_eq!(cycles.len(), 1);
     assert_eq!(
         cycles[0].message,
-        "components wait for each other: `t:probe:x:a:1.0` → all → `t:needy:x:b:1.0` → need → `t:probe:x:c:1.0` → \
-         all → `t:probe:x:a:1.0`"
+        "components wait for each other: `t:probe:x:a:1.0` → reference `all` → `t:needy:x:b:1.0` → reference `need` → \
+         `t:probe:x:c:1.0` → reference `all` → `t:probe:x:a:1.0`"
     );
 }
 

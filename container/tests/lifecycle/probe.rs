@@ -79,6 +79,8 @@ pub enum Then {
     Task,
     /// It asks the service to stop.
     Stop,
+    /// It asks the service to stop a few seconds later.
+    StopSoon,
     /// It asks the service to stop when it closes.
     StopLate,
     /// A task of it never ends.
@@ -165,6 +167,14 @@ impl<R> Probe<R> {
             Then::Nothing | Then::StopLate => {}
             Then::Task => context.spawn("wear", async move { Err(worn_out()) }),
             Then::Stop => context.stop(worn_out()),
+            Then::StopSoon => {
+                let task = context.clone();
+                context.spawn("wear", async move {
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    task.stop(worn_out());
+                    Ok(())
+                });
+            }
             Then::Endless => {
                 let ended = Ended(self.journal.clone(), self.name.clone());
                 context.spawn("endless", async move {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::super::{Descriptor, Status};
+use crate::config::Millis;
 
 /// When a component that is `Recovering` makes its service not ready; in a manifest `readiness` of its section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,17 @@ pub enum ReadinessRule {
     After(Duration),
 }
 
+/// As the manifest says it: `ignore`, `open`, or the time.
+impl fmt::Display for ReadinessRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ignore => f.write_str("ignore"),
+            Self::Open => f.write_str("open"),
+            Self::After(time) => Millis::from(*time).fmt(f),
+        }
+    }
+}
+
 /// Whether a service is ready for work, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,7 +42,7 @@ pub enum Readiness {
     Starting,
     /// These components keep it from work.
     Blocked(Vec<Descriptor>),
-    /// It was asked to end, and finishes what it has.
+    /// It was asked to end; see [`ServiceState::Draining`](super::ServiceState::Draining).
     Draining,
     /// It has closed, or has failed to start.
     Closed,

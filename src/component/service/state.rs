@@ -14,7 +14,8 @@ pub enum ServiceState {
     Starting,
     /// All its critical components have opened.
     Running,
-    /// It was asked to end: it is not ready any more, and finishes what it has.
+    /// It was asked to end: it is not ready any more. It goes on serving while the `service.drain_delay` passes, then takes nothing
+    /// new and finishes what it has; see [`ServiceView::intake_ended`](super::ServiceView::intake_ended).
     Draining,
     /// Its components close.
     Closing,

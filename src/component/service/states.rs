@@ -29,6 +29,8 @@ pub struct ServiceStates {
     table: Mutex<Table>,
     /// The number of changes so far; whoever waits for a state waits for this.
     revision: watch::Sender<u64>,
+    /// Whether the service takes no new work any more; apart, so that those who wait for it sleep through all other changes.
+    intake_ended: watch::Sender<bool>,
 }
 
 struct Table {
@@ -78,10 +80,11 @@ impl ServiceStates {
             graph: Box::new(graph),
             table: Mutex::new(table),
             revision: watch::Sender::new(0),
+            intake_ended: watch::Sender::new(false),
         })
     }
 
-    /// Says where the service is in its life. It never goes back.
+    /// Says where the service is in its life. It never goes back. What closes takes no new work.
     pub fn set_service(&self, state: ServiceState) {
         let mut table = self.lock();
         if table.service < state {
@@ -89,6 +92,14 @@ impl ServiceStates {
             table.push(Change::Service(state));
             self.tell(table);
         }
+        if state >= ServiceState::Closing {
+            self.end_intake();
+        }
+    }
+
+    /// Says that the service takes no new work from now on; see [`ServiceView::intake_ended`](super::ServiceView::intake_ended).
+    pub fn end_intake(&self) {
+        self.intake_ended.send_if_modified(|ended| !std::mem::replace(ended, true));
     }
 
     /// Changes the state of the component at a position as `change` says; `change` answers whether it has changed anything.
@@ -163,6 +174,14 @@ impl ServiceStates {
             ServiceState::Draining => Readiness::Draining,
             ServiceState::Closing | ServiceState::Closed => Readiness::Closed,
         }
+    }
+
+    pub(super) fn intake(&self) -> watch::Receiver<bool> {
+        self.intake_ended.subscribe()
+    }
+
+    pub(super) fn takes_work(&self) -> bool {
+        !*self.intake_ended.borrow()
     }
 
     pub(super) fn len(&self) -> usize {

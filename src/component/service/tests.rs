@@ -128,3 +128,32 @@ async fn changes_come_in_order_and_who_is_slow_is_told() {
     }
     assert!(matches!(last, Some(Change::Service(ServiceState::Closed))));
 }
+
+#[tokio::test]
+async fn the_intake_ends_once_and_with_the_close_at_the_latest() {
+    let (states, view) = service(vec![member("a")]);
+    states.set_service(ServiceState::Running);
+    let mut ended = Box::pin(view.intake_ended());
+    assert!(view.takes_work() && futures_util::poll!(&mut ended).is_pending());
+    states.set_service(ServiceState::Draining);
+    assert!(view.takes_work() && futures_util::poll!(&mut ended).is_pending(), "it goes on serving");
+    states.end_intake();
+    states.end_intake();
+    ended.await;
+    assert!(!view.takes_work());
+    view.intake_ended().await;
+
+    let (states, view) = service(vec![member("a")]);
+    let ended = view.intake_ended();
+    states.set_service(ServiceState::Closing);
+    ended.await;
+    assert!(!view.takes_work());
+}
+
+#[tokio::test]
+async fn who_waits_for_the_end_of_the_intake_keeps_what_tells_of_it() {
+    let (states, view) = service(vec![member("a")]);
+    let mut ended = Box::pin(view.intake_ended());
+    drop((states, view));
+    assert!(futures_util::poll!(&mut ended).is_pending());
+}

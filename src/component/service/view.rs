@@ -79,6 +79,46 @@ impl ServiceView {
         self.0.readiness()
     }
 
+    /// Whether the service still takes new work. Not before it has drained, or closes: while `service.drain_delay` passes it is not
+    /// ready any more, and takes what comes all the same.
+    #[must_use]
+    pub fn takes_work(&self) -> bool {
+        self.0.takes_work()
+    }
+
+    /// Resolves when the service takes no new work any more, which is before the first of its components closes. Whoever takes
+    /// work from outside, such as from a queue, then takes nothing new, and finishes what it has until it closes itself. What a
+    /// queue listens with does so by itself.
+    ///
+    /// ```
+    /// # use wirework::{component::Context, messaging::MessageQueue, Error};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # fn open(context: &Context, queue: Arc<dyn MessageQueue>) {
+    /// let intake_ended = context.service().intake_ended();
+    /// context.spawn("work", async move {
+    ///     let mut intake_ended = std::pin::pin!(intake_ended);
+    ///     loop {
+    ///         let received = tokio::select! {
+    ///             () = &mut intake_ended => return Ok(()),
+    ///             received = queue.receive(Duration::from_secs(1)) => received?,
+    ///         };
+    ///         if let Some(message) = received {
+    ///             // The work; it is finished also where the intake ends meanwhile.
+    ///             queue.complete(&message).await?;
+    ///         }
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    pub fn intake_ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (states, mut ended) = (Arc::clone(&self.0), self.0.intake());
+        async move {
+            // The sender lives in the states, so that waiting cannot fail.
+            let _ = ended.wait_for(|ended| *ended).await;
+            drop(states);
+        }
+    }
+
     /// How many components the service has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -55,6 +55,16 @@ fn scope(hub: &Arc<Hub>, name: &str) -> Arc<Scope> {
     Scope::in_registry(hub.clone(), format!("acme:part:test:{name}:1.0").parse().unwrap(), None)
 }
 
+#[test]
+fn records_are_counted_by_level_whoever_takes_them() {
+    let (hub, _) = hub();
+    emit(&hub, None, Level::Warn, "one");
+    emit(&hub, Some(&scope(&hub, "a")), Level::Warn, "two");
+    emit(&hub, None, Level::Trace, "three");
+    let levels = [Level::None, Level::Error, Level::Warn, Level::Trace];
+    assert_eq!(levels.map(|level| hub.records(level)), [0, 0, 2, 1]);
+}
+
 fn emit(hub: &Hub, scope: Option<&Arc<Scope>>, level: Level, message: &str) {
     hub.emit(scope, level, "test", &EventData::message_only(message));
 }

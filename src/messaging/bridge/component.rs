@@ -38,7 +38,7 @@ crate::opaque::opaque!(BridgeReferences);
 /// the target refuses for good goes to the source's dead letters: it is malformed or too large, a broker ends links for it, or the client
 /// may not publish to the topic that it brings.
 ///
-/// A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
+/// A service that drains has the bridge take nothing new; it passes on what it has. A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
 /// them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
 /// still holds of it, and sends no second copy of what arrived meanwhile; another receiver of the source, such as the next
 /// process, sends it again.
@@ -252,9 +252,10 @@ impl Component for Bridge {
             (Arc::clone(&self.source), self.logger.clone(), self.metrics.failed.clone());
         let options =
             ListenOptions::default().concurrency(self.config.concurrency).grace(self.config.close_timeout.0);
+        let service = Some(context.service().clone());
         context.spawn("bridge", async move {
             let _end = end;
-            let listening = Listening::new(&*source, &logger, &failed);
+            let listening = Listening::new(&*source, &logger, &failed, service);
             let closing = async {
                 // A bridge that is gone has closed too.
                 let closing = closed.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Listening, QueueCore};
 use crate::component::Context;
 use crate::config::Invalid;
+use crate::messaging::queue::messages_of;
 use crate::messaging::{
-    DeadLetterReason, ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessagingCapabilities,
-    PendingSend, QueueAddress, QueueError,
+    DeadLetterReason, ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver, MessageStream,
+    MessagingCapabilities, PendingSend, QueueAddress, QueueError,
 };
 use crate::time::NEVER;
 use crate::{BoxFuture, Error};
@@ -91,6 +93,9 @@ impl<Q: QueueBackend> MessageQueue for Q {
     fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async {
             let _transition = self.core().transition().await;
+            if !self.core().is_open() {
+                self.core().opens_in(context.service());
+            }
             self.start(context).await
         })
     }
@@ -249,7 +254,7 @@ impl<Q: QueueBackend> MessageQueue for Q {
                 return Err(QueueError::from(Invalid::new("concurrency", problem)).into());
             }
             let _listener = core.listener();
-            let listening = Listening::new(self, core.logger(), &core.metrics().failed);
+            let listening = Listening::new(self, core.logger(), &core.metrics().failed, core.opened_in());
             let ended = async move {
                 ended.await;
                 None
@@ -260,6 +265,17 @@ impl<Q: QueueBackend> MessageQueue for Q {
 
     fn end_listen(&self) {
         self.core().end_listen();
+    }
+
+    fn messages(&self) -> MessageStream<'_> {
+        let intake_ended = async {
+            match self.core().opened_in() {
+                Some(service) => service.intake_ended().await,
+                // What it receives first fails, and is the end.
+                None => std::future::pending().await,
+            }
+        };
+        Box::pin(messages_of(self).take_until(intake_ended))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state of a queue beside its messages: whether it is open, who listens, which tasks it has.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{HopLimit, Metrics};
 use crate::Error;
-use crate::component::Context;
+use crate::component::{Context, ServiceView};
 use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::QueueError;
@@ -25,6 +25,8 @@ pub(crate) struct QueueCore<A> {
     /// Bound when the queue is first opened.
     store: OnceLock<Arc<MessageStore<A>>>,
     open: AtomicBool,
+    /// The service that it was opened in.
+    service: std::sync::Mutex<Option<ServiceView>>,
     /// Held while the queue opens or closes.
     transition: Mutex<()>,
     /// How often listening was ended.
@@ -46,6 +48,7 @@ impl<A> QueueCore<A> {
             counters: counters.clone(),
             store: OnceLock::new(),
             open: AtomicBool::new(false),
+            service: std::sync::Mutex::default(),
             transition: Mutex::new(()),
             endings: watch::Sender::new(0),
             listeners: watch::Sender::new(0),
@@ -80,6 +83,20 @@ impl<A> QueueCore<A> {
     /// Waits until nobody else opens or closes the queue, and keeps others from it until the guard is dropped.
     pub async fn transition(&self) -> MutexGuard<'_, ()> {
         self.transition.lock().await
+    }
+
+    /// Says in which service the queue opens.
+    pub fn opens_in(&self, service: &ServiceView) {
+        *self.service() = Some(service.clone());
+    }
+
+    /// The service that the queue was opened in.
+    pub fn opened_in(&self) -> Option<ServiceView> {
+        self.service().clone()
+    }
+
+    fn service(&self) -> std::sync::MutexGuard<'_, Option<ServiceView>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens with this store, or with the one that it was first opened with; false where it is open already.

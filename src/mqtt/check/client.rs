@@ -1,9 +1,8 @@
 //! The client that a connection will be, for the brokers of the same manifest.
 
-use super::brokers::keyed_connections;
-use super::neighbours::{Login, login_of, reached};
+use super::neighbours::{Leads, Login};
 use crate::component::{Client, ClientServer, Neighbours};
-use crate::connect::{self, Endpoint};
+use crate::connect::Endpoint;
 use crate::mqtt::config::ClientId;
 use crate::mqtt::transport::Kind;
 use crate::mqtt::{MqttConfig, MqttVersion, MqttWill};
@@ -18,13 +17,11 @@ const LENGTH: usize = 2;
 
 /// The client that a component of this name with this configuration will be.
 pub fn client(name: &str, config: &MqttConfig, around: &dyn Neighbours) -> Client {
+    let (mut servers, mut has_others) = (Vec::new(), false);
     // What is wrong with the section by itself is reported by itself.
-    let (mut reported, mut servers, mut has_others) = (Vec::new(), Vec::new(), false);
-    let login = login_of(config, around, &mut reported);
-    let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
-    let discovery = sought.then(|| connect::static_lookups(around, "discovery")).flatten();
-    for (key, connection) in keyed_connections(config) {
-        match reached(&key, connection, discovery.as_deref(), &mut reported) {
+    let Leads { login, connections, .. } = Leads::of(config, around);
+    for (key, connection, endpoints) in connections {
+        match endpoints {
             Some(endpoints) => {
                 let is_discovered = connection.discovery_key().is_some();
                 let key = format!("{key}{}", if is_discovered { ".discovery_key" } else { "" });

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::brokers::{keyed_connections, keyed_credentials};
 use crate::Coded;
-use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
+use crate::auth::{self, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::{Invalid, code};
 use crate::connect::{self, ConnectionConfig, ConnectionResolver, Discovery, Endpoint, endpoints};
@@ -31,15 +31,37 @@ struct Brokers {
     more: bool,
 }
 
+/// Where a connection leads and as whom, as far as its section and its neighbours tell.
+pub(super) struct Leads<'c> {
+    /// The credential.
+    pub login: Login,
+    /// Each connection with its key, and its brokers; `None` where nobody knows them, or what is wrong with it is reported.
+    pub connections: Vec<(String, &'c ConnectionConfig, Option<Vec<Endpoint>>)>,
+    /// What leads nowhere.
+    pub problems: Vec<Invalid>,
+}
+
+impl<'c> Leads<'c> {
+    /// Where the connections of a configuration lead.
+    pub fn of(config: &'c MqttConfig, around: &dyn Neighbours) -> Self {
+        let mut problems = Vec::new();
+        let login = login_of(config, around, &mut problems);
+        let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
+        let discovery = sought.then(|| connect::static_lookups(around, "discovery")).flatten();
+        let connections = keyed_connections(config).map(|(key, connection)| {
+            let endpoints = reached(&key, connection, discovery.as_deref(), &mut problems);
+            (key, connection, endpoints)
+        });
+        Self { login, connections: connections.collect(), problems }
+    }
+}
+
 /// Every key that leads to nothing, or to what the connection cannot use.
 pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid> {
-    let mut found = Vec::new();
-    let login = login_of(config, around, &mut found);
-    let sought = keyed_connections(config).any(|(_, connection)| connection.discovery_key().is_some());
-    let discovery = sought.then(|| connect::static_lookups(around, "discovery")).flatten();
+    let Leads { login, connections, problems: mut found } = Leads::of(config, around);
     let mut brokers = Brokers::default();
-    for (key, connection) in keyed_connections(config) {
-        match reached(&key, connection, discovery.as_deref(), &mut found) {
+    for (key, connection, endpoints) in connections {
+        match endpoints {
             Some(endpoints) => {
                 found.extend(refused(config, &key, connection, &endpoints, &login));
                 let discovered = connection.discovery_key().is_some();
@@ -53,7 +75,7 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
 }
 
 /// The credential that would be used: the first that is there.
-pub(super) fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
+fn login_of(config: &MqttConfig, around: &dyn Neighbours, found: &mut Vec<Invalid>) -> Login {
     let sought = keyed_credentials(config).any(|(_, credential)| credential.store_key().is_some());
     let stores = sought.then(|| auth::static_lookups(around, "credentials")).flatten();
     let mut first: Option<Invalid> = None;
@@ -108,7 +130,8 @@ fn refused(
     let given = login.as_ref().filter(|(_, used)| used.username.is_some() || used.password.is_some());
     let key_of = given.map_or_else(key_of, |(key, _)| key.clone());
     // The character is reported where it is given.
-    let reported = matches!(error, LoginError::Nul { .. }) && has_nul_in_username(config);
+    let reported = matches!(error, LoginError::Nul { .. })
+        && keyed_credentials(config).any(|(_, credential)| credential.has_nul_in_username());
     let code = error.code();
     let error = if discovered { error.without_endpoint() } else { error };
     (!reported).then(|| Invalid::new(key_of, format!("cannot be used: {error}")).with_code(code))
@@ -133,7 +156,7 @@ fn unprotected(config: &MqttConfig, brokers: &Brokers) -> Vec<Invalid> {
 }
 
 /// Where a connection leads; `None` where nobody knows, or where what is wrong with it is reported.
-pub(super) fn reached(
+fn reached(
     key: &str,
     connection: &ConnectionConfig,
     discovery: Option<&[Arc<dyn Discovery>]>,
@@ -163,12 +186,6 @@ pub(super) fn reached(
             None
         }
     }
-}
-
-/// Whether a user name has a character that MQTT forbids in it.
-pub(super) fn has_nul_in_username(config: &MqttConfig) -> bool {
-    let nul = |one: &CredentialConfig| one.username.as_ref().is_some_and(|name| name.contains('\0'));
-    keyed_credentials(config).any(|(_, credential)| nul(credential))
 }
 
 #[cfg(test)]

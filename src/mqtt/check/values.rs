@@ -1,7 +1,6 @@
 //! Values that make no sense, alone or together; and parts of a connection that have no effect, though whoever wrote them believes so.
 
 use super::brokers::{keyed_connections, keyed_credentials};
-use super::neighbours::has_nul_in_username;
 use crate::config::{Invalid, nearest};
 use crate::connect::{
     ConnectError, ConnectionConfig, ConnectionParams, MAX_CONNECTIONS, endpoints, one_or_many,
@@ -23,6 +22,7 @@ const EMPTY_KEY: &str = "is empty; name a key, or leave it out";
 /// Every value that contradicts another one or MQTT.
 pub fn invalid(config: &MqttConfig) -> Vec<Invalid> {
     let mut found = config.tls.invalid();
+    let has_nul = keyed_credentials(config).any(|(_, credential)| credential.has_nul_in_username());
     let mut must = |holds: bool, key: &'static str, problem: &'static str| {
         if !holds {
             found.push(Invalid::new(key, problem));
@@ -43,7 +43,7 @@ pub fn invalid(config: &MqttConfig) -> Vec<Invalid> {
         "client_id",
         "has the character U+0000, which MQTT forbids",
     );
-    must(!has_nul_in_username(config), "credential.username", "has the character U+0000, which MQTT forbids");
+    must(!has_nul, "credential.username", "has the character U+0000, which MQTT forbids");
     demand(&config.options, &mut must);
     found.extend(invalid_redirects(&config.options));
     found.extend(keyed_connections(config).flat_map(|(key, connection)| ignored(&key, connection)));

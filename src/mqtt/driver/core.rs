@@ -19,7 +19,7 @@ use super::subscribing::{Subscribing, Unsubscribed};
 use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
-use crate::mqtt::session::{CONTROL_IDS, MAX_WINDOW};
+use crate::mqtt::session::MAX_WINDOW;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{LinkError, MqttError, subscriptions};
 use crate::text::clip;
@@ -51,7 +51,9 @@ impl Core {
         state: watch::Sender<LinkState>,
     ) -> Self {
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
-        let ids = window + 1..=window + CONTROL_IDS;
+        // Every window leaves as many packet identifiers as the largest.
+        let control_ids = u16::MAX - MAX_WINDOW;
+        let ids = window + 1..=window + control_ids;
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
         let context = subscriptions::ListenerContext {
             logger: log(),
@@ -60,7 +62,7 @@ impl Core {
         };
         let acknowledger = Arc::clone(&inbox);
         Self {
-            publishing: Publishing::new(window, CONTROL_IDS, permits, log(), count()),
+            publishing: Publishing::new(window, control_ids, permits, log(), count()),
             receiving: Receiving::new(Arc::clone(&settings), acknowledger, log(), count()),
             subscribing: Subscribing::new(ids, Arc::clone(&settings), Arc::clone(&inbox), context),
             reader: Reader::new(inbox),

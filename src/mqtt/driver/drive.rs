@@ -136,7 +136,7 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         for waiter in self.stream.take_unwritten() {
             self.core.publishing.settle(waiter, Err(MqttError::Down(reason.clone())));
         }
-        if self.writer.is_disconnected() || !reason.is_local() {
+        if self.writer.is_disconnected() || !is_local(reason) {
             return;
         }
         self.acknowledge_last(reason).await;
@@ -318,6 +318,22 @@ impl<'a, P: Protocol, S: Transport> Drive<'a, P, S> {
         cx.waker().wake_by_ref();
         Ok(self.core.subscribing.answer_due())
     }
+}
+
+/// Whether this side ends the link, for what the broker has sent or not sent: it may still take bytes.
+fn is_local(reason: &LinkError) -> bool {
+    matches!(
+        reason,
+        LinkError::Protocol(_)
+            | LinkError::Unexpected(_)
+            | LinkError::UnknownTopicAlias
+            | LinkError::Authentication
+            | LinkError::BadTopic { .. }
+            | LinkError::TooLarge { .. }
+            | LinkError::Overflow { .. }
+            | LinkError::Flooded { .. }
+            | LinkError::NoAnswer { .. }
+    )
 }
 
 #[cfg(test)]

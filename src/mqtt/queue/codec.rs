@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::options::MqttQueueOptions;
 use crate::messaging::store::StoredMessage;
 use crate::messaging::{DeadLetter, DeadLetterReason, EnvelopeError, MessageEnvelope, Route};
 use crate::mqtt::{MqttMessage, MqttVersion, PublishOptions, ReceivedProperties};
@@ -24,6 +25,11 @@ pub(super) enum Codec {
 }
 
 impl Codec {
+    /// What messages of a queue travel as.
+    pub fn of(options: &MqttQueueOptions) -> Self {
+        if options.serialize_envelope { Self::Envelope } else { Self::Raw }
+    }
+
     /// The codec of a message that was received with this one: a malformed message is no envelope, and stays what it is.
     pub fn of_message<A>(self, message: &StoredMessage<A>) -> Self {
         if message.is_malformed() { Self::Raw } else { self }

@@ -56,29 +56,17 @@ pub struct MqttQueueConfig {
 /// The code where there is no connection.
 pub(super) const NO_CONNECTION: &str = "NO_CONNECTION";
 
-/// The topics of a queue.
-pub(super) struct QueueTopics {
-    /// Where it publishes.
-    pub target: Target,
-    /// What it subscribes to.
-    pub filter: String,
-    /// Where its dead letters go.
-    pub dead_letters: Option<Target>,
-}
-
-impl QueueTopics {
-    /// The topics of a queue of a component of this name.
-    pub fn of(config: &MqttQueueConfig, name: &str) -> Result<Self, Error> {
-        let (target, dead_letters) = (config.target(name)?, config.dead_target()?);
-        let filter = config.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
-        Ok(Self { target, filter, dead_letters })
-    }
-}
-
 /// What is wrong with a topic that brokers end connections for.
 const CONTROLS: &str = "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it";
 
 impl MqttQueueConfig {
+    /// Where the queue of a component of this name publishes, what it subscribes to, and where its dead letters go.
+    pub(super) fn topics(&self, name: &str) -> Result<(Target, String, Option<Target>), Error> {
+        let (target, dead_letters) = (self.target(name)?, self.dead_target()?);
+        let filter = self.filter(&target).map_err(MqttError::Topic)?.as_str().to_owned();
+        Ok((target, filter, dead_letters))
+    }
+
     /// Every value that makes no sense for a component of this name; without a name, whatever the queue is called.
     pub(super) fn invalid(&self, name: Option<&str>) -> Vec<Invalid> {
         let target = name.map(|name| self.target(name));

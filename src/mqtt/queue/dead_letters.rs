@@ -68,7 +68,7 @@ impl DeadLetters {
         Self {
             queue: Arc::clone(core.name()),
             target,
-            codec: options.codec(),
+            codec: Codec::of(options),
             transport,
             hops: core.hop_limit(options.max_hops),
             logger: core.logger().clone(),

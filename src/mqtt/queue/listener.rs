@@ -72,7 +72,7 @@ impl QueueListener {
         let increment = |what: &str| counters.increment(&format!("queue.{queue}.{what}"));
         Self {
             store: Arc::new(MessageStore::new(options.store_options())),
-            codec: options.codec(),
+            codec: Codec::of(options),
             dead_letter_target,
             logger: core.logger().clone(),
             malformed: increment("malformed_messages"),

@@ -7,7 +7,6 @@ use tokio::time::sleep;
 
 use super::ack::PendingAck;
 use super::codec::Codec;
-use super::config::QueueTopics;
 use super::dead_letters::DeadLetters;
 use super::listener::{OnClose, QueueListener};
 use super::subscription::QueueSubscription;
@@ -121,11 +120,11 @@ impl MqttMessageQueue {
     ) -> Result<Self, Error> {
         Invalid::none(config.invalid(Some(name)))?;
         let transport = Transport::new(name, &config, references)?;
-        let QueueTopics { target, filter, dead_letters } = QueueTopics::of(&config, name)?;
+        let (target, filter, dead_letters) = config.topics(name)?;
         let MqttQueueConfig { queue, group, options, .. } = config;
         let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
         let core = QueueCore::new(&name, references.logger().clone(), counters);
-        let codec = options.codec();
+        let codec = Codec::of(&options);
         let dead_letters = DeadLetters::new(&core, dead_letters, transport.clone(), &options);
         let on_close = match non_empty(group) {
             _ if transport.keeps_session() => OnClose::LeaveToBroker,

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::codec::Codec;
 use crate::config::{Invalid, Millis};
 use crate::messaging::kit::MAX_HOPS;
 use crate::messaging::kit::options::{
@@ -121,11 +120,6 @@ impl Default for MqttQueueOptions {
 }
 
 impl MqttQueueOptions {
-    /// What messages travel as.
-    pub(super) fn codec(&self) -> Codec {
-        if self.serialize_envelope { Codec::Envelope } else { Codec::Raw }
-    }
-
     pub(super) fn store_options(&self) -> StoreOptions {
         StoreOptions {
             capacity: self.capacity,

@@ -52,7 +52,7 @@ impl Teardown {
         let queue = Arc::clone(core.name());
         Self {
             logger: core.logger().clone(),
-            codec: options.codec(),
+            codec: Codec::of(options),
             transport: transport.clone(),
             listener: Arc::clone(listener),
             subscription: Arc::clone(subscription),

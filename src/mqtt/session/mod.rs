@@ -9,4 +9,4 @@ mod queue;
 mod slots;
 
 pub(crate) use incoming::{Arrival, Incoming, SessionPresence};
-pub(crate) use outgoing::{Acked, CONTROL_IDS, MAX_WINDOW, Outgoing, Transmit};
+pub(crate) use outgoing::{Acked, MAX_WINDOW, Outgoing, Transmit};

@@ -9,7 +9,7 @@ use crate::mqtt::QoS;
 use crate::mqtt::protocol::{AckKind, Publish, Unfit};
 
 /// The packet ids above the publish window that SUBSCRIBE and UNSUBSCRIBE use.
-pub(crate) const CONTROL_IDS: u16 = 16;
+const CONTROL_IDS: u16 = 16;
 
 /// The largest window that leaves room for them.
 pub(crate) const MAX_WINDOW: u16 = u16::MAX - CONTROL_IDS;

@@ -224,22 +224,6 @@ impl LinkError {
             _ => false,
         }
     }
-
-    /// Whether this side ends the link, for what the broker has sent or not sent: it may still take bytes.
-    pub(crate) const fn is_local(&self) -> bool {
-        matches!(
-            self,
-            Self::Protocol(_)
-                | Self::Unexpected(_)
-                | Self::UnknownTopicAlias
-                | Self::Authentication
-                | Self::BadTopic { .. }
-                | Self::TooLarge { .. }
-                | Self::Overflow { .. }
-                | Self::Flooded { .. }
-                | Self::NoAnswer { .. }
-        )
-    }
 }
 
 const fn unlike(tls: bool) -> &'static str {

@@ -1,0 +1,119 @@
+//! The control side of a running service.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use wirework::component::ServiceState;
+
+use super::board::Board;
+use super::event::{Event, StopCause};
+use super::events::Events;
+
+/// What may be done to a running service from elsewhere in the program: from another task, a page or a test. Only its container
+/// hands it out ([`Container::control`](super::Container::control)); components have the read side alone. It is cheap to clone, and of no
+/// effect once the service has closed.
+///
+/// ```no_run
+/// use wirework_container::Host;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let service = Host::new().manifest("config/service.toml").start().await?;
+/// let control = service.control();
+/// tokio::spawn(async move {
+///     let _ = tokio::signal::ctrl_c().await;
+///     control.stop();
+/// });
+/// service.stop_asked().await;
+/// service.drain().await;
+/// service.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ServiceControl(Arc<Inner>);
+
+struct Inner {
+    board: Arc<Board>,
+    events: Events,
+    delay: Duration,
+    /// When the service has drained, since it was first asked to.
+    drained_at: OnceLock<Instant>,
+    stop: watch::Sender<bool>,
+}
+
+impl ServiceControl {
+    pub(super) fn new(board: Arc<Board>, events: Events, delay: Duration) -> Self {
+        let (drained_at, stop) = (OnceLock::new(), watch::Sender::new(false));
+        Self(Arc::new(Inner { board, events, delay, drained_at, stop }))
+    }
+
+    /// Drains the service: it is not ready from now on and goes on serving for `service.drain_delay`; then it takes no new work
+    /// ([`ServiceView::intake_ended`](wirework::component::ServiceView::intake_ended)), and this returns. It does not close, and does
+    /// not take work again.
+    ///
+    /// The delay is counted from the first time that the service was asked to drain. It is cut short where the service closes, or
+    /// a component stops it. Dropping the future does not take back that the service is not ready; whoever calls next waits for the rest.
+    pub async fn drain(&self) {
+        self.drain_for(None).await;
+    }
+
+    /// Asks whoever runs the container to end the service, as SIGTERM does: it drains and closes. Does not wait. In a program
+    /// that has started the service by [`Host::start`](crate::Host::start) that is the one who waits for
+    /// [`Container::stop_asked`](super::Container::stop_asked).
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Drains, and tells the listeners where that is new, or there is a cause that is.
+    pub(super) async fn drain_for(&self, cause: Option<StopCause<'_>>) {
+        let Inner { board, delay, drained_at, .. } = &*self.0;
+        let first = drained_at.set(Instant::now() + *delay).is_ok();
+        board.set_service(ServiceState::Draining);
+        let left = self.left();
+        if let Some(cause) = cause.or(first.then_some(StopCause::Asked)) {
+            self.tell(cause, left);
+        }
+        if !left.is_zero() {
+            tokio::select! {
+                () = board.stop_is_requested() => {}
+                () = board.view().intake_ended() => {}
+                () = sleep(left) => {}
+            }
+        }
+        board.end_intake();
+    }
+
+    /// How much of the delay is left.
+    fn left(&self) -> Duration {
+        let Inner { board, drained_at, .. } = &*self.0;
+        let at = drained_at.get().filter(|_| board.view().takes_work());
+        at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Ends the intake at once: there is nobody to wait for.
+    pub(super) fn drain_at_once(&self, cause: StopCause<'_>) {
+        self.0.board.set_service(ServiceState::Draining);
+        self.tell(cause, Duration::ZERO);
+        self.0.board.end_intake();
+    }
+
+    /// Resolves when somebody has asked for a stop.
+    pub(super) async fn stop_asked(&self) {
+        // The sender lives in `self`, so that waiting cannot fail.
+        let _ = self.0.stop.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    fn tell(&self, cause: StopCause<'_>, delay: Duration) {
+        self.0.events.tell(&Event::Draining { cause, delay });
+    }
+}
+
+/// Shows the state of the service.
+impl fmt::Debug for ServiceControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ServiceControl").field(&self.0.board.view()).finish()
+    }
+}

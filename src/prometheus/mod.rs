@@ -1,0 +1,21 @@
+//! Metrics for Prometheus: the counters of all components, their states, the process and its runtime, as text that Prometheus scrapes.
+//!
+//! [`PrometheusCounters`] is shown every counter and writes the text; [`MetricsController`] answers `GET /metrics` with it. A scrape only
+//! reads: it changes nothing, and counting waits for it no longer than for another count.
+
+mod config;
+mod controller;
+mod counters;
+mod encode;
+mod format;
+mod name;
+mod process;
+mod runtime;
+mod series;
+mod service;
+mod text;
+
+pub use config::{PrometheusCountersConfig, PrometheusOptions};
+pub use controller::{MetricsController, MetricsControllerConfig, MetricsControllerReferences};
+pub use counters::{Exposition, PrometheusCounters};
+pub use format::TextFormat;
