@@ -8,6 +8,7 @@ use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use crate::text::duration;
 use crate::{Category, Error};
 
 mod exposure;
@@ -33,7 +34,7 @@ pub enum ReadError {
         limit: u64,
     },
     /// A FIFO that the command line names, and that nothing came out of.
-    #[error("it is a FIFO, and nobody wrote all of it within {} s", .waited.as_secs())]
+    #[error("it is a FIFO, and nobody wrote all of it within {}", duration(*.waited))]
     Silent {
         /// How long it was waited for.
         waited: std::time::Duration,

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 /// How many bytes of a foreign text a log line shows; see [`clip`].
 pub const MAX_SHOWN: usize = 256;
@@ -162,6 +163,29 @@ pub fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// A time span as every message, log line and page says it: `250 µs`, `2.1 ms`, `1.5 s`, `300 s`. From a second on it is exact to
+/// the millisecond, which is what a manifest can ask for.
+///
+/// ```
+/// use std::time::Duration;
+/// use wirework::text::duration;
+/// assert_eq!(duration(Duration::from_millis(30_000)), "30 s");
+/// assert_eq!(duration(Duration::from_micros(2_149)), "2.1 ms");
+/// ```
+#[must_use]
+pub fn duration(span: Duration) -> String {
+    let seconds = span.as_secs_f64();
+    let (number, decimals, unit) = match seconds {
+        _ if span.is_zero() => (0.0, 0, "ms"),
+        _ if seconds < 0.001 => (seconds * 1e6, 0, "µs"),
+        _ if seconds < 1.0 => (seconds * 1e3, 1, "ms"),
+        _ => (seconds, 3, "s"),
+    };
+    let text = format!("{number:.decimals$}");
+    let short = if decimals == 0 { &text } else { text.trim_end_matches('0').trim_end_matches('.') };
+    format!("{short} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -196,6 +220,23 @@ mod tests {
         assert_eq!(clip_to("ééé", 3), "é… (6 bytes)");
         assert_eq!(clip_to("ééé", 6), "ééé");
         assert_eq!(clip_to("ééé", 0), "… (6 bytes)");
+    }
+
+    #[test]
+    fn a_time_span_has_the_unit_that_fits() {
+        for (span, expected) in [
+            (Duration::ZERO, "0 ms"),
+            (Duration::from_micros(250), "250 µs"),
+            (Duration::from_millis(1), "1 ms"),
+            (Duration::from_micros(12_345), "12.3 ms"),
+            (Duration::from_millis(900), "900 ms"),
+            (Duration::from_secs(1), "1 s"),
+            (Duration::from_millis(1_500), "1.5 s"),
+            (Duration::from_millis(65_001), "65.001 s"),
+            (Duration::from_secs(300), "300 s"),
+        ] {
+            assert_eq!(duration(span), expected);
+        }
     }
 
     proptest! {

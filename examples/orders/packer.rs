@@ -17,9 +17,9 @@ use crate::order::{Order, OrderError, SHIPPED};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PackerConfig {
-    /// The articles on the shelf. Default `lamp`, `chair`, `table`.
+    /// The articles on the shelf.
     shelf: Vec<String>,
-    /// How long packing takes. Default 500.
+    /// How long packing takes.
     packing: Millis,
 }
 

@@ -13,6 +13,7 @@ use wirework::config::Millis;
 use wirework::count::{Counters, Increment};
 use wirework::log::Logger;
 use wirework::mqtt::{MqttConnection, MqttMessage, MqttSubscription, PublishOptions, SubscribeOptions};
+use wirework::text::duration;
 use wirework::{Category, Coded, Descriptor, Error, references, register};
 
 use crate::reading;
@@ -53,7 +54,7 @@ references! {
 
 /// Why an aggregator cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`window` is {} ms, but has to be at least 10 ms", .0.as_millis())]
+#[error("`window` is {}, but has to be at least 10 ms", duration(*.0))]
 pub struct WindowTooShort(Duration);
 
 impl Coded for WindowTooShort {

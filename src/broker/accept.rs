@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connect_request::ConnectRequest;
 use super::engine::Engine;
+use crate::text::duration;
 
 /// How long nothing is accepted after the system has given no connection.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -52,10 +53,8 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
     engine.shut_down();
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, ended).await.is_err() {
-        engine
-            .shared()
-            .logger
-            .warn(format_args!("{} connections did not end within {GRACE:?}", connections.len()));
+        let (left, grace) = (connections.len(), duration(GRACE));
+        engine.shared().logger.warn(format_args!("{left} connections did not end within {grace}"));
         connections.shutdown().await;
     }
 }

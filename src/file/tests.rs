@@ -64,7 +64,7 @@ fn a_fifo_that_is_named_is_read_to_its_end() {
     fifo(&path);
     assert_eq!(
         said(read_named(&path, 9, std::time::Duration::ZERO)),
-        "it is a FIFO, and nobody wrote all of it within 0 s"
+        "it is a FIFO, and nobody wrote all of it within 0 ms"
     );
     let writer = {
         let path = path.clone();

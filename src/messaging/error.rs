@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
-use crate::text::clip_to;
+use crate::text::{clip_to, duration};
 
 /// Bytes that are no envelope, or not the value wanted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -69,8 +69,8 @@ pub enum QueueError {
     },
     /// The queue stayed full.
     #[error(
-        "the queue `{queue}` stayed full, with {capacity} unfinished messages or {max_bytes} bytes of them, for {} ms",
-        limit.as_millis()
+        "the queue `{queue}` stayed full, with {capacity} unfinished messages or {max_bytes} bytes of them, for {}",
+        duration(*limit)
     )]
     Full {
         /// The queue's name.

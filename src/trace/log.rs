@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn operations_are_logged() {
         let expected = [
-            "debug a:b:c:d:1.0 executed orders.create in 1.000 ms",
-            "error [t1] a:b:c:d:1.0 failed to execute orders.create in 1.000 ms: refused",
+            "debug a:b:c:d:1.0 executed orders.create in 1 ms",
+            "error [t1] a:b:c:d:1.0 failed to execute orders.create in 1 ms: refused",
         ];
         assert_eq!(trace(LogTracerConfig::default().level), expected);
-        assert_eq!(trace(Level::Trace)[0], "trace a:b:c:d:1.0 executed orders.create in 1.000 ms");
+        assert_eq!(trace(Level::Trace)[0], "trace a:b:c:d:1.0 executed orders.create in 1 ms");
         assert!(trace(Level::None).is_empty());
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::component::{Component, Descriptor, NoConfig, Offer};
+use crate::text::duration;
 use crate::{Error, offers, register};
 
 /// An operation that has ended, well or badly.
@@ -41,10 +42,7 @@ impl<'a> TraceRecord<'a> {
 impl fmt::Display for TraceRecord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = if self.error.is_some() { "failed to execute" } else { "executed" };
-        let millis = self.duration.as_secs_f64() * 1e3;
-        // Whole milliseconds where there are many, so that the digits say no more than was measured.
-        let decimals = if millis < 10.0 { 3 } else { 0 };
-        write!(f, "{verb} {}.{} in {millis:.decimals$} ms", self.component, self.operation)?;
+        write!(f, "{verb} {}.{} in {}", self.component, self.operation, duration(self.duration))?;
         self.error.map_or(Ok(()), |error| write!(f, ": {}", crate::error::chain(error)))
     }
 }

@@ -14,7 +14,7 @@ use wirework::component::{Lookup, Registered, Registry};
 use wirework::config::{KeyDoc, keys, nearest};
 use wirework::text::escape_lines;
 
-use self::words::{asks, doc, line, remarks, trimmed};
+use self::words::{asks, line, remarks, trimmed};
 use super::example::example;
 use super::exit::EXIT_USAGE;
 use super::options::json_text;
@@ -183,7 +183,7 @@ fn full(keys: &[KeyDoc]) -> String {
     let mut out = String::new();
     for key in keys {
         let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
-        out.push_str(&indented(doc(key), 6));
+        out.push_str(&indented(key.doc.trim_end(), 6));
     }
     out
 }

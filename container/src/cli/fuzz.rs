@@ -210,7 +210,7 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
                 let before = sections.iter().rfind(|section| section.span.start < key.span.start);
                 let section = before.and_then(Node::as_table).or(table.get("descriptor").map(|_| table));
                 let schema = section.and_then(|section| schema(section, registry));
-                let own = section.is_some() && OWN.contains(&&*key.name);
+                let own = section.is_some() && find(Place::Component, &key.name).is_some();
                 if own {
                     all(node, true, fair)
                 } else {
@@ -221,10 +221,6 @@ fn top(table: &Table, registry: &Registry, fair: &mut String) {
         name(&key.name, fair);
     }
 }
-
-/// The keys of a section that are the container's.
-const OWN: [&str; 7] =
-    ["descriptor", "enabled", "references", "dependencies", "after", "timeout", "critical"];
 
 /// The schema of the component that a section declares.
 fn schema(section: &Table, registry: &Registry) -> Option<Arc<Schema>> {
@@ -270,7 +266,7 @@ fn section(table: &Table, registry: &Registry, fair: &mut String) {
             // It is no URI, whatever stands in it.
             let _ = write!(fair, "{text}\0");
         }
-        if OWN.contains(&&*key.name) || !is_named && is_descriptor(&key.name) {
+        if find(Place::Component, &key.name).is_some() || !is_named && is_descriptor(&key.name) {
             all(node, true, fair);
         } else {
             let inner = node.as_table().and_then(|table| table.get("descriptor"));

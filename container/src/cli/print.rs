@@ -12,7 +12,7 @@ use super::options::Options;
 use super::options::{Manifests, json_text};
 use super::output::answer;
 use super::toml_text::toml_text;
-use crate::manifest::mask_table;
+use crate::manifest::{Entry, Place, Service, mask_table, names_of};
 use crate::plan::{Plan, Planned};
 use crate::program::Program;
 
@@ -56,51 +56,59 @@ pub(super) fn shown(plan: &Plan, format: Format) -> String {
 }
 
 fn document(plan: &Plan) -> toml::Table {
-    let mut service = toml::Table::new();
-    service.insert("name".to_owned(), plan.service.shown_name().into());
-    if let Some(description) = plan.service.shown_description() {
-        service.insert("description".to_owned(), description.into());
-    }
-    service.insert("timeout".to_owned(), millis(plan.service.timeout));
-    if !plan.service.drain_delay.is_zero() {
-        service.insert("drain_delay".to_owned(), millis(plan.service.drain_delay));
-    }
-    let concurrency = i64::try_from(plan.service.open_concurrency).unwrap_or(i64::MAX);
-    service.insert("open_concurrency".to_owned(), concurrency.into());
     let components = plan.components.iter().map(|planned| toml::Value::Table(component(planned)));
     let mut document = toml::Table::new();
-    document.insert("service".to_owned(), service.into());
+    document.insert("service".to_owned(), own(Place::Service, |key| of_service(&plan.service, key)).into());
     document.insert("component".to_owned(), components.collect::<Vec<_>>().into());
     document
 }
 
 fn component(planned: &Planned) -> toml::Table {
-    let entry = &planned.entry;
-    let mut section = toml::Table::new();
-    section.insert("descriptor".to_owned(), entry.descriptor.as_str().into());
-    if !entry.critical {
-        section.insert("critical".to_owned(), false.into());
-    }
-    if entry.readiness != ReadinessRule::default() {
-        section.insert("readiness".to_owned(), entry.readiness.to_string().into());
-    }
-    if let Some(timeout) = entry.timeout {
-        section.insert("timeout".to_owned(), millis(timeout));
-    }
-    if !entry.after.is_empty() {
-        let after = entry.after.iter().map(|(pattern, _)| toml::Value::from(pattern.as_str()));
-        section.insert("after".to_owned(), after.collect::<Vec<_>>().into());
-    }
-    if !entry.references.is_empty() {
-        let references = entry
-            .references
-            .iter()
-            .map(|(name, pattern, _)| (mask_uri(name).into_owned(), pattern.as_str().into()));
-        section.insert("references".to_owned(), references.collect::<toml::Table>().into());
-    }
+    let mut section = own(Place::Component, |key| of_component(&planned.entry, key));
     let schema = planned.known.as_ref().map(|known| &*known.schema);
-    section.extend(table(&mask_table(&entry.table, schema), schema, &mut Vec::new()));
+    section.extend(table(&mask_table(&planned.entry.table, schema), schema, &mut Vec::new()));
     section
+}
+
+/// The container's keys of a place that have something to say.
+fn own(place: Place, value: impl Fn(&str) -> Option<toml::Value>) -> toml::Table {
+    names_of(place).filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
+}
+
+/// What a key of `[service]` comes to, defaults included.
+fn of_service(service: &Service, key: &str) -> Option<toml::Value> {
+    match key {
+        "name" => Some(service.shown_name().into()),
+        "description" => Some(service.shown_description()?.into()),
+        "timeout" => Some(millis(service.timeout)),
+        "drain_delay" => Some(service.drain_delay).filter(|delay| !delay.is_zero()).map(millis),
+        "open_concurrency" => Some(i64::try_from(service.open_concurrency).unwrap_or(i64::MAX).into()),
+        _ => None,
+    }
+}
+
+/// What a key of the container in a section of a component comes to, where it is not the default.
+fn of_component(entry: &Entry, key: &str) -> Option<toml::Value> {
+    match key {
+        "descriptor" => Some(entry.descriptor.as_str().into()),
+        "critical" => (!entry.critical).then(|| false.into()),
+        "readiness" => {
+            (entry.readiness != ReadinessRule::default()).then(|| entry.readiness.to_string().into())
+        }
+        "timeout" => entry.timeout.map(millis),
+        "after" => {
+            let after = entry.after.iter().map(|(pattern, _)| toml::Value::from(pattern.as_str()));
+            Some(after.collect::<Vec<_>>()).filter(|after| !after.is_empty()).map(toml::Value::from)
+        }
+        "references" => {
+            let references = entry.references.iter();
+            let shown = references
+                .map(|(name, pattern, _)| (mask_uri(name).into_owned(), toml::Value::from(pattern.as_str())));
+            Some(shown.collect::<toml::Table>()).filter(|all| !all.is_empty()).map(toml::Value::from)
+        }
+        // What is not enabled is not in the plan, and `dependencies` is read as `references`.
+        _ => None,
+    }
 }
 
 fn millis(duration: std::time::Duration) -> toml::Value {
@@ -148,4 +156,36 @@ fn typed(text: &str, types: &[&str]) -> toml::Value {
     let truth = || trimmed.parse::<bool>().ok().filter(|_| wanted("boolean")).map(toml::Value::from);
     let number = || trimmed.parse::<f64>().ok().filter(|_| wanted("number")).map(toml::Value::from);
     integer.or_else(truth).or_else(number).unwrap_or_else(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use wirework::component::Registry;
+    use wirework::config::Problems;
+
+    use super::*;
+    use crate::manifest::{Manifest, Parameters};
+
+    /// A manifest in which every key of the container has another value than its default.
+    const ALL: &str = "[service]\nname = 'all'\ndescription = 'every key'\ntimeout = 1\ndrain_delay = 1\nopen_concurrency = 2\n\
+                       [[component]]\ndescriptor = 'a:b:c:d:1.0'\nreferences.one = '*:x:*:*:*'\nafter = ['*:y:*:*:*']\n\
+                       timeout = 3\ncritical = false\nreadiness = 'open'\n";
+
+    #[test]
+    fn every_key_of_the_container_is_printed() {
+        let mut problems = Problems::new();
+        let manifest = Manifest::parse(Path::new("a.toml"), ALL, &Parameters::new(), &mut problems);
+        let plan = Plan::new(manifest, &Registry::new(), &mut problems);
+        let document = document(&plan);
+        let read_otherwise = ["enabled", "dependencies"];
+        for (place, section) in
+            [(Place::Service, &document["service"]), (Place::Component, &document["component"][0])]
+        {
+            for name in names_of(place).filter(|name| !read_otherwise.contains(name)) {
+                assert!(section.get(name).is_some(), "`print` leaves `{name}` out");
+            }
+        }
+    }
 }

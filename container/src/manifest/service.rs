@@ -8,6 +8,7 @@ use serde::Deserialize;
 use wirework::config::{
     Key, Millis, Node, Problem, Problems, Section, Span, Table, code, has_user_info, mask_uri, read,
 };
+use wirework::text::duration;
 
 use super::astray::misplaced;
 use super::times;
@@ -141,7 +142,7 @@ impl Service {
             return None;
         }
         let [delay, timeout, together, patience] =
-            [self.drain_delay, self.timeout, together, PATIENCE].map(Millis::from);
+            [self.drain_delay, self.timeout, together, PATIENCE].map(duration);
         let message = format!(
             "`service.drain_delay` ({delay}) and `service.timeout` ({timeout}) are {together} together; Kubernetes kills a process \
              {patience} after SIGTERM"

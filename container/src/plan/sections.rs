@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wirework::Descriptor;
 use wirework::component::{Claim, Registered, Registry, panic_error};
 use wirework::config::{Problem, Problems, Section, code};
+use wirework::text::duration;
 
 use super::claims::{self, Claimed};
 use super::factories::{Binary, Factories, FactoryInfo};
@@ -146,7 +147,9 @@ pub(super) fn check_limits(components: &[Planned], problems: &mut Problems) {
         if limit >= planned.timeout() {
             let (descriptor, timeout) = (&planned.entry.descriptor, planned.timeout());
             let message = format!(
-                "`{descriptor}` may take {limit:?} to open by its own settings, but is stopped after {timeout:?}"
+                "`{descriptor}` may take {} to open by its own settings, but is stopped after {}",
+                duration(limit),
+                duration(timeout)
             );
             let problem = Problem::warning("TIMEOUT_TOO_SHORT", planned.entry.span, message)
                 .with_help("raise `timeout` of its section, so that it can report what went wrong");

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use wirework::component::Status;
-use wirework::text::counted;
+use wirework::text::{counted, duration};
 
 use super::event::{Effect, Event, Listener, StopCause};
-use super::{Failure, LOG, millis};
+use super::{Failure, LOG};
 
 /// Writes a record for each event, with `component`, `took_ms` and `code` as fields beside the text.
 pub(super) struct EventLog;
@@ -17,7 +17,7 @@ impl Listener for EventLog {
             Event::NotStarted { failure, effect } => not_started(failure, effect),
             Event::NotClosed { failure } => failed(failure, ""),
             Event::Ready { components, took } => {
-                let (took_ms, took) = (in_ms(took), millis(took));
+                let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, components, took_ms, "ready: {} in {took}", counted(components, "component"));
             }
             Event::Health { component, status } => component.span().in_scope(|| health(status)),
@@ -35,7 +35,7 @@ impl Listener for EventLog {
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
             Event::Draining { cause, delay } => draining(cause, delay),
             Event::Opened { component, took } => {
-                let (took_ms, took) = (in_ms(took), millis(took));
+                let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");
             }
             Event::Closed { component, took, opened: true } => {
@@ -46,8 +46,9 @@ impl Listener for EventLog {
                 tracing::debug!(target: LOG, %component, took_ms, "cleaned up after {component}, which had not opened");
             }
             Event::StillClosing { component, waited } => {
-                let seconds = waited.as_secs();
-                tracing::warn!(target: LOG, %component, "still closing {component} after {seconds} s");
+                // In whole seconds: how far behind the tick it is, nobody wants to know.
+                let waited = duration(Duration::from_secs(waited.as_secs()));
+                tracing::warn!(target: LOG, %component, "still closing {component} after {waited}");
             }
             Event::TasksAborted { component, tasks } => {
                 tracing::debug!(target: LOG, %component, "tasks of {component} were aborted: {}", tasks.join(", "));
@@ -97,7 +98,7 @@ fn draining(cause: StopCause<'_>, delay: Duration) {
     if delay.is_zero() {
         tracing::info!(target: LOG, "{why}: {then}");
     } else {
-        let (delay_ms, delay) = (in_ms(delay), millis(delay));
+        let (delay_ms, delay) = (in_ms(delay), duration(delay));
         tracing::info!(target: LOG, delay_ms, "{why}: not ready any more; serving for {delay}, then {then}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use wirework::text::duration;
 use wirework::{Category, Coded, Descriptor, Error};
 
 /// A step in the life of a component.
@@ -54,7 +55,7 @@ pub struct Failure {
 #[non_exhaustive]
 pub enum CallError {
     /// The deadline came first.
-    #[error("its `{phase}` did not end within {}", time(*limit))]
+    #[error("its `{phase}` did not end within {}", duration(*limit))]
     TimedOut {
         /// Which call.
         phase: Phase,
@@ -64,7 +65,7 @@ pub enum CallError {
     /// The deadline came first, and the call does not give its thread back.
     #[error(
         "its `{phase}` did not end within {} and cannot be stopped, since it blocks its thread; it is left behind",
-        time(*limit)
+        duration(*limit)
     )]
     LeftBehind {
         /// Which call.
@@ -81,16 +82,6 @@ pub enum CallError {
     /// The service closes, and there is no time left for it.
     #[error("the time for closing was over before its turn came")]
     NoTimeLeft,
-}
-
-/// A time limit as people write it.
-fn time(limit: Duration) -> String {
-    let seconds = limit.as_secs_f64();
-    if seconds < 1.0 {
-        format!("{:.0} ms", seconds * 1e3)
-    } else {
-        format!("{} s", (seconds * 10.0).round() / 10.0)
-    }
 }
 
 impl Coded for CallError {

@@ -18,8 +18,6 @@ mod open;
 mod serve;
 mod signals;
 
-use std::time::Duration;
-
 pub use board::{Board, Member};
 pub use container::{Container, Started};
 pub use control::ServiceControl;
@@ -32,13 +30,3 @@ pub use signals::Signals;
 
 /// The target of what the container itself logs.
 pub(crate) const LOG: &str = "wirework";
-
-/// A duration as people read it in a log: three digits and a unit.
-pub(crate) fn millis(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    match seconds {
-        _ if seconds < 0.001 => format!("{:.0} µs", seconds * 1e6),
-        _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
-        _ => format!("{seconds:.2} s"),
-    }
-}

@@ -229,7 +229,7 @@ fn a_drain_goes_on_serving_until_its_delay_is_over() {
     running.wait_for(" ready: ");
     let began = Instant::now();
     running.signal("TERM");
-    running.wait_for("SIGTERM: not ready any more; serving for 300.0 ms, then closing");
+    running.wait_for("SIGTERM: not ready any more; serving for 300 ms, then closing");
     running.wait_for("closed test:trouble:default:last:1.0");
     assert!(began.elapsed() >= Duration::from_millis(300));
     let said = running.end();

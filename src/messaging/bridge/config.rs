@@ -11,17 +11,17 @@ use crate::messaging::kit::{HopLimit, MAX_HOPS};
 #[serde(default, deny_unknown_fields)]
 pub struct BridgeConfig {
     /// Types of the messages that it takes; `*` stands for any text, such as in `order.*`. Of a queue of raw payloads the type
-    /// is the topic, such as `orders/*`. Default: all.
+    /// is the topic, such as `orders/*`. Without any it takes all.
     pub types: Vec<String>,
     /// What becomes of messages of other types: `drop`, which completes them, or `dead_letter`. Default `drop`.
     pub unmatched: Unmatched,
-    /// How many messages are on their way at a time; with 1 they keep their order. Default 1.
+    /// How many messages are on their way at a time; with 1 they keep their order.
     pub concurrency: usize,
     /// How often a message may have been passed on, by bridges and dead letters, before it counts as going in a circle: then it
-    /// goes to the source's dead letters, or, where it comes from those, is given up. At least 1. Default 16.
+    /// goes to the source's dead letters, or, where it comes from those, is given up. At least 1.
     pub max_hops: u32,
-    /// How long closing waits for messages on their way, half of it for those that are being sent; less where the service has
-    /// less time left to stop. Default 10000.
+    /// How long closing waits for messages on their way, half of it for those that are being sent; less where the service has less
+    /// time left to stop.
     pub close_timeout: Millis,
 }
 

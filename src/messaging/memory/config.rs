@@ -40,23 +40,22 @@ pub struct MemoryQueueFactoryConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryQueueOptions {
-    /// How many messages it holds, those with receivers included; senders wait for room. Default 100000.
+    /// How many messages it holds, those with receivers included; senders wait for room.
     pub capacity: usize,
-    /// How many bytes they take in memory, everything included; one message alone may be larger. Senders wait for room. Default
-    /// 67108864 (64 MiB).
+    /// How many bytes they take in memory, everything included; one message alone may be larger. Senders wait for room.
     pub max_bytes: usize,
-    /// How long a received message is locked; after that it comes back. Default 30000.
+    /// How long a received message is locked; after that it comes back.
     pub lock_timeout: Millis,
-    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Default 10.
+    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never.
     pub max_deliveries: u32,
-    /// How long a message that came back waits before it is delivered again. Default 1000.
+    /// How long a message that came back waits before it is delivered again.
     pub redelivery_delay: Millis,
     /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
-    /// dead letters once more. At least 1. Default 16.
+    /// dead letters once more. At least 1.
     pub max_hops: u32,
-    /// How long sending waits for room; 0 is without limit. Default 30000.
+    /// How long sending waits for room; 0 is without limit.
     pub send_timeout: Millis,
-    /// How long closing waits for receivers at work; less where the service has less time left to stop. Default 10000.
+    /// How long closing waits for receivers at work; less where the service has less time left to stop.
     pub close_timeout: Millis,
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::component::{Context, Supervisor};
 use crate::messaging::QueueError;
 use crate::messaging::store::{MessageStore, StoreOptions};
+use crate::text::duration;
 
 /// The queues in memory of one container.
 pub(super) struct QueueDirectory {
@@ -103,9 +104,9 @@ impl SharedSettings {
             ("dead_letter", dead_letter),
             ("options.capacity", capacity.to_string()),
             ("options.max_bytes", max_bytes.to_string()),
-            ("options.lock_timeout", format!("{} ms", lock_timeout.as_millis())),
+            ("options.lock_timeout", duration(lock_timeout)),
             ("options.max_deliveries", max_deliveries.to_string()),
-            ("options.redelivery_delay", format!("{} ms", redelivery_delay.as_millis())),
+            ("options.redelivery_delay", duration(redelivery_delay)),
         ]
     }
 

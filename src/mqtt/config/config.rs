@@ -44,22 +44,22 @@ macro_rules! shared_option {
     (retry_connect) => {
         "Whether a broker that cannot be reached is tried again, when opening and when the connection is lost. When false one \
          attempt is made at each broker, and a lost connection is a failure. Connections and credentials are looked up again \
-         before each new attempt. Default true."
+         before each new attempt."
     };
     (connect_timeout) => {
         "How long opening takes at most, and how long a broker may take to answer CONNECT and SUBSCRIBE. 0 is without limit. An \
-         UNSUBSCRIBE without an answer counts as done after that time, or after 30 s where there is no limit. Default 30000."
+         UNSUBSCRIBE without an answer counts as done after that time, or after 30 s where there is no limit."
     };
     (reconnect_timeout) => {
-        "The wait before the first attempt to connect again; it doubles from there, with a random part. Default 1000."
+        "The wait before the first attempt to connect again; it doubles from there, with a random part."
     };
     (keepalive_timeout) => {
         "How long nothing is sent or heard before the broker is pinged, rounded up to whole seconds. A lost connection is found \
-         within 1.5 times this. 0 is off. Default 60000."
+         within 1.5 times this. 0 is off."
     };
     (clean_session) => {
         "Whether the broker forgets the session when the connection ends. When false it keeps subscriptions and messages for a \
-         client that is away, and `client_id` must be given. Default true."
+         client that is away, and `client_id` must be given."
     };
 }
 
@@ -75,39 +75,38 @@ pub struct MqttOptions {
     pub connect_timeout: Millis,
     #[doc = shared_option!(reconnect_timeout)]
     pub reconnect_timeout: Millis,
-    /// The longest wait between attempts. Default 30000.
+    /// The longest wait between attempts.
     pub max_reconnect_timeout: Millis,
-    /// How long a broker that failed is tried only after the others, where there are several. 0 is off. Default 30000.
+    /// How long a broker that failed is tried only after the others, where there are several. 0 is off.
     pub endpoint_cooldown: Millis,
-    /// Whether the first broker of several is preferred: while at another one, the first is looked for every
-    /// `endpoint_cooldown`, and when it is there the connection moves back, once what is on its way has arrived. Default
-    /// false: it stays where it is.
+    /// Whether the first broker of several is preferred: while at another one, the first is looked for every `endpoint_cooldown`,
+    /// and when it is there the connection moves back, once what is on its way has arrived. Otherwise it stays where it is.
     pub prefer_first: bool,
     /// How long a broker that had accepted the client may refuse it when it connects again (bad user name or password, not
     /// authorized, bad client id, banned) before the connection fails. Until then it is tried again with growing waits, and
-    /// credential stores are asked each time. 0 fails at once, as a refusal while opening always does. Default 300000.
+    /// credential stores are asked each time. 0 fails at once, as a refusal while opening always does.
     pub refusal_timeout: Millis,
     /// MQTT 5: which of the servers that a broker names in place of itself are connected to: `none`; `listed`, those of
     /// `redirect_hosts` and the brokers that the connection has been given; or `any`, of which those that are not listed
     /// get neither user name and password nor client certificate. The protocol stays, so does TLS, and the certificate must
     /// have the name of the new host. Default `none`.
     pub redirects: Redirects,
-    /// MQTT 5: the hosts that `redirects` permits and to which credentials may go: `broker.example`, with or without a port,
-    /// or `*.broker.example` for all names with one more label. Without a port any is permitted. Default none.
+    /// MQTT 5: the hosts that `redirects` permits and to which credentials may go: `broker.example`, with or without a port, or
+    /// `*.broker.example` for all names with one more label. Without a port any is permitted.
     pub redirect_hosts: Vec<String>,
     #[doc = shared_option!(keepalive_timeout)]
     pub keepalive_timeout: Millis,
-    /// How long the broker may take no bytes before the connection counts as lost. 0 is without limit. Default 30000.
+    /// How long the broker may take no bytes before the connection counts as lost. 0 is without limit.
     pub write_timeout: Millis,
     /// How long reading may pause while packets come in singly at over 20000 a second, so that they are read and acknowledged
-    /// together; it saves most of the processor time of such a stream. A pause that slows it down is given up. Plain TCP
-    /// only. 0 is off. Default 1.
+    /// together; it saves most of the processor time of such a stream. A pause that slows it down is given up. Plain TCP only. 0 is
+    /// off.
     pub max_read_pause: Millis,
-    /// How long a publish takes at most, waiting for the connection included. 0 is without limit. Default 30000.
+    /// How long a publish takes at most, waiting for the connection included. 0 is without limit.
     pub publish_timeout: Millis,
-    /// How long a subscription may wait to be granted. 0 is without limit. Default 30000.
+    /// How long a subscription may wait to be granted. 0 is without limit.
     pub subscribe_timeout: Millis,
-    /// How long closing waits for what is on its way. Default 10000.
+    /// How long closing waits for what is on its way.
     pub close_timeout: Millis,
     #[doc = shared_option!(clean_session)]
     pub clean_session: bool,
@@ -115,42 +114,39 @@ pub struct MqttOptions {
     /// true` the first link begins a new session, later ones take it up, and closing ends it. When not given: not at all with
     /// `clean_session = true`, else for ever.
     pub session_expiry: Option<Millis>,
-    /// With `clean_session = false`: how long after opening a received message of QoS 1 or 2 for which nobody has
-    /// subscribed yet waits, without acknowledgement, for a listener. It holds up the acknowledgements of later messages
-    /// meanwhile. After that such messages are acknowledged, warned of and counted. 0 is without limit: nothing is
-    /// acknowledged that no listener got. Default 30000.
+    /// With `clean_session = false`: how long after opening a received message of QoS 1 or 2 for which nobody has subscribed yet
+    /// waits, without acknowledgement, for a listener. It holds up the acknowledgements of later messages meanwhile. After that
+    /// such messages are acknowledged, warned of and counted. 0 is without limit: nothing is acknowledged that no listener got.
     pub unclaimed_timeout: Millis,
-    /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place. Default
-    /// 1000.
+    /// How many messages of QoS 1 and 2 can be on their way at a time, 1 to 65519; publishers wait for a place.
     pub max_inflight: u16,
     /// How many filters SUBSCRIBE and UNSUBSCRIBE carry at most, 1 to 65535. Some brokers end the connection for more than they
-    /// take, which is 8 in AWS IoT Core; then fewer are sent. Several of these packets are on their way at a time, and with
-    /// MQTT 5 each carries one filter where the broker knows subscription identifiers. Default 8.
+    /// take, which is 8 in AWS IoT Core; then fewer are sent. Several of these packets are on their way at a time, and with MQTT 5
+    /// each carries one filter where the broker knows subscription identifiers.
     pub max_filters_per_packet: u16,
     /// MQTT 5: how many received messages of QoS 1 and 2 can wait for listeners before the broker sends no more of them, 1 to
-    /// 65535. Default 1000.
+    /// 65535.
     pub receive_maximum: u16,
-    /// MQTT 5: what the topics begin with on which answers to requests come (`MqttClient::request`); behind it come the
-    /// client id and 8 hexadecimal digits. Default `responses`.
+    /// MQTT 5: what the topics begin with on which answers to requests come (`MqttClient::request`); behind it come the client id
+    /// and 8 hexadecimal digits.
     pub response_topic: String,
-    /// MQTT 5: how many topics can be abbreviated to a number, each way; the broker may permit fewer. 0 is off. Default 16.
+    /// MQTT 5: how many topics can be abbreviated to a number, each way; the broker may permit fewer. 0 is off.
     pub topic_alias_maximum: u16,
-    /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room. Default 67108864
-    /// (64 MiB).
+    /// How many bytes of messages can be on their way or wait to be sent; publishers wait for room.
     pub max_queued_bytes: u32,
     /// How many bytes received messages can take in memory while they wait for listeners, are with them, or wait to be
-    /// acknowledged. All that a message holds counts: topic, payload, properties, and its places before listeners; an empty
-    /// one is about 700 bytes. Beyond it QoS 0 is dropped, and a message of QoS 1 or 2 makes the connection start anew once
-    /// listeners have caught up. A single message is always let in. Beside it the connection takes up to twice
-    /// `max_packet_size` while it reads a large packet. Default 67108864 (64 MiB).
+    /// acknowledged. All that a message holds counts: topic, payload, properties, and its places before listeners; an empty one is
+    /// about 700 bytes. Beyond it QoS 0 is dropped, and a message of QoS 1 or 2 makes the connection start anew once listeners have
+    /// caught up. A single message is always let in. Beside it the connection takes up to twice `max_packet_size` while it reads a
+    /// large packet.
     pub max_incoming_bytes: usize,
-    /// How many messages can wait for one listener before QoS 0 is dropped. Default 1000.
+    /// How many messages can wait for one listener before QoS 0 is dropped.
     pub listener_queue: usize,
-    /// The largest packet sent or received, in bytes, 16384 to 268435460. A larger message that comes is acknowledged and
-    /// dropped on 3.1.1; on 5, where the broker is told the limit, it ends the link. Default 16777216 (16 MiB).
+    /// The largest packet sent or received, in bytes, 16384 to 268435460. A larger message that comes is acknowledged and dropped
+    /// on 3.1.1; on 5, where the broker is told the limit, it ends the link.
     pub max_packet_size: usize,
-    /// Whether topics and filters may have control characters (U+0001 to U+001F, U+007F to U+009F). Brokers may end the
-    /// connection for them. Default false.
+    /// Whether topics and filters may have control characters (U+0001 to U+001F, U+007F to U+009F). Brokers may end the connection
+    /// for them.
     pub allow_control_characters: bool,
 }
 

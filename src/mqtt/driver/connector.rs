@@ -22,7 +22,7 @@ use crate::log::Logger;
 use crate::mqtt::protocol::Protocol;
 use crate::mqtt::transport::{Kind, Stream};
 use crate::mqtt::{LinkError, MqttError};
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// How long discovery and credential stores may take before what was known is used.
 const LOOK_UP: Duration = Duration::from_secs(10);
@@ -111,8 +111,7 @@ impl Connector {
     /// Warns once of what opening waits for, which can take long.
     fn warn_not_yet(&self, at: &Endpoint, lost: &LinkError) {
         let (limit, cause) = (self.settings.connect_timeout, chain(lost));
-        let until =
-            if limit.is_zero() { String::new() } else { format!(" for up to {} ms", limit.as_millis()) };
+        let until = if limit.is_zero() { String::new() } else { format!(" for up to {}", duration(limit)) };
         self.logger.warn(format_args!(
             "Cannot connect to the MQTT broker at {at} yet, trying again{until}: {cause}"
         ));
@@ -164,8 +163,8 @@ impl Connector {
             None,
             format_args!(
                 "The MQTT broker at {at} refuses the client, which it had accepted; credentials are looked up again and \
-                 it is tried for up to {} ms (`options.refusal_timeout`): {cause}",
-                limit.as_millis()
+                 it is tried for up to {} (`options.refusal_timeout`): {cause}",
+                duration(limit)
             ),
         );
     }

@@ -11,7 +11,7 @@ use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::config::{Direction, Permitted};
 use crate::mqtt::{MqttConnectionResolver, TlsConfig};
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// How many refusals, and redirects that are not followed, are remembered.
 const MAX_REMEMBERED: usize = 256;
@@ -79,7 +79,7 @@ impl Endpoints {
                 return;
             }
             Ok(Err(error)) => error.chain(),
-            Err(_) => format!("no answer within {} ms", limit.as_millis()),
+            Err(_) => format!("no answer within {}", duration(limit)),
         };
         if !std::mem::replace(&mut self.warned, true) {
             logger.warn(format_args!(

@@ -20,7 +20,7 @@ use crate::mqtt::subscriptions::{
 };
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{LinkError, MqttError, MqttMessage, SubscribeOptions};
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// How many filters a log line names.
 const MAX_NAMES: usize = 4;
@@ -299,9 +299,9 @@ impl Subscribing {
             return Err(no_answer);
         }
         self.logger.warn(format_args!(
-            "the MQTT broker has not answered what was asked about {} within {} ms",
+            "the MQTT broker has not answered what was asked about {} within {}",
             names(filters.iter()),
-            (now - since).as_millis()
+            duration(now - since)
         ));
         let outcomes = self.registry.expire(patience, now);
         self.outcomes.report(outcomes, &self.registry, None, now);

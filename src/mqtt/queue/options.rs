@@ -15,42 +15,41 @@ use crate::mqtt::{MqttOptions, MqttVersion, QoS, SubscribeOptions};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttQueueOptions {
-    /// Whether messages travel as JSON envelopes, with id, type, trace id and time. When false the payload alone travels, and
-    /// the type of a received message is its topic. All who share the topic must agree. Default false.
+    /// Whether messages travel as JSON envelopes, with id, type, trace id and time. When false the payload alone travels, and the
+    /// type of a received message is its topic. All who share the topic must agree.
     pub serialize_envelope: bool,
-    /// Whether the queue subscribes when it opens. When false it does so at the first `receive`, `peek` or `listen`, and
-    /// without a kept session gets nothing of what was sent before. Default false.
+    /// Whether the queue subscribes when it opens. When false it does so at the first `receive`, `peek` or `listen`, and without a
+    /// kept session gets nothing of what was sent before.
     pub autosubscribe: bool,
-    /// QoS with which it publishes and subscribes, 0 to 2. At 0 nothing is acknowledged, and what a crash finds unfinished is
-    /// lost. Default 0.
+    /// QoS with which it publishes and subscribes, 0 to 2. At 0 nothing is acknowledged, and what a crash finds unfinished is lost.
     pub qos: u8,
-    /// Whether the broker keeps the last message for later subscribers. Default false.
+    /// Whether the broker keeps the last message for later subscribers.
     pub retain: bool,
-    /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish
-    /// through it. It takes MQTT 5, a broker with subscription identifiers, and no `group`. Default false.
+    /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish through
+    /// it. It takes MQTT 5, a broker with subscription identifiers, and no `group`.
     pub no_local: bool,
     /// How many received messages it has in work, those with receivers included. At QoS 1 and 2 what comes beyond it waits,
-    /// unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which
-    /// drops what is beyond its `listener_queue`. Default 1000.
+    /// unacknowledged, so that the broker sends no more than its own limit; at QoS 0 it waits in the connection, which drops what
+    /// is beyond its `listener_queue`.
     pub capacity: usize,
     /// How many bytes they take in memory, everything included; one message alone may be larger. What comes beyond it waits like
-    /// what is beyond `capacity`. Default 67108864 (64 MiB).
+    /// what is beyond `capacity`.
     pub max_bytes: usize,
-    /// How long a received message is locked; after that it comes back. Default 30000.
+    /// How long a received message is locked; after that it comes back.
     pub lock_timeout: Millis,
-    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Deliveries by an earlier
-    /// process are not known. Default 10.
+    /// After how many deliveries a message that comes back goes to the dead letters; 0 is never. Deliveries by an earlier process
+    /// are not known.
     pub max_deliveries: u32,
-    /// How long a message that came back waits before it is delivered again. Default 1000.
+    /// How long a message that came back waits before it is delivered again.
     pub redelivery_delay: Millis,
     /// How often a message may have been passed on, by bridges and dead letters, before it is given up in place of going to the
-    /// dead letters once more. The count travels in envelopes and in user properties of MQTT 5. At least 1. Default 16.
+    /// dead letters once more. The count travels in envelopes and in user properties of MQTT 5. At least 1.
     pub max_hops: u32,
     /// How long sending takes at most, and how long a receiver waits that moves a message to the dead letters, where it goes all
-    /// the same. 0 is without limit. Default 30000.
+    /// the same. 0 is without limit.
     pub send_timeout: Millis,
     /// How long closing waits for receivers at work, and then, with a `group`, for what it gives back to it. Each takes less where
-    /// the service has less time left to stop. Default 10000.
+    /// the service has less time left to stop.
     pub close_timeout: Millis,
     #[doc = concat!("Of a connection of its own. ", shared_option!(protocol_version))]
     pub protocol_version: MqttVersion,
@@ -64,8 +63,8 @@ pub struct MqttQueueOptions {
     pub keepalive_timeout: Millis,
     #[doc = concat!("Of a connection of its own. ", shared_option!(clean_session))]
     pub clean_session: bool,
-    /// Whether topics may have control characters, for which brokers may end the connection. A connection of its own permits
-    /// them then; one of a section of its own has the same option. Default false.
+    /// Whether topics may have control characters, for which brokers may end the connection. A connection of its own permits them
+    /// then; one of a section of its own has the same option.
     pub allow_control_characters: bool,
 }
 

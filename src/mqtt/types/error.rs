@@ -11,7 +11,7 @@ use crate::error::{Category, Coded, chain};
 use crate::mqtt::properties::PropertyError;
 use crate::mqtt::topic::TopicError;
 use crate::mqtt::{LinkError, QoS};
-use crate::text::{clip, escape};
+use crate::text::{clip, duration, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
 ///
@@ -67,7 +67,7 @@ pub enum MqttError {
         topic: Arc<str>,
     },
     /// The deadline passed.
-    #[error("{operation} was not finished within {} ms{}", limit.as_millis(), if *accepted { "; it may still take effect" } else { "; nothing was sent" })]
+    #[error("{operation} was not finished within {}{}", duration(*limit), if *accepted { "; it may still take effect" } else { "; nothing was sent" })]
     TimedOut {
         /// What was to be done.
         operation: &'static str,
@@ -169,7 +169,7 @@ pub enum MqttError {
         last: LinkError,
     },
     /// The broker answers others, but not the SUBSCRIBE of this filter.
-    #[error("the MQTT broker has not answered SUBSCRIBE of `{}` within {} ms", clip(filter), limit.as_millis())]
+    #[error("the MQTT broker has not answered SUBSCRIBE of `{}` within {}", clip(filter), duration(*limit))]
     SubscribeUnanswered {
         /// The filter.
         filter: Arc<str>,
@@ -326,7 +326,7 @@ const fn is_unauthorized(code: u8) -> bool {
 
 /// A time of trying, where there was one.
 fn within(waited: Duration) -> String {
-    if waited.is_zero() { String::new() } else { format!(" within {} ms", waited.as_millis()) }
+    if waited.is_zero() { String::new() } else { format!(" within {}", duration(waited)) }
 }
 
 #[cfg(test)]
@@ -348,7 +348,7 @@ mod tests {
             source,
         });
         assert_eq!(error.code(), "CONNECT_FAILED");
-        let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3000 ms: connecting to \
+        let expected = "cannot connect to the MQTT broker at mqtt://127.0.0.1:1 within 3 s: connecting to \
                         127.0.0.1:1 failed: refused";
         assert_eq!(error.chain(), expected);
         let source = LinkError::io("connecting to 127.0.0.1:1", io::Error::other("refused"));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::error::{Coded as _, chain};
 use crate::mqtt::TlsError;
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.
 #[derive(Clone, thiserror::Error)]
@@ -120,13 +120,13 @@ pub enum LinkError {
         max: usize,
     },
     /// Nothing came within 1.5 keep-alives.
-    #[error("nothing was heard from the broker for {} ms", .0.as_millis())]
+    #[error("nothing was heard from the broker for {}", duration(*.0))]
     Silent(Duration),
     /// The broker takes no bytes.
-    #[error("the broker took no bytes for {} ms", .0.as_millis())]
+    #[error("the broker took no bytes for {}", duration(*.0))]
     Stalled(Duration),
     /// An answer to CONNECT or to the subscriptions after it did not come in time.
-    #[error("the broker did not answer {what} within {} ms", limit.as_millis())]
+    #[error("the broker did not answer {what} within {}", duration(*limit))]
     NoAnswer {
         /// The packet that was not answered.
         what: &'static str,

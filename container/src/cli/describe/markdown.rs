@@ -7,7 +7,7 @@ use wirework::config::{KeyDoc, keys};
 use wirework::text::escape;
 
 use super::super::example::example;
-use super::words::{asks, doc, tagged, trimmed};
+use super::words::{asks, tagged, trimmed};
 
 /// The page of one kind of component, its keys and references as tables.
 pub(super) fn page(one: &Registered, registry: &Registry) -> String {
@@ -45,7 +45,7 @@ fn row(key: &KeyDoc) -> String {
         (None, false, there) => there.map(|there| format!("only {there}")).unwrap_or_default(),
     };
     let secret = if key.secret { "secret; " } else { "" };
-    format!("| `{}` | {} | {default} | {secret}{} |\n", key.path, cell(&key.kind), cell(doc(key)))
+    format!("| `{}` | {} | {default} | {secret}{} |\n", key.path, cell(&key.kind), cell(&key.doc))
 }
 
 /// A text in a cell of a table. Outside of code, `<` would begin an element of HTML.

@@ -6,14 +6,14 @@ use wirework::Pattern;
 use wirework::config::KeyDoc;
 
 use super::super::width::{COLUMNS, hanging, indented};
-use super::words::{doc, line, remarks, values};
+use super::words::{line, remarks, values};
 
 /// The outer keys with what they are for in a sentence, of tables the names of their keys, and how to see more.
 pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {
     let mut out = String::new();
     for key in keys.iter().filter(|key| !key.path.contains('.')) {
         let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
-        out.push_str(&indented(sentence(doc(key)), 6));
+        out.push_str(&indented(sentence(&key.doc), 6));
         let inner = inner(keys, &key.path);
         if !inner.is_empty() {
             let _ = writeln!(out, "{}", hanging("      keys: ", &inner.join(", "), 8, COLUMNS));

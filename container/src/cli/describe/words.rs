@@ -10,19 +10,6 @@ pub(super) fn line(text: &str) -> String {
     hanging("  ", text, 4, COLUMNS)
 }
 
-/// The documentation of a key without what its remarks say already: a last sentence `Default 1000.`
-pub(super) fn doc(key: &KeyDoc) -> &str {
-    let said = key.default.as_ref().and_then(|default| {
-        let (before, last) = key.doc.trim_end().rsplit_once("Default")?;
-        let last = last.trim().strip_suffix('.')?.trim_matches('`');
-        let default = default.to_string();
-        (last == default).then_some(before)
-    });
-    said.filter(|before| before.trim_end().is_empty() || before.trim_end().ends_with('.'))
-        .unwrap_or(&key.doc)
-        .trim_end()
-}
-
 /// What a reference asks for.
 pub(super) fn asks(reference: &Reference) -> String {
     format!("{} {} at `{}`", reference.cardinality.as_str(), (reference.capability)(), reference.pattern)
@@ -59,4 +46,28 @@ pub(super) fn remarks(key: &KeyDoc) -> String {
 /// An example without the spaces before its lines.
 pub(super) fn trimmed(example: &str) -> String {
     example.lines().map(|line| format!("{}\n", line.trim())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use wirework::component::Registry;
+    use wirework::config::keys;
+
+    use super::*;
+
+    #[test]
+    fn no_key_says_its_default_in_its_documentation_too() {
+        let registry = Registry::linked().unwrap();
+        let all = registry.all().iter().flat_map(|one| keys(&one.factory().schema()));
+        let with_default: Vec<_> = all.filter(|key| remarks(key).contains("default ")).collect();
+        assert!(!with_default.is_empty());
+        for key in with_default {
+            assert!(
+                !key.doc.contains("Default"),
+                "`{}` is described with its default: {}",
+                key.path,
+                key.doc
+            );
+        }
+    }
 }

@@ -40,8 +40,8 @@ pub struct ConsoleConfig {
     pub output: Output,
     /// What each line names as its source; the name of the service when not given.
     pub source: Option<String>,
-    /// How many bytes of lines may wait for stderr or stdout to take them, at least 4096. What does not fit is dropped, and
-    /// the next line that is written follows a record of how many were. Default 4194304.
+    /// How many bytes of lines may wait for stderr or stdout to take them, at least 4096. What does not fit is dropped, and the
+    /// next line that is written follows a record of how many were.
     pub buffer: usize,
 }
 

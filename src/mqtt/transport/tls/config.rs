@@ -34,8 +34,8 @@ pub struct TlsConfig {
     pub key_file: Option<ConfigPath>,
     /// The name that the broker's certificate must have. When not given: the host of the connection.
     pub server_name: Option<String>,
-    /// Application protocols offered by ALPN, in order of preference, such as `mqtt`. Some brokers want one where MQTT
-    /// shares a port with something else. Default none.
+    /// Application protocols offered by ALPN, in order of preference, such as `mqtt`. Some brokers want one where MQTT shares a
+    /// port with something else.
     pub alpn: Vec<String>,
     /// Whether the authorities that the system trusts are trusted too. Default: true without `ca_file`, false with it.
     pub system_roots: Option<bool>,
