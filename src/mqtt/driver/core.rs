@@ -53,14 +53,10 @@ impl Core {
         let window = settings.max_inflight.clamp(1, MAX_WINDOW);
         // Every window leaves as many packet identifiers as the largest.
         let control_ids = u16::MAX - MAX_WINDOW;
-        let ids = window + 1..=window + control_ids;
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
-        let context = subscriptions::ListenerContext {
-            logger: log(),
-            metrics: count(),
-            capacity: settings.listener_queue,
-        };
-        let acknowledger = Arc::clone(&inbox);
+        let capacity = settings.listener_queue;
+        let context = subscriptions::ListenerContext { logger: log(), metrics: count(), capacity };
+        let (acknowledger, ids) = (Arc::clone(&inbox), window + 1..=window + control_ids);
         Self {
             publishing: Publishing::new(window, control_ids, permits, log(), count()),
             receiving: Receiving::new(Arc::clone(&settings), acknowledger, log(), count()),
