@@ -109,7 +109,10 @@ async fn no_credential_shows_and_each_attempt_has_its_span() {
     let all = lines.join("\n");
     assert!(!all.contains("canary"), "{all}");
     assert!(all.contains("Connected to MQTT broker at mqtt://127.0.0.1:"), "{all}");
-    assert!(all.contains("bad user name or password, as user `ann`, with the client id `standalone-"), "{all}");
+    assert!(
+        all.contains("bad user name or password, as user `ann`, with the client id `standalone-"),
+        "{all}"
+    );
     let spans: Vec<_> = lines.iter().filter(|line| line.contains(" span mqtt_connect ")).collect();
     let mut attempts: BTreeMap<&str, usize> = BTreeMap::new();
     for span in &spans {

@@ -36,6 +36,7 @@ pub mod mqtt {
     #[derive(Clone, Debug)]
     pub(crate) enum MqttError {
         NotOpen,
+        WasClosed,
     }
     pub(crate) mod protocol {
         pub(crate) struct Publish;

@@ -49,9 +49,11 @@ pub(super) fn resolve(
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
+                let before = problems.errors();
                 scene.judge(&question, &list, unmade, problems);
-                // That the manifest asks for what is not there is said; that nothing is there needs no words of the component.
-                astray = span.is_some()
+                // Where it is said that the manifest asks for what is not there, that needs no words of the component.
+                astray = problems.errors() > before
+                    && span.is_some()
                     && wanted.reference.cardinality == Cardinality::Optional
                     && others(&list, asker).next().is_none();
             }
