@@ -19,7 +19,7 @@ pub(super) const HISTORY: usize = 16;
 /// How many changes of the service are kept for those that read them.
 pub(super) const CHANGES: usize = 1_024;
 
-/// The write side of [`ServiceView`], for containers.
+/// The write side of [`ServiceView`](super::ServiceView), for containers.
 pub struct ServiceStates {
     name: Arc<str>,
     description: Option<Arc<str>>,
