@@ -16,20 +16,20 @@ use crate::text::duration;
 /// How long nothing is accepted after the system has given no connection.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How many connections too many are told so at a time, once they have said what they are; the others are only closed.
-const TOLD: usize = 16;
+const MOST_REFUSALS: usize = 16;
 /// How long it may take to tell one.
-const TELLING: Duration = Duration::from_secs(1);
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long clients may take to end once the broker ends.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Accepts connections until `end` is true, and then waits until they have ended.
 pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: watch::Receiver<bool>) {
-    let (mut connections, mut turned_away) = (JoinSet::new(), JoinSet::new());
+    let (mut connections, mut refused) = (JoinSet::new(), JoinSet::new());
     let serving = async {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((socket, peer)) => admit((&mut connections, &mut turned_away), &engine, socket, peer),
+                    Ok((socket, peer)) => admit((&mut connections, &mut refused), &engine, socket, peer),
                     Err(error) => {
                         engine.shared().warnings.accept.warn(
                             &engine.shared().logger,
@@ -39,7 +39,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
                     }
                 },
                 Some(_) = connections.join_next() => {}
-                Some(_) = turned_away.join_next() => {}
+                Some(_) = refused.join_next() => {}
             }
         }
     };
@@ -49,7 +49,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
         // Also when its sender is gone.
         _ = end.wait_for(|end| *end) => {}
     }
-    drop((listener, turned_away));
+    drop((listener, refused));
     engine.shut_down();
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(GRACE, ended).await.is_err() {
@@ -61,7 +61,7 @@ pub(super) async fn run(listener: TcpListener, engine: Arc<Engine>, mut end: wat
 
 /// Serves the connection, unless there are as many as there may be: from here on, it counts.
 fn admit(
-    (connections, turned_away): (&mut JoinSet<()>, &mut JoinSet<()>),
+    (connections, refused): (&mut JoinSet<()>, &mut JoinSet<()>),
     engine: &Arc<Engine>,
     mut socket: TcpStream,
     peer: SocketAddr,
@@ -73,11 +73,12 @@ fn admit(
             &engine.shared().logger,
             format_args!("connection of {peer} is refused: there are {limit} already, see `max_connections`"),
         );
-        if turned_away.len() < TOLD {
+        if refused.len() < MOST_REFUSALS {
             let limits = engine.shared().limits;
-            turned_away.spawn(async move {
+            refused.spawn(async move {
                 // It is closed in any case.
-                let _ = timeout(TELLING, ConnectRequest::turn_away(&mut socket, &limits)).await;
+                let _ =
+                    timeout(REFUSAL_TIMEOUT, ConnectRequest::refuse_when_full(&mut socket, &limits)).await;
             });
         }
         return;

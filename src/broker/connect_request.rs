@@ -132,7 +132,7 @@ impl ConnectRequest {
     }
 
     /// Reads it, and tells the client that there are too many.
-    pub async fn turn_away(stream: &mut TcpStream, limits: &Limits) {
+    pub async fn refuse_when_full(stream: &mut TcpStream, limits: &Limits) {
         // Who does not say what it is, is not told.
         if let Ok(request) = Self::read(stream, limits).await {
             refuse(stream, request.version, ReasonCode::ServerUnavailable).await;

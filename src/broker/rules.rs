@@ -18,6 +18,8 @@ use crate::text::clip;
 const REFUSED: &str = "CLIENT_REFUSED";
 /// The code of topics that a client may not use.
 const DENIED: &str = "TOPIC_DENIED";
+/// Of what is denied, whoever asks knows the keys of the client.
+const NO_KEYS: [&str; 0] = [];
 
 /// The rules of a broker with this configuration.
 pub(super) struct Rules(pub BrokerConfig);
@@ -51,7 +53,7 @@ impl Rules {
             return None;
         }
         let key = self.users_key();
-        let (problem, cure) = match user {
+        let (problem, remedy) = match user {
             None => (
                 format!("gives no user name, and `{key}` asks for one"),
                 "give the client the `credential` of the broker, or write `allow_anonymous = true` in the section of the broker",
@@ -68,74 +70,45 @@ impl Rules {
                 "give both the same, as by one parameter: `\"${MQTT_PASSWORD}\"`",
             ),
         };
-        let keys = vec![format!("{}.password", by.login_key), by.login_key.clone(), by.key.clone()];
-        let keys = if password.is_none() || !admission.has_user(user.unwrap_or_default()) {
-            keys[1..].to_vec()
-        } else {
-            keys
-        };
-        Some(refusal(problem, keys, key, cure))
+        let is_of_password = password.is_some() && admission.has_user(user.unwrap_or_default());
+        let keys = is_of_password.then(|| format!("{}.password", by.login_key)).into_iter();
+        Some(refusal(problem, keys.chain([by.login_key.clone(), by.key.clone()]), key, remedy))
     }
 
     /// Limits and characters that the first packet breaks.
     fn refused_packet(&self, client: &Client, login: Option<&CredentialParams>) -> Vec<Refusal> {
-        let mut found = Vec::new();
-        let id_key = || vec!["client_id".to_owned()];
-        let made = client.made_of.map_or_else(String::new, |of| format!(", made of {of},"));
-        if let Some(forbidden) = forbidden_in_client_id(&client.client_id) {
-            let made = client.made_of.map_or_else(String::new, |of| format!(" and is made of {of}"));
-            let problem =
-                format!("has a client id that {forbidden}{made}, which this broker does not permit");
-            found.push(refusal(
-                problem,
-                id_key(),
-                "",
-                "give the client a `client_id` of letters, digits, `-` and `_`",
-            ));
-        }
-        let name = login.and_then(|login| login.username.as_deref()).unwrap_or_default();
-        let will = client.will.as_deref().unwrap_or_default();
-        let levels = if will.is_empty() { 0 } else { will.split('/').count() };
-        let limits = [
-            (
-                format!("a client id{made}"),
-                client.client_id.len(),
-                "max_name_length",
-                self.0.max_name_length,
-                "client_id",
-            ),
-            ("a user name".to_owned(), name.len(), "max_name_length", self.0.max_name_length, "credential"),
-            (
-                "a will with a topic".to_owned(),
-                will.len(),
-                "max_topic_length",
-                self.0.max_topic_length,
-                "will.topic",
-            ),
-        ];
-        for (what, size, limit_key, limit, key) in
-            limits.into_iter().filter(|(_, size, _, limit, _)| size > limit)
-        {
-            let problem = format!("has {what} of {size} bytes, where `{limit_key}` allows {limit}");
-            let cure = "make it shorter, or raise the limit of the broker";
-            found.push(refusal(problem, vec![key.to_owned()], limit_key, cure));
-        }
-        if levels > self.0.max_topic_levels {
-            let limit = self.0.max_topic_levels;
-            let problem = format!(
-                "has a will with a topic of {levels} levels, where `max_topic_levels` allows {limit}"
-            );
-            let cure = "make it shorter, or raise the limit of the broker";
-            found.push(refusal(problem, vec!["will.topic".to_owned()], "max_topic_levels", cure));
-        }
+        let mut found: Vec<_> = refused_client_id(client).into_iter().collect();
+        found.extend(self.refused_sizes(client, login));
         if client.user_properties > USER_PROPERTIES {
             let count = client.user_properties;
             let problem =
                 format!("has a will with {count} user properties, where this broker takes {USER_PROPERTIES}");
-            found.push(refusal(problem, vec!["will.user".to_owned()], "", "leave some out"));
+            found.push(refusal(problem, ["will.user"], "", "leave some out"));
         }
         found.extend(self.too_large(client));
         found
+    }
+
+    /// Names and topics of the first packet that are too long.
+    fn refused_sizes(&self, client: &Client, login: Option<&CredentialParams>) -> Vec<Refusal> {
+        let made = client.made_of.map_or_else(String::new, |of| format!(", made of {of},"));
+        let (id, will) = (format!("a client id{made}"), client.will.as_deref().unwrap_or_default());
+        let name = login.and_then(|login| login.username.as_deref()).unwrap_or_default();
+        let levels = if will.is_empty() { 0 } else { will.split('/').count() };
+        let (names, topic) = (("max_name_length", self.0.max_name_length), "a will with a topic");
+        let lengths = ("max_topic_length", self.0.max_topic_length);
+        let limits = [
+            (&*id, (client.client_id.len(), "bytes"), names, "client_id"),
+            ("a user name", (name.len(), "bytes"), names, "credential"),
+            (topic, (will.len(), "bytes"), lengths, "will.topic"),
+            (topic, (levels, "levels"), ("max_topic_levels", self.0.max_topic_levels), "will.topic"),
+        ];
+        let broken = limits.into_iter().filter(|(_, (size, _), (_, limit), _)| size > limit);
+        let refused = broken.map(|(what, (size, unit), (limit_key, limit), key)| {
+            let problem = format!("has {what} of {size} {unit}, where `{limit_key}` allows {limit}");
+            refusal(problem, [key], limit_key, "make it shorter, or raise the limit of the broker")
+        });
+        refused.collect()
     }
 
     /// A first packet that is larger than one may be.
@@ -144,7 +117,7 @@ impl Rules {
         if size <= limit {
             return None;
         }
-        let (by, key, cure) = match self.0.max_packet_size < MAX_CONNECT {
+        let (by, key, remedy) = match self.0.max_packet_size < MAX_CONNECT {
             true => (
                 "`max_packet_size` allows",
                 "max_packet_size",
@@ -155,7 +128,7 @@ impl Rules {
         let problem = format!(
             "connects with a packet of {size} bytes or more, with the will in it, where {by} {limit}"
         );
-        Some(refusal(problem, vec!["will.payload".to_owned(), "will".to_owned()], key, cure))
+        Some(refusal(problem, ["will.payload", "will"], key, remedy))
     }
 }
 
@@ -166,9 +139,9 @@ impl ServerRules for Rules {
                 "speaks `{}`, and this broker listens for MQTT over TCP, without TLS and WebSocket",
                 by.protocol
             );
-            let keys = vec![format!("{}.protocol", by.key), format!("{}.uri", by.key), by.key.clone()];
-            let cure = "write `protocol = \"mqtt\"` in the connection of the client";
-            return vec![refusal(problem, keys, "port", cure)];
+            let keys = [format!("{}.protocol", by.key), format!("{}.uri", by.key), by.key.clone()];
+            let remedy = "write `protocol = \"mqtt\"` in the connection of the client";
+            return vec![refusal(problem, keys, "port", remedy)];
         }
         let login = by.login.as_ref();
         let admission = login.and_then(|login| Some((login, self.admission(around)?)));
@@ -196,8 +169,8 @@ impl ServerRules for Rules {
             let problem = format!(
                 "may not {what} `{topic_shown}`, which has {found} {unit}, where `{key}` allows {limit}"
             );
-            let cure = "use a shorter topic, or raise the limit of the broker";
-            return Some(Refusal { code: DENIED, ..refusal(problem, Vec::new(), key, cure) });
+            let remedy = "use a shorter topic, or raise the limit of the broker";
+            return Some(Refusal { code: DENIED, ..refusal(problem, NO_KEYS, key, remedy) });
         }
         let admission = self.admission(around)?;
         let access = admission.access(username);
@@ -212,10 +185,9 @@ impl ServerRules for Rules {
         let named = username.filter(|name| admission.has_user(name));
         let key = named.map_or_else(|| format!("anonymous.{list}"), |name| format!("users.{name}.{list}"));
         let problem = format!("may not {what} `{topic_shown}`, which is not in `{}`", clip(&key));
-        let cure =
-            "add the topic, or a filter that covers it, to the list of the broker, or use another topic"
-                .to_owned();
-        Some(Refusal { code: DENIED, cure, ..refusal(problem, Vec::new(), &key, "") })
+        let remedy =
+            "add the topic, or a filter that covers it, to the list of the broker, or use another topic";
+        Some(Refusal { code: DENIED, ..refusal(problem, NO_KEYS, &key, remedy) })
     }
 
     fn most_clients(&self) -> (&'static str, usize) {
@@ -227,10 +199,24 @@ impl ServerRules for Rules {
     }
 }
 
-fn refusal(problem: String, client_keys: Vec<String>, server_key: &str, cure: &str) -> Refusal {
-    let client_keys = client_keys.into_iter().map(Cow::Owned).collect();
-    let (server_key, cure) = (Cow::Owned(server_key.to_owned()), cure.to_owned());
-    Refusal { code: REFUSED, problem, client_keys, server_key, cure }
+/// A client id that the broker's library would not take.
+fn refused_client_id(client: &Client) -> Option<Refusal> {
+    let forbidden = forbidden_in_client_id(&client.client_id)?;
+    let made = client.made_of.map_or_else(String::new, |of| format!(" and is made of {of}"));
+    let problem = format!("has a client id that {forbidden}{made}, which this broker does not permit");
+    let remedy = "give the client a `client_id` of letters, digits, `-` and `_`";
+    Some(refusal(problem, ["client_id"], "", remedy))
+}
+
+fn refusal<K: Into<Cow<'static, str>>>(
+    problem: String,
+    client_keys: impl IntoIterator<Item = K>,
+    server_key: &str,
+    remedy: &str,
+) -> Refusal {
+    let client_keys = client_keys.into_iter().map(Into::into).collect();
+    let (server_key, remedy) = (Cow::Owned(server_key.to_owned()), remedy.to_owned());
+    Refusal { code: REFUSED, problem, client_keys, server_key, remedy }
 }
 
 #[cfg(test)]

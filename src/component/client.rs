@@ -79,5 +79,5 @@ pub struct Refusal {
     /// The key of the server's section that says otherwise.
     pub server_key: Cow<'static, str>,
     /// What to write.
-    pub cure: String,
+    pub remedy: String,
 }

@@ -25,6 +25,8 @@ codes! {
     DOUBTFUL_VALUE,
     /// A required key that is not there.
     MISSING_KEY,
+    /// Nothing says where to connect.
+    NO_CONNECTION,
     /// A text that is no descriptor or no pattern.
     BAD_DESCRIPTOR,
     /// Two sections of one file with one descriptor.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
-use crate::config::MASK;
+use crate::config::{MASK, code};
 use crate::params::is_no_ipv4;
 use crate::{BoxFuture, Category, Coded};
 
@@ -207,7 +207,7 @@ impl Coded for ConnectError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NoConnection => "NO_CONNECTION",
+            Self::NoConnection => code::NO_CONNECTION,
             Self::NoDiscovery { .. } => "REF_ERROR",
             Self::NotFound { .. } => "CANNOT_RESOLVE",
             Self::TooMany => "TOO_MANY_CONNECTIONS",

@@ -21,7 +21,7 @@ pub(super) struct Access {
 }
 
 /// A request that is being answered.
-pub(super) struct Begun {
+pub(super) struct RequestStart {
     method: Method,
     path: String,
     began: Instant,
@@ -44,12 +44,12 @@ impl Access {
         self.connections.set(open as f64);
     }
 
-    pub(super) fn begin(&self, method: &Method, path: &str) -> Begun {
-        Begun { method: method.clone(), path: clip(path).into_owned(), began: Instant::now() }
+    pub(super) fn begin(&self, method: &Method, path: &str) -> RequestStart {
+        RequestStart { method: method.clone(), path: clip(path).into_owned(), began: Instant::now() }
     }
 
-    pub(super) fn end(&self, begun: &Begun, peer: Option<SocketAddr>, response: &Response<Body>) {
-        let (status, took) = (response.status(), begun.began.elapsed());
+    pub(super) fn end(&self, start: &RequestStart, peer: Option<SocketAddr>, response: &Response<Body>) {
+        let (status, took) = (response.status(), start.began.elapsed());
         self.requests.one();
         self.time.record(took);
         if status.is_server_error() {
@@ -63,7 +63,7 @@ impl Access {
         if !self.logs_all && !is_fault {
             return;
         }
-        let (method, path, status) = (begun.method.as_str(), begun.path.as_str(), status.as_u16());
+        let (method, path, status) = (start.method.as_str(), start.path.as_str(), status.as_u16());
         let took_ms = took.as_secs_f64() * 1_000.0;
         let (peer, route) = (peer.map(|peer| peer.to_string()), route.map(RoutePattern::as_str));
         if is_fault {

@@ -32,8 +32,8 @@ pub(super) fn json_answer(status: StatusCode, body: String) -> Response<Body> {
 }
 
 /// A word, with a line end for those who look at it in a terminal.
-pub(super) fn word(status: StatusCode, word: &'static str) -> Response<Body> {
-    answer(status, "text/plain; charset=utf-8", Body::from(word))
+pub(super) fn text_answer(status: StatusCode, text: &'static str) -> Response<Body> {
+    answer(status, "text/plain; charset=utf-8", Body::from(text))
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {

@@ -54,7 +54,7 @@ impl BaseRoute {
     }
 
     /// `below`, or what `default` names where it is nothing, under this one.
-    pub(crate) fn join(&self, below: Option<&Self>, default: &str) -> Self {
+    pub(super) fn join(&self, below: Option<&Self>, default: &str) -> Self {
         match below {
             Some(below) => Self(format!("{}{}", self.0, below.0).into()),
             None => Self(format!("{}/{default}", self.0).into()),

@@ -19,9 +19,9 @@ pub(super) struct TooLarge;
 
 /// Whether the whole body of a request has come.
 #[derive(Clone, Default)]
-pub(super) struct Arrival(Arc<AtomicBool>);
+pub(super) struct BodyProgress(Arc<AtomicBool>);
 
-impl Arrival {
+impl BodyProgress {
     pub(super) fn is_complete(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -31,7 +31,7 @@ impl Arrival {
 ///
 /// # Errors
 /// Its head says that it is larger.
-pub(super) fn limited<B>(request: Request<B>, most: usize) -> Result<(Request<Body>, Arrival), TooLarge>
+pub(super) fn limited<B>(request: Request<B>, most: usize) -> Result<(Request<Body>, BodyProgress), TooLarge>
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
@@ -41,21 +41,24 @@ where
     if told.unwrap_or_else(|| request.body().size_hint().lower()) > most as u64 {
         return Err(TooLarge);
     }
-    let arrival = Arrival::default();
+    let progress = BodyProgress::default();
     if request.body().is_end_stream() {
-        arrival.0.store(true, Ordering::Relaxed);
+        progress.0.store(true, Ordering::Relaxed);
     }
-    let noted = arrival.clone();
-    Ok((request.map(|body| Body::new(Arriving { body: Limited::new(body, most), noted })), arrival))
+    let noted = progress.clone();
+    Ok((
+        request.map(|body| Body::new(TrackedBody { body: Limited::new(body, most), progress: noted })),
+        progress,
+    ))
 }
 
 /// Notes when it has ended.
-struct Arriving<B> {
+struct TrackedBody<B> {
     body: Limited<B>,
-    noted: Arrival,
+    progress: BodyProgress,
 }
 
-impl<B> HttpBody for Arriving<B>
+impl<B> HttpBody for TrackedBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -70,7 +73,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() || self.body.is_end_stream() {
-            self.noted.0.store(true, Ordering::Relaxed);
+            self.progress.0.store(true, Ordering::Relaxed);
         }
         Poll::Ready(frame)
     }

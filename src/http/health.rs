@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::answer::{json_answer, word};
+use super::answer::{json_answer, text_answer};
 use crate::component::{ComponentState, Readiness, ServiceState, ServiceView, Status};
 
 /// A path that the endpoint answers itself.
@@ -37,11 +37,11 @@ impl Probe {
     /// What is answered.
     pub(super) fn answer(self, service: &ServiceView) -> Response<Body> {
         match self {
-            Self::Live => word(StatusCode::OK, "live\n"),
+            Self::Live => text_answer(StatusCode::OK, "live\n"),
             Self::Ready => ready(&service.readiness()),
             Self::Started => match service.state() {
-                ServiceState::Starting => word(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-                _ => word(StatusCode::OK, "started\n"),
+                ServiceState::Starting => text_answer(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+                _ => text_answer(StatusCode::OK, "started\n"),
             },
             Self::Health => {
                 let readiness = service.readiness();
@@ -63,7 +63,7 @@ fn ready(readiness: &Readiness) -> Response<Body> {
         Readiness::Draining => "draining\n",
         Readiness::Closed => "closed\n",
     };
-    word(status_of(readiness), answer)
+    text_answer(status_of(readiness), answer)
 }
 
 fn health(service: &ServiceView, readiness: &Readiness) -> Value {

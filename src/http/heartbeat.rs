@@ -6,33 +6,18 @@ use std::time::SystemTime;
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer::json_answer;
-use super::base_route::BaseRoute;
+use super::controller_config::ControllerConfig;
 use super::health::timestamp;
 use super::routes::{HttpRoutes, Mount};
-use crate::component::{Claim, Component, Context, Descriptor};
+use crate::component::{Claim, Component, Context, Descriptor, Stage};
 use crate::error::Error;
 use crate::{references, register};
 
-/// The configuration of [`HeartbeatController`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct HeartbeatControllerConfig {
-    /// Where its route begins.
-    pub base_route: BaseRoute,
-    /// Its route, below `base_route`; `heartbeat` where none is given.
-    pub route: Option<BaseRoute>,
-}
-
-impl HeartbeatControllerConfig {
-    fn path(&self) -> BaseRoute {
-        self.base_route.join(self.route.as_ref(), "heartbeat")
-    }
-}
+/// The controller's route unless another is configured.
+const ROUTE: &str = "heartbeat";
 
 references! {
     /// What a [`HeartbeatController`] asks for.
@@ -46,14 +31,6 @@ crate::opaque::opaque!(HeartbeatControllerReferences);
 
 /// Answers `GET /heartbeat` with the time as a JSON string, `pip-services:heartbeat-controller:http:*:1.0`. Whether the service is
 /// well is what the endpoint's own `/livez` and `/readyz` say.
-///
-/// ```
-/// use wirework::config::from_pairs;
-/// use wirework::http::HeartbeatControllerConfig;
-/// let config: HeartbeatControllerConfig = from_pairs([("base_route", "api")])?;
-/// assert_eq!(config.base_route.as_str(), "/api");
-/// # Ok::<(), wirework::Error>(())
-/// ```
 pub struct HeartbeatController(Mount);
 
 crate::opaque::opaque!(HeartbeatController);
@@ -61,19 +38,20 @@ crate::opaque::opaque!(HeartbeatController);
 impl Component for HeartbeatController {
     const DESCRIPTOR: &'static str = "pip-services:heartbeat-controller:http:*:1.0";
     const SUMMARY: &'static str = "Answers GET /heartbeat with the time.";
-    type Config = HeartbeatControllerConfig;
+    const STAGE: Stage = Stage::Observe;
+    type Config = ControllerConfig;
     type References = HeartbeatControllerReferences;
 
-    fn claims(_: &Descriptor, config: &HeartbeatControllerConfig) -> Vec<Claim> {
-        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    fn claims(_: &Descriptor, config: &ControllerConfig) -> Vec<Claim> {
+        vec![config.claim(ROUTE)]
     }
 
     fn create(
         identity: &Descriptor,
-        config: HeartbeatControllerConfig,
+        config: ControllerConfig,
         references: HeartbeatControllerReferences,
     ) -> Result<Self, Error> {
-        let route = config.path();
+        let route = config.path(ROUTE);
         Ok(Self(references.endpoint.reserve(identity, &route)?))
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod base_route;
 mod body;
 mod config;
+mod controller_config;
 mod endpoint;
 mod error;
 mod health;
@@ -20,11 +21,12 @@ mod stream;
 
 pub use base_route::{BadRoute, BaseRoute};
 pub use config::{HttpEndpointConfig, HttpOptions, ListenConfig};
+pub use controller_config::ControllerConfig;
 pub use endpoint::{HttpEndpoint, HttpEndpointReferences};
 pub use error::HttpError;
-pub use heartbeat::{HeartbeatController, HeartbeatControllerConfig, HeartbeatControllerReferences};
+pub use heartbeat::{HeartbeatController, HeartbeatControllerReferences};
 pub use routes::{HttpRoutes, Mount};
-pub use status::{StatusController, StatusControllerConfig, StatusControllerReferences};
+pub use status::{StatusController, StatusControllerReferences};
 
 /// The version of axum whose `Router` [`Mount::open`] takes.
 pub use axum;

@@ -88,7 +88,7 @@ impl Mount {
         let opened = Opened {
             router,
             requests: TaskTracker::new(),
-            over: CancellationToken::new(),
+            cancelled: CancellationToken::new(),
             span: Span::current(),
         };
         *self.entry.opened.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
@@ -98,10 +98,10 @@ impl Mount {
     /// after the endpoint's `options.shutdown_timeout` is answered with 503 too.
     pub async fn close(&self) {
         let opened = self.entry.opened.write().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Opened { requests, over, .. }) = opened else { return };
+        let Some(Opened { requests, cancelled, .. }) = opened else { return };
         requests.close();
         if timeout(self.table.grace, requests.wait()).await.is_err() {
-            over.cancel();
+            cancelled.cancel();
             requests.wait().await;
         }
     }
@@ -145,22 +145,22 @@ struct Opened {
     router: Router,
     requests: TaskTracker,
     /// Requests are not waited for any more.
-    over: CancellationToken,
+    cancelled: CancellationToken,
     /// That of the component.
     span: Span,
 }
 
 /// A request that is being answered: the component waits for it when it closes.
-pub(super) struct UnderWay {
+pub(super) struct InFlight {
     _token: TaskTrackerToken,
-    over: CancellationToken,
+    cancelled: CancellationToken,
     span: Span,
 }
 
-impl UnderWay {
+impl InFlight {
     /// The answer; nothing where the component did not wait for it any longer.
     pub(super) async fn run<T>(self, answer: impl Future<Output = T>) -> Option<T> {
-        self.over.run_until_cancelled(answer.instrument(self.span)).await
+        self.cancelled.run_until_cancelled(answer.instrument(self.span)).await
     }
 }
 
@@ -171,7 +171,7 @@ pub(super) enum Route {
         router: Router,
         /// How many bytes of the path are its base route.
         base: usize,
-        under_way: UnderWay,
+        in_flight: InFlight,
     },
     /// A component that is not open.
     NotOpen(Descriptor),
@@ -237,9 +237,10 @@ impl Entry {
     fn route(&self, base: usize) -> Route {
         match &*self.opened.read().unwrap_or_else(PoisonError::into_inner) {
             // The token is taken under the lock, so that a close waits for it.
-            Some(Opened { router, requests, over, span }) => {
-                let under_way = UnderWay { _token: requests.token(), over: over.clone(), span: span.clone() };
-                Route::Open { router: router.clone(), base, under_way }
+            Some(Opened { router, requests, cancelled, span }) => {
+                let in_flight =
+                    InFlight { _token: requests.token(), cancelled: cancelled.clone(), span: span.clone() };
+                Route::Open { router: router.clone(), base, in_flight }
             }
             None => Route::NotOpen(self.owner.clone()),
         }

@@ -1,7 +1,9 @@
 //! Connections and what is answered on them.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Request, Response, StatusCode, Uri};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,7 +32,7 @@ use super::health::Probe;
 use super::listener::Listener;
 use super::routes::{Route, RouteTable};
 use super::stream::Stream;
-use crate::component::ServiceView;
+use crate::component::{ServiceView, panic_error};
 
 /// How long to wait after the system has refused a connection, most often since there are too many open files.
 const AFTER_REFUSED: Duration = Duration::from_millis(100);
@@ -59,8 +62,8 @@ impl Server {
                 free = Arc::clone(&permits).acquire_owned(), if permit.is_none() => permit = free.ok(),
                 accepted = listener.accept(), if permit.is_some() => match accepted {
                     Ok((stream, peer)) => {
-                        let conversation = Arc::clone(&self).converse(stream, peer, permit.take(), end.clone());
-                        running.spawn(conversation.in_current_span());
+                        let connection = Arc::clone(&self).serve(stream, peer, permit.take(), end.clone());
+                        running.spawn(connection.in_current_span());
                     }
                     Err(error) => {
                         tracing::warn!("a connection could not be taken: {error}");
@@ -77,14 +80,14 @@ impl Server {
         running.shutdown().await;
     }
 
-    async fn converse(
+    async fn serve(
         self: Arc<Self>,
         stream: Stream,
         peer: Option<SocketAddr>,
         _permit: Option<OwnedSemaphorePermit>,
         end: CancellationToken,
     ) {
-        let _open = Open::new(&self);
+        let _open = OpenConnection::new(&self);
         let server = Arc::clone(&self);
         let service = service_fn(move |request| {
             let server = Arc::clone(&server);
@@ -119,20 +122,20 @@ impl Server {
                 _ => not_allowed(),
             };
         }
-        let begun = self.access.begin(request.method(), request.uri().path());
+        let start = self.access.begin(request.method(), request.uri().path());
         let response = if self.options.maintenance_enabled {
             let seconds = self.options.maintenance_retry_after.0.as_secs();
             try_later("MAINTENANCE", "the service is being maintained", seconds)
         } else {
             self.route(request, peer).await
         };
-        self.access.end(&begun, peer, &response);
+        self.access.end(&start, peer, &response);
         response
     }
 
     async fn route(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Response<Body> {
-        let (router, base, under_way) = match self.routes.find(request.uri().path()) {
-            Route::Open { router, base, under_way } => (router, base, under_way),
+        let (router, base, in_flight) = match self.routes.find(request.uri().path()) {
+            Route::Open { router, base, in_flight } => (router, base, in_flight),
             Route::NotOpen(owner) => {
                 let message = format!("`{owner}` is not open");
                 return try_later("NOT_OPEN", &message, 1);
@@ -142,19 +145,20 @@ impl Server {
                 return refusal(StatusCode::NOT_FOUND, "NotFound", "NOT_FOUND", message);
             }
         };
-        let Ok((mut request, arrival)) = limited(request, self.options.request_max_size) else {
+        let Ok((mut request, body)) = limited(request, self.options.request_max_size) else {
             return too_large(self.options.request_max_size);
         };
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
         *request.uri_mut() = below(request.uri(), base);
-        let answer = under_way.run(router.oneshot(request));
+        let answer = in_flight.run(AssertUnwindSafe(router.oneshot(request)).catch_unwind());
         match timeout(self.options.request_timeout.0, answer).await {
-            Ok(Some(Ok(response))) => response,
-            Ok(Some(Err(never))) => match never {},
+            Ok(Some(Ok(Ok(response)))) => response,
+            Ok(Some(Ok(Err(never)))) => match never {},
+            Ok(Some(Err(panic))) => panicked(&*panic),
             Ok(None) => try_later("NOT_OPEN", "the component has closed before it answered", 1),
-            Err(_) if arrival.is_complete() => {
+            Err(_) if body.is_complete() => {
                 refusal(StatusCode::SERVICE_UNAVAILABLE, "NoResponse", "TIMEOUT", "the answer takes too long")
             }
             Err(_) => {
@@ -166,19 +170,27 @@ impl Server {
 }
 
 /// One connection more, until this is dropped.
-struct Open(Arc<Server>);
+struct OpenConnection(Arc<Server>);
 
-impl Open {
+impl OpenConnection {
     fn new(server: &Arc<Server>) -> Self {
         server.access.connections(server.open.fetch_add(1, Ordering::Relaxed) + 1);
         Self(Arc::clone(server))
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.access.connections(self.0.open.fetch_sub(1, Ordering::Relaxed) - 1);
     }
+}
+
+/// What a component's route answers that panicked, as a component may that fails: it harms nobody else.
+fn panicked(panic: &(dyn Any + Send)) -> Response<Body> {
+    let error = panic_error("a route", panic);
+    tracing::error!(code = error.code(), "a request failed: {error}");
+    let message = "the component failed while it answered";
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal", error.code(), message)
 }
 
 fn too_large(most: usize) -> Response<Body> {

@@ -7,34 +7,19 @@ use std::time::SystemTime;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::json_answer;
-use super::base_route::BaseRoute;
+use super::controller_config::ControllerConfig;
 use super::health::{component, timestamp};
 use super::routes::{HttpRoutes, Mount};
-use crate::component::{Claim, Component, Context, Descriptor, ServiceView};
+use crate::component::{Claim, Component, Context, Descriptor, ServiceView, Stage};
 use crate::context_info::ContextInfo;
 use crate::error::Error;
 use crate::{references, register};
 
-/// The configuration of [`StatusController`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct StatusControllerConfig {
-    /// Where its route begins.
-    pub base_route: BaseRoute,
-    /// Its route, below `base_route`; `status` where none is given.
-    pub route: Option<BaseRoute>,
-}
-
-impl StatusControllerConfig {
-    fn path(&self) -> BaseRoute {
-        self.base_route.join(self.route.as_ref(), "status")
-    }
-}
+/// The controller's route unless another is configured.
+const ROUTE: &str = "status";
 
 references! {
     /// What a [`StatusController`] asks for.
@@ -54,14 +39,6 @@ crate::opaque::opaque!(StatusControllerReferences);
 /// The keys are those of Pip.Services: `id`, `name`, `description`, `start_time`, `current_time`, `uptime` (milliseconds),
 /// `properties`, `components` (descriptors in manifest order); `state`, `readiness` and `states` (the components as `/healthz` has
 /// them) are more.
-///
-/// ```
-/// use wirework::config::from_pairs;
-/// use wirework::http::StatusControllerConfig;
-/// let config: StatusControllerConfig = from_pairs([("route", "about")])?;
-/// assert_eq!(config.route.unwrap().as_str(), "/about");
-/// # Ok::<(), wirework::Error>(())
-/// ```
 pub struct StatusController {
     mount: Mount,
     info: Option<Arc<dyn ContextInfo>>,
@@ -72,19 +49,20 @@ crate::opaque::opaque!(StatusController);
 impl Component for StatusController {
     const DESCRIPTOR: &'static str = "pip-services:status-controller:http:*:1.0";
     const SUMMARY: &'static str = "Answers GET /status with name, uptime and states of the service.";
-    type Config = StatusControllerConfig;
+    const STAGE: Stage = Stage::Observe;
+    type Config = ControllerConfig;
     type References = StatusControllerReferences;
 
-    fn claims(_: &Descriptor, config: &StatusControllerConfig) -> Vec<Claim> {
-        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    fn claims(_: &Descriptor, config: &ControllerConfig) -> Vec<Claim> {
+        vec![config.claim(ROUTE)]
     }
 
     fn create(
         identity: &Descriptor,
-        config: StatusControllerConfig,
+        config: ControllerConfig,
         references: StatusControllerReferences,
     ) -> Result<Self, Error> {
-        let route = config.path();
+        let route = config.path(ROUTE);
         let mount = references.endpoint.reserve(identity, &route)?;
         Ok(Self { mount, info: references.context_info })
     }

@@ -7,31 +7,16 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::counters::Exposition;
 use super::format::TextFormat;
 use crate::component::{Claim, Component, Context, Descriptor, Stage};
 use crate::error::Error;
-use crate::http::{BaseRoute, HttpRoutes, Mount};
+use crate::http::{ControllerConfig, HttpRoutes, Mount};
 use crate::{references, register};
 
-/// The configuration of [`MetricsController`].
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct MetricsControllerConfig {
-    /// Where its route begins.
-    pub base_route: BaseRoute,
-    /// Its route, below `base_route`; `metrics` where none is given.
-    pub route: Option<BaseRoute>,
-}
-
-impl MetricsControllerConfig {
-    fn path(&self) -> BaseRoute {
-        self.base_route.join(self.route.as_ref(), "metrics")
-    }
-}
+/// The controller's route unless another is configured.
+const ROUTE: &str = "metrics";
 
 references! {
     /// What a [`MetricsController`] asks for.
@@ -49,14 +34,6 @@ crate::opaque::opaque!(MetricsControllerReferences);
 ///
 /// The format is the text format 0.0.4 of Prometheus, or OpenMetrics 1.0 for those who prefer it by `Accept`. It only reads: however
 /// many scrape, each sees all. It opens before what works and closes after it, as the endpoint does.
-///
-/// ```
-/// use wirework::config::from_pairs;
-/// use wirework::prometheus::MetricsControllerConfig;
-/// let config: MetricsControllerConfig = from_pairs([("base_route", "internal"), ("route", "prometheus")])?;
-/// assert_eq!(config.route.unwrap().as_str(), "/prometheus");
-/// # Ok::<(), wirework::Error>(())
-/// ```
 pub struct MetricsController {
     mount: Mount,
     counters: Arc<dyn Exposition>,
@@ -68,19 +45,19 @@ impl Component for MetricsController {
     const DESCRIPTOR: &'static str = "pip-services:metrics-controller:prometheus:*:1.0";
     const SUMMARY: &'static str = "Answers GET /metrics with the metrics of the service, for Prometheus.";
     const STAGE: Stage = Stage::Observe;
-    type Config = MetricsControllerConfig;
+    type Config = ControllerConfig;
     type References = MetricsControllerReferences;
 
-    fn claims(_: &Descriptor, config: &MetricsControllerConfig) -> Vec<Claim> {
-        vec![Claim::Route { reference: "endpoint", base: config.path().to_string() }]
+    fn claims(_: &Descriptor, config: &ControllerConfig) -> Vec<Claim> {
+        vec![config.claim(ROUTE)]
     }
 
     fn create(
         identity: &Descriptor,
-        config: MetricsControllerConfig,
+        config: ControllerConfig,
         references: MetricsControllerReferences,
     ) -> Result<Self, Error> {
-        let mount = references.endpoint.reserve(identity, &config.path())?;
+        let mount = references.endpoint.reserve(identity, &config.path(ROUTE))?;
         Ok(Self { mount, counters: references.counters })
     }
 

@@ -16,6 +16,6 @@ mod service;
 mod text;
 
 pub use config::{PrometheusCountersConfig, PrometheusOptions};
-pub use controller::{MetricsController, MetricsControllerConfig, MetricsControllerReferences};
+pub use controller::{MetricsController, MetricsControllerReferences};
 pub use counters::{Exposition, PrometheusCounters};
 pub use format::TextFormat;

@@ -59,6 +59,7 @@ impl Component for Shop {
             .route("/tea/{kind}", get(async |Path(kind): Path<String>| format!("a cup of {kind}")))
             .route("/orders", post(async |order: String| order))
             .route("/events", get(async || Body::from_stream(pending::<Result<String, Infallible>>())))
+            .route("/broken", get(async || -> String { panic!("out of tea") }))
             .route("/slow", get(slow));
         self.mount.open(router);
         Ok(())
@@ -115,6 +116,20 @@ async fn a_component_closes_when_its_last_request_is_answered() {
     shop.answer.notify_one();
     assert_eq!(within("the answer", slow).await.unwrap().body, "at last");
     within("the close", closing).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_route_that_panics_is_answered_and_harms_nobody() {
+    let service = Service::new(false);
+    service.gate.allow(Step::Closed);
+    let container = service.host("", SHOP).factory(shop()).start().await.unwrap();
+    for _ in 0..2 {
+        let broken = service.server.get("/shop/broken").await.unwrap();
+        assert_eq!((broken.status, broken.body.contains("PANIC")), (500, true));
+        assert!(!broken.body.contains("tea"), "{}", broken.body);
+    }
+    assert_eq!(service.status("/shop/tea/green").await, 200);
+    container.close().await.unwrap();
 }
 
 #[tokio::test]

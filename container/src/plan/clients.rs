@@ -24,42 +24,46 @@ struct Server<'a> {
     rules: Box<dyn ServerRules>,
 }
 
-/// A client, and where it leads.
-struct Led<'a> {
+/// A client of servers of this manifest.
+struct LocalClient<'a> {
     planned: &'a Planned,
     client: Client,
-    /// The server of each entry of the client that leads to one, by their numbers.
-    ways: Vec<Way>,
+    /// The connections that it would try to these servers.
+    attempts: Vec<Attempt>,
     /// Whether it can be admitted nowhere else.
     has_no_other: bool,
 }
 
-struct Way {
+/// A connection that a client would try.
+struct Attempt {
+    /// Which one of the servers of the client's section.
     by: usize,
+    /// Which one of the servers with rules.
     server: usize,
     reach: Reach,
     refused: bool,
 }
 
-impl Led<'_> {
+impl LocalClient<'_> {
     /// Whether what a server does to the client is all that can happen to it.
     fn is_bound_to(&self, server: usize) -> bool {
-        let is_sure = |way: &Way| way.server == server && way.reach == Reach::Surely;
-        self.has_no_other && self.ways.iter().all(is_sure)
+        let is_sure = |attempt: &Attempt| attempt.server == server && attempt.reach == Reach::Surely;
+        self.has_no_other && self.attempts.iter().all(is_sure)
     }
 }
 
-/// Reports every client that a server of the same manifest would refuse, every topic that it would deny, and more clients than it admits.
+/// Reports every client that a server of the same manifest would refuse, every topic that it would deny, and more clients than it admits;
+/// whether that was all, and not only the first of too many.
 pub(super) fn check_clients<N: Neighbours>(
     components: &[Planned],
     listeners: &[Listener],
     around: impl Fn(u32) -> Option<N>,
     problems: &mut Problems,
-) {
+) -> bool {
     let servers: Vec<_> =
         listeners.iter().filter_map(|listener| Server::new(components, listener, problems)).collect();
     if servers.is_empty() {
-        return;
+        return true;
     }
     let mut clients = HashMap::new();
     for (position, planned) in (0..).zip(components) {
@@ -67,9 +71,9 @@ pub(super) fn check_clients<N: Neighbours>(
             let (around, Entry { descriptor, span, .. }) = (around(position)?, &planned.entry);
             known.ask(*span, problems, |factory| factory.client(descriptor, config, &around))?
         });
-        if let Some(mut led) = client.and_then(|client| Led::new(planned, client, &servers)) {
-            check_client(&mut led, &servers, &around, problems);
-            clients.insert(position, led);
+        if let Some(mut local) = client.and_then(|client| LocalClient::new(planned, client, &servers)) {
+            check_client(&mut local, &servers, &around, problems);
+            clients.insert(position, local);
         }
         if clients.len() >= MOST {
             break;
@@ -86,11 +90,12 @@ pub(super) fn check_clients<N: Neighbours>(
         let known = uses.first().map(|one| one.connection);
         let owner = known
             .and_then(|field| field.map_or(Some(position), |field| resolved(components, position, field)));
-        if let Some(led) = owner.and_then(|owner| clients.get(&owner)) {
+        if let Some(local) = owner.and_then(|owner| clients.get(&owner)) {
             let by_bridge = |action| bridged.contains(&(position, action));
-            check_topics(planned, &uses, by_bridge, (led, &servers), &around, problems);
+            check_topics(planned, &uses, by_bridge, (local, &servers), &around, problems);
         }
     }
+    clients.len() < MOST
 }
 
 /// The factory of a component, and its configuration, where all of that could be read.
@@ -126,10 +131,10 @@ impl<'a> Server<'a> {
     }
 }
 
-impl<'a> Led<'a> {
+impl<'a> LocalClient<'a> {
     /// A client that leads to at least one of the servers.
     fn new(planned: &'a Planned, client: Client, servers: &[Server<'_>]) -> Option<Self> {
-        let (mut ways, mut has_no_other) = (Vec::new(), !client.has_others);
+        let (mut attempts, mut has_no_other) = (Vec::new(), !client.has_others);
         for (by, ClientServer { host, port, .. }) in client.servers.iter().enumerate() {
             let reached =
                 |(at, server): (usize, &Server<'_>)| Some((at, server.listener.reach(host, *port)?));
@@ -137,80 +142,82 @@ impl<'a> Led<'a> {
             has_no_other &= !reached.is_empty();
             // Which of several it is nobody knows.
             let several = reached.len() > 1;
-            ways.extend(reached.into_iter().map(|(server, reach)| {
+            attempts.extend(reached.into_iter().map(|(server, reach)| {
                 let reach = if several { Reach::Perhaps } else { reach };
-                Way { by, server, reach, refused: false }
+                Attempt { by, server, reach, refused: false }
             }));
         }
-        (!ways.is_empty()).then_some(Self { planned, client, ways, has_no_other })
+        (!attempts.is_empty()).then_some(Self { planned, client, attempts, has_no_other })
     }
 }
 
 fn check_client<N: Neighbours>(
-    led: &mut Led<'_>,
+    local: &mut LocalClient<'_>,
     servers: &[Server<'_>],
     around: &impl Fn(u32) -> Option<N>,
     problems: &mut Problems,
 ) {
     let mut found: Vec<(usize, Reach, Refusal)> = Vec::new();
-    for way in &mut led.ways {
-        let (Some(server), Some(by)) = (servers.get(way.server), led.client.servers.get(way.by)) else {
+    for attempt in &mut local.attempts {
+        let (Some(server), Some(by)) = (servers.get(attempt.server), local.client.servers.get(attempt.by))
+        else {
             continue;
         };
         let Some(around) = around(server.listener.position()) else { continue };
-        let refusals = server.rules.refusals(&led.client, by, &around);
-        way.refused = !refusals.is_empty();
+        let refusals = server.rules.refusals(&local.client, by, &around);
+        attempt.refused = !refusals.is_empty();
         for refusal in refusals {
-            if !found.iter().any(|(at, _, known)| *at == way.server && *known == refusal) {
-                found.push((way.server, way.reach, refusal));
+            if !found.iter().any(|(at, _, known)| *at == attempt.server && *known == refusal) {
+                found.push((attempt.server, attempt.reach, refusal));
             }
         }
     }
-    let everywhere = led.has_no_other && led.ways.iter().all(|way| way.refused && way.reach == Reach::Surely);
+    let everywhere = local.has_no_other
+        && local.attempts.iter().all(|attempt| attempt.refused && attempt.reach == Reach::Surely);
     for (server, reach, refusal) in found {
         let Some(server) = servers.get(server) else { continue };
-        let (client, other) = (&led.planned.entry.descriptor, server.descriptor());
+        let (client, other) = (&local.planned.entry.descriptor, server.descriptor());
         let how = match reach {
             Reach::Surely if everywhere => format!("`{client}` connects to `{other}`, which refuses it"),
             Reach::Surely => format!("one of the servers of `{client}` is `{other}`, which refuses it"),
             Reach::Perhaps => format!("`{client}` connects to what may be `{other}`, which would refuse it"),
         };
-        let problem = problem(everywhere, &format!("{how}: it"), led.planned, server, &refusal);
+        let problem = problem(everywhere, &format!("{how}: it"), local.planned, server, &refusal);
         problems.push(problem);
     }
-    check_will(led, servers, around, problems);
+    check_will(local, servers, around, problems);
 }
 
 /// A will that the server would not publish.
 fn check_will<N: Neighbours>(
-    led: &Led<'_>,
+    local: &LocalClient<'_>,
     servers: &[Server<'_>],
     around: &impl Fn(u32) -> Option<N>,
     problems: &mut Problems,
 ) {
-    let Some(will) = &led.client.will else { return };
-    let denied = denial(led, servers, around, will, TopicAction::Publish);
+    let Some(will) = &local.client.will else { return };
+    let denied = denial(local, servers, around, will, TopicAction::Publish);
     if let Some((server, refusal)) = denied {
         let refusal = Refusal { client_keys: vec!["will.topic".into(), "will".into()], ..refusal };
         let how = format!(
             "`{}` leaves a will, which `{}` does not publish: it",
-            led.planned.entry.descriptor,
+            local.planned.entry.descriptor,
             server.descriptor()
         );
-        problems.push(problem(false, &how, led.planned, server, &refusal));
+        problems.push(problem(false, &how, local.planned, server, &refusal));
     }
 }
 
 /// Why the first server that admits the client would deny it a topic.
 fn denial<'s, 'a, N: Neighbours>(
-    led: &Led<'_>,
+    local: &LocalClient<'_>,
     servers: &'s [Server<'a>],
     around: &impl Fn(u32) -> Option<N>,
     topic: &str,
     action: TopicAction,
 ) -> Option<(&'s Server<'a>, Refusal)> {
-    led.ways.iter().filter(|way| !way.refused).find_map(|way| {
-        let (server, by) = (servers.get(way.server)?, led.client.servers.get(way.by)?);
+    local.attempts.iter().filter(|attempt| !attempt.refused).find_map(|attempt| {
+        let (server, by) = (servers.get(attempt.server)?, local.client.servers.get(attempt.by)?);
         let username = by.login.as_ref()?.username.as_deref();
         let refusal = server.rules.denial(username, topic, action, &around(server.listener.position())?)?;
         Some((server, refusal))
@@ -218,9 +225,9 @@ fn denial<'s, 'a, N: Neighbours>(
 }
 
 /// Servers with more clients than there may be.
-fn check_numbers(servers: &[Server<'_>], clients: &HashMap<u32, Led<'_>>, problems: &mut Problems) {
+fn check_numbers(servers: &[Server<'_>], clients: &HashMap<u32, LocalClient<'_>>, problems: &mut Problems) {
     for (at, server) in servers.iter().enumerate() {
-        let count = clients.values().filter(|led| led.is_bound_to(at)).count();
+        let count = clients.values().filter(|local| local.is_bound_to(at)).count();
         let (key, most) = server.rules.most_clients();
         if count > most {
             let message = format!(
@@ -238,13 +245,13 @@ fn check_topics<N: Neighbours>(
     planned: &Planned,
     uses: &[&TopicUse],
     by_bridge: impl Fn(bool) -> bool,
-    (led, servers): (&Led<'_>, &[Server<'_>]),
+    (local, servers): (&LocalClient<'_>, &[Server<'_>]),
     around: &impl Fn(u32) -> Option<N>,
     problems: &mut Problems,
 ) {
     let denied: Vec<_> = uses
         .iter()
-        .filter_map(|one| Some((*one, denial(led, servers, around, &one.topic, one.action)?)))
+        .filter_map(|one| Some((*one, denial(local, servers, around, &one.topic, one.action)?)))
         .collect();
     let is_denied = |key, publishes| {
         denied.iter().any(|(one, _)| one.key == key && (one.action == TopicAction::Publish) == publishes)
@@ -264,14 +271,14 @@ fn check_topics<N: Neighbours>(
             continue;
         }
         let fails = one.action == TopicAction::SubscribeAtOpen
-            && led.ways.first().is_some_and(|way| led.is_bound_to(way.server));
+            && local.attempts.first().is_some_and(|attempt| local.is_bound_to(attempt.server));
         let refusal = Refusal { client_keys: vec![one.key.into(), "topic".into()], ..refusal.clone() };
         let how = format!("`{}` is a client of `{}` and", planned.entry.descriptor, server.descriptor());
         problems.push(problem(fails, &how, planned, server, &refusal));
     }
 }
 
-/// `is_error` where it can go no other way.
+/// `is_error` where it can go no other attempt.
 fn problem(is_error: bool, how: &str, client: &Planned, server: &Server<'_>, refusal: &Refusal) -> Problem {
     let message = format!("{how} {}", refusal.problem);
     let span = place(client, refusal.client_keys.iter().map(|key| &**key));
@@ -280,7 +287,7 @@ fn problem(is_error: bool, how: &str, client: &Planned, server: &Server<'_>, ref
         false => Problem::warning(refusal.code, span, message),
     };
     let related = place(server.planned, [&*refusal.server_key]);
-    problem.with_help(refusal.cure.clone()).with_related(related, "this is what refuses it")
+    problem.with_help(refusal.remedy.clone()).with_related(related, "this is what refuses it")
 }
 
 /// The first of these keys that the section has, or the section.

@@ -36,8 +36,8 @@ pub(super) fn check_neighbours(
     let (is_damaged, written, shown) = (files.has_broken(), OnceCell::new(), Cell::new(0));
     let whole = Whole { service, components, disabled, is_damaged, unmade, written, shown };
     check_sections(&whole, problems);
-    check_clients(components, listeners, |asker| whole.around(asker), problems);
-    if whole.shown.get() > NEIGHBOURS {
+    let all_clients = check_clients(components, listeners, |asker| whole.around(asker), problems);
+    if whole.shown.get() > NEIGHBOURS || !all_clients {
         let message =
             "the components have too many others as neighbours for all of them to be held against each other";
         problems.push(Problem::warning("NEIGHBOURS_NOT_CHECKED", Span::default(), message));

@@ -49,13 +49,7 @@ pub(super) fn resolve(
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !astray {
                 let unmade = || lists.find(pattern.clone(), Asked::Unmade);
-                let before = problems.errors();
-                scene.judge(&question, &list, unmade, problems);
-                // Where it is said that the manifest asks for what is not there, that needs no words of the component.
-                astray = problems.errors() > before
-                    && span.is_some()
-                    && wanted.reference.cardinality == Cardinality::Optional
-                    && others(&list, asker).next().is_none();
+                astray = is_reported_empty(&scene, &question, &list, unmade, problems);
             }
             planned.references.push(Resolved { pattern, overridden: span, astray, list });
         }
@@ -83,6 +77,23 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
             (name, span, near.filter(|near| strsim::jaro(near, name) > 0.7))
         },
     )
+}
+
+/// Judges what a reference resolved to; whether it is reported that the manifest asks for what is not there: then the component need
+/// not say that it has nothing.
+fn is_reported_empty(
+    scene: &ReferenceContext<'_>,
+    question: &Question<'_>,
+    list: &[u32],
+    unmade: impl FnOnce() -> List,
+    problems: &mut Problems,
+) -> bool {
+    let before = problems.errors();
+    scene.judge(question, list, unmade, problems);
+    problems.errors() > before
+        && question.is_given
+        && question.reference.cardinality == Cardinality::Optional
+        && others(list, question.asker).next().is_none()
 }
 
 /// Whether the component that a reference takes is written as a key of the section, outside of `references`; which is reported.

@@ -20,8 +20,8 @@ crate::opaque::opaque!(Changes);
 
 impl Changes {
     pub(super) fn new(states: Arc<ServiceStates>) -> Self {
-        let mut revisions = states.revisions();
-        let next = *revisions.borrow_and_update();
+        let revisions = states.revisions();
+        let next = states.count();
         Self { states, revisions, next }
     }
 

@@ -27,7 +27,7 @@ pub struct ServiceStates {
     members: Vec<ServiceMember>,
     graph: Box<dyn ServiceGraph>,
     table: Mutex<Table>,
-    /// The number of changes so far; whoever waits for a state waits for this.
+    /// Goes up with each change for which somebody waits.
     revision: watch::Sender<u64>,
     /// Whether the service takes no new work any more; apart, so that those who wait for it sleep through all other changes.
     intake_ended: watch::Sender<bool>,
@@ -214,8 +214,14 @@ impl ServiceStates {
         self.graph.links(position)
     }
 
+    /// What wakes those that wait for a change. Whoever looks after it has asked for this misses none.
     pub(super) fn revisions(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// How many changes there were so far.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().count
     }
 
     /// The change with the number `next`, which moves on to the one after it.
@@ -232,15 +238,13 @@ impl ServiceStates {
         Some(change)
     }
 
-    /// Wakes those that wait. One that waits has subscribed before it looked, so that without a receiver there is nobody.
+    /// Wakes those that wait. One that waits has subscribed before it looked, so that without a receiver there is nobody to wake:
+    /// the start of a large service is full of changes for which nobody waits.
     fn tell(&self, table: MutexGuard<'_, Table>) {
-        let count = table.count;
         drop(table);
-        self.revision.send_if_modified(|revision| {
-            let newer = count > *revision;
-            *revision = (*revision).max(count);
-            newer
-        });
+        if self.revision.receiver_count() > 0 {
+            self.revision.send_modify(|revision| *revision += 1);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

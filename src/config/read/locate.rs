@@ -73,7 +73,7 @@ fn children(source: Source<'_>) -> Vec<Child<'_>> {
 type Child<'t> = (Segment<'t>, Span, Source<'t>);
 
 /// A value that may have been refused.
-struct Culprit<'t> {
+struct RefusedValue<'t> {
     steps: Vec<Segment<'t>>,
     /// Where its key stands.
     key: Span,
@@ -96,9 +96,9 @@ impl Search<'_> {
         let mut found = 0;
         while found < MOST_OF_A_KIND {
             let Some(refusal) = self.refusal(&[]).filter(DeserializeError::is_of_a_value) else { break };
-            let Some(culprit) = self.culprit(steps, table, &refusal) else { break };
-            self.record(&culprit, &refusal);
-            self.left_out.push(dotted(&culprit.steps));
+            let Some(refused) = self.refused_value(steps, table, &refusal) else { break };
+            self.record(&refused, &refusal);
+            self.left_out.push(dotted(&refused.steps));
             found += 1;
         }
         found
@@ -118,14 +118,14 @@ impl Search<'_> {
     }
 
     /// The innermost value without which the refusal is another.
-    fn culprit<'t>(
+    fn refused_value<'t>(
         &self,
         steps: &[Segment<'t>],
         source: Source<'t>,
         refusal: &DeserializeError,
-    ) -> Option<Culprit<'t>> {
-        let mut certain: Vec<Culprit<'t>> = Vec::new();
-        let mut last: Option<(Culprit<'t>, DeserializeError)> = None;
+    ) -> Option<RefusedValue<'t>> {
+        let mut certain: Vec<RefusedValue<'t>> = Vec::new();
+        let mut last: Option<(RefusedValue<'t>, DeserializeError)> = None;
         for (step, key, source) in children(source) {
             let steps: Vec<_> = steps.iter().copied().chain([step]).collect();
             let text = dotted(&steps);
@@ -135,7 +135,7 @@ impl Search<'_> {
             if self.is_used_up() {
                 return None;
             }
-            let culprit = Culprit { steps, key, source };
+            let refused = RefusedValue { steps, key, source };
             match self.refusal(&[&text]) {
                 Some(other) if other.is_same(refusal) => {}
                 Some(missing @ DeserializeError::Missing(_)) => {
@@ -145,34 +145,34 @@ impl Search<'_> {
                         both.is_some_and(|both| both.is_same(said))
                     });
                     if is_later {
-                        last = Some((culprit, missing));
+                        last = Some((refused, missing));
                     }
                 }
-                _ => certain.push(culprit),
+                _ => certain.push(refused),
             }
         }
         // Two of which each is enough to mend it are refused together: that is the table's.
         let found = match certain.len() {
-            0 => last.map(|(culprit, _)| culprit),
+            0 => last.map(|(refused, _)| refused),
             1 => certain.pop(),
             _ => None,
         }?;
-        self.culprit(&found.steps, found.source, refusal).or(Some(found))
+        self.refused_value(&found.steps, found.source, refusal).or(Some(found))
     }
 
     fn is_used_up(&self) -> bool {
         self.trials.get() >= TRIALS || self.reader.is_costly()
     }
 
-    fn record(&self, culprit: &Culprit<'_>, refusal: &DeserializeError) {
-        along(&Path::Root, &culprit.steps, &mut |path| match path {
+    fn record(&self, refused: &RefusedValue<'_>, refusal: &DeserializeError) {
+        along(&Path::Root, &refused.steps, &mut |path| match path {
             Path::Step(parent, Segment::Key(_)) if self.is_key(parent, path, refusal) => {
-                self.reader.bad_key(path, culprit.key, refusal);
+                self.reader.bad_key(path, refused.key, refusal);
             }
             _ => self
                 .reader
                 .findings()
-                .record(path, || self.reader.findings().refusal_problem(path, culprit.source, refusal)),
+                .record(path, || self.reader.findings().refusal_problem(path, refused.source, refusal)),
         });
     }
 

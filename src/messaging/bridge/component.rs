@@ -38,8 +38,8 @@ crate::opaque::opaque!(BridgeReferences);
 /// the target refuses for good goes to the source's dead letters: it is malformed or too large, a broker ends links for it, or the client
 /// may not publish to the topic that it brings.
 ///
-/// A service that drains has the bridge take nothing new; it passes on what it has. A bridge that closes gives the messages that have not arrived in time back to the source. What the target had accepted of
-/// them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
+/// A service that drains has the bridge take nothing new; it passes on what it has. A bridge that closes gives the messages that have
+/// not arrived in time back to the source. What the target had accepted of them may arrive later. The same bridge, opened again, knows such a message by its id and content, waits for what the target
 /// still holds of it, and sends no second copy of what arrived meanwhile; another receiver of the source, such as the next
 /// process, sends it again.
 ///

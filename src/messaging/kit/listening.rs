@@ -2,16 +2,16 @@
 
 use std::future::{pending, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
-use std::task::{self, Poll};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::BoxFuture;
 use crate::component::{ServiceView, panic_error};
 use crate::count::Increment;
 use crate::log::{Level, Logger};
@@ -51,9 +51,10 @@ impl<'a> Listening<'a> {
         receiver: &dyn MessageReceiver,
         options: ListenOptions,
     ) -> Result<(), Error> {
-        let (mut ended, mut grace) = (pin!(ended), options.grace);
-        let (mut intake_ended, mut taking) = (pin!(self.intake_ended()), true);
-        let mut at_work = FuturesUnordered::new();
+        let (mut ended, mut grace, mut intake_ended) =
+            (pin!(ended), options.grace, pin!(self.intake_ended()));
+        let mut taking = true;
+        let (cut_off, mut at_work) = (CancellationToken::new(), FuturesUnordered::new());
         let (mut paused, mut reported) = (None, false);
         let outcome = loop {
             // A queue that is never empty and receivers that never wait would let nobody else run.
@@ -74,7 +75,7 @@ impl<'a> Listening<'a> {
                 received = self.queue.receive(RECEIVE_WAIT), if free && paused.is_none() => match received {
                     Ok(Some(envelope)) => {
                         reported = false;
-                        let mut work = Work::new(envelope.clone(), self.handle(receiver, envelope));
+                        let mut work = Box::pin(self.process(receiver, envelope, &cut_off));
                         // Most receivers are done at once, and need no place among those at work.
                         if poll_fn(|cx| Poll::Ready(work.poll_unpin(cx))).await.is_pending() {
                             at_work.push(work);
@@ -84,16 +85,13 @@ impl<'a> Listening<'a> {
                     // Closing ends listening too.
                     Err(_) if !self.queue.is_open() => break Ok(()),
                     Err(error) if error.category() == Category::NoResponse => {
-                        if !std::mem::replace(&mut reported, true) {
-                            self.report_no_messages(&error);
-                        }
-                        paused = Some(Instant::now() + RETRY_WAIT);
+                        paused = Some(self.pause(&error, &mut reported));
                     }
                     Err(error) => break Err(error),
                 },
             }
         };
-        self.finish(at_work, grace).await;
+        self.finish(at_work, grace, &cut_off).await;
         outcome
     }
 
@@ -109,8 +107,13 @@ impl<'a> Listening<'a> {
         !self.queue.is_open() || self.service.as_ref().is_some_and(|service| !service.takes_work())
     }
 
-    /// Waits for the receivers at work, up to the grace.
-    async fn finish(&self, mut at_work: FuturesUnordered<Work<'_>>, grace: Duration) {
+    /// Waits for the receivers at work, up to the grace. What a close cuts off goes back.
+    async fn finish(
+        &self,
+        mut at_work: FuturesUnordered<impl Future<Output = ()>>,
+        grace: Duration,
+        cut_off: &CancellationToken,
+    ) {
         let rest = async { while at_work.next().await.is_some() {} };
         if timeout(grace, rest).await.is_ok() {
             return;
@@ -121,28 +124,45 @@ impl<'a> Listening<'a> {
             "{left} receivers of the queue `{name}` did not finish; their messages {fate}"
         ));
         if closing {
-            for Work { envelope, receiver } in at_work {
-                // Before somebody else may have it.
-                drop(receiver);
+            cut_off.cancel();
+            while at_work.next().await.is_some() {}
+        }
+    }
+
+    /// Says once that the queue cannot be received from; until when that is not tried again.
+    fn pause(&self, error: &Error, reported: &mut bool) -> Instant {
+        if !std::mem::replace(reported, true) {
+            let name = self.queue.name();
+            let what = format_args!("the queue `{name}` cannot be received from now, and is looked at again");
+            self.logger.log(Level::Warn, None, Some(error), what);
+        }
+        Instant::now() + RETRY_WAIT
+    }
+
+    /// Has a receiver process a message, until `cut_off` gives it back.
+    async fn process(
+        &self,
+        receiver: &dyn MessageReceiver,
+        envelope: MessageEnvelope,
+        cut_off: &CancellationToken,
+    ) {
+        tokio::select! {
+            biased;
+            () = self.handle(receiver, &envelope) => {}
+            () = cut_off.cancelled() => {
                 let _ = self.queue.release(&envelope).await;
             }
         }
     }
 
-    fn report_no_messages(&self, error: &Error) {
-        let name = self.queue.name();
-        let what = format_args!("the queue `{name}` cannot be received from now, and is looked at again");
-        self.logger.log(Level::Warn, None, Some(error), what);
-    }
-
-    async fn handle(&self, receiver: &dyn MessageReceiver, envelope: MessageEnvelope) {
+    async fn handle(&self, receiver: &dyn MessageReceiver, envelope: &MessageEnvelope) {
         let (queue, message) = (self.queue, envelope.clone());
         let handled =
             AssertUnwindSafe(async move { receiver.receive_message(message, queue).await }).catch_unwind();
         let error = match handled.await {
             Ok(Ok(())) => {
                 // Not locked any more: the receiver has settled it, or the lock has expired, which is counted.
-                let _ = queue.complete(&envelope).await;
+                let _ = queue.complete(envelope).await;
                 return;
             }
             Ok(Err(error)) => error,
@@ -157,27 +177,6 @@ impl<'a> Listening<'a> {
             Some(&error),
             format_args!("Failed to process the message {id} of the queue `{name}`"),
         );
-        let _ =
-            if self.is_closing() { queue.release(&envelope).await } else { queue.abandon(&envelope).await };
-    }
-}
-
-/// A receiver at work.
-struct Work<'a> {
-    envelope: MessageEnvelope,
-    receiver: BoxFuture<'a, ()>,
-}
-
-impl<'a> Work<'a> {
-    fn new(envelope: MessageEnvelope, receiver: impl Future<Output = ()> + Send + 'a) -> Self {
-        Self { envelope, receiver: Box::pin(receiver) }
-    }
-}
-
-impl Future for Work<'_> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<()> {
-        self.receiver.poll_unpin(context)
+        let _ = if self.is_closing() { queue.release(envelope).await } else { queue.abandon(envelope).await };
     }
 }

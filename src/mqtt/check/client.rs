@@ -1,6 +1,6 @@
 //! The client that a connection will be, for the brokers of the same manifest.
 
-use super::neighbours::{Leads, Login};
+use super::neighbours::{Destinations, Login};
 use crate::component::{Client, ClientServer, Neighbours};
 use crate::connect::Endpoint;
 use crate::mqtt::config::ClientId;
@@ -19,7 +19,7 @@ const LENGTH: usize = 2;
 pub fn client(name: &str, config: &MqttConfig, around: &dyn Neighbours) -> Client {
     let (mut servers, mut has_others) = (Vec::new(), false);
     // What is wrong with the section by itself is reported by itself.
-    let Leads { login, connections, .. } = Leads::of(config, around);
+    let Destinations { login, connections, .. } = Destinations::of(config, around);
     for (key, connection, endpoints) in connections {
         match endpoints {
             Some(endpoints) => {

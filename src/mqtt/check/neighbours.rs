@@ -32,7 +32,7 @@ struct Brokers {
 }
 
 /// Where a connection leads and as whom, as far as its section and its neighbours tell.
-pub(super) struct Leads<'c> {
+pub(super) struct Destinations<'c> {
     /// The credential.
     pub login: Login,
     /// Each connection with its key, and its brokers; `None` where nobody knows them, or what is wrong with it is reported.
@@ -41,7 +41,7 @@ pub(super) struct Leads<'c> {
     pub problems: Vec<Invalid>,
 }
 
-impl<'c> Leads<'c> {
+impl<'c> Destinations<'c> {
     /// Where the connections of a configuration lead.
     pub fn of(config: &'c MqttConfig, around: &dyn Neighbours) -> Self {
         let mut problems = Vec::new();
@@ -58,7 +58,7 @@ impl<'c> Leads<'c> {
 
 /// Every key that leads to nothing, or to what the connection cannot use.
 pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid> {
-    let Leads { login, connections, problems: mut found } = Leads::of(config, around);
+    let Destinations { login, connections, problems: mut found } = Destinations::of(config, around);
     let mut brokers = Brokers::default();
     for (key, connection, endpoints) in connections {
         match endpoints {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::auth::CredentialConfig;
 use crate::config::Millis;
 use crate::connect::ConnectionConfig;
-use crate::mqtt::properties::seconds;
 use crate::mqtt::{MqttVersion, Redirects, TlsConfig, WillConfig};
+use crate::time::seconds;
 
 /// The configuration of [`MqttConnection`](crate::mqtt::MqttConnection).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -196,7 +196,7 @@ impl MqttConfig {
 impl MqttOptions {
     /// The keep-alive as CONNECT carries it, unless it is too long for that.
     pub(crate) fn keepalive_seconds(&self) -> Option<u16> {
-        u16::try_from(self.keepalive_timeout.0.as_millis().div_ceil(1000)).ok()
+        seconds(self.keepalive_timeout.0).and_then(|seconds| u16::try_from(seconds).ok())
     }
 
     /// How long the session outlives its link, as CONNECT of MQTT 5 carries it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::mqtt::topic::{Topic, TopicError};
+use crate::time::seconds;
 
 /// The longest text or data in a property, in bytes.
 const LONGEST: usize = u16::MAX as usize;
@@ -111,11 +112,6 @@ pub(crate) enum PropertyError {
     Topic(TopicError),
     /// The field of this name has a value that cannot be sent.
     Value { property: &'static str, problem: &'static str },
-}
-
-/// Whole seconds, rounded up, as far as four bytes can say them.
-pub(crate) fn seconds(time: Duration) -> Option<u32> {
-    u32::try_from(time.as_secs() + u64::from(time.subsec_nanos() > 0)).ok()
 }
 
 fn problem(text: &str) -> Option<&'static str> {

@@ -9,7 +9,7 @@ mod trace_id;
 
 pub(crate) use data_types::{Fields, Malformed, put_bytes};
 pub use message::MessageProperties;
-pub(crate) use message::{PropertyError, seconds};
+pub(crate) use message::PropertyError;
 pub(crate) use publish::{Checked, Outgoing};
 pub use received::ReceivedProperties;
 pub(crate) use trace_id::TraceId;

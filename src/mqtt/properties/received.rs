@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::MessageProperties;
 use super::data_types::Fields;
 use super::publish::{Outgoing, Property};
-use super::{MessageProperties, seconds};
+use crate::time::seconds;
 
 /// What a received message says about itself (MQTT 5, section 3.3.2.3), as the bytes that came.
 ///

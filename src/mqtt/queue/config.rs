@@ -8,7 +8,7 @@ use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
 use crate::component::{Names, Neighbours, QueueFlow, QueueNamespace, TopicAction, TopicUse};
-use crate::config::{Invalid, Millis};
+use crate::config::{Invalid, Millis, code};
 use crate::connect::ConnectionConfig;
 use crate::messaging::kit::non_empty;
 use crate::mqtt::check;
@@ -52,9 +52,6 @@ pub struct MqttQueueConfig {
     /// How the queue behaves.
     pub options: MqttQueueOptions,
 }
-
-/// The code where there is no connection.
-pub(super) const NO_CONNECTION: &str = "NO_CONNECTION";
 
 /// What is wrong with a topic that brokers end connections for.
 const CONTROLS: &str = "has a control character in it, for which brokers end the connection; `options.allow_control_characters` permits it";
@@ -322,7 +319,7 @@ fn no_connection(around: &dyn Neighbours) -> Invalid {
         .disabled("connection")
         .map_or_else(String::new, |disabled| format!("; `{disabled}` would be one, but is not enabled"));
     Invalid::new("connection", format!("is not given, and there is no MQTT connection to share{would}"))
-        .with_code(NO_CONNECTION)
+        .with_code(code::NO_CONNECTION)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::config::{MqttQueueConfig, NO_CONNECTION};
+use super::config::MqttQueueConfig;
 use crate::auth::CredentialStore;
 use crate::component::Context;
+use crate::config::code;
 use crate::connect::Discovery;
 use crate::count::Counters;
 use crate::log::Logger;
@@ -86,7 +87,7 @@ impl Transport {
         references.connection.clone().ok_or_else(|| {
             let message =
                 "there is no MQTT connection to share (`*:connection:mqtt:*:1.0`), and `connection` is not given";
-            Error::new(Category::Misconfiguration, NO_CONNECTION, message)
+            Error::new(Category::Misconfiguration, code::NO_CONNECTION, message)
         })
     }
 

@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{Invalid, Millis};
-use crate::mqtt::properties::seconds;
 use crate::mqtt::topic::{Topic, without_controls};
 use crate::mqtt::{MessageProperties, MqttError, MqttVersion, QoS};
 use crate::params::Masked;
+use crate::time::seconds;
 
 /// The message that the broker publishes when the connection is lost: not when it is closed. `Debug` shows the length of the
 /// payload and the names of user properties: what services send each other is not for logs.

@@ -9,12 +9,13 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::aliases::{Alias, ReceivedAliases, SentAliases};
 use super::answers;
-use crate::mqtt::properties::{Checked, Fields, Outgoing, ReceivedProperties, put_bytes, seconds};
+use crate::mqtt::properties::{Checked, Fields, Outgoing, ReceivedProperties, put_bytes};
 use crate::mqtt::protocol::buffer::RawPacket;
 use crate::mqtt::protocol::header::Header;
 use crate::mqtt::protocol::publish_header::{PublishFlags, VariableHeader};
 use crate::mqtt::protocol::{AckKind, Extra, Incoming, Limits, Outbound, PacketError, Publish};
 use crate::mqtt::{MqttMessage, QoS};
+use crate::time::seconds;
 use crate::variable_int::VariableInt;
 
 /// How many bytes setting an alias adds at most: the property, and one more byte for each of the lengths of the properties and

@@ -12,9 +12,9 @@ use rumqttc::v5::mqttbytes::{self, v5};
 
 use self::codec::{Codec, Packet};
 use super::{AckKind, ConnectPacket, Incoming, Limits, PacketError, Protocol, Publish};
-use crate::mqtt::properties::seconds;
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{LinkError, MessageProperties, MqttWill, QoS, RetainHandling, SubscribeOptions};
+use crate::time::seconds;
 
 /// MQTT 5.
 pub(crate) struct V5;
