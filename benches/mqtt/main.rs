@@ -7,8 +7,8 @@
 //! cargo bench --bench mqtt -- publishing broker  # some parts: publishing, broker, latency, idle
 //! ```
 //!
-//! A complete run that is not quick writes the tables into docs/performance.md, between the two marks there, and the picture to
-//! docs/mqtt-benchmark.svg; `--write` has any run do so. The runs of all clients are interleaved; a figure is the median
+//! With `--write`, and only then, the tables are written into docs/performance.md, between the two marks there, and the picture to
+//! docs/mqtt-benchmark.svg. The runs of all clients are interleaved; a figure is the median
 //! of the runs, behind it the lowest and the highest. Every client is in a process of its own (but for `publishing`,
 //! where the server is in this one), and none sends with Nagle's delay; the broker does not either for `latency`.
 //!
@@ -95,7 +95,7 @@ fn main() {
         }
     }
     print!("{}", report.markdown());
-    if has("--write") || (all && !effort.quick) {
+    if has("--write") {
         write::write(&report);
     }
 }
