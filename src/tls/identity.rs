@@ -73,6 +73,7 @@ impl Identity<'_> {
     }
 
     /// A warning of a private key that others can read or write.
+    #[cfg(feature = "http")]
     pub fn exposed(&self) -> Option<Invalid> {
         let (key, path, exposure) = self.exposure()?;
         let path = path.display();

@@ -27,8 +27,10 @@ pub use error::{TlsError, TlsFailure, TlsPlace};
 pub(crate) use failure::FailureContext;
 pub(crate) use files::{filled, half_given};
 #[cfg(feature = "tls")]
-pub(crate) use identity::{Identity, out_of_time};
+pub(crate) use identity::Identity;
+#[cfg(all(feature = "tls", feature = "http"))]
+pub(crate) use identity::out_of_time;
 #[cfg(feature = "tls")]
 pub(crate) use pem::Source;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", feature = "mqtt"))]
 pub(crate) use trusted::Trusted;
