@@ -35,6 +35,8 @@ mod setters;
 mod sync;
 pub mod text;
 mod time;
+#[cfg(any(feature = "mqtt", feature = "http"))]
+mod tls;
 pub mod trace;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 mod variable_int;

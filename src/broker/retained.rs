@@ -8,9 +8,8 @@ use mqtt5::broker::storage::RetainedMessage;
 use mqtt5::broker::{BrokerEventHandler, DynamicStorage, RetainedSetEvent, StorageBackend};
 
 use super::limits::PROPERTIES;
-use super::warnings::WarningThrottle;
 use crate::BoxFuture;
-use crate::log::Logger;
+use crate::log::{Logger, WarningThrottle};
 
 /// What a retained message takes beside its texts and its payload, in bytes; the library has it twice.
 const MESSAGE: usize = 512;

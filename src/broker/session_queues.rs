@@ -10,8 +10,7 @@ use mqtt5::broker::{DynamicStorage, StorageBackend};
 use super::connection_state::{ConnectionState, NoRoom, RoutingGuard};
 use super::packet_parser::Violation;
 use super::session_queue::{Readiness, STALLED, SessionQueue, Subscribed};
-use super::warnings::WarningThrottle;
-use crate::log::Logger;
+use crate::log::{Logger, WarningThrottle};
 use crate::text::clip;
 
 /// The copies of all sessions in bytes, and how many there may be.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
-use crate::config::{MASK, code};
+use crate::config::MASK;
+use crate::config::code;
 use crate::params::is_no_ipv4;
 use crate::{BoxFuture, Category, Coded};
 

@@ -3,6 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::cors;
+use super::hosts;
+use super::passed::passed;
+use super::tls::HttpTlsConfig;
 use crate::config::{ConfigPath, Invalid, Millis};
 use crate::connect::{OneOrMany, keyed, one_or_many};
 
@@ -17,6 +21,8 @@ pub struct HttpEndpointConfig {
     pub connection: Option<ListenConfig>,
     /// Several places to listen, in place of `connection`.
     pub connections: Option<Vec<ListenConfig>>,
+    /// Certificates, where the protocol is `https`.
+    pub tls: HttpTlsConfig,
     /// Limits and what else it does.
     pub options: HttpOptions,
 }
@@ -25,9 +31,11 @@ pub struct HttpEndpointConfig {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenConfig {
-    /// `http`.
+    /// `http`, or `https` with the certificate of `tls`.
     pub protocol: Protocol,
-    /// Name or IP address to listen on. `127.0.0.1` is this machine alone, `0.0.0.0` all its networks.
+    /// Name or IP address to listen on. `127.0.0.1` is this machine alone, `0.0.0.0` all its networks. `fd:http` is the socket of
+    /// that name (`FileDescriptorName`) with which systemd has started the process, `fd:3` that with the number 3; `port` means nothing
+    /// then.
     pub host: String,
     /// TCP port to listen on; 0 for one that the system chooses and the log names.
     pub port: u16,
@@ -54,6 +62,8 @@ pub enum Protocol {
     /// HTTP/1.1 without encryption.
     #[default]
     Http,
+    /// HTTP/1.1 in TLS.
+    Https,
 }
 
 /// Limits of an endpoint and what else it does.
@@ -66,6 +76,16 @@ pub struct HttpOptions {
     pub maintenance_enabled: bool,
     /// How long clients are told to wait by `Retry-After` while `maintenance_enabled` is true.
     pub maintenance_retry_after: Millis,
+    /// The names by which it is reached, without ports, such as `api.example.com`. Where the list is given, a request for another
+    /// one (`Host`) is answered with 403; IP addresses, `localhost` and the `host` of the listener need not be in it, and a Unix
+    /// socket takes any. Without the list every name is taken.
+    pub hosts: Option<Vec<String>>,
+    /// Origins whose pages may read answers (CORS), such as `https://app.example.com`; `*` for all. None when not given.
+    pub cors_origins: Vec<String>,
+    /// Headers that such pages may send, beside those that every page may.
+    pub cors_headers: Vec<String>,
+    /// Whether such pages may send cookies and the like; not with the origin `*`.
+    pub cors_credentials: bool,
     /// Whether each request is logged at the level `info`; without it those that failed by a fault of the service are.
     pub access_log: bool,
     /// The largest body of a request, in bytes; a larger one is answered with 413.
@@ -89,6 +109,12 @@ impl Default for HttpOptions {
             health: true,
             maintenance_enabled: false,
             maintenance_retry_after: Millis::new(3_600_000),
+            hosts: None,
+            cors_origins: Vec::new(),
+            cors_headers: ["Accept", "Authorization", "Content-Type", "traceparent", "tracestate"]
+                .map(str::to_owned)
+                .into(),
+            cors_credentials: false,
             access_log: false,
             request_max_size: 1024 * 1024,
             head_max_size: 16 * 1024,
@@ -96,6 +122,16 @@ impl Default for HttpOptions {
             head_timeout: Millis::new(30_000),
             request_timeout: Millis::new(60_000),
             shutdown_timeout: Millis::new(5_000),
+        }
+    }
+}
+
+impl Protocol {
+    /// What an address begins with.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
         }
     }
 }
@@ -122,12 +158,17 @@ impl HttpEndpointConfig {
             }
             Ok(_) => {}
         }
-        for (key, one) in self.listeners() {
-            if one.host.trim().is_empty() {
-                found
-                    .push(Invalid::new(format!("{key}.host"), "is empty; `127.0.0.1` is this machine alone"));
-            }
+        let listeners = self.listeners();
+        for (key, one) in &listeners {
+            let wrong = match passed(&one.host) {
+                _ if one.host.trim().is_empty() => "is empty; `127.0.0.1` is this machine alone",
+                Some("") => "lacks the name or the number of the socket: `fd:http`, `fd:3`",
+                _ => continue,
+            };
+            found.push(Invalid::new(format!("{key}.host"), wrong));
         }
+        let secure = listeners.iter().find(|(_, one)| one.protocol == Protocol::Https);
+        found.extend(self.tls.invalid(secure.map(|(key, _)| key.as_str())));
         found
     }
 }
@@ -146,6 +187,9 @@ impl HttpOptions {
         let times =
             [("options.head_timeout", self.head_timeout), ("options.request_timeout", self.request_timeout)];
         let none = times.into_iter().filter(|(_, time)| time.0.is_zero());
-        low.chain(none.map(|(key, _)| Invalid::new(key, "is 0, but has to be at least 1 ms"))).collect()
+        let none = none.map(|(key, _)| Invalid::new(key, "is 0, but has to be at least 1 ms"));
+        let hosts = hosts::invalid(self.hosts.as_deref().unwrap_or_default());
+        let cors = cors::invalid(&self.cors_origins, &self.cors_headers, self.cors_credentials);
+        low.chain(none).chain(hosts).chain(cors).collect()
     }
 }

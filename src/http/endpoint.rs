@@ -1,7 +1,6 @@
 //! The endpoint as a component.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -9,12 +8,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::base_route::BaseRoute;
-use super::config::HttpEndpointConfig;
+#[cfg(feature = "tls")]
+use super::certificates::{Certificates, problems};
+use super::config::{HttpEndpointConfig, ListenConfig, Protocol};
 use super::error::HttpError;
 use super::health::Probe;
+use super::hosts::Hosts;
 use super::listener::Listener;
+use super::passed::passed;
+use super::requests::Requests;
 use super::routes::{HttpRoutes, Mount, RouteTable};
-use super::server::Server;
+use super::server::{Served, Server};
+#[cfg(not(feature = "tls"))]
+use super::without_tls::{Certificates, problems};
 use crate::component::{Claim, Component, Context, Descriptor, Offer, Stage};
 use crate::config::Invalid;
 use crate::count::Counters;
@@ -96,12 +102,42 @@ impl HttpEndpoint {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn listen(&self) -> Result<Vec<Listener>, HttpError> {
+    /// Reads the certificates where a listener speaks TLS.
+    async fn certificates(&self) -> Result<Option<Arc<Certificates>>, HttpError> {
+        let mut listeners = self.config.listeners().into_iter();
+        if !listeners.any(|(_, one)| one.protocol == Protocol::Https) {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Certificates::read(&self.config.tls).await?)))
+    }
+
+    async fn listen(
+        &self,
+        certificates: Option<&Arc<Certificates>>,
+    ) -> Result<Vec<(Listener, Served)>, HttpError> {
         let mut listeners = Vec::new();
         for (key, config) in self.config.listeners() {
-            listeners.push(Listener::bind(&key, &config).await?);
+            let secure = config.protocol == Protocol::Https;
+            let certificates = certificates.filter(|_| secure).cloned();
+            let served = Served { hosts: self.hosts(&config), certificates };
+            listeners.push((Listener::bind(&key, &config).await?, served));
         }
         Ok(listeners)
+    }
+
+    fn hosts(&self, config: &ListenConfig) -> Hosts {
+        match config.path {
+            Some(_) => Hosts::local(),
+            None => Hosts::of(&config.host, self.config.options.hosts.as_deref()),
+        }
+    }
+
+    fn server(&self, context: &Context) -> Server {
+        let options = self.config.options.clone();
+        let access = Access::new(&self.counters, options.access_log);
+        let (routes, service) = (Arc::clone(&self.routes), context.service().clone());
+        let requests = Requests::new(options.clone(), routes, service, access);
+        Server::new(options, requests, self.logger.clone())
     }
 }
 
@@ -123,12 +159,14 @@ impl Component for HttpEndpoint {
     type References = HttpEndpointReferences;
 
     fn validate(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Invalid> {
-        config.invalid()
+        let mut found = config.invalid();
+        found.extend(problems(&config.tls));
+        found
     }
 
     fn claims(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Claim> {
         let listeners = config.listeners().into_iter().map(|(_, one)| one);
-        let tcp = listeners.filter(|one| one.path.is_none());
+        let tcp = listeners.filter(|one| one.path.is_none() && passed(&one.host).is_none());
         tcp.map(|one| Claim::Port { host: one.host, port: one.port }).collect()
     }
 
@@ -144,23 +182,25 @@ impl Component for HttpEndpoint {
         if self.running().is_some() {
             return Err(HttpError::AlreadyOpen.into());
         }
-        let listeners = self.listen().await?;
-        let options = self.config.options.clone();
-        let server = Arc::new(Server {
-            open: AtomicUsize::new(0),
-            access: Access::new(&self.counters, options.access_log),
-            routes: Arc::clone(&self.routes),
-            service: context.service().clone(),
-            options,
-        });
+        let certificates = self.certificates().await?;
+        let listeners = self.listen(certificates.as_ref()).await?;
+        let server = Arc::new(self.server(context));
         let (end, (alive, ended)) = (CancellationToken::new(), watch::channel(()));
-        let addresses = listeners.iter().filter_map(Listener::address).collect();
-        let names: Vec<_> = listeners.iter().map(Listener::name).collect();
-        for listener in listeners {
+        let addresses = listeners.iter().filter_map(|(listener, _)| listener.address()).collect();
+        let names: Vec<_> = listeners.iter().map(|(listener, _)| listener.name()).collect();
+        for (listener, served) in listeners {
             let (server, end, alive) = (Arc::clone(&server), end.clone(), alive.clone());
             context.spawn("serve", async move {
                 let _alive = alive;
-                server.run(listener, end).await;
+                server.run(listener, served, end).await;
+                Ok(())
+            });
+        }
+        if let Some(certificates) = certificates {
+            let (logger, end, alive) = (self.logger.clone(), end.clone(), alive.clone());
+            context.spawn("renew certificates", async move {
+                let _alive = alive;
+                end.run_until_cancelled(certificates.renew(&logger)).await;
                 Ok(())
             });
         }

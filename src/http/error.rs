@@ -5,10 +5,12 @@ use std::io;
 use std::path::PathBuf;
 
 use super::base_route::BaseRoute;
+use super::passed::PassedSocketError;
 use crate::component::Descriptor;
 use crate::config::Invalid;
 use crate::error::{Category, Coded};
 use crate::text::Escaped;
+use crate::tls::TlsError;
 
 /// Why an endpoint could not be made or opened, or does not take routes.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,19 @@ pub enum HttpError {
         /// What it is.
         why: &'static str,
     },
+    /// The process was not started with that socket.
+    #[error("`{key}.host` is `{}`, which cannot be used", Escaped(host))]
+    PassedSocket {
+        /// The key of the listener.
+        key: String,
+        /// The host as configured.
+        host: String,
+        /// Why.
+        source: PassedSocketError,
+    },
+    /// A certificate or a key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// It is open already.
     #[error("the endpoint is open already")]
     AlreadyOpen,
@@ -108,6 +123,8 @@ impl Coded for HttpError {
             Self::NoAddress { .. } | Self::CannotListen { .. } | Self::Socket { .. } => {
                 Category::FailedInvocation
             }
+            Self::PassedSocket { .. } => Category::Misconfiguration,
+            Self::Tls(error) => error.category(),
             Self::AlreadyOpen => Category::InvalidState,
         }
     }
@@ -117,6 +134,8 @@ impl Coded for HttpError {
             Self::PortInUse { .. } => "PORT_IN_USE",
             Self::NoAddress { .. } | Self::CannotListen { .. } | Self::Socket { .. } => "CANNOT_LISTEN",
             Self::SocketTaken { .. } => "SOCKET_TAKEN",
+            Self::PassedSocket { .. } => "NO_PASSED_SOCKET",
+            Self::Tls(error) => error.code(),
             Self::AlreadyOpen => "ALREADY_OPEN",
             Self::RouteTaken { .. } | Self::RouteOfHealth { .. } => "ROUTE_TAKEN",
         }
@@ -127,7 +146,8 @@ impl Coded for HttpError {
         match self {
             Self::Config(invalid) => invalid.keys(),
             Self::PortInUse { key, .. } => vec![of_listener(key, "port")],
-            Self::NoAddress { key, .. } => vec![of_listener(key, "host")],
+            Self::NoAddress { key, .. } | Self::PassedSocket { key, .. } => vec![of_listener(key, "host")],
+            Self::Tls(error) => error.keys(),
             Self::CannotListen { key, .. } => vec![of_listener(key, "port"), of_listener(key, "host")],
             Self::Socket { key, .. } | Self::SocketTaken { key, .. } => vec![of_listener(key, "path")],
             Self::AlreadyOpen => Vec::new(),

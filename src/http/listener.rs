@@ -8,15 +8,24 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::config::ListenConfig;
+use super::config::{ListenConfig, Protocol};
 use super::error::HttpError;
+#[cfg(unix)]
+use super::passed::{PassedSocket, take};
+use super::passed::{PassedSocketError, passed};
 use super::stream::Stream;
 
 /// A socket on which clients connect.
-pub(super) enum Listener {
+pub(super) struct Listener {
+    place: Place,
+    protocol: Protocol,
+}
+
+enum Place {
     Tcp(TcpListener, SocketAddr),
+    /// With its file, where that is this process's own.
     #[cfg(unix)]
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 /// The file of a Unix socket; it goes with the socket.
@@ -38,46 +47,76 @@ impl Drop for SocketFile {
 impl Listener {
     /// Listens at the place of a key.
     pub(super) async fn bind(key: &str, config: &ListenConfig) -> Result<Self, HttpError> {
-        match &config.path {
-            Some(path) => unix(key, path).await,
-            None => tcp(key, config).await,
-        }
+        let place = match (&config.path, passed(&config.host)) {
+            (Some(path), _) => unix(key, path).await?,
+            (None, Some(which)) => {
+                let unusable = |source| HttpError::PassedSocket {
+                    key: key.to_owned(),
+                    host: config.host.clone(),
+                    source,
+                };
+                started_with(which).map_err(unusable)?
+            }
+            (None, None) => tcp(key, config).await?,
+        };
+        Ok(Self { place, protocol: config.protocol })
     }
 
     /// The next connection, and from where it comes.
     pub(super) async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        match self {
-            Self::Tcp(listener, _) => {
+        match &self.place {
+            Place::Tcp(listener, _) => {
                 let (socket, peer) = listener.accept().await?;
                 // Answers are small; one that waits for an acknowledgement of the one before would be slow.
                 let _ = socket.set_nodelay(true);
                 Ok((Stream::new(socket), Some(peer)))
             }
             #[cfg(unix)]
-            Self::Unix(listener, _) => Ok((Stream::new(listener.accept().await?.0), None)),
+            Place::Unix(listener, _) => Ok((Stream::new(listener.accept().await?.0), None)),
         }
     }
 
     /// The TCP address, with the port that the system has chosen.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(_, address) => Some(*address),
+        match &self.place {
+            Place::Tcp(_, address) => Some(*address),
             #[cfg(unix)]
-            Self::Unix(..) => None,
+            Place::Unix(..) => None,
         }
     }
 
     /// How it is named to people.
     pub(super) fn name(&self) -> String {
-        match self {
-            Self::Tcp(_, address) => format!("http://{address}"),
+        match &self.place {
+            Place::Tcp(_, address) => format!("{}://{address}", self.protocol.name()),
             #[cfg(unix)]
-            Self::Unix(_, file) => format!("the socket {}", file.path().display()),
+            Place::Unix(_, Some(file)) => format!("the socket {}", file.path().display()),
+            #[cfg(unix)]
+            Place::Unix(_, None) => "a Unix socket with which the process was started".to_owned(),
         }
     }
 }
 
-async fn tcp(key: &str, config: &ListenConfig) -> Result<Listener, HttpError> {
+#[cfg(unix)]
+fn started_with(which: &str) -> Result<Place, PassedSocketError> {
+    let place = match take(which)? {
+        PassedSocket::Tcp(listener) => listener.set_nonblocking(true).and_then(|()| {
+            let address = listener.local_addr()?;
+            Ok(Place::Tcp(TcpListener::from_std(listener)?, address))
+        }),
+        PassedSocket::Unix(listener) => listener
+            .set_nonblocking(true)
+            .and_then(|()| Ok(Place::Unix(UnixListener::from_std(listener)?, None))),
+    };
+    place.map_err(PassedSocketError::Unusable)
+}
+
+#[cfg(not(unix))]
+fn started_with(_: &str) -> Result<Place, PassedSocketError> {
+    Err(PassedSocketError::None)
+}
+
+async fn tcp(key: &str, config: &ListenConfig) -> Result<Place, HttpError> {
     let (host, port) = (config.host.clone(), config.port);
     let no_address = |source| HttpError::NoAddress { key: key.to_owned(), host: config.host.clone(), source };
     let name = host.trim_start_matches('[').trim_end_matches(']');
@@ -89,18 +128,18 @@ async fn tcp(key: &str, config: &ListenConfig) -> Result<Listener, HttpError> {
         _ => HttpError::CannotListen { key: key.to_owned(), host: host.clone(), port, source },
     })?;
     let address = listener.local_addr().unwrap_or(address);
-    Ok(Listener::Tcp(listener, address))
+    Ok(Place::Tcp(listener, address))
 }
 
 #[cfg(not(unix))]
-async fn unix(key: &str, path: &Path) -> Result<Listener, HttpError> {
+async fn unix(key: &str, path: &Path) -> Result<Place, HttpError> {
     let source = io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets");
     Err(HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source })
 }
 
 /// Makes the socket. A file that an ended process has left is taken over; a living one, and one that is no socket, stays.
 #[cfg(unix)]
-async fn unix(key: &str, path: &Path) -> Result<Listener, HttpError> {
+async fn unix(key: &str, path: &Path) -> Result<Place, HttpError> {
     use std::os::unix::fs::FileTypeExt;
 
     let failed = |source| HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source };
@@ -115,7 +154,7 @@ async fn unix(key: &str, path: &Path) -> Result<Listener, HttpError> {
         Err(error) => return Err(failed(error)),
     }
     let listener = bind_private(path).map_err(failed)?;
-    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+    Ok(Place::Unix(listener, Some(SocketFile(path.to_owned()))))
 }
 
 /// Makes a socket under another name, gives it its rights, and only then the name by which it is found: there is no moment at which

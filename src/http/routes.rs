@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -179,13 +179,15 @@ pub(super) enum Route {
     Nobody,
 }
 
-/// The route by which a router has answered, as it was written: `/orders/{id}`.
-#[derive(Clone)]
-pub(super) struct RoutePattern(Arc<str>);
+/// The route by which a router answers, as it was written: `/orders/{id}`. It is known as soon as the router has found it, so that
+/// also what does not answer in time, or fails, has its route.
+#[derive(Clone, Default)]
+pub(super) struct RoutePattern(Arc<OnceLock<Box<str>>>);
 
 impl RoutePattern {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
+    /// Nothing where no route was found.
+    pub(super) fn as_str(&self) -> Option<&str> {
+        self.0.get().map(|pattern| &**pattern)
     }
 }
 
@@ -249,13 +251,16 @@ impl Entry {
 
 /// Keeps the route of a request for those who count it: a router tells it to what is within it alone.
 async fn note_pattern(State(base): State<BaseRoute>, request: Request, next: Next) -> Response {
-    let matched = request.extensions().get::<MatchedPath>();
-    let pattern = matched.map(|matched| format!("{}{}", base.as_str(), matched.as_str()).into());
-    let mut response = next.run(request).await;
-    if let Some(pattern) = pattern {
-        response.extensions_mut().insert(RoutePattern(pattern));
+    let (matched, kept) =
+        (request.extensions().get::<MatchedPath>(), request.extensions().get::<RoutePattern>());
+    if let (Some(matched), Some(kept)) = (matched, kept) {
+        kept.0.get_or_init(|| match (base.as_str(), matched.as_str()) {
+            ("", below) => below.into(),
+            (base, "/") => base.into(),
+            (base, below) => format!("{base}{below}").into(),
+        });
     }
-    response
+    next.run(request).await
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod sinks;
 mod target_limits;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(any(feature = "broker", feature = "http"))]
+mod throttle;
 mod value;
 
 pub use counts::record_counts;
@@ -32,4 +34,6 @@ pub use router::{BufferGuard, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
 pub use sinks::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, NullLogger, Output};
+#[cfg(any(feature = "broker", feature = "http"))]
+pub(crate) use throttle::WarningThrottle;
 pub use value::Value;

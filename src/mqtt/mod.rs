@@ -16,6 +16,7 @@ pub mod topic;
 mod transport;
 mod types;
 
+pub use crate::tls::{TlsError, TlsFailure, TlsPlace};
 pub use client::{Delivery, MqttClient, MqttMessages, MqttSubscription};
 pub use config::{LoginError, MqttConfig, MqttConnectionResolver, MqttOptions, Redirects};
 pub use connection::{MqttConnection, MqttConnectionBuilder, MqttReferences};
@@ -29,5 +30,5 @@ pub use queue::{
 pub use transport::{TlsConfig, TlsPem};
 pub use types::{
     LinkError, MqttAcknowledgement, MqttError, MqttMessage, MqttMessageListener, MqttVersion, MqttWill,
-    PublishOptions, QoS, RetainHandling, SubscribeOptions, TlsError, TlsFailure, TlsPlace, WillConfig,
+    PublishOptions, QoS, RetainHandling, SubscribeOptions, WillConfig,
 };

@@ -8,6 +8,9 @@ use crate::count::Kind;
 /// is a label, so that one metric has all queues, and a limit.
 const NAMED: [&str; 2] = ["queue", "bridge"];
 
+/// The first segments of the dotted names by which requests are counted, `http.route.METHOD ROUTE CLASS.time`: all three are labels.
+const ROUTE: &str = "http.route";
+
 /// A counter's name as a metric, and its labels.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MetricName {
@@ -26,16 +29,16 @@ impl MetricName {
         if let Some(component) = component {
             labels = labels.with("component", &short(component));
         }
-        let named = NAMED.into_iter().find_map(|what| {
-            let (name, metric) = dotted.strip_prefix(what)?.strip_prefix('.')?.rsplit_once('.')?;
-            Some((what, name, metric))
-        });
-        let (segments, shown) = match named {
-            Some((what, name, metric)) => {
+        let (segments, shown) = match (named(dotted), routed(dotted)) {
+            (Some((what, name, metric)), _) => {
                 labels = labels.with(what, name);
                 (format!("{what}.{metric}"), format!("{what}.NAME.{metric}"))
             }
-            None => (dotted.to_owned(), dotted.to_owned()),
+            (None, Some((method, route, code, metric))) => {
+                labels = labels.with("method", method).with("route", route).with("code", code);
+                (format!("{ROUTE}.{metric}"), format!("{ROUTE}.NAME.{metric}"))
+            }
+            (None, None) => (dotted.to_owned(), dotted.to_owned()),
         };
         let name = format!("wirework_{}", valid(&segments));
         let bare = |suffix| name.strip_suffix(suffix).unwrap_or(&name);
@@ -49,6 +52,22 @@ impl MetricName {
         };
         Self { metric, help: format!("{what}: {shown}"), labels }
     }
+}
+
+/// Of what a dotted name counts, the name of the one thing, and what is counted of it.
+fn named(dotted: &str) -> Option<(&str, &str, &str)> {
+    NAMED.into_iter().find_map(|what| {
+        let (name, metric) = dotted.strip_prefix(what)?.strip_prefix('.')?.rsplit_once('.')?;
+        Some((what, name, metric))
+    })
+}
+
+/// Method, route and class of the code of requests, and what is counted of them.
+fn routed(dotted: &str) -> Option<(&str, &str, &str, &str)> {
+    let (name, metric) = dotted.strip_prefix(ROUTE)?.strip_prefix('.')?.rsplit_once('.')?;
+    let (method, rest) = name.split_once(' ')?;
+    let (route, code) = rest.rsplit_once(' ')?;
+    Some((method, route, code, metric))
 }
 
 /// `type:kind:name`, the label of a component.
@@ -91,7 +110,10 @@ mod tests {
         assert_eq!(name.metric, "wirework_queue_sent_messages");
         assert_eq!(name.help, "How often: queue.NAME.sent_messages");
         assert_eq!(name.labels.as_str(), r#"component="queue-factory:memory:default",queue="reply.a\"1""#);
-        for other in ["queue.length", "queues.a.b", "queue"] {
+        let name = MetricName::of("http.route.GET /tea/{kind}.json 2xx.time", Kind::Interval, None);
+        assert_eq!(name.metric, "wirework_http_route_time_seconds");
+        assert_eq!(name.labels.as_str(), r#"method="GET",route="/tea/{kind}.json",code="2xx""#);
+        for other in ["queue.length", "queues.a.b", "queue", "http.route.time", "http.route.a b.time"] {
             assert_eq!(MetricName::of(other, Kind::LastValue, None).labels.as_str(), "", "{other}");
         }
     }

@@ -7,7 +7,11 @@ mod gate;
 mod health;
 mod limits;
 mod metrics;
+mod names;
+mod recorder;
 mod routes;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
+mod traces;

@@ -8,6 +8,7 @@ use wirework::count::Counters;
 use wirework::prometheus::{Exposition, PrometheusCounters, PrometheusCountersConfig, TextFormat};
 
 use super::gate::{Service, Step};
+use super::routes::{SHOP, shop};
 use super::support::exposition::{Scrape, parse};
 use super::support::http::Answer;
 use super::support::{promtool, within};
@@ -82,6 +83,47 @@ async fn a_scrape_has_counters_process_runtime_and_log() {
         }
         assert!(scrape.value("process_cpu_seconds_total") >= Some(0.0));
     }
+    container.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_method_and_class_and_never_by_what_a_client_chooses() {
+    let service = Service::new(false);
+    service.gate.allow(Step::Closed);
+    let container = service.host("", &format!("{METRICS}{SHOP}")).factory(shop()).start().await.unwrap();
+    for path in
+        ["/shop/tea/green", "/shop/tea/black", "/shop/nothing", "/nowhere/1", "/nowhere/2", "/metrics"]
+    {
+        service.server.get(path).await.unwrap();
+    }
+    for (method, path) in
+        [("DELETE", "/shop/orders"), ("BREW", "/shop/tea/green"), ("BREW2", "/shop/tea/green")]
+    {
+        service.server.ask(method, path).await.unwrap();
+    }
+    service.server.get("/shop/broken").await.unwrap();
+    let scrape = scrape(&service).await;
+    let family = "wirework_http_route_time_seconds";
+    assert_eq!(scrape.types[family], "histogram");
+    let labels = |method, route, code| {
+        format!(
+            "{{component=\"endpoint:http:default\",method=\"{method}\",route=\"{route}\",code=\"{code}\"}}"
+        )
+    };
+    let counts = [
+        ("GET", "/shop/tea/{kind}", "2xx", 2.0),
+        ("other", "/shop/tea/{kind}", "4xx", 2.0),
+        ("DELETE", "/shop/orders", "4xx", 1.0),
+        ("GET", "/metrics", "2xx", 1.0),
+        ("GET", "/shop/broken", "5xx", 1.0),
+        // What a component has no route for, and what nobody has.
+        ("GET", "unknown", "4xx", 3.0),
+    ];
+    for (method, route, code, expected) in counts {
+        let name = format!("{family}_count{}", labels(method, route, code));
+        assert_eq!(scrape.value(&name), Some(expected), "{name} of {:?}", scrape.of(family));
+    }
+    assert_eq!(scrape.of(&format!("{family}_count{{")).len(), counts.len());
     container.close().await.unwrap();
 }
 

@@ -19,7 +19,7 @@ use super::support::within;
 references! {
     pub struct ShopReferences {
         /// Where it has its routes.
-        endpoint: Arc<dyn HttpRoutes> = "*:endpoint:http:*:1.0",
+        pub endpoint: Arc<dyn HttpRoutes> = "*:endpoint:http:*:1.0",
     }
 }
 

@@ -25,6 +25,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What others have written.
+    pub fn in_files(cert_file: PathBuf, key_file: PathBuf) -> Self {
+        Self { cert_file, key_file, _directory: None }
+    }
+
     /// What `openssl req -x509` makes: a certificate of a broker that is signed by itself, and says that it is an authority.
     pub fn self_signed(name: &str, until: i32) -> Self {
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");

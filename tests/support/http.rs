@@ -44,7 +44,14 @@ impl Server {
 
     /// Sends these bytes on a new connection, and reads until the server ends it.
     pub async fn send(&self, request: impl AsRef<[u8]>) -> io::Result<Answer> {
-        let mut stream = self.connect().await?;
+        Self::converse(&mut self.connect().await?, request).await
+    }
+
+    /// The same on a connection that is there.
+    pub async fn converse(
+        stream: &mut (impl Stream + ?Sized),
+        request: impl AsRef<[u8]>,
+    ) -> io::Result<Answer> {
         // A server that refuses early may end the connection while the rest is written.
         let written = stream.write_all(request.as_ref()).await;
         let mut answer = Vec::new();

@@ -23,6 +23,7 @@ pub mod nats;
 pub mod process;
 pub mod promtool;
 pub mod proxy;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -116,6 +116,8 @@ codes! {
     NO_CONFIG_FILE: "There is no manifest.", "Name it: `check service.toml`, or `-c FILE`; without it, it is `./config/config.toml`.";
     NO_CONNECTION: "A component that needs a connection is given none.", "Give `connection.host`, or `connection.discovery_key`.";
     NO_HOST: "A connection has no host, or its name has no address.", "Give `connection.host`.";
+    NO_PASSED_SOCKET: "An endpoint is to listen on a socket with which the process was not started.",
+        "Compare `fd:` in `connection.host` with the `ListenStream` and `FileDescriptorName` of the socket unit; the message says what there is.";
     NO_PATH: "A connection over a Unix socket has no path.", "Write `unix:///run/broker.sock`.";
     NO_PORT: "A connection has no port, and its protocol none by itself.", "Give `connection.port`.";
     NO_PROTOCOL: "An address has no protocol.", "Give `connection.protocol`, such as `mqtt` or `mqtts`.";

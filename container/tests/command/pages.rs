@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::tool::{Said, directory, wirework};
 
-/// What a fragment lacks: the components that it is an excerpt without, or that are somebody's own.
-const OF_A_FRAGMENT: [&str; 4] = ["UNKNOWN_DESCRIPTOR", "MISSING_REFERENCE", "AFTER_NOTHING", "REF_ERROR"];
+/// What a fragment lacks: the components that it is an excerpt without, or that are somebody's own; the certificates that it names.
+const OF_A_FRAGMENT: [&str; 5] =
+    ["UNKNOWN_DESCRIPTOR", "MISSING_REFERENCE", "AFTER_NOTHING", "REF_ERROR", "BAD_TLS_CONFIG"];
 
 /// A block of code of a page: what stands behind the fence, and the lines.
 struct Block {

@@ -73,3 +73,76 @@ fn without_a_logger_the_log_goes_to_stderr() {
     let said = running.end();
     assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{said}");
 }
+
+/// Starts it as systemd does: with a socket as the file descriptor 3, for the process that `pid` names.
+#[cfg(unix)]
+fn start_with_socket(host: &str, pid: &str, listener: TcpListener) -> Running {
+    let manifest = format!(
+        "{SERVICE}[[component]]\ndescriptor = 'pip-services:endpoint:http:default:1.0'\nconnection.host = '{host}'\n"
+    );
+    let directory = directory(&[("service.toml", &manifest)]);
+    let template = wirework(directory.path());
+    let mut command = std::process::Command::new("sh");
+    let script = format!(
+        "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=http LISTEN_PID={pid} exec \"$0\" run -c service.toml"
+    );
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_wirework")]).current_dir(directory.path());
+    for (name, value) in template.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(std::os::fd::OwnedFd::from(listener));
+    Running::start(command, directory)
+}
+
+#[cfg(unix)]
+fn readyz(address: std::net::SocketAddr) -> String {
+    use std::io::{Read, Write};
+
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Socket activation: who connects before the service has started is answered by it.
+#[cfg(unix)]
+#[test]
+fn a_socket_that_the_process_was_started_with_is_served() {
+    for host in ["fd:http", "fd:3"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let early = std::thread::spawn(move || readyz(address));
+        let mut running = start_with_socket(host, "$$", listener);
+        running.wait_for(&format!("HTTP endpoint listens on http://{address}"));
+        running.wait_for(" ready: ");
+        assert!(readyz(address).starts_with("HTTP/1.1 200 OK\r\n"), "{host}");
+        assert!(early.join().unwrap().starts_with("HTTP/1.1 "), "{host}");
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0), "{host}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_that_is_not_there_is_said() {
+    for (host, pid, expected) in [
+        ("fd:4", "$$", "there is no such socket; there are fd:3 (`http`)"),
+        ("fd:https", "$$", "there is no such socket; there are fd:3 (`http`)"),
+        ("fd:http", "1", "the sockets are for the process 1 (`LISTEN_PID`)"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let said = start_with_socket(host, pid, listener).end();
+        assert_eq!(said.code, Some(1), "{said}");
+        let all = said.to_string();
+        assert!(all.contains("NO_PASSED_SOCKET") && all.contains(expected), "{all}");
+    }
+    let manifest =
+        "[[component]]\ndescriptor = 'pip-services:endpoint:http:default:1.0'\nconnection.host = 'fd:http'\n";
+    let said = Said::line(&[("service.toml", manifest)], "run -c service.toml");
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.to_string().contains("started without sockets (`LISTEN_FDS` is not set)"), "{said}");
+}

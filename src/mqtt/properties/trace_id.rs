@@ -4,11 +4,10 @@
 //! the `traceparent` of W3C Trace Context, which other software knows. Any other text cannot be written there without
 //! becoming another id: it goes out as it is, in `trace_id`. Both are read.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ReceivedProperties;
+use crate::trace::TraceContext;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACE_ID: &str = "trace_id";
@@ -19,8 +18,8 @@ pub(crate) struct TraceId;
 impl TraceId {
     /// The user property that carries this trace id; nothing for an empty one.
     pub fn property(trace_id: &str) -> Option<(Arc<str>, Arc<str>)> {
-        match canonical(trace_id) {
-            Some(trace) => Some((TRACEPARENT.into(), format!("00-{trace}-{:016x}-01", span_id()).into())),
+        match TraceContext::of_trace(trace_id) {
+            Some(trace) => Some((TRACEPARENT.into(), trace.to_string().into())),
             None if trace_id.is_empty() || trace_id.len() > 1024 || trace_id.contains('\0') => None,
             None => Some((TRACE_ID.into(), trace_id.into())),
         }
@@ -32,30 +31,11 @@ impl TraceId {
     }
 }
 
-/// `00-<32 digits>-<16 digits>-<flags>`; later versions may append to it.
 fn of_traceparent(value: &str) -> Option<&str> {
-    let mut parts = value.trim().split('-');
-    let (version, trace) = (parts.next()?, parts.next()?);
-    let known = version.len() == 2 && version != "ff" && parts.next()?.len() == 16;
-    let valid = trace.len() == 32 && is_hex(trace) && trace.bytes().any(|digit| digit != b'0');
-    (known && valid).then_some(trace)
-}
-
-fn canonical(trace_id: &str) -> Option<String> {
-    let digits: String = trace_id.chars().filter(|c| *c != '-').collect();
-    let valid = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    (valid && digits.bytes().any(|digit| digit != b'0')).then(|| digits.to_ascii_lowercase())
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// A new number each time, never 0.
-fn span_id() -> u64 {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    // The keys of a `RandomState` come from the system's source of randomness.
-    RandomState::new().hash_one(NUMBER.fetch_add(1, Ordering::Relaxed)).max(1)
+    let value = value.trim();
+    TraceContext::parse(value)?;
+    // Behind the version.
+    value.split('-').nth(1)
 }
 
 #[cfg(test)]

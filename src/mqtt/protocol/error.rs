@@ -3,9 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::mqtt::LinkError;
 use crate::mqtt::properties::Malformed;
-use crate::mqtt::{LinkError, TlsError};
 use crate::text::{Escaped, MAX_SHOWN};
+use crate::tls::TlsError;
 
 /// A packet that cannot be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Coded as _, chain};
-use crate::mqtt::TlsError;
 use crate::text::{clip, duration};
+use crate::tls::TlsError;
 
 /// Why a link to a broker is not, or no longer, there. Its `Debug` is the message with all causes.
 #[derive(Clone, thiserror::Error)]

@@ -8,7 +8,6 @@ mod message;
 mod metrics;
 mod options;
 mod qos;
-mod tls_error;
 mod version;
 mod will;
 
@@ -21,6 +20,5 @@ pub use message::MqttMessage;
 pub(crate) use metrics::Metrics;
 pub use options::{PublishOptions, RetainHandling, SubscribeOptions};
 pub use qos::QoS;
-pub use tls_error::{TlsError, TlsFailure, TlsPlace};
 pub use version::MqttVersion;
 pub use will::{MqttWill, WillConfig};

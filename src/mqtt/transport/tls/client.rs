@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
@@ -14,20 +14,15 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::TlsConfig;
 use super::config::Trust;
-use super::der::UnusableKey;
-use super::failure::FailureContext;
-use super::pem::Source;
-use super::trusted::Trusted;
 use crate::config::{Invalid, MASK};
 use crate::connect::Endpoint;
-use crate::error::Coded;
 use crate::mqtt::LinkError;
 use crate::mqtt::transport::byte_stream::{Counted, Moved};
-use crate::mqtt::types::{TlsError, TlsFailure};
+use crate::tls::{FailureContext, Identity, TlsError, Trusted};
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {
@@ -59,14 +54,10 @@ impl Client {
     /// What a connection to one of these hosts, each with whether it may be shown, would fail at before anything is sent. It reads the
     /// files.
     pub fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
-        let invalid = |error: TlsError| {
-            let (key, code) = (error.key(), error.code());
-            let chain = crate::chain(&error);
-            let named = format!("`{key}`: ");
-            let problem = chain.strip_prefix(&named).unwrap_or(&chain);
-            Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
-        };
-        problems(&Trust::of(config), hosts).into_iter().map(invalid).collect()
+        let trust = Trust::of(config);
+        // Of a key that others can read the connection warns when it opens.
+        let expired = trust.identity.as_ref().and_then(Identity::out_of_time);
+        problems(&trust, hosts).iter().map(TlsError::invalid).chain(expired).collect()
     }
 
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {
@@ -89,11 +80,11 @@ fn problems<'h>(trust: &Trust<'_>, hosts: impl Iterator<Item = (&'h str, bool)>)
         Some(if hidden { TlsError::BadServerName { name: MASK.to_owned() } } else { error })
     });
     let mut found: Vec<_> = names.take(1).collect();
-    found.extend(listed(trust, &mut RootCertStore::empty()).err());
-    if let Some((certificate, key)) = trust.identity {
-        let unusable = [certificate.certificates().err(), private_key(key).err()];
-        if unusable.iter().any(Option::is_some) {
-            found.extend(unusable.into_iter().flatten());
+    found.extend(trust.listed.and_then(|listed| listed.trusted(&mut RootCertStore::empty()).err()));
+    if let Some(identity) = trust.identity {
+        let unusable = identity.unusable();
+        if !unusable.is_empty() {
+            found.extend(unusable);
             return found;
         }
         let provider = Arc::new(ring::default_provider());
@@ -133,41 +124,15 @@ fn with_identity(
     trust: &Trust<'_>,
     builder: ConfigBuilder<ClientConfig, WantsClientCert>,
 ) -> Result<ClientConfig, TlsError> {
-    let Some((certificate, key)) = trust.identity else { return Ok(builder.with_no_client_auth()) };
-    let chain = certificate.certificates()?;
-    let own = private_key(key)?;
-    builder.with_client_auth_cert(chain, own).map_err(|error| identity(certificate, key, &error))
-}
-
-/// A private key of a kind that can be used.
-fn private_key(key: Source<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let own = key.private_key()?;
-    match UnusableKey::of(&own) {
-        Some(unusable) => Err(TlsError::BadKey { place: key.place(), source: unusable.into() }),
-        None => Ok(own),
-    }
-}
-
-/// A certificate and a key that cannot be shown to a broker.
-fn identity(certificate: Source<'_>, key: Source<'_>, error: &Error) -> TlsError {
-    let source = FailureContext::FILE.explain(error);
-    match error {
-        Error::InvalidCertificate(_) => {
-            TlsError::BadCertificate { place: certificate.place(), number: 1, source }
-        }
-        // Kind and size of the key were checked before: it is damaged.
-        Error::General(_) => {
-            let (what, remedy) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
-            TlsError::BadKey { place: key.place(), source: TlsFailure::new(what, remedy) }
-        }
-        _ => TlsError::BadIdentity { certificate: certificate.place(), key: key.place(), source },
-    }
+    let Some(identity) = trust.identity else { return Ok(builder.with_no_client_auth()) };
+    let (chain, key) = identity.load()?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| identity.misfit(&error))
 }
 
 /// Whom to trust: authorities, and the certificates that are listed in the file.
 fn roots(trust: &Trust<'_>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let mut roots = RootCertStore::empty();
-    let listed = listed(trust, &mut roots)?;
+    let listed = trust.listed.map_or(Ok(Vec::new()), |listed| listed.trusted(&mut roots))?;
     if trust.system {
         // A system has hundreds of them; one that cannot be read is no reason to trust none.
         let system = rustls_native_certs::load_native_certs();
@@ -178,20 +143,6 @@ fn roots(trust: &Trust<'_>) -> Result<(RootCertStore, Vec<CertificateDer<'static
         }
     }
     Ok((roots, listed))
-}
-
-/// The certificates of the file, which are trusted.
-fn listed(trust: &Trust<'_>, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let Some(source) = trust.listed else { return Ok(Vec::new()) };
-    let listed = source.certificates()?;
-    for (number, certificate) in (1..).zip(&listed) {
-        let unusable = |error| {
-            let why = FailureContext::FILE.explain(&error);
-            TlsError::BadCertificate { place: source.place(), number, source: why }
-        };
-        roots.add(certificate.clone()).map_err(unusable)?;
-    }
-    Ok(listed)
 }
 
 fn failed(server_name: String, error: io::Error, context: FailureContext) -> LinkError {

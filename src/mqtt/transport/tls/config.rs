@@ -7,10 +7,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-#[cfg(feature = "tls")]
-use super::pem::Source;
 use crate::config::{ConfigPath, Invalid, Secret};
 use crate::log::Logger;
+#[cfg(feature = "tls")]
+use crate::tls::{Identity, Source};
+use crate::tls::{filled, half_given};
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
 /// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
@@ -47,13 +48,8 @@ pub struct TlsConfig {
 impl TlsConfig {
     /// The settings that contradict each other.
     pub(crate) fn invalid(&self) -> Vec<Invalid> {
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(half_given(filled(&self.cert_file), filled(&self.key_file)));
         let mut wrong = |key: &'static str, problem: &'static str| found.push(Invalid::new(key, problem));
-        match (filled(&self.cert_file), filled(&self.key_file)) {
-            (Some(_), None) => wrong("tls.cert_file", "is given without `tls.key_file`; give both"),
-            (None, Some(_)) => wrong("tls.key_file", "is given without `tls.cert_file`; give both"),
-            _ => {}
-        }
         if self.ca().is_some() && self.pem.trusted().is_some() {
             wrong("tls.ca_file", "is given beside authorities in memory (`TlsPem`); give one of them");
         }
@@ -94,13 +90,16 @@ impl TlsConfig {
 
     /// Certificate and key.
     #[cfg(feature = "tls")]
-    fn identity(&self) -> Option<(Source<'_>, Source<'_>)> {
-        if let Some((cert, key)) = self.identity_files() {
-            let file = |key, path| Source::File { key, path };
-            return Some((file("tls.cert_file", cert), file("tls.key_file", key)));
+    fn identity(&self) -> Option<Identity<'_>> {
+        if let Some((cert_file, key_file)) = self.identity_files() {
+            return Some(Identity::of_files(cert_file, key_file));
         }
         let memory = |what, pem| Source::Memory { what, pem };
-        self.pem.own().map(|(cert, key)| (memory("certificate", cert), memory("private key", key)))
+        let identity = |(certificate, key)| Identity {
+            certificate: memory("certificate", certificate),
+            key: memory("private key", key),
+        };
+        self.pem.own().map(identity)
     }
 
     /// The same in files.
@@ -116,23 +115,11 @@ impl TlsConfig {
         #[cfg(feature = "tls")]
         {
             let tls = self.clone();
-            let exposed = tokio::task::spawn_blocking(move || tls.exposed_key()).await.ok().flatten();
-            if let Some((path, exposure)) = exposed {
-                let path = path.display();
-                logger.warn(format_args!(
-                    "the private key `{path}` of `tls.key_file` can be {exposure} by others; take that right away"
-                ));
+            let exposed = move || tls.identity()?.exposed_key();
+            if let Some(exposed) = tokio::task::spawn_blocking(exposed).await.ok().flatten() {
+                logger.warn(format_args!("{exposed}"));
             }
         }
-    }
-
-    /// The private key, where others can read or write it, and what of that they can. It blocks. What cannot be read is
-    /// reported when a connection needs it.
-    #[cfg(feature = "tls")]
-    fn exposed_key(&self) -> Option<(std::path::PathBuf, crate::file::Exposure)> {
-        let (_, key) = self.identity_files()?;
-        let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
-        Some((key.to_owned(), exposure))
     }
 }
 
@@ -144,7 +131,7 @@ pub(super) struct Trust<'a> {
     /// Whether the authorities of the system are trusted.
     pub system: bool,
     /// Certificate and key of this client.
-    pub identity: Option<(Source<'a>, Source<'a>)>,
+    pub identity: Option<Identity<'a>>,
     /// The name that the certificate of the broker must have, in place of the host.
     pub server_name: Option<&'a str>,
 }
@@ -215,11 +202,6 @@ impl fmt::Debug for TlsPem {
             .field("identity", &self.identity.is_some())
             .finish()
     }
-}
-
-/// An empty text counts as not given.
-fn filled(path: &Option<ConfigPath>) -> Option<&Path> {
-    path.as_deref().filter(|path| !path.as_os_str().is_empty())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError
 
 use super::alert;
 use super::der::algorithm;
-use crate::mqtt::types::{TlsError, TlsFailure};
+use super::error::{TlsError, TlsFailure};
 use crate::text::clip;
 
 /// Where a certificate comes from.

@@ -18,7 +18,7 @@ use super::failure::ShortKey;
 
 /// Trusts as rustls does, and the certificates of the file themselves.
 #[derive(Debug)]
-pub(super) struct Trusted {
+pub(crate) struct Trusted {
     authorities: Arc<WebPkiServerVerifier>,
     listed: Vec<CertificateDer<'static>>,
 }

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::AlertDescription::{
     UnsupportedCertificate, UnsupportedExtension,
 };
 
-use crate::mqtt::types::TlsFailure;
+use super::error::TlsFailure;
 
 /// What is wrong, what helps, and which keys of the configuration it is about.
 type Meaning = (&'static str, &'static str, &'static [&'static str]);

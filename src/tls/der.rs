@@ -4,13 +4,13 @@
 
 use rustls_pki_types::PrivateKeyDer;
 
-use crate::mqtt::types::TlsFailure;
+use super::error::TlsFailure;
 
-const INTEGER: u8 = 0x02;
+const INTEGER: u8 = Reader::INTEGER;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OBJECT: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+const SEQUENCE: u8 = Reader::SEQUENCE;
 /// The parameters of a key in the form of SEC1.
 const PARAMETERS: u8 = 0xa0;
 
@@ -135,15 +135,23 @@ fn bits(number: &[u8]) -> usize {
 
 /// Values one after the other.
 #[derive(Clone, Copy)]
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    const fn of(der: &'a [u8]) -> Self {
+    pub const INTEGER: u8 = 0x02;
+    pub const SEQUENCE: u8 = 0x30;
+
+    pub const fn of(der: &'a [u8]) -> Self {
         Self(der)
     }
 
+    /// All that is left.
+    pub const fn content(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The content of the next value, where it has this tag.
-    fn take(&mut self, tag: u8) -> Option<Self> {
+    pub fn take(&mut self, tag: u8) -> Option<Self> {
         let (found, rest) = self.0.split_first()?;
         let (first, rest) = rest.split_first()?;
         let (length, rest) = match usize::from(*first) {

@@ -4,16 +4,18 @@ use std::path::Path;
 
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::RootCertStore;
 
+use super::error::{TlsError, TlsPlace};
+use super::failure::FailureContext;
 use crate::file;
-use crate::mqtt::types::{TlsError, TlsPlace};
 
 /// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Where PEM is read from.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(crate) enum Source<'a> {
     /// A file that a key of the configuration names.
     File { key: &'static str, path: &'a Path },
     /// A text that the program has.
@@ -35,6 +37,19 @@ impl Source<'_> {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         let found = found.map_err(|error| self.unsound(&error))?;
         if found.is_empty() { Err(self.missing("certificate", &text)) } else { Ok(found) }
+    }
+
+    /// The certificates, each of them added to those that are trusted.
+    pub fn trusted(self, roots: &mut RootCertStore) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let listed = self.certificates()?;
+        for (number, certificate) in (1..).zip(&listed) {
+            let unusable = |error| {
+                let source = FailureContext::FILE.explain(&error);
+                TlsError::BadCertificate { place: self.place(), number, source }
+            };
+            roots.add(certificate.clone()).map_err(unusable)?;
+        }
+        Ok(listed)
     }
 
     /// Returns the first private key.

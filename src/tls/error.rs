@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
+#[cfg(feature = "tls")]
+use crate::config::Invalid;
 use crate::error::{Category, Coded, chain};
 use crate::file::ReadError;
 
@@ -190,9 +192,18 @@ fn with(server_name: &str) -> String {
 }
 
 impl TlsError {
+    /// The same as what `check` says of a section.
+    #[cfg(feature = "tls")]
+    pub(crate) fn invalid(&self) -> Invalid {
+        let key = self.key();
+        let chain = chain(self);
+        let problem = chain.strip_prefix(&format!("`{key}`: ")).unwrap_or(&chain);
+        Invalid::new(key, format!("cannot be used: {problem}")).with_code(self.code())
+    }
+
     /// The key that says what is wrong.
     #[cfg(feature = "tls")]
-    pub(crate) const fn key(&self) -> &'static str {
+    const fn key(&self) -> &'static str {
         match self {
             Self::Unreadable { place, .. }
             | Self::Missing { place, .. }

@@ -1,0 +1,111 @@
+//! The certificate by which this side is known, and its private key.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::Error;
+
+use super::der::UnusableKey;
+use super::error::{TlsError, TlsFailure};
+use super::failure::FailureContext;
+use super::pem::Source;
+use super::validity::Validity;
+use crate::config::{Invalid, code};
+use crate::file::{Exposure, RegularFile};
+
+/// Where a certificate, with the intermediate ones behind it, and its private key are.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity<'a> {
+    pub certificate: Source<'a>,
+    pub key: Source<'a>,
+}
+
+/// What TLS is spoken with: certificates, the own one first, and its key.
+pub(crate) type Loaded = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+impl<'a> Identity<'a> {
+    /// In the files that the keys of the configuration name.
+    pub const fn of_files(cert_file: &'a Path, key_file: &'a Path) -> Self {
+        Self {
+            certificate: Source::File { key: "tls.cert_file", path: cert_file },
+            key: Source::File { key: "tls.key_file", path: key_file },
+        }
+    }
+}
+
+impl Identity<'_> {
+    /// Reads both.
+    pub fn load(&self) -> Result<Loaded, TlsError> {
+        Ok((self.certificate.certificates()?, self.private_key()?))
+    }
+
+    /// What cannot be read of both, or cannot be used whatever the other is.
+    pub fn unusable(&self) -> Vec<TlsError> {
+        let unusable = [self.certificate.certificates().err(), self.private_key().err()];
+        unusable.into_iter().flatten().collect()
+    }
+
+    /// Why both cannot be used together, by what the TLS library says.
+    pub fn misfit(&self, error: &Error) -> TlsError {
+        let source = FailureContext::FILE.explain(error);
+        match error {
+            Error::InvalidCertificate(_) => {
+                TlsError::BadCertificate { place: self.certificate.place(), number: 1, source }
+            }
+            // Kind and size of the key were checked before: it is damaged.
+            Error::General(_) => {
+                let (what, remedy) = ("it cannot be read", "is it whole, and PKCS #8, PKCS #1 or SEC1?");
+                TlsError::BadKey { place: self.key.place(), source: TlsFailure::new(what, remedy) }
+            }
+            _ => {
+                TlsError::BadIdentity { certificate: self.certificate.place(), key: self.key.place(), source }
+            }
+        }
+    }
+
+    /// A warning of a certificate out of its time.
+    pub fn out_of_time(&self) -> Option<Invalid> {
+        let Source::File { key, path } = self.certificate else { return None };
+        let problem = out_of_time(&self.certificate.certificates().ok()?, SystemTime::now())?;
+        let problem = format!("names `{}`, whose certificate {problem}", path.display());
+        Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
+    }
+
+    /// A warning of a private key that others can read or write.
+    #[cfg(feature = "http")]
+    pub fn exposed(&self) -> Option<Invalid> {
+        let (key, path, exposure) = self.exposure()?;
+        let path = path.display();
+        let problem = format!("names `{path}`, which can be {exposure} by others; take that right away");
+        Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
+    }
+
+    /// A sentence for the log where others can read or write the private key. It blocks. What cannot be read is reported when it is
+    /// needed.
+    pub fn exposed_key(&self) -> Option<String> {
+        let (key, path, exposure) = self.exposure()?;
+        let path = path.display();
+        Some(format!("the private key `{path}` of `{key}` can be {exposure} by others; take that right away"))
+    }
+
+    fn exposure(&self) -> Option<(&'static str, &Path, Exposure)> {
+        let Source::File { key, path } = self.key else { return None };
+        let exposure = RegularFile::open(path).ok()?.exposure(path)?;
+        Some((key, path, exposure))
+    }
+
+    /// A private key of a kind that can be used.
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let own = self.key.private_key()?;
+        match UnusableKey::of(&own) {
+            Some(unusable) => Err(TlsError::BadKey { place: self.key.place(), source: unusable.into() }),
+            None => Ok(own),
+        }
+    }
+}
+
+/// What is wrong with the time of the first of these certificates.
+pub(crate) fn out_of_time(chain: &[CertificateDer<'_>], now: SystemTime) -> Option<String> {
+    Validity::of(chain.first()?)?.problem(now)
+}
