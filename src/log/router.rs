@@ -109,7 +109,7 @@ impl Router {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Asks every sink for its level again; call it when one has changed.
+    /// Asks every sink for its level again; call it when one has changed, or a [`LevelSetting`](super::LevelSetting).
     pub fn refresh(&self) {
         self.0.relevel();
     }

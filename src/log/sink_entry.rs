@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::current;
 use super::level::Level;
+use super::level_setting::Admission;
 use super::record::Record;
 use super::scope::Scope;
 use super::sink::{LogSink, SinkId};
@@ -43,11 +44,11 @@ impl SinkEntry {
         catch_unwind(AssertUnwindSafe(|| self.sink.level())).unwrap_or(Level::None)
     }
 
-    /// Calls the sink, in the scope of its owner, if it wants the record. Returns whether it has panicked for the first time.
-    pub fn log(&self, record: &Record<'_>) -> bool {
+    /// Calls the sink, in the scope of its owner, if it gets the record. Returns whether it has panicked for the first time.
+    pub fn log(&self, record: &Record<'_>, admission: Admission) -> bool {
         let called = current::within(&self.owner, || {
             catch_unwind(AssertUnwindSafe(|| {
-                if record.level() <= self.sink.level() {
+                if record.level() <= admission.of(self.sink.level()) {
                     self.sink.log(record);
                 }
             }))

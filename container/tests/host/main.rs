@@ -20,10 +20,16 @@ use std::time::{Duration, Instant};
 
 use running::Running;
 use tool::{Said, directory, full_pipe, redacted};
+use wirework::component::{LevelTarget, ServiceView};
+use wirework::log::Level;
 use wirework_container::Host;
+use wirework_container::run::{LevelChange, ServiceControl};
 
 /// Set for the process that is the host.
 const ROLE: &str = "WIREWORK_TEST_HOST";
+
+/// Set for the host that does something beside its service.
+const BESIDE: &str = "WIREWORK_TEST_BESIDE";
 
 const TESTS: &[(&str, fn())] = &[
     ("without_a_command_it_runs_its_manifest", without_a_command_it_runs_its_manifest),
@@ -35,6 +41,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_drain_goes_on_serving_until_its_delay_is_over", a_drain_goes_on_serving_until_its_delay_is_over),
     ("a_failure_waits_for_no_delay", a_failure_waits_for_no_delay),
     ("a_second_interrupt_waits_for_no_delay", a_second_interrupt_waits_for_no_delay),
+    ("a_program_controls_its_service_from_beside_it", a_program_controls_its_service_from_beside_it),
     ("a_hangup_is_taken_and_says_what_to_do", a_hangup_is_taken_and_says_what_to_do),
     ("a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
     ("a_second_interrupt_needs_no_listener", a_second_interrupt_needs_no_listener),
@@ -45,7 +52,11 @@ const TESTS: &[(&str, fn())] = &[
 
 fn main() -> ExitCode {
     if std::env::var_os(ROLE).is_some() {
-        return Host::new().manifest("service.toml").main();
+        let host = Host::new().manifest("service.toml");
+        return match std::env::var_os(BESIDE) {
+            Some(_) => host.on_start(change_levels_and_stop).main(),
+            None => host.main(),
+        };
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
@@ -234,6 +245,31 @@ fn a_drain_goes_on_serving_until_its_delay_is_over() {
     assert!(began.elapsed() >= Duration::from_millis(300));
     let said = running.end();
     assert_eq!(said.code, Some(0), "{said}");
+}
+
+async fn change_levels_and_stop(view: ServiceView, control: ServiceControl) {
+    let change = |level| LevelChange::new(LevelTarget::Container, level).asked_by("the program\nof Ada");
+    assert!(view.readiness().is_ready());
+    control.set_level(change(Level::Error)).unwrap();
+    assert_eq!(view.levels()[0].level, Level::Error);
+    control.reset_level(&LevelTarget::Container, "Ada").unwrap();
+    let bad = LevelTarget::Component("test:trouble:default:bad:1.0".parse().unwrap());
+    control.set_level(LevelChange::new(bad, Level::Trace).until_reset()).unwrap();
+    control.stop();
+    std::future::pending().await
+}
+
+fn a_program_controls_its_service_from_beside_it() {
+    let (mut command, directory) = host(&service(""));
+    command.env(BESIDE, "1");
+    let said = Running::start(command, directory).end();
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines =
+        said.err.lines().filter(|line| line.contains("log level of") || line.contains("asked to stop"));
+    let lines: Vec<_> = lines.map(|line| line.split_once(" INFO  ").map_or(line, |(_, rest)| rest)).collect();
+    let until = |line: &str| line.split_once(" until=").map_or(line.to_owned(), |(line, _)| line.to_owned());
+    let lines: Vec<_> = lines.into_iter().map(until).collect();
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 fn a_failure_waits_for_no_delay() {
