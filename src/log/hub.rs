@@ -193,6 +193,11 @@ impl Hub {
         true
     }
 
+    /// Has every sink open its file anew; how many have one.
+    pub fn reopen(&self) -> usize {
+        self.sinks().iter().filter(|entry| entry.reopen()).count()
+    }
+
     // Buffering.
 
     /// Buffers a record if records are buffered, and says whether it did; with the sinks that are there at that moment.

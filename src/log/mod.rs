@@ -33,5 +33,8 @@ pub use record::Record;
 pub use router::{BufferGuard, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
-pub use sinks::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, NullLogger, Output};
+pub use sinks::{
+    Colour, Console, ConsoleConfig, ConsoleLogger, FileLogger, FileLoggerConfig, FileLoggerError,
+    FileLoggerOptions, FileObstacle, Format, NullLogger, Output,
+};
 pub use value::Value;

@@ -27,6 +27,11 @@ pub trait LogSink: Send + Sync + 'static {
     fn log(&self, record: &Record<'_>);
     /// Brings out what it still holds; called when it is removed.
     fn flush(&self) {}
+    /// Opens its file anew, since something has moved it away; see [`Router::reopen`](super::Router::reopen). May wait for a disk. Returns
+    /// whether it has a file.
+    fn reopen(&self) -> bool {
+        false
+    }
 }
 
 /// Names a sink that was added to the router.

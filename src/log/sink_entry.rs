@@ -56,6 +56,13 @@ impl SinkEntry {
         called.is_err() && !self.broken.swap(true, Ordering::Relaxed)
     }
 
+    /// Has the sink open its file anew, in the scope of its owner; whether it has one.
+    pub fn reopen(&self) -> bool {
+        current::within(&self.owner, || {
+            catch_unwind(AssertUnwindSafe(|| self.sink.reopen())).unwrap_or(false)
+        })
+    }
+
     /// Has the sink bring out what it has, in the scope of its owner.
     pub fn flush(&self) {
         current::within(&self.owner, || {

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
+use wirework::text::counted;
 
 use super::console::{LAST_FLUSH, format};
 use super::event::{Event, StopCause};
@@ -104,8 +105,10 @@ pub fn serve(plan: Plan, events: Events, on_start: &OnStart) -> Result<(), Serve
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
     let served = control.block_on(async {
+        let reopened = router.clone();
         tokio::select! {
             served = serve_until(plan, (router, &workers), &signals, events, on_start) => served,
+            never = reopen_logs(&signals, reopened, &workers) => match never {},
             never = refuse_reloads(&signals) => match never {},
         }
     });
@@ -142,6 +145,22 @@ async fn serve_until(
         (Some(cause), close) => Err(ServeError::Stopped { cause, close }),
         (None, Some(failures)) => Err(ServeError::Close(failures)),
         (None, None) => Ok(()),
+    }
+}
+
+/// Has log files opened anew with each SIGUSR1. On the workers' threads for what blocks: a disk that hangs holds up neither the
+/// signals nor the end of the process.
+async fn reopen_logs(signals: &Signals, router: Router, workers: &Runtime) -> Infallible {
+    let mut reopens = signals.reopens();
+    loop {
+        // The sender lives in `signals`, so that waiting cannot fail.
+        let _ = reopens.changed().await;
+        let router = router.clone();
+        let reopened = workers.handle().spawn_blocking(move || router.reopen()).await;
+        match reopened.unwrap_or_default() {
+            0 => tracing::info!(target: LOG, "SIGUSR1: no logger writes a file that could be opened anew"),
+            files => tracing::info!(target: LOG, "SIGUSR1: {} opened anew", counted(files, "log file")),
+        }
     }
 }
 

@@ -42,6 +42,7 @@ const TESTS: &[(&str, fn())] = &[
     ("a_failure_waits_for_no_delay", a_failure_waits_for_no_delay),
     ("a_second_interrupt_waits_for_no_delay", a_second_interrupt_waits_for_no_delay),
     ("a_program_controls_its_service_from_beside_it", a_program_controls_its_service_from_beside_it),
+    ("log_files_are_opened_anew_on_a_signal", log_files_are_opened_anew_on_a_signal),
     ("a_hangup_is_taken_and_says_what_to_do", a_hangup_is_taken_and_says_what_to_do),
     ("a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
     ("a_second_interrupt_needs_no_listener", a_second_interrupt_needs_no_listener),
@@ -181,7 +182,7 @@ fn failures_end_the_service() {
                 name.starts_with("close") || name.starts_with("task") || name.ends_with("uncritical");
             if is_ready {
                 running.wait_for(" ready: ");
-                running.signal(if name.starts_with("task") { "USR1" } else { "TERM" });
+                running.signal(if name.starts_with("task") { "USR2" } else { "TERM" });
             }
             (name, running.end())
         })
@@ -272,12 +273,32 @@ fn a_program_controls_its_service_from_beside_it() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+fn log_files_are_opened_anew_on_a_signal() {
+    let file = "[[component]]\ndescriptor = \"pip-services:logger:file:default:1.0\"\npath = \"x.log\"\n";
+    let (command, directory) = host(&format!("{}{file}", service("")));
+    let path = |name: &str| directory.path().join(name);
+    let (log, moved) = (path("x.log"), path("moved.log"));
+    let mut running = Running::start(command, directory);
+    running.wait_for(" ready: 5 components");
+    std::fs::rename(&log, &moved).unwrap();
+    running.signal("USR1");
+    running.wait_for("SIGUSR1: 1 log file opened anew");
+    running.signal("TERM");
+    running.wait_for("closed pip-services:logger:file:default:1.0");
+    let text = |path| std::fs::read_to_string(path).unwrap();
+    let (before, after) = (text(&moved), text(&log));
+    assert_eq!(running.end().code, Some(0));
+    assert!(before.contains(" opened test:trouble:default:first:1.0 in "), "{before}");
+    assert!(after.contains(" INFO  demo wirework SIGUSR1: 1 log file opened anew\n"), "{after}");
+    assert!(after.contains(" closed test:trouble:default:first:1.0"), "{after}");
+}
+
 fn a_failure_waits_for_no_delay() {
     let mut running = start(&draining("1h", "phase = \"task\""));
     running.wait_for(" ready: ");
     running.signal("TERM");
     running.wait_for("SIGTERM: not ready any more; serving for ");
-    running.signal("USR1");
+    running.signal("USR2");
     running.wait_for("test:trouble:default:bad:1.0 stops the service: ");
     let said = running.end();
     assert_eq!(said.code, Some(1), "{said}");
@@ -402,6 +423,6 @@ fn a_panic_needs_no_room() {
     let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
     drop(command);
     announced.accept().unwrap();
-    assert!(Command::new("kill").args(["-s", "USR1", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-s", "USR2", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
