@@ -79,7 +79,7 @@ impl fmt::Display for FileKind {
 
 impl FileKind {
     /// What there is; nothing for a regular file.
-    fn of(kind: FileType) -> Option<Self> {
+    pub(crate) fn of(kind: FileType) -> Option<Self> {
         if kind.is_file() {
             return None;
         }

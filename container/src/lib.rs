@@ -16,4 +16,4 @@ pub use cli::fuzz;
 #[cfg(feature = "cli")]
 pub use cli::manifest_schema;
 pub use host::{Host, StartError};
-pub use run::{Effect, Event, Events, Listener, StopCause};
+pub use run::{Effect, Event, Events, LevelEnd, Listener, StopCause};

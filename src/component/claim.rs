@@ -1,5 +1,7 @@
 //! What a configuration claims for itself in the world, so that two components cannot claim the same.
 
+use std::path::PathBuf;
+
 /// Something that only one component of a service, or of the world, can have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -17,6 +19,11 @@ pub enum Claim {
         endpoint: String,
         /// The client id.
         client_id: String,
+    },
+    /// A file that it writes alone; the same twice is an error.
+    File {
+        /// Its path.
+        path: PathBuf,
     },
     /// A base route at an endpoint; the same twice at one endpoint is an error.
     Route {

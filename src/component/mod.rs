@@ -54,8 +54,8 @@ pub use registration::Registration;
 pub use registry::{Lookup, Near, Registered, Registry, RegistryError};
 pub use server_rules::ServerRules;
 pub use service::{
-    Change, Changes, ComponentState, Link, NoGraph, Readiness, ReadinessRule, ServiceGraph, ServiceMember,
-    ServiceState, ServiceStates, ServiceView, StateChange,
+    Change, Changes, ComponentState, LevelOverride, LevelTarget, Link, LogLevel, NoGraph, Readiness,
+    ReadinessRule, ServiceGraph, ServiceMember, ServiceState, ServiceStates, ServiceView, StateChange,
 };
 pub use slot::{Cardinality, Late, Slot};
 pub use stage::Stage;

@@ -12,6 +12,7 @@ use super::buffer::{BufferedRecord, CAPACITY, RecordBuffer};
 use super::current;
 use super::event_data::EventData;
 use super::level::Level;
+use super::level_setting::{Admission, LevelSetting};
 use super::record::{OWN_TARGET, Record};
 use super::scope::{Scope, ScopeRegistry};
 use super::sink::{LogSink, SinkId};
@@ -32,8 +33,8 @@ pub(super) struct Hub {
     level_update: Mutex<()>,
     /// Whether records are buffered; the same as `buffering.guards > 0`, readable without the lock.
     is_buffering: AtomicBool,
-    /// The level up to which anybody wants events from outside any scope.
-    outside: AtomicU8,
+    /// Up to which level anybody wants events from outside any scope.
+    outside: LevelSetting,
     /// The level up to which anybody wants any event.
     max: AtomicU8,
     /// Whether the process listens to this hub and to no other subscriber.
@@ -81,7 +82,7 @@ impl Hub {
 
     /// The level up to which anybody wants events of the current scope.
     pub fn current_level(&self) -> Level {
-        current::level().unwrap_or_else(|| load(&self.outside))
+        current::level().unwrap_or_else(|| self.outside.now())
     }
 
     pub fn scope(&self, id: u64) -> Option<Arc<Scope>> {
@@ -99,9 +100,10 @@ impl Hub {
             || BufferedRecord::new(data.clone(), time, level, target, scope.cloned(), current::sinks());
         let (sinks, mut reached) = self.buffer(buffered);
         let scope = scope.map(Arc::as_ref);
+        let admission = self.admission(scope);
         for entry in sinks.iter().filter(|entry| entry.admits(scope)) {
             reached = true;
-            self.deliver(entry, &record);
+            self.deliver(entry, &record, admission);
         }
         if !reached {
             self.fall_back(&sinks, scope, &record);
@@ -113,9 +115,9 @@ impl Hub {
         self.records.get(level as usize).map_or(0, |records| records.load(Ordering::Relaxed))
     }
 
-    fn deliver(&self, entry: &SinkEntry, record: &Record<'_>) {
+    fn deliver(&self, entry: &SinkEntry, record: &Record<'_>, admission: Admission) {
         current::delivering(entry.id(), || {
-            if entry.log(record) {
+            if entry.log(record, admission) {
                 let owner = entry.owner().descriptor();
                 let message = format!("logger `{owner}` panicked and gets no more records");
                 self.last_resort(&Record::new(Level::Error, &message).with_component(owner));
@@ -126,7 +128,7 @@ impl Hub {
 
     /// Hands a record that no sink admits to the fallback, if that is to have it.
     fn fall_back(&self, sinks: &Sinks, scope: Option<&Scope>, record: &Record<'_>) {
-        if record.level() <= self.fallback_level(sinks, scope) {
+        if record.level() <= self.fallback_level(sinks, scope, self.admission(scope)) {
             self.last_resort(record);
         }
     }
@@ -163,14 +165,16 @@ impl Hub {
             }
             drop(buffering);
             if first > next {
-                self.deliver(&entry, &Record::new(Level::Warn, &lost(first - next)).with_target(OWN_TARGET));
+                let message = lost(first - next);
+                let record = Record::new(Level::Warn, &message).with_target(OWN_TARGET);
+                self.deliver(&entry, &record, Admission::default());
             }
             next = first + batch.len();
             let admitted =
                 |record: &&Arc<BufferedRecord>| entry.admits(record.scope()) && !record.is_within(id);
             for record in batch.iter().filter(admitted) {
                 record.set_reached();
-                self.deliver(&entry, &record.record());
+                self.deliver(&entry, &record.record(), self.admission(record.scope()));
             }
         }
         self.relevel();
@@ -187,6 +191,11 @@ impl Hub {
         entry.flush();
         self.relevel();
         true
+    }
+
+    /// Has every sink open its file anew; how many have one.
+    pub fn reopen(&self) -> usize {
+        self.sinks().iter().filter(|entry| entry.reopen()).count()
     }
 
     // Buffering.
@@ -247,26 +256,51 @@ impl Hub {
 
     // Levels.
 
+    /// Up to which level records of `scope` go to a sink.
+    fn admission(&self, scope: Option<&Scope>) -> Admission {
+        scope.map_or_else(|| self.outside.admission(), Scope::admission)
+    }
+
     /// The most detailed level at which the fallback writes records that no sink takes. Of records logged by sinks
-    /// themselves it writes only `warn` and worse.
-    fn fallback_level(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
+    /// themselves it writes only `warn` and worse, whatever level is set.
+    fn fallback_level(&self, sinks: &Sinks, scope: Option<&Scope>, admission: Admission) -> Level {
         let Some(fallback) = self.fallback.get() else { return Level::None };
         match scope {
             Some(scope) if scope.is_silent() => Level::None,
             Some(scope) if sinks.iter().any(|entry| entry.owner().is_same_component(scope)) => {
-                fallback.level().min(Level::Warn)
+                admission.of(fallback.level()).min(Level::Warn)
             }
-            _ => fallback.level(),
+            _ => admission.of(fallback.level()),
         }
     }
 
-    /// The level up to which anybody wants records of `scope`.
-    fn level_for(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
-        if self.is_buffering.load(Ordering::Acquire) {
-            return Level::Trace;
-        }
-        let admitted = sinks.iter().filter(|entry| entry.admits(scope)).map(|entry| entry.level());
-        admitted.max().unwrap_or_else(|| self.fallback_level(sinks, scope))
+    /// The level up to which anybody gets records of `scope`.
+    fn level_for(&self, sinks: &Sinks, scope: Option<&Scope>, admission: Admission) -> Level {
+        let admitted = sinks.iter().filter(|entry| entry.admits(scope));
+        let levels = admitted.map(|entry| admission.of(entry.level()));
+        levels.max().unwrap_or_else(|| self.fallback_level(sinks, scope, admission))
+    }
+
+    fn levels<'a>(&'a self, scope: Option<&'a Scope>) -> &'a LevelSetting {
+        scope.map_or(&self.outside, Scope::own_levels)
+    }
+
+    /// Finds out what the sinks take from `scope`. What is set for a component is held against that of the whole component, so
+    /// that all its scopes come before any is [settled](Self::settle).
+    fn configure(&self, sinks: &Sinks, scope: Option<&Scope>) {
+        self.levels(scope).set_configured(self.level_for(sinks, scope, Admission::default()));
+    }
+
+    /// Sets the level up to which anybody wants records of `scope`, and returns it.
+    fn settle(&self, sinks: &Sinks, scope: Option<&Scope>) -> Level {
+        let (levels, admission) = (self.levels(scope), self.admission(scope));
+        let level = match admission.overridden() {
+            _ if self.is_buffering.load(Ordering::Acquire) => Level::Trace,
+            Some(_) => self.level_for(sinks, scope, admission),
+            None => levels.configured(),
+        };
+        levels.set_wanted(level);
+        level
     }
 
     /// Computes every level again, and has `tracing` ask again where the greatest has changed.
@@ -274,13 +308,9 @@ impl Hub {
         let updating = lock(&self.level_update);
         let sinks = self.sinks();
         let scopes: Vec<_> = lock(&self.scopes).values().filter_map(Weak::upgrade).collect();
-        let mut max = self.level_for(&sinks, None);
-        self.outside.store(max as u8, Ordering::Relaxed);
-        for scope in &scopes {
-            let level = self.level_for(&sinks, Some(scope));
-            scope.set_level(level);
-            max = max.max(level);
-        }
+        let all = || std::iter::once(None).chain(scopes.iter().map(|scope| Some(scope.as_ref())));
+        all().for_each(|scope| self.configure(&sinks, scope));
+        let max = all().map(|scope| self.settle(&sinks, scope)).max().unwrap_or_default();
         let changed = self.max.swap(max as u8, Ordering::Relaxed) != max as u8;
         drop(updating);
         if changed {
@@ -302,8 +332,9 @@ impl ScopeRegistry for Hub {
     /// Computes the level of one scope again.
     fn route_changed(&self, scope: &Scope) {
         let updating = lock(&self.level_update);
-        let level = self.level_for(&self.sinks(), Some(scope));
-        scope.set_level(level);
+        let sinks = self.sinks();
+        self.configure(&sinks, Some(scope));
+        let level = self.settle(&sinks, Some(scope));
         let raised = self.max.fetch_max(level as u8, Ordering::Relaxed) < level as u8;
         drop(updating);
         if raised {
@@ -313,6 +344,15 @@ impl ScopeRegistry for Hub {
 
     fn is_only(&self) -> bool {
         self.only.load(Ordering::Relaxed)
+    }
+}
+
+impl LevelSetting {
+    /// That of what is logged in this process outside of all components: what a container says of itself, and what other parts
+    /// of the program log.
+    #[must_use]
+    pub fn outside() -> &'static Self {
+        &Hub::process().outside
     }
 }
 

@@ -11,6 +11,7 @@ mod event_data;
 mod hub;
 mod layer;
 mod level;
+mod level_setting;
 mod logger;
 mod record;
 mod router;
@@ -28,12 +29,16 @@ mod value;
 pub use counts::record_counts;
 pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
+pub use level_setting::LevelSetting;
 pub use logger::Logger;
 pub use record::Record;
 pub use router::{BufferGuard, InstallError, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
-pub use sinks::{Colour, Console, ConsoleConfig, ConsoleLogger, Format, NullLogger, Output};
+pub use sinks::{
+    Colour, Console, ConsoleConfig, ConsoleLogger, FileLogger, FileLoggerConfig, FileLoggerError,
+    FileLoggerOptions, FileObstacle, Format, NullLogger, Output,
+};
 #[cfg(any(feature = "broker", feature = "http"))]
 pub(crate) use throttle::WarningThrottle;
 pub use value::Value;

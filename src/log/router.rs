@@ -109,7 +109,13 @@ impl Router {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Asks every sink for its level again; call it when one has changed.
+    /// Has every sink open its log file anew, and says how many have one: call it when something has moved them away, as SIGUSR1 tells
+    /// a service. It waits for disks, so not on a thread of the runtime.
+    pub fn reopen(&self) -> usize {
+        self.0.reopen()
+    }
+
+    /// Asks every sink for its level again; call it when one has changed, or a [`LevelSetting`](super::LevelSetting).
     pub fn refresh(&self) {
         self.0.relevel();
     }

@@ -1,12 +1,13 @@
 //! The identity of a component in logging: its descriptor, its span, and where its records go.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use tracing::Span;
 
 use super::level::Level;
+use super::level_setting::{Admission, LevelSetting};
 use super::sink::LogSink;
 use crate::descriptor::Descriptor;
 
@@ -43,8 +44,8 @@ pub struct Scope {
     parent: Option<Arc<Scope>>,
     descriptor: Descriptor,
     registry: Arc<dyn ScopeRegistry>,
-    /// The least important level that anybody wants from here; set by the registry, read before each record.
-    level: AtomicU8,
+    /// Up to which level anybody wants records from here; set by the registry, read before each record.
+    levels: LevelSetting,
     /// The sinks it is routed to, none: all. Weak, because sinks may log to one another.
     bound: RwLock<Option<Vec<Weak<dyn LogSink>>>>,
     span: OnceLock<Span>,
@@ -70,7 +71,7 @@ impl Scope {
             parent,
             descriptor,
             registry,
-            level: AtomicU8::new(Level::Trace as u8),
+            levels: LevelSetting::new(Level::Trace),
             bound: RwLock::new(None),
             span: OnceLock::new(),
         });
@@ -105,6 +106,12 @@ impl Scope {
         self.registry.route_changed(self);
     }
 
+    /// The level of the component: of its loggers, and of what it says by `tracing` macros.
+    #[must_use]
+    pub fn level_setting(&self) -> &LevelSetting {
+        self.parent.as_ref().map_or(&self.levels, |component| &component.levels)
+    }
+
     /// Whether somebody wants records of this level from here.
     #[must_use]
     pub fn enabled(&self, level: Level) -> bool {
@@ -121,11 +128,17 @@ impl Scope {
     }
 
     pub(super) fn level(&self) -> Level {
-        Level::from_number(self.level.load(Ordering::Relaxed)).unwrap_or_default()
+        self.levels.now()
     }
 
-    pub(super) fn set_level(&self, level: Level) {
-        self.level.store(level as u8, Ordering::Relaxed);
+    /// Its own levels, where it is that of a logger not those of the component.
+    pub(super) fn own_levels(&self) -> &LevelSetting {
+        &self.levels
+    }
+
+    /// Up to which level its records go to a sink.
+    pub(super) fn admission(&self) -> Admission {
+        self.level_setting().admission()
     }
 
     pub(super) fn is_same_component(&self, other: &Self) -> bool {

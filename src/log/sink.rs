@@ -22,10 +22,16 @@ pub trait LogSink: Send + Sync + 'static {
     /// The least important level it takes; the router asks for each record and, for the level of the whole process,
     /// when sinks are added or removed and at [`Router::refresh`](super::Router::refresh).
     fn level(&self) -> Level;
-    /// Takes a record, at most as detailed as its level. Must not wait for anything that logs.
+    /// Takes a record: at most as detailed as its level, or as the [level](super::LevelSetting) that was set for whoever logs, while the
+    /// service runs. Must not wait for anything that logs.
     fn log(&self, record: &Record<'_>);
     /// Brings out what it still holds; called when it is removed.
     fn flush(&self) {}
+    /// Opens its file anew, since something has moved it away; see [`Router::reopen`](super::Router::reopen). May wait for a disk. Returns
+    /// whether it has a file.
+    fn reopen(&self) -> bool {
+        false
+    }
 }
 
 /// Names a sink that was added to the router.

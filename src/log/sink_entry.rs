@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::current;
 use super::level::Level;
+use super::level_setting::Admission;
 use super::record::Record;
 use super::scope::Scope;
 use super::sink::{LogSink, SinkId};
@@ -43,16 +44,23 @@ impl SinkEntry {
         catch_unwind(AssertUnwindSafe(|| self.sink.level())).unwrap_or(Level::None)
     }
 
-    /// Calls the sink, in the scope of its owner, if it wants the record. Returns whether it has panicked for the first time.
-    pub fn log(&self, record: &Record<'_>) -> bool {
+    /// Calls the sink, in the scope of its owner, if it gets the record. Returns whether it has panicked for the first time.
+    pub fn log(&self, record: &Record<'_>, admission: Admission) -> bool {
         let called = current::within(&self.owner, || {
             catch_unwind(AssertUnwindSafe(|| {
-                if record.level() <= self.sink.level() {
+                if record.level() <= admission.of(self.sink.level()) {
                     self.sink.log(record);
                 }
             }))
         });
         called.is_err() && !self.broken.swap(true, Ordering::Relaxed)
+    }
+
+    /// Has the sink open its file anew, in the scope of its owner; whether it has one.
+    pub fn reopen(&self) -> bool {
+        current::within(&self.owner, || {
+            catch_unwind(AssertUnwindSafe(|| self.sink.reopen())).unwrap_or(false)
+        })
     }
 
     /// Has the sink bring out what it has, in the scope of its owner.

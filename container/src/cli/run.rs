@@ -49,7 +49,7 @@ impl Run {
         problems(&checked);
         let Some(plan) = checked.into_plan() else { return ExitCode::from(EXIT_CONFIG) };
         let is_shown = shows_errors(&plan);
-        match serve(plan, program.events().clone()) {
+        match serve(plan, program.events().clone(), program.on_start()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 report(&error, is_shown, || options.plan_again(program));

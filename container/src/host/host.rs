@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use wirework::component::Factory;
+use wirework::component::{Factory, ServiceView};
 
 use super::start::{StartError, start};
 use crate::plan::Binary;
 use crate::program::Program;
-use crate::run::{Container, Listener};
+use crate::run::{Container, Listener, ServiceControl};
 
 /// A host: the `main` of a service.
 ///
@@ -66,6 +66,43 @@ impl Host {
     /// Adds somebody who is told what happens to the service, beside the log.
     pub fn listener(mut self, listener: Arc<dyn Listener>) -> Self {
         self.program.listen(listener);
+        self
+    }
+
+    /// Adds what the program does beside its service from when that has started: it is given the read side and the control side of
+    /// the service, runs as a task on the runtime of the components, and is dropped when the service has closed. What is in it that
+    /// blocks goes to a thread of its own. It is for a program whose `main` is [`Host::main`]; one that calls [`Host::start`] has the same by
+    /// [`Container::view`] and [`Container::control`].
+    ///
+    /// ```no_run
+    /// use std::path::Path;
+    /// use std::time::Duration;
+    ///
+    /// use wirework_container::Host;
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     Host::new()
+    ///         .manifest("config/service.toml")
+    ///         // Drains and ends the service when somebody has made a file, as long as it is ready.
+    ///         .on_start(|view, control| async move {
+    ///             while !Path::new("/run/acme/drain").exists() {
+    ///                 tokio::time::sleep(Duration::from_secs(1)).await;
+    ///             }
+    ///             if view.readiness().is_ready() {
+    ///                 control.stop();
+    ///             }
+    ///         })
+    ///         .main()
+    /// }
+    /// ```
+    pub fn on_start<F>(
+        mut self,
+        beside: impl Fn(ServiceView, ServiceControl) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.program.begin(beside);
         self
     }
 

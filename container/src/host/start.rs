@@ -67,7 +67,7 @@ impl Coded for StartError {
 
 /// See [`Host::start`](super::Host::start).
 pub(super) async fn start(program: Program) -> Result<Container, StartError> {
-    let events = program.events().clone();
+    let (events, on_start) = (program.events().clone(), program.on_start().clone());
     let check = move || {
         let registry = program.registry().map_err(Clone::clone)?;
         Ok::<_, RegistryError>(Sources { in_code: true, ..Sources::default() }.check(
@@ -86,7 +86,10 @@ pub(super) async fn start(program: Program) -> Result<Container, StartError> {
     let started =
         Container::start_observed(plan, router, Handle::current(), events, std::future::pending()).await;
     match started {
-        Ok(Started::Ready(container)) => Ok(container),
+        Ok(Started::Ready(mut container)) => {
+            container.begin(&on_start);
+            Ok(container)
+        }
         Ok(Started::Stopped(Some(failures))) | Err(failures) => Err(StartError::Start(failures)),
         Ok(Started::Stopped(None)) => Err(StartError::Stopped),
     }

@@ -98,9 +98,11 @@ codes! {
     EXPIRED: "A message was not sent within its time.", "Give it a longer time, or none.";
     EXPOSED_SECRET: "Others can write or read a file of secrets.", "`chmod 600` the file, or give the store `strict = false`.";
     FEATURE_MISSING: "The broker does not have what is asked for.", "The message names it; use another broker, or do without.";
+    FILE_CLAIMED_TWICE: "Two components write the same file.", "Give each a file of its own.";
     INCLUDE_CYCLE: "A file includes itself, by itself or by others.", "Take one of the includes away.";
     INCOMPLETE_CREDENTIAL: "A user of the embedded broker has no name or no password.", "Give both, in the section or in the store.";
     LOCK_TIMEOUT: "A message was not completed in time and went back to its queue.", "Renew the lock, or give the queue a longer one.";
+    LOG_FILE: "A log file cannot be opened or written.", "Its folder has to be there, and the user of the service has to be allowed to write it; the reason follows.";
     LOOPS_NOT_CHECKED: "There are too many bridges to look for circles among them.", "Nothing is wrong by itself; circles end at `max_hops`.";
     MESSAGE_LOOP: "Bridges or dead letters send messages to where they come from.",
         "Change the topic of one of the queues, so that none takes what another sends; or give a bridge `types`.";
@@ -127,6 +129,7 @@ codes! {
     NOT_OFFERED: "The component at the descriptor is not what the reference asks for.", "Point the reference at a component that offers it; `explain` lists them.";
     NOT_OPEN: "A component is used before it is open.", "Ask for it by a reference that waits, or use it from `open` on.";
     NOT_OPENED: "A queue is used before it is open.", "Ask for it by a reference that waits, or use it from `open` on.";
+    NOT_ROUTED: "The log levels are those of the program's own `tracing` subscriber.", "Add the layer of `Router::process()` to that subscriber.";
     NOT_SUPPORTED: "The protocol does not have what is asked for.", "Most often it takes `options.protocol_version = 5`.";
     OPEN_TO_ALL: "A broker that others can reach lets everybody in.", "Give it a `credential`, listen at `127.0.0.1`, or say `allow_anonymous = true`.";
     OTHER_PORT: "A component connects to a port of this machine where nothing of the manifest listens, and nothing connects to its broker.",
@@ -163,6 +166,7 @@ codes! {
     TOPIC_DENIED: "A component uses a topic that the broker of the same manifest denies its user.",
         "Add the topic, or a filter of it, to `publish` or `subscribe` of that user, or use another topic.";
     UNKNOWN: "An error without a code of its own.", "The message says all there is.";
+    UNKNOWN_COMPONENT: "The service has no component of that name.", "`graph` lists those of its manifest; the message names near ones.";
     UNKNOWN_DESCRIPTOR: "No component of this binary has the descriptor.",
         "`components` lists those that it has; a type is registered by `register!(Type);`, and a crate of components linked by `use acme_sensors as _;` in `main.rs`.";
     UNKNOWN_KEY: "A key that nobody reads.", "Most often it is misspelt, or stands in the wrong table; `describe` lists the keys.";

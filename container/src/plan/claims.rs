@@ -1,7 +1,8 @@
-//! Claims that collide: one port twice, one client id twice.
+//! Claims that collide: one port twice, one client id twice, one file twice.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::Path;
 
 use wirework::Descriptor;
 use wirework::component::Claim;
@@ -26,6 +27,7 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     let mut routes: HashMap<(u32, &str), &Claimed<'_>> = HashMap::new();
+    let mut files: HashMap<&Path, &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.claim {
             Claim::Port { port: 0, .. } => {}
@@ -45,6 +47,10 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
             Claim::Shared { kind, name, .. } => match shared.get(&(*kind, &**name)) {
                 Some(first) => problems.extend(other_terms(kind, first, claimed)),
                 None => drop(shared.insert((kind, name), claimed)),
+            },
+            Claim::File { path } => match files.get(&**path) {
+                Some(first) => problems.push(file_twice(path, first, claimed)),
+                None => drop(files.insert(path, claimed)),
             },
             Claim::Route { base, .. } => {
                 let Some(endpoint) = claimed.endpoint else { continue };
@@ -110,6 +116,14 @@ fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &C
     Problem::warning("CLIENT_ID_TWICE", second.place("client_id"), message)
         .with_help("a broker throws out the older of two connections with one client id; give each its own")
         .with_related(first.place("client_id"), "used here first")
+}
+
+fn file_twice(path: &Path, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let (descriptor, other, path) = (second.descriptor, first.descriptor, path.display());
+    let message = format!("`{descriptor}` writes the file `{path}`, as `{other}` does");
+    Problem::error("FILE_CLAIMED_TWICE", second.place("path"), message)
+        .with_help("give each a file of its own")
+        .with_related(first.place("path"), "claimed here first")
 }
 
 fn route_twice(base: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use wirework::component::{Factory, Registry, RegistryError};
+use wirework::component::{Factory, Registry, RegistryError, ServiceView};
 
 use crate::plan::Binary;
-use crate::run::{Events, Listener};
+use crate::run::{Events, Listener, OnStart, ServiceControl};
 
 /// What a binary brings along.
 pub struct Program {
@@ -14,12 +14,14 @@ pub struct Program {
     binary: Binary,
     version: Option<String>,
     events: Events,
+    on_start: OnStart,
 }
 
 impl Program {
     /// With the factories of all linked crates; `binary` says whose it is.
     pub fn linked(binary: Binary) -> Self {
-        Self { registry: Registry::linked(), manifest: None, binary, version: None, events: Events::logged() }
+        let (registry, events, on_start) = (Registry::linked(), Events::logged(), OnStart::default());
+        Self { registry, manifest: None, binary, version: None, events, on_start }
     }
 
     /// Sets the manifest that is taken when none is named.
@@ -48,6 +50,14 @@ impl Program {
         self.events = std::mem::take(&mut self.events).and(listener);
     }
 
+    /// Adds what it does beside the service from when that has started.
+    pub fn begin<F>(&mut self, beside: impl Fn(ServiceView, ServiceControl) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.on_start = std::mem::take(&mut self.on_start).and(beside);
+    }
+
     /// Its factories.
     ///
     /// # Errors
@@ -69,6 +79,11 @@ impl Program {
     /// Who is told what happens to the service.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// What it does beside the service from when that has started.
+    pub fn on_start(&self) -> &OnStart {
+        &self.on_start
     }
 
     /// What `--version` says, where a version is set.

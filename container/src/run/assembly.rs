@@ -174,6 +174,11 @@ impl Assembly {
         &self.workers
     }
 
+    /// What the records of the components go through.
+    pub fn router(&self) -> Option<&Router> {
+        self.router.as_ref()
+    }
+
     /// Tells the listeners.
     pub fn tell(&self, event: &Event<'_>) {
         self.events.tell(event);

@@ -71,6 +71,12 @@ impl Board {
         ServiceView::of(&self.states)
     }
 
+    /// What is kept of the service for everybody to see.
+    #[must_use]
+    pub fn states(&self) -> &ServiceStates {
+        &self.states
+    }
+
     /// Says where the service is in its life.
     pub fn set_service(&self, state: ServiceState) {
         self.states.set_service(state);

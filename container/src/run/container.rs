@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use wirework::Descriptor;
 use wirework::component::{
@@ -19,6 +20,8 @@ use super::control::ServiceControl;
 use super::create::{self, Created};
 use super::event::{Effect, Event};
 use super::events::Events;
+use super::levels::Levels;
+use super::on_start::OnStart;
 use super::open::Opened;
 use super::{Failure, Failures, close, open};
 use crate::plan::{Links, Plan, Planned};
@@ -35,6 +38,8 @@ pub struct Container {
     assembly: Assembly,
     control: ServiceControl,
     close_limit: Duration,
+    /// What the program does beside it; ends with it.
+    beside: JoinSet<()>,
 }
 
 /// How a start ended that did not fail.
@@ -99,8 +104,9 @@ impl Container {
                     drop(assembly.workers().spawn_blocking(move || drop(sections)));
                 }
                 let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
-                let control = ServiceControl::new(board, events, drain_delay);
-                Ok(Started::Ready(Self { assembly, control, close_limit }))
+                let levels = Levels::new(Arc::clone(&board), events.clone(), assembly.router().cloned());
+                let control = ServiceControl::new(board, events, drain_delay, levels);
+                Ok(Started::Ready(Self { assembly, control, close_limit, beside: JoinSet::new() }))
             }
             Opened::Failed(failure, later) => {
                 assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
@@ -148,8 +154,8 @@ impl Container {
         }
     }
 
-    /// The control side of the service, for other tasks of the program. Restarts, levels and a new manifest are not among what it
-    /// can do yet.
+    /// The control side of the service, for other tasks of the program. Restarts and a new manifest are not among what it can do
+    /// yet.
     #[must_use]
     pub fn control(&self) -> ServiceControl {
         self.control.clone()
@@ -202,8 +208,21 @@ impl Container {
         slot
     }
 
+    /// Begins what the program does beside the service. It runs with the components, and is dropped when the service has closed.
+    pub(crate) fn begin(&mut self, on_start: &OnStart) {
+        for beside in on_start.all(&self.view(), &self.control) {
+            self.beside.spawn_on(beside, self.assembly.workers());
+        }
+    }
+
     fn position(&self, descriptor: &Descriptor) -> Option<u32> {
         (0..).zip(self.assembly.descriptors()).find(|(_, other)| *other == descriptor).map(|(at, _)| at)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        self.control.end();
     }
 }
 
@@ -223,17 +242,18 @@ async fn create(plan: Plan, around: RunEnvironment) -> Result<(Assembly, Vec<Pla
         .iter()
         .zip(scopes.iter())
         .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
-    let board = Arc::new(Board::new(listed.collect(), states(&plan), around.events.clone()));
+    let board = Arc::new(Board::new(listed.collect(), states(&plan, &scopes), around.events.clone()));
     let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
     check(&plan, failures, &board, &around.events)?;
     Ok(Assembly::new(plan, instances, &scopes, board, around))
 }
 
 /// The states of the components of a plan, of which none is open.
-fn states(plan: &Plan) -> Arc<ServiceStates> {
-    let members = plan.components.iter().map(|planned| {
+fn states(plan: &Plan, scopes: &[Arc<Scope>]) -> Arc<ServiceStates> {
+    let members = plan.components.iter().zip(scopes).map(|(planned, scope)| {
         let descriptor = planned.entry.descriptor.clone();
-        ServiceMember::new(descriptor).critical(planned.entry.critical).readiness(planned.entry.readiness)
+        let member = ServiceMember::new(descriptor).critical(planned.entry.critical);
+        member.readiness(planned.entry.readiness).scope(Arc::clone(scope))
     });
     let description = plan.service.description.as_deref().map(Arc::from);
     ServiceStates::new(plan.service.name.as_str(), description, members.collect(), Links::of(plan))

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use wirework::component::ServiceState;
+use wirework::component::{LevelOverride, LevelTarget, LogLevel, ServiceState};
 
 use super::board::Board;
 use super::event::{Event, StopCause};
 use super::events::Events;
+use super::level_change::{LevelChange, LevelChangeError};
+use super::levels::Levels;
 
 /// What may be done to a running service from elsewhere in the program: from another task, a page or a test. Only its container
 /// hands it out ([`Container::control`](super::Container::control)); components have the read side alone. It is cheap to clone, and of no
@@ -42,12 +44,13 @@ struct Inner {
     /// When the service has drained, since it was first asked to.
     drained_at: OnceLock<Instant>,
     stop: watch::Sender<bool>,
+    levels: Arc<Levels>,
 }
 
 impl ServiceControl {
-    pub(super) fn new(board: Arc<Board>, events: Events, delay: Duration) -> Self {
+    pub(super) fn new(board: Arc<Board>, events: Events, delay: Duration, levels: Arc<Levels>) -> Self {
         let (drained_at, stop) = (OnceLock::new(), watch::Sender::new(false));
-        Self(Arc::new(Inner { board, events, delay, drained_at, stop }))
+        Self(Arc::new(Inner { board, events, delay, drained_at, stop, levels }))
     }
 
     /// Drains the service: it is not ready from now on and goes on serving for `service.drain_delay`; then it takes no new work
@@ -67,6 +70,65 @@ impl ServiceControl {
     /// [`Container::stop_asked`](super::Container::stop_asked).
     pub fn stop(&self) {
         self.0.stop.send_replace(true);
+    }
+
+    /// Sets the log level of one component, of the container, or of all, while the service runs. It goes back by itself after
+    /// [a quarter of an hour](LevelChange::DEFAULT_TIME), or when else the change says, and with the end of the service. Set again for
+    /// the same target, the new level and its time replace the old. What is set for one component holds for it, whatever is set
+    /// for all. What a level does to sinks of several levels is said at [`LevelSetting`](wirework::log::LevelSetting).
+    ///
+    /// The change and its way back are a line of the log each, and an [`Event`] ([`LevelSet`](Event::LevelSet),
+    /// [`LevelReset`](Event::LevelReset)).
+    ///
+    /// # Errors
+    /// [`LevelChangeError`]: a component that the service does not have, no level, a time of zero or over a day, a program whose own
+    /// `tracing` subscriber decides, a service that has closed. Nothing has changed then.
+    ///
+    /// ```no_run
+    /// use wirework::component::LevelTarget;
+    /// use wirework::log::Level;
+    /// use wirework_container::Host;
+    /// use wirework_container::run::LevelChange;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let service = Host::new().manifest("config/service.toml").start().await?;
+    /// let control = service.control();
+    /// control.set_level(LevelChange::new(LevelTarget::All, Level::Debug))?;
+    /// for level in control.levels() {
+    ///     println!("{}: {} instead of {}", level.target, level.level, level.configured);
+    /// }
+    /// control.reset_level(&LevelTarget::All, "the program")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_level(&self, change: LevelChange) -> Result<LevelOverride, LevelChangeError> {
+        self.0.levels.set(change)
+    }
+
+    /// Takes back what was set for a target, and everything that was set where that is [`LevelTarget::All`]: the configured
+    /// level holds again at once. Returns what was set; `asked_by` says for the log who wants that.
+    ///
+    /// # Errors
+    /// [`LevelChangeError`]: a component that the service does not have, a service that has closed.
+    pub fn reset_level(
+        &self,
+        target: &LevelTarget,
+        asked_by: &str,
+    ) -> Result<Vec<LevelOverride>, LevelChangeError> {
+        self.0.levels.reset(target, asked_by)
+    }
+
+    /// The log levels of the container, then those of all components; what [`ServiceView::levels`] shows.
+    ///
+    /// [`ServiceView::levels`]: wirework::component::ServiceView::levels
+    #[must_use]
+    pub fn levels(&self) -> Vec<LogLevel> {
+        self.0.board.view().levels()
+    }
+
+    /// The service has closed: what was set ends.
+    pub(super) fn end(&self) {
+        self.0.levels.end();
     }
 
     /// Drains, and tells the listeners where that is new, or there is a cause that is.

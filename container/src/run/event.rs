@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wirework::component::Status;
+use wirework::component::{LevelOverride, Status};
 use wirework::log::Scope;
 use wirework::{Descriptor, Error};
 
@@ -71,6 +71,20 @@ pub enum Event<'a> {
         /// For how long it goes on serving, before it takes nothing new.
         delay: Duration,
     },
+    /// A log level was set while the service runs.
+    LevelSet {
+        /// Whose level, which, by whom, and until when.
+        set: &'a LevelOverride,
+        /// For how long; nothing where it stays until it is taken back.
+        lasts: Option<Duration>,
+    },
+    /// A log level that was set is in force no more.
+    LevelReset {
+        /// What was set.
+        set: &'a LevelOverride,
+        /// Why it is not any more.
+        end: LevelEnd<'a>,
+    },
     /// The `close` of a component has returned.
     Closed {
         /// Which component.
@@ -125,6 +139,19 @@ pub enum StopCause<'a> {
     Asked,
     /// The program asked for its end, by [`ServiceControl::stop`](crate::run::ServiceControl::stop).
     AskedToStop,
+}
+
+/// Why a log level that was set is in force no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LevelEnd<'a> {
+    /// Its time is over.
+    TimeOver,
+    /// Somebody has taken it back.
+    Reset {
+        /// Who, in words for people.
+        asked_by: &'a str,
+    },
 }
 
 /// Somebody who is told what happens to a service.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use wirework::component::Status;
+use wirework::component::{LevelOverride, Status};
 use wirework::text::{counted, duration};
 
-use super::event::{Effect, Event, Listener, StopCause};
+use super::event::{Effect, Event, LevelEnd, Listener, StopCause};
 use super::{Failure, LOG};
 
 /// Writes a record for each event, with `component`, `took_ms` and `code` as fields beside the text.
@@ -34,6 +34,8 @@ impl Listener for EventLog {
             }),
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
             Event::Draining { cause, delay } => draining(cause, delay),
+            Event::LevelSet { set, lasts } => level_set(set, lasts),
+            Event::LevelReset { set, end } => level_reset(set, end),
             Event::Opened { component, took } => {
                 let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");
@@ -100,6 +102,27 @@ fn draining(cause: StopCause<'_>, delay: Duration) {
     } else {
         let (delay_ms, delay) = (in_ms(delay), duration(delay));
         tracing::info!(target: LOG, delay_ms, "{why}: not ready any more; serving for {delay}, then {then}");
+    }
+}
+
+fn level_set(set: &LevelOverride, lasts: Option<Duration>) {
+    let LevelOverride { target, level, asked_by, until, .. } = set;
+    let (asked_by, until) =
+        (&**asked_by, until.map(|until| humantime::format_rfc3339_seconds(until).to_string()));
+    let lasts =
+        lasts.map_or_else(|| "until it is reset".to_owned(), |time| format!("for {}", duration(time)));
+    tracing::info!(target: LOG, asked_by, until, "log level of {target}: {level}, {lasts}");
+}
+
+fn level_reset(set: &LevelOverride, end: LevelEnd<'_>) {
+    let (target, level) = (&set.target, set.level);
+    match end {
+        LevelEnd::TimeOver => {
+            tracing::info!(target: LOG, "log level of {target}: as configured again, since the time for {level} is over");
+        }
+        LevelEnd::Reset { asked_by } => {
+            tracing::info!(target: LOG, asked_by, "log level of {target}: as configured again, {level} was taken back");
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use wirework::Coded;
 use wirework::log::{Console, InstallError, Router};
+use wirework::text::counted;
 
 use super::console::{LAST_FLUSH, format};
 use super::event::{Event, StopCause};
 use super::events::Events;
-use super::{Container, Failure, Failures, LOG, Signals, Started};
+use super::{Container, Failure, Failures, LOG, OnStart, Signals, Started};
 use crate::plan::Plan;
 
 /// How a run ended that was not asked to.
@@ -88,14 +89,14 @@ impl ServeError {
 /// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
 /// process is replaced; a component that wants another one sets it when it opens.
 ///
-/// What happens is told to `events`.
+/// What happens is told to `events`, and what the program does beside the service begins when that has started.
 ///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
 ///
 /// # Errors
 /// Everything but a clean end after a signal that came when the service was ready.
-pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
+pub fn serve(plan: Plan, events: Events, on_start: &OnStart) -> Result<(), ServeError> {
     Console::process().set_format(format(&plan));
     Console::process().set_source(&plan.service.name);
     Console::process().take_panics();
@@ -104,8 +105,10 @@ pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
     let served = control.block_on(async {
+        let reopened = router.clone();
         tokio::select! {
-            served = serve_until(plan, router, &workers, &signals, events) => served,
+            served = serve_until(plan, (router, &workers), &signals, events, on_start) => served,
+            never = reopen_logs(&signals, reopened, &workers) => match never {},
             never = refuse_reloads(&signals) => match never {},
         }
     });
@@ -117,10 +120,10 @@ pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
 
 async fn serve_until(
     plan: Plan,
-    router: Router,
-    workers: &Runtime,
+    (router, workers): (Router, &Runtime),
     signals: &Signals,
     events: Events,
+    on_start: &OnStart,
 ) -> Result<(), ServeError> {
     let came = Cell::new("a signal");
     let stop = async {
@@ -129,18 +132,35 @@ async fn serve_until(
         events.tell(&Event::StartGivenUp { signal });
     };
     let (workers, listeners) = (workers.handle().clone(), events.clone());
-    let container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
+    let mut container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
         Ok(Started::Ready(container)) => container,
         Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };
+    container.begin(on_start);
     let failure = run(&container, signals).await;
     let close = container.close().await.err();
     match (failure, close) {
         (Some(cause), close) => Err(ServeError::Stopped { cause, close }),
         (None, Some(failures)) => Err(ServeError::Close(failures)),
         (None, None) => Ok(()),
+    }
+}
+
+/// Has log files opened anew with each SIGUSR1. On the workers' threads for what blocks: a disk that hangs holds up neither the
+/// signals nor the end of the process.
+async fn reopen_logs(signals: &Signals, router: Router, workers: &Runtime) -> Infallible {
+    let mut reopens = signals.reopens();
+    loop {
+        // The sender lives in `signals`, so that waiting cannot fail.
+        let _ = reopens.changed().await;
+        let router = router.clone();
+        let reopened = workers.handle().spawn_blocking(move || router.reopen()).await;
+        match reopened.unwrap_or_default() {
+            0 => tracing::info!(target: LOG, "SIGUSR1: no logger writes a file that could be opened anew"),
+            files => tracing::info!(target: LOG, "SIGUSR1: {} opened anew", counted(files, "log file")),
+        }
     }
 }
 

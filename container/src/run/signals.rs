@@ -1,4 +1,4 @@
-//! Signals: those that ask the service to stop, the second SIGINT, which ends the process at once, and SIGHUP.
+//! Signals: those that ask the service to stop, the second SIGINT, which ends the process at once, SIGHUP, and SIGUSR1.
 //!
 //! One request to stop can arrive as several signals: a terminal sends SIGINT to the whole process group, a runner adds
 //! SIGTERM, a supervisor repeats the signal. So only a second SIGINT that comes more than [`REPEAT_WINDOW`] after the
@@ -33,6 +33,8 @@ enum Meaning {
     Interrupt,
     /// The manifest is to be read again.
     Reload,
+    /// Log files are to be opened anew.
+    ReopenLogs,
     /// Nothing here. It is taken so that it does not end the process without closing.
     Nothing,
 }
@@ -47,6 +49,8 @@ struct Asked {
     stop: watch::Sender<Option<&'static str>>,
     /// How often a reload was asked for.
     reloads: watch::Sender<u64>,
+    /// How often it was asked for to open log files anew.
+    reopens: watch::Sender<u64>,
 }
 
 wirework::opaque!(Signals);
@@ -55,8 +59,8 @@ impl Signals {
     /// Listens from now on, on a thread of its own, so that no component can keep a second SIGINT from ending the process.
     ///
     /// SIGINT, SIGTERM, SIGQUIT and what else asks a process to go (SIGPWR, SIGXCPU, SIGRTMIN+3) stop the service. SIGHUP asks for a
-    /// reload, and is not taken where the process was started to ignore it, as by `nohup`. SIGUSR1, SIGUSR2 and the signals of timers
-    /// have no effect, while their default would be to end the process.
+    /// reload, and is not taken where the process was started to ignore it, as by `nohup`. SIGUSR1 has log files opened anew. SIGUSR2 and
+    /// the signals of timers have no effect, while their default would be to end the process.
     ///
     /// # Errors
     /// The system refuses the thread or the signal handlers.
@@ -101,6 +105,11 @@ impl Signals {
     pub(super) fn reloads(&self) -> watch::Receiver<u64> {
         self.0.reloads.subscribe()
     }
+
+    /// How often it was asked for to open log files anew.
+    pub(super) fn reopens(&self) -> watch::Receiver<u64> {
+        self.0.reopens.subscribe()
+    }
 }
 
 impl Asked {
@@ -110,6 +119,7 @@ impl Asked {
                 self.stop.send_if_modified(|first| first.is_none() && first.replace(name).is_none());
             }
             Meaning::Reload => self.reloads.send_modify(|count| *count += 1),
+            Meaning::ReopenLogs => self.reopens.send_modify(|count| *count += 1),
             Meaning::Nothing => {}
         }
     }
@@ -147,7 +157,7 @@ mod source {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    use super::Meaning::{self, Interrupt, Nothing, Reload, Stop};
+    use super::Meaning::{self, Interrupt, Nothing, Reload, ReopenLogs, Stop};
 
     const SIGNALS: &[(libc::c_int, &str, Meaning)] = &[
         (libc::SIGINT, "SIGINT", Interrupt),
@@ -157,7 +167,7 @@ mod source {
         (libc::SIGXCPU, "SIGXCPU", Stop),
         #[cfg(target_os = "linux")]
         (libc::SIGPWR, "SIGPWR", Stop),
-        (libc::SIGUSR1, "SIGUSR1", Nothing),
+        (libc::SIGUSR1, "SIGUSR1", ReopenLogs),
         (libc::SIGUSR2, "SIGUSR2", Nothing),
         (libc::SIGALRM, "SIGALRM", Nothing),
         (libc::SIGVTALRM, "SIGVTALRM", Nothing),

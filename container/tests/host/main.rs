@@ -20,10 +20,16 @@ use std::time::{Duration, Instant};
 
 use running::Running;
 use tool::{Said, directory, full_pipe, redacted};
+use wirework::component::{LevelTarget, ServiceView};
+use wirework::log::Level;
 use wirework_container::Host;
+use wirework_container::run::{LevelChange, ServiceControl};
 
 /// Set for the process that is the host.
 const ROLE: &str = "WIREWORK_TEST_HOST";
+
+/// Set for the host that does something beside its service.
+const BESIDE: &str = "WIREWORK_TEST_BESIDE";
 
 const TESTS: &[(&str, fn())] = &[
     ("without_a_command_it_runs_its_manifest", without_a_command_it_runs_its_manifest),
@@ -35,6 +41,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_drain_goes_on_serving_until_its_delay_is_over", a_drain_goes_on_serving_until_its_delay_is_over),
     ("a_failure_waits_for_no_delay", a_failure_waits_for_no_delay),
     ("a_second_interrupt_waits_for_no_delay", a_second_interrupt_waits_for_no_delay),
+    ("a_program_controls_its_service_from_beside_it", a_program_controls_its_service_from_beside_it),
+    ("log_files_are_opened_anew_on_a_signal", log_files_are_opened_anew_on_a_signal),
     ("a_hangup_is_taken_and_says_what_to_do", a_hangup_is_taken_and_says_what_to_do),
     ("a_second_interrupt_ends_at_once", a_second_interrupt_ends_at_once),
     ("a_second_interrupt_needs_no_listener", a_second_interrupt_needs_no_listener),
@@ -45,7 +53,11 @@ const TESTS: &[(&str, fn())] = &[
 
 fn main() -> ExitCode {
     if std::env::var_os(ROLE).is_some() {
-        return Host::new().manifest("service.toml").main();
+        let host = Host::new().manifest("service.toml");
+        return match std::env::var_os(BESIDE) {
+            Some(_) => host.on_start(change_levels_and_stop).main(),
+            None => host.main(),
+        };
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
@@ -170,7 +182,7 @@ fn failures_end_the_service() {
                 name.starts_with("close") || name.starts_with("task") || name.ends_with("uncritical");
             if is_ready {
                 running.wait_for(" ready: ");
-                running.signal(if name.starts_with("task") { "USR1" } else { "TERM" });
+                running.signal(if name.starts_with("task") { "USR2" } else { "TERM" });
             }
             (name, running.end())
         })
@@ -236,12 +248,57 @@ fn a_drain_goes_on_serving_until_its_delay_is_over() {
     assert_eq!(said.code, Some(0), "{said}");
 }
 
+async fn change_levels_and_stop(view: ServiceView, control: ServiceControl) {
+    let change = |level| LevelChange::new(LevelTarget::Container, level).asked_by("the program\nof Ada");
+    assert!(view.readiness().is_ready());
+    control.set_level(change(Level::Error)).unwrap();
+    assert_eq!(view.levels()[0].level, Level::Error);
+    control.reset_level(&LevelTarget::Container, "Ada").unwrap();
+    let bad = LevelTarget::Component("test:trouble:default:bad:1.0".parse().unwrap());
+    control.set_level(LevelChange::new(bad, Level::Trace).until_reset()).unwrap();
+    control.stop();
+    std::future::pending().await
+}
+
+fn a_program_controls_its_service_from_beside_it() {
+    let (mut command, directory) = host(&service(""));
+    command.env(BESIDE, "1");
+    let said = Running::start(command, directory).end();
+    assert_eq!(said.code, Some(0), "{said}");
+    let lines =
+        said.err.lines().filter(|line| line.contains("log level of") || line.contains("asked to stop"));
+    let lines: Vec<_> = lines.map(|line| line.split_once(" INFO  ").map_or(line, |(_, rest)| rest)).collect();
+    let until = |line: &str| line.split_once(" until=").map_or(line.to_owned(), |(line, _)| line.to_owned());
+    let lines: Vec<_> = lines.into_iter().map(until).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+fn log_files_are_opened_anew_on_a_signal() {
+    let file = "[[component]]\ndescriptor = \"pip-services:logger:file:default:1.0\"\npath = \"x.log\"\n";
+    let (command, directory) = host(&format!("{}{file}", service("")));
+    let path = |name: &str| directory.path().join(name);
+    let (log, moved) = (path("x.log"), path("moved.log"));
+    let mut running = Running::start(command, directory);
+    running.wait_for(" ready: 5 components");
+    std::fs::rename(&log, &moved).unwrap();
+    running.signal("USR1");
+    running.wait_for("SIGUSR1: 1 log file opened anew");
+    running.signal("TERM");
+    running.wait_for("closed pip-services:logger:file:default:1.0");
+    let text = |path| std::fs::read_to_string(path).unwrap();
+    let (before, after) = (text(&moved), text(&log));
+    assert_eq!(running.end().code, Some(0));
+    assert!(before.contains(" opened test:trouble:default:first:1.0 in "), "{before}");
+    assert!(after.contains(" INFO  demo wirework SIGUSR1: 1 log file opened anew\n"), "{after}");
+    assert!(after.contains(" closed test:trouble:default:first:1.0"), "{after}");
+}
+
 fn a_failure_waits_for_no_delay() {
     let mut running = start(&draining("1h", "phase = \"task\""));
     running.wait_for(" ready: ");
     running.signal("TERM");
     running.wait_for("SIGTERM: not ready any more; serving for ");
-    running.signal("USR1");
+    running.signal("USR2");
     running.wait_for("test:trouble:default:bad:1.0 stops the service: ");
     let said = running.end();
     assert_eq!(said.code, Some(1), "{said}");
@@ -366,6 +423,6 @@ fn a_panic_needs_no_room() {
     let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
     drop(command);
     announced.accept().unwrap();
-    assert!(Command::new("kill").args(["-s", "USR1", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-s", "USR2", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -27,7 +27,7 @@ pub struct TroubleConfig {
 enum Phase {
     Create,
     Open,
-    /// In a task that it has started, when SIGUSR1 comes.
+    /// In a task that it has started, when SIGUSR2 comes.
     Task,
     Close,
 }
@@ -95,10 +95,10 @@ impl Trouble {
     }
 }
 
-/// Listens for SIGUSR1.
+/// Listens for SIGUSR2.
 fn listen() -> Result<tokio::signal::unix::Signal, Error> {
     use tokio::signal::unix::{SignalKind, signal};
-    signal(SignalKind::user_defined1())
+    signal(SignalKind::user_defined2())
         .map_err(|error| Error::new(Category::Internal, "NO_SIGNAL", "cannot listen").with_source(error))
 }
 

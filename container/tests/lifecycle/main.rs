@@ -4,6 +4,7 @@
 
 mod draining;
 mod faults;
+mod levels;
 mod probe;
 mod starting;
 

@@ -1,7 +1,10 @@
 //! What a container says of a component before it runs.
 
+use std::sync::Arc;
+
 use super::super::Descriptor;
 use super::readiness::ReadinessRule;
+use crate::log::Scope;
 
 /// What of a component matters here.
 #[derive(Clone, Debug)]
@@ -13,13 +16,15 @@ pub struct ServiceMember {
     pub critical: bool,
     /// When it makes the service not ready.
     pub readiness: ReadinessRule,
+    /// How it logs, where that is known.
+    pub scope: Option<Arc<Scope>>,
 }
 
 impl ServiceMember {
     /// A component of this name, critical, with the default rule.
     #[must_use]
     pub fn new(descriptor: Descriptor) -> Self {
-        Self { descriptor, critical: true, readiness: ReadinessRule::default() }
+        Self { descriptor, critical: true, readiness: ReadinessRule::default(), scope: None }
     }
 
     /// Whether the service cannot do without it.
@@ -33,6 +38,13 @@ impl ServiceMember {
     #[must_use]
     pub fn readiness(mut self, rule: ReadinessRule) -> Self {
         self.readiness = rule;
+        self
+    }
+
+    /// How it logs.
+    #[must_use]
+    pub fn scope(mut self, scope: Arc<Scope>) -> Self {
+        self.scope = Some(scope);
         self
     }
 }

@@ -5,6 +5,7 @@
 
 mod changes;
 mod graph;
+mod levels;
 mod member;
 mod readiness;
 mod state;
@@ -15,6 +16,7 @@ mod view;
 
 pub use changes::Changes;
 pub use graph::{Link, NoGraph, ServiceGraph};
+pub use levels::{LevelOverride, LevelTarget, LogLevel};
 pub use member::ServiceMember;
 pub use readiness::{Readiness, ReadinessRule};
 pub use state::{Change, ComponentState, ServiceState, StateChange};

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::super::{Descriptor, Status};
 use super::graph::{Link, ServiceGraph};
+use super::levels::{LevelOverride, LevelTarget, LogLevel, Overrides};
 use super::member::ServiceMember;
 use super::readiness::{Blockers, Readiness};
 use super::state::{Change, ComponentState, ServiceState, StateChange};
@@ -27,6 +28,7 @@ pub struct ServiceStates {
     members: Vec<ServiceMember>,
     graph: Box<dyn ServiceGraph>,
     table: Mutex<Table>,
+    levels: Mutex<Overrides>,
     /// Goes up with each change for which somebody waits.
     revision: watch::Sender<u64>,
     /// Whether the service takes no new work any more; apart, so that those who wait for it sleep through all other changes.
@@ -79,6 +81,7 @@ impl ServiceStates {
             members,
             graph: Box::new(graph),
             table: Mutex::new(table),
+            levels: Mutex::default(),
             revision: watch::Sender::new(0),
             intake_ended: watch::Sender::new(false),
         })
@@ -139,6 +142,32 @@ impl ServiceStates {
             // The sender lives in `self`, so that this cannot fail while it is borrowed.
             let _ = revisions.changed().await;
         }
+    }
+
+    /// Sets a log level, which replaces the one that was set for the same target before. What is set for one component, or for the
+    /// container, holds for it whatever is set for all. In force from the next [`Router::refresh`](crate::log::Router::refresh) on;
+    /// when it goes back is for the caller to see to. False where the service has no such component.
+    pub fn set_level(&self, level: LevelOverride) -> bool {
+        self.overrides().set(level, &self.members)
+    }
+
+    /// Takes back the log level that was set for exactly this target; in force like one that is set.
+    pub fn take_level(&self, target: &LevelTarget) -> Option<LevelOverride> {
+        self.overrides().take(target, &self.members)
+    }
+
+    /// All log levels that are set instead of the configured ones.
+    #[must_use]
+    pub fn set_levels(&self) -> Vec<LevelOverride> {
+        self.overrides().all()
+    }
+
+    pub(super) fn levels(&self) -> Vec<LogLevel> {
+        self.overrides().levels(&self.members)
+    }
+
+    fn overrides(&self) -> MutexGuard<'_, Overrides> {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn name(&self) -> &str {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::super::Descriptor;
 use super::changes::Changes;
 use super::graph::{Link, NoGraph};
+use super::levels::LogLevel;
 use super::readiness::Readiness;
 use super::state::{ComponentState, ServiceState, StateChange};
 use super::states::ServiceStates;
@@ -159,6 +160,13 @@ impl ServiceView {
     #[must_use]
     pub fn links(&self, position: u32) -> Vec<Link> {
         self.0.links(position)
+    }
+
+    /// The log levels of the container, then those of all components in manifest order: what is configured, what is in force, and
+    /// what was set while the service runs, by whom and until when.
+    #[must_use]
+    pub fn levels(&self) -> Vec<LogLevel> {
+        self.0.levels()
     }
 
     /// What changes from now on. Read it before the states, so that nothing is missed between the two.

@@ -9,16 +9,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Console;
-use super::format::{Format, line};
 use super::output::{Colour, Output};
-use super::stream::DEFAULT_BUFFER;
 use crate::component::{Component, Context, Descriptor, Offer};
 use crate::config::Invalid;
+use crate::log::sinks::lines::{DEFAULT_BUFFER, Format, line, too_small};
 use crate::log::{Level, LogSink, Record};
 use crate::{Error, offers, register};
 
-/// The least that [`ConsoleConfig::buffer`] may be, in bytes.
-const LEAST_BUFFER: usize = 4096;
 /// How long closing waits for lines to be written.
 const FLUSH: Duration = Duration::from_millis(500);
 
@@ -145,8 +142,7 @@ impl Component for ConsoleLogger {
     }
 
     fn validate(_: &Descriptor, config: &ConsoleConfig) -> Vec<Invalid> {
-        let small = config.buffer < LEAST_BUFFER;
-        small.then(|| Invalid::new("buffer", "is too small; at least 4096 bytes")).into_iter().collect()
+        too_small(config.buffer).into_iter().collect()
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {

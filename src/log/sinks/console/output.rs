@@ -6,9 +6,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::stream::Stream;
 use crate::environment::variable;
 use crate::log::Level;
+use crate::log::sinks::lines::Stream;
 
 /// Where lines go.
 ///
@@ -77,8 +77,8 @@ impl Colour {
 pub(super) fn streams() -> (Arc<Stream>, Arc<Stream>) {
     let (stderr, stdout) = (open(io::stderr()), open(io::stdout()));
     let same = stderr.is_same(&stdout);
-    let stderr = Stream::new("stderr", stderr);
-    let stdout = if same { Arc::clone(&stderr) } else { Stream::new("stdout", stdout) };
+    let stderr = Stream::new("stderr", "stderr", stderr);
+    let stdout = if same { Arc::clone(&stderr) } else { Stream::new("stdout", "stdout", stdout) };
     (stderr, stdout)
 }
 

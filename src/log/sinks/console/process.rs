@@ -7,9 +7,8 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::format::{Format, line};
 use super::output::{Colour, Output, streams};
-use super::stream::{DEFAULT_BUFFER, Stream};
+use crate::log::sinks::lines::{DEFAULT_BUFFER, Format, Stream, line};
 use crate::log::{Level, Record, Value, current};
 use crate::text::{clip_to, escape};
 

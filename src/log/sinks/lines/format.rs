@@ -18,7 +18,12 @@ pub enum Format {
 }
 
 /// A record as a line with its end.
-pub(super) fn line(format: Format, record: &Record<'_>, source: &str, colour: bool) -> Vec<u8> {
+pub(in crate::log::sinks) fn line(
+    format: Format,
+    record: &Record<'_>,
+    source: &str,
+    colour: bool,
+) -> Vec<u8> {
     let mut line = String::with_capacity(256);
     match format {
         Format::Text => text::line(&mut line, record, source, colour),

@@ -1,4 +1,4 @@
-//! A bounded buffer between those who write to the console and the terminal, pipe or file behind it.
+//! A bounded buffer between those who log and the terminal, pipe or file behind it.
 //!
 //! A pipe that nobody reads, a terminal that is stopped or a disk that hangs makes every writer wait. So nobody writes but
 //! one thread of the stream's own: [`Stream::push`] puts lines into a buffer and returns. Lines that do not fit, and lines
@@ -9,12 +9,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::format::{Format, line};
+use crate::config::Invalid;
 use crate::log::record::OWN_TARGET;
 use crate::log::{Level, Record, Value};
 
-/// The default of [`ConsoleConfig::buffer`](super::ConsoleConfig::buffer), in bytes: as much as the records that are buffered for loggers
+/// How many bytes of lines may wait unless something else is asked for: as much as the records that are buffered for loggers
 /// usually take.
-pub(super) const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
+pub(in crate::log::sinks) const DEFAULT_BUFFER: usize = 4 * 1024 * 1024;
+
+/// The least that may be asked for.
+const LEAST_BUFFER: usize = 4096;
 
 /// How many bytes are written at once at most, whole lines; a pipe takes that many in one piece, so that lines of several
 /// processes do not mix.
@@ -26,9 +30,11 @@ const RETRY_WAIT: Duration = Duration::from_millis(10);
 /// A buffer that has grown beyond this is given back when it has been written.
 const MAX_SPARE: usize = 64 * 1024;
 
-/// One output of the process, with its buffer and its thread.
-pub(super) struct Stream {
-    name: &'static str,
+/// One output, with its buffer and its thread.
+pub(in crate::log::sinks) struct Stream {
+    thread: &'static str,
+    /// What notices call it.
+    name: String,
     state: Mutex<State>,
     /// There is something to write.
     filled: Condvar,
@@ -55,6 +61,8 @@ struct State {
     output: Option<Output>,
     /// Whether the thread was started.
     started: bool,
+    /// Nothing is taken any more.
+    ended: bool,
 }
 
 /// Where the bytes go.
@@ -65,8 +73,8 @@ struct Output {
 }
 
 impl Stream {
-    /// A stream that writes to `to`; its thread starts with the first line.
-    pub fn new(name: &'static str, to: impl Write + Send + 'static) -> Arc<Self> {
+    /// A stream that writes to `to`, which notices call `name`; its thread starts with the first line.
+    pub fn new(thread: &'static str, name: impl Into<String>, to: impl Write + Send + 'static) -> Arc<Self> {
         let state = State {
             waiting: Vec::new(),
             pending: 0,
@@ -79,8 +87,10 @@ impl Stream {
             format: Format::Text,
             output: Some(Output { to: Box::new(to), torn: false }),
             started: false,
+            ended: false,
         };
-        Arc::new(Self { name, state: Mutex::new(state), filled: Condvar::new(), written: Condvar::new() })
+        let (filled, written) = (Condvar::new(), Condvar::new());
+        Arc::new(Self { thread, name: name.into(), state: Mutex::new(state), filled, written })
     }
 
     /// Takes whole lines, each with its line end, if not more than `limit` bytes wait with them; else counts them as
@@ -90,7 +100,7 @@ impl Stream {
         state.format = format;
         let notice = if state.unreported > 0 && state.healthy { self.notice(&state) } else { Vec::new() };
         let size = notice.len() + lines.len();
-        if state.pending > 0 && state.pending.saturating_add(size) > limit {
+        if state.ended || (state.pending > 0 && state.pending.saturating_add(size) > limit) {
             return state.lose(count(lines));
         }
         if !notice.is_empty() {
@@ -127,6 +137,12 @@ impl Stream {
         0
     }
 
+    /// Takes nothing any more. Its thread writes what was taken and ends.
+    pub fn end(&self) {
+        self.lock().ended = true;
+        self.filled.notify_one();
+    }
+
     /// How many lines did not get through, those that wait not among them.
     pub fn lost(&self) -> u64 {
         self.lock().lost
@@ -141,11 +157,11 @@ impl Stream {
         if state.waiting.is_empty() || state.started {
             return;
         }
-        let (stream, thread) = (Arc::clone(self), std::thread::Builder::new().name(self.name.to_owned()));
+        let (stream, thread) = (Arc::clone(self), std::thread::Builder::new().name(self.thread.to_owned()));
         state.started = thread.spawn(move || stream.run()).is_ok();
     }
 
-    /// The writer: never ends, since the streams of a process live as long as it does.
+    /// The writer, until the stream has ended.
     fn run(&self) {
         let Some(mut output) = self.lock().output.take() else { return };
         let mut batch = Vec::new();
@@ -156,6 +172,8 @@ impl Stream {
                     let notice = self.notice(&state);
                     state.unreported = 0;
                     state.put(&notice);
+                } else if state.ended {
+                    return;
                 } else {
                     state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
@@ -255,6 +273,11 @@ fn chunk(lines: &[u8]) -> usize {
     };
     let short = lines.get(..CHUNK).unwrap_or(lines);
     ends(short, true).or_else(|| ends(lines, false)).map_or(lines.len(), |end| end + 1)
+}
+
+/// What is wrong with the key `buffer` of a sink.
+pub(in crate::log::sinks) fn too_small(buffer: usize) -> Option<Invalid> {
+    (buffer < LEAST_BUFFER).then(|| Invalid::new("buffer", "is too small; at least 4096 bytes"))
 }
 
 fn count(lines: &[u8]) -> u64 {

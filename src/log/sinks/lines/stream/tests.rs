@@ -33,7 +33,7 @@ impl Gated {
     fn new() -> Self {
         let (tried, to_tried) = sync_channel(0);
         let (answer, to_answer) = sync_channel(1);
-        let stream = Stream::new("stderr", Gate { tried, answer: to_answer });
+        let stream = Stream::new("stderr", "stderr", Gate { tried, answer: to_answer });
         Self { stream, tried: to_tried, answer }
     }
 
@@ -159,4 +159,20 @@ fn a_line_longer_than_the_buffer_is_taken_when_nothing_waits() {
     assert_eq!(gated.next(), "a long line\n");
     gated.push("b\n", 4);
     assert_eq!(gated.stream.lost(), 1);
+}
+
+#[test]
+fn what_was_taken_before_the_end_is_written_and_nothing_after_it() {
+    let gated = Gated::new();
+    gated.push("one\n", 1000);
+    let first = gated.next();
+    gated.push("two\n", 1000);
+    gated.stream.end();
+    gated.push("late\n", 1000);
+    gated.answer.send(Ok(first.len())).unwrap();
+    assert_eq!(gated.pass(), "two\n");
+    assert!(gated.pass().contains(" 1 lines were dropped"));
+    assert_eq!(gated.flushed(), 0);
+    // The thread has let go of what it writes to.
+    assert!(gated.tried.recv_timeout(LONG).is_err());
 }
