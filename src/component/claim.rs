@@ -1,5 +1,7 @@
 //! What a configuration claims for itself in the world, so that two components cannot claim the same.
 
+use std::path::PathBuf;
+
 /// Something that only one component of a service, or of the world, can have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -10,6 +12,11 @@ pub enum Claim {
         host: String,
         /// The TCP port.
         port: u16,
+    },
+    /// A Unix socket to listen on; the same twice is an error.
+    Socket {
+        /// Its file.
+        path: PathBuf,
     },
     /// A client id at a broker; the same twice is a warning, since each connection would throw the other out.
     ClientId {

@@ -5,9 +5,13 @@ use serde::Deserialize;
 
 use crate::config::{ConfigPath, Invalid, Millis};
 use crate::connect::{OneOrMany, keyed, one_or_many};
+use crate::file::unusable_socket_path;
 
 /// The least room for the head of a request that the HTTP library works with, in bytes.
 const LEAST_HEAD: usize = 8 * 1024;
+
+/// By how many bytes the path of a socket is longer until it has its rights: a dot and the number of the process.
+pub(super) const UNNAMED: usize = 11;
 
 /// The configuration of [`HttpEndpoint`](super::HttpEndpoint).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -127,6 +131,8 @@ impl HttpEndpointConfig {
                 found
                     .push(Invalid::new(format!("{key}.host"), "is empty; `127.0.0.1` is this machine alone"));
             }
+            let problem = one.path.as_ref().and_then(|path| unusable_socket_path(path, UNNAMED));
+            found.extend(problem.map(|problem| Invalid::new(format!("{key}.path"), problem)));
         }
         found
     }

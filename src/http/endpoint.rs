@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::base_route::BaseRoute;
-use super::config::HttpEndpointConfig;
+use super::config::{HttpEndpointConfig, ListenConfig};
 use super::error::HttpError;
 use super::health::Probe;
 use super::listener::Listener;
@@ -123,13 +123,23 @@ impl Component for HttpEndpoint {
     type References = HttpEndpointReferences;
 
     fn validate(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Invalid> {
-        config.invalid()
+        let found = config.invalid().into_iter();
+        #[cfg(unix)]
+        let found = found.chain(
+            config
+                .listeners()
+                .into_iter()
+                .filter_map(|(key, one)| super::listener::obstacle(&key, one.path.as_deref()?)),
+        );
+        found.collect()
     }
 
     fn claims(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Claim> {
-        let listeners = config.listeners().into_iter().map(|(_, one)| one);
-        let tcp = listeners.filter(|one| one.path.is_none());
-        tcp.map(|one| Claim::Port { host: one.host, port: one.port }).collect()
+        let claim = |one: ListenConfig| match one.path {
+            Some(path) => Claim::Socket { path: path.into_path() },
+            None => Claim::Port { host: one.host, port: one.port },
+        };
+        config.listeners().into_iter().map(|(_, one)| claim(one)).collect()
     }
 
     fn create(

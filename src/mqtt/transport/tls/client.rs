@@ -17,7 +17,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
 use super::TlsConfig;
-use super::config::Trust;
+use super::config::{Half, Trust};
 use super::der::UnusableKey;
 use super::failure::FailureContext;
 use super::pem::Source;
@@ -66,7 +66,8 @@ impl Client {
             let problem = chain.strip_prefix(&named).unwrap_or(&chain);
             Invalid::new(key, format!("cannot be used: {problem}")).with_code(code)
         };
-        problems(&Trust::of(config), hosts).into_iter().map(invalid).collect()
+        let found = problems(&Trust::of(config), hosts).into_iter().chain(half(config));
+        found.map(invalid).collect()
     }
 
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {
@@ -103,6 +104,14 @@ fn problems<'h>(trust: &Trust<'_>, hosts: impl Iterator<Item = (&'h str, bool)>)
         found.extend(client.ok().and_then(|client| with_identity(trust, client).err()));
     }
     found
+}
+
+/// What is wrong with the certificate or the key alone; that the other one is missing the section itself shows.
+fn half(config: &TlsConfig) -> Option<TlsError> {
+    match config.half_of_identity()? {
+        Half::Certificate(source) => source.certificates().err(),
+        Half::Key(source) => private_key(source).err(),
+    }
 }
 
 fn server_name(shown: &str) -> Result<ServerName<'static>, TlsError> {

@@ -103,6 +103,17 @@ impl TlsConfig {
         self.pem.own().map(|(cert, key)| (memory("certificate", cert), memory("private key", key)))
     }
 
+    /// The file of a certificate whose key is not given, or the other way round.
+    #[cfg(feature = "tls")]
+    pub(super) fn half_of_identity(&self) -> Option<Half<'_>> {
+        let file = |key, path| Source::File { key, path };
+        match (filled(&self.cert_file), filled(&self.key_file)) {
+            (Some(cert), None) => Some(Half::Certificate(file("tls.cert_file", cert))),
+            (None, Some(key)) => Some(Half::Key(file("tls.key_file", key))),
+            _ => None,
+        }
+    }
+
     /// The same in files.
     #[cfg(feature = "tls")]
     fn identity_files(&self) -> Option<(&Path, &Path)> {
@@ -134,6 +145,13 @@ impl TlsConfig {
         let exposure = crate::file::RegularFile::open(key).ok()?.exposure(key)?;
         Some((key.to_owned(), exposure))
     }
+}
+
+/// One of the two files by which a client is known, where the other one is not given.
+#[cfg(feature = "tls")]
+pub(super) enum Half<'a> {
+    Certificate(Source<'a>),
+    Key(Source<'a>),
 }
 
 /// What a handshake needs of the configuration.
