@@ -12,10 +12,16 @@ use crate::text::duration;
 use crate::{Category, Error};
 
 mod exposure;
+mod folder;
 mod named;
+#[cfg(feature = "http")]
+mod socket;
 
 pub use exposure::Exposure;
+pub use folder::NoFolder;
 pub use named::{WAIT, read_input, read_named};
+#[cfg(feature = "http")]
+pub(crate) use socket::unusable_socket_path;
 
 /// Why a file is not read. The message is a sentence about the file, for whoever names it: `` cannot read `p`: it is a FIFO ``.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,9 @@ pub enum ReadError {
     /// The file system says no.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// There is no file, since there is no folder that it could be in.
+    #[error(transparent)]
+    NoFolder(#[from] NoFolder),
     /// Something else than a regular file.
     #[error("it is a {0}; only a regular file can be read here")]
     NotAFile(FileKind),
@@ -42,10 +51,19 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// What the system says of a path. It blocks.
+    pub(crate) fn at(path: &Path, error: io::Error) -> Self {
+        NoFolder::of(path, &error).map_or(Self::Io(error), Self::NoFolder)
+    }
+
     /// Whether there is no such file.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io(error) if error.kind() == ErrorKind::NotFound)
+        match self {
+            Self::Io(error) => error.kind() == ErrorKind::NotFound,
+            Self::NoFolder(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -173,7 +191,8 @@ fn open(
     path: &Path,
     takes: impl Fn(FileType) -> Result<(), FileKind>,
 ) -> Result<(File, Metadata), ReadError> {
-    takes(std::fs::metadata(path)?.file_type()).map_err(ReadError::NotAFile)?;
+    let metadata = std::fs::metadata(path).map_err(|error| ReadError::at(path, error))?;
+    takes(metadata.file_type()).map_err(ReadError::NotAFile)?;
     let file = without_waiting(OpenOptions::new().read(true)).open(path)?;
     let metadata = file.metadata()?;
     takes(metadata.file_type()).map_err(ReadError::NotAFile)?;

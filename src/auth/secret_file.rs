@@ -1,7 +1,6 @@
 //! A file that has one secret.
 
 use std::borrow::Cow;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -106,12 +105,8 @@ pub(super) fn open(path: &Path) -> Result<Option<RegularFile>, SecretFileError> 
     match RegularFile::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(ReadError::NotAFile(FileKind::Directory)) => Ok(None),
-        // `NotADirectory`: `key/username` where `key` is a file with a password.
-        Err(ReadError::Io(error))
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-        {
-            Ok(None)
-        }
+        // No folder, too: `key/username` where `key` is a file with a password.
+        Err(error) if error.is_not_found() => Ok(None),
         Err(source) => Err(SecretFileError::Read { path: path.to_owned(), source }),
     }
 }

@@ -51,7 +51,7 @@ fn allows(filters: Option<&[String]>, matches: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Whether `filter` matches every topic that `wanted` matches.
-fn covers(filter: &str, wanted: &str) -> bool {
+pub(super) fn covers(filter: &str, wanted: &str) -> bool {
     // To the matcher a filter is a topic with levels `+` and `#`. They are no words: `+` is matched by `+` and `#` alone,
     // and `#` by a `#` that stands no further behind.
     let mut levels = filter.split('/');

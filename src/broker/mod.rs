@@ -19,6 +19,7 @@ mod connect_request;
 mod connection_state;
 mod engine;
 mod error;
+mod filter_counts;
 mod limits;
 mod memory;
 mod packet_parser;

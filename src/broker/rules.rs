@@ -8,9 +8,11 @@ use futures_util::FutureExt;
 use super::admission::Admission;
 use super::connect_request::{MAX_CONNECT, forbidden_in_client_id};
 use super::limits::USER_PROPERTIES;
-use super::{AccessConfig, BrokerConfig};
+use super::{AccessConfig, BrokerConfig, filter_counts};
 use crate::auth;
-use crate::component::{Client, ClientServer, Neighbours, Refusal, ServerRules, TopicAction};
+use crate::component::{
+    Client, ClientFilters, ClientServer, FilterLimit, Neighbours, Refusal, ServerRules, TopicAction,
+};
 use crate::params::CredentialParams;
 use crate::text::clip;
 
@@ -197,6 +199,16 @@ impl ServerRules for Rules {
             ("max_connections", self.0.max_connections)
         }
     }
+
+    fn filter_limit(&self, client: &ClientFilters<'_>) -> Option<FilterLimit> {
+        let (at_open, all) = filter_counts::of_one(client);
+        Some(FilterLimit { key: "max_filters", limit: self.0.max_filters, at_open, all })
+    }
+
+    fn filter_limit_in_all(&self, clients: &[ClientFilters<'_>]) -> Option<FilterLimit> {
+        let (at_open, all) = filter_counts::of_all(clients);
+        Some(FilterLimit { key: "max_filters_in_all", limit: self.0.max_filters_in_all, at_open, all })
+    }
 }
 
 /// A client id that the broker's library would not take.
@@ -248,6 +260,8 @@ mod tests {
             will: None,
             user_properties: 0,
             first_packet: 20,
+            connects_later: false,
+            merges_filters: true,
         }
     }
 

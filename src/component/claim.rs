@@ -13,6 +13,11 @@ pub enum Claim {
         /// The TCP port.
         port: u16,
     },
+    /// A Unix socket to listen on; the same twice is an error.
+    Socket {
+        /// Its file.
+        path: PathBuf,
+    },
     /// A client id at a broker; the same twice is a warning, since each connection would throw the other out.
     ClientId {
         /// The broker, as `host:port`.

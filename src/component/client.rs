@@ -22,6 +22,10 @@ pub struct Client {
     pub user_properties: usize,
     /// The bytes of what it says first, or fewer.
     pub first_packet: usize,
+    /// Whether it connects only when somebody asks for it at run time, so that nothing fails while the service starts.
+    pub connects_later: bool,
+    /// Whether it subscribes to no filter that another one of its filters covers.
+    pub merges_filters: bool,
 }
 
 /// A server that a client tries.
@@ -65,6 +69,30 @@ pub enum TopicAction {
     Subscribe,
     /// It is subscribed to while the component opens.
     SubscribeAtOpen,
+}
+
+/// The filters that one client subscribes to, by the components that use its connection.
+#[derive(Clone, Debug, Default)]
+pub struct ClientFilters<'a> {
+    /// Those that are subscribed to while the components open.
+    pub at_open: Vec<&'a str>,
+    /// Those, and the others from which somebody is to receive.
+    pub all: Vec<&'a str>,
+    /// See [`Client::merges_filters`].
+    pub merges: bool,
+}
+
+/// How many filters a server is asked for, and how many it grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterLimit {
+    /// The key of the server's section that says how many it grants.
+    pub key: &'static str,
+    /// How many that are.
+    pub limit: usize,
+    /// How many it is asked for while components open, or fewer.
+    pub at_open: usize,
+    /// How many it is asked for at all, or more.
+    pub all: usize,
 }
 
 /// Why a server would refuse a client, or deny it something.

@@ -85,6 +85,8 @@ pub trait Component: Sized + Send + Sync + 'static {
     const OFFERS: &'static [&'static dyn Offer] = &[];
     /// When it opens, beside what its references say.
     const STAGE: Stage = Stage::Work;
+    /// The dotted key that [`open_limit`](Self::open_limit) comes from.
+    const OPEN_LIMIT_KEY: Option<&'static str> = None;
     /// Its configuration: a struct with `#[derive(Deserialize, JsonSchema)]`. The documentation of the fields is what `describe`
     /// shows.
     type Config: Configuration;
@@ -104,7 +106,7 @@ pub trait Component: Sized + Send + Sync + 'static {
 
     /// Every key that does not go together with what the references lead to, or with what is found by asking the neighbours; with the
     /// code that `create` or `open` would fail with. So `create` and `open` refuse only what depends on the world outside. Called
-    /// for each configuration that could be read.
+    /// like [`validate`](Self::validate), also where a part of a section could not be read.
     #[must_use]
     fn validate_with(
         _identity: &Descriptor,
@@ -142,7 +144,8 @@ pub trait Component: Sized + Send + Sync + 'static {
         None
     }
 
-    /// How long `open` may take by its own configuration; `check` warns when the deadline is not above it.
+    /// How long `open` may take by its own configuration; `check` warns when the deadline is not above it, where
+    /// [`OPEN_LIMIT_KEY`](Self::OPEN_LIMIT_KEY) stands.
     #[must_use]
     fn open_limit(_config: &Self::Config) -> Option<Duration> {
         None

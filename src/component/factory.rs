@@ -19,6 +19,8 @@ use crate::error::{Category, Error};
 pub struct Parsed {
     /// What the factory's `create` takes; nothing where a part of the section could not be read.
     pub config: Option<Box<dyn Any + Send>>,
+    /// What could be read of a section of which a part could not, for [`validate_with`](Factory::validate_with) alone.
+    pub partial: Option<Box<dyn Any + Send>>,
     /// Whether nothing is wrong with the section by itself.
     pub sound: bool,
     /// See [`Component::claims`].
@@ -27,6 +29,8 @@ pub struct Parsed {
     pub flows: Vec<Flow>,
     /// See [`Component::open_limit`].
     pub open_limit: Option<Duration>,
+    /// See [`Component::OPEN_LIMIT_KEY`].
+    pub open_limit_key: Option<&'static str>,
 }
 
 impl fmt::Debug for Parsed {
@@ -66,7 +70,8 @@ pub trait Factory: Send + Sync + 'static {
     /// Reads a section, reporting every problem. What it returns is as complete as they allow; where one is an error, nothing is
     /// created.
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed>;
-    /// Reports what of a configuration that `parse` has returned does not go together with what is around its section.
+    /// Reports what of a configuration that `parse` has returned, whole or partial, does not go together with what is around its
+    /// section.
     fn validate_with(
         &self,
         section: &Section<'_>,
@@ -177,7 +182,7 @@ where
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
         let (invalid, parsed) = match C::Config::read(section, problems) {
             Reading::Whole(config) => whole::<C>(section.descriptor, config),
-            Reading::Part(part) => known_of::<C>(section.descriptor, &part),
+            Reading::Part(part) => known_of::<C>(section.descriptor, part),
             Reading::Nothing => return None,
         };
         if !invalid.is_empty() {
@@ -193,8 +198,13 @@ where
         around: &dyn Neighbours,
         problems: &mut Problems,
     ) {
-        let Some(config) = config.downcast_ref::<C::Config>() else { return };
-        for invalid in C::validate_with(section.descriptor, config, around) {
+        let say = |config: &C::Config| C::validate_with(section.descriptor, config, around);
+        let found = match (config.downcast_ref(), config.downcast_ref::<Part<C::Config>>()) {
+            (Some(config), _) => say(config),
+            (None, Some(part)) => of_both(part, say),
+            (None, None) => return,
+        };
+        for invalid in found {
             let problem = match invalid.key().strip_prefix("references.") {
                 Some(field) => invalid.of_reference(around.span(field), section),
                 None => invalid.place(section, &self.schema()),
@@ -242,20 +252,28 @@ fn whole<C: Component>(identity: &Descriptor, config: C::Config) -> (Vec<Invalid
     let (claims, open_limit) = (C::claims(identity, &config), C::open_limit(&config));
     let flows = C::flows(identity, &config);
     let sound = invalid.iter().all(Invalid::is_warning);
-    (invalid, Parsed { config: Some(Box::new(config)), sound, claims, flows, open_limit })
+    let (config, open_limit_key) = (Some(Box::new(config) as _), C::OPEN_LIMIT_KEY);
+    (invalid, Parsed { config, partial: None, sound, claims, flows, open_limit, open_limit_key })
 }
 
 /// What holds whatever the values are that could not be read.
-fn known_of<C: Component>(identity: &Descriptor, part: &Part<C::Config>) -> (Vec<Invalid>, Parsed) {
-    let other = C::validate(identity, &part.other);
-    let mut invalid = C::validate(identity, &part.one);
-    invalid.retain(|invalid| other.contains(invalid) && !part.lacks(invalid.key(), &invalid.to_string()));
+fn known_of<C: Component>(identity: &Descriptor, part: Part<C::Config>) -> (Vec<Invalid>, Parsed) {
+    let invalid = of_both(&part, |config| C::validate(identity, config));
     let other = C::claims(identity, &part.other);
     let mut claims = C::claims(identity, &part.one);
     claims.retain(|claim| other.contains(claim));
     let limit = C::open_limit(&part.one);
     let open_limit = limit.filter(|limit| C::open_limit(&part.other) == Some(*limit));
-    (invalid, Parsed { config: None, sound: false, claims, flows: Vec::new(), open_limit })
+    let (flows, open_limit_key, partial) = (Vec::new(), C::OPEN_LIMIT_KEY, Some(Box::new(part) as _));
+    (invalid, Parsed { config: None, partial, sound: false, claims, flows, open_limit, open_limit_key })
+}
+
+/// What is said of both readings of a section, and is about nothing that could not be read.
+fn of_both<T>(part: &Part<T>, say: impl Fn(&T) -> Vec<Invalid>) -> Vec<Invalid> {
+    let other = say(&part.other);
+    let mut invalid = say(&part.one);
+    invalid.retain(|invalid| other.contains(invalid) && !part.lacks(invalid.key(), &invalid.to_string()));
+    invalid
 }
 
 /// A factory that hands out one component made beforehand; for tests and for what exists before the container.
@@ -298,7 +316,9 @@ impl<C: Component> Factory for InstanceFactory<C> {
         let config = read::<NoConfig>(section, problems)?;
         let config: Box<dyn Any + Send> = Box::new(config);
         let (claims, flows) = (Vec::new(), Vec::new());
-        Some(Parsed { config: Some(config), sound: true, claims, flows, open_limit: None })
+        let (config, sound) = (Some(config), true);
+        let (partial, open_limit, open_limit_key) = (None, None, None);
+        Some(Parsed { config, partial, sound, claims, flows, open_limit, open_limit_key })
     }
     fn create(
         &self,

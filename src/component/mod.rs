@@ -36,7 +36,7 @@ pub(crate) mod testing;
 pub use answers::StaticAnswers;
 pub use budget::Budget;
 pub use claim::Claim;
-pub use client::{Client, ClientServer, Refusal, TopicAction, TopicUse};
+pub use client::{Client, ClientFilters, ClientServer, FilterLimit, Refusal, TopicAction, TopicUse};
 pub use configuration::Configuration;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
 pub use definition::{Component, NoConfig};

@@ -1,6 +1,6 @@
 //! The rules by which a server admits clients, before there is one.
 
-use super::{Client, ClientServer, Neighbours, Refusal, TopicAction};
+use super::{Client, ClientFilters, ClientServer, FilterLimit, Neighbours, Refusal, TopicAction};
 
 /// What a server permits its clients; see [`Component::rules`](super::Component::rules).
 pub trait ServerRules: Send + Sync {
@@ -19,4 +19,16 @@ pub trait ServerRules: Send + Sync {
 
     /// How many clients there can be at a time, and the key that says so.
     fn most_clients(&self) -> (&'static str, usize);
+
+    /// How many filters one client takes; none where it can take any number.
+    fn filter_limit(&self, client: &ClientFilters<'_>) -> Option<FilterLimit> {
+        let _ = client;
+        None
+    }
+
+    /// How many filters all clients take together; none where they can take any number.
+    fn filter_limit_in_all(&self, clients: &[ClientFilters<'_>]) -> Option<FilterLimit> {
+        let _ = clients;
+        None
+    }
 }

@@ -4,7 +4,7 @@ use schemars::Schema;
 use serde_json::Value;
 
 use super::json_schema::{alternatives, is_write_only, property, values};
-use super::place::look_up;
+use super::place::{has_shown_values, look_up};
 use super::read::Segment;
 use super::{Node, Table, Value as Tree};
 
@@ -94,6 +94,7 @@ pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
         ["properties", "patternProperties", "additionalProperties"]
             .iter()
             .any(|word| schema.get(word).is_some_and(|found| found != false))
+            && !has_shown_values(schema)
     };
     let root = schema.as_value();
     let inside = |schema: &&Value| {
@@ -101,4 +102,56 @@ pub(super) fn is_public(schema: &Schema, path: &[Segment<'_>]) -> bool {
     };
     let may_hold_secret = |schema: &&Value| holds_keys(schema) || inside(schema) || has_uri_mark(schema);
     found.named && !found.secret && !found.schemas.iter().any(may_hold_secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+
+    use super::*;
+    use crate::config::{Secret, schema_of};
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is asked for")]
+    struct Config {
+        way: Way,
+        ways: Vec<Way>,
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is asked for")]
+    enum Way {
+        Tcp { host: String, port: u16, word: String },
+        Unix { path: String, mode: Option<u32>, token: Secret, word: Secret },
+        Made(Made),
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is asked for")]
+    struct Made {
+        count: i64,
+        limits: Limits,
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is asked for")]
+    struct Limits {
+        least: u64,
+    }
+
+    #[test]
+    fn of_one_of_several_tables_each_key_counts_by_itself() {
+        let schema = schema_of::<Config>();
+        let shown = |path: &str| is_shown(&schema, &path.split('.').collect::<Vec<_>>());
+        for path in ["kind", "host", "port", "path", "mode", "count", "limits.least"] {
+            assert!(shown(&format!("way.{path}")) && shown(&format!("ways.0.{path}")), "{path}");
+        }
+        for path in ["token", "word", "other", "limits", "limits.other"] {
+            assert!(!shown(&format!("way.{path}")) && !shown(&format!("ways.0.{path}")), "{path}");
+        }
+        assert!(!shown("way") && !shown("ways.0"));
+    }
 }

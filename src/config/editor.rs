@@ -3,6 +3,8 @@
 use schemars::Schema;
 use serde_json::{Value, json};
 
+use super::quoted_integer;
+
 /// A schema in which every leaf also takes a string with a parameter, `"${PORT}"`, and no table takes unknown keys.
 /// What the reader of manifests accepts, it accepts; `null`, which TOML does not have, is gone.
 #[must_use]
@@ -42,8 +44,11 @@ fn open(schema: &mut Value, depth: usize) {
         let notes = ["description", "title", "default", "writeOnly"];
         let kept: Vec<_> =
             notes.iter().filter_map(|note| object.remove(*note).map(|value| (*note, value))).collect();
+        let quoted = quoted_integer::pattern(object);
+        let patterns = quoted.into_iter().chain(["\\$\\{".to_owned()]);
+        let texts = patterns.map(|pattern| json!({ "type": "string", "pattern": pattern }));
         let leaf = Value::Object(std::mem::take(object));
-        object.insert("anyOf".to_owned(), json!([leaf, { "type": "string", "pattern": "\\$\\{" }]));
+        object.insert("anyOf".to_owned(), std::iter::once(leaf).chain(texts).collect());
         object.extend(kept.into_iter().map(|(note, value)| (note.to_owned(), value)));
     }
 }

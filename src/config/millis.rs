@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer};
 /// The longest time that is read: a hundred years.
 const MAX: u64 = 100 * 365 * 24 * 3_600_000;
 
+/// The same as a regular expression; what is longer than the longest is of one digit more than that in milliseconds.
+const PATTERN: &str = "^\\s*(0*[0-9]{1,13}|(0*[0-9]{1,13}d)?(0*[0-9]{1,13}h)?(0*[0-9]{1,13}m)?(0*[0-9]{1,13}s)?(0*[0-9]{1,13}ms)?)\\s*$";
+
 /// What is read.
 const TIME: &str = "a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`";
 /// What is read of what is longer.
@@ -175,7 +178,7 @@ impl JsonSchema for Millis {
             "format": "milliseconds",
             "minimum": 0,
             "maximum": MAX,
-            "pattern": "^\\s*([0-9]+|([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)\\s*$",
+            "pattern": PATTERN,
             "minLength": 1
         })
     }

@@ -18,6 +18,7 @@ mod pairs;
 mod pieces;
 mod place;
 mod problem;
+mod quoted_integer;
 mod read;
 mod schema;
 mod secret;

@@ -45,7 +45,8 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
                 Segment::Key(name) => property(properties, name)
                     .map(|found| (found, true))
                     .or_else(|| Some((element(schema, name)?, place.named)))
-                    .or_else(|| Some((values(schema)?, has_shown_values(schema)))),
+                    // One of several tables that takes no other keys says nothing of a key of another one.
+                    .or_else(|| Some((others(schema)?, has_shown_values(schema)))),
                 Segment::Index(_) => schema.get("items").map(|items| (items, place.named)),
             };
             next.extend(step);
@@ -58,8 +59,13 @@ pub(super) fn look_up<'s>(schema: &'s Schema, path: &[Segment<'_>]) -> Place<'s>
     place
 }
 
+/// What a table takes at keys that it does not name, if it takes any.
+fn others(schema: &Value) -> Option<&Value> {
+    values(schema).filter(|values| **values != false)
+}
+
 /// Whether a table whose keys the operator chooses says of itself that its values may be shown all the same.
-fn has_shown_values(schema: &Value) -> bool {
+pub(super) fn has_shown_values(schema: &Value) -> bool {
     schema.get("x-shown").is_some_and(|mark| mark == true)
 }
 

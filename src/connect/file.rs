@@ -12,6 +12,7 @@ use super::listing::{self, Format, Listing, ListingError};
 use super::{ConnectionParams, Discovery};
 use crate::component::{Component, Context, Flow, Offer, StaticAnswers};
 use crate::config::{ConfigPath, Invalid, code};
+use crate::file::ReadError;
 use crate::log::Logger;
 use crate::{BoxFuture, Descriptor, Error, chain, offers, references, register};
 
@@ -124,7 +125,10 @@ impl Listed {
             (Ok(stamp), Some(good)) if seen == Some(stamp) => return Ok(Arc::clone(good)),
             // Not there the last time either: that was warned of.
             (Err(_), Some(good)) if seen.is_none() => return Ok(Arc::clone(good)),
-            (Err(source), _) => ListingError::Read { path: self.path.clone(), source: source.into() },
+            (Err(source), _) => {
+                let source = ReadError::at(&self.path, source);
+                ListingError::Read { path: self.path.clone(), source }
+            }
             (Ok(_), _) => match listing::read(&self.path) {
                 Ok(new) => {
                     if good.is_some() {

@@ -110,7 +110,9 @@ fn failed(error: &Error) -> TlsError {
 
 /// What is wrong with the files that are named. It reads them.
 pub(super) fn problems(files: &HttpTlsConfig) -> Vec<Invalid> {
-    let Some(identity) = files.identity() else { return Vec::new() };
+    let Some(identity) = files.identity() else {
+        return files.unusable_half().iter().map(TlsError::invalid).collect();
+    };
     let mut unusable = identity.unusable();
     match (unusable.is_empty(), files.authorities()) {
         (true, _) => unusable.extend(load(files).err()),

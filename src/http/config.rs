@@ -9,9 +9,13 @@ use super::passed::passed;
 use super::tls::HttpTlsConfig;
 use crate::config::{ConfigPath, Invalid, Millis};
 use crate::connect::{OneOrMany, keyed, one_or_many};
+use crate::file::unusable_socket_path;
 
 /// The least room for the head of a request that the HTTP library works with, in bytes.
 const LEAST_HEAD: usize = 8 * 1024;
+
+/// By how many bytes the path of a socket is longer until it has its rights: a dot and the number of the process.
+pub(super) const UNNAMED: usize = 11;
 
 /// The configuration of [`HttpEndpoint`](super::HttpEndpoint).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -161,11 +165,13 @@ impl HttpEndpointConfig {
         let listeners = self.listeners();
         for (key, one) in &listeners {
             let wrong = match passed(&one.host) {
-                _ if one.host.trim().is_empty() => "is empty; `127.0.0.1` is this machine alone",
-                Some("") => "lacks the name or the number of the socket: `fd:http`, `fd:3`",
-                _ => continue,
+                _ if one.host.trim().is_empty() => Some("is empty; `127.0.0.1` is this machine alone"),
+                Some("") => Some("lacks the name or the number of the socket: `fd:http`, `fd:3`"),
+                _ => None,
             };
-            found.push(Invalid::new(format!("{key}.host"), wrong));
+            found.extend(wrong.map(|wrong| Invalid::new(format!("{key}.host"), wrong)));
+            let problem = one.path.as_ref().and_then(|path| unusable_socket_path(path, UNNAMED));
+            found.extend(problem.map(|problem| Invalid::new(format!("{key}.path"), problem)));
         }
         let secure = listeners.iter().find(|(_, one)| one.protocol == Protocol::Https);
         found.extend(self.tls.invalid(secure.map(|(key, _)| key.as_str())));

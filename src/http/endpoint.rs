@@ -161,13 +161,22 @@ impl Component for HttpEndpoint {
     fn validate(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Invalid> {
         let mut found = config.invalid();
         found.extend(problems(&config.tls));
+        #[cfg(unix)]
+        {
+            let listeners = config.listeners();
+            let sockets = listeners.iter().filter_map(|(key, one)| Some((key, one.path.as_deref()?)));
+            found.extend(sockets.filter_map(|(key, path)| super::listener::obstacle(key, path)));
+        }
         found
     }
 
     fn claims(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Claim> {
-        let listeners = config.listeners().into_iter().map(|(_, one)| one);
-        let tcp = listeners.filter(|one| one.path.is_none() && passed(&one.host).is_none());
-        tcp.map(|one| Claim::Port { host: one.host, port: one.port }).collect()
+        let claim = |one: ListenConfig| match one.path {
+            Some(path) => Some(Claim::Socket { path: path.into_path() }),
+            None if passed(&one.host).is_some() => None,
+            None => Some(Claim::Port { host: one.host, port: one.port }),
+        };
+        config.listeners().into_iter().filter_map(|(_, one)| claim(one)).collect()
     }
 
     fn create(

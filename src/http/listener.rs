@@ -8,12 +8,18 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
+#[cfg(unix)]
+use super::config::UNNAMED;
 use super::config::{ListenConfig, Protocol};
 use super::error::HttpError;
 #[cfg(unix)]
 use super::passed::{PassedSocket, take};
 use super::passed::{PassedSocketError, passed};
 use super::stream::Stream;
+#[cfg(unix)]
+use crate::config::{Invalid, code};
+#[cfg(unix)]
+use crate::file::{NoFolder, unusable_socket_path};
 
 /// A socket on which clients connect.
 pub(super) struct Listener {
@@ -137,15 +143,45 @@ async fn unix(key: &str, path: &Path) -> Result<Place, HttpError> {
     Err(HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source })
 }
 
+/// Why the socket of a listener with this key cannot be made, or not yet, as far as the file system shows it now. It blocks.
+#[cfg(unix)]
+pub(super) fn obstacle(key: &str, path: &Path) -> Option<Invalid> {
+    let key = format!("{key}.path");
+    if unusable_socket_path(path, UNNAMED).is_some() {
+        // Its configuration says so by itself.
+        return None;
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if !is_socket(&file) => Some(Invalid::new(key, NO_SOCKET).with_code("SOCKET_TAKEN")),
+        Ok(_) => None,
+        // A folder that is not there may come: who starts a service often makes it.
+        Err(error) => {
+            let folder = NoFolder::of(path, &error)?;
+            let problem = format!("names a socket that cannot be made before its folder is: {folder}");
+            Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_socket(file: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_socket(&file.file_type())
+}
+
+/// What stands in the way of a socket.
+#[cfg(unix)]
+const NO_SOCKET: &str = "is a file, but no socket";
+
 /// Makes the socket. A file that an ended process has left is taken over; a living one, and one that is no socket, stays.
 #[cfg(unix)]
 async fn unix(key: &str, path: &Path) -> Result<Place, HttpError> {
-    use std::os::unix::fs::FileTypeExt;
-
-    let failed = |source| HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source };
+    let failed = |error| {
+        let source = NoFolder::explain(path, error);
+        HttpError::Socket { key: key.to_owned(), path: path.to_owned(), source }
+    };
     let taken = |why| HttpError::SocketTaken { key: key.to_owned(), path: path.to_owned(), why };
     match std::fs::symlink_metadata(path) {
-        Ok(file) if !file.file_type().is_socket() => return Err(taken("is a file, but no socket")),
+        Ok(file) if !is_socket(&file) => return Err(taken(NO_SOCKET)),
         Ok(_) => match tokio::net::UnixStream::connect(path).await {
             Ok(_) => return Err(taken("is the socket of another process, which listens there")),
             Err(_) => std::fs::remove_file(path).map_err(failed)?,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::config::{ConfigPath, Invalid};
 #[cfg(feature = "tls")]
-use crate::tls::{Identity, Source};
+use crate::tls::{Identity, Source, TlsError, unusable_half};
 use crate::tls::{filled, half_given};
 
 /// How an endpoint is known to its clients, and which of them it lets in: the table `tls` of
@@ -56,6 +56,12 @@ impl HttpTlsConfig {
             found.push(Invalid::new(format!("{key}.protocol"), problem));
         }
         found
+    }
+
+    /// What is wrong with the certificate or the key where the other one is not given.
+    #[cfg(feature = "tls")]
+    pub(super) fn unusable_half(&self) -> Option<TlsError> {
+        unusable_half(filled(&self.cert_file), filled(&self.key_file))
     }
 
     /// Certificate and key, where both are given.

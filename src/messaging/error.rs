@@ -53,9 +53,15 @@ impl Coded for EnvelopeError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueueError {
-    /// The queue was never opened, or is closed.
-    #[error("the queue `{queue}` is not open: it was never opened, or has been closed")]
+    /// The queue was never opened.
+    #[error("the queue `{queue}` is not open; open it first")]
     NotOpened {
+        /// The queue's name.
+        queue: Arc<str>,
+    },
+    /// The queue has been closed, or is closing; the code is that of [`NotOpened`](Self::NotOpened).
+    #[error("the queue `{queue}` has been closed; open it again, or close it later")]
+    WasClosed {
         /// The queue's name.
         queue: Arc<str>,
     },
@@ -123,7 +129,7 @@ pub enum QueueError {
 impl Coded for QueueError {
     fn category(&self) -> Category {
         match self {
-            Self::NotOpened { .. } => Category::InvalidState,
+            Self::NotOpened { .. } | Self::WasClosed { .. } => Category::InvalidState,
             Self::NotLocked { .. } | Self::Full { .. } => Category::Conflict,
             Self::NoTopic { .. } => Category::BadRequest,
             Self::Unsupported { .. } => Category::Unsupported,
@@ -132,7 +138,7 @@ impl Coded for QueueError {
     }
     fn code(&self) -> &'static str {
         match self {
-            Self::NotOpened { .. } => "NOT_OPENED",
+            Self::NotOpened { .. } | Self::WasClosed { .. } => "NOT_OPENED",
             Self::NotLocked { .. } => "NOT_LOCKED",
             Self::Full { .. } => "QUEUE_FULL",
             Self::NoTopic { .. } => "NO_TOPIC",

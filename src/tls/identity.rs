@@ -37,12 +37,12 @@ impl<'a> Identity<'a> {
 impl Identity<'_> {
     /// Reads both.
     pub fn load(&self) -> Result<Loaded, TlsError> {
-        Ok((self.certificate.certificates()?, self.private_key()?))
+        Ok((self.certificate.certificates()?, usable_key(self.key)?))
     }
 
     /// What cannot be read of both, or cannot be used whatever the other is.
     pub fn unusable(&self) -> Vec<TlsError> {
-        let unusable = [self.certificate.certificates().err(), self.private_key().err()];
+        let unusable = [self.certificate.certificates().err(), usable_key(self.key).err()];
         unusable.into_iter().flatten().collect()
     }
 
@@ -94,14 +94,23 @@ impl Identity<'_> {
         let exposure = RegularFile::open(path).ok()?.exposure(path)?;
         Some((key, path, exposure))
     }
+}
 
-    /// A private key of a kind that can be used.
-    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
-        let own = self.key.private_key()?;
-        match UnusableKey::of(&own) {
-            Some(unusable) => Err(TlsError::BadKey { place: self.key.place(), source: unusable.into() }),
-            None => Ok(own),
-        }
+/// What cannot be read of a certificate without a key or a key without a certificate, or cannot be used whatever the other is.
+pub(crate) fn unusable_half(cert_file: Option<&Path>, key_file: Option<&Path>) -> Option<TlsError> {
+    match (cert_file, key_file) {
+        (Some(path), None) => Source::File { key: "tls.cert_file", path }.certificates().err(),
+        (None, Some(path)) => usable_key(Source::File { key: "tls.key_file", path }).err(),
+        _ => None,
+    }
+}
+
+/// A private key of a kind that can be used.
+fn usable_key(source: Source<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let key = source.private_key()?;
+    match UnusableKey::of(&key) {
+        Some(unusable) => Err(TlsError::BadKey { place: source.place(), source: unusable.into() }),
+        None => Ok(key),
     }
 }
 

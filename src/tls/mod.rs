@@ -27,7 +27,7 @@ pub use error::{TlsError, TlsFailure, TlsPlace};
 pub(crate) use failure::FailureContext;
 pub(crate) use files::{filled, half_given};
 #[cfg(feature = "tls")]
-pub(crate) use identity::Identity;
+pub(crate) use identity::{Identity, unusable_half};
 #[cfg(all(feature = "tls", feature = "http"))]
 pub(crate) use identity::out_of_time;
 #[cfg(feature = "tls")]

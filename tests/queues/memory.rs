@@ -33,6 +33,18 @@ async fn one_name_is_one_queue_within_one_container_alone() {
 }
 
 #[tokio::test]
+async fn a_queue_that_was_never_opened_says_to_open_it() {
+    let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::new("orders"));
+    let errors = [
+        queue.send(MessageEnvelope::new("t", "a")).await.unwrap_err(),
+        queue.receive(Duration::ZERO).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.to_string(), "the queue `orders` is not open; open it first");
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_says_so_in_time() {
     let pairs = [("options.capacity", "1"), ("options.send_timeout", "10")];
     let queue: Arc<dyn MessageQueue> = Arc::new(MemoryMessageQueue::from_pairs("orders", pairs).unwrap());

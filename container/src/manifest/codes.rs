@@ -163,6 +163,8 @@ codes! {
     TLS_FAILED: "A TLS handshake or session failed.", "The page on errors of TLS has each case and what to do.";
     TOO_MANY_CONNECTIONS: "A component has more addresses than are tried.", "Give it fewer.";
     TOO_MANY_FILES: "More files are included, or deeper, than are read.", "Most often an include matches too much.";
+    TOO_MANY_FILTERS: "More topic filters are subscribed to than the broker of the same manifest grants.",
+        "Raise the limit of the broker, or subscribe to fewer filters that match more.";
     TOPIC_DENIED: "A component uses a topic that the broker of the same manifest denies its user.",
         "Add the topic, or a filter of it, to `publish` or `subscribe` of that user, or use another topic.";
     UNKNOWN: "An error without a code of its own.", "The message says all there is.";

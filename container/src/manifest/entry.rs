@@ -41,6 +41,8 @@ pub struct Entry {
     pub after: Vec<(Pattern, Span)>,
     /// How long opening and closing may take each; nothing where the default holds.
     pub timeout: Option<Duration>,
+    /// Where that stands.
+    pub timeout_span: Option<Span>,
     /// Whether the start fails when it cannot open.
     pub critical: bool,
     /// When it makes the service not ready.
@@ -82,8 +84,10 @@ impl fmt::Debug for Entry {
 #[expect(dead_code, reason = "what is of the right type is taken from the tree, where it stands")]
 struct Keys {
     #[serde(default)]
+    #[schemars(extend("x-shown" = true))]
     references: BTreeMap<String, String>,
     #[serde(default)]
+    #[schemars(extend("x-shown" = true))]
     dependencies: BTreeMap<String, String>,
     #[serde(default)]
     after: Vec<String>,
@@ -104,6 +108,7 @@ impl Entry {
             reference_keys: Vec::new(),
             after: Vec::new(),
             timeout: None,
+            timeout_span: None,
             critical: true,
             readiness: ReadinessRule::default(),
             table,
@@ -156,8 +161,9 @@ impl Entry {
         self.critical = keys.critical.unwrap_or(true);
         self.readiness = keys.readiness.map(|ReadinessKey(rule)| rule).unwrap_or_default();
         self.timeout = keys.timeout.map(Duration::from);
+        self.timeout_span = own.get("timeout").map(|node| node.span);
         if self.timeout == Some(Duration::ZERO) {
-            let span = own.get("timeout").map_or(self.span, |node| node.span);
+            let span = self.timeout_span.unwrap_or(self.span);
             let message = "`timeout`: expected a time longer than 0, found 0";
             problems.push(Problem::error(code::BAD_VALUE, span, message).with_shown(span));
             self.timeout = None;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wirework::config::{Key, Node, Problem, Problems, Span, Table, Value, code, mask_uri, nearest};
-use wirework::file;
+use wirework::file::{self, NoFolder};
 use wirework::text::escape;
 
 use super::container_keys::{Place, find, names_of};
@@ -23,6 +23,9 @@ pub(super) const STANDARD_INPUT: &str = "-";
 
 /// How deep files may include each other.
 const MAX_INCLUDE_DEPTH: usize = 32;
+
+/// Where the path of an included file begins.
+const RELATIVE: &str = "a path is relative to the file that includes it";
 
 /// How many files a manifest may name in all, on the command line and in its includes; the same one twice counts twice.
 const MAX_FILES: usize = 1000;
@@ -104,7 +107,7 @@ impl<'a> Loader<'a> {
             Ok(bytes) => self.take(path, bytes, problems),
             Err(error) => {
                 problems.push(if error.is_not_found() {
-                    not_there(path)
+                    not_there(path, &error)
                 } else {
                     let name = escape(&path.display().to_string()).into_owned();
                     Problem::error(code::BAD_FILE, Span::default(), format!("cannot read `{name}`: {error}"))
@@ -246,8 +249,13 @@ impl<'a> Loader<'a> {
         }
         if !found {
             let message = format!("no file matches `{shown}`, which is to be included");
-            let help = "a pattern is relative to the file that includes it";
-            problems.push(tell(Problem::warning(code::MISSING_INCLUDE, span, message), help));
+            let plain =
+                Path::new(pattern).iter().take_while(|part| !part.to_string_lossy().contains(WILDCARDS));
+            let missing = NoFolder::before(&folder.join(plain.collect::<PathBuf>()).join("*"));
+            let missing =
+                missing.map_or_else(String::new, |folder| format!("{}; ", mask_uri(&folder.to_string())));
+            let help = format!("{missing}a pattern is relative to the file that includes it");
+            problems.push(tell(Problem::warning(code::MISSING_INCLUDE, span, message), &help));
         }
     }
 
@@ -277,7 +285,12 @@ impl<'a> Loader<'a> {
                         span,
                         format!("there is no file `{name}` to include"),
                     )
-                    .with_help("a path is relative to the file that includes it")
+                    .with_help(match &error {
+                        file::ReadError::NoFolder(folder) => {
+                            format!("{}; {RELATIVE}", mask_uri(&folder.to_string()))
+                        }
+                        _ => RELATIVE.to_owned(),
+                    })
                 } else {
                     Problem::error(code::BAD_FILE, span, format!("cannot read `{name}`: {error}"))
                 };
@@ -296,10 +309,13 @@ fn is_include(key: &Key, node: &Node) -> bool {
 }
 
 /// A manifest that is not there, and which of those beside it may be meant.
-fn not_there(path: &Path) -> Problem {
+fn not_there(path: &Path, error: &file::ReadError) -> Problem {
     let shown = |path: &Path| escape(&path.display().to_string()).into_owned();
     let problem =
         Problem::error(code::NO_CONFIG_FILE, Span::default(), format!("there is no file `{}`", shown(path)));
+    if let file::ReadError::NoFolder(folder) = error {
+        return problem.with_help(folder.to_string());
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let beside = toml_files(folder.unwrap_or(Path::new("."))).unwrap_or_default();
     let name =

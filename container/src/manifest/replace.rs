@@ -158,9 +158,12 @@ impl Replacer<'_> {
         let manifest =
             self.files.file(written.span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let full = manifest.join(path);
+        // Where there is no working directory the path has to do as it is.
+        let full = std::path::absolute(&full).unwrap_or(full);
         let name = escape(&mask_uri(&full.display().to_string())).into_owned();
         let bytes = file::read(&full, MAX_SECRET_FILE);
-        let bytes = bytes.map_err(|error| format!("cannot read the file `{name}`: {error}"))?;
+        let reason = |error: file::ReadError| mask_uri(&error.to_string()).into_owned();
+        let bytes = bytes.map_err(|error| format!("cannot read the file `{name}`: {}", reason(error)))?;
         let text = String::from_utf8(bytes).map_err(|_| format!("the file `{name}` is no UTF-8 text"))?;
         let value = trim_line_breaks(&text);
         if value.is_empty() {

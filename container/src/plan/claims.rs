@@ -1,4 +1,4 @@
-//! Claims that collide: one port twice, one client id twice, one file twice.
+//! Claims that collide: one port or socket twice, one client id twice, one file twice.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,6 +28,7 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
     let mut routes: HashMap<(u32, &str), &Claimed<'_>> = HashMap::new();
     let mut files: HashMap<&Path, &Claimed<'_>> = HashMap::new();
+    let mut sockets: HashMap<&Path, &Claimed<'_>> = HashMap::new();
     for claimed in claims {
         match &claimed.claim {
             Claim::Port { port: 0, .. } => {}
@@ -36,6 +37,10 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                     problems.push(port_twice(*port, first, claimed));
                 }
             }
+            Claim::Socket { path } => match sockets.get(&**path) {
+                Some(first) => problems.push(socket_twice(first, claimed)),
+                None => drop(sockets.insert(path, claimed)),
+            },
             Claim::ClientId { endpoint, client_id } => {
                 match clients.entry((normalized_server(endpoint), client_id)) {
                     Entry::Occupied(first) => {
@@ -108,6 +113,14 @@ fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
     Problem::error("PORT_CLAIMED_TWICE", second.place("port"), message)
         .with_help("give one of them another port, or port 0 for one that the system chooses")
         .with_related(first.place("port"), "claimed here first")
+}
+
+fn socket_twice(first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let (descriptor, other) = (second.descriptor, first.descriptor);
+    let message = format!("`{descriptor}` claims the Unix socket that `{other}` has claimed");
+    Problem::error("SOCKET_TAKEN", second.place("path"), message)
+        .with_help("give one of them another `path`")
+        .with_related(first.place("path"), "claimed here first")
 }
 
 fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {

@@ -1,56 +1,19 @@
 //! Clients of servers of the same manifest, held against the rules of those: whom a server would refuse, and what it would deny.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 
-use wirework::component::{
-    Client, ClientServer, Flow, Neighbours, Refusal, ServerRules, TopicAction, TopicUse,
-};
-use wirework::config::{Problem, Problems, Span};
+use wirework::component::{Flow, Neighbours, Refusal, TopicAction};
+use wirework::config::{Problem, Problems};
 
-use super::factories::FactoryInfo;
+use super::filters::check_filters;
 use super::listeners::{Listener, Reach};
+use super::local_clients::{LocalClient, Server, Using, place, read, using};
 use super::planned::Planned;
 use super::queue_flows::{flows, resolved};
 use crate::manifest::Entry;
 
 /// How many clients are held against rules at most.
 const MOST: usize = 10_000;
-
-/// A server with rules.
-struct Server<'a> {
-    listener: &'a Listener,
-    planned: &'a Planned,
-    rules: Box<dyn ServerRules>,
-}
-
-/// A client of servers of this manifest.
-struct LocalClient<'a> {
-    planned: &'a Planned,
-    client: Client,
-    /// The connections that it would try to these servers.
-    attempts: Vec<Attempt>,
-    /// Whether it can be admitted nowhere else.
-    has_no_other: bool,
-}
-
-/// A connection that a client would try.
-struct Attempt {
-    /// Which one of the servers of the client's section.
-    by: usize,
-    /// Which one of the servers with rules.
-    server: usize,
-    reach: Reach,
-    refused: bool,
-}
-
-impl LocalClient<'_> {
-    /// Whether what a server does to the client is all that can happen to it.
-    fn is_bound_to(&self, server: usize) -> bool {
-        let is_sure = |attempt: &Attempt| attempt.server == server && attempt.reach == Reach::Surely;
-        self.has_no_other && self.attempts.iter().all(is_sure)
-    }
-}
 
 /// Reports every client that a server of the same manifest would refuse, every topic that it would deny, and more clients than it admits;
 /// whether that was all, and not only the first of too many.
@@ -80,28 +43,15 @@ pub(super) fn check_clients<N: Neighbours>(
         }
     }
     check_numbers(&servers, &clients, problems);
-    let bridged = bridged(components);
-    for (position, planned) in (0..).zip(components) {
-        let uses = flows(planned).iter().filter_map(|flow| match flow {
-            Flow::Topics(uses) => Some(uses),
-            _ => None,
-        });
-        let uses: Vec<_> = uses.flatten().collect();
-        let known = uses.first().map(|one| one.connection);
-        let owner = known
-            .and_then(|field| field.map_or(Some(position), |field| resolved(components, position, field)));
-        if let Some(local) = owner.and_then(|owner| clients.get(&owner)) {
-            let by_bridge = |action| bridged.contains(&(position, action));
-            check_topics(planned, &uses, by_bridge, (local, &servers), &around, problems);
+    let (bridged, using) = (bridged(components), using(components));
+    let by_bridge = |position, publishes| bridged.contains(&(position, publishes));
+    for one in &using {
+        if let Some(local) = clients.get(&one.owner) {
+            check_topics(one, &by_bridge, (local, &servers), &around, problems);
         }
     }
+    check_filters(&servers, &clients, &using, &by_bridge, problems);
     clients.len() < MOST
-}
-
-/// The factory of a component, and its configuration, where all of that could be read.
-fn read(planned: &Planned) -> Option<(&FactoryInfo, &(dyn Any + Send))> {
-    let config = planned.parsed.as_ref()?.config.as_deref()?;
-    Some((planned.known.as_deref()?, config))
 }
 
 /// The queues of bridges, and whether they are published to.
@@ -115,40 +65,6 @@ fn bridged(components: &[Planned]) -> HashSet<(u32, bool)> {
         }
     }
     found
-}
-
-impl<'a> Server<'a> {
-    fn new(components: &'a [Planned], listener: &'a Listener, problems: &mut Problems) -> Option<Self> {
-        let planned = components.get(listener.position() as usize)?;
-        let (known, config) = read(planned)?;
-        let Entry { descriptor, span, .. } = &planned.entry;
-        let rules = known.ask(*span, problems, |factory| factory.rules(descriptor, config))??;
-        Some(Self { listener, planned, rules })
-    }
-
-    fn descriptor(&self) -> &wirework::Descriptor {
-        &self.planned.entry.descriptor
-    }
-}
-
-impl<'a> LocalClient<'a> {
-    /// A client that leads to at least one of the servers.
-    fn new(planned: &'a Planned, client: Client, servers: &[Server<'_>]) -> Option<Self> {
-        let (mut attempts, mut has_no_other) = (Vec::new(), !client.has_others);
-        for (by, ClientServer { host, port, .. }) in client.servers.iter().enumerate() {
-            let reached =
-                |(at, server): (usize, &Server<'_>)| Some((at, server.listener.reach(host, *port)?));
-            let reached: Vec<_> = servers.iter().enumerate().filter_map(reached).collect();
-            has_no_other &= !reached.is_empty();
-            // Which of several it is nobody knows.
-            let several = reached.len() > 1;
-            attempts.extend(reached.into_iter().map(|(server, reach)| {
-                let reach = if several { Reach::Perhaps } else { reach };
-                Attempt { by, server, reach, refused: false }
-            }));
-        }
-        (!attempts.is_empty()).then_some(Self { planned, client, attempts, has_no_other })
-    }
 }
 
 fn check_client<N: Neighbours>(
@@ -173,6 +89,7 @@ fn check_client<N: Neighbours>(
         }
     }
     let everywhere = local.has_no_other
+        && !local.client.connects_later
         && local.attempts.iter().all(|attempt| attempt.refused && attempt.reach == Reach::Surely);
     for (server, reach, refusal) in found {
         let Some(server) = servers.get(server) else { continue };
@@ -227,7 +144,8 @@ fn denial<'s, 'a, N: Neighbours>(
 /// Servers with more clients than there may be.
 fn check_numbers(servers: &[Server<'_>], clients: &HashMap<u32, LocalClient<'_>>, problems: &mut Problems) {
     for (at, server) in servers.iter().enumerate() {
-        let count = clients.values().filter(|local| local.is_bound_to(at)).count();
+        let at_open = |local: &&LocalClient<'_>| !local.client.connects_later && local.is_bound_to(at);
+        let count = clients.values().filter(at_open).count();
         let (key, most) = server.rules.most_clients();
         if count > most {
             let message = format!(
@@ -242,9 +160,8 @@ fn check_numbers(servers: &[Server<'_>], clients: &HashMap<u32, LocalClient<'_>>
 
 /// What a component cannot do over its connection.
 fn check_topics<N: Neighbours>(
-    planned: &Planned,
-    uses: &[&TopicUse],
-    by_bridge: impl Fn(bool) -> bool,
+    Using { position, planned, uses, .. }: &Using<'_>,
+    by_bridge: &impl Fn(u32, bool) -> bool,
     (local, servers): (&LocalClient<'_>, &[Server<'_>]),
     around: &impl Fn(u32) -> Option<N>,
     problems: &mut Problems,
@@ -264,7 +181,7 @@ fn check_topics<N: Neighbours>(
             .any(|other| other.key == one.key && (other.action == TopicAction::Publish) != publishes);
         // A queue of which only one side is denied may be used by the other one.
         let matters = (one.action == TopicAction::SubscribeAtOpen && told.insert(one.key))
-            || by_bridge(publishes)
+            || by_bridge(*position, publishes)
             || !has_both
             || (is_denied(one.key, !publishes) && told.insert(one.key));
         if !matters {
@@ -288,10 +205,4 @@ fn problem(is_error: bool, how: &str, client: &Planned, server: &Server<'_>, ref
     };
     let related = place(server.planned, [&*refusal.server_key]);
     problem.with_help(refusal.remedy.clone()).with_related(related, "this is what refuses it")
-}
-
-/// The first of these keys that the section has, or the section.
-fn place<'k>(planned: &Planned, keys: impl IntoIterator<Item = &'k str>) -> Span {
-    let node = keys.into_iter().find_map(|key| planned.entry.table.find(key));
-    node.map_or(planned.entry.span, |node| node.span)
 }

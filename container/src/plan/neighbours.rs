@@ -47,7 +47,8 @@ pub(super) fn check_neighbours(
 /// Has each component look at what its references lead to.
 fn check_sections(whole: &Whole<'_>, problems: &mut Problems) {
     for (asker, planned) in (0..).zip(whole.components) {
-        let config = planned.parsed.as_ref().and_then(|parsed| parsed.config.as_deref());
+        let parsed = planned.parsed.as_ref();
+        let config = parsed.and_then(|parsed| parsed.config.as_deref().or(parsed.partial.as_deref()));
         let (Some(known), Some(config)) = (&planned.known, config) else { continue };
         let entry = &planned.entry;
         let section = Section { descriptor: &entry.descriptor, table: &entry.table, span: entry.span };

@@ -143,17 +143,21 @@ fn only(known: Option<&FactoryInfo>, references: &[Resolved], field: &str) -> Op
 /// A component whose own limit is not below the deadline never gets to report what went wrong.
 pub(super) fn check_limits(components: &[Planned], problems: &mut Problems) {
     for planned in components {
-        let Some(limit) = planned.parsed.as_ref().and_then(|parsed| parsed.open_limit) else { continue };
-        if limit >= planned.timeout() {
-            let (descriptor, timeout) = (&planned.entry.descriptor, planned.timeout());
-            let message = format!(
-                "`{descriptor}` may take {} to open by its own settings, but is stopped after {}",
-                duration(limit),
-                duration(timeout)
-            );
-            let problem = Problem::warning("TIMEOUT_TOO_SHORT", planned.entry.span, message)
-                .with_help("raise `timeout` of its section, so that it can report what went wrong");
-            problems.push(problem);
-        }
+        let Some(parsed) = planned.parsed.as_ref() else { continue };
+        let Some(limit) = parsed.open_limit.filter(|limit| *limit >= planned.timeout()) else { continue };
+        let Entry { descriptor, span, table, timeout_span, .. } = &planned.entry;
+        let message = format!(
+            "`{descriptor}` may take {} to open by its own settings, but is stopped after {}",
+            duration(limit),
+            duration(planned.timeout())
+        );
+        let own = parsed.open_limit_key.and_then(|key| table.find(key)).map(|node| node.span);
+        let at = timeout_span.or(own).unwrap_or(*span);
+        let problem = Problem::warning("TIMEOUT_TOO_SHORT", at, message)
+            .with_help("raise `timeout` of its section, so that it can report what went wrong");
+        problems.push(match (timeout_span, own) {
+            (Some(_), Some(own)) => problem.with_related(own, "this is how long it may take by itself"),
+            _ => problem,
+        });
     }
 }

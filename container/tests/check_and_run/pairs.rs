@@ -14,7 +14,7 @@ use wirework_container::run::{Container, Started};
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
 /// The codes of what a broker refuses.
-const REFUSED: [&str; 2] = ["CLIENT_REFUSED", "TOPIC_DENIED"];
+const REFUSED: [&str; 3] = ["CLIENT_REFUSED", "TOPIC_DENIED", "TOO_MANY_FILTERS"];
 
 const ANN: &str = "credential = { username = 'ann', password = 'secret' }\n";
 const BOB: &str = "credential = { username = 'bob', password = 'secret' }\n";
@@ -37,13 +37,15 @@ fn brokers() -> Vec<String> {
         "max_topic_levels = 2\nmax_topic_length = 16\n",
         "max_connections = 1\n",
         "max_sessions = 2\n",
+        "max_filters = 1\n",
+        "max_filters_in_all = 2\n",
         "allow_anonymous = true\nhost = '0.0.0.0'\n",
         &format!("{ANN}host = 'localhost'\n"),
     ];
     lines.map(str::to_owned).to_vec()
 }
 
-/// Lines of a client, and the topic of a queue that shares its connection.
+/// Lines of a client, and the topics of queues that share its connection.
 fn clients() -> Vec<(String, &'static str)> {
     let client_id = |id: &str| format!("client_id = {id:?}\n");
     let will = |topic: &str, size: usize| {
@@ -70,6 +72,10 @@ fn clients() -> Vec<(String, &'static str)> {
         (format!("{ANN}{}", client_id("ann")), "site/7"),
         (String::new(), "site/7"),
         (String::new(), "site/#"),
+        (String::new(), "site/7 site/8"),
+        (String::new(), "site/7 site/8 site/7"),
+        (String::new(), "site/7 site/8 site/9"),
+        ("options.protocol_version = 5\n".to_owned(), "site/7 site/#"),
         (ANN.to_owned(), "other"),
         (String::new(), "a/b/c"),
         (String::new(), "a-topic-with-many-letters"),
@@ -81,17 +87,17 @@ fn clients() -> Vec<(String, &'static str)> {
     ]
 }
 
-/// A broker, a client of it, what may be a second one, and a queue.
-fn manifest((broker, client, topic): (&str, &str, &str), host: &str, second: bool, port: u16) -> String {
+/// A broker, a client of it, what may be a second one, and queues.
+fn manifest((broker, client, topics): (&str, &str, &str), host: &str, second: bool, port: u16) -> String {
     let section =
         |kind: &str, lines: &str| format!("[[component]]\ndescriptor = 'pip-services:{kind}:1.0'\n{lines}\n");
     let after = "after = ['*:broker:*:*:*']\noptions.retry_connect = false\n";
     let connection = format!("{after}connection.host = '{host}'\nconnection.port = {port}\n");
     let mut text = section("broker:mqtt:default", &format!("port = {port}\n{broker}"));
     text += &section("connection:mqtt:default", &format!("{connection}{client}"));
-    if !topic.is_empty() {
-        text +=
-            &section("message-queue:mqtt:q", &format!("topic = '{topic}'\noptions.autosubscribe = true\n"));
+    for (number, topic) in topics.split_whitespace().enumerate() {
+        let lines = format!("topic = '{topic}'\noptions.autosubscribe = true\n");
+        text += &section(&format!("message-queue:mqtt:q{number}"), &lines);
     }
     if second {
         let login = client.lines().find(|line| line.starts_with("credential")).unwrap_or_default();

@@ -15,6 +15,7 @@ mod mutations;
 mod pages;
 mod parts;
 mod passwords;
+mod quoted;
 mod run;
 mod running;
 mod scale;

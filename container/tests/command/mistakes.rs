@@ -20,7 +20,7 @@ fn problems(text: &str) -> (Problems, Plan) {
 
 fn shown(text: &str) -> String {
     let (problems, plan) = problems(text);
-    redacted(&render(&problems, &plan.files, false))
+    redacted(&render(&problems, &plan.files, false)).replace(env!("CARGO_MANIFEST_DIR"), "<container>")
 }
 
 /// Sections, one after the other: `engine:one` is `[[component]] descriptor = "acme:motor:engine:one:1.0"`.

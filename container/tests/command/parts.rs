@@ -78,6 +78,7 @@ impl Component for Engine {
     const DESCRIPTOR: &'static str = "acme:motor:engine:*:1.0";
     const SUMMARY: &'static str = "Turns.";
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn Motor];
+    const OPEN_LIMIT_KEY: Option<&'static str> = Some("start");
     type Config = EngineConfig;
     type References = ();
     fn claims(_: &Descriptor, config: &EngineConfig) -> Vec<Claim> {

@@ -22,11 +22,11 @@ fn stock() -> Registry {
     registry
 }
 
-fn validator(registry: &Registry) -> Validator {
+pub fn validator(registry: &Registry) -> Validator {
     jsonschema::draft7::new(&manifest_schema(registry)).unwrap()
 }
 
-fn as_json(text: &str) -> serde_json::Value {
+pub fn as_json(text: &str) -> serde_json::Value {
     serde_json::to_value(toml::from_str::<Table>(text).unwrap()).unwrap()
 }
 

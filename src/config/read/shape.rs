@@ -15,7 +15,7 @@ use super::source::Source;
 use super::wanted::Wanted;
 use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
-use crate::config::{Key, Node, Origin, Span, Table, Value, code};
+use crate::config::{Key, Millis, Node, Origin, Span, Table, Value, code};
 
 /// Tells of every key of a table, not of those inside, that no type has which can be there, and answers which these are.
 pub fn unknown_keys<'t>(
@@ -355,6 +355,9 @@ fn bounds(schema: &Json) -> (i128, i128) {
 
 /// What a schema takes, in words.
 fn kinds(schema: &Json) -> Vec<String> {
+    if schema.get("format").is_some_and(|format| format == "milliseconds") {
+        return vec![Millis::EXPECTED.to_owned()];
+    }
     let word = |name: &str| match name {
         "integer" => {
             let (low, high) = bounds(schema);

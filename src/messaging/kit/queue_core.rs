@@ -136,8 +136,13 @@ impl<A> QueueCore<A> {
         if *self.running.borrow() { self.store() } else { Err(self.not_opened()) }
     }
 
+    /// Why a queue that is not open is not: it has no store before it is first opened.
     pub fn not_opened(&self) -> QueueError {
-        QueueError::NotOpened { queue: Arc::clone(&self.name) }
+        let queue = Arc::clone(&self.name);
+        match self.store.get() {
+            None => QueueError::NotOpened { queue },
+            Some(_) => QueueError::WasClosed { queue },
+        }
     }
 
     pub fn not_locked(&self) -> QueueError {

@@ -39,7 +39,18 @@ pub fn client(name: &str, config: &MqttConfig, around: &dyn Neighbours) -> Clien
     let first_packet = first_packet(version, &client_id, will.as_ref(), servers.first());
     let user_properties = will.as_ref().map_or(0, |will| will.properties.user.len());
     let will = will.map(|will| will.topic.to_string());
-    Client { servers, has_others, client_id, made_of, will, user_properties, first_packet }
+    Client {
+        servers,
+        has_others,
+        client_id,
+        made_of,
+        will,
+        user_properties,
+        first_packet,
+        connects_later: false,
+        // A broker of MQTT 5 says for which filter a message comes, so that none has to be left out.
+        merges_filters: version == MqttVersion::V4,
+    }
 }
 
 fn server(key: &str, endpoint: Endpoint, login: &Login) -> ClientServer {

@@ -140,7 +140,8 @@ fn refused(
 /// What is wrong with `tls`.
 fn unprotected(config: &MqttConfig, brokers: &Brokers) -> Vec<Invalid> {
     let with_tls = || brokers.found.iter().filter(|(one, _)| Kind::of(one.protocol).is_tls());
-    if with_tls().next().is_some() {
+    let says_tls = keyed_connections(config).any(|(_, connection)| speaks_tls(connection));
+    if with_tls().next().is_some() || says_tls {
         let hosts = with_tls().map(|(one, discovered)| (one.host.as_str(), !discovered));
         return Stream::tls_problems(&config.tls, hosts);
     }
@@ -153,6 +154,12 @@ fn unprotected(config: &MqttConfig, brokers: &Brokers) -> Vec<Invalid> {
         true => Invalid::warning(code::DOUBTFUL_VALUE, "tls", problem),
         false => Invalid::new("tls", format!("{problem}; with others, leave `tls` out")),
     }]
+}
+
+/// Whether a connection has a protocol with TLS, wherever it leads.
+fn speaks_tls(connection: &ConnectionConfig) -> bool {
+    let protocols = connection.expand().into_iter().filter_map(|one| one.protocol);
+    protocols.into_iter().any(|protocol| Kind::of(&protocol.to_ascii_lowercase()).is_tls())
 }
 
 /// Where a connection leads; `None` where nobody knows, or where what is wrong with it is reported.

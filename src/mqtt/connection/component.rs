@@ -34,6 +34,7 @@ impl Component for MqttConnection {
     const DESCRIPTOR: &'static str = "pip-services:connection:mqtt:*:1.0";
     const SUMMARY: &'static str = "Connection to an MQTT broker.";
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueueConnection];
+    const OPEN_LIMIT_KEY: Option<&'static str> = Some("options.connect_timeout");
     type Config = MqttConfig;
     type References = MqttReferences;
 

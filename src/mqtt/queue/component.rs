@@ -16,6 +16,7 @@ impl Component for MqttMessageQueue {
     const SUMMARY: &'static str =
         "Message queue over an MQTT topic, with locks, redelivery and dead letters.";
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
+    const OPEN_LIMIT_KEY: Option<&'static str> = Some("options.connect_timeout");
     type Config = MqttQueueConfig;
     type References = MqttQueueReferences;
 

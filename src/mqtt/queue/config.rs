@@ -7,13 +7,13 @@ use super::options::MqttQueueOptions;
 use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::{Names, Neighbours, QueueFlow, QueueNamespace, TopicAction, TopicUse};
+use crate::component::Neighbours;
 use crate::config::{Invalid, Millis, code};
 use crate::connect::ConnectionConfig;
 use crate::messaging::kit::non_empty;
 use crate::mqtt::check;
 use crate::mqtt::topic::{Filter, TopicError, without_controls};
-use crate::mqtt::{MqttConfig, MqttError, MqttOptions, MqttVersion, QoS, TlsConfig};
+use crate::mqtt::{MqttConfig, MqttError, MqttOptions, MqttVersion, TlsConfig};
 
 /// The configuration of a [`MqttMessageQueue`](super::MqttMessageQueue).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -131,7 +131,7 @@ impl MqttQueueConfig {
     }
 
     /// What it subscribes to.
-    fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
+    pub(super) fn filter(&self, target: &Target) -> Result<Filter, TopicError> {
         let topics = target.pattern(None);
         match non_empty(self.group.clone()) {
             Some(group) => Filter::new(&format!("$share/{group}/{topics}")),
@@ -169,7 +169,7 @@ impl MqttQueueConfig {
     }
 
     /// Where a queue of a component of this name publishes. Only what is given as a topic can have a placeholder.
-    fn target(&self, name: &str) -> Result<Target, Invalid> {
+    pub(super) fn target(&self, name: &str) -> Result<Target, Invalid> {
         match non_empty(self.topic.clone()) {
             Some(topic) => Target::parse(&topic).map_err(|error| Invalid::new("topic", error.to_string())),
             None => {
@@ -179,7 +179,7 @@ impl MqttQueueConfig {
     }
 
     /// Where its dead letters go.
-    fn dead_target(&self) -> Result<Option<Target>, Invalid> {
+    pub(super) fn dead_target(&self) -> Result<Option<Target>, Invalid> {
         let dead = non_empty(self.dead_letter_topic.clone()).map(|topic| Target::parse(&topic)).transpose();
         dead.map_err(|error| Invalid::new("dead_letter_topic", error.to_string()))
     }
@@ -197,52 +197,6 @@ impl MqttQueueConfig {
             return None;
         };
         Some(Invalid::new("options.no_local", problem))
-    }
-
-    /// The way of messages through a queue of a component of this name, where its topic is one.
-    pub(super) fn flow(&self, name: &str) -> Option<QueueFlow> {
-        let target = self.target(name).ok()?;
-        let filter = Filter::new(&target.pattern(None)).ok()?;
-        let space = match self.own_connection() {
-            Some(own) => QueueNamespace::Servers(check::servers(&own)),
-            None => QueueNamespace::Shared("connection"),
-        };
-        let sends = target.unpublishable().is_none().then(|| target.destination());
-        let dead = self.dead_target().ok()?;
-        Some(QueueFlow {
-            space,
-            takes: if target.is_template() { Names::Nothing } else { Target::names(filter.pattern()) },
-            share: Target::share,
-            no_local: self.options.no_local,
-            sends,
-            dead_letters: dead.map(|dead| ("dead_letter_topic", dead.destination())),
-            durable: self.options.qos_level() != QoS::AtMostOnce,
-            at_most_once: self.options.qos_level() == QoS::AtMostOnce,
-        })
-    }
-
-    /// The topics that a queue of a component of this name uses, where they are known before messages come.
-    pub(super) fn topic_uses(&self, name: &str) -> Vec<TopicUse> {
-        let connection = if self.own_connection().is_some() { None } else { Some("connection") };
-        let of = |key, topic: String, action| TopicUse { key, topic, connection, action };
-        let mut uses = Vec::new();
-        if let Ok(target @ Target::Fixed(topic)) = &self.target(name) {
-            let key = if non_empty(self.topic.clone()).is_some() { "topic" } else { "queue" };
-            let subscribe = match self.options.autosubscribe {
-                true => TopicAction::SubscribeAtOpen,
-                false => TopicAction::Subscribe,
-            };
-            uses.extend(
-                self.filter(target).ok().map(|filter| of(key, filter.as_str().to_owned(), subscribe)),
-            );
-            if target.unpublishable().is_none() {
-                uses.push(of(key, topic.to_string(), TopicAction::Publish));
-            }
-        }
-        if let Ok(Some(Target::Fixed(dead))) = self.dead_target() {
-            uses.push(of("dead_letter_topic", dead.to_string(), TopicAction::Publish));
-        }
-        uses
     }
 
     /// What `open` would refuse of a component of this name, as far as it is known before there is a connection.
@@ -325,6 +279,7 @@ fn no_connection(around: &dyn Neighbours) -> Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mqtt::QoS;
 
     #[test]
     fn the_documented_keys_are_read() {

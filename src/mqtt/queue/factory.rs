@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::transport::{MqttQueueReferences, Transport};
 use super::{MqttMessageQueue, MqttQueueConfig, MqttQueueOptions};
 use crate::auth::CredentialConfig;
-use crate::component::{Component, Descriptor, Flow, Neighbours, Offer};
+use crate::component::{Client, Component, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;
 use crate::connect::ConnectionConfig;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
@@ -122,7 +122,14 @@ impl Component for MqttMessageQueueFactory {
 
     fn flows(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Flow> {
         let sought = config.of_queue("").own_connection().map(|own| check::sought(&own)).unwrap_or_default();
-        sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).collect()
+        let topics = Flow::Topics(config.of_queue("").dead_letter_uses());
+        sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).chain([topics]).collect()
+    }
+
+    /// One like each of its queues will be; their names are known at run time.
+    fn client(_: &Descriptor, config: &MqttQueueFactoryConfig, around: &dyn Neighbours) -> Option<Client> {
+        let client = check::client("", &config.of_queue("").own_connection()?, around);
+        Some(Client { connects_later: true, ..client })
     }
 
     fn create(
@@ -192,16 +199,50 @@ mod tests {
     }
 
     #[cfg(feature = "broker")]
+    async fn broker(config: crate::broker::BrokerConfig) -> (crate::broker::Broker, String) {
+        use crate::broker::{Broker, BrokerConfig};
+
+        let context = crate::component::Context::standalone("a:b:c:d:1.0".parse().unwrap());
+        let broker = Broker::new(BrokerConfig { port: 0, ..config }).unwrap();
+        Component::open(&broker, &context).await.unwrap();
+        let port = broker.address().unwrap().port().to_string();
+        (broker, port)
+    }
+
+    /// Its name is chosen at run time, so that `check` cannot see it.
+    #[cfg(feature = "broker")]
+    #[tokio::test]
+    async fn a_topic_that_the_broker_denies_is_named() {
+        use crate::component::Context;
+
+        let rights =
+            "credential = { username = 'ann', password = 'p' }\nusers.ann = { publish = [], subscribe = [] }";
+        let (_broker, port) = broker(crate::config::from_toml(rights).unwrap()).await;
+        for version in ["4", "5"] {
+            let own =
+                [("connection.host", "127.0.0.1"), ("connection.port", port.as_str()), ("options.qos", "1")];
+            let login = [
+                ("credential.username", "ann"),
+                ("credential.password", "p"),
+                ("options.protocol_version", version),
+            ];
+            let factory = factory(&[&own[..], &login[..]].concat(), &Counters::standalone()).unwrap();
+            let queue = factory.create_queue("jobs").unwrap();
+            let caller = Context::standalone("a:b:c:e:1.0".parse().unwrap());
+            queue.open(&caller).await.unwrap();
+            let received = queue.receive(std::time::Duration::from_secs(20)).await.unwrap_err();
+            assert_eq!(received.code(), "SUBSCRIBE_REFUSED", "{received}");
+            assert!(received.chain().contains("refuses the subscription to `jobs`"), "{received}");
+        }
+    }
+
+    #[cfg(feature = "broker")]
     #[tokio::test]
     async fn what_a_queue_gives_back_after_it_is_dropped_is_counted() {
-        use crate::broker::{Broker, BrokerConfig};
         use crate::component::Context;
         use crate::messaging::MessageEnvelope;
 
-        let context = Context::standalone("a:b:c:d:1.0".parse().unwrap());
-        let broker = Broker::new(BrokerConfig { port: 0, ..BrokerConfig::default() }).unwrap();
-        Component::open(&broker, &context).await.unwrap();
-        let port = broker.address().unwrap().port().to_string();
+        let (_broker, port) = broker(crate::broker::BrokerConfig::default()).await;
         let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
         counters.bind(vec![sink.clone()]);
         let own =

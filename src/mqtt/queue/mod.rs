@@ -6,6 +6,7 @@ mod component;
 mod config;
 mod dead_letters;
 mod factory;
+mod flows;
 mod listener;
 mod message_queue;
 mod options;

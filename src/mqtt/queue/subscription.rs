@@ -127,7 +127,8 @@ impl QueueSubscription {
         if self.is_granted() {
             return Ok(());
         }
-        let opening = self.transport.opening().ok_or(MqttError::NotOpen)?;
+        let not_open = || self.transport.not_open().unwrap_or(MqttError::NotOpen);
+        let opening = self.transport.opening().ok_or_else(not_open)?;
         let listener = Arc::clone(&self.listener);
         self.transport.subscribe(&self.filter, self.options, listener).await?;
         self.granted.store(opening, Ordering::Release);

@@ -96,11 +96,8 @@ impl Transport {
         if self.owned {
             return self.connection.open(context).await;
         }
-        if self.connection.is_open() {
-            return Ok(());
-        }
-        let error = Error::from(MqttError::NotOpen);
-        Err(error.context("the queue uses a connection that it shares"))
+        let not_open = self.not_open().map(Error::from);
+        not_open.map_or(Ok(()), |error| Err(error.context("the queue uses a connection that it shares")))
     }
 
     pub async fn close(&self, context: &Context) -> Result<(), Error> {
@@ -120,6 +117,14 @@ impl Transport {
     /// The client of an open connection.
     pub fn client(&self) -> Result<MqttClient, MqttError> {
         self.connection.client()
+    }
+
+    /// Why the connection is not open: never opened, closed, or ended by itself; none where it is open.
+    pub fn not_open(&self) -> Option<MqttError> {
+        match self.client() {
+            Ok(client) => (!client.is_open()).then(|| client.handle().ended()),
+            Err(error) => Some(error),
+        }
     }
 
     /// Has the status of the connection say why the queue gets no messages.

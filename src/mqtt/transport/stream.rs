@@ -17,6 +17,8 @@ use super::websocket::WebSocket;
 use super::{Kind, TlsConfig};
 use crate::config::Invalid;
 use crate::connect::Endpoint;
+#[cfg(unix)]
+use crate::file::NoFolder;
 use crate::mqtt::LinkError;
 
 /// Bytes to and from a broker.
@@ -86,8 +88,10 @@ async fn secured(_: &Endpoint, _: &TlsConfig) -> Result<Stream, LinkError> {
 #[cfg(unix)]
 async fn unix(endpoint: &Endpoint) -> Result<Stream, LinkError> {
     let path = endpoint.local_path().unwrap_or_default();
-    let stream = UnixStream::connect(path).await;
-    let stream = stream.map_err(|error| LinkError::io("connecting to the Unix socket", error))?;
+    let stream = UnixStream::connect(&path).await;
+    let stream = stream.map_err(|error| {
+        LinkError::io("connecting to the Unix socket", NoFolder::explain(path.as_ref(), error))
+    })?;
     Ok(Stream::Unix(Counted::new(stream)))
 }
 

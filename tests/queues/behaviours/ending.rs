@@ -105,6 +105,7 @@ pub async fn refuses_work_when_closed<K: Kind>() {
     ];
     for error in errors {
         assert_eq!(error.code(), "NOT_OPENED");
+        assert!(error.to_string().ends_with("has been closed; open it again, or close it later"), "{error}");
     }
     queue.open(context).await.unwrap();
     send(queue, "again").await;

@@ -57,7 +57,8 @@ impl Client {
         let trust = Trust::of(config);
         // Of a key that others can read the connection warns when it opens.
         let expired = trust.identity.as_ref().and_then(Identity::out_of_time);
-        problems(&trust, hosts).iter().map(TlsError::invalid).chain(expired).collect()
+        let half = config.unusable_half();
+        problems(&trust, hosts).iter().chain(&half).map(TlsError::invalid).chain(expired).collect()
     }
 
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {

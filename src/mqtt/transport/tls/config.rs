@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::config::{ConfigPath, Invalid, Secret};
 use crate::log::Logger;
 #[cfg(feature = "tls")]
-use crate::tls::{Identity, Source};
+use crate::tls::{Identity, Source, TlsError, unusable_half};
 use crate::tls::{filled, half_given};
 
 /// How a connection with TLS trusts and is trusted: the table `tls` of
@@ -100,6 +100,12 @@ impl TlsConfig {
             key: memory("private key", key),
         };
         self.pem.own().map(identity)
+    }
+
+    /// What is wrong with the certificate or the key where the other one is not given.
+    #[cfg(feature = "tls")]
+    pub(super) fn unusable_half(&self) -> Option<TlsError> {
+        unusable_half(filled(&self.cert_file), filled(&self.key_file))
     }
 
     /// The same in files.
