@@ -136,7 +136,7 @@ mod tests {
             let (required, secret) =
                 (if key.required { "required" } else { "" }, if key.secret { "secret" } else { "" });
             let default = key.default.map(|default| default.to_string()).unwrap_or_default();
-            format!("{} | {} | {default} | {:?} | {required}{secret}", key.path, key.kind, key.doc)
+            format!("{} | {} | {default} | {:?} | {required}{secret}", key.path, key.takes(), key.doc)
         });
         insta::assert_snapshot!(list.collect::<Vec<_>>().join("\n"));
     }

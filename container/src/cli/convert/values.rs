@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wirework::config::mask_uri;
+use wirework::config::{KeyType, mask_uri};
 
 use super::template::{Condition, Part, Replaced, Template};
 use super::yaml::{Node, Value};
@@ -33,39 +33,44 @@ impl Reason {
 pub(super) struct Values<'t>(pub &'t Template);
 
 impl Values<'_> {
-    /// A value as TOML, of the kind that the key wants.
-    pub fn value(
+    /// A value as TOML, of one of the types that its key takes; no types where those of a key are not known.
+    pub fn value<'k>(
         &self,
         node: &Node,
         path: &str,
-        kind_of: &dyn Fn(&str) -> Option<String>,
+        types_of: &dyn Fn(&str) -> &'k [KeyType],
     ) -> Result<String, Reason> {
-        let kind = kind_of(path);
-        self.value_of_kind(node, path, kind.as_deref(), kind_of)
+        self.value_of_types(node, path, types_of(path), types_of)
     }
 
-    fn value_of_kind(
+    fn value_of_types<'k>(
         &self,
         node: &Node,
         path: &str,
-        kind: Option<&str>,
-        kind_of: &dyn Fn(&str) -> Option<String>,
+        types: &'k [KeyType],
+        types_of: &dyn Fn(&str) -> &'k [KeyType],
     ) -> Result<String, Reason> {
         match &node.value {
             Value::Null => Err(Reason::Empty),
             Value::Plain(text) => {
-                let is_text = kind.is_some_and(|kind| kind.contains("string"));
-                number(text).filter(|_| !is_text).map_or_else(|| self.string(text), Ok)
+                let is_string = types.iter().any(KeyType::holds_string);
+                number(text).filter(|_| !is_string).map_or_else(|| self.string(text), Ok)
             }
             Value::Quoted(text) => {
-                let is = |what: &str| kind.is_some_and(|kind| kind.starts_with(what));
-                let wanted = ["integer", "number", "boolean", "time"].into_iter().any(is);
+                let wanted = matches!(
+                    types.first(),
+                    Some(KeyType::Integer(_) | KeyType::Number(_) | KeyType::Boolean | KeyType::Time)
+                );
                 number(text).filter(|_| wanted).map_or_else(|| self.string(text), Ok)
             }
             Value::List(list) => {
-                let kind = kind.and_then(|kind| kind.strip_prefix("list of "));
+                let of_items = |one: &'k KeyType| match one {
+                    KeyType::List(Some(items)) => Some(items.as_slice()),
+                    _ => None,
+                };
+                let types = types.iter().find_map(of_items).unwrap_or_default();
                 let path = format!("{path}.0");
-                let items = list.iter().map(|node| self.value_of_kind(node, &path, kind, kind_of));
+                let items = list.iter().map(|node| self.value_of_types(node, &path, types, types_of));
                 Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
             }
             Value::Map(map) => {
@@ -74,7 +79,7 @@ impl Values<'_> {
                     return Err(Reason::Twice);
                 }
                 let pairs = map.iter().map(|(key, _, node)| {
-                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), kind_of)?))
+                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), types_of)?))
                 });
                 Ok(format!("{{ {} }}", pairs.collect::<Result<Vec<_>, Reason>>()?.join(", ")))
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wirework::component::Registry;
-use wirework::config::keys;
+use wirework::config::{KeyType, keys};
 
 /// The names of all keys of the components that this binary has, and whether all that have the name may be shown.
 pub(super) struct Vocabulary(BTreeMap<String, bool>);
@@ -14,7 +14,7 @@ impl Vocabulary {
         for key in registry.all().iter().flat_map(|one| keys(&one.factory().schema())) {
             let name = key.path.rsplit('.').next().unwrap_or_default().to_owned();
             // In the place of a table may stand what was meant for one of its keys.
-            let is_open = key.secret || key.kind.contains("table");
+            let is_open = key.secret || key.types.iter().any(KeyType::holds_table);
             *names.entry(name).or_insert(true) &= !is_open;
         }
         Self(names)

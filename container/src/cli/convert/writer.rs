@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use wirework::component::Registry;
+use wirework::config::KeyType;
 use wirework::text::escape;
 
 use super::keys::{Counterpart, Keys};
@@ -131,7 +132,7 @@ impl Section {
     pub fn counterpart<'k>(&'k self, path: &str) -> Counterpart<'k> {
         self.keys
             .as_ref()
-            .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
+            .map_or_else(|| Counterpart::Key(path.to_owned(), &[]), |keys| keys.counterpart(path))
     }
 
     /// The known key that is most like one that is not.
@@ -145,11 +146,11 @@ impl Section {
         Some(format!("{table}.{}", self.keys.as_ref()?.misspelt(path)?))
     }
 
-    /// What a key takes, where that is known.
-    pub fn kind(&self, path: &str) -> Option<String> {
+    /// What a key takes; no types where that is not known.
+    pub fn types(&self, path: &str) -> &[KeyType] {
         match self.counterpart(path) {
-            Counterpart::Key(_, kind) | Counterpart::Parameter(_, kind) => kind.map(str::to_owned),
-            Counterpart::None => None,
+            Counterpart::Key(_, types) | Counterpart::Parameter(_, types) => types,
+            Counterpart::None => &[],
         }
     }
 
