@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::complaint;
 use super::pieces::{LEAST, Piece, pieces};
+use super::syntax::{self, Mistake};
 use super::{Key, Node, Number, Problems, Span, Table, Value, code};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
@@ -46,7 +46,7 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let mut reader = Reader { text, base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     // In a text that is broken, what looks like a key may be part of a value.
-    let sound = reader.deep.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
+    let sound = reader.deep.is_empty() && errors.iter().all(|error| Mistake::of(error.message()) == Mistake::DuplicateKey);
     let errors = errors.iter().map(|error| {
         let range = error.span();
         let span = range.clone().map_or_else(Span::default, |range| shift(base, range));
@@ -88,21 +88,21 @@ enum Wrong<'t> {
 impl Wrong<'_> {
     /// Whether it says that a key is given twice.
     fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Syntax(message, _) if complaint::is_duplicate(message))
+        matches!(self, Self::Syntax(message, _) if Mistake::of(message) == Mistake::DuplicateKey)
     }
 
     fn tell(&self, text: &str, base: u32, span: Span, problems: &mut Problems) {
         match self {
             // Of which there is a code of its own.
-            Self::Syntax(message, _) if problems.is_full(complaint::code_of(message)) => {
-                problems.omit(complaint::code_of(message));
+            Self::Syntax(message, _) if problems.is_full(syntax::code_of(Mistake::of(message))) => {
+                problems.omit(syntax::code_of(Mistake::of(message)));
             }
             Self::TooDeep if problems.is_full(code::BAD_SYNTAX) => {
                 problems.omit(code::BAD_SYNTAX);
             }
             Self::Syntax(message, key) => {
                 let at = span.start.saturating_sub(base) as usize;
-                problems.push(complaint::problem(message, *key, (text, at), span));
+                problems.push(syntax::problem(message, *key, (text, at), span));
             }
             Self::TooDeep => {
                 let message = format!("tables and lists nest deeper than {MAX_DEPTH}");

@@ -2,7 +2,6 @@
 
 mod branches;
 pub mod code;
-mod complaint;
 mod confidential;
 mod config_path;
 mod document;
@@ -23,6 +22,7 @@ mod read;
 mod schema;
 mod secret;
 mod suggest;
+mod syntax;
 mod table;
 mod tree;
 

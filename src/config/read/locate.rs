@@ -137,12 +137,12 @@ impl Search<'_> {
             }
             let refused = RefusedValue { steps, key, source };
             match self.refusal(&[&text]) {
-                Some(other) if other.is_same(refusal) => {}
+                Some(other) if other == *refusal => {}
                 Some(missing @ DeserializeError::Missing(_)) => {
                     // Of two without which serde misses a key, it reads the one first that it misses without both.
                     let is_later = last.as_ref().is_none_or(|(before, said)| {
                         let both = self.refusal(&[&dotted(&before.steps), &text]);
-                        both.is_some_and(|both| both.is_same(said))
+                        both.is_some_and(|both| both == *said)
                     });
                     if is_later {
                         last = Some((refused, missing));
@@ -188,7 +188,7 @@ impl Search<'_> {
         is_entry
             && SubstituteValue::ALL
                 .into_iter()
-                .all(|probe| with(probe).is_some_and(|one| one.is_same(refusal)))
+                .all(|probe| with(probe).is_some_and(|one| one == *refusal))
     }
 }
 

@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 use crate::config::suggest::quoted;
 
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum DeserializeError {
     /// A required field did not come.
     Missing(&'static str),
@@ -32,10 +32,6 @@ impl DeserializeError {
         matches!(self, Self::Expected(_) | Self::Variant(_) | Self::Custom(_))
     }
 
-    /// Whether both say the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()
-    }
 }
 
 impl fmt::Display for DeserializeError {
@@ -52,7 +48,7 @@ impl fmt::Display for DeserializeError {
     }
 }
 
-/// What serde expects, in the words of an operator.
+/// What serde expects, in the words of an operator. Serde has nothing but a text for it: `u16`, `a nonzero u16`, `a boolean`.
 fn in_words(expected: &str) -> String {
     let (name, least) = match expected.strip_prefix("a nonzero ") {
         Some(name) => (name, 1),
