@@ -289,7 +289,6 @@ impl MqttQueueConfig {
         if self.connection.is_none() && self.connections.is_none() {
             return None;
         }
-        let options = &self.options;
         Some(MqttConfig {
             client_id: self.client_id.clone(),
             connection: self.connection.clone(),
@@ -299,16 +298,9 @@ impl MqttQueueConfig {
             tls: self.tls.clone(),
             will: None,
             options: MqttOptions {
-                protocol_version: options.protocol_version,
-                retry_connect: options.retry_connect,
-                connect_timeout: options.connect_timeout,
-                reconnect_timeout: options.reconnect_timeout,
-                keepalive_timeout: options.keepalive_timeout,
-                clean_session: options.clean_session,
-                allow_control_characters: options.allow_control_characters,
                 // What a kept session brings waits until somebody receives.
                 unclaimed_timeout: Millis::new(0),
-                ..MqttOptions::default()
+                ..self.options.connection_options()
             },
         })
     }
