@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::pieces::{LEAST, Piece, pieces};
+use super::chunks::{MIN_CHUNK, Chunk, chunks};
 use super::syntax::{self, Mistake};
 use super::{Key, Node, Number, Problems, Span, Table, Value, code};
 
@@ -33,10 +33,10 @@ pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
 /// The same, with the time that the TOML parser took; what it takes to make our tree of its own is not in it.
 pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Table, Duration) {
     let began = Instant::now();
-    let pieces = pieces(text, LEAST);
+    let chunks = chunks(text, MIN_CHUNK);
     let mut took = began.elapsed();
-    if pieces.len() > 1
-        && let Some(table) = in_pieces(&pieces, base, &mut took)
+    if chunks.len() > 1
+        && let Some(table) = in_chunks(&chunks, base, &mut took)
     {
         return (table, took);
     }
@@ -112,30 +112,30 @@ impl Wrong<'_> {
     }
 }
 
-/// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
+/// Reads one chunk after the other. `None` where there is anything to complain of, or a table is in two chunks: that takes
 /// the whole text.
-fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
+fn in_chunks(chunks: &[Chunk<'_>], base: u32, took: &mut Duration) -> Option<Table> {
     let mut reader = Reader { text: "", base, names: HashSet::default(), deep: Vec::new() };
     let mut all = Vec::new();
-    for piece in pieces {
+    for chunk in chunks {
         let began = Instant::now();
-        let (document, errors) = DeTable::parse_recoverable(piece.text);
+        let (document, errors) = DeTable::parse_recoverable(chunk.text);
         *took += began.elapsed();
         if !errors.is_empty() {
             return None;
         }
-        reader.text = piece.text;
-        reader.base = base.saturating_add(u32::try_from(piece.at).unwrap_or(u32::MAX));
+        reader.text = chunk.text;
+        reader.base = base.saturating_add(u32::try_from(chunk.at).unwrap_or(u32::MAX));
         let first = all.len();
         reader.pairs(document.into_inner(), 0, &mut all);
-        if piece.continues {
+        if chunk.continues {
             join(&mut all, first)?;
         }
     }
     Table::of(all).filter(|_| reader.deep.is_empty())
 }
 
-/// Puts the list at `at`, with which a piece begins, behind the list of that name before it.
+/// Puts the list at `at`, with which a chunk begins, behind the list of that name before it.
 fn join(all: &mut Vec<(Key, Node)>, at: usize) -> Option<()> {
     if at >= all.len() {
         return None;

@@ -2,6 +2,7 @@
 
 mod branches;
 pub mod code;
+mod chunks;
 mod confidential;
 mod config_path;
 mod document;
@@ -15,7 +16,6 @@ mod millis;
 mod number;
 mod outline;
 mod pairs;
-mod pieces;
 mod place;
 mod problem;
 mod read;

@@ -65,7 +65,7 @@ fn help_behind_value(before: &str, behind: &str) -> &'static str {
     } else if behind.starts_with([',', ';']) {
         "nothing stands behind a value; take it away"
     } else if before.ends_with(['"', '\'']) {
-        "a text ends at the next quote of its kind: put one with quotes in it into quotes of the other kind"
+        "a string ends at the next quote of its kind: put one with quotes in it into quotes of the other kind"
     } else {
         "write one `key = value` a line"
     }
@@ -103,14 +103,14 @@ fn help(mistake: Mistake, text: &str, at: usize) -> &'static str {
             "in double quotes a backslash is written twice; in single quotes it stands for itself"
         }
         Mistake::UnclosedString | Mistake::UnclosedLiteral => {
-            "close the text on the line on which it begins, with the quote that it begins with"
+            "close the string on the line on which it begins, with the quote that it begins with"
         }
         Mistake::BehindValue => help_behind_value(before, behind),
         Mistake::UnclosedList => "close the list with `]`",
         Mistake::UnclosedTable => "close the table with `}`",
         Mistake::NoCommaInList => "write a comma between the values of a list, and `]` at its end",
         Mistake::NoCommaInTable => "write a comma between the keys of a table, and `}` at its end",
-        Mistake::Date => "write a date as `2026-12-31`; a text stands in quotes",
+        Mistake::Date => "write a date as `2026-12-31`; a string stands in quotes",
         Mistake::UppercaseRadix => "write `0x`, `0o` or `0b` in lower case",
         Mistake::DuplicateKey
         | Mistake::LeadingZero

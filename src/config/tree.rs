@@ -21,7 +21,7 @@ pub enum Origin {
         /// Whether the value came from a place that holds secrets, such as `${file:…}`; then it is never shown.
         secret: bool,
     },
-    /// Parameters inside a longer text: it stays a text.
+    /// Parameters inside a longer string: it stays a string.
     Text {
         /// Whether one of the values came from a place that holds secrets; then the text is never shown.
         secret: bool,
@@ -70,7 +70,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Where it stands; a text with its quotes.
+    /// Where it stands; a string with its quotes.
     pub span: Span,
     /// How it came to its value.
     pub origin: Origin,
@@ -102,11 +102,11 @@ impl Node {
     }
 }
 
-/// What TOML can say. `Debug` shows kinds and the keys of tables, and no text, number or date: whether one is secret is
+/// What TOML can say. `Debug` shows kinds and the keys of tables, and no string, number or date: whether one is secret is
 /// for the schema of its key to say.
 #[derive(Clone, PartialEq)]
 pub enum Value {
-    /// A text.
+    /// A string.
     String(String),
     /// A whole number.
     Integer(Number<i64>),

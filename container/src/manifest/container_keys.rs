@@ -21,7 +21,7 @@ pub enum Kind {
     Section,
     /// A descriptor.
     Descriptor,
-    /// A text.
+    /// A string.
     Text,
     /// `true` or `false`.
     Truth,

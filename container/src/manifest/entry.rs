@@ -218,7 +218,7 @@ fn is_plain(name: &str, node: &Node) -> bool {
     }
 }
 
-/// A text whose parameters could be replaced.
+/// A string whose parameters could be replaced.
 fn text(node: &Node) -> Option<&str> {
     node.as_str().filter(|_| node.origin != Origin::Broken)
 }
@@ -228,7 +228,7 @@ pub(crate) fn shown_key(name: &str) -> String {
     escape(&mask_uri(name)).into_owned()
 }
 
-/// Reads a pattern; a text with user name or password is not shown.
+/// Reads a pattern; a string with user name or password is not shown.
 fn pattern(
     (key, field): (&str, Option<&str>),
     text: &str,

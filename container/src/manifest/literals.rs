@@ -56,7 +56,7 @@ fn in_node<'t>(node: &'t Node, path: &mut Vec<&'t str>, look: &Look<'_>, problem
     }
 }
 
-/// A text of which at least a part stands in the manifest, and that may be worth a look.
+/// A string of which at least a part stands in the manifest, and that may be worth a look.
 fn candidate(node: &Node) -> Option<&str> {
     let written = matches!(node.origin, Origin::Literal | Origin::Text { .. });
     node.as_str().filter(|text| written && text.contains(['$', '{', '%', '@']))
@@ -119,7 +119,7 @@ fn dollars(raw: &str) -> usize {
     count
 }
 
-/// How long the end of a text is in which no parameter ends. Found once, so that a text of nothing but `${` is not searched to
+/// How long the end of a string is in which no parameter ends. Found once, so that a string of nothing but `${` is not searched to
 /// its end for each of them.
 fn open(raw: &str) -> usize {
     raw.rsplit('}').next().map_or(0, str::len)
@@ -206,7 +206,7 @@ fn percent(behind: &str) -> Result<usize, usize> {
     if length >= SHORTEST && closed { Ok(length + 1) } else { Err(0) }
 }
 
-/// How long the name of an environment variable is that a text begins with.
+/// How long the name of an environment variable is that a string begins with.
 fn name(text: &str) -> usize {
     let first = text.starts_with(|first: char| first.is_ascii_uppercase() || first == '_');
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';

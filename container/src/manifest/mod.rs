@@ -27,7 +27,7 @@ mod parameter_file;
 mod parameters;
 mod parameters_error;
 mod parts;
-mod pieces;
+mod parameter_syntax;
 #[cfg(not(feature = "cli"))]
 mod plain;
 mod readiness;
@@ -55,7 +55,7 @@ pub use literals::warn_literals;
 pub(crate) use load::looked_in;
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
-pub use pieces::{BadPiece, Piece, pieces};
+pub use parameter_syntax::{BadParameter, Fragment, fragments};
 #[cfg(not(feature = "cli"))]
 pub use plain::render;
 #[cfg(feature = "cli")]

@@ -13,7 +13,7 @@ pub(super) fn check(name: &str) -> Result<(), ParametersError> {
     if is_name(name) { Ok(()) } else { Err(ParametersError::BadName) }
 }
 
-/// Whether a text can be the name of a parameter.
+/// Whether a string can be the name of a parameter.
 pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')

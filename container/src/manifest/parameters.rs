@@ -156,7 +156,7 @@ impl Parameters {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    /// The same, where a value that is no text counts as not set.
+    /// The same, where a value that is no UTF-8 counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         self.find(name).ok().flatten()

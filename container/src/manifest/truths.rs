@@ -1,4 +1,4 @@
-//! The container's keys that are true or false, such as `enabled`: a boolean, or a text with a parameter that says one.
+//! The container's keys that are true or false, such as `enabled`: a boolean, or a string with a parameter that says one.
 
 use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, truth};
 use wirework::text::escape;
@@ -48,7 +48,7 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
     if truth.is_none() {
         // What a parameter brought may be a secret by mistake, and is not shown.
         let message = format!(
-            "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another text in place of `{}`",
+            "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another string in place of `{}`",
             mask_uri(text)
         );
         problems
@@ -104,7 +104,7 @@ mod tests {
     fn what_is_no_truth_is_told() {
         let (read, message) = of(Value::String("${maybe}".into()));
         assert_eq!(read, None);
-        assert!(message.ends_with("found another text in place of `${maybe}`"), "{message}");
+        assert!(message.ends_with("found another string in place of `${maybe}`"), "{message}");
         let (read, message) = of(Value::String("!${SECRET:-hunter2} ".into()));
         assert!(read.is_none() && message.ends_with("`!${SECRET:-hunter2} `"), "as it is written: {message}");
         let (_, message) = of(Value::String("${PASSWORD}".into()));

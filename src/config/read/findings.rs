@@ -212,7 +212,7 @@ impl Findings {
         if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 
-    /// A text that is none of those that are accepted.
+    /// A string that is none of those that are accepted.
     pub fn none_of(&self, path: &Path<'_>, source: Source<'_>, known: &[&str]) -> Problem {
         let problem = self.wrong(path, source, code::BAD_VALUE, &one_of(known));
         let given = source.text().filter(|_| !source.is_secret());

@@ -24,7 +24,7 @@ macro_rules! integers {
     )* };
 }
 
-/// What stands for a text that cannot be had.
+/// What stands for a string that cannot be had.
 const PLACEHOLDERS: [&str; 2] = ["x", "y"];
 
 impl<'de> Deserializer<'de> for ValueDeserializer<'_> {

@@ -77,7 +77,7 @@ impl<'a> ValueDeserializer<'a> {
         })
     }
 
-    /// A text.
+    /// A string.
     pub fn text(&self) -> Option<&'a str> {
         self.leaf(Wanted::Text, |value| match value {
             Value::String(text) => Some(text.as_str()),

@@ -218,7 +218,7 @@ impl Reader {
         }
     }
 
-    /// Whether a key in a table that serde collects is a number, and not a text that looks like one.
+    /// Whether a key in a table that serde collects is a number, and not a string that looks like one.
     pub fn is_number(&self, table: &Path<'_>, key: &str) -> bool {
         key.starts_with(|first: char| first == '-' || first.is_ascii_digit())
             && !self.collected.borrow().is_empty()

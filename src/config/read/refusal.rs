@@ -48,7 +48,7 @@ impl fmt::Display for DeserializeError {
     }
 }
 
-/// What serde expects, in the words of an operator. Serde has nothing but a text for it: `u16`, `a nonzero u16`, `a boolean`.
+/// What serde expects, in the words of an operator. Serde has nothing but a string for it: `u16`, `a nonzero u16`, `a boolean`.
 fn in_words(expected: &str) -> String {
     let (name, least) = match expected.strip_prefix("a nonzero ") {
         Some(name) => (name, 1),

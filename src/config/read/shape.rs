@@ -284,7 +284,7 @@ fn says_what(schema: &Json) -> bool {
     !is_null && ["type", "const", "enum"].iter().any(|word| schema.get(word).is_some())
 }
 
-/// The texts that a schema lists.
+/// The strings that a schema lists.
 fn choices(schema: &Json) -> Vec<&str> {
     let listed = list(schema, "enum").chain(schema.get("const"));
     listed.filter_map(Json::as_str).collect()
@@ -323,7 +323,7 @@ fn holds(schema: &Json, number: i128) -> bool {
     (low..=high).contains(&number) && !is_excluded
 }
 
-/// Whether a text is as long, and of such a form, as a schema wants it; as far as that is plain.
+/// Whether a string is as long, and of such a form, as a schema wants it; as far as that is plain.
 fn is_such_text(schema: &Json, text: &str) -> bool {
     let length = |word: &str| schema.get(word).and_then(Json::as_u64);
     let count = text.chars().count() as u64;

@@ -61,7 +61,7 @@ impl<'a> ValueDeserializer<'a> {
         }
     }
 
-    /// Which of these keys takes a text that stands in the place of their table, where that is plain: it is an address.
+    /// Which of these keys takes a string that stands in the place of their table, where that is plain: it is an address.
     fn key_for(&self, value: &Value, keys: &[String]) -> Option<&'static str> {
         let Value::String(text) = value else { return None };
         let has = |name: &str| keys.iter().any(|key| key == name);

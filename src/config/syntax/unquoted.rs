@@ -37,15 +37,15 @@ pub(super) fn wrong(mistake: Mistake, text: &str, at: usize) -> Option<Wrong> {
     } else if is(&["true", "false"]) {
         (Some("invalid boolean"), "write `true` or `false`, in lower case")
     } else if is(&["yes", "no", "on", "off"]) {
-        (Some("invalid boolean"), "write `true` or `false`; a text stands in quotes")
+        (Some("invalid boolean"), "write `true` or `false`; a string stands in quotes")
     } else if is(&["null", "none", "nil", "undefined", "~"]) {
-        (Some("invalid value"), "TOML has no word for nothing: take the key out; a text stands in quotes")
+        (Some("invalid value"), "TOML has no word for nothing: take the key out; a string stands in quotes")
     } else if value.starts_with('$') {
         (Some(NO_QUOTES), "write a parameter in quotes, also where it is a number: `\"${NAME}\"`")
     } else if mistake == Mistake::LeadingZero && is_number(value) {
-        (None, "write a number without zeros before it; a text stands in quotes")
+        (None, "write a number without zeros before it; a string stands in quotes")
     } else if is_number(value) {
-        (None, "a text stands in quotes")
+        (None, "a string stands in quotes")
     } else if value.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ') {
         (Some("invalid integer number"), "write a number without blanks; `_` may stand between digits")
     } else {

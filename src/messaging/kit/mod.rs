@@ -18,7 +18,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use queue_core::QueueCore;
 pub(crate) use unconfirmed::Unconfirmed;
 
-/// A text that is given; an empty one counts as not given.
+/// A string that is given; an empty one counts as not given.
 pub(crate) fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

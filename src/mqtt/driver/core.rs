@@ -230,9 +230,9 @@ impl Core {
     /// Warns where the broker keeps the session for a shorter time than it was asked to.
     fn warn_of_expiry(&self, limits: &Limits) {
         let asked = self.settings.session_expiry;
-        if let Some(kept) = limits.session_expiry.filter(|kept| *kept < asked) {
+        if let Some(granted) = limits.session_expiry.filter(|granted| *granted < asked) {
             self.logger.warn(format_args!(
-                "the broker keeps the session for {kept} s after the connection is lost, not as long as it was asked to"
+                "the broker keeps the session for {granted} s after the connection is lost, not as long as it was asked to"
             ));
         }
     }

@@ -58,7 +58,7 @@ impl fmt::Display for LinkState {
 pub struct Remaining {
     /// Publishes that were accepted and not acknowledged; they have failed.
     pub publishes: usize,
-    /// Received messages that no listener had finished; on a kept session the broker sends those of QoS 1 and 2 again.
+    /// Received messages that no listener had finished; on a persistent session the broker sends those of QoS 1 and 2 again.
     pub messages: usize,
     /// Filters that were unsubscribed from and that a broker which keeps the session may not have taken back.
     pub filters: usize,

@@ -98,7 +98,7 @@ impl Publishing {
             Unfit::TooLarge { size, max } => MqttError::TooLarge { topic, size, max },
             Unfit::Expired => MqttError::Expired { topic },
             Unfit::Retained => {
-                MqttError::Unsupported { what: "a retained message", why: "the broker keeps no messages" }
+                MqttError::Unsupported { what: "a retained message", why: "the broker retains no messages" }
             }
             Unfit::Qos(QoS::AtMostOnce) => {
                 MqttError::Unsupported { what: "QoS 1 or 2", why: "the broker takes messages of QoS 0 only" }

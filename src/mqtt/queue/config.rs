@@ -28,7 +28,7 @@ pub struct MqttQueueConfig {
     pub topic: Option<String>,
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
     /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
-    /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
+    /// persistent, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in
@@ -298,7 +298,7 @@ impl MqttQueueConfig {
             tls: self.tls.clone(),
             will: None,
             options: MqttOptions {
-                // What a kept session brings waits until somebody receives.
+                // What a persistent session brings waits until somebody receives.
                 unclaimed_timeout: Millis::new(0),
                 ..self.options.connection_options()
             },
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(
             own.options.unclaimed_timeout,
             Millis::new(0),
-            "nothing that the session kept is given up"
+            "nothing that the session brings is given up"
         );
         assert!(!own.options.clean_session && config.options.qos_level() == QoS::AtLeastOnce);
         assert!(MqttQueueConfig::default().own_connection().is_none());

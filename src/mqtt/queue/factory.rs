@@ -23,7 +23,7 @@ use crate::{Error, offers, register};
 pub struct MqttQueueFactoryConfig {
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
     /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
-    /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
+    /// persistent, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in

@@ -48,7 +48,7 @@ macro_rules! queue_options {
 }
 
 queue_options! {
-    /// How a queue over MQTT behaves. Times are milliseconds, or texts such as `30s`.
+    /// How a queue over MQTT behaves. Times are milliseconds, or strings such as `30s`.
     #[derive(Clone, Debug, Deserialize, JsonSchema)]
     #[serde(default, deny_unknown_fields)]
     pub struct MqttQueueOptions {
@@ -56,11 +56,11 @@ queue_options! {
         /// type of a received message is its topic. All who share the topic must agree.
         pub serialize_envelope: bool = false,
         /// Whether the queue subscribes when it opens. When false it does so at the first `receive`, `peek` or `listen`, and without a
-        /// kept session gets nothing of what was sent before.
+        /// persistent session gets nothing of what was sent before.
         pub autosubscribe: bool = false,
         /// QoS with which it publishes and subscribes, 0 to 2. At 0 nothing is acknowledged, and what a crash finds unfinished is lost.
         pub qos: u8 = 0,
-        /// Whether the broker keeps the last message for later subscribers.
+        /// Whether the broker retains the last message for later subscribers.
         pub retain: bool = false,
         /// Whether what this connection itself publishes to the topic does not come, also what others of the process publish through
         /// it. It takes MQTT 5, a broker with subscription identifiers, and no `group`.

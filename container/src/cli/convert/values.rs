@@ -90,7 +90,7 @@ impl Values<'_> {
         self.text(text, true).map(|text| quoted(&text))
     }
 
-    /// A text with its parameters; where `doubled`, a `$` of its own is written as `$$`.
+    /// A string with its parameters; where `doubled`, a `$` of its own is written as `$$`.
     pub fn text(&self, text: &str, doubled: bool) -> Result<String, Reason> {
         let mut out = String::new();
         for part in self.0.parts(text) {
@@ -185,7 +185,7 @@ impl Values<'_> {
         Node { value, line: node.line }
     }
 
-    /// A value for a comment: as it stands in the source, but for parameters, and for texts at places that `may_show` does not name.
+    /// A value for a comment: as it stands in the source, but for parameters, and for strings at places that `may_show` does not name.
     pub fn written(&self, node: &Node, path: &str, may_show: &dyn Fn(&str) -> bool) -> String {
         let shown = |text: &str| self.shown(text, may_show(path));
         match &node.value {
@@ -207,7 +207,7 @@ impl Values<'_> {
         }
     }
 
-    /// A text with its parameters; of the rest only that there is some, unless it `may_show`.
+    /// A string with its parameters; of the rest only that there is some, unless it `may_show`.
     fn shown(&self, text: &str, may_show: bool) -> String {
         let parts = self.0.parts(text).into_iter().map(|part| match part {
             Part::Text(text) if may_show => text.to_owned(),

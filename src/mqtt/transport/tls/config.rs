@@ -74,7 +74,7 @@ impl TlsConfig {
 
     /// Whether anything is set.
     pub(crate) fn is_given(&self) -> bool {
-        // An empty text counts as not given.
+        // An empty string counts as not given.
         let Self { server_name, alpn, system_roots, .. } = self;
         let files = [&self.ca_file, &self.cert_file, &self.key_file];
         files.into_iter().any(|file| filled(file).is_some())
@@ -217,7 +217,7 @@ impl fmt::Debug for TlsPem {
     }
 }
 
-/// An empty text counts as not given.
+/// An empty string counts as not given.
 fn filled(path: &Option<ConfigPath>) -> Option<&Path> {
     path.as_deref().filter(|path| !path.as_os_str().is_empty())
 }
