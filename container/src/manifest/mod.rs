@@ -22,7 +22,6 @@ mod hidden;
 mod literals;
 mod load;
 mod overlay;
-mod pair;
 mod parameter_file;
 mod parameters;
 mod parameters_error;

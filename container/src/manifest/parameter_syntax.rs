@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::pair::is_name;
+use super::parameters_error::ParametersError;
 
 /// A part of a string: text as it stands, or a parameter. `Debug` shows names of parameters and of files, and no other text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,4 +135,22 @@ fn no_name(name: &str) -> String {
         _ => "what follows `${` is no name of a parameter; a name has letters, digits and `_` and begins with no digit"
             .to_owned(),
     }
+}
+
+/// The name and the value of `NAME=VALUE`, as parameters are given.
+pub(super) fn split_pair(pair: &str) -> Result<(&str, &str), ParametersError> {
+    let (name, value) = pair.split_once('=').ok_or(ParametersError::NoValue)?;
+    Ok((name.trim(), value))
+}
+
+/// Whether a name can be that of a parameter.
+pub(super) fn check_name(name: &str) -> Result<(), ParametersError> {
+    if is_name(name) { Ok(()) } else { Err(ParametersError::BadName) }
+}
+
+/// Whether a string can be the name of a parameter.
+pub(super) fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -9,7 +9,7 @@ use wirework::config::{Problems, Span};
 use wirework::file;
 use wirework::text::{counted, trim_line_breaks};
 
-use super::pair::{check, split};
+use super::parameter_syntax::{check_name, split_pair};
 use super::parameter_file::Lines;
 use super::parameters_error::ParametersError;
 
@@ -96,7 +96,7 @@ impl Parameters {
     /// # Errors
     /// [`ParametersError::BadName`].
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), ParametersError> {
-        check(name)?;
+        check_name(name)?;
         self.given.insert(name.to_owned(), value.into());
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Parameters {
     /// # Errors
     /// [`ParametersError::NoValue`] and [`ParametersError::BadName`].
     pub fn set_pair(&mut self, pair: &str) -> Result<(), ParametersError> {
-        let (name, value) = split(pair)?;
+        let (name, value) = split_pair(pair)?;
         self.set(name, value)
     }
 

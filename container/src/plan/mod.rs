@@ -1,7 +1,6 @@
 //! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
 
 mod adjacency;
-mod blocking;
 mod claims;
 mod clients;
 mod cycles;
@@ -27,9 +26,6 @@ mod resolve;
 mod sections;
 mod shown;
 mod walk;
-mod words;
-
-pub(crate) use blocking::plan_apart;
 
 pub use adjacency::EdgeKind;
 pub use factories::{Binary, Factories, FactoryInfo, Wanted};
@@ -40,6 +36,7 @@ pub use lists::{Asked, List, Lists, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
+pub(crate) use plan::plan_apart;
 pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};
 pub use references::{Candidate, Question, ReferenceContext, Verdict};
 pub use walk::Walk;

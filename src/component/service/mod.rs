@@ -3,9 +3,7 @@
 //! A container keeps [`ServiceStates`]; everybody else has a [`ServiceView`] of them, each component by
 //! [`Context::service`](super::Context::service).
 
-mod changes;
 mod graph;
-mod member;
 mod readiness;
 mod state;
 mod states;
@@ -13,10 +11,8 @@ mod states;
 mod tests;
 mod view;
 
-pub use changes::Changes;
-pub use graph::{Link, NoGraph, ServiceGraph};
-pub use member::ServiceMember;
+pub use graph::{Link, NoGraph, ServiceGraph, ServiceMember};
 pub use readiness::{Readiness, ReadinessRule};
 pub use state::{Change, ComponentState, ServiceState, StateChange};
 pub use states::ServiceStates;
-pub use view::ServiceView;
+pub use view::{Changes, ServiceView};

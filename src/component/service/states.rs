@@ -8,8 +8,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::super::{Descriptor, Status};
-use super::graph::{Link, ServiceGraph};
-use super::member::ServiceMember;
+use super::graph::{Link, ServiceGraph, ServiceMember};
 use super::readiness::{Blockers, Readiness};
 use super::state::{Change, ComponentState, ServiceState, StateChange};
 

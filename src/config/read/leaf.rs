@@ -6,12 +6,11 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{EnumContent, ListAccess, TableAccess};
-use super::large::beyond_toml;
 use super::node::ValueDeserializer;
 use super::probe::SubstituteValue;
 use super::refusal::DeserializeError;
 use super::source::Source;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, beyond_toml};
 use crate::config::suggest::quoted;
 use crate::config::{Millis, Value, code, nearest};
 

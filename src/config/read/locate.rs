@@ -8,9 +8,8 @@ use std::cell::Cell;
 use super::path::{Path, Segment};
 use super::probe::SubstituteValue;
 use super::reader::Reader;
-use super::refusal::DeserializeError;
+use super::refusal::{DeserializeError, Unplaced};
 use super::source::Source;
-use super::unplaced::Unplaced;
 use crate::config::{MOST_OF_A_KIND, Span, Value};
 
 /// How often a section is read to find the places of what it refused.

@@ -10,7 +10,6 @@ mod access;
 mod findings;
 mod key;
 mod known;
-mod large;
 mod leaf;
 mod locate;
 mod marks;
@@ -22,7 +21,6 @@ mod refusal;
 mod shape;
 mod source;
 mod tables;
-mod unplaced;
 mod wanted;
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! A value on its way to serde: read as what serde asks for, or recorded as a problem.
 
-use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::reader::Reader;
 use super::source::Source;
-use super::wanted::Wanted;
+use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
 use crate::config::{Number, Problem, Value, code, truth};
 
 /// A deserializer of one value.

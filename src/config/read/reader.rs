@@ -10,10 +10,9 @@ use super::findings::Findings;
 use super::marks::Mark;
 use super::path::Path;
 use super::probe::{Probes, SubstituteValue};
-use super::refusal::DeserializeError;
+use super::refusal::{DeserializeError, Unplaced};
 use super::shape;
 use super::source::Source;
-use super::unplaced::Unplaced;
 use crate::config::{Problem, Problems, Span, Table, code, mask_uri, place};
 use crate::text::escape;
 

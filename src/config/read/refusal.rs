@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Error, Expected, Unexpected};
 
 use super::wanted::Wanted;
+use crate::config::Problem;
 use crate::config::suggest::quoted;
 
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
@@ -100,4 +101,15 @@ impl Error for DeserializeError {
     fn duplicate_field(field: &'static str) -> Self {
         Self::Duplicate(field)
     }
+}
+
+/// Why a table was refused that serde had collected before it read it: at which of its places is not known yet.
+#[derive(Debug)]
+pub struct Unplaced {
+    /// The table, as a dotted path.
+    pub table: String,
+    /// What serde said.
+    pub refusal: DeserializeError,
+    /// What to tell when no place is found; nothing where something was told already.
+    pub otherwise: Option<Problem>,
 }

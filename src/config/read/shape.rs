@@ -9,10 +9,9 @@ use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
 use super::findings::{Fields, Findings, one_of};
-use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::source::Source;
-use super::wanted::Wanted;
+use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
 use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
 use crate::config::{Key, Node, Origin, Span, Table, Value, code};
