@@ -1,6 +1,6 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
-mod branches;
+
 pub mod code;
 mod chunks;
 mod confidential;
@@ -25,6 +25,7 @@ mod suggest;
 mod syntax;
 mod table;
 mod tree;
+mod variants;
 
 pub use confidential::{is_secret, is_shown, is_uri, schema_secrets};
 pub use config_path::ConfigPath;
@@ -44,6 +45,6 @@ pub use read::read;
 pub(crate) use read::{Part, Reading, read_as_far};
 pub use schema::schema_of;
 pub use secret::{MASK, Secret};
-pub use suggest::{nearest, truth};
+pub use suggest::{nearest, parse_bool};
 pub use table::Entries;
 pub use tree::{Node, Origin, Section, Table, Value};

@@ -3,7 +3,7 @@
 use schemars::Schema;
 use serde_json::Value;
 
-use super::branches;
+use super::variants;
 use super::json_schema::{alternatives, holds_secret, values};
 use super::key_type::{KeyType, MAX_DEPTH, any_of, is_path, types_of};
 
@@ -79,7 +79,7 @@ impl<'s> Outline<'s> {
             "" => name.to_owned(),
             prefix => format!("{prefix}.{name}"),
         };
-        for part in branches::parts(self.root, table.schema) {
+        for part in variants::parts(self.root, table.schema) {
             let variant = part.tag.map(|tag| Variant {
                 tag: join(tag.name),
                 values: vec![tag.value.to_owned()],

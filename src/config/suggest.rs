@@ -51,11 +51,11 @@ pub fn unabridged<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>)
 /// contraries, in any case.
 ///
 /// ```
-/// use wirework::config::truth;
-/// assert_eq!([truth("Yes"), truth("0"), truth("maybe")], [Some(true), Some(false), None]);
+/// use wirework::config::parse_bool;
+/// assert_eq!([parse_bool("Yes"), parse_bool("0"), parse_bool("maybe")], [Some(true), Some(false), None]);
 /// ```
 #[must_use]
-pub fn truth(word: &str) -> Option<bool> {
+pub fn parse_bool(word: &str) -> Option<bool> {
     let is = |words: [&str; 4]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
     match (is(["true", "1", "yes", "on"]), is(["false", "0", "no", "off"])) {
         (true, _) => Some(true),

@@ -168,7 +168,7 @@ impl Value {
             },
             Self::Integer(number) => clip(number.to_string()),
             Self::Float(number) => clip(number.to_string()),
-            Self::Boolean(truth) => format!("`{truth}`"),
+            Self::Boolean(value) => format!("`{value}`"),
             Self::Datetime(time) => format!("the date {time}"),
             Self::Array(list) => format!("a list of {}", list.len()),
             Self::Table(_) => "a table".to_owned(),

@@ -13,7 +13,7 @@ mod exit;
 mod explain;
 mod failure_report;
 mod graph;
-mod logged;
+mod stderr_log;
 mod options;
 mod output;
 mod print;

@@ -9,7 +9,7 @@ use wirework::log::{Console, Level};
 
 use super::exit::EXIT_CONFIG;
 use super::failure_report::{problems, report};
-use super::logged::shows_errors;
+use super::stderr_log::shows_errors;
 use super::options::Manifests;
 use super::options::Options;
 use crate::program::Program;

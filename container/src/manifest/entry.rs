@@ -16,7 +16,7 @@ use wirework::{Descriptor, Pattern};
 
 use super::container_keys::{Kind, Place, find, keys_of};
 use super::readiness::{self, ReadinessKey};
-use super::times;
+use super::unitless_times;
 
 /// Whether a key of a section is the container's; `descriptor` has been taken out by then.
 pub(super) fn is_own(key: &str) -> bool {
@@ -163,7 +163,7 @@ impl Entry {
             self.timeout = None;
         }
         let times = ["timeout", "readiness"].into_iter().filter_map(|name| Some((name, own.get(name)?)));
-        problems.extend(times.filter_map(|(name, node)| times::warning(name, node)));
+        problems.extend(times.filter_map(|(name, node)| unitless_times::warning(name, node)));
     }
 
     fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {

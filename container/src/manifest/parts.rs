@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wirework::config::{Node, Problem, Problems, Table, Value, code, parse_toml, parse_toml_timed};
 
-use super::astray::move_into_sections;
+use super::misplaced::move_into_sections;
 use super::hidden::hidden;
 
 /// What could be read of a file.

@@ -24,7 +24,7 @@ mod queue_flows;
 mod references;
 mod resolve;
 mod sections;
-mod shown;
+mod shown_values;
 mod walk;
 
 pub use adjacency::EdgeKind;

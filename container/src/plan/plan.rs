@@ -23,7 +23,7 @@ use super::planned::Planned;
 use super::references::{Candidate, Question, ReferenceContext, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
-use super::shown::shown;
+use super::shown_values::shown_values;
 use crate::manifest::{Files, Manifest, Service};
 
 /// A plan: all that can be known of a service without creating a component. With problems it is as complete as they
@@ -102,7 +102,7 @@ impl Plan {
         let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
         let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
         problems.extend(cycles);
-        plan.files.show(shown(&plan.components, &plan.files, problems));
+        plan.files.show(shown_values(&plan.components, &plan.files, problems));
         plan
     }
 

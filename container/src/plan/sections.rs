@@ -13,7 +13,7 @@ use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
 use super::planned::{Planned, Resolved};
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals, warn_times};
+use crate::manifest::{Entry, Files, warn_literal_secrets, warn_likely_mistakes, warn_unitless_times};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -58,8 +58,8 @@ pub(super) fn read(
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
-    warn_literals(&section, &known.schema, files, problems);
-    warn_times(&section, &known.schema, problems);
+    warn_likely_mistakes(&section, &known.schema, files, problems);
+    warn_unitless_times(&section, &known.schema, problems);
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 use super::findings::Fields;
 use super::key::KeyDeserializer;
 use super::marks::Mark;
-use super::node::ValueDeserializer;
+use super::value_deserializer::ValueDeserializer;
 use super::path::Path;
 use super::reader::Reader;
 use super::refusal::DeserializeError;

@@ -10,10 +10,10 @@ mod access;
 mod findings;
 mod key;
 mod known;
-mod leaf;
+mod deserializer;
 mod locate;
 mod marks;
-mod node;
+mod value_deserializer;
 mod path;
 mod probe;
 mod reader;
@@ -210,6 +210,6 @@ fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> O
 /// Reads once; what is refused has been recorded.
 fn once<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Result<T, DeserializeError> {
     let source = Source::Root(table, span);
-    let root = node::ValueDeserializer { reader, path: &Path::Root, source };
+    let root = value_deserializer::ValueDeserializer { reader, path: &Path::Root, source };
     T::deserialize(root).map_err(|refusal| reader.refused(&Path::Root, source, refusal))
 }

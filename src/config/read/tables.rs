@@ -1,6 +1,6 @@
 //! Tables and lists, and what to write where something else stands in their place.
 
-use super::node::ValueDeserializer;
+use super::value_deserializer::ValueDeserializer;
 use super::path::{Path, Segment, shown_key};
 use super::source::Source;
 use crate::config::suggest::quoted;

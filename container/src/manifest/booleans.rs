@@ -1,6 +1,6 @@
 //! The container's keys that are true or false, such as `enabled`: a boolean, or a string with a parameter that says one.
 
-use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, truth};
+use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, parse_bool};
 use wirework::text::escape;
 
 use super::replace::{Replaced, Replacer};
@@ -13,7 +13,7 @@ const HELP: &str =
 pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &mut Problems) -> Option<bool> {
     let span = node.span;
     let text = match &node.value {
-        Value::Boolean(truth) => return Some(*truth),
+        Value::Boolean(value) => return Some(*value),
         Value::String(text) => text,
         other => {
             let message =
@@ -28,8 +28,8 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
             let found = node.value.shown();
             let message = format!("`{key}`: expected `true`, `false` or a parameter, found {found}");
             let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
-            problems.push(match truth(text.trim()) {
-                Some(truth) => problem.with_help(format!("write `{truth}`, without quotes")),
+            problems.push(match parse_bool(text.trim()) {
+                Some(value) => problem.with_help(format!("write `{value}`, without quotes")),
                 None => problem.with_help(HELP),
             });
             return None;
@@ -44,8 +44,8 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
         // An empty parameter beside blanks, or its contrary: it counts as not given.
         return None;
     }
-    let truth = truth(word);
-    if truth.is_none() {
+    let value = parse_bool(word);
+    if value.is_none() {
         // What a parameter brought may be a secret by mistake, and is not shown.
         let message = format!(
             "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another string in place of `{}`",
@@ -54,7 +54,7 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
         problems
             .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_help(HELP).with_shown(span));
     }
-    Some(truth? != contrary)
+    Some(value? != contrary)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::path::Path;
 use super::reader::Reader;
 use super::source::Source;
 use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
-use crate::config::{Number, Problem, Value, code, truth};
+use crate::config::{Number, Problem, Value, code, parse_bool};
 
 /// A deserializer of one value.
 #[derive(Clone, Copy)]
@@ -105,21 +105,21 @@ impl<'a> ValueDeserializer<'a> {
 
     /// What to write in the place of a value of another kind.
     fn remedy(&self, value: &Value, wanted: Wanted) -> Option<String> {
-        let of_truth = |text: &str| {
-            let truth = truth(text.trim())?;
+        let of_boolean = |text: &str| {
+            let value = parse_bool(text.trim())?;
             let is_parameter = self.source.is_text();
             Some(if is_parameter {
-                format!("set the parameter to `{truth}`")
+                format!("set the parameter to `{value}`")
             } else {
-                format!("write `{truth}`")
+                format!("write `{value}`")
             })
         };
         match (value, wanted) {
             (Value::String(text), _) if !self.source.is_text() && wanted.is_written_as(text) => {
                 Some("write it without quotes".to_owned())
             }
-            (Value::String(text), Wanted::Boolean) if !self.source.is_secret_place() => of_truth(text),
-            (Value::Integer(number), Wanted::Boolean) => of_truth(&number.to_string()),
+            (Value::String(text), Wanted::Boolean) if !self.source.is_secret_place() => of_boolean(text),
+            (Value::Integer(number), Wanted::Boolean) => of_boolean(&number.to_string()),
             (Value::Array(list), Wanted::Text) if list.len() == 1 => {
                 Some("take its brackets away".to_owned())
             }

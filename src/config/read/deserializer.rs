@@ -6,7 +6,7 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{EnumContent, ListAccess, TableAccess};
-use super::node::ValueDeserializer;
+use super::value_deserializer::ValueDeserializer;
 use super::probe::SubstituteValue;
 use super::refusal::DeserializeError;
 use super::source::Source;
