@@ -106,21 +106,21 @@ pub enum Destination {
     Name(String),
     /// Each to a name that is made of the one it came from.
     Made {
-        /// How it is made.
+        /// The template by which it is made, as the section has it.
         template: String,
         /// The names that are made so (template) of one name or those of a pattern, or of any; those, or more.
         names: fn(&str, Option<&str>) -> Names,
     },
 }
 
-/// How much of what is sent is taken.
+/// How many of the messages that are sent to some names a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// Nothing.
+    /// None of them.
     Nothing,
-    /// Some of it.
+    /// Some of them.
     Part,
-    /// All of it.
+    /// All of them.
     All,
 }
 

@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer};
 /// The longest time that is read: a hundred years.
 const MAX: u64 = 100 * 365 * 24 * 3_600_000;
 
-/// What is read.
+/// What is expected instead of a string that is no time.
 const TIME: &str = "a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`";
-/// What is read of what is longer.
+/// What is expected instead of a time that is too long.
 const LONGEST: &str = "a time of at most 100 years";
 
 /// The units with their milliseconds, the longest first; `ms` before `m` and `s`.

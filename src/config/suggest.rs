@@ -29,7 +29,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// The candidates of which `name` is one end, cut off between words or within one of three letters and more: `keepalive` of
 /// `keepalive_timeout`, `timeout` of both `connect_timeout` and `keepalive_timeout`. Those that begin with it come first.
-pub fn unabridged<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn completions<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = plain(name);
     if plain.chars().count() < 3 || name.len() > 100 {
         return Vec::new();
@@ -110,7 +110,7 @@ mod tests {
             ("i", &[]),
             ("", &[]),
         ] {
-            assert_eq!(unabridged(name, keys), expected, "{name}");
+            assert_eq!(completions(name, keys), expected, "{name}");
         }
         let names =
             |names: &[&str]| alternatives(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());

@@ -21,7 +21,7 @@ use super::parameter_syntax::{BadParameter, Fragment, fragments};
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
 
 /// How much all parameters of a manifest may put in, in bytes: a parameter of a megabyte can be used a hundred thousand times.
-const MAX_PUT_IN: usize = 64 * 1024 * 1024;
+const MAX_INSERTED: usize = 64 * 1024 * 1024;
 
 /// What a string became. `Debug` shows no string.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,13 +55,13 @@ pub(super) struct Replacer<'a> {
     /// The manifest's files: `${file:…}` is relative to the one that it stands in.
     pub files: &'a Files,
     /// How many bytes were put in.
-    put_in: Cell<usize>,
+    inserted: Cell<usize>,
 }
 
 impl<'a> Replacer<'a> {
     /// A replacer for the strings of these files.
     pub fn new(parameters: &'a Parameters, files: &'a Files) -> Self {
-        Self { parameters, files, put_in: Cell::new(0) }
+        Self { parameters, files, inserted: Cell::new(0) }
     }
 }
 
@@ -121,18 +121,18 @@ impl Replacer<'_> {
         self.text(text, span, problems)
     }
 
-    /// What is put in for a fragment, as long as it is not too much in all.
+    /// The value of a fragment, as long as all inserted values together are not too long.
     fn value(&self, fragment: Fragment<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
-        let value = match self.put_in.get() {
-            0..=MAX_PUT_IN => self.look_up(fragment, written)?,
+        let value = match self.inserted.get() {
+            0..=MAX_INSERTED => self.look_up(fragment, written)?,
             _ => String::new(),
         };
-        let put_in = self.put_in.get().saturating_add(value.len());
-        self.put_in.set(put_in);
-        if put_in <= MAX_PUT_IN {
+        let inserted = self.inserted.get().saturating_add(value.len());
+        self.inserted.set(inserted);
+        if inserted <= MAX_INSERTED {
             return Ok(value);
         }
-        let message = format!("the parameters of this manifest put in more than {MAX_PUT_IN} bytes");
+        let message = format!("the parameters of this manifest put in more than {MAX_INSERTED} bytes");
         let problem = Problem::error(code::BAD_PARAMETER, written.fragment(fragment), message);
         Err(Box::new(problem.with_help("put in the name of a file that holds the large value")))
     }

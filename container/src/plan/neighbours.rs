@@ -86,12 +86,12 @@ struct Disabled<'a> {
     lists: Lists<'a>,
 }
 
-/// Who may add to the services of one list.
+/// The components that may add entries to the services of one list while they run.
 struct Adding<'a> {
     list: &'a List,
-    /// One that may.
+    /// The first of them, by position.
     first: u32,
-    /// Whether there is another one.
+    /// Whether there are more.
     several: bool,
 }
 

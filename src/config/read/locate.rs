@@ -112,7 +112,7 @@ impl Search<'_> {
     fn try_with(&self, trial: Reader) -> Option<DeserializeError> {
         self.trials.set(self.trials.get() + 1);
         (self.read)(&trial);
-        self.reader.add_looked(trial.looked());
+        self.reader.add_lookups(trial.lookups());
         trial.take_unplaced().into_iter().find(|one| one.table == self.table).map(|one| one.refusal)
     }
 

@@ -165,7 +165,7 @@ where
 {
     let outcome = |trial: Reader| {
         let is_read = once::<T>(&trial, table, span).is_ok();
-        reader.add_looked(trial.looked());
+        reader.add_lookups(trial.lookups());
         let refusals: Vec<_> = trial.take_unplaced().iter().map(|one| one.refusal.to_string()).collect();
         (is_read, refusals, trial.findings().aside())
     };
@@ -176,7 +176,7 @@ where
     };
     for (path, key) in reader.probes().passed_over().into_iter().take(TRIED) {
         if !reader.is_costly() && minds(&path) {
-            reader.findings().spare(&path, key);
+            reader.findings().withdraw_unknown(&path, key);
         }
     }
 }

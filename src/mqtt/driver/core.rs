@@ -265,7 +265,7 @@ impl Core {
     }
 
     /// No broker has accepted the client since the last link.
-    pub fn still_down(&mut self, lost: &LinkError) {
+    pub fn connect_failed(&mut self, lost: &LinkError) {
         if self.down.is_none() {
             // The last link was left in good order, for one that did not come about.
             self.link_lost(lost);

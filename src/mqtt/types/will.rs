@@ -84,7 +84,7 @@ impl MqttWill {
         Self { properties, ..self }
     }
 
-    /// Whether a client of this version can leave it.
+    /// Checks that CONNECT of this version can carry it.
     fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
         let wrong = |key: &'static str, problem: &'static str| Err(Invalid::new(key, problem).into());
         Topic::new(&self.topic)?;
