@@ -41,7 +41,7 @@ pub struct Variant {
     pub values: Vec<String>,
     /// Whether the key must be given for these.
     pub required: bool,
-    /// How many values the tag has in all.
+    /// How many values the tag can have in all.
     of: usize,
 }
 

@@ -10,7 +10,7 @@ use super::table::Entries;
 use super::{MASK, Number, has_user_info};
 use crate::descriptor::Descriptor;
 
-/// How a leaf came to its value.
+/// Where the value of a leaf comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// As it was written.

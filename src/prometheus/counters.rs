@@ -87,7 +87,7 @@ pub struct PrometheusCounters {
 }
 
 impl PrometheusCounters {
-    /// Without counters yet.
+    /// A sink with these limits, which has not been shown a counter yet.
     #[must_use]
     pub fn new(config: &PrometheusCountersConfig) -> Self {
         Self { table: SeriesTable::new(config.options.max_series), service: Mutex::default() }

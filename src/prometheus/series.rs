@@ -46,7 +46,7 @@ struct Series {
     cells: Vec<Arc<Cell>>,
     /// When there are so many, those that are retired are folded in.
     fold_at: usize,
-    /// What cells had counted that are gone.
+    /// The sum of what retired cells had counted.
     past: Option<Value>,
 }
 

@@ -49,7 +49,7 @@ struct Row {
 }
 
 impl ServiceStates {
-    /// Of a service that starts, with all its components created.
+    /// The states of a service that begins to start: all its components are created and none is open.
     #[must_use]
     pub fn new(
         name: impl Into<Arc<str>>,

@@ -51,7 +51,7 @@ impl<'a> TableAccess<'a> {
         Self::new(reader, path, table, Some(fields))
     }
 
-    /// For a map.
+    /// The entries of a map, whose keys are not known beforehand.
     pub fn map(reader: &'a Reader, path: &'a Path<'a>, table: Option<&'a Table>) -> Self {
         Self::new(reader, path, table, None)
     }

@@ -51,7 +51,7 @@ fn find<'t>(
     })
 }
 
-/// What is in a table or a list, with where the key or the element stands.
+/// The values of a table or a list, each with its key or index and the place where that is written.
 fn children(source: Source<'_>) -> Vec<Child<'_>> {
     if let Some(table) = source.table() {
         let pairs = table.iter();

@@ -87,7 +87,7 @@ pub enum Reading<T> {
     Whole(T),
     /// A part of it.
     Part(Part<T>),
-    /// Nothing that a configuration can be made of.
+    /// So little that no configuration can be made of it, not even a partial one.
     Nothing,
 }
 

@@ -20,7 +20,7 @@ pub enum LinkState {
         /// Whether the broker still had the session.
         session_present: bool,
         /// Filters that were granted before and are not granted now, since the broker refuses them or ends links for them, in
-        /// alphabetical order. They are asked for again by and by.
+        /// alphabetical order. They are requested again after growing waits.
         missing: Arc<[Arc<str>]>,
     },
     /// The link broke and is being set up again.
