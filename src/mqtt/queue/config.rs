@@ -300,7 +300,7 @@ impl MqttQueueConfig {
             options: MqttOptions {
                 // What a persistent session brings waits until somebody receives.
                 unclaimed_timeout: Millis::new(0),
-                ..self.options.connection_options()
+                ..MqttOptions::from(&self.options)
             },
         })
     }

@@ -12,7 +12,7 @@ use crate::messaging::store::StoreOptions;
 use crate::mqtt::{MqttOptions, MqttVersion, QoS, SubscribeOptions};
 
 /// Defines the options of a queue, each once: its documentation, type and default. Those behind `..MqttOptions` are those of a
-/// connection of the queue's own: they have the defaults of [`MqttOptions`], and `connection_options` hands them to it.
+/// connection of the queue's own: they have the defaults of [`MqttOptions`], which are made `From` them.
 macro_rules! queue_options {
     (
         $(#[$attribute:meta])*
@@ -38,10 +38,10 @@ macro_rules! queue_options {
             }
         }
 
-        impl $name {
-            /// The options of a connection of its own.
-            pub(super) fn connection_options(&self) -> MqttOptions {
-                MqttOptions { $($its_option: self.$its_option,)+ ..MqttOptions::default() }
+        /// The options of a connection of the queue's own.
+        impl From<&$name> for MqttOptions {
+            fn from(options: &$name) -> Self {
+                Self { $($its_option: options.$its_option,)+ ..Self::default() }
             }
         }
     };
