@@ -57,24 +57,36 @@ pub struct Bounds {
 }
 
 impl KeyType {
+    /// What each item of a list can be; `None` where it is no list, or the schema does not say.
+    #[must_use]
+    pub fn items(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => items.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What each value of a table can be whose keys the operator chooses; `None` for all else.
+    #[must_use]
+    pub fn values(&self) -> Option<&[Self]> {
+        match self {
+            Self::Table(values) => values.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether it is a string, or a list or table that can hold one.
     #[must_use]
     pub fn holds_string(&self) -> bool {
-        match self {
-            Self::String { .. } => true,
-            Self::List(Some(inner)) | Self::Table(Some(inner)) => inner.iter().any(Self::holds_string),
-            _ => false,
-        }
+        let inner = self.items().or(self.values()).unwrap_or_default();
+        matches!(self, Self::String { .. }) || inner.iter().any(Self::holds_string)
     }
 
     /// Whether it is a table, or a list that can hold one.
     #[must_use]
     pub fn holds_table(&self) -> bool {
-        match self {
-            Self::Table(_) => true,
-            Self::List(Some(items)) => items.iter().any(Self::holds_table),
-            _ => false,
-        }
+        let items = self.items().unwrap_or_default();
+        matches!(self, Self::Table(_)) || items.iter().any(Self::holds_table)
     }
 }
 

@@ -91,11 +91,7 @@ impl Keys {
         let find = |path: &str| {
             let types =
                 |path: &str| known.iter().find(|key| covers(&key.path, path)).map(|key| key.types.as_slice());
-            let of_values = |one: &'k KeyType| match one {
-                KeyType::Table(Some(values)) => Some(values.as_slice()),
-                _ => None,
-            };
-            types(path).or_else(|| types(path.rsplit_once('.')?.0)?.iter().find_map(of_values))
+            types(path).or_else(|| types(path.rsplit_once('.')?.0)?.iter().find_map(KeyType::values))
         };
         let names: Vec<_> = std::iter::once(path.to_owned()).chain(self.renamed(path)).collect();
         let parameters: Vec<_> = names.iter().filter_map(|name| parameter(name)).collect();

@@ -64,11 +64,7 @@ impl Values<'_> {
                 number(text).filter(|_| wanted).map_or_else(|| self.string(text), Ok)
             }
             Value::List(list) => {
-                let of_items = |one: &'k KeyType| match one {
-                    KeyType::List(Some(items)) => Some(items.as_slice()),
-                    _ => None,
-                };
-                let types = types.iter().find_map(of_items).unwrap_or_default();
+                let types = types.iter().find_map(KeyType::items).unwrap_or_default();
                 let path = format!("{path}.0");
                 let items = list.iter().map(|node| self.value_of_types(node, &path, types, types_of));
                 Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
