@@ -79,35 +79,35 @@ impl<'s> Outline<'s> {
             "" => name.to_owned(),
             prefix => format!("{prefix}.{name}"),
         };
-        for part in variants::parts(self.root, table.schema) {
-            let variant = part.tag.map(|tag| Variant {
+        for branch in variants::branches(self.root, table.schema) {
+            let variant = branch.tag.map(|tag| Variant {
                 tag: join(tag.name),
                 values: vec![tag.value.to_owned()],
                 required: false,
                 of: tag.of,
             });
             let variant = variant.as_ref().or(table.variant);
-            for (name, property) in properties(part.schema) {
+            for (name, property) in properties(branch.schema) {
                 let path = join(name);
-                let must = part.requires(name);
-                let is_tag = part.tag.is_some_and(|tag| tag.name == name);
+                let must = branch.requires(name);
+                let is_tag = branch.tag.is_some_and(|tag| tag.name == name);
                 let key = Table {
                     schema: property,
                     prefix: &path,
-                    required: table.required && must && part.is_certain(name),
+                    required: table.required && must && branch.is_certain(name),
                     variant,
                 };
                 let variant =
                     variant.filter(|_| !is_tag).map(|variant| Variant { required: must, ..variant.clone() });
                 let mut doc = KeyDoc { variant, ..key_doc(self.root, path.clone(), property, key.required) };
-                if let (true, Some(text)) = (is_tag, part.doc()) {
+                if let (true, Some(text)) = (is_tag, branch.doc()) {
                     doc.doc = text;
                 }
-                self.add(doc, is_tag || part.is_alternative());
+                self.add(doc, is_tag || branch.is_alternative());
                 self.collect(&key, depth + 1);
             }
-            let items = part.schema.get("items").map(|items| (items, "*"));
-            let values = values(part.schema).map(|values| (values, "<key>"));
+            let items = branch.schema.get("items").map(|items| (items, "*"));
+            let values = values(branch.schema).map(|values| (values, "<key>"));
             for (schema, name) in items.into_iter().chain(values).filter(|(schema, _)| schema.is_object()) {
                 let inner = Table { schema, prefix: &join(name), required: false, variant };
                 self.collect(&inner, depth + 1);
