@@ -20,7 +20,7 @@ use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
 use super::planned::Planned;
-use super::references::{Candidate, Question, ReferenceContext, Verdict};
+use super::references::{Candidate, ReferenceQuery, ReferenceContext, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
 use super::shown_values::shown_values;
@@ -159,8 +159,8 @@ impl Plan {
         };
         let pattern = &resolved.pattern;
         let (span, is_given) = (planned.entry.span, resolved.overridden.is_some());
-        let question = Question { asker: position, span, is_given, reference: wanted.reference, pattern };
-        let enabled = scene.candidates(&question).into_iter().filter_map(|(position, verdict)| {
+        let query = ReferenceQuery { asker: position, span, is_given, reference: wanted.reference, pattern };
+        let enabled = scene.candidates(&query).into_iter().filter_map(|(position, verdict)| {
             let descriptor = self.descriptors.get(position as usize)?;
             Some(Candidate { descriptor, verdict, enabled: true })
         });

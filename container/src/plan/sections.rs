@@ -11,7 +11,7 @@ use wirework::text::duration;
 use super::claims::{self, Claimed};
 use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
-use super::planned::{Planned, Resolved};
+use super::planned::{Planned, ResolvedReference};
 use super::{hints, paths};
 use crate::manifest::{Entry, Files, warn_literal_secrets, warn_likely_mistakes, warn_unitless_times};
 
@@ -134,7 +134,7 @@ pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) 
 }
 
 /// What a reference that takes one component has resolved to.
-fn only(known: Option<&FactoryInfo>, references: &[Resolved], field: &str) -> Option<u32> {
+fn only(known: Option<&FactoryInfo>, references: &[ResolvedReference], field: &str) -> Option<u32> {
     let wanted = known.into_iter().flat_map(|known| &known.references).zip(references);
     let mut of_field = wanted.filter(|(wanted, _)| wanted.reference.field == field);
     of_field.next().and_then(|(_, resolved)| resolved.list.first().copied())
