@@ -366,7 +366,7 @@ fn kinds(schema: &Json) -> Vec<String> {
             Some("ipv4") => "an IPv4 address".to_owned(),
             Some("ipv6") => "an IPv6 address".to_owned(),
             _ if schema.get("maxLength").is_some_and(|most| *most == 1) => Wanted::Character.to_string(),
-            _ => Wanted::Text.to_string(),
+            _ => Wanted::String.to_string(),
         },
         "array" => "a list".to_owned(),
         _ => "a table".to_owned(),

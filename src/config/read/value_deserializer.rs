@@ -78,7 +78,7 @@ impl<'a> ValueDeserializer<'a> {
 
     /// A string.
     pub fn text(&self) -> Option<&'a str> {
-        self.leaf(Wanted::Text, |value| match value {
+        self.leaf(Wanted::String, |value| match value {
             Value::String(text) => Some(text.as_str()),
             _ => None,
         })
@@ -120,14 +120,14 @@ impl<'a> ValueDeserializer<'a> {
             }
             (Value::String(text), Wanted::Boolean) if !self.source.is_secret_place() => of_boolean(text),
             (Value::Integer(number), Wanted::Boolean) => of_boolean(&number.to_string()),
-            (Value::Array(list), Wanted::Text) if list.len() == 1 => {
+            (Value::Array(list), Wanted::String) if list.len() == 1 => {
                 Some("take its brackets away".to_owned())
             }
             (_, Wanted::Integer { high, .. }) if is_to_be_quoted(value, high) => Some(QUOTE_IT.to_owned()),
             (Value::Float(number), Wanted::Integer { .. }) if is_whole(number) => {
                 Some("write it without a fraction".to_owned())
             }
-            (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), Wanted::Text) => {
+            (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), Wanted::String) => {
                 Some("write it in quotes".to_owned())
             }
             _ => None,

@@ -19,7 +19,7 @@ pub enum Wanted {
     /// `true` or `false`.
     Boolean,
     /// A string.
-    Text,
+    String,
     /// A string of one character.
     Character,
 }
@@ -31,7 +31,7 @@ impl Wanted {
             Self::Integer { .. } => text.parse::<i64>().is_ok(),
             Self::Number => text.parse::<f64>().is_ok(),
             Self::Boolean => text.parse::<bool>().is_ok(),
-            Self::Text | Self::Character => false,
+            Self::String | Self::Character => false,
         }
     }
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Wanted {
             Self::Integer { .. } => f.write_str("an integer"),
             Self::Number => f.write_str("a number"),
             Self::Boolean => f.write_str("`true` or `false`"),
-            Self::Text => f.write_str("a string"),
+            Self::String => f.write_str("a string"),
             Self::Character => f.write_str("a string of one character"),
         }
     }
