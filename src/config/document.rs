@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::chunks::{MIN_CHUNK, Chunk, chunks};
+use super::chunks::{Chunk, MIN_CHUNK, chunks};
 use super::syntax::{self, Mistake};
 use super::{Key, Node, Number, Problems, Span, Table, Value, code};
 
@@ -46,7 +46,8 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let mut reader = Reader { text, base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     // In a text that is broken, what looks like a key may be part of a value.
-    let sound = reader.deep.is_empty() && errors.iter().all(|error| Mistake::of(error.message()) == Mistake::DuplicateKey);
+    let sound = reader.deep.is_empty()
+        && errors.iter().all(|error| Mistake::of(error.message()) == Mistake::DuplicateKey);
     let errors = errors.iter().map(|error| {
         let range = error.span();
         let span = range.clone().map_or_else(Span::default, |range| shift(base, range));

@@ -1,8 +1,7 @@
 //! Configuration of components: spanned tables, problems, typed reading, secrets and durations.
 
-
-pub mod code;
 mod chunks;
+pub mod code;
 mod confidential;
 mod config_path;
 mod document;

@@ -3,9 +3,9 @@
 use schemars::Schema;
 use serde_json::Value;
 
-use super::variants;
 use super::json_schema::{alternatives, holds_secret, values};
 use super::key_type::{KeyType, MAX_DEPTH, any_of, is_path, types_of};
+use super::variants;
 
 /// One key of a configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,13 +13,13 @@ mod exit;
 mod explain;
 mod failure_report;
 mod graph;
-mod stderr_log;
 mod options;
 mod output;
 mod print;
 mod run;
 mod schema;
 mod selector;
+mod stderr_log;
 mod toml_text;
 mod width;
 

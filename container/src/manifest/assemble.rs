@@ -14,18 +14,17 @@ use wirework::config::{
 use wirework::text::escape;
 
 use super::booleans;
-use super::misplaced::{BEFORE_HEADERS, is_section};
 use super::container_keys::{self, Kind, Place, keys_of};
 use super::entry::{Entry, is_own};
 use super::files::Files;
 use super::likely_mistakes::warn_likely_mistake;
 use super::load::Loader;
+use super::misplaced::{BEFORE_HEADERS, is_section};
 use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::parts::TWO_BRACKETS;
 use super::replace::{Replaced, Replacer};
 use super::service::Service;
-
 
 /// What all files together say, in manifest order. Where a problem is an error, it must not be run.
 #[derive(Debug)]

@@ -75,7 +75,12 @@ pub const CONTAINER_KEYS: [ContainerKey; 16] = [
         "Components that it opens after and closes before, without a reference.",
     ),
     key(Place::Component, "timeout", Kind::Time, "How long it may take to open or close. Default 60 s."),
-    key(Place::Component, "critical", Kind::Boolean, "Whether the service cannot do without it. Default true."),
+    key(
+        Place::Component,
+        "critical",
+        Kind::Boolean,
+        "Whether the service cannot do without it. Default true.",
+    ),
     key(
         Place::Component,
         "readiness",

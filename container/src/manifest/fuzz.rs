@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Parameters, Fragment, fragments};
+use super::{Fragment, Parameters, fragments};
 
 /// Stands where no message may show it.
 pub const CANARY: &str = "Kn4ry-W0rd_Qx7z";
@@ -49,8 +49,12 @@ fn written(found: &[Fragment<'_>]) -> String {
         let _ = match *fragment {
             Fragment::Text(plain) => write!(text, "{}", plain.replace('$', "$$")),
             Fragment::File(path) => write!(text, "${{file:{path}}}"),
-            Fragment::Parameter { name, default: Some(default), .. } => write!(text, "${{{name}:-{default}}}"),
-            Fragment::Parameter { name, message: Some(message), .. } => write!(text, "${{{name}:?{message}}}"),
+            Fragment::Parameter { name, default: Some(default), .. } => {
+                write!(text, "${{{name}:-{default}}}")
+            }
+            Fragment::Parameter { name, message: Some(message), .. } => {
+                write!(text, "${{{name}:?{message}}}")
+            }
             Fragment::Parameter { name, .. } => write!(text, "${{{name}}}"),
         };
     }

@@ -5,7 +5,7 @@
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
 mod assemble;
-mod misplaced;
+mod booleans;
 #[cfg(feature = "cli")]
 mod broken;
 #[cfg(feature = "cli")]
@@ -15,18 +15,19 @@ mod entry;
 #[cfg(feature = "cli")]
 mod excerpt;
 mod files;
-mod other_formats;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hidden;
 mod likely_mistakes;
 mod load;
+mod misplaced;
+mod other_formats;
 mod overlay;
 mod parameter_file;
+mod parameter_syntax;
 mod parameters;
 mod parameters_error;
 mod parts;
-mod parameter_syntax;
 #[cfg(not(feature = "cli"))]
 mod plain;
 mod readiness;
@@ -38,23 +39,22 @@ mod replace;
 mod secrets;
 mod service;
 mod unitless_times;
-mod booleans;
 mod unused;
 
 #[cfg(test)]
 mod tests;
 
 pub use assemble::{Disabled, Manifest};
-pub use misplaced::{BEFORE_HEADERS, misplaced};
 pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_of, names_of};
 pub use entry::Entry;
 pub(crate) use entry::shown_key;
 pub use files::{File, Files, Location};
 pub use likely_mistakes::warn_likely_mistakes;
 pub(crate) use load::looked_in;
+pub use misplaced::{BEFORE_HEADERS, misplaced};
+pub use parameter_syntax::{BadParameter, Fragment, fragments};
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
-pub use parameter_syntax::{BadParameter, Fragment, fragments};
 #[cfg(not(feature = "cli"))]
 pub use plain::render;
 #[cfg(feature = "cli")]

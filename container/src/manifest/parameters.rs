@@ -9,8 +9,8 @@ use wirework::config::{Problems, Span};
 use wirework::file;
 use wirework::text::{counted, trim_line_breaks};
 
-use super::parameter_syntax::{check_name, split_pair};
 use super::parameter_file::Lines;
+use super::parameter_syntax::{check_name, split_pair};
 use super::parameters_error::ParametersError;
 
 /// The largest file of parameters, in bytes.

@@ -14,8 +14,8 @@ use wirework::file;
 use wirework::text::{escape, trim_line_breaks};
 
 use super::files::Files;
-use super::parameters::Parameters;
 use super::parameter_syntax::{BadParameter, Fragment, fragments};
+use super::parameters::Parameters;
 
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;

@@ -28,15 +28,15 @@ mod shown_values;
 mod walk;
 
 pub use adjacency::EdgeKind;
-pub use factories::{Binary, Factories, FactoryInfo, DeclaredReference};
+pub use factories::{Binary, DeclaredReference, Factories, FactoryInfo};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub(crate) use links::Links;
-pub use lists::{Requirement, List, Lists, others};
+pub use lists::{List, Lists, Requirement, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
 pub(crate) use plan::plan_apart;
 pub use planned::{DEFAULT_TIMEOUT, Planned, ResolvedReference};
-pub use references::{Candidate, ReferenceQuery, ReferenceContext, Verdict};
+pub use references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 pub use walk::Walk;

@@ -9,10 +9,10 @@ use wirework::component::{Cardinality, Flow, Neighbour, Neighbours};
 use wirework::config::{Problem, Problems, Section, Span};
 
 use super::clients::check_clients;
-use super::factories::{FactoryInfo, DeclaredReference};
+use super::factories::{DeclaredReference, FactoryInfo};
 use super::index::Index;
 use super::listeners::Listener;
-use super::lists::{Requirement, List, Lists, others};
+use super::lists::{List, Lists, Requirement, others};
 use super::planned::{Planned, ResolvedReference};
 use super::queue_flows::flows;
 use crate::manifest::Files;

@@ -20,7 +20,7 @@ use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
 use super::planned::Planned;
-use super::references::{Candidate, ReferenceQuery, ReferenceContext, Verdict};
+use super::references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
 use super::shown_values::shown_values;

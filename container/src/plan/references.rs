@@ -189,8 +189,7 @@ impl ReferenceContext<'_> {
     fn disabled(&self, query: &ReferenceQuery<'_>) -> Option<&Descriptor> {
         let id = (query.reference.id)();
         let fills = |(descriptor, known): &&(Descriptor, Option<Arc<FactoryInfo>>)| {
-            query.pattern.matches(descriptor)
-                && known.as_ref().is_none_or(|known| known.offer(id).is_some())
+            query.pattern.matches(descriptor) && known.as_ref().is_none_or(|known| known.offer(id).is_some())
         };
         self.disabled.iter().find(fills).map(|(descriptor, _)| descriptor)
     }
@@ -224,9 +223,8 @@ impl ReferenceContext<'_> {
         let message = format!(
             "reference `{field}` of `{asker}` takes {takes} {capability} at `{pattern}`: {count} match"
         );
-        let first = others(list, query.asker)
-            .next()
-            .map_or_else(String::new, |first| self.name(first).to_string());
+        let first =
+            others(list, query.asker).next().map_or_else(String::new, |first| self.name(first).to_string());
         let mut problem = Problem::error("AMBIGUOUS_REFERENCE", query.span, message)
             .with_help(format!("choose one, for example `references.{field} = \"{first}\"`"));
         for position in others(list, query.asker).take(SHOWN) {

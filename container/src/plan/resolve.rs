@@ -8,9 +8,9 @@ use wirework::{Descriptor, Pattern};
 
 use super::factories::{Binary, FactoryInfo};
 use super::index::Index;
-use super::lists::{Requirement, List, Lists, others};
+use super::lists::{List, Lists, Requirement, others};
 use super::planned::{Planned, ResolvedReference};
-use super::references::{ReferenceQuery, ReferenceContext};
+use super::references::{ReferenceContext, ReferenceQuery};
 use crate::manifest::{Entry, shown_key};
 
 /// Resolves the references of all components, and returns for each what its `after` patterns matched.
@@ -45,7 +45,8 @@ pub(super) fn resolve(
                 pattern: &pattern,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
-            let mut unreadable = (span.is_none() && (misspelt.contains(&field) || is_outside(planned, field)))
+            let mut unreadable = (span.is_none()
+                && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !unreadable {
                 let unmade = || lists.find(pattern.clone(), Requirement::Unmade);

@@ -13,7 +13,7 @@ use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
 use super::planned::{Planned, ResolvedReference};
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_literal_secrets, warn_likely_mistakes, warn_unitless_times};
+use crate::manifest::{Entry, Files, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(

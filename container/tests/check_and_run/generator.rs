@@ -138,7 +138,9 @@ fn sizes(types: &[KeyType]) -> Vec<String> {
     let values: &[&str] = match types {
         [KeyType::Boolean] => FLAGS,
         [KeyType::Time] => &["0", "1", "'100d'", "'36500d'", "3153600000000"],
-        [KeyType::String { format: None } | KeyType::Path] => &["''", "'a'", "'a/b'", "'é'", "\"\\u0000\"", "\"\\u0007\"", "'$SYS/x'", "LONG"],
+        [KeyType::String { format: None } | KeyType::Path] => {
+            &["''", "'a'", "'a/b'", "'é'", "\"\\u0000\"", "\"\\u0007\"", "'$SYS/x'", "LONG"]
+        }
         [KeyType::Integer(_), ..] => &[
             "0",
             "1",

@@ -9,11 +9,11 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 use super::findings::Fields;
 use super::key::KeyDeserializer;
 use super::marks::Mark;
-use super::value_deserializer::ValueDeserializer;
 use super::path::Path;
 use super::reader::Reader;
 use super::refusal::DeserializeError;
 use super::source::Source;
+use super::value_deserializer::ValueDeserializer;
 use crate::config::{Key, Node, Table};
 
 type Pair<'a> = (&'a Key, &'a Node);

@@ -6,10 +6,10 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{EnumContent, ListAccess, TableAccess};
-use super::value_deserializer::ValueDeserializer;
 use super::probe::SubstituteValue;
 use super::refusal::DeserializeError;
 use super::source::Source;
+use super::value_deserializer::ValueDeserializer;
 use super::wanted::{Wanted, beyond_toml};
 use crate::config::suggest::quoted;
 use crate::config::{Millis, Value, code, nearest};

@@ -10,7 +10,7 @@ use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
 use super::refusal::DeserializeError;
 use super::source::Source;
-use crate::config::suggest::{alternatives, quoted, completions};
+use crate::config::suggest::{alternatives, completions, quoted};
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
 

@@ -185,9 +185,7 @@ impl Search<'_> {
             self.try_with(self.reader.trial(self.table, left_out).with_probe(&text, probe))
         };
         is_entry
-            && SubstituteValue::ALL
-                .into_iter()
-                .all(|probe| with(probe).is_some_and(|one| one == *refusal))
+            && SubstituteValue::ALL.into_iter().all(|probe| with(probe).is_some_and(|one| one == *refusal))
     }
 }
 

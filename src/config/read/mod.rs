@@ -7,13 +7,12 @@
 //! has been said. A section without problems is read once, and costs no more than serde does.
 
 mod access;
+mod deserializer;
 mod findings;
 mod key;
 mod known;
-mod deserializer;
 mod locate;
 mod marks;
-mod value_deserializer;
 mod path;
 mod probe;
 mod reader;
@@ -21,6 +20,7 @@ mod refusal;
 mod shape;
 mod source;
 mod tables;
+mod value_deserializer;
 mod wanted;
 
 #[cfg(test)]

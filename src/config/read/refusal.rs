@@ -32,7 +32,6 @@ impl DeserializeError {
     pub fn is_of_a_value(&self) -> bool {
         matches!(self, Self::Expected(_) | Self::Variant(_) | Self::Custom(_))
     }
-
 }
 
 impl fmt::Display for DeserializeError {

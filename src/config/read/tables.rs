@@ -1,8 +1,8 @@
 //! Tables and lists, and what to write where something else stands in their place.
 
-use super::value_deserializer::ValueDeserializer;
 use super::path::{Path, Segment, shown_key};
 use super::source::Source;
+use super::value_deserializer::ValueDeserializer;
 use crate::config::suggest::quoted;
 use crate::config::{Node, Problem, Table, Value, code};
 

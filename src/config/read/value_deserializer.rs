@@ -127,9 +127,10 @@ impl<'a> ValueDeserializer<'a> {
             (Value::Float(number), Wanted::Integer { .. }) if is_whole(number) => {
                 Some("write it without a fraction".to_owned())
             }
-            (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), Wanted::String) => {
-                Some("write it in quotes".to_owned())
-            }
+            (
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
+                Wanted::String,
+            ) => Some("write it in quotes".to_owned()),
             _ => None,
         }
     }

@@ -119,14 +119,14 @@ mod tests {
             keys.collect::<Vec<_>>()
         };
         let (key, password) = (("connection.discovery_key", "k"), ("credential.password", "p"));
-        assert_eq!(discovered_servers(&[key, password]), ["connection.discovery_key k None true"]);
+        assert_eq!(sought(&[key, password]), ["connection.discovery_key k None true"]);
         assert_eq!(
-            discovered_servers(&[("connections.0.discovery_key", "k"), ("connections.0.protocol", "mqtts"), password]),
+            sought(&[("connections.0.discovery_key", "k"), ("connections.0.protocol", "mqtts"), password]),
             ["connections.0.discovery_key k Some(\"mqtts\") true"]
         );
-        assert_eq!(discovered_servers(&[key]), ["connection.discovery_key k None false"]);
-        assert!(discovered_servers(&[("connection.host", "h"), password]).is_empty(), "it is warned of by itself");
-        assert!(discovered_servers(&[key, ("connection.host", "h"), password]).is_empty());
+        assert_eq!(sought(&[key]), ["connection.discovery_key k None false"]);
+        assert!(sought(&[("connection.host", "h"), password]).is_empty(), "it is warned of by itself");
+        assert!(sought(&[key, ("connection.host", "h"), password]).is_empty());
     }
 
     #[test]

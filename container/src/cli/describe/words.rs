@@ -53,8 +53,6 @@ mod tests {
     use wirework::component::Registry;
     use wirework::config::keys;
 
-    use super::*;
-
     #[test]
     fn no_key_says_its_default_in_its_documentation_too() {
         let registry = Registry::linked().unwrap();
