@@ -33,6 +33,10 @@ book:
 components:
     cargo run -p wirework-container -- describe '*' --format markdown
 
+# Whether the version permits what the public interface breaks, against a revision or a tag: `just semver v0.1.0`.
+semver BASELINE:
+    cargo semver-checks --workspace --baseline-rev {{BASELINE}}
+
 # All that must pass, or single steps: `just ci format lint`.
 ci *STEPS:
     .ci/run {{STEPS}}

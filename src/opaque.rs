@@ -1,4 +1,4 @@
-//! `Debug` for types whose fields are nobody's business, or a secret: the name alone. Tests unwrap results that hold them.
+//! `Debug` that shows the name of a type alone, for types with private or secret fields: results that hold them can be unwrapped in tests.
 
 /// `Debug` that shows the name of a type and nothing of its inside. For the crates of Wirework alone.
 #[doc(hidden)]

@@ -12,7 +12,7 @@ pub mod run;
 pub mod testing;
 
 #[cfg(all(fuzzing, feature = "cli"))]
-pub use cli::fuzz;
+pub use cli::canary;
 #[cfg(feature = "cli")]
 pub use cli::manifest_schema;
 pub use host::{Host, StartError};

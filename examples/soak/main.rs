@@ -68,7 +68,7 @@ fn context() -> Context {
     Context::standalone("pip-services:connection:mqtt:soak:1.0".parse().expect("a descriptor"))
 }
 
-/// A connection with a session that is kept, through the proxy.
+/// A connection with a persistent session, through the proxy.
 async fn connect(port: u16, id: &str) -> MqttConnection {
     let (port, id) = (port.to_string(), format!("{id}-{}", std::process::id()));
     let pairs = [

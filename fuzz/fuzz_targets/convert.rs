@@ -1,4 +1,4 @@
-//! A configuration of Pip.Services with canaries; the body is `container/src/cli/fuzz.rs`.
+//! A configuration of Pip.Services with canaries; the body is `container/src/cli/canary.rs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wirework_container::fuzz::configuration(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirework_container::canary::configuration(data));

@@ -1,4 +1,4 @@
-//! A manifest with canaries; the body is `container/src/cli/fuzz.rs`.
+//! A manifest with canaries; the body is `container/src/cli/canary.rs`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wirework_container::fuzz::manifest(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirework_container::canary::manifest(data));

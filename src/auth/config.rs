@@ -11,7 +11,7 @@ use crate::config::Secret;
 use crate::connect::OneOrMany;
 use crate::params::{Hidden, Masked};
 
-/// One credential as it is configured: `credential`, or an entry of `credentials`. An empty text counts as not set, but an
+/// One credential as it is configured: `credential`, or an entry of `credentials`. An empty string counts as not set, but an
 /// empty `store_key` is an error.
 ///
 /// `user` and `pass` are read as `username` and `password`; both spellings at once are an error.
@@ -39,7 +39,7 @@ pub struct CredentialConfig {
     pub parameters: BTreeMap<String, Secret>,
 }
 
-/// One credential. An empty text counts as not set.
+/// One credential. An empty string counts as not set.
 // The schema: a derived one would not know the other spellings, and refuse what is read.
 #[derive(Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -60,7 +60,7 @@ struct CredentialKeys {
 }
 
 impl CredentialConfig {
-    /// What is given without a store; empty texts are `None`.
+    /// What is given without a store; empty strings are `None`.
     #[must_use]
     pub fn inline(&self) -> CredentialParams {
         CredentialParams {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::CredentialParams;
 use crate::config::Secret;
 
-/// One credential as a store keeps it. An empty text counts as not set; `user` and `pass` are read as `username` and
+/// One credential as a store keeps it. An empty string counts as not set; `user` and `pass` are read as `username` and
 /// `password`; both spellings at once are an error.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -25,7 +25,7 @@ pub struct CredentialEntry {
     pub parameters: BTreeMap<String, Secret>,
 }
 
-/// One credential. An empty text counts as not set.
+/// One credential. An empty string counts as not set.
 // The schema: a derived one would not know the other spellings, and refuse what is read.
 #[derive(Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -33,7 +33,7 @@ pub enum SecretFileError {
         /// Why.
         source: ReadError,
     },
-    /// Bytes that are no text.
+    /// Bytes that are no UTF-8.
     #[error("the secret `{}` is not UTF-8", .path.display())]
     NotText {
         /// The file.

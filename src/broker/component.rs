@@ -149,7 +149,7 @@ impl Component for Broker {
         if let Some(address) = self.address() {
             return Err(BrokerError::AlreadyOpen { address }.into());
         }
-        // Clients can cause its lines as often as they like, with texts of their own; what operators need to know is said here.
+        // Clients can cause its lines as often as they like, with strings of their own; what operators need to know is said here.
         Router::limit_target("mqtt5", Level::Error);
         let wanted = self.resolve().await?;
         let admission = Admission::resolve(&self.config, &self.stores, wanted).await?;

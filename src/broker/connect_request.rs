@@ -57,7 +57,7 @@ pub(super) enum NotPermitted {
     /// A part of it that is too large.
     #[error("its CONNECT has {what} of {found}, where {limit} is allowed")]
     TooMuch {
-        /// Which part.
+        /// The part of the packet, such as the user name.
         what: &'static str,
         /// How large it is.
         found: usize,

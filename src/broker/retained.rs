@@ -11,7 +11,7 @@ use super::limits::PROPERTIES;
 use crate::BoxFuture;
 use crate::log::{Logger, WarningThrottle};
 
-/// What a retained message takes beside its texts and its payload, in bytes; the library has it twice.
+/// What a retained message takes beside its strings and its payload, in bytes; the library has it twice.
 const MESSAGE: usize = 512;
 /// What a user property takes beside its texts.
 const PROPERTY: usize = 48;

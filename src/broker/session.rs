@@ -112,17 +112,17 @@ impl Session {
         let claimed = shared.client_ids.claim(id, user, (&self.connection, peer));
         let (claimed, taken_over) = claimed.map_err(|OtherUser| Refusal::OtherUser)?;
         self.state().claimed = Some(claimed);
-        let mut kept = None;
+        let mut resumed = None;
         match shared.storage.get_session(id).await.ok().flatten() {
             Some(session) if shared.admission.checks_users() && session.user_id.as_deref() != user => {
                 return Err(Refusal::OtherUser);
             }
             // What it has subscribed already has its place among the filters of all.
             Some(session) if !connect.clean_start => {
-                let queued = |(filter, kept): (&String, &StoredSubscription)| {
-                    (filter.clone(), kept.qos != QoS::AtMostOnce)
+                let queued = |(filter, stored): (&String, &StoredSubscription)| {
+                    (filter.clone(), stored.qos != QoS::AtMostOnce)
                 };
-                kept = Some(session.subscriptions.iter().map(queued).collect::<HashMap<_, _>>());
+                resumed = Some(session.subscriptions.iter().map(queued).collect::<HashMap<_, _>>());
                 self.state().filters.extend(session.subscriptions.into_keys());
             }
             Some(_) => {}
@@ -133,7 +133,7 @@ impl Session {
             self.resume(id).await;
         }
         self.state().will = Will::of(connect);
-        shared.session_queues.join(id, kept, &self.connection);
+        shared.session_queues.join(id, resumed, &self.connection);
         Ok(taken_over)
     }
 

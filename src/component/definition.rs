@@ -1,6 +1,6 @@
 //! What a component author writes.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::{
     Capability, Claim, Client, Configuration, Context, Descriptor, Flow, Neighbours, Offer, References,
-    ServerRules, Stage,
+    ServerRules,
 };
+use crate::BoxFuture;
 use crate::config::Invalid;
 use crate::error::Error;
 
@@ -193,3 +194,35 @@ impl<C: Component> Capability for C {
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
+
+/// When a component opens and closes, beside what its references say; see [`Component::STAGE`](super::Component::STAGE).
+///
+/// Log sinks open first of all, then those of the stage `Observe`, then sinks of counters and traces, then all others; each with what
+/// it needs. They close in the reverse order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// With those that it references and those that reference it.
+    #[default]
+    Work,
+    /// Before all that works, and closed after it: for what tells others how the service is, such as an endpoint with its health. So
+    /// probes are answered from before the first open to after the last close.
+    Observe,
+}
+
+/// A created component, as the container holds it.
+pub trait Instance: Any + Send + Sync {
+    /// See [`Component::open`].
+    fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
+    /// See [`Component::close`].
+    fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+impl<C: Component> Instance for C {
+    fn open<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(Component::open(self, context))
+    }
+    fn close<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(Component::close(self, context))
+    }
+}

@@ -81,7 +81,7 @@ pub trait Factory: Send + Sync + 'static {
     ) {
         let _ = (section, config, around, problems);
     }
-    /// The client of servers that a component of a configuration that `parse` has returned will be; see [`Component::client`].
+    /// As which client a component with this configuration, which `parse` has returned, will connect; see [`Component::client`].
     fn client(
         &self,
         identity: &Descriptor,

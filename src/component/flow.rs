@@ -9,11 +9,11 @@ use crate::params::{ConnectionParams, CredentialParams, is_in_clear};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Flow {
-    /// It is a connection to these servers, as `host:port`, which others share by a reference.
+    /// A connection to these servers, as `host:port`, which others share by a reference.
     Server(Vec<String>),
-    /// It is a queue.
+    /// A queue.
     Queue(QueueFlow),
-    /// It passes what one queue receives to another, each named by one of its references.
+    /// A bridge: it passes what one queue receives to another, each named by one of its references.
     Bridge {
         /// The reference to the queue that it takes from.
         source: &'static str,
@@ -22,15 +22,15 @@ pub enum Flow {
         /// Whether it leaves messages out.
         filters: bool,
     },
-    /// It connects to servers that it looks up.
+    /// Connections to servers that a discovery service knows.
     DiscoveredServers(DiscoveredServers),
-    /// Through this reference it only looks things up: nothing is added to what the services there keep.
+    /// A reference through which it only looks things up: it adds no entries to the services there.
     LooksUp(&'static str),
-    /// It is a discovery service that answers so.
+    /// What a discovery service will answer.
     Connections(StaticAnswers<ConnectionParams>),
-    /// It is a credential store that answers so; to each key with one credential, or none.
+    /// What a credential store will answer: to each key one credential, or none.
     Credentials(StaticAnswers<CredentialParams>),
-    /// It uses these topics.
+    /// The topics that it publishes and subscribes to.
     Topics(Vec<TopicUse>),
 }
 
@@ -106,21 +106,21 @@ pub enum Destination {
     Name(String),
     /// Each to a name that is made of the one it came from.
     Made {
-        /// How it is made.
+        /// The template by which it is made, as the section has it.
         template: String,
         /// The names that are made so (template) of one name or those of a pattern, or of any; those, or more.
         names: fn(&str, Option<&str>) -> Names,
     },
 }
 
-/// How much of what is sent is taken.
+/// How many of the messages that are sent to some names a queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// Nothing.
+    /// None of them.
     Nothing,
-    /// Some of it.
+    /// Some of them.
     Part,
-    /// All of it.
+    /// All of them.
     All,
 }
 

@@ -15,7 +15,6 @@ mod definition;
 mod factory;
 mod flow;
 mod found;
-mod instance;
 mod neighbours;
 mod offer;
 mod offered;
@@ -25,7 +24,6 @@ mod registry;
 mod server_rules;
 mod service;
 mod slot;
-mod stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 mod static_lookups;
 mod status;
@@ -39,11 +37,10 @@ pub use claim::Claim;
 pub use client::{Client, ClientFilters, ClientServer, FilterLimit, Refusal, TopicAction, TopicUse};
 pub use configuration::Configuration;
 pub use context::{Context, Supervisor, new_trace_id, panic_error};
-pub use definition::{Component, NoConfig};
+pub use definition::{Component, Instance, NoConfig, Stage};
 pub use factory::{ComponentFactory, Factory, InstanceFactory, Parsed};
 pub use flow::{Destination, DiscoveredServers, Flow, Names, QueueFlow, QueueNamespace, Share};
 pub use found::{Deferred, Found, Matches};
-pub use instance::Instance;
 pub use neighbours::{Neighbour, Neighbours};
 pub use offer::{AnyArc, Capability, Cast, Offer};
 #[doc(hidden)]
@@ -58,7 +55,6 @@ pub use service::{
     ReadinessRule, ServiceGraph, ServiceMember, ServiceState, ServiceStates, ServiceView, StateChange,
 };
 pub use slot::{Cardinality, Late, Slot};
-pub use stage::Stage;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
 pub(crate) use static_lookups::StaticLookup;
 pub use status::Status;

@@ -27,7 +27,7 @@ codes! {
     MISSING_KEY,
     /// Nothing says where to connect.
     NO_CONNECTION,
-    /// A text that is no descriptor or no pattern.
+    /// A string that is no descriptor or no pattern.
     BAD_DESCRIPTOR,
     /// Two sections of one file with one descriptor.
     DUPLICATE_DESCRIPTOR,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::complaint;
-use super::pieces::{LEAST, Piece, pieces};
+use super::chunks::{Chunk, MIN_CHUNK, chunks};
+use super::syntax::{self, Mistake};
 use super::{Key, Node, Number, Problems, Span, Table, Value, code};
 
 /// How deep tables and lists may nest; more is taken for a mistake, or an attack on the stack.
@@ -33,10 +33,10 @@ pub fn parse_toml(text: &str, base: u32, problems: &mut Problems) -> Table {
 /// The same, with the time that the TOML parser took; what it takes to make our tree of its own is not in it.
 pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Table, Duration) {
     let began = Instant::now();
-    let pieces = pieces(text, LEAST);
+    let chunks = chunks(text, MIN_CHUNK);
     let mut took = began.elapsed();
-    if pieces.len() > 1
-        && let Some(table) = in_pieces(&pieces, base, &mut took)
+    if chunks.len() > 1
+        && let Some(table) = in_chunks(&chunks, base, &mut took)
     {
         return (table, took);
     }
@@ -46,7 +46,8 @@ pub fn parse_toml_timed(text: &str, base: u32, problems: &mut Problems) -> (Tabl
     let mut reader = Reader { text, base, names: HashSet::default(), deep: Vec::new() };
     let table = reader.table(document.into_inner(), 0);
     // In a text that is broken, what looks like a key may be part of a value.
-    let sound = reader.deep.is_empty() && errors.iter().all(|error| complaint::is_duplicate(error.message()));
+    let sound = reader.deep.is_empty()
+        && errors.iter().all(|error| Mistake::of(error.message()) == Mistake::DuplicateKey);
     let errors = errors.iter().map(|error| {
         let range = error.span();
         let span = range.clone().map_or_else(Span::default, |range| shift(base, range));
@@ -88,21 +89,21 @@ enum Wrong<'t> {
 impl Wrong<'_> {
     /// Whether it says that a key is given twice.
     fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Syntax(message, _) if complaint::is_duplicate(message))
+        matches!(self, Self::Syntax(message, _) if Mistake::of(message) == Mistake::DuplicateKey)
     }
 
     fn tell(&self, text: &str, base: u32, span: Span, problems: &mut Problems) {
         match self {
             // Of which there is a code of its own.
-            Self::Syntax(message, _) if problems.is_full(complaint::code_of(message)) => {
-                problems.omit(complaint::code_of(message));
+            Self::Syntax(message, _) if problems.is_full(syntax::code_of(Mistake::of(message))) => {
+                problems.omit(syntax::code_of(Mistake::of(message)));
             }
             Self::TooDeep if problems.is_full(code::BAD_SYNTAX) => {
                 problems.omit(code::BAD_SYNTAX);
             }
             Self::Syntax(message, key) => {
                 let at = span.start.saturating_sub(base) as usize;
-                problems.push(complaint::problem(message, *key, (text, at), span));
+                problems.push(syntax::problem(message, *key, (text, at), span));
             }
             Self::TooDeep => {
                 let message = format!("tables and lists nest deeper than {MAX_DEPTH}");
@@ -112,30 +113,30 @@ impl Wrong<'_> {
     }
 }
 
-/// Reads one piece after the other. `None` where there is anything to complain of, or a table is in two pieces: that takes
+/// Reads one chunk after the other. `None` where there is anything to complain of, or a table is in two chunks: that takes
 /// the whole text.
-fn in_pieces(pieces: &[Piece<'_>], base: u32, took: &mut Duration) -> Option<Table> {
+fn in_chunks(chunks: &[Chunk<'_>], base: u32, took: &mut Duration) -> Option<Table> {
     let mut reader = Reader { text: "", base, names: HashSet::default(), deep: Vec::new() };
     let mut all = Vec::new();
-    for piece in pieces {
+    for chunk in chunks {
         let began = Instant::now();
-        let (document, errors) = DeTable::parse_recoverable(piece.text);
+        let (document, errors) = DeTable::parse_recoverable(chunk.text);
         *took += began.elapsed();
         if !errors.is_empty() {
             return None;
         }
-        reader.text = piece.text;
-        reader.base = base.saturating_add(u32::try_from(piece.at).unwrap_or(u32::MAX));
+        reader.text = chunk.text;
+        reader.base = base.saturating_add(u32::try_from(chunk.at).unwrap_or(u32::MAX));
         let first = all.len();
         reader.pairs(document.into_inner(), 0, &mut all);
-        if piece.continues {
+        if chunk.continues {
             join(&mut all, first)?;
         }
     }
     Table::of(all).filter(|_| reader.deep.is_empty())
 }
 
-/// Puts the list at `at`, with which a piece begins, behind the list of that name before it.
+/// Puts the list at `at`, with which a chunk begins, behind the list of that name before it.
 fn join(all: &mut Vec<(Key, Node)>, at: usize) -> Option<()> {
     if at >= all.len() {
         return None;

@@ -84,15 +84,15 @@ fn a_large_file_is_read_in_pieces() {
         _ => format!("[[list]]\nk = {number}\nl.m = ['x']\n[list.t]\n"),
     };
     let text: String = (1..5000).map(section).collect();
-    let parts = pieces(&text, 4096);
+    let parts = chunks(&text, 4096);
     assert!(parts.len() > 20 && parts.iter().any(|part| part.continues));
-    assert!(in_pieces(&parts, 5, &mut Duration::default()).is_none(), "`table` is in several");
+    assert!(in_chunks(&parts, 5, &mut Duration::default()).is_none(), "`table` is in several");
     let text: String = (1001..2000).map(section).collect();
-    let parts = pieces(&text, 4096);
-    let table = in_pieces(&parts, 5, &mut Duration::default()).unwrap();
+    let parts = chunks(&text, 4096);
+    let table = in_chunks(&parts, 5, &mut Duration::default()).unwrap();
     assert_eq!(pairs(&table), whole(&text));
     let twice = format!("{text}[list]\n");
-    assert!(in_pieces(&pieces(&twice, 4096), 0, &mut Duration::default()).is_none());
+    assert!(in_chunks(&chunks(&twice, 4096), 0, &mut Duration::default()).is_none());
 }
 
 /// A text of tables, lists of tables, and keys of all kinds; some are given twice.
@@ -112,10 +112,10 @@ fn sections() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn pieces_make_the_same_tree(text in sections()) {
-        let parts = pieces(&text, 1);
+        let parts = chunks(&text, 1);
         let mut problems = Problems::new();
         let whole = parse_toml(&text, 7, &mut problems);
-        if let Some(table) = in_pieces(&parts, 7, &mut Duration::default()) {
+        if let Some(table) = in_chunks(&parts, 7, &mut Duration::default()) {
             prop_assert!(problems.is_empty(), "{problems:?}");
             prop_assert_eq!(pairs(&table), pairs(&whole));
         } else {

@@ -140,8 +140,8 @@ mod tests {
         let list = keys(&schema_of::<Config>()).into_iter().map(|key| {
             let (required, secret) =
                 (if key.required { "required" } else { "" }, if key.secret { "secret" } else { "" });
-            let default = key.default.map(|default| default.to_string()).unwrap_or_default();
-            format!("{} | {} | {default} | {:?} | {required}{secret}", key.path, key.kind, key.doc)
+            let default = key.default.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{} | {} | {default} | {:?} | {required}{secret}", key.path, key.takes(), key.doc)
         });
         insta::assert_snapshot!(list.collect::<Vec<_>>().join("\n"));
     }

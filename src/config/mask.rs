@@ -65,7 +65,7 @@ fn first_query(text: &str) -> Option<usize> {
     text.get(begin..)?.find(['?', '#']).map(|mark| begin + mark + 1)
 }
 
-/// Whether a text holds what [`mask_uri`] replaces.
+/// Whether a string holds what [`mask_uri`] replaces.
 #[must_use]
 pub fn has_user_info(text: &str) -> bool {
     mask_uri(text) != text
@@ -91,7 +91,7 @@ fn find_escaped(text: &str, number: &str) -> Option<(usize, usize)> {
     places.next_back()
 }
 
-/// Whether a text is a scheme and its colon, perhaps with blanks before it, or nothing: then what follows begins with `//`.
+/// Whether a string is a scheme and its colon, perhaps with blanks before it, or nothing: then what follows begins with `//`.
 fn is_scheme(text: &str) -> bool {
     let text = text.trim_start();
     let Some(name) = text.strip_suffix(':') else { return text.is_empty() };

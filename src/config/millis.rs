@@ -15,9 +15,9 @@ const MAX: u64 = 100 * 365 * 24 * 3_600_000;
 /// The same as a regular expression; what is longer than the longest is of one digit more than that in milliseconds.
 const PATTERN: &str = "^\\s*(0*[0-9]{1,13}|(0*[0-9]{1,13}d)?(0*[0-9]{1,13}h)?(0*[0-9]{1,13}m)?(0*[0-9]{1,13}s)?(0*[0-9]{1,13}ms)?)\\s*$";
 
-/// What is read.
+/// What is expected instead of a string that is no time.
 const TIME: &str = "a time: milliseconds such as `1500`, or with units such as `500ms`, `30s`, `1m30s`, `2h`";
-/// What is read of what is longer.
+/// What is expected instead of a time that is too long.
 const LONGEST: &str = "a time of at most 100 years";
 
 /// The units with their milliseconds, the longest first; `ms` before `m` and `s`.
@@ -36,7 +36,7 @@ const UNITS: [(&str, u64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000),
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub Duration);
 
-/// Why a text is no time.
+/// Why a string is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MillisError {

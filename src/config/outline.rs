@@ -1,16 +1,11 @@
 //! What a schema says of its keys: all of them with their types, defaults and documentation.
 
-use std::fmt::Write;
-
 use schemars::Schema;
 use serde_json::Value;
 
-use super::branches;
-use super::config_path;
-use super::json_schema::{alternatives, holds_secret, types, values};
-
-/// How deep a schema is followed; a type that contains itself has no end.
-const MAX_DEPTH: usize = 8;
+use super::json_schema::{alternatives, holds_secret, values};
+use super::key_type::{KeyType, MAX_DEPTH, any_of, is_path, types_of};
+use super::variants;
 
 /// One key of a configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +13,8 @@ const MAX_DEPTH: usize = 8;
 pub struct KeyDoc {
     /// Dotted; `*` for a place in a list and `<key>` for a key that the operator chooses: `connections.*.host`.
     pub path: String,
-    /// What it takes, such as `string`, `integer 0 to 65535`, `list of string`, `"text" | "json"`.
-    pub kind: String,
+    /// What it takes, at least one type; [`takes`](Self::takes) says it in words.
+    pub types: Vec<KeyType>,
     /// The value without the key, as far as the type tells.
     pub default: Option<Value>,
     /// A value that shows what it is for.
@@ -46,7 +41,7 @@ pub struct Variant {
     pub values: Vec<String>,
     /// Whether the key must be given for these.
     pub required: bool,
-    /// How many values the tag has in all.
+    /// How many values the tag can have in all.
     of: usize,
 }
 
@@ -84,35 +79,35 @@ impl<'s> Outline<'s> {
             "" => name.to_owned(),
             prefix => format!("{prefix}.{name}"),
         };
-        for part in branches::parts(self.root, table.schema) {
-            let variant = part.tag.map(|tag| Variant {
+        for branch in variants::branches(self.root, table.schema) {
+            let variant = branch.tag.map(|tag| Variant {
                 tag: join(tag.name),
                 values: vec![tag.value.to_owned()],
                 required: false,
                 of: tag.of,
             });
             let variant = variant.as_ref().or(table.variant);
-            for (name, property) in properties(part.schema) {
+            for (name, property) in properties(branch.schema) {
                 let path = join(name);
-                let must = part.requires(name);
-                let is_tag = part.tag.is_some_and(|tag| tag.name == name);
+                let must = branch.requires(name);
+                let is_tag = branch.tag.is_some_and(|tag| tag.name == name);
                 let key = Table {
                     schema: property,
                     prefix: &path,
-                    required: table.required && must && part.is_certain(name),
+                    required: table.required && must && branch.is_certain(name),
                     variant,
                 };
                 let variant =
                     variant.filter(|_| !is_tag).map(|variant| Variant { required: must, ..variant.clone() });
                 let mut doc = KeyDoc { variant, ..key_doc(self.root, path.clone(), property, key.required) };
-                if let (true, Some(text)) = (is_tag, part.doc()) {
+                if let (true, Some(text)) = (is_tag, branch.doc()) {
                     doc.doc = text;
                 }
-                self.add(doc, is_tag || part.is_alternative());
+                self.add(doc, is_tag || branch.is_alternative());
                 self.collect(&key, depth + 1);
             }
-            let items = part.schema.get("items").map(|items| (items, "*"));
-            let values = values(part.schema).map(|values| (values, "<key>"));
+            let items = branch.schema.get("items").map(|items| (items, "*"));
+            let values = values(branch.schema).map(|values| (values, "<key>"));
             for (schema, name) in items.into_iter().chain(values).filter(|(schema, _)| schema.is_object()) {
                 let inner = Table { schema, prefix: &join(name), required: false, variant };
                 self.collect(&inner, depth + 1);
@@ -134,8 +129,8 @@ impl<'s> Outline<'s> {
             if known_in.values.len() == known_in.of {
                 known.variant = None;
             }
-        } else if joins && known.kind != key.kind {
-            known.kind = format!("{} | {}", known.kind, key.kind);
+        } else if joins && known.types != key.types {
+            known.types.extend(key.types);
             if !known.doc.contains(&key.doc) {
                 known.doc = format!("{}\n\n{}", known.doc.trim_end(), key.doc).trim_start().to_owned();
             }
@@ -144,11 +139,17 @@ impl<'s> Outline<'s> {
 }
 
 impl KeyDoc {
+    /// What it takes, in words: `string`, `integer 0 to 65535`, `list of string`, `"text" | "json"`.
+    #[must_use]
+    pub fn takes(&self) -> String {
+        any_of(&self.types)
+    }
+
     /// Whether it is the same key in another table.
     fn is_alike(&self, other: &Self) -> bool {
         let in_table =
             |key: &Self| key.variant.as_ref().map(|variant| (variant.tag.clone(), variant.required));
-        self.kind == other.kind && self.doc == other.doc && in_table(self) == in_table(other)
+        self.types == other.types && self.doc == other.doc && in_table(self) == in_table(other)
     }
 }
 
@@ -163,69 +164,6 @@ fn key_doc(root: &Value, path: String, property: &Value, required: bool) -> KeyD
     let secret = holds_secret(root, property);
     let mut shapes = alternatives(root, property).into_iter();
     let is_path = shapes.any(|one| is_path(one) || one.get("items").is_some_and(is_path));
-    let kind = kind(root, property, 0);
-    KeyDoc { path, kind, default, example, doc, required, secret, is_path, variant: None }
-}
-
-fn is_path(schema: &Value) -> bool {
-    schema.get("format").is_some_and(|format| format == config_path::FORMAT)
-}
-
-/// What a schema takes, in few words.
-pub(super) fn kind(root: &Value, schema: &Value, depth: usize) -> String {
-    if depth == MAX_DEPTH {
-        return "any".to_owned();
-    }
-    let mut kinds: Vec<String> = Vec::new();
-    for kind in alternatives(root, schema).into_iter().flat_map(|schema| kinds_of(root, schema, depth)) {
-        if !kind.is_empty() && !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    if kinds.is_empty() { "any".to_owned() } else { kinds.join(" | ") }
-}
-
-/// What one schema takes, without those that it stands for.
-fn kinds_of(root: &Value, schema: &Value, depth: usize) -> Vec<String> {
-    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().filter(|value| !value.is_null()).map(Value::to_string).collect();
-    }
-    if let Some(value) = schema.get("const") {
-        return vec![value.to_string()];
-    }
-    if schema.get("format").is_some_and(|format| format == "milliseconds") {
-        return vec!["time".to_owned()];
-    }
-    if is_path(schema) {
-        return vec!["path".to_owned()];
-    }
-    let word = |name: &str| match name {
-        "array" => match schema.get("items") {
-            Some(items) => format!("list of {}", kind(root, items, depth + 1)),
-            None => "list".to_owned(),
-        },
-        "object" => match values(schema).filter(|values| values.is_object()) {
-            Some(values) => format!("table of {}", kind(root, values, depth + 1)),
-            None => "table".to_owned(),
-        },
-        "integer" | "number" => format!("{name}{}", bounds(schema)),
-        "string" => match schema.get("format").and_then(Value::as_str) {
-            Some(format) => format!("string ({format})"),
-            None => name.to_owned(),
-        },
-        other => other.to_owned(),
-    };
-    types(schema).map(word).collect()
-}
-
-fn bounds(schema: &Value) -> String {
-    let mut text = String::new();
-    let (low, high) = (schema.get("minimum"), schema.get("maximum"));
-    let done = match (low, high) {
-        (Some(low), Some(high)) => write!(text, " {low} to {high}"),
-        (Some(low), None) => write!(text, " of at least {low}"),
-        (None, Some(high)) => write!(text, " of at most {high}"),
-        (None, None) => Ok(()),
-    };
-    done.map(|()| text).unwrap_or_default()
+    let types = types_of(root, property);
+    KeyDoc { path, types, default, example, doc, required, secret, is_path, variant: None }
 }

@@ -4,7 +4,7 @@ use schemars::Schema;
 use serde_json::Value;
 
 use super::json_schema::{alternatives, holds_secret, property, types, values};
-use super::outline::kind;
+use super::key_type::{any_of, types_of};
 use super::read::Segment;
 
 /// The schemas that may apply to a place, and what is known of it.
@@ -110,8 +110,8 @@ pub(super) fn describe(schema: &Schema, path: &[Segment<'_>]) -> Option<String> 
     let doc = own.get("description").and_then(Value::as_str).unwrap_or_default();
     let paragraph = doc.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     let first = paragraph.find(". ").map_or(&*paragraph, |end| paragraph.get(..=end).unwrap_or_default());
-    let mut kinds: Vec<_> = place.own.iter().map(|own| kind(schema.as_value(), own, 0)).collect();
-    kinds.dedup();
-    let kind = kinds.join(" | ");
-    Some(if first.is_empty() { kind } else { format!("{kind}: {first}") })
+    let mut takes: Vec<_> = place.own.iter().map(|own| any_of(&types_of(schema.as_value(), own))).collect();
+    takes.dedup();
+    let takes = takes.join(" | ");
+    Some(if first.is_empty() { takes } else { format!("{takes}: {first}") })
 }

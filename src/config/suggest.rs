@@ -29,7 +29,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// The candidates of which `name` is one end, cut off between words or within one of three letters and more: `keepalive` of
 /// `keepalive_timeout`, `timeout` of both `connect_timeout` and `keepalive_timeout`. Those that begin with it come first.
-pub fn unabridged<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn completions<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let plain = plain(name);
     if plain.chars().count() < 3 || name.len() > 100 {
         return Vec::new();
@@ -51,11 +51,11 @@ pub fn unabridged<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>)
 /// contraries, in any case.
 ///
 /// ```
-/// use wirework::config::truth;
-/// assert_eq!([truth("Yes"), truth("0"), truth("maybe")], [Some(true), Some(false), None]);
+/// use wirework::config::parse_bool;
+/// assert_eq!([parse_bool("Yes"), parse_bool("0"), parse_bool("maybe")], [Some(true), Some(false), None]);
 /// ```
 #[must_use]
-pub fn truth(word: &str) -> Option<bool> {
+pub fn parse_bool(word: &str) -> Option<bool> {
     let is = |words: [&str; 4]| words.iter().any(|one| word.eq_ignore_ascii_case(one));
     match (is(["true", "1", "yes", "on"]), is(["false", "0", "no", "off"])) {
         (true, _) => Some(true),
@@ -110,7 +110,7 @@ mod tests {
             ("i", &[]),
             ("", &[]),
         ] {
-            assert_eq!(unabridged(name, keys), expected, "{name}");
+            assert_eq!(completions(name, keys), expected, "{name}");
         }
         let names =
             |names: &[&str]| alternatives(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());

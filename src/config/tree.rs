@@ -10,7 +10,7 @@ use super::table::Entries;
 use super::{MASK, Number, has_user_info};
 use crate::descriptor::Descriptor;
 
-/// How a leaf came to its value.
+/// Where the value of a leaf comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// As it was written.
@@ -21,7 +21,7 @@ pub enum Origin {
         /// Whether the value came from a place that holds secrets, such as `${file:…}`; then it is never shown.
         secret: bool,
     },
-    /// Parameters inside a longer text: it stays a text.
+    /// Parameters inside a longer string: it stays a string.
     Text {
         /// Whether one of the values came from a place that holds secrets; then the text is never shown.
         secret: bool,
@@ -70,7 +70,7 @@ fn split(path: &str) -> (&str, Option<&str>) {
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Where it stands; a text with its quotes.
+    /// Where it stands; a string with its quotes.
     pub span: Span,
     /// How it came to its value.
     pub origin: Origin,
@@ -102,11 +102,11 @@ impl Node {
     }
 }
 
-/// What TOML can say. `Debug` shows kinds and the keys of tables, and no text, number or date: whether one is secret is
+/// What TOML can say. `Debug` shows kinds and the keys of tables, and no string, number or date: whether one is secret is
 /// for the schema of its key to say.
 #[derive(Clone, PartialEq)]
 pub enum Value {
-    /// A text.
+    /// A string.
     String(String),
     /// A whole number.
     Integer(Number<i64>),
@@ -168,7 +168,7 @@ impl Value {
             },
             Self::Integer(number) => clip(number.to_string()),
             Self::Float(number) => clip(number.to_string()),
-            Self::Boolean(truth) => format!("`{truth}`"),
+            Self::Boolean(value) => format!("`{value}`"),
             Self::Datetime(time) => format!("the date {time}"),
             Self::Array(list) => format!("a list of {}", list.len()),
             Self::Table(_) => "a table".to_owned(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::params::{ConnectionParams, Masked, Uri, deserialize_filled, shown_host};
 
-/// One connection as it is configured: `connection`, or an entry of `connections`. An empty text counts as not set, but an
+/// One connection as it is configured: `connection`, or an entry of `connections`. An empty string counts as not set, but an
 /// empty `discovery_key` is an error.
 ///
 /// Where a `uri` is given too, it decides; the other keys fill what it leaves out. What discovery finds under

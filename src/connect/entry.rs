@@ -15,7 +15,7 @@ use crate::params::{
     ConnectionParams, Masked, Uri, deserialize_filled, is_plain_mqtt, overridden, shown_host,
 };
 
-/// One connection as a discovery service keeps it. An empty text counts as not set.
+/// One connection as a discovery service keeps it. An empty string counts as not set.
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConnectionEntry {

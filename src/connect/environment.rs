@@ -11,7 +11,7 @@ type Get = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 /// Looks up environment variables.
 pub(crate) struct Environment(Box<Get>);
 
-/// A value that is no text. It is not shown.
+/// A value that is no UTF-8. It is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable `{name}` is not UTF-8")]
 pub struct NotUnicode {

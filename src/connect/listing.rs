@@ -62,7 +62,7 @@ pub enum ListingError {
     /// Well-formed, but no connections.
     #[error(
         "`{}`, line {line}, column {column}: no connection; under each key stands one, or a list of at most \
-         {MAX_CONNECTIONS}, with `protocol`, `host`, `port` (a number), `uri` (`protocol://host:port`) and `parameters` (texts by name)",
+         {MAX_CONNECTIONS}, with `protocol`, `host`, `port` (a number), `uri` (`protocol://host:port`) and `parameters` (strings by name)",
         .path.display()
     )]
     Content {
@@ -154,7 +154,7 @@ fn parse_toml(path: &Path, text: &str) -> Result<BTreeMap<String, ConnectionEntr
         ListingError::Syntax { path: path.to_owned(), line, column, format: "TOML" }
     })?;
     toml::from_str(text).map_err(|error: toml::de::Error| {
-        // A value is a text in quotes, a number or a table: what is written as a key is none.
+        // A value is a string in quotes, a number or a table: what is written as a key is none.
         let written = error.span().and_then(|span| text.get(span)).unwrap_or_default();
         content(path, place(&error), written)
     })

@@ -14,9 +14,9 @@ pub struct Cell {
     name: Box<str>,
     component: Option<Descriptor>,
     data: Data,
-    /// It counts for something that comes and goes within the component.
+    /// Whether it counts for something that comes and goes within the component.
     scoped: bool,
-    /// All handles, or what it counted for, are gone: it counts no more.
+    /// Whether it will never count again: all handles are gone, or what it counted for is.
     retired: AtomicBool,
 }
 

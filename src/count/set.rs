@@ -21,7 +21,7 @@ struct State {
     cells: Vec<Arc<Cell>>,
     /// When there are so many cells, those that are retired are folded in.
     full: usize,
-    /// What cells had counted that are gone.
+    /// What retired cells had counted, by name and kind.
     past: BTreeMap<Key, Past>,
 }
 

@@ -70,7 +70,7 @@ impl Pattern {
         self.0.get(index)
     }
 
-    /// Whether a text is a well-formed pattern as a constant is written, without blanks; also when the program is compiled.
+    /// Whether a string is a well-formed pattern as a constant is written, without blanks; also when the program is compiled.
     #[must_use]
     pub const fn is_valid(text: &str) -> bool {
         constant::fault(text).is_none()

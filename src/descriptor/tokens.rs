@@ -11,7 +11,7 @@ pub const TOKENS: [&str; 5] = ["group", "type", "kind", "name", "version"];
 /// The longest descriptor or pattern, in bytes.
 pub const MAX_LEN: usize = 1024;
 
-/// Why a text is no descriptor or no pattern.
+/// Why a string is no descriptor or no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptorError {

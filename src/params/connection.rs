@@ -46,7 +46,7 @@ impl ConnectionParams {
     }
 
     /// Takes the URI apart: one connection for each of its hosts. What the URI says wins over the other fields, which
-    /// fill what it leaves out. Empty texts become `None`.
+    /// fill what it leaves out. Empty strings become `None`.
     #[must_use]
     pub fn expand(self) -> Vec<Self> {
         let Some(uri) = self.uri.clone() else {
@@ -95,7 +95,7 @@ impl ConnectionParams {
         self
     }
 
-    /// The same with `None` for every empty text.
+    /// The same with `None` for every empty string.
     fn filled(mut self) -> Self {
         for text in [&mut self.protocol, &mut self.host, &mut self.path, &mut self.username] {
             text.take_if(|text| text.is_empty());

@@ -48,7 +48,7 @@ impl CredentialParams {
         self
     }
 
-    /// The same with `None` for every empty text.
+    /// The same with `None` for every empty string.
     pub(crate) fn filled(mut self) -> Self {
         self.username.take_if(|username| username.is_empty());
         self.password.take_if(|password| password.expose().is_empty());

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::config::PrometheusCountersConfig;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::format::TextFormat;
 use super::series::SeriesTable;
 use super::text::Encoder;
@@ -28,6 +30,39 @@ pub trait Exposition: Send + Sync + 'static {
 
 crate::capability!(dyn Exposition);
 
+/// The configuration of [`PrometheusCounters`](super::PrometheusCounters).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrometheusCountersConfig {
+    /// Limits.
+    pub options: PrometheusOptions,
+}
+
+/// The limits of [`PrometheusCountersConfig`].
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrometheusOptions {
+    /// How many series a metric of counters may have, such as those of queues that are made at run time. Counters above that are added
+    /// up in one series with the label `component="overflow"`, and `wirework_metrics_overflowed_counters_total` says how many they
+    /// were. At least 1.
+    pub max_series: usize,
+}
+
+impl Default for PrometheusOptions {
+    fn default() -> Self {
+        Self { max_series: 2_000 }
+    }
+}
+
+impl PrometheusCountersConfig {
+    /// The keys whose values do not work.
+    fn invalid(&self) -> Vec<Invalid> {
+        let too_low = self.options.max_series == 0;
+        let invalid = || Invalid::new("options.max_series", "is 0, but has to be at least 1");
+        too_low.then(invalid).into_iter().collect()
+    }
+}
+
 /// Takes the counters of all components and writes them as metrics for Prometheus, `pip-services:counters:prometheus:*:1.0`.
 ///
 /// A counter `mqtt.publish.sent` is the metric `wirework_mqtt_publish_sent_total` with the label `component="connection:mqtt:default"`;
@@ -52,7 +87,7 @@ pub struct PrometheusCounters {
 }
 
 impl PrometheusCounters {
-    /// Without counters yet.
+    /// A sink with these limits, which has not been shown a counter yet.
     #[must_use]
     pub fn new(config: &PrometheusCountersConfig) -> Self {
         Self { table: SeriesTable::new(config.options.max_series), service: Mutex::default() }

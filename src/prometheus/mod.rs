@@ -3,19 +3,16 @@
 //! [`PrometheusCounters`] is shown every counter and writes the text; [`MetricsController`] answers `GET /metrics` with it. A scrape only
 //! reads: it changes nothing, and counting waits for it no longer than for another count.
 
-mod config;
 mod controller;
 mod counters;
 mod encode;
 mod format;
 mod name;
 mod process;
-mod runtime;
 mod series;
 mod service;
 mod text;
 
-pub use config::{PrometheusCountersConfig, PrometheusOptions};
 pub use controller::{MetricsController, MetricsControllerReferences};
-pub use counters::{Exposition, PrometheusCounters};
+pub use counters::{Exposition, PrometheusCounters, PrometheusCountersConfig, PrometheusOptions};
 pub use format::TextFormat;

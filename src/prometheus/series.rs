@@ -46,7 +46,7 @@ struct Series {
     cells: Vec<Arc<Cell>>,
     /// When there are so many, those that are retired are folded in.
     fold_at: usize,
-    /// What cells had counted that are gone.
+    /// The sum of what retired cells had counted.
     past: Option<Value>,
 }
 
@@ -93,7 +93,7 @@ impl Series {
         self.cells.push(cell);
     }
 
-    /// Whether one of its cells counts; the last ones are the most likely to.
+    /// Whether one of its cells still counts. The latest cell is looked at first, since it is the most likely to.
     fn is_alive(&self) -> bool {
         self.cells.iter().rev().any(|cell| !cell.is_retired())
     }

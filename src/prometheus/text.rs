@@ -134,7 +134,7 @@ impl Encoder {
         self.family(name, of, help).sample("", &[], value);
     }
 
-    /// All of it.
+    /// Ends the text and returns it.
     pub(super) fn finish(mut self) -> String {
         if self.format == TextFormat::OpenMetrics {
             self.text.push_str("# EOF\n");

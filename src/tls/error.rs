@@ -11,10 +11,10 @@ use crate::file::ReadError;
 
 /// What is wrong with a certificate, a key or a handshake, and what helps, where something does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFailure(Box<Told>);
+pub struct TlsFailure(Box<Details>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct Details {
     what: Cow<'static, str>,
     remedy: Option<Cow<'static, str>>,
     keys: &'static [&'static str],
@@ -23,13 +23,13 @@ struct Told {
 impl TlsFailure {
     #[cfg(feature = "tls")]
     pub(crate) fn new(what: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), remedy: Some(remedy.into()), keys: &[] }))
+        Self(Box::new(Details { what: what.into(), remedy: Some(remedy.into()), keys: &[] }))
     }
 
     /// One without a remedy.
     #[cfg(feature = "tls")]
     pub(crate) fn only(what: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Told { what: what.into(), remedy: None, keys: &[] }))
+        Self(Box::new(Details { what: what.into(), remedy: None, keys: &[] }))
     }
 
     /// The same about these keys of the configuration.
@@ -80,7 +80,7 @@ pub enum TlsPlace {
 }
 
 impl TlsPlace {
-    /// The configuration key of a file; of a text in memory, that of all TLS.
+    /// The configuration key of a file; of a string in memory, that of all TLS.
     const fn key(&self) -> &'static str {
         match self {
             Self::File { key, .. } => key,

@@ -72,7 +72,7 @@ impl Authority {
 }
 
 #[test]
-fn each_fault_of_a_certificate_has_its_sentence_and_its_cure() {
+fn each_fault_of_a_certificate_has_its_sentence_and_its_remedy() {
     let authority = Authority::new(|_| {});
     let other = Authority::new(|params| params.distinguished_name.push(DnType::CommonName, "other"));
     let same_name = Authority::new(|_| {});
@@ -122,7 +122,7 @@ fn each_fault_of_a_certificate_has_its_sentence_and_its_cure() {
 }
 
 #[test]
-fn each_end_of_a_handshake_has_its_sentence_and_its_cure() {
+fn each_end_of_a_handshake_has_its_sentence_and_its_remedy() {
     use AlertDescription::{
         AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
         DecodeError, HandshakeFailure, InternalError, NoApplicationProtocol, ProtocolVersion, UnknownCA,

@@ -18,7 +18,7 @@ const LIMIT: u64 = 4 * 1024 * 1024;
 pub(crate) enum Source<'a> {
     /// A file that a key of the configuration names.
     File { key: &'static str, path: &'a Path },
-    /// A text that the program has.
+    /// A string that the program has.
     Memory { what: &'static str, pem: &'a str },
 }
 

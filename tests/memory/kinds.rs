@@ -16,7 +16,7 @@ use super::{BESIDES, LIMIT, MAX_PACKET, Memory, alone, common};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// At QoS 1, with a session that is kept.
+    /// At QoS 1, with a persistent session.
     Alone,
     /// In a group, to which it gives everything back when it closes.
     Group,

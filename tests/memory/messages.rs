@@ -18,7 +18,7 @@ enum Reader {
     Several,
     /// A listener that keeps messages and the right to acknowledge them.
     Manual,
-    /// Nobody so far; the session is kept.
+    /// Nobody so far; the session is persistent.
     Nobody,
 }
 

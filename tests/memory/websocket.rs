@@ -75,7 +75,7 @@ fn frames(framing: Framing, publish: &mut Publish) -> Vec<u8> {
     bytes
 }
 
-/// Takes the next connection up to CONNACK, with a session that is kept.
+/// Takes the next connection up to CONNACK, with a persistent session.
 async fn admit(listener: &TcpListener, kept: bool) -> TcpStream {
     let (mut stream, _) = within("a connection", listener.accept()).await.unwrap();
     let mut request = Vec::new();

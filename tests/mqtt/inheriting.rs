@@ -1,4 +1,4 @@
-//! What a kept session holds when a process starts: messages that nobody has subscribed to yet, and ids in use.
+//! What a persistent session holds when a process starts: messages that nobody has subscribed to yet, and ids in use.
 
 use std::sync::Arc;
 

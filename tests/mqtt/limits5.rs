@@ -63,7 +63,7 @@ async fn what_the_broker_does_not_take_fails_alone() {
     assert_eq!(fails(PublishOptions::default(), 100).await.0, "PACKET_TOO_LARGE");
     assert_eq!(
         fails(qos1().retain(), 1).await.1,
-        "a retained message cannot be had here: the broker keeps no messages"
+        "a retained message cannot be had here: the broker retains no messages"
     );
     assert!(fails(PublishOptions::exactly_once(), 1).await.1.starts_with("QoS 2 cannot"));
     for (filter, expected) in [("a/+", 0xa2), ("$share/g/a", 0x9e), (&*"x".repeat(100), 0x95)] {

@@ -50,7 +50,7 @@ async fn picky<V: Version>(broker: &FakeBroker) -> (Vec<Vec<String>>, usize) {
     }
 }
 
-/// A connection with a session that is kept.
+/// A connection with a persistent session.
 fn keeping<V: Version>(broker: &FakeBroker) -> Arc<MqttConnection> {
     let more = [("client_id", "me"), ("options.clean_session", "false")];
     connection(broker, &[&more, version::<V>()].concat())

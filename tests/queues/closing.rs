@@ -14,7 +14,7 @@ use crate::support::mosquitto::Mosquitto;
 /// More than mosquitto sends at a time to one client.
 const MANY: usize = 25;
 
-/// A session that is kept; a quick way back to a new link.
+/// A persistent session; a quick way back to a new link.
 const KEPT: [(&str, &str); 3] =
     [("client_id", "worker"), ("options.clean_session", "false"), ("options.reconnect_timeout", "10")];
 

@@ -24,7 +24,7 @@ const COUNT: usize = 100_000;
 /// How many messages are on their way at a time, so that mosquitto never has to queue more than it may.
 const AHEAD: usize = 2000;
 
-/// One host of the group: a queue with its own kept session, and what listens to it.
+/// One host of the group: a queue with its own persistent session, and what listens to it.
 struct Host {
     queue: Arc<MqttMessageQueue>,
     context: Context,

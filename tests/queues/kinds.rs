@@ -37,7 +37,7 @@ pub trait Kind {
     /// Queues with further keys; none where this machine lacks what they need.
     async fn make(more: &[(&str, &str)]) -> Option<Queues>;
 
-    /// Queues whose link can be cut and whose session is kept then. In memory there is no link: whoever sends and whoever
+    /// Queues whose link can be cut and whose session is persistent then. In memory there is no link: whoever sends and whoever
     /// receives are in one process.
     async fn make_linked() -> Option<(Queues, Option<Proxy>)>;
 }
@@ -92,7 +92,7 @@ pub async fn queue(
     queue
 }
 
-/// What makes a session that is kept, and a quick way back to it.
+/// What makes a persistent session, and a quick way back to it.
 const KEPT: [(&str, &str); 3] =
     [("client_id", "worker"), ("options.clean_session", "false"), ("options.reconnect_timeout", "10")];
 

@@ -37,7 +37,7 @@ pub async fn publish(connection: &MqttConnection, topic: &str, payload: impl Int
     connection.publish(topic, payload, PublishOptions::at_least_once()).await.unwrap();
 }
 
-/// A queue with a connection of its own and a session that is kept.
+/// A queue with a connection of its own and a persistent session.
 async fn kept(port: u16, client_id: &str, more: &[(&str, &str)]) -> Arc<dyn MessageQueue> {
     let port = port.to_string();
     let mut pairs = vec![

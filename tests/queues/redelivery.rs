@@ -11,7 +11,7 @@ use crate::kinds::context;
 use crate::support::fake_broker::{FakeBroker, Peer, PubAck, QoS, message};
 use crate::support::within;
 
-/// A queue with a session that is kept, and the broker's end of its link.
+/// A queue with a persistent session, and the broker's end of its link.
 async fn queue(broker: &FakeBroker, more: &[(&str, &str)]) -> (Arc<dyn MessageQueue>, Peer) {
     let port = broker.port().to_string();
     let mut pairs = vec![

@@ -2,14 +2,13 @@
 //! with the reason.
 //!
 //! [`tags`] reads the templates, [`template`] replaces them, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here,
-//! [`vocabulary`] which values comments may show, and [`sections`], [`writer`] and [`values`] write.
+//! [`sections`], [`writer`] and [`values`] write.
 
 mod keys;
 mod sections;
 mod tags;
 mod template;
 mod values;
-mod vocabulary;
 mod writer;
 mod yaml;
 

@@ -182,7 +182,7 @@ fn full(keys: &[KeyDoc]) -> String {
     }
     let mut out = String::new();
     for key in keys {
-        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.takes(), remarks(key))));
         out.push_str(&indented(key.doc.trim_end(), 6));
     }
     out
@@ -190,7 +190,7 @@ fn full(keys: &[KeyDoc]) -> String {
 
 fn json_of_key(key: &KeyDoc) -> Value {
     let mut all = json!({
-        "key": key.path, "type": key.kind, "default": key.default, "example": key.example, "doc": key.doc,
+        "key": key.path, "type": key.takes(), "default": key.default, "example": key.example, "doc": key.doc,
         "required": key.required, "secret": key.secret,
     });
     if let Some(variant) = &key.variant {

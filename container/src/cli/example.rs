@@ -7,7 +7,7 @@ use schemars::Schema;
 use serde_json::Value;
 use wirework::Pattern;
 use wirework::component::{Cardinality, Reference, Registered, Registry};
-use wirework::config::{KeyDoc, keys};
+use wirework::config::{Bounds, KeyDoc, KeyType, keys};
 
 /// How far what it asks for asks for more.
 const MAX_DEPTH: usize = 3;
@@ -93,7 +93,7 @@ fn entry(one: &Registered, descriptor: &str, is_shown: bool) -> String {
         keys.iter().any(|key| key.required && key.path.starts_with(&under))
     };
     let leaf = |key: &&KeyDoc| {
-        let is_table = key.kind.starts_with("table");
+        let is_table = matches!(key.types.first(), Some(KeyType::Table(_)));
         !key.path.contains(['*', '<'])
             && (key.example.is_some() || !is_table || (key.required && !inside(key)))
     };
@@ -140,7 +140,7 @@ fn keep_first(schema: &mut Value) {
     }
 }
 
-/// A value that fits a key: its example or default, else one of its kind.
+/// A value that fits a key: its example or default, else one of the first type that it takes.
 fn sample(key: &KeyDoc) -> String {
     if key.secret {
         return "\"${SECRET}\"".to_owned();
@@ -148,36 +148,32 @@ fn sample(key: &KeyDoc) -> String {
     if let Some(default) = key.example.as_ref().or(key.default.as_ref()) {
         return default.to_string();
     }
-    // A kind that begins with a value lists all that are accepted.
-    if let Some(Ok(one)) = serde_json::Deserializer::from_str(&key.kind).into_iter::<Value>().next() {
-        return one.to_string();
-    }
-    match key.kind.split([' ', '|']).next().unwrap_or_default() {
-        "integer" | "number" => number(&key.kind).to_string(),
-        "boolean" => "true".to_owned(),
-        "time" => "\"30s\"".to_owned(),
-        "list" => "[]".to_owned(),
-        "table" => "{}".to_owned(),
-        "path" => "\"file\"".to_owned(),
-        _ => format!("\"{}\"", text_of(&key.kind)),
+    match key.types.first() {
+        Some(KeyType::Value(one)) => one.to_string(),
+        Some(KeyType::Integer(bounds) | KeyType::Number(bounds)) => number(bounds),
+        Some(KeyType::Boolean) => "true".to_owned(),
+        Some(KeyType::Time) => "\"30s\"".to_owned(),
+        Some(KeyType::List(_)) => "[]".to_owned(),
+        Some(KeyType::Table(_)) => "{}".to_owned(),
+        Some(KeyType::Path) => "\"file\"".to_owned(),
+        Some(KeyType::String { format: Some(format) }) => format!("\"{}\"", string_of(format)),
+        _ => format!("\"{ANY_STRING}\""),
     }
 }
 
-/// A number within the bounds that a kind names: `integer 5 to 9`, `number of at least 5`, `integer of at most -1`.
-fn number(kind: &str) -> i64 {
-    let bounds: Vec<i64> = kind.split([' ', '|']).filter_map(|word| word.parse().ok()).collect();
-    match bounds[..] {
-        [low, high, ..] => 1.min(high).max(low),
-        [high] if kind.contains("at most") => 1.min(high),
-        [low] => 1.max(low),
-        [] => 1,
-    }
+/// A number within bounds: 1 where they permit it, else the bound that is next to it.
+fn number(bounds: &Bounds) -> String {
+    let below = bounds.max.as_ref().filter(|max| max.as_f64().is_some_and(|max| max < 1.0));
+    let above = bounds.min.as_ref().filter(|min| min.as_f64().is_some_and(|min| min > 1.0));
+    above.or(below).map_or_else(|| "1".to_owned(), ToString::to_string)
 }
 
-/// A text that fits a kind, which names its format in parentheses.
-fn text_of(kind: &str) -> &'static str {
-    let format = kind.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-    match format.map(|(format, _)| format).unwrap_or_default() {
+/// What stands for a string of which nothing is known.
+const ANY_STRING: &str = "…";
+
+/// A string of a format that JSON Schema knows.
+fn string_of(format: &str) -> &'static str {
+    match format {
         "ip" | "ipv4" => "127.0.0.1",
         "ipv6" => "::1",
         "uri" | "iri" | "uri-reference" => "https://example.com/",
@@ -188,7 +184,7 @@ fn text_of(kind: &str) -> &'static str {
         "date" => "2026-01-31",
         "time" | "partial-time" => "12:00:00",
         "regex" => ".*",
-        _ => "…",
+        _ => ANY_STRING,
     }
 }
 

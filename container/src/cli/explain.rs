@@ -151,7 +151,7 @@ fn said_of(codes: &[&'static Code], is_list: bool, format: Format) -> String {
         Format::Json => json_text(
             &codes
                 .iter()
-                .map(|code| json!({ "code": code.name, "meaning": code.meaning, "cure": code.remedy }))
+                .map(|code| json!({ "code": code.name, "meaning": code.meaning, "remedy": code.remedy }))
                 .collect(),
         ),
     }

@@ -6,7 +6,7 @@ use wirework::log::{Console, Format, Level, Record, Value as Shown};
 use wirework::text::Escaped;
 
 use super::options::Checked;
-use crate::manifest::{Files, Piece, pieces};
+use crate::manifest::{Files, Fragment, fragments};
 use crate::plan::Plan;
 use crate::run::console::{is_console, say};
 use crate::run::{Failure, Phase, ServeError};
@@ -130,8 +130,8 @@ fn setting(files: &Files, path: &str, node: &Node) -> Option<String> {
     let file = files.file(node.span)?;
     let [start, end] = [node.span.start, node.span.end].map(|at| at.saturating_sub(file.base) as usize);
     let written = file.text.get(start..end).unwrap_or_default();
-    let names = pieces(written).unwrap_or_default().into_iter().filter_map(|piece| match piece {
-        Piece::Name { name, .. } => Some(format!("`-p {name}=…`")),
+    let names = fragments(written).unwrap_or_default().into_iter().filter_map(|fragment| match fragment {
+        Fragment::Parameter { name, .. } => Some(format!("`-p {name}=…`")),
         _ => None,
     });
     let names: Vec<_> = names.collect();

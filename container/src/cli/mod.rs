@@ -1,6 +1,8 @@
 //! The command `wirework`, which every service author's own binary has too: one file a sub-command.
 
 mod argument;
+#[cfg(any(test, fuzzing))]
+pub mod canary;
 mod check;
 mod command;
 mod components;
@@ -10,16 +12,14 @@ mod example;
 mod exit;
 mod explain;
 mod failure_report;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
 mod graph;
-mod logged;
 mod options;
 mod output;
 mod print;
 mod run;
 mod schema;
 mod selector;
+mod stderr_log;
 mod toml_text;
 mod width;
 

@@ -143,7 +143,7 @@ fn value<'t>(node: &'t Node, schema: Option<&Schema>, path: &mut Vec<&'t str>) -
         Value::Datetime(text) => text.clone().into(),
         Value::Integer(number) => number.get().into(),
         Value::Float(number) => number.get().into(),
-        Value::Boolean(truth) => (*truth).into(),
+        Value::Boolean(value) => (*value).into(),
     }
 }
 
@@ -153,9 +153,9 @@ fn typed(text: &str, types: &[&str]) -> toml::Value {
     let wanted = |name: &str| types.contains(&name);
     let trimmed = text.trim();
     let integer = trimmed.parse::<i64>().ok().filter(|_| wanted("integer")).map(toml::Value::from);
-    let truth = || trimmed.parse::<bool>().ok().filter(|_| wanted("boolean")).map(toml::Value::from);
+    let boolean = || trimmed.parse::<bool>().ok().filter(|_| wanted("boolean")).map(toml::Value::from);
     let number = || trimmed.parse::<f64>().ok().filter(|_| wanted("number")).map(toml::Value::from);
-    integer.or_else(truth).or_else(number).unwrap_or_else(|| text.into())
+    integer.or_else(boolean).or_else(number).unwrap_or_else(|| text.into())
 }
 
 #[cfg(test)]

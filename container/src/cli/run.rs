@@ -9,9 +9,9 @@ use wirework::log::{Console, Level};
 
 use super::exit::EXIT_CONFIG;
 use super::failure_report::{problems, report};
-use super::logged::shows_errors;
 use super::options::Manifests;
 use super::options::Options;
+use super::stderr_log::shows_errors;
 use crate::program::Program;
 use crate::run::console::{LAST_FLUSH, format, say};
 use crate::run::serve;

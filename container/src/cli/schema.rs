@@ -154,7 +154,7 @@ fn container_keys(one: &Registered) -> Map<String, Value> {
 /// What a key of the container takes, other than patterns by field.
 fn schema_of_kind(kind: Kind) -> Value {
     match kind {
-        Kind::Truth => or_parameter(json!({ "type": "boolean" })),
+        Kind::Boolean => or_parameter(json!({ "type": "boolean" })),
         Kind::Time => time(),
         Kind::Readiness => {
             let mut schema = time();

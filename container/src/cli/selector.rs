@@ -14,7 +14,7 @@ const TOKENS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Selector(Vec<String>);
 
-/// Why a text names no components.
+/// Why a string names no components.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(super) enum SelectorError {
     #[error("a descriptor has five parts, `group:type:kind:name:version`")]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use toml::{Table, Value};
 use wirework::text::is_unsafe;
 
-/// The document as TOML in which every text with an [unsafe](is_unsafe) character, a line end too, is a basic string with
+/// The document as TOML in which every string with an [unsafe](is_unsafe) character, a line end too, is a basic string with
 /// that character as an escape. TOML's writer leaves some of them as they are, and others in strings that know no escapes.
 pub(super) fn toml_text(mut document: Table) -> String {
     let plain = toml::to_string_pretty(&document).unwrap_or_default();
@@ -20,7 +20,7 @@ pub(super) fn toml_text(mut document: Table) -> String {
     stand_ins.fill(toml::to_string_pretty(&document).unwrap_or_default())
 }
 
-/// Plain words that the writer is given instead of the texts in question, which take their places afterwards.
+/// Plain words that the writer is given instead of the strings in question, which take their places afterwards.
 struct StandIns {
     word: String,
     texts: Vec<String>,
@@ -61,7 +61,7 @@ impl StandIns {
         }
     }
 
-    /// Puts the texts in: a value's word stands in quotes, a key's does not.
+    /// Puts the strings in: a value's word stands in quotes, a key's does not.
     fn fill(&self, written: String) -> String {
         let mut out = String::with_capacity(written.len());
         let mut rest = written.as_str();
@@ -80,7 +80,7 @@ impl StandIns {
     }
 }
 
-/// A text as a basic string, without a character that a terminal would act on.
+/// A string as a basic string, without a character that a terminal would act on.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {

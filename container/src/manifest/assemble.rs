@@ -13,18 +13,18 @@ use wirework::config::{
 };
 use wirework::text::escape;
 
-use super::astray::{BEFORE_HEADERS, is_section};
+use super::booleans;
 use super::container_keys::{self, Kind, Place, keys_of};
 use super::entry::{Entry, is_own};
 use super::files::Files;
-use super::literals::warn_literal;
+use super::likely_mistakes::warn_likely_mistake;
 use super::load::Loader;
+use super::misplaced::{BEFORE_HEADERS, is_section};
 use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::parts::TWO_BRACKETS;
 use super::replace::{Replaced, Replacer};
 use super::service::Service;
-use super::truths;
 
 /// What all files together say, in manifest order. Where a problem is an error, it must not be run.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Manifest {
             if let Value::Table(table) = &mut node.value {
                 replacer.table(table, |key| Some(format!("service.{key}")), problems);
                 for (key, node) in table.iter() {
-                    warn_literal(&format!("service.{}", key.name), node, replacer.files, problems);
+                    warn_likely_mistake(&format!("service.{}", key.name), node, replacer.files, problems);
                 }
             }
             node
@@ -239,7 +239,7 @@ impl Sections<'_> {
         let Some((descriptor, descriptor_span)) = self.descriptor(&mut table, node.span) else {
             return;
         };
-        self.truths(&mut table);
+        self.booleans(&mut table);
         let Some(draft) = self.places.get(&descriptor).and_then(|place| self.drafts.get_mut(*place)) else {
             self.places.insert(descriptor.clone(), self.drafts.len());
             let entry =
@@ -325,11 +325,11 @@ impl Sections<'_> {
     }
 
     /// Makes the container's keys that are true or false what they say after their parameters are replaced: a boolean, or nothing.
-    fn truths(&mut self, table: &mut Table) {
-        for key in keys_of(Place::Component).filter(|key| key.kind == Kind::Truth).map(|key| key.name) {
+    fn booleans(&mut self, table: &mut Table) {
+        for key in keys_of(Place::Component).filter(|key| key.kind == Kind::Boolean).map(|key| key.name) {
             let Some(node) = table.get_mut(key) else { continue };
-            match truths::read(key, node, &self.replacer, self.problems) {
-                Some(truth) => node.value = Value::Boolean(truth),
+            match booleans::read(key, node, &self.replacer, self.problems) {
+                Some(value) => node.value = Value::Boolean(value),
                 None => drop(table.remove(key)),
             }
         }

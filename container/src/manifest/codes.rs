@@ -51,7 +51,7 @@ codes! {
         "The message names the keys; `describe` says what they take.";
     BAD_CREDENTIAL: "A user name or password cannot be sent to the broker as it is.",
         "MQTT 3.1.1 has no password without a user name, and neither may be longer than 65535 bytes.";
-    BAD_DESCRIPTOR: "A text is no descriptor or no pattern.",
+    BAD_DESCRIPTOR: "A string is no descriptor or no pattern.",
         "Write five parts, `group:type:kind:name:version`, none of them empty; `*` stands for any part of a pattern.";
     BAD_ENVELOPE: "A message is no envelope of this project.",
         "Give the queue `options.serialize_envelope = false` if other programs send to its topic.";
@@ -60,7 +60,7 @@ codes! {
     BAD_HOST: "A host is no name and no address.", "Write the name or the address alone; the port has a key of its own, and IPv6 no brackets.";
     BAD_KEY: "A key has an empty part, or is a value and a table at once; or a key of a file of secrets is none.",
         "Write each key once, as a value or as a table.";
-    BAD_LEVEL: "A text is no level of a log.", "Levels are `none`, `fatal`, `error`, `warn`, `info`, `debug` and `trace`.";
+    BAD_LEVEL: "A string is no level of a log.", "Levels are `none`, `fatal`, `error`, `warn`, `info`, `debug` and `trace`.";
     BAD_PARAMETER: "A parameter is not well-formed, or its file cannot be read.",
         "Write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`; `$$` is a dollar.";
     BAD_PROPERTY: "A property of a message is not what MQTT 5 permits.", "The message says which one and why.";
@@ -180,7 +180,7 @@ codes! {
     UNSUPPORTED_PROTOCOL: "The component does not speak the protocol.", "The message lists those that it speaks; a feature may be left out of this binary.";
     UNUSED_PARAMETER: "A parameter of the command line is not used by the manifest.", "It may be misspelt.";
     WINDOW_FULL: "As many messages as may be are on their way.", "Wait for the others, or raise `options.max_inflight` and `options.max_queued_bytes`.";
-    WRONG_TYPE: "A value of another type than the key takes.", "The message shows both; texts stand in quotes, numbers and `true` without.";
+    WRONG_TYPE: "A value of another type than the key takes.", "The message shows both; strings stand in quotes, numbers and `true` without.";
 }
 
 #[cfg(test)]

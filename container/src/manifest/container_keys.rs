@@ -21,10 +21,10 @@ pub enum Kind {
     Section,
     /// A descriptor.
     Descriptor,
-    /// A text.
+    /// A string.
     Text,
     /// `true` or `false`.
-    Truth,
+    Boolean,
     /// A time.
     Time,
     /// `ignore`, `open` or a time.
@@ -60,7 +60,7 @@ pub const CONTAINER_KEYS: [ContainerKey; 16] = [
     key(Place::Top, "service", Kind::Section, "What holds for the whole service."),
     key(Place::Top, "include", Kind::List, "Manifests that are read before this one; relative to it."),
     key(Place::Component, "descriptor", Kind::Descriptor, "Which component: `group:type:kind:name:version`."),
-    key(Place::Component, "enabled", Kind::Truth, "Whether the component is there at all. Default true."),
+    key(Place::Component, "enabled", Kind::Boolean, "Whether the component is there at all. Default true."),
     key(
         Place::Component,
         "references",
@@ -75,7 +75,12 @@ pub const CONTAINER_KEYS: [ContainerKey; 16] = [
         "Components that it opens after and closes before, without a reference.",
     ),
     key(Place::Component, "timeout", Kind::Time, "How long it may take to open or close. Default 60 s."),
-    key(Place::Component, "critical", Kind::Truth, "Whether the service cannot do without it. Default true."),
+    key(
+        Place::Component,
+        "critical",
+        Kind::Boolean,
+        "Whether the service cannot do without it. Default true.",
+    ),
     key(
         Place::Component,
         "readiness",

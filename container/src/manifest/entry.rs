@@ -16,7 +16,7 @@ use wirework::{Descriptor, Pattern};
 
 use super::container_keys::{Kind, Place, find, keys_of};
 use super::readiness::{self, ReadinessKey};
-use super::times;
+use super::unitless_times;
 
 /// Whether a key of a section is the container's; `descriptor` has been taken out by then.
 pub(super) fn is_own(key: &str) -> bool {
@@ -169,7 +169,7 @@ impl Entry {
             self.timeout = None;
         }
         let times = ["timeout", "readiness"].into_iter().filter_map(|name| Some((name, own.get(name)?)));
-        problems.extend(times.filter_map(|(name, node)| times::warning(name, node)));
+        problems.extend(times.filter_map(|(name, node)| unitless_times::warning(name, node)));
     }
 
     fn take_references(&mut self, name: &str, table: &Table, other: Option<&Table>, problems: &mut Problems) {
@@ -224,7 +224,7 @@ fn is_plain(name: &str, node: &Node) -> bool {
     }
 }
 
-/// A text whose parameters could be replaced.
+/// A string whose parameters could be replaced.
 fn text(node: &Node) -> Option<&str> {
     node.as_str().filter(|_| node.origin != Origin::Broken)
 }
@@ -234,7 +234,7 @@ pub(crate) fn shown_key(name: &str) -> String {
     escape(&mask_uri(name)).into_owned()
 }
 
-/// Reads a pattern; a text with user name or password is not shown.
+/// Reads a pattern; a string with user name or password is not shown.
 fn pattern(
     (key, field): (&str, Option<&str>),
     text: &str,

@@ -1,13 +1,13 @@
-//! Fuzz body: texts with parameters, and files of parameters.
+//! Fuzz body: strings with parameters, and files of parameters.
 
 use std::fmt::Write;
 
-use super::{Parameters, Piece, pieces};
+use super::{Fragment, Parameters, fragments};
 
 /// Stands where no message may show it.
 pub const CANARY: &str = "Kn4ry-W0rd_Qx7z";
 
-/// Any bytes as a text with parameters, then as a file of them. What is read of a text, written down, reads the same; a
+/// Any bytes as a string with parameters, then as a file of them. What is read of a string, written down, reads the same; a
 /// message shows no more than the names of parameters.
 pub fn parameters(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -23,11 +23,11 @@ pub fn parameters(data: &[u8]) {
 }
 
 fn one_text(text: &str) {
-    match pieces(text) {
+    match fragments(text) {
         Ok(found) => {
             assert!(!format!("{found:?}").contains(CANARY) || text.contains("${file:"), "{found:?}");
             let written = written(&found);
-            assert_eq!(pieces(&written).map(|again| joined(&again)), Ok(joined(&found)), "{text:?}");
+            assert_eq!(fragments(&written).map(|again| joined(&again)), Ok(joined(&found)), "{text:?}");
         }
         Err(wrong) => {
             assert!(!wrong.is_empty());
@@ -43,28 +43,32 @@ fn one_text(text: &str) {
 }
 
 /// As a manifest has them.
-fn written(found: &[Piece<'_>]) -> String {
+fn written(found: &[Fragment<'_>]) -> String {
     let mut text = String::new();
-    for piece in found {
-        let _ = match *piece {
-            Piece::Text(plain) => write!(text, "{}", plain.replace('$', "$$")),
-            Piece::File(path) => write!(text, "${{file:{path}}}"),
-            Piece::Name { name, default: Some(default), .. } => write!(text, "${{{name}:-{default}}}"),
-            Piece::Name { name, message: Some(message), .. } => write!(text, "${{{name}:?{message}}}"),
-            Piece::Name { name, .. } => write!(text, "${{{name}}}"),
+    for fragment in found {
+        let _ = match *fragment {
+            Fragment::Text(plain) => write!(text, "{}", plain.replace('$', "$$")),
+            Fragment::File(path) => write!(text, "${{file:{path}}}"),
+            Fragment::Parameter { name, default: Some(default), .. } => {
+                write!(text, "${{{name}:-{default}}}")
+            }
+            Fragment::Parameter { name, message: Some(message), .. } => {
+                write!(text, "${{{name}:?{message}}}")
+            }
+            Fragment::Parameter { name, .. } => write!(text, "${{{name}}}"),
         };
     }
     text
 }
 
-/// What the pieces mean: where a text is cut means nothing.
-fn joined(found: &[Piece<'_>]) -> Vec<String> {
+/// What the fragments mean: where a string is cut means nothing.
+fn joined(found: &[Fragment<'_>]) -> Vec<String> {
     let mut meaning: Vec<String> = Vec::new();
     let mut after_text = false;
-    for piece in found {
-        let (part, is_text) = match *piece {
-            Piece::Text(plain) => (plain.to_owned(), true),
-            _ => (written(&[*piece]), false),
+    for fragment in found {
+        let (part, is_text) = match *fragment {
+            Fragment::Text(plain) => (plain.to_owned(), true),
+            _ => (written(&[*fragment]), false),
         };
         match meaning.last_mut().filter(|_| is_text && after_text) {
             Some(last) => last.push_str(&part),

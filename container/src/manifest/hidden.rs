@@ -206,7 +206,7 @@ impl<'t> Scanner<'t> {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             if byte == quote && rest.iter().take(count).filter(|byte| **byte == quote).count() == count {
                 self.at += count;
-                // A text may end in up to two quotes of its own.
+                // A string may end in up to two quotes of its own.
                 while count == 3 && self.peek() == Some(quote) {
                     self.at += 1;
                 }

@@ -10,7 +10,7 @@ use wirework::text::escape;
 
 use super::container_keys::{Place, find, names_of};
 use super::files::{Files, STDIN};
-use super::foreign;
+use super::other_formats;
 use super::parameters::Parameters;
 use super::parts::{self, Reading};
 use super::replace::{Replaced, Replacer};
@@ -144,7 +144,7 @@ impl<'a> Loader<'a> {
         let text = self.files.iter().next_back().map_or("", |file| file.text.as_str());
         let mut found = problems.branch();
         let Reading { mut table, broken, took } = parts::read(text, base, &mut found);
-        let foreign = if broken.is_empty() { None } else { foreign::problem(path, text, base) };
+        let foreign = if broken.is_empty() { None } else { other_formats::problem(path, text, base) };
         if let Some(problem) = foreign {
             let whole = 0..text.len();
             self.files.parsed(took, vec![whole]);

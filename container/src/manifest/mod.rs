@@ -5,7 +5,7 @@
 //! parameters; take out the container's own keys. What the keys of a component mean is for its factory to say.
 
 mod assemble;
-mod astray;
+mod booleans;
 #[cfg(feature = "cli")]
 mod broken;
 #[cfg(feature = "cli")]
@@ -15,19 +15,19 @@ mod entry;
 #[cfg(feature = "cli")]
 mod excerpt;
 mod files;
-mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hidden;
-mod literals;
+mod likely_mistakes;
 mod load;
+mod misplaced;
+mod other_formats;
 mod overlay;
-mod pair;
 mod parameter_file;
+mod parameter_syntax;
 mod parameters;
 mod parameters_error;
 mod parts;
-mod pieces;
 #[cfg(not(feature = "cli"))]
 mod plain;
 mod readiness;
@@ -38,24 +38,23 @@ mod render_json;
 mod replace;
 mod secrets;
 mod service;
-mod times;
-mod truths;
+mod unitless_times;
 mod unused;
 
 #[cfg(test)]
 mod tests;
 
 pub use assemble::{Disabled, Manifest};
-pub use astray::{BEFORE_HEADERS, misplaced};
 pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_of, names_of};
 pub use entry::Entry;
 pub(crate) use entry::shown_key;
 pub use files::{File, Files, Location};
-pub use literals::warn_literals;
+pub use likely_mistakes::warn_likely_mistakes;
 pub(crate) use load::looked_in;
+pub use misplaced::{BEFORE_HEADERS, misplaced};
+pub use parameter_syntax::{BadParameter, Fragment, fragments};
 pub use parameters::Parameters;
 pub use parameters_error::{BadLine, ParametersError};
-pub use pieces::{BadPiece, Piece, pieces};
 #[cfg(not(feature = "cli"))]
 pub use plain::render;
 #[cfg(feature = "cli")]
@@ -65,5 +64,5 @@ pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
 pub use secrets::{mask_table, warn_literal_secrets};
 pub use service::Service;
-pub use times::warn_times;
+pub use unitless_times::warn_unitless_times;
 pub use unused::warn_unused;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::pair::{check, split};
+use super::parameter_syntax::{check_name, split_pair};
 use super::parameters_error::{BadLine, ParametersError};
 
 /// How many bad lines of a file are told; those beyond are counted.
@@ -49,8 +49,8 @@ fn one(line: &str) -> Result<Option<(String, String)>, ParametersError> {
     }
     // As in a file that a shell can source too.
     let exported = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t']));
-    let (name, value) = split(exported.map_or(line, str::trim_start))?;
-    check(name)?;
+    let (name, value) = split_pair(exported.map_or(line, str::trim_start))?;
+    check_name(name)?;
     Ok(Some((name.to_owned(), unquoted(value.trim())?)))
 }
 

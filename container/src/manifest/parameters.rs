@@ -9,8 +9,8 @@ use wirework::config::{Problems, Span};
 use wirework::file;
 use wirework::text::{counted, trim_line_breaks};
 
-use super::pair::{check, split};
 use super::parameter_file::Lines;
+use super::parameter_syntax::{check_name, split_pair};
 use super::parameters_error::ParametersError;
 
 /// The largest file of parameters, in bytes.
@@ -96,7 +96,7 @@ impl Parameters {
     /// # Errors
     /// [`ParametersError::BadName`].
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), ParametersError> {
-        check(name)?;
+        check_name(name)?;
         self.given.insert(name.to_owned(), value.into());
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Parameters {
     /// # Errors
     /// [`ParametersError::NoValue`] and [`ParametersError::BadName`].
     pub fn set_pair(&mut self, pair: &str) -> Result<(), ParametersError> {
-        let (name, value) = split(pair)?;
+        let (name, value) = split_pair(pair)?;
         self.set(name, value)
     }
 
@@ -156,7 +156,7 @@ impl Parameters {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    /// The same, where a value that is no text counts as not set.
+    /// The same, where a value that is no UTF-8 counts as not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         self.find(name).ok().flatten()

@@ -28,7 +28,7 @@ pub enum ParametersError {
         "something stands after the closing quote of the value; a quote within the quotes is written `\\\"`"
     )]
     AfterQuote,
-    /// A variable of the environment that is set, but to no text. Its value is not shown.
+    /// A variable of the environment that is set, but not to UTF-8. Its value is not shown.
     #[error("the environment variable `{name}` is not UTF-8")]
     NotText {
         /// The variable.

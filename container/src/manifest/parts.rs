@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use wirework::config::{Node, Problem, Problems, Table, Value, code, parse_toml, parse_toml_timed};
 
-use super::astray::move_into_sections;
 use super::hidden::hidden;
+use super::misplaced::move_into_sections;
 
 /// What could be read of a file.
 pub(super) struct Reading {

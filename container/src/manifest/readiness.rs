@@ -17,7 +17,7 @@ const NAMED: [(&str, ReadinessRule); 2] = [("ignore", ReadinessRule::Ignore), ("
 #[derive(Clone, Copy)]
 pub(super) struct ReadinessKey(pub ReadinessRule);
 
-/// What a text that is no rule most likely was meant to be.
+/// What a string that is no rule most likely was meant to be.
 pub(super) fn help(node: &Node) -> Option<String> {
     let meant = nearest(node.as_str()?.trim(), NAMED.iter().map(|(name, _)| *name))?;
     Some(format!("did you mean `{meant}`?"))

@@ -14,16 +14,16 @@ use wirework::file;
 use wirework::text::{escape, trim_line_breaks};
 
 use super::files::Files;
+use super::parameter_syntax::{BadParameter, Fragment, fragments};
 use super::parameters::Parameters;
-use super::pieces::{BadPiece, Piece, pieces};
 
 /// The largest file that `${file:…}` reads, in bytes.
 pub const MAX_SECRET_FILE: u64 = 1024 * 1024;
 
 /// How much all parameters of a manifest may put in, in bytes: a parameter of a megabyte can be used a hundred thousand times.
-const MAX_PUT_IN: usize = 64 * 1024 * 1024;
+const MAX_INSERTED: usize = 64 * 1024 * 1024;
 
-/// What a text became. `Debug` shows no text.
+/// What a string became. `Debug` shows no string.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Replaced {
     /// It holds no parameter.
@@ -55,46 +55,46 @@ pub(super) struct Replacer<'a> {
     /// The manifest's files: `${file:…}` is relative to the one that it stands in.
     pub files: &'a Files,
     /// How many bytes were put in.
-    put_in: Cell<usize>,
+    inserted: Cell<usize>,
 }
 
 impl<'a> Replacer<'a> {
-    /// A replacer for the texts of these files.
+    /// A replacer for the strings of these files.
     pub fn new(parameters: &'a Parameters, files: &'a Files) -> Self {
-        Self { parameters, files, put_in: Cell::new(0) }
+        Self { parameters, files, inserted: Cell::new(0) }
     }
 }
 
 impl Replacer<'_> {
-    /// Replaces the parameters of one text, which stands at `span`.
+    /// Replaces the parameters of one string, which stands at `span`.
     pub fn text(&self, text: &str, span: Span, problems: &mut Problems) -> Replaced {
         if !text.contains('$') {
             return Replaced::Same;
         }
         let written = Written { text, span, files: self.files, begins: OnceCell::new() };
-        let pieces = match pieces(text) {
-            Ok(pieces) => pieces,
+        let fragments = match fragments(text) {
+            Ok(fragments) => fragments,
             Err(wrong) => {
                 let help = "write `${NAME}`, `${NAME:-default}`, `${NAME:?message}` or `${file:path}`, and `$$` for a dollar";
-                let problem = |bad: BadPiece| {
+                let problem = |bad: BadParameter| {
                     Problem::error(code::BAD_PARAMETER, written.part(bad.range), bad.reason).with_help(help)
                 };
                 problems.extend(wrong.into_iter().map(problem));
                 return Replaced::Failed;
             }
         };
-        let whole = matches!(pieces.as_slice(), [Piece::Name { .. } | Piece::File(_)]);
+        let whole = matches!(fragments.as_slice(), [Fragment::Parameter { .. } | Fragment::File(_)]);
         let (mut result, mut secret, mut plain, mut failed) = (String::new(), false, true, false);
-        for piece in pieces {
-            match self.value(piece, &written) {
+        for fragment in fragments {
+            match self.value(fragment, &written) {
                 Ok(value) => result.push_str(&value),
                 Err(problem) => {
                     problems.push(*problem);
                     failed = true;
                 }
             }
-            secret |= matches!(piece, Piece::File(_));
-            plain &= matches!(piece, Piece::Text(_));
+            secret |= matches!(fragment, Fragment::File(_));
+            plain &= matches!(fragment, Fragment::Text(_));
         }
         match (failed, whole) {
             (true, _) => Replaced::Failed,
@@ -105,10 +105,10 @@ impl Replacer<'_> {
         }
     }
 
-    /// The same for a text of the container's own key, which is shown wherever its component is: no secret has a place there.
+    /// The same for a string of the container's own key, which is shown wherever its component is: no secret has a place there.
     pub fn open_text(&self, key: &str, text: &str, span: Span, problems: &mut Problems) -> Replaced {
-        let is_file = |piece: &Piece<'_>| matches!(piece, Piece::File(_));
-        if text.contains('$') && pieces(text).is_ok_and(|pieces| pieces.iter().any(is_file)) {
+        let is_file = |fragment: &Fragment<'_>| matches!(fragment, Fragment::File(_));
+        if text.contains('$') && fragments(text).is_ok_and(|fragments| fragments.iter().any(is_file)) {
             // An unknown key of `[service]` may be a URI, by mistake.
             let key = mask_uri(key);
             let message =
@@ -121,34 +121,34 @@ impl Replacer<'_> {
         self.text(text, span, problems)
     }
 
-    /// What is put in for a piece, as long as it is not too much in all.
-    fn value(&self, piece: Piece<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
-        let value = match self.put_in.get() {
-            0..=MAX_PUT_IN => self.look_up(piece, written)?,
+    /// The value of a fragment, as long as all inserted values together are not too long.
+    fn value(&self, fragment: Fragment<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
+        let value = match self.inserted.get() {
+            0..=MAX_INSERTED => self.look_up(fragment, written)?,
             _ => String::new(),
         };
-        let put_in = self.put_in.get().saturating_add(value.len());
-        self.put_in.set(put_in);
-        if put_in <= MAX_PUT_IN {
+        let inserted = self.inserted.get().saturating_add(value.len());
+        self.inserted.set(inserted);
+        if inserted <= MAX_INSERTED {
             return Ok(value);
         }
-        let message = format!("the parameters of this manifest put in more than {MAX_PUT_IN} bytes");
-        let problem = Problem::error(code::BAD_PARAMETER, written.piece(piece), message);
+        let message = format!("the parameters of this manifest put in more than {MAX_INSERTED} bytes");
+        let problem = Problem::error(code::BAD_PARAMETER, written.fragment(fragment), message);
         Err(Box::new(problem.with_help("put in the name of a file that holds the large value")))
     }
 
-    fn look_up(&self, piece: Piece<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
-        match piece {
-            Piece::Text(text) => Ok(text.to_owned()),
-            Piece::File(path) => self.file(path, written).map_err(|reason| {
-                Box::new(written.shown(piece, |span| Problem::error(code::BAD_PARAMETER, span, reason)))
+    fn look_up(&self, fragment: Fragment<'_>, written: &Written<'_>) -> Result<String, Box<Problem>> {
+        match fragment {
+            Fragment::Text(text) => Ok(text.to_owned()),
+            Fragment::File(path) => self.file(path, written).map_err(|reason| {
+                Box::new(written.shown(fragment, |span| Problem::error(code::BAD_PARAMETER, span, reason)))
             }),
-            Piece::Name { name, default, message } => {
+            Fragment::Parameter { name, default, message } => {
                 let found = self.parameters.find(name);
                 let found = found.map_err(|error| {
-                    Box::new(Problem::error(error.code(), written.piece(piece), error.to_string()))
+                    Box::new(Problem::error(error.code(), written.fragment(fragment), error.to_string()))
                 })?;
-                let unset = || Box::new(written.shown(piece, |span| unset(name, message, span)));
+                let unset = || Box::new(written.shown(fragment, |span| unset(name, message, span)));
                 found.or_else(|| default.map(str::to_owned)).ok_or_else(unset)
             }
         }
@@ -202,7 +202,7 @@ impl Replacer<'_> {
     }
 }
 
-/// A text, and where it stands in its file.
+/// A string, and where it stands in its file.
 struct Written<'a> {
     text: &'a str,
     /// With its quotes.
@@ -230,14 +230,14 @@ impl Written<'_> {
     }
 
     /// Where a parameter stands, or else all of the text.
-    fn piece(&self, piece: Piece<'_>) -> Span {
-        piece.range_in(self.text).map_or(self.span, |range| self.part(range))
+    fn fragment(&self, fragment: Fragment<'_>) -> Span {
+        fragment.range_in(self.text).map_or(self.span, |range| self.part(range))
     }
 
-    /// A problem with a parameter, which excerpts show: it is no secret, and a text around it may be one.
-    fn shown(&self, piece: Piece<'_>, problem: impl FnOnce(Span) -> Problem) -> Problem {
-        let span = self.piece(piece);
-        let is_whole = piece.range_in(self.text) == Some(0..self.text.len());
+    /// A problem with a parameter, which excerpts show: it is no secret, and a string around it may be one.
+    fn shown(&self, fragment: Fragment<'_>, problem: impl FnOnce(Span) -> Problem) -> Problem {
+        let span = self.fragment(fragment);
+        let is_whole = fragment.range_in(self.text) == Some(0..self.text.len());
         let problem = problem(span);
         if is_whole || span != self.span { problem.with_shown(span) } else { problem }
     }
@@ -389,8 +389,8 @@ mod tests {
         #[test]
         fn nothing_panics(text in "[${}:?a-cS é-]{0,20}|.{0,30}") {
             let _ = outcome(&text);
-            if let Ok(pieces) = pieces(&text) {
-                prop_assert!(text.contains('$') || pieces.len() <= 1);
+            if let Ok(fragments) = fragments(&text) {
+                prop_assert!(text.contains('$') || fragments.len() <= 1);
             }
         }
     }

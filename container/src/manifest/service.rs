@@ -10,8 +10,8 @@ use wirework::config::{
 };
 use wirework::text::duration;
 
-use super::astray::misplaced;
-use super::times;
+use super::misplaced::misplaced;
+use super::unitless_times;
 
 /// How long closing may take in all unless the manifest says otherwise.
 const SERVICE_TIMEOUT: Millis = Millis::new(25_000);
@@ -126,7 +126,7 @@ impl Service {
             })
         });
         let times = TIMES.into_iter().filter_map(|(key, name)| Some((name, keys?.get(key)?)));
-        found.extend(times.filter_map(|(name, node)| times::warning(name, node)));
+        found.extend(times.filter_map(|(name, node)| unitless_times::warning(name, node)));
         problems.join(found);
         let Some(Top { service }) = top else { return Self::default() };
         service.complain(span_of, problems);

@@ -27,7 +27,7 @@ pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, 
     }
 }
 
-/// The names that follow `${` in a text.
+/// The names that follow `${` in a string.
 fn mentions(text: &str) -> impl Iterator<Item = &str> {
     text.split("${").skip(1).filter_map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());

@@ -24,7 +24,7 @@ pub struct FactoryInfo {
     /// By what its components can be asked for.
     pub offers: Vec<&'static dyn Offer>,
     /// What its components ask for.
-    pub references: Vec<Wanted>,
+    pub references: Vec<DeclaredReference>,
     /// The schema of its configuration.
     pub schema: Arc<Schema>,
     /// The first configuration key that the container would take for its own.
@@ -44,7 +44,7 @@ pub struct FactoryInfo {
 wirework::opaque!(FactoryInfo);
 
 /// A declared reference with its pattern parsed.
-pub struct Wanted {
+pub struct DeclaredReference {
     /// As declared.
     pub reference: &'static Reference,
     /// What is asked for unless the manifest says otherwise.
@@ -53,9 +53,9 @@ pub struct Wanted {
     pub id: TypeId,
 }
 
-wirework::opaque!(Wanted);
+wirework::opaque!(DeclaredReference);
 
-impl Wanted {
+impl DeclaredReference {
     /// Whether the asking component waits for what it finds.
     #[must_use]
     pub fn waits(&self) -> bool {
@@ -75,7 +75,7 @@ impl FactoryInfo {
             // `references!` has the compiler check its patterns; one written by hand may be wrong, and then matches
             // nothing.
             let pattern = reference.pattern.parse().ok()?;
-            Some(Wanted { reference, pattern, id: (reference.id)() })
+            Some(DeclaredReference { reference, pattern, id: (reference.id)() })
         });
         let (references, schema) = (references.collect(), factory.schema());
         let keys = keys(&schema);

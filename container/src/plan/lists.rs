@@ -24,9 +24,9 @@ pub fn others(list: &[u32], asker: u32) -> impl Iterator<Item = u32> + '_ {
     list.iter().copied().filter(move |member| *member != asker)
 }
 
-/// What is asked for besides the pattern.
+/// What a component must be, besides matching the pattern, to be in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Asked {
+pub enum Requirement {
     /// Components that offer this capability.
     Capability(TypeId),
     /// Components of any kind, as `after` does.
@@ -39,7 +39,7 @@ pub enum Asked {
 pub struct Lists<'a> {
     index: &'a Index<'a>,
     known: &'a [Option<Arc<FactoryInfo>>],
-    found: RefCell<HashMap<(Pattern, Asked), List, RandomState>>,
+    found: RefCell<HashMap<(Pattern, Requirement), List, RandomState>>,
 }
 
 wirework::opaque!(Lists<'_>);
@@ -52,9 +52,9 @@ impl<'a> Lists<'a> {
     }
 
     /// The components that match a resolved pattern and offer what is asked.
-    pub fn find(&self, pattern: Pattern, asked: Asked) -> List {
+    pub fn find(&self, pattern: Pattern, asked: Requirement) -> List {
         let (index, known) = (self.index, self.known);
-        let find = |(pattern, asked): &(Pattern, Asked)| -> List {
+        let find = |(pattern, asked): &(Pattern, Requirement)| -> List {
             let matches = index.find(pattern).into_iter();
             matches.filter(|position| offers(known, *position, *asked)).collect()
         };
@@ -74,11 +74,11 @@ impl<'a> Lists<'a> {
     }
 }
 
-fn offers(known: &[Option<Arc<FactoryInfo>>], position: u32, asked: Asked) -> bool {
+fn offers(known: &[Option<Arc<FactoryInfo>>], position: u32, asked: Requirement) -> bool {
     match (asked, known.get(position as usize)) {
-        (Asked::Anything, _) => true,
-        (Asked::Unmade, known) => known.is_none_or(Option::is_none),
-        (Asked::Capability(id), Some(Some(known))) => known.offer(id).is_some(),
+        (Requirement::Anything, _) => true,
+        (Requirement::Unmade, known) => known.is_none_or(Option::is_none),
+        (Requirement::Capability(id), Some(Some(known))) => known.offer(id).is_some(),
         _ => false,
     }
 }

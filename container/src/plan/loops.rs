@@ -90,10 +90,10 @@ fn hops(components: &[Planned]) -> Vec<Hop<'_>> {
     hops
 }
 
-/// The keys by which queues say where what is sent to them goes.
+/// The keys by which the section of a queue says to which topic or queue it sends.
 const SENDING: [&str; 2] = ["topic", "queue"];
 
-/// Where a queue says where what is sent to it goes; its section where it does not say.
+/// The place of that key in the section of a queue; the section where it has none.
 fn sending(components: &[Planned], queue: u32) -> Span {
     let Some(planned) = components.get(queue as usize) else { return Span::default() };
     let key = SENDING.iter().find_map(|key| planned.entry.table.find(key));

@@ -1,7 +1,6 @@
 //! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
 
 mod adjacency;
-mod blocking;
 mod claims;
 mod clients;
 mod cycles;
@@ -27,21 +26,19 @@ mod queue_flows;
 mod references;
 mod resolve;
 mod sections;
-mod shown;
+mod shown_values;
 mod walk;
-mod words;
-
-pub(crate) use blocking::plan_apart;
 
 pub use adjacency::EdgeKind;
-pub use factories::{Binary, Factories, FactoryInfo, Wanted};
+pub use factories::{Binary, DeclaredReference, Factories, FactoryInfo};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub(crate) use links::Links;
-pub use lists::{Asked, List, Lists, others};
+pub use lists::{List, Lists, Requirement, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;
 pub use plan::Plan;
-pub use planned::{DEFAULT_TIMEOUT, Planned, Resolved};
-pub use references::{Candidate, Question, ReferenceContext, Verdict};
+pub(crate) use plan::plan_apart;
+pub use planned::{DEFAULT_TIMEOUT, Planned, ResolvedReference};
+pub use references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 pub use walk::Walk;

@@ -9,11 +9,11 @@ use wirework::component::{Cardinality, Flow, Neighbour, Neighbours};
 use wirework::config::{Problem, Problems, Section, Span};
 
 use super::clients::check_clients;
-use super::factories::{FactoryInfo, Wanted};
+use super::factories::{DeclaredReference, FactoryInfo};
 use super::index::Index;
 use super::listeners::Listener;
-use super::lists::{Asked, List, Lists, others};
-use super::planned::{Planned, Resolved};
+use super::lists::{List, Lists, Requirement, others};
+use super::planned::{Planned, ResolvedReference};
 use super::queue_flows::flows;
 use crate::manifest::Files;
 
@@ -87,12 +87,12 @@ struct Disabled<'a> {
     lists: Lists<'a>,
 }
 
-/// Who may add to the services of one list.
+/// The components that may add entries to the services of one list while they run.
 struct Adding<'a> {
     list: &'a List,
-    /// One that may.
+    /// The first of them, by position.
     first: u32,
-    /// Whether there is another one.
+    /// Whether there are more.
     several: bool,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Whole<'a> {
         let (mut all, mut places): (Vec<Adding<'_>>, _) = (Vec::new(), HashMap::new());
         for (asker, planned) in (0..).zip(self.components) {
             let wanted = planned.known.iter().flat_map(|known| &known.references);
-            for (wanted, Resolved { list, .. }) in wanted.zip(&planned.references) {
+            for (wanted, ResolvedReference { list, .. }) in wanted.zip(&planned.references) {
                 let field = wanted.reference.field;
                 let looks_up = |flow: &Flow| matches!(flow, Flow::LooksUp(only) if *only == field);
                 if flows(planned).iter().any(looks_up) {
@@ -154,26 +154,26 @@ struct Around<'a, 'w> {
 }
 
 impl Around<'_, '_> {
-    fn reference(&self, field: &str) -> Option<(&Wanted, &Resolved)> {
+    fn reference(&self, field: &str) -> Option<(&DeclaredReference, &ResolvedReference)> {
         let wanted = self.planned.known.iter().flat_map(|known| &known.references);
         wanted.zip(&self.planned.references).find(|(wanted, _)| wanted.reference.field == field)
     }
 
     /// Whether a reference that takes one has several, which is reported.
-    fn is_ambiguous(&self, wanted: &Wanted, resolved: &Resolved) -> bool {
+    fn is_ambiguous(&self, wanted: &DeclaredReference, resolved: &ResolvedReference) -> bool {
         let takes_one = matches!(wanted.reference.cardinality, Cardinality::One | Cardinality::Optional);
         takes_one && others(&resolved.list, self.asker).nth(1).is_some()
     }
 
     /// Whether a section that no factory makes might be what is asked for.
-    fn may_be_unmade(&self, resolved: &Resolved) -> bool {
-        !self.whole.unmade.find(resolved.pattern.clone(), Asked::Unmade).is_empty()
+    fn may_be_unmade(&self, resolved: &ResolvedReference) -> bool {
+        !self.whole.unmade.find(resolved.pattern.clone(), Requirement::Unmade).is_empty()
     }
 }
 
 impl Neighbours for Around<'_, '_> {
     fn resolved(&self, field: &str) -> Option<Vec<Neighbour<'_>>> {
-        let (wanted, resolved) = self.reference(field).filter(|(_, resolved)| !resolved.astray)?;
+        let (wanted, resolved) = self.reference(field).filter(|(_, resolved)| !resolved.unreadable)?;
         if self.whole.is_damaged || self.may_be_unmade(resolved) || self.is_ambiguous(wanted, resolved) {
             return None;
         }
@@ -195,9 +195,9 @@ impl Neighbours for Around<'_, '_> {
     }
 
     fn disabled(&self, field: &str) -> Option<&Descriptor> {
-        let (Wanted { id, .. }, resolved) = self.reference(field)?;
+        let (DeclaredReference { id, .. }, resolved) = self.reference(field)?;
         let Disabled { names, lists } = &self.whole.disabled;
-        let found = lists.find(resolved.pattern.clone(), Asked::Capability(*id));
+        let found = lists.find(resolved.pattern.clone(), Requirement::Capability(*id));
         names.get(*found.first()? as usize)
     }
 

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use wirework::Descriptor;
-use wirework::component::Registry;
+use schemars::Schema;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use wirework::component::{Registry, panic_error};
 use wirework::config::{Problem, Problems, code};
+use wirework::{Category, Descriptor, Error};
 
 use super::cycles::cycle;
 use super::durable::check_durable;
@@ -17,11 +20,10 @@ use super::neighbours::check_neighbours;
 use super::order::wait_graph;
 use super::passwords::check_passwords;
 use super::planned::Planned;
-use super::references::{Candidate, Question, ReferenceContext, Verdict};
+use super::references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
 use super::sections::{check_claims, check_limits, read};
-use super::shown::shown;
-use super::words::words;
+use super::shown_values::shown_values;
 use crate::manifest::{Files, Manifest, Service};
 
 /// A plan: all that can be known of a service without creating a component. With problems it is as complete as they
@@ -69,7 +71,7 @@ impl Plan {
     pub fn of(manifest: Manifest, registry: &Registry, binary: Binary, problems: &mut Problems) -> Self {
         let Manifest { service, entries, disabled, mut files } = manifest;
         if files.has_broken() {
-            files.learn(registry.all().iter().flat_map(|one| words(&one.factory().schema())));
+            files.learn(registry.all().iter().flat_map(|one| key_names(&one.factory().schema())));
         }
         let mut factories = Factories::new(registry, binary);
         let disabled = disabled.into_iter().map(|entry| {
@@ -100,7 +102,7 @@ impl Plan {
         let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
         let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
         problems.extend(cycles);
-        plan.files.show(shown(&plan.components, &plan.files, problems));
+        plan.files.show(shown_values(&plan.components, &plan.files, problems));
         plan
     }
 
@@ -157,8 +159,8 @@ impl Plan {
         };
         let pattern = &resolved.pattern;
         let (span, is_given) = (planned.entry.span, resolved.overridden.is_some());
-        let question = Question { asker: position, span, is_given, reference: wanted.reference, pattern };
-        let enabled = scene.candidates(&question).into_iter().filter_map(|(position, verdict)| {
+        let query = ReferenceQuery { asker: position, span, is_given, reference: wanted.reference, pattern };
+        let enabled = scene.candidates(&query).into_iter().filter_map(|(position, verdict)| {
             let descriptor = self.descriptors.get(position as usize)?;
             Some(Candidate { descriptor, verdict, enabled: true })
         });
@@ -169,5 +171,52 @@ impl Plan {
             enabled: false,
         });
         enabled.chain(disabled).collect()
+    }
+}
+
+/// The names of all keys of a schema, at any depth.
+fn key_names(schema: &Schema) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), vec![schema.as_value()]);
+    while let Some(value) = rest.pop() {
+        match value {
+            Value::Object(object) => {
+                for (word, inside) in object {
+                    if let ("properties", Some(properties)) = (word.as_str(), inside.as_object()) {
+                        found.extend(properties.keys().cloned());
+                    }
+                    rest.push(inside);
+                }
+            }
+            Value::Array(list) => rest.extend(list),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Reads and plans on a thread that may wait: a manifest, the files that it names and those that a check looks into may be on a slow
+/// disk, or a FIFO that nobody writes to yet.
+///
+/// # Errors
+/// It panicked, or the runtime ends.
+pub(crate) async fn plan_apart<T: Send + 'static>(
+    plan: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(plan).await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => panic_error("planning", &*panic),
+        Err(error) => {
+            Error::new(Category::Internal, "BROKEN_OFF", "planning was broken off").with_source(error)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_at_any_depth_are_found() {
+        let schema = schemars::json_schema!({ "properties": { "a": { "items": { "properties": { "b": { "enum": ["c"] } } } } } });
+        assert_eq!(key_names(&schema), ["a", "b"]);
     }
 }

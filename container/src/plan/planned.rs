@@ -25,24 +25,24 @@ pub struct Planned {
     /// What is known of its configuration, where that could be read at least in part.
     pub parsed: Option<Parsed>,
     /// What each of its references asks for and resolved to, in the order in which they are declared.
-    pub references: Vec<Resolved>,
+    pub references: Vec<ResolvedReference>,
 }
 
 wirework::opaque!(Planned);
 
 /// What one reference asks for and resolved to.
-pub struct Resolved {
+pub struct ResolvedReference {
     /// What is asked for, `{name}` replaced.
     pub pattern: Pattern,
     /// Where the manifest says so; nothing where the component's own pattern holds.
     pub overridden: Option<Span>,
     /// Whether what the manifest says of it could not be read, so that what it resolved to means nothing.
-    pub astray: bool,
+    pub unreadable: bool,
     /// The components it resolved to.
     pub list: List,
 }
 
-wirework::opaque!(Resolved);
+wirework::opaque!(ResolvedReference);
 
 impl Planned {
     /// How long it may take to open.

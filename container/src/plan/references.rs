@@ -31,11 +31,11 @@ pub struct ReferenceContext<'a> {
 
 wirework::opaque!(ReferenceContext<'_>);
 
-/// One question that one component asks.
-pub struct Question<'a> {
-    /// Who asks.
+/// A reference of one component, which is to be resolved.
+pub struct ReferenceQuery<'a> {
+    /// The component that has the reference.
     pub asker: u32,
-    /// Where the question stands: the override in the manifest, or the asking section.
+    /// Where the manifest says what is asked for; the section of the component, where it does not.
     pub span: Span,
     /// Whether the manifest says what is asked for, so that nothing is no answer.
     pub is_given: bool,
@@ -45,7 +45,7 @@ pub struct Question<'a> {
     pub pattern: &'a Pattern,
 }
 
-wirework::opaque!(Question<'_>);
+wirework::opaque!(ReferenceQuery<'_>);
 
 /// What became of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +77,12 @@ wirework::opaque!(Candidate<'_>);
 impl ReferenceContext<'_> {
     /// Every component that matches the pattern or offers what is asked, with what became of it.
     #[must_use]
-    pub fn candidates(&self, question: &Question<'_>) -> Vec<(u32, Verdict)> {
-        let id = (question.reference.id)();
+    pub fn candidates(&self, query: &ReferenceQuery<'_>) -> Vec<(u32, Verdict)> {
+        let id = (query.reference.id)();
         let judge = |(position, (descriptor, known)): (u32, (&Descriptor, &Option<Arc<FactoryInfo>>))| {
-            let matches = question.pattern.matches(descriptor);
+            let matches = query.pattern.matches(descriptor);
             let verdict = match known {
-                _ if position == question.asker => matches.then_some(Verdict::Itself)?,
+                _ if position == query.asker => matches.then_some(Verdict::Itself)?,
                 None => matches.then_some(Verdict::Unknown)?,
                 Some(known) => match (matches, known.offer(id).is_some()) {
                     (true, true) => Verdict::Taken,
@@ -100,39 +100,39 @@ impl ReferenceContext<'_> {
     /// factory makes.
     pub fn judge(
         &self,
-        question: &Question<'_>,
+        query: &ReferenceQuery<'_>,
         list: &[u32],
         unmade: impl FnOnce() -> List,
         problems: &mut Problems,
     ) {
-        match (question.reference.cardinality, others(list, question.asker).take(2).count()) {
-            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !question.is_given => {}
+        match (query.reference.cardinality, others(list, query.asker).take(2).count()) {
+            (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0) if !query.is_given => {}
             // Of what may be there nothing is there, which is how a reference is left empty on purpose.
             (Cardinality::Optional | Cardinality::Many | Cardinality::Late, 0)
-                if question.pattern.as_str().contains('*') => {}
+                if query.pattern.as_str().contains('*') => {}
             // That no factory makes it has been reported; what it would offer cannot be known.
-            (_, 0) if others(&unmade(), question.asker).next().is_some() => {}
+            (_, 0) if others(&unmade(), query.asker).next().is_some() => {}
             // To say what is there instead takes a look at every component.
             (_, 0) if problems.is_full("MISSING_REFERENCE") || problems.is_full("NOT_OFFERED") => {
                 problems.omit("MISSING_REFERENCE");
             }
-            (Cardinality::One, 0) => problems.push(self.missing(question)),
+            (Cardinality::One, 0) => problems.push(self.missing(query)),
             // What is not enabled may be so by a parameter.
-            (_, 0) if self.disabled(question).is_none() => problems.push(self.missing(question)),
+            (_, 0) if self.disabled(query).is_none() => problems.push(self.missing(query)),
             (Cardinality::One | Cardinality::Optional, 2..) if problems.is_full("AMBIGUOUS_REFERENCE") => {
                 problems.omit("AMBIGUOUS_REFERENCE");
             }
             (Cardinality::One | Cardinality::Optional, 2..) => {
-                problems.push(self.ambiguous(question, list));
+                problems.push(self.ambiguous(query, list));
             }
             _ => {}
         }
     }
 
-    fn missing(&self, question: &Question<'_>) -> Problem {
-        let candidates = self.candidates(question);
-        let capability = (question.reference.capability)();
-        let (asker, field, pattern) = (self.name(question.asker), question.reference.field, question.pattern);
+    fn missing(&self, query: &ReferenceQuery<'_>) -> Problem {
+        let candidates = self.candidates(query);
+        let capability = (query.reference.capability)();
+        let (asker, field, pattern) = (self.name(query.asker), query.reference.field, query.pattern);
         let matching: Vec<_> =
             candidates.iter().filter(|(_, verdict)| *verdict == Verdict::NotOffered).collect();
         let (code, reason) = match matching.first() {
@@ -141,7 +141,7 @@ impl ReferenceContext<'_> {
             }
             None => ("MISSING_REFERENCE", "no component matches".to_owned()),
         };
-        let (takes, is_fatal) = match question.reference.cardinality {
+        let (takes, is_fatal) = match query.reference.cardinality {
             Cardinality::One => ("needs one", true),
             Cardinality::Optional => ("is given, and takes at most one", true),
             Cardinality::Many | Cardinality::Late => ("is given, and takes every", false),
@@ -149,9 +149,9 @@ impl ReferenceContext<'_> {
         let message =
             format!("reference `{field}` of `{asker}` {takes} {capability} at `{pattern}`: {reason}");
         let problem = if is_fatal { Problem::error } else { Problem::warning };
-        let mut problem = problem(code, question.span, message).with_help(match matching.first() {
-            Some((first, _)) => self.help_where_one_matches(question, &candidates, *first),
-            None => self.help(question, &candidates),
+        let mut problem = problem(code, query.span, message).with_help(match matching.first() {
+            Some((first, _)) => self.help_where_one_matches(query, &candidates, *first),
+            None => self.help(query, &candidates),
         });
         for (position, _) in matching.iter().take(SHOWN) {
             let offers = self.offers(*position);
@@ -164,14 +164,14 @@ impl ReferenceContext<'_> {
     /// What to do where a component matches and does not offer it: its author may have forgotten to say that it does.
     fn help_where_one_matches(
         &self,
-        question: &Question<'_>,
+        query: &ReferenceQuery<'_>,
         candidates: &[(u32, Verdict)],
         matching: u32,
     ) -> String {
-        let (help, capability) = (self.help(question, candidates), (question.reference.capability)());
+        let (help, capability) = (self.help(query, candidates), (query.reference.capability)());
         let known = self.known.get(matching as usize).and_then(Option::as_ref);
         // What is asked for may be a type of component, which nothing else can be.
-        let id = (question.reference.id)();
+        let id = (query.reference.id)();
         let is_a_type = self.known.iter().flatten().any(|known| known.own_type() == Some(id));
         let is_an_authors = |known: &&Arc<FactoryInfo>| self.binary == Binary::Own && !known.is_stock();
         let Some(known) = known.filter(is_an_authors).filter(|_| !is_a_type) else { return help };
@@ -186,18 +186,17 @@ impl ReferenceContext<'_> {
     }
 
     /// A component that would fill a reference, and is not enabled.
-    fn disabled(&self, question: &Question<'_>) -> Option<&Descriptor> {
-        let id = (question.reference.id)();
+    fn disabled(&self, query: &ReferenceQuery<'_>) -> Option<&Descriptor> {
+        let id = (query.reference.id)();
         let fills = |(descriptor, known): &&(Descriptor, Option<Arc<FactoryInfo>>)| {
-            question.pattern.matches(descriptor)
-                && known.as_ref().is_none_or(|known| known.offer(id).is_some())
+            query.pattern.matches(descriptor) && known.as_ref().is_none_or(|known| known.offer(id).is_some())
         };
         self.disabled.iter().find(fills).map(|(descriptor, _)| descriptor)
     }
 
-    fn help(&self, question: &Question<'_>, candidates: &[(u32, Verdict)]) -> String {
-        let field = question.reference.field;
-        if let Some(disabled) = self.disabled(question) {
+    fn help(&self, query: &ReferenceQuery<'_>, candidates: &[(u32, Verdict)]) -> String {
+        let field = query.reference.field;
+        if let Some(disabled) = self.disabled(query) {
             return format!("`{disabled}` would match, but is not enabled");
         }
         let offering = candidates.iter().filter(|(_, verdict)| *verdict == Verdict::OtherDescriptor);
@@ -205,31 +204,30 @@ impl ReferenceContext<'_> {
             offering.take(SHOWN).map(|(position, _)| format!("`{}`", self.name(*position))).collect();
         match names.as_slice() {
             [] => {
-                let capability = (question.reference.capability)();
-                format!("add a component that matches `{}` and offers {capability}", question.pattern)
+                let capability = (query.reference.capability)();
+                format!("add a component that matches `{}` and offers {capability}", query.pattern)
             }
             [only] => format!("{only} offers it: set `references.{field}` to it"),
             many => format!("these offer it: {}; set `references.{field}` to one", many.join(", ")),
         }
     }
 
-    fn ambiguous(&self, question: &Question<'_>, list: &[u32]) -> Problem {
-        let capability = (question.reference.capability)();
-        let (asker, field, pattern) = (self.name(question.asker), question.reference.field, question.pattern);
-        let count = others(list, question.asker).count();
-        let takes = match question.reference.cardinality {
+    fn ambiguous(&self, query: &ReferenceQuery<'_>, list: &[u32]) -> Problem {
+        let capability = (query.reference.capability)();
+        let (asker, field, pattern) = (self.name(query.asker), query.reference.field, query.pattern);
+        let count = others(list, query.asker).count();
+        let takes = match query.reference.cardinality {
             Cardinality::Optional => "at most one",
             _ => "one",
         };
         let message = format!(
             "reference `{field}` of `{asker}` takes {takes} {capability} at `{pattern}`: {count} match"
         );
-        let first = others(list, question.asker)
-            .next()
-            .map_or_else(String::new, |first| self.name(first).to_string());
-        let mut problem = Problem::error("AMBIGUOUS_REFERENCE", question.span, message)
+        let first =
+            others(list, query.asker).next().map_or_else(String::new, |first| self.name(first).to_string());
+        let mut problem = Problem::error("AMBIGUOUS_REFERENCE", query.span, message)
             .with_help(format!("choose one, for example `references.{field} = \"{first}\"`"));
-        for position in others(list, question.asker).take(SHOWN) {
+        for position in others(list, query.asker).take(SHOWN) {
             problem = problem.with_related(self.span(position), "this one matches");
         }
         problem

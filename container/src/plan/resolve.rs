@@ -8,9 +8,9 @@ use wirework::{Descriptor, Pattern};
 
 use super::factories::{Binary, FactoryInfo};
 use super::index::Index;
-use super::lists::{Asked, List, Lists, others};
-use super::planned::{Planned, Resolved};
-use super::references::{Question, ReferenceContext};
+use super::lists::{List, Lists, Requirement, others};
+use super::planned::{Planned, ResolvedReference};
+use super::references::{ReferenceContext, ReferenceQuery};
 use crate::manifest::{Entry, shown_key};
 
 /// Resolves the references of all components, and returns for each what its `after` patterns matched.
@@ -36,8 +36,8 @@ pub(super) fn resolve(
             let pattern =
                 overridden.map_or(&wanted.pattern, |(_, pattern, _)| pattern).resolve(&entry.descriptor);
             let span = overridden.map(|(.., span)| *span);
-            let list = lists.find(pattern.clone(), Asked::Capability(wanted.id));
-            let question = Question {
+            let list = lists.find(pattern.clone(), Requirement::Capability(wanted.id));
+            let query = ReferenceQuery {
                 asker,
                 span: span.unwrap_or(entry.span),
                 is_given: span.is_some(),
@@ -45,13 +45,14 @@ pub(super) fn resolve(
                 pattern: &pattern,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
-            let mut astray = (span.is_none() && (misspelt.contains(&field) || is_outside(planned, field)))
+            let mut unreadable = (span.is_none()
+                && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
-            if !astray {
-                let unmade = || lists.find(pattern.clone(), Asked::Unmade);
-                astray = is_reported_empty(&scene, &question, &list, unmade, problems);
+            if !unreadable {
+                let unmade = || lists.find(pattern.clone(), Requirement::Unmade);
+                unreadable = is_reported_empty(&scene, &query, &list, unmade, problems);
             }
-            planned.references.push(Resolved { pattern, overridden: span, astray, list });
+            planned.references.push(ResolvedReference { pattern, overridden: span, unreadable, list });
         }
         unknown_references(planned, problems);
         find_after(&planned.entry, asker, &lists, problems)
@@ -83,17 +84,17 @@ fn misspelt(planned: &Planned) -> impl Iterator<Item = (&str, Span, Option<&'sta
 /// not say that it has nothing.
 fn is_reported_empty(
     scene: &ReferenceContext<'_>,
-    question: &Question<'_>,
+    query: &ReferenceQuery<'_>,
     list: &[u32],
     unmade: impl FnOnce() -> List,
     problems: &mut Problems,
 ) -> bool {
     let before = problems.errors();
-    scene.judge(question, list, unmade, problems);
+    scene.judge(query, list, unmade, problems);
     problems.errors() > before
-        && question.is_given
-        && question.reference.cardinality == Cardinality::Optional
-        && others(list, question.asker).next().is_none()
+        && query.is_given
+        && query.reference.cardinality == Cardinality::Optional
+        && others(list, query.asker).next().is_none()
 }
 
 /// Whether the component that a reference takes is written as a key of the section, outside of `references`; which is reported.
@@ -122,7 +123,7 @@ fn unknown_references(planned: &Planned, problems: &mut Problems) {
 
 fn find_after(entry: &Entry, asker: u32, lists: &Lists<'_>, problems: &mut Problems) -> Vec<List> {
     let find = |(pattern, span): &(Pattern, Span)| {
-        let list = lists.find(pattern.resolve(&entry.descriptor), Asked::Anything);
+        let list = lists.find(pattern.resolve(&entry.descriptor), Requirement::Anything);
         if others(&list, asker).next().is_none() {
             let message =
                 format!("`after` of `{}` matches no other component: `{pattern}`", entry.descriptor);

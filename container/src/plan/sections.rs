@@ -11,9 +11,9 @@ use wirework::text::duration;
 use super::claims::{self, Claimed};
 use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
-use super::planned::{Planned, Resolved};
+use super::planned::{Planned, ResolvedReference};
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_literal_secrets, warn_literals, warn_times};
+use crate::manifest::{Entry, Files, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -58,8 +58,8 @@ pub(super) fn read(
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
-    warn_literals(&section, &known.schema, files, problems);
-    warn_times(&section, &known.schema, problems);
+    warn_likely_mistakes(&section, &known.schema, files, problems);
+    warn_unitless_times(&section, &known.schema, problems);
     Planned { entry, known: Some(known), parsed, references: Vec::new() }
 }
 
@@ -134,7 +134,7 @@ pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) 
 }
 
 /// What a reference that takes one component has resolved to.
-fn only(known: Option<&FactoryInfo>, references: &[Resolved], field: &str) -> Option<u32> {
+fn only(known: Option<&FactoryInfo>, references: &[ResolvedReference], field: &str) -> Option<u32> {
     let wanted = known.into_iter().flat_map(|known| &known.references).zip(references);
     let mut of_field = wanted.filter(|(wanted, _)| wanted.reference.field == field);
     of_field.next().and_then(|(_, resolved)| resolved.list.first().copied())

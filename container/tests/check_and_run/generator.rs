@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use wirework::component::Registry;
-use wirework::config::keys;
+use wirework::config::{KeyType, keys};
 
 use crate::lines::{FLAGS, KINDS};
 
@@ -134,12 +134,14 @@ fn section(
 }
 
 /// Values of the type of a key, of all sizes.
-fn sizes(kind: &str) -> Vec<String> {
-    let values: &[&str] = match kind {
-        "boolean" => FLAGS,
-        "time" => &["0", "1", "'100d'", "'36500d'", "3153600000000"],
-        "string" | "path" => &["''", "'a'", "'a/b'", "'é'", "\"\\u0000\"", "\"\\u0007\"", "'$SYS/x'", "LONG"],
-        kind if kind.starts_with("integer") => &[
+fn sizes(types: &[KeyType]) -> Vec<String> {
+    let values: &[&str] = match types {
+        [KeyType::Boolean] => FLAGS,
+        [KeyType::Time] => &["0", "1", "'100d'", "'36500d'", "3153600000000"],
+        [KeyType::String { format: None } | KeyType::Path] => {
+            &["''", "'a'", "'a/b'", "'é'", "\"\\u0000\"", "\"\\u0007\"", "'$SYS/x'", "LONG"]
+        }
+        [KeyType::Integer(_), ..] => &[
             "0",
             "1",
             "2",
@@ -151,8 +153,10 @@ fn sizes(kind: &str) -> Vec<String> {
             "2305843009213693951",
             "9223372036854775807",
         ],
-        kind if kind.starts_with("list of string") => &["[]", "['a']", "['', 'a/b']"],
-        kind if kind.starts_with('"') => return kind.split(" | ").map(str::to_owned).collect(),
+        [KeyType::List(Some(items)), ..] if items.iter().all(KeyType::holds_string) => {
+            &["[]", "['a']", "['', 'a/b']"]
+        }
+        [KeyType::Value(_), ..] => return types.iter().map(ToString::to_string).collect(),
         _ => &["{}"],
     };
     let long = format!("'{}'", "x".repeat(70_000));
@@ -170,7 +174,7 @@ fn from_schema(
     let keys = keys(&factory.factory().schema());
     let keys: Vec<_> = keys.into_iter().filter(|key| !key.path.contains(['*', '<'])).collect();
     if let Some(key) = keys.get(random.below(keys.len())) {
-        let mut sizes = sizes(&key.kind);
+        let mut sizes = sizes(&key.types);
         add(&key.path, sizes.swap_remove(random.below(sizes.len())));
     }
 }
@@ -195,7 +199,7 @@ pub fn extremes(registry: &Registry, port: u16) -> Vec<String> {
         for key in keys.into_iter().filter(|key| !key.path.contains(['*', '<'])) {
             let own = format!("{} ", key.path);
             let lines: Vec<_> = lines.iter().copied().filter(|line| !line.starts_with(&own)).collect();
-            for value in sizes(&key.kind) {
+            for value in sizes(&key.types) {
                 let section = format!("[[component]]\ndescriptor = '{descriptor}'\n{}\n", lines.join("\n"));
                 all.push(
                     format!("{section}{} = {value}\n{around}", key.path).replace("PORT", &port.to_string()),

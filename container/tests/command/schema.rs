@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::{Table, Value};
 use wirework::component::{Component, ComponentFactory, Registry};
-use wirework::config::{KeyDoc, Problems, code, keys};
+use wirework::config::{KeyDoc, KeyType, Problems, code, keys};
 use wirework::{Descriptor, Error, Pattern};
 use wirework_container::manifest::{Manifest, Parameters, render};
 use wirework_container::manifest_schema;
@@ -209,20 +209,18 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A value that a key may take by its kind.
-fn fitting(kind: &str, pick: &Index) -> Value {
-    let kinds: Vec<&str> = kind.split(" | ").collect();
-    let kind = *pick.get(&kinds);
-    match kind.split(' ').next().unwrap_or_default() {
-        "integer" => Value::from(*pick.get(&[1_i64, 2, 6, 1024, 1883])),
-        "number" => Value::from(1.5),
-        "boolean" => Value::from(pick.index(2) == 0),
-        "time" => {
+/// A value of one of the types that a key takes.
+fn fitting(types: &[KeyType], pick: &Index) -> Value {
+    match pick.get(types) {
+        KeyType::Integer(_) => Value::from(*pick.get(&[1_i64, 2, 6, 1024, 1883])),
+        KeyType::Number(_) => Value::from(1.5),
+        KeyType::Boolean => Value::from(pick.index(2) == 0),
+        KeyType::Time => {
             pick.get(&[Value::from(1500), Value::from("30s"), Value::from("1m30s"), Value::from("0")]).clone()
         }
-        "list" => Value::Array(Vec::new()),
-        "table" => Value::Table(Table::new()),
-        word if word.starts_with('"') => Value::from(word.trim_matches('"')),
+        KeyType::List(_) => Value::Array(Vec::new()),
+        KeyType::Table(_) => Value::Table(Table::new()),
+        KeyType::Value(value) => Value::try_from(value).unwrap(),
         _ => Value::from(*pick.get(&["info", "debug", "h", "localhost", "mqtt"])),
     }
 }
@@ -267,7 +265,7 @@ fn section() -> impl Strategy<Value = Value> {
             let mut section = Value::Table(Table::new());
             for (which, pick, other, odds) in settings {
                 let Some(key) = (!keys.is_empty()).then(|| which.get(&keys)) else { break };
-                let value = if odds == 0 { other } else { fitting(&key.kind, &pick) };
+                let value = if odds == 0 { other } else { fitting(&key.types, &pick) };
                 put(&mut section, &key.path.split('.').collect::<Vec<_>>(), value);
             }
             for key in keys.iter().filter(|key| key.required) {

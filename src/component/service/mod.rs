@@ -3,10 +3,8 @@
 //! A container keeps [`ServiceStates`]; everybody else has a [`ServiceView`] of them, each component by
 //! [`Context::service`](super::Context::service).
 
-mod changes;
 mod graph;
 mod levels;
-mod member;
 mod readiness;
 mod state;
 mod states;
@@ -14,11 +12,9 @@ mod states;
 mod tests;
 mod view;
 
-pub use changes::Changes;
-pub use graph::{Link, NoGraph, ServiceGraph};
+pub use graph::{Link, NoGraph, ServiceGraph, ServiceMember};
 pub use levels::{LevelOverride, LevelTarget, LogLevel};
-pub use member::ServiceMember;
 pub use readiness::{Readiness, ReadinessRule};
 pub use state::{Change, ComponentState, ServiceState, StateChange};
 pub use states::ServiceStates;
-pub use view::ServiceView;
+pub use view::{Changes, ServiceView};

@@ -81,7 +81,7 @@ pub enum Change {
     Component {
         /// Its position in the manifest; see [`ServiceView::component`](super::ServiceView::component).
         position: u32,
-        /// What it is from now on.
+        /// The state that it has now.
         change: StateChange,
     },
     /// The state of the service.

@@ -8,9 +8,8 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::watch;
 
 use super::super::{Descriptor, Status};
-use super::graph::{Link, ServiceGraph};
+use super::graph::{Link, ServiceGraph, ServiceMember};
 use super::levels::{LevelOverride, LevelTarget, LogLevel, Overrides};
-use super::member::ServiceMember;
 use super::readiness::{Blockers, Readiness};
 use super::state::{Change, ComponentState, ServiceState, StateChange};
 
@@ -52,7 +51,7 @@ struct Row {
 }
 
 impl ServiceStates {
-    /// Of a service that starts, with all its components created.
+    /// The states of a service that begins to start: all its components are created and none is open.
     #[must_use]
     pub fn new(
         name: impl Into<Arc<str>>,

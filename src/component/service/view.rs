@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::watch;
+
 use super::super::Descriptor;
-use super::changes::Changes;
 use super::graph::{Link, NoGraph};
 use super::levels::LogLevel;
 use super::readiness::Readiness;
-use super::state::{ComponentState, ServiceState, StateChange};
+use super::state::{Change, ComponentState, ServiceState, StateChange};
 use super::states::ServiceStates;
 
 /// What a component may know of the service around it; cheap to clone. It only reads: nothing of the service can be changed by it.
@@ -181,5 +182,39 @@ impl fmt::Debug for ServiceView {
         let mut view = f.debug_struct("ServiceView");
         view.field("name", &self.name()).field("state", &self.state()).field("components", &self.len());
         view.finish_non_exhaustive()
+    }
+}
+
+/// The changes in a service from the moment when it was asked for; see [`ServiceView::changes`](super::ServiceView::changes).
+///
+/// The last 1,024 changes are kept for those that read. Who is slower than that is told how many were missed.
+pub struct Changes {
+    states: Arc<ServiceStates>,
+    revisions: watch::Receiver<u64>,
+    next: u64,
+}
+
+crate::opaque::opaque!(Changes);
+
+impl Changes {
+    fn new(states: Arc<ServiceStates>) -> Self {
+        let revisions = states.revisions();
+        let next = states.count();
+        Self { states, revisions, next }
+    }
+
+    /// Waits for the next change; nothing once the service has closed and all changes were read.
+    pub async fn next(&mut self) -> Option<Change> {
+        loop {
+            if let Some(change) = self.states.change(&mut self.next) {
+                return Some(change);
+            }
+            if self.states.is_closed() {
+                // What came between the two looks.
+                return self.states.change(&mut self.next);
+            }
+            // The sender lives in the states, which are held here.
+            let _ = self.revisions.changed().await;
+        }
     }
 }

@@ -9,11 +9,11 @@ use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess
 use super::findings::Fields;
 use super::key::KeyDeserializer;
 use super::marks::Mark;
-use super::node::ValueDeserializer;
 use super::path::Path;
 use super::reader::Reader;
 use super::refusal::DeserializeError;
 use super::source::Source;
+use super::value_deserializer::ValueDeserializer;
 use crate::config::{Key, Node, Table};
 
 type Pair<'a> = (&'a Key, &'a Node);
@@ -51,7 +51,7 @@ impl<'a> TableAccess<'a> {
         Self::new(reader, path, table, Some(fields))
     }
 
-    /// For a map.
+    /// The entries of a map, whose keys are not known beforehand.
     pub fn map(reader: &'a Reader, path: &'a Path<'a>, table: Option<&'a Table>) -> Self {
         Self::new(reader, path, table, None)
     }

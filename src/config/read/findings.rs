@@ -10,7 +10,7 @@ use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
 use super::refusal::DeserializeError;
 use super::source::Source;
-use crate::config::suggest::{alternatives, quoted, unabridged};
+use crate::config::suggest::{alternatives, completions, quoted};
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
 
@@ -46,12 +46,12 @@ impl Findings {
         self.marks.borrow()
     }
 
-    /// Marks a place; whether that changes the next attempt.
+    /// Marks a place. Returns whether that changes the next attempt.
     pub fn mark_as(&self, path: String, mark: Mark) -> bool {
         self.marks.borrow_mut().set(path, mark)
     }
 
-    /// Has a missing key of a table fed to it; whether that changes the next attempt.
+    /// Has serde given a placeholder for a missing key of a table. Returns whether that changes the next attempt.
     pub fn supply_missing(&self, table: String, name: &'static str) -> bool {
         self.marks.borrow_mut().supply_missing(table, name)
     }
@@ -81,8 +81,8 @@ impl Findings {
         }
     }
 
-    /// Takes back that a key is not known.
-    pub fn spare(&self, path: &str, key: Span) {
+    /// Removes the problem that a key is not known: a type reads it all the same.
+    pub fn withdraw_unknown(&self, path: &str, key: Span) {
         let is_it = |problem: &Problem| problem.code == code::UNKNOWN_KEY && problem.span == key;
         self.problems.borrow_mut().revise(|problem| (!is_it(&problem)).then_some(problem));
         self.marks.borrow_mut().clear(path);
@@ -117,7 +117,7 @@ impl Findings {
             let is_there = |field: &str| present.is_some_and(|table| table.get(field).is_some());
             let can_be = |field: &&str| !is_there(field) || (is_table(name) && is_table(field));
             let free = || facts.known.iter().copied().filter(can_be);
-            let longer = unabridged(name, free());
+            let longer = completions(name, free());
             let only = if let [only] = &longer[..] { Some(*only) } else { None };
             if let Some(meant) = nearest(name, free()).or(only) {
                 let meant = table.key(meant);
@@ -212,7 +212,7 @@ impl Findings {
         if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 
-    /// A text that is none of those that are accepted.
+    /// A string that is none of those that are accepted.
     pub fn none_of(&self, path: &Path<'_>, source: Source<'_>, known: &[&str]) -> Problem {
         let problem = self.wrong(path, source, code::BAD_VALUE, &one_of(known));
         let given = source.text().filter(|_| !source.is_secret());

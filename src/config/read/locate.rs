@@ -8,9 +8,8 @@ use std::cell::Cell;
 use super::path::{Path, Segment};
 use super::probe::SubstituteValue;
 use super::reader::Reader;
-use super::refusal::DeserializeError;
+use super::refusal::{DeserializeError, Unplaced};
 use super::source::Source;
-use super::unplaced::Unplaced;
 use crate::config::{MOST_OF_A_KIND, Span, Value};
 
 /// How often a section is read to find the places of what it refused.
@@ -52,7 +51,7 @@ fn find<'t>(
     })
 }
 
-/// What is in a table or a list, with where the key or the element stands.
+/// The values of a table or a list, each with its key or index and the place where that is written.
 fn children(source: Source<'_>) -> Vec<Child<'_>> {
     if let Some(table) = source.table() {
         let pairs = table.iter();
@@ -113,7 +112,7 @@ impl Search<'_> {
     fn try_with(&self, trial: Reader) -> Option<DeserializeError> {
         self.trials.set(self.trials.get() + 1);
         (self.read)(&trial);
-        self.reader.add_looked(trial.looked());
+        self.reader.add_lookups(trial.lookups());
         trial.take_unplaced().into_iter().find(|one| one.table == self.table).map(|one| one.refusal)
     }
 
@@ -137,12 +136,12 @@ impl Search<'_> {
             }
             let refused = RefusedValue { steps, key, source };
             match self.refusal(&[&text]) {
-                Some(other) if other.is_same(refusal) => {}
+                Some(other) if other == *refusal => {}
                 Some(missing @ DeserializeError::Missing(_)) => {
                     // Of two without which serde misses a key, it reads the one first that it misses without both.
                     let is_later = last.as_ref().is_none_or(|(before, said)| {
                         let both = self.refusal(&[&dotted(&before.steps), &text]);
-                        both.is_some_and(|both| both.is_same(said))
+                        both.is_some_and(|both| both == *said)
                     });
                     if is_later {
                         last = Some((refused, missing));
@@ -186,9 +185,7 @@ impl Search<'_> {
             self.try_with(self.reader.trial(self.table, left_out).with_probe(&text, probe))
         };
         is_entry
-            && SubstituteValue::ALL
-                .into_iter()
-                .all(|probe| with(probe).is_some_and(|one| one.is_same(refusal)))
+            && SubstituteValue::ALL.into_iter().all(|probe| with(probe).is_some_and(|one| one == *refusal))
     }
 }
 

@@ -79,7 +79,7 @@ impl Marks {
         keys.into_iter().any(|key| !key.contains('.') && !known(key))
     }
 
-    /// Has a missing key fed from now on; answers whether that is new.
+    /// Has serde given a placeholder for a missing key from the next attempt on. Returns whether that is new.
     pub fn supply_missing(&mut self, table: String, name: &'static str) -> bool {
         let names = self.missing.entry(table).or_default();
         if names.contains(&name) {
@@ -89,7 +89,7 @@ impl Marks {
         true
     }
 
-    /// The missing keys to feed to a table.
+    /// The missing keys for which placeholders are given to serde in a table.
     pub fn supplied(&self, table: &str) -> Vec<&'static str> {
         self.missing.get(table).cloned().unwrap_or_default()
     }

@@ -7,14 +7,12 @@
 //! has been said. A section without problems is read once, and costs no more than serde does.
 
 mod access;
+mod deserializer;
 mod findings;
 mod key;
 mod known;
-mod large;
-mod leaf;
 mod locate;
 mod marks;
-mod node;
 mod path;
 mod probe;
 mod reader;
@@ -22,7 +20,7 @@ mod refusal;
 mod shape;
 mod source;
 mod tables;
-mod unplaced;
+mod value_deserializer;
 mod wanted;
 
 #[cfg(test)]
@@ -89,7 +87,7 @@ pub enum Reading<T> {
     Whole(T),
     /// A part of it.
     Part(Part<T>),
-    /// Nothing that a configuration can be made of.
+    /// So little that no configuration can be made of it, not even a partial one.
     Nothing,
 }
 
@@ -167,7 +165,7 @@ where
 {
     let outcome = |trial: Reader| {
         let is_read = once::<T>(&trial, table, span).is_ok();
-        reader.add_looked(trial.looked());
+        reader.add_lookups(trial.lookups());
         let refusals: Vec<_> = trial.take_unplaced().iter().map(|one| one.refusal.to_string()).collect();
         (is_read, refusals, trial.findings().aside())
     };
@@ -178,7 +176,7 @@ where
     };
     for (path, key) in reader.probes().passed_over().into_iter().take(TRIED) {
         if !reader.is_costly() && minds(&path) {
-            reader.findings().spare(&path, key);
+            reader.findings().withdraw_unknown(&path, key);
         }
     }
 }
@@ -212,6 +210,6 @@ fn attempt<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> O
 /// Reads once; what is refused has been recorded.
 fn once<T: DeserializeOwned>(reader: &Reader, table: &Table, span: Span) -> Result<T, DeserializeError> {
     let source = Source::Root(table, span);
-    let root = node::ValueDeserializer { reader, path: &Path::Root, source };
+    let root = value_deserializer::ValueDeserializer { reader, path: &Path::Root, source };
     T::deserialize(root).map_err(|refusal| reader.refused(&Path::Root, source, refusal))
 }

@@ -10,15 +10,14 @@ use super::findings::Findings;
 use super::marks::Mark;
 use super::path::Path;
 use super::probe::{Probes, SubstituteValue};
-use super::refusal::DeserializeError;
+use super::refusal::{DeserializeError, Unplaced};
 use super::shape;
 use super::source::Source;
-use super::unplaced::Unplaced;
 use crate::config::{Problem, Problems, Span, Table, code, mask_uri, place};
 use crate::text::escape;
 
 /// How much all attempts together may cost, in places looked up: a large section is not read again as often as a small one.
-const LOOKED: usize = 200_000;
+const MAX_LOOKUPS: usize = 200_000;
 
 /// Shared by all deserializers of one section.
 pub struct Reader {
@@ -33,7 +32,7 @@ pub struct Reader {
     collected: RefCell<BTreeSet<String>>,
     /// The values in them.
     values: RefCell<BTreeSet<String>>,
-    /// What collected tables refused, in the order of refusal.
+    /// Tables that serde had collected and their types refused, in the order of refusal.
     unplaced: RefCell<Vec<Unplaced>>,
     /// The table, where this is a reading that only shows what that refuses.
     trial: Option<String>,
@@ -75,7 +74,7 @@ impl Reader {
         }
     }
 
-    /// What collected tables refused, until now.
+    /// Takes out the refusals of collected tables so far.
     pub fn take_unplaced(&self) -> Vec<Unplaced> {
         self.unplaced.take()
     }
@@ -147,18 +146,18 @@ impl Reader {
     }
 
     /// Counts what another reading has looked up.
-    pub fn add_looked(&self, more: usize) {
+    pub fn add_lookups(&self, more: usize) {
         self.looked.set(self.looked.get() + more);
     }
 
     /// How often a place was looked up among the marks, in all attempts.
-    pub fn looked(&self) -> usize {
+    pub fn lookups(&self) -> usize {
         self.looked.get()
     }
 
-    /// Whether so much was looked up that the section is not read again.
+    /// Whether the marks were asked so often that reading the section once more would take too long.
     pub fn is_costly(&self) -> bool {
-        self.looked.get() > LOOKED
+        self.looked.get() > MAX_LOOKUPS
     }
 
     /// Whether any place is marked; where none is, nobody needs to ask for one.
@@ -201,7 +200,7 @@ impl Reader {
         self.findings.marks().rank(&path)
     }
 
-    /// The missing keys to feed to a table.
+    /// The missing keys for which placeholders are given to serde in a table.
     pub fn supplied(&self, path: &Path<'_>) -> Vec<&'static str> {
         if self.has_marks() { self.findings.marks().supplied(&path.to_string()) } else { Vec::new() }
     }
@@ -218,7 +217,7 @@ impl Reader {
         }
     }
 
-    /// Whether a key in a table that serde collects is a number, and not a text that looks like one.
+    /// Whether a key in a table that serde collects is a number, and not a string that looks like one.
     pub fn is_number(&self, table: &Path<'_>, key: &str) -> bool {
         key.starts_with(|first: char| first == '-' || first.is_ascii_digit())
             && !self.collected.borrow().is_empty()

@@ -5,10 +5,11 @@ use std::fmt;
 use serde::de::{Error, Expected, Unexpected};
 
 use super::wanted::Wanted;
+use crate::config::Problem;
 use crate::config::suggest::quoted;
 
 /// Why a type refused. Where it happened is known to the reader, which is asked next.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum DeserializeError {
     /// A required field did not come.
     Missing(&'static str),
@@ -31,11 +32,6 @@ impl DeserializeError {
     pub fn is_of_a_value(&self) -> bool {
         matches!(self, Self::Expected(_) | Self::Variant(_) | Self::Custom(_))
     }
-
-    /// Whether both say the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()
-    }
 }
 
 impl fmt::Display for DeserializeError {
@@ -52,7 +48,7 @@ impl fmt::Display for DeserializeError {
     }
 }
 
-/// What serde expects, in the words of an operator.
+/// What serde expects, in the words of an operator. Serde has nothing but a string for it: `u16`, `a nonzero u16`, `a boolean`.
 fn in_words(expected: &str) -> String {
     let (name, least) = match expected.strip_prefix("a nonzero ") {
         Some(name) => (name, 1),
@@ -104,4 +100,15 @@ impl Error for DeserializeError {
     fn duplicate_field(field: &'static str) -> Self {
         Self::Duplicate(field)
     }
+}
+
+/// Why a table was refused that serde had collected before it read it: at which of its places is not known yet.
+#[derive(Debug)]
+pub struct Unplaced {
+    /// The table, as a dotted path.
+    pub table: String,
+    /// What serde said.
+    pub refusal: DeserializeError,
+    /// What to tell when no place is found; nothing where something was told already.
+    pub otherwise: Option<Problem>,
 }

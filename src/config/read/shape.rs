@@ -9,10 +9,9 @@ use schemars::Schema;
 use serde_json::{Map, Value as Json};
 
 use super::findings::{Fields, Findings, one_of};
-use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::source::Source;
-use super::wanted::Wanted;
+use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
 use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
 use crate::config::{Key, Millis, Node, Origin, Span, Table, Value, code};
@@ -284,7 +283,7 @@ fn says_what(schema: &Json) -> bool {
     !is_null && ["type", "const", "enum"].iter().any(|word| schema.get(word).is_some())
 }
 
-/// The texts that a schema lists.
+/// The strings that a schema lists.
 fn choices(schema: &Json) -> Vec<&str> {
     let listed = list(schema, "enum").chain(schema.get("const"));
     listed.filter_map(Json::as_str).collect()
@@ -323,7 +322,7 @@ fn holds(schema: &Json, number: i128) -> bool {
     (low..=high).contains(&number) && !is_excluded
 }
 
-/// Whether a text is as long, and of such a form, as a schema wants it; as far as that is plain.
+/// Whether a string is as long, and of such a form, as a schema wants it; as far as that is plain.
 fn is_such_text(schema: &Json, text: &str) -> bool {
     let length = |word: &str| schema.get(word).and_then(Json::as_u64);
     let count = text.chars().count() as u64;
@@ -370,7 +369,7 @@ fn kinds(schema: &Json) -> Vec<String> {
             Some("ipv4") => "an IPv4 address".to_owned(),
             Some("ipv6") => "an IPv6 address".to_owned(),
             _ if schema.get("maxLength").is_some_and(|most| *most == 1) => Wanted::Character.to_string(),
-            _ => Wanted::Text.to_string(),
+            _ => Wanted::String.to_string(),
         },
         "array" => "a list".to_owned(),
         _ => "a table".to_owned(),

@@ -6,7 +6,7 @@ use crate::config::{MASK, Node, Origin, Span, Table, Value};
 /// A number that is no longer, in bytes, is shown as it was written.
 const SHORT: usize = 40;
 
-/// What is read.
+/// A value on its way to serde, and where it comes from.
 #[derive(Clone, Copy)]
 pub enum Source<'a> {
     /// The section itself.

@@ -1,8 +1,8 @@
 //! Tables and lists, and what to write where something else stands in their place.
 
-use super::node::ValueDeserializer;
 use super::path::{Path, Segment, shown_key};
 use super::source::Source;
+use super::value_deserializer::ValueDeserializer;
 use crate::config::suggest::quoted;
 use crate::config::{Node, Problem, Table, Value, code};
 
@@ -61,7 +61,7 @@ impl<'a> ValueDeserializer<'a> {
         }
     }
 
-    /// Which of these keys takes a text that stands in the place of their table, where that is plain: it is an address.
+    /// Which of these keys takes a string that stands in the place of their table, where that is plain: it is an address.
     fn key_for(&self, value: &Value, keys: &[String]) -> Option<&'static str> {
         let Value::String(text) = value else { return None };
         let has = |name: &str| keys.iter().any(|key| key == name);

@@ -1,6 +1,8 @@
-//! What kind of single value a field takes, as a message says it.
+//! What kind of single value a field takes, as a message says it; and integers that TOML does not have.
 
 use std::fmt;
+
+use crate::config::Value;
 
 /// A kind of single value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Wanted {
     /// `true` or `false`.
     Boolean,
     /// A string.
-    Text,
+    String,
     /// A string of one character.
     Character,
 }
@@ -29,7 +31,7 @@ impl Wanted {
             Self::Integer { .. } => text.parse::<i64>().is_ok(),
             Self::Number => text.parse::<f64>().is_ok(),
             Self::Boolean => text.parse::<bool>().is_ok(),
-            Self::Text | Self::Character => false,
+            Self::String | Self::Character => false,
         }
     }
 }
@@ -44,8 +46,23 @@ impl fmt::Display for Wanted {
             Self::Integer { .. } => f.write_str("an integer"),
             Self::Number => f.write_str("a number"),
             Self::Boolean => f.write_str("`true` or `false`"),
-            Self::Text => f.write_str("a string"),
+            Self::String => f.write_str("a string"),
             Self::Character => f.write_str("a string of one character"),
         }
     }
+}
+
+/// What to do with a number that is too large for TOML.
+pub const QUOTE_IT: &str = "integers of TOML end at 9223372036854775807: write a larger one in quotes";
+
+/// Whether it is a number that TOML has only in quotes, and that is not above the highest that is accepted.
+pub fn is_to_be_quoted(value: &Value, high: i128) -> bool {
+    let Value::Float(number) = value else { return false };
+    let written = value.shown().replace('_', "");
+    number.is_beyond_integers() && beyond_toml(&written).is_some_and(|number| number <= high)
+}
+
+/// An integer that TOML does not have, which therefore is written as a string.
+pub fn beyond_toml(text: &str) -> Option<i128> {
+    text.trim().parse().ok().filter(|number| i64::try_from(*number).is_err())
 }

@@ -5,7 +5,6 @@ mod backend;
 mod hop_limit;
 mod listening;
 mod log_throttle;
-mod metrics;
 pub(crate) mod options;
 mod queue_core;
 mod unconfirmed;
@@ -14,11 +13,10 @@ pub(crate) use backend::QueueBackend;
 pub(crate) use hop_limit::{HopLimit, MAX_HOPS};
 pub(crate) use listening::Listening;
 pub(crate) use log_throttle::LogThrottle;
-pub(crate) use metrics::Metrics;
-pub(crate) use queue_core::QueueCore;
+pub(crate) use queue_core::{Metrics, QueueCore};
 pub(crate) use unconfirmed::Unconfirmed;
 
-/// A text that is given; an empty one counts as not given.
+/// A string that is given; an empty one counts as not given.
 pub(crate) fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::timeout;
 
-use super::{HopLimit, Metrics};
+use super::HopLimit;
 use crate::Error;
 use crate::component::{Context, ServiceView};
-use crate::count::Counters;
+use crate::count::{Counters, Increment};
 use crate::log::Logger;
 use crate::messaging::QueueError;
 use crate::messaging::store::{DeadLetterSink, MessageStore, maintain};
 
-/// The part that all queues have.
+/// What all queues have, whatever they send over: their store, listeners, tasks and counters.
 pub(crate) struct QueueCore<A> {
     name: Arc<str>,
     logger: Logger,
@@ -246,5 +246,42 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// The counters of one queue; all names begin with `queue.<name>.`.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// `sent_messages`: messages that were sent.
+    pub sent: Increment,
+    /// `received_messages`: deliveries to receivers, those that were repeated included.
+    pub received: Increment,
+    /// `completed_messages`.
+    pub completed: Increment,
+    /// `abandoned_messages`.
+    pub abandoned: Increment,
+    /// `expired_messages`: locks that ran out.
+    pub expired: Increment,
+    /// `dead_messages`: messages that were moved to the dead letters, or dropped where there are none or none that could take them.
+    pub dead: Increment,
+    /// `looped_messages`: messages that went in a circle and were given up.
+    pub looped: Increment,
+    /// `failed_messages`: errors and panics of receivers.
+    pub failed: Increment,
+}
+
+impl Metrics {
+    pub fn new(counters: &Counters, queue: &str) -> Self {
+        let increment = |name: &str| counters.increment(&format!("queue.{queue}.{name}"));
+        Self {
+            sent: increment("sent_messages"),
+            received: increment("received_messages"),
+            completed: increment("completed_messages"),
+            abandoned: increment("abandoned_messages"),
+            expired: increment("expired_messages"),
+            dead: increment("dead_messages"),
+            looped: increment("looped_messages"),
+            failed: increment("failed_messages"),
+        }
     }
 }

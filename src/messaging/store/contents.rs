@@ -229,7 +229,7 @@ impl<A> Contents<A> {
     /// Puts a message back as if it had not been taken.
     pub fn release(&mut self, id: LeaseId, now: Instant) -> Option<()> {
         let mut message = self.leases.end(id, now)?;
-        message.undeliver();
+        message.uncount_delivery();
         self.put_back(message);
         Some(())
     }

@@ -68,8 +68,8 @@ impl<A> StoredMessage<A> {
         self.envelope.clone()
     }
 
-    /// Takes the last delivery back.
-    pub fn undeliver(&mut self) {
+    /// Takes the last delivery out of the count, as if it had not been.
+    pub fn uncount_delivery(&mut self) {
         self.envelope.deliveries = self.envelope.deliveries.saturating_sub(1);
     }
 

@@ -12,7 +12,7 @@ use crate::params::CredentialParams;
 const MADE_OF: &str = "the names of the service, the component and the machine";
 /// The bytes of CONNECT beside its texts: two bytes of header, ten of protocol, flags and keep-alive.
 const CONNECT: usize = 12;
-/// The bytes before each text: its length.
+/// The bytes before each string: its length.
 const LENGTH: usize = 2;
 
 /// The client that a component of this name with this configuration will be.

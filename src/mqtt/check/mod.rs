@@ -9,5 +9,5 @@ mod values;
 pub(super) use brokers::{claims, servers};
 pub(super) use client::client;
 pub(super) use neighbours::unresolvable;
-pub(super) use protection::{sought, warnings};
+pub(super) use protection::{discovered_servers, warnings};
 pub(super) use values::{invalid, unreachable};

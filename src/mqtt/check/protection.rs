@@ -20,7 +20,7 @@ pub fn warnings(config: &MqttConfig) -> Vec<Invalid> {
 }
 
 /// The connections of which only discovery knows the servers.
-pub fn sought(config: &MqttConfig) -> Vec<Flow> {
+pub fn discovered_servers(config: &MqttConfig) -> Vec<Flow> {
     let discovered = keyed_connections(config).filter(|(_, connection)| {
         connection.uri.is_none() && connection.host.as_deref().is_none_or(str::is_empty)
     });
@@ -110,7 +110,7 @@ mod tests {
     fn what_only_discovery_knows_is_sought() {
         let sought = |pairs: &[(&str, &str)]| {
             let config: MqttConfig = crate::config::from_pairs(pairs.iter().copied()).unwrap();
-            let keys = sought(&config).into_iter().map(|flow| match flow {
+            let keys = discovered_servers(&config).into_iter().map(|flow| match flow {
                 Flow::DiscoveredServers(DiscoveredServers { key, name, protocol, password, .. }) => {
                     format!("{key} {name} {protocol:?} {password}")
                 }

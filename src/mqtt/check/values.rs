@@ -243,7 +243,7 @@ fn unknown(key: String, origin: Origin, name: &str) -> Invalid {
         "username" | "password" => "; user name and password are keys of `credential`",
         "topic" => "; a topic is given where it is published to or subscribed to",
         "keepalive_timeout" => "; the keep-alive is the key `options.keepalive_timeout`",
-        _ => "; whether the session is kept is the key `options.clean_session`",
+        _ => "; whether the session is persistent is the key `options.clean_session`",
     });
     let what = match KEYS.iter().find(|known| **known == name).filter(|_| origin == Origin::Query) {
         Some(name) => format!("has the parameter `{name}`, which"),

@@ -200,7 +200,7 @@ impl MqttClient {
     /// is acknowledged by hand ([`SubscribeOptions::manual_ack`]) still does. UNSUBSCRIBE is sent when nobody else needs the
     /// filter. Returns whether there was such a subscription.
     ///
-    /// Where the session is kept (`options.clean_session = false`), the broker may have filters of an earlier process. One
+    /// Where the session is persistent (`options.clean_session = false`), the broker may have filters of an earlier process. One
     /// that nobody here listens to is taken back too: then this waits for the broker's answer, and returns false. A
     /// subscription whose grant is still awaited fails with `UNSUBSCRIBED`.
     ///

@@ -63,7 +63,7 @@ macro_rules! shared_option {
     };
 }
 
-/// How an [`MqttConnection`](crate::mqtt::MqttConnection) behaves. Times are milliseconds, or texts such as `30s`.
+/// How an [`MqttConnection`](crate::mqtt::MqttConnection) behaves. Times are milliseconds, or strings such as `30s`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttOptions {

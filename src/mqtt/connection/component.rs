@@ -57,7 +57,7 @@ impl Component for MqttConnection {
     fn flows(_: &Descriptor, config: &MqttConfig) -> Vec<Flow> {
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let servers = Flow::Server(check::servers(config));
-        check::sought(config).into_iter().chain(looks_up).chain([servers]).collect()
+        check::discovered_servers(config).into_iter().chain(looks_up).chain([servers]).collect()
     }
 
     fn client(identity: &Descriptor, config: &MqttConfig, around: &dyn Neighbours) -> Option<Client> {

@@ -154,7 +154,8 @@ impl DeliveryGuard {
         self.refused.store(true, Ordering::Release);
     }
 
-    /// The message is passed to a listener: those who let go of it unhandled have no say any more.
+    /// Notes that the message is passed to a listener. From then on [`is_unhandled`](Self::is_unhandled) is false for everybody who
+    /// has a receipt of it.
     pub fn handle(&self) {
         self.handled.store(true, Ordering::Release);
     }

@@ -82,7 +82,7 @@ impl Connector {
             if let Some((at, lost)) = sweep.final_refusal() {
                 return Err(Ending::Failed(refused(&at, lost)));
             }
-            let retry = self.settings.retry_connect && !sweep.is_hopeless();
+            let retry = self.settings.retry_connect && !sweep.is_permanent();
             let Some((at, last)) = sweep.into_cause() else {
                 return Err(Ending::Failed(MqttError::NotOpen));
             };
@@ -204,7 +204,7 @@ impl Connector {
                 self.logger.warn(format_args!("The MQTT broker at {at} is passed over for others: {cause}"));
             }
             if !core.is_new() {
-                core.still_down(&lost);
+                core.connect_failed(&lost);
                 self.state.send_replace(LinkState::Down(lost));
             }
             if end {

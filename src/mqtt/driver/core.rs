@@ -230,9 +230,9 @@ impl Core {
     /// Warns where the broker keeps the session for a shorter time than it was asked to.
     fn warn_of_expiry(&self, limits: &Limits) {
         let asked = self.settings.session_expiry;
-        if let Some(kept) = limits.session_expiry.filter(|kept| *kept < asked) {
+        if let Some(granted) = limits.session_expiry.filter(|granted| *granted < asked) {
             self.logger.warn(format_args!(
-                "the broker keeps the session for {kept} s after the connection is lost, not as long as it was asked to"
+                "the broker keeps the session for {granted} s after the connection is lost, not as long as it was asked to"
             ));
         }
     }
@@ -265,7 +265,7 @@ impl Core {
     }
 
     /// No broker has accepted the client since the last link.
-    pub fn still_down(&mut self, lost: &LinkError) {
+    pub fn connect_failed(&mut self, lost: &LinkError) {
         if self.down.is_none() {
             // The last link was left in good order, for one that did not come about.
             self.link_lost(lost);

@@ -33,10 +33,10 @@ pub(super) struct KeepAlive {
     moved: Moved,
 }
 
-/// What is to be done.
+/// What is due on a link.
 #[derive(Debug)]
 pub(super) enum Due {
-    /// Nothing before then.
+    /// Nothing before this time; `None` where nothing will be.
     Later(Option<Instant>),
     /// PINGREQ is to be sent.
     Ping,

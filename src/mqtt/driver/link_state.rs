@@ -20,7 +20,7 @@ pub enum LinkState {
         /// Whether the broker still had the session.
         session_present: bool,
         /// Filters that were granted before and are not granted now, since the broker refuses them or ends links for them, in
-        /// alphabetical order. They are asked for again by and by.
+        /// alphabetical order. They are requested again after growing waits.
         missing: Arc<[Arc<str>]>,
     },
     /// The link broke and is being set up again.
@@ -58,7 +58,7 @@ impl fmt::Display for LinkState {
 pub struct Remaining {
     /// Publishes that were accepted and not acknowledged; they have failed.
     pub publishes: usize,
-    /// Received messages that no listener had finished; on a kept session the broker sends those of QoS 1 and 2 again.
+    /// Received messages that no listener had finished; on a persistent session the broker sends those of QoS 1 and 2 again.
     pub messages: usize,
     /// Filters that were unsubscribed from and that a broker which keeps the session may not have taken back.
     pub filters: usize,

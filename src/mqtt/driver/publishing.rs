@@ -98,7 +98,7 @@ impl Publishing {
             Unfit::TooLarge { size, max } => MqttError::TooLarge { topic, size, max },
             Unfit::Expired => MqttError::Expired { topic },
             Unfit::Retained => {
-                MqttError::Unsupported { what: "a retained message", why: "the broker keeps no messages" }
+                MqttError::Unsupported { what: "a retained message", why: "the broker retains no messages" }
             }
             Unfit::Qos(QoS::AtMostOnce) => {
                 MqttError::Unsupported { what: "QoS 1 or 2", why: "the broker takes messages of QoS 0 only" }
@@ -193,12 +193,12 @@ impl Publishing {
         // Whoever published may have given up waiting long ago.
         self.logger.error(Some(&error), format_args!("An MQTT message is given up"));
         self.settle(waiter, Err(error));
-        !self.outgoing.is_hopeless()
+        !self.outgoing.ends_regardless()
     }
 
     /// Whether the search for a message that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
-        self.outgoing.is_searching() && !self.outgoing.is_hopeless()
+        self.outgoing.is_searching() && !self.outgoing.ends_regardless()
     }
 
     /// Whether a message that was sent may be why a link ended: it is not acknowledged, or is a suspect already.

@@ -234,7 +234,7 @@ impl Receiving {
         let Some((first, _)) = expired.first() else { return };
         self.metrics.unmatched.add(expired.len() as u64);
         self.logger.warn(format_args!(
-            "{} messages of the kept session are acknowledged unhandled, as nobody has subscribed to them within \
+            "{} messages of the persistent session are acknowledged unhandled, as nobody has subscribed to them within \
              `options.unclaimed_timeout`; the first is on `{}`",
             expired.len(),
             clip(&first.topic)

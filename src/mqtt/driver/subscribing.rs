@@ -151,7 +151,7 @@ impl Subscribing {
         listener: &SharedListener,
     ) {
         for (message, receipt) in claimed {
-            self.registry.give(message, filter, listener, &receipt);
+            self.registry.deliver_to(message, filter, listener, &receipt);
         }
     }
 
@@ -252,7 +252,7 @@ impl Subscribing {
             return false;
         }
         let outcomes = self.registry.ended(self.asked_alone, lost, now);
-        let found = !outcomes.is_empty() && !self.registry.is_hopeless();
+        let found = !outcomes.is_empty() && !self.registry.ends_regardless();
         self.outcomes.report(outcomes, &self.registry, None, now);
         if self.has_suspects() {
             self.logger.warn(format_args!(
@@ -275,7 +275,7 @@ impl Subscribing {
 
     /// Whether the search for a filter that ends links goes on. It does not where the broker ends links whatever it gets.
     pub fn is_searching(&self) -> bool {
-        self.has_suspects() && !self.registry.is_hopeless()
+        self.has_suspects() && !self.registry.ends_regardless()
     }
 
     /// Returns for how long answers to SUBSCRIBE and UNSUBSCRIBE are awaited.

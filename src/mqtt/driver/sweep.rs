@@ -19,7 +19,7 @@ pub(super) struct Sweep {
     refusal: Option<(Endpoint, LinkError)>,
     last: Option<(Endpoint, LinkError)>,
     /// Whether no failure so far can pass by itself.
-    hopeless: bool,
+    permanent: bool,
     /// Whether a broker of the list has refused the client's identity or credentials.
     identity_refused: bool,
 }
@@ -27,7 +27,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Begins a sweep over a list of this length.
     pub fn new(listed: usize) -> Self {
-        Self { open: listed, refusal: None, last: None, hopeless: true, identity_refused: false }
+        Self { open: listed, refusal: None, last: None, permanent: true, identity_refused: false }
     }
 
     /// Adds a failed attempt. The broker is `listed` unless another one has named it.
@@ -37,7 +37,7 @@ impl Sweep {
             self.refusal.get_or_insert((at.clone(), lost.clone()));
             self.identity_refused |= lost.is_identity_refused();
         }
-        self.hopeless &= lost.is_final() || lost.is_redirect() || matches!(lost, LinkError::Tls(_));
+        self.permanent &= lost.is_final() || lost.is_redirect() || matches!(lost, LinkError::Tls(_));
         self.last = Some((at, lost));
     }
 
@@ -51,9 +51,9 @@ impl Sweep {
         self.identity_refused
     }
 
-    /// Whether no failure can pass by itself.
-    pub fn is_hopeless(&self) -> bool {
-        self.hopeless
+    /// Whether every failure is one that trying again does not mend.
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
     }
 
     /// Returns the failure that says most: a refusal rather than what happened last.
@@ -111,7 +111,7 @@ mod tests {
         let mut sweep = Sweep::new(2);
         sweep.failed(Fixture::endpoint("elsewhere"), refused(5), false);
         sweep.failed(Fixture::endpoint("a"), refused(5), true);
-        assert!(sweep.final_refusal().is_none() && sweep.is_hopeless());
+        assert!(sweep.final_refusal().is_none() && sweep.is_permanent());
         sweep.failed(Fixture::endpoint("b"), refused(4), true);
         let (at, lost) = sweep.final_refusal().unwrap();
         assert!(at.host == "a" && matches!(lost, LinkError::Refused { code: 5, .. }), "the first");
@@ -122,7 +122,7 @@ mod tests {
         let mut sweep = Sweep::new(2);
         sweep.failed(Fixture::endpoint("a"), refused(5), true);
         sweep.failed(Fixture::endpoint("b"), refused(3), true);
-        assert!(sweep.final_refusal().is_none() && !sweep.is_hopeless());
+        assert!(sweep.final_refusal().is_none() && !sweep.is_permanent());
         let (at, _) = sweep.into_cause().unwrap();
         assert_eq!(at.host, "a", "what says more");
     }

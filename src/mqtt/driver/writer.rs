@@ -308,7 +308,7 @@ impl TrialGate {
         (self.sent, self.waiting_since) = (Some(now), None);
     }
 
-    /// Messages have had the opportunity to go out. Returns whether that ends their turn, so that the next filter can be sent.
+    /// Notes that the messages which may be sent now were encoded. Returns whether the next suspect filter may be sent after them.
     fn messages_sent(&mut self, trial: SuspectState, now: Instant) -> bool {
         if trial == SuspectState::None {
             (self.sent, self.waiting_since) = (None, None);

@@ -17,9 +17,9 @@ pub(crate) enum Malformed {
     Padded,
     /// A length points this far, and the bytes do not reach there.
     Beyond(usize),
-    /// A text is no UTF-8.
+    /// A string is no UTF-8.
     Utf8(Utf8Error),
-    /// A text has the character U+0000 in it, which MQTT forbids.
+    /// A string has the character U+0000 in it, which MQTT forbids.
     Nul,
     /// A property that does not belong there.
     Unknown(u8),

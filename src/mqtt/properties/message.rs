@@ -116,9 +116,9 @@ pub(crate) enum PropertyError {
 
 fn problem(text: &str) -> Option<&'static str> {
     if text.len() > LONGEST {
-        return Some("has a text longer than 65535 bytes");
+        return Some("has a string longer than 65535 bytes");
     }
-    text.contains('\0').then_some("has a text with the character U+0000")
+    text.contains('\0').then_some("has a string with the character U+0000")
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
         assert!(fails(properties().response_topic("a/#")).contains("a/#"));
         assert_eq!(
             fails(properties().content_type("a\0")),
-            "the message property `content_type` has a text with the character U+0000"
+            "the message property `content_type` has a string with the character U+0000"
         );
         assert!(fails(properties().correlation_data(vec![0; LONGEST + 1])).contains("`correlation_data`"));
         assert!(fails(properties().user("a", "b".repeat(LONGEST + 1))).contains("`user`"));

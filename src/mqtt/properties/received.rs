@@ -13,7 +13,7 @@ use crate::time::seconds;
 /// What a received message says about itself (MQTT 5, section 3.3.2.3), as the bytes that came.
 ///
 /// They were checked when the message came; each of these methods reads them anew. So a message costs what its sender has
-/// sent, and not a multiple of it: an empty user property is 5 bytes here, and about 90 as two texts in a list. What is
+/// sent, and not a multiple of it: an empty user property is 5 bytes here, and about 90 as two strings in a list. What is
 /// looked at often, or changed, is turned into [`MessageProperties`] once.
 ///
 /// On MQTT 3.1.1, and where the sender has set none, it is empty.

@@ -37,7 +37,7 @@ impl Component for MqttMessageQueue {
     }
 
     fn flows(identity: &Descriptor, config: &MqttQueueConfig) -> Vec<Flow> {
-        let sought = config.own_connection().map(|own| check::sought(&own)).unwrap_or_default();
+        let sought = config.own_connection().map(|own| check::discovered_servers(&own)).unwrap_or_default();
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let queue = config.flow(identity.name()).map(Flow::Queue);
         let topics = Flow::Topics(config.topic_uses(identity.name()));

@@ -28,7 +28,7 @@ pub struct MqttQueueConfig {
     pub topic: Option<String>,
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
     /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
-    /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
+    /// persistent, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in
@@ -243,7 +243,6 @@ impl MqttQueueConfig {
         if self.connection.is_none() && self.connections.is_none() {
             return None;
         }
-        let options = &self.options;
         Some(MqttConfig {
             client_id: self.client_id.clone(),
             connection: self.connection.clone(),
@@ -253,16 +252,9 @@ impl MqttQueueConfig {
             tls: self.tls.clone(),
             will: None,
             options: MqttOptions {
-                protocol_version: options.protocol_version,
-                retry_connect: options.retry_connect,
-                connect_timeout: options.connect_timeout,
-                reconnect_timeout: options.reconnect_timeout,
-                keepalive_timeout: options.keepalive_timeout,
-                clean_session: options.clean_session,
-                allow_control_characters: options.allow_control_characters,
-                // What a kept session brings waits until somebody receives.
+                // What a persistent session brings waits until somebody receives.
                 unclaimed_timeout: Millis::new(0),
-                ..MqttOptions::default()
+                ..MqttOptions::from(&self.options)
             },
         })
     }
@@ -301,7 +293,7 @@ mod tests {
         assert_eq!(
             own.options.unclaimed_timeout,
             Millis::new(0),
-            "nothing that the session kept is given up"
+            "nothing that the session brings is given up"
         );
         assert!(!own.options.clean_session && config.options.qos_level() == QoS::AtLeastOnce);
         assert!(MqttQueueConfig::default().own_connection().is_none());

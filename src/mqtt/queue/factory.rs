@@ -23,7 +23,7 @@ use crate::{Error, offers, register};
 pub struct MqttQueueFactoryConfig {
     /// Group of a shared subscription (`$share/<group>/<topic>`): all who name the same group divide the messages between
     /// them; without it each gets all. When it closes, what a queue has not finished goes to the others where the session is not
-    /// kept, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
+    /// persistent, and waits for the queue where it is. The broker must have shared subscriptions, which are no part of MQTT 3.1.1:
     /// mosquitto has them; NATS 2.9 grants them and sends nothing.
     pub group: Option<String>,
     /// Topic to which messages go that were delivered too often, that a receiver has given up, or that are no envelope; `{topic}` in
@@ -121,7 +121,7 @@ impl Component for MqttMessageQueueFactory {
     }
 
     fn flows(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Flow> {
-        let sought = config.of_queue("").own_connection().map(|own| check::sought(&own)).unwrap_or_default();
+        let sought = config.of_queue("").own_connection().map(|own| check::discovered_servers(&own)).unwrap_or_default();
         let topics = Flow::Topics(config.of_queue("").dead_letter_uses());
         sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).chain([topics]).collect()
     }

@@ -78,7 +78,7 @@ impl QueueListener {
             malformed: increment("malformed_messages"),
             repeated: increment("repeated_messages"),
             malformed_throttle: LogThrottle::default(),
-            // Only a session that is kept has a broker send messages again.
+            // Only a persistent session has a broker send messages again.
             hasher: (on_close == OnClose::LeaveToBroker).then(RandomState::new),
             open: watch::Sender::new(false),
             on_close,

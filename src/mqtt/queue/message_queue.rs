@@ -151,11 +151,11 @@ impl MqttMessageQueue {
 
     /// Ends listening, and waits for receivers at work, up to `options.close_timeout` and at most half of the time until the
     /// context's deadline: the rest is for what follows. What is not completed then is left to
-    /// the broker where the session is kept, which sends it again when the queue opens; on a connection that is shared it takes
-    /// a place of the broker's window until then. Where the session is not kept, leaving it would lose it: it stays in this
+    /// the broker where the session is persistent, which sends it again when the queue opens; on a connection that is shared it takes
+    /// a place of the broker's window until then. Where the session is not persistent, leaving it would lose it: it stays in this
     /// queue, and the broker is done with it; what the broker has not sent yet is not received.
     ///
-    /// Of a `group` on a session that is not kept, it is published to the topic again, at QoS 1, for the others of the group to
+    /// Of a `group` on a session that is not persistent, it is published to the topic again, at QoS 1, for the others of the group to
     /// have, which takes up to `options.close_timeout` once more; their count of deliveries starts anew. Nobody can tell
     /// whether there are others, so it stays in this queue too: closed and opened again, a member of a group may receive
     /// what others have received as well.

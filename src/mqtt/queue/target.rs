@@ -24,7 +24,7 @@ pub(super) enum Target {
     Each { before: Arc<str>, after: Arc<str> },
 }
 
-/// A text that is no template of a topic. Goes on with a sentence that begins with the key.
+/// A string that is no template of a topic. Goes on with a sentence that begins with the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TemplateError {
     #[error(

@@ -148,7 +148,7 @@ impl Transport {
     }
 
     /// Has the broker send again what was left to it on a link that others use too; one that is owned is new anyway, and
-    /// a session that is not kept ends with its link.
+    /// a session that is not persistent ends with its link.
     pub fn renew(&self) {
         if !self.owned
             && self.keeps_session()
@@ -206,7 +206,7 @@ impl Transport {
         }
     }
 
-    /// Ends the flow of messages. A kept session keeps its subscription, so that what comes meanwhile waits at the broker.
+    /// Ends the flow of messages. A persistent session keeps its subscription, so that what comes meanwhile waits at the broker.
     pub async fn unsubscribe(
         &self,
         filter: &str,

@@ -1,7 +1,7 @@
 //! The two halves of a session against each other, over a wire that breaks anywhere.
 //!
 //! Whatever happens: QoS 1 arrives, QoS 2 that is acknowledged arrives once, QoS 2 that is given up arrives once at most,
-//! the order of first arrivals is kept, and when the wire holds at last, everything ends and no id is leaked. The server
+//! the order of first arrivals stays, and when the wire holds at last, everything ends and no id is leaked. The server
 //! takes so many messages at a time and no more, on some links none that is large, and never those that it refuses; and
 //! it may still know ids of an earlier process.
 
@@ -37,8 +37,8 @@ enum Op {
 /// The next link.
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    /// Whether the server has kept the session.
-    kept: bool,
+    /// Whether the server has the session still.
+    present: bool,
     /// How many messages it takes at a time.
     quota: u16,
     /// Whether it takes large ones.
@@ -49,15 +49,15 @@ struct Link {
 
 impl Default for Link {
     fn default() -> Self {
-        Self { kept: true, quota: u16::MAX, large: true, theirs: false }
+        Self { present: true, quota: u16::MAX, large: true, theirs: false }
     }
 }
 
 fn link() -> impl Strategy<Value = Link> {
     let quota = prop_oneof![1..=WINDOW, Just(u16::MAX)];
     let often = || prop::bool::weighted(0.7);
-    (often(), quota, often(), often()).prop_map(|(kept, quota, large, theirs)| Link {
-        kept,
+    (often(), quota, often(), often()).prop_map(|(present, quota, large, theirs)| Link {
+        present,
         quota,
         large,
         theirs,
@@ -240,7 +240,7 @@ impl World {
     }
 
     fn cut(&mut self, link: Link) {
-        let Link { kept, quota, theirs, .. } = link;
+        let Link { present, quota, theirs, .. } = link;
         let known = self.known;
         self.link = link;
         self.taken.clear();
@@ -255,15 +255,15 @@ impl World {
             assert_eq!(publish.qos, QoS::AtMostOnce);
             self.given_up.insert(number);
         }
-        if !kept {
+        if !present {
             self.known = false;
             self.session_lost = true;
             self.sent.clear();
         }
-        self.server.resume(kept);
-        for (publish, number) in self.client().resume(kept, quota) {
+        self.server.resume(present);
+        for (publish, number) in self.client().resume(present, quota) {
             assert!(publish.qos == QoS::ExactlyOnce);
-            assert!(!kept || known, "what the broker can tell from an earlier process's is sent again");
+            assert!(!present || known, "what the broker can tell from an earlier process's is sent again");
             assert!(self.given_up.insert(number));
         }
     }

@@ -306,8 +306,8 @@ impl<W> Outgoing<W> {
     }
 
     /// Whether links end whatever message is sent: no message explains that.
-    pub fn is_hopeless(&self) -> bool {
-        self.poison.is_hopeless()
+    pub fn ends_regardless(&self) -> bool {
+        self.poison.ends_regardless()
     }
 
     /// The link has ended, and another one follows at once: everything waits for it.

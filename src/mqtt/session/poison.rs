@@ -214,7 +214,7 @@ impl PoisonSearch {
     }
 
     /// Whether links end whatever message is sent: no message explains that.
-    pub fn is_hopeless(&self) -> bool {
+    pub fn ends_regardless(&self) -> bool {
         self.given_up > MAX_GIVEN_UP
     }
 

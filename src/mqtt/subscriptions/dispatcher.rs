@@ -145,7 +145,7 @@ impl Dispatcher {
     }
 
     /// Delivers a message to the listener of one subscription.
-    pub fn give(&mut self, entry: &Entry, message: MqttMessage, receipt: &Arc<DeliveryGuard>) {
+    pub fn deliver_to(&mut self, entry: &Entry, message: MqttMessage, receipt: &Arc<DeliveryGuard>) {
         self.listeners.begin();
         self.listeners.choose(entry);
         self.listeners.deliver(message, receipt);

@@ -336,8 +336,8 @@ impl<W> Exchange<W> {
     }
 
     /// Whether links end whatever is requested.
-    pub fn is_hopeless(&self) -> bool {
-        self.suspects.is_hopeless()
+    pub fn ends_regardless(&self) -> bool {
+        self.suspects.ends_regardless()
     }
 
     /// A filter that is known to end links is requested all the same.
@@ -345,7 +345,7 @@ impl<W> Exchange<W> {
         self.suspects.suspect(filter);
     }
 
-    /// A filter has a packet of its own from here on.
+    /// Sends a filter in a packet of its own from now on.
     pub fn isolate(&mut self, filter: &Filter) {
         self.suspects.isolate(filter);
     }

@@ -306,7 +306,7 @@ impl<W> Grants<W> {
         all.any(|number| self.table.get(number).is_some_and(Subscription::is_confirmed))
     }
 
-    /// The subscriptions for which a filter is requested in their own name.
+    /// The subscriptions whose own filter is requested in this form: not those that it only covers.
     pub fn listening(&self, filter: &Filter) -> Vec<u32> {
         self.table.requested_as(filter, self.broker.exchange().is_per_filter())
     }

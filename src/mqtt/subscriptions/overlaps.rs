@@ -74,7 +74,7 @@ impl Overlaps {
         self.discarded.forget(listener);
     }
 
-    /// Another session begins: no copies come of the last one.
+    /// Forgets all discarded copies: a new session begins, and no copy of the last one will come.
     pub fn clear(&mut self) {
         self.discarded = DiscardedCopies::default();
     }

@@ -331,8 +331,8 @@ impl<W> Registry<W> {
     }
 
     /// Whether links end whatever is requested: to connect again soon would find out nothing.
-    pub fn is_hopeless(&self) -> bool {
-        self.grants.broker().exchange().is_hopeless()
+    pub fn ends_regardless(&self) -> bool {
+        self.grants.broker().exchange().ends_regardless()
     }
 
     /// The filters to look at again: whether they [are missing](Self::is_missing). None, as long as nothing changes.
@@ -373,7 +373,7 @@ impl<W> Registry<W> {
     }
 
     /// Delivers a message to the listener of one subscription.
-    pub fn give(
+    pub fn deliver_to(
         &mut self,
         message: MqttMessage,
         filter: &Filter,
@@ -383,7 +383,7 @@ impl<W> Registry<W> {
         let Some(number) = self.find(filter, listener) else { return };
         let Some(one) = self.grants.table().get(number) else { return };
         let entry = one.entry(number);
-        self.dispatcher.give(&entry, message, receipt);
+        self.dispatcher.deliver_to(&entry, message, receipt);
     }
 
     /// Ends all listeners' tasks.

@@ -65,7 +65,7 @@ impl Suspects {
         self.filters.get(filter) == Some(&Suspicion::Unanswered)
     }
 
-    /// A filter has a packet of its own from now on, since one with others was not answered.
+    /// Sends a filter in a packet of its own from now on, since one with others was not answered.
     pub fn isolate(&mut self, filter: &Filter) {
         self.filters.insert(filter.clone(), Suspicion::Unanswered);
     }
@@ -116,7 +116,7 @@ impl Suspects {
     }
 
     /// Whether links end whatever is requested, so that no filter explains it.
-    pub fn is_hopeless(&self) -> bool {
+    pub fn ends_regardless(&self) -> bool {
         self.unanswered_links > 2 * Suspects::MAX_ENDED
     }
 

@@ -87,7 +87,8 @@ impl SubscriptionTable {
         self.by_filter.of(filter)
     }
 
-    /// The subscriptions for which this filter is requested in their own name; `per_filter` says that each filter is requested by itself.
+    /// The subscriptions whose own filter is requested in this form: not those that it only covers. `per_filter` says that each filter is
+    /// requested by itself.
     pub fn requested_as(&self, filter: &Filter, per_filter: bool) -> Vec<u32> {
         let other: Option<Filter> =
             if !per_filter && filter.as_str() == ALL { TWO_LEVELS.parse().ok() } else { None };

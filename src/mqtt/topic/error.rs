@@ -1,4 +1,4 @@
-//! Why a text is no topic or no filter.
+//! Why a string is no topic or no filter.
 
 use crate::error::{Category, Coded};
 use crate::text::{Escaped, escape};

@@ -1,4 +1,4 @@
-//! Numbers for the names of levels, so that a trie compares and hashes words instead of texts; and filters as such numbers.
+//! Numbers for the names of levels, so that a trie compares and hashes words instead of strings; and filters as such numbers.
 
 use std::collections::HashMap;
 

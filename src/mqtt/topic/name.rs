@@ -19,7 +19,7 @@ use crate::text::clip;
 pub struct Topic<'a>(&'a str);
 
 impl<'a> Topic<'a> {
-    /// Checks a text.
+    /// Checks a string.
     ///
     /// # Errors
     /// Says what MQTT forbids in it: nothing at all, too many bytes, U+0000 or a wildcard.

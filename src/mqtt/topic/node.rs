@@ -29,7 +29,7 @@ impl<T> Node<T> {
         Self { plus: NONE, named: 0, tail: Tail::new(tail), exact: Values::None, subtree: Values::None }
     }
 
-    /// Whether nothing needs the node.
+    /// Whether it has neither values nor nodes below it, so that it can be removed.
     pub fn is_unused(&self) -> bool {
         self.plus == NONE && self.named == 0 && self.exact.is_empty() && self.subtree.is_empty()
     }

@@ -9,7 +9,7 @@ use crate::mqtt::delivery::DeliveryGuard;
 /// [`SubscribeOptions::manual_ack`](crate::mqtt::SubscribeOptions::manual_ack); it comes from
 /// [`MqttMessage::acknowledgement`](crate::mqtt::MqttMessage::acknowledgement).
 ///
-/// Dropped without [`MqttAcknowledgement::acknowledge`], the message stays unacknowledged: on a kept session the broker
+/// Dropped without [`MqttAcknowledgement::acknowledge`], the message stays unacknowledged: on a persistent session the broker
 /// sends it again on the next link. Acknowledgements leave in the order in which messages came, and never on a later link
 /// than their message: what is acknowledged too late comes again.
 ///

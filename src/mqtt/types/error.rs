@@ -324,7 +324,7 @@ const fn is_unauthorized(code: u8) -> bool {
     matches!(code, 4 | 5 | 0x86 | 0x87 | 0x8a | 0x8c)
 }
 
-/// A time of trying, where there was one.
+/// How long was tried, as a part of a message; empty for no time.
 fn within(waited: Duration) -> String {
     if waited.is_zero() { String::new() } else { format!(" within {}", duration(waited)) }
 }

@@ -20,7 +20,7 @@ pub struct MqttMessage {
     pub payload: Bytes,
     /// The QoS it was delivered with: at most what the subscription asked for.
     pub qos: QoS,
-    /// Whether the broker had kept it, and sends it because of a subscription.
+    /// Whether it is a retained message, which the broker sends because of a subscription.
     pub retain: bool,
     /// Whether the broker says that it may have sent it before.
     pub dup: bool,

@@ -51,7 +51,7 @@ by_qos!(SubscribeOptions);
 pub struct PublishOptions {
     /// The quality of service.
     pub qos: QoS,
-    /// Whether the broker keeps it for later subscribers.
+    /// Whether the broker retains it for later subscribers.
     pub retain: bool,
     /// Whether a QoS 0 message waits while the link is down instead of failing at once. QoS 1 and 2 always wait.
     pub wait: bool,
@@ -159,7 +159,7 @@ impl SubscribeOptions {
 
     /// The same, with messages of QoS 1 and 2 acknowledged only when the listener has returned `Ok`, or, where it took
     /// [`MqttMessage::acknowledgement`](crate::mqtt::MqttMessage::acknowledgement), when that is given. An error, a panic or an
-    /// acknowledgement that was dropped leaves the message unacknowledged: on a kept session it comes again on the next
+    /// acknowledgement that was dropped leaves the message unacknowledged: on a persistent session it comes again on the next
     /// link, to all its listeners. Until then it takes one of the places that the broker has for messages on their way (20
     /// by default in mosquitto), so this is for failures that are rare.
     ///

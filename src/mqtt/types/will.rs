@@ -34,7 +34,7 @@ pub struct MqttWill {
     pub payload: Bytes,
     /// The QoS it is published with.
     pub qos: QoS,
-    /// Whether the broker keeps it for later subscribers.
+    /// Whether the broker retains it for later subscribers.
     pub retain: bool,
     /// MQTT 5: how long the broker waits for the client to come back, in whole seconds, rounded up. A session that ends
     /// earlier ends the wait.
@@ -84,7 +84,7 @@ impl MqttWill {
         Self { properties, ..self }
     }
 
-    /// Whether a client of this version can leave it.
+    /// Checks that CONNECT of this version can carry it.
     fn check(&self, version: MqttVersion) -> Result<(), MqttError> {
         let wrong = |key: &'static str, problem: &'static str| Err(Invalid::new(key, problem).into());
         Topic::new(&self.topic)?;
@@ -118,7 +118,7 @@ pub struct WillConfig {
     pub payload: Option<String>,
     /// The QoS it is published with, 0 to 2. Default 0.
     pub qos: Option<u8>,
-    /// Whether the broker keeps it for later subscribers. Default false.
+    /// Whether the broker retains it for later subscribers. Default false.
     pub retain: Option<bool>,
     /// MQTT 5: how long the broker waits for the client to come back, rounded up to seconds; the end of the session ends the
     /// wait (`options.session_expiry`). Default 0.

@@ -32,7 +32,7 @@ impl fmt::Display for UriPart {
     }
 }
 
-/// Why a text is no URI of a server. The text is never part of the message: it may hold a password.
+/// Why a string is no URI of a server. The text is never part of the message: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
@@ -89,7 +89,7 @@ pub enum UriError {
     /// `?=value`.
     #[error("a parameter of the URI's query has no name; write `?name=value`")]
     NoParameterName,
-    /// Parts from which no text can be made that reads back as they are.
+    /// Parts from which no string can be made that reads back as they are.
     #[error("the parts make no URI: the path must start with `/` and escape what is not its own")]
     BadParts,
 }

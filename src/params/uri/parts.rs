@@ -1,4 +1,4 @@
-//! The parts of a URI: read from a text, written to a text, with or without what must not be shown.
+//! The parts of a URI: read from a string, written to a string, with or without what must not be shown.
 
 use std::fmt;
 

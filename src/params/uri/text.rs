@@ -62,7 +62,7 @@ impl Uri {
     /// Writes parts as a URI.
     ///
     /// # Errors
-    /// Whatever a text made of them would fail with, and [`UriError::BadParts`] where it would read differently.
+    /// Whatever a string made of them would fail with, and [`UriError::BadParts`] where it would read differently.
     pub fn compose(parts: UriParts) -> Result<Self, UriError> {
         let uri: Self = parts.to_text().parse()?;
         if *uri.parts == parts { Ok(uri) } else { Err(UriError::BadParts) }
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Uri {
     }
 }
 
-/// Reads a URI, and an empty text as none: an unset parameter leaves one.
+/// Reads a URI, and an empty string as none: an unset parameter leaves one.
 pub(crate) fn deserialize_filled<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Uri>, D::Error> {
@@ -118,7 +118,7 @@ pub(crate) fn deserialize_filled<'de, D: Deserializer<'de>>(
 /// suppressed because it may quote the value.
 fn refuse<E: de::Error>(error: UriError) -> E {
     let expected = format!("a URI of a server ({error})");
-    E::invalid_value(de::Unexpected::Other("a text"), &expected.as_str())
+    E::invalid_value(de::Unexpected::Other("a string"), &expected.as_str())
 }
 
 impl JsonSchema for Uri {

@@ -65,7 +65,7 @@ fn users_publish_and_subscribe_what_they_may_and_nothing_else() {
 #[test]
 fn a_client_that_returns_keeps_its_filters_where_there_is_room_for_no_more() {
     let broker = Served::start("max_filters_in_all = 1");
-    // MQTT 3.1.1, with a session that is kept.
+    // MQTT 3.1.1, with a persistent session.
     let mut hello = connect(4, "keeps", None);
     hello[9] = 0;
     let mut client = Client::open(broker.address());

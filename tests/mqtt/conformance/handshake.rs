@@ -54,7 +54,7 @@ async fn an_answer_that_breaks_5_is_refused_and_the_broker_is_told_why() {
         (&[0x20, 5, 0, 0, 2, 42, 2], "CONNACK has a property that is neither 0 nor 1", 0x82),
         (&[0x20, 9, 0, 0, 6, 33, 0, 1, 33, 0, 1], "CONNACK has a property twice", 0x82),
         (&[0x20, 5, 0, 0, 2, 1, 1], "CONNACK has a property that it cannot have", 0x81),
-        (&[0x20, 7, 0, 0, 4, 31, 0, 1, 0], "CONNACK has a text with the character U+0000", 0x81),
+        (&[0x20, 7, 0, 0, 4, 31, 0, 1, 0], "CONNACK has a string with the character U+0000", 0x81),
         (&[0x20, 7, 0, 0, 4, 21, 0, 1, b'm'], "CONNACK has an authentication method", 0x82),
         (&[0x20, 7, 0, 0, 4, 26, 0, 1, b'r'], "CONNACK has response information", 0x82),
         (&[0xd0, 0], "something else than CONNACK", 0x82),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemars::Schema;
 use wirework::component::{Descriptor, Lookup, Registry};
-use wirework::config::{KeyDoc, is_shown, keys, nearest};
+use wirework::config::{KeyDoc, KeyType, is_shown, keys, nearest};
 
 /// Keys of Pip.Services that have other names here: type and kind of the component, `*` for any; the beginning of the key; what
 /// stands in its place.
@@ -22,10 +22,10 @@ const OPEN: [&str; 4] = ["connection", "connections.<key>", "credential", "crede
 /// What a key becomes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Counterpart<'k> {
-    /// This key, and what it takes where that is known.
-    Key(String, Option<&'k str>),
+    /// This key, and what it takes; no types where that is not known.
+    Key(String, &'k [KeyType]),
     /// This key among the further parameters of its table.
-    Parameter(String, Option<&'k str>),
+    Parameter(String, &'k [KeyType]),
     None,
 }
 
@@ -85,23 +85,23 @@ impl Keys {
     /// What `path`, dotted, becomes.
     pub fn counterpart(&self, path: &str) -> Counterpart<'_> {
         if path.starts_with("references.") || path.starts_with("dependencies.") {
-            return Counterpart::Key(path.to_owned(), None);
+            return Counterpart::Key(path.to_owned(), &[]);
         }
-        let Some(known) = &self.known else { return Counterpart::Key(path.to_owned(), None) };
+        let Some(known) = &self.known else { return Counterpart::Key(path.to_owned(), &[]) };
         let find = |path: &str| {
-            let kind =
-                |path: &str| known.iter().find(|key| covers(&key.path, path)).map(|key| key.kind.as_str());
-            kind(path).or_else(|| kind(path.rsplit_once('.')?.0)?.strip_prefix("table of "))
+            let types =
+                |path: &str| known.iter().find(|key| covers(&key.path, path)).map(|key| key.types.as_slice());
+            types(path).or_else(|| types(path.rsplit_once('.')?.0)?.iter().find_map(KeyType::values))
         };
         let names: Vec<_> = std::iter::once(path.to_owned()).chain(self.renamed(path)).collect();
         let parameters: Vec<_> = names.iter().filter_map(|name| parameter(name)).collect();
         for candidate in names {
-            if let Some(kind) = find(&candidate) {
-                return Counterpart::Key(candidate, Some(kind));
+            if let Some(types) = find(&candidate) {
+                return Counterpart::Key(candidate, types);
             }
         }
-        let parameter = parameters.into_iter().find_map(|one| find(&one).map(|kind| (one, kind)));
-        parameter.map_or(Counterpart::None, |(path, kind)| Counterpart::Parameter(path, Some(kind)))
+        let parameter = parameters.into_iter().find_map(|one| find(&one).map(|types| (one, types)));
+        parameter.map_or(Counterpart::None, |(path, types)| Counterpart::Parameter(path, types))
     }
 
     fn renamed(&self, path: &str) -> impl Iterator<Item = String> {

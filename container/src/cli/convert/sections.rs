@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use wirework::component::{Descriptor, Registry};
+use wirework::config::KeyType;
 
 use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Template};
 use super::values::{Reason, Values, dotted};
-use super::vocabulary::Vocabulary;
-use super::writer::{Section, Writer, when};
+use super::writer::{Section, Vocabulary, Writer, when};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 use crate::plan::instead_of;
@@ -25,8 +25,9 @@ pub(super) struct Converted {
     pub comments: usize,
 }
 
-/// What an entry of context-info says of the service.
+/// What an entry of context-info says of the service, and what that takes.
 const SERVICE: [&str; 2] = ["name", "description"];
+const SERVICE_TYPES: &[KeyType] = &[KeyType::String { format: None }];
 
 /// What was null in a value: paths and lines.
 type Nulls = Vec<(String, usize)>;
@@ -88,7 +89,7 @@ impl Writer<'_> {
         self.out.push_str("[service]\n");
         let mut taken = BTreeSet::new();
         for (key, line, value) in map.iter().filter(|(key, ..)| SERVICE.contains(&key.as_str())) {
-            match self.values().value(value, key, &|_| Some("string".to_owned())) {
+            match self.values().value(value, key, &|_| SERVICE_TYPES) {
                 _ if !self.template.conditions_at(*line).is_empty() => {
                     self.lose(key, *line, value, None, Reason::Conditional.text());
                 }
@@ -223,7 +224,7 @@ impl Writer<'_> {
         let node = Values::without_nulls(node, path, &mut lost);
         let text = match own.as_slice() {
             [] if !values.variables(&node, &[section.line, line]).is_empty() => Err(Reason::Conditional),
-            [] => values.value(&node, path, &|path| section.kind(path)),
+            [] => values.value(&node, path, &|path| section.types(path)),
             [condition] => values.under(condition, &node),
             _ => Err(Reason::Conditional),
         };

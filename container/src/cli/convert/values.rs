@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use wirework::config::mask_uri;
+use wirework::config::{KeyType, mask_uri};
 
 use super::template::{Condition, Part, Replaced, Template};
 use super::yaml::{Node, Value};
@@ -33,39 +33,40 @@ impl Reason {
 pub(super) struct Values<'t>(pub &'t Template);
 
 impl Values<'_> {
-    /// A value as TOML, of the kind that the key wants.
-    pub fn value(
+    /// A value as TOML, of one of the types that its key takes; no types where those of a key are not known.
+    pub fn value<'k>(
         &self,
         node: &Node,
         path: &str,
-        kind_of: &dyn Fn(&str) -> Option<String>,
+        types_of: &dyn Fn(&str) -> &'k [KeyType],
     ) -> Result<String, Reason> {
-        let kind = kind_of(path);
-        self.value_of_kind(node, path, kind.as_deref(), kind_of)
+        self.value_of_types(node, path, types_of(path), types_of)
     }
 
-    fn value_of_kind(
+    fn value_of_types<'k>(
         &self,
         node: &Node,
         path: &str,
-        kind: Option<&str>,
-        kind_of: &dyn Fn(&str) -> Option<String>,
+        types: &'k [KeyType],
+        types_of: &dyn Fn(&str) -> &'k [KeyType],
     ) -> Result<String, Reason> {
         match &node.value {
             Value::Null => Err(Reason::Empty),
             Value::Plain(text) => {
-                let is_text = kind.is_some_and(|kind| kind.contains("string"));
-                number(text).filter(|_| !is_text).map_or_else(|| self.string(text), Ok)
+                let is_string = types.iter().any(KeyType::holds_string);
+                number(text).filter(|_| !is_string).map_or_else(|| self.string(text), Ok)
             }
             Value::Quoted(text) => {
-                let is = |what: &str| kind.is_some_and(|kind| kind.starts_with(what));
-                let wanted = ["integer", "number", "boolean", "time"].into_iter().any(is);
+                let wanted = matches!(
+                    types.first(),
+                    Some(KeyType::Integer(_) | KeyType::Number(_) | KeyType::Boolean | KeyType::Time)
+                );
                 number(text).filter(|_| wanted).map_or_else(|| self.string(text), Ok)
             }
             Value::List(list) => {
-                let kind = kind.and_then(|kind| kind.strip_prefix("list of "));
+                let types = types.iter().find_map(KeyType::items).unwrap_or_default();
                 let path = format!("{path}.0");
-                let items = list.iter().map(|node| self.value_of_kind(node, &path, kind, kind_of));
+                let items = list.iter().map(|node| self.value_of_types(node, &path, types, types_of));
                 Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
             }
             Value::Map(map) => {
@@ -74,7 +75,7 @@ impl Values<'_> {
                     return Err(Reason::Twice);
                 }
                 let pairs = map.iter().map(|(key, _, node)| {
-                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), kind_of)?))
+                    Ok(format!("{} = {}", dotted(key), self.value(node, &format!("{path}.{key}"), types_of)?))
                 });
                 Ok(format!("{{ {} }}", pairs.collect::<Result<Vec<_>, Reason>>()?.join(", ")))
             }
@@ -85,7 +86,7 @@ impl Values<'_> {
         self.text(text, true).map(|text| quoted(&text))
     }
 
-    /// A text with its parameters; where `doubled`, a `$` of its own is written as `$$`.
+    /// A string with its parameters; where `doubled`, a `$` of its own is written as `$$`.
     pub fn text(&self, text: &str, doubled: bool) -> Result<String, Reason> {
         let mut out = String::new();
         for part in self.0.parts(text) {
@@ -180,7 +181,7 @@ impl Values<'_> {
         Node { value, line: node.line }
     }
 
-    /// A value for a comment: as it stands in the source, but for parameters, and for texts at places that `may_show` does not name.
+    /// A value for a comment: as it stands in the source, but for parameters, and for strings at places that `may_show` does not name.
     pub fn written(&self, node: &Node, path: &str, may_show: &dyn Fn(&str) -> bool) -> String {
         let shown = |text: &str| self.shown(text, may_show(path));
         match &node.value {
@@ -202,7 +203,7 @@ impl Values<'_> {
         }
     }
 
-    /// A text with its parameters; of the rest only that there is some, unless it `may_show`.
+    /// A string with its parameters; of the rest only that there is some, unless it `may_show`.
     fn shown(&self, text: &str, may_show: bool) -> String {
         let parts = self.0.parts(text).into_iter().map(|part| match part {
             Part::Text(text) if may_show => text.to_owned(),

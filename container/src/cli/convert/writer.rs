@@ -1,15 +1,15 @@
 //! The manifest that is being written, and its section: what has no counterpart, as comments; and what only a person can decide, as a parameter that nobody has set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use wirework::component::Registry;
+use wirework::config::{KeyType, keys};
 use wirework::text::escape;
 
 use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Template};
 use super::values::{Reason, Values, dotted};
-use super::vocabulary::Vocabulary;
 use super::yaml::{Node, Value};
 use crate::manifest::{Place, find};
 
@@ -113,6 +113,29 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The names of all keys of the components that this binary has, and whether all that have the name may be shown: by it comments show
+/// values of components that this binary does not have.
+pub(super) struct Vocabulary(BTreeMap<String, bool>);
+
+impl Vocabulary {
+    pub fn new(registry: &Registry) -> Self {
+        let mut names = BTreeMap::new();
+        for key in registry.all().iter().flat_map(|one| keys(&one.factory().schema())) {
+            let name = key.path.rsplit('.').next().unwrap_or_default().to_owned();
+            // In the place of a table may stand what was meant for one of its keys.
+            let is_open = key.secret || key.types.iter().any(KeyType::holds_table);
+            *names.entry(name).or_insert(true) &= !is_open;
+        }
+        Self(names)
+    }
+
+    /// Whether the last name of a path is that of keys which are all no secrets.
+    pub fn may_show(&self, path: &str) -> bool {
+        let mut names = path.rsplit('.').filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
+        names.next().is_some_and(|name| self.0.get(name) == Some(&true))
+    }
+}
+
 /// A section that is being written.
 pub(super) struct Section {
     /// `None` where the descriptor cannot be read, or has parameters.
@@ -131,7 +154,7 @@ impl Section {
     pub fn counterpart<'k>(&'k self, path: &str) -> Counterpart<'k> {
         self.keys
             .as_ref()
-            .map_or_else(|| Counterpart::Key(path.to_owned(), None), |keys| keys.counterpart(path))
+            .map_or_else(|| Counterpart::Key(path.to_owned(), &[]), |keys| keys.counterpart(path))
     }
 
     /// The known key that is most like one that is not.
@@ -145,11 +168,11 @@ impl Section {
         Some(format!("{table}.{}", self.keys.as_ref()?.misspelt(path)?))
     }
 
-    /// What a key takes, where that is known.
-    pub fn kind(&self, path: &str) -> Option<String> {
+    /// What a key takes; no types where that is not known.
+    pub fn types(&self, path: &str) -> &[KeyType] {
         match self.counterpart(path) {
-            Counterpart::Key(_, kind) | Counterpart::Parameter(_, kind) => kind.map(str::to_owned),
-            Counterpart::None => None,
+            Counterpart::Key(_, types) | Counterpart::Parameter(_, types) => types,
+            Counterpart::None => &[],
         }
     }
 
@@ -168,4 +191,26 @@ impl Section {
 pub(super) fn when(conditions: &[Condition]) -> String {
     let one = |one: &Condition| format!("{} is {}set", one.name, if one.negated { "not " } else { "" });
     conditions.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_nobody_has_for_a_secret_are_shown() {
+        let vocabulary = Vocabulary::new(&Registry::linked().unwrap());
+        for (path, shown) in [
+            ("connection.host", true),
+            ("connections.0.host", true),
+            ("connections.0", false),
+            ("level", true),
+            ("credential.password", false),
+            ("credential", false),
+            ("sasl.jaas", false),
+            ("", false),
+        ] {
+            assert_eq!(vocabulary.may_show(path), shown, "{path}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub(super) enum YamlError {
     TooDeep { line: usize },
     #[error("line {line}: more than {MAX_NODES} values")]
     TooLarge { line: usize },
-    #[error("line {line}: a key that is no text")]
+    #[error("line {line}: a key that is no string")]
     Key { line: usize },
     #[error("line {line}: a second document begins; a configuration is one")]
     SecondDocument { line: usize },
@@ -77,7 +77,7 @@ pub(super) enum Cause {
     #[error("a value has a colon and a blank in it: write it in quotes")]
     Colon,
     #[error(
-        "a text in quotes is not closed where it should be: write its last quote, and a quote inside of it twice or in the other kind"
+        "a string in quotes is not closed where it should be: write its last quote, and a quote inside of it twice or in the other kind"
     )]
     Quote,
     #[error(
@@ -85,11 +85,11 @@ pub(super) enum Cause {
     )]
     Sign,
     #[error(
-        "a bracket, `{{` or `[`, is not closed, or closed twice: a template that is no `{{{{NAME}}}}`, and a text with brackets, stand in quotes"
+        "a bracket, `{{` or `[`, is not closed, or closed twice: a template that is no `{{{{NAME}}}}`, and a string with brackets, stand in quotes"
     )]
     Bracket,
     #[error(
-        "most often a key is indented by more or fewer blanks than its neighbours, or a text before this line lacks a quote"
+        "most often a key is indented by more or fewer blanks than its neighbours, or a string before this line lacks a quote"
     )]
     Unknown,
 }
@@ -100,7 +100,7 @@ fn cause(text: &str, line: usize) -> Cause {
     let near: Vec<_> = near.by_ref().filter(|line| !line.trim().is_empty()).take(2).collect();
     let any = |is: fn(&str) -> bool| near.iter().any(|line| is(line));
     let begins_with_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-    // A text without quotes goes on over lines, so that its end is where the next line is found wrong.
+    // A string without quotes goes on over lines, so that its end is where the next line is found wrong.
     if any(begins_with_tab) || text.lines().nth(line).is_some_and(begins_with_tab) {
         Cause::Tab
     } else if any(has_no_blank) {

@@ -45,7 +45,7 @@ fn row(key: &KeyDoc) -> String {
         (None, false, there) => there.map(|there| format!("only {there}")).unwrap_or_default(),
     };
     let secret = if key.secret { "secret; " } else { "" };
-    format!("| `{}` | {} | {default} | {secret}{} |\n", key.path, cell(&key.kind), cell(&key.doc))
+    format!("| `{}` | {} | {default} | {secret}{} |\n", key.path, cell(&key.takes()), cell(&key.doc))
 }
 
 /// A text in a cell of a table. Outside of code, `<` would begin an element of HTML.

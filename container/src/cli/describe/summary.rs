@@ -12,7 +12,7 @@ use super::words::{line, remarks, values};
 pub(super) fn of(keys: &[KeyDoc], pattern: &Pattern) -> String {
     let mut out = String::new();
     for key in keys.iter().filter(|key| !key.path.contains('.')) {
-        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.kind, remarks(key))));
+        let _ = writeln!(out, "{}", line(&format!("{}  {}{}", key.path, key.takes(), remarks(key))));
         out.push_str(&indented(sentence(&key.doc), 6));
         let inner = inner(keys, &key.path);
         if !inner.is_empty() {

@@ -121,7 +121,10 @@ fn a_property_that_comes_twice_breaks_the_protocol_and_one_of_another_packet_is_
         fails(&[0x30, 9, 0, 1, b't', 5, 17, 0, 0, 0, 1]),
         "PUBLISH has a property that it cannot have"
     );
-    assert_eq!(fails(&[0x30, 8, 0, 1, b't', 4, 3, 0, 1, 0]), "PUBLISH has a text with the character U+0000");
+    assert_eq!(
+        fails(&[0x30, 8, 0, 1, b't', 4, 3, 0, 1, 0]),
+        "PUBLISH has a string with the character U+0000"
+    );
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl TlsConfig {
 
     /// Whether anything is set.
     pub(crate) fn is_given(&self) -> bool {
-        // An empty text counts as not given.
+        // An empty string counts as not given.
         let Self { server_name, alpn, system_roots, .. } = self;
         let files = [&self.ca_file, &self.cert_file, &self.key_file];
         files.into_iter().any(|file| filled(file).is_some())

@@ -15,48 +15,49 @@ use super::Files;
 const SHORTEST: usize = 3;
 
 /// Warns of the values of a section.
-pub fn warn_literals(section: &Section<'_>, schema: &Schema, files: &Files, problems: &mut Problems) {
-    in_table(section.table, &mut Vec::new(), &Look { schema, files }, problems);
+pub fn warn_likely_mistakes(section: &Section<'_>, schema: &Schema, files: &Files, problems: &mut Problems) {
+    in_table(section.table, &mut Vec::new(), &Checker { schema, files }, problems);
 }
 
 /// Warns of a value that no schema knows and everybody may see.
-pub(super) fn warn_literal(path: &str, node: &Node, files: &Files, problems: &mut Problems) {
+pub(super) fn warn_likely_mistake(path: &str, node: &Node, files: &Files, problems: &mut Problems) {
     if let Some(raw) = candidate(node).and_then(|_| written(node.span, files)) {
         problems.extend(foreign(raw).map(|found| named(path, node.span, found)));
     }
 }
 
-struct Look<'a> {
+/// Checks the values of one section.
+struct Checker<'a> {
     schema: &'a Schema,
     files: &'a Files,
 }
 
-fn in_table<'t>(table: &'t Table, path: &mut Vec<&'t str>, look: &Look<'_>, problems: &mut Problems) {
+fn in_table<'t>(table: &'t Table, path: &mut Vec<&'t str>, checker: &Checker<'_>, problems: &mut Problems) {
     for (key, node) in table.iter() {
         path.push(&key.name);
-        in_node(node, path, look, problems);
+        in_node(node, path, checker, problems);
         path.pop();
     }
 }
 
-fn in_node<'t>(node: &'t Node, path: &mut Vec<&'t str>, look: &Look<'_>, problems: &mut Problems) {
+fn in_node<'t>(node: &'t Node, path: &mut Vec<&'t str>, checker: &Checker<'_>, problems: &mut Problems) {
     match &node.value {
-        Value::Table(table) => in_table(table, path, look, problems),
+        Value::Table(table) => in_table(table, path, checker, problems),
         Value::Array(list) => {
             // The place in a list does not matter to the schema.
             path.push("0");
-            list.iter().for_each(|node| in_node(node, path, look, problems));
+            list.iter().for_each(|node| in_node(node, path, checker, problems));
             path.pop();
         }
         _ => {
-            if let Some(raw) = candidate(node).and_then(|_| written(node.span, look.files)) {
-                problems.extend(look.at(path, node, raw));
+            if let Some(raw) = candidate(node).and_then(|_| written(node.span, checker.files)) {
+                problems.extend(checker.at(path, node, raw));
             }
         }
     }
 }
 
-/// A text of which at least a part stands in the manifest, and that may be worth a look.
+/// A string of which at least a part stands in the manifest, and that may be worth a checker.
 fn candidate(node: &Node) -> Option<&str> {
     let written = matches!(node.origin, Origin::Literal | Origin::Text { .. });
     node.as_str().filter(|text| written && text.contains(['$', '{', '%', '@']))
@@ -69,7 +70,7 @@ fn written(span: Span, files: &Files) -> Option<&str> {
     file.text.get(at(span.start)..at(span.end))
 }
 
-impl Look<'_> {
+impl Checker<'_> {
     fn at(&self, path: &[&str], node: &Node, raw: &str) -> Vec<Problem> {
         let name = path.join(".");
         let secret = is_secret(self.schema, &name);
@@ -119,7 +120,7 @@ fn dollars(raw: &str) -> usize {
     count
 }
 
-/// How long the end of a text is in which no parameter ends. Found once, so that a text of nothing but `${` is not searched to
+/// How long the end of a string is in which no parameter ends. Found once, so that a string of nothing but `${` is not searched to
 /// its end for each of them.
 fn open(raw: &str) -> usize {
     raw.rsplit('}').next().map_or(0, str::len)
@@ -206,7 +207,7 @@ fn percent(behind: &str) -> Result<usize, usize> {
     if length >= SHORTEST && closed { Ok(length + 1) } else { Err(0) }
 }
 
-/// How long the name of an environment variable is that a text begins with.
+/// How long the name of an environment variable is that a string begins with.
 fn name(text: &str) -> usize {
     let first = text.starts_with(|first: char| first.is_ascii_uppercase() || first == '_');
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';

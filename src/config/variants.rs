@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-/// How many parts of a schema are looked at.
-const MOST_PARTS: usize = 64;
+/// How many branches of a schema are looked at.
+const MAX_BRANCHES: usize = 64;
 
 /// A schema that may hold for a value.
 #[derive(Clone)]
-pub(super) struct Part<'s> {
+pub(super) struct Branch<'s> {
     pub(super) schema: &'s Value,
     /// What says that it is this one of several tables.
     pub(super) tag: Option<Tag<'s>>,
@@ -24,7 +24,7 @@ pub(super) struct Tag<'s> {
     pub(super) of: usize,
 }
 
-impl Part<'_> {
+impl Branch<'_> {
     /// Whether a table that is this one must have a key.
     pub(super) fn requires(&self, name: &str) -> bool {
         requires(self.schema, name)
@@ -53,24 +53,24 @@ fn requires(schema: &Value, name: &str) -> bool {
 }
 
 /// A schema and all that it stands for by `$ref`, `anyOf`, `oneOf` and `allOf`.
-pub(super) fn parts<'s>(root: &'s Value, schema: &'s Value) -> Vec<Part<'s>> {
-    let mut found = vec![Part { schema, tag: None, siblings: Vec::new() }];
+pub(super) fn branches<'s>(root: &'s Value, schema: &'s Value) -> Vec<Branch<'s>> {
+    let mut found = vec![Branch { schema, tag: None, siblings: Vec::new() }];
     let mut at = 0;
-    while let Some(part) = found.get(at).cloned().filter(|_| at < MOST_PARTS) {
+    while let Some(branch) = found.get(at).cloned().filter(|_| at < MAX_BRANCHES) {
         at += 1;
-        let same = |schema| Part { schema, ..part.clone() };
-        let reference = part.schema.get("$ref").and_then(Value::as_str);
+        let same = |schema| Branch { schema, ..branch.clone() };
+        let reference = branch.schema.get("$ref").and_then(Value::as_str);
         let referred = reference.and_then(|text| text.strip_prefix('#')).and_then(|text| root.pointer(text));
         let referred =
             referred.filter(|referred| !found.iter().any(|known| std::ptr::eq(known.schema, *referred)));
-        let more: Vec<_> = referred.into_iter().chain(list(part.schema, "allOf")).map(same).collect();
+        let more: Vec<_> = referred.into_iter().chain(list(branch.schema, "allOf")).map(same).collect();
         found.extend(more);
         for word in ["anyOf", "oneOf"] {
             let is_null = |branch: &&Value| branch.get("type").is_some_and(|name| name == "null");
-            let branches: Vec<_> = list(part.schema, word).filter(|branch| !is_null(branch)).collect();
+            let branches: Vec<_> = list(branch.schema, word).filter(|branch| !is_null(branch)).collect();
             match branches.as_slice() {
                 [only] => found.push(same(only)),
-                several => found.extend(several.iter().map(|branch| Part {
+                several => found.extend(several.iter().map(|branch| Branch {
                     schema: branch,
                     tag: tag(branch, several),
                     siblings: several.to_vec(),

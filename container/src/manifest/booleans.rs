@@ -1,6 +1,6 @@
-//! The container's keys that are true or false, such as `enabled`: a boolean, or a text with a parameter that says one.
+//! The container's keys that are true or false, such as `enabled`: a boolean, or a string with a parameter that says one.
 
-use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, truth};
+use wirework::config::{Node, Problem, Problems, Value, code, mask_uri, parse_bool};
 use wirework::text::escape;
 
 use super::replace::{Replaced, Replacer};
@@ -13,7 +13,7 @@ const HELP: &str =
 pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &mut Problems) -> Option<bool> {
     let span = node.span;
     let text = match &node.value {
-        Value::Boolean(truth) => return Some(*truth),
+        Value::Boolean(value) => return Some(*value),
         Value::String(text) => text,
         other => {
             let message =
@@ -28,8 +28,8 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
             let found = node.value.shown();
             let message = format!("`{key}`: expected `true`, `false` or a parameter, found {found}");
             let problem = Problem::error(code::WRONG_TYPE, span, message).with_shown(span);
-            problems.push(match truth(text.trim()) {
-                Some(truth) => problem.with_help(format!("write `{truth}`, without quotes")),
+            problems.push(match parse_bool(text.trim()) {
+                Some(value) => problem.with_help(format!("write `{value}`, without quotes")),
                 None => problem.with_help(HELP),
             });
             return None;
@@ -44,17 +44,17 @@ pub(super) fn read(key: &str, node: &Node, replacer: &Replacer<'_>, problems: &m
         // An empty parameter beside blanks, or its contrary: it counts as not given.
         return None;
     }
-    let truth = truth(word);
-    if truth.is_none() {
+    let value = parse_bool(word);
+    if value.is_none() {
         // What a parameter brought may be a secret by mistake, and is not shown.
         let message = format!(
-            "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another text in place of `{}`",
+            "`{key}`: expected `true` or `false` (or `1`, `yes`, `on`; `0`, `no`, `off`), found another string in place of `{}`",
             mask_uri(text)
         );
         problems
             .push(Problem::error(code::BAD_VALUE, span, escape(&message)).with_help(HELP).with_shown(span));
     }
-    Some(truth? != contrary)
+    Some(value? != contrary)
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
     fn what_is_no_truth_is_told() {
         let (read, message) = of(Value::String("${maybe}".into()));
         assert_eq!(read, None);
-        assert!(message.ends_with("found another text in place of `${maybe}`"), "{message}");
+        assert!(message.ends_with("found another string in place of `${maybe}`"), "{message}");
         let (read, message) = of(Value::String("!${SECRET:-hunter2} ".into()));
         assert!(read.is_none() && message.ends_with("`!${SECRET:-hunter2} `"), "as it is written: {message}");
         let (_, message) = of(Value::String("${PASSWORD}".into()));

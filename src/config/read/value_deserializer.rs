@@ -1,11 +1,10 @@
 //! A value on its way to serde: read as what serde asks for, or recorded as a problem.
 
-use super::large::{QUOTE_IT, beyond_toml, is_to_be_quoted};
 use super::path::Path;
 use super::reader::Reader;
 use super::source::Source;
-use super::wanted::Wanted;
-use crate::config::{Number, Problem, Value, code, truth};
+use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
+use crate::config::{Number, Problem, Value, code, parse_bool};
 
 /// A deserializer of one value.
 #[derive(Clone, Copy)]
@@ -77,9 +76,9 @@ impl<'a> ValueDeserializer<'a> {
         })
     }
 
-    /// A text.
+    /// A string.
     pub fn text(&self) -> Option<&'a str> {
-        self.leaf(Wanted::Text, |value| match value {
+        self.leaf(Wanted::String, |value| match value {
             Value::String(text) => Some(text.as_str()),
             _ => None,
         })
@@ -106,31 +105,32 @@ impl<'a> ValueDeserializer<'a> {
 
     /// What to write in the place of a value of another kind.
     fn remedy(&self, value: &Value, wanted: Wanted) -> Option<String> {
-        let of_truth = |text: &str| {
-            let truth = truth(text.trim())?;
+        let of_boolean = |text: &str| {
+            let value = parse_bool(text.trim())?;
             let is_parameter = self.source.is_text();
             Some(if is_parameter {
-                format!("set the parameter to `{truth}`")
+                format!("set the parameter to `{value}`")
             } else {
-                format!("write `{truth}`")
+                format!("write `{value}`")
             })
         };
         match (value, wanted) {
             (Value::String(text), _) if !self.source.is_text() && wanted.is_written_as(text) => {
                 Some("write it without quotes".to_owned())
             }
-            (Value::String(text), Wanted::Boolean) if !self.source.is_secret_place() => of_truth(text),
-            (Value::Integer(number), Wanted::Boolean) => of_truth(&number.to_string()),
-            (Value::Array(list), Wanted::Text) if list.len() == 1 => {
+            (Value::String(text), Wanted::Boolean) if !self.source.is_secret_place() => of_boolean(text),
+            (Value::Integer(number), Wanted::Boolean) => of_boolean(&number.to_string()),
+            (Value::Array(list), Wanted::String) if list.len() == 1 => {
                 Some("take its brackets away".to_owned())
             }
             (_, Wanted::Integer { high, .. }) if is_to_be_quoted(value, high) => Some(QUOTE_IT.to_owned()),
             (Value::Float(number), Wanted::Integer { .. }) if is_whole(number) => {
                 Some("write it without a fraction".to_owned())
             }
-            (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_), Wanted::Text) => {
-                Some("write it in quotes".to_owned())
-            }
+            (
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
+                Wanted::String,
+            ) => Some("write it in quotes".to_owned()),
             _ => None,
         }
     }

@@ -6,12 +6,11 @@ use serde::forward_to_deserialize_any;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{EnumContent, ListAccess, TableAccess};
-use super::large::beyond_toml;
-use super::node::ValueDeserializer;
 use super::probe::SubstituteValue;
 use super::refusal::DeserializeError;
 use super::source::Source;
-use super::wanted::Wanted;
+use super::value_deserializer::ValueDeserializer;
+use super::wanted::{Wanted, beyond_toml};
 use crate::config::suggest::quoted;
 use crate::config::{Millis, Value, code, nearest};
 
@@ -24,7 +23,7 @@ macro_rules! integers {
     )* };
 }
 
-/// What stands for a text that cannot be had.
+/// What stands for a string that cannot be had.
 const PLACEHOLDERS: [&str; 2] = ["x", "y"];
 
 impl<'de> Deserializer<'de> for ValueDeserializer<'_> {

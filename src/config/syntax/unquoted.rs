@@ -2,30 +2,10 @@
 
 use std::ops::Range;
 
+use super::Mistake;
+
 /// Quotes as people write them, and word processors.
 pub(super) const TYPOGRAPHIC: [char; 8] = ['“', '”', '„', '‟', '‘', '’', '«', '»'];
-
-/// The messages of the parser about a value that is no text in quotes.
-const MESSAGES: [&str; 18] = [
-    "string values must be quoted",
-    "missing opening quote",
-    "invalid float",
-    "invalid boolean",
-    "invalid date-time",
-    "invalid integer number",
-    "invalid hexadecimal number",
-    "invalid octal number",
-    "invalid binary number",
-    "invalid mantissa",
-    "invalid fraction",
-    "invalid exponent",
-    "unexpected leading zero",
-    "unexpected sign",
-    "redundant numeric sign",
-    "redundant integer number prefix",
-    "integers with a radix cannot be signed",
-    "`_` may only go between digits",
-];
 
 const QUOTED: &str = "write the value in quotes";
 const NO_QUOTES: &str = "string values must be quoted";
@@ -40,9 +20,9 @@ pub(super) struct Wrong {
     pub(super) range: Range<usize>,
 }
 
-/// What is better said than a message of the parser's about a place, where it complains of a value without quotes.
-pub(super) fn wrong(message: &str, text: &str, at: usize) -> Option<Wrong> {
-    if !MESSAGES.iter().any(|known| message.starts_with(known)) {
+/// What is better said of a place than the parser does, where it complains of a value without quotes.
+pub(super) fn wrong(mistake: Mistake, text: &str, at: usize) -> Option<Wrong> {
+    if !matches!(mistake, Mistake::BareValue | Mistake::LeadingZero) {
         return None;
     }
     let range = value_at(text, at);
@@ -57,15 +37,15 @@ pub(super) fn wrong(message: &str, text: &str, at: usize) -> Option<Wrong> {
     } else if is(&["true", "false"]) {
         (Some("invalid boolean"), "write `true` or `false`, in lower case")
     } else if is(&["yes", "no", "on", "off"]) {
-        (Some("invalid boolean"), "write `true` or `false`; a text stands in quotes")
+        (Some("invalid boolean"), "write `true` or `false`; a string stands in quotes")
     } else if is(&["null", "none", "nil", "undefined", "~"]) {
-        (Some("invalid value"), "TOML has no word for nothing: take the key out; a text stands in quotes")
+        (Some("invalid value"), "TOML has no word for nothing: take the key out; a string stands in quotes")
     } else if value.starts_with('$') {
         (Some(NO_QUOTES), "write a parameter in quotes, also where it is a number: `\"${NAME}\"`")
-    } else if message.starts_with("unexpected leading zero") && is_number(value) {
-        (None, "write a number without zeros before it; a text stands in quotes")
+    } else if mistake == Mistake::LeadingZero && is_number(value) {
+        (None, "write a number without zeros before it; a string stands in quotes")
     } else if is_number(value) {
-        (None, "a text stands in quotes")
+        (None, "a string stands in quotes")
     } else if value.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ') {
         (Some("invalid integer number"), "write a number without blanks; `_` may stand between digits")
     } else {

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use wirework::component::Registry;
-use wirework::config::keys;
+use wirework::config::{KeyType, keys};
 
 use super::{CANARY, REGISTRY, conversion, leaks};
 
@@ -103,17 +103,19 @@ fn generated(registry: &Registry, random: &mut Random) -> String {
         let descriptor = factory.pattern().as_str().replace('*', "default");
         text.push_str(&format!("\n[[component]]\ndescriptor = \"{descriptor}\"\n"));
         for key in keys(&factory.factory().schema()) {
-            let value = match key.kind.as_str() {
+            let value = match key.types.as_slice() {
                 _ if key.path.contains(['*', '<']) => continue,
                 _ if key.secret && random.below(4) == 0 => format!("\"{CANARY}${{NOBODY}}{CANARY}\""),
                 _ if key.secret => format!("\"{CANARY}\""),
-                "boolean" => "true".to_owned(),
-                "time" => "\"5s\"".to_owned(),
-                kind if kind.starts_with("integer") => "1".to_owned(),
-                "string" if key.path.ends_with("uri") => {
+                [KeyType::Boolean] => "true".to_owned(),
+                [KeyType::Time] => "\"5s\"".to_owned(),
+                [KeyType::Integer(_), ..] => "1".to_owned(),
+                [KeyType::String { format: None }] if key.path.ends_with("uri") => {
                     format!("\"mqtt://ann:{CANARY}@localhost:1?token={CANARY}\"")
                 }
-                "table of string" => format!("{{ token = \"{CANARY}\" }}"),
+                [KeyType::Table(Some(values))] if *values == [KeyType::String { format: None }] => {
+                    format!("{{ token = \"{CANARY}\" }}")
+                }
                 _ => continue,
             };
             if random.below(2) == 0 {

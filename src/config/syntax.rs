@@ -1,14 +1,14 @@
-//! What the TOML parser complains of, in words that hold nothing of the text.
+//! Syntax errors of TOML as problems, in words that hold nothing of the text.
 
-mod scalar;
+mod mistake;
+mod unquoted;
 
 use std::ops::Range;
 
+pub(super) use self::mistake::Mistake;
 use super::mask::mask_uri;
 use super::{Problem, Span, code};
 use crate::text::escape;
-
-const DUPLICATE: &str = "duplicate key";
 
 /// All words of the parser's messages. A message with any other word is not shown: it may quote the text.
 const WORDS: &str = "\
@@ -24,21 +24,16 @@ const WORDS: &str = "\
     string strings table time token too trailing true two-digit type unclosed unexpected unicode unquoted \
     value values visible whitespace with year zero";
 
-/// Whether a message of the parser's says that a key is given twice: of two equal keys the first holds, and nothing else
-/// is lost.
-pub(super) fn is_duplicate(message: &str) -> bool {
-    message == DUPLICATE
-}
-
-/// The code of the problem that a message of the parser's becomes.
-pub(super) fn code_of(message: &str) -> &'static str {
-    if is_duplicate(message) { code::DUPLICATE_KEY } else { code::BAD_SYNTAX }
+/// The code of the problem that a mistake becomes.
+pub(super) fn code_of(mistake: Mistake) -> &'static str {
+    if mistake == Mistake::DuplicateKey { code::DUPLICATE_KEY } else { code::BAD_SYNTAX }
 }
 
 /// A problem of a message of the parser's; `key` is the key that it marks, where that may be shown. What stands at the place in
 /// the text decides what would be right, and is not shown.
 pub(super) fn problem(message: &str, key: Option<&str>, place: (&str, usize), span: Span) -> Problem {
-    if is_duplicate(message) {
+    let mistake = Mistake::of(message);
+    if mistake == Mistake::DuplicateKey {
         let message = match key.map(|key| key.trim_matches(['"', '\''])) {
             Some(key) => format!("`{}` is given twice", escape(&mask_uri(key))),
             None => "a key is given twice".to_owned(),
@@ -46,12 +41,12 @@ pub(super) fn problem(message: &str, key: Option<&str>, place: (&str, usize), sp
         return Problem::error(code::DUPLICATE_KEY, span, message).with_help("keep one of them");
     }
     let (text, at) = place;
-    let (message, help, span) = match scalar::wrong(message, text, at) {
-        Some(wrong) => (wrong.message.unwrap_or(message), wrong.help, shifted(span, at, wrong.range)),
-        None if message.starts_with("invalid literal string") && !has_quote(text, at) => {
+    let (message, help, span) = match (mistake, unquoted::wrong(mistake, text, at)) {
+        (_, Some(wrong)) => (wrong.message.unwrap_or(message), wrong.help, shifted(span, at, wrong.range)),
+        (Mistake::UnclosedLiteral | Mistake::BadLiteral, None) if !has_quote(text, at) => {
             (NO_VALUE, "write `key = value`", span)
         }
-        None => (message, help(message, text, at), span),
+        (_, None) => (message, help(mistake, text, at), span),
     };
     let message = message.strip_suffix(", expected nothing").unwrap_or(message);
     let message = if quotes_nothing(message) { message } else { "this is no TOML" };
@@ -59,10 +54,24 @@ pub(super) fn problem(message: &str, key: Option<&str>, place: (&str, usize), sp
     if help.is_empty() { problem } else { problem.with_help(help) }
 }
 
-/// What the parser says of a key without a value, except where that ends a table between braces: then it misses a text.
+/// What the parser says of a key without a value, except where that ends a table between braces: then it misses a string.
 const NO_VALUE: &str = "key with no value, expected `=`";
 
-/// Whether a quote of a literal text stands before a place on its line.
+/// What would be right where something stands behind a value.
+fn help_behind_value(before: &str, behind: &str) -> &'static str {
+    let is_digit = |side: Option<char>| side.is_some_and(|c| c.is_ascii_digit());
+    if behind.starts_with(',') && is_digit(before.chars().next_back()) && is_digit(behind.chars().nth(1)) {
+        "write a number without commas; `_` may stand between digits"
+    } else if behind.starts_with([',', ';']) {
+        "nothing stands behind a value; take it away"
+    } else if before.ends_with(['"', '\'']) {
+        "a string ends at the next quote of its kind: put one with quotes in it into quotes of the other kind"
+    } else {
+        "write one `key = value` a line"
+    }
+}
+
+/// Whether the quote of a literal string stands before a place on its line.
 fn has_quote(text: &str, at: usize) -> bool {
     let line = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
     line.contains('\'')
@@ -78,65 +87,38 @@ fn shifted(span: Span, at: usize, range: Range<usize>) -> Span {
     Span::new(moved(range.start), moved(range.end))
 }
 
-/// What would be right instead of what the parser complains of, apart from values without quotes.
-fn help(message: &str, text: &str, at: usize) -> &'static str {
-    let starts = |beginning: &str| message.starts_with(beginning);
+/// What would be right instead of a mistake, apart from values without quotes; empty where nothing is known.
+fn help(mistake: Mistake, text: &str, at: usize) -> &'static str {
     let (before, behind) = text.split_at_checked(at).unwrap_or_default();
-    let next = |mark: char| behind.starts_with(mark);
-    let digit = |side: Option<char>| side.is_some_and(|c| c.is_ascii_digit());
-    if starts("recursion limit") {
-        "nest less deep"
-    } else if starts("key with no value") || next(':') {
-        "write `key = value`"
-    } else if starts("invalid unquoted key") && behind.starts_with("//") {
-        "a comment begins with `#`"
-    } else if starts("invalid unquoted key") && next_is(behind, scalar::TYPOGRAPHIC) {
-        "a key stands without quotes, or in plain ones, `\"`"
-    } else if starts("unclosed array table") {
-        "write the header as `[[component]]`, with two brackets on each side"
-    } else if starts("missing escaped value") || starts("too few unicode value digits") {
-        "in double quotes a backslash is written twice; in single quotes it stands for itself"
-    } else if starts("invalid basic string, expected `\"`") || starts("invalid literal string, expected `'`")
-    {
-        "close the text on the line on which it begins, with the quote that it begins with"
-    } else if starts("unexpected key or value")
-        && next(',')
-        && digit(before.chars().next_back())
-        && digit(behind.chars().nth(1))
-    {
-        "write a number without commas; `_` may stand between digits"
-    } else if starts("unexpected key or value") && (next(',') || next(';')) {
-        "nothing stands behind a value; take it away"
-    } else if starts("unexpected key or value") && before.ends_with(['"', '\'']) {
-        "a text ends at the next quote of its kind: put one with quotes in it into quotes of the other kind"
-    } else if starts("unexpected key or value") {
-        "write one `key = value` a line"
-    } else {
-        help_inside(message)
+    match mistake {
+        Mistake::RecursionLimit => "nest less deep",
+        Mistake::KeyWithoutValue => "write `key = value`",
+        _ if behind.starts_with(':') => "write `key = value`",
+        Mistake::BareKey if behind.starts_with("//") => "a comment begins with `#`",
+        Mistake::BareKey if behind.starts_with(unquoted::TYPOGRAPHIC) => {
+            "a key stands without quotes, or in plain ones, `\"`"
+        }
+        Mistake::UnclosedTableHeader => "write the header as `[[component]]`, with two brackets on each side",
+        Mistake::Escape => {
+            "in double quotes a backslash is written twice; in single quotes it stands for itself"
+        }
+        Mistake::UnclosedString | Mistake::UnclosedLiteral => {
+            "close the string on the line on which it begins, with the quote that it begins with"
+        }
+        Mistake::BehindValue => help_behind_value(before, behind),
+        Mistake::UnclosedList => "close the list with `]`",
+        Mistake::UnclosedTable => "close the table with `}`",
+        Mistake::NoCommaInList => "write a comma between the values of a list, and `]` at its end",
+        Mistake::NoCommaInTable => "write a comma between the keys of a table, and `}` at its end",
+        Mistake::Date => "write a date as `2026-12-31`; a string stands in quotes",
+        Mistake::UppercaseRadix => "write `0x`, `0o` or `0b` in lower case",
+        Mistake::DuplicateKey
+        | Mistake::LeadingZero
+        | Mistake::BareValue
+        | Mistake::BareKey
+        | Mistake::BadLiteral
+        | Mistake::Other => "",
     }
-}
-
-/// What would be right inside of a list, a table, a date or a number.
-fn help_inside(message: &str) -> &'static str {
-    let helps = [
-        ("unclosed array,", "close the list with `]`"),
-        ("unclosed inline table", "close the table with `}`"),
-        (
-            "missing comma between array elements",
-            "write a comma between the values of a list, and `]` at its end",
-        ),
-        (
-            "missing comma between key-value pairs",
-            "write a comma between the keys of a table, and `}` at its end",
-        ),
-        ("invalid date", "write a date as `2026-12-31`; a text stands in quotes"),
-        ("radix must be lowercase", "write `0x`, `0o` or `0b` in lower case"),
-    ];
-    helps.iter().find(|(begin, _)| message.starts_with(begin)).map_or("", |(_, help)| help)
-}
-
-fn next_is(text: &str, marks: [char; 8]) -> bool {
-    text.starts_with(marks)
 }
 
 /// Whether a message consists of the parser's own words, and of short marks in quotes, such as `` `]]` ``.

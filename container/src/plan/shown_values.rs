@@ -8,7 +8,7 @@ use super::planned::Planned;
 use crate::manifest::Files;
 
 /// Those on the lines that problems point at.
-pub(super) fn shown(components: &[Planned], files: &Files, problems: &Problems) -> Vec<Span> {
+pub(super) fn shown_values(components: &[Planned], files: &Files, problems: &Problems) -> Vec<Span> {
     let places = problems.iter().flat_map(|problem| {
         std::iter::once(problem.span).chain(problem.related.iter().map(|(span, _)| *span))
     });

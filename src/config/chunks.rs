@@ -1,34 +1,34 @@
-//! A large file in pieces that can be parsed one after the other.
+//! A large file in chunks that can be parsed one after the other.
 //!
 //! The parser keeps all of its tokens, events and values at a time, which for a manifest of 100,000 components is more
-//! than 300 MiB. Piece by piece it is what a piece needs.
+//! than 300 MiB. Chunk by chunk it is what a chunk needs.
 
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-/// Pieces are at least so many bytes; a file that would be less than two of them is one.
-pub(super) const LEAST: usize = 64 * 1024;
+/// Chunks are at least so many bytes; a file that would be less than two of them is one.
+pub(super) const MIN_CHUNK: usize = 64 * 1024;
 
-/// A piece of a text, and what has to be known to put it back to the others.
+/// A chunk of a text, and what has to be known to put it back to the others.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Piece<'t> {
+pub(super) struct Chunk<'t> {
     /// Where it begins.
     pub(super) at: usize,
     pub(super) text: &'t str,
-    /// It begins with a further table of the list of tables with which the piece before it ends.
+    /// It begins with a further table of the list of tables with which the chunk before it ends.
     pub(super) continues: bool,
 }
 
-/// The text in pieces of at least `least` bytes, each but the first beginning with the header of a table. Headers that begin with
-/// the same key stay together, but for those of a list of tables, `[[key]]`. Text in which brackets do not match is one piece.
-pub(super) fn pieces(text: &str, least: usize) -> Vec<Piece<'_>> {
+/// The text in chunks of at least `least` bytes, each but the first beginning with the header of a table. Headers that begin with
+/// the same key stay together, but for those of a list of tables, `[[key]]`. Text in which brackets do not match is one chunk.
+pub(super) fn chunks(text: &str, least: usize) -> Vec<Chunk<'_>> {
     let mut cuts = vec![(0, false)];
     if text.len() >= 2 * least {
         cuts.extend(headers(text, least).unwrap_or_default());
     }
     let ends = cuts.iter().skip(1).map(|(at, _)| *at).chain([text.len()]);
-    let piece = |(&(at, continues), end)| Some(Piece { at, text: text.get(at..end)?, continues });
-    cuts.iter().zip(ends).filter_map(piece).collect()
+    let chunk = |(&(at, continues), end)| Some(Chunk { at, text: text.get(at..end)?, continues });
+    cuts.iter().zip(ends).filter_map(chunk).collect()
 }
 
 /// The headers at which to cut, and whether each is one more of a list.
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn only_headers_begin_a_piece() {
         let text = "k = 1\n[a]\nl = [\n[1],\n[2]]\n[a.b]\ns = '''\n[x]\n'''\n # c\n  [[b]]\n[b.c]\n[[ b ]]\n[[b.c]]\n[\"b\"]\nt = { x = [1] }\n";
-        let found: Vec<_> = pieces(text, 1).into_iter().map(|piece| (piece.at, piece.continues)).collect();
+        let found: Vec<_> = chunks(text, 1).into_iter().map(|chunk| (chunk.at, chunk.continues)).collect();
         let at = |what: &str| text.find(what).unwrap();
         assert_eq!(
             found,
@@ -91,10 +91,10 @@ mod tests {
                 (at("[\"b\"]"), false)
             ]
         );
-        let whole = |text| vec![Piece { at: 0, text, continues: false }];
-        assert_eq!(pieces(text, text.len()), whole(text));
+        let whole = |text| vec![Chunk { at: 0, text, continues: false }];
+        assert_eq!(chunks(text, text.len()), whole(text));
         for broken in ["[a]\n]\n[b]\n", "[a]\nk = [\n[b]\n"] {
-            assert_eq!(pieces(broken, 1), whole(broken), "for the parser to say what is wrong");
+            assert_eq!(chunks(broken, 1), whole(broken), "for the parser to say what is wrong");
         }
     }
 }

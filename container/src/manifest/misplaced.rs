@@ -26,7 +26,7 @@ pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
     let Some(Value::Array(sections)) = table.get("component").map(|node| &node.value) else { return };
     let starts: Vec<_> = sections.iter().map(|section| section.span.start).collect();
     let Some(first) = starts.first().copied() else { return };
-    let is_astray = |key: &Key, node: &Node| {
+    let is_misplaced = |key: &Key, node: &Node| {
         find(Place::Top, &key.name).is_none()
             && key.span.start > first
             && match nearest(&key.name, names_of(Place::Top)) {
@@ -36,12 +36,12 @@ pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
                 Some(_) => false,
             }
     };
-    let pairs = table.iter().filter(|(key, node)| is_astray(key, node));
-    let astray: HashSet<_> = pairs.map(|(key, _)| key.span).collect();
-    if astray.is_empty() {
+    let pairs = table.iter().filter(|(key, node)| is_misplaced(key, node));
+    let found: HashSet<_> = pairs.map(|(key, _)| key.span).collect();
+    if found.is_empty() {
         return;
     }
-    let astray = table.split_off(|key| astray.contains(&key.span));
+    let found = table.split_off(|key| found.contains(&key.span));
     let Some(Value::Array(sections)) = table.get_mut("component").map(|node| &mut node.value) else { return };
     let mut put = |key: Key, node: Node| {
         // One at least begins before it.
@@ -52,7 +52,7 @@ pub(super) fn move_into_sections(table: &mut Table, problems: &mut Problems) {
             section.insert(key, node);
         }
     };
-    for (key, node) in astray {
+    for (key, node) in found {
         report(&key, &node, problems);
         match node.value {
             Value::Table(inner) if nearest(&key.name, names_of(Place::Top)).is_some() => {
