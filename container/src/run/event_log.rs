@@ -34,6 +34,8 @@ impl Listener for EventLog {
             }),
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
             Event::Draining { cause, delay } => draining(cause, delay),
+            // Its end is what is logged.
+            Event::Opening { .. } => {}
             Event::Opened { component, took } => {
                 let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");

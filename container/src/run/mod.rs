@@ -17,6 +17,7 @@ mod failure;
 mod open;
 mod serve;
 mod signals;
+mod systemd;
 
 pub use board::{Board, Member};
 pub use container::{Container, Started};

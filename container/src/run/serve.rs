@@ -11,6 +11,7 @@ use wirework::log::{Console, InstallError, Router};
 use super::console::{LAST_FLUSH, format};
 use super::event::{Event, StopCause};
 use super::events::Events;
+use super::systemd::Systemd;
 use super::{Container, Failure, Failures, LOG, Signals, Started};
 use crate::plan::Plan;
 
@@ -88,7 +89,7 @@ impl ServeError {
 /// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
 /// process is replaced; a component that wants another one sets it when it opens.
 ///
-/// What happens is told to `events`.
+/// What happens is told to `events`, and to systemd where it has started the process with a `NOTIFY_SOCKET`.
 ///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
@@ -103,10 +104,21 @@ pub fn serve(plan: Plan, events: Events) -> Result<(), ServeError> {
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
-    let served = control.block_on(async {
+    let systemd = Systemd::from_environment(plan.components.len());
+    let events = match &systemd {
+        Some(systemd) => events.and(systemd.listener()),
+        None => events,
+    };
+    let served = async {
         tokio::select! {
             served = serve_until(plan, router, &workers, &signals, events) => served,
             never = refuse_reloads(&signals) => match never {},
+        }
+    };
+    let served = control.block_on(async {
+        match &systemd {
+            Some(systemd) => systemd.tell_while(workers.handle(), served).await,
+            None => served.await,
         }
     });
     // What is left behind must not keep the process from ending.

@@ -12,6 +12,8 @@ mod convert;
 mod good;
 mod mistakes;
 mod mutations;
+#[cfg(target_os = "linux")]
+mod notify;
 mod pages;
 mod parts;
 mod passwords;

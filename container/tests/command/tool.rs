@@ -44,9 +44,9 @@ pub fn wirework(directory: &Path) -> Command {
     command
 }
 
-/// Variables that the command or the manifests of these tests would read.
+/// Variables that the command or the manifests of these tests would read, and those of systemd.
 fn is_read(name: &str) -> bool {
-    ["MQTT_", "LOG_", "DISCOVERY_", "CREDENTIAL_", "WIREWORK_", "COLUMNS", "CANARY"]
+    ["MQTT_", "LOG_", "DISCOVERY_", "CREDENTIAL_", "WIREWORK_", "COLUMNS", "CANARY", "NOTIFY_", "WATCHDOG_"]
         .iter()
         .any(|start| name.starts_with(start))
 }
