@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod components;
 mod convert;
+mod deployment;
 mod describe;
 mod example;
 mod exit;
@@ -13,14 +14,18 @@ mod failure_report;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod graph;
+mod kubernetes;
 mod logged;
+mod needs;
 mod options;
 mod output;
 mod print;
 mod run;
 mod schema;
 mod selector;
+mod service_name;
 mod toml_text;
+mod unit;
 mod width;
 
 pub(crate) use command::main;

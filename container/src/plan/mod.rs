@@ -36,6 +36,7 @@ pub use factories::{Binary, Factories, FactoryInfo, Wanted};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub(crate) use links::Links;
+pub use listeners::Listener;
 pub use lists::{Asked, List, Lists, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;

@@ -10,6 +10,7 @@ mod brokers;
 mod canary;
 mod convert;
 mod good;
+mod kubernetes;
 mod mistakes;
 mod mutations;
 #[cfg(target_os = "linux")]
@@ -23,5 +24,6 @@ mod scale;
 mod schema;
 mod sources;
 mod tool;
+mod unit;
 mod usage;
 mod wrong;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// The sub-commands that read a manifest and only answer, in each of their formats.
 #[allow(dead_code, reason = "for the tests that share this file")]
-pub const READING: [&str; 11] = [
+pub const READING: [&str; 12] = [
     "check",
     "check --format json",
     "check --format sarif",
@@ -20,6 +20,7 @@ pub const READING: [&str; 11] = [
     "explain --format json",
     "print",
     "print --format json",
+    "unit --name reading",
 ];
 
 /// A directory with these files.
