@@ -274,6 +274,10 @@ async fn the_page_on_deployment_shows_what_is_written() {
         let (code, said) = run(&arguments).await;
         assert_eq!(code, Some(0), "{said}");
         let block = blocks(kind).into_iter().next().unwrap_or_default();
-        assert_eq!(block.trim_end(), said.trim_end(), "put the output of `{line}` into docs/guide/deployment.md");
+        assert_eq!(
+            block.trim_end(),
+            said.trim_end(),
+            "put the output of `{line}` into docs/guide/deployment.md"
+        );
     }
 }
