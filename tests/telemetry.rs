@@ -256,3 +256,28 @@ async fn graph_shows_who_uses_whom() {
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("acme:sensor"), "{said}");
 }
+
+/// The blocks of a kind of the page on deployment.
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let page = include_str!("../docs/guide/deployment.md");
+    let behind = page.split(&format!("```{kind}\n")).skip(1).collect::<Vec<_>>();
+    behind.into_iter().map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The page shows what the commands print.
+#[tokio::test]
+async fn the_page_on_deployment_shows_what_is_written() {
+    let unit = "unit --folder /etc/telemetry --binary /usr/local/bin/telemetry";
+    let kubernetes = "kubernetes --image registry.example/telemetry:1.0";
+    for (kind, line) in [("ini", unit), ("yaml", kubernetes)] {
+        let arguments: Vec<_> = line.split(' ').chain(["-c", MANIFEST]).collect();
+        let (code, said) = run(&arguments).await;
+        assert_eq!(code, Some(0), "{said}");
+        let block = blocks(kind).into_iter().next().unwrap_or_default();
+        assert_eq!(
+            block.trim_end(),
+            said.trim_end(),
+            "put the output of `{line}` into docs/guide/deployment.md"
+        );
+    }
+}

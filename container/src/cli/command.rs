@@ -12,7 +12,9 @@ use wirework::text::escape;
 use super::argument::is_manifest;
 use super::exit::EXIT_USAGE;
 use super::output::written;
-use super::{check, components, convert, describe, explain, graph, print, run, schema, width};
+use super::{
+    check, components, convert, describe, explain, graph, kubernetes, print, run, schema, unit, width,
+};
 use crate::plan::Binary;
 use crate::program::Program;
 
@@ -43,6 +45,8 @@ enum Command {
     Explain(explain::Explain),
     Schema(schema::Schema),
     Print(print::Print),
+    Unit(unit::Unit),
+    Kubernetes(kubernetes::Kubernetes),
 }
 
 /// Reads a command line and does what it says.
@@ -85,6 +89,8 @@ pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
         Some(Command::Explain(explain)) => explain.main(program),
         Some(Command::Schema(schema)) => schema.main(program),
         Some(Command::Print(print)) => print.main(program),
+        Some(Command::Unit(unit)) => unit.main(program),
+        Some(Command::Kubernetes(kubernetes)) => kubernetes.main(program),
         None if program.default_manifest().is_some() => run::Run::default().main(program),
         None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
     }

@@ -1,5 +1,6 @@
 //! What most sub-commands take: which manifest, with which parameters; and the plan that comes of it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -106,6 +107,21 @@ impl Options {
         let registry = program.registry().map_err(|error| complain(format_args!("error: {error}"))).ok()?;
         let (plan, problems) = self.sources().check(program, registry, empty);
         Some(Checked { plan, problems })
+    }
+
+    /// The manifests that are read, as they are named.
+    pub(super) fn manifests(&self, program: &Program) -> Vec<PathBuf> {
+        self.sources().paths(program)
+    }
+
+    /// The files of parameters.
+    pub(super) fn parameter_files(&self) -> &[PathBuf] {
+        &self.params
+    }
+
+    /// The parameters that are given one by one; of several with one name the last holds.
+    pub(super) fn given(&self) -> BTreeMap<&str, &str> {
+        self.param.iter().map(|(name, value)| (&**name, &**value)).collect()
     }
 
     /// Where the manifest and its parameters come from.

@@ -148,6 +148,13 @@ impl Files {
         self.list.get(behind.checked_sub(1)?)
     }
 
+    /// What stands at a span, as it is written.
+    #[must_use]
+    pub fn written(&self, span: Span) -> Option<&str> {
+        let file = self.file(span)?;
+        file.text.get(file.floor(span.start - file.base)..file.floor(span.end.checked_sub(file.base)?))
+    }
+
     /// File, line and column of a span's beginning.
     #[must_use]
     pub fn locate(&self, span: Span) -> Option<Location<'_>> {

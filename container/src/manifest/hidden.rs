@@ -27,6 +27,12 @@ pub(super) fn hidden(text: &str) -> Vec<Hidden> {
     scanner.found
 }
 
+/// The values of the container's own keys in a text, as they are written: no secret has a place there.
+#[cfg(feature = "cli")]
+pub fn container_values(text: &str) -> impl Iterator<Item = &str> {
+    hidden(text).into_iter().filter(|stretch| stretch.public).filter_map(|stretch| text.get(stretch.range))
+}
+
 /// Walks over a file, statement by statement.
 struct Scanner<'t> {
     text: &'t str,

@@ -49,6 +49,8 @@ pub use container_keys::{CONTAINER_KEYS, ContainerKey, Kind, Place, find, keys_o
 pub use entry::Entry;
 pub(crate) use entry::shown_key;
 pub use files::{File, Files, Location};
+#[cfg(feature = "cli")]
+pub(crate) use hidden::container_values;
 pub use likely_mistakes::warn_likely_mistakes;
 pub(crate) use load::looked_in;
 pub use misplaced::{BEFORE_HEADERS, misplaced};

@@ -21,7 +21,8 @@ const GIVE_PORT: &str = "if it is meant to be that one, give the broker the port
                          where it listens, such as tests";
 
 /// A component that listens at a port.
-pub(super) struct Listener {
+#[derive(Debug)]
+pub struct Listener {
     position: u32,
     host: String,
     port: u16,
@@ -50,13 +51,33 @@ pub(super) enum Reach {
 }
 
 impl Listener {
-    /// The component that listens.
+    /// The position of the component that listens.
+    #[must_use]
     pub fn position(&self) -> u32 {
         self.position
     }
 
+    /// The address that it listens on, as the section has it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The TCP port; 0 where the system chooses it.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether it listens on this machine alone.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case(LOCAL) || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// Whether who connects to this host and port comes here; nothing where it does not, or nobody can say.
-    pub fn reach(&self, host: &str, port: u16) -> Option<Reach> {
+    pub(super) fn reach(&self, host: &str, port: u16) -> Option<Reach> {
         let plain = |host: &str| host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
         let (own, to) = (plain(&self.host), plain(host));
         let address = |text: &str| text.parse::<IpAddr>().ok();

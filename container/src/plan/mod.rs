@@ -34,6 +34,7 @@ pub use factories::{Binary, DeclaredReference, Factories, FactoryInfo};
 pub use graph::{Graph, GraphBuilder};
 pub use index::Index;
 pub(crate) use links::Links;
+pub use listeners::Listener;
 pub use lists::{List, Lists, Requirement, others};
 #[cfg(feature = "cli")]
 pub(crate) use pip_services::instead_of;

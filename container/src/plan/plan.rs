@@ -13,7 +13,7 @@ use super::cycles::cycle;
 use super::durable::check_durable;
 use super::factories::{Binary, Factories, FactoryInfo};
 use super::graph::Graph;
-use super::listeners::{check_listeners, listeners};
+use super::listeners::{Listener, check_listeners, listeners};
 use super::lists::{List, others};
 use super::loops::check_loops;
 use super::neighbours::check_neighbours;
@@ -45,6 +45,8 @@ pub struct Plan {
     pub afters: Vec<Vec<List>>,
     /// Who opens before whom.
     pub graph: Graph,
+    /// Who listens at which port.
+    pub listeners: Vec<Listener>,
 }
 
 wirework::opaque!(Plan);
@@ -99,7 +101,8 @@ impl Plan {
         }
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         check_listeners(&components, &graph, &listeners, problems);
-        let mut plan = Self { service, files, components, descriptors, disabled, order, afters, graph };
+        let mut plan =
+            Self { service, files, components, descriptors, disabled, order, afters, graph, listeners };
         let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
         problems.extend(cycles);
         plan.files.show(shown_values(&plan.components, &plan.files, problems));

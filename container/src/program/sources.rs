@@ -28,11 +28,8 @@ pub struct Sources {
 impl Sources {
     /// Reads and plans the manifest; one without components is a problem of the severity `empty`.
     pub fn check(&self, program: &Program, registry: &Registry, empty: Severity) -> (Plan, Problems) {
-        let mut paths = self.manifests.clone();
+        let paths = self.paths(program);
         let default = program.default_manifest();
-        if paths.is_empty() {
-            paths.push(default.map_or_else(|| PathBuf::from(DEFAULT_MANIFEST), PathBuf::from));
-        }
         let mut problems = Problems::new();
         let parameters = Parameters::gather(self.given.iter().cloned(), &self.files, &mut problems);
         let manifest = Manifest::load(&paths, &parameters, &mut problems);
@@ -50,6 +47,15 @@ impl Sources {
 }
 
 impl Sources {
+    /// The manifests: those that are named, else the program's own.
+    pub fn paths(&self, program: &Program) -> Vec<PathBuf> {
+        if self.manifests.is_empty() {
+            vec![program.default_manifest().unwrap_or(Path::new(DEFAULT_MANIFEST)).to_owned()]
+        } else {
+            self.manifests.clone()
+        }
+    }
+
     /// A manifest that is not there is named where it is set.
     fn helped(&self, problem: Problem, default: Option<&Path>) -> Problem {
         if problem.code != code::NO_CONFIG_FILE || problem.guess {

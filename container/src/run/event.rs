@@ -22,6 +22,13 @@ pub enum Event<'a> {
         /// What that means for the service.
         effect: Effect,
     },
+    /// The `open` of a component is called.
+    Opening {
+        /// Which component.
+        component: &'a Descriptor,
+        /// How long it may take.
+        limit: Duration,
+    },
     /// The `open` of a component has returned.
     Opened {
         /// Which component.

@@ -36,6 +36,8 @@ impl Listener for EventLog {
             Event::Draining { cause, delay } => draining(cause, delay),
             Event::LevelSet { set, lasts } => level_set(set, lasts),
             Event::LevelReset { set, end } => level_reset(set, end),
+            // Its end is what is logged.
+            Event::Opening { .. } => {}
             Event::Opened { component, took } => {
                 let (took_ms, took) = (in_ms(took), duration(took));
                 tracing::info!(target: LOG, %component, took_ms, "opened {component} in {took}");

@@ -20,6 +20,7 @@ mod on_start;
 mod open;
 mod serve;
 mod signals;
+mod systemd;
 
 pub use board::{Board, Member};
 pub use container::{Container, Started};

@@ -109,6 +109,7 @@ impl Opening<'_> {
         };
         let (context, limit) = (member.context().clone(), member.timeout());
         self.assembly.board().set(component, Status::Opening);
+        self.assembly.tell(&Event::Opening { component: member.descriptor(), limit });
         self.assembly.begin(component);
         self.running.open(component, instance, context, limit);
     }

@@ -12,6 +12,7 @@ use wirework::text::counted;
 use super::console::{LAST_FLUSH, format};
 use super::event::{Event, StopCause};
 use super::events::Events;
+use super::systemd::Systemd;
 use super::{Container, Failure, Failures, LOG, OnStart, Signals, Started};
 use crate::plan::Plan;
 
@@ -89,7 +90,8 @@ impl ServeError {
 /// through the process's [`Console`], as JSON where the manifest's console loggers write JSON. So the panic hook of the
 /// process is replaced; a component that wants another one sets it when it opens.
 ///
-/// What happens is told to `events`, and what the program does beside the service begins when that has started.
+/// What happens is told to `events`, and to systemd where it has started the process with a `NOTIFY_SOCKET`; what the program does beside
+/// the service begins when that has started.
 ///
 /// The components run on a runtime with several threads; the container watches them from a runtime of its own, so
 /// that deadlines hold even where components block every thread of theirs.
@@ -104,12 +106,23 @@ pub fn serve(plan: Plan, events: Events, on_start: &OnStart) -> Result<(), Serve
     let signals = Signals::listen().map_err(ServeError::System)?;
     let workers = Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
     let control = Builder::new_current_thread().enable_all().build().map_err(ServeError::System)?;
-    let served = control.block_on(async {
+    let systemd = Systemd::from_environment(plan.components.len());
+    let events = match &systemd {
+        Some(systemd) => events.and(systemd.listener()),
+        None => events,
+    };
+    let served = async {
         let reopened = router.clone();
         tokio::select! {
             served = serve_until(plan, (router, &workers), &signals, events, on_start) => served,
             never = reopen_logs(&signals, reopened, &workers) => match never {},
             never = refuse_reloads(&signals) => match never {},
+        }
+    };
+    let served = control.block_on(async {
+        match &systemd {
+            Some(systemd) => systemd.tell_while(workers.handle(), served).await,
+            None => served.await,
         }
     });
     // What is left behind must not keep the process from ending.

@@ -10,8 +10,11 @@ mod brokers;
 mod canary;
 mod convert;
 mod good;
+mod kubernetes;
 mod mistakes;
 mod mutations;
+#[cfg(target_os = "linux")]
+mod notify;
 mod pages;
 mod parts;
 mod passwords;
@@ -24,5 +27,6 @@ mod several_files;
 mod sources;
 mod stock_values;
 mod tool;
+mod unit;
 mod usage;
 mod wrong;

@@ -92,7 +92,8 @@ fn every_manifest_of_a_page_is_accepted() {
 #[test]
 fn the_page_shows_what_convert_prints() {
     let blocks = blocks();
-    let at = blocks.iter().position(|block| block.kind == "yaml").unwrap();
+    let is_converted = |block: &Block| block.kind == "yaml" && block.page.ends_with("guide/pip-services.md");
+    let at = blocks.iter().position(is_converted).unwrap();
     let said = Said::line(&[("config.yml", &blocks[at].text)], "convert config.yml");
     assert_eq!(said.out, blocks[at + 1].text, "{said}");
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// The sub-commands that read a manifest and only answer, in each of their formats.
 #[allow(dead_code, reason = "for the tests that share this file")]
-pub const READING: [&str; 11] = [
+pub const READING: [&str; 12] = [
     "check",
     "check --format json",
     "check --format sarif",
@@ -20,6 +20,7 @@ pub const READING: [&str; 11] = [
     "explain --format json",
     "print",
     "print --format json",
+    "unit --name reading",
 ];
 
 /// A directory with these files.
@@ -44,9 +45,9 @@ pub fn wirework(directory: &Path) -> Command {
     command
 }
 
-/// Variables that the command or the manifests of these tests would read.
+/// Variables that the command or the manifests of these tests would read, and those of systemd.
 fn is_read(name: &str) -> bool {
-    ["MQTT_", "LOG_", "DISCOVERY_", "CREDENTIAL_", "WIREWORK_", "COLUMNS", "CANARY"]
+    ["MQTT_", "LOG_", "DISCOVERY_", "CREDENTIAL_", "WIREWORK_", "COLUMNS", "CANARY", "NOTIFY_", "WATCHDOG_"]
         .iter()
         .any(|start| name.starts_with(start))
 }

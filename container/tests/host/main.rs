@@ -11,6 +11,8 @@ mod running;
 #[path = "../command/tool.rs"]
 mod tool;
 mod trouble;
+#[cfg(target_os = "linux")]
+mod watchdog;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -49,6 +51,8 @@ const TESTS: &[(&str, fn())] = &[
     ("a_second_interrupt_needs_no_room", a_second_interrupt_needs_no_room),
     ("an_end_needs_no_room", an_end_needs_no_room),
     ("a_panic_needs_no_room", a_panic_needs_no_room),
+    #[cfg(target_os = "linux")]
+    ("workers_that_are_blocked_stop_the_watchdog", watchdog::workers_that_are_blocked_stop_the_watchdog),
 ];
 
 fn main() -> ExitCode {
