@@ -19,6 +19,7 @@ mod server;
 mod status;
 mod stream;
 
+pub use answer::error_answer;
 pub use base_route::{BadRoute, BaseRoute};
 pub use config::{HttpEndpointConfig, HttpOptions, ListenConfig};
 pub use controller_config::ControllerConfig;
