@@ -6,6 +6,8 @@ mod claims;
 mod clients;
 mod cycles;
 mod durable;
+#[cfg(any(feature = "cli", feature = "admin"))]
+mod effective;
 mod factories;
 mod graph;
 mod hints;
@@ -30,6 +32,10 @@ mod walk;
 mod words;
 
 pub(crate) use blocking::plan_apart;
+#[cfg(feature = "cli")]
+pub(crate) use effective::effective;
+#[cfg(feature = "admin")]
+pub(crate) use effective::effective_section;
 
 pub use adjacency::EdgeKind;
 pub use factories::{Binary, Factories, FactoryInfo, Wanted};
