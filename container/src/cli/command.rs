@@ -13,6 +13,8 @@ use super::argument::is_manifest;
 use super::exit::EXIT_USAGE;
 use super::output::written;
 use super::{check, components, convert, describe, explain, graph, print, run, schema, width};
+#[cfg(feature = "admin")]
+use super::{drain, status, stop};
 use crate::plan::Binary;
 use crate::program::Program;
 
@@ -43,6 +45,12 @@ enum Command {
     Explain(explain::Explain),
     Schema(schema::Schema),
     Print(print::Print),
+    #[cfg(feature = "admin")]
+    Status(status::Status),
+    #[cfg(feature = "admin")]
+    Drain(drain::Drain),
+    #[cfg(feature = "admin")]
+    Stop(stop::Stop),
 }
 
 /// Reads a command line and does what it says.
@@ -85,6 +93,12 @@ pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
         Some(Command::Explain(explain)) => explain.main(program),
         Some(Command::Schema(schema)) => schema.main(program),
         Some(Command::Print(print)) => print.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Status(status)) => status.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Drain(drain)) => drain.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Stop(stop)) => stop.main(program),
         None if program.default_manifest().is_some() => run::Run::default().main(program),
         None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
     }

@@ -6,6 +6,8 @@ mod command;
 mod components;
 mod convert;
 mod describe;
+#[cfg(feature = "admin")]
+mod drain;
 mod example;
 mod exit;
 mod explain;
@@ -14,12 +16,18 @@ mod failure_report;
 pub mod fuzz;
 mod graph;
 mod logged;
+#[cfg(feature = "admin")]
+mod operate;
 mod options;
 mod output;
 mod print;
 mod run;
 mod schema;
 mod selector;
+#[cfg(feature = "admin")]
+mod status;
+#[cfg(feature = "admin")]
+mod stop;
 mod toml_text;
 mod width;
 

@@ -15,6 +15,8 @@ mod event_log;
 mod events;
 mod failure;
 mod open;
+#[cfg(feature = "admin")]
+mod operator;
 mod serve;
 mod signals;
 
@@ -25,6 +27,8 @@ pub use create::CREATE_LIMIT;
 pub use event::{Effect, Event, Listener, StopCause};
 pub use events::Events;
 pub use failure::{CallError, Failure, Failures, Phase};
+#[cfg(feature = "admin")]
+pub(crate) use operator::{Operator, OperatorAccess};
 pub use serve::{ServeError, serve};
 pub use signals::Signals;
 

@@ -12,6 +12,8 @@ mod convert;
 mod good;
 mod mistakes;
 mod mutations;
+#[cfg(all(unix, feature = "admin"))]
+mod operate;
 mod pages;
 mod parts;
 mod passwords;
