@@ -63,6 +63,18 @@ pub fn escape_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.join("\n"))
 }
 
+/// A time as RFC 3339 has it, in UTC with milliseconds; one before 1970 is shown as its beginning.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use wirework::text::timestamp;
+/// assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+/// ```
+#[must_use]
+pub fn timestamp(time: std::time::SystemTime) -> String {
+    humantime::format_rfc3339_millis(time.max(std::time::SystemTime::UNIX_EPOCH)).to_string()
+}
+
 /// The text without a byte order mark before it and without line breaks around it.
 ///
 /// Editors, `echo` and secret stores add them to a value, and nobody sees them there; as a part of a password they make it

@@ -2,6 +2,8 @@
 
 #![warn(missing_debug_implementations)]
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "cli")]
 mod cli;
 mod host;

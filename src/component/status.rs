@@ -49,6 +49,22 @@ impl Status {
         matches!(self, Self::Open)
     }
 
+    /// Why it is `Recovering` or `Failed`, with all causes; nothing for other states.
+    ///
+    /// ```
+    /// use wirework::component::Status;
+    /// assert_eq!(Status::recovering("no broker").reason().as_deref(), Some("no broker"));
+    /// assert_eq!(Status::Open.reason(), None);
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Recovering(reason) => Some(reason.to_string()),
+            Self::Failed(error) => Some(error.chain()),
+            _ => None,
+        }
+    }
+
     /// The state's name, without a reason.
     #[must_use]
     pub const fn name(&self) -> &'static str {

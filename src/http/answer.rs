@@ -5,6 +5,22 @@ use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use crate::error::Category;
+
+/// What a route answers that refuses a request, in the form in which the endpoint itself and Pip.Services do: JSON with `code`, `status`,
+/// `category` and `message`. No cache keeps it.
+///
+/// ```
+/// use wirework::Category;
+/// use wirework::http::{axum::http::StatusCode, error_answer};
+/// let answer = error_answer(StatusCode::NOT_FOUND, Category::NotFound, "NO_ORDER", "there is no order 7");
+/// assert_eq!(answer.status(), 404);
+/// ```
+#[must_use]
+pub fn error_answer(status: StatusCode, category: Category, code: &str, message: &str) -> Response<Body> {
+    refusal(status, category.as_str(), code, message)
+}
+
 /// A request that the endpoint itself refuses: JSON with the code, the status, the category and a message, as Pip.Services has it.
 pub(super) fn refusal(status: StatusCode, category: &str, code: &str, message: &str) -> Response<Body> {
     let body = json!({ "code": code, "status": status.as_u16(), "category": category, "message": message });

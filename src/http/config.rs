@@ -151,6 +151,17 @@ impl HttpEndpointConfig {
         }
     }
 
+    /// Where it listens: at the default address where nothing else is said.
+    ///
+    /// ```
+    /// use wirework::http::HttpEndpointConfig;
+    /// assert_eq!(HttpEndpointConfig::default().addresses()[0].port, 8080);
+    /// ```
+    #[must_use]
+    pub fn addresses(&self) -> Vec<ListenConfig> {
+        self.listeners().into_iter().map(|(_, one)| one).collect()
+    }
+
     /// The keys whose values do not work, or not together.
     pub(super) fn invalid(&self) -> Vec<Invalid> {
         let mut found = self.options.invalid();

@@ -1,13 +1,12 @@
 //! How the service is, for probes and for people: answered from stored states, without asking a component.
 
-use std::time::SystemTime;
-
 use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{json_answer, text_answer};
-use crate::component::{ComponentState, Readiness, ServiceState, ServiceView, Status};
+use crate::component::{ComponentState, Readiness, ServiceState, ServiceView};
+use crate::text::timestamp;
 
 /// A path that the endpoint answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,23 +84,13 @@ fn health(service: &ServiceView, readiness: &Readiness) -> Value {
 
 /// One component as JSON: what `/healthz` and the status controller say of it.
 pub(super) fn component(state: &ComponentState) -> Value {
-    let reason = match &state.status {
-        Status::Recovering(reason) => Some(reason.to_string()),
-        Status::Failed(error) => Some(error.chain()),
-        _ => None,
-    };
     json!({
         "descriptor": state.descriptor.as_str(),
         "state": state.status.name(),
-        "reason": reason,
+        "reason": state.status.reason(),
         "since": timestamp(state.since),
         "changes": state.changes,
         "recoveries": state.recoveries,
         "critical": state.critical,
     })
-}
-
-/// A time as RFC 3339 has it, with milliseconds.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::answer::json_answer;
 use super::controller_config::ControllerConfig;
-use super::health::timestamp;
 use super::routes::{HttpRoutes, Mount};
 use crate::component::{Claim, Component, Context, Descriptor, Stage};
 use crate::error::Error;
+use crate::text::timestamp;
 use crate::{references, register};
 
 /// The controller's route unless another is configured.

@@ -29,6 +29,7 @@ mod tls;
 #[cfg(not(feature = "tls"))]
 mod without_tls;
 
+pub use answer::error_answer;
 pub use base_route::{BadRoute, BaseRoute};
 pub use config::{HttpEndpointConfig, HttpOptions, ListenConfig, Protocol};
 pub use controller_config::ControllerConfig;

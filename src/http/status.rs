@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::answer::json_answer;
 use super::controller_config::ControllerConfig;
-use super::health::{component, timestamp};
+use super::health::component;
 use super::routes::{HttpRoutes, Mount};
 use crate::component::{Claim, Component, Context, Descriptor, ServiceView, Stage};
 use crate::context_info::ContextInfo;
 use crate::error::Error;
+use crate::text::timestamp;
 use crate::{references, register};
 
 /// The controller's route unless another is configured.

@@ -26,10 +26,10 @@ pub use error::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]
 pub(crate) use failure::FailureContext;
 pub(crate) use files::{filled, half_given};
-#[cfg(feature = "tls")]
-pub(crate) use identity::{Identity, unusable_half};
 #[cfg(all(feature = "tls", feature = "http"))]
 pub(crate) use identity::out_of_time;
+#[cfg(feature = "tls")]
+pub(crate) use identity::{Identity, unusable_half};
 #[cfg(feature = "tls")]
 pub(crate) use pem::Source;
 #[cfg(all(feature = "tls", feature = "mqtt"))]

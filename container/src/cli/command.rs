@@ -15,6 +15,8 @@ use super::output::written;
 use super::{
     check, components, convert, describe, explain, graph, kubernetes, print, run, schema, unit, width,
 };
+#[cfg(feature = "admin")]
+use super::{drain, status, stop};
 use crate::plan::Binary;
 use crate::program::Program;
 
@@ -47,6 +49,12 @@ enum Command {
     Print(print::Print),
     Unit(unit::Unit),
     Kubernetes(kubernetes::Kubernetes),
+    #[cfg(feature = "admin")]
+    Status(status::Status),
+    #[cfg(feature = "admin")]
+    Drain(drain::Drain),
+    #[cfg(feature = "admin")]
+    Stop(stop::Stop),
 }
 
 /// Reads a command line and does what it says.
@@ -91,6 +99,12 @@ pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
         Some(Command::Print(print)) => print.main(program),
         Some(Command::Unit(unit)) => unit.main(program),
         Some(Command::Kubernetes(kubernetes)) => kubernetes.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Status(status)) => status.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Drain(drain)) => drain.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::Stop(stop)) => stop.main(program),
         None if program.default_manifest().is_some() => run::Run::default().main(program),
         None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
     }

@@ -9,6 +9,8 @@ mod components;
 mod convert;
 mod deployment;
 mod describe;
+#[cfg(feature = "admin")]
+mod drain;
 mod example;
 mod exit;
 mod explain;
@@ -16,6 +18,8 @@ mod failure_report;
 mod graph;
 mod kubernetes;
 mod needs;
+#[cfg(feature = "admin")]
+mod operate;
 mod options;
 mod output;
 mod print;
@@ -23,7 +27,11 @@ mod run;
 mod schema;
 mod selector;
 mod service_name;
+#[cfg(feature = "admin")]
+mod status;
 mod stderr_log;
+#[cfg(feature = "admin")]
+mod stop;
 mod toml_text;
 mod unit;
 mod width;

@@ -9,7 +9,7 @@ use wirework::component::{Flow, QueueNamespace};
 use wirework::config::{Node, Origin, Problems, Table, Value, code, is_shown, is_uri, mask_uri};
 use wirework::connect::Uri;
 
-use crate::manifest::{File, Piece, container_values, pieces};
+use crate::manifest::{File, Fragment, container_values, fragments};
 use crate::plan::{Plan, Planned};
 use crate::run::CREATE_LIMIT;
 
@@ -76,8 +76,8 @@ impl<'p> Needs<'p> {
         let Some((written, file)) = plan.files.written(span).zip(plan.files.file(span)) else { return };
         let used = if text.is_shown() { &mut self.parameters } else { &mut self.secrets };
         used.extend(names(written));
-        for piece in pieces(written).unwrap_or_default() {
-            if let Piece::File(written) = piece {
+        for fragment in fragments(written).unwrap_or_default() {
+            if let Fragment::File(written) = fragment {
                 self.secret_files.push(SecretFile { written, beside: &file.path });
             }
         }
@@ -233,8 +233,8 @@ fn visit_node<'p>(
 
 /// The names of the parameters in a text.
 fn names(text: &str) -> impl Iterator<Item = &str> {
-    pieces(text).unwrap_or_default().into_iter().filter_map(|piece| match piece {
-        Piece::Name { name, .. } => Some(name),
+    fragments(text).unwrap_or_default().into_iter().filter_map(|fragment| match fragment {
+        Fragment::Parameter { name, .. } => Some(name),
         _ => None,
     })
 }

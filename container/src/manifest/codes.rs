@@ -179,6 +179,7 @@ codes! {
     UNSUPPORTED: "The component cannot do what is asked of it.", "The message says which one can.";
     UNSUPPORTED_PROTOCOL: "The component does not speak the protocol.", "The message lists those that it speaks; a feature may be left out of this binary.";
     UNUSED_PARAMETER: "A parameter of the command line is not used by the manifest.", "It may be misspelt.";
+    WEAK_TOKEN: "The token of an admin controller is short or no visible ASCII, so that it could be guessed.", "Write one of at least 16 characters: `openssl rand -hex 32` makes it.";
     WINDOW_FULL: "As many messages as may be are on their way.", "Wait for the others, or raise `options.max_inflight` and `options.max_queued_bytes`.";
     WRONG_TYPE: "A value of another type than the key takes.", "The message shows both; strings stand in quotes, numbers and `true` without.";
 }

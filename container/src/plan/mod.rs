@@ -5,6 +5,8 @@ mod claims;
 mod clients;
 mod cycles;
 mod durable;
+#[cfg(any(feature = "cli", feature = "admin"))]
+mod effective;
 mod factories;
 mod filters;
 mod graph;
@@ -28,6 +30,10 @@ mod resolve;
 mod sections;
 mod shown_values;
 mod walk;
+#[cfg(feature = "cli")]
+pub(crate) use effective::effective;
+#[cfg(feature = "admin")]
+pub(crate) use effective::effective_section;
 
 pub use adjacency::EdgeKind;
 pub use factories::{Binary, DeclaredReference, Factories, FactoryInfo};

@@ -23,6 +23,8 @@ use super::events::Events;
 use super::levels::Levels;
 use super::on_start::OnStart;
 use super::open::Opened;
+#[cfg(feature = "admin")]
+use super::operator;
 use super::{Failure, Failures, close, open};
 use crate::plan::{Links, Plan, Planned};
 
@@ -48,7 +50,8 @@ pub struct Container {
 pub enum Started {
     /// Every critical component is open.
     Ready(Container),
-    /// `stop` resolved first; what had opened was closed, with these failures.
+    /// `stop` resolved first, or a component that may operate the service asked for its end; what had opened was closed, with these
+    /// failures.
     Stopped(Option<Failures>),
 }
 
@@ -91,7 +94,18 @@ impl Container {
             () = &mut stop => return Ok(Started::Stopped(None)),
             created = create(plan, around) => created?,
         };
-        let outcome = open::open(&mut assembly, stop).await;
+        let (board, listeners) = (Arc::clone(assembly.board()), assembly.events().clone());
+        let levels = Levels::new(Arc::clone(&board), listeners.clone(), assembly.router().cloned());
+        let control = ServiceControl::new(board, listeners, drain_delay, levels);
+        #[cfg(feature = "admin")]
+        operator::give_access(&assembly, &sections, &control);
+        let asked = async {
+            tokio::select! {
+                () = stop => {}
+                () = control.stop_asked() => {}
+            }
+        };
+        let outcome = open::open(&mut assembly, asked).await;
         // No sink opens any more: whoever waits for the rollback is to see what it says.
         assembly.release_log();
         match outcome {
@@ -103,9 +117,6 @@ impl Container {
                 if sections.len() > LARGE {
                     drop(assembly.workers().spawn_blocking(move || drop(sections)));
                 }
-                let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
-                let levels = Levels::new(Arc::clone(&board), events.clone(), assembly.router().cloned());
-                let control = ServiceControl::new(board, events, drain_delay, levels);
                 Ok(Started::Ready(Self { assembly, control, close_limit, beside: JoinSet::new() }))
             }
             Opened::Failed(failure, later) => {

@@ -18,6 +18,8 @@ mod level_change;
 mod levels;
 mod on_start;
 mod open;
+#[cfg(feature = "admin")]
+mod operator;
 mod serve;
 mod signals;
 mod systemd;
@@ -31,6 +33,8 @@ pub use events::Events;
 pub use failure::{CallError, Failure, Failures, Phase};
 pub use level_change::{LevelChange, LevelChangeError};
 pub use on_start::OnStart;
+#[cfg(feature = "admin")]
+pub(crate) use operator::{Operator, OperatorAccess};
 pub use serve::{ServeError, serve};
 pub use signals::Signals;
 

@@ -138,16 +138,19 @@ async fn serve_until(
     events: Events,
     on_start: &OnStart,
 ) -> Result<(), ServeError> {
-    let came = Cell::new("a signal");
+    let came = Cell::new(None);
     let stop = async {
         let signal = signals.first().await;
-        came.set(signal);
+        came.set(Some(signal));
         events.tell(&Event::StartGivenUp { signal });
     };
     let (workers, listeners) = (workers.handle().clone(), events.clone());
     let mut container = match Container::start_observed(plan, Some(router), workers, listeners, stop).await {
         Ok(Started::Ready(container)) => container,
-        Ok(Started::Stopped(None)) => return Err(ServeError::Interrupted { signal: came.get() }),
+        Ok(Started::Stopped(None)) => {
+            // Without a signal it was an operator who asked, and got it.
+            return came.get().map_or(Ok(()), |signal| Err(ServeError::Interrupted { signal }));
+        }
         Ok(Started::Stopped(Some(failures))) => return Err(ServeError::Close(failures)),
         Err(failures) => return Err(ServeError::Start(failures)),
     };

@@ -15,6 +15,8 @@ mod mistakes;
 mod mutations;
 #[cfg(target_os = "linux")]
 mod notify;
+#[cfg(all(unix, feature = "admin"))]
+mod operate;
 mod pages;
 mod parts;
 mod passwords;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::super::Descriptor;
-use super::member::ServiceMember;
+use super::graph::ServiceMember;
 use crate::log::{Level, LevelSetting};
 
 /// Whose log level is meant.

@@ -106,7 +106,6 @@ impl<A> Contents<A> {
     // Putting.
 
     /// Puts a message at the end if there is room. While there is an overflow, there is none.
-    #[expect(clippy::result_large_err, reason = "the message goes back to its sender, without an allocation")]
     pub fn try_put(&mut self, message: StoredMessage<A>) -> Result<(), Refused<A>> {
         if self.overflow.is_empty() && self.has_room(message.cost()) {
             self.put(message);

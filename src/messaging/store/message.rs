@@ -8,7 +8,8 @@ use crate::messaging::{DeadLetterReason, MessageEnvelope};
 
 /// A message and its acknowledgement, which its transport expects when the message is done with.
 pub(crate) struct StoredMessage<A> {
-    envelope: MessageEnvelope,
+    /// On the heap, since a message is moved from list to list.
+    envelope: Box<MessageEnvelope>,
     ack: A,
     malformed: bool,
     reason: DeadLetterReason,
@@ -19,8 +20,16 @@ pub(crate) struct StoredMessage<A> {
 impl<A> StoredMessage<A> {
     pub fn new(envelope: MessageEnvelope, ack: A) -> Self {
         // There are up to two timers for each message.
-        let cost = envelope.footprint() + footprint::place::<Self>() + footprint::place::<[Timer; 2]>();
-        Self { envelope, ack, malformed: false, reason: DeadLetterReason::MaxDeliveries, number: 0, cost }
+        let list = footprint::place::<Self>() + footprint::place::<[Timer; 2]>();
+        let cost = envelope.footprint() + footprint::piece(size_of::<MessageEnvelope>()) + list;
+        Self {
+            envelope: Box::new(envelope),
+            ack,
+            malformed: false,
+            reason: DeadLetterReason::MaxDeliveries,
+            number: 0,
+            cost,
+        }
     }
 
     /// A message that cannot be decoded: it goes to the dead letters without being delivered.
@@ -65,7 +74,7 @@ impl<A> StoredMessage<A> {
     /// Counts one more delivery, and returns what is delivered.
     pub fn deliver(&mut self) -> MessageEnvelope {
         self.envelope.deliveries += 1;
-        self.envelope.clone()
+        MessageEnvelope::clone(&self.envelope)
     }
 
     /// Takes the last delivery out of the count, as if it had not been.

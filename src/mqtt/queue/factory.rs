@@ -121,7 +121,11 @@ impl Component for MqttMessageQueueFactory {
     }
 
     fn flows(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Flow> {
-        let sought = config.of_queue("").own_connection().map(|own| check::discovered_servers(&own)).unwrap_or_default();
+        let sought = config
+            .of_queue("")
+            .own_connection()
+            .map(|own| check::discovered_servers(&own))
+            .unwrap_or_default();
         let topics = Flow::Topics(config.of_queue("").dead_letter_uses());
         sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).chain([topics]).collect()
     }

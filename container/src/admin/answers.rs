@@ -1,0 +1,243 @@
+//! What the admin API answers, as types from which the document of the API is made too.
+
+use std::time::SystemTime;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use wirework::component::{ComponentState, Readiness, ServiceView, StateChange};
+use wirework::text::timestamp;
+
+/// The service as a whole.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Service {
+    /// Its name.
+    name: String,
+    /// What it is for, where the manifest says so.
+    description: Option<String>,
+    /// `starting`, `running`, `draining`, `closing` or `closed`.
+    state: String,
+    /// Whether it is ready for work.
+    ready: bool,
+    /// `ready`, `starting`, `blocked`, `draining` or `closed`.
+    readiness: String,
+    /// The components that keep it from being ready.
+    blocked_by: Vec<String>,
+    /// When it was started, RFC 3339.
+    started: String,
+    /// For how many milliseconds it has run.
+    uptime_ms: u64,
+    /// How many components it has.
+    components: usize,
+    /// The number of its process.
+    pid: u32,
+}
+
+impl Service {
+    pub fn of(service: &ServiceView) -> Self {
+        let readiness = service.readiness();
+        let uptime = SystemTime::now().duration_since(service.started()).unwrap_or_default();
+        let blocked_by = match &readiness {
+            Readiness::Blocked(blocking) => blocking.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            name: service.name().to_owned(),
+            description: service.description().map(str::to_owned),
+            state: service.state().name().to_owned(),
+            ready: readiness.is_ready(),
+            readiness: readiness.name().to_owned(),
+            blocked_by,
+            started: timestamp(service.started()),
+            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+            components: service.len(),
+            pid: std::process::id(),
+        }
+    }
+}
+
+/// One component and its state.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Component {
+    /// Its position in the manifest, from 0.
+    position: u32,
+    /// Its name.
+    descriptor: String,
+    /// `created`, `opening`, `open`, `recovering`, `closing`, `closed` or `failed`.
+    state: String,
+    /// Why it is recovering or failed.
+    reason: Option<String>,
+    /// Since when it is in that state, RFC 3339.
+    since: String,
+    /// How often its state has changed.
+    changes: u64,
+    /// How often it was open again after it had been open before.
+    recoveries: u64,
+    /// Whether the service cannot do without it.
+    critical: bool,
+}
+
+impl Component {
+    pub fn of(state: &ComponentState) -> Self {
+        Self {
+            position: state.position,
+            descriptor: state.descriptor.to_string(),
+            state: state.status.name().to_owned(),
+            reason: state.status.reason(),
+            since: timestamp(state.since),
+            changes: state.changes,
+            recoveries: state.recoveries,
+            critical: state.critical,
+        }
+    }
+}
+
+/// All components.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Components {
+    /// In the order of the manifest.
+    components: Vec<Component>,
+}
+
+impl Components {
+    pub fn of(service: &ServiceView) -> Self {
+        Self { components: service.components().iter().map(Component::of).collect() }
+    }
+}
+
+/// One component with all that is known of it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ComponentDetail {
+    /// Its state.
+    component: Component,
+    /// Its last states, the oldest first.
+    history: Vec<Change>,
+    /// What it refers to.
+    references: Vec<Reference>,
+    /// What refers to it.
+    referenced_by: Vec<Reference>,
+    /// Its section of the manifest as it takes effect, with secrets masked.
+    section: Value,
+}
+
+impl ComponentDetail {
+    pub fn of(service: &ServiceView, state: &ComponentState, section: Value) -> Self {
+        let position = state.position;
+        let ours = References::of(service);
+        Self {
+            component: Component::of(state),
+            history: service.history(position).iter().map(Change::of).collect(),
+            references: ours.named(service, |edge| edge.from == position, |edge| edge.to),
+            referenced_by: ours.named(service, |edge| edge.to == position, |edge| edge.from),
+            section,
+        }
+    }
+}
+
+/// A state that a component has taken.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Change {
+    /// The state.
+    state: String,
+    /// Why, where it was recovering or failed.
+    reason: Option<String>,
+    /// Since when, RFC 3339.
+    at: String,
+}
+
+impl Change {
+    fn of(change: &StateChange) -> Self {
+        Self {
+            state: change.status.name().to_owned(),
+            reason: change.status.reason(),
+            at: timestamp(change.at),
+        }
+    }
+}
+
+/// A reference, seen from one of its ends.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Reference {
+    /// The field of the references of the component that refers; `after` for what it only opens after.
+    name: String,
+    /// Whether that component does not wait for the other.
+    late: bool,
+    /// The component at the other end.
+    descriptor: String,
+}
+
+/// The components and who refers to whom.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Graph {
+    /// In the order of the manifest.
+    components: Vec<Component>,
+    /// By position.
+    references: Vec<Edge>,
+}
+
+impl Graph {
+    pub fn of(service: &ServiceView) -> Self {
+        let References(references) = References::of(service);
+        Self { components: service.components().iter().map(Component::of).collect(), references }
+    }
+}
+
+/// A reference between two components.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Edge {
+    /// The position of the component that refers.
+    from: u32,
+    /// The position of the component that it refers to.
+    to: u32,
+    /// The field of its references; `after` for what it only opens after.
+    name: &'static str,
+    /// Whether it does not wait for the other.
+    late: bool,
+}
+
+struct References(Vec<Edge>);
+
+impl References {
+    fn of(service: &ServiceView) -> Self {
+        let mut edges = Vec::new();
+        for from in (0..).take(service.len()) {
+            for link in service.links(from) {
+                edges.extend(link.to.iter().map(|to| Edge {
+                    from,
+                    to: *to,
+                    name: link.field,
+                    late: link.late,
+                }));
+            }
+        }
+        Self(edges)
+    }
+
+    fn named(
+        &self,
+        service: &ServiceView,
+        wanted: impl Fn(&Edge) -> bool,
+        end: impl Fn(&Edge) -> u32,
+    ) -> Vec<Reference> {
+        let edges = self.0.iter().filter(|edge| wanted(edge));
+        let named = edges.filter_map(|edge| {
+            let descriptor = service.component(end(edge))?.descriptor.to_string();
+            Some(Reference { name: edge.name.to_owned(), late: edge.late, descriptor })
+        });
+        named.collect()
+    }
+}
+
+/// The manifest as it takes effect, with secrets masked.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ManifestInEffect {
+    /// The sections of the components, in order.
+    pub component: Vec<Value>,
+}
+
+/// What was asked for is under way.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Accepted {
+    /// `drain` or `stop`.
+    pub accepted: &'static str,
+}

@@ -1,0 +1,100 @@
+//! What a request is refused with.
+
+use wirework::Category;
+use wirework::http::axum::body::Body;
+use wirework::http::axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use wirework::http::axum::http::{HeaderValue, Response, StatusCode};
+use wirework::http::axum::response::IntoResponse;
+use wirework::http::error_answer;
+
+/// Why a request is not answered with what it asks for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum AdminError {
+    #[error(
+        "the service is not asked for by this name here; list it in `options.hosts` of the admin controller"
+    )]
+    BadHost,
+    #[error("the request comes from a page of somebody else")]
+    ForeignOrigin,
+    #[error("this needs `Authorization: Bearer TOKEN`")]
+    NoToken,
+    #[error("the token is wrong")]
+    WrongToken,
+    #[error("there were too many wrong tokens; wait")]
+    TooManyGuesses,
+    #[error(
+        "nothing can be changed here: the admin controller has no `options.token_file`; use its Unix socket, or set one"
+    )]
+    Closed,
+    #[error("what changes something is JSON; send `Content-Type: application/json`")]
+    NotJson,
+    #[error("no component of the service has the descriptor `{0}`")]
+    NoComponent(String),
+    #[error("nothing is served at this path")]
+    NotFound,
+    #[error("this path takes {0}")]
+    WrongMethod(&'static str),
+    #[error("the service has not handed out its control yet")]
+    TooEarly,
+}
+
+impl AdminError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadHost | Self::ForeignOrigin | Self::Closed => StatusCode::FORBIDDEN,
+            Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NoComponent(_) | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn category(&self) -> Category {
+        match self {
+            Self::NoToken | Self::WrongToken | Self::TooManyGuesses => Category::Unauthorized,
+            Self::NoComponent(_) | Self::NotFound => Category::NotFound,
+            Self::TooEarly => Category::InvalidState,
+            _ => Category::BadRequest,
+        }
+    }
+
+    /// The code, as a client decides by it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadHost => "BAD_HOST",
+            Self::ForeignOrigin => "FOREIGN_ORIGIN",
+            Self::NoToken => "NO_TOKEN",
+            Self::WrongToken => "WRONG_TOKEN",
+            Self::TooManyGuesses => "TOO_MANY_GUESSES",
+            Self::Closed => "WRITES_CLOSED",
+            Self::NotJson => "NOT_JSON",
+            Self::NoComponent(_) => "NO_COMPONENT",
+            Self::NotFound => "NOT_FOUND",
+            Self::WrongMethod(_) => "METHOD_NOT_ALLOWED",
+            Self::TooEarly => "NOT_OPEN",
+        }
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response<Body> {
+        let mut response = error_answer(self.status(), self.category(), self.code(), &self.to_string());
+        let headers = response.headers_mut();
+        match self {
+            Self::NoToken | Self::WrongToken => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooManyGuesses => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Self::WrongMethod(methods) => {
+                headers.insert(ALLOW, HeaderValue::from_static(methods));
+            }
+            _ => {}
+        }
+        response
+    }
+}

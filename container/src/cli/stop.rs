@@ -1,0 +1,26 @@
+//! `stop`: a running service ends.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::operate::Service;
+use super::output::answer;
+use crate::program::Program;
+
+/// Stops a running service as SIGTERM does: it drains and closes
+#[derive(Args)]
+#[command(after_help = "Example: stop service.toml\nIt does not wait for the end of the process.")]
+pub(super) struct Stop {
+    #[command(flatten)]
+    service: Service,
+}
+
+impl Stop {
+    pub(super) fn main(&self, program: &Program) -> ExitCode {
+        match self.service.write(program, "stop") {
+            Ok(_) => answer("stopping\n", ExitCode::SUCCESS),
+            Err(code) => code,
+        }
+    }
+}
