@@ -38,7 +38,7 @@ pub(super) struct Hub {
     /// The level up to which anybody wants any event.
     max: AtomicU8,
     /// Whether the process listens to this hub and to no other subscriber.
-    only: AtomicBool,
+    only: Arc<AtomicBool>,
     /// What takes records that no sink can take; none where the embedder has a subscriber of its own.
     fallback: OnceLock<Arc<dyn LogSink>>,
     next_sink: AtomicU64,
@@ -73,6 +73,11 @@ impl Hub {
         let _ = self.fallback.set(fallback);
         self.only.store(true, Ordering::Relaxed);
         self.relevel();
+    }
+
+    /// Whether the process listens to this hub alone.
+    pub fn is_only(&self) -> bool {
+        self.only.load(Ordering::Relaxed)
     }
 
     /// The level up to which anybody wants any event.
@@ -342,8 +347,8 @@ impl ScopeRegistry for Hub {
         }
     }
 
-    fn is_only(&self) -> bool {
-        self.only.load(Ordering::Relaxed)
+    fn only(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.only)
     }
 }
 

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::hub::Hub;
 use super::layer::RouterLayer;
-use super::scope::{Scope, ScopeRegistry};
+use super::scope::Scope;
 use super::sink::{LogSink, SinkId};
 use crate::error::{Category, Coded};
 

@@ -1,7 +1,7 @@
 //! The identity of a component in logging: its descriptor, its span, and where its records go.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use tracing::Span;
@@ -24,7 +24,7 @@ pub(super) trait ScopeRegistry: Send + Sync {
     fn route_changed(&self, scope: &Scope);
 
     /// Whether the process listens to this registry and to no other subscriber.
-    fn is_only(&self) -> bool;
+    fn only(&self) -> Arc<AtomicBool>;
 }
 
 /// What a component is to the [`Router`](super::Router): who logs, and to which sinks.
@@ -44,6 +44,8 @@ pub struct Scope {
     parent: Option<Arc<Scope>>,
     descriptor: Descriptor,
     registry: Arc<dyn ScopeRegistry>,
+    /// That of the registry, which is asked before each record.
+    only: Arc<AtomicBool>,
     /// Up to which level anybody wants records from here; set by the registry, read before each record.
     levels: LevelSetting,
     /// The sinks it is routed to, none: all. Weak, because sinks may log to one another.
@@ -70,6 +72,7 @@ impl Scope {
             id,
             parent,
             descriptor,
+            only: registry.only(),
             registry,
             levels: LevelSetting::new(Level::Trace),
             bound: RwLock::new(None),
@@ -115,7 +118,7 @@ impl Scope {
     /// Whether somebody wants records of this level from here.
     #[must_use]
     pub fn enabled(&self, level: Level) -> bool {
-        level != Level::None && (level <= self.level() || !self.registry.is_only())
+        level != Level::None && (level <= self.level() || !self.is_only())
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -124,7 +127,7 @@ impl Scope {
 
     /// Whether the process listens to the router and to no other subscriber.
     pub(super) fn is_only(&self) -> bool {
-        self.registry.is_only()
+        self.only.load(Ordering::Relaxed)
     }
 
     pub(super) fn level(&self) -> Level {

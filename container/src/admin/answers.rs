@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use wirework::component::{ComponentState, Readiness, ServiceView, StateChange};
+use wirework::component::{ComponentState, LevelTarget, LogLevel, Readiness, ServiceView, StateChange};
 use wirework::text::timestamp;
+
+use super::requests::CONTAINER;
 
 /// The service as a whole.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -233,6 +235,51 @@ impl References {
 pub(super) struct ManifestInEffect {
     /// The sections of the components, in order.
     pub component: Vec<Value>,
+}
+
+/// The log levels of the service.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Levels {
+    /// That of the container, then those of the components in the order of the manifest.
+    levels: Vec<Level>,
+}
+
+impl Levels {
+    pub fn of(service: &ServiceView) -> Self {
+        Self { levels: service.levels().iter().map(Level::of).collect() }
+    }
+}
+
+/// The log level of one component, or of the container.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Level {
+    /// `container`, or the descriptor.
+    target: String,
+    /// The most detailed level that a sink takes by its configuration.
+    configured: String,
+    /// The level in force.
+    level: String,
+    /// Who has set another one than is configured.
+    asked_by: Option<String>,
+    /// When it goes back by itself, RFC 3339; nothing where it stays.
+    until: Option<String>,
+}
+
+impl Level {
+    fn of(level: &LogLevel) -> Self {
+        let target = match &level.target {
+            LevelTarget::Component(descriptor) => descriptor.to_string(),
+            _ => CONTAINER.to_owned(),
+        };
+        let set = level.overridden.as_ref();
+        Self {
+            target,
+            configured: level.configured.to_string(),
+            level: level.level.to_string(),
+            asked_by: set.map(|set| set.asked_by.to_string()),
+            until: set.and_then(|set| set.until).map(timestamp),
+        }
+    }
 }
 
 /// What was asked for is under way.

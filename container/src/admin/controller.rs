@@ -10,8 +10,9 @@ use wirework::http::{HttpRoutes, Mount};
 use wirework::{Category, Descriptor, Error, offers, references, register};
 
 use super::access::Access;
+use super::api::Api;
 use super::config::{AdminControllerConfig, AdminOptions};
-use super::routes::{Api, router};
+use super::routes::router;
 use super::token::Token;
 use crate::run::{Operator, OperatorAccess};
 
@@ -25,7 +26,7 @@ references! {
 
 wirework::opaque!(AdminControllerReferences);
 
-/// Shows operators a running service over HTTP and lets them drain and stop it, `pip-services:admin-controller:http:*:1.0`.
+/// Shows operators a running service over HTTP and lets them drain and stop it and set log levels, `pip-services:admin-controller:http:*:1.0`.
 ///
 /// The API is below `/admin/api`; `GET /admin/api/openapi.json` describes it.
 ///
@@ -83,7 +84,7 @@ impl Component for AdminController {
                 .map(Some)?,
             None => None,
         };
-        let access = Arc::new(Access::new(token, self.options.hosts.clone()));
+        let access = Arc::new(Access::new(token));
         let operator = self.access.get().cloned();
         let api = Api { context: context.clone(), operator, ended: self.ended.clone() };
         self.mount.open(router(api, access));

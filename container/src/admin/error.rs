@@ -1,19 +1,19 @@
 //! What a request is refused with.
 
-use wirework::Category;
 use wirework::http::axum::body::Body;
 use wirework::http::axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use wirework::http::axum::http::{HeaderValue, Response, StatusCode};
 use wirework::http::axum::response::IntoResponse;
 use wirework::http::error_answer;
+use wirework::{Category, Coded};
+
+use crate::run::LevelChangeError;
 
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum AdminError {
-    #[error(
-        "the service is not asked for by this name here; list it in `options.hosts` of the admin controller"
-    )]
+    #[error("the service is not asked for by this name here; list it in `options.hosts` of the endpoint")]
     BadHost,
     #[error("the request comes from a page of somebody else")]
     ForeignOrigin,
@@ -37,6 +37,10 @@ pub(super) enum AdminError {
     WrongMethod(&'static str),
     #[error("the service has not handed out its control yet")]
     TooEarly,
+    #[error("the body is not the JSON that is wanted here: {0}")]
+    BadBody(serde_json::Error),
+    #[error(transparent)]
+    Level(LevelChangeError),
 }
 
 impl AdminError {
@@ -49,6 +53,12 @@ impl AdminError {
             Self::NoComponent(_) | Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::Level(error) => match error.category() {
+                Category::NotFound => StatusCode::NOT_FOUND,
+                Category::InvalidState => StatusCode::CONFLICT,
+                _ => StatusCode::BAD_REQUEST,
+            },
         }
     }
 
@@ -57,14 +67,15 @@ impl AdminError {
             Self::NoToken | Self::WrongToken | Self::TooManyGuesses => Category::Unauthorized,
             Self::NoComponent(_) | Self::NotFound => Category::NotFound,
             Self::TooEarly => Category::InvalidState,
+            Self::Level(error) => error.category(),
             _ => Category::BadRequest,
         }
     }
 
-    /// The code, as a client decides by it.
-    pub fn code(&self) -> &'static str {
+    /// The code in the answer, by which a client decides; docs/guide/admin.md lists them.
+    pub fn answered_code(&self) -> &'static str {
         match self {
-            Self::BadHost => "BAD_HOST",
+            Self::BadHost => "HOST_REFUSED",
             Self::ForeignOrigin => "FOREIGN_ORIGIN",
             Self::NoToken => "NO_TOKEN",
             Self::WrongToken => "WRONG_TOKEN",
@@ -75,13 +86,16 @@ impl AdminError {
             Self::NotFound => "NOT_FOUND",
             Self::WrongMethod(_) => "METHOD_NOT_ALLOWED",
             Self::TooEarly => "NOT_OPEN",
+            Self::BadBody(_) => "BAD_BODY",
+            Self::Level(error) => error.code(),
         }
     }
 }
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response<Body> {
-        let mut response = error_answer(self.status(), self.category(), self.code(), &self.to_string());
+        let mut response =
+            error_answer(self.status(), self.category(), self.answered_code(), &self.to_string());
         let headers = response.headers_mut();
         match self {
             Self::NoToken | Self::WrongToken => {

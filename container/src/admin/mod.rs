@@ -5,12 +5,14 @@
 
 mod access;
 mod answers;
+mod api;
 mod config;
 mod controller;
 mod error;
 mod events;
 mod guesses;
 mod openapi;
+mod requests;
 mod routes;
 mod token;
 

@@ -1,64 +1,27 @@
-//! The routes of the API: one table from which the router and the document of the API are made.
+//! The operations of the API: one table from which its router and its document are made.
 
 use std::sync::Arc;
 
+use once_cell::sync::Lazy;
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
-use wirework::component::{ComponentState, Context};
-use wirework::http::axum::Router;
+use wirework::http::axum::body::Bytes;
 use wirework::http::axum::extract::{Path, State};
 use wirework::http::axum::http::StatusCode;
 use wirework::http::axum::http::header::CONTENT_TYPE;
 use wirework::http::axum::middleware::from_fn_with_state;
 use wirework::http::axum::response::{IntoResponse, Response};
 use wirework::http::axum::routing::{MethodRouter, get, post};
+use wirework::http::axum::{Extension, Router};
 
-use super::access::{Access, guard};
-use super::answers::{Accepted, ComponentDetail, Components, Graph, ManifestInEffect, Service};
+use super::access::{Access, Peer, guard};
+use super::answers::{Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Service};
+use super::api::{Answer, Api, Method, Operation};
 use super::error::AdminError;
 use super::events::events;
 use super::openapi::document;
-use crate::run::OperatorAccess;
-
-/// What the routes answer from.
-#[derive(Clone)]
-pub(super) struct Api {
-    pub context: Context,
-    pub operator: Option<OperatorAccess>,
-    /// Ends the streams of events.
-    pub ended: CancellationToken,
-}
-
-/// One operation of the API.
-pub(super) struct Operation {
-    pub path: &'static str,
-    pub method: Method,
-    /// What it is called in the document of the API.
-    pub id: &'static str,
-    pub summary: &'static str,
-    pub answer: Answer,
-    pub route: fn() -> MethodRouter<Api>,
-}
-
-/// The method of an operation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    /// It changes nothing.
-    Get,
-    /// It changes something.
-    Post,
-}
-
-/// What an operation answers.
-#[derive(Clone, Copy)]
-pub(super) enum Answer {
-    /// JSON of this schema.
-    Json(fn(&mut SchemaGenerator) -> Schema),
-    /// Server-sent events.
-    Events,
-}
+use super::requests::{Nothing, ResetLevel, SetLevel, body};
 
 const fn read<T: schemars::JsonSchema>(
     path: &'static str,
@@ -67,21 +30,22 @@ const fn read<T: schemars::JsonSchema>(
     route: fn() -> MethodRouter<Api>,
 ) -> Operation {
     let answer = Answer::Json(|generator| generator.subschema_for::<T>());
-    Operation { path, method: Method::Get, id, summary, answer, route }
+    Operation { path, method: Method::Get, id, summary, body: None, status: StatusCode::OK, answer, route }
 }
 
-const fn write(
-    path: &'static str,
-    id: &'static str,
+const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
+    (path, id): (&'static str, &'static str),
     summary: &'static str,
+    status: StatusCode,
     route: fn() -> MethodRouter<Api>,
 ) -> Operation {
-    let answer = Answer::Json(|generator| generator.subschema_for::<Accepted>());
-    Operation { path, method: Method::Post, id, summary, answer, route }
+    let answer = Answer::Json(|generator| generator.subschema_for::<T>());
+    let body: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<B>();
+    Operation { path, method: Method::Post, id, summary, body: Some(body), status, answer, route }
 }
 
 /// Every operation.
-pub(super) const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 11] = [
     read::<Service>("/api/service", "service", "The service: its state, and whether it is ready.", || {
         get(service)
     }),
@@ -106,17 +70,42 @@ pub(super) const OPERATIONS: [Operation; 8] = [
         method: Method::Get,
         id: "events",
         summary: "What changes: events `service`, `component` and `missed`.",
+        body: None,
+        status: StatusCode::OK,
         answer: Answer::Events,
         route: || get(stream),
     },
-    write(
-        "/api/drain",
-        "drain",
+    read::<Levels>("/api/levels", "levels", "The log levels of the container and of all components.", || {
+        get(levels)
+    }),
+    write::<SetLevel, Levels>(
+        ("/api/levels/set", "set_level"),
+        "Sets a log level for a while; it goes back by itself. Answers all levels.",
+        StatusCode::OK,
+        || post(set_level),
+    ),
+    write::<ResetLevel, Levels>(
+        ("/api/levels/reset", "reset_level"),
+        "Has the configured log level hold again. Answers all levels.",
+        StatusCode::OK,
+        || post(reset_level),
+    ),
+    write::<Nothing, Accepted>(
+        ("/api/drain", "drain"),
         "Drains the service: it is not ready from now on, serves on for its drain delay, and then takes no new work.",
+        StatusCode::ACCEPTED,
         || post(drain),
     ),
-    write("/api/stop", "stop", "Stops the service as SIGTERM does: it drains and closes.", || post(stop)),
+    write::<Nothing, Accepted>(
+        ("/api/stop", "stop"),
+        "Stops the service as SIGTERM does: it drains and closes.",
+        StatusCode::ACCEPTED,
+        || post(stop),
+    ),
 ];
+
+/// The document of the API; it is the same for every service.
+static DOCUMENT: Lazy<Value> = Lazy::new(|| document(&OPERATIONS));
 
 /// The routes below the base route of the controller.
 pub(super) fn router(api: Api, access: Arc<Access>) -> Router {
@@ -130,7 +119,7 @@ pub(super) fn router(api: Api, access: Arc<Access>) -> Router {
         router = router.route(operation.path, route);
     }
     router
-        .route("/api/openapi.json", get(async || json(&document())))
+        .route("/api/openapi.json", get(async || json(&*DOCUMENT)))
         .fallback(async || AdminError::NotFound)
         .layer(from_fn_with_state(access, guard))
         .with_state(api)
@@ -162,7 +151,37 @@ async fn stream(State(api): State<Api>) -> impl IntoResponse {
     events(api.context.service(), api.ended)
 }
 
-async fn drain(State(api): State<Api>) -> Result<Response, AdminError> {
+async fn levels(State(api): State<Api>) -> Response {
+    json(&Levels::of(api.context.service()))
+}
+
+async fn set_level(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Result<Response, AdminError> {
+    let change = body::<SetLevel>(&bytes)?.change(who(peer))?;
+    api.operator()?.control.set_level(change).map_err(AdminError::Level)?;
+    Ok(json(&Levels::of(api.context.service())))
+}
+
+async fn reset_level(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Result<Response, AdminError> {
+    let target = body::<ResetLevel>(&bytes)?.target()?;
+    api.operator()?.control.reset_level(&target, &who(peer)).map_err(AdminError::Level)?;
+    Ok(json(&Levels::of(api.context.service())))
+}
+
+/// Who asks, for the log.
+fn who(peer: Peer) -> String {
+    format!("an operator at {peer}")
+}
+
+async fn drain(State(api): State<Api>, bytes: Bytes) -> Result<Response, AdminError> {
+    body::<Nothing>(&bytes)?;
     let control = api.operator()?.control.clone();
     // It takes as long as the drain delay, and goes on where the client does not wait.
     api.context.spawn("drain", async move {
@@ -172,21 +191,10 @@ async fn drain(State(api): State<Api>) -> Result<Response, AdminError> {
     Ok(accepted("drain"))
 }
 
-async fn stop(State(api): State<Api>) -> Result<Response, AdminError> {
+async fn stop(State(api): State<Api>, bytes: Bytes) -> Result<Response, AdminError> {
+    body::<Nothing>(&bytes)?;
     api.operator()?.control.stop();
     Ok(accepted("stop"))
-}
-
-impl Api {
-    fn operator(&self) -> Result<&OperatorAccess, AdminError> {
-        self.operator.as_ref().ok_or(AdminError::TooEarly)
-    }
-
-    fn find(&self, descriptor: String) -> Result<ComponentState, AdminError> {
-        let service = self.context.service();
-        let position = descriptor.parse().ok().and_then(|descriptor| service.position(&descriptor));
-        position.and_then(|position| service.component(position)).ok_or(AdminError::NoComponent(descriptor))
-    }
 }
 
 fn accepted(accepted: &'static str) -> Response {
@@ -197,4 +205,22 @@ fn json(value: &impl Serialize) -> Response {
     // Our own types have no maps with keys that JSON does not know.
     let text = serde_json::to_value(value).unwrap_or(Value::Null).to_string();
     ([(CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_names_every_operation_and_every_schema_it_uses() {
+        let document = &*DOCUMENT;
+        for operation in OPERATIONS {
+            assert!(document["paths"].get(operation.path).is_some(), "{}", operation.path);
+        }
+        let text = document.to_string();
+        let used = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+        for name in used {
+            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+    }
 }

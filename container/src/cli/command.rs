@@ -16,7 +16,7 @@ use super::{
     check, components, convert, describe, explain, graph, kubernetes, print, run, schema, unit, width,
 };
 #[cfg(feature = "admin")]
-use super::{drain, status, stop};
+use super::{drain, log_level, status, stop};
 use crate::plan::Binary;
 use crate::program::Program;
 
@@ -51,6 +51,8 @@ enum Command {
     Kubernetes(kubernetes::Kubernetes),
     #[cfg(feature = "admin")]
     Status(status::Status),
+    #[cfg(feature = "admin")]
+    LogLevel(log_level::LogLevel),
     #[cfg(feature = "admin")]
     Drain(drain::Drain),
     #[cfg(feature = "admin")]
@@ -101,6 +103,8 @@ pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
         Some(Command::Kubernetes(kubernetes)) => kubernetes.main(program),
         #[cfg(feature = "admin")]
         Some(Command::Status(status)) => status.main(program),
+        #[cfg(feature = "admin")]
+        Some(Command::LogLevel(log_level)) => log_level.main(program),
         #[cfg(feature = "admin")]
         Some(Command::Drain(drain)) => drain.main(program),
         #[cfg(feature = "admin")]

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::operate::Service;
+use super::options::Manifests;
 use super::output::answer;
 use crate::program::Program;
 
@@ -16,11 +18,14 @@ use crate::program::Program;
 pub(super) struct Drain {
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    manifests: Manifests,
 }
 
 impl Drain {
     pub(super) fn main(&self, program: &Program) -> ExitCode {
-        match self.service.write(program, "drain") {
+        let asked = self.service.of(program, &self.manifests);
+        match asked.and_then(|service| service.write("drain", &json!({}))) {
             Ok(_) => answer("draining\n", ExitCode::SUCCESS),
             Err(code) => code,
         }

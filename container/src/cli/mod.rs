@@ -17,6 +17,8 @@ mod explain;
 mod failure_report;
 mod graph;
 mod kubernetes;
+#[cfg(feature = "admin")]
+mod log_level;
 mod needs;
 #[cfg(feature = "admin")]
 mod operate;

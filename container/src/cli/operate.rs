@@ -4,26 +4,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::exit::EXIT_CONFIG;
-use super::options::{Manifests, Options};
+use super::options::Options;
 use super::output::complain;
 use crate::program::Program;
 
 mod address;
 mod request;
 
-pub(super) use address::Address;
-use address::Target;
-use request::{Method, Reply};
+pub(super) use address::{Address, Target};
+use request::Request;
 
 /// Which running service.
 #[derive(Args)]
 pub(super) struct Service {
     #[command(flatten)]
     options: Options,
-    #[command(flatten)]
-    manifests: Manifests,
     /// Where its admin controller is, in place of what the manifest says: `http://HOST:PORT/admin` or `unix:FILE`
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Address>,
@@ -33,31 +31,23 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Asks for what is at a path below the API and changes nothing.
-    pub fn read(&self, program: &Program, path: &str) -> Result<Reply, ExitCode> {
-        self.ask(program, Method::Get, path)
+    /// The service of these manifests, which are named without `-c`.
+    pub fn of<'m>(
+        &self,
+        program: &Program,
+        manifests: impl IntoIterator<Item = &'m PathBuf>,
+    ) -> Result<Target, ExitCode> {
+        let Some(address) = &self.address else { return self.of_manifest(program, manifests) };
+        Ok(Target { address: address.clone(), token_file: self.token_file.clone() })
     }
 
-    /// Asks for something to be done.
-    pub fn write(&self, program: &Program, path: &str) -> Result<Reply, ExitCode> {
-        self.ask(program, Method::Post, path)
-    }
-
-    fn ask(&self, program: &Program, method: Method, path: &str) -> Result<Reply, ExitCode> {
-        let target = self.target(program)?;
-        request::ask(&target, method, path).map_err(|error| {
-            complain(format_args!("error: {}", wirework::chain(&error)));
-            ExitCode::FAILURE
-        })
-    }
-
-    /// The address that is given, else the one of the manifest.
-    fn target(&self, program: &Program) -> Result<Target, ExitCode> {
-        if let Some(address) = &self.address {
-            return Ok(Target { address: address.clone(), token_file: self.token_file.clone() });
-        }
+    fn of_manifest<'m>(
+        &self,
+        program: &Program,
+        manifests: impl IntoIterator<Item = &'m PathBuf>,
+    ) -> Result<Target, ExitCode> {
         let checked =
-            self.options.with(&self.manifests).plan(program).ok_or_else(|| ExitCode::from(EXIT_CONFIG))?;
+            self.options.with(manifests).plan(program).ok_or_else(|| ExitCode::from(EXIT_CONFIG))?;
         // Mistakes elsewhere do not matter here: a service that runs may be asked with a manifest that is being changed.
         let target = Target::of(checked.plan()).map_err(|error| {
             checked.print_problems();
@@ -66,4 +56,29 @@ impl Service {
         })?;
         Ok(Target { token_file: self.token_file.clone().or(target.token_file), ..target })
     }
+}
+
+impl Target {
+    /// Asks for what is at a path below the API and changes nothing.
+    pub fn read(&self, path: &str) -> Result<Value, ExitCode> {
+        self.ask(Request::Read, path)
+    }
+
+    /// Asks for something to be done.
+    pub fn write(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
+        self.ask(Request::Write(body), path)
+    }
+
+    fn ask(&self, request: Request<'_>, path: &str) -> Result<Value, ExitCode> {
+        request::ask(self, request, path).map_err(|error| {
+            complain(format_args!("error: {}", wirework::chain(&error)));
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// Says that an answer is of another version's form.
+pub(super) fn unknown_form(error: &serde_json::Error) -> ExitCode {
+    complain(format_args!("error: the service answers in another form than this version knows: {error}"));
+    ExitCode::FAILURE
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use serde::Deserialize;
 use wirework::text::{counted, duration, escape};
 
-use super::operate::Service;
-use super::options::{Format, json_text};
-use super::output::{answer, complain};
+use super::operate::{Service, unknown_form};
+use super::options::{Format, Manifests, json_text};
+use super::output::answer;
 use super::width::{COLUMNS, hanging};
 use crate::program::Program;
 
@@ -21,6 +21,8 @@ use crate::program::Program;
 pub(super) struct Status {
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    manifests: Manifests,
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -58,22 +60,19 @@ impl Status {
     }
 
     fn asked(&self, program: &Program) -> Result<(String, bool), ExitCode> {
-        let service = self.service.read(program, "service")?.0;
-        let components = self.service.read(program, "components")?.0;
-        let unread = |error: serde_json::Error| {
-            complain(format_args!(
-                "error: the service answers in another form than this version knows: {error}"
-            ));
-            ExitCode::FAILURE
-        };
-        let known: ServiceState = serde_json::from_value(service.clone()).map_err(unread)?;
+        let target = self.service.of(program, &self.manifests)?;
+        let (service, components) = (target.read("service")?, target.read("components")?);
+        let known: ServiceState =
+            serde_json::from_value(service.clone()).map_err(|error| unknown_form(&error))?;
         let text = match self.format {
             Format::Json => {
                 let all =
                     serde_json::json!({ "service": service, "components": components.get("components") });
                 json_text(&all)
             }
-            Format::Text => shown(&known, &serde_json::from_value(components).map_err(unread)?),
+            Format::Text => {
+                shown(&known, &serde_json::from_value(components).map_err(|error| unknown_form(&error))?)
+            }
         };
         Ok((text, known.ready))
     }

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::operate::Service;
+use super::options::Manifests;
 use super::output::answer;
 use crate::program::Program;
 
@@ -14,11 +16,14 @@ use crate::program::Program;
 pub(super) struct Stop {
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    manifests: Manifests,
 }
 
 impl Stop {
     pub(super) fn main(&self, program: &Program) -> ExitCode {
-        match self.service.write(program, "stop") {
+        let asked = self.service.of(program, &self.manifests);
+        match asked.and_then(|service| service.write("stop", &json!({}))) {
             Ok(_) => answer("stopping\n", ExitCode::SUCCESS),
             Err(code) => code,
         }

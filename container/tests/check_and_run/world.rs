@@ -22,8 +22,15 @@ const START: Duration = Duration::from_secs(10);
 
 /// Codes of failures for which no manifest is to blame: nobody listens there, the port is taken, it took too long.
 /// A link that was up is lost where two clients have one id, of which `check` warns.
-const OUTSIDE: [&str; 6] =
-    ["CONNECT_FAILED", "CONNECTION_LOST", "PORT_IN_USE", "CANNOT_LISTEN", "TIMEOUT", "SUBSCRIBE_FAILED"];
+const OUTSIDE: [&str; 7] = [
+    "NO_PASSED_SOCKET",
+    "CONNECT_FAILED",
+    "CONNECTION_LOST",
+    "PORT_IN_USE",
+    "CANNOT_LISTEN",
+    "TIMEOUT",
+    "SUBSCRIBE_FAILED",
+];
 /// Codes of what follows from the failure of another component.
 const FOLLOWING: [&str; 2] = ["REF_ERROR", "NOT_OPEN"];
 

@@ -96,6 +96,23 @@ fn the_command_asks_drains_and_stops_a_running_service() {
     let address = format!("unix:{}", service.folder.join("admin.sock").display());
     assert_eq!(service.command(&format!("status --address {address}")).code, Some(0));
 
+    let set = service.command("log-level service.toml credential-store:memory debug --for 5m");
+    assert_eq!((set.code, set.err.as_str()), (Some(0), ""), "{set}");
+    assert!(set.out.contains("debug  pip-services:credential-store:memory:default:1.0\n       info is configured; set by an operator at a Unix socket until "), "{set}");
+    let reset = service.command("log-level service.toml --reset");
+    assert!(!reset.out.contains("debug") && reset.out.starts_with("info   container\n"), "{reset}");
+    for (line, code) in [
+        ("log-level service.toml nobody debug", 2),
+        ("log-level service.toml debug --for 2d", 1),
+        ("log-level service.toml none", 1),
+        ("log-level service.toml --for 5m", 2),
+        ("log-level service.toml debug --reset", 2),
+    ] {
+        let said = service.command(line);
+        assert_eq!(said.code, Some(code), "{line}: {said}");
+        insta::assert_snapshot!(line.replace(' ', "_"), said);
+    }
+
     let drained = service.command("drain service.toml");
     assert_eq!((drained.code, drained.out.as_str()), (Some(0), "draining\n"), "{drained}");
     let status = service.command("status service.toml");
@@ -154,7 +171,7 @@ fn whoever_may_not_ask_is_refused() {
     );
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
     let cases: [Case<'_>; 12] = [
-        ("GET", "/admin/api/service", &[("host", "evil.example")], 403, "BAD_HOST"),
+        ("GET", "/admin/api/service", &[("host", "evil.example")], 403, "HOST_REFUSED"),
         ("GET", "/admin/api/service", &[("origin", "http://evil.example")], 403, "FOREIGN_ORIGIN"),
         ("GET", "/admin/api/service", &[("origin", "null")], 403, "FOREIGN_ORIGIN"),
         ("GET", "/admin/api/service", &[("sec-fetch-site", "cross-site")], 403, "FOREIGN_ORIGIN"),

@@ -10,9 +10,9 @@ use crate::admin::AdminControllerConfig;
 use crate::plan::{Plan, Planned};
 
 /// A service to be asked.
-pub(super) struct Target {
-    pub address: Address,
-    pub token_file: Option<PathBuf>,
+pub(in crate::cli) struct Target {
+    pub(super) address: Address,
+    pub(super) token_file: Option<PathBuf>,
 }
 
 /// Where an admin controller is reached.
@@ -56,7 +56,7 @@ pub struct BadAddress;
 
 impl Target {
     /// The admin controller of a plan.
-    pub fn of(plan: &Plan) -> Result<Self, NoTarget> {
+    pub(super) fn of(plan: &Plan) -> Result<Self, NoTarget> {
         let controller = plan
             .components
             .iter()

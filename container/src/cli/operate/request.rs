@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,14 +29,14 @@ const LONGEST: usize = 64 * 1024 * 1024;
 /// The longest file with a token, in bytes.
 const LONGEST_TOKEN: u64 = 4 * 1024;
 
+/// What is sent.
 #[derive(Clone, Copy)]
-pub(super) enum Method {
-    Get,
-    Post,
+pub(super) enum Request<'b> {
+    /// Nothing: it changes nothing.
+    Read,
+    /// A body that says what is to be done.
+    Write(&'b Value),
 }
-
-/// What the service answered.
-pub(in crate::cli) struct Reply(pub Value);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub(super) enum AskError {
 }
 
 /// Sends one request and waits for its answer.
-pub(super) fn ask(target: &Target, method: Method, path: &str) -> Result<Reply, AskError> {
+pub(super) fn ask(target: &Target, request: Request<'_>, path: &str) -> Result<Value, AskError> {
     let token = match &target.token_file {
         Some(path) => Some(token(path).map_err(|source| AskError::Token { path: path.clone(), source })?),
         None => None,
@@ -67,7 +67,7 @@ pub(super) fn ask(target: &Target, method: Method, path: &str) -> Result<Reply, 
     let runtime = Builder::new_current_thread().enable_all().build().map_err(AskError::System)?;
     let silent = |_| AskError::Silent { address: target.address.clone() };
     let answered =
-        async { timeout(LIMIT, exchange(&target.address, method, path, token)).await.map_err(silent)? };
+        async { timeout(LIMIT, exchange(&target.address, request, path, token)).await.map_err(silent)? };
     runtime.block_on(answered)
 }
 
@@ -78,12 +78,12 @@ fn token(path: &std::path::Path) -> Result<Secret, ReadError> {
 
 async fn exchange(
     address: &Address,
-    method: Method,
+    request: Request<'_>,
     path: &str,
     token: Option<Secret>,
-) -> Result<Reply, AskError> {
+) -> Result<Value, AskError> {
     let away = |source| AskError::NotRunning { address: address.clone(), source };
-    let sent = request(address, method, path, token);
+    let sent = message(address, request, path, token);
     let (status, body) = match &address.place {
         Place::Tcp { host, port } => {
             send(TcpStream::connect((host.as_str(), *port)).await.map_err(away)?, sent).await
@@ -94,37 +94,42 @@ async fn exchange(
     let not_ours = || AskError::NotOurs { address: address.clone(), status };
     let value: Value = serde_json::from_slice(&body).map_err(|_| not_ours())?;
     if status.is_success() {
-        return Ok(Reply(value));
+        return Ok(value);
     }
     let message = value.get("message").and_then(Value::as_str).ok_or_else(not_ours)?;
     Err(AskError::Refused { message: message.to_owned() })
 }
 
-fn request(address: &Address, method: Method, path: &str, token: Option<Secret>) -> Request<Full<Bytes>> {
-    let (method, body) = match method {
-        Method::Get => ("GET", Bytes::new()),
-        Method::Post => ("POST", Bytes::from_static(b"{}")),
+fn message(
+    address: &Address,
+    request: Request<'_>,
+    path: &str,
+    token: Option<Secret>,
+) -> hyper::Request<Full<Bytes>> {
+    let (method, body) = match request {
+        Request::Read => ("GET", Bytes::new()),
+        Request::Write(body) => ("POST", Bytes::from(body.to_string())),
     };
     let host = match &address.place {
         Place::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
         Place::Tcp { host, port } => format!("{host}:{port}"),
         Place::Unix(_) => "localhost".to_owned(),
     };
-    let mut request = Request::builder()
+    let mut message = hyper::Request::builder()
         .method(method)
         .uri(format!("{}/api/{path}", address.base.trim_end_matches('/')))
         .header(HOST, host)
         .header(CONTENT_TYPE, "application/json");
     if let Some(token) = token {
-        request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        message = message.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
     }
     // All parts are texts that were read as such; what is no header becomes a request without a path, which is refused.
-    request.body(Full::new(body)).unwrap_or_default()
+    message.body(Full::new(body)).unwrap_or_default()
 }
 
 async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
+    request: hyper::Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), hyper::Error> {
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     let answered = async {

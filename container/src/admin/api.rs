@@ -1,0 +1,66 @@
+//! What an operation of the API is, and what it answers from.
+
+use schemars::{Schema, SchemaGenerator};
+use tokio_util::sync::CancellationToken;
+use wirework::component::{ComponentState, Context};
+use wirework::http::axum::http::StatusCode;
+use wirework::http::axum::routing::MethodRouter;
+
+use super::error::AdminError;
+use crate::run::OperatorAccess;
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub context: Context,
+    pub operator: Option<OperatorAccess>,
+    /// Ends the streams of events.
+    pub ended: CancellationToken,
+}
+
+impl Api {
+    /// What may be done to the service.
+    pub fn operator(&self) -> Result<&OperatorAccess, AdminError> {
+        self.operator.as_ref().ok_or(AdminError::TooEarly)
+    }
+
+    /// The component of a name.
+    pub fn find(&self, descriptor: String) -> Result<ComponentState, AdminError> {
+        let service = self.context.service();
+        let position = descriptor.parse().ok().and_then(|descriptor| service.position(&descriptor));
+        position.and_then(|position| service.component(position)).ok_or(AdminError::NoComponent(descriptor))
+    }
+}
+
+/// One operation of the API.
+pub(super) struct Operation {
+    pub path: &'static str,
+    pub method: Method,
+    /// What it is called in the document of the API.
+    pub id: &'static str,
+    pub summary: &'static str,
+    /// The schema of its body, where it has one.
+    pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// What it answers with where all is well.
+    pub status: StatusCode,
+    pub answer: Answer,
+    pub route: fn() -> MethodRouter<Api>,
+}
+
+/// The method of an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// It changes nothing.
+    Get,
+    /// It changes something.
+    Post,
+}
+
+/// What an operation answers.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    /// JSON of this schema.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Server-sent events.
+    Events,
+}
