@@ -59,6 +59,32 @@ enum Command {
     Stop(stop::Stop),
 }
 
+impl Command {
+    fn main(&self, program: &Program) -> ExitCode {
+        match self {
+            Self::Run(run) => run.main(program),
+            Self::Check(check) => check.main(program),
+            Self::Convert(convert) => convert.main(program),
+            Self::Graph(graph) => graph.main(program),
+            Self::Components(components) => components.main(program),
+            Self::Describe(describe) => describe.main(program),
+            Self::Explain(explain) => explain.main(program),
+            Self::Schema(schema) => schema.main(program),
+            Self::Print(print) => print.main(program),
+            Self::Unit(unit) => unit.main(program),
+            Self::Kubernetes(kubernetes) => kubernetes.main(program),
+            #[cfg(feature = "admin")]
+            Self::Status(status) => status.main(program),
+            #[cfg(feature = "admin")]
+            Self::LogLevel(log_level) => log_level.main(program),
+            #[cfg(feature = "admin")]
+            Self::Drain(drain) => drain.main(program),
+            #[cfg(feature = "admin")]
+            Self::Stop(stop) => stop.main(program),
+        }
+    }
+}
+
 /// Reads a command line and does what it says.
 pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
     let mut command = Cli::command();
@@ -90,25 +116,7 @@ pub fn main(program: &Program, mut args: Vec<OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Some(Command::Run(run)) => run.main(program),
-        Some(Command::Check(check)) => check.main(program),
-        Some(Command::Convert(convert)) => convert.main(program),
-        Some(Command::Graph(graph)) => graph.main(program),
-        Some(Command::Components(components)) => components.main(program),
-        Some(Command::Describe(describe)) => describe.main(program),
-        Some(Command::Explain(explain)) => explain.main(program),
-        Some(Command::Schema(schema)) => schema.main(program),
-        Some(Command::Print(print)) => print.main(program),
-        Some(Command::Unit(unit)) => unit.main(program),
-        Some(Command::Kubernetes(kubernetes)) => kubernetes.main(program),
-        #[cfg(feature = "admin")]
-        Some(Command::Status(status)) => status.main(program),
-        #[cfg(feature = "admin")]
-        Some(Command::LogLevel(log_level)) => log_level.main(program),
-        #[cfg(feature = "admin")]
-        Some(Command::Drain(drain)) => drain.main(program),
-        #[cfg(feature = "admin")]
-        Some(Command::Stop(stop)) => stop.main(program),
+        Some(command) => command.main(program),
         None if program.default_manifest().is_some() => run::Run::default().main(program),
         None => written(command.print_long_help(), ExitCode::from(EXIT_USAGE)),
     }

@@ -94,18 +94,10 @@ impl Container {
             () = &mut stop => return Ok(Started::Stopped(None)),
             created = create(plan, around) => created?,
         };
-        let (board, listeners) = (Arc::clone(assembly.board()), assembly.events().clone());
-        let levels = Levels::new(Arc::clone(&board), listeners.clone(), assembly.router().cloned());
-        let control = ServiceControl::new(board, listeners, drain_delay, levels);
+        let control = control_of(&assembly, drain_delay);
         #[cfg(feature = "admin")]
         operator::give_access(&assembly, &sections, &control);
-        let asked = async {
-            tokio::select! {
-                () = stop => {}
-                () = control.stop_asked() => {}
-            }
-        };
-        let outcome = open::open(&mut assembly, asked).await;
+        let outcome = open::open(&mut assembly, control.stop_asked_or(stop)).await;
         // No sink opens any more: whoever waits for the rollback is to see what it says.
         assembly.release_log();
         match outcome {
@@ -121,8 +113,7 @@ impl Container {
             }
             Opened::Failed(failure, later) => {
                 assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
-                let closed = close::close(&mut assembly, close_limit).await;
-                let later = Failures::of(later);
+                let (closed, later) = (close::close(&mut assembly, close_limit).await, Failures::of(later));
                 Err(Failures::from(failure).followed_by(later).followed_by(closed))
             }
             Opened::Stopped(failures) => {
@@ -243,6 +234,12 @@ impl fmt::Debug for Container {
         let statuses = self.statuses().into_iter();
         f.debug_map().entries(statuses.map(|(name, status)| (name, status.to_string()))).finish()
     }
+}
+
+fn control_of(assembly: &Assembly, drain_delay: Duration) -> ServiceControl {
+    let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
+    let levels = Levels::new(Arc::clone(&board), events.clone(), assembly.router().cloned());
+    ServiceControl::new(board, events, drain_delay, levels)
 }
 
 /// Creates all components of a plan; its sections are given back.

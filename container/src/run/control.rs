@@ -170,6 +170,14 @@ impl ServiceControl {
         let _ = self.0.stop.subscribe().wait_for(|asked| *asked).await;
     }
 
+    /// Resolves when somebody has asked for a stop, or the other future does.
+    pub(super) async fn stop_asked_or(&self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.stop_asked() => {}
+        }
+    }
+
     fn tell(&self, cause: StopCause<'_>, delay: Duration) {
         self.0.events.tell(&Event::Draining { cause, delay });
     }
