@@ -60,7 +60,7 @@ references! {
         /// The root.
         hub: Arc<dyn Hub> = "*:hub:*:*:1.0",
         /// The node above.
-        parent: Option<Arc<Node>> = "bench:node:none:none:1.0",
+        parent: Option<Arc<Node>> = "bench:node:none:*:1.0",
     }
 }
 
@@ -224,7 +224,7 @@ fn manifest(count: usize) -> String {
     text.push_str("\n[[component]]\ndescriptor = \"bench:hub:default:root:1.0\"\n");
     for number in 0..count.saturating_sub(1) {
         let parent = match number {
-            0 => "bench:node:none:none:1.0".to_owned(),
+            0 => "bench:node:none:*:1.0".to_owned(),
             _ => format!("bench:node:default:n{}:1.0", (number - 1) / 8),
         };
         write!(
