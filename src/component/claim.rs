@@ -37,6 +37,11 @@ pub enum Claim {
         /// The base route.
         base: String,
     },
+    /// A base route that an endpoint answers itself.
+    OwnRoute {
+        /// The base route.
+        base: String,
+    },
     /// A name that stands for one thing within the service, which components share that agree on how it behaves; others are an
     /// error.
     Shared {

@@ -10,6 +10,7 @@ use super::tls::HttpTlsConfig;
 use crate::config::{ConfigPath, Invalid, Millis};
 use crate::connect::{OneOrMany, keyed, one_or_many};
 use crate::file::unusable_socket_path;
+use crate::params::is_host;
 
 /// The least room for the head of a request that the HTTP library works with, in bytes.
 const LEAST_HEAD: usize = 8 * 1024;
@@ -178,6 +179,9 @@ impl HttpEndpointConfig {
             let wrong = match passed(&one.host) {
                 _ if one.host.trim().is_empty() => Some("is empty; `127.0.0.1` is this machine alone"),
                 Some("") => Some("lacks the name or the number of the socket: `fd:http`, `fd:3`"),
+                None if one.path.is_none() && !is_host(&one.host) => {
+                    Some("can be no address and no name; `0.0.0.0` and `::` are all networks of this machine")
+                }
                 _ => None,
             };
             found.extend(wrong.map(|wrong| Invalid::new(format!("{key}.host"), wrong)));

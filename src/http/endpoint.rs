@@ -176,7 +176,9 @@ impl Component for HttpEndpoint {
             None if passed(&one.host).is_some() => None,
             None => Some(Claim::Port { host: one.host, port: one.port }),
         };
-        config.listeners().into_iter().filter_map(|(_, one)| claim(one)).collect()
+        let health = Probe::PATHS.into_iter().filter(|_| config.options.health);
+        let own = health.map(|path| Claim::OwnRoute { base: path.to_owned() });
+        config.listeners().into_iter().filter_map(|(_, one)| claim(one)).chain(own).collect()
     }
 
     fn create(

@@ -22,6 +22,9 @@ pub(super) enum Probe {
 }
 
 impl Probe {
+    /// Where they are.
+    pub(super) const PATHS: [&str; 4] = ["/livez", "/readyz", "/startupz", "/healthz"];
+
     /// The probe at a path.
     pub(super) fn at(path: &str) -> Option<Self> {
         match path {

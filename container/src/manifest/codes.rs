@@ -145,7 +145,7 @@ codes! {
     QUEUE_FULL: "A queue holds as many messages as it may.", "Receive faster, or raise `capacity`.";
     READ_FAILED: "A file of addresses or credentials cannot be read.", "Paths are relative to the manifest's folder; the message shows the whole path.";
     REF_ERROR: "A component that is needed is not there, or has failed.", "The message names it.";
-    ROUTE_TAKEN: "Two components have one base route at one endpoint.", "Give one of them another `base_route`.";
+    ROUTE_TAKEN: "Two components have one base route at one endpoint, or one that the endpoint answers itself.", "Give one of them another `base_route` or `route`.";
     SECRET_IN_CLEAR: "A password stands in the manifest itself.", "Write `\"${NAME}\"` or `\"${file:path}\"` in its place.";
     SESSION_LOST: "The broker has forgotten the session, and what was not confirmed in it.", "Raise `options.session_expiry`, or look why the broker lost it.";
     SLOW_STOP: "The service may take longer to end than the one who ends it waits.",

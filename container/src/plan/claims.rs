@@ -29,6 +29,12 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
     let mut routes: HashMap<(u32, &str), &Claimed<'_>> = HashMap::new();
     let mut files: HashMap<&Path, &Claimed<'_>> = HashMap::new();
     let mut sockets: HashMap<&Path, &Claimed<'_>> = HashMap::new();
+    // An endpoint has its own routes before any component, wherever it stands.
+    for claimed in claims {
+        if let (Claim::OwnRoute { base }, Some(endpoint)) = (&claimed.claim, claimed.endpoint) {
+            routes.insert((endpoint, base), claimed);
+        }
+    }
     for claimed in claims {
         match &claimed.claim {
             Claim::Port { port: 0, .. } => {}
@@ -70,6 +76,11 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
 }
 
 impl Claimed<'_> {
+    /// Where a key of the section stands, if it is given.
+    fn key(&self, key: &str) -> Option<Span> {
+        self.table.find(key).map(|node| node.span)
+    }
+
     /// Where a key of the section stands that claims it; the section where it has none of that name.
     fn place(&self, key: &str) -> Span {
         let of_connection = || self.table.find(&format!("connection.{key}"));
@@ -143,9 +154,10 @@ fn route_twice(base: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem
     let (descriptor, other) = (second.descriptor, first.descriptor);
     let message =
         format!("`{descriptor}` claims the base route `{base}`, which `{other}` has at the same endpoint");
-    Problem::error("ROUTE_TAKEN", second.place("base_route"), message)
-        .with_help("give one of them another `base_route`, or another endpoint by `references`")
-        .with_related(first.place("base_route"), "claimed here first")
+    let place = |one: &Claimed<'_>| one.key("route").unwrap_or_else(|| one.place("base_route"));
+    Problem::error("ROUTE_TAKEN", place(second), message)
+        .with_help("give one of them another `base_route` or `route`, or another endpoint by `references`")
+        .with_related(place(first), "claimed here first")
 }
 
 /// What two components would have to agree on that share a name.

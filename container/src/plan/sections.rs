@@ -117,7 +117,7 @@ fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> Stri
 /// Claims of several components that collide.
 pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) {
     let mut claims: Vec<Claimed<'_>> = Vec::new();
-    for planned in components {
+    for (position, planned) in (0..).zip(components) {
         let claimed =
             planned.parsed.as_mut().map(|parsed| std::mem::take(&mut parsed.claims)).unwrap_or_default();
         let Entry { descriptor, span, table, .. } = &planned.entry;
@@ -125,6 +125,7 @@ pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) 
         claims.extend(claimed.into_iter().map(|claim| {
             let endpoint = match &claim {
                 Claim::Route { reference, .. } => only(known, references, reference),
+                Claim::OwnRoute { .. } => Some(position),
                 _ => None,
             };
             Claimed { claim, descriptor, span: *span, table, endpoint }

@@ -6,6 +6,8 @@ use schemars::Schema;
 use wirework::component::{Descriptor, Lookup, Registry};
 use wirework::config::{KeyDoc, KeyType, is_shown, keys, nearest};
 
+use crate::manifest::{Place, names_of};
+
 /// Keys of Pip.Services that have other names here: type and kind of the component, `*` for any; the beginning of the key; what
 /// stands in its place.
 const RENAMED: [(&str, &str, &str, &str); 4] = [
@@ -26,6 +28,8 @@ pub(super) enum Counterpart<'k> {
     Key(String, &'k [KeyType]),
     /// This key among the further parameters of its table.
     Parameter(String, &'k [KeyType]),
+    /// None, since the container has a key of this name.
+    Container,
     None,
 }
 
@@ -87,7 +91,15 @@ impl Keys {
         if path.starts_with("references.") || path.starts_with("dependencies.") {
             return Counterpart::Key(path.to_owned(), &[]);
         }
-        let Some(known) = &self.known else { return Counterpart::Key(path.to_owned(), &[]) };
+        let Some(known) = &self.known else {
+            let first = path.split('.').next().unwrap_or_default();
+            let is_container = first != "enabled" && names_of(Place::Component).any(|name| name == first);
+            return if is_container {
+                Counterpart::Container
+            } else {
+                Counterpart::Key(path.to_owned(), &[])
+            };
+        };
         let find = |path: &str| {
             let types =
                 |path: &str| known.iter().find(|key| covers(&key.path, path)).map(|key| key.types.as_slice());
@@ -149,7 +161,7 @@ mod tests {
         let keys = Keys::of(&descriptor.parse().unwrap(), &registry);
         match keys.counterpart(path) {
             Counterpart::Key(key, _) | Counterpart::Parameter(key, _) => Some(key),
-            Counterpart::None => None,
+            Counterpart::Container | Counterpart::None => None,
         }
     }
 

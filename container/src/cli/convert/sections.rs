@@ -9,7 +9,7 @@ use wirework::config::KeyType;
 use super::keys::{Counterpart, Keys};
 use super::template::{Condition, Template};
 use super::values::{Reason, Values, dotted};
-use super::writer::{Section, Vocabulary, Writer, when};
+use super::writer::{Section, UNDECIDED, Vocabulary, Writer, when};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 use crate::plan::instead_of;
@@ -37,7 +37,7 @@ const STOCK_GROUPS: [&str; 2] = ["pip-services", "pip-services3"];
 
 /// Writes the components of a document; `None` where it holds none.
 pub(super) fn write(root: &Node, template: &Template, registry: &Registry) -> Option<Converted> {
-    let components = components(root)?;
+    let components = shared(components(root)?, template);
     let vocabulary = Vocabulary::new(registry);
     let mut writer =
         Writer { template, registry, vocabulary, out: String::new(), components: 0, comments: 0 };
@@ -52,6 +52,23 @@ pub(super) fn write(root: &Node, template: &Template, registry: &Registry) -> Op
     let Writer { out, components, comments, .. } = writer;
     let text = out.trim_start_matches('\n').to_owned();
     Some(Converted { text, components, comments })
+}
+
+/// The components, each with the keys that stand behind it and another one, of which only one is there: a component under a condition,
+/// one under its contrary, and keys under neither.
+fn shared(components: Vec<&Node>, template: &Template) -> Vec<Node> {
+    let mut shared: Vec<Node> = components.into_iter().cloned().collect();
+    for at in (1..shared.len()).rev() {
+        let (before, behind) = shared.split_at_mut(at);
+        let (Some(first), Some(second)) = (before.last_mut(), behind.first()) else { continue };
+        let (ours, theirs) = (template.conditions_at(first.line), template.conditions_at(second.line));
+        let is_contrary = matches!((&*ours, &*theirs), ([one], [other]) if one.is_contrary(other));
+        if let (true, Value::Map(map), Value::Map(of_both)) = (is_contrary, &mut first.value, &second.value) {
+            let is_of_both = |line: usize| template.conditions_at(line).is_empty();
+            map.extend(of_both.iter().filter(|(_, line, _)| is_of_both(*line)).cloned());
+        }
+    }
+    shared
 }
 
 /// The entries of a list, of a list under `component` or `components`, or of a table that has a component under each key.
@@ -158,13 +175,19 @@ impl Writer<'_> {
     fn enabled(&mut self, conditions: &[Condition], line: usize) {
         match conditions {
             [] => {}
-            [Condition { name, negated, .. }] => {
+            [Condition { name, negated, .. }] if !self.template.has_value(name) => {
                 let contrary = if *negated { "!" } else { "" };
                 let _ = writeln!(self.out, "enabled = \"{contrary}${{{name}:-false}}\"");
             }
-            several => {
-                self.out.push_str("enabled = false\n");
-                let text = format!("only where {}; write one parameter for that", when(several));
+            conditions => {
+                let when = when(conditions);
+                let _ = writeln!(
+                    self.out,
+                    "enabled = \"${{{UNDECIDED}_ENABLED:?to be decided: only where {when}}}\""
+                );
+                let text = format!(
+                    "only where {when}; write `true`, `false` or one parameter for that, which is `true` or `false`"
+                );
                 self.comment("enabled", line, &text);
             }
         }
@@ -187,6 +210,10 @@ impl Writer<'_> {
                 }
                 None => new,
             },
+            Counterpart::Container => {
+                let text = "it is a key of the container here; give the component's own another name";
+                return self.lose(path, line, node, Some(section), text);
+            }
             Counterpart::None => {
                 let near = section.nearest(path).map(|near| format!("; did you mean `{near}`?"));
                 let text = format!("the component has no such key{}", near.unwrap_or_default());

@@ -78,6 +78,11 @@ impl<'s> TemplatePart<'s> {
         }
     }
 
+    /// Whether the line ends here.
+    pub fn ends_line(&self) -> bool {
+        matches!(self, Self::Text(text) if text.lines().next().is_none_or(|line| line.trim().is_empty()))
+    }
+
     /// What is shown where `name` is not set, if that is all that the section does.
     pub fn default_of(&self, name: &str) -> Option<&'s str> {
         let Self::Section(section) = self else { return None };

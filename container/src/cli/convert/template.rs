@@ -18,6 +18,11 @@ impl Condition {
     pub fn covers(&self, line: usize) -> bool {
         self.lines.contains(&line)
     }
+
+    /// Whether the other one holds where this one does not.
+    pub fn is_contrary(&self, other: &Self) -> bool {
+        self.name == other.name && self.negated != other.negated
+    }
 }
 
 /// What a stand-in takes the place of.
@@ -96,6 +101,11 @@ impl Template {
         parts
     }
 
+    /// Whether a variable is a value somewhere, and so more than `true` and `false`.
+    pub fn has_value(&self, variable: &str) -> bool {
+        self.replaced.iter().any(|one| matches!(one, Replaced::Parameter { name, .. } if name == variable))
+    }
+
     /// Whether a part of the text has words that stand in for what templates bring, so that places in it are none of the source.
     pub fn has_stand_in(&self, part: &str) -> bool {
         part.contains(self.word.as_str())
@@ -107,6 +117,12 @@ impl Template {
         let more = self.text.get(at..).map_or(0, |text| text.matches('\n').count());
         self.counted = (lines + more, self.text.len());
         self.counted.0 + 1
+    }
+
+    /// Whether a value of YAML begins here.
+    fn begins_value(&self) -> bool {
+        let line = self.text.rsplit('\n').next().unwrap_or_default().trim_end();
+        line.ends_with(':') || line.ends_with('-')
     }
 
     fn stand_in(&mut self, replaced: Replaced) {
@@ -123,7 +139,9 @@ impl Template {
                 if default.is_some() {
                     parts.next();
                 }
-                let (name, default) = (name.to_owned(), default.or(otherwise).map(str::to_owned));
+                let is_whole = self.begins_value() && parts.peek().is_none_or(|next| next.ends_line());
+                let default = default.or(otherwise).map(|text| if is_whole { unquoted(text) } else { text });
+                let (name, default) = (name.to_owned(), default.map(str::to_owned));
                 self.stand_in(Replaced::Parameter { name, default });
                 continue;
             }
@@ -157,6 +175,13 @@ impl Template {
         let lines = first..=self.line();
         self.conditions.push(Condition { name: section.name.to_owned(), negated, lines });
     }
+}
+
+/// A whole value of YAML without the quotes around it.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let inner = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.unwrap_or(text)
 }
 
 /// A part of a value.
@@ -197,6 +222,10 @@ mod tests {
             ("a: {{#if X}}{{X}}{{else}}b{{/if}}", "a: <X|b>"),
             ("a: {{#if X}}{{X}}{{/if}}", "a: <X|>"),
             ("a{{! a comment }}b", "ab"),
+            ("a: {{X}}{{^X}}\"b\"{{/X}}\n", "a: <X|b>\n"),
+            ("- {{X}}{{^X}}'b'{{/X}}", "- <X|b>"),
+            ("a: {{#if X}}{{X}}{{else}}\"b\"{{/if}}", "a: <X|b>"),
+            ("a: x{{X}}{{^X}}\"b\"{{/X}}", "a: x<X|\"b\">"),
         ];
         for (source, expected) in cases {
             assert_eq!(shown(source), (expected.to_owned(), Vec::new()), "{source}");

@@ -210,7 +210,9 @@ fn a_list_in_json_and_a_table_of_components() {
 fn two_conditions_at_once_are_none_that_is_met() {
     let text = converted("{{#if A}}\n{{#if B}}\n- descriptor: a:b:c:d:1.0\n{{/if}}\n{{/if}}\n").text;
     assert!(
-        text.contains("\nenabled = false\n# enabled (line 3): only where B is set and A is set; write one"),
+        text.contains(
+            "\n# enabled (line 3): only where B is set and A is set; write `true`, `false` or one parameter"
+        ),
         "{text}"
     );
 }
@@ -370,3 +372,45 @@ const PIECES: &[&str] = &[
     "|\n   x\n",
     "<<: *a\n",
 ];
+
+#[test]
+fn keys_behind_a_component_and_its_contrary_belong_to_both() {
+    let text = converted(
+        "{{#if J}}\n- descriptor: \"pip-services:connection:mqtt:a:1.0\"\n{{else}}\n\
+         - descriptor: \"pip-services:connection:mqtt:b:1.0\"\n{{/if}}\n  connection:\n    host: h\n",
+    )
+    .text;
+    assert_eq!(text.matches("connection.host = \"h\"").count(), 2, "{text}");
+    assert!(
+        text.contains("enabled = \"${J:-false}\"") && text.contains("enabled = \"!${J:-false}\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_condition_that_is_no_boolean_is_to_be_decided() {
+    for condition in ["{{#A}}{{#B}}\n", "{{#HOST}}\n"] {
+        let ends = if condition.contains('A') { "{{/B}}{{/A}}\n" } else { "{{/HOST}}\n" };
+        let converted = converted(&format!(
+            "{condition}- descriptor: \"pip-services:connection:mqtt:a:1.0\"\n  connection: {{host: \"{{{{HOST}}}}\"}}\n{ends}"
+        ));
+        assert!(
+            converted.text.contains("enabled = \"${UNDECIDED_ENABLED:?to be decided: only where "),
+            "{}",
+            converted.text
+        );
+        assert_eq!(converted.comments, 1, "{}", converted.text);
+    }
+}
+
+#[test]
+fn keys_that_the_container_takes_are_not_written_for_the_component() {
+    let converted =
+        converted("- descriptor: \"acme:client:http:default:1.0\"\n  timeout: 500\n  retries: 2\n");
+    assert!(
+        !converted.text.contains("\ntimeout") && converted.text.contains("retries = 2"),
+        "{}",
+        converted.text
+    );
+    assert_eq!(converted.comments, 1, "{}", converted.text);
+}

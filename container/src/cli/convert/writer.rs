@@ -14,7 +14,7 @@ use super::yaml::{Node, Value};
 use crate::manifest::{Place, find};
 
 /// What the names of parameters begin with that stand for what is undecided: nobody sets such a one by chance.
-const UNDECIDED: &str = "UNDECIDED";
+pub(super) const UNDECIDED: &str = "UNDECIDED";
 
 /// A manifest that is being written.
 pub(super) struct Writer<'a> {
@@ -172,7 +172,7 @@ impl Section {
     pub fn types(&self, path: &str) -> &[KeyType] {
         match self.counterpart(path) {
             Counterpart::Key(_, types) | Counterpart::Parameter(_, types) => types,
-            Counterpart::None => &[],
+            Counterpart::Container | Counterpart::None => &[],
         }
     }
 
