@@ -32,13 +32,15 @@ pub(super) enum TokenError {
         "names the file `{}`, whose token has {found} characters; a token has {SHORTEST} or more, all visible ASCII, as `openssl rand -hex 32` makes it", .path.display()
     )]
     Weak { path: PathBuf, found: usize },
+    #[error("names the file `{}`, whose token has blanks or characters that are no visible ASCII, which a header cannot carry", .path.display())]
+    NotVisible { path: PathBuf },
 }
 
 impl Coded for TokenError {
     fn category(&self) -> Category {
         match self {
             Self::Read { .. } | Self::NotText { .. } => Category::FileError,
-            Self::Exposed { .. } | Self::Weak { .. } => Category::Misconfiguration,
+            Self::Exposed { .. } | Self::Weak { .. } | Self::NotVisible { .. } => Category::Misconfiguration,
         }
     }
 
@@ -46,7 +48,7 @@ impl Coded for TokenError {
         match self {
             Self::Read { .. } | Self::NotText { .. } => "READ_FAILED",
             Self::Exposed { .. } => "EXPOSED_SECRET",
-            Self::Weak { .. } => "WEAK_TOKEN",
+            Self::Weak { .. } | Self::NotVisible { .. } => "WEAK_TOKEN",
         }
     }
 }
@@ -64,7 +66,10 @@ impl Token {
         let text = std::str::from_utf8(&bytes).map_err(|_| TokenError::NotText { path: path.to_owned() })?;
         let text = trim_line_breaks(text);
         let found = text.chars().count();
-        if found < SHORTEST || !text.chars().all(|letter| letter.is_ascii_graphic()) {
+        if !text.chars().all(|letter| letter.is_ascii_graphic()) {
+            return Err(TokenError::NotVisible { path: path.to_owned() });
+        }
+        if found < SHORTEST {
             return Err(TokenError::Weak { path: path.to_owned(), found });
         }
         Ok(Self(Secret::new(text)))

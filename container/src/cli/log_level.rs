@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use wirework::Descriptor;
+use wirework::config::Millis;
 use wirework::log::Level;
 use wirework::text::escape;
 
@@ -33,7 +34,7 @@ pub(super) struct LogLevel {
     service: Service,
     /// After what time the level goes back by itself, a day at most [default: 15m]
     #[arg(long = "for", value_name = "TIME", conflicts_with = "reset")]
-    lasting: Option<String>,
+    lasting: Option<Millis>,
     /// Let the configured levels hold again
     #[arg(long)]
     reset: bool,
@@ -91,7 +92,7 @@ impl LogLevel {
             Some(level) => {
                 let mut body = json!({ "target": name, "level": level.to_string() });
                 if let (Some(time), Some(body)) = (&self.lasting, body.as_object_mut()) {
-                    body.insert("for".to_owned(), time.as_str().into());
+                    body.insert("for".to_owned(), time.to_string().into());
                 }
                 service.write("levels/set", &body)?
             }
@@ -106,8 +107,14 @@ impl LogLevel {
                 asked.manifests.push(word.into());
             } else if let Ok(level) = text.parse() {
                 asked.level = Some(level);
-            } else if asked.target.replace(text.into_owned()).is_some() {
-                return Err(misused("one component at a time, and one level"));
+            } else if let Some(other) = &asked.target {
+                return Err(misused(&format!(
+                    "`{}` and `{}`: one component at a time, and a level is one of `fatal`, `error`, `warn`, `info`, `debug` and `trace`",
+                    escape(other),
+                    escape(&text)
+                )));
+            } else {
+                asked.target = Some(text.into_owned());
             }
         }
         if self.reset && asked.level.is_some() {

@@ -9,6 +9,7 @@ use wirework::component::Claim;
 use wirework::config::{Problem, Problems, Span, Table, code};
 
 use super::queue_flows::normalized_server;
+use crate::manifest::Files;
 
 /// A claim, by whom, and where its component stands in the manifest.
 pub struct Claimed<'a> {
@@ -22,7 +23,7 @@ pub struct Claimed<'a> {
 }
 
 /// Reports every claim that an earlier component has made already.
-pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
+pub fn check(claims: &[Claimed<'_>], manifests: &Files, problems: &mut Problems) {
     let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
     let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
     let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
@@ -43,7 +44,7 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                     problems.push(port_twice(*port, first, claimed));
                 }
             }
-            Claim::Socket { path } => match sockets.get(&**path) {
+            Claim::Socket { path } => match sockets.get(&**path).or_else(|| files.get(&**path)) {
                 Some(first) => problems.push(socket_twice(first, claimed)),
                 None => drop(sockets.insert(path, claimed)),
             },
@@ -59,7 +60,10 @@ pub fn check(claims: &[Claimed<'_>], problems: &mut Problems) {
                 Some(first) => problems.extend(other_terms(kind, first, claimed)),
                 None => drop(shared.insert((kind, name), claimed)),
             },
-            Claim::File { path } => match files.get(&**path) {
+            Claim::File { path } if is_manifest(path, manifests) => {
+                problems.push(overwritten(path, claimed));
+            }
+            Claim::File { path } => match files.get(&**path).or_else(|| sockets.get(&**path)) {
                 Some(first) => problems.push(file_twice(path, first, claimed)),
                 None => drop(files.insert(path, claimed)),
             },
@@ -140,6 +144,19 @@ fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &C
     Problem::warning("CLIENT_ID_TWICE", second.place("client_id"), message)
         .with_help("a broker throws out the older of two connections with one client id; give each its own")
         .with_related(first.place("client_id"), "used here first")
+}
+
+/// Whether a file is one of those that the manifest was read from.
+fn is_manifest(path: &Path, manifests: &Files) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    manifests.iter().any(|file| file.path.canonicalize().is_ok_and(|manifest| manifest == path))
+}
+
+fn overwritten(path: &Path, claimed: &Claimed<'_>) -> Problem {
+    let (descriptor, path) = (claimed.descriptor, path.display());
+    let message = format!("`{descriptor}` would write into `{path}`, from which the manifest is read");
+    Problem::error("FILE_CLAIMED_TWICE", claimed.place("path"), message)
+        .with_help("give it a file of its own, such as one that ends in `.log`")
 }
 
 fn file_twice(path: &Path, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {

@@ -91,7 +91,7 @@ impl Plan {
         problems.join(found);
         let listeners = listeners(&components);
         check_neighbours(&service.name, &components, &listeners, &disabled, &files, problems);
-        check_claims(&mut components, problems);
+        check_claims(&mut components, &files, problems);
         check_limits(&components, problems);
         check_loops(&components, problems);
         check_durable(&components, problems);

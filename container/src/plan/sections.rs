@@ -115,7 +115,7 @@ fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> Stri
 }
 
 /// Claims of several components that collide.
-pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) {
+pub(super) fn check_claims(components: &mut [Planned], manifests: &Files, problems: &mut Problems) {
     let mut claims: Vec<Claimed<'_>> = Vec::new();
     for (position, planned) in (0..).zip(components) {
         let claimed =
@@ -131,7 +131,7 @@ pub(super) fn check_claims(components: &mut [Planned], problems: &mut Problems) 
             Claimed { claim, descriptor, span: *span, table, endpoint }
         }));
     }
-    claims::check(&claims, problems);
+    claims::check(&claims, manifests, problems);
 }
 
 /// What a reference that takes one component has resolved to.

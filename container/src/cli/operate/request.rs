@@ -52,6 +52,8 @@ pub(super) enum AskError {
     NotOurs { address: Address, status: StatusCode },
     #[error("the service refuses it: {message}")]
     Refused { message: String },
+    #[error("the service wants its token; name the file that has it with `--token-file`")]
+    NoToken,
     #[error("cannot read the token `{}`", .path.display())]
     Token { path: PathBuf, source: ReadError },
     #[error("the system refuses a runtime")]
@@ -82,6 +84,7 @@ async fn exchange(
     path: &str,
     token: Option<Secret>,
 ) -> Result<Value, AskError> {
+    let has_token = token.is_some();
     let away = |source| AskError::NotRunning { address: address.clone(), source };
     let sent = message(address, request, path, token);
     let (status, body) = match &address.place {
@@ -95,6 +98,9 @@ async fn exchange(
     let value: Value = serde_json::from_slice(&body).map_err(|_| not_ours())?;
     if status.is_success() {
         return Ok(value);
+    }
+    if status == StatusCode::UNAUTHORIZED && !has_token {
+        return Err(AskError::NoToken);
     }
     let message = value.get("message").and_then(Value::as_str).ok_or_else(not_ours)?;
     Err(AskError::Refused { message: message.to_owned() })
