@@ -5,11 +5,15 @@ use schemars::Schema;
 use wirework::component::ReadinessRule;
 use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
+#[cfg(feature = "cli")]
 use super::plan::Plan;
 use super::planned::Planned;
-use crate::manifest::{Entry, Place, Service, mask_table, names_of};
+#[cfg(feature = "cli")]
+use crate::manifest::Service;
+use crate::manifest::{Entry, Place, mask_table, names_of};
 
 /// The manifest as it takes effect, with secrets masked and defaults of the container's own keys.
+#[cfg(feature = "cli")]
 pub(crate) fn effective(plan: &Plan) -> toml::Table {
     let components = plan.components.iter().map(|planned| toml::Value::Table(effective_section(planned)));
     let mut document = toml::Table::new();
@@ -32,6 +36,7 @@ fn own(place: Place, value: impl Fn(&str) -> Option<toml::Value>) -> toml::Table
 }
 
 /// What a key of `[service]` comes to, defaults included.
+#[cfg(feature = "cli")]
 fn of_service(service: &Service, key: &str) -> Option<toml::Value> {
     match key {
         "name" => Some(service.shown_name().into()),
@@ -114,7 +119,7 @@ fn typed(text: &str, types: &[&str]) -> toml::Value {
     integer.or_else(boolean).or_else(number).unwrap_or_else(|| text.into())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use std::path::Path;
 
