@@ -179,9 +179,10 @@ impl HttpEndpointConfig {
             let wrong = match passed(&one.host) {
                 _ if one.host.trim().is_empty() => Some("is empty; `127.0.0.1` is this machine alone"),
                 Some("") => Some("lacks the name or the number of the socket: `fd:http`, `fd:3`"),
-                None if one.path.is_none() && !is_host(&one.host) => {
-                    Some("can be no address and no name; `0.0.0.0` and `::` are all networks of this machine")
-                }
+                None if one.path.is_none() && !is_host(&one.host) => Some(
+                    "can be no address and no name: `0.0.0.0` and `::` are all networks of this machine, the port \
+                     stands in `port`, and IPv6 has no brackets here",
+                ),
                 _ => None,
             };
             found.extend(wrong.map(|wrong| Invalid::new(format!("{key}.host"), wrong)));

@@ -24,7 +24,8 @@ pub(super) enum AdminError {
     #[error("there were too many wrong tokens; wait")]
     TooManyGuesses,
     #[error(
-        "nothing can be changed here: the admin controller has no `options.token_file`; use its Unix socket, or set one"
+        "the admin controller has no `options.token_file`: nothing can be changed, and nothing be read from other machines, but over its \
+         Unix socket"
     )]
     Closed,
     #[error("what changes something is JSON; send `Content-Type: application/json`")]

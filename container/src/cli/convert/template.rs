@@ -121,8 +121,9 @@ impl Template {
 
     /// Whether a value of YAML begins here.
     fn begins_value(&self) -> bool {
-        let line = self.text.rsplit('\n').next().unwrap_or_default().trim_end();
-        line.ends_with(':') || line.ends_with('-')
+        let line = self.text.rsplit('\n').next().unwrap_or_default();
+        let before = line.trim_end();
+        before.len() < line.len() && (before.ends_with(':') || before.trim_start() == "-")
     }
 
     fn stand_in(&mut self, replaced: Replaced) {
@@ -226,6 +227,7 @@ mod tests {
             ("- {{X}}{{^X}}'b'{{/X}}", "- <X|b>"),
             ("a: {{#if X}}{{X}}{{else}}\"b\"{{/if}}", "a: <X|b>"),
             ("a: x{{X}}{{^X}}\"b\"{{/X}}", "a: x<X|\"b\">"),
+            ("a: x-{{X}}{{^X}}\"b\"{{/X}}", "a: x-<X|\"b\">"),
         ];
         for (source, expected) in cases {
             assert_eq!(shown(source), (expected.to_owned(), Vec::new()), "{source}");
