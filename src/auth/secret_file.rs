@@ -40,7 +40,7 @@ pub enum SecretFileError {
         path: PathBuf,
     },
     /// Others may read or write it, and `strict` is set.
-    #[error("the secret `{}` can be {exposure} by others; take that right away, or set `strict = false`", .path.display())]
+    #[error("the secret `{}` can be {exposure} by others; let only its owner do that (`chmod 600`), or set `strict = false`", .path.display())]
     Exposed {
         /// The file.
         path: PathBuf,

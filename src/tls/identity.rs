@@ -77,7 +77,9 @@ impl Identity<'_> {
     pub fn exposed(&self) -> Option<Invalid> {
         let (key, path, exposure) = self.exposure()?;
         let path = path.display();
-        let problem = format!("names `{path}`, which can be {exposure} by others; take that right away");
+        let problem = format!(
+            "names `{path}`, which can be {exposure} by others; let only its owner do that (`chmod 600`)"
+        );
         Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
     }
 
@@ -86,7 +88,9 @@ impl Identity<'_> {
     pub fn exposed_key(&self) -> Option<String> {
         let (key, path, exposure) = self.exposure()?;
         let path = path.display();
-        Some(format!("the private key `{path}` of `{key}` can be {exposure} by others; take that right away"))
+        Some(format!(
+            "the private key `{path}` of `{key}` can be {exposure} by others; let only its owner do that (`chmod 600`)"
+        ))
     }
 
     fn exposure(&self) -> Option<(&'static str, &Path, Exposure)> {

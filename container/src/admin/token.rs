@@ -24,7 +24,7 @@ pub(super) struct Token(Secret);
 pub(super) enum TokenError {
     #[error("names the file `{}`, which cannot be read: {source}", .path.display())]
     Read { path: PathBuf, source: ReadError },
-    #[error("names the file `{}`, which can be {exposure} by others; take that right away: `chmod 600`", .path.display())]
+    #[error("names the file `{}`, which can be {exposure} by others; let only its owner do that (`chmod 600`)", .path.display())]
     Exposed { path: PathBuf, exposure: Exposure },
     #[error("names the file `{}`, which is not UTF-8; a token is letters and digits", .path.display())]
     NotText { path: PathBuf },
