@@ -13,7 +13,8 @@ pub type AnyArc = Arc<dyn Any + Send + Sync>;
     message = "components cannot be asked for by `{Self}`",
     label = "not a capability",
     note = "for a trait, write `wirework::capability!({Self});` beside it, and `Send + Sync` as its supertraits: `trait T: Send + Sync`",
-    note = "for a type, implement `wirework::component::Component`"
+    note = "for a type, implement `wirework::component::Component`",
+    note = "for a value of a type that has such a trait, name the trait: `::<dyn T>(…)`"
 )]
 pub trait Capability: Send + Sync + 'static {
     /// The name that messages and `describe` show.

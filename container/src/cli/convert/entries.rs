@@ -14,7 +14,7 @@ use super::yaml::{Node, Value};
 const ADDRESS: [&str; 4] = ["protocol", "host", "ip", "port"];
 
 /// Why such a part is not written.
-const DECIDED: &str = "`uri` says it and decides, as it does there";
+const DECIDED: &str = "`uri` says it and decides, as in Pip.Services";
 
 /// What of a value is not written: keys with their values, lines and reasons.
 type Lost = Vec<(String, usize, &'static str)>;
@@ -138,7 +138,7 @@ impl Writer<'_> {
                     self.comment(&what, line, reason);
                 }
                 if self.values().has_dollar_brace(node) {
-                    let text = "`${…}` is text there, and stays text here as `$${…}`; where a parameter was meant, take the first `$` away";
+                    let text = "`${…}` is text in Pip.Services, and stays text here as `$${…}`; where a parameter was meant, take the first `$` away";
                     self.comment(path, line, text);
                 }
             }

@@ -37,17 +37,17 @@ const DIFFERENCES: [Difference; 3] = [
     Difference {
         of: ("endpoint", "http"),
         keys: &["connection.host", "connection.path", "connections"],
-        text: "there it listens on all networks of the machine unless told, `0.0.0.0`; here on this machine alone, `127.0.0.1`",
+        text: "in Pip.Services it listens on all networks of the machine unless told, `0.0.0.0`; here on this machine alone, `127.0.0.1`",
     },
     Difference {
         of: ("endpoint", "http"),
         keys: &["connection.port", "connection.path", "connections"],
-        text: "there 3000 unless told; here 8080",
+        text: "in Pip.Services it is 3000 unless told; here 8080",
     },
     Difference {
         of: ("endpoint", "http"),
         keys: &["options.cors_origins"],
-        text: "there pages of all origins read answers unless told, `[\"*\"]`; here none",
+        text: "in Pip.Services pages of all origins may read answers unless told, `[\"*\"]`; here none",
     },
 ];
 

@@ -17,7 +17,7 @@ fn a_uri_that_is_always_there_takes_the_place_of_the_address_beside_it() {
     ] {
         let (text, said) = section("connection:mqtt", body);
         assert_eq!(said, "", "{text}");
-        assert!(text.contains("): `uri` says it and decides, as it does there\n"), "{text}");
+        assert!(text.contains("): `uri` says it and decides, as in Pip.Services\n"), "{text}");
     }
 }
 
@@ -120,10 +120,10 @@ fn an_endpoint_tells_the_defaults_that_are_others() {
     for expected in [
         "options.cors_headers = [\"a\", \"b\"]\n",
         "tls.key_file = \"k\"\n",
-        "# connection.host (line 1): there it listens on all networks of the machine unless told, `0.0.0.0`; here on this machine alone, \
+        "# connection.host (line 1): in Pip.Services it listens on all networks of the machine unless told, `0.0.0.0`; here on this machine alone, \
          `127.0.0.1`: write which\n",
-        "# connection.port (line 1): there 3000 unless told; here 8080: write which\n",
-        "# options.cors_origins (line 1): there pages of all origins read answers unless told, `[\"*\"]`; here none: write which\n",
+        "# connection.port (line 1): in Pip.Services it is 3000 unless told; here 8080: write which\n",
+        "# options.cors_origins (line 1): in Pip.Services pages of all origins may read answers unless told, `[\"*\"]`; here none: write which\n",
     ] {
         assert!(text.contains(expected), "{text}");
     }
@@ -276,7 +276,7 @@ fn a_dollar_and_a_brace_in_a_value_are_told() {
     let (text, _) = section("logger:console", "  source: \"a-${NAME}\"\n");
     assert!(
         text.contains(
-            "source = \"a-$${NAME}\"\n# source (line 2): `${…}` is text there, and stays text here as `$${…}`; where a parameter was \
+            "source = \"a-$${NAME}\"\n# source (line 2): `${…}` is text in Pip.Services, and stays text here as `$${…}`; where a parameter was \
              meant, take the first `$` away\n"
         ),
         "{text}"
