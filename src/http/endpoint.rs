@@ -201,6 +201,8 @@ impl Component for HttpEndpoint {
         let (end, (alive, ended)) = (CancellationToken::new(), watch::channel(()));
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.address()).collect();
         let names: Vec<_> = listeners.iter().map(|(listener, _)| listener.name()).collect();
+        let origins = listeners.iter().filter(|(listener, _)| listener.address().is_some());
+        self.routes.set_origins(origins.map(|(listener, _)| listener.name()).collect());
         for (listener, served) in listeners {
             let (server, end, alive) = (Arc::clone(&server), end.clone(), alive.clone());
             context.spawn("serve", async move {
@@ -224,6 +226,7 @@ impl Component for HttpEndpoint {
 
     async fn close(&self, _: &Context) -> Result<(), Error> {
         let Some(mut running) = self.running().take() else { return Ok(()) };
+        self.routes.set_origins(Vec::new());
         running.end.cancel();
         while running.ended.changed().await.is_ok() {}
         Ok(())
