@@ -38,7 +38,7 @@ pub(crate) use error::asked;
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
-#[cfg(any(feature = "mqtt", feature = "broker", feature = "http"))]
+#[cfg(any(feature = "mqtt", feature = "broker", feature = "http", feature = "otlp"))]
 pub(crate) use plural::keyed;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
 pub use resolver::ConnectionResolver;

@@ -49,8 +49,8 @@ codes! {
         "Write which one in the section: `references.<field> = \"<descriptor>\"`; `explain` lists those that fit.";
     BAD_CONFIG: "Values that are right by themselves do not go together, or a configuration could not be read.",
         "The message names the keys; `describe` says what they take.";
-    BAD_CREDENTIAL: "A user name or password cannot be sent to the broker as it is.",
-        "MQTT 3.1.1 has no password without a user name, and neither may be longer than 65535 bytes.";
+    BAD_CREDENTIAL: "A part of a credential cannot be sent as it is.",
+        "MQTT 3.1.1 has no password without a user name, and neither may be longer than 65535 bytes; a header of HTTP has no blanks in its name and no line breaks in its value.";
     BAD_DESCRIPTOR: "A string is no descriptor or no pattern.",
         "Write five parts, `group:type:kind:name:version`, none of them empty; `*` stands for any part of a pattern.";
     BAD_ENVELOPE: "A message is no envelope of this project.",
