@@ -53,6 +53,14 @@ pub struct DefaultContextInfo {
     start: Instant,
 }
 
+/// What names this process among others of the same service: the variable `HOSTNAME` and the process id.
+pub(crate) fn context_id() -> String {
+    match environment::variable("HOSTNAME").and_then(|host| host.into_string().ok()) {
+        Some(host) => format!("{host}-{}", std::process::id()),
+        None => std::process::id().to_string(),
+    }
+}
+
 impl DefaultContextInfo {
     /// The context of this process. Without a configured name it is `unknown` until it is opened by a container.
     #[must_use]
@@ -60,10 +68,7 @@ impl DefaultContextInfo {
         Self {
             name: config.name.map_or_else(OnceLock::new, OnceLock::from),
             description: config.description.unwrap_or_default(),
-            context_id: match environment::variable("HOSTNAME").and_then(|host| host.into_string().ok()) {
-                Some(host) => format!("{host}-{}", std::process::id()),
-                None => std::process::id().to_string(),
-            },
+            context_id: context_id(),
             properties: config.properties,
             start_time: SystemTime::now(),
             start: Instant::now(),
