@@ -161,14 +161,25 @@ fn lack(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Where a key is looked for, in a folder that is called so.
-fn place(key: &str, lack: Option<&str>, folder: &str) -> String {
-    match lack {
-        Some(lack) => format!("the folder {folder}, {lack}"),
-        None => format!(
-            "`{key}/username`, `{key}/password`, `{key}_username`, `{key}_password` and `{key}` in the folder {folder}"
-        ),
+/// Where a key was looked for, in a folder that is called so, and found nowhere. It blocks.
+fn place(path: &Path, key: &str, folder: &str) -> String {
+    if let Some(lack) = lack(path) {
+        return format!("the folder {folder}, {lack}");
     }
+    let names = |template: &str| template.replace("{key}", key);
+    let files = ["{key}/username", "{key}/password", "{key}_username", "{key}_password", "{key}"].map(names);
+    let listed =
+        |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    // What is there and has no credential has nothing in it.
+    let is_file = |name: &String| std::fs::metadata(path.join(name)).is_ok_and(|found| found.is_file());
+    let empty: Vec<_> = files.iter().filter(|name| is_file(name)).cloned().collect();
+    let empty = match empty.as_slice() {
+        [] => String::new(),
+        empty => format!("; nothing is in {}", listed(empty)),
+    };
+    let [most @ .., last] = &files;
+    let listed = format!("{} and `{last}`", listed(most));
+    format!("{listed} in the folder {folder}{empty}")
 }
 
 impl CredentialStore for FileCredentialStore {
@@ -185,9 +196,9 @@ impl CredentialStore for FileCredentialStore {
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
         Box::pin(async move {
-            let path = self.secrets.path.clone();
-            let lack = tokio::task::spawn_blocking(move || lack(&path)).await.ok().flatten();
-            Some(place(key, lack, &format!("`{}`", self.secrets.path.display())))
+            let (path, key) = (self.secrets.path.clone(), key.to_owned());
+            let folder = format!("`{}`", path.display());
+            tokio::task::spawn_blocking(move || place(&path, &key, &folder)).await.ok()
         })
     }
 }
@@ -222,7 +233,7 @@ impl Component for FileCredentialStore {
             let config = config.clone();
             move |key: &str| Secrets::new(config.clone(), None).doubts(key)
         };
-        let answers = StaticAnswers::new(find).sought_in(move |key| place(key, lack(&path), "of its `path`"));
+        let answers = StaticAnswers::new(find).sought_in(move |key| place(&path, key, "of its `path`"));
         vec![Flow::Credentials(answers.doubted_for(doubts))]
     }
 
@@ -308,6 +319,12 @@ mod tests {
         assert_eq!(
             place.replace(&shown, "/run"),
             "`k/username`, `k/password`, `k_username`, `k_password` and `k` in the folder `/run`"
+        );
+        fs::create_dir(directory.path().join("k")).unwrap();
+        fs::write(directory.path().join("k/password"), "\n").unwrap();
+        assert_eq!(
+            store.looked_in("k").await.unwrap().replace(&shown, "/run"),
+            "`k/username`, `k/password`, `k_username`, `k_password` and `k` in the folder `/run`; nothing is in `k/password`"
         );
         for (name, expected) in [
             ("none", "the folder `/run/none`, which is not there"),

@@ -1,13 +1,14 @@
 //! Credentials by entries in the manifest.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{CredentialEntry, CredentialParams, CredentialStore};
 use crate::component::{Component, Flow, Offer, StaticAnswers};
+use crate::connect::sought;
 use crate::{BoxFuture, Descriptor, Error, offers, register};
 
 /// Configuration of [`MemoryCredentialStore`].
@@ -48,6 +49,11 @@ impl MemoryCredentialStore {
     }
 }
 
+/// Where a key is looked for, of a section that has these.
+fn place<'k>(key: &str, listed: impl IntoIterator<Item = &'k String>) -> String {
+    sought(&format!("`credentials.{key}` of its section"), key, listed)
+}
+
 impl CredentialStore for MemoryCredentialStore {
     fn name(&self) -> &str {
         &self.name
@@ -59,7 +65,8 @@ impl CredentialStore for MemoryCredentialStore {
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
-        Box::pin(std::future::ready(Some(format!("`credentials.{key}` of its section"))))
+        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(std::future::ready(Some(place(key, credentials.keys()))))
     }
 
     fn store<'a>(
@@ -86,11 +93,13 @@ impl Component for MemoryCredentialStore {
     type References = ();
 
     fn flows(_: &Descriptor, config: &MemoryCredentialStoreConfig) -> Vec<Flow> {
-        let kept = config.clone();
+        let kept = Arc::new(config.clone());
+        let listed = Arc::clone(&kept);
         let answers = StaticAnswers::new(move |key| {
             let found = kept.credentials.get(key).cloned();
             Some(Ok(found.into_iter().map(CredentialParams::from).collect()))
         });
+        let answers = answers.sought_in(move |key| place(key, listed.credentials.keys()));
         vec![Flow::Credentials(answers.listed_at(|name| format!("credentials.{name}")).growing())]
     }
 
@@ -107,6 +116,14 @@ mod tests {
 
     fn config(text: &str) -> Result<MemoryCredentialStoreConfig, String> {
         crate::config::from_toml(text).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_probably_meant_is_named() {
+        let store = MemoryCredentialStore::new("memory", config("credentials.mqqt.user = 'ann'").unwrap());
+        let place = |key| store.looked_in(key);
+        assert_eq!(place("mqtt").await.unwrap(), "`credentials.mqtt` of its section; did you mean `mqqt`?");
+        assert_eq!(place("other").await.unwrap(), "`credentials.other` of its section");
     }
 
     #[tokio::test]

@@ -12,12 +12,12 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if name.len() > 100 {
         return None;
     }
-    let plain = plain(name);
     let near = |candidate: &'a str| {
-        let other = self::plain(candidate);
-        let allowed = (plain.chars().count().max(other.chars().count()) / 3).max(1);
-        let distance = strsim::damerau_levenshtein(&plain, &other);
-        let whole = plain.chars().count().min(other.chars().count()) <= distance;
+        let (own, other) = differing(name, candidate);
+        let (own, other) = (plain(own), plain(other));
+        let allowed = (own.chars().count().max(other.chars().count()) / 3).max(1);
+        let distance = strsim::damerau_levenshtein(&own, &other);
+        let whole = distance > 0 && own.chars().count().min(other.chars().count()) <= distance;
         (distance <= allowed && !whole).then_some((distance, candidate))
     };
     candidates
@@ -25,6 +25,31 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter_map(near)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// Two names without the whole words with which both begin or end: what `reset_timeout` and `refusal_timeout` have in common makes
+/// neither a misspelling of the other.
+fn differing<'n>(one: &'n str, other: &'n str) -> (&'n str, &'n str) {
+    let is_end = |text: &str| text.bytes().next().is_none_or(|byte| matches!(byte, b'_' | b'-' | b'.'));
+    let common = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let begin = (0..=common).rev().find(|at| {
+        let rest = |text: &'n str| text.get(*at..).is_some_and(is_end);
+        rest(one) && rest(other)
+    });
+    let cut = |text: &'n str| text.get(begin.unwrap_or_default()..).unwrap_or_default();
+    let (one, other) = (cut(one), cut(other));
+    let common = one.bytes().rev().zip(other.bytes().rev()).take_while(|(one, other)| one == other).count();
+    let end = (0..=common).rev().find(|length| {
+        let rest = |text: &'n str| {
+            let before = text.len().checked_sub(*length).and_then(|at| text.get(..at));
+            before.is_some_and(|before| {
+                is_end(before.get(before.len().saturating_sub(1)..).unwrap_or_default())
+            })
+        };
+        rest(one) && rest(other)
+    });
+    let cut = |text: &'n str| text.get(..text.len() - end.unwrap_or_default()).unwrap_or_default();
+    (cut(one), cut(other))
 }
 
 /// The candidates of which `name` is one end, cut off between words or within one of three letters and more: `keepalive` of
@@ -120,7 +145,7 @@ mod tests {
 
     #[test]
     fn finds_misspellings_only() {
-        let keys = ["port", "host", "keepalive_timeout", "id"];
+        let keys = ["port", "host", "keepalive_timeout", "refusal_timeout", "id"];
         for (name, expected) in [
             ("prot", Some("port")),
             ("hst", Some("host")),
@@ -129,6 +154,10 @@ mod tests {
             ("x", None),
             ("ab", None),
             ("timeout", None),
+            ("reset_timeout", None),
+            ("keepaliv_timeout", Some("keepalive_timeout")),
+            ("keepalive_timout", Some("keepalive_timeout")),
+            ("keepalive_timeout_", Some("keepalive_timeout")),
             ("", None),
         ] {
             assert_eq!(nearest(name, keys), expected, "{name}");

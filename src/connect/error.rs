@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::MAX_CONNECTIONS;
 #[cfg(feature = "mqtt")]
 use crate::config::MASK;
-use crate::config::code;
+use crate::config::{code, nearest};
 use crate::params::is_no_ipv4;
 use crate::{BoxFuture, Category, Coded};
 
@@ -181,6 +181,16 @@ impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.name)?;
         self.place.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
+    }
+}
+
+/// Where a key was looked for that is one of several, with the one that was probably meant.
+pub(crate) fn sought<'k>(place: &str, key: &str, listed: impl IntoIterator<Item = &'k String>) -> String {
+    let mut listed: Vec<_> = listed.into_iter().map(String::as_str).collect();
+    listed.sort_unstable();
+    match nearest(key, listed) {
+        Some(near) => format!("{place}; did you mean `{near}`?"),
+        None => place.to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::listing::{self, Format, Listing, ListingError};
-use super::{ConnectionParams, Discovery};
+use super::{ConnectionParams, Discovery, sought};
 use crate::component::{Component, Context, Flow, Offer, StaticAnswers};
 use crate::config::{ConfigPath, Invalid, code};
 use crate::file::{Exposure, ReadError};
@@ -166,7 +166,9 @@ impl Discovery for FileDiscovery {
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
         let place = format!("the key `{key}` in the file `{}`", self.file.path.display());
-        Box::pin(std::future::ready(Some(place)))
+        let state = self.file.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = state.good.iter().flat_map(|listing| listing.keys());
+        Box::pin(std::future::ready(Some(sought(&place, key, listed))))
     }
 }
 
@@ -201,15 +203,19 @@ impl Component for FileDiscovery {
     }
 
     fn flows(_: &Descriptor, config: &FileDiscoveryConfig) -> Vec<Flow> {
-        let (path, listing) = (config.path.to_path_buf(), OnceLock::new());
+        let (path, listing) = (config.path.to_path_buf(), Arc::new(OnceLock::<Option<Listing>>::new()));
+        let read = Arc::clone(&listing);
         let answers = StaticAnswers::new(move |key| {
             // One that cannot be read is reported where it is named, and nobody knows what it would list.
-            let listing: &Option<Listing> = listing.get_or_init(|| listing::read(&path).ok());
+            let listing = listing.get_or_init(|| listing::read(&path).ok());
             let found = listing.as_ref()?.get(key).cloned().unwrap_or_else(|| Ok(Vec::new()));
             // Whoever asks does not know whether the path is secret.
             Some(found.map_err(Error::from))
         });
-        let answers = answers.sought_in(|key| format!("the key `{key}` in the file of its `path`"));
+        let answers = answers.sought_in(move |key| {
+            let listed = read.get().into_iter().flatten().flat_map(Listing::keys);
+            sought(&format!("the key `{key}` in the file of its `path`"), key, listed)
+        });
         vec![Flow::Connections(answers.listed_at(|_| "path".to_owned()))]
     }
 

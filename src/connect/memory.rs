@@ -1,12 +1,12 @@
 //! Discovery by entries in the manifest.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ConnectionEntries, ConnectionParams, Discovery};
+use super::{ConnectionEntries, ConnectionParams, Discovery, sought};
 use crate::component::{Component, Flow, Offer, StaticAnswers};
 use crate::config::Invalid;
 use crate::params::{Reached, protection_warnings};
@@ -51,6 +51,11 @@ impl MemoryDiscovery {
     }
 }
 
+/// Where a key is looked for, of a section that has these.
+fn place<'k>(key: &str, listed: impl IntoIterator<Item = &'k String>) -> String {
+    sought(&format!("`connections.{key}` of its section"), key, listed)
+}
+
 impl Discovery for MemoryDiscovery {
     fn name(&self) -> &str {
         &self.name
@@ -63,7 +68,8 @@ impl Discovery for MemoryDiscovery {
     }
 
     fn looked_in<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<String>> {
-        Box::pin(std::future::ready(Some(format!("`connections.{key}` of its section"))))
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(std::future::ready(Some(place(key, connections.keys()))))
     }
 
     fn register<'a>(
@@ -103,11 +109,13 @@ impl Component for MemoryDiscovery {
     }
 
     fn flows(_: &Descriptor, config: &MemoryDiscoveryConfig) -> Vec<Flow> {
-        let listed = config.clone();
+        let listed = Arc::new(config.clone());
+        let sought = Arc::clone(&listed);
         let answers = StaticAnswers::new(move |key| {
             let found = listed.connections.get(key).cloned().unwrap_or_default();
             Some(Ok(found.into_params()))
         });
+        let answers = answers.sought_in(move |key| place(key, sought.connections.keys()));
         vec![Flow::Connections(answers.listed_at(|name| format!("connections.{name}")).growing())]
     }
 

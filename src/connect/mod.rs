@@ -34,9 +34,9 @@ pub use environment::NotUnicode;
 pub(crate) use environment::{Environment, variable_part};
 pub use error::Asked;
 pub use error::ConnectError;
-pub(crate) use error::asked;
 #[cfg(feature = "broker")]
 pub(crate) use error::host_remedy;
+pub(crate) use error::{asked, sought};
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};

@@ -29,8 +29,8 @@ impl Exposure {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Write => "can be written by others; take that right away: `chmod g-w,o=`",
-            Self::Read => "can be read by others; take that right away: `chmod o=`",
+            Self::Write => "can be written by others; end that with `chmod g-w,o=`",
+            Self::Read => "can be read by others; end that with `chmod o=`",
         }
     }
 }

@@ -46,8 +46,10 @@ pub fn conversion(text: &str) -> Vec<String> {
     match convert::converted(text, registry) {
         Err(said) => {
             let mut windows = (WINDOW..=CANARY.len()).filter_map(|end| CANARY.get(end - WINDOW..end));
+            // What stands in a tag is the name of a variable.
+            let is_named = |window: &str| text.split("{{").skip(1).any(|tag| tag.contains(window));
             windows
-                .find(|window| said.contains(window))
+                .find(|window| said.contains(window) && !is_named(window))
                 .map(|window| format!("{window} in {said}"))
                 .into_iter()
                 .collect()

@@ -1,9 +1,11 @@
 //! `convert`: a configuration of Pip.Services, in YAML or JSON with templates, as a manifest. What has no counterpart becomes a comment
 //! with the reason.
 //!
-//! [`tags`] reads the templates, [`template`] replaces them, [`yaml`] reads what is left, [`keys`] knows the keys that have other names here,
-//! [`sections`], [`writer`] and [`values`] write.
+//! [`tags`] reads the templates, [`template`] replaces them, [`yaml`] reads what is left, [`drafts`] finds the components and their conditions,
+//! [`keys`] knows the keys that have other names here, [`sections`], [`entries`], [`writer`] and [`values`] write.
 
+mod drafts;
+mod entries;
 mod keys;
 mod sections;
 mod tags;
@@ -34,8 +36,8 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 #[derive(Args)]
 #[command(after_help = "Example: convert config/config.yml > config/config.toml
 
-`{{NAME}}` becomes `${NAME}`, `{{#if NAME}}` around components `enabled = \"${NAME:-false}\"`. What has no counterpart \
-                  becomes a comment with the reason, and the exit code is 1 then; `check` tells the rest.")]
+`{{NAME}}` becomes `${NAME}`, `{{#if NAME}}` around components `enabled = \"${NAME:-false}\"`. What has no counterpart, \
+                  or means something else here, gets a comment with the reason, and the exit code is 1 then; `check` tells the rest.")]
 pub(super) struct Convert {
     /// The file; `-` is the standard input
     #[arg(value_name = "FILE")]
@@ -65,9 +67,7 @@ impl Convert {
         match to_toml(&text, registry) {
             Ok(Converted { text, components, comments }) => {
                 let is_whole = comments == 0;
-                complain(format_args!(
-                    "converted: components {components}, comments on what has no counterpart {comments}"
-                ));
+                complain(format_args!("converted: components {components}, comments to look at {comments}"));
                 answer(&text, if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
             Err(error) => failed(&error),
@@ -108,5 +108,7 @@ pub(super) fn converted(text: &str, registry: &Registry) -> Result<String, Strin
     to_toml(text, registry).map(|converted| converted.text).map_err(|error| error.to_string())
 }
 
+#[cfg(test)]
+mod sections_tests;
 #[cfg(test)]
 mod tests;

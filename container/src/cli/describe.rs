@@ -140,8 +140,13 @@ impl Describe {
 const FEW: usize = 12;
 
 /// What a component of Pip.Services that there is not is replaced by.
-fn instead_of_any(selector: &Selector) -> Option<&'static str> {
-    selector.to_string().parse().ok().and_then(|descriptor| instead_of(&descriptor))
+fn instead_of_any(selector: &Selector) -> Option<String> {
+    selector
+        .to_string()
+        .parse()
+        .ok()
+        .and_then(|descriptor| instead_of(&descriptor))
+        .map(|instead| instead.to_string())
 }
 
 /// The factory that serves a descriptor, else those that have the most of the parts that are given.

@@ -96,7 +96,7 @@ codes! {
         "Give each component a name of its own, the fourth part; sections of different files are laid over each other.";
     DUPLICATE_KEY: "A key is given twice, or in two spellings.", "Keep one.";
     EXPIRED: "A message was not sent within its time.", "Give it a longer time, or none.";
-    EXPOSED_SECRET: "Others can write or read a file of secrets.", "Take that right away, `chmod g-w,o=`, or give a store that refuses the file `strict = false`.";
+    EXPOSED_SECRET: "Others can write or read a file of secrets.", "End that with `chmod g-w,o=`, or give a store that refuses the file `strict = false`.";
     FEATURE_MISSING: "The broker does not have what is asked for.", "The message names it; use another broker, or do without.";
     FILE_CLAIMED_TWICE: "Two components write the same file.", "Give each a file of its own.";
     INCLUDE_CYCLE: "A file includes itself, by itself or by others.", "Take one of the includes away.";

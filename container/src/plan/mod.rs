@@ -43,7 +43,7 @@ pub(crate) use links::Links;
 pub use listeners::Listener;
 pub use lists::{List, Lists, Requirement, others};
 #[cfg(feature = "cli")]
-pub(crate) use pip_services::instead_of;
+pub(crate) use pip_services::{instead_of, today};
 pub use plan::Plan;
 pub(crate) use plan::plan_apart;
 pub use planned::{DEFAULT_TIMEOUT, Planned, ResolvedReference};

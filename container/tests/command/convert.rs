@@ -29,7 +29,7 @@ fn what_is_converted_is_checked() {
     for (name, text, comments) in [("config.yml", YAML, 0), ("config.json", JSON, 1)] {
         let said = Said::line(&[(name, text)], &format!("convert {name}"));
         assert_eq!(said.code, Some(i32::from(comments > 0)), "{said}");
-        let expected = format!("converted: components 1, comments on what has no counterpart {comments}\n");
+        let expected = format!("converted: components 1, comments to look at {comments}\n");
         assert_eq!(said.err, expected, "{said}");
         let checked = Said::line(&[("service.toml", &said.out)], "check service.toml");
         assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""), "{checked}");

@@ -64,7 +64,7 @@ fn every_kind_of_secret_that_others_can_read_is_warned_of() {
     let written = said(0o660, "check");
     assert_eq!(count(&written), count(&open), "{written}");
     assert!(
-        written.err.contains("can be written by others; take that right away: `chmod g-w,o=`"),
+        written.err.contains("can be written by others; end that with `chmod g-w,o=`"),
         "{written}"
     );
     for private in [0o600, 0o640] {
@@ -105,7 +105,7 @@ fn a_token_that_others_can_read_is_refused_in_the_same_words() {
     let said = Said::by(wirework(directory.path()).args(["check", "service.toml"]));
     assert_eq!(said.code, Some(78), "{said}");
     assert!(said.err.contains("error[EXPOSED_SECRET]"), "{said}");
-    assert!(said.err.contains("which can be read by others; take that right away: `chmod o=`"), "{said}");
+    assert!(said.err.contains("which can be read by others; end that with `chmod o=`"), "{said}");
 }
 
 /// The private keys of both sides; that they are none is another matter.

@@ -183,10 +183,20 @@ impl Handle {
     ) -> Result<(), MqttError> {
         let limit = options.timeout.unwrap_or(self.settings().publish_timeout);
         let deadline = Self::deadline(limit);
-        let timed_out = |accepted| move |_| MqttError::TimedOut { operation: "publish", limit, accepted };
+        let (named, qos) = (Arc::clone(&topic), options.qos);
+        let timed_out = |accepted| MqttError::TimedOut { operation: "publish", limit, accepted };
         let sent = timeout_at(deadline, self.send(topic, payload, options));
-        let delivery = sent.await.map_err(timed_out(false))??;
-        timeout_at(deadline, delivery).await.map_err(timed_out(true))?
+        let delivery = sent.await.map_err(|_| timed_out(false))??;
+        let answer = timeout_at(deadline, delivery).await;
+        answer.unwrap_or_else(|_| {
+            let is_up = matches!(*self.state.borrow(), LinkState::Up { .. });
+            Err(match qos {
+                QoS::AtLeastOnce | QoS::ExactlyOnce if is_up => {
+                    MqttError::PublishUnanswered { topic: named, limit, version: self.settings.version }
+                }
+                _ => timed_out(true),
+            })
+        })
     }
 
     /// Hands a message to the driver, once there is room for it.

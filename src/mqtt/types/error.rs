@@ -10,7 +10,7 @@ use crate::config::Invalid;
 use crate::error::{Category, Coded, chain};
 use crate::mqtt::properties::PropertyError;
 use crate::mqtt::topic::TopicError;
-use crate::mqtt::{LinkError, QoS};
+use crate::mqtt::{LinkError, MqttVersion, QoS};
 use crate::text::{clip, duration, escape};
 
 /// An operation on an MQTT connection that failed. Cloning is cheap: one lost link fails many operations.
@@ -75,6 +75,27 @@ pub enum MqttError {
         limit: Duration,
         /// Whether the operation had been accepted, so that it may still take effect.
         accepted: bool,
+    },
+    /// The link is up, and the broker has not acknowledged the message in time; it may still take effect.
+    ///
+    /// MQTT 3.1.1 has no answer by which a broker refuses a message: one whose topic it denies to the client it acknowledges and drops, or
+    /// leaves unanswered, or it ends the link. MQTT 5 has one, [`PublishRefused`](Self::PublishRefused).
+    #[error(
+        "the MQTT broker has not acknowledged the message on `{}` within {}, though the link is up; it may still take effect{}",
+        clip(topic),
+        duration(*limit),
+        match version {
+            MqttVersion::V4 => "; in MQTT 3.1.1 it cannot refuse one: does it permit the client this topic?",
+            MqttVersion::V5 => "",
+        }
+    )]
+    PublishUnanswered {
+        /// The topic of the message.
+        topic: Arc<str>,
+        /// The limit.
+        limit: Duration,
+        /// What is spoken.
+        version: MqttVersion,
     },
     /// The packet would be larger than this side or the broker permits.
     #[error("the message on `{}` makes a packet of {size} bytes; at most {max} are permitted", clip(topic))]
@@ -243,6 +264,7 @@ impl Coded for MqttError {
             Self::ConnectFailed { .. }
             | Self::Down(_)
             | Self::TimedOut { .. }
+            | Self::PublishUnanswered { .. }
             | Self::SubscribeUnanswered { .. } => Category::NoResponse,
             Self::Refused { code, .. }
             | Self::SubscriptionRefused { code, .. }
@@ -278,7 +300,7 @@ impl Coded for MqttError {
             Self::ConnectFailed { .. } | Self::Refused { .. } => "CONNECT_FAILED",
             Self::Down(_) => "CONNECTION_LOST",
             Self::SessionLost { .. } => "SESSION_LOST",
-            Self::TimedOut { .. } => "TIMEOUT",
+            Self::TimedOut { .. } | Self::PublishUnanswered { .. } => "TIMEOUT",
             Self::TooLarge { .. } => "PACKET_TOO_LARGE",
             Self::Full { .. } => "WINDOW_FULL",
             Self::Topic(error) => error.code(),

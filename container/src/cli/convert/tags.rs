@@ -8,11 +8,16 @@ const MAX_DEPTH: usize = 32;
 /// How many conditions a configuration may have: each line is held to all of them.
 pub(super) const MAX_CONDITIONS: usize = 1000;
 
+/// How much of a tag an error shows, in characters.
+const SHOWN: usize = 40;
+
 /// A template that cannot be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("line {line}: {kind}")]
+#[error("line {line}: {}{kind}", tag.as_ref().map(|tag| format!("`{tag}`: ")).unwrap_or_default())]
 pub(super) struct TemplateError {
     pub line: usize,
+    /// The tag, as far as it is on one line and not long.
+    pub tag: Option<String>,
     pub kind: TemplateErrorKind,
 }
 
@@ -25,12 +30,14 @@ pub(super) enum TemplateErrorKind {
     )]
     Unknown,
     #[error(
-        "a manifest has no loops, so that `{{{{#each}}}}` cannot be converted: write its entries out, one after the other, with a `{{{{NAME}}}}` \
+        "a manifest has no loops, so that this cannot be converted: write its entries out, one after the other, with a `{{{{NAME}}}}` \
          where they differ"
     )]
     Each,
+    #[error("a section has one sign: write `{{{{^NAME}}}}` for what is shown where NAME is not set")]
+    TwoSigns,
     #[error(
-        "`{{{{> name}}}}` takes in another file, which `convert` does not read: put the text of that file in its place; or, where that file \
+        "it takes in another file, which `convert` does not read: put the text of that file in its place; or, where that file \
          has whole components, take the tag out, convert the file too, and write `include = [\"name.toml\"]`"
     )]
     Partial,
@@ -43,6 +50,10 @@ pub(super) enum TemplateErrorKind {
     NoEnd,
     #[error("the end of a section that was not begun")]
     NoBegin,
+    #[error(
+        "it ends another section than the one that line {line} begins, whose end is `{{{{/{name}}}}}`, `{{{{/if}}}}` or `{{{{/unless}}}}`"
+    )]
+    OtherEnd { line: usize, name: String },
     #[error("sections are nested deeper than {MAX_DEPTH}")]
     TooDeep,
     #[error("there are more than {MAX_CONDITIONS} sections around whole lines")]
@@ -113,6 +124,12 @@ pub(super) struct Section<'s> {
 }
 
 impl Section<'_> {
+    /// What it shows, and what otherwise, where both are plain text.
+    pub fn texts(&self) -> Option<[String; 2]> {
+        let otherwise = self.otherwise.as_deref().unwrap_or_default();
+        Some([plain(&self.shown)?.to_owned(), plain(otherwise)?.to_owned()])
+    }
+
     /// Whether nothing else stands on its first and its last line, but other tags behind its end.
     pub fn is_of_whole_lines(&self, source: &str) -> bool {
         let before = source.get(..self.start).unwrap_or_default();
@@ -130,9 +147,12 @@ enum Tag<'s> {
     Value(&'s str),
     Begin { name: &'s str, negated: bool },
     Otherwise,
-    End,
+    End(&'s str),
     Comment,
 }
+
+/// Where a section begins, and the variable that it goes by.
+type Begun<'s> = (usize, &'s str);
 
 struct Reader<'s> {
     source: &'s str,
@@ -144,18 +164,31 @@ type TemplateParts<'s> = (Vec<TemplatePart<'s>>, Option<Vec<TemplatePart<'s>>>);
 
 impl<'s> Reader<'s> {
     fn error(&self, at: usize, kind: TemplateErrorKind) -> TemplateError {
-        let before = self.source.get(..at).unwrap_or_default();
-        TemplateError { line: before.matches('\n').count() + 1, kind }
+        TemplateError { line: self.line(at), tag: self.shown(at), kind }
     }
 
-    /// All up to the end of the section that began at `begun`, or of the text.
-    fn parts(&mut self, begun: Option<usize>, depth: usize) -> Result<TemplateParts<'s>, TemplateError> {
+    fn line(&self, at: usize) -> usize {
+        self.source.get(..at).unwrap_or_default().matches('\n').count() + 1
+    }
+
+    /// The tag at a place, cut off where it is long; nothing where its line has no end of it.
+    fn shown(&self, at: usize) -> Option<String> {
+        let line = self.source.get(at..)?.lines().next()?;
+        let end = line.find("}}")? + 2;
+        let end = end + line.get(end..).filter(|rest| rest.starts_with('}')).map_or(0, |_| 1);
+        let tag = line.get(..end)?;
+        let shown: String = tag.chars().take(SHOWN).collect();
+        Some(if shown.len() < tag.len() { format!("{shown}…") } else { shown })
+    }
+
+    /// All up to the end of the section that has begun, or of the text.
+    fn parts(&mut self, begun: Option<Begun<'s>>, depth: usize) -> Result<TemplateParts<'s>, TemplateError> {
         let (mut shown, mut otherwise) = (Vec::new(), None);
         loop {
             let rest = self.source.get(self.at..).unwrap_or_default();
             let list = otherwise.as_mut().unwrap_or(&mut shown);
             let Some(offset) = rest.find("{{") else {
-                if let Some(begun) = begun {
+                if let Some((begun, _)) = begun {
                     return Err(self.error(begun, TemplateErrorKind::NoEnd));
                 }
                 list.push(TemplatePart::Text(rest));
@@ -172,15 +205,25 @@ impl<'s> Reader<'s> {
                     return Err(self.error(start, TemplateErrorKind::TooDeep));
                 }
                 Tag::Begin { name, negated } => {
-                    let (shown, otherwise) = self.parts(Some(start), depth + 1)?;
+                    let (shown, otherwise) = self.parts(Some((start, name)), depth + 1)?;
                     let section = Section { name, negated, shown, otherwise, start, end: self.at };
                     list.push(TemplatePart::Section(section));
                 }
                 Tag::Otherwise if begun.is_some() && otherwise.is_none() => otherwise = Some(Vec::new()),
-                Tag::End if begun.is_some() => return Ok((shown, otherwise)),
-                Tag::Otherwise | Tag::End => return Err(self.error(start, TemplateErrorKind::NoBegin)),
+                Tag::Otherwise => return Err(self.error(start, TemplateErrorKind::NoBegin)),
+                Tag::End(of) => return self.end(begun, start, of).map(|()| (shown, otherwise)),
             }
         }
+    }
+
+    /// Whether the end of `of` is that of the section that has begun: `{{/if}}` and `{{/unless}}` end any, as in Pip.Services.
+    fn end(&self, begun: Option<Begun<'s>>, at: usize, of: &str) -> Result<(), TemplateError> {
+        let (begun, name) = begun.ok_or_else(|| self.error(at, TemplateErrorKind::NoBegin))?;
+        if of == name || matches!(of, "if" | "unless") {
+            return Ok(());
+        }
+        let kind = TemplateErrorKind::OtherEnd { line: self.line(begun), name: name.to_owned() };
+        Err(self.error(at, kind))
     }
 
     /// The tag that begins at `start`.
@@ -200,7 +243,7 @@ impl<'s> Reader<'s> {
             let rest = rest.trim();
             let (negated, name) = match rest.split_once(char::is_whitespace) {
                 Some(("if", name)) => (negated, name),
-                Some(("unless", name)) => (true, name),
+                Some(("unless", name)) => (!negated, name),
                 Some(("each", _)) => return Err(self.error(start, TemplateErrorKind::Each)),
                 Some(_) => return Err(unknown()),
                 None => (negated, rest),
@@ -208,9 +251,12 @@ impl<'s> Reader<'s> {
             named(name.trim()).map(|name| Tag::Begin { name, negated })
         };
         match inside.split_at_checked(1) {
+            Some(("#" | "^", rest)) if rest.trim_start().starts_with(['#', '^']) => {
+                Err(self.error(start, TemplateErrorKind::TwoSigns))
+            }
             Some(("#", rest)) => condition(rest, false),
             Some(("^", rest)) => condition(rest, true),
-            Some(("/", _)) => Ok(Tag::End),
+            Some(("/", of)) => Ok(Tag::End(of.trim())),
             Some(("!", _)) => Ok(Tag::Comment),
             Some((">", _)) => Err(self.error(start, TemplateErrorKind::Partial)),
             Some(("&" | "=", _)) => Err(unknown()),

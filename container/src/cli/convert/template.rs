@@ -15,8 +15,14 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub fn covers(&self, line: usize) -> bool {
-        self.lines.contains(&line)
+    /// One of a part of a line, which is that of no line.
+    pub fn inline(name: &str, negated: bool) -> Self {
+        Self { name: name.to_owned(), negated, lines: RangeInclusive::new(1, 0) }
+    }
+
+    /// Whether the other one holds where this one does.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.negated == other.negated
     }
 
     /// Whether the other one holds where this one does not.
@@ -38,6 +44,8 @@ pub(super) enum Replaced {
         negated: bool,
         /// As it stands in the source.
         written: String,
+        /// What is shown, and what is otherwise, where both are plain text.
+        texts: Option<[String; 2]>,
     },
 }
 
@@ -65,7 +73,7 @@ impl Template {
         let mut template = Self { text, conditions, word, replaced, counted: (0, 0), inserted };
         template.write(source, &tree);
         if template.conditions.len() > MAX_CONDITIONS {
-            return Err(TemplateError { line: 1, kind: TemplateErrorKind::TooMany });
+            return Err(TemplateError { line: 1, tag: None, kind: TemplateErrorKind::TooMany });
         }
         Ok(template)
     }
@@ -77,7 +85,23 @@ impl Template {
 
     /// The conditions under which a line of the text stands.
     pub fn conditions_at(&self, line: usize) -> Vec<Condition> {
-        self.conditions.iter().filter(|one| one.covers(line)).cloned().collect()
+        self.conditions.iter().filter(|one| one.lines.contains(&line)).cloned().collect()
+    }
+
+    /// The conditions of a line that those around it leave open, each once.
+    pub fn own_conditions(&self, line: usize, around: &[Condition]) -> Vec<Condition> {
+        let mut own: Vec<Condition> = Vec::new();
+        for one in self.conditions_at(line) {
+            if !around.iter().chain(&own).any(|known| known.is_same(&one)) {
+                own.push(one);
+            }
+        }
+        own
+    }
+
+    /// Whether a line is never there where these conditions hold.
+    pub fn is_absent(&self, line: usize, around: &[Condition]) -> bool {
+        self.conditions_at(line).iter().any(|one| around.iter().any(|known| known.is_contrary(one)))
     }
 
     /// The parts of a value: texts, and what templates bring.
@@ -158,7 +182,8 @@ impl Template {
                 TemplatePart::Section(section) => {
                     let written = source.get(section.start..section.end).unwrap_or_default();
                     let (name, negated) = (section.name.to_owned(), section.negated);
-                    self.stand_in(Replaced::Conditional { name, negated, written: written.to_owned() });
+                    let (written, texts) = (written.to_owned(), section.texts());
+                    self.stand_in(Replaced::Conditional { name, negated, written, texts });
                 }
             }
         }
@@ -179,7 +204,7 @@ impl Template {
 }
 
 /// A whole value of YAML without the quotes around it.
-fn unquoted(text: &str) -> &str {
+pub(super) fn unquoted(text: &str) -> &str {
     let text = text.trim();
     let inner = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
     inner.unwrap_or(text)
@@ -261,23 +286,39 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_line() {
-        for (source, line, kind) in [
-            ("a\n{{X", 2, TemplateErrorKind::Unclosed),
-            ("{{a.b}}", 1, TemplateErrorKind::Name),
-            ("{{#if A == B}}x{{/if}}", 1, TemplateErrorKind::Name),
-            ("{{@index}}", 1, TemplateErrorKind::Name),
-            ("\n{{#each X}}{{this}}{{/each}}", 2, TemplateErrorKind::Each),
-            ("{{> x}}", 1, TemplateErrorKind::Partial),
-            ("{{=<% %>=}}", 1, TemplateErrorKind::Unknown),
-            ("{{#with X}}{{/with}}", 1, TemplateErrorKind::Unknown),
-            ("\n\n{{#if X}}a", 3, TemplateErrorKind::NoEnd),
-            ("{{/if}}", 1, TemplateErrorKind::NoBegin),
-            ("{{else}}", 1, TemplateErrorKind::NoBegin),
-            (&"{{#X}}".repeat(40), 1, TemplateErrorKind::TooDeep),
-            (&"{{#X}}a: 1{{/X}}\n".repeat(1001), 1, TemplateErrorKind::TooMany),
+    fn what_cannot_be_read_is_told_with_its_line_and_tag() {
+        let other_end = |name: &str| TemplateErrorKind::OtherEnd { line: 1, name: name.to_owned() };
+        for (source, line, tag, kind) in [
+            ("a\n{{X", 2, "", TemplateErrorKind::Unclosed),
+            ("{{a.b}}", 1, "{{a.b}}", TemplateErrorKind::Name),
+            ("{{#if A == B}}x{{/if}}", 1, "{{#if A == B}}", TemplateErrorKind::Name),
+            ("{{{@index}}}", 1, "{{{@index}}}", TemplateErrorKind::Name),
+            ("\n{{#each X}}{{this}}{{/each}}", 2, "{{#each X}}", TemplateErrorKind::Each),
+            ("{{> x}}", 1, "{{> x}}", TemplateErrorKind::Partial),
+            ("{{=<% %>=}}", 1, "{{=<% %>=}}", TemplateErrorKind::Unknown),
+            ("{{#with X}}{{/with}}", 1, "{{#with X}}", TemplateErrorKind::Unknown),
+            ("{{#^X}}a{{/X}}", 1, "{{#^X}}", TemplateErrorKind::TwoSigns),
+            ("{{^ #X}}a{{/X}}", 1, "{{^ #X}}", TemplateErrorKind::TwoSigns),
+            ("\n\n{{#if X}}a", 3, "{{#if X}}", TemplateErrorKind::NoEnd),
+            ("{{/if}}", 1, "{{/if}}", TemplateErrorKind::NoBegin),
+            ("{{else}}", 1, "{{else}}", TemplateErrorKind::NoBegin),
+            ("{{#if X}}\na{{/Y}}", 2, "{{/Y}}", other_end("X")),
+            ("{{#X}}{{#Y}}{{/X}}{{/Y}}", 1, "{{/X}}", other_end("Y")),
+            ("{{#X}}{{/}}", 1, "{{/}}", other_end("X")),
+            (&"{{#X}}".repeat(40), 1, "{{#X}}", TemplateErrorKind::TooDeep),
+            (&"{{#X}}a: 1{{/X}}\n".repeat(1001), 1, "", TemplateErrorKind::TooMany),
         ] {
-            assert_eq!(Template::new(source).unwrap_err(), TemplateError { line, kind }, "{source}");
+            let tag = (!tag.is_empty()).then(|| tag.to_owned());
+            assert_eq!(Template::new(source).unwrap_err(), TemplateError { line, tag, kind }, "{source}");
+        }
+        let long = Template::new(&format!("{{{{a {}}}}}", "b".repeat(80))).unwrap_err().to_string();
+        assert!(
+            long.starts_with(&format!("line 1: `{{{{a {}…`: a tag has the name", "b".repeat(36))),
+            "{long}"
+        );
+        for source in ["{{#unless X}}a{{/if}}", "{{#X}}a{{/unless}}", "{{{^X}}}a{{{/X}}}", "{{#if X}}a{{/X}}"]
+        {
+            assert!(Template::new(source).is_ok(), "{source}");
         }
     }
 }

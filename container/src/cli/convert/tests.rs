@@ -50,7 +50,7 @@ const CONFIG: &str = r#"---
   list: [1, two, {a: "b}"}]
 "#;
 
-fn converted(text: &str) -> Converted {
+pub(super) fn converted(text: &str) -> Converted {
     to_toml(text, &Registry::linked().unwrap()).unwrap()
 }
 
@@ -62,7 +62,7 @@ fn a_configuration_with_everything() {
 }
 
 /// What `check` says of a text, without the components of others.
-fn checked(text: &str) -> String {
+pub(super) fn checked(text: &str) -> String {
     let registry = Registry::linked().unwrap();
     let parameters = Parameters::new().with_environment(|name| {
         let value = match name {
@@ -244,8 +244,8 @@ fn what_depends_on_a_variable_within_is_told() {
     let text = converted(text).text;
     for expected in [
         "# format = json (line 3): given only where J is set, and a manifest has conditions on components alone: write the value, a \
-         parameter for it, or two components with `enabled`\n",
-        "# format = text (line 5): given twice, or as a value and a table; it was there only where J is not set\n",
+         parameter for it, or two components, each with a name of its own and `enabled`\n",
+        "# format = text (line 5): its other value; it was there only where J is not set\n",
         "# levle = … (line 7): the component has no such key; did you mean `level`?\n",
         "; it was there only where M is set\n",
     ] {
@@ -299,15 +299,15 @@ fn what_is_no_configuration_is_told() {
     for (tag, expected) in [
         (
             "{{#each HOSTS}}",
-            "line 2: a manifest has no loops, so that `{{#each}}` cannot be converted: write its entries out",
+            "line 2: `{{#each HOSTS}}`: a manifest has no loops, so that this cannot be converted: write its entries out",
         ),
         (
             "{{> common}}",
-            "line 2: `{{> name}}` takes in another file, which `convert` does not read: put the text",
+            "line 2: `{{> common}}`: it takes in another file, which `convert` does not read: put the text",
         ),
         (
             "{{#if A == B}}",
-            "line 2: a tag has the name of one variable, of letters, digits and `_`, and no path",
+            "line 2: `{{#if A == B}}`: a tag has the name of one variable, of letters, digits and `_`, and no path",
         ),
     ] {
         assert!(
@@ -319,22 +319,30 @@ fn what_is_no_configuration_is_told() {
 }
 
 proptest::proptest! {
-    /// Whatever the text, what is written is TOML, or an error.
+    /// Whatever the text, what is written is TOML that gives nothing twice, or an error.
     #[test]
     fn any_text_is_converted_to_toml_or_refused(
         parts in proptest::collection::vec(proptest::sample::select(PIECES), 0..30),
     ) {
         let text = parts.concat();
         if let Ok(converted) = to_toml(&text, &Registry::linked().unwrap()) {
-            toml::from_str::<toml::Table>(&converted.text).map_err(|error| {
-                proptest::test_runner::TestCaseError::fail(format!("{error}\n{text}\n──\n{}", converted.text))
-            })?;
+            let fail = |said: String| {
+                proptest::test_runner::TestCaseError::fail(format!("{said}\n{text}\n──\n{}", converted.text))
+            };
+            toml::from_str::<toml::Table>(&converted.text).map_err(|error| fail(error.to_string()))?;
+            let said = checked(&converted.text);
+            if said.contains("DUPLICATE") {
+                return Err(fail(said));
+            }
         }
     }
 }
 
 const PIECES: &[&str] = &[
     "- descriptor: a:b:c:d:1.0\n",
+    "- descriptor: a:b:c:d:1.0\n",
+    "{{#if Y}}\n- descriptor: a:b:c:d:1.0\n  x: 1\n{{else}}\n- descriptor: a:b:c:d:1.0\n  x: 2\n{{/if}}\n",
+    "- descriptor: {{#X}}a:b:c:d:1.0{{else}}a:b:c:e:1.0{{/X}}\n",
     "- descriptor: pip-services:connection:mqtt:default:1.0\n",
     "  a: ",
     "  a.b: ",
@@ -372,45 +380,3 @@ const PIECES: &[&str] = &[
     "|\n   x\n",
     "<<: *a\n",
 ];
-
-#[test]
-fn keys_behind_a_component_and_its_contrary_belong_to_both() {
-    let text = converted(
-        "{{#if J}}\n- descriptor: \"pip-services:connection:mqtt:a:1.0\"\n{{else}}\n\
-         - descriptor: \"pip-services:connection:mqtt:b:1.0\"\n{{/if}}\n  connection:\n    host: h\n",
-    )
-    .text;
-    assert_eq!(text.matches("connection.host = \"h\"").count(), 2, "{text}");
-    assert!(
-        text.contains("enabled = \"${J:-false}\"") && text.contains("enabled = \"!${J:-false}\""),
-        "{text}"
-    );
-}
-
-#[test]
-fn a_condition_that_is_no_boolean_is_to_be_decided() {
-    for condition in ["{{#A}}{{#B}}\n", "{{#HOST}}\n"] {
-        let ends = if condition.contains('A') { "{{/B}}{{/A}}\n" } else { "{{/HOST}}\n" };
-        let converted = converted(&format!(
-            "{condition}- descriptor: \"pip-services:connection:mqtt:a:1.0\"\n  connection: {{host: \"{{{{HOST}}}}\"}}\n{ends}"
-        ));
-        assert!(
-            converted.text.contains("enabled = \"${UNDECIDED_ENABLED:?to be decided: only where "),
-            "{}",
-            converted.text
-        );
-        assert_eq!(converted.comments, 1, "{}", converted.text);
-    }
-}
-
-#[test]
-fn keys_that_the_container_takes_are_not_written_for_the_component() {
-    let converted =
-        converted("- descriptor: \"acme:client:http:default:1.0\"\n  timeout: 500\n  retries: 2\n");
-    assert!(
-        !converted.text.contains("\ntimeout") && converted.text.contains("retries = 2"),
-        "{}",
-        converted.text
-    );
-    assert_eq!(converted.comments, 1, "{}", converted.text);
-}

@@ -1,10 +1,8 @@
 //! Values of a configuration as TOML.
 
-use std::fmt::Write;
-
 use wirework::config::{KeyType, mask_uri};
 
-use super::template::{Condition, Part, Replaced, Template};
+use super::template::{Condition, Part, Replaced, Template, unquoted};
 use super::yaml::{Node, Value};
 use crate::cli::toml_text::quoted;
 
@@ -15,6 +13,8 @@ pub(super) enum Reason {
     Empty,
     Default,
     Twice,
+    /// A `uri` that is not always there, and the parts of an address beside it.
+    Address,
 }
 
 impl Reason {
@@ -24,6 +24,7 @@ impl Reason {
             Self::Empty => "it has no value",
             Self::Default => "a default cannot hold `}` or `${`",
             Self::Twice => "a key of it is given twice",
+            Self::Address => "where `uri` is given it decides, and where it is not the keys beside it do",
         }
     }
 }
@@ -43,6 +44,11 @@ impl Values<'_> {
         self.value_of_types(node, path, types_of(path), types_of)
     }
 
+    /// The items of a list that Pip.Services has as one string, with commas between them.
+    fn items(text: &str) -> impl Iterator<Item = &str> {
+        text.split(',').map(str::trim).filter(|item| !item.is_empty())
+    }
+
     fn value_of_types<'k>(
         &self,
         node: &Node,
@@ -52,6 +58,10 @@ impl Values<'_> {
     ) -> Result<String, Reason> {
         match &node.value {
             Value::Null => Err(Reason::Empty),
+            Value::Plain(text) | Value::Quoted(text) if is_list_of_strings(types) => {
+                let items = Self::items(text).map(|item| self.string(item));
+                Ok(format!("[{}]", items.collect::<Result<Vec<_>, _>>()?.join(", ")))
+            }
             Value::Plain(text) => {
                 let is_string = types.iter().any(KeyType::holds_string);
                 number(text).filter(|_| !is_string).map_or_else(|| self.string(text), Ok)
@@ -93,18 +103,7 @@ impl Values<'_> {
             match part {
                 Part::Text(text) if doubled => out.push_str(&text.replace('$', "$$")),
                 Part::Text(text) => out.push_str(text.trim()),
-                Part::Replaced(Replaced::Conditional { .. }) => return Err(Reason::Conditional),
-                Part::Replaced(Replaced::Parameter { default: Some(default), .. })
-                    if default.contains('}') || default.contains("${") =>
-                {
-                    return Err(Reason::Default);
-                }
-                Part::Replaced(Replaced::Parameter { name, default }) => {
-                    let _ = match default {
-                        Some(default) => write!(out, "${{{name}:-{default}}}"),
-                        None => write!(out, "${{{name}}}"),
-                    };
-                }
+                Part::Replaced(parameter) => out.push_str(&parameter_text(parameter)?),
             }
         }
         Ok(out)
@@ -123,9 +122,43 @@ impl Values<'_> {
         }
     }
 
-    /// The variables by which a part of a value is there or not, each once: conditions on its lines that none of the lines around it is
-    /// under, and those inside of texts.
-    pub fn variables(&self, node: &Node, around: &[usize]) -> Vec<String> {
+    /// What a text can be: one text, or two where parts of it depend on one variable.
+    pub fn alternatives(&self, text: &str) -> Result<Vec<(Option<Condition>, String)>, Reason> {
+        let parts = self.0.parts(text);
+        let conditional = |part: &Part<'_>| match part {
+            Part::Replaced(Replaced::Conditional { name, .. }) => Some(name.clone()),
+            _ => None,
+        };
+        let mut names: Vec<_> = parts.iter().filter_map(conditional).collect();
+        names.dedup();
+        let name = match names.as_slice() {
+            [] => return Ok(vec![(None, self.text(text, false)?)]),
+            [name] => name,
+            _ => return Err(Reason::Conditional),
+        };
+        let of = |is_set: bool| {
+            let mut out = String::new();
+            for part in &parts {
+                match part {
+                    Part::Replaced(Replaced::Conditional {
+                        negated, texts: Some([shown, other]), ..
+                    }) => {
+                        out.push_str(if is_set == *negated { other } else { shown });
+                    }
+                    Part::Replaced(Replaced::Conditional { .. }) => return Err(Reason::Conditional),
+                    Part::Text(text) => out.push_str(text),
+                    Part::Replaced(parameter) => out.push_str(&parameter_text(parameter)?),
+                }
+            }
+            Ok((Some(Condition::inline(name, !is_set)), unquoted(&out).to_owned()))
+        };
+        let both = [of(true)?, of(false)?];
+        Ok(both.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+    }
+
+    /// The variables by which a part of a value is there or not, each once: conditions on its lines that those around it leave open, and
+    /// those inside of texts.
+    pub fn variables(&self, node: &Node, around: &[Condition]) -> Vec<String> {
         let mut found = Vec::new();
         self.find_variables(node, around, &mut found);
         found.sort_unstable();
@@ -133,11 +166,9 @@ impl Values<'_> {
         found
     }
 
-    fn find_variables(&self, node: &Node, around: &[usize], found: &mut Vec<String>) {
+    fn find_variables(&self, node: &Node, around: &[Condition], found: &mut Vec<String>) {
         let part = |line: usize, node: &Node, found: &mut Vec<String>| {
-            let own = self.0.conditions_at(line).into_iter();
-            let own = own.filter(|one| !around.iter().any(|line| one.covers(*line)));
-            found.extend(own.map(|one| one.name));
+            found.extend(self.0.own_conditions(line, around).into_iter().map(|one| one.name));
             self.find_variables(node, around, found);
         };
         match &node.value {
@@ -152,6 +183,60 @@ impl Values<'_> {
             }
             Value::Null => {}
         }
+    }
+
+    /// The variables whose values a text has.
+    pub fn parameters(&self, node: &Node) -> Vec<String> {
+        let (Value::Plain(text) | Value::Quoted(text)) = &node.value else { return Vec::new() };
+        let parameters = self.0.parts(text).into_iter().filter_map(|part| match part {
+            Part::Replaced(Replaced::Parameter { name, .. }) => Some(name.clone()),
+            _ => None,
+        });
+        parameters.collect()
+    }
+
+    /// Whether a text is never empty, whatever the variables say.
+    pub fn is_certain(&self, node: &Node) -> bool {
+        let (Value::Plain(text) | Value::Quoted(text)) = &node.value else { return false };
+        self.0.parts(text).into_iter().any(|part| match part {
+            Part::Text(text) => !text.trim().is_empty(),
+            Part::Replaced(Replaced::Parameter { default, .. }) => {
+                default.as_deref().is_some_and(|default| !default.trim().is_empty())
+            }
+            Part::Replaced(Replaced::Conditional { .. }) => false,
+        })
+    }
+
+    /// Whether a text has `${…}` in it, which is no parameter there.
+    pub fn has_dollar_brace(&self, node: &Node) -> bool {
+        match &node.value {
+            Value::Null => false,
+            Value::Plain(text) | Value::Quoted(text) => self
+                .0
+                .parts(text)
+                .into_iter()
+                .any(|part| matches!(part, Part::Text(text) if text.contains("${"))),
+            Value::List(list) => list.iter().any(|node| self.has_dollar_brace(node)),
+            Value::Map(map) => map.iter().any(|(_, _, node)| self.has_dollar_brace(node)),
+        }
+    }
+
+    /// A value without the parts that are never there where these conditions hold.
+    pub fn present(&self, node: &Node, around: &[Condition]) -> Node {
+        let is_there = |line: usize| !self.0.is_absent(line, around);
+        let value = match &node.value {
+            Value::List(list) => {
+                let items = list.iter().filter(|item| is_there(item.line));
+                Value::List(items.map(|item| self.present(item, around)).collect())
+            }
+            Value::Map(map) => {
+                let pairs = map.iter().filter(|(_, line, _)| is_there(*line));
+                let pairs = pairs.map(|(key, line, node)| (key.clone(), *line, self.present(node, around)));
+                Value::Map(pairs.collect())
+            }
+            other => other.clone(),
+        };
+        Node { value, line: node.line }
     }
 
     /// A value without what is null inside of it; the paths of that, and its lines, are added to `lost`.
@@ -221,6 +306,29 @@ impl Values<'_> {
         });
         mask_uri(&parts.collect::<String>()).into_owned()
     }
+}
+
+/// What stands for a variable in a manifest.
+fn parameter_text(replaced: &Replaced) -> Result<String, Reason> {
+    match replaced {
+        Replaced::Conditional { .. } => Err(Reason::Conditional),
+        Replaced::Parameter { default: Some(default), .. }
+            if default.contains('}') || default.contains("${") =>
+        {
+            Err(Reason::Default)
+        }
+        Replaced::Parameter { name, default: Some(default) } => Ok(format!("${{{name}:-{default}}}")),
+        Replaced::Parameter { name, default: None } => Ok(format!("${{{name}}}")),
+    }
+}
+
+/// Whether a key takes a list of strings and no string.
+fn is_list_of_strings(types: &[KeyType]) -> bool {
+    let is_list = |one: &KeyType| {
+        let mut items = one.items().into_iter().flatten();
+        items.any(|item| matches!(item, KeyType::String { .. }))
+    };
+    !types.is_empty() && types.iter().all(is_list)
 }
 
 /// A boolean or a number as TOML writes it.

@@ -41,7 +41,8 @@ impl<'a> Writer<'a> {
     /// A key that is not written, as a comment with what it was, and when it was there.
     pub fn lose(&mut self, path: &str, line: usize, node: &Node, section: Option<&Section>, text: &str) {
         let what = self.written(path, node, section);
-        let text = format!("{text}{}", self.only_where(line, section.map(|section| section.line)));
+        let around = section.map(|section| &*section.around).unwrap_or_default();
+        let text = format!("{text}{}", self.only_where(line, around));
         self.comment(&what, line, &text);
     }
 
@@ -49,45 +50,46 @@ impl<'a> Writer<'a> {
     /// that `check` asks for a decision.
     pub fn undecided(&mut self, path: &str, line: usize, node: &Node, section: &mut Section, reason: Reason) {
         if !section.take(path) {
-            return self.lose(path, line, node, Some(section), "given twice, or as a value and a table");
+            return self.lose(path, line, node, Some(section), section.why_taken(path));
         }
+        section.undecided.insert(path.to_owned());
         let name: String = path
             .chars()
             .map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_uppercase() } else { '_' })
             .collect();
-        let own = self.own_conditions(line, Some(section.line));
-        let depends = match (own.is_empty(), self.values().variables(node, &[section.line, line])) {
-            (false, _) => format!("only where {}", when(&own)),
-            (true, variables) if variables.is_empty() => "as a default".to_owned(),
-            (true, variables) => format!("by {}", variables.join(" and ")),
+        let own = self.template.own_conditions(line, &section.around);
+        let mut variables = self.values().variables(node, &section.around_line(self.template, line));
+        if reason == Reason::Address {
+            variables.extend(self.values().parameters(node));
+        }
+        let depends = match own.as_slice() {
+            [] if variables.is_empty() => "as a default".to_owned(),
+            [] => format!("by {}", variables.join(" and ")),
+            own => format!("only where {}", when(own)),
         };
         let key = dotted(path);
         let _ =
             writeln!(self.out, "{key} = \"${{{UNDECIDED}_{name}:?to be decided: it was given {depends}}}\"");
         let help = match reason {
             Reason::Default => "write the value, or one parameter with a default for it",
-            _ => "write the value, a parameter for it, or two components with `enabled`",
+            Reason::Address => "write the one or the others",
+            _ => {
+                "write the value, a parameter for it, or two components, each with a name of its own and `enabled`"
+            }
         };
         let what = self.written(path, node, Some(section));
         self.comment(&what, line, &format!("given {depends}, and {}: {help}", reason.text()));
     }
 
-    /// The conditions of a line that the line around it is not under.
-    pub fn own_conditions(&self, line: usize, around: Option<usize>) -> Vec<Condition> {
-        let own = self.template.conditions_at(line).into_iter();
-        own.filter(|one| !around.is_some_and(|line| one.covers(line))).collect()
-    }
-
     /// A key with its value as a comment may show it.
-    fn written(&self, path: &str, node: &Node, section: Option<&Section>) -> String {
+    pub fn written(&self, path: &str, node: &Node, section: Option<&Section>) -> String {
         let may_show = |path: &str| self.may_show(section, path);
         format!("{path} = {}", self.values().written(node, path, &may_show))
     }
 
-    /// The conditions of a line that the line around it is not under, as the end of a sentence.
-    pub fn only_where(&self, line: usize, around: Option<usize>) -> String {
-        let own = self.own_conditions(line, around);
-        if own.is_empty() { String::new() } else { format!("; it was there only where {}", when(&own)) }
+    /// The conditions of a line that those around it leave open, as the end of a sentence.
+    pub fn only_where(&self, line: usize, around: &[Condition]) -> String {
+        also_where(&self.template.own_conditions(line, around))
     }
 
     /// All of an entry as comments.
@@ -140,21 +142,68 @@ impl Vocabulary {
 pub(super) struct Section {
     /// `None` where the descriptor cannot be read, or has parameters.
     pub keys: Option<Keys>,
-    /// Where it begins: under the conditions there stands the whole of it.
-    pub line: usize,
+    /// Under what the whole of it stands.
+    pub around: Vec<Condition>,
     taken: BTreeSet<String>,
+    /// The keys of which somebody has to decide.
+    undecided: BTreeSet<String>,
 }
 
 impl Section {
-    /// One that begins at a line, of a component with these keys.
-    pub fn new(keys: Option<Keys>, line: usize) -> Self {
-        Self { keys, line, taken: BTreeSet::new() }
+    /// One of a component with these keys, all of which stands under these conditions.
+    pub fn new(keys: Option<Keys>, around: Vec<Condition>) -> Self {
+        Self { keys, around, taken: BTreeSet::new(), undecided: BTreeSet::new() }
+    }
+
+    /// The conditions around a line of it, and those of the line.
+    pub fn around_line(&self, template: &Template, line: usize) -> Vec<Condition> {
+        let own = template.own_conditions(line, &self.around);
+        self.around.iter().cloned().chain(own).collect()
+    }
+
+    /// Why a path cannot be written that is taken.
+    pub fn why_taken(&self, path: &str) -> &'static str {
+        if self.undecided.contains(path) {
+            "its other value"
+        } else {
+            "given twice, or as a value and a table"
+        }
+    }
+
+    /// Whether one of these paths is taken, or a table of one or in one.
+    pub fn has_any(&self, paths: &[&str]) -> bool {
+        let is_in =
+            |inner: &str, table: &str| inner.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'));
+        let has = |path: &str| {
+            self.taken.iter().any(|taken| taken == path || is_in(taken, path) || is_in(path, taken))
+        };
+        paths.iter().any(|path| has(path))
     }
 
     pub fn counterpart<'k>(&'k self, path: &str) -> Counterpart<'k> {
         self.keys
             .as_ref()
             .map_or_else(|| Counterpart::Key(path.to_owned(), &[]), |keys| keys.counterpart(path))
+    }
+
+    /// The items of a table that is a list here, each under a number or a name; those under numbers in their order.
+    pub fn items(&self, path: &str, map: &[(String, usize, Node)]) -> Option<Vec<Node>> {
+        let number = |key: &str| key.parse::<u32>().ok();
+        let has_numbers = map.iter().all(|(key, ..)| number(key).is_some());
+        let is_table = |node: &Node| matches!(node.value, Value::Map(_));
+        let are_tables = !map.is_empty() && map.iter().all(|(_, _, node)| is_table(node));
+        self.keys.as_ref().filter(|keys| are_tables && keys.is_list(path, has_numbers))?;
+        let mut items: Vec<_> = map.iter().collect();
+        if has_numbers {
+            items.sort_by_key(|(key, ..)| number(key));
+        }
+        // An item stands where its key does, under the conditions there.
+        Some(
+            items
+                .into_iter()
+                .map(|(_, line, node)| Node { value: node.value.clone(), line: *line })
+                .collect(),
+        )
     }
 
     /// The known key that is most like one that is not.
@@ -184,6 +233,14 @@ impl Section {
         let is_free = !above.any(|above| self.taken.contains(above))
             && !after.is_some_and(|next| next.starts_with(&below));
         is_free && self.taken.insert(path.to_owned())
+    }
+}
+
+/// Conditions as the end of a sentence; nothing where there are none.
+pub(super) fn also_where(conditions: &[Condition]) -> String {
+    match conditions {
+        [] => String::new(),
+        conditions => format!("; it was there only where {}", when(conditions)),
     }
 }
 

@@ -37,6 +37,13 @@ pub(super) struct Node {
     pub line: usize,
 }
 
+impl Node {
+    /// Whether it is a table without keys.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.value, Value::Map(map) if map.is_empty())
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Null,
