@@ -8,6 +8,7 @@ mod health;
 mod limits;
 mod metrics;
 mod names;
+mod prometheus_server;
 mod recorder;
 mod routes;
 mod sockets;

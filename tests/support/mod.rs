@@ -21,6 +21,8 @@ pub mod mosquitto;
 pub mod mutate;
 pub mod nats;
 pub mod process;
+#[cfg(unix)]
+pub mod prometheus;
 pub mod promtool;
 pub mod proxy;
 pub mod tls;

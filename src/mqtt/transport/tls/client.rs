@@ -22,7 +22,7 @@ use crate::config::{Invalid, MASK};
 use crate::connect::Endpoint;
 use crate::mqtt::LinkError;
 use crate::mqtt::transport::byte_stream::{Counted, Moved};
-use crate::tls::{FailureContext, Identity, TlsError, Trusted};
+use crate::tls::{FailureContext, TlsError, Trusted};
 
 /// Everything that a handshake needs.
 pub(crate) struct Client {
@@ -55,10 +55,9 @@ impl Client {
     /// files.
     pub fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
         let trust = Trust::of(config);
-        // Of a key that others can read the connection warns when it opens.
-        let expired = trust.identity.as_ref().and_then(Identity::out_of_time);
+        let doubts = trust.identity.iter().flat_map(|own| [own.exposed(), own.out_of_time()]).flatten();
         let half = config.unusable_half();
-        problems(&trust, hosts).iter().chain(&half).map(TlsError::invalid).chain(expired).collect()
+        problems(&trust, hosts).iter().chain(&half).map(TlsError::invalid).chain(doubts).collect()
     }
 
     pub async fn handshake(self, stream: TcpStream) -> Result<Secured, LinkError> {

@@ -121,7 +121,7 @@ impl TlsConfig {
         #[cfg(feature = "tls")]
         {
             let tls = self.clone();
-            let exposed = move || tls.identity()?.exposed_key();
+            let exposed = move || tls.identity()?.exposed();
             if let Some(exposed) = tokio::task::spawn_blocking(exposed).await.ok().flatten() {
                 logger.warn(format_args!("{exposed}"));
             }
