@@ -250,8 +250,13 @@ fn rows(layers: &[Vec<u32>], neighbours: &Neighbours, (count, most): (usize, usi
         let above = real(tallest - nodes.len()) / 2.0;
         nodes.iter().enumerate().for_each(|(row, node)| set(&mut at, *node, above + real(row)));
     }
+    // The columns of one layer stay side by side.
+    let alone =
+        |layer: usize| layers.get(layer).is_none_or(|nodes| nodes.len() <= most || bends_in(nodes, count));
     for _ in 0..PULLS {
-        columns().for_each(|(_, (_, nodes))| pull(nodes, neighbours, &apart, &mut at));
+        for (_, (_, nodes)) in columns().filter(|(_, (layer, _))| alone(*layer)) {
+            pull(nodes, neighbours, &apart, &mut at);
+        }
     }
     let top = at.iter().copied().fold(f64::INFINITY, f64::min);
     let mut places = vec![Place::default(); all];
@@ -261,6 +266,11 @@ fn rows(layers: &[Vec<u32>], neighbours: &Neighbours, (count, most): (usize, usi
         }
     }
     places
+}
+
+/// Whether edges bend in a layer, which then is one column.
+fn bends_in(nodes: &[u32], count: usize) -> bool {
+    nodes.iter().any(|node| (*node as usize) >= count)
 }
 
 /// Draws the nodes of a column towards their neighbours, as far apart as they have to be and in their order.

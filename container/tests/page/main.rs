@@ -34,7 +34,7 @@ const CANARY: &str = "canary-91c2";
 /// What drives a browser, and the browser.
 struct Driver {
     modules: PathBuf,
-    browser: &'static str,
+    browser: PathBuf,
 }
 
 /// None where there is no browser, or nothing to drive it.
@@ -55,13 +55,8 @@ fn driver() -> Option<&'static Driver> {
 }
 
 fn install() -> Result<Driver, String> {
-    let browser = "chromium";
-    let runs = |program: &str| {
-        Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success())
-    };
-    if !runs(browser) || !runs("node") {
-        return Err("chromium or node is not installed".to_owned());
-    }
+    let browser = found("chromium").ok_or("chromium is not installed")?;
+    found("node").ok_or("node is not installed")?;
     let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
     let done = Command::new("sh").arg(format!("{SCRIPTS}/install.sh")).arg(into).output();
     match done {
@@ -71,6 +66,12 @@ fn install() -> Result<Driver, String> {
         }
         done => Err(format!("playwright-core cannot be installed: {done:?}")),
     }
+}
+
+/// Where a program is.
+fn found(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// A port that is free now. Between here and its use another process could take it; then the service says so.
@@ -106,7 +107,8 @@ fn drive(scenario: &str, port: u16, mut please: impl FnMut(&str)) {
         .args([scenario, &format!("http://127.0.0.1:{port}/admin")])
         .arg(&folder)
         .env("NODE_PATH", modules)
-        .envs([("TOKEN", TOKEN), ("CANARY", CANARY), ("BROWSER", browser)])
+        .envs([("TOKEN", TOKEN), ("CANARY", CANARY)])
+        .env("BROWSER", browser)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

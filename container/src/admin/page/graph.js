@@ -94,6 +94,8 @@ export class Graph {
     node?.element.classList.add("chosen");
     this.#highlight();
     if (node) this.#reveal(node);
+    // What was moved for the panel goes back.
+    else if (this.drawing && !this.touched) this.fit();
   }
 
   focus(position) {
@@ -104,7 +106,9 @@ export class Graph {
   #draw(node) {
     const { node_width: width, node_height: height } = this.drawing;
     const many = node.members.length > 1;
-    const under = many ? `${number(node.members.length)} components` : node.name;
+    // Most names are `default`, and tell nothing apart.
+    const named = !many && node.name !== "default";
+    const under = many ? `${number(node.members.length)} components` : named ? node.kind : node.name;
     node.mark = s("path", { "fill-rule": "evenodd" });
     node.words = s("text.under", { x: 36, y: 35 });
     node.under = under;
@@ -113,7 +117,7 @@ export class Graph {
       s("title"), ...stack,
       s("rect.box", { width, height, rx: 7 }),
       s("g.sign", { transform: "translate(19 23)" }, node.mark),
-      s("text.title", { x: 36, y: 19 }, fitted(node.kind, "600 13px system-ui, sans-serif", width - 46)),
+      s("text.title", { x: 36, y: 19 }, fitted(named ? node.name : node.kind, "600 13px system-ui, sans-serif", width - 46)),
       node.words);
     const on = (name, call) => node.element.addEventListener(name, call);
     on("click", () => { if (!this.moved) this.#select(node); });
@@ -213,10 +217,7 @@ export class Graph {
     const { width, height } = this.size;
     const most = clientWidth < VERY_WIDE ? FIT_SCALE : 2 * FIT_SCALE;
     const scale = Math.min(most, clientWidth / width, clientHeight / height);
-    // What is far too large to read is begun at its upper left.
-    const readable = Math.max(scale, 0.34);
-    const [seenWidth, seenHeight] = [clientWidth / readable, clientHeight / readable];
-    this.view = { x: Math.min(0, (width - seenWidth) / 2), y: Math.min(0, (height - seenHeight) / 2), scale: readable };
+    this.view = { x: (width - clientWidth / scale) / 2, y: (height - clientHeight / scale) / 2, scale };
     this.touched = false;
     this.#apply();
   }
@@ -234,13 +235,18 @@ export class Graph {
   /** The scale at which all is seen. */
   #least() {
     const { clientWidth, clientHeight } = this.svg;
-    return Math.min(0.34, clientWidth / this.size.width, clientHeight / this.size.height);
+    return Math.min(0.5, clientWidth / this.size.width, clientHeight / this.size.height);
   }
 
+  /** Moves as the user wants. */
   #move(dx, dy) {
+    this.touched = true;
+    this.#shift(dx, dy);
+  }
+
+  #shift(dx, dy) {
     this.view.x += dx / this.view.scale;
     this.view.y += dy / this.view.scale;
-    this.touched = true;
     this.#apply();
   }
 
@@ -253,6 +259,7 @@ export class Graph {
     this.view.y = Math.min(this.size.height - height / 4, Math.max(-height * 0.75, y));
     this.svg.setAttribute("viewBox", `${this.view.x} ${this.view.y} ${width} ${height}`);
     this.svg.classList.toggle("far", scale < 0.5);
+    this.svg.classList.toggle("farther", scale < 0.25);
   }
 
   /** Moves just so far that a node is seen, and not below the panel. */
@@ -265,7 +272,7 @@ export class Graph {
     const [right, bottom] = [node.x + this.drawing.node_width + 12, node.y + this.drawing.node_height + 12];
     const dx = Math.min(0, node.x - 12 - x) || Math.max(0, right - x - width);
     const dy = Math.min(0, node.y - 12 - y) || Math.max(0, bottom - y - height);
-    if (dx !== 0 || dy !== 0) this.#move(dx * scale, dy * scale);
+    if (dx !== 0 || dy !== 0) this.#shift(dx * scale, dy * scale);
   }
 
   #listen() {

@@ -193,7 +193,7 @@ function toggleKind(node) {
   const opened = [...page.opened].filter((position) => kind(position) !== node.kind);
   if (opened.length === page.opened.size) opened.push(node.members[0]);
   page.opened = new Set(opened);
-  if (page.opened.size > 0 && panel.open) closePanel();
+  closePanel();
   draw().catch(console.error);
 }
 
@@ -213,7 +213,11 @@ byId("as-list").addEventListener("click", () => view("list"));
 byId("zoom-in").addEventListener("click", () => graph.zoom(1.3));
 byId("zoom-out").addEventListener("click", () => graph.zoom(1 / 1.3));
 byId("zoom-fit").addEventListener("click", () => graph.fit());
-byId("group").addEventListener("change", () => { page.opened.clear(); draw().catch(console.error); });
+byId("group").addEventListener("change", () => {
+  page.opened.clear();
+  closePanel();
+  draw().catch(console.error);
+});
 byId("of-service").addEventListener("click", () => {
   if (!page.service) return;
   closePanel();
