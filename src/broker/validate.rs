@@ -80,7 +80,8 @@ impl BrokerConfig {
                 }
             }
         }
-        if found.is_empty() {
+        found.extend(auth::exposed(self.keyed_credentials(), around, "credentials"));
+        if found.iter().all(Invalid::is_warning) {
             let unknown = self.users.keys().filter(|name| !users.contains(name));
             found.extend(unknown.map(|name| unknown_user(name)));
         }

@@ -22,7 +22,7 @@ use super::config::HttpOptions;
 use super::cors::Cors;
 use super::health::Probe;
 use super::hosts::{Hosts, KnownHost};
-use super::routes::{Route, RouteTable};
+use super::routes::{Route, RouteTable, WithoutSlash};
 use crate::component::{ServiceView, panic_error};
 use crate::trace::TraceContext;
 
@@ -143,6 +143,9 @@ impl Requests {
         };
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        if base > 0 && request.uri().path().len() == base {
+            request.extensions_mut().insert(WithoutSlash {});
         }
         *request.uri_mut() = below(request.uri(), base);
         let answer = in_flight.run(AssertUnwindSafe(router.oneshot(request)).catch_unwind());

@@ -191,6 +191,7 @@ impl Component for OtlpConnection {
 
     fn validate(_: &Descriptor, config: &OtlpConnectionConfig) -> Vec<Invalid> {
         let mut found = check::invalid(config);
+        found.extend(check::tls_problems(config));
         found.extend(check::warnings(config));
         found
     }

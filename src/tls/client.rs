@@ -11,7 +11,6 @@ use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 use super::config::{TlsConfig, Trust};
 use super::error::TlsError;
 use super::failure::FailureContext;
-use super::identity::Identity;
 use super::trusted::Trusted;
 use crate::config::{Invalid, MASK};
 
@@ -45,10 +44,9 @@ impl ClientTls {
     /// files.
     pub fn problems<'h>(config: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
         let trust = Trust::of(config);
-        // Of a key that others can read the connection warns when it opens.
-        let expired = trust.identity.as_ref().and_then(Identity::out_of_time);
+        let doubts = trust.identity.iter().flat_map(|own| [own.exposed(), own.out_of_time()]).flatten();
         let half = config.unusable_half();
-        problems(&trust, hosts).iter().chain(&half).map(TlsError::invalid).chain(expired).collect()
+        problems(&trust, hosts).iter().chain(&half).map(TlsError::invalid).chain(doubts).collect()
     }
 }
 

@@ -124,7 +124,7 @@ impl TlsConfig {
         #[cfg(feature = "tls")]
         {
             let tls = self.clone();
-            let exposed = move || tls.identity()?.exposed_key();
+            let exposed = move || Some(tls.identity()?.exposed()?.to_string());
             tokio::task::spawn_blocking(exposed).await.ok().flatten()
         }
     }

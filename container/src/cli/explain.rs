@@ -97,6 +97,9 @@ impl Explain {
         let options = self.options.with(self.what.iter().filter_map(What::manifest));
         let Some(checked) = options.plan(program) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
+        if !checked.is_read() {
+            return checked.code();
+        }
         let (plan, selectors) = (checked.plan(), self.what.iter().filter_map(What::component));
         let selectors: Vec<_> = selectors.collect();
         let nobody =

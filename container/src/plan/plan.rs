@@ -121,14 +121,14 @@ impl Plan {
         self.components.get(position as usize)
     }
 
-    /// The components without which the one at `position` cannot be: what its single, required references resolved to.
+    /// The components without which the one at `position` cannot be: what its single, required references resolved to. It is to be
+    /// asked before the configuration of the component is taken out of the plan.
     pub fn requires(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
-        let planned = self.get(position);
-        let wanted =
-            planned.and_then(|planned| planned.known.as_ref()).map_or(&[][..], |known| &known.references);
-        let resolved = planned.map_or(&[][..], |planned| &planned.references);
-        let required = wanted.iter().zip(resolved).filter(|(wanted, _)| is_required(wanted.reference));
-        required.flat_map(move |(_, resolved)| others(&resolved.list, position))
+        let wanted = self.get(position).into_iter().flat_map(|planned| {
+            let wanted = planned.known.iter().flat_map(|known| &known.references).zip(&planned.references);
+            wanted.filter(|(wanted, _)| is_required(planned, wanted.reference))
+        });
+        wanted.flat_map(move |(_, resolved)| others(&resolved.list, position))
     }
 
     /// How many references were resolved to how many components in all; for the summary of `check`.

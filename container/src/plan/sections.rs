@@ -13,7 +13,9 @@ use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
 use super::planned::{Planned, ResolvedReference};
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times};
+use crate::manifest::{
+    Entry, Files, warn_exposed_secrets, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times,
+};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -55,6 +57,7 @@ pub(super) fn read(
         found.revise(|problem| (problem.code != code::MISSING_KEY).then_some(problem));
     }
     hints::join(problems, found, section.table, &known);
+    warn_exposed_secrets(&section, &known.schema, files, problems);
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
@@ -123,7 +126,7 @@ pub(super) fn check_claims(components: &mut [Planned], manifests: &Files, proble
         let Entry { descriptor, span, table, .. } = &planned.entry;
         let (known, references) = (planned.known.as_deref(), &planned.references);
         claims.extend(claimed.into_iter().map(|claim| {
-            let endpoint = match &claim {
+            let endpoint = match claim.what() {
                 Claim::Route { reference, .. } => only(known, references, reference),
                 Claim::OwnRoute { .. } => Some(position),
                 _ => None,

@@ -62,6 +62,22 @@ fn a_port_in_use_is_said() {
     insta::assert_snapshot!("run_port_in_use", redacted(&said.to_string()).replace(&port, "<port>"));
 }
 
+/// A queue that shares a connection which the service can do without: what it lacks is named.
+#[test]
+fn a_queue_whose_connection_did_not_open_names_it() {
+    let manifest = format!(
+        "{SERVICE}[[component]]\ndescriptor = 'pip-services:connection:mqtt:remote:1.0'\ncritical = false\n\
+         connection = {{ host = '127.0.0.1', port = 1 }}\noptions.retry_connect = false\n\
+         [[component]]\ndescriptor = 'pip-services:message-queue:mqtt:orders:1.0'\n"
+    );
+    let said = Said::line(&[("service.toml", &manifest)], "run -c service.toml -p LOG_LEVEL=warn");
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("warning[CRITICAL_NEEDS_UNCRITICAL]"), "{said}");
+    let expected = "cannot open `pip-services:message-queue:mqtt:orders:1.0`: it requires `pip-services:connection:mqtt:remote:1.0`, \
+                    which failed";
+    assert!(said.err.contains(expected), "{said}");
+}
+
 /// What the log says before the console is open, and when there is none, goes to stderr.
 #[cfg(unix)]
 #[test]

@@ -358,6 +358,11 @@ impl MqttConnection {
         self.client()?.messages(filter, options).await
     }
 
+    /// The name of its component.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// How it is configured to behave.
     pub(crate) fn options(&self) -> &MqttOptions {
         &self.config.options

@@ -7,7 +7,7 @@ use super::options::MqttQueueOptions;
 use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::Neighbours;
+use crate::component::{Flow, Neighbours};
 use crate::config::{Invalid, Millis, code};
 use crate::connect::ConnectionConfig;
 use crate::messaging::kit::non_empty;
@@ -236,6 +236,11 @@ impl MqttQueueConfig {
             found.extend(refused.map(|(key, _)| Invalid::new(key, problem)));
         }
         found
+    }
+
+    /// That it needs the connection which its reference leads to, where it is to have none of its own.
+    pub(super) fn shares(&self) -> Option<Flow> {
+        self.own_connection().is_none().then_some(Flow::Needs("connection"))
     }
 
     /// What a connection of its own is configured with, if it is to have one.
