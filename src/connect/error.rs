@@ -117,7 +117,7 @@ impl ConnectError {
 }
 
 /// What to write instead of a host that is none.
-pub(super) fn host_remedy(host: &str) -> &'static str {
+pub(crate) fn host_remedy(host: &str) -> &'static str {
     let has_port =
         || host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     if host.contains("://") {

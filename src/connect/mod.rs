@@ -35,6 +35,8 @@ pub(crate) use environment::{Environment, variable_part};
 pub use error::Asked;
 pub use error::ConnectError;
 pub(crate) use error::asked;
+#[cfg(feature = "broker")]
+pub(crate) use error::host_remedy;
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};

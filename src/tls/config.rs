@@ -124,7 +124,7 @@ impl TlsConfig {
         #[cfg(feature = "tls")]
         {
             let tls = self.clone();
-            let exposed = move || Some(tls.identity()?.exposed()?.to_string());
+            let exposed = move || tls.identity()?.exposed().map(|warning| warning.to_string());
             tokio::task::spawn_blocking(exposed).await.ok().flatten()
         }
     }

@@ -197,6 +197,7 @@ fn reason(candidate: &Candidate<'_>) -> &'static str {
         (Verdict::Itself, _) => "a component never gets itself",
         (Verdict::OtherDescriptor, _) => "it offers this, but its descriptor does not match",
         (Verdict::NotOffered, _) => "its descriptor matches, but it does not offer this",
+        (Verdict::Unused, _) => "the component makes no use of this reference as it is configured",
         (Verdict::Unknown, _) => "no factory makes it, so that nobody knows what it offers",
     }
 }

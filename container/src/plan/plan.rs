@@ -1,5 +1,6 @@
 //! A manifest brought together with the factories: every component, what each reference resolved to, and the order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use schemars::Schema;
@@ -22,7 +23,7 @@ use super::passwords::check_passwords;
 use super::planned::Planned;
 use super::references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
-use super::sections::{check_claims, check_limits, read};
+use super::sections::{check_claims, check_limits, made, read};
 use super::shown_values::shown_values;
 use crate::manifest::{Files, Manifest, Service};
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub graph: Graph,
     /// Who listens at which port.
     pub listeners: Vec<Listener>,
+    /// The files and sockets that components make.
+    pub made: Vec<PathBuf>,
 }
 
 wirework::opaque!(Plan);
@@ -89,7 +92,7 @@ impl Plan {
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
-        let listeners = listeners(&components);
+        let (listeners, made) = (listeners(&components), made(&components));
         check_neighbours(&service.name, &components, &listeners, &disabled, &files, problems);
         check_claims(&mut components, &files, problems);
         check_limits(&components, problems);
@@ -102,7 +105,7 @@ impl Plan {
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         check_listeners(&components, &graph, &listeners, problems);
         let mut plan =
-            Self { service, files, components, descriptors, disabled, order, afters, graph, listeners };
+            Self { service, files, components, descriptors, disabled, order, afters, graph, listeners, made };
         let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
         problems.extend(cycles);
         plan.files.show(shown_values(&plan.components, &plan.files, problems));
@@ -162,9 +165,12 @@ impl Plan {
         };
         let pattern = &resolved.pattern;
         let (span, is_given) = (planned.entry.span, resolved.overridden.is_some());
-        let query = ReferenceQuery { asker: position, span, is_given, reference: wanted.reference, pattern };
+        let (reference, given) = (wanted.reference, &planned.entry.references);
+        let query = ReferenceQuery { asker: position, span, is_given, reference, pattern, given };
         let enabled = scene.candidates(&query).into_iter().filter_map(|(position, verdict)| {
             let descriptor = self.descriptors.get(position as usize)?;
+            let is_got = verdict != Verdict::Taken || resolved.list.contains(&position);
+            let verdict = if is_got { verdict } else { Verdict::Unused };
             Some(Candidate { descriptor, verdict, enabled: true })
         });
         let disabled = self.disabled.iter().filter(|(descriptor, _)| pattern.matches(descriptor));

@@ -37,19 +37,24 @@ pub(super) fn resolve(
             let pattern =
                 overridden.map_or(&wanted.pattern, |(_, pattern, _)| pattern).resolve(&entry.descriptor);
             let span = overridden.map(|(.., span)| *span);
-            let list = lists.find(pattern.clone(), Requirement::Capability(wanted.id));
+            let is_unused = span.is_none() && is_unused(planned, field);
+            let list = match is_unused {
+                true => List::default(),
+                false => lists.find(pattern.clone(), Requirement::Capability(wanted.id)),
+            };
             let query = ReferenceQuery {
                 asker,
                 span: span.unwrap_or(entry.span),
                 is_given: span.is_some(),
                 reference: wanted.reference,
                 pattern: &pattern,
+                given: &entry.references,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
             let mut unreadable = (span.is_none()
                 && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
-            if !unreadable {
+            if !unreadable && !is_unused {
                 let unmade = || lists.find(pattern.clone(), Requirement::Unmade);
                 unreadable = is_reported_empty(&scene, &query, &list, unmade, problems);
             }
@@ -169,6 +174,11 @@ fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: 
             }
         }
     }
+}
+
+/// Whether the asker makes no use of a reference as it is configured.
+fn is_unused(asker: &Planned, field: &str) -> bool {
+    flows(asker).iter().any(|flow| matches!(flow, Flow::Unused(only) if *only == field))
 }
 
 /// Whether the asker cannot be without what it finds: by the type of the reference, or as it is configured.

@@ -1,6 +1,7 @@
 //! Sections read by their factories, and what can be told from one configuration alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wirework::Descriptor;
@@ -115,6 +116,16 @@ fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> Stri
             group.replace('-', "_")
         ),
     }
+}
+
+/// The files and sockets that components make; to be asked before their claims are taken.
+pub(super) fn made(components: &[Planned]) -> Vec<PathBuf> {
+    let claims = components.iter().flat_map(|planned| &planned.parsed).flat_map(|parsed| &parsed.claims);
+    let made = claims.filter_map(|claim| match claim.what() {
+        Claim::File { path } | Claim::Socket { path } => Some(path.clone()),
+        _ => None,
+    });
+    made.collect()
 }
 
 /// Claims of several components that collide.

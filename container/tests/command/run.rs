@@ -30,6 +30,32 @@ fn both_signals_close_the_service() {
     }
 }
 
+/// Ctrl-C behind a SIGTERM: it says what another one would do.
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_behind_another_signal_is_answered() {
+    let manifest = SERVICE.replace("name = 'demo'\n", "name = 'demo'\ndrain_delay = '5s'\n");
+    let mut running = start(&manifest, &[]);
+    running.wait_for(" ready: ");
+    running.signal("TERM");
+    running.wait_for("SIGTERM: ");
+    running.signal("INT");
+    running.wait_for("SIGINT: the service is closing since SIGTERM; another one ends it at once");
+    assert_eq!(running.end().code, Some(0));
+}
+
+/// A connection that fails is blamed on where it leads.
+#[test]
+fn the_keys_of_a_connection_that_failed_are_shown() {
+    let manifest = "[[component]]\ndescriptor = 'pip-services:connection:mqtt:default:1.0'\n\
+        connection.host = '127.0.0.1'\nconnection.port = '${PORT:-1}'\noptions.retry_connect = false\n";
+    let said = Said::line(&[("service.toml", manifest)], "run service.toml");
+    assert_eq!(said.code, Some(1), "{said}");
+    let help = "  help: `connection.host` is set in service.toml:3\n  help: `connection.port` is set in service.toml:4; change it \
+                with `-p PORT=…`\n";
+    assert!(said.err.ends_with(help), "{said}");
+}
+
 /// Warnings are shown, and keep nothing from running.
 #[cfg(unix)]
 #[test]

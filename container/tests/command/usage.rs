@@ -45,7 +45,6 @@ fn a_bad_command_line_exits_with_2() {
         "check a.toml -c b.toml",
         "describe a b",
         "describe",
-        "explain a:b",
         "print --format yaml",
         "schema -c service.toml",
     ];

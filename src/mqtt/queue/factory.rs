@@ -125,7 +125,7 @@ impl Component for MqttMessageQueueFactory {
         let sought = queue.own_connection().map(|own| check::discovered_servers(&own)).unwrap_or_default();
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let topics = Flow::Topics(queue.dead_letter_uses());
-        sought.into_iter().chain(looks_up).chain(queue.shares()).chain([topics]).collect()
+        sought.into_iter().chain(looks_up).chain([queue.shares(), topics]).collect()
     }
 
     /// One like each of its queues will be; their names are known at run time.

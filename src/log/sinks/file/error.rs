@@ -39,7 +39,7 @@ pub enum FileLoggerError {
 #[non_exhaustive]
 pub enum FileObstacle {
     /// Its folder is not there.
-    #[error("there is no folder `{}`", .0.display())]
+    #[error("there is no folder `{}`, and none is made", .0.display())]
     NoFolder(PathBuf),
     /// Its folder is not there, and cannot be made.
     #[error("the folder `{}` is not there and cannot be made", folder.display())]
