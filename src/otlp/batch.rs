@@ -19,7 +19,7 @@ pub(super) struct Body {
     pub gzip: bool,
 }
 
-/// The body of a request with these items. The numbers of its fields are the same for logs, metrics and traces: a list of resources
+/// The body of a request with these items. The numbers of its fields are the same for logs and metrics: a list of resources
 /// with a list of scopes with a list of records.
 pub(super) fn body(resource: &Resource, batch: &[Item], compression: Compression) -> io::Result<Body> {
     let plain = encode(resource, batch);

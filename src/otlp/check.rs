@@ -121,6 +121,23 @@ fn bad_options(options: &OtlpOptions) -> Vec<Invalid> {
     found
 }
 
+/// What is wrong with certificates and keys, where a collector is reached with TLS. It reads the files.
+#[cfg(feature = "tls")]
+pub(super) fn tls_problems(config: &OtlpConnectionConfig) -> Vec<Invalid> {
+    let named: Vec<_> = connections(config).flat_map(|(_, one)| named(one).unwrap_or_default()).collect();
+    let mut hosts = named.iter().filter(|endpoint| endpoint.protocol == "https").peekable();
+    if hosts.peek().is_none() {
+        return Vec::new();
+    }
+    crate::tls::ClientTls::problems(&config.tls, hosts.map(|endpoint| (&*endpoint.host, true)))
+}
+
+/// There is nothing to read.
+#[cfg(not(feature = "tls"))]
+pub(super) fn tls_problems(_: &OtlpConnectionConfig) -> Vec<Invalid> {
+    Vec::new()
+}
+
 /// What works, and most likely not as it is meant.
 pub(super) fn warnings(config: &OtlpConnectionConfig) -> Vec<Invalid> {
     let secret = credentials(config).next().is_some();
@@ -180,6 +197,17 @@ mod tests {
         ] {
             assert_eq!(found(fine), [""; 0], "{fine:?}");
         }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn files_are_read_where_there_is_tls() {
+        let problems = |uri: &str| {
+            let pairs = [("connection.uri", uri), ("tls.ca_file", "/nowhere/ca.pem")];
+            let config: OtlpConnectionConfig = crate::config::from_pairs(pairs).unwrap();
+            tls_problems(&config).iter().map(|one| one.key().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!((problems("https://h"), problems("http://h")), (vec!["tls.ca_file".to_owned()], vec![]));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct OtlpConnectionConfig {
     pub options: OtlpOptions,
 }
 
-/// Limits and times of [`OtlpConnectionConfig`]. Each of logs, metrics and traces has a queue of its own, with these limits.
+/// Limits and times of [`OtlpConnectionConfig`]. Logs and metrics have a queue each, with these limits.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OtlpOptions {
@@ -45,7 +45,7 @@ pub struct OtlpOptions {
     pub timeout: Option<Millis>,
     /// How the body of requests is compressed. When not given: `OTEL_EXPORTER_OTLP_COMPRESSION`, or else `gzip`.
     pub compression: Option<Compression>,
-    /// How many records may wait, such as log records, spans, or data points of metrics.
+    /// How many records may wait: log records, or data points of metrics.
     pub max_queued_records: usize,
     /// How many bytes may wait, as they are sent and before they are compressed.
     pub max_queued_bytes: usize,

@@ -134,19 +134,23 @@ impl Exporter {
             self.health.failing(self.signal, &reason);
             if !self.pause(wait, give_up_at).await {
                 self.lose(count, reason);
-                let closing = self.closing.borrow().is_some();
-                return if closing { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                return if self.is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             }
             self.note_overflow();
             self.counts.retried.one();
         }
     }
 
+    /// Whether the connection closes, or is gone without having closed.
+    fn is_closing(&self) -> bool {
+        self.closing.borrow().is_some() || self.closing.has_changed().is_err()
+    }
+
     async fn attempt(&mut self, body: &Body) -> Result<Answer, SendError> {
         let limit = Instant::now() + self.timeout;
         let mut closing = self.closing.clone();
         let closed = async {
-            // Its sender outlives it; without one nothing ends earlier.
+            // Of a connection that is gone nothing ends earlier.
             let deadline = closing.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
             sleep_until(deadline.unwrap_or(limit)).await;
         };
@@ -175,8 +179,8 @@ impl Exporter {
                 // Given up or not: the collector is left alone so long.
                 () = sleep_until(next) => return next <= give_up_at,
                 changed = self.closing.changed() => if changed.is_err() || asked.is_none() {
-                    // The last attempt.
-                    return true;
+                    // The last attempt, unless the connection is gone.
+                    return changed.is_ok();
                 },
             }
         }

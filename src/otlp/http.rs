@@ -65,13 +65,15 @@ pub(super) struct Client {
     kept: Option<Link>,
 }
 
+type Driver = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
+
 /// A connection to a collector.
 struct Link {
     place: Place,
     headers: HeaderMap,
     sender: SendRequest<Full<Bytes>>,
-    /// Reads and writes, while it is polled: nothing runs between requests.
-    driver: Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>,
+    /// Reads and writes, while it is polled: nothing runs between requests. None once the connection has ended.
+    driver: Option<Driver>,
 }
 
 /// A stream of bytes.
@@ -125,7 +127,7 @@ impl Link {
         let shaken = http1::handshake(TokioIo::new(stream)).await;
         let (sender, driver) =
             shaken.map_err(|source| SendError::NoAnswer { place: place.to_string(), source })?;
-        Ok(Self { place, headers, sender, driver: Box::pin(driver) })
+        Ok(Self { place, headers, sender, driver: Some(Box::pin(driver)) })
     }
 
     fn request(&self, body: &Body) -> Request<Full<Bytes>> {
@@ -155,12 +157,16 @@ impl Link {
             sender.ready().await?;
             Ok(read(sender.send_request(request).await?).await)
         });
-        tokio::select! {
-            biased;
-            answered = &mut answered => answered,
-            // What came before the end is there all the same; where nothing came, that is an error of the request.
-            _ = driver => answered.await,
+        if let Some(running) = driver {
+            tokio::select! {
+                biased;
+                answered = &mut answered => return answered,
+                _ = running => {}
+            }
         }
+        // What came before the end is there all the same; what did not is refused, as soon as nobody is left who could read it.
+        *driver = None;
+        answered.await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logs, counters and traces to a collector by OTLP, the protocol of OpenTelemetry: HTTP with protobuf.
+//! Log records and counters to a collector by OTLP, the protocol of OpenTelemetry: HTTP with protobuf.
 //!
 //! An [`OtlpConnection`] keeps what waits to be sent, bounded, and sends it; [`OtlpLogger`] and [`OtlpCounters`] put log records and
 //! counters into it. Nobody who logs or counts waits for it, and nothing of an SDK runs beside it.

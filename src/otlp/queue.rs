@@ -13,7 +13,7 @@ use crate::count::{Counters, Increment, Last};
 /// What an item takes beside its bytes, about.
 const OVERHEAD: usize = 48;
 
-/// One encoded message: a log record, a span, or a metric with its data points.
+/// One encoded message: a log record, or a metric with its data points.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub bytes: Box<[u8]>,
@@ -140,7 +140,7 @@ impl Queue {
     }
 
     /// The next batch: when there are enough for one, when the oldest has waited long enough, or when the queue is being closed.
-    /// Nothing when it is closed and empty.
+    /// Nothing when it is closed and empty, or when nobody is left to close it.
     pub async fn batch(&self, closing: &mut watch::Receiver<Option<Instant>>) -> Option<Vec<Item>> {
         loop {
             let is_closing = closing.borrow_and_update().is_some();
@@ -165,8 +165,9 @@ impl Queue {
             tokio::select! {
                 () = self.wake.notified() => {}
                 () = waited => {}
-                // The sender is that of the connection, which outlives its queues.
-                _ = closing.changed() => {}
+                changed = closing.changed() => if changed.is_err() {
+                    return None;
+                },
             }
         }
     }

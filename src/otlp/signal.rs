@@ -1,6 +1,6 @@
-//! What is sent: log records, metrics or spans.
+//! What is sent: log records or metrics.
 
-/// One of the three kinds of telemetry, each with an address and a queue of its own.
+/// One of the kinds of telemetry, each with an address and a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {
@@ -8,13 +8,11 @@ pub enum Signal {
     Logs,
     /// Data points of metrics.
     Metrics,
-    /// Spans of traces.
-    Traces,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Logs, Self::Metrics, Self::Traces];
+    pub const ALL: [Self; 2] = [Self::Logs, Self::Metrics];
 
     /// Its name in paths, such as `logs`.
     #[must_use]
@@ -22,7 +20,6 @@ impl Signal {
         match self {
             Self::Logs => "logs",
             Self::Metrics => "metrics",
-            Self::Traces => "traces",
         }
     }
 
@@ -31,7 +28,6 @@ impl Signal {
         match self {
             Self::Logs => "LOGS",
             Self::Metrics => "METRICS",
-            Self::Traces => "TRACES",
         }
     }
 
@@ -40,7 +36,6 @@ impl Signal {
         match self {
             Self::Logs => "log records",
             Self::Metrics => "data points",
-            Self::Traces => "spans",
         }
     }
 
@@ -49,7 +44,6 @@ impl Signal {
         match self {
             Self::Logs => "/v1/logs",
             Self::Metrics => "/v1/metrics",
-            Self::Traces => "/v1/traces",
         }
     }
 }

@@ -157,7 +157,7 @@ mod tests {
         let both =
             [(ENDPOINT, "https://c.example/otlp/"), ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://l:80/x")];
         assert_eq!(places(&both, Signal::Logs).unwrap(), ["http://l:80/x"]);
-        assert_eq!(places(&both, Signal::Traces).unwrap(), ["https://c.example:443/otlp/v1/traces"]);
+        assert_eq!(places(&both, Signal::Metrics).unwrap(), ["https://c.example:443/otlp/v1/metrics"]);
     }
 
     #[test]
@@ -201,14 +201,14 @@ mod tests {
     fn other_values_are_checked() {
         let all = variables(&[
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
-            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "soon"),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
             ("OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zip"),
             ("OTEL_RESOURCE_ATTRIBUTES", "service.name=a,team=x%2Cy"),
             ("OTEL_SERVICE_NAME", "b"),
         ]);
         assert_eq!(all.timeout(Signal::Logs).unwrap(), Some(Duration::from_millis(250)));
-        assert!(all.timeout(Signal::Traces).is_err() && all.compression(Signal::Logs).is_err());
+        assert!(all.timeout(Signal::Metrics).is_err() && all.compression(Signal::Logs).is_err());
         assert_eq!(all.compression(Signal::Metrics).unwrap(), Some(Compression::None));
         let pairs = [("service.name", "b"), ("team", "x,y")];
         assert!(all.resource().unwrap().iter().map(|(name, value)| (&**name, &**value)).eq(pairs));

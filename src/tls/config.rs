@@ -62,7 +62,7 @@ impl TlsConfig {
         if self.system_roots == Some(false) && !self.names_trusted() {
             wrong(
                 "tls.system_roots",
-                "is false, but there is no `tls.ca_file`: no broker could ever be trusted",
+                "is false, but there is no `tls.ca_file`: no server could ever be trusted",
             );
         }
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
@@ -139,7 +139,7 @@ pub(super) struct Trust<'a> {
     pub system: bool,
     /// Certificate and key of this client.
     pub identity: Option<Identity<'a>>,
-    /// The name that the certificate of the broker must have, in place of the host.
+    /// The name that the certificate of the server must have, in place of the host.
     pub server_name: Option<&'a str>,
 }
 
@@ -175,7 +175,7 @@ pub struct TlsPem {
 }
 
 impl TlsPem {
-    /// Trusts these authorities, or these very brokers, as `ca_file` does.
+    /// Trusts these authorities, or these very servers, as `ca_file` does.
     #[must_use]
     pub fn authorities(self, pem: impl Into<Arc<str>>) -> Self {
         Self { authorities: Some(pem.into()), ..self }

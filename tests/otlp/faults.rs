@@ -255,3 +255,18 @@ async fn a_connection_that_was_kept_and_is_gone_is_made_anew() {
     assert_eq!((sender.count("retried"), sender.count("dropped")), (0, 0));
     sender.close(LONG).await;
 }
+
+#[tokio::test]
+async fn a_connection_that_is_dropped_leaves_nothing_that_runs() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let sender =
+        Sender::with(&format!("connection.uri = 'http://127.0.0.1:{port}'\noptions.batch_delay = 0")).await;
+    let collector = Collector::start([Answer::Status(503, Some(3_000))]).await;
+    let idle = Sender::to(&collector.uri()).await;
+    sender.log(1);
+    for one in [sender, idle] {
+        let context = one.context.clone();
+        drop(one);
+        assert!(context.end_tasks(Duration::from_secs(30)).await.is_empty(), "it ends by itself");
+    }
+}
