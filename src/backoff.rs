@@ -35,7 +35,7 @@ impl Backoff {
     }
 
     /// Waits start anew.
-    #[cfg(feature = "mqtt")]
+    #[cfg(any(feature = "mqtt", feature = "otlp"))]
     pub fn reset(&mut self) {
         self.attempt = 0;
     }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::component::{Component, Context, Descriptor, Offer};
-use crate::environment;
+use crate::environment::process_id;
 use crate::{Error, offers, register};
 
 /// Tells what the service is called and since when it runs.
@@ -60,10 +60,7 @@ impl DefaultContextInfo {
         Self {
             name: config.name.map_or_else(OnceLock::new, OnceLock::from),
             description: config.description.unwrap_or_default(),
-            context_id: match environment::variable("HOSTNAME").and_then(|host| host.into_string().ok()) {
-                Some(host) => format!("{host}-{}", std::process::id()),
-                None => std::process::id().to_string(),
-            },
+            context_id: process_id(),
             properties: config.properties,
             start_time: SystemTime::now(),
             start: Instant::now(),

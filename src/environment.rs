@@ -12,3 +12,12 @@ use std::ffi::OsString;
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
+
+/// Names this process among others: `HOSTNAME` and the process id, or the process id alone.
+#[must_use]
+pub fn process_id() -> String {
+    match variable("HOSTNAME").and_then(|host| host.into_string().ok()) {
+        Some(host) => format!("{host}-{}", std::process::id()),
+        None => std::process::id().to_string(),
+    }
+}

@@ -28,6 +28,8 @@ pub mod messaging;
 #[cfg(feature = "mqtt")]
 pub mod mqtt;
 mod opaque;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod params;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
@@ -35,7 +37,7 @@ mod setters;
 mod sync;
 pub mod text;
 mod time;
-#[cfg(any(feature = "mqtt", feature = "http"))]
+#[cfg(any(feature = "mqtt", feature = "http", feature = "otlp"))]
 mod tls;
 pub mod trace;
 #[cfg(any(feature = "mqtt", feature = "broker"))]

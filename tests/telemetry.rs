@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
 use support::process::{Process, free_port};
 use support::within;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 const MANIFEST: &str = "examples/telemetry/service.toml";
@@ -31,19 +32,27 @@ fn telemetry() -> Command {
     assert!(program.is_file(), "{program:?} is missing; `cargo test` or `cargo build --examples` builds it");
     let mut command = Command::new(program);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    for name in ["MQTT_PORT", "MQTT_PASSWORD", "SIMULATE", "WINDOW_MS", "LOG_LEVEL", "COUNTERS_INTERVAL"] {
+    for name in
+        ["MQTT_PORT", "HTTP_PORT", "MQTT_PASSWORD", "SIMULATE", "WINDOW_MS", "LOG_LEVEL", "COUNTERS_INTERVAL"]
+    {
         command.env_remove(name);
     }
     command
 }
 
-/// The service on a port of its own, with these parameters as well; returns when it is ready.
+/// The service on ports of its own, with these parameters as well; returns the port of its broker when it is ready.
 async fn start(parameters: &[&str]) -> (Process, u16) {
     // Between the choice of a port and its use somebody else can take it.
     for _ in 0..5 {
         let port = free_port();
         let mut command = telemetry();
-        command.args(["run", "-p", &format!("MQTT_PORT={port}")]);
+        command.args([
+            "run",
+            "-p",
+            &format!("MQTT_PORT={port}"),
+            "-p",
+            &format!("HTTP_PORT={}", free_port()),
+        ]);
         command.args(parameters.iter().flat_map(|parameter| ["-p", parameter]));
         let mut process = Process::start(&mut command);
         if ready(&mut process).await {
@@ -181,9 +190,10 @@ async fn what_was_heard_before_closing_is_published() {
 
 #[tokio::test]
 async fn simulated_sensors_speak() {
-    let port = free_port().to_string();
+    let [port, http] = [free_port(), free_port()].map(|port| port.to_string());
     // No sub-command runs the service; parameters come from the environment too.
-    let mut process = Process::start(telemetry().envs([("MQTT_PORT", port.as_str()), ("WINDOW_MS", "1500")]));
+    let parameters = [("MQTT_PORT", port.as_str()), ("HTTP_PORT", http.as_str()), ("WINDOW_MS", "1500")];
+    let mut process = Process::start(telemetry().envs(parameters));
     assert!(ready(&mut process).await, "{}", process.said.join("\n"));
     let (_client, mut events) = client(port.parse().unwrap()).await;
     let message = next_message(&mut events).await;
@@ -196,12 +206,47 @@ async fn simulated_sensors_speak() {
 async fn a_port_in_use_says_how_to_choose_another() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let mut process = Process::start(telemetry().args(["run", "-p", &format!("MQTT_PORT={port}")]));
-    assert_eq!(process.exit_code().await, Some(1));
-    let said = process.said.join("\n");
-    assert!(said.contains(&format!("port {port} on 127.0.0.1 is in use")), "{said}");
-    assert!(said.contains("cannot open `pip-services:broker:mqtt:default:1.0`"), "{said}");
-    assert!(said.contains("`-p MQTT_PORT=…`"), "{said}");
+    for (parameter, other, component) in
+        [("MQTT_PORT", "HTTP_PORT", "broker:mqtt"), ("HTTP_PORT", "MQTT_PORT", "endpoint:http")]
+    {
+        let (own, free) = (format!("{parameter}={port}"), format!("{other}={}", free_port()));
+        let mut process = Process::start(telemetry().args(["run", "-p", &own, "-p", &free]));
+        assert_eq!(process.exit_code().await, Some(1));
+        let said = process.said.join("\n");
+        assert!(said.contains(&format!("port {port} on 127.0.0.1 is in use")), "{said}");
+        assert!(said.contains(&format!("cannot open `pip-services:{component}:default:1.0`")), "{said}");
+        assert!(said.contains(&format!("`-p {parameter}=…`")), "{said}");
+    }
+}
+
+/// What the first screen names to open is there: the page, the metrics, health.
+#[tokio::test]
+async fn the_first_screen_names_the_page_which_is_there() {
+    let (mut process, _) = start(&["SIMULATE=false"]).await;
+    let named = process.said.iter().find_map(|line| line.split_once("the page for operators is at http://"));
+    let (_, address) = named.unwrap_or_else(|| panic!("{}", process.said.join("\n")));
+    let (host, path) = address.split_once('/').unwrap();
+    for (path, found) in [
+        (&*format!("/{path}"), "<!doctype html>"),
+        ("/admin/api/service", "\"ready\":true"),
+        ("/metrics", "wirework_service_ready 1"),
+        ("/readyz", "ready"),
+    ] {
+        let answer = get(host, path).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(found), "{path}: {answer}");
+    }
+    process.signal("TERM").await;
+    assert_eq!(process.exit_code().await, Some(0), "{}", process.said.join("\n"));
+}
+
+/// What is answered to a request for a path.
+async fn get(host: &str, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within("the answer", stream.read_to_string(&mut answer)).await.unwrap();
+    answer
 }
 
 /// Runs the command to its end: exit code, and all it said.

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::CredentialParams;
 use crate::config::Secret;
+#[cfg(any(feature = "mqtt", feature = "broker"))]
+use crate::config::{Invalid, code, nearest};
 use crate::connect::OneOrMany;
 use crate::params::{Hidden, Masked};
 
@@ -69,6 +71,18 @@ impl CredentialConfig {
             parameters: self.parameters.clone(),
         }
         .filled()
+    }
+
+    /// Warnings of further parts that nobody takes who knows a user name and a password alone; `key` is that of the credential.
+    #[cfg(any(feature = "mqtt", feature = "broker"))]
+    pub(crate) fn unread(&self, key: &str) -> Vec<Invalid> {
+        let unread = self.parameters.keys().map(|name| {
+            let meant = nearest(name, ["store_key", "username", "user", "password", "pass"]);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{key}.{meant}`?"));
+            let problem = format!("is taken by nobody: MQTT has a user name and a password{meant}");
+            Invalid::warning(code::DOUBTFUL_VALUE, format!("{key}.parameters.{name}"), problem)
+        });
+        unread.collect()
     }
 
     /// The key to ask the stores for, where one is set.

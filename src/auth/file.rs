@@ -127,13 +127,28 @@ impl Secrets {
         if self.strict {
             return Err(SecretFileError::Exposed { path, exposure });
         }
-        let Some(logger) = &self.logger else { return Ok(()) };
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.insert((path.clone(), exposure)) {
+        if warned.insert((path.clone(), exposure))
+            && let Some(logger) = &self.logger
+        {
             drop(warned);
-            logger.warn(format_args!("the secret `{}` can be {exposure} by others", path.display()));
+            logger.warn(format_args!("the secret `{}` {}", path.display(), exposure.sentence()));
         }
         Ok(())
+    }
+
+    /// What is to be warned of in the files of a key, in words that do not show where the folder is.
+    fn doubts(self, key: &str) -> Vec<String> {
+        // What cannot be read is reported by whoever looks it up.
+        let _ = self.find(key);
+        let warned = self.warned.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let doubt = |(path, exposure): &(PathBuf, Exposure)| {
+            let inner = path.strip_prefix(&self.path).unwrap_or(path);
+            format!("leads to the secret `{}`, which {}", inner.display(), exposure.sentence())
+        };
+        let mut doubts: Vec<_> = warned.iter().map(doubt).collect();
+        doubts.sort();
+        doubts
     }
 }
 
@@ -214,8 +229,12 @@ impl Component for FileCredentialStore {
             // Whoever asks does not know whether the folder is secret.
             Some(found.map_err(|error| error.within(&secrets.path).into()))
         };
+        let doubts = {
+            let config = config.clone();
+            move |key: &str| Secrets::new(config.clone(), None).doubts(key)
+        };
         let answers = StaticAnswers::new(find).sought_in(move |key| place(&path, key, "of its `path`"));
-        vec![Flow::Credentials(answers)]
+        vec![Flow::Credentials(answers.doubted_for(doubts))]
     }
 
     fn create(

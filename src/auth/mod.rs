@@ -24,7 +24,7 @@ pub use memory::{MemoryCredentialStore, MemoryCredentialStoreConfig};
 pub use resolver::CredentialResolver;
 pub use secret_file::SecretFileError;
 #[cfg(any(feature = "mqtt", feature = "broker"))]
-pub(crate) use static_lookups::static_lookups;
+pub(crate) use static_lookups::{exposed, static_lookups};
 pub use store::CredentialStore;
 
 pub use crate::file::Exposure;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::config::Secret;
+use crate::config::{Secret, code};
 use crate::file::{Exposure, FileKind, ReadError, RegularFile};
 use crate::text::trim_line_breaks;
 use crate::{Category, Coded, chain};
@@ -40,7 +40,7 @@ pub enum SecretFileError {
         path: PathBuf,
     },
     /// Others may read or write it, and `strict` is set.
-    #[error("the secret `{}` can be {exposure} by others; let only its owner do that (`chmod 600`), or set `strict = false`", .path.display())]
+    #[error("the secret `{}` {}, or set `strict = false`", .path.display(), .exposure.sentence())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -85,7 +85,7 @@ impl Coded for SecretFileError {
     fn code(&self) -> &'static str {
         match self {
             Self::BadKey { .. } => "BAD_KEY",
-            Self::Exposed { .. } => "EXPOSED_SECRET",
+            Self::Exposed { .. } => code::EXPOSED_SECRET,
             Self::Both { first, .. } => first.code(),
             _ => "READ_FAILED",
         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{CredentialParams, CredentialStore};
+use super::{CredentialConfig, CredentialParams, CredentialStore};
 use crate::component::{Flow, Neighbours, StaticLookup};
+use crate::config::{Invalid, code};
 use crate::{BoxFuture, Error};
 
 /// The credential stores that a reference resolves to, as `check` asks them. A store whose answer is not known before it
@@ -14,6 +15,31 @@ pub(crate) fn static_lookups(around: &dyn Neighbours, field: &str) -> Option<Vec
         _ => None,
     });
     Some(all?.into_iter().map(|one| one as Arc<dyn CredentialStore>).collect())
+}
+
+/// Warnings of secrets that others can read or write, of these credentials with their keys, as far as the stores that a reference
+/// resolves to show it.
+pub(crate) fn exposed<'c>(
+    credentials: impl Iterator<Item = (String, &'c CredentialConfig)>,
+    around: &dyn Neighbours,
+    field: &str,
+) -> Vec<Invalid> {
+    let mut found = Vec::new();
+    for (key, credential) in credentials {
+        let Some(sought) = credential.store_key() else { continue };
+        let stores = around.resolved(field).unwrap_or_default();
+        let answers = stores.iter().flat_map(|store| store.flows()).filter_map(|flow| match flow {
+            Flow::Credentials(answers) => Some(answers),
+            _ => None,
+        });
+        // The first store that has it is the one that is used.
+        let mut having =
+            answers.filter(|answers| matches!(answers.find(sought), Some(Ok(found)) if !found.is_empty()));
+        let doubts = having.next().map(|answers| answers.doubts(sought)).unwrap_or_default();
+        let warning = |doubt| Invalid::warning(code::EXPOSED_SECRET, format!("{key}.store_key"), doubt);
+        found.extend(doubts.into_iter().map(warning));
+    }
+    found
 }
 
 impl CredentialStore for StaticLookup<CredentialParams> {

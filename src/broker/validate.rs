@@ -8,7 +8,7 @@ use super::{BrokerConfig, BrokerError};
 use crate::auth::{self, CredentialConfig, CredentialParams, CredentialResolver};
 use crate::component::Neighbours;
 use crate::config::Invalid;
-use crate::connect::{keyed, one_or_many};
+use crate::connect::{host_remedy, keyed, one_or_many};
 use crate::error::Coded;
 use crate::params::is_host;
 
@@ -17,9 +17,12 @@ impl BrokerConfig {
     pub(super) fn impossible(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         if !is_host(&self.host) {
-            let problem = "is no name and no address; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks, and IPv6 has no \
-                           brackets here";
-            found.push(Invalid::new("host", problem).with_code("NO_HOST"));
+            let problem = format!(
+                "is no name and no address: {}; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks, and IPv6 has no \
+                 brackets here",
+                host_remedy(&self.host)
+            );
+            found.push(Invalid::new("host", problem).with_code("BAD_HOST"));
         }
         let credentials = match one_or_many(self.credential.clone(), self.credentials.clone()) {
             Ok(credentials) => credentials,
@@ -31,6 +34,7 @@ impl BrokerConfig {
         if credentials.is_empty() {
             found.extend(self.unguarded());
         }
+        found.extend(self.keyed_credentials().flat_map(|(key, credential)| credential.unread(&key)));
         // What is looked up is not known yet.
         let complete = self.keyed_credentials().filter(|(_, one)| one.store_key().is_none());
         found.extend(complete.filter_map(|(key, one)| incomplete(&key, &one.inline())));
@@ -80,7 +84,8 @@ impl BrokerConfig {
                 }
             }
         }
-        if found.is_empty() {
+        found.extend(auth::exposed(self.keyed_credentials(), around, "credentials"));
+        if found.iter().all(Invalid::is_warning) {
             let unknown = self.users.keys().filter(|name| !users.contains(name));
             found.extend(unknown.map(|name| unknown_user(name)));
         }
@@ -127,8 +132,9 @@ mod tests {
     fn what_could_not_open_is_named() {
         let none = Around::default();
         for (config, key, code) in [
-            ("host = ''", "host", "NO_HOST"),
-            ("host = '[::1]'", "host", "NO_HOST"),
+            ("host = ''", "host", "BAD_HOST"),
+            ("host = '[::1]'", "host", "BAD_HOST"),
+            ("host = '0.0.0.0:1883'", "host", "BAD_HOST"),
             ("host = '0.0.0.0'", "host", "OPEN_TO_ALL"),
             ("allow_anonymous = false", "allow_anonymous", "CLOSED_TO_ALL"),
             ("credentials = []\nallow_anonymous = false", "allow_anonymous", "CLOSED_TO_ALL"),

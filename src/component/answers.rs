@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Error;
 
 type LookedIn = dyn Fn(&str) -> String + Send + Sync;
+type Doubts = dyn Fn(&str) -> Vec<String> + Send + Sync;
 type Find<T> = dyn Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync;
 
 /// What a discovery service or a credential store answers when it is asked by key, as far as its section, the files that it names
@@ -13,6 +14,7 @@ type Find<T> = dyn Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync;
 pub struct StaticAnswers<T> {
     find: Arc<Find<T>>,
     looked_in: Option<Arc<LookedIn>>,
+    doubts: Option<Arc<Doubts>>,
     place: fn(&str) -> String,
     grows: bool,
 }
@@ -20,7 +22,7 @@ pub struct StaticAnswers<T> {
 impl<T> StaticAnswers<T> {
     /// Answers with what `find` finds under a key, an empty list where there is nothing; `None` where nobody can know.
     pub fn new(find: impl Fn(&str) -> Option<Result<Vec<T>, Error>> + Send + Sync + 'static) -> Self {
-        Self { find: Arc::new(find), looked_in: None, place: |_| String::new(), grows: false }
+        Self { find: Arc::new(find), looked_in: None, doubts: None, place: |_| String::new(), grows: false }
     }
 
     /// The same where `place` tells the key of the section under which it lists what it answers.
@@ -34,6 +36,13 @@ impl<T> StaticAnswers<T> {
     #[must_use]
     pub fn sought_in(self, place: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         Self { looked_in: Some(Arc::new(place)), ..self }
+    }
+
+    /// The same where `doubts` tells what is to be warned of in what is under a key, such as files that others can read: each goes on a
+    /// sentence that begins with the key of whoever asks, and shows no value of the section.
+    #[must_use]
+    pub fn doubted_for(self, doubts: impl Fn(&str) -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { doubts: Some(Arc::new(doubts)), ..self }
     }
 
     /// The same for a service to which components may add while it runs: what is not there yet may come.
@@ -57,6 +66,12 @@ impl<T> StaticAnswers<T> {
         self.looked_in.as_ref().map(|place| place(key))
     }
 
+    /// What is to be warned of in what is under a key.
+    #[must_use]
+    pub fn doubts(&self, key: &str) -> Vec<String> {
+        self.doubts.as_ref().map_or_else(Vec::new, |doubts| doubts(key))
+    }
+
     /// The key of the section that lists what is found under `key`, such as `connections.mqtt`.
     #[must_use]
     pub fn place(&self, key: &str) -> String {
@@ -72,7 +87,12 @@ impl<T> StaticAnswers<T> {
 
 impl<T> Clone for StaticAnswers<T> {
     fn clone(&self) -> Self {
-        Self { find: Arc::clone(&self.find), looked_in: self.looked_in.clone(), ..*self }
+        Self {
+            find: Arc::clone(&self.find),
+            looked_in: self.looked_in.clone(),
+            doubts: self.doubts.clone(),
+            ..*self
+        }
     }
 }
 

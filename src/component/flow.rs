@@ -26,6 +26,12 @@ pub enum Flow {
     DiscoveredServers(DiscoveredServers),
     /// A reference through which it only looks things up: it adds no entries to the services there.
     LooksUp(&'static str),
+    /// A reference that takes one or none, and without which this component cannot open as it is configured, such as the connection
+    /// that a queue shares: what it leads to counts as required.
+    Needs(&'static str),
+    /// A reference of which this component makes no use as it is configured, such as the connection of a queue that has one of its own:
+    /// it gets nothing there unless the manifest says what.
+    Unused(&'static str),
     /// What a discovery service will answer.
     Connections(StaticAnswers<ConnectionParams>),
     /// What a credential store will answer: to each key one credential, or none.

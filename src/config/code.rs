@@ -45,6 +45,8 @@ codes! {
     NO_CONFIG_FILE,
     /// A secret that stands in the manifest itself.
     SECRET_IN_CLEAR,
+    /// A file of secrets that others can read or write.
+    EXPOSED_SECRET,
     /// A password that would cross the network in clear.
     PASSWORD_UNPROTECTED,
     /// A list of brokers of which some are reached with TLS and others without.

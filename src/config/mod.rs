@@ -17,6 +17,7 @@ mod outline;
 mod pairs;
 mod place;
 mod problem;
+mod quantity;
 mod quoted_integer;
 mod read;
 mod schema;

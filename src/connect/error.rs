@@ -92,9 +92,9 @@ pub enum ConnectError {
     },
 }
 
-#[cfg(feature = "mqtt")]
 impl ConnectError {
     /// The same without the values of the connection, which was found elsewhere and may be secret.
+    #[cfg(feature = "mqtt")]
     pub(crate) fn without_values(self) -> Self {
         match self {
             Self::UnsupportedProtocol { connection, supported, .. } => {
@@ -105,6 +105,7 @@ impl ConnectError {
     }
 
     /// The key of a connection that it is about, where it is one.
+    #[cfg(any(feature = "mqtt", feature = "otlp"))]
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self {
             Self::NoProtocol { .. } | Self::UnsupportedProtocol { .. } => Some("protocol"),
@@ -116,7 +117,7 @@ impl ConnectError {
 }
 
 /// What to write instead of a host that is none.
-pub(super) fn host_remedy(host: &str) -> &'static str {
+pub(crate) fn host_remedy(host: &str) -> &'static str {
     let has_port =
         || host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     if host.contains("://") {

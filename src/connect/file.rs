@@ -12,7 +12,7 @@ use super::listing::{self, Format, Listing, ListingError};
 use super::{ConnectionParams, Discovery, sought};
 use crate::component::{Component, Context, Flow, Offer, StaticAnswers};
 use crate::config::{ConfigPath, Invalid, code};
-use crate::file::ReadError;
+use crate::file::{Exposure, ReadError};
 use crate::log::Logger;
 use crate::{BoxFuture, Descriptor, Error, chain, offers, references, register};
 
@@ -192,7 +192,14 @@ impl Component for FileDiscovery {
                 format!("names a file of which a key has no effect, so that its look-up fails: {invalid}");
             Invalid::warning(code::DOUBTFUL_VALUE, "path", problem)
         });
-        warned.collect()
+        let mut connections =
+            listing.values().flatten().flatten().cloned().flat_map(ConnectionParams::expand);
+        let has_password = connections.any(|one| one.password.is_some());
+        let exposed = has_password.then(|| Exposure::of(&config.path)).flatten().map(|exposure| {
+            let problem = format!("names a file with a password in it, which {}", exposure.sentence());
+            Invalid::warning(code::EXPOSED_SECRET, "path", problem)
+        });
+        warned.chain(exposed).collect()
     }
 
     fn flows(_: &Descriptor, config: &FileDiscoveryConfig) -> Vec<Flow> {

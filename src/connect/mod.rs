@@ -34,11 +34,13 @@ pub use environment::NotUnicode;
 pub(crate) use environment::{Environment, variable_part};
 pub use error::Asked;
 pub use error::ConnectError;
+#[cfg(feature = "broker")]
+pub(crate) use error::host_remedy;
 pub(crate) use error::{asked, sought};
 pub use file::{FileDiscovery, FileDiscoveryConfig, FileDiscoveryReferences};
 pub use listing::ListingError;
 pub use memory::{MemoryDiscovery, MemoryDiscoveryConfig};
-#[cfg(any(feature = "mqtt", feature = "broker", feature = "http"))]
+#[cfg(any(feature = "mqtt", feature = "broker", feature = "http", feature = "otlp"))]
 pub(crate) use plural::keyed;
 pub use plural::{BothGiven, OneOrMany, one_or_many};
 pub use resolver::ConnectionResolver;

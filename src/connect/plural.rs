@@ -46,7 +46,7 @@ impl From<BothGiven> for Invalid {
 }
 
 /// What the two fields of a config hold, each with the key at which it stands: `connection`, or `connections.0` and so on.
-#[cfg(any(feature = "mqtt", feature = "broker", feature = "http"))]
+#[cfg(any(feature = "mqtt", feature = "broker", feature = "http", feature = "otlp"))]
 pub(crate) fn keyed<'c, T: OneOrMany>(
     one: Option<&'c T>,
     many: Option<&'c [T]>,

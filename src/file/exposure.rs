@@ -13,6 +13,28 @@ pub enum Exposure {
     Read,
 }
 
+impl Exposure {
+    /// Of the file at a path that keeps a secret; nothing where it cannot be opened, which is reported by whoever reads it. It blocks.
+    ///
+    /// ```
+    /// use wirework::file::Exposure;
+    /// assert_eq!(Exposure::of("/nowhere/secret".as_ref()), None);
+    /// ```
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        super::RegularFile::open(path).ok()?.exposure(path)
+    }
+
+    /// The rest of a sentence that begins with the file: what others may do, and how to take that away.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Write => "can be written by others; end that with `chmod g-w,o=`",
+            Self::Read => "can be read by others; end that with `chmod o=`",
+        }
+    }
+}
+
 impl std::fmt::Display for Exposure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -1,6 +1,6 @@
 //! What the endpoint answers by itself.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
@@ -40,6 +40,32 @@ pub(super) fn not_allowed() -> Response<Body> {
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BadRequest", "METHOD_NOT_ALLOWED", message);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
+}
+
+/// The answer of a component's routes, where it refuses the path or the method without a word, as a router does, in the form of all
+/// refusals.
+pub(super) fn in_words(response: Response<Body>) -> Response<Body> {
+    let is_bare = response.headers().get(CONTENT_TYPE).is_none() && response.body().is_end_stream();
+    let allowed = response.headers().get(ALLOW).cloned();
+    match (response.status(), allowed) {
+        (StatusCode::METHOD_NOT_ALLOWED, Some(allowed)) if is_bare => not_among(allowed),
+        (StatusCode::NOT_FOUND, _) if is_bare => nothing_here(),
+        _ => response,
+    }
+}
+
+/// Of a path that takes other methods.
+fn not_among(allowed: HeaderValue) -> Response<Body> {
+    let methods = allowed.to_str().unwrap_or_default().replace(',', ", ");
+    let message = format!("this path takes {methods}");
+    let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "BadRequest", "METHOD_NOT_ALLOWED", &message);
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+/// Of a path that nobody has.
+pub(super) fn nothing_here() -> Response<Body> {
+    refusal(StatusCode::NOT_FOUND, "NotFound", "NOT_FOUND", "nothing is served at this path")
 }
 
 /// JSON that no cache may keep.

@@ -33,7 +33,7 @@ pub struct HttpEndpointConfig {
 }
 
 /// One place where an endpoint listens: a TCP port, or a Unix socket.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListenConfig {
     /// `http`, or `https` with the certificate of `tls`.
@@ -41,10 +41,13 @@ pub struct ListenConfig {
     /// Name or IP address to listen on. `127.0.0.1` is this machine alone, `0.0.0.0` all its networks. `fd:http` is the socket of
     /// that name (`FileDescriptorName`) with which systemd has started the process, `fd:3` that with the number 3; `port` means nothing
     /// then.
-    pub host: String,
+    #[schemars(extend("default" = "127.0.0.1"))]
+    pub host: Option<String>,
     /// TCP port to listen on; 0 for one that the system chooses and the log names.
-    pub port: u16,
-    /// A Unix socket in place of host and port: its file, which only the user of the process may use (0600).
+    #[schemars(extend("default" = 8080))]
+    pub port: Option<u16>,
+    /// A Unix socket in place of `host` and `port`, which must not be given then: its file, which only the user of the process may use
+    /// (0600).
     pub path: Option<ConfigPath>,
 }
 
@@ -53,9 +56,43 @@ impl OneOrMany for ListenConfig {
     const MANY: &'static str = "connections";
 }
 
-impl Default for ListenConfig {
-    fn default() -> Self {
-        Self { protocol: Protocol::Http, host: "127.0.0.1".to_owned(), port: 8080, path: None }
+impl ListenConfig {
+    /// The host that it listens on, this machine alone where nothing is given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.host.as_deref().unwrap_or("127.0.0.1")
+    }
+
+    /// The TCP port that it listens on, 8080 where nothing is given.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(8080)
+    }
+
+    /// What does not do, or not together, of the listener with this key.
+    fn invalid(&self, key: &str) -> Vec<Invalid> {
+        let host = self.host();
+        let wrong = match passed(host) {
+            _ if host.trim().is_empty() => Some("is empty; `127.0.0.1` is this machine alone"),
+            Some("") => Some("lacks the name or the number of the socket: `fd:http`, `fd:3`"),
+            None if !is_host(host) => Some(
+                "can be no address and no name: `0.0.0.0` and `::` are all networks of this machine, the port \
+                 stands in `port`, and IPv6 has no brackets here",
+            ),
+            _ => None,
+        };
+        let of = |part: &str| format!("{key}.{part}");
+        let wrong = wrong.filter(|_| self.path.is_none()).map(|wrong| Invalid::new(of("host"), wrong));
+        let given = [("host", self.host.is_some()), ("port", self.port.is_some())];
+        let beside = given.into_iter().filter(|(_, is_given)| *is_given && self.path.is_some());
+        let beside = beside.map(|(part, _)| {
+            let problem = "stands beside `path`, and only one of them counts: a Unix socket has neither host nor port; \
+                           leave one out, or list both listeners under `connections`";
+            Invalid::new(of(part), problem)
+        });
+        let socket = self.path.as_ref().and_then(|path| unusable_socket_path(path, UNNAMED));
+        let socket = socket.map(|problem| Invalid::new(of("path"), problem));
+        wrong.into_iter().chain(beside).chain(socket).collect()
     }
 }
 
@@ -156,7 +193,7 @@ impl HttpEndpointConfig {
     ///
     /// ```
     /// use wirework::http::HttpEndpointConfig;
-    /// assert_eq!(HttpEndpointConfig::default().addresses()[0].port, 8080);
+    /// assert_eq!(HttpEndpointConfig::default().addresses()[0].port(), 8080);
     /// ```
     #[must_use]
     pub fn addresses(&self) -> Vec<ListenConfig> {
@@ -175,20 +212,7 @@ impl HttpEndpointConfig {
             Ok(_) => {}
         }
         let listeners = self.listeners();
-        for (key, one) in &listeners {
-            let wrong = match passed(&one.host) {
-                _ if one.host.trim().is_empty() => Some("is empty; `127.0.0.1` is this machine alone"),
-                Some("") => Some("lacks the name or the number of the socket: `fd:http`, `fd:3`"),
-                None if one.path.is_none() && !is_host(&one.host) => Some(
-                    "can be no address and no name: `0.0.0.0` and `::` are all networks of this machine, the port \
-                     stands in `port`, and IPv6 has no brackets here",
-                ),
-                _ => None,
-            };
-            found.extend(wrong.map(|wrong| Invalid::new(format!("{key}.host"), wrong)));
-            let problem = one.path.as_ref().and_then(|path| unusable_socket_path(path, UNNAMED));
-            found.extend(problem.map(|problem| Invalid::new(format!("{key}.path"), problem)));
-        }
+        found.extend(listeners.iter().flat_map(|(key, one)| one.invalid(key)));
         let secure = listeners.iter().find(|(_, one)| one.protocol == Protocol::Https);
         found.extend(self.tls.invalid(secure.map(|(key, _)| key.as_str())));
         found

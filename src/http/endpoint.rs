@@ -50,7 +50,7 @@ crate::opaque::opaque!(HttpEndpointReferences);
 /// use wirework::component::{Component, Context};
 /// use wirework::http::{HttpEndpoint, HttpEndpointConfig, ListenConfig};
 ///
-/// let connection = Some(ListenConfig { port: 0, ..ListenConfig::default() });
+/// let connection = Some(ListenConfig { port: Some(0), ..ListenConfig::default() });
 /// let endpoint = HttpEndpoint::new(HttpEndpointConfig { connection, ..HttpEndpointConfig::default() })?;
 /// let context = Context::standalone("pip-services:endpoint:http:default:1.0".parse()?);
 /// endpoint.open(&context).await?;
@@ -128,7 +128,7 @@ impl HttpEndpoint {
     fn hosts(&self, config: &ListenConfig) -> Hosts {
         match config.path {
             Some(_) => Hosts::local(),
-            None => Hosts::of(&config.host, self.config.options.hosts.as_deref()),
+            None => Hosts::of(config.host(), self.config.options.hosts.as_deref()),
         }
     }
 
@@ -171,14 +171,16 @@ impl Component for HttpEndpoint {
     }
 
     fn claims(_: &Descriptor, config: &HttpEndpointConfig) -> Vec<Claim> {
-        let claim = |one: ListenConfig| match one.path {
-            Some(path) => Some(Claim::Socket { path: path.into_path() }),
-            None if passed(&one.host).is_some() => None,
-            None => Some(Claim::Port { host: one.host, port: one.port }),
+        let claim = |key: &str, one: &ListenConfig| match (&one.path, passed(one.host())) {
+            (Some(path), _) => Claim::Socket { path: path.to_path_buf() }.at(format!("{key}.path")),
+            (None, Some(which)) => Claim::PassedSocket { which: which.to_owned() }.at(format!("{key}.host")),
+            (None, None) => {
+                Claim::Port { host: one.host().to_owned(), port: one.port() }.at(format!("{key}.port"))
+            }
         };
         let health = Probe::PATHS.into_iter().filter(|_| config.options.health);
         let own = health.map(|path| Claim::OwnRoute { base: path.to_owned() });
-        config.listeners().into_iter().filter_map(|(_, one)| claim(one)).chain(own).collect()
+        config.listeners().iter().map(|(key, one)| claim(key, one)).chain(own).collect()
     }
 
     fn create(
@@ -199,6 +201,8 @@ impl Component for HttpEndpoint {
         let (end, (alive, ended)) = (CancellationToken::new(), watch::channel(()));
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.address()).collect();
         let names: Vec<_> = listeners.iter().map(|(listener, _)| listener.name()).collect();
+        let origins = listeners.iter().filter(|(listener, _)| listener.address().is_some());
+        self.routes.set_origins(origins.map(|(listener, _)| listener.name()).collect());
         for (listener, served) in listeners {
             let (server, end, alive) = (Arc::clone(&server), end.clone(), alive.clone());
             context.spawn("serve", async move {
@@ -222,6 +226,7 @@ impl Component for HttpEndpoint {
 
     async fn close(&self, _: &Context) -> Result<(), Error> {
         let Some(mut running) = self.running().take() else { return Ok(()) };
+        self.routes.set_origins(Vec::new());
         running.end.cancel();
         while running.ended.changed().await.is_ok() {}
         Ok(())

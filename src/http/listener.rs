@@ -53,12 +53,12 @@ impl Drop for SocketFile {
 impl Listener {
     /// Listens at the place of a key.
     pub(super) async fn bind(key: &str, config: &ListenConfig) -> Result<Self, HttpError> {
-        let place = match (&config.path, passed(&config.host)) {
+        let place = match (&config.path, passed(config.host())) {
             (Some(path), _) => unix(key, path).await?,
             (None, Some(which)) => {
                 let unusable = |source| HttpError::PassedSocket {
                     key: key.to_owned(),
-                    host: config.host.clone(),
+                    host: config.host().to_owned(),
                     source,
                 };
                 started_with(which).map_err(unusable)?
@@ -123,8 +123,8 @@ fn started_with(_: &str) -> Result<Place, PassedSocketError> {
 }
 
 async fn tcp(key: &str, config: &ListenConfig) -> Result<Place, HttpError> {
-    let (host, port) = (config.host.clone(), config.port);
-    let no_address = |source| HttpError::NoAddress { key: key.to_owned(), host: config.host.clone(), source };
+    let (host, port) = (config.host().to_owned(), config.port());
+    let no_address = |source| HttpError::NoAddress { key: key.to_owned(), host: host.clone(), source };
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let found = tokio::net::lookup_host((name, port)).await.map_err(|error| no_address(Some(error)))?;
     let address = found.into_iter().next().ok_or_else(|| no_address(None))?;

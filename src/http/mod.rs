@@ -38,7 +38,7 @@ pub use error::HttpError;
 pub use heartbeat::{HeartbeatController, HeartbeatControllerReferences};
 pub use hosts::KnownHost;
 pub use passed::PassedSocketError;
-pub use routes::{HttpRoutes, Mount};
+pub use routes::{HttpRoutes, Mount, WithoutSlash};
 pub use status::{StatusController, StatusControllerReferences};
 pub use tls::HttpTlsConfig;
 

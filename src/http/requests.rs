@@ -16,13 +16,13 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::access::Access;
-use super::answer::{not_allowed, refusal, try_later};
+use super::answer::{in_words, not_allowed, nothing_here, refusal, try_later};
 use super::body::limited;
 use super::config::HttpOptions;
 use super::cors::Cors;
 use super::health::Probe;
 use super::hosts::{Hosts, KnownHost};
-use super::routes::{Route, RouteTable};
+use super::routes::{Route, RouteTable, WithoutSlash};
 use crate::component::{ServiceView, panic_error};
 use crate::trace::TraceContext;
 
@@ -133,10 +133,7 @@ impl Requests {
                 let message = format!("`{owner}` is not open");
                 return try_later("NOT_OPEN", &message, 1);
             }
-            Route::Nobody => {
-                let message = "nothing is served at this path";
-                return refusal(StatusCode::NOT_FOUND, "NotFound", "NOT_FOUND", message);
-            }
+            Route::Nobody => return nothing_here(),
         };
         let Ok((mut request, body)) = limited(request, self.options.request_max_size) else {
             return too_large(self.options.request_max_size);
@@ -144,10 +141,13 @@ impl Requests {
         if let Some(peer) = peer {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
+        if base > 0 && request.uri().path().len() == base {
+            request.extensions_mut().insert(WithoutSlash {});
+        }
         *request.uri_mut() = below(request.uri(), base);
         let answer = in_flight.run(AssertUnwindSafe(router.oneshot(request)).catch_unwind());
         match timeout(self.options.request_timeout.0, answer).await {
-            Ok(Some(Ok(Ok(response)))) => response,
+            Ok(Some(Ok(Ok(response)))) => in_words(response),
             Ok(Some(Ok(Err(never)))) => match never {},
             Ok(Some(Err(panic))) => panicked(&*panic),
             Ok(None) => try_later("NOT_OPEN", "the component has closed before it answered", 1),

@@ -111,7 +111,21 @@ impl Mount {
     pub fn base(&self) -> &BaseRoute {
         &self.base
     }
+
+    /// Where the base route is found, such as `http://127.0.0.1:8080/admin`: an address for each TCP port on which the endpoint
+    /// listens. None while it is not open.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let origins = self.table.origins.read().unwrap_or_else(PoisonError::into_inner);
+        origins.iter().map(|origin| format!("{origin}{}", self.base.as_str())).collect()
+    }
 }
+
+/// A request is for the base route itself, without a `/` behind it: relative links of a page there would lead beside the route. It is in
+/// the extensions of such requests, so that a component can redirect them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WithoutSlash {}
 
 impl Drop for Mount {
     fn drop(&mut self) {
@@ -133,6 +147,8 @@ pub(super) struct RouteTable {
     bases: RwLock<HashMap<BaseRoute, Arc<Entry>>>,
     /// How long requests may take to end.
     grace: Duration,
+    /// Where the endpoint listens for TCP, such as `http://127.0.0.1:8080`.
+    origins: RwLock<Vec<String>>,
 }
 
 struct Entry {
@@ -194,7 +210,12 @@ impl RoutePattern {
 impl RouteTable {
     /// Without routes; requests have `grace` to end when a component closes.
     pub(super) fn new(grace: Duration) -> Self {
-        Self { bases: RwLock::default(), grace }
+        Self { bases: RwLock::default(), grace, origins: RwLock::default() }
+    }
+
+    /// The endpoint listens there now.
+    pub(super) fn set_origins(&self, origins: Vec<String>) {
+        *self.origins.write().unwrap_or_else(PoisonError::into_inner) = origins;
     }
 
     /// Reserves a base route.

@@ -15,6 +15,7 @@ use super::health::component;
 use super::routes::{HttpRoutes, Mount};
 use crate::component::{Claim, Component, Context, Descriptor, ServiceView, Stage};
 use crate::context_info::ContextInfo;
+use crate::environment::process_id;
 use crate::error::Error;
 use crate::text::timestamp;
 use crate::{references, register};
@@ -94,7 +95,7 @@ fn status(service: &ServiceView, info: Option<&dyn ContextInfo>) -> Value {
     let properties: &BTreeMap<String, String> =
         info.map_or(const { &BTreeMap::new() }, ContextInfo::properties);
     json!({
-        "id": info.map(ContextInfo::context_id).unwrap_or_default(),
+        "id": info.map_or_else(process_id, |info| info.context_id().to_owned()),
         "name": info.map_or(service.name(), ContextInfo::name),
         "description": info.map_or(description, ContextInfo::description),
         "start_time": timestamp(started),

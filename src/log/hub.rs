@@ -13,6 +13,7 @@ use super::current;
 use super::event_data::EventData;
 use super::level::Level;
 use super::level_setting::{Admission, LevelSetting};
+use super::observer::Observers;
 use super::record::{OWN_TARGET, Record};
 use super::scope::{Scope, ScopeRegistry};
 use super::sink::{LogSink, SinkId};
@@ -42,6 +43,7 @@ pub(super) struct Hub {
     /// What takes records that no sink can take; none where the embedder has a subscriber of its own.
     fallback: OnceLock<Arc<dyn LogSink>>,
     next_sink: AtomicU64,
+    observers: Observers,
     /// How many records there were, by the number of their level.
     records: [AtomicU64; Level::Trace as usize + 1],
 }
@@ -113,6 +115,14 @@ impl Hub {
         if !reached {
             self.fall_back(&sinks, scope, &record);
         }
+        if self.observers.any() && level <= self.taken_level(&sinks, scope, admission) {
+            self.observers.tell(&record);
+        }
+    }
+
+    /// Who sees the records beside the sinks.
+    pub fn observers(&self) -> &Observers {
+        &self.observers
     }
 
     /// How many records of a level it has taken.
@@ -284,6 +294,14 @@ impl Hub {
         let admitted = sinks.iter().filter(|entry| entry.admits(scope));
         let levels = admitted.map(|entry| admission.of(entry.level()));
         levels.max().unwrap_or_else(|| self.fallback_level(sinks, scope, admission))
+    }
+
+    /// The level up to which anybody takes records of `scope`; not more while records are buffered, although all are wanted then.
+    fn taken_level(&self, sinks: &Sinks, scope: Option<&Scope>, admission: Admission) -> Level {
+        match self.is_buffering.load(Ordering::Acquire) {
+            true => self.level_for(sinks, scope, admission),
+            false => self.levels(scope).now(),
+        }
     }
 
     fn levels<'a>(&'a self, scope: Option<&'a Scope>) -> &'a LevelSetting {

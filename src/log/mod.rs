@@ -13,6 +13,7 @@ mod layer;
 mod level;
 mod level_setting;
 mod logger;
+mod observer;
 mod record;
 mod router;
 mod scope;
@@ -31,8 +32,9 @@ pub use layer::RouterLayer;
 pub use level::{Level, LevelError};
 pub use level_setting::LevelSetting;
 pub use logger::Logger;
+pub use observer::LogObserver;
 pub use record::Record;
-pub use router::{BufferGuard, InstallError, Router};
+pub use router::{BufferGuard, InstallError, Observation, Router};
 pub use scope::Scope;
 pub use sink::{LogSink, SinkId};
 pub use sinks::{

@@ -1,14 +1,22 @@
 //! A log record.
 
+use std::fmt::Write;
 use std::time::SystemTime;
 
 use super::event_data::EventData;
 use super::level::Level;
 use super::value::Value;
 use crate::descriptor::Descriptor;
+use crate::text::{Escaped, is_unsafe};
 
 /// The target of what logging says about itself, such as that lines were dropped.
 pub(super) const OWN_TARGET: &str = "wirework::log";
+
+/// The target of what the container logs.
+const CONTAINER: &str = "wirework";
+
+/// The fields that programs read, and whose values the container's messages say too: a person would read them twice.
+const IN_MESSAGE: [&str; 3] = ["component", "components", "took_ms"];
 
 /// One log line: when, how important, from whom, the message and its fields.
 ///
@@ -139,4 +147,52 @@ impl<'a> Record<'a> {
     pub fn field(&self, name: &str) -> Option<Value<'a>> {
         self.fields().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
+
+    /// Message and fields for people, `message key=value`: one line, in which what comes from outside is escaped so that it cannot move
+    /// the cursor or turn the direction of writing.
+    ///
+    /// ```
+    /// use wirework::log::{Level, Record, Value};
+    /// let record = Record::new(Level::Info, "reading").with_fields(&[("sensor", Value::Text("in the attic"))]);
+    /// assert_eq!(record.text(), "reading sensor=\"in the attic\"");
+    /// ```
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.write_text(&mut out, ("", ""));
+        out
+    }
+
+    /// Appends that; the names of fields are between these two.
+    pub(super) fn write_text(&self, out: &mut String, (before, behind): (&str, &str)) {
+        let _ = write!(out, "{}", Escaped(self.message));
+        let in_message = |name: &str| self.target == CONTAINER && IN_MESSAGE.contains(&name);
+        for (name, value) in self.fields().filter(|(name, _)| !in_message(name)) {
+            let blank = if out.is_empty() || out.ends_with(' ') { "" } else { " " };
+            let _ = write!(out, "{blank}{before}{name}={behind}");
+            match value {
+                Value::Text(text) => quoted(out, text),
+                value => {
+                    let _ = write!(out, "{value}");
+                }
+            }
+        }
+    }
+}
+
+/// The text as it is where it is one plain word, else between double quotes.
+fn quoted(out: &mut String, text: &str) {
+    let plain = |c: char| !c.is_whitespace() && !is_unsafe(c) && !matches!(c, '"' | '=' | '\\');
+    if !text.is_empty() && text.chars().all(plain) {
+        return out.push_str(text);
+    }
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if is_unsafe(c) => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }

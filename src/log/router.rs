@@ -9,6 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::hub::Hub;
 use super::layer::RouterLayer;
+use super::observer::LogObserver;
 use super::scope::Scope;
 use super::sink::{LogSink, SinkId};
 use crate::error::{Category, Coded};
@@ -101,6 +102,12 @@ impl Router {
         self.0.remove(id)
     }
 
+    /// Shows an observer the records that somebody takes, from now on and for as long as the observation is held.
+    #[must_use = "it sees records as long as this is"]
+    pub fn observe(&self, observer: Arc<dyn LogObserver>) -> Observation {
+        Observation { id: self.0.observers().add(observer), hub: self.0.clone() }
+    }
+
     /// Limits a library that logs too much: of the events whose target begins with `target`, only those at least as important as `level`
     /// are looked at, in the whole process, and their texts are cut at 256 bytes each. For a component that runs a library
     /// which logs more than operators want.
@@ -144,5 +151,23 @@ impl Drop for BufferGuard {
 impl fmt::Debug for BufferGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BufferGuard")
+    }
+}
+
+/// Has an observer see records until it is dropped.
+pub struct Observation {
+    hub: Arc<Hub>,
+    id: SinkId,
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        self.hub.observers().remove(self.id);
+    }
+}
+
+impl fmt::Debug for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observation")
     }
 }

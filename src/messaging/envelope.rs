@@ -148,6 +148,13 @@ impl MessageEnvelope {
     pub fn unlocked(&self) -> Self {
         Self { lease: None, deliveries: 0, ..self.clone() }
     }
+
+    /// The same of a message that is not needed any more.
+    pub(crate) fn into_unlocked(mut self) -> Self {
+        self.lease = None;
+        self.deliveries = 0;
+        self
+    }
 }
 
 /// Envelopes are equal when what is sent of them is equal.

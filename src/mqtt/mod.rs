@@ -16,7 +16,7 @@ pub mod topic;
 mod transport;
 mod types;
 
-pub use crate::tls::{TlsError, TlsFailure, TlsPlace};
+pub use crate::tls::{TlsConfig, TlsError, TlsFailure, TlsPem, TlsPlace};
 pub use client::{Delivery, MqttClient, MqttMessages, MqttSubscription};
 pub use config::{LoginError, MqttConfig, MqttConnectionResolver, MqttOptions, Redirects};
 pub use connection::{MqttConnection, MqttConnectionBuilder, MqttReferences};
@@ -27,7 +27,6 @@ pub use properties::{MessageProperties, ReceivedProperties};
 pub use queue::{
     MqttMessageQueue, MqttMessageQueueFactory, MqttQueueConfig, MqttQueueFactoryConfig, MqttQueueOptions,
 };
-pub use transport::{TlsConfig, TlsPem};
 pub use types::{
     LinkError, MqttAcknowledgement, MqttError, MqttMessage, MqttMessageListener, MqttVersion, MqttWill,
     PublishOptions, QoS, RetainHandling, SubscribeOptions, WillConfig,

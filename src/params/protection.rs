@@ -72,7 +72,8 @@ fn known(protocol: &str) -> Option<&'static (&'static str, bool, bool)> {
     MQTT.iter().find(|(name, ..)| name.eq_ignore_ascii_case(protocol))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let name = bare.to_ascii_lowercase();
     name == "localhost"

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::format::TextFormat;
-use super::series::SeriesTable;
+use super::table::MetricTable;
 use super::text::Encoder;
 use crate::component::{Component, Context, Descriptor, Offer, ServiceView, Stage};
 use crate::config::Invalid;
@@ -81,7 +81,7 @@ impl PrometheusCountersConfig {
 /// ```
 #[derive(Debug)]
 pub struct PrometheusCounters {
-    table: SeriesTable,
+    table: MetricTable,
     /// That of which it was opened.
     service: Mutex<Option<ServiceView>>,
 }
@@ -90,7 +90,7 @@ impl PrometheusCounters {
     /// A sink with these limits, which has not been shown a counter yet.
     #[must_use]
     pub fn new(config: &PrometheusCountersConfig) -> Self {
-        Self { table: SeriesTable::new(config.options.max_series), service: Mutex::default() }
+        Self { table: MetricTable::new(config.options.max_series), service: Mutex::default() }
     }
 
     fn service(&self) -> Option<ServiceView> {

@@ -2,13 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::series::{FamilyValues, Values};
 use super::text::{Encoder, Labels, MetricType, write_float};
-use crate::count::{Buckets, Kind, Statistics, Value};
+use crate::count::{Buckets, FamilyValues, Kind, SeriesValue, Statistics, Value, Values};
 
 impl Encoder {
     /// Writes all counters.
-    pub(super) fn counters(&mut self, values: &Values) {
+    pub(super) fn counters(&mut self, values: &Values<Labels>) {
         let help = "Counters that had no series of their own, because their metric had options.max_series.";
         self.single("wirework_metrics_overflowed_counters", MetricType::Counter, help, values.overflowed);
         // Counters first: no other kind takes their name.
@@ -24,9 +23,9 @@ impl Encoder {
         }
     }
 
-    fn plain(&mut self, values: &FamilyValues, of: MetricType) {
+    fn plain(&mut self, values: &FamilyValues<Labels>, of: MetricType) {
         let mut family = self.family(&values.metric, of, &values.help);
-        for (labels, value) in &values.series {
+        for SeriesValue { labels, value, .. } in &values.series {
             let labels = [labels.as_str()];
             match value {
                 Value::Increment(count) => family.sample("", &labels, *count),
@@ -42,11 +41,11 @@ impl Encoder {
     }
 
     /// Durations in seconds by the bounds of their buckets.
-    fn histogram(&mut self, values: &FamilyValues) {
+    fn histogram(&mut self, values: &FamilyValues<Labels>) {
         let bounds = Buckets::BOUNDS.map(|millis| bound(millis / 1e3));
         let all = bound(f64::INFINITY);
         let mut family = self.family(&values.metric, MetricType::Histogram, &values.help);
-        for (labels, value) in &values.series {
+        for SeriesValue { labels, value, .. } in &values.series {
             let Value::Interval(times, buckets) = value else { continue };
             let labels = labels.as_str();
             for (bound, (_, count)) in bounds.iter().zip(buckets.cumulative()) {
@@ -59,7 +58,7 @@ impl Encoder {
     }
 
     /// Values of which nobody knows bounds: number and sum, and the extremes as two more metrics.
-    fn summary(&mut self, values: &FamilyValues) {
+    fn summary(&mut self, values: &FamilyValues<Labels>) {
         let mut family = self.family(&values.metric, MetricType::Summary, &values.help);
         for (labels, statistics) in statistics(values) {
             family.sample("_sum", &[labels.as_str()], statistics.sum);
@@ -69,7 +68,7 @@ impl Encoder {
         self.extreme(values, "max", |all| all.max);
     }
 
-    fn extreme(&mut self, values: &FamilyValues, which: &str, extreme: impl Fn(Statistics) -> f64) {
+    fn extreme(&mut self, values: &FamilyValues<Labels>, which: &str, extreme: impl Fn(Statistics) -> f64) {
         let (name, help) = (format!("{}_{which}", values.metric), format!("{} ({which})", values.help));
         let mut family = self.family(&name, MetricType::Gauge, &help);
         for (labels, all) in statistics(values) {
@@ -78,9 +77,9 @@ impl Encoder {
     }
 }
 
-fn statistics(values: &FamilyValues) -> impl Iterator<Item = (&Labels, Statistics)> {
-    values.series.iter().filter_map(|(labels, value)| match value {
-        Value::Statistics(statistics) => Some((&**labels, *statistics)),
+fn statistics(values: &FamilyValues<Labels>) -> impl Iterator<Item = (&Labels, Statistics)> {
+    values.series.iter().filter_map(|SeriesValue { labels, value, .. }| match value {
+        Value::Statistics(statistics) => Some((labels.as_ref(), *statistics)),
         _ => None,
     })
 }
@@ -97,11 +96,11 @@ mod tests {
     use std::time::Duration;
 
     use super::super::format::TextFormat;
-    use super::super::series::SeriesTable;
+    use super::super::table::MetricTable;
     use super::*;
     use crate::count::Counters;
 
-    fn text(table: &SeriesTable) -> String {
+    fn text(table: &MetricTable) -> String {
         let mut encoder = Encoder::new(TextFormat::Text);
         encoder.counters(&table.values());
         encoder.finish()
@@ -109,7 +108,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_written_with_its_type_once() {
-        let table = Arc::new(SeriesTable::new(10));
+        let table = Arc::new(MetricTable::new(10));
         let components = ["x:y:z:a:1.0", "x:y:z:b:1.0"].map(|name| Counters::of(name.parse().unwrap()));
         for (counters, n) in components.iter().zip(1_u32..) {
             counters.bind(vec![table.clone()]);
@@ -125,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_timing_is_a_cumulative_histogram_in_seconds() {
-        let table = Arc::new(SeriesTable::new(10));
+        let table = Arc::new(MetricTable::new(10));
         let counters = Counters::standalone();
         counters.bind(vec![table.clone()]);
         let times = counters.timing("http.request.time");

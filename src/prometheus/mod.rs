@@ -9,8 +9,8 @@ mod encode;
 mod format;
 mod name;
 mod process;
-mod series;
 mod service;
+mod table;
 mod text;
 
 pub use controller::{MetricsController, MetricsControllerReferences};

@@ -2,45 +2,15 @@
 
 use super::text::Labels;
 use crate::component::Descriptor;
-use crate::count::Kind;
+use crate::count::{DottedName, Kind, MetricName};
 
-/// First segments of dotted names whose middle is the name of one thing, such as `queue.orders.sent_messages`: as a metric that name
-/// is a label, so that one metric has all queues, and a limit.
-const NAMED: [&str; 2] = ["queue", "bridge"];
-
-/// The first segments of the dotted names by which requests are counted, `http.route.METHOD ROUTE CLASS.time`: all three are labels.
-const ROUTE: &str = "http.route";
-
-/// A counter's name as a metric, and its labels.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct MetricName {
-    /// The name of the metric, with the unit and without the suffix of its type.
-    pub(super) metric: String,
-    /// What it is for those who read it.
-    pub(super) help: String,
-    /// What tells it from others of the same metric.
-    pub(super) labels: Labels,
-}
-
-impl MetricName {
-    /// That of a counter with this dotted name.
+impl MetricName<Labels> {
+    /// That of a counter with this dotted name: with the unit, and without the suffix of its type.
     pub(super) fn of(dotted: &str, kind: Kind, component: Option<&Descriptor>) -> Self {
-        let mut labels = Labels::default();
-        if let Some(component) = component {
-            labels = labels.with("component", &short(component));
-        }
-        let (segments, shown) = match (named(dotted), routed(dotted)) {
-            (Some((what, name, metric)), _) => {
-                labels = labels.with(what, name);
-                (format!("{what}.{metric}"), format!("{what}.NAME.{metric}"))
-            }
-            (None, Some((method, route, code, metric))) => {
-                labels = labels.with("method", method).with("route", route).with("code", code);
-                (format!("{ROUTE}.{metric}"), format!("{ROUTE}.NAME.{metric}"))
-            }
-            (None, None) => (dotted.to_owned(), dotted.to_owned()),
-        };
-        let name = format!("wirework_{}", valid(&segments));
+        let DottedName { name, shown, attributes } = DottedName::of(dotted, component);
+        let labels =
+            attributes.iter().fold(Labels::default(), |labels, (name, value)| labels.with(name, value));
+        let name = format!("wirework_{}", valid(&name));
         let bare = |suffix| name.strip_suffix(suffix).unwrap_or(&name);
         let (metric, what) = match kind {
             // The suffix of a counter is written with each sample.
@@ -52,27 +22,6 @@ impl MetricName {
         };
         Self { metric, help: format!("{what}: {shown}"), labels }
     }
-}
-
-/// Of what a dotted name counts, the name of the one thing, and what is counted of it.
-fn named(dotted: &str) -> Option<(&str, &str, &str)> {
-    NAMED.into_iter().find_map(|what| {
-        let (name, metric) = dotted.strip_prefix(what)?.strip_prefix('.')?.rsplit_once('.')?;
-        Some((what, name, metric))
-    })
-}
-
-/// Method, route and class of the code of requests, and what is counted of them.
-fn routed(dotted: &str) -> Option<(&str, &str, &str, &str)> {
-    let (name, metric) = dotted.strip_prefix(ROUTE)?.strip_prefix('.')?.rsplit_once('.')?;
-    let (method, rest) = name.split_once(' ')?;
-    let (route, code) = rest.rsplit_once(' ')?;
-    Some((method, route, code, metric))
-}
-
-/// `type:kind:name`, the label of a component.
-pub(super) fn short(component: &Descriptor) -> String {
-    format!("{}:{}:{}", component.r#type(), component.kind(), component.name())
 }
 
 /// Lower case, and `_` for all that has no place in the name of a metric.

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::name::short;
 use super::text::{Encoder, Labels, MetricType};
 use crate::component::{ComponentState, ServiceView, Status};
+use crate::count::component_label;
 use crate::log::record_counts;
 
 impl Encoder {
@@ -49,7 +49,7 @@ impl Encoder {
 fn labelled(components: Vec<ComponentState>) -> Vec<(Labels, ComponentState)> {
     let mut taken = HashSet::new();
     let label = |component: ComponentState| {
-        let name = short(&component.descriptor);
+        let name = component_label(&component.descriptor);
         let name = if taken.contains(&name) { component.descriptor.as_str().to_owned() } else { name };
         let labels = Labels::one("component", &name);
         taken.insert(name);

@@ -1,4 +1,4 @@
-//! What an alert of TLS means, by which a broker ends a handshake or a session (RFC 8446 section 6).
+//! What an alert of TLS means, by which a server ends a handshake or a session (RFC 8446 section 6).
 
 use tokio_rustls::rustls::AlertDescription::{
     self, AccessDenied, BadCertificate, BadCertificateStatusResponse, BadRecordMac, CertificateExpired,
@@ -30,27 +30,27 @@ const OWN: &[&str] = &["tls.cert_file", "tls.key_file"];
 const CERTIFICATE: &[&str] = &["tls.cert_file"];
 
 const GIVE_ONE: &str = "give this client one: `tls.cert_file` and `tls.key_file`";
-const NOT_WITHOUT: Meaning = ("the broker does not let this client in without a certificate", GIVE_ONE, OWN);
+const NOT_WITHOUT: Meaning = ("the server does not let this client in without a certificate", GIVE_ONE, OWN);
 
 const MEANINGS: [Row; 12] = [
     Row {
         alerts: &[CertificateRequired, NoCertificate],
-        anonymous: ("the broker wants a certificate of this client", GIVE_ONE, OWN),
+        anonymous: ("the server wants a certificate of this client", GIVE_ONE, OWN),
         certified: (
-            "the broker wants a certificate of this client",
-            "that in `tls.cert_file` is of no authority that the broker asks for",
+            "the server wants a certificate of this client",
+            "that in `tls.cert_file` is of no authority that the server asks for",
             CERTIFICATE,
         ),
     },
     Row {
         alerts: &[HandshakeFailure, InsufficientSecurity],
         anonymous: (
-            "the broker has no cipher in common with this client, or wants a certificate of it",
+            "the server has no cipher in common with this client, or wants a certificate of it",
             "have it offer AES-GCM or ChaCha20 with ECDHE, or give `tls.cert_file` and `tls.key_file`",
             OWN,
         ),
         certified: (
-            "the broker has no cipher in common with this client, or none for its certificate",
+            "the server has no cipher in common with this client, or none for its certificate",
             "have it offer AES-GCM or ChaCha20 with ECDHE, and take the kind of key in `tls.key_file`",
             &["tls.key_file"],
         ),
@@ -59,8 +59,8 @@ const MEANINGS: [Row; 12] = [
         alerts: &[BadCertificate, CertificateUnknown, AccessDenied, UnsupportedCertificate, DecryptError],
         anonymous: NOT_WITHOUT,
         certified: (
-            "the broker does not trust the certificate in `tls.cert_file`",
-            "is it the right one for this broker, for clients (`clientAuth`), and with its intermediate certificates?",
+            "the server does not trust the certificate in `tls.cert_file`",
+            "is it the right one for this server, for clients (`clientAuth`), and with its intermediate certificates?",
             CERTIFICATE,
         ),
     },
@@ -68,23 +68,23 @@ const MEANINGS: [Row; 12] = [
         alerts: &[UnknownCA],
         anonymous: NOT_WITHOUT,
         certified: (
-            "the broker does not know the authority of the certificate in `tls.cert_file`",
-            "the broker must trust that authority, and the file must hold the intermediate certificates too",
+            "the server does not know the authority of the certificate in `tls.cert_file`",
+            "the server must trust that authority, and the file must hold the intermediate certificates too",
             CERTIFICATE,
         ),
     },
     same(
         &[CertificateExpired],
         (
-            "the broker says that the certificate in `tls.cert_file` has expired",
-            "have it renewed; is the broker's clock right?",
+            "the server says that the certificate in `tls.cert_file` has expired",
+            "have it renewed; is the server's clock right?",
             CERTIFICATE,
         ),
     ),
     same(
         &[CertificateRevoked],
         (
-            "the broker says that the certificate in `tls.cert_file` has been revoked",
+            "the server says that the certificate in `tls.cert_file` has been revoked",
             "have another one issued",
             CERTIFICATE,
         ),
@@ -92,7 +92,7 @@ const MEANINGS: [Row; 12] = [
     same(
         &[ProtocolVersion],
         (
-            "the broker speaks neither TLS 1.2 nor 1.3",
+            "the server speaks neither TLS 1.2 nor 1.3",
             "have it speak one of them: older ones are broken and not spoken here",
             NONE,
         ),
@@ -100,7 +100,7 @@ const MEANINGS: [Row; 12] = [
     same(
         &[UnrecognisedName],
         (
-            "the broker has no certificate for that name",
+            "the server has no certificate for that name",
             "`tls.server_name` says by which name it is asked for",
             &["tls.server_name"],
         ),
@@ -108,12 +108,12 @@ const MEANINGS: [Row; 12] = [
     same(
         &[NoApplicationProtocol],
         (
-            "the broker speaks none of the protocols that `tls.alpn` offers",
-            "set it to what the broker wants, such as `mqtt`, or leave it out",
+            "the server speaks none of the protocols that `tls.alpn` offers",
+            "set it to what the server wants, such as `mqtt`, or leave it out",
             &["tls.alpn"],
         ),
     ),
-    same(&[InternalError], ("the broker has failed in itself", "its log says why", NONE)),
+    same(&[InternalError], ("the server has failed in itself", "its log says why", NONE)),
     same(
         &[
             UnexpectedMessage,
@@ -125,7 +125,7 @@ const MEANINGS: [Row; 12] = [
             BadCertificateStatusResponse,
         ],
         (
-            "the broker takes what this client has sent for a mistake",
+            "the server takes what this client has sent for a mistake",
             "update its TLS library; its log says which",
             NONE,
         ),
@@ -133,14 +133,14 @@ const MEANINGS: [Row; 12] = [
     same(
         &[BadRecordMac],
         (
-            "the broker cannot decrypt what this client has sent",
-            "something between the broker and this client changes what it passes on",
+            "the server cannot decrypt what this client has sent",
+            "something between the server and this client changes what it passes on",
             NONE,
         ),
     ),
 ];
 
-/// What the broker means; `certified` says whether this client has a certificate of its own.
+/// What the server means; `certified` says whether this client has a certificate of its own.
 pub(super) fn explain(alert: AlertDescription, certified: bool) -> TlsFailure {
     match MEANINGS.iter().find(|row| row.alerts.contains(&alert)) {
         Some(row) => {
@@ -148,7 +148,7 @@ pub(super) fn explain(alert: AlertDescription, certified: bool) -> TlsFailure {
             TlsFailure::new(what, remedy).about(keys)
         }
         None => TlsFailure::new(
-            format!("the broker has ended TLS with the alert {}", u8::from(alert)),
+            format!("the server has ended TLS with the alert {}", u8::from(alert)),
             "its log says why",
         ),
     }

@@ -173,12 +173,12 @@ pub enum TlsError {
     /// The two sides do not agree.
     #[error("TLS{} failed", with(server_name))]
     Handshake {
-        /// The name that the broker's certificate must have.
+        /// The name that the server's certificate must have.
         server_name: String,
         /// Why.
         source: TlsFailure,
     },
-    /// TLS broke after the handshake: with version 1.3, that is when a broker refuses the certificate of a client.
+    /// TLS broke after the handshake: with version 1.3, that is when a server refuses the certificate of a client.
     #[error("the TLS session failed")]
     Session {
         /// Why.

@@ -18,8 +18,8 @@ use crate::text::clip;
 /// Where a certificate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
-    /// From the broker, in a handshake.
-    Broker,
+    /// From the server, in a handshake.
+    Server,
     /// From a file of this client.
     File,
 }
@@ -38,7 +38,7 @@ impl FailureContext {
 
     /// A failure of a handshake or a session; `certified` says whether this client has a certificate of its own to show.
     pub const fn link(certified: bool) -> Self {
-        Self { origin: Origin::Broker, certified }
+        Self { origin: Origin::Server, certified }
     }
 
     /// The failure of a handshake.
@@ -65,18 +65,18 @@ impl FailureContext {
                 TlsFailure::new("what came is no TLS", "does it speak TLS at this port?")
             }
             Error::NoCertificatesPresented => TlsFailure::new(
-                "the broker shows no certificate",
+                "the server shows no certificate",
                 "TLS without certificates is not spoken here",
             ),
             Error::PeerMisbehaved(_)
             | Error::InappropriateMessage { .. }
             | Error::InappropriateHandshakeMessage { .. } => TlsFailure::new(
-                "the broker breaks the rules of TLS",
+                "the server breaks the rules of TLS",
                 "update its TLS library, or whatever stands between it and this client and takes TLS apart",
             ),
             Error::DecryptError | Error::PeerSentOversizedRecord => TlsFailure::new(
                 "what came cannot be decrypted",
-                "something between the broker and this client changes what it passes on",
+                "something between the server and this client changes what it passes on",
             ),
             Error::FailedToGetCurrentTime => TlsFailure::only("this machine has no clock"),
             Error::FailedToGetRandomBytes => TlsFailure::only("this machine has no source of randomness"),
@@ -112,29 +112,29 @@ fn incompatible(what: &PeerIncompatible) -> TlsFailure {
         | ServerTlsVersionIsDisabledByOurConfig
         | Tls12NotOffered
         | Tls12NotOfferedOrEnabled => TlsFailure::new(
-            "the broker speaks a version of TLS before 1.2",
+            "the server speaks a version of TLS before 1.2",
             "have it speak 1.2 or 1.3: older ones are broken and not spoken here",
         ),
         NoCipherSuitesInCommon | NoKxGroupsInCommon => TlsFailure::new(
-            "the broker has chosen a cipher or a key exchange that is not spoken here",
+            "the server has chosen a cipher or a key exchange that is not spoken here",
             "have it offer AES-GCM or ChaCha20 with ECDHE",
         ),
         NoSignatureSchemesInCommon | NoCertificateRequestSignatureSchemesInCommon => TlsFailure::new(
-            "the broker takes no signature that the key in `tls.key_file` can make",
+            "the server takes no signature that the key in `tls.key_file` can make",
             "give a key of another kind, such as ECDSA with P-256",
         )
         .about(&["tls.key_file"]),
         ExtendedMasterSecretExtensionRequired => TlsFailure::new(
-            "the broker lacks the extended master secret, without which TLS 1.2 is not safe",
+            "the server lacks the extended master secret, without which TLS 1.2 is not safe",
             "update its TLS library, or have it speak 1.3",
         ),
-        _ => TlsFailure::new("the broker lacks a part of TLS that is needed here", "update its TLS library"),
+        _ => TlsFailure::new("the server lacks a part of TLS that is needed here", "update its TLS library"),
     }
 }
 
 fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
     let this = match origin {
-        Origin::Broker => "the certificate of the broker",
+        Origin::Server => "the certificate of the server",
         Origin::File => "it",
     };
     let say = |what: &str| Cow::from(format!("{this} {what}"));
@@ -155,8 +155,8 @@ fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
         CertificateError::NotValidForName => TlsFailure::only(say("is for another name")),
         CertificateError::UnknownIssuer => TlsFailure::new(
             say("is vouched for by nobody who is trusted here"),
-            "if it is to be trusted, `tls.ca_file` must hold the certificate of its authority, or the broker's own where that has \
-             signed itself; the broker sends those between",
+            "if it is to be trusted, `tls.ca_file` must hold the certificate of its authority, or the server's own where that has \
+             signed itself; the server sends those between",
         ).about(&["tls.ca_file"]),
         CertificateError::BadSignature => TlsFailure::new(
             say("is not signed by the authority that it names: the one that is trusted here has another key"),
@@ -207,7 +207,7 @@ fn wrong_names(presented: &[String], say: impl Fn(&str) -> Cow<'static, str>) ->
     let more = if presented.len() > MAX_NAMES { " and others" } else { "" };
     TlsFailure::new(
         say(&format!("is for {}{more} only", shown.join(", "))),
-        "if that is the right broker, connect to one of them, or give it as `tls.server_name`",
+        "if that is the right server, connect to one of them, or give it as `tls.server_name`",
     )
     .about(&["tls.server_name"])
 }
@@ -242,8 +242,8 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
             "have it issued as version 3, with a subjectAltName for the host",
         ),
         Some(CaUsedAsEndEntity) => TlsFailure::new(
-            say("is that of an authority (CA:TRUE), which may not stand for a broker"),
-            "have one issued for the broker itself, or put this very one into `tls.ca_file`",
+            say("is that of an authority (CA:TRUE), which may not stand for a server"),
+            "have one issued for the server itself, or put this very one into `tls.ca_file`",
         )
         .about(&["tls.ca_file"]),
         Some(EndEntityUsedAsCa) => TlsFailure::new(
@@ -257,7 +257,7 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
         Some(PathLenConstraintViolated | MaximumPathDepthExceeded | MaximumPathBuildCallsExceeded) => {
             TlsFailure::new(
                 say("has more authorities above it than is permitted"),
-                "have the broker send the shortest chain, or issue it closer to the root",
+                "have the server send the shortest chain, or issue it closer to the root",
             )
         }
         Some(UnsupportedCriticalExtension) => critical_extension(say),

@@ -12,7 +12,7 @@ use super::failure::FailureContext;
 use super::pem::Source;
 use super::validity::Validity;
 use crate::config::{Invalid, code};
-use crate::file::{Exposure, RegularFile};
+use crate::file::Exposure;
 
 /// Where a certificate, with the intermediate ones behind it, and its private key are.
 #[derive(Clone, Copy)]
@@ -72,31 +72,16 @@ impl Identity<'_> {
         Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
     }
 
-    /// A warning of a private key that others can read or write.
-    #[cfg(feature = "http")]
+    /// A warning of a private key that others can read or write. It blocks.
     pub fn exposed(&self) -> Option<Invalid> {
         let (key, path, exposure) = self.exposure()?;
-        let path = path.display();
-        let problem = format!(
-            "names `{path}`, which can be {exposure} by others; let only its owner do that (`chmod 600`)"
-        );
-        Some(Invalid::warning(code::DOUBTFUL_VALUE, key, problem))
-    }
-
-    /// A sentence for the log where others can read or write the private key. It blocks. What cannot be read is reported when it is
-    /// needed.
-    pub fn exposed_key(&self) -> Option<String> {
-        let (key, path, exposure) = self.exposure()?;
-        let path = path.display();
-        Some(format!(
-            "the private key `{path}` of `{key}` can be {exposure} by others; let only its owner do that (`chmod 600`)"
-        ))
+        let problem = format!("names the private key `{}`, which {}", path.display(), exposure.sentence());
+        Some(Invalid::warning(code::EXPOSED_SECRET, key, problem))
     }
 
     fn exposure(&self) -> Option<(&'static str, &Path, Exposure)> {
         let Source::File { key, path } = self.key else { return None };
-        let exposure = RegularFile::open(path).ok()?.exposure(path)?;
-        Some((key, path, exposure))
+        Some((key, path, Exposure::of(path)?))
     }
 }
 

@@ -1,12 +1,18 @@
 //! TLS for all that speaks it: certificates and keys in files, what is wrong with them, and whom to trust.
 //!
-//! Who speaks it has its own table `tls`: [`TlsConfig`](crate::mqtt::TlsConfig) of connections that are clients, and
+//! Who speaks it has a table `tls`: [`TlsConfig`] of connections that are clients, and
 //! [`HttpTlsConfig`](crate::http::HttpTlsConfig) of an endpoint.
 
-#![cfg_attr(not(feature = "mqtt"), allow(dead_code, reason = "some of it only clients need"))]
+#![cfg_attr(
+    not(all(feature = "mqtt", feature = "http")),
+    allow(dead_code, unused_imports, reason = "some of it only clients need, and some only endpoints")
+)]
 
 #[cfg(feature = "tls")]
 mod alert;
+#[cfg(feature = "tls")]
+mod client;
+mod config;
 #[cfg(feature = "tls")]
 mod der;
 mod error;
@@ -22,6 +28,9 @@ mod trusted;
 #[cfg(feature = "tls")]
 mod validity;
 
+#[cfg(feature = "tls")]
+pub(crate) use client::ClientTls;
+pub use config::{TlsConfig, TlsPem};
 pub use error::{TlsError, TlsFailure, TlsPlace};
 #[cfg(feature = "tls")]
 pub(crate) use failure::FailureContext;
@@ -32,5 +41,3 @@ pub(crate) use identity::out_of_time;
 pub(crate) use identity::{Identity, unusable_half};
 #[cfg(feature = "tls")]
 pub(crate) use pem::Source;
-#[cfg(all(feature = "tls", feature = "mqtt"))]
-pub(crate) use trusted::Trusted;

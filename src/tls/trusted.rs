@@ -1,8 +1,8 @@
-//! Trust in certificates of brokers: those that an authority vouches for, and those in `tls.ca_file` themselves.
+//! Trust in certificates of servers: those that an authority vouches for, and those in `tls.ca_file` themselves.
 //!
-//! A broker with a certificate that it has signed itself, as `openssl req -x509` makes it, is often told to clients by that
-//! certificate. Such a one says that it belongs to an authority, and as that it may not stand for a broker (RFC 5280); but
-//! whoever puts it into the file means the broker.
+//! A server with a certificate that it has signed itself, as `openssl req -x509` makes it, is often told to clients by that
+//! certificate. Such a one says that it belongs to an authority, and as that it may not stand for a server (RFC 5280); but
+//! whoever puts it into the file means the server.
 
 use std::sync::Arc;
 

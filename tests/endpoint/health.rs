@@ -233,3 +233,15 @@ async fn the_controllers_of_pip_services_answer_as_theirs_do() {
     assert_eq!(service.server.ask("POST", "/about/status").await.unwrap().status, 405);
     container.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_status_names_the_process_without_a_context_info() {
+    let service = Service::new(false);
+    let more = "[[component]]\ndescriptor = \"pip-services:status-controller:http:default:1.0\"\n";
+    let container = service.open("", more).await;
+    let status = service.server.get("/status").await.unwrap();
+    let body: Value = serde_json::from_str(&status.body).unwrap();
+    let id = body["id"].as_str().unwrap_or_default();
+    assert!(id.ends_with(&std::process::id().to_string()), "{body}");
+    container.close().await.unwrap();
+}

@@ -14,7 +14,7 @@ use super::support::http::{Answer, Server};
 
 /// An endpoint with a route that says whether the host is known.
 async fn open(options: HttpOptions) -> (HttpEndpoint, Mount, Context) {
-    let connection = Some(ListenConfig { port: 0, ..ListenConfig::default() });
+    let connection = Some(ListenConfig { port: Some(0), ..ListenConfig::default() });
     let endpoint =
         HttpEndpoint::new(HttpEndpointConfig { connection, options, ..HttpEndpointConfig::default() })
             .unwrap();

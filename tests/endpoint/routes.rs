@@ -90,8 +90,18 @@ async fn a_route_of_a_component_that_is_not_open_is_not_missing() {
     let container = within("the start", started).await.unwrap().unwrap();
     let tea = service.server.get("/shop/tea/green?sugar=1").await.unwrap();
     assert_eq!((tea.status, tea.body.as_str()), (200, "a cup of green"));
-    assert_eq!(service.status("/shop/coffee").await, 404);
-    assert_eq!(service.server.ask("DELETE", "/shop/orders").await.unwrap().status, 405);
+    // What the router of a component refuses without a word is answered in the form of all refusals.
+    let said = async |method, path| {
+        let answer = service.server.ask(method, path).await.unwrap();
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        (answer.status, answer.header("allow").map(str::to_owned), text("code"), text("message"))
+    };
+    let nothing = (404, None, "NOT_FOUND".to_owned(), "nothing is served at this path".to_owned());
+    assert_eq!(said("GET", "/shop/coffee").await, nothing);
+    let post =
+        (405, Some("POST".to_owned()), "METHOD_NOT_ALLOWED".to_owned(), "this path takes POST".to_owned());
+    assert_eq!(said("DELETE", "/shop/orders").await, post);
 
     let closing = tokio::spawn(container.close());
     service.gate.reached(Step::Closing).await;

@@ -20,7 +20,7 @@ fn endpoint(connection: ListenConfig) -> HttpEndpoint {
 async fn it_listens_at_several_places_and_again_after_a_close() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("http");
-    let local = ListenConfig { port: 0, ..ListenConfig::default() };
+    let local = ListenConfig { port: Some(0), ..ListenConfig::default() };
     let unix = ListenConfig { path: Some(path.clone().into()), ..ListenConfig::default() };
     let connections = Some(vec![local.clone(), local, unix]);
     let endpoint =
@@ -48,11 +48,13 @@ async fn it_listens_at_several_places_and_again_after_a_close() {
 async fn a_place_that_is_taken_is_named_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let error =
-        endpoint(ListenConfig { port, ..ListenConfig::default() }).open(&context()).await.unwrap_err();
+    let error = endpoint(ListenConfig { port: Some(port), ..ListenConfig::default() })
+        .open(&context())
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "PORT_IN_USE");
     assert!(error.to_string().contains("set `connection.port` to another one"), "{error}");
-    let host = "no-such-host.invalid".to_owned();
+    let host = Some("no-such-host.invalid".to_owned());
     let error =
         endpoint(ListenConfig { host, ..ListenConfig::default() }).open(&context()).await.unwrap_err();
     assert_eq!((error.code(), error.to_string().contains("`connection.host`")), ("CANNOT_LISTEN", true));

@@ -22,7 +22,11 @@ fn descriptor() -> Descriptor {
 fn config(identity: &Identity, clients: Option<PathBuf>) -> HttpEndpointConfig {
     let path = |path: &PathBuf| Some(ConfigPath::from(path.clone()));
     HttpEndpointConfig {
-        connection: Some(ListenConfig { protocol: Protocol::Https, port: 0, ..ListenConfig::default() }),
+        connection: Some(ListenConfig {
+            protocol: Protocol::Https,
+            port: Some(0),
+            ..ListenConfig::default()
+        }),
         tls: HttpTlsConfig {
             cert_file: path(&identity.cert_file),
             key_file: path(&identity.key_file),
@@ -172,6 +176,6 @@ async fn check_judges_the_files_and_open_fails_with_the_same() {
         assert_eq!((error.code(), endpoint.addresses().len()), ("BAD_TLS_CONFIG", 0), "{error}");
     }
     std::fs::set_permissions(&good.key_file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let exposed = "warning: `tls.key_file` names `F/broker-localhost.key.pem`, which can be read by others; let only its owner do that (`chmod 600`)";
+    let exposed = "warning: `tls.key_file` names the private key `F/broker-localhost.key.pem`, which can be read by others; end that with `chmod o=`";
     assert_eq!(said(&config(&good, None), &authority), [exposed]);
 }

@@ -96,7 +96,7 @@ async fn mutual_tls() {
     carries(&to(&uri, &mine), LARGE).await;
     let error = within("the failure", to(&uri, &[ca]).open(&context())).await.unwrap_err();
     assert!(
-        error.chain().contains("the broker wants a certificate of this client; give this client one"),
+        error.chain().contains("the server wants a certificate of this client; give this client one"),
         "{}",
         error.chain()
     );

@@ -314,6 +314,6 @@ async fn an_alert_that_ends_a_handshake_is_told_in_words() {
     let uri = format!("mqtts://127.0.0.1:{}", broker.port());
     let (shown, _peer) = tokio::join!(failure(&uri, &[]), script);
     let expected =
-        "TLS with `127.0.0.1` failed: the broker speaks neither TLS 1.2 nor 1.3; have it speak one of them";
+        "TLS with `127.0.0.1` failed: the server speaks neither TLS 1.2 nor 1.3; have it speak one of them";
     assert!(shown.contains(expected), "{shown}");
 }

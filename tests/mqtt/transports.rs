@@ -112,7 +112,7 @@ async fn a_client_is_known_by_its_certificate() {
     let strangers = Authority::new();
     let error = refused(&mutual(&uri, &authority, &strangers.client("stranger"))).await.chain();
     assert!(
-        error.contains("the broker does not know the authority of the certificate in `tls.cert_file`"),
+        error.contains("the server does not know the authority of the certificate in `tls.cert_file`"),
         "{error}"
     );
     let connection = mutual(&uri, &authority, &authority.client("me"));

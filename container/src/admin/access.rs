@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use wirework::http::KnownHost;
 use wirework::http::axum::extract::{ConnectInfo, Request, State};
-use wirework::http::axum::http::header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, ORIGIN, VIA};
+use wirework::http::axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, ORIGIN, VIA,
+};
 use wirework::http::axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use wirework::http::axum::middleware::Next;
 use wirework::http::axum::response::{IntoResponse, Response};
@@ -50,10 +52,7 @@ impl Access {
 
     /// Whether a request may be answered.
     async fn check(&self, method: &Method, headers: &HeaderMap, peer: Peer) -> Result<(), AdminError> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        if !is_own_page(headers, host) {
-            return Err(AdminError::ForeignOrigin);
-        }
+        is_own_page(headers)?;
         if *method == Method::GET || *method == Method::HEAD {
             return if may_read(headers, peer) { Ok(()) } else { self.prove(headers, peer).await };
         }
@@ -104,6 +103,18 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
+/// Answers whoever asks for the page by a name of the service, and not for a page of somebody else. It shows nothing of the service, so
+/// that everybody may have it: it asks for the token itself.
+pub(super) async fn guard_page(request: Request, next: Next) -> Response {
+    if request.extensions().get::<KnownHost>().is_none() {
+        return hardened(AdminError::BadHost.into_response());
+    }
+    match is_own_page(request.headers()) {
+        Ok(()) => hardened(next.run(request).await),
+        Err(error) => hardened(error.into_response()),
+    }
+}
+
 /// What may be read without a token: what this machine asks itself, and no proxy asks for somebody else.
 fn may_read(headers: &HeaderMap, peer: Peer) -> bool {
     let proxies =
@@ -118,7 +129,8 @@ fn may_read(headers: &HeaderMap, peer: Peer) -> bool {
 }
 
 /// Whether what a browser says of the page that asks fits: its own origin, or none where the user has typed the address.
-fn is_own_page(headers: &HeaderMap, host: &str) -> bool {
+fn is_own_page(headers: &HeaderMap) -> Result<(), AdminError> {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let origin = headers.get(ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();
         origin.split_once("://").is_some_and(|(scheme, asked)| {
@@ -127,7 +139,7 @@ fn is_own_page(headers: &HeaderMap, host: &str) -> bool {
     });
     let site =
         headers.get("sec-fetch-site").is_none_or(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
-    origin && site
+    if origin && site { Ok(()) } else { Err(AdminError::ForeignOrigin) }
 }
 
 /// Whether a body is said to be JSON, which no form of a page can say.
@@ -145,11 +157,12 @@ fn hardened(mut response: Response) -> Response {
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
-        ("cache-control", "no-store"),
         ("content-security-policy", CONTENT_SECURITY_POLICY),
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    // The files of the page say themselves how they are kept.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -233,6 +233,8 @@ impl References {
 /// The manifest as it takes effect, with secrets masked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ManifestInEffect {
+    /// `[service]`, defaults included.
+    pub service: Value,
     /// The sections of the components, in order.
     pub component: Vec<Value>,
 }

@@ -1,12 +1,16 @@
 //! What an operation of the API is, and what it answers from.
 
+use std::sync::Arc;
+
 use schemars::{Schema, SchemaGenerator};
 use tokio_util::sync::CancellationToken;
 use wirework::component::{ComponentState, Context};
 use wirework::http::axum::http::StatusCode;
 use wirework::http::axum::routing::MethodRouter;
 
+use super::counters::ComponentCounters;
 use super::error::AdminError;
+use super::recent_log::RecentLog;
 use crate::run::OperatorAccess;
 
 /// What the routes answer from.
@@ -14,6 +18,8 @@ use crate::run::OperatorAccess;
 pub(super) struct Api {
     pub context: Context,
     pub operator: Option<OperatorAccess>,
+    pub log: Arc<RecentLog>,
+    pub counters: Arc<ComponentCounters>,
     /// Ends the streams of events.
     pub ended: CancellationToken,
 }
@@ -39,12 +45,22 @@ pub(super) struct Operation {
     /// What it is called in the document of the API.
     pub id: &'static str,
     pub summary: &'static str,
+    /// What may stand in the query of the request.
+    pub query: &'static [Parameter],
     /// The schema of its body, where it has one.
     pub body: Option<fn(&mut SchemaGenerator) -> Schema>,
     /// What it answers with where all is well.
     pub status: StatusCode,
     pub answer: Answer,
     pub route: fn() -> MethodRouter<Api>,
+}
+
+/// Something that may stand in the query of a request.
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub description: &'static str,
+    /// The only values, where not every number will do.
+    pub values: &'static [&'static str],
 }
 
 /// The method of an operation.

@@ -6,12 +6,16 @@ use once_cell::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use wirework::component::{Claim, Component, Context, Offer, Stage};
 use wirework::config::Invalid;
+use wirework::count::{Cell, CounterSink};
 use wirework::http::{HttpRoutes, Mount};
+use wirework::log::LogObserver;
 use wirework::{Category, Descriptor, Error, offers, references, register};
 
 use super::access::Access;
 use super::api::Api;
 use super::config::{AdminControllerConfig, AdminOptions};
+use super::counters::ComponentCounters;
+use super::recent_log::RecentLog;
 use super::routes::router;
 use super::token::Token;
 use crate::run::{Operator, OperatorAccess};
@@ -28,7 +32,7 @@ wirework::opaque!(AdminControllerReferences);
 
 /// Shows operators a running service over HTTP and lets them drain and stop it and set log levels, `pip-services:admin-controller:http:*:1.0`.
 ///
-/// The API is below `/admin/api`; `GET /admin/api/openapi.json` describes it.
+/// A page for them is at `/admin/`, the API below `/admin/api`; `GET /admin/api/openapi.json` describes it.
 ///
 /// ```toml
 /// [[component]]
@@ -42,6 +46,8 @@ pub struct AdminController {
     mount: Mount,
     options: AdminOptions,
     access: OnceCell<OperatorAccess>,
+    log: Arc<RecentLog>,
+    counters: Arc<ComponentCounters>,
     /// Ends the streams of events.
     ended: CancellationToken,
 }
@@ -51,7 +57,7 @@ wirework::opaque!(AdminController);
 impl Component for AdminController {
     const DESCRIPTOR: &'static str = "pip-services:admin-controller:http:*:1.0";
     const SUMMARY: &'static str = "Shows operators the running service over HTTP and takes their commands.";
-    const OFFERS: &'static [&'static dyn Offer] = offers![dyn Operator];
+    const OFFERS: &'static [&'static dyn Offer] = offers![dyn Operator, dyn CounterSink];
     const STAGE: Stage = Stage::Observe;
     type Config = AdminControllerConfig;
     type References = AdminControllerReferences;
@@ -71,7 +77,8 @@ impl Component for AdminController {
     ) -> Result<Self, Error> {
         let mount = references.endpoint.reserve(identity, &config.base_route)?;
         let (access, ended) = (OnceCell::new(), CancellationToken::new());
-        Ok(Self { mount, options: config.options, access, ended })
+        let (log, counters) = (Arc::default(), Arc::default());
+        Ok(Self { mount, options: config.options, access, log, counters, ended })
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
@@ -86,8 +93,13 @@ impl Component for AdminController {
         };
         let access = Arc::new(Access::new(token));
         let operator = self.access.get().cloned();
-        let api = Api { context: context.clone(), operator, ended: self.ended.clone() };
-        self.mount.open(router(api, access));
+        let (log, counters) = (Arc::clone(&self.log), Arc::clone(&self.counters));
+        let api = Api { context: context.clone(), operator, log, counters, ended: self.ended.clone() };
+        self.mount.open(router(self.mount.base(), api, access));
+        let addresses = self.mount.addresses();
+        if !addresses.is_empty() {
+            tracing::info!("the page for operators is at {}/", addresses.join("/, "));
+        }
         Ok(())
     }
 
@@ -103,5 +115,15 @@ impl Operator for AdminController {
     fn take(&self, access: OperatorAccess) {
         // A container gives it once.
         let _ = self.access.set(access);
+    }
+
+    fn log_observer(&self) -> Arc<dyn LogObserver> {
+        Arc::clone(&self.log) as _
+    }
+}
+
+impl CounterSink for AdminController {
+    fn register(&self, cell: Arc<Cell>) {
+        self.counters.register(cell);
     }
 }

@@ -5,6 +5,7 @@ use wirework::http::axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use wirework::http::axum::http::{HeaderValue, Response, StatusCode};
 use wirework::http::axum::response::IntoResponse;
 use wirework::http::error_answer;
+use wirework::text::escape;
 use wirework::{Category, Coded};
 
 use crate::run::LevelChangeError;
@@ -40,6 +41,10 @@ pub(super) enum AdminError {
     TooEarly,
     #[error("the body is not the JSON that is wanted here: {0}")]
     BadBody(serde_json::Error),
+    #[error("the query of the request has `{}={}`, which means nothing here", escape(.name), escape(.value))]
+    BadQuery { name: String, value: String },
+    #[error("the graph was not drawn")]
+    NotDrawn(#[source] tokio::task::JoinError),
     #[error(transparent)]
     Level(LevelChangeError),
 }
@@ -52,9 +57,10 @@ impl AdminError {
             Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoComponent(_) | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotDrawn(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
-            Self::BadBody(_) => StatusCode::BAD_REQUEST,
+            Self::BadBody(_) | Self::BadQuery { .. } => StatusCode::BAD_REQUEST,
             Self::Level(error) => match error.category() {
                 Category::NotFound => StatusCode::NOT_FOUND,
                 Category::InvalidState => StatusCode::CONFLICT,
@@ -68,6 +74,7 @@ impl AdminError {
             Self::NoToken | Self::WrongToken | Self::TooManyGuesses => Category::Unauthorized,
             Self::NoComponent(_) | Self::NotFound => Category::NotFound,
             Self::TooEarly => Category::InvalidState,
+            Self::NotDrawn(_) => Category::Internal,
             Self::Level(error) => error.category(),
             _ => Category::BadRequest,
         }
@@ -88,6 +95,8 @@ impl AdminError {
             Self::WrongMethod(_) => "METHOD_NOT_ALLOWED",
             Self::TooEarly => "NOT_OPEN",
             Self::BadBody(_) => "BAD_BODY",
+            Self::BadQuery { .. } => "BAD_QUERY",
+            Self::NotDrawn(_) => "NOT_DRAWN",
             Self::Level(error) => error.code(),
         }
     }

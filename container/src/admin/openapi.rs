@@ -4,7 +4,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::api::{Answer, Method, Operation};
+use super::api::{Answer, Method, Operation, Parameter};
 
 /// Describes these operations.
 pub(super) fn document(operations: &[Operation]) -> Value {
@@ -52,8 +52,12 @@ fn path(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     described.insert("operationId".to_owned(), operation.id.into());
     described.insert("summary".to_owned(), operation.summary.into());
     described.insert("security".to_owned(), security);
+    let mut parameters: Vec<_> = operation.query.iter().map(parameter).collect();
     if operation.path.contains("{descriptor}") {
-        described.insert("parameters".to_owned(), descriptor());
+        parameters.push(descriptor());
+    }
+    if !parameters.is_empty() {
+        described.insert("parameters".to_owned(), parameters.into());
     }
     if let Some(body) = operation.body {
         let schema = body(generator).to_value();
@@ -65,14 +69,22 @@ fn path(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     json!({ method: described })
 }
 
+fn parameter(parameter: &Parameter) -> Value {
+    let schema = match parameter.values {
+        [] => json!({ "type": "integer", "minimum": 0 }),
+        values => json!({ "type": "string", "enum": values }),
+    };
+    json!({ "name": parameter.name, "in": "query", "description": parameter.description, "schema": schema })
+}
+
 fn descriptor() -> Value {
-    json!([{
+    json!({
         "name": "descriptor",
         "in": "path",
         "required": true,
         "description": "The component: `group:type:kind:name:version`.",
         "schema": { "type": "string" },
-    }])
+    })
 }
 
 fn refusal() -> Value {

@@ -6,8 +6,9 @@ use once_cell::sync::Lazy;
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use wirework::http::BaseRoute;
 use wirework::http::axum::body::Bytes;
-use wirework::http::axum::extract::{Path, State};
+use wirework::http::axum::extract::{Path, RawQuery, State};
 use wirework::http::axum::http::StatusCode;
 use wirework::http::axum::http::header::CONTENT_TYPE;
 use wirework::http::axum::middleware::from_fn_with_state;
@@ -17,10 +18,14 @@ use wirework::http::axum::{Extension, Router};
 
 use super::access::{Access, Peer, guard};
 use super::answers::{Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Service};
-use super::api::{Answer, Api, Method, Operation};
+use super::api::{Answer, Api, Method, Operation, Parameter};
+use super::counters::Counters;
+use super::drawing::{Drawing, Grouping, pairs};
 use super::error::AdminError;
 use super::events::events;
 use super::openapi::document;
+use super::page;
+use super::recent_log::LogLines;
 use super::requests::{Nothing, ResetLevel, SetLevel, body};
 
 const fn read<T: schemars::JsonSchema>(
@@ -30,7 +35,17 @@ const fn read<T: schemars::JsonSchema>(
     route: fn() -> MethodRouter<Api>,
 ) -> Operation {
     let answer = Answer::Json(|generator| generator.subschema_for::<T>());
-    Operation { path, method: Method::Get, id, summary, body: None, status: StatusCode::OK, answer, route }
+    Operation {
+        path,
+        method: Method::Get,
+        id,
+        summary,
+        query: &[],
+        body: None,
+        status: StatusCode::OK,
+        answer,
+        route,
+    }
 }
 
 const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
@@ -41,11 +56,30 @@ const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
 ) -> Operation {
     let answer = Answer::Json(|generator| generator.subschema_for::<T>());
     let body: fn(&mut SchemaGenerator) -> Schema = |generator| generator.subschema_for::<B>();
-    Operation { path, method: Method::Post, id, summary, body: Some(body), status, answer, route }
+    Operation { path, method: Method::Post, id, summary, query: &[], body: Some(body), status, answer, route }
 }
 
+/// The lines of a log after that of a number.
+const AFTER: Parameter =
+    Parameter { name: "after", description: "Only the lines after that of this number.", values: &[] };
+
+/// How a graph is drawn.
+const DRAWN: [Parameter; 2] = [
+    Parameter {
+        name: "group",
+        description: "What is drawn as one: in a large service those of which there are many of a type and kind (`auto`, where nothing \
+                      is given), all of a type and kind, or nothing.",
+        values: &["auto", "kinds", "components"],
+    },
+    Parameter {
+        name: "open",
+        description: "The position of a component whose kind is not drawn as one; it may be given several times.",
+        values: &[],
+    },
+];
+
 /// Every operation.
-const OPERATIONS: [Operation; 11] = [
+const OPERATIONS: [Operation; 15] = [
     read::<Service>("/api/service", "service", "The service: its state, and whether it is ready.", || {
         get(service)
     }),
@@ -58,7 +92,40 @@ const OPERATIONS: [Operation; 11] = [
         "One component: its state, its last states, its references and its section of the manifest.",
         || get(component),
     ),
+    Operation {
+        query: &[AFTER],
+        ..read::<LogLines>(
+            "/api/components/{descriptor}/log",
+            "component_log",
+            "The last lines of the log of a component.",
+            || get(component_log),
+        )
+    },
+    read::<Counters>(
+        "/api/components/{descriptor}/counters",
+        "component_counters",
+        "What the counters of a component stand at.",
+        || get(component_counters),
+    ),
+    Operation {
+        query: &[AFTER],
+        ..read::<LogLines>(
+            "/api/log",
+            "log",
+            "The last lines of what is logged outside of all components.",
+            || get(log),
+        )
+    },
     read::<Graph>("/api/graph", "graph", "The components and who refers to whom.", || get(graph)),
+    Operation {
+        query: &DRAWN,
+        ..read::<Drawing>(
+            "/api/drawing",
+            "drawing",
+            "The graph as it is drawn: nodes in layers, and lines.",
+            || get(drawing),
+        )
+    },
     read::<ManifestInEffect>(
         "/api/manifest",
         "manifest",
@@ -70,6 +137,7 @@ const OPERATIONS: [Operation; 11] = [
         method: Method::Get,
         id: "events",
         summary: "What changes: events `service`, `component` and `missed`.",
+        query: &[],
         body: None,
         status: StatusCode::OK,
         answer: Answer::Events,
@@ -108,7 +176,7 @@ const OPERATIONS: [Operation; 11] = [
 static DOCUMENT: Lazy<Value> = Lazy::new(|| document(&OPERATIONS));
 
 /// The routes below the base route of the controller.
-pub(super) fn router(api: Api, access: Arc<Access>) -> Router {
+pub(super) fn router(base: &BaseRoute, api: Api, access: Arc<Access>) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
         let allowed = match operation.method {
@@ -123,6 +191,7 @@ pub(super) fn router(api: Api, access: Arc<Access>) -> Router {
         .fallback(async || AdminError::NotFound)
         .layer(from_fn_with_state(access, guard))
         .with_state(api)
+        .merge(page::router(base))
 }
 
 async fn service(State(api): State<Api>) -> Response {
@@ -135,7 +204,8 @@ async fn components(State(api): State<Api>) -> Response {
 
 async fn component(State(api): State<Api>, Path(descriptor): Path<String>) -> Result<Response, AdminError> {
     let state = api.find(descriptor)?;
-    let section = api.operator()?.sections.get(state.position as usize).cloned().unwrap_or_default();
+    let sections = &api.operator()?.manifest.sections;
+    let section = sections.get(state.position as usize).cloned().unwrap_or_default();
     Ok(json(&ComponentDetail::of(api.context.service(), &state, section)))
 }
 
@@ -144,7 +214,48 @@ async fn graph(State(api): State<Api>) -> Response {
 }
 
 async fn manifest(State(api): State<Api>) -> Result<Response, AdminError> {
-    Ok(json(&ManifestInEffect { component: api.operator()?.sections.to_vec() }))
+    let manifest = &api.operator()?.manifest;
+    Ok(json(&ManifestInEffect { service: manifest.service.clone(), component: manifest.sections.clone() }))
+}
+
+async fn log(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, AdminError> {
+    Ok(json(&api.log.read(None, after(query.as_deref())?)))
+}
+
+async fn component_log(
+    State(api): State<Api>,
+    Path(descriptor): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AdminError> {
+    let state = api.find(descriptor)?;
+    Ok(json(&api.log.read(Some(&state.descriptor), after(query.as_deref())?)))
+}
+
+/// The number of the line after which those begin that are asked for.
+fn after(query: Option<&str>) -> Result<u64, AdminError> {
+    let mut after = 0;
+    for (name, value) in pairs(query.unwrap_or_default()) {
+        let number = value.parse().ok().filter(|_| name == AFTER.name);
+        after =
+            number.ok_or_else(|| AdminError::BadQuery { name: name.to_owned(), value: value.to_owned() })?;
+    }
+    Ok(after)
+}
+
+async fn component_counters(
+    State(api): State<Api>,
+    Path(descriptor): Path<String>,
+) -> Result<Response, AdminError> {
+    let state = api.find(descriptor)?;
+    Ok(json(&api.counters.read(&state.descriptor)))
+}
+
+async fn drawing(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, AdminError> {
+    let grouping = Grouping::of(query.as_deref().unwrap_or_default())?;
+    let service = api.context.service().clone();
+    // Of thousands of components it takes some milliseconds, which are not a worker's.
+    let drawn = tokio::task::spawn_blocking(move || json(&Drawing::of(&service, &grouping)));
+    drawn.await.map_err(AdminError::NotDrawn)
 }
 
 async fn stream(State(api): State<Api>) -> impl IntoResponse {

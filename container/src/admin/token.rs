@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use subtle::ConstantTimeEq;
-use wirework::config::Secret;
+use wirework::config::{Secret, code};
 use wirework::file::{Exposure, ReadError, RegularFile};
 use wirework::text::trim_line_breaks;
 use wirework::{Category, Coded};
@@ -24,7 +24,7 @@ pub(super) struct Token(Secret);
 pub(super) enum TokenError {
     #[error("names the file `{}`, which cannot be read: {source}", .path.display())]
     Read { path: PathBuf, source: ReadError },
-    #[error("names the file `{}`, which can be {exposure} by others; let only its owner do that (`chmod 600`)", .path.display())]
+    #[error("names the file `{}`, which {}", .path.display(), .exposure.sentence())]
     Exposed { path: PathBuf, exposure: Exposure },
     #[error("names the file `{}`, which is not UTF-8; a token is letters and digits", .path.display())]
     NotText { path: PathBuf },
@@ -47,7 +47,7 @@ impl Coded for TokenError {
     fn code(&self) -> &'static str {
         match self {
             Self::Read { .. } | Self::NotText { .. } => "READ_FAILED",
-            Self::Exposed { .. } => "EXPOSED_SECRET",
+            Self::Exposed { .. } => code::EXPOSED_SECRET,
             Self::Weak { .. } | Self::NotVisible { .. } => "WEAK_TOKEN",
         }
     }

@@ -26,9 +26,9 @@ enum Format {
 #[command(after_help = "Example: check service.toml --format json")]
 pub(super) struct Check {
     #[command(flatten)]
-    options: Options,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    options: Options,
     /// How to print: text for people, an array of problems, or SARIF for code hosts
     #[arg(long, value_enum, default_value_t)]
     format: Format,

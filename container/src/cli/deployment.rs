@@ -19,9 +19,9 @@ const STANDARD_INPUT: &str = "-";
 #[derive(Args)]
 pub(super) struct Deployment {
     #[command(flatten)]
-    options: Options,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    options: Options,
     /// What the service is called: letters from a to z, digits and `-` [default: `service.name`, made so]
     #[arg(long)]
     name: Option<String>,

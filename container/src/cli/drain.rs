@@ -17,9 +17,9 @@ use crate::program::Program;
 )]
 pub(super) struct Drain {
     #[command(flatten)]
-    service: Service,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    service: Service,
 }
 
 impl Drain {

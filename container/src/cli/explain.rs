@@ -97,6 +97,9 @@ impl Explain {
         let options = self.options.with(self.what.iter().filter_map(What::manifest));
         let Some(checked) = options.plan(program) else { return ExitCode::from(EXIT_CONFIG) };
         checked.print_problems();
+        if !checked.is_read() {
+            return checked.code();
+        }
         let (plan, selectors) = (checked.plan(), self.what.iter().filter_map(What::component));
         let selectors: Vec<_> = selectors.collect();
         let nobody =
@@ -194,6 +197,7 @@ fn reason(candidate: &Candidate<'_>) -> &'static str {
         (Verdict::Itself, _) => "a component never gets itself",
         (Verdict::OtherDescriptor, _) => "it offers this, but its descriptor does not match",
         (Verdict::NotOffered, _) => "its descriptor matches, but it does not offer this",
+        (Verdict::Unused, _) => "the component makes no use of this reference as it is configured",
         (Verdict::Unknown, _) => "no factory makes it, so that nobody knows what it offers",
     }
 }

@@ -22,9 +22,9 @@ use crate::program::Program;
 #[command(after_help = "Example: graph service.toml --format mermaid")]
 pub(super) struct Graph {
     #[command(flatten)]
-    options: Options,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    options: Options,
     /// Text for people, a Mermaid flowchart, a Graphviz digraph, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -48,6 +48,9 @@ impl Graph {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();
+        if !checked.is_read() {
+            return checked.code();
+        }
         let nobody =
             |selector: &&Selector| !checked.plan().descriptors.iter().any(|one| selector.selects(one));
         if let Some(selector) = self.without.iter().find(nobody) {

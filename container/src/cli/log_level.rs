@@ -156,8 +156,12 @@ fn levels(value: serde_json::Value) -> Result<Levels, ExitCode> {
     serde_json::from_value(value).map_err(|error| unknown_form(&error))
 }
 
+/// What the listing is of: a level of a logger is another thing.
+const HEADING: &str =
+    "the most detailed level that is logged, by what logs it; that of a logger is `level` in its section\n";
+
 fn shown(all: &Levels) -> String {
-    let mut text = String::new();
+    let mut text = HEADING.to_owned();
     for Current { target, configured, level, asked_by, until } in &all.levels {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "{level:<6} {}", escape(target));

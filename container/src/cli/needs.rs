@@ -113,9 +113,18 @@ impl<'p> Needs<'p> {
         self.paths.iter().map(PathBuf::as_path)
     }
 
+    /// The files and sockets that components make.
+    pub fn made(&self) -> &'p [PathBuf] {
+        &self.plan.made
+    }
+
     /// The folders of paths below those that a system keeps for what services write, such as `telemetry` in `/var/lib`.
     pub fn folders_in(&self, parent: &str) -> BTreeSet<String> {
-        let inside = self.paths().filter_map(|path| path.strip_prefix(parent).ok());
+        // A file that is made there is no folder.
+        let is_folder = |path: &&Path| {
+            path.parent() != Some(Path::new(parent)) || !self.made().contains(&path.to_path_buf())
+        };
+        let inside = self.paths().filter(is_folder).filter_map(|path| path.strip_prefix(parent).ok());
         let first = inside.filter_map(|path| path.components().next());
         first.filter_map(|part| part.as_os_str().to_str().map(str::to_owned)).collect()
     }

@@ -51,7 +51,9 @@ impl Service {
         // Mistakes elsewhere do not matter here: a service that runs may be asked with a manifest that is being changed.
         let target = Target::of(checked.plan()).map_err(|error| {
             checked.print_problems();
-            complain(format_args!("error: {error}"));
+            if checked.is_read() {
+                complain(format_args!("error: {error}"));
+            }
             ExitCode::from(EXIT_CONFIG)
         })?;
         Ok(Target { token_file: self.token_file.clone().or(target.token_file), ..target })

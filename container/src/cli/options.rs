@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 use serde_json::Value;
 use wirework::config::{Problems, Severity};
 use wirework::environment::variable;
@@ -73,12 +73,45 @@ impl TypedValueParser for Assignment {
     }
 }
 
-/// The manifest without `-c`, for the sub-commands that take nothing else.
-#[derive(Args, Clone, Default)]
+/// The manifests without `-c`, for the sub-commands that take nothing else. To be flattened before [`Options`], which take what is
+/// found of theirs out of the matches.
+#[derive(Clone, Default)]
 pub(super) struct Manifests {
-    /// The same as `-c FILE`
-    #[arg(value_name = "FILE", conflicts_with = "config")]
     files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct Named {
+    /// The same as `-c FILE`; behind one or more of these it lies over them
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Args for Manifests {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Named::augment_args(command)
+    }
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Named::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Manifests {
+    /// One that stands before a `-c` would be read behind it, and so lie over it.
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let first = matches.indices_of("files").and_then(Iterator::min);
+        let last = matches.indices_of("config").and_then(Iterator::max);
+        if first.zip(last).is_some_and(|(first, last)| first < last) {
+            let message = "a manifest without `-c` stands before one with it; write all of them in one way, in the order in which \
+                           they lie over each other\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(Self { files: Named::from_arg_matches(matches)?.files })
+    }
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl<'m> IntoIterator for &'m Manifests {
@@ -154,6 +187,11 @@ impl Checked {
     /// The plan, as complete as its problems allow.
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Whether a manifest was read, well or badly; where not even one was there, nothing can be said of what is in it.
+    pub(super) fn is_read(&self) -> bool {
+        self.plan.files.iter().next().is_some()
     }
 
     /// The plan, if it can be run.

@@ -17,9 +17,9 @@ use crate::program::Program;
 #[command(after_help = "Example: print -c service.toml -c local.toml -p MQTT_PORT=18890")]
 pub(super) struct Print {
     #[command(flatten)]
-    options: Options,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    options: Options,
     /// TOML, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -38,6 +38,9 @@ impl Print {
             return ExitCode::from(EXIT_CONFIG);
         };
         checked.print_problems();
+        if !checked.is_read() {
+            return checked.code();
+        }
         answer(&shown(checked.plan(), self.format), checked.code())
     }
 }

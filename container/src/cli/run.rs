@@ -21,9 +21,9 @@ use crate::run::serve;
 #[command(after_help = "Example: run service.toml -p MQTT_PORT=18890")]
 pub(super) struct Run {
     #[command(flatten)]
-    options: Options,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    options: Options,
     /// Take a manifest without components too, which is an error otherwise
     #[arg(long)]
     allow_empty: bool,

@@ -20,9 +20,9 @@ use crate::program::Program;
 )]
 pub(super) struct Status {
     #[command(flatten)]
-    service: Service,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    service: Service,
     /// Text for people, or JSON
     #[arg(long, value_enum, default_value_t)]
     format: Format,

@@ -15,9 +15,9 @@ use crate::program::Program;
 #[command(after_help = "Example: stop service.toml\nIt does not wait for the end of the process.")]
 pub(super) struct Stop {
     #[command(flatten)]
-    service: Service,
-    #[command(flatten)]
     manifests: Manifests,
+    #[command(flatten)]
+    service: Service,
 }
 
 impl Stop {

@@ -10,7 +10,7 @@ use wirework::text::escape;
 
 use super::deployment::{Deployable, Deployment, refused, whole};
 use super::needs::{Needs, seconds};
-use super::output::answer;
+use super::output::{answer, complain};
 use crate::program::Program;
 use text::{UnitText, setting, word};
 
@@ -88,6 +88,7 @@ impl Unit {
                 file.display()
             ));
         }
+        unwritable(&mut unit, &service, &needs, &place);
         run(&mut unit, &service, &needs, (&start, &place))?;
         self.rights(&mut unit, &needs);
         credentials(&mut unit, &service, &needs, &place)?;
@@ -139,6 +140,33 @@ impl Place {
             Err(_) => file.to_owned(),
         }
     }
+}
+
+/// Says which files the service is to make where it may not write.
+fn unwritable(unit: &mut UnitText, service: &Deployable, needs: &Needs<'_>, place: &Place) {
+    let made = needs.made().iter().map(|file| place.of_file(file));
+    for file in made.filter(|file| !is_in(file, &HIDDEN) && !is_writable(file)) {
+        let name = file.file_name().unwrap_or_default();
+        let better = Path::new("/var/lib").join(&service.name).join(name);
+        let told = format!(
+            "the service may not write {}; it has folders of its own, such as for {}",
+            file.display(),
+            better.display()
+        );
+        unit.comment(&format!("WRONG: {told}."));
+        complain(format_args!("warning: {}", escape(&told)));
+    }
+}
+
+/// Whether a file lies in a folder that the unit makes for the service.
+fn is_writable(file: &Path) -> bool {
+    let folder_in = |(_, parent): &(&str, &str)| {
+        let mut parts =
+            file.strip_prefix(parent).ok()?.components().filter_map(|part| part.as_os_str().to_str());
+        let (first, _) = (parts.next()?, parts.next()?);
+        Some(!NOT_OF_SERVICES.contains(&first))
+    };
+    WRITABLE.iter().filter_map(folder_in).any(|is_own| is_own)
 }
 
 fn is_user(name: &str) -> bool {

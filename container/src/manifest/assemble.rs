@@ -20,6 +20,7 @@ use super::files::Files;
 use super::likely_mistakes::warn_likely_mistake;
 use super::load::Loader;
 use super::misplaced::{BEFORE_HEADERS, is_section};
+use super::near_descriptors::{Declared, warn_near_descriptors};
 use super::overlay::overlay;
 use super::parameters::Parameters;
 use super::parts::TWO_BRACKETS;
@@ -53,6 +54,15 @@ struct Draft {
     entry: Entry,
     /// The document that it was last seen in, to find a descriptor twice in one.
     document: usize,
+    /// Where its descriptor was seen first, and in which document.
+    first: (Span, usize),
+}
+
+impl Draft {
+    fn declared(&self) -> Declared<'_> {
+        let (span, document) = self.first;
+        Declared { descriptor: &self.entry.descriptor, span, document }
+    }
 }
 
 impl Manifest {
@@ -92,6 +102,7 @@ impl Manifest {
             sections.document(number, document);
         }
         let Sections { replacer, problems, drafts, service, .. } = sections;
+        warn_near_descriptors(drafts.iter().map(Draft::declared), problems);
         let service = service.map(|mut node| {
             if let Value::Table(table) = &mut node.value {
                 replacer.table(table, |key| Some(format!("service.{key}")), problems);
@@ -244,7 +255,7 @@ impl Sections<'_> {
             self.places.insert(descriptor.clone(), self.drafts.len());
             let entry =
                 Entry { may_lack_keys, ..Entry::new(descriptor, (node.span, descriptor_span), table) };
-            self.drafts.push(Draft { entry, document });
+            self.drafts.push(Draft { entry, document, first: (descriptor_span, document) });
             return;
         };
         let entry = &mut draft.entry;

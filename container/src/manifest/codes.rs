@@ -49,8 +49,8 @@ codes! {
         "Write which one in the section: `references.<field> = \"<descriptor>\"`; `explain` lists those that fit.";
     BAD_CONFIG: "Values that are right by themselves do not go together, or a configuration could not be read.",
         "The message names the keys; `describe` says what they take.";
-    BAD_CREDENTIAL: "A user name or password cannot be sent to the broker as it is.",
-        "MQTT 3.1.1 has no password without a user name, and neither may be longer than 65535 bytes.";
+    BAD_CREDENTIAL: "A part of a credential cannot be sent as it is.",
+        "MQTT 3.1.1 has no password without a user name, and neither may be longer than 65535 bytes; a header of HTTP has no blanks in its name and no line breaks in its value.";
     BAD_DESCRIPTOR: "A string is no descriptor or no pattern.",
         "Write five parts, `group:type:kind:name:version`, none of them empty; `*` stands for any part of a pattern.";
     BAD_ENVELOPE: "A message is no envelope of this project.",
@@ -96,13 +96,13 @@ codes! {
         "Give each component a name of its own, the fourth part; sections of different files are laid over each other.";
     DUPLICATE_KEY: "A key is given twice, or in two spellings.", "Keep one.";
     EXPIRED: "A message was not sent within its time.", "Give it a longer time, or none.";
-    EXPOSED_SECRET: "Others can write or read a file of secrets.", "`chmod 600` the file, or give the store `strict = false`.";
+    EXPOSED_SECRET: "Others can write or read a file of secrets.", "End that with `chmod g-w,o=`, or give a store that refuses the file `strict = false`.";
     FEATURE_MISSING: "The broker does not have what is asked for.", "The message names it; use another broker, or do without.";
     FILE_CLAIMED_TWICE: "Two components write the same file.", "Give each a file of its own.";
     INCLUDE_CYCLE: "A file includes itself, by itself or by others.", "Take one of the includes away.";
     INCOMPLETE_CREDENTIAL: "A user of the embedded broker has no name or no password.", "Give both, in the section or in the store.";
     LOCK_TIMEOUT: "A message was not completed in time and went back to its queue.", "Renew the lock, or give the queue a longer one.";
-    LOG_FILE: "A log file cannot be opened or written.", "Its folder has to be there, and the user of the service has to be allowed to write it; the reason follows.";
+    LOG_FILE: "A log file cannot be opened or written.", "The user of the service has to be allowed to write it, and to make its folder where that is not there; the reason follows.";
     LOOPS_NOT_CHECKED: "There are too many bridges to look for circles among them.", "Nothing is wrong by itself; circles end at `max_hops`.";
     MESSAGE_LOOP: "Bridges or dead letters send messages to where they come from.",
         "Change the topic of one of the queues, so that none takes what another sends; or give a bridge `types`.";

@@ -148,6 +148,15 @@ impl Files {
         self.list.get(behind.checked_sub(1)?)
     }
 
+    /// The whole path of a file that is named at a span, relative to the file of the manifest that the span is in.
+    #[must_use]
+    pub fn beside(&self, span: Span, path: &str) -> PathBuf {
+        let folder = self.file(span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+        let full = folder.join(path);
+        // Where there is no working directory the path has to do as it is.
+        std::path::absolute(&full).unwrap_or(full)
+    }
+
     /// What stands at a span, as it is written.
     #[must_use]
     pub fn written(&self, span: Span) -> Option<&str> {

@@ -322,6 +322,17 @@ fn not_there(path: &Path, error: &file::ReadError) -> Problem {
         |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let names: Vec<String> = beside.iter().map(|path| name(path)).collect();
     let near = nearest(&name(path), names.iter().map(String::as_str));
+    let other = ["yml", "yaml", "json"].map(|extension| path.with_extension(extension));
+    let other = other.iter().find(|other| other.is_file()).filter(|_| near.is_none());
+    if let Some(other) = other {
+        let other = shown(other);
+        let help =
+            format!("there is `{other}`, and a manifest is TOML; {}", other_formats::to_convert(&other));
+        // What is beside it is all that is to be said of it.
+        let mut problem = problem.with_help(help);
+        problem.guess = true;
+        return problem;
+    }
     match near {
         Some(near) => problem.with_guess(shown(&path.with_file_name(near))),
         None => match looked_in(path) {

@@ -21,6 +21,7 @@ mod hidden;
 mod likely_mistakes;
 mod load;
 mod misplaced;
+mod near_descriptors;
 mod other_formats;
 mod overlay;
 mod parameter_file;
@@ -38,6 +39,7 @@ mod render_json;
 mod replace;
 mod secrets;
 mod service;
+mod typo;
 mod unitless_times;
 mod unused;
 
@@ -64,7 +66,7 @@ pub use render::render;
 #[cfg(feature = "cli")]
 pub use render_json::{render_json, render_sarif};
 pub use replace::{MAX_SECRET_FILE, Replaced};
-pub use secrets::{mask_table, warn_literal_secrets};
+pub use secrets::{mask_table, warn_exposed_secrets, warn_literal_secrets};
 pub use service::Service;
 pub use unitless_times::warn_unitless_times;
-pub use unused::warn_unused;
+pub use unused::{warn_misspelt, warn_unused};

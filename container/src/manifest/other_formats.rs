@@ -44,8 +44,12 @@ pub(super) fn problem(path: &Path, text: &str, base: u32) -> Option<Problem> {
     let name = path.display().to_string();
     let message = format!("`{}` is {language}, and a manifest is TOML", escape(&name));
     let file = if path == Path::new(STDIN) { "-".to_owned() } else { escape(&name).into_owned() };
-    let help = format!("`wirework convert {file}` writes a configuration of Pip.Services as TOML");
-    Some(Problem::error(code::BAD_SYNTAX, Span::new(base, base), message).with_help(help))
+    Some(Problem::error(code::BAD_SYNTAX, Span::new(base, base), message).with_help(to_convert(&file)))
+}
+
+/// How to make a manifest of a file in another language.
+pub(super) fn to_convert(file: &str) -> String {
+    format!("`wirework convert {file}` writes a configuration of Pip.Services as TOML")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wirework::config::{Problems, Span};
 use wirework::file;
@@ -31,8 +32,14 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 #[derive(Default)]
 pub struct Parameters {
     given: HashMap<String, String>,
-    filed: HashMap<String, String>,
+    filed: HashMap<String, Filed>,
     environment: Option<Environment>,
+}
+
+/// A value from a file.
+struct Filed {
+    value: String,
+    file: Arc<Path>,
 }
 
 /// Answers with the value of a name.
@@ -131,8 +138,21 @@ impl Parameters {
     /// Takes over the lines of a file.
     pub(super) fn read_lines(&mut self, path: &Path, text: &str) -> Result<(), ParametersError> {
         let mut lines = Lines::read(text);
-        self.filed.extend(lines.pairs.drain(..));
+        let file: Arc<Path> = path.into();
+        let filed =
+            lines.pairs.drain(..).map(|(name, value)| (name, Filed { value, file: Arc::clone(&file) }));
+        self.filed.extend(filed);
         lines.error(path)
+    }
+
+    /// The names that files give, each with the file that it holds of.
+    pub(crate) fn filed(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.filed.iter().map(|(name, filed)| (&**name, &*filed.file))
+    }
+
+    /// Whether a name is given one by one or by a file.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name) || self.filed.contains_key(name)
     }
 
     /// The value of a parameter; `None` when it is not set or empty.
@@ -140,7 +160,7 @@ impl Parameters {
     /// # Errors
     /// [`ParametersError::NotText`] where the environment has one that is not UTF-8.
     pub fn find(&self, name: &str) -> Result<Option<String>, ParametersError> {
-        let given = self.given.get(name).or_else(|| self.filed.get(name)).cloned();
+        let given = self.given.get(name).or_else(|| self.filed.get(name).map(|filed| &filed.value)).cloned();
         let value = match given {
             Some(value) => Some(value),
             None => {

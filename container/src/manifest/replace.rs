@@ -6,7 +6,6 @@
 use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 
 use wirework::Coded;
 use wirework::config::{MASK, Node, Origin, Problem, Problems, Span, Table, Value, code, mask_uri};
@@ -155,11 +154,7 @@ impl Replacer<'_> {
     }
 
     fn file(&self, path: &str, written: &Written<'_>) -> Result<String, String> {
-        let manifest =
-            self.files.file(written.span).and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
-        let full = manifest.join(path);
-        // Where there is no working directory the path has to do as it is.
-        let full = std::path::absolute(&full).unwrap_or(full);
+        let full = self.files.beside(written.span, path);
         let name = escape(&mask_uri(&full.display().to_string())).into_owned();
         let bytes = file::read(&full, MAX_SECRET_FILE);
         let reason = |error: file::ReadError| mask_uri(&error.to_string()).into_owned();
@@ -258,6 +253,8 @@ fn unset(name: &str, message: Option<&str>, span: Span) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -2,10 +2,15 @@
 
 use schemars::Schema;
 use wirework::config::{
-    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, has_user_info, is_shown, is_uri,
-    mask_uri, schema_secrets,
+    Key, MASK, Node, Origin, Problem, Problems, Section, Table, Value, code, has_user_info, is_secret,
+    is_shown, is_uri, mask_uri, schema_secrets,
 };
 use wirework::connect::Uri;
+use wirework::file::Exposure;
+use wirework::text::escape;
+
+use super::files::Files;
+use super::parameter_syntax::{Fragment, fragments};
 
 /// Warns of every secret that is written in the manifest itself instead of coming from a parameter.
 pub fn warn_literal_secrets(section: &Section<'_>, schema: &Schema, problems: &mut Problems) {
@@ -18,6 +23,49 @@ pub fn warn_literal_secrets(section: &Section<'_>, schema: &Schema, problems: &m
                 "take it from a file, `${file:…}`, a parameter, `${NAME}`, or a credential store",
             ));
         }
+    }
+}
+
+/// Warns of each file from which a secret of the section is taken, and which others can read or write. What is in a file that is the
+/// value of an open key, such as the id of the machine, is no secret.
+pub fn warn_exposed_secrets(section: &Section<'_>, schema: &Schema, files: &Files, problems: &mut Problems) {
+    from_files(section.table, schema, "", &mut |path, node| {
+        let fragments = files.written(node.span).and_then(|written| fragments(written).ok());
+        let named = fragments.unwrap_or_default().into_iter().filter_map(|fragment| match fragment {
+            Fragment::File(name) => Some(files.beside(node.span, name)),
+            _ => None,
+        });
+        problems.extend(named.filter_map(|file| {
+            let exposure = Exposure::of(&file)?;
+            let name = escape(&mask_uri(&file.display().to_string())).into_owned();
+            let message =
+                format!("the secret `{path}` is in the file `{name}`, which {}", exposure.sentence());
+            Some(Problem::warning(code::EXPOSED_SECRET, node.span, message))
+        }));
+    });
+}
+
+/// Visits the values of a table that are made of files, and are secret or, as a URI, may have a secret in them; with their paths.
+fn from_files<'t>(table: &'t Table, schema: &Schema, at: &str, visit: &mut impl FnMut(&str, &'t Node)) {
+    for (key, node) in table.iter() {
+        let path = if at.is_empty() { key.name.to_string() } else { format!("{at}.{}", key.name) };
+        node_from_files(node, schema, &path, visit);
+    }
+}
+
+fn node_from_files<'t>(node: &'t Node, schema: &Schema, path: &str, visit: &mut impl FnMut(&str, &'t Node)) {
+    match &node.value {
+        Value::Table(table) => from_files(table, schema, path, visit),
+        Value::Array(list) => {
+            for (number, node) in list.iter().enumerate() {
+                node_from_files(node, schema, &format!("{path}.{number}"), visit);
+            }
+        }
+        _ if !node.origin.is_secret() => {}
+        _ if is_secret(schema, path) || is_uri(schema, &path.split('.').collect::<Vec<_>>()) => {
+            visit(path, node)
+        }
+        _ => {}
     }
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use wirework::config::{Problem, Problems, Span, code, nearest};
+use wirework::text::escape;
 
 use super::files::Files;
+use super::parameters::Parameters;
+use super::typo::is_typo;
 
 /// With how many names a name is compared at most to find what was meant.
 const MOST_COMPARED: usize = 1000;
@@ -24,6 +27,25 @@ pub fn warn_unused<'n>(names: impl IntoIterator<Item = &'n str>, files: &Files, 
             Some(near) => problem.with_guess(near),
             None => problem,
         });
+    }
+}
+
+/// Warns of every name of a file of parameters that no manifest mentions and that is, but for a typing error, one that is mentioned and
+/// given nowhere. Such a file may be for other programs too, so that a name alone means nothing.
+pub fn warn_misspelt(parameters: &Parameters, files: &Files, problems: &mut Problems) {
+    let mentioned: BTreeSet<&str> = files.iter().flat_map(|file| mentions(&file.text)).collect();
+    let mut filed: Vec<_> = parameters.filed().filter(|(name, _)| !mentioned.contains(name)).collect();
+    filed.sort_unstable();
+    let open: Vec<_> = mentioned.into_iter().filter(|name| !parameters.is_given(name)).collect();
+    if filed.len().saturating_mul(open.len()) > MOST_COMPARED * MOST_COMPARED {
+        return;
+    }
+    for (name, file) in filed {
+        let Some(meant) = open.iter().find(|meant| is_typo(name, meant)) else { continue };
+        let file = escape(&file.display().to_string()).into_owned();
+        let message = format!("`{file}` gives the parameter `{name}`, which the manifest does not use");
+        let problem = Problem::warning(code::UNUSED_PARAMETER, Span::default(), message);
+        problems.push(problem.with_guess(*meant));
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::path::Path;
 
 use wirework::Descriptor;
 use wirework::component::Claim;
 use wirework::config::{Problem, Problems, Span, Table, code};
+use wirework::text::escape;
 
 use super::queue_flows::normalized_server;
 use crate::manifest::Files;
@@ -24,57 +26,84 @@ pub struct Claimed<'a> {
 
 /// Reports every claim that an earlier component has made already.
 pub fn check(claims: &[Claimed<'_>], manifests: &Files, problems: &mut Problems) {
-    let mut ports: HashMap<u16, Port<'_>> = HashMap::new();
-    let mut clients: HashMap<(String, &str), &Claimed<'_>> = HashMap::new();
-    let mut shared: HashMap<(&str, &str), &Claimed<'_>> = HashMap::new();
-    let mut routes: HashMap<(u32, &str), &Claimed<'_>> = HashMap::new();
-    let mut files: HashMap<&Path, &Claimed<'_>> = HashMap::new();
-    let mut sockets: HashMap<&Path, &Claimed<'_>> = HashMap::new();
+    let mut made = Made::default();
     // An endpoint has its own routes before any component, wherever it stands.
     for claimed in claims {
-        if let (Claim::OwnRoute { base }, Some(endpoint)) = (&claimed.claim, claimed.endpoint) {
-            routes.insert((endpoint, base), claimed);
+        if let (Claim::OwnRoute { base }, Some(endpoint)) = (claimed.claim.what(), claimed.endpoint) {
+            made.routes.insert((endpoint, base), claimed);
         }
     }
     for claimed in claims {
-        match &claimed.claim {
-            Claim::Port { port: 0, .. } => {}
+        problems.extend(made.claim(claimed, manifests));
+    }
+    // Two that move to one name write one file, which is reported.
+    let moved = claims.iter().filter_map(|by| match by.claim.what() {
+        Claim::OldFile { path } => Some(moved_over(path, made.files.get(&**path)?, by)),
+        _ => None,
+    });
+    problems.extend(moved);
+}
+
+/// The claims that have been made.
+#[derive(Default)]
+struct Made<'c> {
+    ports: HashMap<u16, Port<'c>>,
+    clients: HashMap<(String, &'c str), &'c Claimed<'c>>,
+    shared: HashMap<(&'c str, &'c str), &'c Claimed<'c>>,
+    routes: HashMap<(u32, &'c str), &'c Claimed<'c>>,
+    files: HashMap<&'c Path, &'c Claimed<'c>>,
+    sockets: HashMap<&'c Path, &'c Claimed<'c>>,
+    passed: HashMap<&'c str, &'c Claimed<'c>>,
+}
+
+/// Claims for the first time, or returns who has claimed before.
+fn first<'c, K: Hash + Eq>(
+    made: &mut HashMap<K, &'c Claimed<'c>>,
+    key: K,
+    claimed: &'c Claimed<'c>,
+) -> Option<&'c Claimed<'c>> {
+    match made.entry(key) {
+        Entry::Occupied(first) => Some(first.get()),
+        Entry::Vacant(free) => {
+            free.insert(claimed);
+            None
+        }
+    }
+}
+
+impl<'c> Made<'c> {
+    /// Makes a claim; the problem where another one is in its way.
+    fn claim(&mut self, claimed: &'c Claimed<'c>, manifests: &Files) -> Option<Problem> {
+        match claimed.claim.what() {
+            Claim::Port { port: 0, .. } => None,
             Claim::Port { host, port } => {
-                if let Some(first) = ports.entry(*port).or_default().claim(host, claimed) {
-                    problems.push(port_twice(*port, first, claimed));
-                }
+                let before = self.ports.entry(*port).or_default().claim(host, claimed)?;
+                Some(port_twice(*port, before, claimed))
             }
-            Claim::Socket { path } => match sockets.get(&**path).or_else(|| files.get(&**path)) {
-                Some(first) => problems.push(socket_twice(first, claimed)),
-                None => drop(sockets.insert(path, claimed)),
-            },
+            Claim::PassedSocket { which } => {
+                Some(passed_twice(which, first(&mut self.passed, which, claimed)?, claimed))
+            }
             Claim::ClientId { endpoint, client_id } => {
-                match clients.entry((normalized_server(endpoint), client_id)) {
-                    Entry::Occupied(first) => {
-                        problems.push(client_twice(endpoint, client_id, first.get(), claimed));
-                    }
-                    Entry::Vacant(free) => drop(free.insert(claimed)),
-                }
+                let key = (normalized_server(endpoint), &**client_id);
+                Some(client_twice(endpoint, client_id, first(&mut self.clients, key, claimed)?, claimed))
             }
-            Claim::Shared { kind, name, .. } => match shared.get(&(*kind, &**name)) {
-                Some(first) => problems.extend(other_terms(kind, first, claimed)),
-                None => drop(shared.insert((kind, name), claimed)),
-            },
-            Claim::File { path } if is_manifest(path, manifests) => {
-                problems.push(overwritten(path, claimed));
+            Claim::Shared { kind, name, .. } => {
+                other_terms(kind, first(&mut self.shared, (kind, name), claimed)?, claimed)
             }
-            Claim::File { path } => match files.get(&**path).or_else(|| sockets.get(&**path)) {
-                Some(first) => problems.push(file_twice(path, first, claimed)),
-                None => drop(files.insert(path, claimed)),
-            },
             Claim::Route { base, .. } => {
-                let Some(endpoint) = claimed.endpoint else { continue };
-                match routes.get(&(endpoint, &**base)) {
-                    Some(first) => problems.push(route_twice(base, first, claimed)),
-                    None => drop(routes.insert((endpoint, base), claimed)),
-                }
+                let before = first(&mut self.routes, (claimed.endpoint?, base), claimed)?;
+                Some(route_twice(base, before, claimed))
             }
-            _ => {}
+            Claim::Socket { path } => match self.files.get(&**path) {
+                Some(file) => Some(socket_twice(file, claimed)),
+                None => Some(socket_twice(first(&mut self.sockets, path, claimed)?, claimed)),
+            },
+            Claim::File { path } if is_manifest(path, manifests) => Some(overwritten(path, claimed)),
+            Claim::File { path } => match self.sockets.get(&**path) {
+                Some(socket) => Some(file_twice(path, socket, claimed)),
+                None => Some(file_twice(path, first(&mut self.files, path, claimed)?, claimed)),
+            },
+            _ => None,
         }
     }
 }
@@ -85,10 +114,25 @@ impl Claimed<'_> {
         self.table.find(key).map(|node| node.span)
     }
 
-    /// Where a key of the section stands that claims it; the section where it has none of that name.
+    /// Where a key of the section stands that claims it; where it has none of that name, the table that the key would be in, or the
+    /// section.
     fn place(&self, key: &str) -> Span {
-        let of_connection = || self.table.find(&format!("connection.{key}"));
-        self.table.find(key).or_else(of_connection).map_or(self.span, |node| node.span)
+        let found = match self.claim.key() {
+            Some(key) => key.rsplit_once('.').map_or_else(
+                || self.table.find(key),
+                |(outer, _)| self.table.find(key).or_else(|| self.table.find(outer)),
+            ),
+            None => self.table.find(key).or_else(|| self.table.find(&format!("connection.{key}"))),
+        };
+        found.map_or(self.span, |node| node.span)
+    }
+
+    /// How another claim of the same is called, by somebody who speaks of this one.
+    fn by(&self, first: &Self) -> String {
+        match first.descriptor == self.descriptor {
+            true => "it has claimed already".to_owned(),
+            false => format!("`{}` has claimed", first.descriptor),
+        }
     }
 }
 
@@ -123,19 +167,28 @@ impl<'c> Port<'c> {
 }
 
 fn port_twice(port: u16, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
-    let (descriptor, other) = (second.descriptor, first.descriptor);
-    let message = format!("`{descriptor}` claims port {port}, which `{other}` has claimed");
+    let message = format!("`{}` claims port {port}, which {}", second.descriptor, second.by(first));
     Problem::error("PORT_CLAIMED_TWICE", second.place("port"), message)
         .with_help("give one of them another port, or port 0 for one that the system chooses")
         .with_related(first.place("port"), "claimed here first")
 }
 
 fn socket_twice(first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
-    let (descriptor, other) = (second.descriptor, first.descriptor);
-    let message = format!("`{descriptor}` claims the Unix socket that `{other}` has claimed");
+    let message = format!("`{}` claims the Unix socket that {}", second.descriptor, second.by(first));
     Problem::error("SOCKET_TAKEN", second.place("path"), message)
         .with_help("give one of them another `path`")
         .with_related(first.place("path"), "claimed here first")
+}
+
+fn passed_twice(which: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
+    let (descriptor, which) = (second.descriptor, escape(which));
+    let message = format!(
+        "`{descriptor}` claims the socket `fd:{which}` with which the process is started, which {}",
+        second.by(first)
+    );
+    Problem::error("SOCKET_TAKEN", second.place("host"), message)
+        .with_help("one listener takes it; give the other one a socket of its own, as by another `FileDescriptorName`")
+        .with_related(first.place("host"), "claimed here first")
 }
 
 fn client_twice(endpoint: &str, client_id: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
@@ -167,6 +220,16 @@ fn file_twice(path: &Path, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem
         .with_related(first.place("path"), "claimed here first")
 }
 
+/// A file that another component replaces by an old one of its own.
+fn moved_over(path: &Path, file: &Claimed<'_>, by: &Claimed<'_>) -> Problem {
+    let (descriptor, other, path) = (file.descriptor, by.descriptor, path.display());
+    let message =
+        format!("`{descriptor}` writes the file `{path}`, to which `{other}` moves an old file of its own");
+    Problem::error("FILE_CLAIMED_TWICE", file.place("path"), message)
+        .with_help("give it a name that does not end in a dot and a number")
+        .with_related(by.place("path"), "the old files are named after this one")
+}
+
 fn route_twice(base: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem {
     let (descriptor, other) = (second.descriptor, first.descriptor);
     let message =
@@ -179,7 +242,8 @@ fn route_twice(base: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Problem
 
 /// What two components would have to agree on that share a name.
 fn other_terms(kind: &str, first: &Claimed<'_>, second: &Claimed<'_>) -> Option<Problem> {
-    let (Claim::Shared { terms, .. }, Claim::Shared { terms: others, .. }) = (&first.claim, &second.claim)
+    let (Claim::Shared { terms, .. }, Claim::Shared { terms: others, .. }) =
+        (first.claim.what(), second.claim.what())
     else {
         return None;
     };

@@ -8,18 +8,21 @@ use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 #[cfg(feature = "cli")]
 use super::plan::Plan;
 use super::planned::Planned;
-#[cfg(feature = "cli")]
-use crate::manifest::Service;
-use crate::manifest::{Entry, Place, mask_table, names_of};
+use crate::manifest::{Entry, Place, Service, mask_table, names_of};
 
 /// The manifest as it takes effect, with secrets masked and defaults of the container's own keys.
 #[cfg(feature = "cli")]
 pub(crate) fn effective(plan: &Plan) -> toml::Table {
     let components = plan.components.iter().map(|planned| toml::Value::Table(effective_section(planned)));
     let mut document = toml::Table::new();
-    document.insert("service".to_owned(), own(Place::Service, |key| of_service(&plan.service, key)).into());
+    document.insert("service".to_owned(), effective_service(&plan.service).into());
     document.insert("component".to_owned(), components.collect::<Vec<_>>().into());
     document
+}
+
+/// `[service]` of it.
+pub(crate) fn effective_service(service: &Service) -> toml::Table {
+    own(Place::Service, |key| of_service(service, key))
 }
 
 /// One section of it.
@@ -36,7 +39,6 @@ fn own(place: Place, value: impl Fn(&str) -> Option<toml::Value>) -> toml::Table
 }
 
 /// What a key of `[service]` comes to, defaults included.
-#[cfg(feature = "cli")]
 fn of_service(service: &Service, key: &str) -> Option<toml::Value> {
     match key {
         "name" => Some(service.shown_name().into()),

@@ -33,7 +33,7 @@ pub(super) fn listeners(components: &[Planned]) -> Vec<Listener> {
     let mut found = Vec::new();
     for (position, planned) in (0..).zip(components) {
         for claim in planned.parsed.iter().flat_map(|parsed| &parsed.claims) {
-            if let Claim::Port { host, port } = claim {
+            if let Claim::Port { host, port } = claim.what() {
                 found.push(Listener { position, host: host.clone(), port: *port });
             }
         }

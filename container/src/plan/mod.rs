@@ -33,7 +33,7 @@ mod walk;
 #[cfg(feature = "cli")]
 pub(crate) use effective::effective;
 #[cfg(feature = "admin")]
-pub(crate) use effective::effective_section;
+pub(crate) use effective::{effective_section, effective_service};
 
 pub use adjacency::EdgeKind;
 pub use factories::{Binary, DeclaredReference, Factories, FactoryInfo};

@@ -18,7 +18,7 @@ pub(super) fn wait_graph(components: &[Planned], afters: &[Vec<List>]) -> GraphB
     for ((asker, planned), afters) in (0..).zip(components).zip(afters) {
         let wanted = planned.known.iter().flat_map(|known| &known.references);
         for (wanted, resolved) in wanted.zip(&planned.references).filter(|(wanted, _)| wanted.waits()) {
-            let edge = if is_required(wanted.reference) { EdgeKind::Need } else { EdgeKind::Order };
+            let edge = if is_required(planned, wanted.reference) { EdgeKind::Need } else { EdgeKind::Order };
             waits.wait(asker, &resolved.list, edge);
         }
         afters.iter().for_each(|list| waits.wait(asker, list, EdgeKind::Order));

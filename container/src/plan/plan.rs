@@ -1,5 +1,6 @@
 //! A manifest brought together with the factories: every component, what each reference resolved to, and the order.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use schemars::Schema;
@@ -22,7 +23,7 @@ use super::passwords::check_passwords;
 use super::planned::Planned;
 use super::references::{Candidate, ReferenceContext, ReferenceQuery, Verdict};
 use super::resolve::{is_of_absence, is_required, resolve};
-use super::sections::{check_claims, check_limits, read};
+use super::sections::{check_claims, check_limits, made, read};
 use super::shown_values::shown_values;
 use crate::manifest::{Files, Manifest, Service};
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub graph: Graph,
     /// Who listens at which port.
     pub listeners: Vec<Listener>,
+    /// The files and sockets that components make.
+    pub made: Vec<PathBuf>,
 }
 
 wirework::opaque!(Plan);
@@ -89,7 +92,7 @@ impl Plan {
         // What nobody offers may be in a section that is lost.
         found.revise(|problem| (!files.has_broken() || !is_of_absence(&problem)).then_some(problem));
         problems.join(found);
-        let listeners = listeners(&components);
+        let (listeners, made) = (listeners(&components), made(&components));
         check_neighbours(&service.name, &components, &listeners, &disabled, &files, problems);
         check_claims(&mut components, &files, problems);
         check_limits(&components, problems);
@@ -102,7 +105,7 @@ impl Plan {
         let (graph, order, cycles) = wait_graph(&components, &afters).build();
         check_listeners(&components, &graph, &listeners, problems);
         let mut plan =
-            Self { service, files, components, descriptors, disabled, order, afters, graph, listeners };
+            Self { service, files, components, descriptors, disabled, order, afters, graph, listeners, made };
         let cycles = cycles.iter().map(|one| cycle(&plan.components, &plan.afters, one));
         problems.extend(cycles);
         plan.files.show(shown_values(&plan.components, &plan.files, problems));
@@ -121,14 +124,14 @@ impl Plan {
         self.components.get(position as usize)
     }
 
-    /// The components without which the one at `position` cannot be: what its single, required references resolved to.
+    /// The components without which the one at `position` cannot be: what its single, required references resolved to. It is to be
+    /// asked before the configuration of the component is taken out of the plan.
     pub fn requires(&self, position: u32) -> impl Iterator<Item = u32> + '_ {
-        let planned = self.get(position);
-        let wanted =
-            planned.and_then(|planned| planned.known.as_ref()).map_or(&[][..], |known| &known.references);
-        let resolved = planned.map_or(&[][..], |planned| &planned.references);
-        let required = wanted.iter().zip(resolved).filter(|(wanted, _)| is_required(wanted.reference));
-        required.flat_map(move |(_, resolved)| others(&resolved.list, position))
+        let wanted = self.get(position).into_iter().flat_map(|planned| {
+            let wanted = planned.known.iter().flat_map(|known| &known.references).zip(&planned.references);
+            wanted.filter(|(wanted, _)| is_required(planned, wanted.reference))
+        });
+        wanted.flat_map(move |(_, resolved)| others(&resolved.list, position))
     }
 
     /// How many references were resolved to how many components in all; for the summary of `check`.
@@ -162,9 +165,12 @@ impl Plan {
         };
         let pattern = &resolved.pattern;
         let (span, is_given) = (planned.entry.span, resolved.overridden.is_some());
-        let query = ReferenceQuery { asker: position, span, is_given, reference: wanted.reference, pattern };
+        let (reference, given) = (wanted.reference, &planned.entry.references);
+        let query = ReferenceQuery { asker: position, span, is_given, reference, pattern, given };
         let enabled = scene.candidates(&query).into_iter().filter_map(|(position, verdict)| {
             let descriptor = self.descriptors.get(position as usize)?;
+            let is_got = verdict != Verdict::Taken || resolved.list.contains(&position);
+            let verdict = if is_got { verdict } else { Verdict::Unused };
             Some(Candidate { descriptor, verdict, enabled: true })
         });
         let disabled = self.disabled.iter().filter(|(descriptor, _)| pattern.matches(descriptor));

@@ -43,6 +43,8 @@ pub struct ReferenceQuery<'a> {
     pub reference: &'static Reference,
     /// What is asked for, `{name}` resolved.
     pub pattern: &'a Pattern,
+    /// What the section says of its references.
+    pub given: &'a [(Arc<str>, Pattern, Span)],
 }
 
 wirework::opaque!(ReferenceQuery<'_>);
@@ -60,6 +62,8 @@ pub enum Verdict {
     NotOffered,
     /// No factory makes it, so that nobody knows what it offers.
     Unknown,
+    /// It would be the one, and the component that asks makes no use of the reference as it is configured.
+    Unused,
 }
 
 /// A component that was considered for a reference.
@@ -131,7 +135,7 @@ impl ReferenceContext<'_> {
 
     fn missing(&self, query: &ReferenceQuery<'_>) -> Problem {
         let candidates = self.candidates(query);
-        let capability = (query.reference.capability)();
+        let capability = self.asked(query.reference);
         let (asker, field, pattern) = (self.name(query.asker), query.reference.field, query.pattern);
         let matching: Vec<_> =
             candidates.iter().filter(|(_, verdict)| *verdict == Verdict::NotOffered).collect();
@@ -154,9 +158,11 @@ impl ReferenceContext<'_> {
             None => self.help(query, &candidates),
         });
         for (position, _) in matching.iter().take(SHOWN) {
-            let offers = self.offers(*position);
-            problem =
-                problem.with_related(self.span(*position), format!("matches, but offers only {offers}"));
+            let label = match self.binary {
+                Binary::Own => format!("matches, but offers only {}", self.offers(*position)),
+                Binary::Stock => format!("matches, but is no {capability}"),
+            };
+            problem = problem.with_related(self.span(*position), label);
         }
         problem
     }
@@ -199,21 +205,37 @@ impl ReferenceContext<'_> {
         if let Some(disabled) = self.disabled(query) {
             return format!("`{disabled}` would match, but is not enabled");
         }
-        let offering = candidates.iter().filter(|(_, verdict)| *verdict == Verdict::OtherDescriptor);
+        // What another reference of the section gets is hardly meant once more: a bridge from a queue to itself.
+        let is_elsewhere = |position: u32| {
+            let others = query.given.iter().filter(|(name, ..)| **name != *field);
+            let descriptor = self.descriptors.get(position as usize);
+            descriptor.is_some_and(|one| others.into_iter().any(|(_, pattern, _)| pattern.matches(one)))
+        };
+        let offering = candidates
+            .iter()
+            .filter(|(position, verdict)| *verdict == Verdict::OtherDescriptor && !is_elsewhere(*position));
         let names: Vec<_> =
             offering.take(SHOWN).map(|(position, _)| format!("`{}`", self.name(*position))).collect();
         match names.as_slice() {
-            [] => {
-                let capability = (query.reference.capability)();
-                format!("add a component that matches `{}` and offers {capability}", query.pattern)
-            }
+            [] => match self.binary {
+                Binary::Own => {
+                    let capability = (query.reference.capability)();
+                    format!("add a component that matches `{}` and offers {capability}", query.pattern)
+                }
+                Binary::Stock => {
+                    format!(
+                        "add a component that matches `{}`; `wirework components` lists all that there are",
+                        query.pattern
+                    )
+                }
+            },
             [only] => format!("{only} offers it: set `references.{field}` to it"),
             many => format!("these offer it: {}; set `references.{field}` to one", many.join(", ")),
         }
     }
 
     fn ambiguous(&self, query: &ReferenceQuery<'_>, list: &[u32]) -> Problem {
-        let capability = (query.reference.capability)();
+        let capability = self.asked(query.reference);
         let (asker, field, pattern) = (self.name(query.asker), query.reference.field, query.pattern);
         let count = others(list, query.asker).count();
         let takes = match query.reference.cardinality {
@@ -233,6 +255,15 @@ impl ReferenceContext<'_> {
         problem
     }
 
+    /// What a reference asks for: as authors call it, or in words.
+    fn asked(&self, reference: &Reference) -> &'static str {
+        let name = (reference.capability)();
+        match self.binary {
+            Binary::Own => name,
+            Binary::Stock => in_words(name),
+        }
+    }
+
     fn offers(&self, position: u32) -> String {
         let known = self.known.get(position as usize).and_then(Option::as_ref);
         let names: Vec<_> = known
@@ -249,5 +280,23 @@ impl ReferenceContext<'_> {
 
     fn span(&self, position: u32) -> Span {
         self.spans.get(position as usize).copied().unwrap_or_default()
+    }
+}
+
+/// What a stock capability is called by those who do not write components.
+fn in_words(capability: &'static str) -> &'static str {
+    match capability {
+        "ContextInfo" => "context info",
+        "CredentialStore" => "credential store",
+        "Discovery" => "discovery service",
+        "CounterSink" => "counters",
+        "Exposition" => "Prometheus counters",
+        "HttpRoutes" => "HTTP endpoint",
+        "LogSink" => "logger",
+        "TraceSink" => "tracer",
+        "MessageQueue" => "message queue",
+        "MessageQueueFactory" => "queue factory",
+        "MqttConnection" => "MQTT connection",
+        other => other,
     }
 }

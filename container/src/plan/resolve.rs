@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wirework::component::Cardinality;
+use wirework::component::{Cardinality, Flow, Reference};
 use wirework::config::{Problem, Problems, Span, keys};
 use wirework::{Descriptor, Pattern};
 
@@ -10,6 +10,7 @@ use super::factories::{Binary, FactoryInfo};
 use super::index::Index;
 use super::lists::{List, Lists, Requirement, others};
 use super::planned::{Planned, ResolvedReference};
+use super::queue_flows::flows;
 use super::references::{ReferenceContext, ReferenceQuery};
 use crate::manifest::{Entry, shown_key};
 
@@ -36,19 +37,24 @@ pub(super) fn resolve(
             let pattern =
                 overridden.map_or(&wanted.pattern, |(_, pattern, _)| pattern).resolve(&entry.descriptor);
             let span = overridden.map(|(.., span)| *span);
-            let list = lists.find(pattern.clone(), Requirement::Capability(wanted.id));
+            let is_unused = span.is_none() && is_unused(planned, field);
+            let list = match is_unused {
+                true => List::default(),
+                false => lists.find(pattern.clone(), Requirement::Capability(wanted.id)),
+            };
             let query = ReferenceQuery {
                 asker,
                 span: span.unwrap_or(entry.span),
                 is_given: span.is_some(),
                 reference: wanted.reference,
                 pattern: &pattern,
+                given: &entry.references,
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
             let mut unreadable = (span.is_none()
                 && (misspelt.contains(&field) || is_outside(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
-            if !unreadable {
+            if !unreadable && !is_unused {
                 let unmade = || lists.find(pattern.clone(), Requirement::Unmade);
                 unreadable = is_reported_empty(&scene, &query, &list, unmade, problems);
             }
@@ -149,9 +155,8 @@ pub(super) fn is_of_absence(problem: &Problem) -> bool {
 /// A critical component that requires one that is not: the latter's failure would still fail the start.
 fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: &mut Problems) {
     for (asker, planned) in (0..).zip(components).filter(|(_, planned)| planned.entry.critical) {
-        let wanted = planned.known.iter().flat_map(|known| &known.references);
-        let required = wanted.zip(&planned.references).filter(|(wanted, _)| is_required(wanted.reference));
-        for (wanted, resolved) in required {
+        let wanted = planned.known.iter().flat_map(|known| &known.references).zip(&planned.references);
+        for (wanted, resolved) in wanted.filter(|(wanted, _)| is_required(planned, wanted.reference)) {
             // Several are an error of their own.
             let mut found = others(&resolved.list, asker);
             let (Some(at), None) = (found.next(), found.next()) else { continue };
@@ -171,7 +176,17 @@ fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: 
     }
 }
 
-/// Whether the asker cannot be without what it finds.
-pub(super) fn is_required(reference: &wirework::component::Reference) -> bool {
-    reference.cardinality == Cardinality::One
+/// Whether the asker makes no use of a reference as it is configured.
+fn is_unused(asker: &Planned, field: &str) -> bool {
+    flows(asker).iter().any(|flow| matches!(flow, Flow::Unused(only) if *only == field))
+}
+
+/// Whether the asker cannot be without what it finds: by the type of the reference, or as it is configured.
+pub(super) fn is_required(asker: &Planned, reference: &Reference) -> bool {
+    let needs = |flow: &Flow| matches!(flow, Flow::Needs(field) if *field == reference.field);
+    match reference.cardinality {
+        Cardinality::One => true,
+        Cardinality::Optional => flows(asker).iter().any(needs),
+        Cardinality::Many | Cardinality::Late => false,
+    }
 }

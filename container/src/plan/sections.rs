@@ -1,6 +1,7 @@
 //! Sections read by their factories, and what can be told from one configuration alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wirework::Descriptor;
@@ -13,7 +14,9 @@ use super::factories::{Binary, Factories, FactoryInfo};
 use super::pip_services::missing;
 use super::planned::{Planned, ResolvedReference};
 use super::{hints, paths};
-use crate::manifest::{Entry, Files, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times};
+use crate::manifest::{
+    Entry, Files, warn_exposed_secrets, warn_likely_mistakes, warn_literal_secrets, warn_unitless_times,
+};
 
 /// Finds the factory of a section and reads its configuration.
 pub(super) fn read(
@@ -55,6 +58,7 @@ pub(super) fn read(
         found.revise(|problem| (problem.code != code::MISSING_KEY).then_some(problem));
     }
     hints::join(problems, found, section.table, &known);
+    warn_exposed_secrets(&section, &known.schema, files, problems);
     if known.secrets {
         warn_literal_secrets(&section, &known.schema, problems);
     }
@@ -114,6 +118,16 @@ fn instead(descriptor: &Descriptor, registry: &Registry, binary: Binary) -> Stri
     }
 }
 
+/// The files and sockets that components make; to be asked before their claims are taken.
+pub(super) fn made(components: &[Planned]) -> Vec<PathBuf> {
+    let claims = components.iter().flat_map(|planned| &planned.parsed).flat_map(|parsed| &parsed.claims);
+    let made = claims.filter_map(|claim| match claim.what() {
+        Claim::File { path } | Claim::Socket { path } => Some(path.clone()),
+        _ => None,
+    });
+    made.collect()
+}
+
 /// Claims of several components that collide.
 pub(super) fn check_claims(components: &mut [Planned], manifests: &Files, problems: &mut Problems) {
     let mut claims: Vec<Claimed<'_>> = Vec::new();
@@ -123,7 +137,7 @@ pub(super) fn check_claims(components: &mut [Planned], manifests: &Files, proble
         let Entry { descriptor, span, table, .. } = &planned.entry;
         let (known, references) = (planned.known.as_deref(), &planned.references);
         claims.extend(claimed.into_iter().map(|claim| {
-            let endpoint = match &claim {
+            let endpoint = match claim.what() {
                 Claim::Route { reference, .. } => only(known, references, reference),
                 Claim::OwnRoute { .. } => Some(position),
                 _ => None,

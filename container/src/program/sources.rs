@@ -6,7 +6,7 @@ use wirework::component::Registry;
 use wirework::config::{Problem, Problems, Severity, Span, code};
 
 use super::Program;
-use crate::manifest::{Manifest, Parameters, looked_in, warn_unused};
+use crate::manifest::{Manifest, Parameters, looked_in, warn_misspelt, warn_unused};
 use crate::plan::Plan;
 
 /// The manifest of a program that sets none.
@@ -36,6 +36,7 @@ impl Sources {
         problems.revise(|problem| Some(self.helped(problem, default)));
         if !problems.has_errors() {
             warn_unused(self.given.iter().map(|(name, _)| name.as_str()), &manifest.files, &mut problems);
+            warn_misspelt(&parameters, &manifest.files, &mut problems);
             if manifest.entries.is_empty() {
                 problems.push(nothing_to_run(empty));
             }

@@ -86,7 +86,8 @@ impl Container {
         let began = Instant::now();
         let around =
             RunEnvironment { buffered: router.as_ref().map(Router::buffer), router, workers, events };
-        let (close_limit, drain_delay) = (plan.service.timeout, plan.service.drain_delay);
+        let service = plan.service.clone();
+        let (close_limit, drain_delay) = (service.timeout, service.drain_delay);
         let mut stop = std::pin::pin!(stop);
         let (mut assembly, sections) = tokio::select! {
             biased;
@@ -96,7 +97,7 @@ impl Container {
         };
         let control = control_of(&assembly, drain_delay);
         #[cfg(feature = "admin")]
-        operator::give_access(&assembly, &sections, &control);
+        operator::give_access(&assembly, &service, &sections, &control);
         let outcome = open::open(&mut assembly, control.stop_asked_or(stop)).await;
         // No sink opens any more: whoever waits for the rollback is to see what it says.
         assembly.release_log();

@@ -1,5 +1,6 @@
 //! Creating all components of a plan, in order, on a thread of its own under a watchdog.
 
+use std::any::TypeId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -8,9 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use wirework::component::{AnyArc, Deferred, Found, Instance, Matches, Offer, panic_error};
+use wirework::count::CounterSink;
 use wirework::log::Scope;
 use wirework::{Category, Descriptor, Error};
 
+#[cfg(feature = "admin")]
+use super::operator::counter_observers;
 use super::{CallError, Failure, Phase};
 use crate::plan::{FactoryInfo, Plan, others};
 
@@ -141,9 +145,10 @@ fn create_all(mut plan: Plan, scopes: &[Arc<Scope>], progress: &Progress) -> Cre
             Err(source) => failures.extend(failure(&plan, position, source)),
         }
     }
+    let observers = counter_observers(&plan);
     for (asker, late) in deferred {
         progress.next(asker);
-        let table = Table { plan: &plan, instances: &instances, asker };
+        let table = Table { plan: &plan, instances: &instances, asker, observers: &observers };
         let bound = catch_unwind(AssertUnwindSafe(|| late.bind(&table)));
         if let Err(panic) = bound {
             let source = panic_error("binding its late references", &*panic);
@@ -153,6 +158,12 @@ fn create_all(mut plan: Plan, scopes: &[Arc<Scope>], progress: &Progress) -> Cre
         }
     }
     Created { plan, instances, failures }
+}
+
+/// Nobody without an admin controller.
+#[cfg(not(feature = "admin"))]
+fn counter_observers(_: &Plan) -> Vec<u32> {
+    Vec::new()
 }
 
 fn failure(plan: &Plan, position: u32, source: Error) -> Option<(u32, Failure)> {
@@ -199,7 +210,7 @@ fn create_one(
     let planned = plan.get(position).ok_or_else(unplanned)?;
     let (known, scope) = (planned.known.as_ref(), scopes.get(position as usize));
     let (known, scope) = known.zip(scope).ok_or_else(unplanned)?;
-    let table = Table { plan, instances, asker: position };
+    let table = Table { plan, instances, asker: position, observers: &[] };
     let mut found = Found::new(scope, &table);
     let descriptor = &planned.entry.descriptor;
     let create = AssertUnwindSafe(|| known.factory().create(descriptor, config, &mut found));
@@ -222,6 +233,8 @@ struct Table<'a> {
     plan: &'a Plan,
     instances: &'a [Option<Arc<dyn Instance>>],
     asker: u32,
+    /// Those that are shown all counters beside the sinks that were found.
+    observers: &'a [u32],
 }
 
 impl Matches for Table<'_> {
@@ -229,7 +242,11 @@ impl Matches for Table<'_> {
         let Some(planned) = self.plan.get(self.asker) else { return };
         let wanted = planned.known.as_ref().and_then(|known| known.references.get(reference));
         let Some((wanted, resolved)) = wanted.zip(planned.references.get(reference)) else { return };
-        for member in others(&resolved.list, self.asker) {
+        let counts = wanted.id == TypeId::of::<dyn CounterSink>();
+        let found = |member: &&u32| resolved.list.binary_search(member).is_ok();
+        let beside =
+            self.observers.iter().filter(|member| counts && !found(member) && **member != self.asker);
+        for member in others(&resolved.list, self.asker).chain(beside.copied()) {
             let known: Option<&Arc<FactoryInfo>> =
                 self.plan.get(member).and_then(|member| member.known.as_ref());
             let instance = self.instances.get(member as usize).and_then(Option::as_ref);

@@ -77,9 +77,20 @@ impl Signals {
                 let mut patience = InterruptDebounce::default();
                 loop {
                     let (name, meaning) = source.next().await;
+                    let earlier = *asked.stop.borrow();
                     asked.note(name, meaning);
-                    if meaning == Meaning::Interrupt && patience.is_second_interrupt(Instant::now()) {
+                    if meaning != Meaning::Interrupt {
+                        continue;
+                    }
+                    let is_first = patience.is_first();
+                    if patience.is_second_interrupt(Instant::now()) {
                         end_at_once(name);
+                    }
+                    if let Some(earlier) = earlier.filter(|_| is_first) {
+                        let words = format!(
+                            "{name}: the service is closing since {earlier}; another one ends it at once"
+                        );
+                        say(Level::Info, "", &words);
                     }
                 }
             });
@@ -130,6 +141,11 @@ impl Asked {
 struct InterruptDebounce(Option<Instant>);
 
 impl InterruptDebounce {
+    /// Whether there was none yet.
+    fn is_first(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// There was a SIGINT; whether it is the one that ends the process at once.
     fn is_second_interrupt(&mut self, now: Instant) -> bool {
         let first = *self.0.get_or_insert(now);

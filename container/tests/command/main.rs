@@ -9,6 +9,7 @@
 mod brokers;
 mod canary;
 mod convert;
+mod exposed;
 mod good;
 mod kubernetes;
 mod mistakes;

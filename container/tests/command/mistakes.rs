@@ -153,7 +153,10 @@ fn an_operator_is_not_told_of_code() {
     let manifest = Manifest::parse(Path::new("service.toml"), &text, &Parameters::new(), &mut problems);
     let _ = Plan::of(manifest, &registry(), Binary::Stock, &mut problems);
     let help = problems.iter().find_map(|problem| problem.help.clone()).unwrap();
-    assert_eq!(help, "add a component that matches `acme:motor:*:*:1.0` and offers Motor");
+    assert_eq!(
+        help,
+        "add a component that matches `acme:motor:*:*:1.0`; `wirework components` lists all that there are"
+    );
 }
 
 mistake!(a_cycle, ["CYCLE"], {

@@ -59,6 +59,13 @@ fn free_port() -> u16 {
 
 /// Sends one request, and returns its status and body.
 fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    let answer = answer(port, method, path, headers);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Sends one request, and returns the whole answer.
+fn answer(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "host") {
@@ -72,8 +79,7 @@ fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, S
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    answer
 }
 
 fn code_of(answer: &str) -> String {
@@ -100,7 +106,7 @@ fn the_command_asks_drains_and_stops_a_running_service() {
     assert_eq!((set.code, set.err.as_str()), (Some(0), ""), "{set}");
     assert!(set.out.contains("debug  pip-services:credential-store:memory:default:1.0\n       info is configured; set by an operator at a Unix socket until "), "{set}");
     let reset = service.command("log-level service.toml --reset");
-    assert!(!reset.out.contains("debug") && reset.out.starts_with("info   container\n"), "{reset}");
+    assert!(!reset.out.contains("debug") && reset.out.contains("\ninfo   container\n"), "{reset}");
     for (line, code) in [
         ("log-level service.toml nobody debug", 2),
         ("log-level service.toml debug --for 2d", 1),
@@ -170,7 +176,12 @@ fn whoever_may_not_ask_is_refused() {
         ("authorization", "Bearer 0000000000000000"),
     );
     type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
-    let cases: [Case<'_>; 12] = [
+    let cases: [Case<'_>; 17] = [
+        ("GET", "/admin/", &[("host", "evil.example")], 403, "HOST_REFUSED"),
+        ("GET", "/admin/page.js", &[("sec-fetch-site", "cross-site")], 403, "FOREIGN_ORIGIN"),
+        ("POST", "/admin/", &[json, right], 405, "METHOD_NOT_ALLOWED"),
+        ("GET", "/admin/api/log?after=last", &[], 400, "BAD_QUERY"),
+        ("GET", "/admin/api/drawing?group=everything", &[], 400, "BAD_QUERY"),
         ("GET", "/admin/api/service", &[("host", "evil.example")], 403, "HOST_REFUSED"),
         ("GET", "/admin/api/service", &[("origin", "http://evil.example")], 403, "FOREIGN_ORIGIN"),
         ("GET", "/admin/api/service", &[("origin", "null")], 403, "FOREIGN_ORIGIN"),
@@ -193,27 +204,51 @@ fn whoever_may_not_ask_is_refused() {
     assert_eq!(service.running.end().code, Some(0));
 }
 
-/// What the document of the API says, the server does; and no answer shows a secret.
+/// A connection that cannot be made, with secrets in all that it says of that in its log and its state.
+const FAILING: &str = "[[component]]\ndescriptor = 'pip-services:connection:mqtt:default:1.0'\ncritical = false\n\
+    options.retry_connect = false\nconnection.uri = 'mqtt://ann:${CANARY}@127.0.0.1:1'\n\
+    [[component]]\ndescriptor = 'pip-services:logger:console:all:1.0'\nlevel = 'trace'\n";
+
+/// What the document of the API says, the server does; and no answer shows a secret, of whichever component.
 #[test]
 fn the_api_is_what_its_document_says() {
     let port = free_port();
-    let service = Service::start(&format!("connection.port = {port}"));
+    let service = Service::start(&format!("connection.port = {port}\n{FAILING}"));
     let (status, text) = ask(port, "GET", "/admin/api/openapi.json", &[]);
     assert_eq!(status, 200);
     let document: Value = serde_json::from_str(&text).unwrap();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        let Some(read) = methods.get("get").filter(|_| !path.ends_with("events")) else { continue };
-        let path = path.replace("{descriptor}", "pip-services:credential-store:memory:default:1.0");
-        let (status, body) = ask(port, "GET", &format!("/admin{path}"), &[]);
-        assert_eq!(status, 200, "{path}: {body}");
-        assert!(!body.contains(CANARY), "{path} shows a secret: {body}");
+    let (_, components) = ask(port, "GET", "/admin/api/components", &[]);
+    let components: Value = serde_json::from_str(&components).unwrap();
+    let names = components["components"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|one| one["descriptor"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 6);
+    for (template, methods) in document["paths"].as_object().unwrap() {
+        let Some(read) = methods.get("get").filter(|_| !template.ends_with("events")) else { continue };
         let mut schema = read["responses"]["200"]["content"]["application/json"]["schema"].clone();
         schema["components"] = document["components"].clone();
-        let answer: Value = serde_json::from_str(&body).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let wrong: Vec<_> = validator.iter_errors(&answer).map(|error| error.to_string()).collect();
-        assert!(wrong.is_empty(), "{path}: {wrong:?} in {body}");
+        let mut paths: Vec<_> = names.iter().map(|name| template.replace("{descriptor}", name)).collect();
+        paths.dedup();
+        for path in paths {
+            let (status, body) = ask(port, "GET", &format!("/admin{path}"), &[]);
+            assert_eq!(status, 200, "{path}: {body}");
+            assert!(!body.contains(CANARY), "{path} shows a secret: {body}");
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            let wrong: Vec<_> = validator.iter_errors(&answer).map(|error| error.to_string()).collect();
+            assert!(wrong.is_empty(), "{path}: {wrong:?} in {body}");
+        }
     }
+    let connection = "/admin/api/components/pip-services:connection:mqtt:default:1.0";
+    let read = |path: &str| serde_json::from_str::<Value>(&ask(port, "GET", path, &[]).1).unwrap();
+    assert_eq!(read(connection)["component"]["state"], "failed");
+    assert!(read("/admin/api/log")["lines"].to_string().contains("cannot open"));
+    let lines = read(&format!("{connection}/log"));
+    assert!(lines["lines"].as_array().is_some_and(|lines| !lines.is_empty()), "{lines}");
+    let later = read(&format!("{connection}/log?after={}", lines["last"]));
+    assert_eq!(later["lines"], serde_json::json!([]));
+    let counters = read(&format!("{connection}/counters"))["counters"].to_string();
+    assert!(counters.contains("mqtt.link.opened"), "nobody else takes counters here: {counters}");
+    assert_eq!(read("/admin/api/manifest")["service"]["name"], "demo");
     let (_, detail) =
         ask(port, "GET", "/admin/api/components/pip-services:admin-controller:http:default:1.0", &[]);
     let detail: Value = serde_json::from_str(&detail).unwrap();
@@ -238,5 +273,43 @@ fn a_stream_of_events_follows_the_service_to_its_end() {
     wait_for("\"running\"");
     service.running.signal("TERM");
     wait_for("\"closing\"");
+    assert_eq!(service.running.end().code, Some(0));
+}
+
+/// The page is the same for every service, shows nothing of it by itself, and has all that it needs from where it is.
+#[test]
+fn the_page_is_self_contained_and_kept_until_it_changes() {
+    let port = free_port();
+    let service = Service::start(&format!("connection.port = {port}"));
+    let beside = answer(port, "GET", "/admin", &[]);
+    assert!(beside.starts_with("HTTP/1.1 308 ") && beside.contains("\r\nlocation: admin/\r\n"), "{beside}");
+    let page = answer(port, "GET", "/admin/", &[("x-forwarded-for", "192.0.2.1")]);
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.contains("content-security-policy: default-src 'none';"),
+        "{head}"
+    );
+    assert!(!head.contains("unsafe"), "{head}");
+    for inline in ["<style", "style=", "onclick=", "http://", "https://"] {
+        assert!(!body.contains(inline), "{inline} in {body}");
+    }
+    let files = body
+        .split(['"'])
+        .filter(|word| word.ends_with(".js") || word.ends_with(".css") || word.ends_with(".svg"));
+    let mut files: Vec<_> = files.map(|file| format!("/admin/{file}")).collect();
+    assert_eq!(files.len(), 3, "{body}");
+    files.push("/admin/".to_owned());
+    for file in files {
+        let first = answer(port, "GET", &file, &[]);
+        assert!(
+            first.starts_with("HTTP/1.1 200 ") && first.contains("\r\ncache-control: no-cache\r\n"),
+            "{first}"
+        );
+        let tag = first.split("\r\netag: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        let again = answer(port, "GET", &file, &[("if-none-match", &format!("\"other\", W/{tag}"))]);
+        assert!(again.starts_with("HTTP/1.1 304 ") && again.ends_with("\r\n\r\n"), "{again}");
+        assert!(!first.contains(CANARY));
+    }
+    service.running.signal("TERM");
     assert_eq!(service.running.end().code, Some(0));
 }

@@ -30,6 +30,32 @@ fn both_signals_close_the_service() {
     }
 }
 
+/// Ctrl-C behind a SIGTERM: it says what another one would do.
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_behind_another_signal_is_answered() {
+    let manifest = SERVICE.replace("name = 'demo'\n", "name = 'demo'\ndrain_delay = '5s'\n");
+    let mut running = start(&manifest, &[]);
+    running.wait_for(" ready: ");
+    running.signal("TERM");
+    running.wait_for("SIGTERM: ");
+    running.signal("INT");
+    running.wait_for("SIGINT: the service is closing since SIGTERM; another one ends it at once");
+    assert_eq!(running.end().code, Some(0));
+}
+
+/// A connection that fails is blamed on where it leads.
+#[test]
+fn the_keys_of_a_connection_that_failed_are_shown() {
+    let manifest = "[[component]]\ndescriptor = 'pip-services:connection:mqtt:default:1.0'\n\
+        connection.host = '127.0.0.1'\nconnection.port = '${PORT:-1}'\noptions.retry_connect = false\n";
+    let said = Said::line(&[("service.toml", manifest)], "run service.toml");
+    assert_eq!(said.code, Some(1), "{said}");
+    let help = "  help: `connection.host` is set in service.toml:3\n  help: `connection.port` is set in service.toml:4; change it \
+                with `-p PORT=…`\n";
+    assert!(said.err.ends_with(help), "{said}");
+}
+
 /// Warnings are shown, and keep nothing from running.
 #[cfg(unix)]
 #[test]
@@ -60,6 +86,22 @@ fn a_port_in_use_is_said() {
     let said = Said::line(&[("service.toml", &manifest)], "run -c service.toml -p LOG_LEVEL=warn");
     assert_eq!(said.code, Some(1), "{said}");
     insta::assert_snapshot!("run_port_in_use", redacted(&said.to_string()).replace(&port, "<port>"));
+}
+
+/// A queue that shares a connection which the service can do without: what it lacks is named.
+#[test]
+fn a_queue_whose_connection_did_not_open_names_it() {
+    let manifest = format!(
+        "{SERVICE}[[component]]\ndescriptor = 'pip-services:connection:mqtt:remote:1.0'\ncritical = false\n\
+         connection = {{ host = '127.0.0.1', port = 1 }}\noptions.retry_connect = false\n\
+         [[component]]\ndescriptor = 'pip-services:message-queue:mqtt:orders:1.0'\n"
+    );
+    let said = Said::line(&[("service.toml", &manifest)], "run -c service.toml -p LOG_LEVEL=warn");
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("warning[CRITICAL_NEEDS_UNCRITICAL]"), "{said}");
+    let expected = "cannot open `pip-services:message-queue:mqtt:orders:1.0`: it requires `pip-services:connection:mqtt:remote:1.0`, \
+                    which failed";
+    assert!(said.err.contains(expected), "{said}");
 }
 
 /// What the log says before the console is open, and when there is none, goes to stderr.

@@ -54,3 +54,26 @@ fn a_broken_file_hides_no_names_of_another() {
     assert!(!said.err.contains("levle"), "{said}");
     assert!(said.err.contains("error[BAD_SYNTAX]") && said.err.contains("broken.toml:4:"), "{said}");
 }
+
+/// A section that was to lie over another one, and is a component of its own since its name is misspelt.
+#[test]
+fn a_later_file_with_a_misspelt_name_is_warned_of() {
+    let section =
+        |descriptor: &str| format!("[[component]]\ndescriptor = \"pip-services:{descriptor}:1.0\"\n");
+    let base = [
+        section("logger:console:default"),
+        section("message-queue:memory:orders"),
+        section("message-queue:memory:site1"),
+    ];
+    let over = [
+        section("logger:console:defualt") + "level = \"debug\"\n",
+        section("message-queue:memory:oders") + "enabled = false\n",
+        section("message-queue:memory:site2"),
+        section("message-queue:memory:site1") + "options.capacity = 5\n",
+    ];
+    let files = [("base.toml", base.concat()), ("local.toml", over.concat())];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let said = Said::line(&files, "check base.toml local.toml");
+    assert_eq!(said.code, Some(0), "{said}");
+    insta::assert_snapshot!(said);
+}

@@ -19,6 +19,11 @@ fn a_manifest_needs_no_option() {
     assert!(said.code == Some(78) && said.err.contains("there is no file `b.toml`"), "{said}");
     let both = Said::line(&[("a.toml", LOGGER)], "check a.toml -c a.toml");
     assert_eq!(both.code, Some(2), "{both}");
+    let level = |level: &str| LEVEL.replace("LEVEL", level);
+    let files = [("a.toml", level("info")), ("b.toml", level("debug"))];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let both = Said::line(&files, "print -c a.toml b.toml");
+    assert!(both.code == Some(0) && both.out.contains("level = \"debug\""), "{both}");
 }
 
 #[test]

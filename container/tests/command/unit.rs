@@ -82,6 +82,30 @@ fn a_unit_gives_what_the_manifest_needs() {
     insta::assert_snapshot!(said.out);
 }
 
+/// Folders of logs are made by systemd, and a file that it would make a folder of is none.
+#[test]
+fn a_unit_says_where_the_service_may_not_write() {
+    let logger = |name: &str, path: &str| {
+        format!("[[component]]\ndescriptor = 'pip-services:logger:file:{name}:1.0'\npath = '{path}'\n")
+    };
+    let manifest = [
+        logger("one", "/var/log/acme/api/one.log"),
+        logger("two", "/var/log/two.log"),
+        logger("three", "/srv/acme/three.log"),
+    ];
+    let said = said(&[("service.toml", &manifest.concat())], "unit service.toml --name acme");
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.out.lines().any(|line| line == "LogsDirectory=acme"), "{said}");
+    for path in ["/var/log/two.log", "/srv/acme/three.log"] {
+        let told = format!(
+            "the service may not write {path}; it has folders of its own, such as for /var/lib/acme/"
+        );
+        assert!(said.out.contains(&format!("# WRONG: {told}")), "{said}");
+        assert!(said.err.contains(&format!("warning: {told}")), "{said}");
+    }
+    assert!(!said.out.contains("one.log"), "{said}");
+}
+
 /// Whoever needs no network has none, and no more time than it wants.
 #[test]
 fn a_unit_takes_what_the_manifest_does_not_need() {

@@ -45,7 +45,6 @@ fn a_bad_command_line_exits_with_2() {
         "check a.toml -c b.toml",
         "describe a b",
         "describe",
-        "explain a:b",
         "print --format yaml",
         "schema -c service.toml",
     ];
@@ -56,6 +55,44 @@ fn a_bad_command_line_exits_with_2() {
         all.push_str(&format!("$ wirework {line}\n{}\n", said.err));
     }
     insta::assert_snapshot!(all);
+}
+
+/// Where not even one manifest was read, nothing is said of what is in it.
+#[test]
+fn of_a_manifest_that_is_not_there_nothing_else_is_said() {
+    for line in [
+        "print nope.toml",
+        "graph nope.toml --without logger",
+        "explain nope.toml logger",
+        "status nope.toml",
+        "log-level nope.toml",
+        "stop nope.toml",
+    ] {
+        let said = Said::line(&[], line);
+        assert_eq!((said.code, said.out.as_str()), (Some(78), ""), "{line}: {said}");
+        let expected = "error[NO_CONFIG_FILE]: there is no file `nope.toml`\n = help: name the manifest, as in `check service.toml`\n\n";
+        assert_eq!(said.err, expected, "{line}");
+    }
+}
+
+#[test]
+fn a_configuration_of_pip_services_beside_the_manifest_that_is_not_there_is_named() {
+    let said = Said::line(&[("config/config.yml", "- descriptor: a")], "run");
+    assert_eq!(said.code, Some(78), "{said}");
+    let expected = "there is `./config/config.yml`, and a manifest is TOML; `wirework convert ./config/config.yml` writes";
+    assert!(said.err.contains(expected), "{said}");
+}
+
+#[test]
+fn a_misspelt_name_of_a_file_of_parameters_is_warned_of() {
+    let manifest = "[[component]]\ndescriptor = 'pip-services:logger:console:default:1.0'\nlevel = '${LOG_LEVEL:-info}'\n";
+    let files = [("service.toml", manifest), ("a.env", "LOG_LEVL=debug\nOTHER_PROGRAM=1\n")];
+    let said = Said::line(&files, "check service.toml --params a.env");
+    let expected = "warning[UNUSED_PARAMETER]: `a.env` gives the parameter `LOG_LEVL`, which the manifest does not use\n = help: did \
+                    you mean `LOG_LEVEL`?\n\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(0), expected), "{said}");
+    let both = Said::line(&files, "check service.toml --params a.env -p LOG_LEVEL=warn");
+    assert_eq!((both.code, both.err.as_str()), (Some(0), ""), "{both}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::marks::{Mark, Marks};
 use super::path::{Path, Segment, shown_key};
 use super::refusal::DeserializeError;
 use super::source::Source;
+use crate::config::quantity::{size_help, time_help};
 use crate::config::suggest::{alternatives, completions, quoted};
 use crate::config::{Problem, Problems, Span, Table, code, confidential, mask_uri, nearest, place};
 use crate::text::escape;
@@ -156,6 +157,10 @@ impl Findings {
         refusal: &DeserializeError,
     ) -> Problem {
         match refusal {
+            // A time is a number or a text, and only a text can be none.
+            DeserializeError::Expected(what) if what.starts_with("a time: ") && source.text().is_none() => {
+                self.wrong(path, source, code::WRONG_TYPE, what)
+            }
             DeserializeError::Expected(what) => self.wrong(path, source, code::BAD_VALUE, what),
             DeserializeError::Variant(known) => self.none_of(path, source, known),
             DeserializeError::Missing(name) => self.missing_inside(path, source, name),
@@ -209,6 +214,16 @@ impl Findings {
         let found = source.found(may_show);
         let message = format!("`{}`: expected {wanted}, found {found}", path.shown());
         let problem = Problem::error(code, source.span(), escape(&message));
+        let written = source.text().filter(|_| may_show);
+        let help = written.and_then(|text| match wanted {
+            wanted if wanted.starts_with("a time: ") => time_help(text),
+            wanted if wanted.starts_with("an integer") => size_help(text),
+            _ => None,
+        });
+        let problem = match help {
+            Some(help) => problem.with_help(help),
+            None => problem,
+        };
         if may_show && source.is_leaf() { problem.with_shown(source.span()) } else { problem }
     }
 

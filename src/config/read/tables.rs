@@ -100,8 +100,13 @@ impl<'a> ValueDeserializer<'a> {
                 self.header("[[", "]]")
             )),
             Value::String(_) => {
-                match self.key_for(value, &self.reader.findings().known().keys_at(&self.path.index(0))) {
+                let keys = self.reader.findings().known().keys_at(&self.path.index(0));
+                match self.key_for(value, &keys) {
                     Some(inner) => problem.with_help(format!("write `{key} = [{{ {inner} = \"…\" }}]`")),
+                    None if !keys.is_empty() => problem.with_help(format!(
+                        "for a list of one write `{key} = [{{ … }}]`; the keys of each are {}",
+                        quoted(keys.iter().map(|key| &**key))
+                    )),
                     None => problem.with_help(format!("for a list of one write `{key} = [\"…\"]`")),
                 }
             }

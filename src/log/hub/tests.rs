@@ -2,6 +2,7 @@
 
 mod events;
 mod levels;
+mod observers;
 
 use std::sync::Barrier;
 

@@ -173,7 +173,7 @@ impl QueueBackend for MemoryMessageQueue {
 
     async fn send_message(&self, envelope: MessageEnvelope) -> Result<(), Error> {
         let store = self.core.opened()?;
-        let message = StoredMessage::new(envelope.unlocked(), ());
+        let message = StoredMessage::new(envelope.into_unlocked(), ());
         let Err(message) = store.try_put(message) else { return Ok(()) };
         let limit = self.options.send_timeout.0;
         let late = sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) });

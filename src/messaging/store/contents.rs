@@ -123,10 +123,10 @@ impl<A> Contents<A> {
         self.admit_overflow()
     }
 
-    fn put(&mut self, message: StoredMessage<A>) {
+    fn put(&mut self, mut message: StoredMessage<A>) {
         self.put += 1;
         self.bytes += message.cost();
-        let message = message.numbered(self.put);
+        message.set_number(self.put);
         if message.is_malformed() {
             self.dead.push_back(DeadMessage::new(message));
         } else {

@@ -62,8 +62,8 @@ impl<A> StoredMessage<A> {
     }
 
     /// Sets its number.
-    pub fn numbered(self, number: u64) -> Self {
-        Self { number, ..self }
+    pub fn set_number(&mut self, number: u64) {
+        self.number = number;
     }
 
     /// Sets why it goes to the dead letters.

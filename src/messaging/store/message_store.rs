@@ -19,6 +19,8 @@ use crate::messaging::{DeadLetterReason, MessageEnvelope};
 use crate::time::NEVER;
 
 /// The messages of one queue in this process. `A` is the acknowledgement that its transport expects for each.
+///
+/// Each operation reads the clock before it locks the contents: reading it takes as long as what is done while they are locked.
 pub(crate) struct MessageStore<A> {
     /// Tells its leases from those of other stores.
     id: u64,
@@ -111,7 +113,6 @@ impl<A> MessageStore<A> {
 
     /// Leases the next message.
     pub fn take(&self) -> Option<MessageEnvelope> {
-        // Before anything is locked: the clock takes as long as all the rest.
         let now = Instant::now();
         let Taken { mut envelope, id, more, ends_first } = self.contents().take(now)?;
         if more {
@@ -148,7 +149,8 @@ impl<A> MessageStore<A> {
     /// Takes a message out for good; none where its lease does not hold.
     pub fn settle(&self, message: &MessageEnvelope) -> Option<StoredMessage<A>> {
         let id = self.lease_of(message)?;
-        let (settled, room) = self.contents().settle(id, Instant::now())?;
+        let now = Instant::now();
+        let (settled, room) = self.contents().settle(id, now)?;
         self.announce_room(&room);
         Some(settled)
     }
@@ -168,7 +170,8 @@ impl<A> MessageStore<A> {
     /// False where its lease does not hold.
     pub fn abandon(&self, message: &MessageEnvelope) -> bool {
         let Some(id) = self.lease_of(message) else { return false };
-        let Some(waits) = self.contents().abandon(id, Instant::now()) else { return false };
+        let now = Instant::now();
+        let Some(waits) = self.contents().abandon(id, now) else { return false };
         if waits {
             self.announce();
         }
@@ -179,7 +182,8 @@ impl<A> MessageStore<A> {
     /// Gives a message back as if it had not been taken. False where its lease does not hold.
     pub fn release(&self, message: &MessageEnvelope) -> bool {
         let Some(id) = self.lease_of(message) else { return false };
-        let released = self.contents().release(id, Instant::now()).is_some();
+        let now = Instant::now();
+        let released = self.contents().release(id, now).is_some();
         if released {
             self.announce();
         }
@@ -194,7 +198,8 @@ impl<A> MessageStore<A> {
         reason: DeadLetterReason,
     ) -> Option<oneshot::Receiver<Result<(), Error>>> {
         let id = self.lease_of(message)?;
-        let outcome = self.contents().reject(id, Instant::now(), reason)?;
+        let now = Instant::now();
+        let outcome = self.contents().reject(id, now, reason)?;
         self.work.notify_one();
         Some(outcome)
     }
@@ -251,7 +256,8 @@ impl<A> MessageStore<A> {
 impl<A> MessageStore<A> {
     /// Ends the leases and delays whose time has come; returns how many leases that were.
     pub(super) fn end_due(&self) -> u64 {
-        let ended = self.contents().end_due(Instant::now());
+        let now = Instant::now();
+        let ended = self.contents().end_due(now);
         if ended.waiting {
             self.announce();
         }
@@ -288,7 +294,8 @@ impl<A> MessageStore<A> {
 
     /// The message could not be moved.
     pub(super) fn not_moved(&self, dead: DeadMessage<()>) {
-        if self.contents().not_moved(dead, Instant::now()) {
+        let now = Instant::now();
+        if self.contents().not_moved(dead, now) {
             self.announce();
         }
     }

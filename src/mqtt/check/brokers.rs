@@ -1,5 +1,7 @@
 //! The connections and credentials of a configuration, the brokers that it names itself, and what it claims there.
 
+use std::collections::BTreeSet;
+
 use crate::auth::CredentialConfig;
 use crate::component::Claim;
 use crate::connect::{ConnectionConfig, keyed};
@@ -20,7 +22,9 @@ pub fn keyed_credentials(config: &MqttConfig) -> impl Iterator<Item = (String, &
 pub fn claims(config: &MqttConfig) -> Vec<Claim> {
     let Some(client_id) = config.explicit_client_id() else { return Vec::new() };
     let claim = |endpoint| Claim::ClientId { endpoint, client_id: client_id.to_owned() };
-    servers(config).into_iter().map(claim).collect()
+    // A list may name a broker twice, to which it is one client all the same.
+    let servers: BTreeSet<_> = servers(config).into_iter().collect();
+    servers.into_iter().map(claim).collect()
 }
 
 /// The brokers that the configuration itself names, as `host:port`, or by the path of a socket.

@@ -71,6 +71,7 @@ pub fn unresolvable(config: &MqttConfig, around: &dyn Neighbours) -> Vec<Invalid
         }
     }
     found.extend(unprotected(config, &brokers));
+    found.extend(auth::exposed(keyed_credentials(config), around, "credentials"));
     found
 }
 

@@ -16,6 +16,7 @@ pub fn warnings(config: &MqttConfig) -> Vec<Invalid> {
         keyed_connections(config).flat_map(|(key, connection)| reached(&key, connection, password)).collect();
     let mut found = protection_warnings(&reached);
     found.extend(keyed_connections(config).filter_map(|(key, connection)| doubt(key, connection)));
+    found.extend(keyed_credentials(config).flat_map(|(key, credential)| credential.unread(&key)));
     found
 }
 

@@ -196,8 +196,10 @@ impl MqttConnection {
     /// Where to connect.
     async fn endpoints(&self, context: &Context) -> Result<Vec<Endpoint>, Error> {
         let endpoints = self.resolver.resolve().await?;
-        if endpoints.iter().any(|one| Kind::of(one.protocol).is_tls()) {
-            self.config.tls.warn_of_exposed_key(&self.logger.with_trace_id(context.trace_id())).await;
+        if endpoints.iter().any(|one| Kind::of(one.protocol).is_tls())
+            && let Some(exposed) = self.config.tls.exposed_key().await
+        {
+            self.logger.with_trace_id(context.trace_id()).warn(exposed);
         }
         Ok(endpoints)
     }
@@ -354,6 +356,11 @@ impl MqttConnection {
     /// As there.
     pub async fn messages(&self, filter: &str, options: SubscribeOptions) -> Result<MqttMessages, MqttError> {
         self.client()?.messages(filter, options).await
+    }
+
+    /// The name of its component.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How it is configured to behave.

@@ -35,7 +35,7 @@ async fn a_private_key_that_others_can_get_at_is_warned_of() {
     };
     for (mode, can) in [(0o644, "read"), (0o660, "written"), (0o602, "written")] {
         let line = warned(mode, "mqtts").await;
-        let expected = format!("the private key `{key}` of `tls.key_file` can be {can} by others");
+        let expected = format!("`tls.key_file` names the private key `{key}`, which can be {can} by others");
         assert!(line.starts_with("warn ") && line.contains(&expected), "{mode:o}: {line}");
         assert_eq!(line.lines().count(), 1, "{line}");
     }

@@ -41,7 +41,7 @@ impl Component for MqttMessageQueue {
         let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
         let queue = config.flow(identity.name()).map(Flow::Queue);
         let topics = Flow::Topics(config.topic_uses(identity.name()));
-        sought.into_iter().chain(looks_up).chain(queue).chain([topics]).collect()
+        sought.into_iter().chain(looks_up).chain(queue).chain([config.shares(), topics]).collect()
     }
 
     fn client(identity: &Descriptor, config: &MqttQueueConfig, around: &dyn Neighbours) -> Option<Client> {

@@ -7,7 +7,7 @@ use super::options::MqttQueueOptions;
 use super::target::Target;
 use crate::Error;
 use crate::auth::CredentialConfig;
-use crate::component::Neighbours;
+use crate::component::{Flow, Neighbours};
 use crate::config::{Invalid, Millis, code};
 use crate::connect::ConnectionConfig;
 use crate::messaging::kit::non_empty;
@@ -202,7 +202,12 @@ impl MqttQueueConfig {
     /// What `open` would refuse of a component of this name, as far as it is known before there is a connection.
     pub(super) fn invalid_with(&self, name: Option<&str>, around: &dyn Neighbours) -> Vec<Invalid> {
         if let Some(own) = self.own_connection() {
-            return check::unresolvable(&own, around);
+            let given = around.span("connection").map(|_| {
+                let problem =
+                    "is given, and not used: the section has a broker of its own under `connection`";
+                Invalid::warning(code::DOUBTFUL_VALUE, "references.connection", problem)
+            });
+            return check::unresolvable(&own, around).into_iter().chain(given).collect();
         }
         let Some(mut found) = around.resolved("connection") else { return Vec::new() };
         let Some(shared) = found.pop() else { return vec![no_connection(around)] };
@@ -236,6 +241,14 @@ impl MqttQueueConfig {
             found.extend(refused.map(|(key, _)| Invalid::new(key, problem)));
         }
         found
+    }
+
+    /// Whether it needs the connection which its reference leads to: where it is to have none of its own.
+    pub(super) fn shares(&self) -> Flow {
+        match self.own_connection() {
+            Some(_) => Flow::Unused("connection"),
+            None => Flow::Needs("connection"),
+        }
     }
 
     /// What a connection of its own is configured with, if it is to have one.

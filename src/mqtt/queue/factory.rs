@@ -121,13 +121,11 @@ impl Component for MqttMessageQueueFactory {
     }
 
     fn flows(_: &Descriptor, config: &MqttQueueFactoryConfig) -> Vec<Flow> {
-        let sought = config
-            .of_queue("")
-            .own_connection()
-            .map(|own| check::discovered_servers(&own))
-            .unwrap_or_default();
-        let topics = Flow::Topics(config.of_queue("").dead_letter_uses());
-        sought.into_iter().chain(["discovery", "credentials"].map(Flow::LooksUp)).chain([topics]).collect()
+        let queue = config.of_queue("");
+        let sought = queue.own_connection().map(|own| check::discovered_servers(&own)).unwrap_or_default();
+        let looks_up = ["discovery", "credentials"].map(Flow::LooksUp);
+        let topics = Flow::Topics(queue.dead_letter_uses());
+        sought.into_iter().chain(looks_up).chain([queue.shares(), topics]).collect()
     }
 
     /// One like each of its queues will be; their names are known at run time.

@@ -97,7 +97,8 @@ impl Transport {
             return self.connection.open(context).await;
         }
         let not_open = self.not_open().map(Error::from);
-        not_open.map_or(Ok(()), |error| Err(error.context("the queue uses a connection that it shares")))
+        let shared = || format!("the queue shares the connection `{}`", self.connection.name());
+        not_open.map_or(Ok(()), |error| Err(error.context(shared())))
     }
 
     pub async fn close(&self, context: &Context) -> Result<(), Error> {

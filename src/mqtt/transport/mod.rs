@@ -10,6 +10,7 @@ mod pausable_tcp;
 #[cfg(feature = "websocket")]
 mod split_frames;
 mod stream;
+#[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "websocket")]
 mod upgrade;
@@ -21,4 +22,3 @@ pub(crate) use byte_stream::Counted;
 pub(crate) use byte_stream::{Moved, Transport};
 pub(crate) use kind::Kind;
 pub(crate) use stream::Stream;
-pub use tls::{TlsConfig, TlsPem};

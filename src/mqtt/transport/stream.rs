@@ -9,17 +9,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::{TcpStream, lookup_host};
 
+use super::Kind;
 use super::addresses::connect_first;
 use super::byte_stream::{Counted, Moved, Transport};
 use super::pausable_tcp::PausableTcp;
 #[cfg(feature = "websocket")]
 use super::websocket::WebSocket;
-use super::{Kind, TlsConfig};
 use crate::config::Invalid;
 use crate::connect::Endpoint;
 #[cfg(unix)]
 use crate::file::NoFolder;
 use crate::mqtt::LinkError;
+use crate::tls::TlsConfig;
 
 /// Bytes to and from a broker.
 pub(crate) enum Stream {
@@ -58,7 +59,7 @@ impl Stream {
     /// reads the files; in a program without TLS there is nothing to read.
     pub fn tls_problems<'h>(tls: &TlsConfig, hosts: impl Iterator<Item = (&'h str, bool)>) -> Vec<Invalid> {
         #[cfg(feature = "tls")]
-        return super::tls::Client::problems(tls, hosts);
+        return crate::tls::ClientTls::problems(tls, hosts);
         #[cfg(not(feature = "tls"))]
         {
             let _ = (tls, hosts);

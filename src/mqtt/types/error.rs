@@ -322,8 +322,12 @@ impl Coded for MqttError {
 
     fn keys(&self) -> Vec<Cow<'static, str>> {
         match self {
-            Self::ConnectFailed { source: error, .. }
-            | Self::Down(error)
+            Self::ConnectFailed { source: error, .. } => match error.keys() {
+                // Nothing else is to blame but where it leads.
+                keys if keys.is_empty() => CONNECTION_KEYS.map(Cow::from).to_vec(),
+                keys => keys,
+            },
+            Self::Down(error)
             | Self::EndsLinks { last: error, .. }
             | Self::SubscribeEndsLinks { last: error, .. } => error.keys(),
             Self::Refused { server_reference, .. } => keys_of_redirect(server_reference),
@@ -334,6 +338,10 @@ impl Coded for MqttError {
         }
     }
 }
+
+/// The keys of a section that say where a connection leads.
+const CONNECTION_KEYS: [&str; 5] =
+    ["connection.uri", "connection.host", "connection.port", "connection.discovery_key", "connections"];
 
 /// Reason codes of MQTT 5 that are about a message: its topic is not accepted, it is too large, its payload is not what it is
 /// said to be.

@@ -80,13 +80,13 @@ fn place(listeners: &[ListenConfig]) -> Result<Place, NoTarget> {
     if let Some(path) = listeners.iter().find_map(|one| one.path.as_ref()) {
         return Ok(Place::Unix(path.to_path_buf()));
     }
-    let known = listeners.iter().find(|one| one.port != 0).ok_or(NoTarget::AnyPort)?;
-    let host = match known.host.as_str() {
+    let known = listeners.iter().find(|one| one.port() != 0).ok_or(NoTarget::AnyPort)?;
+    let host = match known.host() {
         "0.0.0.0" => "127.0.0.1",
         "::" | "[::]" => "::1",
         host => host,
     };
-    Ok(Place::Tcp { host: host.to_owned(), port: known.port })
+    Ok(Place::Tcp { host: host.to_owned(), port: known.port() })
 }
 
 impl FromStr for Address {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::error::FileLoggerError;
-use crate::config::{ConfigPath, Invalid, Millis};
+use super::error::{FileLoggerError, folder};
+use crate::config::{ConfigPath, Invalid, Millis, code};
 use crate::log::Level;
 use crate::log::sinks::lines::{DEFAULT_BUFFER, Format, too_small};
 use crate::{Coded, chain};
@@ -22,7 +22,7 @@ const MOST_FILES: usize = 1_000;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileLoggerConfig {
-    /// The file, relative to the folder of the manifest. Its folder has to be there; the file is made where it is not.
+    /// The file, relative to the folder of the manifest. It is made where it is not there, and so is its folder (0750).
     #[schemars(extend("examples" = ["service.log"]))]
     pub path: ConfigPath,
     /// The least important records to write: `none`, `fatal`, `error`, `warn`, `info`, `debug`, `trace`, or 0 to 6.
@@ -105,6 +105,11 @@ impl FileLoggerConfig {
             let problem = format!("is {max_files}, but has to be at most {MOST_FILES}");
             found.push(Invalid::new("options.max_files", problem));
         }
+        if is_output(&self.path) {
+            let problem = "is no file, but what the process writes to; the component for that is \
+                           `pip-services:logger:console:default:1.0`, with `output = \"stdout\"` or `\"stderr\"`";
+            found.push(Invalid::new("path", problem));
+        }
         if mode(file_mode).is_none() {
             let problem = "is no octal number such as `0640` that lets the owner read and write";
             found.push(Invalid::new("options.file_mode", problem));
@@ -112,11 +117,31 @@ impl FileLoggerConfig {
         found
     }
 
-    /// What keeps the file from being opened, as far as that can be seen without making it.
+    /// What keeps the file from being opened, as far as that can be seen without making it; or a warning of a folder that is not there
+    /// yet, since it may be another one that is meant.
     pub(super) fn obstacle(&self) -> Option<Invalid> {
-        let error = FileLoggerError::seen(&self.path)?;
+        // What the process writes to may be anything by the time when it runs.
+        if is_output(&self.path) {
+            return None;
+        }
+        let Some(error) = FileLoggerError::seen(&self.path) else {
+            let folder = folder(&self.path);
+            let problem = || {
+                format!("is in the folder `{}`, which is not there: the logger makes it", folder.display())
+            };
+            return (!folder.exists()).then(|| Invalid::warning(code::DOUBTFUL_VALUE, "path", problem()));
+        };
         let problem = Invalid::new("path", format!("cannot be written: {}", chain(error.reason())));
         Some(problem.with_code(error.code()))
+    }
+
+    /// The names that files get when others take their place, of the file by its real name.
+    pub(super) fn old_paths(&self) -> impl Iterator<Item = PathBuf> {
+        let options = &self.options;
+        let is_rotated = options.max_size > 0 || !options.max_age.0.is_zero();
+        let count = if is_rotated { options.max_files.min(MOST_FILES) } else { 0 };
+        let path = self.real_path();
+        (1..=count).map(move |number| old(&path, number))
     }
 
     /// The file by a name that is the same for all who write it.
@@ -133,6 +158,20 @@ impl FileLoggerConfig {
     pub(super) fn mode(&self) -> u32 {
         mode(&self.options.file_mode).unwrap_or(0o640)
     }
+}
+
+/// The old file of a number, 1 for the newest, of a file that is rotated.
+pub(super) fn old(path: &Path, number: usize) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(format!(".{number}"));
+    path.into()
+}
+
+/// Whether a path is not that of a file, but of what the process has open, such as its standard output.
+fn is_output(path: &Path) -> bool {
+    let names = ["/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/console"];
+    names.iter().any(|name| path == Path::new(name))
+        || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Permissions by which at least the owner can read and write.

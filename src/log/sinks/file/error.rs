@@ -41,6 +41,18 @@ pub enum FileObstacle {
     /// Its folder is not there.
     #[error("there is no folder `{}`, and none is made", .0.display())]
     NoFolder(PathBuf),
+    /// Its folder is not there, and cannot be made.
+    #[error("the folder `{}` is not there and cannot be made", folder.display())]
+    CannotMake {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// What would be its folder, or one above, is a file.
+    #[error("`{}` is no folder", .0.display())]
+    NotAFolder(PathBuf),
     /// It is no regular file.
     #[error("it is a {0}; only a regular file can be written here")]
     NotAFile(FileKind),
@@ -61,20 +73,20 @@ impl FileObstacle {
 }
 
 /// The folder of a file; `.` where the path has none.
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl FileLoggerError {
-    /// What can be seen of a file that is not opened: that its folder is missing, or that it is none.
+    /// What can be seen of a file that is not opened: that it is none, or that its folder cannot be made.
     pub(super) fn seen(path: &Path) -> Option<Self> {
         let source = match std::fs::metadata(path) {
             Ok(metadata) => FileObstacle::NotAFile(FileKind::of(metadata.file_type())?),
             Err(_) => {
-                let folder = folder(path);
-                let missing =
-                    std::fs::metadata(folder).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-                missing.then(|| FileObstacle::NoFolder(folder.to_owned()))?
+                let above =
+                    folder(path).ancestors().find_map(|one| Some((one, std::fs::metadata(one).ok()?)));
+                let (above, _) = above.filter(|(_, metadata)| !metadata.is_dir())?;
+                FileObstacle::NotAFolder(above.to_owned())
             }
         };
         Some(Self::Open { path: path.to_owned(), source })

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::error::{FileLoggerError, FileObstacle};
+use super::config::old;
+use super::error::{FileLoggerError, FileObstacle, folder};
 use crate::chain;
 use crate::file::FileKind;
 
@@ -55,9 +56,11 @@ struct OpenFile {
 }
 
 impl LogFile {
-    /// Opens the file, and makes it where there is none.
+    /// Opens the file, and makes it where there is none, with the folders that it lies in. A folder that goes later is not made again:
+    /// somebody has taken it away.
     pub fn open(rotation: Rotation, report: Report) -> Result<Self, FileLoggerError> {
-        let opened = OpenFile::at(&rotation.path, rotation.mode)
+        let opened = make_folder(folder(&rotation.path))
+            .and_then(|()| OpenFile::at(&rotation.path, rotation.mode))
             .map_err(|source| FileLoggerError::Open { path: rotation.path.clone(), source })?;
         let looked = Some(Instant::now());
         Ok(Self {
@@ -211,6 +214,18 @@ impl OpenFile {
     }
 }
 
+/// Makes a folder, and those above it, where they are not there: only their owner may write in them, and their group look into them.
+fn make_folder(folder: &Path) -> Result<(), FileObstacle> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    let made = builder.recursive(true).create(folder);
+    made.map_err(|source| FileObstacle::CannotMake { folder: folder.to_owned(), source })
+}
+
 fn regular(metadata: &Metadata) -> Result<(), FileObstacle> {
     FileKind::of(metadata.file_type()).map_or(Ok(()), |kind| Err(FileObstacle::NotAFile(kind)))
 }
@@ -233,9 +248,7 @@ impl Rotation {
 
     /// The old file of a number, 1 for the newest.
     fn old(&self, number: usize) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(format!(".{number}"));
-        path.into()
+        old(&self.path, number)
     }
 }
 

@@ -127,7 +127,8 @@ impl Component for FileLogger {
     }
 
     fn claims(_: &Descriptor, config: &FileLoggerConfig) -> Vec<Claim> {
-        vec![Claim::File { path: config.real_path() }]
+        let old = config.old_paths().map(|path| Claim::OldFile { path });
+        std::iter::once(Claim::File { path: config.real_path() }).chain(old).collect()
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {
@@ -213,17 +214,38 @@ mod tests {
         let error = logger.open(&context).await.unwrap_err();
         assert_eq!((error.code(), error.keys()), ("LOG_FILE", vec!["path"]));
         logger.close(&context).await.unwrap();
-        let missing = FileLoggerConfig::new(folder.path().join("none/x.log"));
-        let descriptor = "pip-services:logger:file:default:1.0".parse().unwrap();
-        let found = FileLogger::validate(&descriptor, &missing);
-        let expected = format!(
-            "`path` cannot be written: there is no folder `{}`, and none is made",
-            folder.path().join("none").display()
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let found = |path: &str| {
+            let descriptor = "pip-services:logger:file:default:1.0".parse().unwrap();
+            let found = FileLogger::validate(&descriptor, &FileLoggerConfig::new(folder.path().join(path)));
+            let shown = |one: &Invalid| one.to_string().replace(&folder.path().display().to_string(), "");
+            found.iter().map(shown).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(found("x.log"), "");
+        assert_eq!(
+            found("none/at/all/x.log"),
+            "`path` is in the folder `/none/at/all`, which is not there: the logger makes it"
         );
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
-        assert!(
-            FileLogger::validate(&descriptor, &FileLoggerConfig::new(folder.path().join("x.log"))).is_empty()
-        );
+        assert_eq!(found("file/none/x.log"), "`path` cannot be written: `/file` is no folder");
+        assert!(found("/dev/stdout").contains("`pip-services:logger:console:default:1.0`"));
+    }
+
+    #[tokio::test]
+    async fn the_folder_of_the_file_is_made_with_those_above() {
+        let (logger, context, folder) = logger(|config| {
+            let folder = config.path.parent().unwrap().to_owned();
+            config.path = folder.join("var/log/x.log").into();
+        });
+        logger.open(&context).await.unwrap();
+        logger.log(&Record::new(Level::Info, "here"));
+        logger.close(&context).await.unwrap();
+        let made = folder.path().join("var/log");
+        assert!(std::fs::read_to_string(made.join("x.log")).unwrap().contains("here"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(made).unwrap().permissions().mode() & 0o027, 0);
+        }
     }
 
     #[test]

@@ -3,14 +3,8 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use crate::log::{Level, Record, Value};
-use crate::text::{Escaped, clip, is_unsafe};
-
-/// The target of what the container logs.
-const CONTAINER: &str = "wirework";
-
-/// The fields that programs read, and whose values the container's messages say too: a person would read them twice.
-const IN_MESSAGE: [&str; 3] = ["component", "components", "took_ms"];
+use crate::log::{Level, Record};
+use crate::text::{Escaped, clip};
 
 /// Appends `time LEVEL source component [trace] message key=value` and a line end.
 ///
@@ -35,19 +29,11 @@ pub(super) fn line(out: &mut String, record: &Record<'_>, source: &str, colour: 
         out.push_str(&clip(trace_id));
         out.push(']');
     }
-    if !record.message().is_empty() {
-        out.push(' ');
-        let _ = write!(out, "{}", Escaped(record.message()));
-    }
-    let in_message = |name: &str| record.target() == CONTAINER && IN_MESSAGE.contains(&name);
-    for (name, value) in record.fields().filter(|(name, _)| !in_message(name)) {
-        let _ = write!(out, " {dim}{name}={reset}");
-        match value {
-            Value::Text(text) => quoted(out, text),
-            value => {
-                let _ = write!(out, "{value}");
-            }
-        }
+    let before = out.len();
+    out.push(' ');
+    record.write_text(out, (dim, reset));
+    if out.len() == before + 1 {
+        out.pop();
     }
     out.push('\n');
 }
@@ -86,23 +72,6 @@ const fn paint(level: Level) -> &'static str {
     }
 }
 
-/// The text as it is where it is one plain word, else between double quotes.
-fn quoted(out: &mut String, text: &str) {
-    let plain = |c: char| !c.is_whitespace() && !is_unsafe(c) && !matches!(c, '"' | '=' | '\\');
-    if !text.is_empty() && text.chars().all(plain) {
-        return out.push_str(text);
-    }
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if is_unsafe(c) => out.extend(c.escape_default()),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -110,6 +79,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::log::Value;
+    use crate::text::is_unsafe;
 
     fn text(record: Record<'_>, source: &str, colour: bool) -> String {
         let mut out = String::new();

@@ -1,9 +1,7 @@
-//! TLS of connections: what can be configured, and the client.
+//! TLS under a link.
 
 #[cfg(feature = "tls")]
 mod client;
-mod config;
 
 #[cfg(feature = "tls")]
 pub(crate) use client::{Client, Secured};
-pub use config::{TlsConfig, TlsPem};

@@ -1,4 +1,4 @@
-//! The configuration of TLS.
+//! The configuration of TLS for connections.
 
 use std::fmt;
 use std::path::Path;
@@ -7,14 +7,17 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::{ConfigPath, Invalid, Secret};
-use crate::log::Logger;
 #[cfg(feature = "tls")]
-use crate::tls::{Identity, Source, TlsError, unusable_half};
-use crate::tls::{filled, half_given};
+use super::error::TlsError;
+use super::files::{filled, half_given};
+#[cfg(feature = "tls")]
+use super::identity::{Identity, unusable_half};
+#[cfg(feature = "tls")]
+use super::pem::Source;
+use crate::config::{ConfigPath, Invalid, Secret};
 
-/// How a connection with TLS trusts and is trusted: the table `tls` of
-/// [`MqttConfig`](crate::mqtt::MqttConfig). It takes effect with the protocols `mqtts`, `ssl`, `tls` and `wss`.
+/// How a connection with TLS trusts and is trusted: the table `tls` of a connection. It takes effect with the protocols `mqtts`, `ssl`,
+/// `tls` and `wss` of MQTT, and with `https` of OTLP.
 ///
 /// ```
 /// use wirework::mqtt::{MqttConfig, MqttConnection, TlsConfig};
@@ -25,7 +28,7 @@ use crate::tls::{filled, half_given};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
-    /// PEM file with the certificates of the authorities (or of the broker itself) that are trusted. Read anew at each
+    /// PEM file with the certificates of the authorities (or of the server itself) that are trusted. Read anew at each
     /// connect, as are `cert_file` and `key_file`, so renewed files are used from the next connect on. Relative to the
     /// folder of the manifest. When not given, the authorities that the system trusts.
     pub ca_file: Option<ConfigPath>,
@@ -33,7 +36,7 @@ pub struct TlsConfig {
     pub cert_file: Option<ConfigPath>,
     /// PEM file with the private key of `cert_file`, not encrypted: PKCS #8, PKCS #1 or SEC1.
     pub key_file: Option<ConfigPath>,
-    /// The name that the broker's certificate must have. When not given: the host of the connection.
+    /// The name that the server's certificate must have. When not given: the host of the connection.
     pub server_name: Option<String>,
     /// Application protocols offered by ALPN, in order of preference, such as `mqtt`. Some brokers want one where MQTT shares a
     /// port with something else.
@@ -59,7 +62,7 @@ impl TlsConfig {
         if self.system_roots == Some(false) && !self.names_trusted() {
             wrong(
                 "tls.system_roots",
-                "is false, but there is no `tls.ca_file`: no broker could ever be trusted",
+                "is false, but there is no `tls.ca_file`: no server could ever be trusted",
             );
         }
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
@@ -114,17 +117,15 @@ impl TlsConfig {
         filled(&self.cert_file).zip(filled(&self.key_file))
     }
 
-    /// Warns of a private key that others can read or write. Without TLS no key is used.
-    pub(crate) async fn warn_of_exposed_key(&self, logger: &Logger) {
+    /// A sentence for the log where others can read or write the private key. Without TLS no key is used.
+    pub(crate) async fn exposed_key(&self) -> Option<String> {
         #[cfg(not(feature = "tls"))]
-        let _ = logger;
+        return None;
         #[cfg(feature = "tls")]
         {
             let tls = self.clone();
-            let exposed = move || tls.identity()?.exposed_key();
-            if let Some(exposed) = tokio::task::spawn_blocking(exposed).await.ok().flatten() {
-                logger.warn(format_args!("{exposed}"));
-            }
+            let exposed = move || tls.identity()?.exposed().map(|warning| warning.to_string());
+            tokio::task::spawn_blocking(exposed).await.ok().flatten()
         }
     }
 }
@@ -138,7 +139,7 @@ pub(super) struct Trust<'a> {
     pub system: bool,
     /// Certificate and key of this client.
     pub identity: Option<Identity<'a>>,
-    /// The name that the certificate of the broker must have, in place of the host.
+    /// The name that the certificate of the server must have, in place of the host.
     pub server_name: Option<&'a str>,
 }
 
@@ -174,7 +175,7 @@ pub struct TlsPem {
 }
 
 impl TlsPem {
-    /// Trusts these authorities, or these very brokers, as `ca_file` does.
+    /// Trusts these authorities, or these very servers, as `ca_file` does.
     #[must_use]
     pub fn authorities(self, pem: impl Into<Arc<str>>) -> Self {
         Self { authorities: Some(pem.into()), ..self }
@@ -213,13 +214,17 @@ impl fmt::Debug for TlsPem {
 #[cfg(test)]
 mod tests {
     use crate::config::from_pairs;
-    use crate::mqtt::MqttConfig;
+
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Section {
+        tls: super::TlsConfig,
+    }
 
     #[test]
     fn what_contradicts_itself_is_named() {
         let wrong = |pairs: &[(&str, &str)]| {
-            let config: MqttConfig = from_pairs(pairs.iter().copied()).unwrap();
-            crate::mqtt::check::invalid(&config).first().map_or("fine".to_owned(), ToString::to_string)
+            let section: Section = from_pairs(pairs.iter().copied()).unwrap();
+            section.tls.invalid().first().map_or("fine".to_owned(), ToString::to_string)
         };
         let both = "is given without `tls.key_file`; give both";
         assert_eq!(wrong(&[("tls.cert_file", "c.pem")]), format!("`tls.cert_file` {both}"));

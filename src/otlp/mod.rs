@@ -1,0 +1,34 @@
+//! Log records and counters to a collector by OTLP, the protocol of OpenTelemetry: HTTP with protobuf.
+//!
+//! An [`OtlpConnection`] keeps what waits to be sent, bounded, and sends it; [`OtlpLogger`] and [`OtlpCounters`] put log records and
+//! counters into it. Nobody who logs or counts waits for it, and nothing of an SDK runs beside it.
+
+mod answer;
+mod batch;
+mod check;
+mod config;
+mod connection;
+mod counters;
+mod destination;
+mod error;
+mod exporter;
+mod health;
+mod http;
+mod logger;
+mod losses;
+mod metrics;
+mod protobuf;
+mod queue;
+mod resource;
+mod settings;
+mod signal;
+mod variables;
+
+pub use config::{Compression, OtlpConnectionConfig, OtlpOptions, Overflow};
+pub use connection::{OtlpConnection, OtlpReferences};
+pub use counters::{OtlpCounters, OtlpCountersConfig, OtlpCountersOptions, OtlpCountersReferences};
+pub use error::OtlpError;
+pub use logger::{OtlpLogger, OtlpLoggerConfig, OtlpLoggerReferences};
+pub use signal::Signal;
+
+pub use crate::tls::{TlsConfig, TlsPem};
