@@ -248,7 +248,11 @@ mod tests {
 
     impl ServiceGraph for ToTheFirst {
         fn links(&self, position: u32) -> Vec<Link> {
-            if position == 0 { Vec::new() } else { vec![Link::new("first", position.is_multiple_of(2), vec![0])] }
+            if position == 0 {
+                Vec::new()
+            } else {
+                vec![Link::new("first", position.is_multiple_of(2), vec![0])]
+            }
         }
     }
 

@@ -63,10 +63,7 @@ fn every_kind_of_secret_that_others_can_read_is_warned_of() {
     let count = |said: &Said| said.err.matches("warning[EXPOSED_SECRET]").count();
     let written = said(0o660, "check");
     assert_eq!(count(&written), count(&open), "{written}");
-    assert!(
-        written.err.contains("can be written by others; end that with `chmod g-w,o=`"),
-        "{written}"
-    );
+    assert!(written.err.contains("can be written by others; end that with `chmod g-w,o=`"), "{written}");
     for private in [0o600, 0o640] {
         let said = said(private, "check");
         assert_eq!((count(&said), said.code), (0, Some(0)), "{said}");
