@@ -169,6 +169,19 @@ impl RegularFile {
     }
 }
 
+impl Exposure {
+    /// Of the file at a path that keeps a secret; nothing where it cannot be opened, which is reported by whoever reads it. It blocks.
+    ///
+    /// ```
+    /// use wirework::file::Exposure;
+    /// assert_eq!(Exposure::of("/nowhere/secret".as_ref()), None);
+    /// ```
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        RegularFile::open(path).ok()?.exposure(path)
+    }
+}
+
 /// Reads a regular file whole. It blocks as long as the file system takes.
 ///
 /// ```

@@ -34,9 +34,9 @@ pub(super) fn size_help(text: &str) -> Option<String> {
     let [decimal, binary] = [*decimal, *binary].map(|unit| whole(number * precise(unit)?));
     let (decimal, binary) = (decimal?, binary?);
     Some(match decimal == binary || unit.ends_with("ib") {
-        true => format!("a size has no unit, it is in bytes: write `{binary}`"),
+        true => format!("it takes a number without a unit: write `{binary}`"),
         false => format!(
-            "a size has no unit, it is in bytes: write `{binary}`, or `{decimal}` where a thousand is meant"
+            "it takes a number without a unit: write `{binary}`, or `{decimal}` where a thousand is meant"
         ),
     })
 }

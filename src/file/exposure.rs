@@ -14,17 +14,6 @@ pub enum Exposure {
 }
 
 impl Exposure {
-    /// Of the file at a path that keeps a secret; nothing where it cannot be opened, which is reported by whoever reads it. It blocks.
-    ///
-    /// ```
-    /// use wirework::file::Exposure;
-    /// assert_eq!(Exposure::of("/nowhere/secret".as_ref()), None);
-    /// ```
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        super::RegularFile::open(path).ok()?.exposure(path)
-    }
-
     /// The rest of a sentence that begins with the file: what others may do, and how to take that away.
     #[must_use]
     pub const fn sentence(self) -> &'static str {

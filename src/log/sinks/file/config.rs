@@ -105,6 +105,9 @@ impl FileLoggerConfig {
             let problem = format!("is {max_files}, but has to be at most {MOST_FILES}");
             found.push(Invalid::new("options.max_files", problem));
         }
+        if self.path.as_os_str().is_empty() {
+            found.push(Invalid::new("path", "is empty; name the file, such as `service.log`"));
+        }
         if is_output(&self.path) {
             let problem = "is no file, but what the process writes to; the component for that is \
                            `pip-services:logger:console:default:1.0`, with `output = \"stdout\"` or `\"stderr\"`";
