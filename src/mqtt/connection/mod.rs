@@ -4,6 +4,7 @@ mod arguments;
 mod builder;
 mod component;
 mod connection;
+mod standalone;
 mod status;
 
 pub use builder::MqttConnectionBuilder;
