@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::{Value, from_value};
 
 use crate::cli::operate::{AskError, Target};
 use crate::cli::output::complain;
+
+/// What of its API is asked for.
+const ASKED: [&str; 4] = ["service", "components", "counters", "process"];
 
 /// The counters of what comes in, by how their names end.
 const RECEIVED: [&str; 3] = [".message.received", ".received_messages", "http.request.count"];
@@ -131,15 +134,21 @@ impl SampleError {
 impl Sample {
     /// Asks the service.
     pub fn take(target: &Target) -> Result<Self, SampleError> {
-        fn read<T: DeserializeOwned>(target: &Target, path: &str) -> Result<T, SampleError> {
-            serde_json::from_value(target.asked(path)?).map_err(SampleError::UnknownForm)
+        let mut answers = [Value::Null, Value::Null, Value::Null, Value::Null];
+        for (answer, path) in answers.iter_mut().zip(ASKED) {
+            *answer = target.asked(path)?;
         }
-        let service = read(target, "service")?;
-        let Components { components } = read(target, "components")?;
-        let AllCounters { components: counted } = read(target, "counters")?;
-        let process = read(target, "process")?;
+        Self::of(Instant::now(), answers).map_err(SampleError::UnknownForm)
+    }
+
+    /// Of what a service has answered to each of [`ASKED`].
+    pub fn of(at: Instant, answers: [Value; ASKED.len()]) -> Result<Self, serde_json::Error> {
+        let [service, components, counters, process] = answers;
+        let Components { components } = from_value(components)?;
+        let AllCounters { components: counted } = from_value(counters)?;
         let traffic = counted.iter().map(|one| (one.descriptor.clone(), Traffic::of(&one.counters)));
-        Ok(Self { at: Instant::now(), service, process, components, traffic: traffic.collect() })
+        let traffic = traffic.collect();
+        Ok(Self { at, service: from_value(service)?, process: from_value(process)?, components, traffic })
     }
 
     /// What a component has counted.

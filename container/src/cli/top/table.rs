@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wirework::Descriptor;
 use wirework::text::{counted, duration, escape};
 
 use super::sample::{ComponentState, Sample, SampleError, Traffic};
@@ -109,15 +110,69 @@ impl<'s> Row<'s> {
         let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}"));
         let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let ComponentState { descriptor, state, reason } = self.component;
+        // As the other commands take it, so that it fits: without group and version, which hardly ever tell components apart.
+        let parsed = descriptor.parse::<Descriptor>();
+        let short = parsed.map(|one| format!("{}:{}:{}", one.r#type(), one.kind(), one.name()));
         let line = format!(
             "{state:<11} {:>10} {:>10} {:>9} {:>9}  {}",
             rate(self.received),
             rate(self.sent),
             number(self.now.waiting),
             number(self.now.failed),
-            escape(descriptor)
+            escape(short.as_ref().unwrap_or(descriptor))
         );
         let reason = reason.iter().map(|reason| format!("{:12}{}", "", escape(reason)));
         std::iter::once(line).chain(reason).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn sample(at: Instant, received: u64, cpu: f64) -> Sample {
+        let (a, b) = ("acme:part:x:a:1.0", "acme:part:x:b:1.0");
+        let answers = [
+            json!({ "name": "shop", "state": "running", "readiness": "blocked", "uptime_ms": 90_000, "pid": 7 }),
+            json!({ "components": [
+                { "descriptor": a, "state": "open", "reason": null },
+                { "descriptor": b, "state": "recovering", "reason": "link \u{1b} lost" },
+            ] }),
+            json!({ "components": [
+                { "descriptor": a, "counters": [] },
+                { "descriptor": b, "counters": [{ "name": "mqtt.message.received", "count": received }] },
+            ] }),
+            json!({ "cpu_seconds": cpu, "resident_bytes": 3 << 19, "threads": null, "open_files": 9 }),
+        ];
+        Sample::of(at, answers).unwrap()
+    }
+
+    #[test]
+    fn rates_are_those_between_two_moments() {
+        let begin = Instant::now();
+        let (before, now) = (sample(begin, 100, 1.0), sample(begin + Duration::from_secs(2), 105, 1.5));
+        insta::assert_snapshot!(Table::of(&before, &now, Order::Busiest).text());
+        // Restarted in between: it counts from 0 again.
+        let rows = Table::of(&now, &before, Order::Manifest).rows;
+        assert!(rows[1].starts_with("recovering         0.0 "), "{rows:?}");
+    }
+
+    #[test]
+    fn an_old_table_says_once_that_it_is_old() {
+        let now = sample(Instant::now(), 0, 0.0);
+        let mut table = Table::of(&now, &now, Order::Manifest);
+        let error = SampleError::UnknownForm(serde_json::from_str::<u8>("x").unwrap_err());
+        table.outdated(&error);
+        table.outdated(&error);
+        assert_eq!(table.head.len(), 3);
+        assert!(
+            table.head[2].starts_with("not up to date: the service answers in another form"),
+            "{:?}",
+            table.head
+        );
     }
 }
