@@ -31,6 +31,8 @@ mod opaque;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 mod params;
+#[doc(hidden)]
+pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod setters;

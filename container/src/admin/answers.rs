@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use wirework::component::{ComponentState, LevelTarget, LogLevel, Readiness, ServiceView, StateChange};
+use wirework::process::ProcessUsage;
 use wirework::text::timestamp;
 
 use super::requests::CONTAINER;
@@ -237,6 +238,28 @@ pub(super) struct ManifestInEffect {
     pub service: Value,
     /// The sections of the components, in order.
     pub component: Vec<Value>,
+}
+
+/// What the process takes of the machine; what the system does not say is left out.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Process {
+    /// CPU time in seconds.
+    cpu_seconds: Option<f64>,
+    /// Resident memory in bytes.
+    resident_bytes: Option<u64>,
+    /// How many threads it has.
+    threads: Option<u64>,
+    /// How many file descriptors are open.
+    open_files: Option<usize>,
+    /// How many may be open; nothing without a limit.
+    max_open_files: Option<f64>,
+}
+
+impl From<ProcessUsage> for Process {
+    fn from(usage: ProcessUsage) -> Self {
+        let ProcessUsage { cpu_seconds, resident_bytes, threads, open_files, max_open_files, .. } = usage;
+        Self { cpu_seconds, resident_bytes, threads, open_files, max_open_files }
+    }
 }
 
 /// The log levels of the service.

@@ -12,6 +12,9 @@ use wirework::text::timestamp;
 /// How many counters of a component are shown.
 const MOST_SHOWN: usize = 500;
 
+/// How many counters of all components are shown at once.
+const MOST_SHOWN_IN_ALL: usize = 50_000;
+
 /// Is shown the counters of all components, and keeps them apart by component. A set is bounded by the names that its component
 /// counts under, and lets go what has gone.
 #[derive(Default)]
@@ -20,10 +23,25 @@ pub(super) struct ComponentCounters(Mutex<HashMap<Descriptor, Arc<CounterSet>>>)
 impl ComponentCounters {
     /// What the counters of a component stand at.
     pub fn read(&self, component: &Descriptor) -> Counters {
+        self.up_to(MOST_SHOWN, component)
+    }
+
+    /// What the counters of all these components stand at.
+    pub fn read_all(&self, components: impl IntoIterator<Item = Descriptor>) -> AllCounters {
+        let mut room = MOST_SHOWN_IN_ALL;
+        let mut read = |descriptor: Descriptor| {
+            let counters = self.up_to(MOST_SHOWN.min(room), &descriptor);
+            room -= counters.counters.len();
+            CountersOf { descriptor: descriptor.to_string(), counters }
+        };
+        AllCounters { components: components.into_iter().map(&mut read).collect() }
+    }
+
+    fn up_to(&self, most: usize, component: &Descriptor) -> Counters {
         let set = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(component).cloned();
         let samples = set.map(|set| set.snapshot()).unwrap_or_default();
-        let left_out = samples.len().saturating_sub(MOST_SHOWN);
-        Counters { counters: samples.into_iter().take(MOST_SHOWN).map(Counter::of).collect(), left_out }
+        let left_out = samples.len().saturating_sub(most);
+        Counters { counters: samples.into_iter().take(most).map(Counter::of).collect(), left_out }
     }
 }
 
@@ -44,6 +62,22 @@ pub(super) struct Counters {
     counters: Vec<Counter>,
     /// How many more there are.
     left_out: usize,
+}
+
+/// What the counters of all components stand at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AllCounters {
+    /// In the order of the manifest.
+    components: Vec<CountersOf>,
+}
+
+/// A component with its counters, of all components together at most 50,000.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CountersOf {
+    /// Its name.
+    descriptor: String,
+    #[serde(flatten)]
+    counters: Counters,
 }
 
 /// What one counter stands at.
@@ -125,6 +159,10 @@ mod tests {
         assert_eq!((value(2, "average"), value(2, "kind")), (2.0.into(), "interval".into()));
         assert_eq!(value(3, "time"), "1970-01-01T00:00:01.000Z");
         assert_eq!(serde_json::to_value(all.read(&b)).unwrap()["counters"][0]["count"], 1);
+        let both = serde_json::to_value(all.read_all([b, a])).unwrap();
+        assert_eq!(both["components"][0]["counters"].as_array().unwrap().len(), 1);
+        assert_eq!(both["components"][1]["descriptor"], "acme:part:test:a:1.0");
+        assert_eq!(both["components"][1]["counters"], shown["counters"]);
     }
 
     #[test]

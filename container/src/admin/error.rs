@@ -43,8 +43,8 @@ pub(super) enum AdminError {
     BadBody(serde_json::Error),
     #[error("the query of the request has `{}={}`, which means nothing here", escape(.name), escape(.value))]
     BadQuery { name: String, value: String },
-    #[error("the graph was not drawn")]
-    NotDrawn(#[source] tokio::task::JoinError),
+    #[error("the answer was given up")]
+    NotAnswered(#[source] tokio::task::JoinError),
     #[error(transparent)]
     Level(LevelChangeError),
 }
@@ -57,7 +57,7 @@ impl AdminError {
             Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoComponent(_) | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotDrawn(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotAnswered(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadBody(_) | Self::BadQuery { .. } => StatusCode::BAD_REQUEST,
@@ -74,7 +74,7 @@ impl AdminError {
             Self::NoToken | Self::WrongToken | Self::TooManyGuesses => Category::Unauthorized,
             Self::NoComponent(_) | Self::NotFound => Category::NotFound,
             Self::TooEarly => Category::InvalidState,
-            Self::NotDrawn(_) => Category::Internal,
+            Self::NotAnswered(_) => Category::Internal,
             Self::Level(error) => error.category(),
             _ => Category::BadRequest,
         }
@@ -96,7 +96,7 @@ impl AdminError {
             Self::TooEarly => "NOT_OPEN",
             Self::BadBody(_) => "BAD_BODY",
             Self::BadQuery { .. } => "BAD_QUERY",
-            Self::NotDrawn(_) => "NOT_DRAWN",
+            Self::NotAnswered(_) => "NOT_ANSWERED",
             Self::Level(error) => error.code(),
         }
     }

@@ -15,11 +15,14 @@ use wirework::http::axum::middleware::from_fn_with_state;
 use wirework::http::axum::response::{IntoResponse, Response};
 use wirework::http::axum::routing::{MethodRouter, get, post};
 use wirework::http::axum::{Extension, Router};
+use wirework::process::ProcessUsage;
 
 use super::access::{Access, Peer, guard};
-use super::answers::{Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Service};
+use super::answers::{
+    Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Process, Service,
+};
 use super::api::{Answer, Api, Method, Operation, Parameter};
-use super::counters::Counters;
+use super::counters::{AllCounters, Counters};
 use super::drawing::{Drawing, Grouping, pairs};
 use super::error::AdminError;
 use super::events::events;
@@ -79,7 +82,7 @@ const DRAWN: [Parameter; 2] = [
 ];
 
 /// Every operation.
-const OPERATIONS: [Operation; 15] = [
+const OPERATIONS: [Operation; 17] = [
     read::<Service>("/api/service", "service", "The service: its state, and whether it is ready.", || {
         get(service)
     }),
@@ -107,6 +110,10 @@ const OPERATIONS: [Operation; 15] = [
         "What the counters of a component stand at.",
         || get(component_counters),
     ),
+    read::<AllCounters>("/api/counters", "counters", "What the counters of all components stand at.", || {
+        get(counters)
+    }),
+    read::<Process>("/api/process", "process", "What the process takes of the machine.", || get(process)),
     Operation {
         query: &[AFTER],
         ..read::<LogLines>(
@@ -250,12 +257,25 @@ async fn component_counters(
     Ok(json(&api.counters.read(&state.descriptor)))
 }
 
+async fn counters(State(api): State<Api>) -> Result<Response, AdminError> {
+    let components = api.context.service().components();
+    // Of thousands of components it takes some milliseconds, which are not a worker's.
+    let read = move || json(&api.counters.read_all(components.into_iter().map(|one| one.descriptor)));
+    tokio::task::spawn_blocking(read).await.map_err(AdminError::NotAnswered)
+}
+
+async fn process() -> Result<Response, AdminError> {
+    // It reads files.
+    let read = || json(&Process::from(ProcessUsage::now()));
+    tokio::task::spawn_blocking(read).await.map_err(AdminError::NotAnswered)
+}
+
 async fn drawing(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, AdminError> {
     let grouping = Grouping::of(query.as_deref().unwrap_or_default())?;
     let service = api.context.service().clone();
     // Of thousands of components it takes some milliseconds, which are not a worker's.
     let drawn = tokio::task::spawn_blocking(move || json(&Drawing::of(&service, &grouping)));
-    drawn.await.map_err(AdminError::NotDrawn)
+    drawn.await.map_err(AdminError::NotAnswered)
 }
 
 async fn stream(State(api): State<Api>) -> impl IntoResponse {

@@ -12,6 +12,8 @@ use wirework::text::escape;
 use super::argument::is_manifest;
 use super::exit::EXIT_USAGE;
 use super::output::written;
+#[cfg(feature = "top")]
+use super::top;
 use super::{
     check, components, convert, describe, explain, graph, kubernetes, print, run, schema, unit, width,
 };
@@ -51,6 +53,8 @@ enum Command {
     Kubernetes(kubernetes::Kubernetes),
     #[cfg(feature = "admin")]
     Status(status::Status),
+    #[cfg(feature = "top")]
+    Top(top::Top),
     #[cfg(feature = "admin")]
     LogLevel(log_level::LogLevel),
     #[cfg(feature = "admin")]
@@ -75,6 +79,8 @@ impl Command {
             Self::Kubernetes(kubernetes) => kubernetes.main(program),
             #[cfg(feature = "admin")]
             Self::Status(status) => status.main(program),
+            #[cfg(feature = "top")]
+            Self::Top(top) => top.main(program),
             #[cfg(feature = "admin")]
             Self::LogLevel(log_level) => log_level.main(program),
             #[cfg(feature = "admin")]

@@ -35,6 +35,8 @@ mod stderr_log;
 #[cfg(feature = "admin")]
 mod stop;
 mod toml_text;
+#[cfg(feature = "top")]
+mod top;
 mod unit;
 mod width;
 

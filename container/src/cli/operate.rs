@@ -1,4 +1,4 @@
-//! What `status`, `drain` and `stop` share: which running service is meant, and how it is asked.
+//! What `status`, `top`, `drain` and `stop` share: which running service is meant, and how it is asked.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +15,8 @@ mod address;
 mod request;
 
 pub(super) use address::{Address, Target};
+#[cfg(feature = "top")]
+pub(super) use request::AskError;
 use request::Request;
 
 /// Which running service.
@@ -69,6 +71,12 @@ impl Target {
     /// Asks for something to be done.
     pub fn write(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
         self.ask(Request::Write(body), path)
+    }
+
+    /// The same as [`Target::read`] for whoever says himself why there is no answer.
+    #[cfg(feature = "top")]
+    pub fn asked(&self, path: &str) -> Result<Value, AskError> {
+        request::ask(self, Request::Read, path)
     }
 
     fn ask(&self, request: Request<'_>, path: &str) -> Result<Value, ExitCode> {

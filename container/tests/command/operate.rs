@@ -102,6 +102,15 @@ fn the_command_asks_drains_and_stops_a_running_service() {
     let address = format!("unix:{}", service.folder.join("admin.sock").display());
     assert_eq!(service.command(&format!("status --address {address}")).code, Some(0));
 
+    let top = service.command("top service.toml --once --every 100ms");
+    assert_eq!((top.code, top.err.as_str()), (Some(0), ""), "{top}");
+    assert!(top.out.starts_with("demo: running, ready; up for ") && top.out.contains("\nprocess "), "{top}");
+    assert!(
+        top.out.lines().any(|line| line.starts_with("open ") && line.ends_with("  endpoint:http:default")),
+        "{top}"
+    );
+    assert_eq!(top.out.lines().count(), 3 + 4, "{top}");
+
     let set = service.command("log-level service.toml credential-store:memory debug --for 5m");
     assert_eq!((set.code, set.err.as_str()), (Some(0), ""), "{set}");
     assert!(set.out.contains("debug  pip-services:credential-store:memory:default:1.0\n       info is configured; set by an operator at a Unix socket until "), "{set}");

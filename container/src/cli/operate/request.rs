@@ -41,7 +41,7 @@ pub(super) enum Request<'b> {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum AskError {
+pub(in crate::cli) enum AskError {
     #[error("nothing answers at {address}: the service does not run, or was started with another manifest")]
     NotRunning { address: Address, source: io::Error },
     #[error("the service did not answer at {address} within {} s", LIMIT.as_secs())]
