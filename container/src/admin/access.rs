@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use wirework::http::KnownHost;
+use wirework::http::axum::Extension;
 use wirework::http::axum::extract::{ConnectInfo, Request, State};
 use wirework::http::axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST, ORIGIN, VIA,
@@ -52,7 +53,6 @@ impl Access {
 
     /// Whether a request may be answered.
     async fn check(&self, method: &Method, headers: &HeaderMap, peer: Peer) -> Result<(), AdminError> {
-        is_own_page(headers)?;
         if *method == Method::GET || *method == Method::HEAD {
             return if may_read(headers, peer) { Ok(()) } else { self.prove(headers, peer).await };
         }
@@ -83,20 +83,34 @@ impl Access {
     }
 }
 
-/// Answers what may be asked for, and says in the log who has changed something.
-pub(super) async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+/// Answers whoever may ask for this operation. What there is not, or not by this method, is refused for that, whoever asks.
+pub(super) async fn permit(
+    State(access): State<Arc<Access>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match access.check(request.method(), request.headers(), peer).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Answers whoever asks for the API by a name of the service, and not for a page of somebody else; says in the log who wanted to change
+/// something.
+pub(super) async fn guard(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(Peer::Local, |info| Peer::Network(info.0));
     request.extensions_mut().insert(peer);
     if request.extensions().get::<KnownHost>().is_none() {
         return hardened(AdminError::BadHost.into_response());
     }
-    if let Err(error) = access.check(request.method(), request.headers(), peer).await {
+    if let Err(error) = is_own_page(request.headers()) {
         return hardened(error.into_response());
     }
     let asked = (request.method().clone(), request.uri().path().to_owned());
     let response = hardened(next.run(request).await);
-    if asked.0 != Method::GET && asked.0 != Method::HEAD {
+    if asked.0 == Method::POST {
         let (method, path) = asked;
         tracing::info!(%peer, %method, path, status = response.status().as_u16(), "an operator's request");
     }

@@ -61,6 +61,8 @@ pub(super) struct Parameter {
     pub description: &'static str,
     /// The only values, where not every number will do.
     pub values: &'static [&'static str],
+    /// The greatest number, where it is one.
+    pub most: u64,
 }
 
 /// The method of an operation.

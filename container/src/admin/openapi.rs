@@ -3,10 +3,11 @@
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use wirework::http::BaseRoute;
 
 use super::api::{Answer, Method, Operation, Parameter};
 
-/// Describes these operations.
+/// Describes these operations; where they are is for whoever knows the base route, by [`with_server`].
 pub(super) fn document(operations: &[Operation]) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
@@ -24,13 +25,22 @@ pub(super) fn document(operations: &[Operation]) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
         },
-        "servers": [{ "url": "..", "description": "The base route of the admin controller." }],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },
     })
+}
+
+/// The document of operations below this base route.
+pub(super) fn with_server(document: &Value, base: &BaseRoute) -> Value {
+    let mut document = document.clone();
+    // The paths are put behind it as they are.
+    let url = base.to_string();
+    let url = if url == "/" { "" } else { &url };
+    document["servers"] = json!([{ "url": url, "description": "The base route of the admin controller." }]);
+    document
 }
 
 fn path(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
@@ -71,7 +81,7 @@ fn path(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
 
 fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.values {
-        [] => json!({ "type": "integer", "minimum": 0 }),
+        [] => json!({ "type": "integer", "minimum": 0, "maximum": parameter.most }),
         values => json!({ "type": "string", "enum": values }),
     };
     json!({ "name": parameter.name, "in": "query", "description": parameter.description, "schema": schema })

@@ -11,13 +11,13 @@ use wirework::http::axum::body::Bytes;
 use wirework::http::axum::extract::{Path, RawQuery, State};
 use wirework::http::axum::http::StatusCode;
 use wirework::http::axum::http::header::CONTENT_TYPE;
-use wirework::http::axum::middleware::from_fn_with_state;
+use wirework::http::axum::middleware::{from_fn, from_fn_with_state};
 use wirework::http::axum::response::{IntoResponse, Response};
 use wirework::http::axum::routing::{MethodRouter, get, post};
 use wirework::http::axum::{Extension, Router};
 use wirework::process::ProcessUsage;
 
-use super::access::{Access, Peer, guard};
+use super::access::{Access, Peer, guard, permit};
 use super::answers::{
     Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Process, Service,
 };
@@ -26,7 +26,7 @@ use super::counters::{AllCounters, Counters};
 use super::drawing::{Drawing, Grouping, pairs};
 use super::error::AdminError;
 use super::events::events;
-use super::openapi::document;
+use super::openapi::{document, with_server};
 use super::page;
 use super::recent_log::LogLines;
 use super::requests::{Nothing, ResetLevel, SetLevel, body};
@@ -62,9 +62,16 @@ const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
     Operation { path, method: Method::Post, id, summary, query: &[], body: Some(body), status, answer, route }
 }
 
+/// The greatest number that every reader of JSON knows exactly.
+const MOST_EXACT: u64 = (1 << 53) - 1;
+
 /// The lines of a log after that of a number.
-const AFTER: Parameter =
-    Parameter { name: "after", description: "Only the lines after that of this number.", values: &[] };
+const AFTER: Parameter = Parameter {
+    name: "after",
+    description: "Only the lines after that of this number.",
+    values: &[],
+    most: MOST_EXACT,
+};
 
 /// How a graph is drawn.
 const DRAWN: [Parameter; 2] = [
@@ -73,11 +80,13 @@ const DRAWN: [Parameter; 2] = [
         description: "What is drawn as one: in a large service those of which there are many of a type and kind (`auto`, where nothing \
                       is given), all of a type and kind, or nothing.",
         values: &["auto", "kinds", "components"],
+        most: 0,
     },
     Parameter {
         name: "open",
         description: "The position of a component whose kind is not drawn as one; it may be given several times.",
         values: &[],
+        most: u32::MAX as u64,
     },
 ];
 
@@ -179,24 +188,27 @@ const OPERATIONS: [Operation; 17] = [
     ),
 ];
 
-/// The document of the API; it is the same for every service.
+/// The document of the API; but for its base route it is the same for every service.
 static DOCUMENT: Lazy<Value> = Lazy::new(|| document(&OPERATIONS));
 
 /// The routes below the base route of the controller.
 pub(super) fn router(base: &BaseRoute, api: Api, access: Arc<Access>) -> Router {
+    let document = Arc::new(with_server(&DOCUMENT, base));
     let mut router = Router::new();
     for operation in OPERATIONS {
         let allowed = match operation.method {
             Method::Get => "GET, HEAD",
             Method::Post => "POST",
         };
-        let route = (operation.route)().fallback(async move || AdminError::WrongMethod(allowed));
+        let route = (operation.route)().route_layer(from_fn_with_state(Arc::clone(&access), permit));
+        let route = route.fallback(async move || AdminError::WrongMethod(allowed));
         router = router.route(operation.path, route);
     }
+    let described = get(async move || json(&*document));
     router
-        .route("/api/openapi.json", get(async || json(&*DOCUMENT)))
+        .route("/api/openapi.json", described.route_layer(from_fn_with_state(access, permit)))
         .fallback(async || AdminError::NotFound)
-        .layer(from_fn_with_state(access, guard))
+        .layer(from_fn(guard))
         .with_state(api)
         .merge(page::router(base))
 }
@@ -242,7 +254,7 @@ async fn component_log(
 fn after(query: Option<&str>) -> Result<u64, AdminError> {
     let mut after = 0;
     for (name, value) in pairs(query.unwrap_or_default()) {
-        let number = value.parse().ok().filter(|_| name == AFTER.name);
+        let number = value.parse().ok().filter(|number| name == AFTER.name && *number <= AFTER.most);
         after =
             number.ok_or_else(|| AdminError::BadQuery { name: name.to_owned(), value: value.to_owned() })?;
     }

@@ -1,12 +1,12 @@
 //! `kubernetes`: what it writes, read back, and held to the schemas of Kubernetes.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::python::python;
 use crate::tool::{Said, directory, wirework};
 use crate::unit::TELEMETRY;
 
@@ -135,24 +135,7 @@ fn what_answers_no_probe_is_told_what_to_add() {
 /// The validator with the schemas of Kubernetes; nothing, which is said, where it cannot be installed.
 fn validator() -> Option<&'static PathBuf> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/kubernetes/install.sh");
-        let done = Command::new("sh").arg(script).arg(env!("CARGO_TARGET_TMPDIR")).output();
-        if let Ok(done) = &done
-            && done.status.success()
-        {
-            return Some(PathBuf::from(String::from_utf8_lossy(&done.stdout).trim()));
-        }
-        assert!(
-            std::env::var(REQUIRE).as_deref() != Ok("1"),
-            "the schemas of Kubernetes cannot be installed, but {REQUIRE}=1: {done:?}"
-        );
-        // Written past the capture of test output: what was skipped has to be seen.
-        let _ =
-            writeln!(std::io::stderr(), "SKIPPED: the schemas of Kubernetes cannot be installed: {done:?}");
-        None
-    });
-    found.as_ref()
+    FOUND.get_or_init(|| python("kubernetes", REQUIRE)).as_ref()
 }
 
 #[test]

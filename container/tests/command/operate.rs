@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::running::Running;
 use crate::tool::{Said, directory, redacted, wirework};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 const COMPONENTS: &str = "[service]\nname = 'demo'\n\
     [[component]]\ndescriptor = 'pip-services:logger:console:default:1.0'\n\
@@ -24,14 +24,14 @@ const COMPONENTS: &str = "[service]\nname = 'demo'\n\
 const CANARY: &str = "canary-7f3a";
 
 /// A running service with its folder.
-struct Service {
-    running: Running,
+pub struct Service {
+    pub running: Running,
     folder: PathBuf,
 }
 
 impl Service {
     /// Starts the service with this listener.
-    fn start(listener: &str) -> Self {
+    pub fn start(listener: &str) -> Self {
         let directory =
             directory(&[("service.toml", &format!("{COMPONENTS}{listener}\n")), ("token", TOKEN)]);
         let folder = directory.path().to_owned();
@@ -53,7 +53,7 @@ fn command_in(folder: &Path, line: &str) -> Said {
 }
 
 /// A port that is free now. Between here and the service's start another process could take it; then the service says so.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

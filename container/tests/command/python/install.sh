@@ -1,19 +1,19 @@
 #!/bin/sh
-# install.sh FOLDER: installs the schemas of Kubernetes with what holds objects to them into a folder of their own in FOLDER,
-# and says which Python has them.
+# install.sh NAME FOLDER: installs the packages of NAME.txt, which lies beside this file, into a folder of their own in FOLDER, and says
+# which Python has them.
 #
 # The folder is named for what is locked, and comes into being by a rename when all is in it: one that is there is whole.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$1"
-cd "$1"
-name=kubernetes-$(cat "$here/requirements.txt" "$here/install.sh" | cksum | tr ' ' -)
+mkdir -p "$2"
+cd "$2"
+name=$1-$(cat "$here/$1.txt" "$here/install.sh" | cksum | tr ' ' -)
 if [ ! -d "$name" ]; then
-    part=kubernetes.part.$$
+    part=$1.part.$$
     trap 'rm -rf "$part"' EXIT
     trap 'exit 1' HUP INT TERM
     python3 -m venv "$part"
-    "$part/bin/python" -m pip install -q -r "$here/requirements.txt" >&2
+    "$part/bin/python" -m pip install -q -r "$here/$1.txt" >&2
     # Where somebody was quicker, mv would put ours into theirs; the rename by itself fails then.
     python3 -c 'import os, sys; os.rename(*sys.argv[1:])' "$part" "$name" 2>/dev/null || [ -d "$name" ]
 fi
