@@ -1,12 +1,14 @@
 //! The listener that writes events to the log.
 
+use std::error::Error as _;
 use std::time::Duration;
 
+use wirework::Coded;
 use wirework::component::{LevelOverride, Status};
 use wirework::text::{counted, duration};
 
 use super::event::{Effect, Event, LevelEnd, Listener, StopCause};
-use super::{Failure, LOG};
+use super::{Failure, LOG, RestartError};
 
 /// Writes a record for each event, with `component`, `took_ms` and `code` as fields beside the text.
 pub(super) struct EventLog;
@@ -36,6 +38,22 @@ impl Listener for EventLog {
             Event::Draining { cause, delay } => draining(cause, delay),
             Event::LevelSet { set, lasts } => level_set(set, lasts),
             Event::LevelReset { set, end } => level_reset(set, end),
+            Event::Restarting { component, components, asked_by } => {
+                let more = components.len().saturating_sub(1);
+                let with = if more == 0 {
+                    String::new()
+                } else {
+                    format!(" with {}", counted(more, "other component"))
+                };
+                tracing::info!(target: LOG, %component, asked_by, "restarting {component}{with}");
+            }
+            Event::Restarted { component, components, took } => {
+                let (took_ms, took) = (in_ms(took), duration(took));
+                tracing::info!(target: LOG, %component, components, took_ms, "restarted {component} in {took}");
+            }
+            Event::NotRestarted { component, error } => {
+                tracing::error!(target: LOG, %component, code = error.code(), "{error}{}", causes(error));
+            }
             // Its end is what is logged.
             Event::Opening { .. } => {}
             Event::Opened { component, took } => {
@@ -61,6 +79,11 @@ impl Listener for EventLog {
     }
 }
 
+/// The causes of an error, behind what it says itself.
+fn causes(error: &RestartError) -> String {
+    error.source().map(|cause| format!(": {}", wirework::chain(cause))).unwrap_or_default()
+}
+
 fn not_started(failure: &Failure, effect: Effect) {
     failed(
         failure,
@@ -68,6 +91,7 @@ fn not_started(failure: &Failure, effect: Effect) {
             Effect::StartFails => "",
             Effect::NotCritical => ", which is not critical",
             Effect::StartHadFailed => " either",
+            Effect::NotRestarted => " anew",
         },
     );
 }
