@@ -1,11 +1,13 @@
 //! The operations of the API: one table from which its router and its document are made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use wirework::http::BaseRoute;
 use wirework::http::axum::body::Bytes;
 use wirework::http::axum::extract::{Path, RawQuery, State};
@@ -17,7 +19,9 @@ use wirework::http::axum::routing::{MethodRouter, get, post};
 use wirework::http::axum::{Extension, Router};
 
 use super::access::{Access, Peer, guard};
-use super::answers::{Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Service};
+use super::answers::{
+    Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Restart, Service,
+};
 use super::api::{Answer, Api, Method, Operation, Parameter};
 use super::counters::Counters;
 use super::drawing::{Drawing, Grouping, pairs};
@@ -59,6 +63,9 @@ const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
     Operation { path, method: Method::Post, id, summary, query: &[], body: Some(body), status, answer, route }
 }
 
+/// How long a request for a restart waits for its end; whoever sends it waits longer.
+const RESTART_WAIT: Duration = Duration::from_secs(5);
+
 /// The lines of a log after that of a number.
 const AFTER: Parameter =
     Parameter { name: "after", description: "Only the lines after that of this number.", values: &[] };
@@ -79,7 +86,7 @@ const DRAWN: [Parameter; 2] = [
 ];
 
 /// Every operation.
-const OPERATIONS: [Operation; 15] = [
+const OPERATIONS: [Operation; 16] = [
     read::<Service>("/api/service", "service", "The service: its state, and whether it is ready.", || {
         get(service)
     }),
@@ -158,6 +165,12 @@ const OPERATIONS: [Operation; 15] = [
         StatusCode::OK,
         || post(reset_level),
     ),
+    write::<Nothing, Restart>(
+        ("/api/components/{descriptor}/restart", "restart_component"),
+        "Restarts a component with those that hold it by a reference, and waits for the end a few seconds.",
+        StatusCode::OK,
+        || post(restart_component),
+    ),
     write::<Nothing, Accepted>(
         ("/api/drain", "drain"),
         "Drains the service: it is not ready from now on, serves on for its drain delay, and then takes no new work.",
@@ -204,9 +217,10 @@ async fn components(State(api): State<Api>) -> Response {
 
 async fn component(State(api): State<Api>, Path(descriptor): Path<String>) -> Result<Response, AdminError> {
     let state = api.find(descriptor)?;
-    let sections = &api.operator()?.manifest.sections;
-    let section = sections.get(state.position as usize).cloned().unwrap_or_default();
-    Ok(json(&ComponentDetail::of(api.context.service(), &state, section)))
+    let operator = api.operator()?;
+    let section = operator.manifest.sections.get(state.position as usize).cloned().unwrap_or_default();
+    let restarts_with = operator.control.restarts_with(&state.descriptor).map_err(AdminError::Restart)?;
+    Ok(json(&ComponentDetail::of(api.context.service(), &state, section, &restarts_with)))
 }
 
 async fn graph(State(api): State<Api>) -> Response {
@@ -289,6 +303,27 @@ async fn reset_level(
 /// Who asks, for the log.
 fn who(peer: Peer) -> String {
     format!("an operator at {peer}")
+}
+
+async fn restart_component(
+    State(api): State<Api>,
+    Path(descriptor): Path<String>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Result<Response, AdminError> {
+    let component = api.find(descriptor)?.descriptor;
+    body::<Nothing>(&bytes)?;
+    let control = &api.operator()?.control;
+    let taken_along = control.restarts_with(&component).map_err(AdminError::Restart)?;
+    if taken_along.contains(api.context.scope().descriptor()) {
+        return Err(AdminError::RestartsItself(component));
+    }
+    let restart = control.begin_restart(&component, &who(peer)).map_err(AdminError::Restart)?;
+    // It goes on where nobody waits for it any longer.
+    Ok(json(&match timeout(RESTART_WAIT, restart.finished()).await {
+        Ok(ended) => Restart::done(&component, &ended.map_err(AdminError::Restart)?),
+        Err(_) => Restart::under_way(&component, &taken_along),
+    }))
 }
 
 async fn drain(State(api): State<Api>, bytes: Bytes) -> Result<Response, AdminError> {
