@@ -13,7 +13,7 @@ use super::board::Board;
 use super::create::Created;
 use super::event::Event;
 use super::events::Events;
-use super::found::{Table, counter_observers};
+use super::found::Table;
 use super::instances::Instances;
 use super::sections::{Kept, Sections};
 
@@ -30,6 +30,8 @@ pub(super) struct Assembly {
     /// The components that have begun to open and are not closed, in that order.
     begun: Vec<u32>,
     router: Option<Router>,
+    /// Those that are shown all counters.
+    observers: Vec<u32>,
     /// Buffers log records until the sinks are open.
     buffered: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
@@ -69,6 +71,8 @@ pub(super) struct RunEnvironment {
     pub events: Events,
     /// How many calls may run at one time.
     pub concurrency: usize,
+    /// Those that are shown all counters.
+    pub observers: Vec<u32>,
 }
 
 impl Assembly {
@@ -92,7 +96,7 @@ impl Assembly {
                 late,
             })
             .collect();
-        let RunEnvironment { router, buffered, workers, events, concurrency } = around;
+        let RunEnvironment { router, buffered, workers, events, concurrency, observers } = around;
         let unopened_sinks = members.iter().filter(|member| member.log_sink.is_some()).count();
         Self {
             unopened_sinks,
@@ -107,6 +111,7 @@ impl Assembly {
             workers,
             begun: Vec::new(),
             router,
+            observers,
             not_closed: Vec::new(),
         }
     }
@@ -147,15 +152,14 @@ impl Assembly {
     /// Binds the late references of these, and those that lead to one of them.
     fn bind(&self, those: &[bool]) {
         let is_new = |position: u32| those.get(position as usize).copied().unwrap_or_default();
-        let (instances, observers) = (self.instances.all(), counter_observers(&self.sections));
+        let (instances, observers) = (self.instances.all(), &self.observers);
         let all_counters = observers.iter().any(|observer| is_new(*observer));
         for ((asker, member), kept) in (0..).zip(&self.members).zip(self.sections.all()) {
             let leads_there = |late: &&Deferred| {
                 all_counters || is_new(asker) || kept.members(late.reference(), asker).any(is_new)
             };
             for late in member.late.iter().filter(leads_there) {
-                let table =
-                    Table { sections: &self.sections, instances: &instances, asker, observers: &observers };
+                let table = Table { sections: &self.sections, instances: &instances, asker, observers };
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| late.bind(&table))) {
                     let error = panic_error("binding its late references", &*panic);
                     member.context.set_status(Status::failed(error));

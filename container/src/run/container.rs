@@ -24,7 +24,7 @@ use super::levels::Levels;
 use super::on_start::OnStart;
 use super::open::Opened;
 #[cfg(feature = "admin")]
-use super::operator;
+use super::operator::{self, counter_observers};
 use super::restarts::Restarts;
 use super::sections::{Kept, Sections};
 use super::{Failure, Failures, close, open};
@@ -89,7 +89,8 @@ impl Container {
     ) -> Result<Started, Failures> {
         let began = Instant::now();
         let (buffered, concurrency) = (router.as_ref().map(Router::buffer), plan.service.open_concurrency);
-        let around = RunEnvironment { buffered, router, workers, events, concurrency };
+        let observers = Vec::new();
+        let around = RunEnvironment { buffered, router, workers, events, concurrency, observers };
         let service = plan.service.clone();
         let close_limit = service.timeout;
         let mut stop = std::pin::pin!(stop);
@@ -246,29 +247,35 @@ impl fmt::Debug for Container {
 fn control_of(assembly: &Assembly, service: &Service) -> ServiceControl {
     let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
     let levels = Levels::new(Arc::clone(&board), events.clone(), assembly.router().cloned());
-    let sections = Arc::clone(assembly.sections());
-    #[cfg(feature = "admin")]
-    let manifest = operator::masked_manifest(&sections, service);
-    let restarts = Restarts::new(
-        sections,
-        service.timeout,
-        #[cfg(feature = "admin")]
-        manifest.clone(),
-    );
+    let restarts = Restarts::new(Arc::clone(assembly.sections()), service.timeout);
     let control = ServiceControl::new(board, events, service.drain_delay, levels, restarts);
     #[cfg(feature = "admin")]
-    if let Some(manifest) = &manifest {
-        let all = (0..).zip(assembly.sections().all()).map(|(position, _)| position);
-        operator::give_access(assembly, all, manifest, &control);
+    if let Some(manifest) = operator::masked_manifest(assembly.sections(), service) {
+        let all = vec![true; assembly.sections().all().len()];
+        operator::give_access(assembly, &all, &manifest, &control);
+        let weak = control.weak();
+        control.restarts().grant_with(Arc::new(move |assembly, those| {
+            if let Some(control) = weak() {
+                operator::give_access(assembly, those, &manifest, &control);
+            }
+        }));
     }
     control
 }
 
+/// Nobody without an admin controller.
+#[cfg(not(feature = "admin"))]
+fn counter_observers(_: &Sections) -> Vec<u32> {
+    Vec::new()
+}
+
 /// Creates all components of a plan.
-async fn create(plan: Plan, around: RunEnvironment) -> Result<Assembly, Failures> {
+async fn create(plan: Plan, mut around: RunEnvironment) -> Result<Assembly, Failures> {
     let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
     let states = states(&plan, &scopes);
     let (sections, configs) = Sections::of(plan);
+    let observers = counter_observers(&sections);
+    around.observers.clone_from(&observers);
     let listed = sections
         .all()
         .iter()
@@ -278,7 +285,8 @@ async fn create(plan: Plan, around: RunEnvironment) -> Result<Assembly, Failures
     let mut instances = Vec::new();
     instances.resize_with(sections.all().len(), || None);
     let (given, only) = (Arc::clone(&sections), None);
-    let creation = Creation { sections: given, scopes: Arc::clone(&scopes), configs, instances, only };
+    let creation =
+        Creation { sections: given, scopes: Arc::clone(&scopes), configs, instances, only, observers };
     let mut created = creation.run().await?;
     check(&sections, std::mem::take(&mut created.failures), &board, &around.events)?;
     Ok(Assembly::new(sections, created, &scopes, board, around))

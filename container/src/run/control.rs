@@ -48,7 +48,7 @@ struct Inner {
     drained_at: OnceLock<Instant>,
     stop: watch::Sender<bool>,
     levels: Arc<Levels>,
-    restarts: Restarts,
+    restarts: Arc<Restarts>,
 }
 
 impl ServiceControl {
@@ -57,7 +57,7 @@ impl ServiceControl {
         events: Events,
         delay: Duration,
         levels: Arc<Levels>,
-        restarts: Restarts,
+        restarts: Arc<Restarts>,
     ) -> Self {
         let (drained_at, stop) = (OnceLock::new(), watch::Sender::new(false));
         Self(Arc::new(Inner { board, events, delay, drained_at, stop, levels, restarts }))
@@ -118,7 +118,7 @@ impl ServiceControl {
     /// [`RestartError`]: a component that the service does not have, a service that does not run, another restart. Nothing has changed
     /// then.
     pub fn begin_restart(&self, component: &Descriptor, asked_by: &str) -> Result<Restart, RestartError> {
-        self.0.restarts.begin(self, component, asked_by)
+        self.0.restarts.begin(component, asked_by)
     }
 
     /// The components that a restart of one takes along, itself included, in the order of the manifest.
@@ -130,8 +130,15 @@ impl ServiceControl {
         Ok(restarts.names(&restarts.taken_along(component)?))
     }
 
-    pub(super) fn restarts(&self) -> &Restarts {
+    pub(super) fn restarts(&self) -> &Arc<Restarts> {
         &self.0.restarts
+    }
+
+    /// Itself as long as somebody else has it, for what it leads to.
+    #[cfg(feature = "admin")]
+    pub(super) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Self)
     }
 
     /// Sets the log level of one component, of the container, or of all, while the service runs. It goes back by itself after

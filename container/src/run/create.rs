@@ -11,7 +11,7 @@ use wirework::component::{Deferred, Found, Instance, panic_error};
 use wirework::log::Scope;
 use wirework::{Category, Descriptor, Error};
 
-use super::found::{Table, counter_observers};
+use super::found::Table;
 use super::sections::{Config, Sections};
 use super::{CallError, Failure, Phase};
 
@@ -28,6 +28,8 @@ pub(super) struct Creation {
     pub instances: Vec<Option<Arc<dyn Instance>>>,
     /// Whether only these are created, by position; all of the service else, whose late references are bound too.
     pub only: Option<Vec<bool>>,
+    /// Those that are shown all counters.
+    pub observers: Vec<u32>,
 }
 
 /// What creating brought about.
@@ -104,7 +106,7 @@ impl Creation {
         }
         let mut created = Created { instances: self.instances, late, failures };
         if self.only.is_none() {
-            created.bind(&sections, progress);
+            created.bind(&sections, &self.observers, progress);
         }
         created
     }
@@ -140,13 +142,12 @@ impl Creation {
 
 impl Created {
     /// Binds all late references.
-    fn bind(&mut self, sections: &Sections, progress: &Progress) {
-        let observers = counter_observers(sections);
+    fn bind(&mut self, sections: &Sections, observers: &[u32], progress: &Progress) {
         let Self { instances, late, failures } = self;
         for (asker, deferred) in (0..).zip(&*late) {
             for late in deferred {
                 progress.next(asker);
-                let table = Table { sections, instances: &*instances, asker, observers: &observers };
+                let table = Table { sections, instances: &*instances, asker, observers };
                 let bound = catch_unwind(AssertUnwindSafe(|| late.bind(&table)));
                 if let Err(panic) = bound {
                     let source = panic_error("binding its late references", &*panic);

@@ -6,11 +6,7 @@ use std::sync::Arc;
 use wirework::component::{AnyArc, Instance, Matches, Offer};
 use wirework::count::CounterSink;
 
-#[cfg(feature = "admin")]
-use super::operator::Operator;
 use super::sections::Sections;
-#[cfg(feature = "admin")]
-use crate::plan::FactoryInfo;
 
 /// The created components, as the references of `asker` see them.
 pub(super) struct Table<'a> {
@@ -40,21 +36,4 @@ impl Matches for Table<'_> {
             }
         }
     }
-}
-
-/// The components that are shown the counters of all others.
-#[cfg(feature = "admin")]
-pub(super) fn counter_observers(sections: &Sections) -> Vec<u32> {
-    let sees = |known: &FactoryInfo| {
-        let offers = |capability| known.offer(capability).is_some();
-        offers(TypeId::of::<dyn Operator>()) && offers(TypeId::of::<dyn CounterSink>())
-    };
-    let kept = (0..).zip(sections.all());
-    kept.filter(|(_, kept)| kept.known().is_some_and(|known| sees(known))).map(|(at, _)| at).collect()
-}
-
-/// Nobody without an admin controller.
-#[cfg(not(feature = "admin"))]
-pub(super) fn counter_observers(_: &Sections) -> Vec<u32> {
-    Vec::new()
 }

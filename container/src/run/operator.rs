@@ -4,13 +4,14 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
+use wirework::count::CounterSink;
 use wirework::log::{LogObserver, Observation};
 
 use super::assembly::Assembly;
 use super::control::ServiceControl;
 use super::sections::{Kept, Sections};
 use crate::manifest::Service;
-use crate::plan::{effective_section, effective_service};
+use crate::plan::{FactoryInfo, effective_section, effective_service};
 
 /// What a component gets that may operate the service.
 #[derive(Clone, Debug)]
@@ -59,18 +60,28 @@ pub(super) fn masked_manifest(sections: &Sections, service: &Service) -> Option<
     Some(Arc::new(MaskedManifest { service, sections: sections.collect() }))
 }
 
-/// Gives access to every component among these that is an [`Operator`].
+/// Gives access to every component among these, by position, that is an [`Operator`].
 pub(super) fn give_access(
     assembly: &Assembly,
-    those: impl IntoIterator<Item = u32>,
+    those: &[bool],
     manifest: &Arc<MaskedManifest>,
     control: &ServiceControl,
 ) {
-    let instances = assembly.instances();
-    let operators = those.into_iter().filter_map(|position| instances.cast::<dyn Operator>(position));
+    let chosen = (0..).zip(those).filter(|(_, chosen)| **chosen);
+    let operators = chosen.filter_map(|(at, _)| assembly.instances().cast::<dyn Operator>(at));
     for operator in operators {
         let observation = assembly.router().map(|router| Arc::new(router.observe(operator.log_observer())));
         let (control, manifest) = (control.clone(), Arc::clone(manifest));
         operator.take(OperatorAccess { control, manifest, _observation: observation });
     }
+}
+
+/// The components that are shown the counters of all others.
+pub(super) fn counter_observers(sections: &Sections) -> Vec<u32> {
+    let sees = |known: &FactoryInfo| {
+        let offers = |capability| known.offer(capability).is_some();
+        offers(TypeId::of::<dyn Operator>()) && offers(TypeId::of::<dyn CounterSink>())
+    };
+    let kept = (0..).zip(sections.all());
+    kept.filter(|(_, kept)| kept.known().is_some_and(|known| sees(known))).map(|(at, _)| at).collect()
 }

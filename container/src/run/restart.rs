@@ -134,7 +134,7 @@ impl Coded for RestartError {
             Self::Busy { .. } => "RESTARTING",
             Self::MadeByProgram { .. } => "MADE_BY_PROGRAM",
             Self::NotCreated { .. } => "NOT_CREATED",
-            Self::NotOpened { .. } => "NOT_OPENED",
+            Self::NotOpened { .. } => "NOT_REOPENED",
             Self::Stopped { .. } => "STOPPED",
             Self::BrokenOff { .. } => "BROKEN_OFF",
         }

@@ -10,18 +10,17 @@ use wirework::component::Status;
 
 use super::assembly::Assembly;
 use super::close::close_those;
-#[cfg(feature = "admin")]
-use super::control::ServiceControl;
 use super::create::{Created, Creation};
 use super::event::{Effect, Event};
 use super::open::open_those;
-#[cfg(feature = "admin")]
-use super::operator::{self, MaskedManifest};
 use super::restart::RestartError;
 use super::{CallError, Failure, Failures, Phase};
 
 /// When the service is to be closed by, once it closes.
 pub(super) type Stop = watch::Receiver<Option<Instant>>;
+
+/// Gives those of these that may operate the service what they need for it.
+pub(super) type Grant = Arc<dyn Fn(&Assembly, &[bool]) + Send + Sync>;
 
 /// One restart.
 pub(super) struct Restarting {
@@ -33,9 +32,7 @@ pub(super) struct Restarting {
     /// How long closing may take in all.
     pub close_limit: Duration,
     pub stop: Stop,
-    /// What the operators among those are given.
-    #[cfg(feature = "admin")]
-    pub access: Option<(Arc<MaskedManifest>, ServiceControl)>,
+    pub grant: Option<Grant>,
 }
 
 impl Restarting {
@@ -111,7 +108,14 @@ impl Restarting {
             }
         }
         let (sections, scopes) = (Arc::clone(self.assembly.sections()), self.assembly.scopes());
-        Creation { sections, scopes, configs: Vec::new(), instances, only: Some(self.those.clone()) }
+        Creation {
+            sections,
+            scopes,
+            configs: Vec::new(),
+            instances,
+            only: Some(self.those.clone()),
+            observers: Vec::new(),
+        }
     }
 
     /// Refuses what could not be created where its predecessor could; what else failed.
@@ -142,9 +146,8 @@ impl Restarting {
             self.assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::NotRestarted });
             board.set(position, Status::failed(failure.source));
         }
-        #[cfg(feature = "admin")]
-        if let Some((manifest, control)) = &self.access {
-            operator::give_access(&self.assembly, self.positions(), manifest, control);
+        if let Some(grant) = &self.grant {
+            grant(&self.assembly, &self.those);
         }
     }
 }

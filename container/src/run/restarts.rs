@@ -1,6 +1,6 @@
 //! Who has the components of a running service: nobody in particular, a restart, or its close. One at a time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,12 +11,9 @@ use wirework::Descriptor;
 use wirework::component::ServiceState;
 
 use super::assembly::Assembly;
-use super::control::ServiceControl;
 use super::event::Event;
-#[cfg(feature = "admin")]
-use super::operator::MaskedManifest;
 use super::restart::{Restart, RestartError, Restarted};
-use super::restarting::Restarting;
+use super::restarting::{Grant, Restarting};
 use super::sections::Sections;
 
 /// The restarts of a service. It is handed the components when they have opened.
@@ -24,9 +21,8 @@ pub(super) struct Restarts {
     sections: Arc<Sections>,
     /// How long closing may take in all.
     close_limit: Duration,
-    /// What operators see of the manifest.
-    #[cfg(feature = "admin")]
-    manifest: Option<Arc<MaskedManifest>>,
+    /// What is done for operators among those that are created anew.
+    grant: OnceLock<Grant>,
     /// Where restarts are watched from.
     runtime: Handle,
     holder: Mutex<Holder>,
@@ -64,20 +60,16 @@ impl Drop for Task {
 }
 
 impl Restarts {
-    pub fn new(
-        sections: Arc<Sections>,
-        close_limit: Duration,
-        #[cfg(feature = "admin")] manifest: Option<Arc<MaskedManifest>>,
-    ) -> Self {
+    pub fn new(sections: Arc<Sections>, close_limit: Duration) -> Arc<Self> {
         let (runtime, holder) = (Handle::current(), Mutex::new(Holder::Start));
-        Self {
-            sections,
-            close_limit,
-            #[cfg(feature = "admin")]
-            manifest,
-            runtime,
-            holder,
-        }
+        Arc::new(Self { sections, close_limit, grant: OnceLock::new(), runtime, holder })
+    }
+
+    /// Has this done for operators that are created anew.
+    #[cfg(feature = "admin")]
+    pub fn grant_with(&self, grant: Grant) {
+        // A container says it once.
+        let _ = self.grant.set(grant);
     }
 
     /// The service has started: here are its components.
@@ -101,12 +93,7 @@ impl Restarts {
     }
 
     /// Begins a restart. It is a task of its own, so that it comes to its end whoever waits for it.
-    pub fn begin(
-        &self,
-        control: &ServiceControl,
-        component: &Descriptor,
-        asked_by: &str,
-    ) -> Result<Restart, RestartError> {
+    pub fn begin(self: &Arc<Self>, component: &Descriptor, asked_by: &str) -> Result<Restart, RestartError> {
         let those = self.taken_along(component)?;
         let components = self.names(&those);
         let mut holder = self.lock();
@@ -126,15 +113,14 @@ impl Restarts {
             those,
             close_limit: self.close_limit,
             stop: stopped,
-            #[cfg(feature = "admin")]
-            access: self.manifest.clone().map(|manifest| (manifest, control.clone())),
+            grant: self.grant.get().cloned(),
         };
-        let (control, asked_by) = (control.clone(), asked_by.to_owned());
+        let (restarts, asked_by) = (Arc::clone(self), asked_by.to_owned());
         let (names, began) = (components.clone(), Instant::now());
         let task = self.runtime.spawn(async move {
             let (assembly, outcome) = restarted(restarting, names, &asked_by, began).await;
             // No `.await` from here on: whoever hears of the end finds the service free for the next restart.
-            control.restarts().give_back(assembly, give_back);
+            restarts.give_back(assembly, give_back);
             // Nobody may wait for it.
             let _ = tell.send(outcome);
         });
