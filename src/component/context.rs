@@ -1,8 +1,8 @@
 //! What the container lends a component while it opens, runs and closes.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -67,9 +67,10 @@ impl Context {
     /// End its tasks with [`Context::end_tasks`].
     #[must_use]
     pub fn standalone(descriptor: Descriptor) -> Self {
+        // One for all: nothing can change it, and a process may have thousands of connections that stand alone.
+        static SERVICE: LazyLock<ServiceView> = LazyLock::new(|| ServiceView::standalone("standalone"));
         let scope = Scope::new(descriptor);
-        let service = ServiceView::standalone("standalone");
-        Self::new(0, service, scope, Arc::new(StandaloneSupervisor)).for_call(new_trace_id(), None)
+        Self::new(0, SERVICE.clone(), scope, Arc::new(StandaloneSupervisor)).for_call(new_trace_id(), None)
     }
 
     /// The same context for one call, with its trace id and deadline.

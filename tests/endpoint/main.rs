@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod broker_kills;
 mod gate;
 mod health;
 mod limits;

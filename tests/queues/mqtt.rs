@@ -211,7 +211,7 @@ async fn a_shared_connection_must_be_open_and_stays_so() {
     connection.close(&context).await.unwrap();
     let error = orders.open(&context).await.unwrap_err();
     assert_eq!(error.code(), "NOT_OPEN");
-    assert!(error.to_string().contains("uses a connection that it shares"), "{error}");
+    assert!(error.to_string().contains("the queue shares the connection"), "{error}");
     let none = MqttMessageQueue::new("orders", Default::default(), None).err().unwrap();
     assert_eq!(none.code(), "NO_CONNECTION");
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::environment::Environment;
 use super::left::LeftListeners;
+use super::standalone::StandaloneContext;
 use super::status::follow;
 use crate::Error;
 use crate::component::Context;
@@ -89,30 +90,6 @@ pub struct MqttConnection {
 }
 
 crate::opaque::opaque!(MqttConnection);
-
-/// How a connection outside any container is called in logs.
-const STANDALONE: &str = "pip-services:connection:mqtt:default:1.0";
-
-/// The context of a connection that is opened outside any container, from `open` to `disconnect`.
-#[derive(Default)]
-struct StandaloneContext(Mutex<Option<Context>>);
-
-impl StandaloneContext {
-    /// A new one.
-    fn create() -> Result<Context, Error> {
-        Ok(Context::standalone(STANDALONE.parse()?))
-    }
-
-    fn put(&self, context: Context) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
-    }
-
-    /// The one that was put here, or a new one where there is none.
-    fn take(&self) -> Result<Context, Error> {
-        let context = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        context.map_or_else(Self::create, Ok)
-    }
-}
 
 impl MqttConnection {
     pub(crate) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {

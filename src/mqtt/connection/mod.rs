@@ -6,6 +6,7 @@ mod component;
 mod connection;
 mod environment;
 mod left;
+mod standalone;
 mod status;
 
 pub use builder::MqttConnectionBuilder;
