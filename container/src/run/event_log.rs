@@ -3,9 +3,9 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use wirework::Coded;
 use wirework::component::{LevelOverride, Status};
 use wirework::text::{counted, duration};
+use wirework::{Coded, Descriptor, Error};
 
 use super::event::{Effect, Event, LevelEnd, Listener, StopCause};
 use super::{Failure, LOG, RestartError};
@@ -26,31 +26,17 @@ impl Listener for EventLog {
             Event::LateFailure { component, error } => component.span().in_scope(|| {
                 tracing::warn!(target: LOG, code = error.code(), "failed besides: {}", error.chain());
             }),
-            Event::LateStop { component, reason, closed } => component.span().in_scope(|| {
-                let what = if closed {
-                    "asks to stop the service, which has closed"
-                } else {
-                    "asks to stop the service too"
-                };
-                tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
-            }),
+            Event::LateStop { component, reason, closed } => {
+                component.span().in_scope(|| late_stop(reason, closed));
+            }
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
             Event::Draining { cause, delay } => draining(cause, delay),
             Event::LevelSet { set, lasts } => level_set(set, lasts),
             Event::LevelReset { set, end } => level_reset(set, end),
             Event::Restarting { component, components, asked_by } => {
-                let more = components.len().saturating_sub(1);
-                let with = if more == 0 {
-                    String::new()
-                } else {
-                    format!(" with {}", counted(more, "other component"))
-                };
-                tracing::info!(target: LOG, %component, asked_by, "restarting {component}{with}");
+                restarting(component, components.len(), asked_by);
             }
-            Event::Restarted { component, components, took } => {
-                let (took_ms, took) = (in_ms(took), duration(took));
-                tracing::info!(target: LOG, %component, components, took_ms, "restarted {component} in {took}");
-            }
+            Event::Restarted { component, components, took } => restarted(component, components, took),
             Event::NotRestarted { component, error } => {
                 tracing::error!(target: LOG, %component, code = error.code(), "{error}{}", causes(error));
             }
@@ -77,6 +63,24 @@ impl Listener for EventLog {
             }
         }
     }
+}
+
+fn late_stop(reason: &Error, closed: bool) {
+    let what =
+        if closed { "asks to stop the service, which has closed" } else { "asks to stop the service too" };
+    tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
+}
+
+fn restarting(component: &Descriptor, components: usize, asked_by: &str) {
+    let others = components.saturating_sub(1);
+    let with =
+        if others == 0 { String::new() } else { format!(" with {}", counted(others, "other component")) };
+    tracing::info!(target: LOG, %component, asked_by, "restarting {component}{with}");
+}
+
+fn restarted(component: &Descriptor, components: usize, took: Duration) {
+    let (took_ms, took) = (in_ms(took), duration(took));
+    tracing::info!(target: LOG, %component, components, took_ms, "restarted {component} in {took}");
 }
 
 /// The causes of an error, behind what it says itself.

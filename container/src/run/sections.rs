@@ -91,6 +91,7 @@ impl Kept {
     }
 
     /// The section itself.
+    #[cfg(feature = "admin")]
     pub fn entry(&self) -> &Entry {
         &self.entry
     }

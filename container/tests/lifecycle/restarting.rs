@@ -333,7 +333,7 @@ async fn a_restart_is_refused_where_it_cannot_be() {
         "the service has no component `t:prob:x:a:1.0`; did you mean `t:probe:x:a:1.0`?"
     );
     let name = service.descriptor("a");
-    assert_eq!(control.restarts_with(&name).unwrap(), [name.clone()]);
+    assert_eq!(control.restarts_with(&name).unwrap(), std::slice::from_ref(&name));
     control.drain().await;
     let draining = control.restart(&name, "Ada").await.unwrap_err();
     assert_eq!(

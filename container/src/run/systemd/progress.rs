@@ -281,6 +281,25 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_is_no_end() {
+        let mut told = Told::new(1);
+        told.hears();
+        told.opens(60);
+        told.opened();
+        assert!(told.of(&Event::Ready { components: 1, took: Duration::ZERO }).unwrap().contains("READY=1"));
+        told.of(&Event::NotStarted { failure: &failure(), effect: Effect::NotCritical });
+        let (one, components) = (descriptor("one"), [descriptor("one")]);
+        told.of(&Event::Restarting { component: &one, components: &components, asked_by: "Ada" });
+        let closing = Event::StillClosing { component: &one, waited: Duration::from_secs(3) };
+        assert_eq!(told.of(&closing), None);
+        told.opens(60);
+        told.opened();
+        told.of(&Event::Restarted { component: &one, components: 1, took: Duration::ZERO });
+        assert!(told.progress.failed.is_empty() && told.progress.opened == 1);
+        assert!(told.of(&closing).unwrap().contains("STOPPING=1"));
+    }
+
+    #[test]
     fn a_life_in_lines() {
         let mut told = Told::new(2);
         let mut all = vec![told.hears()];
