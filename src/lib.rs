@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod backoff;
+mod bound;
 #[cfg(feature = "broker")]
 pub mod broker;
 pub mod component;

@@ -1,6 +1,7 @@
 //! What the container lends a component while it opens, runs and closes.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ struct ContextInner {
     supervisor: Arc<dyn Supervisor>,
     cancellation: Cancellation,
     tasks: Tasks,
+    /// Another instance has taken the component's place.
+    retired: AtomicBool,
 }
 
 impl Context {
@@ -54,8 +57,9 @@ impl Context {
         scope: Arc<Scope>,
         supervisor: Arc<dyn Supervisor>,
     ) -> Self {
-        let cancellation = Cancellation::default();
-        let life = ContextInner { index, service, scope, supervisor, cancellation, tasks: Tasks::default() };
+        let (cancellation, tasks, retired) =
+            (Cancellation::default(), Tasks::default(), AtomicBool::default());
+        let life = ContextInner { index, service, scope, supervisor, cancellation, tasks, retired };
         Self { life: Arc::new(life), trace_id: Arc::default(), deadline: None }
     }
 
@@ -187,14 +191,37 @@ impl Context {
         self.life.tasks.abort();
     }
 
+    /// Takes no report of the component's state any more; the container calls it where another instance takes its place, so that what
+    /// the old one has left behind does not speak for the new one.
+    pub fn retire(&self) {
+        self.cancel();
+        self.life.retired.store(true, Ordering::Release);
+    }
+
+    fn is_retired(&self) -> bool {
+        self.life.retired.load(Ordering::Acquire)
+    }
+
     /// Reports a state: `Recovering`, `Open` again, or `Failed`. Life-cycle states are the container's. What is reported while
     /// `open` runs stays in force after it: whoever reports `Recovering` there must report `Open` in the end.
     pub fn set_status(&self, status: Status) {
+        if self.is_retired() {
+            tracing::debug!("a task from before the component's restart reports: {status}");
+            return;
+        }
         self.life.supervisor.status(self.life.index, status);
     }
 
     /// Asks the whole service to stop, with a failure as the reason.
     pub fn stop(&self, reason: Error) {
+        if self.is_retired() {
+            tracing::warn!(
+                code = reason.code(),
+                "a task from before the component's restart asks for a stop: {}",
+                reason.chain()
+            );
+            return;
+        }
         self.life.supervisor.stop(self.life.index, reason);
     }
 }
@@ -267,6 +294,19 @@ mod tests {
             lines,
             ["7 failed: task `boom` panicked: no fuel", "7 failed: task `poor` failed: no answer"]
         );
+    }
+
+    #[test]
+    fn what_another_instance_has_replaced_reports_nothing() {
+        let seen = Arc::new(Seen::default());
+        let scope = Scope::new("a:b:c:d:1.0".parse().unwrap());
+        let context = Context::new(7, ServiceView::standalone("s"), scope, seen.clone());
+        context.set_status(Status::recovering("no link"));
+        context.retire();
+        context.set_status(Status::Open);
+        context.stop(Error::new(Category::Internal, "X", "worn out"));
+        assert!(context.is_cancelled());
+        assert_eq!(*seen.0.lock().unwrap(), ["7 recovering: no link"]);
     }
 
     #[test]

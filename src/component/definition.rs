@@ -26,6 +26,9 @@ use crate::error::Error;
 ///
 /// A panic in any of them is an error of that component and harms nobody else.
 ///
+/// An operator may restart a component while the service runs: another instance is created from the same section while this one still works,
+/// this one is closed, and the other one opens. Those that hold it by a reference that is not late are restarted with it.
+///
 /// ```
 /// use schemars::JsonSchema;
 /// use serde::Deserialize;

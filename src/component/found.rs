@@ -11,17 +11,26 @@ pub trait Matches {
     fn each(&self, reference: usize, visit: &mut dyn FnMut(&dyn Offer, AnyArc));
 }
 
-/// What binds a late slot, once every component has been created.
-pub struct Deferred(Bind);
+/// What binds a late slot: once every component has been created, and again when one that it found was created anew.
+pub struct Deferred {
+    reference: usize,
+    bind: Bind,
+}
 
 crate::opaque::opaque!(Deferred);
 
-type Bind = Box<dyn FnOnce(&dyn Matches) + Send>;
+type Bind = Box<dyn Fn(&dyn Matches) + Send + Sync>;
 
 impl Deferred {
-    /// Binds the slot.
-    pub fn bind(self, matches: &dyn Matches) {
-        (self.0)(matches);
+    /// Binds the slot to what there is now; what it was bound to and is not there any more is forgotten.
+    pub fn bind(&self, matches: &dyn Matches) {
+        (self.bind)(matches);
+    }
+
+    /// The number of the reference that it binds.
+    #[must_use]
+    pub fn reference(&self) -> usize {
+        self.reference
     }
 }
 
@@ -75,14 +84,16 @@ impl<'a> Found<'a> {
         (first, count)
     }
 
-    /// Takes the next reference late: `bind` gets the components after every creation and before any open.
-    pub fn defer<D: Capability + ?Sized>(&mut self, bind: impl FnOnce(Vec<Arc<D>>) + Send + 'static) {
+    /// Takes the next reference late: `bind` gets the components after every creation and before any open. It gets all of them again
+    /// whenever one of them was created anew, while the component runs.
+    pub fn defer<D: Capability + ?Sized>(&mut self, bind: impl Fn(Vec<Arc<D>>) + Send + Sync + 'static) {
         let reference = self.next;
         self.next += 1;
-        self.deferred.push(Deferred(Box::new(move |matches| bind(cast_all(matches, reference)))));
+        let bind: Bind = Box::new(move |matches| bind(cast_all(matches, reference)));
+        self.deferred.push(Deferred { reference, bind });
     }
 
-    /// The late slots that were taken; the container binds them.
+    /// The late slots that were taken; the container binds them, and keeps them to bind them again.
     #[must_use]
     pub fn into_deferred(self) -> Vec<Deferred> {
         self.deferred

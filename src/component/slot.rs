@@ -1,7 +1,7 @@
 //! The field types of a reference struct.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::{Capability, Found};
 use crate::error::{Category, Error};
@@ -15,7 +15,7 @@ pub enum Cardinality {
     Optional,
     /// All, in manifest order; none is fine.
     Many,
-    /// All, bound after every creation and before any open; makes no ordering edge.
+    /// All, bound after every creation and before any open, and again when one was created anew; makes no ordering edge.
     Late,
 }
 
@@ -94,8 +94,12 @@ fn count_error<D: Capability + ?Sized>(found: &Found<'_>, wanted: &str, count: u
 /// All matching components, bound after every creation and before any open.
 ///
 /// It makes no ordering edge, so harmless cycles stay legal: before binding it is empty, and what it yields may not be
-/// open yet. It holds its components weakly, so that a cycle of them frees itself.
-pub struct Late<D: ?Sized>(Arc<OnceLock<Vec<Weak<D>>>>);
+/// open yet. It holds its components weakly, so that a cycle of them frees itself. Where one of them is restarted, it yields the new one
+/// from then on: ask it each time, and keep nothing of what it yields.
+pub struct Late<D: ?Sized>(Arc<Bound<D>>);
+
+/// The components, once they are bound.
+type Bound<D> = RwLock<Option<Vec<Weak<D>>>>;
 
 impl<D: ?Sized> Late<D> {
     /// A slot bound to given components, for code that runs without a container.
@@ -103,25 +107,29 @@ impl<D: ?Sized> Late<D> {
     where
         D: 'a,
     {
-        Self(Arc::new(OnceLock::from(components.into_iter().map(Arc::downgrade).collect::<Vec<_>>())))
+        Self(Arc::new(RwLock::new(Some(components.into_iter().map(Arc::downgrade).collect()))))
     }
 
     /// The components, in manifest order; those already gone are left out.
     pub fn iter(&self) -> impl Iterator<Item = Arc<D>> + '_ {
-        self.0.get().into_iter().flatten().filter_map(Weak::upgrade)
+        let bound = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let there: Vec<_> = bound.iter().flatten().filter_map(Weak::upgrade).collect();
+        there.into_iter()
     }
 
     /// The first of the components.
     #[must_use]
     pub fn first(&self) -> Option<Arc<D>> {
-        self.iter().next()
+        let bound = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        bound.iter().flatten().find_map(Weak::upgrade)
     }
 }
 
 /// Shows how many there are, or that it is not bound yet.
 impl<D: ?Sized> fmt::Debug for Late<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Late").field(&self.0.get().map(Vec::len)).finish()
+        let bound = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_tuple("Late").field(&bound.as_ref().map(Vec::len)).finish()
     }
 }
 
@@ -136,11 +144,11 @@ impl<D: Capability + ?Sized> Slot for Late<D> {
     const CARDINALITY: Cardinality = Cardinality::Late;
 
     fn take(found: &mut Found<'_>) -> Result<Self, Error> {
-        let cell = Arc::new(OnceLock::new());
-        let late = Self(Arc::clone(&cell));
+        let bound = Arc::<Bound<D>>::default();
+        let late = Self(Arc::clone(&bound));
         found.defer::<D>(move |all| {
-            // A slot is deferred once and so set once.
-            let _ = cell.set(all.iter().map(Arc::downgrade).collect());
+            let all = all.iter().map(Arc::downgrade).collect();
+            *bound.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
         });
         Ok(late)
     }

@@ -8,6 +8,7 @@ use super::cell::{Cell, Live};
 use super::handle::{Increment, Last, Stats, Timestamp, Timing};
 use super::sink::CounterSink;
 use super::value::Kind;
+use crate::bound;
 use crate::component::{Cardinality, Descriptor, Found, Slot};
 use crate::error::Error;
 
@@ -111,10 +112,10 @@ impl Counters {
         Self { inner: Arc::clone(&self.inner), scope: Some(Arc::new(scope)) }
     }
 
-    /// Shows all counters, those there are and those to come, to these sinks too.
+    /// Shows all counters, those there are and those to come, to these sinks too. One that is shown them already is left as it is.
     pub fn bind(&self, sinks: Vec<Arc<dyn CounterSink>>) {
         let mut state = self.inner.state();
-        state.sinks.extend(sinks.iter().map(Arc::downgrade));
+        let sinks = bound::bind(&mut state.sinks, sinks);
         let cells = state.cells.values().flat_map(HashMap::values).flatten();
         let cells: Vec<_> = cells.map(|live| live.0.clone()).collect();
         drop(state);

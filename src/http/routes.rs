@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -63,7 +64,9 @@ use crate::error::Error;
 /// register!(Hello);
 /// ```
 pub trait HttpRoutes: Send + Sync + 'static {
-    /// Reserves a base route for a component. The longest base route that a path begins with has the request.
+    /// Reserves a base route for a component. The longest base route that a path begins with has the request. A component that is
+    /// restarted reserves its base route anew before its predecessor gives it back: both have it then, so that requests in between are
+    /// answered with 503 too.
     ///
     /// # Errors
     /// `ROUTE_TAKEN` where another component has it, or the endpoint itself.
@@ -72,7 +75,8 @@ pub trait HttpRoutes: Send + Sync + 'static {
 
 crate::capability!(dyn HttpRoutes);
 
-/// A base route that belongs to a component. It is given back when this is dropped.
+/// A base route that belongs to a component. It is given back when this is dropped, and those that the component has for the same base
+/// route are.
 #[must_use = "a mount that is dropped gives its base route back"]
 pub struct Mount {
     table: Arc<RouteTable>,
@@ -129,7 +133,11 @@ pub struct WithoutSlash {}
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        self.table.bases().remove(&self.base);
+        let mut bases = self.table.bases();
+        let mounts = self.entry.mounts.fetch_sub(1, Ordering::Relaxed) - 1;
+        if mounts == 0 {
+            bases.remove(&self.base);
+        }
     }
 }
 
@@ -153,6 +161,8 @@ pub(super) struct RouteTable {
 
 struct Entry {
     owner: Descriptor,
+    /// How many mounts there are of it; changed under the lock of the table.
+    mounts: AtomicUsize,
     opened: RwLock<Option<Opened>>,
 }
 
@@ -225,11 +235,16 @@ impl RouteTable {
         base: &BaseRoute,
     ) -> Result<Mount, HttpError> {
         let entry = match self.bases().entry(base.clone()) {
+            Slot::Occupied(taken) if taken.get().owner == *owner => {
+                taken.get().mounts.fetch_add(1, Ordering::Relaxed);
+                Arc::clone(taken.get())
+            }
             Slot::Occupied(taken) => {
                 return Err(HttpError::RouteTaken { base: base.clone(), owner: taken.get().owner.clone() });
             }
             Slot::Vacant(free) => {
-                let entry = Entry { owner: owner.clone(), opened: RwLock::default() };
+                let (owner, mounts) = (owner.clone(), AtomicUsize::new(1));
+                let entry = Entry { owner, mounts, opened: RwLock::default() };
                 Arc::clone(free.insert(Arc::new(entry)))
             }
         };
@@ -332,6 +347,22 @@ mod tests {
         drop(one);
         assert_eq!(found(&table, "/api"), "nobody");
         assert!(reserve(&table, "two", "api").is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_component_that_is_made_anew_takes_its_base_route_over() {
+        let table = Arc::new(RouteTable::new(Duration::from_secs(60)));
+        let old = reserve(&table, "one", "api").unwrap();
+        old.open(Router::new());
+        let new = reserve(&table, "one", "api").unwrap();
+        assert_eq!(found(&table, "/api"), "open 4");
+        old.close().await;
+        drop(old);
+        assert_eq!(found(&table, "/api"), "one", "503, and not 404");
+        new.open(Router::new());
+        assert_eq!(found(&table, "/api"), "open 4");
+        drop(new);
+        assert_eq!(found(&table, "/api"), "nobody");
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use tracing::Span;
 use super::level::Level;
 use super::level_setting::{Admission, LevelSetting};
 use super::sink::LogSink;
+use crate::bound;
 use crate::descriptor::Descriptor;
 
 /// Target and name of the spans that carry a scope; the router knows them by these.
@@ -101,11 +102,12 @@ impl Scope {
         }
     }
 
-    /// Routes its records to these sinks and no others; further calls add sinks. Bound to an empty list, it is silent.
+    /// Routes its records to these sinks and no others; further calls add sinks that are not among them yet. Bound to an empty list, it
+    /// is silent.
     pub fn bind(&self, sinks: Vec<Arc<dyn LogSink>>) {
-        let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
-        bound.get_or_insert_default().extend(sinks.iter().map(Arc::downgrade));
-        drop(bound);
+        let mut routed = self.bound.write().unwrap_or_else(PoisonError::into_inner);
+        bound::bind(routed.get_or_insert_default(), sinks);
+        drop(routed);
         self.registry.route_changed(self);
     }
 

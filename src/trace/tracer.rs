@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Instant, SystemTime};
 
 use super::record::{TraceRecord, TraceSink};
+use crate::bound;
 use crate::component::{Cardinality, Descriptor, Found, Slot};
 use crate::error::Error;
 
@@ -48,10 +49,12 @@ impl Tracer {
         Self(Arc::new(Inner { source: Some(source), sinks: RwLock::default() }))
     }
 
-    /// Tells these sinks too.
+    /// Tells these sinks too. One that is told already is told once.
     pub fn bind(&self, sinks: Vec<Arc<dyn TraceSink>>) {
-        let mut bound = self.0.sinks.write().unwrap_or_else(PoisonError::into_inner);
-        *bound = bound.iter().cloned().chain(sinks.iter().map(Arc::downgrade)).collect();
+        let mut told = self.0.sinks.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = told.to_vec();
+        bound::bind(&mut all, sinks);
+        *told = all.into();
     }
 
     /// Begins an operation: of which part of the service, such as `orders`, and what is done, such as `create`.

@@ -15,6 +15,7 @@ mod memory;
 mod mqtt;
 mod outages;
 mod redelivery;
+mod restarting;
 mod standing;
 mod subscribing;
 mod toolkits;

@@ -5,11 +5,13 @@ use std::time::SystemTime;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use wirework::Descriptor;
 use wirework::component::{ComponentState, LevelTarget, LogLevel, Readiness, ServiceView, StateChange};
 use wirework::process::ProcessUsage;
 use wirework::text::timestamp;
 
 use super::requests::CONTAINER;
+use crate::run::{Failures, Restarted};
 
 /// The service as a whole.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -121,10 +123,18 @@ pub(super) struct ComponentDetail {
     referenced_by: Vec<Reference>,
     /// Its section of the manifest as it takes effect, with secrets masked.
     section: Value,
+    /// The components that a restart of it takes along.
+    restarts_with: Vec<String>,
 }
 
 impl ComponentDetail {
-    pub fn of(service: &ServiceView, state: &ComponentState, section: Value) -> Self {
+    pub fn of(
+        service: &ServiceView,
+        state: &ComponentState,
+        section: Value,
+        restarts_with: &[Descriptor],
+    ) -> Self {
+        let others = restarts_with.iter().filter(|other| **other != state.descriptor);
         let position = state.position;
         let ours = References::of(service);
         Self {
@@ -133,6 +143,7 @@ impl ComponentDetail {
             references: ours.named(service, |edge| edge.from == position, |edge| edge.to),
             referenced_by: ours.named(service, |edge| edge.to == position, |edge| edge.from),
             section,
+            restarts_with: others.map(ToString::to_string).collect(),
         }
     }
 }
@@ -304,6 +315,39 @@ impl Level {
             asked_by: set.map(|set| set.asked_by.to_string()),
             until: set.and_then(|set| set.until).map(timestamp),
         }
+    }
+}
+
+/// A restart of a component.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Restart {
+    /// The component that was asked for.
+    component: String,
+    /// It and those that were restarted with it, in the order of the manifest.
+    components: Vec<String>,
+    /// Whether all of them are open; else it is still under way.
+    done: bool,
+    /// How many milliseconds it took.
+    took_ms: Option<u64>,
+    /// Those whose predecessors could not be closed and were left behind.
+    not_closed: Vec<String>,
+}
+
+impl Restart {
+    pub fn done(component: &Descriptor, restarted: &Restarted) -> Self {
+        let not_closed = restarted.not_closed.iter().flat_map(Failures::iter);
+        Self {
+            done: true,
+            took_ms: u64::try_from(restarted.took.as_millis()).ok(),
+            not_closed: not_closed.map(|failure| failure.component.to_string()).collect(),
+            ..Self::under_way(component, &restarted.components)
+        }
+    }
+
+    pub fn under_way(component: &Descriptor, components: &[Descriptor]) -> Self {
+        let components = components.iter().map(ToString::to_string).collect();
+        let (component, not_closed) = (component.to_string(), Vec::new());
+        Self { component, components, done: false, took_ms: None, not_closed }
     }
 }
 

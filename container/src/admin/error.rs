@@ -6,9 +6,9 @@ use wirework::http::axum::http::{HeaderValue, Response, StatusCode};
 use wirework::http::axum::response::IntoResponse;
 use wirework::http::error_answer;
 use wirework::text::escape;
-use wirework::{Category, Coded};
+use wirework::{Category, Coded, Descriptor};
 
-use crate::run::LevelChangeError;
+use crate::run::{LevelChangeError, RestartError};
 
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,12 @@ pub(super) enum AdminError {
     NotAnswered(#[source] tokio::task::JoinError),
     #[error(transparent)]
     Level(LevelChangeError),
+    #[error(
+        "a restart of `{0}` would take along the admin controller that is asked for it; restart the service, or ask on another endpoint"
+    )]
+    RestartsItself(Descriptor),
+    #[error("{error}{behind}", error = .0, behind = causes(.0))]
+    Restart(RestartError),
 }
 
 impl AdminError {
@@ -61,6 +67,11 @@ impl AdminError {
             Self::WrongMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooEarly => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadBody(_) | Self::BadQuery { .. } => StatusCode::BAD_REQUEST,
+            Self::RestartsItself(_) => StatusCode::CONFLICT,
+            Self::Restart(error) => match error {
+                RestartError::UnknownComponent { .. } => StatusCode::NOT_FOUND,
+                _ => StatusCode::CONFLICT,
+            },
             Self::Level(error) => match error.category() {
                 Category::NotFound => StatusCode::NOT_FOUND,
                 Category::InvalidState => StatusCode::CONFLICT,
@@ -76,6 +87,8 @@ impl AdminError {
             Self::TooEarly => Category::InvalidState,
             Self::NotAnswered(_) => Category::Internal,
             Self::Level(error) => error.category(),
+            Self::RestartsItself(_) => Category::InvalidState,
+            Self::Restart(error) => error.category(),
             _ => Category::BadRequest,
         }
     }
@@ -98,8 +111,15 @@ impl AdminError {
             Self::BadQuery { .. } => "BAD_QUERY",
             Self::NotAnswered(_) => "NOT_ANSWERED",
             Self::Level(error) => error.code(),
+            Self::RestartsItself(_) => "RESTARTS_ITSELF",
+            Self::Restart(error) => error.code(),
         }
     }
+}
+
+/// What is behind an error, for one that an operator has to know whole.
+fn causes(error: &RestartError) -> String {
+    std::error::Error::source(error).map(|cause| format!(": {}", wirework::chain(cause))).unwrap_or_default()
 }
 
 impl IntoResponse for AdminError {

@@ -1,11 +1,13 @@
 //! The operations of the API: one table from which its router and its document are made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use wirework::http::BaseRoute;
 use wirework::http::axum::body::Bytes;
 use wirework::http::axum::extract::{Path, RawQuery, State};
@@ -19,7 +21,7 @@ use wirework::process::ProcessUsage;
 
 use super::access::{Access, Peer, guard, permit};
 use super::answers::{
-    Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Process, Service,
+    Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Process, Restart, Service,
 };
 use super::api::{Answer, Api, Method, Operation, Parameter};
 use super::counters::{AllCounters, Counters};
@@ -91,7 +93,7 @@ const DRAWN: [Parameter; 2] = [
 ];
 
 /// Every operation.
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 18] = [
     read::<Service>("/api/service", "service", "The service: its state, and whether it is ready.", || {
         get(service)
     }),
@@ -174,6 +176,12 @@ const OPERATIONS: [Operation; 17] = [
         StatusCode::OK,
         || post(reset_level),
     ),
+    write::<Nothing, Restart>(
+        ("/api/components/{descriptor}/restart", "restart_component"),
+        "Restarts a component with those that hold it by a reference, and waits for the end a few seconds.",
+        StatusCode::OK,
+        || post(restart_component),
+    ),
     write::<Nothing, Accepted>(
         ("/api/drain", "drain"),
         "Drains the service: it is not ready from now on, serves on for its drain delay, and then takes no new work.",
@@ -223,9 +231,10 @@ async fn components(State(api): State<Api>) -> Response {
 
 async fn component(State(api): State<Api>, Path(descriptor): Path<String>) -> Result<Response, AdminError> {
     let state = api.find(descriptor)?;
-    let sections = &api.operator()?.manifest.sections;
-    let section = sections.get(state.position as usize).cloned().unwrap_or_default();
-    Ok(json(&ComponentDetail::of(api.context.service(), &state, section)))
+    let operator = api.operator()?;
+    let section = operator.manifest.sections.get(state.position as usize).cloned().unwrap_or_default();
+    let restarts_with = operator.control.restarts_with(&state.descriptor).map_err(AdminError::Restart)?;
+    Ok(json(&ComponentDetail::of(api.context.service(), &state, section, &restarts_with)))
 }
 
 async fn graph(State(api): State<Api>) -> Response {
@@ -321,6 +330,27 @@ async fn reset_level(
 /// Who asks, for the log.
 fn who(peer: Peer) -> String {
     format!("an operator at {peer}")
+}
+
+async fn restart_component(
+    State(api): State<Api>,
+    Path(descriptor): Path<String>,
+    Extension(peer): Extension<Peer>,
+    bytes: Bytes,
+) -> Result<Response, AdminError> {
+    let component = api.find(descriptor)?.descriptor;
+    body::<Nothing>(&bytes)?;
+    let control = &api.operator()?.control;
+    let taken_along = control.restarts_with(&component).map_err(AdminError::Restart)?;
+    if taken_along.contains(api.context.scope().descriptor()) {
+        return Err(AdminError::RestartsItself(component));
+    }
+    let restart = control.begin_restart(&component, &who(peer)).map_err(AdminError::Restart)?;
+    // It goes on where nobody waits for it any longer.
+    Ok(json(&match timeout(RESTART_WAIT, restart.finished()).await {
+        Ok(ended) => Restart::done(&component, &ended.map_err(AdminError::Restart)?),
+        Err(_) => Restart::under_way(&component, &taken_along),
+    }))
 }
 
 async fn drain(State(api): State<Api>, bytes: Bytes) -> Result<Response, AdminError> {

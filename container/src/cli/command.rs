@@ -18,7 +18,7 @@ use super::{
     check, components, convert, describe, explain, graph, kubernetes, print, run, schema, unit, width,
 };
 #[cfg(feature = "admin")]
-use super::{drain, log_level, status, stop};
+use super::{drain, log_level, restart, status, stop};
 use crate::plan::Binary;
 use crate::program::Program;
 
@@ -58,6 +58,8 @@ enum Command {
     #[cfg(feature = "admin")]
     LogLevel(log_level::LogLevel),
     #[cfg(feature = "admin")]
+    Restart(restart::Restart),
+    #[cfg(feature = "admin")]
     Drain(drain::Drain),
     #[cfg(feature = "admin")]
     Stop(stop::Stop),
@@ -83,6 +85,8 @@ impl Command {
             Self::Top(top) => top.main(program),
             #[cfg(feature = "admin")]
             Self::LogLevel(log_level) => log_level.main(program),
+            #[cfg(feature = "admin")]
+            Self::Restart(restart) => restart.main(program),
             #[cfg(feature = "admin")]
             Self::Drain(drain) => drain.main(program),
             #[cfg(feature = "admin")]

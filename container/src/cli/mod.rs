@@ -25,6 +25,8 @@ mod operate;
 mod options;
 mod output;
 mod print;
+#[cfg(feature = "admin")]
+mod restart;
 mod run;
 mod schema;
 mod selector;

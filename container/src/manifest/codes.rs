@@ -104,6 +104,7 @@ codes! {
     LOCK_TIMEOUT: "A message was not completed in time and went back to its queue.", "Renew the lock, or give the queue a longer one.";
     LOG_FILE: "A log file cannot be opened or written.", "The user of the service has to be allowed to write it, and to make its folder where that is not there; the reason follows.";
     LOOPS_NOT_CHECKED: "There are too many bridges to look for circles among them.", "Nothing is wrong by itself; circles end at `max_hops`.";
+    MADE_BY_PROGRAM: "A component that the program handed in is to be restarted.", "It cannot be created anew; restart those that use it, or the program.";
     MESSAGE_LOOP: "Bridges or dead letters send messages to where they come from.",
         "Change the topic of one of the queues, so that none takes what another sends; or give a bridge `types`.";
     MISSING_CREDENTIALS: "No credential store has the key.", "Add the key to one of them, or correct `credential.store_key`.";
@@ -124,12 +125,15 @@ codes! {
     NO_PORT: "A connection has no port, and its protocol none by itself.", "Give `connection.port`.";
     NO_PROTOCOL: "An address has no protocol.", "Give `connection.protocol`, such as `mqtt` or `mqtts`.";
     NO_TOPIC: "A message has no topic to go to.", "Give the queue a `topic` without `{topic}`, or send to it from a queue that has topics.";
+    NOT_CREATED: "A component could not be created anew, and nothing has changed.", "The causes follow; one that it requires may have failed and is to be restarted first.";
     NOT_DURABLE: "A bridge leads from a queue that survives a crash to one that does not.", "Give the target a broker, or accept that a crash loses messages.";
     NOT_LOCKED: "A message was completed or given back that nobody holds.", "Its lock may have run out: renew it, or give the queue a longer one.";
     NOT_OFFERED: "The component at the descriptor is not what the reference asks for.", "Point the reference at a component that offers it; `explain` lists them.";
     NOT_OPEN: "A component is used before it is open.", "Ask for it by a reference that waits, or use it from `open` on.";
     NOT_OPENED: "A queue is used before it is open.", "Ask for it by a reference that waits, or use it from `open` on.";
+    NOT_REOPENED: "After a restart not everything is open.", "The causes follow; restart the component again once they are mended.";
     NOT_ROUTED: "The log levels are those of the program's own `tracing` subscriber.", "Add the layer of `Router::process()` to that subscriber.";
+    NOT_RUNNING: "A component is to be restarted in a service that does not run.", "The message says where the service is in its life; a restart is for one that has started and does not drain or close.";
     NOT_SUPPORTED: "The protocol does not have what is asked for.", "Most often it takes `options.protocol_version = 5`.";
     OPEN_TO_ALL: "A broker that others can reach lets everybody in.", "Give it a `credential`, listen at `127.0.0.1`, or say `allow_anonymous = true`.";
     OTHER_PORT: "A component connects to a port of this machine where nothing of the manifest listens, and nothing connects to its broker.",
@@ -145,6 +149,7 @@ codes! {
     QUEUE_FULL: "A queue holds as many messages as it may.", "Receive faster, or raise `capacity`.";
     READ_FAILED: "A file of addresses or credentials cannot be read.", "Paths are relative to the manifest's folder; the message shows the whole path.";
     REF_ERROR: "A component that is needed is not there, or has failed.", "The message names it.";
+    RESTARTING: "Another component is being restarted.", "Wait for its end; there is one restart at a time.";
     ROUTE_TAKEN: "Two components have one base route at one endpoint, or one that the endpoint answers itself.", "Give one of them another `base_route` or `route`.";
     SECRET_IN_CLEAR: "A password stands in the manifest itself.", "Write `\"${NAME}\"` or `\"${file:path}\"` in its place.";
     SESSION_LOST: "The broker has forgotten the session, and what was not confirmed in it.", "Raise `options.session_expiry`, or look why the broker lost it.";

@@ -5,15 +5,18 @@ use schemars::Schema;
 use wirework::component::ReadinessRule;
 use wirework::config::{Node, Origin, Table, Value, mask_uri, value_types};
 
+use super::factories::FactoryInfo;
 #[cfg(feature = "cli")]
 use super::plan::Plan;
-use super::planned::Planned;
 use crate::manifest::{Entry, Place, Service, mask_table, names_of};
 
 /// The manifest as it takes effect, with secrets masked and defaults of the container's own keys.
 #[cfg(feature = "cli")]
 pub(crate) fn effective(plan: &Plan) -> toml::Table {
-    let components = plan.components.iter().map(|planned| toml::Value::Table(effective_section(planned)));
+    let components = plan
+        .components
+        .iter()
+        .map(|planned| toml::Value::Table(effective_section(&planned.entry, planned.known.as_deref())));
     let mut document = toml::Table::new();
     document.insert("service".to_owned(), effective_service(&plan.service).into());
     document.insert("component".to_owned(), components.collect::<Vec<_>>().into());
@@ -26,10 +29,10 @@ pub(crate) fn effective_service(service: &Service) -> toml::Table {
 }
 
 /// One section of it.
-pub(crate) fn effective_section(planned: &Planned) -> toml::Table {
-    let mut section = own(Place::Component, |key| of_component(&planned.entry, key));
-    let schema = planned.known.as_ref().map(|known| &*known.schema);
-    section.extend(table(&mask_table(&planned.entry.table, schema), schema, &mut Vec::new()));
+pub(crate) fn effective_section(entry: &Entry, known: Option<&FactoryInfo>) -> toml::Table {
+    let mut section = own(Place::Component, |key| of_component(entry, key));
+    let schema = known.map(|known| &*known.schema);
+    section.extend(table(&mask_table(&entry.table, schema), schema, &mut Vec::new()));
     section
 }
 

@@ -111,6 +111,11 @@ impl Graph {
         self.dependents.of(component).iter().filter(|(_, edge)| *edge == EdgeKind::Need).map(|(to, _)| *to)
     }
 
+    /// The components without which `component` cannot be.
+    pub fn needs(&self, component: u32) -> impl Iterator<Item = u32> + '_ {
+        self.dependencies.of(component).iter().filter(|(_, edge)| *edge == EdgeKind::Need).map(|(to, _)| *to)
+    }
+
     /// The nodes that wait for `component`, directly or not, by node.
     #[must_use]
     pub fn waiting_for(&self, component: u32) -> Vec<bool> {

@@ -1,24 +1,28 @@
 //! The components of a service between their creation and their end, and what opening and closing share.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use wirework::Descriptor;
-use wirework::component::{Context, Instance, ServiceState, Supervisor, new_trace_id};
+use wirework::component::{Context, Deferred, ServiceState, Status, Supervisor, new_trace_id, panic_error};
 use wirework::log::{BufferGuard, LogSink, Router, Scope, SinkId};
 
+use super::Failure;
 use super::board::Board;
+use super::create::Created;
 use super::event::Event;
 use super::events::Events;
-use crate::plan::{FactoryInfo, Graph, Plan, Planned};
+use super::found::Table;
+use super::instances::Instances;
+use super::sections::{Kept, Sections};
 
 /// The components of a service.
 pub(super) struct Assembly {
+    sections: Arc<Sections>,
+    instances: Arc<Instances>,
     members: Vec<Member>,
-    descriptors: Vec<Descriptor>,
     board: Arc<Board>,
-    graph: Arc<Graph>,
     events: Events,
     concurrency: usize,
     /// Where the components' calls and tasks run.
@@ -26,54 +30,31 @@ pub(super) struct Assembly {
     /// The components that have begun to open and are not closed, in that order.
     begun: Vec<u32>,
     router: Option<Router>,
+    /// Those that are shown all counters.
+    observers: Vec<u32>,
     /// Buffers log records until the sinks are open.
     buffered: Option<BufferGuard>,
     /// Log sinks that have not opened yet.
     unopened_sinks: usize,
+    /// What could not be closed in a restart that the close has ended, and is to be told by that.
+    not_closed: Vec<Failure>,
 }
 
-/// A component, with its context and how far it has come.
+/// What a component has beside its section and its instance, from its creation to its end.
 pub(super) struct Member {
-    instance: Option<Arc<dyn Instance>>,
-    /// What its factory says of it.
-    known: Option<Arc<FactoryInfo>>,
     context: Context,
-    timeout: Duration,
-    critical: bool,
     /// Its `open` has ended well.
     opened: bool,
     log_sink: Option<Arc<dyn LogSink>>,
     sink_id: Option<SinkId>,
+    /// What binds its late references.
+    late: Vec<Deferred>,
 }
 
 impl Member {
-    /// The component, unless it could not be created.
-    pub fn instance(&self) -> Option<&Arc<dyn Instance>> {
-        self.instance.as_ref()
-    }
-
-    /// What its factory says of it.
-    pub fn known(&self) -> Option<&FactoryInfo> {
-        self.known.as_deref()
-    }
-
     /// The context of its calls.
     pub fn context(&self) -> &Context {
         &self.context
-    }
-
-    pub fn descriptor(&self) -> &Descriptor {
-        self.context.scope().descriptor()
-    }
-
-    /// How long a call of it may take.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
-    /// Whether the service cannot do without it.
-    pub fn is_critical(&self) -> bool {
-        self.critical
     }
 
     /// Whether its `open` has ended well.
@@ -82,61 +63,134 @@ impl Member {
     }
 }
 
-/// What an assembly is made of beside its plan.
+/// What an assembly is made of beside its sections.
 pub(super) struct RunEnvironment {
     pub router: Option<Router>,
     pub buffered: Option<BufferGuard>,
     pub workers: Handle,
     pub events: Events,
+    /// How many calls may run at one time.
+    pub concurrency: usize,
+    /// Those that are shown all counters.
+    pub observers: Vec<u32>,
 }
 
 impl Assembly {
-    /// Of a plan whose components have been created; the sections are given back.
+    /// Of sections whose components have been created.
     pub fn new(
-        plan: Plan,
-        instances: Vec<Option<Arc<dyn Instance>>>,
+        sections: Arc<Sections>,
+        created: Created,
         scopes: &[Arc<Scope>],
         board: Arc<Board>,
         around: RunEnvironment,
-    ) -> (Self, Vec<Planned>) {
-        let service = board.view();
+    ) -> Self {
         let trace_id: Arc<str> = new_trace_id().into();
-        let context = |index: usize, scope: &Arc<Scope>| {
-            let supervisor = Arc::clone(&board) as Arc<dyn Supervisor>;
-            Context::new(index, service.clone(), Arc::clone(scope), supervisor)
-                .for_call(Arc::clone(&trace_id), None)
-        };
-        let parts = plan.components.iter().zip(instances).zip(scopes.iter()).enumerate();
+        let Created { instances, late, .. } = created;
+        let parts = sections.all().iter().zip(&instances).zip(late).zip(scopes).enumerate();
         let members: Vec<Member> = parts
-            .map(|(index, ((planned, instance), scope))| Member {
-                known: planned.known.clone(),
-                log_sink: instance.as_ref().and_then(|instance| planned.log_sink(instance)),
-                instance,
-                context: context(index, scope),
-                timeout: planned.timeout(),
-                critical: planned.entry.critical,
+            .map(|(index, (((kept, instance), late), scope))| Member {
+                log_sink: instance.as_ref().and_then(|instance| kept.log_sink(instance)),
+                context: context(&board, index, scope, &trace_id),
                 opened: false,
                 sink_id: None,
+                late,
             })
             .collect();
-        let Plan { service: settings, components, descriptors, graph, .. } = plan;
-        let RunEnvironment { router, buffered, workers, events } = around;
+        let RunEnvironment { router, buffered, workers, events, concurrency, observers } = around;
         let unopened_sinks = members.iter().filter(|member| member.log_sink.is_some()).count();
-        let assembly = Self {
+        Self {
             unopened_sinks,
             // Without a sink nobody would ever get the records.
             buffered: buffered.filter(|_| unopened_sinks > 0),
+            instances: Arc::new(Instances::new(Arc::clone(&sections), instances)),
+            sections,
             members,
-            descriptors,
             board,
-            graph: Arc::new(graph),
             events,
-            concurrency: settings.open_concurrency.max(1),
+            concurrency: concurrency.max(1),
             workers,
             begun: Vec::new(),
             router,
-        };
-        (assembly, components)
+            observers,
+            not_closed: Vec::new(),
+        }
+    }
+
+    /// Puts what was created anew in the places of its predecessors, which are dropped, and binds what had found them: late references
+    /// of the new ones, and those of all others that lead to one of them. Nothing is open of it yet.
+    pub fn replace(&mut self, those: &[bool], created: Created) {
+        let trace_id: Arc<str> = new_trace_id().into();
+        let chosen: Vec<u32> = (0..).zip(those).filter(|(_, chosen)| **chosen).map(|(at, _)| at).collect();
+        let Created { mut instances, mut late, .. } = created;
+        for position in chosen.iter().copied() {
+            let at = position as usize;
+            let (Some(member), Some(kept)) = (self.members.get_mut(at), self.sections.get(position)) else {
+                continue;
+            };
+            member.context.retire();
+            let scope = Arc::clone(member.context.scope());
+            let instance = instances.get_mut(at).and_then(Option::take);
+            *member = Member {
+                log_sink: instance.as_ref().and_then(|instance| kept.log_sink(instance)),
+                context: context(&self.board, at, &scope, &trace_id),
+                opened: false,
+                sink_id: None,
+                late: late.get_mut(at).map(std::mem::take).unwrap_or_default(),
+            };
+            let old = self.instances.replace(position, instance);
+            // Of a panic in there nobody needs to know: what it was of has closed.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        }
+        let sinks = chosen.iter().filter_map(|at| self.members.get(*at as usize));
+        self.unopened_sinks = sinks.filter(|member| member.log_sink.is_some()).count();
+        if self.unopened_sinks == 0 {
+            self.release_log();
+        }
+        self.bind(those);
+    }
+
+    /// Binds the late references of these, and those that lead to one of them.
+    fn bind(&self, those: &[bool]) {
+        let is_new = |position: u32| those.get(position as usize).copied().unwrap_or_default();
+        let (instances, observers) = (self.instances.all(), &self.observers);
+        let all_counters = observers.iter().any(|observer| is_new(*observer));
+        for ((asker, member), kept) in (0..).zip(&self.members).zip(self.sections.all()) {
+            let leads_there = |late: &&Deferred| {
+                all_counters || is_new(asker) || kept.members(late.reference(), asker).any(is_new)
+            };
+            for late in member.late.iter().filter(leads_there) {
+                let table = Table { sections: &self.sections, instances: &instances, asker, observers };
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| late.bind(&table))) {
+                    let error = panic_error("binding its late references", &*panic);
+                    member.context.set_status(Status::failed(error));
+                }
+            }
+        }
+    }
+
+    /// What everything was created from.
+    pub fn sections(&self) -> &Arc<Sections> {
+        &self.sections
+    }
+
+    /// What was created.
+    pub fn instances(&self) -> &Arc<Instances> {
+        &self.instances
+    }
+
+    /// The section of the component at a position.
+    pub fn kept(&self, component: u32) -> Option<&Kept> {
+        self.sections.get(component)
+    }
+
+    /// Its name.
+    pub fn descriptor(&self, component: u32) -> Option<&Descriptor> {
+        self.sections.get(component).map(Kept::descriptor)
+    }
+
+    /// How all components speak, by position.
+    pub fn scopes(&self) -> Arc<[Arc<Scope>]> {
+        self.members.iter().map(|member| Arc::clone(member.context.scope())).collect()
     }
 
     /// The component at a position.
@@ -144,24 +198,9 @@ impl Assembly {
         self.members.get(component as usize)
     }
 
-    /// How many components there are.
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// The descriptors of all components, by position.
-    pub fn descriptors(&self) -> &[Descriptor] {
-        &self.descriptors
-    }
-
     /// The states of all components.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
-    }
-
-    /// Who waits for whom.
-    pub fn graph(&self) -> Arc<Graph> {
-        Arc::clone(&self.graph)
     }
 
     /// How many calls may run at one time.
@@ -194,9 +233,24 @@ impl Assembly {
         self.begun.push(component);
     }
 
-    /// The components that have begun to open and are not closed, in that order; from now on there are none.
-    pub fn take_begun(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.begun)
+    /// The components that have begun to open and are not closed, in that order.
+    pub fn begun(&self) -> &[u32] {
+        &self.begun
+    }
+
+    /// Notes that of the components that have begun to open only these are still to be closed.
+    pub fn keep_begun(&mut self, keep: impl Fn(u32) -> bool) {
+        self.begun.retain(|component| keep(*component));
+    }
+
+    /// Leaves it to the close of the service to tell of these.
+    pub fn leave_failures(&mut self, not_closed: Vec<Failure>) {
+        self.not_closed = not_closed;
+    }
+
+    /// What was left to the close of the service to tell of.
+    pub fn take_failures(&mut self) -> Vec<Failure> {
+        std::mem::take(&mut self.not_closed)
     }
 
     /// Notes that a component is open. A log sink takes records from now on.
@@ -220,6 +274,14 @@ impl Assembly {
         }
     }
 
+    /// Buffers log records for the sinks among these, which are closed and opened anew.
+    pub fn buffer_log_for(&mut self, those: &[bool]) {
+        let mut chosen = self.members.iter().zip(those).filter(|(_, chosen)| **chosen);
+        if chosen.any(|(member, _)| member.log_sink.is_some()) {
+            self.buffered = self.router.as_ref().map(Router::buffer);
+        }
+    }
+
     /// Buffers log records no more.
     pub fn release_log(&mut self) {
         self.buffered = None;
@@ -232,6 +294,11 @@ impl Assembly {
             router.remove(sink_id);
         }
     }
+}
+
+fn context(board: &Arc<Board>, index: usize, scope: &Arc<Scope>, trace_id: &Arc<str>) -> Context {
+    let supervisor = Arc::clone(board) as Arc<dyn Supervisor>;
+    Context::new(index, board.view(), Arc::clone(scope), supervisor).for_call(Arc::clone(trace_id), None)
 }
 
 impl Drop for Assembly {

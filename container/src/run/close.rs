@@ -1,4 +1,5 @@
-//! Closing what was opened: each component after all that wait for it, in the reverse of the order of opening.
+//! Closing what was opened: each component after all that wait for it, in the reverse of the order of opening. At the end of the service
+//! that is everything, at a restart some of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::plan::Walk;
 /// How often it is said what is still waited for.
 const REMINDER: Duration = Duration::from_secs(3);
 
+/// One pass of closing.
 struct Closing<'a> {
     assembly: &'a mut Assembly,
     running: Calls,
@@ -25,6 +27,8 @@ struct Closing<'a> {
     /// Whether a component has begun to open and so must be closed, by position.
     begun: Vec<bool>,
     deadline: Instant,
+    /// It was asked to end early: what has not begun to close stays as it is.
+    cut_short: bool,
     /// The whole close is one operation, with one trace id.
     trace_id: Arc<str>,
     failures: Vec<Failure>,
@@ -32,40 +36,58 @@ struct Closing<'a> {
     stray: Vec<Context>,
 }
 
-/// Closes everything that had begun to open, within `limit` in all. One that fails or hangs does not keep the others
-/// from closing: a single close may take at most half of the time that is left.
-pub(super) async fn close(assembly: &mut Assembly, limit: Duration) -> Option<Failures> {
-    assembly.board().set_service(ServiceState::Closing);
-    let graph = assembly.graph();
-    let count = assembly.len();
-    let (mut rank, mut begun) = (vec![0; count], vec![false; count]);
-    for (at, component) in (0u32..).zip(assembly.take_begun()) {
+/// Closes everything that had begun to open, until `deadline`. One that fails or hangs does not keep the others from closing: a single
+/// close may take at most half of the time that is left.
+pub(super) async fn close(assembly: &mut Assembly, deadline: Instant) -> Option<Failures> {
+    let board = Arc::clone(assembly.board());
+    board.set_service(ServiceState::Closing);
+    let all = vec![true; assembly.sections().all().len()];
+    let mut failures = assembly.take_failures();
+    failures.extend(close_those(assembly, &all, deadline, std::future::pending()).await);
+    // A stop that was asked for when nobody waited for it any more.
+    failures.extend(board.take_unreported_failure());
+    board.set_service(ServiceState::Closed);
+    Failures::of(failures)
+}
+
+/// Closes those of these that had begun to open, in the same way. Where `stop` resolves first, with the deadline by which all the service
+/// is to be closed, nothing more begins to close, and what does has half of the time until then.
+pub(super) async fn close_those(
+    assembly: &mut Assembly,
+    those: &[bool],
+    deadline: Instant,
+    stop: impl Future<Output = Instant>,
+) -> Vec<Failure> {
+    let sections = Arc::clone(assembly.sections());
+    let (mut rank, mut begun) = (vec![0; those.len()], vec![false; those.len()]);
+    for (at, component) in (0u32..).zip(assembly.begun()) {
+        let index = *component as usize;
+        let chosen = those.get(index).copied().unwrap_or_default();
         // The last to open is the first to close.
-        if let (Some(rank), Some(begun)) =
-            (rank.get_mut(component as usize), begun.get_mut(component as usize))
-        {
-            (*rank, *begun) = (u32::MAX - at, true);
+        if let (Some(rank), Some(begun)) = (rank.get_mut(index), begun.get_mut(index)) {
+            (*rank, *begun) = (u32::MAX - at, chosen);
         }
     }
-    let deadline = Instant::now() + limit;
     let running = Calls::new(assembly.workers().clone(), assembly.events().clone(), Phase::Close);
     let (waiting, failures, trace_id) = (BTreeMap::new(), Vec::new(), new_trace_id().into());
+    let (stray, cut_short) = (Vec::new(), false);
     let mut closing =
-        Closing { assembly, running, waiting, begun, deadline, trace_id, failures, stray: Vec::new() };
-    closing.run(graph.closing().ranked(rank)).await;
+        Closing { assembly, running, waiting, begun, deadline, cut_short, trace_id, failures, stray };
+    closing.run(sections.graph().closing().ranked(rank), stop).await;
     closing.end_stray_tasks().await;
-    // A stop that was asked for when nobody waited for it any more.
-    closing.failures.extend(closing.assembly.board().take_unreported_failure());
-    closing.assembly.board().set_service(ServiceState::Closed);
-    Failures::of(closing.failures)
+    let Closing { assembly, begun, failures, .. } = closing;
+    let still = |component: u32, of: &[bool]| of.get(component as usize).copied().unwrap_or_default();
+    assembly.keep_begun(|component| !still(component, those) || still(component, &begun));
+    failures
 }
 
 impl Closing<'_> {
-    async fn run(&mut self, mut walk: Walk<'_>) {
+    async fn run(&mut self, mut walk: Walk<'_>, stop: impl Future<Output = Instant>) {
+        let mut stop = std::pin::pin!(stop);
         let mut reminder = interval_at(Instant::now() + REMINDER, REMINDER);
         reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            while self.running.len() < self.assembly.concurrency() {
+            while !self.cut_short && self.running.len() < self.assembly.concurrency() {
                 let Some(component) = walk.next_ready() else { break };
                 self.begin(component, &mut walk);
             }
@@ -80,24 +102,30 @@ impl Closing<'_> {
                         next = self.running.ended();
                     }
                 }
+                end = &mut stop, if !self.cut_short => self.cut_short(end),
                 _ = reminder.tick() => self.remind(),
                 () = sleep_until(self.deadline) => return self.give_up(),
             }
         }
     }
 
+    /// The service closes, and has to be done by `end`.
+    fn cut_short(&mut self, end: Instant) {
+        let now = Instant::now();
+        self.deadline = self.deadline.min(now + end.saturating_duration_since(now) / 2);
+        self.cut_short = true;
+    }
+
     fn begin(&mut self, component: u32, walk: &mut Walk<'_>) {
         let index = component as usize;
         let begun = self.begun.get_mut(index).is_some_and(std::mem::take);
-        let member = self.assembly.get(component).filter(|_| begun);
-        let Some((member, instance)) =
-            member.and_then(|member| member.instance().cloned().map(|it| (member, it)))
-        else {
+        let member = self.assembly.get(component).zip(self.assembly.kept(component)).filter(|_| begun);
+        let Some(((member, kept), instance)) = member.zip(self.assembly.instances().get(component)) else {
             walk.done(component);
             return;
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let limit = member.timeout().min(left / 2);
+        let limit = kept.timeout().min(left / 2);
         let context = member.context().for_call(Arc::clone(&self.trace_id), None);
         self.assembly.detach_sink(component);
         self.assembly.board().set(component, Status::Closing);
@@ -142,7 +170,7 @@ impl Closing<'_> {
         }
     }
 
-    /// The time is over: what still runs is named and left behind, and so is what never had its turn.
+    /// The time is over: what still runs is named and left behind, and so is what never had its turn, unless it still gets one.
     fn give_up(&mut self) {
         for (component, (name, since)) in std::mem::take(&mut self.waiting) {
             self.fail(
@@ -151,8 +179,12 @@ impl Closing<'_> {
                 CallError::TimedOut { phase: Phase::Close, limit: since.elapsed() }.into(),
             );
         }
-        let begun = (0..).zip(&self.begun).zip(self.assembly.descriptors()).filter(|((_, begun), _)| **begun);
-        let left: Vec<_> = begun.map(|((component, _), name)| (component, name.clone())).collect();
+        if self.cut_short {
+            return;
+        }
+        let begun = (0..).zip(std::mem::take(&mut self.begun)).filter(|(_, begun)| *begun);
+        let name = |component: u32| Some((component, self.assembly.descriptor(component)?.clone()));
+        let left: Vec<_> = begun.filter_map(|(component, _)| name(component)).collect();
         for (component, name) in left {
             self.fail(component, name, CallError::NoTimeLeft.into());
         }

@@ -1,6 +1,5 @@
 //! A running service: created, opened, watched and closed.
 
-use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,26 +9,27 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use wirework::Descriptor;
 use wirework::component::{
-    AnyArc, Capability, Readiness, ServiceMember, ServiceState, ServiceStates, ServiceView, Status,
+    Capability, Readiness, ServiceMember, ServiceState, ServiceStates, ServiceView, Status,
 };
 use wirework::log::{Router, Scope};
 
 use super::assembly::{Assembly, RunEnvironment};
 use super::board::{Board, Member as Listed};
 use super::control::ServiceControl;
-use super::create::{self, Created};
+use super::create::Creation;
 use super::event::{Effect, Event};
 use super::events::Events;
+use super::instances::Instances;
 use super::levels::Levels;
 use super::on_start::OnStart;
 use super::open::Opened;
 #[cfg(feature = "admin")]
-use super::operator;
+use super::operator::{self, counter_observers};
+use super::restarts::Restarts;
+use super::sections::{Kept, Sections};
 use super::{Failure, Failures, close, open};
-use crate::plan::{Links, Plan, Planned};
-
-/// From how many components on a manifest is large.
-const LARGE: usize = 1_000;
+use crate::manifest::Service;
+use crate::plan::{Links, Plan};
 
 /// A service that runs.
 ///
@@ -37,7 +37,11 @@ const LARGE: usize = 1_000;
 /// are, open or not, and the tasks that they spawned through their contexts are aborted.
 #[must_use = "components that are dropped are not closed; `close` ends the service"]
 pub struct Container {
-    assembly: Assembly,
+    board: Arc<Board>,
+    instances: Arc<Instances>,
+    sections: Arc<Sections>,
+    workers: Handle,
+    /// It has the components too, since it may restart them.
     control: ServiceControl,
     close_limit: Duration,
     /// What the program does beside it; ends with it.
@@ -84,20 +88,19 @@ impl Container {
         stop: impl Future<Output = ()>,
     ) -> Result<Started, Failures> {
         let began = Instant::now();
-        let around =
-            RunEnvironment { buffered: router.as_ref().map(Router::buffer), router, workers, events };
+        let (buffered, concurrency) = (router.as_ref().map(Router::buffer), plan.service.open_concurrency);
+        let observers = Vec::new();
+        let around = RunEnvironment { buffered, router, workers, events, concurrency, observers };
         let service = plan.service.clone();
-        let (close_limit, drain_delay) = (service.timeout, service.drain_delay);
+        let close_limit = service.timeout;
         let mut stop = std::pin::pin!(stop);
-        let (mut assembly, sections) = tokio::select! {
+        let mut assembly = tokio::select! {
             biased;
             // Nothing has opened; what is being created is dropped when it is done.
             () = &mut stop => return Ok(Started::Stopped(None)),
             created = create(plan, around) => created?,
         };
-        let control = control_of(&assembly, drain_delay);
-        #[cfg(feature = "admin")]
-        operator::give_access(&assembly, &service, &sections, &control);
+        let control = control_of(&assembly, &service);
         let outcome = open::open(&mut assembly, control.stop_asked_or(stop)).await;
         // No sink opens any more: whoever waits for the rollback is to see what it says.
         assembly.release_log();
@@ -105,26 +108,29 @@ impl Container {
             Opened::All => {
                 assembly.board().set_service(ServiceState::Running);
                 assembly.tell(&Event::Ready { components: assembly.board().open(), took: began.elapsed() });
-                // The sections of a large manifest take their time to free, and nothing waits for that; those of a small
-                // one are not worth a thread.
-                if sections.len() > LARGE {
-                    drop(assembly.workers().spawn_blocking(move || drop(sections)));
-                }
-                Ok(Started::Ready(Self { assembly, control, close_limit, beside: JoinSet::new() }))
+                Ok(Started::Ready(Self::of(assembly, control, close_limit)))
             }
             Opened::Failed(failure, later) => {
                 assembly.tell(&Event::NotStarted { failure: &failure, effect: Effect::StartFails });
-                let (closed, later) = (close::close(&mut assembly, close_limit).await, Failures::of(later));
+                let end = Instant::now() + close_limit;
+                let (closed, later) = (close::close(&mut assembly, end).await, Failures::of(later));
                 Err(Failures::from(failure).followed_by(later).followed_by(closed))
             }
             Opened::Stopped(failures) => {
-                let closed = close::close(&mut assembly, close_limit).await;
+                let closed = close::close(&mut assembly, Instant::now() + close_limit).await;
                 Ok(Started::Stopped(match Failures::of(failures) {
                     Some(failures) => Some(failures.followed_by(closed)),
                     None => closed,
                 }))
             }
         }
+    }
+
+    fn of(assembly: Assembly, control: ServiceControl, close_limit: Duration) -> Self {
+        let (board, workers) = (Arc::clone(assembly.board()), assembly.workers().clone());
+        let (instances, sections) = (Arc::clone(assembly.instances()), Arc::clone(assembly.sections()));
+        control.restarts().hold(assembly);
+        Self { board, instances, sections, workers, control, close_limit, beside: JoinSet::new() }
     }
 
     /// Drains the service before it is closed: it is not ready from now on, goes on serving for `service.drain_delay`, and then takes
@@ -146,19 +152,22 @@ impl Container {
     }
 
     /// Closes everything in the reverse of the order in which it opened, at once: whoever wants the service to go on serving while
-    /// load balancers learn of it calls [`Container::drain`] first. What takes work from outside takes nothing new from now on.
+    /// load balancers learn of it calls [`Container::drain`] first. What takes work from outside takes nothing new from now on. A restart
+    /// that is under way ends.
     ///
     /// # Errors
     /// Every component that could not be closed, or not within the service's `timeout`.
-    pub async fn close(mut self) -> Result<(), Failures> {
-        match close::close(&mut self.assembly, self.close_limit).await {
+    pub async fn close(self) -> Result<(), Failures> {
+        let end = Instant::now() + self.close_limit;
+        self.board.set_service(ServiceState::Closing);
+        let Some(mut assembly) = self.control.restarts().take(end).await else { return Ok(()) };
+        match close::close(&mut assembly, end).await {
             None => Ok(()),
             Some(failures) => Err(failures),
         }
     }
 
-    /// The control side of the service, for other tasks of the program. Restarts and a new manifest are not among what it can do
-    /// yet.
+    /// The control side of the service, for other tasks of the program. To take a new manifest is not among what it can do yet.
     #[must_use]
     pub fn control(&self) -> ServiceControl {
         self.control.clone()
@@ -172,54 +181,51 @@ impl Container {
     /// Waits until a component asks the service to stop or a critical one has failed, and says which and why. All who wait get
     /// the same failure, the first; whoever calls later gets it at once.
     pub async fn failed(&self) -> Failure {
-        self.assembly.board().stopped().await
+        self.board.stopped().await
     }
 
     /// Whether the service is ready for work, and why not.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.assembly.board().readiness()
+        self.board.readiness()
     }
 
     /// What everybody may know of the service: states, readiness, references, and what changes. It stays true when the container
     /// has closed.
     #[must_use]
     pub fn view(&self) -> ServiceView {
-        self.assembly.board().view()
+        self.board.view()
     }
 
     /// All components with their states, in manifest order.
     #[must_use]
     pub fn statuses(&self) -> Vec<(Descriptor, Status)> {
-        self.assembly.board().all()
+        self.board.all()
     }
 
     /// Waits until `holds` is true of the state of a component; at once where there is none of that name.
     pub async fn wait(&self, descriptor: &Descriptor, holds: impl Fn(&Status) -> bool) {
         if let Some(position) = self.position(descriptor) {
-            self.assembly.board().wait(position, holds).await;
+            self.board.wait(position, holds).await;
         }
     }
 
-    /// The component of a name by its type or by a trait that it offers, if it does: `get::<dyn MessageQueue>(…)`.
+    /// The component of a name by its type or by a trait that it offers, if it does: `get::<dyn MessageQueue>(…)`. Once it was restarted,
+    /// this is the new one.
     #[must_use]
     pub fn get<D: Capability + ?Sized>(&self, descriptor: &Descriptor) -> Option<Arc<D>> {
-        let member = self.assembly.get(self.position(descriptor)?)?;
-        let offer = member.known()?.offer(TypeId::of::<D>())?;
-        let mut slot: Option<Arc<D>> = None;
-        offer.cast(Arc::clone(member.instance()?) as AnyArc, &mut slot);
-        slot
+        self.instances.cast(self.position(descriptor)?)
     }
 
     /// Begins what the program does beside the service. It runs with the components, and is dropped when the service has closed.
     pub(crate) fn begin(&mut self, on_start: &OnStart) {
         for beside in on_start.all(&self.view(), &self.control) {
-            self.beside.spawn_on(beside, self.assembly.workers());
+            self.beside.spawn_on(beside, &self.workers);
         }
     }
 
     fn position(&self, descriptor: &Descriptor) -> Option<u32> {
-        (0..).zip(self.assembly.descriptors()).find(|(_, other)| *other == descriptor).map(|(at, _)| at)
+        self.sections.position(descriptor)
     }
 }
 
@@ -237,24 +243,53 @@ impl fmt::Debug for Container {
     }
 }
 
-fn control_of(assembly: &Assembly, drain_delay: Duration) -> ServiceControl {
+/// The control side of a service that begins to open; its operators have it from now on.
+fn control_of(assembly: &Assembly, service: &Service) -> ServiceControl {
     let (board, events) = (Arc::clone(assembly.board()), assembly.events().clone());
     let levels = Levels::new(Arc::clone(&board), events.clone(), assembly.router().cloned());
-    ServiceControl::new(board, events, drain_delay, levels)
+    let restarts = Restarts::new(Arc::clone(assembly.sections()), service.timeout);
+    let control = ServiceControl::new(board, events, service.drain_delay, levels, restarts);
+    #[cfg(feature = "admin")]
+    if let Some(manifest) = operator::masked_manifest(assembly.sections(), service) {
+        let all = vec![true; assembly.sections().all().len()];
+        operator::give_access(assembly, &all, &manifest, &control);
+        let weak = control.weak();
+        control.restarts().grant_with(Arc::new(move |assembly, those| {
+            if let Some(control) = weak() {
+                operator::give_access(assembly, those, &manifest, &control);
+            }
+        }));
+    }
+    control
 }
 
-/// Creates all components of a plan; its sections are given back.
-async fn create(plan: Plan, around: RunEnvironment) -> Result<(Assembly, Vec<Planned>), Failures> {
+/// Nobody without an admin controller.
+#[cfg(not(feature = "admin"))]
+fn counter_observers(_: &Sections) -> Vec<u32> {
+    Vec::new()
+}
+
+/// Creates all components of a plan.
+async fn create(plan: Plan, mut around: RunEnvironment) -> Result<Assembly, Failures> {
     let scopes: Arc<[_]> = plan.descriptors.iter().cloned().map(Scope::new).collect();
-    let listed = plan
-        .components
+    let states = states(&plan, &scopes);
+    let (sections, configs) = Sections::of(plan);
+    let observers = counter_observers(&sections);
+    around.observers.clone_from(&observers);
+    let listed = sections
+        .all()
         .iter()
         .zip(scopes.iter())
-        .map(|(planned, scope)| Listed { scope: Arc::clone(scope), critical: planned.entry.critical });
-    let board = Arc::new(Board::new(listed.collect(), states(&plan, &scopes), around.events.clone()));
-    let Created { plan, instances, failures } = create::create(plan, Arc::clone(&scopes)).await?;
-    check(&plan, failures, &board, &around.events)?;
-    Ok(Assembly::new(plan, instances, &scopes, board, around))
+        .map(|(kept, scope)| Listed { scope: Arc::clone(scope), critical: kept.is_critical() });
+    let board = Arc::new(Board::new(listed.collect(), states, around.events.clone()));
+    let mut instances = Vec::new();
+    instances.resize_with(sections.all().len(), || None);
+    let (given, only) = (Arc::clone(&sections), None);
+    let creation =
+        Creation { sections: given, scopes: Arc::clone(&scopes), configs, instances, only, observers };
+    let mut created = creation.run().await?;
+    check(&sections, std::mem::take(&mut created.failures), &board, &around.events)?;
+    Ok(Assembly::new(sections, created, &scopes, board, around))
 }
 
 /// The states of the components of a plan, of which none is open.
@@ -269,8 +304,13 @@ fn states(plan: &Plan, scopes: &[Arc<Scope>]) -> Arc<ServiceStates> {
 }
 
 /// A critical component that could not be created ends the start; any other is only reported.
-fn check(plan: &Plan, failures: Vec<(u32, Failure)>, board: &Board, events: &Events) -> Result<(), Failures> {
-    let critical = |position: u32| plan.get(position).is_some_and(|planned| planned.entry.critical);
+fn check(
+    sections: &Sections,
+    failures: Vec<(u32, Failure)>,
+    board: &Board,
+    events: &Events,
+) -> Result<(), Failures> {
+    let critical = |position: u32| sections.get(position).is_some_and(Kept::is_critical);
     let (fatal, harmless): (Vec<_>, Vec<_>) =
         failures.into_iter().partition(|(position, _)| critical(*position));
     for (position, failure) in harmless {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use wirework::Descriptor;
 use wirework::component::{LevelOverride, LevelTarget, LogLevel, ServiceState};
 
 use super::board::Board;
@@ -13,6 +14,8 @@ use super::event::{Event, StopCause};
 use super::events::Events;
 use super::level_change::{LevelChange, LevelChangeError};
 use super::levels::Levels;
+use super::restart::{Restart, RestartError, Restarted};
+use super::restarts::Restarts;
 
 /// What may be done to a running service from elsewhere in the program: from another task, a page or a test. Only its container
 /// hands it out ([`Container::control`](super::Container::control)); components have the read side alone. It is cheap to clone, and of no
@@ -45,12 +48,19 @@ struct Inner {
     drained_at: OnceLock<Instant>,
     stop: watch::Sender<bool>,
     levels: Arc<Levels>,
+    restarts: Arc<Restarts>,
 }
 
 impl ServiceControl {
-    pub(super) fn new(board: Arc<Board>, events: Events, delay: Duration, levels: Arc<Levels>) -> Self {
+    pub(super) fn new(
+        board: Arc<Board>,
+        events: Events,
+        delay: Duration,
+        levels: Arc<Levels>,
+        restarts: Arc<Restarts>,
+    ) -> Self {
         let (drained_at, stop) = (OnceLock::new(), watch::Sender::new(false));
-        Self(Arc::new(Inner { board, events, delay, drained_at, stop, levels }))
+        Self(Arc::new(Inner { board, events, delay, drained_at, stop, levels, restarts }))
     }
 
     /// Drains the service: it is not ready from now on and goes on serving for `service.drain_delay`; then it takes no new work
@@ -70,6 +80,65 @@ impl ServiceControl {
     /// [`Container::stop_asked`](super::Container::stop_asked).
     pub fn stop(&self) {
         self.0.stop.send_replace(true);
+    }
+
+    /// Restarts a component, with those that hold it by a reference that is not late, directly or not, and waits until that is done:
+    /// they are created anew from the same sections, the old ones close, each after those that hold it, and the new ones open. Late
+    /// references to them, which loggers, counters and tracers are too, are bound to the new ones. All other components stay as they
+    /// are, and so do those that only open `after` one of them. `asked_by` says for the log who wants that.
+    ///
+    /// What cannot be created anew changes nothing. What cannot be closed is left behind, and named in what is returned. What cannot be
+    /// opened stays `Failed`, with those that require it; the others of the service go on, whether it is critical or not, and it can be
+    /// restarted again. Closing takes `service.timeout` at most in all, opening the `timeout` of each section. What
+    /// [`Container::get`](super::Container::get) returned before is the old component.
+    ///
+    /// It goes on when the future is dropped. A service that closes meanwhile ends it.
+    ///
+    /// # Errors
+    /// [`RestartError`], which says of each case whether anything has changed.
+    ///
+    /// ```no_run
+    /// use wirework_container::Host;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let service = Host::new().manifest("config/service.toml").start().await?;
+    /// let connection = "pip-services:connection:mqtt:default:1.0".parse()?;
+    /// let restarted = service.control().restart(&connection, "the program").await?;
+    /// println!("{} components in {:?}", restarted.components.len(), restarted.took);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn restart(&self, component: &Descriptor, asked_by: &str) -> Result<Restarted, RestartError> {
+        self.begin_restart(component, asked_by)?.finished().await
+    }
+
+    /// Begins what [`ServiceControl::restart`] does, and does not wait.
+    ///
+    /// # Errors
+    /// [`RestartError`]: a component that the service does not have, a service that does not run, another restart. Nothing has changed
+    /// then.
+    pub fn begin_restart(&self, component: &Descriptor, asked_by: &str) -> Result<Restart, RestartError> {
+        self.0.restarts.begin(component, asked_by)
+    }
+
+    /// The components that a restart of one takes along, itself included, in the order of the manifest.
+    ///
+    /// # Errors
+    /// [`RestartError::UnknownComponent`].
+    pub fn restarts_with(&self, component: &Descriptor) -> Result<Vec<Descriptor>, RestartError> {
+        let Inner { restarts, .. } = &*self.0;
+        Ok(restarts.names(&restarts.taken_along(component)?))
+    }
+
+    pub(super) fn restarts(&self) -> &Arc<Restarts> {
+        &self.0.restarts
+    }
+
+    /// Itself as long as somebody else has it, for what it leads to.
+    #[cfg(feature = "admin")]
+    pub(super) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let weak = Arc::downgrade(&self.0);
+        move || weak.upgrade().map(Self)
     }
 
     /// Sets the log level of one component, of the container, or of all, while the service runs. It goes back by itself after
@@ -128,6 +197,7 @@ impl ServiceControl {
 
     /// The service has closed: what was set ends.
     pub(super) fn end(&self) {
+        self.0.restarts.end();
         self.0.levels.end();
     }
 

@@ -7,7 +7,7 @@ use wirework::component::{LevelOverride, Status};
 use wirework::log::Scope;
 use wirework::{Descriptor, Error};
 
-use super::Failure;
+use super::{Failure, RestartError};
 
 /// Something that happened to a service or to one of its components.
 ///
@@ -78,6 +78,31 @@ pub enum Event<'a> {
         /// For how long it goes on serving, before it takes nothing new.
         delay: Duration,
     },
+    /// A component is restarted, with those that hold it by their references: they close, are created anew and open.
+    Restarting {
+        /// Which component.
+        component: &'a Descriptor,
+        /// It and the others, in the order of the manifest.
+        components: &'a [Descriptor],
+        /// Who wants that, in words for people.
+        asked_by: &'a str,
+    },
+    /// A restart has ended: all that was to open is open.
+    Restarted {
+        /// Which component was asked for.
+        component: &'a Descriptor,
+        /// How many were restarted.
+        components: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A restart has ended in another way. The service goes on, unless it was that which has ended the restart.
+    NotRestarted {
+        /// Which component was asked for.
+        component: &'a Descriptor,
+        /// Why.
+        error: &'a RestartError,
+    },
     /// A log level was set while the service runs.
     LevelSet {
         /// Whose level, which, by whom, and until when.
@@ -132,6 +157,8 @@ pub enum Effect {
     NotCritical,
     /// None: the start had failed already.
     StartHadFailed,
+    /// The component was restarted, and stays failed; the others of the service go on, whether it is critical or not.
+    NotRestarted,
 }
 
 /// Why a service drains or closes.

@@ -1,12 +1,14 @@
 //! The listener that writes events to the log.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use wirework::component::{LevelOverride, Status};
 use wirework::text::{counted, duration};
+use wirework::{Coded, Descriptor, Error};
 
 use super::event::{Effect, Event, LevelEnd, Listener, StopCause};
-use super::{Failure, LOG};
+use super::{Failure, LOG, RestartError};
 
 /// Writes a record for each event, with `component`, `took_ms` and `code` as fields beside the text.
 pub(super) struct EventLog;
@@ -24,18 +26,20 @@ impl Listener for EventLog {
             Event::LateFailure { component, error } => component.span().in_scope(|| {
                 tracing::warn!(target: LOG, code = error.code(), "failed besides: {}", error.chain());
             }),
-            Event::LateStop { component, reason, closed } => component.span().in_scope(|| {
-                let what = if closed {
-                    "asks to stop the service, which has closed"
-                } else {
-                    "asks to stop the service too"
-                };
-                tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
-            }),
+            Event::LateStop { component, reason, closed } => {
+                component.span().in_scope(|| late_stop(reason, closed));
+            }
             Event::StartGivenUp { signal } => tracing::info!(target: LOG, "{signal}: the start is given up"),
             Event::Draining { cause, delay } => draining(cause, delay),
             Event::LevelSet { set, lasts } => level_set(set, lasts),
             Event::LevelReset { set, end } => level_reset(set, end),
+            Event::Restarting { component, components, asked_by } => {
+                restarting(component, components.len(), asked_by);
+            }
+            Event::Restarted { component, components, took } => restarted(component, components, took),
+            Event::NotRestarted { component, error } => {
+                tracing::error!(target: LOG, %component, code = error.code(), "{error}{}", causes(error));
+            }
             // Its end is what is logged.
             Event::Opening { .. } => {}
             Event::Opened { component, took } => {
@@ -61,6 +65,29 @@ impl Listener for EventLog {
     }
 }
 
+fn late_stop(reason: &Error, closed: bool) {
+    let what =
+        if closed { "asks to stop the service, which has closed" } else { "asks to stop the service too" };
+    tracing::error!(target: LOG, code = reason.code(), "{what}: {}", reason.chain());
+}
+
+fn restarting(component: &Descriptor, components: usize, asked_by: &str) {
+    let others = components.saturating_sub(1);
+    let with =
+        if others == 0 { String::new() } else { format!(" with {}", counted(others, "other component")) };
+    tracing::info!(target: LOG, %component, asked_by, "restarting {component}{with}");
+}
+
+fn restarted(component: &Descriptor, components: usize, took: Duration) {
+    let (took_ms, took) = (in_ms(took), duration(took));
+    tracing::info!(target: LOG, %component, components, took_ms, "restarted {component} in {took}");
+}
+
+/// The causes of an error, behind what it says itself.
+fn causes(error: &RestartError) -> String {
+    error.source().map(|cause| format!(": {}", wirework::chain(cause))).unwrap_or_default()
+}
+
 fn not_started(failure: &Failure, effect: Effect) {
     failed(
         failure,
@@ -68,6 +95,7 @@ fn not_started(failure: &Failure, effect: Effect) {
             Effect::StartFails => "",
             Effect::NotCritical => ", which is not critical",
             Effect::StartHadFailed => " either",
+            Effect::NotRestarted => " anew",
         },
     );
 }

@@ -114,8 +114,7 @@ pub enum LevelChangeError {
 impl LevelChangeError {
     /// Of a component that is not among `all`.
     pub(super) fn unknown(component: &Descriptor, all: impl Iterator<Item = Descriptor>) -> Self {
-        let near = all.filter(|one| is_near(component, one)).take(PROPOSALS).collect();
-        Self::UnknownComponent { component: component.clone(), near }
+        Self::UnknownComponent { component: component.clone(), near: near(component, all) }
     }
 }
 
@@ -138,6 +137,11 @@ impl Coded for LevelChangeError {
     }
 }
 
+/// Those that a name may be a misspelling of.
+pub(super) fn near(component: &Descriptor, all: impl Iterator<Item = Descriptor>) -> Vec<Descriptor> {
+    all.filter(|one| is_near(component, one)).take(PROPOSALS).collect()
+}
+
 /// Whether each token is that of the other, or may be a misspelling of it.
 fn is_near(component: &Descriptor, other: &Descriptor) -> bool {
     (0..TOKENS.len()).all(|at| {
@@ -146,7 +150,7 @@ fn is_near(component: &Descriptor, other: &Descriptor) -> bool {
     })
 }
 
-fn proposed(near: &[Descriptor]) -> String {
+pub(super) fn proposed(near: &[Descriptor]) -> String {
     let names: Vec<_> = near.iter().map(|name| format!("`{name}`")).collect();
     match names.split_last() {
         None => String::new(),

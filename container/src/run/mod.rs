@@ -14,12 +14,18 @@ mod event;
 mod event_log;
 mod events;
 mod failure;
+mod found;
+mod instances;
 mod level_change;
 mod levels;
 mod on_start;
 mod open;
 #[cfg(feature = "admin")]
 mod operator;
+mod restart;
+mod restarting;
+mod restarts;
+mod sections;
 mod serve;
 mod signals;
 mod systemd;
@@ -35,6 +41,7 @@ pub use level_change::{LevelChange, LevelChangeError};
 pub use on_start::OnStart;
 #[cfg(feature = "admin")]
 pub(crate) use operator::{Operator, OperatorAccess};
+pub use restart::{Restart, RestartError, Restarted};
 pub use serve::{ServeError, serve};
 pub use signals::Signals;
 

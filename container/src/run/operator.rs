@@ -4,14 +4,14 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use serde_json::Value;
-use wirework::component::AnyArc;
 use wirework::count::CounterSink;
 use wirework::log::{LogObserver, Observation};
 
 use super::assembly::Assembly;
 use super::control::ServiceControl;
+use super::sections::{Kept, Sections};
 use crate::manifest::Service;
-use crate::plan::{FactoryInfo, Plan, Planned, effective_section, effective_service};
+use crate::plan::{FactoryInfo, effective_section, effective_service};
 
 /// What a component gets that may operate the service.
 #[derive(Clone, Debug)]
@@ -45,41 +45,43 @@ pub(crate) trait Operator: Send + Sync + 'static {
 
 wirework::capability!(dyn Operator);
 
-/// Gives access to every component that is an [`Operator`].
+/// The manifest as its operators see it; nothing where there is no operator.
+pub(super) fn masked_manifest(sections: &Sections, service: &Service) -> Option<Arc<MaskedManifest>> {
+    let operates =
+        |kept: &Kept| kept.known().is_some_and(|known| known.offer(TypeId::of::<dyn Operator>()).is_some());
+    if !sections.all().iter().any(operates) {
+        return None;
+    }
+    let section = |kept: &Kept| {
+        serde_json::to_value(effective_section(kept.entry(), kept.known().map(|known| &**known)))
+    };
+    let sections = sections.all().iter().map(|kept| section(kept).unwrap_or_default());
+    let service = serde_json::to_value(effective_service(service)).unwrap_or_default();
+    Some(Arc::new(MaskedManifest { service, sections: sections.collect() }))
+}
+
+/// Gives access to every component among these, by position, that is an [`Operator`].
 pub(super) fn give_access(
     assembly: &Assembly,
-    service: &Service,
-    planned: &[Planned],
+    those: &[bool],
+    manifest: &Arc<MaskedManifest>,
     control: &ServiceControl,
 ) {
-    let operators: Vec<_> = (0..).map_while(|at| assembly.get(at)).filter_map(operator).collect();
-    if operators.is_empty() {
-        return;
-    }
-    let sections =
-        planned.iter().map(|planned| serde_json::to_value(effective_section(planned)).unwrap_or_default());
-    let service = serde_json::to_value(effective_service(service)).unwrap_or_default();
-    let manifest = Arc::new(MaskedManifest { service, sections: sections.collect() });
+    let chosen = (0..).zip(those).filter(|(_, chosen)| **chosen);
+    let operators = chosen.filter_map(|(at, _)| assembly.instances().cast::<dyn Operator>(at));
     for operator in operators {
         let observation = assembly.router().map(|router| Arc::new(router.observe(operator.log_observer())));
-        let (control, manifest) = (control.clone(), Arc::clone(&manifest));
+        let (control, manifest) = (control.clone(), Arc::clone(manifest));
         operator.take(OperatorAccess { control, manifest, _observation: observation });
     }
 }
 
-/// The components of a plan that are shown the counters of all others.
-pub(super) fn counter_observers(plan: &Plan) -> Vec<u32> {
+/// The components that are shown the counters of all others.
+pub(super) fn counter_observers(sections: &Sections) -> Vec<u32> {
     let sees = |known: &FactoryInfo| {
         let offers = |capability| known.offer(capability).is_some();
         offers(TypeId::of::<dyn Operator>()) && offers(TypeId::of::<dyn CounterSink>())
     };
-    let planned = (0..).zip(&plan.components);
-    planned.filter(|(_, planned)| planned.known.as_deref().is_some_and(sees)).map(|(at, _)| at).collect()
-}
-
-fn operator(member: &super::assembly::Member) -> Option<Arc<dyn Operator>> {
-    let offer = member.known()?.offer(TypeId::of::<dyn Operator>())?;
-    let mut operator: Option<Arc<dyn Operator>> = None;
-    offer.cast(Arc::clone(member.instance()?) as AnyArc, &mut operator);
-    operator
+    let kept = (0..).zip(sections.all());
+    kept.filter(|(_, kept)| kept.known().is_some_and(|known| sees(known))).map(|(at, _)| at).collect()
 }

@@ -6,6 +6,7 @@ mod draining;
 mod faults;
 mod levels;
 mod probe;
+mod restarting;
 mod starting;
 
 use std::fmt::Write;

@@ -1,6 +1,7 @@
 //! Components that write down what is done to them, and that fail on demand.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -11,16 +12,29 @@ use wirework::{Category, Descriptor, Error, Pattern, offers, references};
 
 /// What was done to whom, such as `open a`; shared by all components of a test.
 #[derive(Clone, Default)]
-pub struct Journal(Arc<watch::Sender<Vec<String>>>);
+pub struct Journal(Arc<watch::Sender<Vec<String>>>, Arc<Mutex<HashMap<String, usize>>>);
 
 impl Journal {
     fn note(&self, line: String) {
         self.0.send_modify(|lines| lines.push(line));
     }
 
+    /// The how manieth of this name is created, from 1.
+    fn begin_life(&self, name: &str) -> usize {
+        let mut lives = self.1.lock().unwrap();
+        let life = lives.entry(name.to_owned()).or_default();
+        *life += 1;
+        *life
+    }
+
     /// All that was done so far.
     pub fn lines(&self) -> Vec<String> {
         self.0.borrow().clone()
+    }
+
+    /// Begins anew.
+    pub fn forget(&self) {
+        self.0.send_modify(Vec::clear);
     }
 
     /// Waits until something was done.
@@ -30,7 +44,15 @@ impl Journal {
     }
 }
 
-pub trait Thing: Send + Sync {}
+pub trait Thing: Send + Sync {
+    /// The names of those that a late reference leads to.
+    fn late(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn name(&self) -> String {
+        String::new()
+    }
+}
 wirework::capability!(dyn Thing);
 
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -45,6 +67,9 @@ pub struct ProbeConfig {
     /// How long `open` takes, in milliseconds.
     #[serde(default)]
     opens_in: u64,
+    /// Which of its lives fails, from 1; all where nothing is said.
+    #[serde(default)]
+    life: Option<usize>,
     /// What else it does.
     #[serde(default)]
     then: Then,
@@ -118,10 +143,32 @@ pub struct Probe<R> {
     name: String,
     config: ProbeConfig,
     journal: Journal,
-    _references: R,
+    references: R,
 }
 
-impl<R: Send + Sync> Thing for Probe<R> {}
+impl<R: LateNames + Send + Sync> Thing for Probe<R> {
+    fn late(&self) -> Vec<String> {
+        self.references.late_names()
+    }
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+/// The names of those that late references lead to.
+pub trait LateNames {
+    fn late_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl LateNames for ProbeReferences {
+    fn late_names(&self) -> Vec<String> {
+        self.late.iter().map(|thing| thing.name()).collect()
+    }
+}
+impl LateNames for NeedyReferences {}
+impl LateNames for ObserverReferences {}
 
 impl<R> Probe<R> {
     fn new(
@@ -131,8 +178,12 @@ impl<R> Probe<R> {
         references: R,
     ) -> Result<Self, Error> {
         let name = identity.name().to_owned();
-        let probe = Self { name, config, journal: journal.clone(), _references: references };
+        let probe = Self { name, config, journal: journal.clone(), references };
         probe.note("create");
+        let life = journal.begin_life(&probe.name);
+        if probe.config.life.is_some_and(|fails| fails != life) {
+            return Ok(Self { config: ProbeConfig { fail: None, ..probe.config }, ..probe });
+        }
         if probe.config.fail == Some(Phase::Create) {
             match probe.config.how {
                 How::Error => return Err(Error::new(Category::Internal, "TEST", "out of clay")),

@@ -54,7 +54,7 @@ mod tests {
         let lists = Lists(vec![vec![main.clone()], vec![audit.clone()], vec![]]);
         let mut found = Found::new(&scope, &lists);
         let loggers: Vec<_> = (0..3).map(|_| Logger::take(&mut found).unwrap()).collect();
-        found.into_deferred().into_iter().for_each(|deferred| deferred.bind(&lists));
+        found.into_deferred().iter().for_each(|deferred| deferred.bind(&lists));
 
         let reaches = |scope: &Scope| {
             [&main, &audit, &stranger].map(|sink| scope.reaches(&(Arc::clone(sink) as Arc<dyn LogSink>)))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::{Arguments, Method};
-use super::connection::Environment;
+use super::environment::Environment;
 use crate::Error;
 use crate::auth::{CredentialConfig, CredentialStore};
 use crate::config::{ConfigError, Invalid, Secret};

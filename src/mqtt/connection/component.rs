@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::Environment;
+use super::environment::Environment;
 use crate::auth::CredentialStore;
 use crate::component::{Claim, Client, Component, Context, Descriptor, Flow, Neighbours, Offer};
 use crate::config::Invalid;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::environment::Environment;
+use super::left::LeftListeners;
 use super::standalone::StandaloneContext;
 use super::status::follow;
 use crate::Error;
-use crate::auth::CredentialStore;
 use crate::component::Context;
 use crate::config::Invalid;
-use crate::connect::{Discovery, Endpoint};
-use crate::count::Counters;
+use crate::connect::Endpoint;
 use crate::log::Logger;
 use crate::mqtt::config::ClientId;
 use crate::mqtt::config::Permitted;
@@ -83,21 +83,13 @@ pub struct MqttConnection {
     opened: AtomicU64,
     /// Why the queue that owns this connection gets no messages although the link may be up; reset by each `open`.
     no_messages_reason: watch::Sender<Option<Arc<str>>>,
+    /// Of queues that have closed.
+    left: LeftListeners,
     /// Lent where no container lends one.
     standalone: StandaloneContext,
 }
 
 crate::opaque::opaque!(MqttConnection);
-
-/// What a connection is made of, beside its configuration.
-pub(crate) struct Environment {
-    pub logger: Logger,
-    pub counters: Counters,
-    pub discovery: Vec<Arc<dyn Discovery>>,
-    pub credentials: Vec<Arc<dyn CredentialStore>>,
-    /// Instead of the one that the configuration has.
-    pub will: Option<MqttWill>,
-}
 
 impl MqttConnection {
     pub(crate) fn with(name: &str, config: MqttConfig, environment: Environment) -> Result<Self, Error> {
@@ -127,6 +119,7 @@ impl MqttConnection {
             closed: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             no_messages_reason: watch::Sender::new(None),
+            left: LeftListeners::default(),
             standalone: StandaloneContext::default(),
         })
     }
@@ -333,6 +326,11 @@ impl MqttConnection {
     /// As there.
     pub async fn messages(&self, filter: &str, options: SubscribeOptions) -> Result<MqttMessages, MqttError> {
         self.client()?.messages(filter, options).await
+    }
+
+    /// The listeners of queues that have closed and keep their subscriptions.
+    pub(crate) fn left(&self) -> &LeftListeners {
+        &self.left
     }
 
     /// The name of its component.

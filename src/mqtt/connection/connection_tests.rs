@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::count::Counters;
 use crate::log::testing::Listener;
 
 #[tokio::test]

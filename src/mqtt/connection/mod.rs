@@ -4,10 +4,12 @@ mod arguments;
 mod builder;
 mod component;
 mod connection;
+mod environment;
+mod left;
 mod standalone;
 mod status;
 
 pub use builder::MqttConnectionBuilder;
 pub use component::MqttReferences;
-pub(crate) use connection::Environment;
 pub use connection::MqttConnection;
+pub(crate) use environment::Environment;

@@ -191,7 +191,17 @@ impl Transport {
         options: SubscribeOptions,
         listener: Arc<dyn MqttMessageListener>,
     ) -> Result<(), MqttError> {
-        self.connection.subscribe(filter, options, listener).await.map(drop)
+        self.connection.subscribe(filter, options, Arc::clone(&listener)).await?;
+        let left = self.connection.left().take(self.opening(), filter, &listener);
+        let has_left = !left.is_empty();
+        for predecessor in left {
+            self.connection.unsubscribe(filter, &predecessor).await?;
+        }
+        if has_left {
+            // What these have left to the broker is for this one.
+            self.renew();
+        }
+        Ok(())
     }
 
     /// Why the broker does not grant a subscription again, where it does not.
@@ -215,7 +225,12 @@ impl Transport {
     ) -> Result<(), MqttError> {
         // A connection that closes too needs no word of it, unless the others of a group are to have what comes meanwhile.
         let alone = self.owned && !filter.starts_with("$share/");
-        if alone || self.keeps_session() || !self.connection.is_open() {
+        if alone || !self.connection.is_open() {
+            return Ok(());
+        }
+        if self.keeps_session() {
+            // Whoever subscribes next takes its place: a component that is restarted is another one.
+            self.connection.left().add(self.opening(), filter, listener);
             return Ok(());
         }
         self.connection.unsubscribe(filter, listener).await.map(drop)

@@ -42,6 +42,7 @@ export class Panel {
     const section = h("pre.section", { tabindex: "0", "aria-label": "Section of the manifest" }, "…");
     const path = `components/${encodeURIComponent(component.descriptor)}`;
     const [levels, counters, log] = [this.#levels(current, component.descriptor), h("div"), this.#log(current, `${path}/log`)];
+    const restart = this.#restart(current, path);
     const more = node?.opened || node?.members.length > 1
       ? [h("button.plain", { type: "button", onclick: () => this.actions.toggle(node) }, `Draw all ${type}:${kind} as one`)] : [];
     this.#frame(`${type}:${kind}`, name, component.descriptor, [
@@ -52,6 +53,7 @@ export class Panel {
       part("Log", log.element),
       part("Section", section),
       part("Last states", current.history),
+      part("Restart", restart.element),
     ]);
     this.update(component);
     const shown = new Counters(counters);
@@ -63,6 +65,7 @@ export class Panel {
         this.#references("Is referred to by", answer.referenced_by),
       );
       this.#history(current, answer.history);
+      restart.show(answer.restarts_with);
     };
     current.reload = detail;
     this.#run(current, detail);
@@ -183,6 +186,38 @@ export class Panel {
     reset.addEventListener("click", () => this.#run(current, () => change("levels/reset", {})));
     this.#run(current, async () => show(await read("levels", current.ended.signal), true));
     return h("div", {}, now, form);
+  }
+
+  // Restart.
+
+  /** A button, and another one that does it once it is seen what is restarted too. */
+  #restart(current, path) {
+    const what = h("p.note", {}, "…");
+    const said = h("p.note", { role: "status" });
+    const [first, now, no] = [["button", "Restart"], ["button.primary", "Restart now"], ["button", "Cancel"]]
+      .map(([tag, text]) => h(tag, { type: "button" }, text));
+    const ask = (asks) => {
+      [first.hidden, now.hidden, no.hidden] = [asks, !asks, !asks];
+    };
+    ask(false);
+    const restart = async () => {
+      said.textContent = "Restarting…";
+      try {
+        const { components, done, took_ms: took } = await write(`${path}/restart`, {}, WHY_TOKEN);
+        const count = components.length === 1 ? "1 component" : `${number(components.length)} components`;
+        said.textContent = done ? `Restarted ${count} in ${number(took)} ms.` : `${count} still restarting.`;
+      } catch (error) {
+        said.textContent = "";
+        throw error;
+      }
+    };
+    first.addEventListener("click", () => { ask(true); now.focus(); });
+    no.addEventListener("click", () => { ask(false); first.focus(); });
+    now.addEventListener("click", () => { ask(false); first.focus(); this.#run(current, restart); });
+    const show = (others) => what.replaceChildren(others.length === 0
+      ? "Nothing else is restarted with it."
+      : `Restarted with it, since they hold it: ${others.map(short).join(", ")}.`);
+    return { element: h("div", {}, what, h("div.levels", {}, first, now, no), said), show };
   }
 
   // The log.

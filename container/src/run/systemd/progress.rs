@@ -32,6 +32,8 @@ pub(super) struct Progress {
     state: ServiceState,
     /// Whether it has been ready.
     is_ready: bool,
+    /// Whether components of it are restarted.
+    is_restarting: bool,
     /// Whether it ends; one that was only asked to drain does not.
     is_stopping: bool,
     /// Why it drains or closes.
@@ -73,6 +75,7 @@ impl Progress {
             failed: BTreeSet::new(),
             state: ServiceState::Starting,
             is_ready: false,
+            is_restarting: false,
             is_stopping: false,
             why: String::new(),
             deadline: None,
@@ -84,7 +87,15 @@ impl Progress {
     pub fn note(&mut self, event: &Event<'_>, now: Instant) {
         match *event {
             Event::Opening { limit, .. } => self.deadline = self.deadline.max(now.checked_add(limit)),
+            // Once it is ready, that is of a restart.
+            Event::Opened { .. } if self.is_ready => {}
             Event::Opened { .. } => self.opened += 1,
+            Event::Restarting { components, .. } => {
+                self.is_restarting = true;
+                self.recovering.retain(|component| !components.contains(component));
+                self.failed.retain(|component| !components.contains(component));
+            }
+            Event::Restarted { .. } | Event::NotRestarted { .. } => self.is_restarting = false,
             Event::NotStarted { failure, effect } => {
                 self.failed.insert(failure.component.clone());
                 if effect == Effect::StartFails {
@@ -100,7 +111,7 @@ impl Progress {
                 self.end(ServiceState::Closing, format!("{signal} before it was ready"));
             }
             Event::Draining { cause, delay } => self.draining(cause, delay),
-            Event::StillClosing { component, .. } => {
+            Event::StillClosing { component, .. } if !self.is_restarting => {
                 self.end(ServiceState::Closing, format!("waiting for {component}"));
             }
             _ => {}
@@ -267,6 +278,25 @@ mod tests {
     fn failure() -> Failure {
         let source = Error::new(Category::Internal, "NO_SPACE", "the disk is full\nREADY=1");
         Failure { component: descriptor("one"), phase: Phase::Open, source }
+    }
+
+    #[test]
+    fn a_restart_is_no_end() {
+        let mut told = Told::new(1);
+        told.hears();
+        told.opens(60);
+        told.opened();
+        assert!(told.of(&Event::Ready { components: 1, took: Duration::ZERO }).unwrap().contains("READY=1"));
+        told.of(&Event::NotStarted { failure: &failure(), effect: Effect::NotCritical });
+        let (one, components) = (descriptor("one"), [descriptor("one")]);
+        told.of(&Event::Restarting { component: &one, components: &components, asked_by: "Ada" });
+        let closing = Event::StillClosing { component: &one, waited: Duration::from_secs(3) };
+        assert_eq!(told.of(&closing), None);
+        told.opens(60);
+        told.opened();
+        told.of(&Event::Restarted { component: &one, components: 1, took: Duration::ZERO });
+        assert!(told.progress.failed.is_empty() && told.progress.opened == 1);
+        assert!(told.of(&closing).unwrap().contains("STOPPING=1"));
     }
 
     #[test]

@@ -106,6 +106,17 @@ async function small() {
   await page.locator("#panel .now strong", { hasText: "info" }).waitFor();
   assert.equal(await page.evaluate(() => document.querySelector("#token").open), false, "it is asked for once");
 
+  step("a component is restarted once it is seen what that takes along");
+  await page.getByText("Restarted with it, since they hold it: message-queue:mqtt:orders, bridge:message-queue:orders.").waitFor();
+  await page.click("#panel button:text-is('Restart')");
+  await page.click("#panel button:text-is('Cancel')");
+  await page.click("#panel button:text-is('Restart')");
+  await shot(page, "restart");
+  await page.click("#panel button:text-is('Restart now')");
+  await page.getByText(/Restarted 3 components in .* ms/).waitFor();
+  await page.locator("#panel .state", { hasText: "recovered 1 ×" }).waitFor();
+  assert.deepEqual(await boxes(page), before, "nothing moves when a component restarts");
+
   step("the state changes when the broker stops, and again when it is there");
   please("stop the broker");
   await page.waitForSelector(`${node("connection:mqtt")}[data-state='recovering']`);
