@@ -53,7 +53,7 @@ connections = [{ host = "a", port = 8883, protocol = "mqtts" }, { host = "b", po
     let said = Said::line(&[("service.toml", manifest)], "check -c service.toml");
     assert_eq!(said.code, Some(0), "{said}");
     assert!(!said.to_string().contains("canary"), "{said}");
-    assert_eq!(said.to_string().matches("warning[DOUBTFUL_VALUE]").count(), 3, "{said}");
+    assert_eq!(said.to_string().matches("warning[DOUBTFUL_VALUE]").count(), 4, "{said}");
     insta::assert_snapshot!(said);
 }
 
