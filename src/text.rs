@@ -175,14 +175,15 @@ pub fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// A time span as every message, log line and page says it: `250 µs`, `2.1 ms`, `1.5 s`, `300 s`. From a second on it is exact to
-/// the millisecond, which is what a manifest can ask for.
+/// A time span as every message, log line and page says it: `250 µs`, `2.1 ms`, `1.5 s`, `300 s`, and from an hour on `1 h 30 min`,
+/// `208 d 8 h`. From a second on it is exact to the millisecond, which is what a manifest can ask for.
 ///
 /// ```
 /// use std::time::Duration;
 /// use wirework::text::duration;
 /// assert_eq!(duration(Duration::from_millis(30_000)), "30 s");
 /// assert_eq!(duration(Duration::from_micros(2_149)), "2.1 ms");
+/// assert_eq!(duration(Duration::from_secs(5_400)), "1 h 30 min");
 /// ```
 #[must_use]
 pub fn duration(span: Duration) -> String {
@@ -191,11 +192,31 @@ pub fn duration(span: Duration) -> String {
         _ if span.is_zero() => (0.0, 0, "ms"),
         _ if seconds < 0.001 => (seconds * 1e6, 0, "µs"),
         _ if seconds < 1.0 => (seconds * 1e3, 1, "ms"),
-        _ => (seconds, 3, "s"),
+        _ if seconds < 3600.0 => (seconds, 3, "s"),
+        _ => return long(span),
     };
     let text = format!("{number:.decimals$}");
     let short = if decimals == 0 { &text } else { text.trim_end_matches('0').trim_end_matches('.') };
     format!("{short} {unit}")
+}
+
+/// A time span of an hour or more, of which nobody counts the seconds.
+fn long(span: Duration) -> String {
+    let mut rest = span.as_secs();
+    let mut parts = Vec::new();
+    for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("min", 60)] {
+        if rest >= seconds {
+            parts.push(format!("{} {unit}", rest / seconds));
+            rest %= seconds;
+        }
+    }
+    let seconds = match (rest, span.subsec_millis()) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("{rest} s"),
+        (_, millis) => format!("{} s", format!("{rest}.{millis:03}").trim_end_matches('0')),
+    };
+    parts.extend(Some(seconds).filter(|seconds| !seconds.is_empty()));
+    parts.join(" ")
 }
 
 #[cfg(test)]
@@ -246,6 +267,11 @@ mod tests {
             (Duration::from_millis(1_500), "1.5 s"),
             (Duration::from_millis(65_001), "65.001 s"),
             (Duration::from_secs(300), "300 s"),
+            (Duration::from_secs(3_599), "3599 s"),
+            (Duration::from_secs(3_600), "1 h"),
+            (Duration::from_millis(3_600_250), "1 h 0.25 s"),
+            (Duration::from_secs(90_061), "1 d 1 h 1 min 1 s"),
+            (Duration::from_secs(18_000_000), "208 d 8 h"),
         ] {
             assert_eq!(duration(span), expected);
         }

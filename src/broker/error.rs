@@ -24,7 +24,7 @@ pub enum BrokerError {
     },
     /// The host has no address on this machine.
     #[error(
-        "`host` is `{host}`, which has no address; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks"
+        "`host` is `{host}`, which leads to no address of this machine; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks"
     )]
     NoAddress {
         /// The host as configured.

@@ -27,6 +27,9 @@ pub struct Parsed {
     pub claims: Vec<Claim>,
     /// See [`Component::flows`].
     pub flows: Vec<Flow>,
+    /// The references of which a section that could be read only in part does not show whether the component uses them; see
+    /// [`Flow::Unused`].
+    pub undecided: Vec<&'static str>,
     /// See [`Component::open_limit`].
     pub open_limit: Option<Duration>,
     /// See [`Component::OPEN_LIMIT_KEY`].
@@ -253,7 +256,8 @@ fn whole<C: Component>(identity: &Descriptor, config: C::Config) -> (Vec<Invalid
     let flows = C::flows(identity, &config);
     let sound = invalid.iter().all(Invalid::is_warning);
     let (config, open_limit_key) = (Some(Box::new(config) as _), C::OPEN_LIMIT_KEY);
-    (invalid, Parsed { config, partial: None, sound, claims, flows, open_limit, open_limit_key })
+    let (partial, undecided) = (None, Vec::new());
+    (invalid, Parsed { config, partial, sound, claims, flows, undecided, open_limit, open_limit_key })
 }
 
 /// What holds whatever the values are that could not be read.
@@ -264,8 +268,21 @@ fn known_of<C: Component>(identity: &Descriptor, part: Part<C::Config>) -> (Vec<
     claims.retain(|claim| other.contains(claim));
     let limit = C::open_limit(&part.one);
     let open_limit = limit.filter(|limit| C::open_limit(&part.other) == Some(*limit));
-    let (flows, open_limit_key, partial) = (Vec::new(), C::OPEN_LIMIT_KEY, Some(Box::new(part) as _));
-    (invalid, Parsed { config: None, partial, sound: false, claims, flows, open_limit, open_limit_key })
+    let undecided = undecided::<C>(identity, &part);
+    let (config, flows, sound) = (None, Vec::new(), false);
+    let (open_limit_key, partial) = (C::OPEN_LIMIT_KEY, Some(Box::new(part) as _));
+    (invalid, Parsed { config, partial, sound, claims, flows, undecided, open_limit, open_limit_key })
+}
+
+/// The references that one of the readings makes no use of, or that a key of their name decides about, which could not be read: a
+/// queue whose own `connection` is misspelt shares none.
+fn undecided<C: Component>(identity: &Descriptor, part: &Part<C::Config>) -> Vec<&'static str> {
+    let flows = [&part.one, &part.other].map(|config| C::flows(identity, config));
+    let is_unused = |field: &str| {
+        flows.iter().flatten().any(|flow| matches!(flow, Flow::Unused(unused) if *unused == field))
+    };
+    let fields = C::References::LIST.iter().map(|reference| reference.field);
+    fields.filter(|field| is_unused(field) || part.lacks(field, "")).collect()
 }
 
 /// What is said of both readings of a section, and is about nothing that could not be read.
@@ -315,10 +332,10 @@ impl<C: Component> Factory for InstanceFactory<C> {
     fn parse(&self, section: &Section<'_>, problems: &mut Problems) -> Option<Parsed> {
         let config = read::<NoConfig>(section, problems)?;
         let config: Box<dyn Any + Send> = Box::new(config);
-        let (claims, flows) = (Vec::new(), Vec::new());
+        let (claims, flows, undecided) = (Vec::new(), Vec::new(), Vec::new());
         let (config, sound) = (Some(config), true);
         let (partial, open_limit, open_limit_key) = (None, None, None);
-        Some(Parsed { config, partial, sound, claims, flows, open_limit, open_limit_key })
+        Some(Parsed { config, partial, sound, claims, flows, undecided, open_limit, open_limit_key })
     }
     fn create(
         &self,

@@ -69,6 +69,15 @@ pub(super) fn has_shown_values(schema: &Value) -> bool {
     schema.get("x-shown").is_some_and(|mark| mark == true)
 }
 
+/// Says of a table where keys belong that people look for in it: names with what to write.
+pub(super) const NOT_HERE: &str = "x-not-here";
+
+/// What to write in place of a key that the table at a path does not have and says so of.
+pub(super) fn not_here<'s>(schema: &'s Schema, path: &[Segment<'_>], name: &str) -> Option<&'s str> {
+    let schemas = look_up(schema, path).schemas;
+    schemas.into_iter().find_map(|schema| schema.get(NOT_HERE)?.get(name)?.as_str())
+}
+
 /// The type names, as JSON schema has them, that the value at a path may have; none where the schema does not say.
 #[must_use]
 pub fn value_types<'s>(schema: &'s Schema, path: &[&str]) -> Vec<&'s str> {

@@ -138,7 +138,6 @@ pub fn endpoints(
         if let Some(credential) = credential {
             authenticate(&mut endpoint, credential);
         }
-        // A connection that was taken apart before still has its URI with all its hosts.
         if !composed.contains(&endpoint) {
             composed.push(endpoint);
         }

@@ -69,6 +69,12 @@ impl ListenConfig {
         self.port.unwrap_or(8080)
     }
 
+    /// Whether it is a socket with which the process is started, so that nobody else knows its address: a `host` such as `fd:http`.
+    #[must_use]
+    pub fn is_passed(&self) -> bool {
+        self.path.is_none() && passed(self.host()).is_some()
+    }
+
     /// What does not do, or not together, of the listener with this key.
     fn invalid(&self, key: &str) -> Vec<Invalid> {
         let host = self.host();
@@ -82,7 +88,8 @@ impl ListenConfig {
             _ => None,
         };
         let of = |part: &str| format!("{key}.{part}");
-        let wrong = wrong.filter(|_| self.path.is_none()).map(|wrong| Invalid::new(of("host"), wrong));
+        let wrong = wrong.filter(|_| self.path.is_none());
+        let wrong = wrong.map(|wrong| Invalid::new(of("host"), wrong).with_code("BAD_HOST"));
         let given = [("host", self.host.is_some()), ("port", self.port.is_some())];
         let beside = given.into_iter().filter(|(_, is_given)| *is_given && self.path.is_some());
         let beside = beside.map(|(part, _)| {

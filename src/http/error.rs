@@ -33,7 +33,7 @@ pub enum HttpError {
     },
     /// The host has no address on this machine.
     #[error(
-        "`{key}.host` is `{}`, which has no address; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks",
+        "`{key}.host` is `{}`, which leads to no address of this machine; `127.0.0.1` is this machine alone, `0.0.0.0` all its networks",
         Escaped(host)
     )]
     NoAddress {

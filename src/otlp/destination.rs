@@ -121,8 +121,7 @@ impl Destination {
 /// A connection that was taken apart, with the port of collectors where neither a URI nor anybody else says one.
 pub(super) fn with_port(connection: ConnectionParams) -> ConnectionParams {
     let port = if connection.uri.is_none() { Some(PORT) } else { None };
-    // Taken apart once more, the port of one of its hosts would become that of others.
-    ConnectionParams { port: connection.port.or(port), uri: None, ..connection }
+    ConnectionParams { port: connection.port.or(port), ..connection }
 }
 
 /// The parts of a credential as headers.

@@ -46,16 +46,16 @@ impl ConnectionParams {
     }
 
     /// Takes the URI apart: one connection for each of its hosts. What the URI says wins over the other fields, which
-    /// fill what it leaves out. Empty strings become `None`.
+    /// fill what it leaves out. Empty strings become `None`. What has been taken apart stays as it is.
     #[must_use]
     pub fn expand(self) -> Vec<Self> {
-        let Some(uri) = self.uri.clone() else {
+        let Some(uri) = self.uri.clone().filter(|uri| !uri.is_taken_apart()) else {
             return vec![self.filled()];
         };
         let parts = uri.parts();
         let named = Self {
             protocol: Some(parts.scheme.clone()),
-            uri: Some(uri.clone()),
+            uri: Some(uri.taken_apart()),
             path: parts.path.clone(),
             username: parts.username.clone(),
             password: parts.password.clone(),

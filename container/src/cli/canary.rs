@@ -14,7 +14,7 @@ use wirework::connect::Uri;
 
 use super::{convert, explain, graph, print};
 use crate::manifest::{Manifest, Parameters, Place, find, render, render_json, render_sarif};
-use crate::plan::Plan;
+use crate::plan::{Binary, Plan};
 
 /// What stands in the manifest, and is the value of the parameter `CANARY`.
 pub const CANARY: &str = "Kn4ry-W0rd_Qx7z";
@@ -117,7 +117,7 @@ fn outputs(text: &str, registry: &Registry) -> Vec<(&'static str, String)> {
     }
     let mut explained = String::new();
     for (position, planned) in (0..).zip(&plan.components) {
-        explained.push_str(&explain::text(&plan, position, planned));
+        explained.push_str(&explain::text(&plan, Binary::Own, position, planned));
         let _ = writeln!(explained, "{:#}", explain::json_of(&plan, position, planned));
         let _ = writeln!(explained, "{:?}", planned.entry);
     }

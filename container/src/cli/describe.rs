@@ -21,7 +21,7 @@ use super::options::json_text;
 use super::output::{answer, complain};
 use super::selector::{Selector, tokens_of_pattern};
 use super::width::indented;
-use crate::plan::instead_of;
+use crate::plan::{Binary, instead_of};
 use crate::program::Program;
 
 /// How components are described.
@@ -68,21 +68,22 @@ impl Describe {
         if !self.keys.is_empty() {
             return self.only(&found);
         }
+        let binary = program.binary();
         let text = match self.format {
             // Docs are the author's, and have lines; everything else in them is written out.
             Format::Text => {
                 let page = |one: &Registered| {
                     let keys = keys(&one.factory().schema());
                     match self.all || keys.len() <= FEW {
-                        true => page(one, registry, &full(&keys)),
-                        false => page(one, registry, &summary::of(&keys, one.pattern())),
+                        true => page(one, registry, binary, &full(&keys)),
+                        false => page(one, registry, binary, &summary::of(&keys, one.pattern())),
                     }
                 };
                 let pages: Vec<_> = found.iter().map(|one| escape_lines(&page(one)).into_owned()).collect();
                 pages.join("\n")
             }
             Format::Markdown => {
-                let pages: Vec<_> = found.iter().map(|one| markdown::page(one, registry)).collect();
+                let pages: Vec<_> = found.iter().map(|one| markdown::page(one, registry, binary)).collect();
                 pages.join("\n")
             }
             Format::Json => json_text(&found.iter().map(|one| json_of(one, registry)).collect()),
@@ -164,7 +165,7 @@ fn find(registry: &Registry, selector: &Selector) -> Vec<Arc<Registered>> {
 }
 
 /// All of one kind of component; its keys are told already.
-fn page(one: &Registered, registry: &Registry, keys: &str) -> String {
+fn page(one: &Registered, registry: &Registry, binary: Binary, keys: &str) -> String {
     let factory = one.factory();
     let mut out = format!("{}\n{}", one.pattern(), indented(factory.summary(), 0));
     let _ = write!(out, "\nConfiguration\n{keys}\nReferences\n");
@@ -172,11 +173,16 @@ fn page(one: &Registered, registry: &Registry, keys: &str) -> String {
         out.push_str("  none\n");
     }
     for reference in factory.references() {
-        let _ = writeln!(out, "{}", line(&format!("{}  {}", reference.field, asks(reference))));
+        let _ = writeln!(out, "{}", line(&format!("{}  {}", reference.field, asks(reference, binary))));
         out.push_str(&indented(reference.docs, 6));
     }
-    let offers: Vec<_> = factory.offers().iter().map(|offer| offer.name()).collect();
-    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers.join(", ")), example(one, registry));
+    let offers: Vec<_> = factory.offers().iter().filter_map(|offer| binary.offered(offer.name())).collect();
+    let offers = if offers.is_empty() {
+        "nothing that other components here ask for".to_owned()
+    } else {
+        offers.join(", ")
+    };
+    let _ = write!(out, "\nOffers\n{}\n\nExample\n{}", line(&offers), example(one, registry));
     out
 }
 
@@ -300,9 +306,9 @@ mod tests {
         let one = &registry.all()[0];
         let keys = keys(&one.factory().schema());
         let all = [
-            page(one, &registry, &full(&keys)),
-            page(one, &registry, &summary::of(&keys, one.pattern())),
-            markdown::page(one, &registry),
+            page(one, &registry, Binary::Own, &full(&keys)),
+            page(one, &registry, Binary::Own, &summary::of(&keys, one.pattern())),
+            markdown::page(one, &registry, Binary::Own),
             json_text(&keys.iter().map(json_of_key).collect()),
         ];
         insta::assert_snapshot!(all.join("\n---\n"));

@@ -19,7 +19,7 @@ use super::output::{answer, complain};
 use super::selector::Selector;
 use super::width::{COLUMNS, hanging, indented};
 use crate::manifest::codes::{self, Code};
-use crate::plan::{Candidate, Plan, Planned, Verdict};
+use crate::plan::{Binary, Candidate, Plan, Planned, Verdict};
 use crate::program::Program;
 
 /// How many components are explained at once. Each is held against all others.
@@ -119,7 +119,10 @@ impl Explain {
             ));
         }
         let text = match self.format {
-            Format::Text => chosen.iter().map(|(position, planned)| text(plan, *position, planned)).collect(),
+            Format::Text => chosen
+                .iter()
+                .map(|(position, planned)| text(plan, program.binary(), *position, planned))
+                .collect(),
             Format::Json => json_text(
                 &chosen.iter().map(|(position, planned)| json_of(plan, *position, planned)).collect(),
             ),
@@ -160,7 +163,7 @@ fn said_of(codes: &[&'static Code], is_list: bool, format: Format) -> String {
     }
 }
 
-pub(super) fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
+pub(super) fn text(plan: &Plan, binary: Binary, position: u32, planned: &Planned) -> String {
     let mut out = format!("{}\n", planned.entry.descriptor);
     let Some(known) = &planned.known else {
         out.push_str("  no factory makes it, so that nothing is known of its references\n");
@@ -171,7 +174,7 @@ pub(super) fn text(plan: &Plan, position: u32, planned: &Planned) -> String {
     }
     for (number, (wanted, resolved)) in known.references.iter().zip(&planned.references).enumerate() {
         let (reference, pattern) = (wanted.reference, &resolved.pattern);
-        let (takes, capability) = (reference.cardinality.as_str(), (reference.capability)());
+        let (takes, capability) = (reference.cardinality.as_str(), binary.asked(reference));
         let by = if resolved.overridden.is_some() { ", as the manifest says" } else { "" };
         let line = format!("{}: takes {takes} {capability} at `{pattern}`{by}", reference.field);
         let _ = writeln!(out, "{}", hanging("  ", &line, 6, COLUMNS));

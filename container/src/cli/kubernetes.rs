@@ -8,6 +8,7 @@ mod yaml;
 use std::process::ExitCode;
 
 use clap::Args;
+use wirework::text::escape;
 
 use super::deployment::{Deployment, refused};
 use super::exit::EXIT_CONFIG;
@@ -61,11 +62,14 @@ impl Kubernetes {
         let files = Files::of(&service, &needs)?;
         let ports = Ports::of(needs.plan());
         let image = self.image.clone().unwrap_or_else(|| format!("{}:latest", service.name));
-        Objects { service: &service, needs: &needs, files: &files, ports: &ports, image: &image }
-            .text()
-            .map_err(|error| {
-                complain(format_args!("error: the objects cannot be written as YAML: {error}"));
-                ExitCode::FAILURE
-            })
+        let objects =
+            Objects { service: &service, needs: &needs, files: &files, ports: &ports, image: &image };
+        for path in objects.unwritable() {
+            complain(format_args!("warning: {}", escape(&objects.nowhere_to_write(&path))));
+        }
+        objects.text().map_err(|error| {
+            complain(format_args!("error: the objects cannot be written as YAML: {error}"));
+            ExitCode::FAILURE
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What a service needs of the system that it runs on, as far as its manifest tells: for `unit` and `kubernetes`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,22 +21,23 @@ pub(super) struct Needs<'p> {
     plan: &'p Plan,
     parameters: BTreeSet<&'p str>,
     secrets: BTreeSet<&'p str>,
-    secret_files: Vec<SecretFile<'p>>,
-    paths: BTreeSet<PathBuf>,
+    secret_files: Vec<WrittenFile<'p>>,
+    /// The files and folders that components are given, and how they are written where that is relative.
+    paths: BTreeMap<PathBuf, Option<WrittenFile<'p>>>,
     /// Whether a URI with a password or the like is written in the manifest.
     has_clear_uri: bool,
 }
 
-/// A file that the manifest names as `${file:…}`.
+/// A file as the manifest names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SecretFile<'p> {
+pub(super) struct WrittenFile<'p> {
     /// As it is written.
     pub written: &'p str,
     /// The file of the manifest in whose folder it is looked for.
     pub beside: &'p Path,
 }
 
-impl SecretFile<'_> {
+impl WrittenFile<'_> {
     /// Its path, relative as the manifest's own may be.
     pub fn path(&self) -> PathBuf {
         self.beside.parent().unwrap_or(Path::new("")).join(self.written)
@@ -55,7 +56,7 @@ impl<'p> Needs<'p> {
     /// Of a plan without errors.
     pub fn of(plan: &'p Plan) -> Self {
         let (parameters, secrets, secret_files) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        let paths = BTreeSet::new();
+        let paths = BTreeMap::new();
         let mut needs = Self { plan, parameters, secrets, secret_files, paths, has_clear_uri: false };
         let own = plan.files.iter().flat_map(|file| container_values(&file.text));
         needs.parameters.extend(own.flat_map(names));
@@ -69,7 +70,7 @@ impl<'p> Needs<'p> {
 
     fn note(&mut self, text: &Text<'_, 'p>) {
         if let (true, Value::String(path)) = (text.is_path(), &text.node.value) {
-            self.paths.insert(PathBuf::from(path));
+            self.paths.insert(PathBuf::from(path), self.relative(text.node));
         }
         self.has_clear_uri |= text.node.origin == Origin::Literal && text.is_masked();
         let (plan, span) = (self.plan, text.node.span);
@@ -78,9 +79,18 @@ impl<'p> Needs<'p> {
         used.extend(names(written));
         for fragment in fragments(written).unwrap_or_default() {
             if let Fragment::File(written) = fragment {
-                self.secret_files.push(SecretFile { written, beside: &file.path });
+                self.secret_files.push(WrittenFile { written, beside: &file.path });
             }
         }
+    }
+
+    /// How a path is written that is relative to the folder of its file, and holds no parameter.
+    fn relative(&self, node: &Node) -> Option<WrittenFile<'p>> {
+        let (plan, is_literal) = (self.plan, node.origin == Origin::Literal);
+        let (written, file) = plan.files.written(node.span).zip(plan.files.file(node.span))?;
+        let written = written.trim_matches(['"', '\'']);
+        let is_relative = is_literal && Path::new(written).is_relative();
+        is_relative.then_some(WrittenFile { written, beside: &file.path })
     }
 
     /// The plan.
@@ -104,13 +114,18 @@ impl<'p> Needs<'p> {
     }
 
     /// The files that the manifest takes secrets from.
-    pub fn secret_files(&self) -> &[SecretFile<'p>] {
+    pub fn secret_files(&self) -> &[WrittenFile<'p>] {
         &self.secret_files
     }
 
     /// The files and folders that components are given, absolute.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.paths.iter().map(PathBuf::as_path)
+        self.paths.keys().map(PathBuf::as_path)
+    }
+
+    /// How the manifest writes the path of a component, where that is relative.
+    pub fn written(&self, path: &Path) -> Option<WrittenFile<'p>> {
+        self.paths.get(path).copied().flatten()
     }
 
     /// The files and sockets that components make.

@@ -1,6 +1,6 @@
 //! All files of a manifest in one address space, so that a span alone tells file, line and column.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use wirework::config::Span;
+
+use super::parameters::Parameters;
 
 /// What the standard input is called in messages.
 pub(super) const STDIN: &str = "<stdin>";
@@ -20,6 +22,8 @@ pub struct Files {
     words: HashSet<String>,
     /// Values that are no secret, in their order; see [`Files::show`].
     public: Vec<Span>,
+    /// The parameters whose values are those of a file, with that file.
+    parameters: HashMap<String, PathBuf>,
 }
 
 /// One file. `Debug` shows none of its text.
@@ -100,7 +104,20 @@ impl Files {
             File { path, text, base, parsing: file.parsing, lines: OnceLock::new(), broken }
         };
         let list = self.list.first().map(part).into_iter().collect();
-        Self { list, words: self.words.clone(), public: self.public.clone() }
+        Self { list, words: self.words.clone(), public: self.public.clone(), parameters: HashMap::new() }
+    }
+
+    /// No files yet, whose parameters have these values.
+    pub(super) fn with_parameters(parameters: &Parameters) -> Self {
+        let filed = parameters.filed().filter(|(name, _)| !parameters.is_given_alone(name));
+        let filed = filed.map(|(name, path)| (name.to_owned(), path.to_owned()));
+        Self { parameters: filed.collect(), ..Self::default() }
+    }
+
+    /// The file of parameters, absolute, from which a parameter has its value.
+    pub(super) fn of_parameter(&self, name: &str) -> Option<PathBuf> {
+        let path = self.parameters.get(name)?;
+        Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
     }
 
     /// Takes over words that are keys of components: an excerpt of a broken file shows them where a key stands.

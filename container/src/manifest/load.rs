@@ -54,7 +54,7 @@ impl<'a> Loader<'a> {
     pub fn new(parameters: &'a Parameters) -> Self {
         Self {
             parameters,
-            files: Files::default(),
+            files: Files::with_parameters(parameters),
             documents: Vec::new(),
             seen: HashSet::new(),
             stack: Vec::new(),

@@ -150,6 +150,11 @@ impl Parameters {
         self.filed.iter().map(|(name, filed)| (&**name, &*filed.file))
     }
 
+    /// Whether a name is given one by one, whatever files say.
+    pub(super) fn is_given_alone(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     /// Whether a name is given one by one or by a file.
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.given.contains_key(name) || self.filed.contains_key(name)

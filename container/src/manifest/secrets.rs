@@ -26,14 +26,15 @@ pub fn warn_literal_secrets(section: &Section<'_>, schema: &Schema, problems: &m
     }
 }
 
-/// Warns of each file from which a secret of the section is taken, and which others can read or write. What is in a file that is the
-/// value of an open key, such as the id of the machine, is no secret.
+/// Warns of each file from which a secret of the section is taken, itself or by a parameter, and which others can read or write. What is
+/// in a file that is the value of an open key, such as the id of the machine, is no secret.
 pub fn warn_exposed_secrets(section: &Section<'_>, schema: &Schema, files: &Files, problems: &mut Problems) {
     from_files(section.table, schema, "", &mut |path, node| {
         let fragments = files.written(node.span).and_then(|written| fragments(written).ok());
         let named = fragments.unwrap_or_default().into_iter().filter_map(|fragment| match fragment {
             Fragment::File(name) => Some(files.beside(node.span, name)),
-            _ => None,
+            Fragment::Parameter { name, .. } => files.of_parameter(name),
+            Fragment::Text(_) => None,
         });
         problems.extend(named.filter_map(|file| {
             let exposure = Exposure::of(&file)?;
@@ -45,7 +46,7 @@ pub fn warn_exposed_secrets(section: &Section<'_>, schema: &Schema, files: &File
     });
 }
 
-/// Visits the values of a table that are made of files, and are secret or, as a URI, may have a secret in them; with their paths.
+/// Visits the values of a table that are made of files or parameters, and are secret or, as a URI, may have a secret in them; with their paths.
 fn from_files<'t>(table: &'t Table, schema: &Schema, at: &str, visit: &mut impl FnMut(&str, &'t Node)) {
     for (key, node) in table.iter() {
         let path = if at.is_empty() { key.name.to_string() } else { format!("{at}.{}", key.name) };
@@ -61,7 +62,7 @@ fn node_from_files<'t>(node: &'t Node, schema: &Schema, path: &str, visit: &mut 
                 node_from_files(node, schema, &format!("{path}.{number}"), visit);
             }
         }
-        _ if !node.origin.is_secret() => {}
+        _ if matches!(node.origin, Origin::Literal | Origin::Broken) => {}
         _ if is_secret(schema, path) || is_uri(schema, &path.split('.').collect::<Vec<_>>()) => {
             visit(path, node)
         }

@@ -1,6 +1,7 @@
 //! From sections and factories to an ordered plan, or to all the problems. Nothing is created here.
 
 mod adjacency;
+mod capability_words;
 mod claims;
 mod clients;
 mod cycles;

@@ -3,6 +3,7 @@
 //! A reference matches when its pattern matches and the component offers what is asked; a message says for every near
 //! miss which of the two failed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use wirework::component::{Cardinality, Reference};
@@ -256,12 +257,8 @@ impl ReferenceContext<'_> {
     }
 
     /// What a reference asks for: as authors call it, or in words.
-    fn asked(&self, reference: &Reference) -> &'static str {
-        let name = (reference.capability)();
-        match self.binary {
-            Binary::Own => name,
-            Binary::Stock => in_words(name),
-        }
+    fn asked(&self, reference: &Reference) -> Cow<'static, str> {
+        self.binary.asked(reference)
     }
 
     fn offers(&self, position: u32) -> String {
@@ -280,23 +277,5 @@ impl ReferenceContext<'_> {
 
     fn span(&self, position: u32) -> Span {
         self.spans.get(position as usize).copied().unwrap_or_default()
-    }
-}
-
-/// What a stock capability is called by those who do not write components.
-fn in_words(capability: &'static str) -> &'static str {
-    match capability {
-        "ContextInfo" => "context info",
-        "CredentialStore" => "credential store",
-        "Discovery" => "discovery service",
-        "CounterSink" => "counters",
-        "Exposition" => "Prometheus counters",
-        "HttpRoutes" => "HTTP endpoint",
-        "LogSink" => "logger",
-        "TraceSink" => "tracer",
-        "MessageQueue" => "message queue",
-        "MessageQueueFactory" => "queue factory",
-        "MqttConnection" => "MQTT connection",
-        other => other,
     }
 }

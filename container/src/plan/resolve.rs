@@ -52,7 +52,7 @@ pub(super) fn resolve(
             };
             // What was meant for it could not be read, which is reported: what it resolves to instead means nothing.
             let mut unreadable = (span.is_none()
-                && (misspelt.contains(&field) || is_outside(planned, field)))
+                && (misspelt.contains(&field) || is_outside(planned, field) || is_undecided(planned, field)))
                 || entry.unreadable_references.iter().any(|name| **name == *field);
             if !unreadable && !is_unused {
                 let unmade = || lists.find(pattern.clone(), Requirement::Unmade);
@@ -179,6 +179,11 @@ fn check_critical(components: &[Planned], descriptors: &[Descriptor], problems: 
 /// Whether the asker makes no use of a reference as it is configured.
 fn is_unused(asker: &Planned, field: &str) -> bool {
     flows(asker).iter().any(|flow| matches!(flow, Flow::Unused(only) if *only == field))
+}
+
+/// Whether a part of the section could not be read that says whether the asker makes use of a reference.
+fn is_undecided(asker: &Planned, field: &str) -> bool {
+    asker.parsed.iter().flat_map(|parsed| &parsed.undecided).any(|undecided| *undecided == field)
 }
 
 /// Whether the asker cannot be without what it finds: by the type of the reference, or as it is configured.

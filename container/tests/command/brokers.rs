@@ -8,10 +8,9 @@ fn check(broker: &str, client: &str) -> Said {
         "[[component]]\ndescriptor = 'pip-services:broker:mqtt:default:1.0'\n{broker}\n\n\
          [[component]]\ndescriptor = 'pip-services:connection:mqtt:default:1.0'\nafter = ['*:broker:*:*:*']\n{client}\n"
     );
-    Said::line(
-        &[("service.toml", &text), ("env", "PW=secret\nOTHER=other\n")],
-        "check service.toml --params env",
-    )
+    let used = [("PW", "secret"), ("OTHER", "other")].into_iter().filter(|(name, _)| text.contains(name));
+    let given: String = used.map(|(name, value)| format!(" -p {name}={value}")).collect();
+    Said::line(&[("service.toml", &text)], &format!("check service.toml{given}"))
 }
 
 const LOCAL: &str = "connection.host = '127.0.0.1'";

@@ -93,6 +93,35 @@ fn run_warns_as_check_does() {
     assert_eq!((warnings(&check).len(), warnings(&check)), (1, warnings(&run)), "{run}");
 }
 
+/// A file of parameters counts as what its parameters are used for.
+#[test]
+fn files_of_parameters_are_looked_at() {
+    let manifest = "[[component]]\ndescriptor = 'pip-services:connection:mqtt:one:1.0'\n\
+        client_id = '${ID}'\nconnection.host = '127.0.0.1'\n\
+        credential = { username = 'ann', password = '${PASSWORD}' }\n";
+    let directory =
+        directory(&[("service.toml", manifest), ("env", "ID=7\nPASSWORD=hunter2\n"), ("id", "ID=7\n")]);
+    for name in ["env", "id"] {
+        fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let said = |line: &str| {
+        let said = Said::by(wirework(directory.path()).args(line.split(' ')));
+        assert_eq!(said.code, Some(0), "{said}");
+        said.err
+    };
+    let exposed = said("check service.toml --params env");
+    assert!(
+        exposed.contains("warning[EXPOSED_SECRET]: the secret `credential.password` is in the file `"),
+        "{exposed}"
+    );
+    assert!(exposed.contains("/env`, which can be read by others; end that with `chmod o=`"), "{exposed}");
+    assert_eq!(exposed.matches("EXPOSED_SECRET").count(), 1, "{exposed}");
+    for hidden in ["--params env -p PASSWORD=x", "--params id -p PASSWORD=x"] {
+        let said = said(&format!("check service.toml {hidden}"));
+        assert!(!said.contains("EXPOSED_SECRET"), "{said}");
+    }
+}
+
 #[test]
 fn a_token_that_others_can_read_is_refused_in_the_same_words() {
     let manifest = "[[component]]\ndescriptor = 'pip-services:endpoint:http:default:1.0'\n\

@@ -111,6 +111,12 @@ impl Findings {
             if let Some(key) = self.known.dotted(name) {
                 return problem.with_help(format!("write `{key}` without quotes around all of it"));
             }
+            if let Some(instead) = self.known.not_here(table, name) {
+                return problem.with_help(instead);
+            }
+            if let Some(tagged) = self.known.only_with(&path) {
+                return problem.with_help(format!("it is there only with {tagged}"));
+            }
             // A table that is there can still be meant by another, as `conection.host` is beside `connection.port`.
             let is_table = |name: &str| {
                 present.and_then(|table| table.get(name)).is_some_and(|node| node.as_table().is_some())
@@ -184,7 +190,12 @@ impl Findings {
     pub fn misses(&self, path: &Path<'_>, span: Span, name: &str) {
         if !self.marks.borrow().is_meant(&path.key(name).to_string()) {
             let problem = self.missing_problem(path, span, name);
-            self.problems.borrow_mut().push(problem);
+            // The table is looked at by itself, and once more by one around it that serde has collected too.
+            let is_it = |told: &Problem| told.code == problem.code && told.message == problem.message;
+            let is_told = self.problems.borrow().iter().any(is_it);
+            if !is_told {
+                self.problems.borrow_mut().push(problem);
+            }
         }
     }
 

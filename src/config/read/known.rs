@@ -64,6 +64,19 @@ impl SchemaKeys {
         places.is_empty().then_some(place)
     }
 
+    /// What to write in place of a key that the table at a place says it does not have.
+    pub fn not_here(&self, table: &Path<'_>, name: &str) -> Option<String> {
+        place::not_here(&self.schema(), &table.segments(), name).map(str::to_owned)
+    }
+
+    /// With which values of another key the table at a place may be one that has this key, where it is none of those.
+    pub fn only_with(&self, path: &Path<'_>) -> Option<String> {
+        let path = path.to_string();
+        let variant = outline::keys(&self.schema()).into_iter().find(|key| key.path == path)?.variant?;
+        let values: Vec<_> = variant.values.iter().map(|value| format!("{value:?}")).collect();
+        Some(format!("`{} = {}`", variant.tag, values.join("` or `")))
+    }
+
     /// The key of which the quotes around all of a name with dots make another.
     pub fn dotted(&self, name: &str) -> Option<String> {
         let is_it = |path: &str| name.contains('.') && path == name;

@@ -270,3 +270,45 @@ fn other_spellings_of_a_key_are_no_unknown_keys() {
     );
     assert!(wrong.unwrap_err().iter().any(|one| one.starts_with("unknown key `way.adr`")));
 }
+
+/// A table that must be there, beside a flattened one, so that both are looked at.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only read")]
+struct Printer {
+    #[serde(flatten)]
+    paper: Port,
+    engine: Engine,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(dead_code, reason = "only read")]
+enum Engine {
+    Inkjet { nozzles: u32 },
+    Laser { fuser: u32, duplex: Option<bool> },
+    Solid { fuser: u32 },
+}
+
+#[test]
+fn a_table_beside_a_flattened_one_is_told_of_once() {
+    for (engine, expected) in [
+        ("{ fuser = 2 }", "missing key `engine.kind`; add `kind`, \"inkjet\" | \"laser\" | \"solid\""),
+        ("{ kind = 'laser' }", "missing key `engine.fuser`; add `fuser`, integer of at least 0"),
+        (
+            "{ kind = 'laser', fuser = 2, nozzles = 7 }",
+            "unknown key `engine.nozzles`; it is there only with `engine.kind = \"inkjet\"`",
+        ),
+        (
+            "{ kind = 'inkjet', nozzles = 2, fuser = 7 }",
+            "unknown key `engine.fuser`; it is there only with `engine.kind = \"laser\"` or `\"solid\"`",
+        ),
+        (
+            "{ kind = 'laser', fuser = 2, duplx = 7 }",
+            "unknown key `engine.duplx`; did you mean `engine.duplex`?",
+        ),
+    ] {
+        let found = read::<Printer>(&format!("note = 'x'\nengine = {engine}")).unwrap_err();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(expected), "{found:?}");
+    }
+}

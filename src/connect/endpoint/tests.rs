@@ -28,6 +28,21 @@ fn hosts_of_one_uri_are_not_multiplied() {
 }
 
 #[test]
+fn no_host_of_a_uri_gets_the_port_of_another() {
+    let resolved = one("mqtt://a,b:2").expand();
+    assert_eq!(show(&resolved), ["mqtt://a:1883", "mqtt://b:2"]);
+    let resolved: Vec<_> = resolved.into_iter().flat_map(ConnectionParams::expand).collect();
+    assert_eq!(show(&resolved), ["mqtt://a:1883", "mqtt://b:2"]);
+}
+
+#[test]
+fn what_has_won_over_a_uri_stays() {
+    let found = one("mqtt://a:1").expand().remove(0);
+    assert_eq!(show(&[host("mine").or(&found)]), ["mqtt://mine:1"]);
+    assert_eq!(show(&[ConnectionParams { host: Some("mine".to_owned()), ..found }]), ["mqtt://mine:1"]);
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let fail = |connections: &[ConnectionParams]| {
         let error = endpoints(connections, None, MQTT).unwrap_err();

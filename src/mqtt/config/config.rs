@@ -66,6 +66,11 @@ macro_rules! shared_option {
 /// How an [`MqttConnection`](crate::mqtt::MqttConnection) behaves. Times are milliseconds, or strings such as `30s`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+// No link has a QoS, but others that people come from set it here.
+#[schemars(extend("x-not-here" = serde_json::json!({
+    "qos": "the QoS is that of a message, not of a connection: it is `options.qos` of a message queue, and in code an argument of \
+            `publish` and `subscribe`; `will.qos` is that of the will alone"
+})))]
 pub struct MqttOptions {
     #[doc = shared_option!(protocol_version)]
     pub protocol_version: MqttVersion,

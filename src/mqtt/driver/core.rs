@@ -22,7 +22,7 @@ use crate::mqtt::protocol::{AckKind, Incoming, Limits, Reason};
 use crate::mqtt::session::MAX_WINDOW;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{LinkError, MqttError, subscriptions};
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// The state of a connection, over all its links.
 pub(super) struct Core {
@@ -231,8 +231,9 @@ impl Core {
     fn warn_of_expiry(&self, limits: &Limits) {
         let asked = self.settings.session_expiry;
         if let Some(granted) = limits.session_expiry.filter(|granted| *granted < asked) {
+            let granted = duration(Duration::from_secs(granted.into()));
             self.logger.warn(format_args!(
-                "the broker keeps the session for {granted} s after the connection is lost, not as long as it was asked to"
+                "the broker keeps the session for {granted} after the connection is lost, not as long as it was asked to"
             ));
         }
     }

@@ -13,7 +13,7 @@ use crate::log::Logger;
 use crate::mqtt::subscriptions::{Cause, Outcome, Recheck, Registry};
 use crate::mqtt::topic::Filter;
 use crate::mqtt::{MqttError, QoS};
-use crate::text::clip;
+use crate::text::{clip, duration};
 
 /// Tells a subscriber what the broker has granted.
 pub(super) type Grant = oneshot::Sender<Result<QoS, MqttError>>;
@@ -75,10 +75,10 @@ impl Outcomes {
             )),
             Outcome::TakenBack { filter, code } => match poison_error(registry, &filter) {
                 Some((error, wait)) => {
-                    let wait = wait.as_secs();
+                    let wait = duration(Duration::from_secs(wait.as_secs()));
                     self.logger.error(
                         Some(&error),
-                        format_args!("a subscription is given up for now and asked for again in {wait} s"),
+                        format_args!("a subscription is given up for now and asked for again in {wait}"),
                     );
                     self.denied.quarantined(&filter, error);
                 }

@@ -30,6 +30,8 @@ use crate::config::Secret;
 pub struct Uri {
     text: Secret,
     parts: Arc<UriParts>,
+    /// Whether what it says is in the fields of a connection already, with what wins over it.
+    is_taken_apart: bool,
 }
 
 impl Uri {
@@ -59,6 +61,17 @@ impl Uri {
         self.parts.to_masked()
     }
 
+    /// The same URI, of which a connection has everything already: taken apart once more, it would win over fields that have won over it,
+    /// and the port of one of its hosts would become that of the others.
+    pub(crate) fn taken_apart(&self) -> Self {
+        Self { is_taken_apart: true, ..self.clone() }
+    }
+
+    /// Whether a connection has everything of it already.
+    pub(crate) fn is_taken_apart(&self) -> bool {
+        self.is_taken_apart
+    }
+
     /// Writes parts as a URI.
     ///
     /// # Errors
@@ -73,7 +86,7 @@ impl FromStr for Uri {
     type Err = UriError;
 
     fn from_str(text: &str) -> Result<Self, UriError> {
-        Ok(Self { parts: Arc::new(UriParts::parse(text)?), text: Secret::new(text) })
+        Ok(Self { parts: Arc::new(UriParts::parse(text)?), text: Secret::new(text), is_taken_apart: false })
     }
 }
 

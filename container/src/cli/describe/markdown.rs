@@ -8,9 +8,10 @@ use wirework::text::escape;
 
 use super::super::example::example;
 use super::words::{asks, tagged, trimmed};
+use crate::plan::Binary;
 
 /// The page of one kind of component, its keys and references as tables.
-pub(super) fn page(one: &Registered, registry: &Registry) -> String {
+pub(super) fn page(one: &Registered, registry: &Registry, binary: Binary) -> String {
     let factory = one.factory();
     let keys = keys(&factory.schema());
     let mut out = format!("## `{}`\n\n{}\n", one.pattern(), cell(factory.summary()));
@@ -22,7 +23,7 @@ pub(super) fn page(one: &Registered, registry: &Registry) -> String {
         out.push_str("\n| reference | takes | |\n|---|---|---|\n");
         for reference in factory.references() {
             let docs = cell(reference.docs);
-            let _ = writeln!(out, "| `{}` | {} | {docs} |", reference.field, cell(&asks(reference)));
+            let _ = writeln!(out, "| `{}` | {} | {docs} |", reference.field, cell(&asks(reference, binary)));
         }
     }
     let offers: Vec<_> = factory.offers().iter().map(|offer| format!("`{}`", offer.name())).collect();

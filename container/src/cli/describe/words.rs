@@ -4,6 +4,7 @@ use wirework::component::Reference;
 use wirework::config::{KeyDoc, Variant};
 
 use super::super::width::{COLUMNS, hanging};
+use crate::plan::Binary;
 
 /// A key or a reference, in as many lines as it needs.
 pub(super) fn line(text: &str) -> String {
@@ -11,8 +12,8 @@ pub(super) fn line(text: &str) -> String {
 }
 
 /// What a reference asks for.
-pub(super) fn asks(reference: &Reference) -> String {
-    format!("{} {} at `{}`", reference.cardinality.as_str(), (reference.capability)(), reference.pattern)
+pub(super) fn asks(reference: &Reference, binary: Binary) -> String {
+    format!("{} {} at `{}`", reference.cardinality.as_str(), binary.asked(reference), reference.pattern)
 }
 
 /// The key that says which of several tables it is, with the values for which another key is there: `kind = "tcp" or "unix"`.

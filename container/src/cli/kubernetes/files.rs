@@ -1,11 +1,11 @@
 //! Where the files of a service are in its pod.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use crate::cli::deployment::{Deployable, refused, whole};
-use crate::cli::needs::Needs;
+use crate::cli::needs::{Needs, WrittenFile};
 
 /// A file in the pod.
 pub(super) struct PodFile {
@@ -17,8 +17,10 @@ pub(super) struct PodFile {
 
 /// The files of a service in its pod.
 pub(super) struct Files {
-    /// The folder of the manifest.
+    /// The folder of the manifest, which has all of its files in it or below it.
     root: PathBuf,
+    /// The same on this machine.
+    folder: PathBuf,
     /// The files of the manifest, with their texts.
     manifest: Vec<(PodFile, String)>,
     /// What is read by the command line, in this order.
@@ -34,7 +36,7 @@ impl Files {
         let read = needs.files().map(|file| Ok((normal(&whole(utf_8(&file.path)?)?), &file.text)));
         let read = read.collect::<Result<Vec<_>, ExitCode>>()?;
         let folder = common_folder(read.iter().map(|(path, _)| &**path));
-        let in_pod = |path: &Path| path.strip_prefix(&folder).map(|inside| root.join(inside)).ok();
+        let in_pod = |path: &Path| moved(path, &folder, &root);
         let mut keys = BTreeSet::new();
         let manifest = read.iter().filter_map(|(path, text)| {
             let path = in_pod(path)?;
@@ -55,9 +57,8 @@ impl Files {
         })?;
         let mut secrets = BTreeMap::new();
         for secret in needs.secret_files() {
-            let beside = normal(&whole(secret.beside)?);
-            let folder = in_pod(&beside).and_then(|path| path.parent().map(Path::to_owned));
-            secrets.insert(normal(&folder.unwrap_or_default().join(secret.written)), ());
+            let beside = in_pod(&normal(&whole(secret.beside)?));
+            secrets.insert(joined(beside.as_deref(), secret.written), ());
         }
         let mut keys = BTreeSet::new();
         let secrets = secrets.into_keys().map(|path| {
@@ -65,7 +66,15 @@ impl Files {
             PodFile { key: key(&name, &mut keys), path }
         });
         let secrets = secrets.collect();
-        Ok(Self { root, manifest, named, secrets })
+        Ok(Self { root, folder, manifest, named, secrets })
+    }
+
+    /// Where the path of a component is in the pod, which is `written` so where that is relative.
+    pub fn in_pod(&self, path: &Path, written: Option<WrittenFile<'_>>) -> PathBuf {
+        let Some(written) = written else { return path.to_owned() };
+        let beside = absolute(written.beside).ok();
+        let beside = beside.and_then(|beside| moved(&normal(&beside), &self.folder, &self.root));
+        joined(beside.as_deref(), written.written)
     }
 
     /// The folder of the manifest in the pod.
@@ -101,6 +110,16 @@ impl Files {
         }
         folders
     }
+}
+
+/// The same path below another folder.
+fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
+    path.strip_prefix(from).map(|inside| to.join(inside)).ok()
+}
+
+/// A path that is written in a file of the manifest.
+fn joined(file: Option<&Path>, written: &str) -> PathBuf {
+    normal(&file.and_then(Path::parent).unwrap_or(Path::new("")).join(written))
 }
 
 /// A path that can be written into an object.

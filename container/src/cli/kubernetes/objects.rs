@@ -1,7 +1,7 @@
 //! The objects themselves.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -107,6 +107,9 @@ impl Objects<'_> {
         object.insert("spec".to_owned(), spec);
         let mut document = Document::new(object.into());
         self.ports.remarks().for_each(|remark| document.comment(remark));
+        for path in self.unwritable() {
+            document.comment(&format!("WRONG: {}.", self.nowhere_to_write(&path)));
+        }
         for path in self.unmounted() {
             document.comment(&format!("The manifest names {path}, which is not mounted here: add a volume, or put it into the image."));
         }
@@ -245,11 +248,38 @@ impl Objects<'_> {
         folders.collect()
     }
 
-    /// The paths of components that no volume has.
+    /// The paths of components that no volume has, as they are in the pod.
     fn unmounted(&self) -> impl Iterator<Item = String> {
+        let paths = self.needs.paths().filter(|path| !self.needs.made().iter().any(|made| made == path));
+        self.outside(paths).map(|path| path.display().to_string())
+    }
+
+    /// The files that components are to make where they may not write, as they are in the pod.
+    pub fn unwritable(&self) -> impl Iterator<Item = PathBuf> {
+        self.outside(self.needs.made().iter().map(PathBuf::as_path))
+    }
+
+    /// Why a file cannot be made there, and where it can.
+    pub fn nowhere_to_write(&self, path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default();
+        let better = Path::new("/var/lib").join(self.name()).join(name);
+        format!(
+            "the service may not write {}: the file system of its container is read-only, and so is the folder of the manifest; \
+             write an absolute path, such as {}",
+            path.display(),
+            better.display()
+        )
+    }
+
+    /// Those of these paths that are in none of the folders which components write to.
+    fn outside<'p>(&self, paths: impl Iterator<Item = &'p Path>) -> impl Iterator<Item = PathBuf> {
         let written = self.written();
-        let is_written = move |path: &Path| written.iter().any(|folder| path.starts_with(folder));
-        self.needs.paths().filter(move |path| !is_written(path)).map(|path| path.display().to_string())
+        let is_written = move |path: &PathBuf| {
+            path.starts_with("/tmp") || written.iter().any(|folder| path.starts_with(folder))
+        };
+        paths
+            .map(|path| self.files.in_pod(path, self.needs.written(path)))
+            .filter(move |path| !is_written(path))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use wirework::http::{BaseRoute, HttpEndpointConfig, ListenConfig};
+use wirework::http::{BaseRoute, HttpEndpointConfig, ListenConfig, Protocol};
 
 use crate::admin::AdminControllerConfig;
 use crate::plan::{Plan, Planned};
@@ -45,6 +45,16 @@ pub(super) enum NoTarget {
         "the endpoint listens at a port that the system chooses; give the address that its log names with `--address http://HOST:PORT/admin`"
     )]
     AnyPort,
+    #[error(
+        "the endpoint listens at a socket that the process is started with (`fd:…`), whose address the manifest does not say; give it with \
+         `--address http://HOST:PORT/admin` or `--address unix:FILE`"
+    )]
+    Passed,
+    #[error(
+        "the endpoint speaks TLS at every address that the manifest says, and a service is asked without; give the endpoint a listener at \
+         `127.0.0.1`, or at a Unix socket, that has `protocol = \"http\"`"
+    )]
+    Tls,
 }
 
 /// Why a text is no address.
@@ -77,10 +87,17 @@ fn config_of<T: 'static>(planned: &Planned) -> Option<&T> {
 
 /// The Unix socket where there is one, since it needs no token; else the first port that is known.
 fn place(listeners: &[ListenConfig]) -> Result<Place, NoTarget> {
-    if let Some(path) = listeners.iter().find_map(|one| one.path.as_ref()) {
+    let plain = || listeners.iter().filter(|one| one.protocol == Protocol::Http);
+    if let Some(path) = plain().find_map(|one| one.path.as_ref()) {
         return Ok(Place::Unix(path.to_path_buf()));
     }
-    let known = listeners.iter().find(|one| one.port() != 0).ok_or(NoTarget::AnyPort)?;
+    let Some(known) = plain().find(|one| one.port() != 0 && !one.is_passed()) else {
+        return Err(match plain().next() {
+            None => NoTarget::Tls,
+            Some(_) if plain().all(ListenConfig::is_passed) => NoTarget::Passed,
+            Some(_) => NoTarget::AnyPort,
+        });
+    };
     let host = match known.host() {
         "0.0.0.0" => "127.0.0.1",
         "::" | "[::]" => "::1",
@@ -132,6 +149,29 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_asked_at_an_address_that_the_manifest_says_and_without_tls() {
+        let asked = |text: &str| {
+            let config: HttpEndpointConfig = toml::from_str(text).unwrap();
+            match place(&config.addresses()) {
+                Ok(place) => Address { place, base: String::new() }.to_string(),
+                Err(error) => format!("{error:?}"),
+            }
+        };
+        for (text, expected) in [
+            ("", "http://127.0.0.1:8080"),
+            ("connection.host = 'fd:http'", "Passed"),
+            ("connection.host = 'fd::1'", "http://[fd::1]:8080"),
+            ("connection.port = 0", "AnyPort"),
+            ("connection.protocol = 'https'", "Tls"),
+            ("connections = [{ host = 'fd:3' }, { host = '0.0.0.0', port = 81 }]", "http://127.0.0.1:81"),
+            ("connections = [{ host = 'fd:3' }, { port = 81, protocol = 'https' }]", "Passed"),
+            ("connections = [{ protocol = 'https' }, { path = '/run/s' }]", "unix:/run/s"),
+        ] {
+            assert_eq!(asked(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn an_address_is_a_port_or_a_socket() {
