@@ -64,6 +64,9 @@ const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
     Operation { path, method: Method::Post, id, summary, query: &[], body: Some(body), status, answer, route }
 }
 
+/// How long a request for a restart waits for its end; whoever sends it waits longer.
+const RESTART_WAIT: Duration = Duration::from_secs(5);
+
 /// The greatest number that every reader of JSON knows exactly.
 const MOST_EXACT: u64 = (1 << 53) - 1;
 

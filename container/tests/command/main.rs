@@ -23,6 +23,7 @@ mod parts;
 mod passwords;
 mod python;
 mod quoted;
+mod restart;
 mod run;
 mod running;
 mod scale;
