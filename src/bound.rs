@@ -28,7 +28,8 @@ mod tests {
         assert_eq!(bind(&mut bound, vec![one.clone(), two.clone()]), [one.clone(), two.clone()]);
         drop(one);
         let three = Arc::new(3);
-        assert_eq!(bind(&mut bound, vec![two, three.clone()]), [three]);
-        assert_eq!(bound.iter().filter_map(Weak::upgrade).map(|one| *one).collect::<Vec<_>>(), [3]);
+        let added = bind(&mut bound, vec![two.clone(), three]);
+        assert_eq!(added.iter().map(|one| **one).collect::<Vec<_>>(), [3]);
+        assert_eq!(bound.iter().filter_map(Weak::upgrade).map(|one| *one).collect::<Vec<_>>(), [2, 3]);
     }
 }
