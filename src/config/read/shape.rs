@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::findings::{Fields, Findings, one_of};
 use super::path::Path;
 use super::source::Source;
-use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
+use super::wanted::{Wanted, beyond_toml, help_with_large};
 use crate::config::json_schema::{alternatives, types};
 use crate::config::place::look_up;
 use crate::config::{Key, Millis, Node, Origin, Span, Table, Value, code};
@@ -250,9 +250,10 @@ impl<'r> Shape<'r> {
         self.findings.record(path, || {
             let problem = self.findings.wrong(path, Source::Node(node), code, &words.join(" or "));
             let integers = possible.iter().filter(|schema| types(schema).any(|name| name == "integer"));
-            match integers.map(|schema| bounds(schema).1).max() {
-                Some(high) if is_to_be_quoted(&node.value, high) => problem.with_help(QUOTE_IT),
-                _ => problem,
+            let high = integers.map(|schema| bounds(schema).1).max();
+            match high.and_then(|high| help_with_large(&node.value, high)) {
+                Some(help) => problem.with_help(help),
+                None => problem,
             }
         });
     }

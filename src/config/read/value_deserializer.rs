@@ -3,7 +3,7 @@
 use super::path::Path;
 use super::reader::Reader;
 use super::source::Source;
-use super::wanted::{QUOTE_IT, Wanted, beyond_toml, is_to_be_quoted};
+use super::wanted::{Wanted, beyond_toml, help_with_large};
 use crate::config::{Number, Problem, Value, code, parse_bool};
 
 /// A deserializer of one value.
@@ -123,10 +123,10 @@ impl<'a> ValueDeserializer<'a> {
             (Value::Array(list), Wanted::String) if list.len() == 1 => {
                 Some("take its brackets away".to_owned())
             }
-            (_, Wanted::Integer { high, .. }) if is_to_be_quoted(value, high) => Some(QUOTE_IT.to_owned()),
             (Value::Float(number), Wanted::Integer { .. }) if is_whole(number) => {
                 Some("write it without a fraction".to_owned())
             }
+            (_, Wanted::Integer { high, .. }) => help_with_large(value, high),
             (
                 Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_),
                 Wanted::String,

@@ -52,14 +52,21 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// What to do with a number that is too large for TOML.
-pub const QUOTE_IT: &str = "integers of TOML end at 9223372036854775807: write a larger one in quotes";
-
-/// Whether it is a number that TOML has only in quotes, and that is not above the highest that is accepted.
-pub fn is_to_be_quoted(value: &Value, high: i128) -> bool {
-    let Value::Float(number) = value else { return false };
-    let written = value.shown().replace('_', "");
-    number.is_beyond_integers() && beyond_toml(&written).is_some_and(|number| number <= high)
+/// What to do with an integer that TOML does not have, where those up to `high` are accepted; nothing for any other value, or where the
+/// message names the bound already.
+pub fn help_with_large(value: &Value, high: i128) -> Option<String> {
+    let (number, is_quoted) = match value {
+        Value::String(text) => (beyond_toml(text)?, true),
+        Value::Float(number) if number.is_beyond_integers() => {
+            (beyond_toml(&value.shown().replace('_', ""))?, false)
+        }
+        _ => return None,
+    };
+    if number > high {
+        return (high > i128::from(i64::MAX)).then(|| format!("the largest is {high}"));
+    }
+    let end = i64::MAX;
+    (!is_quoted).then(|| format!("integers of TOML end at {end}: write a larger one in quotes"))
 }
 
 /// An integer that TOML does not have, which therefore is written as a string.
