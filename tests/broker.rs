@@ -90,7 +90,7 @@ async fn a_host_without_address_is_named() {
     assert!(error.chain().starts_with("cannot listen on port 1883 of 192.0.2.1: "), "{}", error.chain());
     let config = BrokerConfig { host: "no such host".to_owned(), ..BrokerConfig::default() };
     let error = Broker::new(config).unwrap().open(&context()).await.unwrap_err();
-    assert!(error.to_string().starts_with("`host` is `no such host`, which has no address"), "{error}");
+    assert!(error.to_string().starts_with("`host` is `no such host`, which leads to no address"), "{error}");
 }
 
 #[tokio::test]
