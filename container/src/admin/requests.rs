@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use wirework::Descriptor;
 use wirework::component::LevelTarget;
 use wirework::config::Millis;
@@ -75,7 +76,24 @@ fn target(name: String) -> Result<LevelTarget, AdminError> {
     }
 }
 
-/// The body of a request.
+/// The body of a request, which is an object. From a list serde would take the values of a type in the order of its fields.
 pub(super) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AdminError> {
+    serde_json::from_slice::<Map<String, Value>>(bytes).map_err(AdminError::BadBody)?;
     serde_json::from_slice(bytes).map_err(AdminError::BadBody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_an_object_of_what_is_known() {
+        assert!(body::<Nothing>(b"{}").is_ok());
+        let level = body::<SetLevel>(br#"{"target": "all", "level": "debug"}"#);
+        assert!(level.is_ok());
+        for bad in [&b""[..], b"[]", b"null", b"7", b"{", b"{} {}", br#"{"x": 1}"#] {
+            assert!(matches!(body::<Nothing>(bad), Err(AdminError::BadBody(_))), "{bad:?}");
+        }
+        assert!(matches!(body::<SetLevel>(br#"["all", "debug", null, false]"#), Err(AdminError::BadBody(_))));
+    }
 }
