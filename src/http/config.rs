@@ -16,7 +16,7 @@ use crate::params::is_host;
 const LEAST_HEAD: usize = 8 * 1024;
 
 /// By how many bytes the path of a socket is longer until it has its rights: a dot and the number of the process.
-pub(super) const UNNAMED: usize = 11;
+pub(super) const TEMPORARY_SUFFIX: usize = 11;
 
 /// The configuration of [`HttpEndpoint`](super::HttpEndpoint).
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -97,7 +97,7 @@ impl ListenConfig {
                            leave one out, or list both listeners under `connections`";
             Invalid::new(of(part), problem)
         });
-        let socket = self.path.as_ref().and_then(|path| unusable_socket_path(path, UNNAMED));
+        let socket = self.path.as_ref().and_then(|path| unusable_socket_path(path, TEMPORARY_SUFFIX));
         let socket = socket.map(|problem| Invalid::new(of("path"), problem));
         wrong.into_iter().chain(beside).chain(socket).collect()
     }

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 
 #[cfg(unix)]
-use super::config::UNNAMED;
+use super::config::TEMPORARY_SUFFIX;
 use super::config::{ListenConfig, Protocol};
 use super::error::HttpError;
 #[cfg(unix)]
@@ -147,7 +147,7 @@ async fn unix(key: &str, path: &Path) -> Result<Place, HttpError> {
 #[cfg(unix)]
 pub(super) fn obstacle(key: &str, path: &Path) -> Option<Invalid> {
     let key = format!("{key}.path");
-    if unusable_socket_path(path, UNNAMED).is_some() {
+    if unusable_socket_path(path, TEMPORARY_SUFFIX).is_some() {
         // Its configuration says so by itself.
         return None;
     }

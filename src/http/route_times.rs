@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 
 use crate::count::{Counters, Timing};
 
-/// The route of requests that no route has.
+/// The label of requests that match no route.
 const UNKNOWN: &str = "unknown";
 
 /// The method of requests with one that HTTP does not know.
@@ -27,7 +27,7 @@ impl RouteTimes {
         Self { counters: counters.clone(), routes: RwLock::default() }
     }
 
-    /// That of a route as its component has written it; of nothing, that of all that no route has.
+    /// The timing of a route pattern; `None` is that of all requests that match no route.
     pub(super) fn of(&self, route: Option<&str>, method: &Method, status: StatusCode) -> Timing {
         let (route, method, class) = (route.unwrap_or(UNKNOWN), known(method), class(status));
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);

@@ -143,7 +143,7 @@ impl OtlpConnection {
         &self.identity
     }
 
-    /// Begins to send, where the variables say so as far as the configuration does not.
+    /// Starts to send. What the configuration leaves out comes from the variables.
     async fn start(&self, variables: &Variables, context: &Context) -> Result<(), Error> {
         let used = Signal::ALL.into_iter().filter(|signal| self.feed(*signal).used.load(Ordering::Relaxed));
         let settings =

@@ -164,7 +164,7 @@ impl Link {
                 _ = running => {}
             }
         }
-        // What came before the end is there all the same; what did not is refused, as soon as nobody is left who could read it.
+        // The connection has ended. An answer that came before is still returned; without one the request fails once the driver is dropped.
         *driver = None;
         answered.await
     }

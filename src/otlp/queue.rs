@@ -67,7 +67,7 @@ struct State {
     items: VecDeque<Item>,
     records: usize,
     bytes: usize,
-    /// When the oldest item came.
+    /// The start of the batch delay: when the first item came, or a batch was taken last.
     since: Option<Instant>,
     /// Nothing is taken any more.
     closed: bool,

@@ -47,7 +47,7 @@ impl Variables {
         const KEY: &str = "connection";
         self.check_protocol(signal)?;
         let found = self.of(signal, "ENDPOINT", KEY)?;
-        // Only the address for all signals is that of a collector; that of one is where this one is sent.
+        // The address for all signals is a base URL, behind which comes `/v1/SIGNAL`; the variable of one signal has the whole URL.
         let is_own = found.as_ref().is_some_and(|(name, _)| name.contains(signal.variable()));
         let (name, value) = found.unwrap_or_else(|| {
             ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), "http://localhost:4318".to_owned())

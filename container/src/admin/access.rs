@@ -32,7 +32,7 @@ pub(super) struct Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     /// A Unix socket, which only the user of the process may use.
-    Local,
+    UnixSocket,
     /// An address.
     Network(SocketAddr),
 }
@@ -40,7 +40,7 @@ pub(super) enum Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local => f.write_str("a Unix socket"),
+            Self::UnixSocket => f.write_str("a Unix socket"),
             Self::Network(address) => address.fmt(f),
         }
     }
@@ -59,12 +59,12 @@ impl Access {
         if !is_json(headers) {
             return Err(AdminError::NotJson);
         }
-        if peer == Peer::Local { Ok(()) } else { self.prove(headers, peer).await }
+        if peer == Peer::UnixSocket { Ok(()) } else { self.prove(headers, peer).await }
     }
 
     /// Whether the request has the token.
     async fn prove(&self, headers: &HeaderMap, peer: Peer) -> Result<(), AdminError> {
-        let Some(token) = &self.token else { return Err(AdminError::Closed) };
+        let Some(token) = &self.token else { return Err(AdminError::NoTokenConfigured) };
         let guess = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -83,38 +83,37 @@ impl Access {
     }
 }
 
-/// Answers whoever may ask for this operation. What there is not, or not by this method, is refused for that, whoever asks.
+/// Answers whoever may ask for this operation, and says in the log who has changed something. A path or
+/// a method that there is not gets 404 or 405 without a look at the token.
 pub(super) async fn permit(
     State(access): State<Arc<Access>>,
     Extension(peer): Extension<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
-    match access.check(request.method(), request.headers(), peer).await {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    if let Err(error) = access.check(&method, request.headers(), peer).await {
+        return error.into_response();
     }
+    let response = next.run(request).await;
+    if method == Method::POST {
+        tracing::info!(%peer, %method, path, status = response.status().as_u16(), "an operator's request");
+    }
+    response
 }
 
-/// Answers whoever asks for the API by a name of the service, and not for a page of somebody else; says in the log who wanted to change
-/// something.
+/// Answers whoever asks for the API by a name of the service, and not for a page of somebody else.
 pub(super) async fn guard(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(Peer::Local, |info| Peer::Network(info.0));
+    let peer = peer.map_or(Peer::UnixSocket, |info| Peer::Network(info.0));
     request.extensions_mut().insert(peer);
     if request.extensions().get::<KnownHost>().is_none() {
         return hardened(AdminError::BadHost.into_response());
     }
-    if let Err(error) = is_own_page(request.headers()) {
-        return hardened(error.into_response());
+    match is_own_page(request.headers()) {
+        Ok(()) => hardened(next.run(request).await),
+        Err(error) => hardened(error.into_response()),
     }
-    let asked = (request.method().clone(), request.uri().path().to_owned());
-    let response = hardened(next.run(request).await);
-    if asked.0 == Method::POST {
-        let (method, path) = asked;
-        tracing::info!(%peer, %method, path, status = response.status().as_u16(), "an operator's request");
-    }
-    response
 }
 
 /// Answers whoever asks for the page by a name of the service, and not for a page of somebody else. It shows nothing of the service, so
@@ -134,7 +133,7 @@ fn may_read(headers: &HeaderMap, peer: Peer) -> bool {
     let proxies =
         [FORWARDED, VIA, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
     match peer {
-        Peer::Local => true,
+        Peer::UnixSocket => true,
         Peer::Network(address) => {
             address.ip().to_canonical().is_loopback()
                 && !proxies.iter().any(|name| headers.contains_key(name))
@@ -163,7 +162,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// The same, of which no browser makes anything else than what it is.
+/// Adds the headers that keep a browser from taking an answer for something else, framing it, or running what is in it.
 fn hardened(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -207,7 +206,7 @@ mod tests {
     const ELSEWHERE: &str = "192.0.2.7:50000";
 
     async fn asked(method: Method, from: &str, pairs: &[(&'static str, &str)]) -> Result<(), &'static str> {
-        let peer = from.parse().map_or(Peer::Local, Peer::Network);
+        let peer = from.parse().map_or(Peer::UnixSocket, Peer::Network);
         access().check(&method, &headers(pairs), peer).await.map_err(|error| error.answered_code())
     }
 

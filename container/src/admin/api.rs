@@ -65,6 +65,11 @@ pub(super) struct Parameter {
     pub most: u64,
 }
 
+impl Parameter {
+    /// The greatest number that every reader of JSON knows exactly.
+    pub const MOST_EXACT: u64 = (1 << 53) - 1;
+}
+
 /// The method of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {

@@ -30,7 +30,7 @@ references! {
 
 wirework::opaque!(AdminControllerReferences);
 
-/// Shows operators a running service over HTTP and lets them drain and stop it and set log levels, `pip-services:admin-controller:http:*:1.0`.
+/// Shows operators a running service over HTTP and lets them restart its components, drain and stop it, and set log levels, `pip-services:admin-controller:http:*:1.0`.
 ///
 /// A page for them is at `/admin/`, the API below `/admin/api`; `GET /admin/api/openapi.json` describes it.
 ///

@@ -16,7 +16,7 @@ const FEW: usize = 60;
 /// In a larger service, components of one type and kind are drawn as one where there are more than these.
 const MANY_OF_A_KIND: usize = 6;
 
-/// Never more nodes than these: who wants each component by itself gets them by kind in a larger service.
+/// In a service of more components, large kinds are drawn as one also for whoever asks for each component by itself.
 const MOST_NODES: usize = 4_000;
 
 // In units of the drawing, which are pixels where nothing is scaled.

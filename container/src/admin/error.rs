@@ -28,7 +28,7 @@ pub(super) enum AdminError {
         "the admin controller has no `options.token_file`: nothing can be changed, and nothing be read from other machines, but over its \
          Unix socket"
     )]
-    Closed,
+    NoTokenConfigured,
     #[error("what changes something is JSON; send `Content-Type: application/json`")]
     NotJson,
     #[error("no component of the service has the descriptor `{0}`")]
@@ -58,7 +58,7 @@ pub(super) enum AdminError {
 impl AdminError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::BadHost | Self::ForeignOrigin | Self::Closed => StatusCode::FORBIDDEN,
+            Self::BadHost | Self::ForeignOrigin | Self::NoTokenConfigured => StatusCode::FORBIDDEN,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::TooManyGuesses => StatusCode::TOO_MANY_REQUESTS,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -101,7 +101,7 @@ impl AdminError {
             Self::NoToken => "NO_TOKEN",
             Self::WrongToken => "WRONG_TOKEN",
             Self::TooManyGuesses => "TOO_MANY_GUESSES",
-            Self::Closed => "WRITES_CLOSED",
+            Self::NoTokenConfigured => "WRITES_CLOSED",
             Self::NotJson => "NOT_JSON",
             Self::NoComponent(_) => "NO_COMPONENT",
             Self::NotFound => "NOT_FOUND",

@@ -67,15 +67,12 @@ const fn write<B: schemars::JsonSchema, T: schemars::JsonSchema>(
 /// How long a request for a restart waits for its end; whoever sends it waits longer.
 const RESTART_WAIT: Duration = Duration::from_secs(5);
 
-/// The greatest number that every reader of JSON knows exactly.
-const MOST_EXACT: u64 = (1 << 53) - 1;
-
 /// The lines of a log after that of a number.
 const AFTER: Parameter = Parameter {
     name: "after",
     description: "Only the lines after that of this number.",
     values: &[],
-    most: MOST_EXACT,
+    most: Parameter::MOST_EXACT,
 };
 
 /// How a graph is drawn.

@@ -55,10 +55,10 @@ impl Top {
     fn shown(&self, program: &Program) -> Result<ExitCode, ExitCode> {
         let target = self.service.of(program, &self.manifests)?;
         let every = self.every.0.max(SHORTEST);
-        let mut before = Sample::take(&target).map_err(|error| error.said())?;
+        let mut before = Sample::take(&target).map_err(|error| error.complain())?;
         if self.once || !std::io::stdout().is_terminal() {
             sleep(every);
-            let now = Sample::take(&target).map_err(|error| error.said())?;
+            let now = Sample::take(&target).map_err(|error| error.complain())?;
             let table = Table::of(&before, &now, Order::Manifest);
             return Ok(answer(&table.text(), ExitCode::SUCCESS));
         }

@@ -36,7 +36,8 @@ pub(super) struct Restarting {
 }
 
 impl Restarting {
-    /// Does it; those whose predecessors could not be closed. What could not be created has changed nothing.
+    /// Runs the restart, and returns the failures of old instances that could not be closed. Where a new one cannot be created, nothing
+    /// has changed.
     pub async fn run(&mut self) -> Result<Option<Failures>, RestartError> {
         let mut stop = self.stop.clone();
         self.check_needs()?;

@@ -1,4 +1,4 @@
-//! Who has the components of a running service: nobody in particular, a restart, or its close. One at a time.
+//! Who owns the [`Assembly`] of a running service: one restart at a time, its close, or neither.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;

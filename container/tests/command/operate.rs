@@ -210,7 +210,10 @@ fn whoever_may_not_ask_is_refused() {
     }
     assert_eq!(service.command("status service.toml").code, Some(0));
     assert_eq!(ask(port, "POST", "/admin/api/stop", &[json, right]).0, 202);
-    assert_eq!(service.running.end().code, Some(0));
+    // Whoever is refused does not fill the log.
+    let said = service.running.end();
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(said.err.matches("an operator's request").count(), 1, "{said}");
 }
 
 /// A connection that cannot be made, with secrets in all that it says of that in its log and its state.

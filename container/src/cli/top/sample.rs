@@ -11,7 +11,7 @@ use crate::cli::operate::{AskError, Target};
 use crate::cli::output::complain;
 
 /// What of its API is asked for.
-const ASKED: [&str; 4] = ["service", "components", "counters", "process"];
+const PATHS: [&str; 4] = ["service", "components", "counters", "process"];
 
 /// The counters of what comes in, by how their names end.
 const RECEIVED: [&str; 3] = [".message.received", ".received_messages", "http.request.count"];
@@ -124,8 +124,8 @@ pub(super) enum SampleError {
 }
 
 impl SampleError {
-    /// Says it on stderr.
-    pub fn said(&self) -> ExitCode {
+    /// Says it on stderr, and returns the exit code.
+    pub fn complain(&self) -> ExitCode {
         complain(format_args!("error: {}", wirework::chain(self)));
         ExitCode::FAILURE
     }
@@ -135,14 +135,14 @@ impl Sample {
     /// Asks the service.
     pub fn take(target: &Target) -> Result<Self, SampleError> {
         let mut answers = [Value::Null, Value::Null, Value::Null, Value::Null];
-        for (answer, path) in answers.iter_mut().zip(ASKED) {
+        for (answer, path) in answers.iter_mut().zip(PATHS) {
             *answer = target.asked(path)?;
         }
         Self::of(Instant::now(), answers).map_err(SampleError::UnknownForm)
     }
 
-    /// Of what a service has answered to each of [`ASKED`].
-    pub fn of(at: Instant, answers: [Value; ASKED.len()]) -> Result<Self, serde_json::Error> {
+    /// Of what a service has answered to each of [`PATHS`].
+    pub fn of(at: Instant, answers: [Value; PATHS.len()]) -> Result<Self, serde_json::Error> {
         let [service, components, counters, process] = answers;
         let Components { components } = from_value(components)?;
         let AllCounters { components: counted } = from_value(counters)?;

@@ -22,7 +22,7 @@ pub(super) struct Screen {
 }
 
 /// What a key asks for.
-enum Asked {
+enum KeyAction {
     End,
     /// Draw again, from what is known.
     Draw,
@@ -48,30 +48,30 @@ impl Screen {
         let until = Instant::now() + time;
         self.draw(table)?;
         while poll(until.saturating_duration_since(Instant::now()))? {
-            match self.asked(&read()?, table) {
-                Asked::End => return Ok(false),
-                Asked::Draw => self.draw(table)?,
-                Asked::Again => return Ok(true),
-                Asked::Nothing => {}
+            match self.key_action(&read()?, table) {
+                KeyAction::End => return Ok(false),
+                KeyAction::Draw => self.draw(table)?,
+                KeyAction::Again => return Ok(true),
+                KeyAction::Nothing => {}
             }
         }
         Ok(true)
     }
 
-    fn asked(&mut self, event: &Event, table: &Table) -> Asked {
+    fn key_action(&mut self, event: &Event, table: &Table) -> KeyAction {
         let Event::Key(KeyEvent { code, modifiers, kind, .. }) = event else {
-            return if matches!(event, Event::Resize(..)) { Asked::Draw } else { Asked::Nothing };
+            return if matches!(event, Event::Resize(..)) { KeyAction::Draw } else { KeyAction::Nothing };
         };
         if *kind == KeyEventKind::Release {
-            return Asked::Nothing;
+            return KeyAction::Nothing;
         }
         let page = self.page(table);
         self.above = match code {
-            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return Asked::End,
-            KeyCode::Char('q') | KeyCode::Esc => return Asked::End,
+            KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return KeyAction::End,
+            KeyCode::Char('q') | KeyCode::Esc => return KeyAction::End,
             KeyCode::Char('s') => {
                 self.order = if self.order == Order::Manifest { Order::Busiest } else { Order::Manifest };
-                return Asked::Again;
+                return KeyAction::Again;
             }
             KeyCode::Up => self.above.saturating_sub(1),
             KeyCode::Down => self.above.saturating_add(1),
@@ -79,9 +79,9 @@ impl Screen {
             KeyCode::PageDown => self.above.saturating_add(page),
             KeyCode::Home => 0,
             KeyCode::End => table.rows.len(),
-            _ => return Asked::Nothing,
+            _ => return KeyAction::Nothing,
         };
-        Asked::Draw
+        KeyAction::Draw
     }
 
     /// How many rows there is room for.
