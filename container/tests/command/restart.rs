@@ -28,7 +28,7 @@ fn the_command_restarts_a_component() {
     ] {
         let said = service.command(line);
         assert_eq!(said.code, Some(code), "{line}: {said}");
-        insta::assert_snapshot!(line.replace(' ', "_"), said);
+        insta::assert_snapshot!(line.replace([' ', ':'], "_"), said);
     }
     let logger = service.command("restart service.toml logger:console");
     assert_eq!(logger.code, Some(0), "{logger}");
