@@ -9,6 +9,7 @@ use tokio_rustls::rustls::AlertDescription::{
 };
 
 use super::error::TlsFailure;
+use super::failure::Configured;
 
 /// What is wrong, what helps, and which keys of the configuration it is about.
 type Meaning = (&'static str, &'static str, &'static [&'static str]);
@@ -26,8 +27,10 @@ const fn same(alerts: &'static [AlertDescription], meaning: Meaning) -> Row {
 }
 
 const NONE: &[&str] = &[];
-const OWN: &[&str] = &["tls.cert_file", "tls.key_file"];
-const CERTIFICATE: &[&str] = &["tls.cert_file"];
+const CERT: &str = "tls.cert_file";
+pub(super) const KEY: &str = "tls.key_file";
+const OWN: &[&str] = &[CERT, KEY];
+const CERTIFICATE: &[&str] = &[CERT];
 
 const GIVE_ONE: &str = "give this client one: `tls.cert_file` and `tls.key_file`";
 const NOT_WITHOUT: Meaning = ("the server does not let this client in without a certificate", GIVE_ONE, OWN);
@@ -38,7 +41,7 @@ const MEANINGS: [Row; 12] = [
         anonymous: ("the server wants a certificate of this client", GIVE_ONE, OWN),
         certified: (
             "the server wants a certificate of this client",
-            "that in `tls.cert_file` is of no authority that the server asks for",
+            "the one that it has is of no authority that the server asks for",
             CERTIFICATE,
         ),
     },
@@ -51,15 +54,15 @@ const MEANINGS: [Row; 12] = [
         ),
         certified: (
             "the server has no cipher in common with this client, or none for its certificate",
-            "have it offer AES-GCM or ChaCha20 with ECDHE, and take the kind of key in `tls.key_file`",
-            &["tls.key_file"],
+            "have it offer AES-GCM or ChaCha20 with ECDHE, and take the kind of key that this client has",
+            &[KEY],
         ),
     },
     Row {
         alerts: &[BadCertificate, CertificateUnknown, AccessDenied, UnsupportedCertificate, DecryptError],
         anonymous: NOT_WITHOUT,
         certified: (
-            "the server does not trust the certificate in `tls.cert_file`",
+            "the server does not trust the certificate of this client",
             "is it the right one for this server, for clients (`clientAuth`), and with its intermediate certificates?",
             CERTIFICATE,
         ),
@@ -68,15 +71,15 @@ const MEANINGS: [Row; 12] = [
         alerts: &[UnknownCA],
         anonymous: NOT_WITHOUT,
         certified: (
-            "the server does not know the authority of the certificate in `tls.cert_file`",
-            "the server must trust that authority, and the file must hold the intermediate certificates too",
+            "the server does not know the authority of this client's certificate",
+            "the server must trust that authority, and the client must send the intermediate certificates too",
             CERTIFICATE,
         ),
     },
     same(
         &[CertificateExpired],
         (
-            "the server says that the certificate in `tls.cert_file` has expired",
+            "the server says that the certificate of this client has expired",
             "have it renewed; is the server's clock right?",
             CERTIFICATE,
         ),
@@ -84,7 +87,7 @@ const MEANINGS: [Row; 12] = [
     same(
         &[CertificateRevoked],
         (
-            "the server says that the certificate in `tls.cert_file` has been revoked",
+            "the server says that the certificate of this client has been revoked",
             "have another one issued",
             CERTIFICATE,
         ),
@@ -140,16 +143,19 @@ const MEANINGS: [Row; 12] = [
     ),
 ];
 
-/// What the server means; `certified` says whether this client has a certificate of its own.
-pub(super) fn explain(alert: AlertDescription, certified: bool) -> TlsFailure {
-    match MEANINGS.iter().find(|row| row.alerts.contains(&alert)) {
-        Some(row) => {
-            let (what, remedy, keys) = if certified { row.certified } else { row.anonymous };
-            TlsFailure::new(what, remedy).about(keys)
-        }
-        None => TlsFailure::new(
+/// What the server means; `identity` says where the certificate of this client is configured, if it has one.
+pub(super) fn explain(alert: AlertDescription, identity: Option<Configured>) -> TlsFailure {
+    let Some(row) = MEANINGS.iter().find(|row| row.alerts.contains(&alert)) else {
+        return TlsFailure::new(
             format!("the server has ended TLS with the alert {}", u8::from(alert)),
             "its log says why",
-        ),
+        );
+    };
+    let (what, remedy, keys) = if identity.is_some() { row.certified } else { row.anonymous };
+    match (identity, keys) {
+        (Some(identity), [key @ (CERT | KEY)]) => {
+            TlsFailure::new(format!("{what} ({})", identity.identity(key)), remedy).about(identity.keys(keys))
+        }
+        _ => TlsFailure::new(what, remedy).about(keys),
     }
 }

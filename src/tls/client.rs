@@ -11,6 +11,7 @@ use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 use super::config::{TlsConfig, Trust};
 use super::error::TlsError;
 use super::failure::FailureContext;
+use super::identity::Identity;
 use super::trusted::Trusted;
 use crate::config::{Invalid, MASK};
 
@@ -30,7 +31,8 @@ impl ClientTls {
         let trust = Trust::of(config);
         let shown = trust.server_name.unwrap_or(host).to_owned();
         let name = server_name(&shown)?;
-        let context = FailureContext::link(trust.identity.is_some());
+        let context =
+            FailureContext::link(trust.configured(), trust.identity.as_ref().map(Identity::configured));
         let config = config.clone();
         let loaded = spawn_blocking(move || load(&config)).await;
         // It ends before its time only together with the runtime.

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 #[cfg(feature = "tls")]
 use super::error::TlsError;
+#[cfg(feature = "tls")]
+use super::failure::Configured;
 use super::files::{filled, half_given};
 #[cfg(feature = "tls")]
 use super::identity::{Identity, unusable_half};
@@ -154,6 +156,11 @@ impl<'a> Trust<'a> {
             identity: config.identity(),
             server_name: config.server_name.as_deref().filter(|name| !name.is_empty()),
         }
+    }
+
+    /// Where another authority would be added.
+    pub fn configured(&self) -> Configured {
+        self.listed.map_or(Configured::Keys, Source::configured)
     }
 }
 

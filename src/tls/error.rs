@@ -93,7 +93,7 @@ impl fmt::Display for TlsPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { key, path } => write!(f, "`{key}`: the file `{}`", path.display()),
-            Self::Memory { what } => write!(f, "`TlsPem`: the text of the {what}"),
+            Self::Memory { what } => write!(f, "`TlsPem`: the text given for the {what}"),
         }
     }
 }

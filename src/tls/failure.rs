@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
-use super::alert;
+use super::alert::{self, KEY};
 use super::der::algorithm;
 use super::error::{TlsError, TlsFailure};
 use crate::text::clip;
@@ -28,17 +28,55 @@ enum Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FailureContext {
     origin: Origin,
-    /// Whether this client has a certificate of its own to show.
-    certified: bool,
+    /// Where whom to trust is configured.
+    trust: Configured,
+    /// Where the certificate of this client is configured, if it has one to show.
+    identity: Option<Configured>,
+}
+
+/// Where certificates are configured, and so where a sentence sends its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Configured {
+    /// By keys of the configuration, which name files.
+    Keys,
+    /// In a [`TlsPem`](super::TlsPem) of the program.
+    Pem,
+}
+
+impl Configured {
+    /// How the setting of the authorities to trust is written.
+    const fn authorities(self) -> &'static str {
+        match self {
+            Self::Keys => "`tls.ca_file`",
+            Self::Pem => "`TlsPem::authorities`",
+        }
+    }
+
+    /// The setting of a certificate or key of this client, which has this key.
+    pub(super) fn identity(self, key: &str) -> Cow<'static, str> {
+        match self {
+            Self::Keys => format!("`{key}`").into(),
+            Self::Pem => "`TlsPem::identity`".into(),
+        }
+    }
+
+    /// These keys of the configuration, or that of all TLS.
+    pub(super) const fn keys(self, keys: &'static [&'static str]) -> &'static [&'static str] {
+        match self {
+            Self::Keys => keys,
+            Self::Pem => &["tls"],
+        }
+    }
 }
 
 impl FailureContext {
     /// A failure that has to do with a file.
-    pub const FILE: Self = Self { origin: Origin::File, certified: true };
+    pub const FILE: Self =
+        Self { origin: Origin::File, trust: Configured::Keys, identity: Some(Configured::Keys) };
 
-    /// A failure of a handshake or a session; `certified` says whether this client has a certificate of its own to show.
-    pub const fn link(certified: bool) -> Self {
-        Self { origin: Origin::Server, certified }
+    /// A failure of a handshake or a session, with where whom to trust and the client's own certificate are configured.
+    pub(super) const fn link(trust: Configured, identity: Option<Configured>) -> Self {
+        Self { origin: Origin::Server, trust, identity }
     }
 
     /// The failure of a handshake.
@@ -54,9 +92,9 @@ impl FailureContext {
     /// The sentence for a failure.
     pub fn explain(self, error: &Error) -> TlsFailure {
         match error {
-            Error::InvalidCertificate(error) => certificate(error, self.origin),
-            Error::AlertReceived(alert) => alert::explain(*alert, self.certified),
-            Error::PeerIncompatible(what) => incompatible(what),
+            Error::InvalidCertificate(error) => certificate(error, self.origin, self.trust),
+            Error::AlertReceived(alert) => alert::explain(*alert, self.identity),
+            Error::PeerIncompatible(what) => incompatible(what, self.identity.unwrap_or(Configured::Keys)),
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsFailure::new(
                 "the certificate is of another key",
                 "the first certificate of the file must be the one that was issued for this key",
@@ -100,7 +138,7 @@ impl ShortKey {
     pub const MIN_BITS: usize = 2048;
 }
 
-fn incompatible(what: &PeerIncompatible) -> TlsFailure {
+fn incompatible(what: &PeerIncompatible, identity: Configured) -> TlsFailure {
     use PeerIncompatible::{
         ExtendedMasterSecretExtensionRequired, NoCertificateRequestSignatureSchemesInCommon,
         NoCipherSuitesInCommon, NoKxGroupsInCommon, NoSignatureSchemesInCommon,
@@ -120,10 +158,10 @@ fn incompatible(what: &PeerIncompatible) -> TlsFailure {
             "have it offer AES-GCM or ChaCha20 with ECDHE",
         ),
         NoSignatureSchemesInCommon | NoCertificateRequestSignatureSchemesInCommon => TlsFailure::new(
-            "the server takes no signature that the key in `tls.key_file` can make",
+            format!("the server takes no signature that the key in {} can make", identity.identity(KEY)),
             "give a key of another kind, such as ECDSA with P-256",
         )
-        .about(&["tls.key_file"]),
+        .about(identity.keys(&[KEY])),
         ExtendedMasterSecretExtensionRequired => TlsFailure::new(
             "the server lacks the extended master secret, without which TLS 1.2 is not safe",
             "update its TLS library, or have it speak 1.3",
@@ -132,7 +170,7 @@ fn incompatible(what: &PeerIncompatible) -> TlsFailure {
     }
 }
 
-fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
+fn certificate(error: &CertificateError, origin: Origin, trust: Configured) -> TlsFailure {
     let this = match origin {
         Origin::Server => "the certificate of the server",
         Origin::File => "it",
@@ -155,13 +193,16 @@ fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
         CertificateError::NotValidForName => TlsFailure::only(say("is for another name")),
         CertificateError::UnknownIssuer => TlsFailure::new(
             say("is vouched for by nobody who is trusted here"),
-            "if it is to be trusted, `tls.ca_file` must hold the certificate of its authority, or the server's own where that has \
-             signed itself; the server sends those between",
-        ).about(&["tls.ca_file"]),
+            format!(
+                "if it is to be trusted, {} must hold the certificate of its authority, or the server's own where that has signed \
+                 itself; the server sends those between",
+                trust.authorities()
+            ),
+        ).about(trust.keys(&["tls.ca_file"])),
         CertificateError::BadSignature => TlsFailure::new(
             say("is not signed by the authority that it names: the one that is trusted here has another key"),
-            "`tls.ca_file` must hold the present certificate of its authority",
-        ).about(&["tls.ca_file"]),
+            format!("{} must hold the present certificate of its authority", trust.authorities()),
+        ).about(trust.keys(&["tls.ca_file"])),
         CertificateError::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id, ..
@@ -173,7 +214,7 @@ fn certificate(error: &CertificateError, origin: Origin) -> TlsFailure {
             "have it issued with the extended key usage `serverAuth`",
         ),
         CertificateError::BadEncoding => malformed(say),
-        CertificateError::Other(other) => other_certificate(other, say),
+        CertificateError::Other(other) => other_certificate(other, trust, say),
         _ => TlsFailure::only(say("is refused")),
     }
 }
@@ -222,7 +263,11 @@ fn bare(name: &str) -> &str {
 }
 
 /// A fault that webpki or this crate has found, and that rustls has no name for.
-fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>) -> TlsFailure {
+fn other_certificate(
+    other: &OtherError,
+    trust: Configured,
+    say: impl Fn(&str) -> Cow<'static, str>,
+) -> TlsFailure {
     if let Some(ShortKey { bits, authority }) = other.0.downcast_ref() {
         let of = if *authority { "of its authority " } else { "" };
         return TlsFailure::new(
@@ -243,9 +288,12 @@ fn other_certificate(other: &OtherError, say: impl Fn(&str) -> Cow<'static, str>
         ),
         Some(CaUsedAsEndEntity) => TlsFailure::new(
             say("is that of an authority (CA:TRUE), which may not stand for a server"),
-            "have one issued for the server itself, or put this very one into `tls.ca_file`",
+            format!(
+                "have one issued for the server itself, or put this very one into {}",
+                trust.authorities()
+            ),
         )
-        .about(&["tls.ca_file"]),
+        .about(trust.keys(&["tls.ca_file"])),
         Some(EndEntityUsedAsCa) => TlsFailure::new(
             say("is vouched for by one that is not that of an authority (CA:TRUE)"),
             "have it signed by an authority",

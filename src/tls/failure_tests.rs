@@ -15,7 +15,7 @@ use super::super::der::UnusableKey;
 use super::super::trusted::Trusted;
 use super::*;
 
-const BROKER: FailureContext = FailureContext::link(false);
+const BROKER: FailureContext = FailureContext::link(Configured::Keys, None);
 
 /// 2030-01-01.
 const NOW: u64 = 1_893_456_000;
@@ -128,7 +128,7 @@ fn each_end_of_a_handshake_has_its_sentence_and_its_remedy() {
         DecodeError, HandshakeFailure, InternalError, NoApplicationProtocol, ProtocolVersion, UnknownCA,
         UnrecognisedName, UserCanceled,
     };
-    let certified = FailureContext::link(true);
+    let certified = FailureContext::link(Configured::Keys, Some(Configured::Keys));
     let alerts = [
         CertificateRequired,
         HandshakeFailure,

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::Error;
 
 use super::der::UnusableKey;
 use super::error::{TlsError, TlsFailure};
-use super::failure::FailureContext;
+use super::failure::{Configured, FailureContext};
 use super::pem::Source;
 use super::validity::Validity;
 use crate::config::{Invalid, code};
@@ -35,6 +35,11 @@ impl<'a> Identity<'a> {
 }
 
 impl Identity<'_> {
+    /// Where the reader of a sentence about it is sent.
+    pub const fn configured(&self) -> Configured {
+        self.certificate.configured()
+    }
+
     /// Reads both.
     pub fn load(&self) -> Result<Loaded, TlsError> {
         Ok((self.certificate.certificates()?, usable_key(self.key)?))

@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::RootCertStore;
 
 use super::error::{TlsError, TlsPlace};
-use super::failure::FailureContext;
+use super::failure::{Configured, FailureContext};
 use crate::file;
 
 /// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
@@ -28,6 +28,14 @@ impl Source<'_> {
         match *self {
             Self::File { key, path } => TlsPlace::File { key, path: path.to_owned() },
             Self::Memory { what, .. } => TlsPlace::Memory { what },
+        }
+    }
+
+    /// Where the reader of a sentence about it is sent.
+    pub const fn configured(self) -> Configured {
+        match self {
+            Self::File { .. } => Configured::Keys,
+            Self::Memory { .. } => Configured::Pem,
         }
     }
 

@@ -112,7 +112,9 @@ async fn a_client_is_known_by_its_certificate() {
     let strangers = Authority::new();
     let error = refused(&mutual(&uri, &authority, &strangers.client("stranger"))).await.chain();
     assert!(
-        error.contains("the server does not know the authority of the certificate in `tls.cert_file`"),
+        error.contains(
+            "the server does not know the authority of this client's certificate (`tls.cert_file`)"
+        ),
         "{error}"
     );
     let connection = mutual(&uri, &authority, &authority.client("me"));
@@ -147,9 +149,19 @@ async fn certificates_and_key_may_be_in_memory() {
     let (opened, _peer) = tokio::join!(opening, broker.accept_session(false));
     let connection = opened.unwrap();
     assert!(connection.is_open());
-    let error = builder(trusting.identity(cert.clone(), cert)).open().await.err().unwrap();
-    let expected = "`TlsPem`: the text of the private key holds no private key in PEM, but certificate";
+    let error = builder(trusting.clone().identity(cert.clone(), cert)).open().await.err().unwrap();
+    let expected =
+        "`TlsPem`: the text given for the private key holds no private key in PEM, but certificate";
     assert!(error.chain().contains(expected), "{}", error.chain());
+    let strange = Authority::new();
+    let stranger = strange.client("stranger");
+    let (cert, key) = (read(&stranger.cert_file), read(&stranger.key_file));
+    let error = builder(trusting.identity(cert, key)).open().await.err().unwrap();
+    assert!(error.chain().contains("this client's certificate (`TlsPem::identity`)"), "{}", error.chain());
+    let strange = read(&strange.ca_file());
+    let error = builder(TlsPem::default().authorities(strange)).open().await.err().unwrap();
+    assert!(error.chain().contains("`TlsPem::authorities` must hold the "), "{}", error.chain());
+    assert!(!error.chain().contains("ca_file"), "{}", error.chain());
 }
 
 #[tokio::test]
