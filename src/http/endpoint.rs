@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::access::Access;
 use super::base_route::BaseRoute;
 #[cfg(feature = "tls")]
 use super::certificates::{Certificates, problems};
@@ -16,9 +15,10 @@ use super::health::Probe;
 use super::hosts::Hosts;
 use super::listener::Listener;
 use super::passed::passed;
+use super::request_log::RequestLog;
 use super::requests::Requests;
 use super::routes::{HttpRoutes, Mount, RouteTable};
-use super::server::{Served, Server};
+use super::server::{ListenerContext, Server};
 #[cfg(not(feature = "tls"))]
 use super::without_tls::{Certificates, problems};
 use crate::component::{Claim, Component, Context, Descriptor, Offer, Stage};
@@ -114,13 +114,13 @@ impl HttpEndpoint {
     async fn listen(
         &self,
         certificates: Option<&Arc<Certificates>>,
-    ) -> Result<Vec<(Listener, Served)>, HttpError> {
+    ) -> Result<Vec<(Listener, ListenerContext)>, HttpError> {
         let mut listeners = Vec::new();
         for (key, config) in self.config.listeners() {
             let secure = config.protocol == Protocol::Https;
             let certificates = certificates.filter(|_| secure).cloned();
-            let served = Served { hosts: self.hosts(&config), certificates };
-            listeners.push((Listener::bind(&key, &config).await?, served));
+            let shared = ListenerContext { hosts: self.hosts(&config), certificates };
+            listeners.push((Listener::bind(&key, &config).await?, shared));
         }
         Ok(listeners)
     }
@@ -134,9 +134,9 @@ impl HttpEndpoint {
 
     fn server(&self, context: &Context) -> Server {
         let options = self.config.options.clone();
-        let access = Access::new(&self.counters, options.access_log);
+        let request_log = RequestLog::new(&self.counters, options.access_log);
         let (routes, service) = (Arc::clone(&self.routes), context.service().clone());
-        let requests = Requests::new(options.clone(), routes, service, access);
+        let requests = Requests::new(options.clone(), routes, service, request_log);
         Server::new(options, requests, self.logger.clone())
     }
 }
@@ -203,11 +203,11 @@ impl Component for HttpEndpoint {
         let names: Vec<_> = listeners.iter().map(|(listener, _)| listener.name()).collect();
         let origins = listeners.iter().filter(|(listener, _)| listener.address().is_some());
         self.routes.set_origins(origins.map(|(listener, _)| listener.name()).collect());
-        for (listener, served) in listeners {
+        for (listener, shared) in listeners {
             let (server, end, alive) = (Arc::clone(&server), end.clone(), alive.clone());
             context.spawn("serve", async move {
                 let _alive = alive;
-                server.run(listener, served, end).await;
+                server.run(listener, shared, end).await;
                 Ok(())
             });
         }

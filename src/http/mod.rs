@@ -3,7 +3,6 @@
 //! [`HttpEndpoint`] is the listener. It answers `/livez`, `/readyz`, `/startupz` and `/healthz` itself; components add routes to it by
 //! [`HttpRoutes`], an `axum::Router` under a [`BaseRoute`], for as long as they are open.
 
-mod access;
 mod answer;
 mod base_route;
 mod body;
@@ -19,6 +18,7 @@ mod heartbeat;
 mod hosts;
 mod listener;
 mod passed;
+mod request_log;
 mod requests;
 mod route_times;
 mod routes;

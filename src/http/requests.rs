@@ -15,13 +15,13 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::access::Access;
 use super::answer::{in_words, not_allowed, nothing_here, refusal, try_later};
 use super::body::limited;
 use super::config::HttpOptions;
 use super::cors::Cors;
 use super::health::Probe;
 use super::hosts::{Hosts, KnownHost};
+use super::request_log::RequestLog;
 use super::routes::{Route, RouteTable, WithoutSlash};
 use crate::component::{ServiceView, panic_error};
 use crate::trace::TraceContext;
@@ -34,7 +34,7 @@ pub(super) struct Requests {
     options: HttpOptions,
     routes: Arc<RouteTable>,
     service: ServiceView,
-    access: Access,
+    request_log: RequestLog,
     cors: Option<Cors>,
 }
 
@@ -44,16 +44,16 @@ impl Requests {
         options: HttpOptions,
         routes: Arc<RouteTable>,
         service: ServiceView,
-        access: Access,
+        request_log: RequestLog,
     ) -> Self {
         let HttpOptions { cors_origins, cors_headers, cors_credentials, .. } = &options;
         let cors = Cors::of(cors_origins, cors_headers, *cors_credentials);
-        Self { options, routes, service, access, cors }
+        Self { options, routes, service, request_log, cors }
     }
 
     /// What is counted and logged.
-    pub(super) fn access(&self) -> &Access {
-        &self.access
+    pub(super) fn request_log(&self) -> &RequestLog {
+        &self.request_log
     }
 
     /// The answer to a request that has come to one of these hosts.
@@ -99,7 +99,7 @@ impl Requests {
         host: Result<Option<KnownHost>, Response<Body>>,
     ) -> Response<Body> {
         let trace = trace_of(&request);
-        let start = self.access.begin(request.method(), request.uri().path());
+        let start = self.request_log.begin(request.method(), request.uri().path());
         let mut response = match host {
             Err(refusal) => refusal,
             Ok(_) if self.options.maintenance_enabled => {
@@ -119,7 +119,7 @@ impl Requests {
                 }
             },
         };
-        self.access.end(&start, peer, &trace, &response);
+        self.request_log.end(&start, peer, &trace, &response);
         if let Ok(own) = HeaderValue::try_from(trace.to_string()) {
             response.headers_mut().insert(TRACEPARENT, own);
         }

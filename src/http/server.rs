@@ -41,7 +41,7 @@ pub(super) struct Server {
 }
 
 /// What the connections of one listener share.
-pub(super) struct Served {
+pub(super) struct ListenerContext {
     /// The names for which they may ask.
     pub hosts: Hosts,
     /// The certificates with which TLS is spoken, where it is.
@@ -55,8 +55,13 @@ impl Server {
     }
 
     /// Takes connections until `end` says so, then lets them end, and cuts off what is left after the time for it.
-    pub(super) async fn run(self: Arc<Self>, listener: Listener, served: Served, end: CancellationToken) {
-        let served = Arc::new(served);
+    pub(super) async fn run(
+        self: Arc<Self>,
+        listener: Listener,
+        context: ListenerContext,
+        end: CancellationToken,
+    ) {
+        let context = Arc::new(context);
         // As many permits as there may be connections: until one is free, clients wait in the queue of the system.
         let permits = Arc::new(Semaphore::new(self.options.max_connections.min(Semaphore::MAX_PERMITS)));
         let mut running = JoinSet::new();
@@ -69,8 +74,8 @@ impl Server {
                 free = Arc::clone(&permits).acquire_owned(), if permit.is_none() => permit = free.ok(),
                 accepted = listener.accept(), if permit.is_some() => match accepted {
                     Ok((stream, peer)) => {
-                        let (server, served) = (Arc::clone(&self), Arc::clone(&served));
-                        let connection = server.serve(stream, peer, served, permit.take(), end.clone());
+                        let (server, context) = (Arc::clone(&self), Arc::clone(&context));
+                        let connection = server.serve(stream, peer, context, permit.take(), end.clone());
                         running.spawn(connection.in_current_span());
                     }
                     Err(error) => {
@@ -92,17 +97,17 @@ impl Server {
         self: Arc<Self>,
         stream: Stream,
         peer: Option<SocketAddr>,
-        served: Arc<Served>,
+        context: Arc<ListenerContext>,
         _permit: Option<OwnedSemaphorePermit>,
         end: CancellationToken,
     ) {
         let _open = OpenConnection::new(&self);
-        let Some(certificates) = &served.certificates else {
-            return self.converse(stream, peer, served, end).await;
+        let Some(certificates) = &context.certificates else {
+            return self.converse(stream, peer, context, end).await;
         };
         let handshake = timeout(self.options.head_timeout.0, certificates.accept(stream));
         match end.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.converse(stream, peer, served, end).await,
+            Some(Ok(Ok(stream))) => self.converse(stream, peer, context, end).await,
             Some(Ok(Err(why))) => {
                 let peer = peer.map_or_else(|| "a client".to_owned(), |peer| peer.to_string());
                 self.refused.warn(&self.logger, format_args!("no TLS with {peer}: {why}"));
@@ -119,13 +124,13 @@ impl Server {
         self: Arc<Self>,
         stream: impl Socket + 'static,
         peer: Option<SocketAddr>,
-        served: Arc<Served>,
+        context: Arc<ListenerContext>,
         end: CancellationToken,
     ) {
         let server = Arc::clone(&self);
         let service = service_fn(move |request| {
-            let (server, served) = (Arc::clone(&server), Arc::clone(&served));
-            async move { Ok::<_, Infallible>(server.requests.answer(request, peer, &served.hosts).await) }
+            let (server, context) = (Arc::clone(&server), Arc::clone(&context));
+            async move { Ok::<_, Infallible>(server.requests.answer(request, peer, &context.hosts).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -153,13 +158,13 @@ struct OpenConnection(Arc<Server>);
 
 impl OpenConnection {
     fn new(server: &Arc<Server>) -> Self {
-        server.requests.access().connections(server.open.fetch_add(1, Ordering::Relaxed) + 1);
+        server.requests.request_log().connections(server.open.fetch_add(1, Ordering::Relaxed) + 1);
         Self(Arc::clone(server))
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.requests.access().connections(self.0.open.fetch_sub(1, Ordering::Relaxed) - 1);
+        self.0.requests.request_log().connections(self.0.open.fetch_sub(1, Ordering::Relaxed) - 1);
     }
 }

@@ -11,8 +11,8 @@ use wirework::http::{HttpRoutes, Mount};
 use wirework::log::LogObserver;
 use wirework::{Category, Descriptor, Error, offers, references, register};
 
-use super::access::Access;
 use super::api::Api;
+use super::authorization::Authorization;
 use super::config::{AdminControllerConfig, AdminOptions};
 use super::counters::ComponentCounters;
 use super::recent_log::RecentLog;
@@ -91,11 +91,11 @@ impl Component for AdminController {
                 .map(Some)?,
             None => None,
         };
-        let access = Arc::new(Access::new(token));
+        let authorization = Arc::new(Authorization::new(token));
         let operator = self.access.get().cloned();
         let (log, counters) = (Arc::clone(&self.log), Arc::clone(&self.counters));
         let api = Api { context: context.clone(), operator, log, counters, ended: self.ended.clone() };
-        self.mount.open(router(self.mount.base(), api, access));
+        self.mount.open(router(self.mount.base(), api, authorization));
         let addresses = self.mount.addresses();
         if !addresses.is_empty() {
             tracing::info!("the page for operators is at {}/", addresses.join("/, "));

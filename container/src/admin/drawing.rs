@@ -34,7 +34,7 @@ const BEYOND: f64 = 44.0;
 pub(super) struct Grouping {
     mode: Mode,
     /// Of these kinds, named by a component each, every component is drawn by itself.
-    open: Vec<u32>,
+    expanded: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ enum Mode {
 }
 
 impl Grouping {
-    /// What the query of a request says: `group=auto`, `kinds` or `components`, and `open=POSITION`, any number of times.
+    /// What the query of a request says: `group=auto`, `kinds` or `components`, and `expanded=POSITION`, any number of times.
     pub fn of(query: &str) -> Result<Self, AdminError> {
         let mut grouping = Self::default();
         for (name, value) in pairs(query) {
@@ -56,7 +56,7 @@ impl Grouping {
                 ("group", "auto") => grouping.mode = Mode::Auto,
                 ("group", "kinds") => grouping.mode = Mode::Kinds,
                 ("group", "components") => grouping.mode = Mode::Components,
-                ("open", position) => grouping.open.push(position.parse().map_err(|_| bad())?),
+                ("expanded", position) => grouping.expanded.push(position.parse().map_err(|_| bad())?),
                 _ => return Err(bad()),
             }
         }
@@ -107,7 +107,7 @@ pub(super) struct Node {
     /// The positions of the components that it stands for.
     members: Vec<u32>,
     /// Whether all components of its kind could be drawn as one, which they are not now.
-    opened: bool,
+    expanded: bool,
     /// Its upper left corner.
     at: Point,
 }
@@ -198,7 +198,8 @@ impl Nodes {
             kinds.entry(kind(descriptor)).or_default().push(position);
         }
         let least = grouping.least(descriptors.len());
-        let is_open = |members: &[u32]| grouping.open.iter().any(|open| members.binary_search(open).is_ok());
+        let is_expanded =
+            |members: &[u32]| grouping.expanded.iter().any(|one| members.binary_search(one).is_ok());
         let mut found = Self { nodes: Vec::new(), of: vec![u32::MAX; descriptors.len()] };
         for (position, descriptor) in (0..).zip(descriptors) {
             if found.of.get(position as usize).is_none_or(|node| *node != u32::MAX) {
@@ -206,8 +207,8 @@ impl Nodes {
             }
             let kind = kind(descriptor);
             let all = kinds.get(&kind).map(Vec::as_slice).unwrap_or_default();
-            let (large, open) = (all.len() >= least, is_open(all));
-            let members = if large && !open { all.to_vec() } else { vec![position] };
+            let (large, expanded) = (all.len() >= least, is_expanded(all));
+            let members = if large && !expanded { all.to_vec() } else { vec![position] };
             let name = (members.len() == 1).then(|| descriptor.name().to_owned());
             let number = u32::try_from(found.nodes.len()).unwrap_or(u32::MAX);
             for member in &members {
@@ -215,7 +216,7 @@ impl Nodes {
                     *node = number;
                 }
             }
-            found.nodes.push(Node { kind, name, members, opened: large && open, at: Point::default() });
+            found.nodes.push(Node { kind, name, members, expanded: large && expanded, at: Point::default() });
         }
         found
     }
@@ -283,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn in_a_large_service_those_of_a_kind_are_one_unless_they_are_opened() {
+    fn in_a_large_service_those_of_a_kind_are_one_unless_they_are_expanded() {
         let grouped = drawing(2_000, "group=auto");
         assert_eq!((grouped.nodes.len(), grouped.lines.len()), (2, 1));
-        let Node { name, members, opened, .. } = &grouped.nodes[1];
-        assert_eq!((name, members.len(), *opened), (&None, 1_999, false));
+        let Node { name, members, expanded, .. } = &grouped.nodes[1];
+        assert_eq!((name, members.len(), *expanded), (&None, 1_999, false));
         assert_eq!((grouped.lines[0].count, grouped.lines[0].late), (1_999, false));
-        let opened = drawing(2_000, "open=1");
-        assert!(opened.nodes.len() == 2_000 && opened.nodes[7].opened);
+        let expanded = drawing(2_000, "expanded=1");
+        assert!(expanded.nodes.len() == 2_000 && expanded.nodes[7].expanded);
         assert_eq!(drawing(2_000, "group=components").nodes.len(), 2_000);
         assert_eq!(drawing(5_000, "group=components").nodes.len(), 2, "there is a limit");
         assert_eq!(drawing(9, "group=kinds").nodes.len(), 2);
@@ -298,7 +299,7 @@ mod tests {
 
     #[test]
     fn another_query_is_refused() {
-        for query in ["group=all", "open=x", "open", "group", "shape=round"] {
+        for query in ["group=all", "expanded=x", "open", "expanded", "group", "shape=round"] {
             assert!(Grouping::of(query).is_err(), "{query}");
         }
     }

@@ -3,9 +3,9 @@
 //! Reading never changes anything. Writing needs a token, or comes over a Unix socket that only the user of the process may use. What a
 //! browser sends for a page of somebody else is refused.
 
-mod access;
 mod answers;
 mod api;
+mod authorization;
 mod config;
 mod controller;
 mod counters;

@@ -11,7 +11,7 @@ use wirework::http::axum::routing::get;
 use wirework::http::axum::{Extension, Router};
 use wirework::http::{BaseRoute, WithoutSlash};
 
-use super::access::guard_page;
+use super::authorization::guard_page;
 use super::error::AdminError;
 
 /// A file of the page: where it is, what it is, and what is in it.

@@ -19,11 +19,11 @@ use wirework::http::axum::routing::{MethodRouter, get, post};
 use wirework::http::axum::{Extension, Router};
 use wirework::process::ProcessUsage;
 
-use super::access::{Access, Peer, guard, permit};
 use super::answers::{
     Accepted, ComponentDetail, Components, Graph, Levels, ManifestInEffect, Process, Restart, Service,
 };
 use super::api::{Answer, Api, Method, Operation, Parameter};
+use super::authorization::{Authorization, Peer, guard, permit};
 use super::counters::{AllCounters, Counters};
 use super::drawing::{Drawing, Grouping, pairs};
 use super::error::AdminError;
@@ -85,7 +85,7 @@ const DRAWN: [Parameter; 2] = [
         most: 0,
     },
     Parameter {
-        name: "open",
+        name: "expanded",
         description: "The position of a component whose kind is not drawn as one; it may be given several times.",
         values: &[],
         most: u32::MAX as u64,
@@ -200,7 +200,7 @@ const OPERATIONS: [Operation; 18] = [
 static DOCUMENT: Lazy<Value> = Lazy::new(|| document(&OPERATIONS));
 
 /// The routes below the base route of the controller.
-pub(super) fn router(base: &BaseRoute, api: Api, access: Arc<Access>) -> Router {
+pub(super) fn router(base: &BaseRoute, api: Api, authorization: Arc<Authorization>) -> Router {
     let document = Arc::new(with_server(&DOCUMENT, base));
     let mut router = Router::new();
     for operation in OPERATIONS {
@@ -208,13 +208,13 @@ pub(super) fn router(base: &BaseRoute, api: Api, access: Arc<Access>) -> Router 
             Method::Get => "GET, HEAD",
             Method::Post => "POST",
         };
-        let route = (operation.route)().route_layer(from_fn_with_state(Arc::clone(&access), permit));
+        let route = (operation.route)().route_layer(from_fn_with_state(Arc::clone(&authorization), permit));
         let route = route.fallback(async move || AdminError::WrongMethod(allowed));
         router = router.route(operation.path, route);
     }
     let described = get(async move || json(&*document));
     router
-        .route("/api/openapi.json", described.route_layer(from_fn_with_state(access, permit)))
+        .route("/api/openapi.json", described.route_layer(from_fn_with_state(authorization, permit)))
         .fallback(async || AdminError::NotFound)
         .layer(from_fn(guard))
         .with_state(api)

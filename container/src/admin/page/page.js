@@ -16,7 +16,7 @@ const page = {
   /** By position. */
   components: [],
   byDescriptor: new Map(),
-  opened: new Set(),
+  expanded: new Set(),
   /** Only components in this state; all without any. */
   only: null,
   chosen: null,
@@ -83,15 +83,15 @@ async function load() {
   page.started = service.started;
   page.components = components;
   page.byDescriptor = new Map(components.map((component) => [component.descriptor, component.position]));
-  page.opened.clear();
+  page.expanded.clear();
   closePanel();
   list.show(components);
   await draw();
 }
 
 async function draw() {
-  const open = [...page.opened].map((position) => `&open=${position}`).join("");
-  const drawing = await read(`drawing?group=${byId("group").value}${open}`);
+  const expanded = [...page.expanded].map((position) => `&expanded=${position}`).join("");
+  const drawing = await read(`drawing?group=${byId("group").value}${expanded}`);
   graph.show(drawing, page.components);
   graph.choose(page.chosen);
   filter();
@@ -190,9 +190,9 @@ function closePanel() {
 /** Draws the components of a kind as one where they are not, and each by itself where they are one. */
 function toggleKind(node) {
   const kind = (position) => page.components[position].descriptor.split(":").slice(1, 3).join(":");
-  const opened = [...page.opened].filter((position) => kind(position) !== node.kind);
-  if (opened.length === page.opened.size) opened.push(node.members[0]);
-  page.opened = new Set(opened);
+  const expanded = [...page.expanded].filter((position) => kind(position) !== node.kind);
+  if (expanded.length === page.expanded.size) expanded.push(node.members[0]);
+  page.expanded = new Set(expanded);
   closePanel();
   draw().catch(console.error);
 }
@@ -214,7 +214,7 @@ byId("zoom-in").addEventListener("click", () => graph.zoom(1.3));
 byId("zoom-out").addEventListener("click", () => graph.zoom(1 / 1.3));
 byId("zoom-fit").addEventListener("click", () => graph.fit());
 byId("group").addEventListener("change", () => {
-  page.opened.clear();
+  page.expanded.clear();
   closePanel();
   draw().catch(console.error);
 });

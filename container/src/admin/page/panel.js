@@ -43,7 +43,7 @@ export class Panel {
     const path = `components/${encodeURIComponent(component.descriptor)}`;
     const [levels, counters, log] = [this.#levels(current, component.descriptor), h("div"), this.#log(current, `${path}/log`)];
     const restart = this.#restart(current, path);
-    const more = node?.opened || node?.members.length > 1
+    const more = node?.expanded || node?.members.length > 1
       ? [h("button.plain", { type: "button", onclick: () => this.actions.toggle(node) }, `Draw all ${type}:${kind} as one`)] : [];
     this.#frame(`${type}:${kind}`, name, component.descriptor, [
       current.state, ...more,

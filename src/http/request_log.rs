@@ -13,7 +13,7 @@ use crate::text::clip;
 use crate::trace::TraceContext;
 
 /// Counts and logs the requests of an endpoint. Nothing that a client chooses is part of a counter's name.
-pub(super) struct Access {
+pub(super) struct RequestLog {
     logs_all: bool,
     requests: Increment,
     refused: Increment,
@@ -39,7 +39,7 @@ impl RequestStart {
     }
 }
 
-impl Access {
+impl RequestLog {
     pub(super) fn new(counters: &Counters, logs_all: bool) -> Self {
         Self {
             logs_all,

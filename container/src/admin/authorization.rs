@@ -23,7 +23,7 @@ use super::guesses::Guesses;
 use super::token::Token;
 
 /// Who may ask for what, for as long as the controller is open.
-pub(super) struct Access {
+pub(super) struct Authorization {
     token: Option<Token>,
     guesses: Guesses,
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Peer {
     }
 }
 
-impl Access {
+impl Authorization {
     pub fn new(token: Option<Token>) -> Self {
         Self { token, guesses: Guesses::default() }
     }
@@ -86,13 +86,13 @@ impl Access {
 /// Answers whoever may ask for this operation, and says in the log who has changed something. A path or
 /// a method that there is not gets 404 or 405 without a look at the token.
 pub(super) async fn permit(
-    State(access): State<Arc<Access>>,
+    State(authorization): State<Arc<Authorization>>,
     Extension(peer): Extension<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    if let Err(error) = access.check(&method, request.headers(), peer).await {
+    if let Err(error) = authorization.check(&method, request.headers(), peer).await {
         return error.into_response();
     }
     let response = next.run(request).await;
@@ -194,12 +194,12 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    fn access() -> Access {
+    fn authorization() -> Authorization {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "0123456789abcdef").unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        Access::new(Token::read(&path).ok())
+        Authorization::new(Token::read(&path).ok())
     }
 
     const LOOPBACK: &str = "127.0.0.1:50000";
@@ -207,7 +207,7 @@ mod tests {
 
     async fn asked(method: Method, from: &str, pairs: &[(&'static str, &str)]) -> Result<(), &'static str> {
         let peer = from.parse().map_or(Peer::UnixSocket, Peer::Network);
-        access().check(&method, &headers(pairs), peer).await.map_err(|error| error.answered_code())
+        authorization().check(&method, &headers(pairs), peer).await.map_err(|error| error.answered_code())
     }
 
     #[test]
@@ -258,14 +258,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_token_nothing_is_written() {
-        let access = Access::new(None);
+        let authorization = Authorization::new(None);
         let headers = headers(&[
             ("host", "127.0.0.1"),
             ("content-type", "application/json"),
             ("authorization", "Bearer x"),
         ]);
         let peer = Peer::Network(LOOPBACK.parse().unwrap());
-        let refused = access.check(&Method::POST, &headers, peer).await;
+        let refused = authorization.check(&Method::POST, &headers, peer).await;
         assert_eq!(refused.map_err(|error| error.answered_code()), Err("WRITES_CLOSED"));
     }
 }
