@@ -216,6 +216,45 @@ fn whoever_may_not_ask_is_refused() {
     assert_eq!(said.err.matches("an operator's request").count(), 1, "{said}");
 }
 
+/// Nothing that a client sends becomes a header of the answer, a path outside of the page, or another protocol.
+#[test]
+fn a_request_is_answered_as_what_it_is() {
+    let port = free_port();
+    let service = Service::start(&format!("connection.port = {port}"));
+    for path in [
+        "/admin%0d%0aset-cookie:%20a=b",
+        "/admin/%0d%0aset-cookie:%20a=b",
+        "/admin/api/log?after=1%0d%0aset-cookie:%20a=b",
+        "/admin/..%2f..%2fetc/passwd",
+        "/admin/%2e%2e/%2e%2e/etc/passwd",
+        "//evil.example/admin",
+        "/admin/api/components/%00",
+    ] {
+        let found = answer(port, "GET", path, &[]).to_lowercase();
+        let (head, body) = found.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("http/1.1 40"), "{path}: {found}");
+        assert!(!head.contains("cookie") && !head.contains("evil"), "{path}: {found}");
+        assert!(!body.contains("root:"), "{path}: {found}");
+    }
+    let upgrade = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for path in ["/admin/", "/admin/api/service", "/livez"] {
+        let found = answer(port, "GET", path, &upgrade);
+        assert!(found.starts_with("HTTP/1.1 200 "), "{path}: {found}");
+    }
+    let foreign = [&upgrade[..], &[("origin", "http://evil.example")]].concat();
+    assert_eq!(ask(port, "GET", "/admin/api/service", &foreign).0, 403);
+    // A line break ends a header: what follows is one of its own, and no answer has it.
+    let found = answer(port, "GET", "/admin/api/service", &[("x-a", "b\r\nhost: evil.example")]);
+    assert!(found.starts_with("HTTP/1.1 40"), "{found}");
+    service.running.signal("TERM");
+    assert_eq!(service.running.end().code, Some(0));
+}
+
 /// A connection that cannot be made, with secrets in all that it says of that in its log and its state.
 const FAILING: &str = "[[component]]\ndescriptor = 'pip-services:connection:mqtt:default:1.0'\ncritical = false\n\
     options.retry_connect = false\nconnection.uri = 'mqtt://ann:${CANARY}@127.0.0.1:1'\n\
