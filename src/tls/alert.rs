@@ -8,8 +8,8 @@ use tokio_rustls::rustls::AlertDescription::{
     UnsupportedCertificate, UnsupportedExtension,
 };
 
+use super::configured::Configured;
 use super::error::TlsFailure;
-use super::failure::Configured;
 
 /// What is wrong, what helps, and which keys of the configuration it is about.
 type Meaning = (&'static str, &'static str, &'static [&'static str]);

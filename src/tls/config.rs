@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 #[cfg(feature = "tls")]
-use super::error::TlsError;
+use super::configured::Configured;
 #[cfg(feature = "tls")]
-use super::failure::Configured;
+use super::error::TlsError;
 use super::files::{filled, half_given};
 #[cfg(feature = "tls")]
 use super::identity::{Identity, unusable_half};

@@ -11,6 +11,7 @@ use rustls_pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, OtherError, PeerIncompatible};
 
 use super::alert::{self, KEY};
+use super::configured::Configured;
 use super::der::algorithm;
 use super::error::{TlsError, TlsFailure};
 use crate::text::clip;
@@ -32,41 +33,6 @@ pub(crate) struct FailureContext {
     trust: Configured,
     /// Where the certificate of this client is configured, if it has one to show.
     identity: Option<Configured>,
-}
-
-/// Where certificates are configured, and so where a sentence sends its reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Configured {
-    /// By keys of the configuration, which name files.
-    Keys,
-    /// In a [`TlsPem`](super::TlsPem) of the program.
-    Pem,
-}
-
-impl Configured {
-    /// How the setting of the authorities to trust is written.
-    const fn authorities(self) -> &'static str {
-        match self {
-            Self::Keys => "`tls.ca_file`",
-            Self::Pem => "`TlsPem::authorities`",
-        }
-    }
-
-    /// The setting of a certificate or key of this client, which has this key.
-    pub(super) fn identity(self, key: &str) -> Cow<'static, str> {
-        match self {
-            Self::Keys => format!("`{key}`").into(),
-            Self::Pem => "`TlsPem::identity`".into(),
-        }
-    }
-
-    /// These keys of the configuration, or that of all TLS.
-    pub(super) const fn keys(self, keys: &'static [&'static str]) -> &'static [&'static str] {
-        match self {
-            Self::Keys => keys,
-            Self::Pem => &["tls"],
-        }
-    }
 }
 
 impl FailureContext {

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::Error;
 
+use super::configured::Configured;
 use super::der::UnusableKey;
 use super::error::{TlsError, TlsFailure};
-use super::failure::{Configured, FailureContext};
+use super::failure::FailureContext;
 use super::pem::Source;
 use super::validity::Validity;
 use crate::config::{Invalid, code};

@@ -14,6 +14,8 @@ mod alert;
 mod client;
 mod config;
 #[cfg(feature = "tls")]
+mod configured;
+#[cfg(feature = "tls")]
 mod der;
 mod error;
 #[cfg(feature = "tls")]

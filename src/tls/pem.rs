@@ -6,8 +6,9 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::RootCertStore;
 
+use super::configured::Configured;
 use super::error::{TlsError, TlsPlace};
-use super::failure::{Configured, FailureContext};
+use super::failure::FailureContext;
 use crate::file;
 
 /// The longest file, in bytes; the authorities that a system trusts take a quarter of a megabyte.
