@@ -35,7 +35,6 @@ impl Backoff {
     }
 
     /// Waits start anew.
-    #[cfg(any(feature = "mqtt", feature = "otlp"))]
     pub fn reset(&mut self) {
         self.attempt = 0;
     }

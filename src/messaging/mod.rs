@@ -4,7 +4,7 @@ mod bridge;
 mod dead_letter;
 mod envelope;
 mod error;
-pub(crate) mod kit;
+pub mod kit;
 mod memory;
 mod message_id;
 mod pending_send;

@@ -1,13 +1,16 @@
 //! The kinds of queue, each as the behaviours need it.
 
 use std::any::Any;
+use std::path::Path;
 use std::sync::Arc;
 
 use wirework::broker::{Broker, BrokerConfig};
 use wirework::component::{Component, Context};
+use wirework::messaging::kit::TransportQueueOptions;
 use wirework::messaging::{MemoryMessageQueue, MessageQueue};
 use wirework::mqtt::{MqttConnection, MqttMessageQueue};
 
+use crate::files::{Files, FilesConfig, Folder};
 use crate::support::mosquitto::Mosquitto;
 use crate::support::proxy::Proxy;
 use crate::support::within;
@@ -175,4 +178,29 @@ over! {
     Embedded5: embedded("5");
     AtMosquitto: mosquitto("3.1.1");
     AtMosquitto5: mosquitto("5");
+}
+
+/// In plain files, by the public queue kit.
+pub struct InFiles;
+
+impl Kind for InFiles {
+    async fn make(more: &[(&str, &str)]) -> Option<Queues> {
+        let (context, root) = (context(), tempfile::tempdir().unwrap());
+        let folder = root.path().join("orders").display().to_string();
+        let pairs = [("folder", folder.as_str())].into_iter().chain(more.iter().copied());
+        let config: FilesConfig = wirework::config::from_pairs(pairs).unwrap();
+        let (orders, dead) = (Folder::new(Path::new(&folder)), Folder::new(&root.path().join("dead")));
+        let queue: Arc<dyn MessageQueue> =
+            Arc::new(Files::queue("orders", &orders, Some(&dead), config.options));
+        let dead: Arc<dyn MessageQueue> =
+            Arc::new(Files::queue("dead", &dead, None, TransportQueueOptions::default()));
+        for queue in [&queue, &dead] {
+            queue.open(&context).await.unwrap();
+        }
+        Some(Queues { queue, dead, context, _keep: Box::new(root) })
+    }
+
+    async fn make_linked() -> Option<(Queues, Option<Proxy>)> {
+        Some((Self::make(&[]).await?, None))
+    }
 }

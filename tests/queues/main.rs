@@ -8,6 +8,7 @@ mod behaviours;
 mod bridge;
 mod closing;
 mod deadlines;
+mod files;
 mod garbage;
 mod groups;
 mod kinds;
@@ -20,8 +21,10 @@ mod standing;
 mod subscribing;
 mod toolkits;
 mod topics;
+mod transports;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);
+behaviours::prove!(in_files, crate::kinds::InFiles);
 behaviours::prove!(over_the_embedded_broker, crate::kinds::Embedded);
 behaviours::prove!(over_the_embedded_broker_in_mqtt_5, crate::kinds::Embedded5);
 behaviours::prove!(over_mosquitto, crate::kinds::AtMosquitto);

@@ -62,7 +62,11 @@ pub(crate) trait QueueBackend: Send + Sync + 'static {
     /// Resolves when no messages will come.
     fn receive_failure(&self) -> impl Future<Output = Error> + Send;
     /// A message is completed, or cleared.
-    fn acknowledge(&self, ack: Self::Ack);
+    fn acknowledge(&self, ack: Self::Ack) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Drops what waits outside of the store.
+    fn clear_elsewhere(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 impl<Q: QueueBackend> MessageQueue for Q {
@@ -183,7 +187,7 @@ impl<Q: QueueBackend> MessageQueue for Q {
         Box::pin(async move {
             let core = self.core();
             let message = core.store()?.settle(message).ok_or_else(|| core.not_locked())?;
-            self.acknowledge(message.into_ack());
+            self.acknowledge(message.into_ack()).await?;
             core.metrics().completed.one();
             Ok(())
         })
@@ -233,9 +237,9 @@ impl<Q: QueueBackend> MessageQueue for Q {
     fn clear(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async {
             for message in self.core().opened()?.clear(false) {
-                self.acknowledge(message.into_ack());
+                self.acknowledge(message.into_ack()).await?;
             }
-            Ok(())
+            self.clear_elsewhere().await
         })
     }
 

@@ -194,7 +194,9 @@ impl QueueBackend for MemoryMessageQueue {
         std::future::pending().await
     }
 
-    fn acknowledge(&self, (): ()) {}
+    async fn acknowledge(&self, (): ()) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 impl Component for MemoryMessageQueue {
@@ -306,7 +308,7 @@ impl DeadLetterSink<()> for DeadLetters {
         Ok(())
     }
 
-    fn moved(&self, _: StoredMessage<()>) {
+    async fn moved(&self, _: StoredMessage<()>) {
         self.metrics.dead.one();
     }
 

@@ -116,6 +116,11 @@ impl<A> Contents<A> {
         Err(Refused { message, short_of_bytes })
     }
 
+    /// Whether there is room for a small message.
+    pub fn has_any_room(&self) -> bool {
+        self.overflow.is_empty() && self.has_room(1)
+    }
+
     /// Puts a message at the end of the overflow, from where it moves on as soon as there is room.
     #[cfg(any(feature = "mqtt", test))]
     pub fn push_overflow(&mut self, message: StoredMessage<A>) -> Room {

@@ -18,7 +18,7 @@ pub(crate) trait DeadLetterSink<A>: Send + Sync {
     fn put(&self, message: &StoredMessage<()>) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// A message is among the dead letters, and has left the queue.
-    fn moved(&self, message: StoredMessage<A>);
+    fn moved(&self, message: StoredMessage<A>) -> impl Future<Output = ()> + Send;
 
     /// This many leases have expired.
     fn expired(&self, count: u64);
@@ -70,7 +70,7 @@ impl<A: Send> Move<'_, A> {
         match &outcome {
             Ok(()) => {
                 if let Some(message) = self.store.moved(dead) {
-                    sink.moved(message);
+                    sink.moved(message).await;
                 }
             }
             Err(_) => self.store.not_moved(dead),

@@ -33,7 +33,6 @@ impl<A> StoredMessage<A> {
     }
 
     /// A message that cannot be decoded: it goes to the dead letters without being delivered.
-    #[cfg(any(feature = "mqtt", test))]
     pub fn malformed(envelope: MessageEnvelope, ack: A) -> Self {
         Self { malformed: true, reason: DeadLetterReason::Malformed, ..Self::new(envelope, ack) }
     }

@@ -111,6 +111,20 @@ impl<A> MessageStore<A> {
         }
     }
 
+    /// Resolves when there is any room; a large message may have to wait still.
+    pub async fn any_room(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            // Room that came before is not announced again.
+            if self.contents().has_any_room() {
+                return;
+            }
+            room.await;
+        }
+    }
+
     /// Leases the next message.
     pub fn take(&self) -> Option<MessageEnvelope> {
         let now = Instant::now();

@@ -45,7 +45,7 @@ impl DeadLetterSink<()> for TestSink {
         assert!(message.envelope().text().is_some());
         Ok(())
     }
-    fn moved(&self, message: StoredMessage<()>) {
+    async fn moved(&self, message: StoredMessage<()>) {
         self.moved.lock().unwrap().push(message.envelope().text().unwrap().to_owned());
     }
     fn expired(&self, count: u64) {

@@ -263,7 +263,7 @@ impl DeadLetterSink<Option<PendingAck>> for DeadLetters {
         Ok(())
     }
 
-    fn moved(&self, message: StoredMessage<Option<PendingAck>>) {
+    async fn moved(&self, message: StoredMessage<Option<PendingAck>>) {
         if !message.is_malformed() {
             self.metrics.dead.one();
         }

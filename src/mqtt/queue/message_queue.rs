@@ -288,8 +288,9 @@ impl QueueBackend for MqttMessageQueue {
         self.subscription.failure().await
     }
 
-    fn acknowledge(&self, ack: Option<PendingAck>) {
+    async fn acknowledge(&self, ack: Option<PendingAck>) -> Result<(), Error> {
         ack.into_iter().for_each(PendingAck::acknowledge);
+        Ok(())
     }
 }
 
