@@ -62,13 +62,17 @@ pub(super) struct Queue {
     queued: Last,
 }
 
+/// An item, and since when it waits.
+struct Waiting {
+    item: Item,
+    since: Instant,
+}
+
 #[derive(Default)]
 struct State {
-    items: VecDeque<Item>,
+    items: VecDeque<Waiting>,
     records: usize,
     bytes: usize,
-    /// The start of the batch delay: when the first item came, or a batch was taken last.
-    since: Option<Instant>,
     /// Nothing is taken any more.
     closed: bool,
     /// How many records found no room, since that was asked last.
@@ -77,10 +81,15 @@ struct State {
 
 impl State {
     fn pop(&mut self) -> Option<Item> {
-        let item = self.items.pop_front()?;
+        let Waiting { item, .. } = self.items.pop_front()?;
         self.records -= item.records;
         self.bytes -= item.size();
         Some(item)
+    }
+
+    /// Since when the oldest waits: the start of the batch delay.
+    fn since(&self) -> Option<Instant> {
+        self.items.front().map(|oldest| oldest.since)
     }
 }
 
@@ -119,10 +128,7 @@ impl Queue {
             let (first, full) = (state.items.is_empty(), self.is_full(&state));
             state.records += item.records;
             state.bytes += item.size();
-            state.items.push_back(item);
-            if first {
-                state.since = Some(Instant::now());
-            }
+            state.items.push_back(Waiting { item, since: Instant::now() });
             first || (!full && self.is_full(&state))
         };
         state.overflowed += lost;
@@ -147,7 +153,7 @@ impl Queue {
             let due = {
                 let mut state = self.state();
                 state.closed |= is_closing;
-                let due = state.since.map(|since| since + self.limits.batch_delay);
+                let due = state.since().map(|since| since + self.limits.batch_delay);
                 if is_closing || self.is_full(&state) || due.is_some_and(|due| due <= Instant::now()) {
                     let batch = self.take(&mut state);
                     if is_closing || !batch.is_empty() {
@@ -174,7 +180,7 @@ impl Queue {
 
     fn take(&self, state: &mut State) -> Vec<Item> {
         let (mut batch, mut records, mut bytes) = (Vec::new(), 0, 0);
-        while let Some(next) = state.items.front() {
+        while let Some(Waiting { item: next, .. }) = state.items.front() {
             records += next.records;
             bytes += next.bytes.len();
             let full = records > self.limits.batch_records || bytes > self.limits.batch_bytes;
@@ -183,7 +189,6 @@ impl Queue {
             }
             batch.extend(state.pop());
         }
-        state.since = (!state.items.is_empty()).then(Instant::now);
         #[allow(clippy::cast_precision_loss, reason = "no queue has so many")]
         self.queued.set(state.records as f64);
         batch
@@ -200,7 +205,7 @@ impl Queue {
         state.closed = true;
         let left = std::mem::take(&mut state.records);
         state.items.clear();
-        (state.bytes, state.since) = (0, None);
+        state.bytes = 0;
         drop(state);
         self.drop_records(left);
         self.queued.set(0.0);
@@ -268,6 +273,21 @@ mod tests {
         queue.push(item(4, 1, 4));
         queue.push(item(5, 1, 1));
         assert_eq!(names(queue.batch(&mut closing).await), [4], "an item is never cut");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_full_batch_leaves_behind_waits_no_longer_than_others() {
+        let (_sender, mut closing) = watch::channel(None);
+        let queue = queue(Overflow::DropOldest);
+        let start = Instant::now();
+        for name in 1..=3 {
+            queue.push(item(name, 1, 1));
+        }
+        // As when the collector was slow to take the batch before.
+        tokio::time::advance(Duration::from_millis(900)).await;
+        assert_eq!(names(queue.batch(&mut closing).await), [1, 2]);
+        assert_eq!(names(queue.batch(&mut closing).await), [3]);
+        assert!(start.elapsed() < Duration::from_millis(1_100), "{:?}", start.elapsed());
     }
 
     #[tokio::test]
