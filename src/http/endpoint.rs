@@ -15,10 +15,11 @@ use super::health::Probe;
 use super::hosts::Hosts;
 use super::listener::Listener;
 use super::passed::passed;
-use super::request_log::RequestLog;
 use super::requests::Requests;
 use super::routes::{HttpRoutes, Mount, RouteTable};
 use super::server::{ListenerContext, Server};
+use super::spans::Spans;
+use super::telemetry::RequestTelemetry;
 #[cfg(not(feature = "tls"))]
 use super::without_tls::{Certificates, problems};
 use crate::component::{Claim, Component, Context, Descriptor, Offer, Stage};
@@ -26,6 +27,7 @@ use crate::config::Invalid;
 use crate::count::Counters;
 use crate::error::Error;
 use crate::log::Logger;
+use crate::trace::Tracer;
 use crate::{offers, references, register};
 
 references! {
@@ -35,6 +37,8 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
         /// Where it counts requests and connections.
         counters: Counters = "*:counters:*:*:1.0",
+        /// Whom it tells of requests.
+        tracer: Tracer = "*:tracer:*:*:1.0",
     }
 }
 
@@ -62,6 +66,7 @@ pub struct HttpEndpoint {
     config: HttpEndpointConfig,
     logger: Logger,
     counters: Counters,
+    tracer: Tracer,
     routes: Arc<RouteTable>,
     running: Mutex<Option<Running>>,
 }
@@ -83,13 +88,18 @@ impl HttpEndpoint {
     /// # Errors
     /// [`HttpError::Config`] for a limit that is too low, or keys that do not go together.
     pub fn new(config: HttpEndpointConfig) -> Result<Self, HttpError> {
-        Self::with(config, Logger::standalone(), Counters::standalone())
+        Self::with(config, Logger::standalone(), Counters::standalone(), Tracer::standalone())
     }
 
-    fn with(config: HttpEndpointConfig, logger: Logger, counters: Counters) -> Result<Self, HttpError> {
+    fn with(
+        config: HttpEndpointConfig,
+        logger: Logger,
+        counters: Counters,
+        tracer: Tracer,
+    ) -> Result<Self, HttpError> {
         Invalid::none(config.invalid())?;
         let routes = Arc::new(RouteTable::new(config.options.shutdown_timeout.0));
-        Ok(Self { config, logger, counters, routes, running: Mutex::default() })
+        Ok(Self { config, logger, counters, tracer, routes, running: Mutex::default() })
     }
 
     /// Where it listens for TCP, with the ports that the system has chosen; empty while it is not open.
@@ -134,9 +144,10 @@ impl HttpEndpoint {
 
     fn server(&self, context: &Context) -> Server {
         let options = self.config.options.clone();
-        let request_log = RequestLog::new(&self.counters, options.access_log);
+        let spans = Spans::new(self.tracer.clone());
+        let telemetry = RequestTelemetry::new(&self.counters, spans, options.access_log);
         let (routes, service) = (Arc::clone(&self.routes), context.service().clone());
-        let requests = Requests::new(options.clone(), routes, service, request_log);
+        let requests = Requests::new(options.clone(), routes, service, telemetry);
         Server::new(options, requests, self.logger.clone())
     }
 }
@@ -188,7 +199,8 @@ impl Component for HttpEndpoint {
         config: HttpEndpointConfig,
         references: HttpEndpointReferences,
     ) -> Result<Self, Error> {
-        Ok(Self::with(config, references.logger, references.counters)?)
+        let HttpEndpointReferences { logger, counters, tracer } = references;
+        Ok(Self::with(config, logger, counters, tracer)?)
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {

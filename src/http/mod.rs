@@ -18,13 +18,14 @@ mod heartbeat;
 mod hosts;
 mod listener;
 mod passed;
-mod request_log;
 mod requests;
 mod route_times;
 mod routes;
 mod server;
+mod spans;
 mod status;
 mod stream;
+mod telemetry;
 mod tls;
 #[cfg(not(feature = "tls"))]
 mod without_tls;

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::ORIGIN;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -21,20 +21,17 @@ use super::config::HttpOptions;
 use super::cors::Cors;
 use super::health::Probe;
 use super::hosts::{Hosts, KnownHost};
-use super::request_log::RequestLog;
 use super::routes::{Route, RouteTable, WithoutSlash};
+use super::spans::TRACEPARENT;
+use super::telemetry::RequestTelemetry;
 use crate::component::{ServiceView, panic_error};
-use crate::trace::TraceContext;
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Answers the requests of an endpoint.
 pub(super) struct Requests {
     options: HttpOptions,
     routes: Arc<RouteTable>,
     service: ServiceView,
-    request_log: RequestLog,
+    telemetry: RequestTelemetry,
     cors: Option<Cors>,
 }
 
@@ -44,16 +41,16 @@ impl Requests {
         options: HttpOptions,
         routes: Arc<RouteTable>,
         service: ServiceView,
-        request_log: RequestLog,
+        telemetry: RequestTelemetry,
     ) -> Self {
         let HttpOptions { cors_origins, cors_headers, cors_credentials, .. } = &options;
         let cors = Cors::of(cors_origins, cors_headers, *cors_credentials);
-        Self { options, routes, service, request_log, cors }
+        Self { options, routes, service, telemetry, cors }
     }
 
     /// What is counted and logged.
-    pub(super) fn request_log(&self) -> &RequestLog {
-        &self.request_log
+    pub(super) fn telemetry(&self) -> &RequestTelemetry {
+        &self.telemetry
     }
 
     /// The answer to a request that has come to one of these hosts.
@@ -98,8 +95,8 @@ impl Requests {
         peer: Option<SocketAddr>,
         host: Result<Option<KnownHost>, Response<Body>>,
     ) -> Response<Body> {
-        let trace = trace_of(&request);
-        let start = self.request_log.begin(request.method(), request.uri().path());
+        let trace = self.telemetry.trace_of(request.headers());
+        let start = self.telemetry.begin(request.method(), request.uri().path());
         let mut response = match host {
             Err(refusal) => refusal,
             Ok(_) if self.options.maintenance_enabled => {
@@ -119,7 +116,7 @@ impl Requests {
                 }
             },
         };
-        self.request_log.end(&start, peer, &trace, &response);
+        self.telemetry.end(&start, peer, &trace, &response);
         if let Ok(own) = HeaderValue::try_from(trace.to_string()) {
             response.headers_mut().insert(TRACEPARENT, own);
         }
@@ -159,16 +156,6 @@ impl Requests {
                 refusal(StatusCode::REQUEST_TIMEOUT, "BadRequest", "REQUEST_TIMEOUT", message)
             }
         }
-    }
-}
-
-/// The call that a request is, within the trace of who calls, or at the beginning of one.
-fn trace_of<B>(request: &Request<B>) -> TraceContext {
-    let values =
-        |name| request.headers().get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
-    match TraceContext::read(values(TRACEPARENT), values(TRACESTATE)) {
-        Some(caller) => caller.child(),
-        None => TraceContext::begin(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::count::{Counters, Timing};
 const UNKNOWN: &str = "unknown";
 
 /// The method of requests with one that HTTP does not know.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// One timing for each route, method and class.
 pub(super) struct RouteTimes {
@@ -41,7 +41,8 @@ impl RouteTimes {
     }
 }
 
-fn known(method: &Method) -> &'static str {
+/// The name of a method that HTTP knows.
+pub(super) fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
 }

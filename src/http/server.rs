@@ -158,13 +158,13 @@ struct OpenConnection(Arc<Server>);
 
 impl OpenConnection {
     fn new(server: &Arc<Server>) -> Self {
-        server.requests.request_log().connections(server.open.fetch_add(1, Ordering::Relaxed) + 1);
+        server.requests.telemetry().connections(server.open.fetch_add(1, Ordering::Relaxed) + 1);
         Self(Arc::clone(server))
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.requests.request_log().connections(self.0.open.fetch_sub(1, Ordering::Relaxed) - 1);
+        self.0.requests.telemetry().connections(self.0.open.fetch_sub(1, Ordering::Relaxed) - 1);
     }
 }

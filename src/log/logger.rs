@@ -35,6 +35,7 @@ const TARGET: &str = "wirework::component";
 pub struct Logger {
     scope: Option<Arc<Scope>>,
     trace_id: Option<Arc<str>>,
+    span_id: Option<Arc<str>>,
 }
 
 impl Logger {
@@ -47,7 +48,7 @@ impl Logger {
     /// A logger of the component of `scope`.
     #[must_use]
     pub fn in_scope(scope: Arc<Scope>) -> Self {
-        Self { scope: Some(scope), trace_id: None }
+        Self { scope: Some(scope), trace_id: None, span_id: None }
     }
 
     /// The scope it logs in; none for a standalone logger.
@@ -59,7 +60,21 @@ impl Logger {
     /// The same logger, putting a trace id on every record that brings none.
     #[must_use]
     pub fn with_trace_id(&self, trace_id: &str) -> Self {
-        Self { scope: self.scope.clone(), trace_id: Some(trace_id.into()) }
+        Self { scope: self.scope.clone(), trace_id: Some(trace_id.into()), span_id: None }
+    }
+
+    /// The same logger, putting both ids of an operation on every record that brings no trace id: what is logged is found with it.
+    ///
+    /// ```
+    /// use wirework::log::Logger;
+    /// use wirework::trace::TraceContext;
+    /// # let logger = Logger::standalone();
+    /// let context = TraceContext::begin();
+    /// logger.with_span(context.trace_id(), &context.span_id()).info("taken");
+    /// ```
+    #[must_use]
+    pub fn with_span(&self, trace_id: &str, span_id: &str) -> Self {
+        Self { span_id: Some(span_id.into()), ..self.with_trace_id(trace_id) }
     }
 
     /// Whether somebody wants records of this level from here. Where the process has a subscriber other than the
@@ -83,7 +98,12 @@ impl Logger {
         message: impl fmt::Display,
     ) {
         if self.enabled(level) {
-            self.write(level, trace_id.or(self.trace_id.as_deref()), error, &message);
+            let ids = match trace_id {
+                // The span is one of the logger's own trace.
+                Some(_) => Ids { trace_id, span_id: None },
+                None => Ids { trace_id: self.trace_id.as_deref(), span_id: self.span_id.as_deref() },
+            };
+            self.write(level, ids, error, &message);
         }
     }
 
@@ -120,36 +140,43 @@ impl Logger {
     fn write(
         &self,
         level: Level,
-        trace_id: Option<&str>,
+        ids: Ids<'_>,
         error: Option<&(dyn StdError + 'static)>,
         message: &dyn fmt::Display,
     ) {
         match &self.scope {
-            None => emit(level, trace_id, error, message),
+            None => emit(level, ids, error, message),
             Some(scope) if scope.is_only() => {
-                current::within(scope, || emit(level, trace_id, error, message));
+                current::within(scope, || emit(level, ids, error, message));
             }
             // Other subscribers know the component by its span; the routing goes by the innermost scope, this one.
             Some(scope) => scope.span().in_scope(|| {
-                current::within(scope, || emit(level, trace_id, error, message));
+                current::within(scope, || emit(level, ids, error, message));
             }),
         }
     }
 }
 
+/// To which operation of which trace a record belongs.
+#[derive(Clone, Copy)]
+struct Ids<'a> {
+    trace_id: Option<&'a str>,
+    span_id: Option<&'a str>,
+}
+
 fn emit(
     level: Level,
-    trace_id: Option<&str>,
+    Ids { trace_id, span_id }: Ids<'_>,
     error: Option<&(dyn StdError + 'static)>,
     message: &dyn fmt::Display,
 ) {
     match level {
         Level::None => {}
-        Level::Fatal => tracing::error!(target: TARGET, fatal = true, trace_id, error, "{message}"),
-        Level::Error => tracing::error!(target: TARGET, trace_id, error, "{message}"),
-        Level::Warn => tracing::warn!(target: TARGET, trace_id, error, "{message}"),
-        Level::Info => tracing::info!(target: TARGET, trace_id, error, "{message}"),
-        Level::Debug => tracing::debug!(target: TARGET, trace_id, error, "{message}"),
-        Level::Trace => tracing::trace!(target: TARGET, trace_id, error, "{message}"),
+        Level::Fatal => tracing::error!(target: TARGET, fatal = true, trace_id, span_id, error, "{message}"),
+        Level::Error => tracing::error!(target: TARGET, trace_id, span_id, error, "{message}"),
+        Level::Warn => tracing::warn!(target: TARGET, trace_id, span_id, error, "{message}"),
+        Level::Info => tracing::info!(target: TARGET, trace_id, span_id, error, "{message}"),
+        Level::Debug => tracing::debug!(target: TARGET, trace_id, span_id, error, "{message}"),
+        Level::Trace => tracing::trace!(target: TARGET, trace_id, span_id, error, "{message}"),
     }
 }

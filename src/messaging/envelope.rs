@@ -13,6 +13,7 @@ use super::store::Lease;
 use super::{DeadLetter, DeadLetterReason, EnvelopeError, MessageId};
 use crate::footprint;
 use crate::text::clip;
+use crate::trace::TraceContext;
 
 /// A message as queues carry it. Cloning is cheap.
 ///
@@ -41,6 +42,8 @@ pub struct MessageEnvelope {
     /// The topic that it came on, of a received message of a queue over MQTT; bridges and queues in memory keep it. Of a message
     /// to be sent, the topic that stands for `{topic}` in the topic of the queue. It does not travel itself.
     pub topic: Option<Arc<str>>,
+    /// Where it stands in a trace.
+    pub(crate) trace: Option<Arc<TraceContext>>,
     /// The right to settle it, on a message that was received.
     pub(crate) lease: Option<Lease>,
     pub(crate) deliveries: u32,
@@ -60,6 +63,7 @@ impl MessageEnvelope {
             sent_time: None,
             payload: payload.into(),
             topic: None,
+            trace: None,
             lease: None,
             deliveries: 0,
             route: None,
@@ -80,6 +84,26 @@ impl MessageEnvelope {
     #[must_use]
     pub fn with_trace_id(self, trace_id: impl Into<Arc<str>>) -> Self {
         Self { trace_id: Some(trace_id.into()), ..self }
+    }
+
+    /// The same as part of an operation: of the message, the request or the [`Timing`](crate::trace::Timing) because of which it is sent.
+    #[must_use]
+    pub fn with_trace(self, context: &TraceContext) -> Self {
+        Self { trace: Some(Arc::new(context.clone())), ..self }
+    }
+
+    /// Where it stands in a trace: in a receiver of [`listen`](super::MessageQueue::listen), while somebody traces, the span of its handling;
+    /// else what its sender has sent. It stays within the service, and over MQTT 5 it goes as `traceparent` of W3C Trace Context.
+    ///
+    /// ```
+    /// use wirework::messaging::MessageEnvelope;
+    /// use wirework::trace::TraceContext;
+    /// let context = TraceContext::begin();
+    /// assert_eq!(MessageEnvelope::new("order.created", "ABC").with_trace(&context).trace(), Some(&context));
+    /// ```
+    #[must_use]
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_deref()
     }
 
     /// The same with a topic, for a queue whose own has `{topic}` in it.
@@ -139,7 +163,9 @@ impl MessageEnvelope {
         // The type of a payload that is no envelope is its topic.
         let topic = self.topic.as_ref().filter(|topic| !Arc::ptr_eq(topic, &self.message_type));
         let topic = topic.map_or(0, footprint::text) + self.dead.as_ref().map_or(0, |dead| dead.footprint());
-        let texts = self.message_id.footprint() + trace_id + footprint::text(&self.message_type) + topic;
+        let trace = self.trace.as_ref().map_or(0, |trace| trace.footprint());
+        let texts =
+            self.message_id.footprint() + trace_id + trace + footprint::text(&self.message_type) + topic;
         texts + self.route.as_ref().map_or(0, Route::footprint) + footprint::bytes(&self.payload)
     }
 

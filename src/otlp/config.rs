@@ -26,7 +26,7 @@ pub struct OtlpConnectionConfig {
     /// The same several times; the first that is found counts.
     pub credentials: Option<Vec<CredentialConfig>>,
     /// Attributes of all that is sent, by name, such as `deployment.environment.name`; no secrets, since messages show them.
-    /// `service.name` is the name of the service in the manifest, and `service.instance.id` host and process, where they are not given here. Those of
+    /// `service.name` is the name of the service in the manifest, `service.version` what its program says, and `service.instance.id` host and process, where they are not given here. Those of
     /// `OTEL_RESOURCE_ATTRIBUTES` are added.
     #[schemars(extend("x-shown" = true))]
     pub resource: BTreeMap<String, String>,
@@ -36,7 +36,7 @@ pub struct OtlpConnectionConfig {
     pub options: OtlpOptions,
 }
 
-/// Limits and times of [`OtlpConnectionConfig`]. Logs and metrics have a queue each, with these limits.
+/// Limits and times of [`OtlpConnectionConfig`]. Logs, metrics and traces have a queue each, with these limits.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OtlpOptions {
@@ -45,7 +45,7 @@ pub struct OtlpOptions {
     pub timeout: Option<Millis>,
     /// How the body of requests is compressed. When not given: `OTEL_EXPORTER_OTLP_COMPRESSION`, or else `gzip`.
     pub compression: Option<Compression>,
-    /// How many records may wait: log records, or data points of metrics.
+    /// How many records may wait: log records, data points of metrics, or spans.
     pub max_queued_records: usize,
     /// How many bytes may wait, as they are sent and before they are compressed.
     pub max_queued_bytes: usize,

@@ -43,15 +43,15 @@ references! {
 
 crate::opaque::opaque!(OtlpReferences);
 
-/// A connection to a collector of OpenTelemetry, `pip-services:connection:otlp:*:1.0`; loggers and counters of the kind `otlp`
-/// send by it.
+/// A connection to a collector of OpenTelemetry, `pip-services:connection:otlp:*:1.0`; loggers, counters and tracers of the
+/// kind `otlp` send by it.
 ///
 /// What it is given waits in a queue for each signal, bounded in records and bytes, and goes out in batches. A batch that the
 /// collector cannot take now (429, 502, 503, 504, or no answer at all) is sent again, after the wait that it asks for by `Retry-After`;
 /// what finds no room meanwhile, is refused or waits too long is dropped, counted and told of in the log. It is `Recovering` as long as
 /// something is not taken; nobody else waits for it. Closing sends what is left, within its time.
 ///
-/// It counts under `otlp.logs.` and `otlp.metrics.`: `sent`, `rejected` (by the collector, of what it took), `dropped`,
+/// It counts under `otlp.logs.`, `otlp.metrics.` and `otlp.traces.`: `sent`, `rejected` (by the collector, of what it took), `dropped`,
 /// `retried` (requests), `queued` (last).
 ///
 /// ```
@@ -131,10 +131,11 @@ impl OtlpConnection {
     }
 
     fn feed(&self, signal: Signal) -> &Feed {
-        let [logs, metrics] = &self.feeds;
+        let [logs, metrics, traces] = &self.feeds;
         match signal {
             Signal::Logs => logs,
             Signal::Metrics => metrics,
+            Signal::Traces => traces,
         }
     }
 

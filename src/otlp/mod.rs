@@ -1,7 +1,8 @@
-//! Log records and counters to a collector by OTLP, the protocol of OpenTelemetry: HTTP with protobuf.
+//! Log records, counters and spans to a collector by OTLP, the protocol of OpenTelemetry: HTTP with protobuf.
 //!
-//! An [`OtlpConnection`] keeps what waits to be sent, bounded, and sends it; [`OtlpLogger`] and [`OtlpCounters`] put log records and
-//! counters into it. Nobody who logs or counts waits for it, and nothing of an SDK runs beside it.
+//! An [`OtlpConnection`] keeps what waits to be sent, bounded, and sends it; [`OtlpLogger`], [`OtlpCounters`] and
+//! [`OtlpTracer`] put log records, counters and spans into it. Nobody who logs, counts or traces waits for it, and nothing of an SDK runs
+//! beside it.
 
 mod answer;
 mod batch;
@@ -22,6 +23,7 @@ mod queue;
 mod resource;
 mod settings;
 mod signal;
+mod tracer;
 mod variables;
 
 pub use config::{Compression, OtlpConnectionConfig, OtlpOptions, Overflow};
@@ -30,5 +32,6 @@ pub use counters::{OtlpCounters, OtlpCountersConfig, OtlpCountersOptions, OtlpCo
 pub use error::OtlpError;
 pub use logger::{OtlpLogger, OtlpLoggerConfig, OtlpLoggerReferences};
 pub use signal::Signal;
+pub use tracer::{OtlpTracer, OtlpTracerConfig, OtlpTracerOptions, OtlpTracerReferences};
 
 pub use crate::tls::{TlsConfig, TlsPem};

@@ -39,6 +39,11 @@ impl Message {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
+    pub fn fixed32(&mut self, field: u32, value: u32) {
+        self.key(field, FIXED32);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
     pub fn double(&mut self, field: u32, value: f64) {
         self.fixed64(field, value.to_bits());
     }

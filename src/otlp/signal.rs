@@ -1,4 +1,4 @@
-//! What is sent: log records or metrics.
+//! What is sent: log records, metrics or spans.
 
 /// One of the kinds of telemetry, each with an address and a queue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,11 +8,13 @@ pub enum Signal {
     Logs,
     /// Data points of metrics.
     Metrics,
+    /// Spans: operations that have ended.
+    Traces,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Logs, Self::Metrics];
+    pub const ALL: [Self; 3] = [Self::Logs, Self::Metrics, Self::Traces];
 
     /// Its name in paths, such as `logs`.
     #[must_use]
@@ -20,6 +22,7 @@ impl Signal {
         match self {
             Self::Logs => "logs",
             Self::Metrics => "metrics",
+            Self::Traces => "traces",
         }
     }
 
@@ -28,6 +31,7 @@ impl Signal {
         match self {
             Self::Logs => "LOGS",
             Self::Metrics => "METRICS",
+            Self::Traces => "TRACES",
         }
     }
 
@@ -36,6 +40,7 @@ impl Signal {
         match self {
             Self::Logs => "log records",
             Self::Metrics => "data points",
+            Self::Traces => "spans",
         }
     }
 
@@ -44,6 +49,7 @@ impl Signal {
         match self {
             Self::Logs => "/v1/logs",
             Self::Metrics => "/v1/metrics",
+            Self::Traces => "/v1/traces",
         }
     }
 }

@@ -13,6 +13,7 @@ use super::signal::Signal;
 use crate::connect::{ConnectionParams, Environment, Uri, UriPart, endpoints};
 use crate::error::chain;
 use crate::params::decode;
+use crate::trace::Sampler;
 
 /// Reads the variables.
 pub(super) struct Variables(Environment);
@@ -111,6 +112,34 @@ impl Variables {
             "none" => Ok(Some(Compression::None)),
             _ => Err(wrong(&name, "is neither `gzip` nor `none`", KEY)),
         }
+    }
+
+    /// Which traces are sent.
+    pub fn sampler(&self) -> Result<Option<Sampler>, OtlpError> {
+        const KEY: &str = "options.sample_ratio";
+        const NAME: &str = "OTEL_TRACES_SAMPLER";
+        let Some(name) = self.get(NAME, KEY)? else { return Ok(None) };
+        let (kind, always) = match name.strip_prefix("parentbased_") {
+            Some(kind) => (kind, Sampler::ratio(1.0)),
+            None => (&*name, Sampler::ratio(1.0).ignoring_callers()),
+        };
+        match kind {
+            "always_on" => Ok(Some(always)),
+            "always_off" => Ok(Some(always.with_ratio(0.0))),
+            "traceidratio" => Ok(Some(always.with_ratio(self.sampler_ratio(KEY)?))),
+            _ => {
+                let problem = "is none of `parentbased_traceidratio`, `parentbased_always_on`, `parentbased_always_off`, `traceidratio`, \
+                     `always_on` and `always_off`";
+                Err(wrong(NAME, problem, KEY))
+            }
+        }
+    }
+
+    fn sampler_ratio(&self, key: &'static str) -> Result<f64, OtlpError> {
+        const NAME: &str = "OTEL_TRACES_SAMPLER_ARG";
+        let Some(value) = self.get(NAME, key)? else { return Ok(1.0) };
+        let ratio = value.trim().parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+        ratio.ok_or_else(|| wrong(NAME, "is no number from 0 to 1", key))
     }
 
     /// Attributes of all that is sent.
@@ -213,5 +242,23 @@ mod tests {
         let pairs = [("service.name", "b"), ("team", "x,y")];
         assert!(all.resource().unwrap().iter().map(|(name, value)| (&**name, &**value)).eq(pairs));
         assert!(variables(&[("OTEL_RESOURCE_ATTRIBUTES", "team")]).resource().is_err());
+    }
+
+    #[test]
+    fn samplers_are_those_of_opentelemetry() {
+        let sampler = |name: &str, ratio: &str| {
+            let set = [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", ratio)];
+            let found = variables(&set).sampler();
+            found.map(Option::unwrap).map_err(|error| error.to_string())
+        };
+        assert_eq!(variables(&[]).sampler().unwrap(), None);
+        assert_eq!(sampler("parentbased_traceidratio", " 0.1").unwrap(), Sampler::ratio(0.1));
+        assert_eq!(sampler("parentbased_always_off", "canary").unwrap(), Sampler::ratio(0.0));
+        assert_eq!(sampler("always_on", "").unwrap(), Sampler::ratio(1.0).ignoring_callers());
+        assert_eq!(sampler("traceidratio", "0").unwrap(), Sampler::ratio(0.0).ignoring_callers());
+        for (name, ratio) in [("canary", "1"), ("traceidratio", "canary"), ("traceidratio", "1.1")] {
+            let said = sampler(name, ratio).unwrap_err();
+            assert!(said.contains("`options.sample_ratio`") && !said.contains("canary"), "{said}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::state::TraceState;
 use crate::component::new_trace_id;
+use crate::footprint;
 
 /// The bits of the flags that are known: sampled, and a trace id that is random.
 const KNOWN_FLAGS: u8 = 0b11;
@@ -25,6 +26,7 @@ const TRACE_DIGITS: usize = 32;
 /// let caller = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
 /// let own = caller.child();
 /// assert_eq!(own.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert_eq!(own.parent_id(), Some(caller.span_id()));
 /// assert_ne!(own.to_string(), caller.to_string());
 /// assert!(TraceContext::parse("00-0-0-00").is_none());
 /// ```
@@ -32,24 +34,36 @@ const TRACE_DIGITS: usize = 32;
 pub struct TraceContext {
     trace: Arc<str>,
     span: u64,
+    /// The span that this one is a child of; none where that is unknown.
+    parent: Option<u64>,
     flags: u8,
     state: Option<TraceState>,
 }
 
 impl TraceContext {
-    /// The beginning of a trace.
+    /// The beginning of a trace, which is sampled. A [`Tracer`](super::Tracer) begins one as its sinks want it.
     #[must_use]
     pub fn begin() -> Self {
-        Self { trace: new_trace_id().into(), span: new_span(), flags: SAMPLED, state: None }
+        Self::of(new_trace_id().into())
     }
 
-    /// A new span of the trace with this id; nothing where it is none of W3C: 32 hexadecimal digits, not all 0, of which dashes and
-    /// capitals, as in a UUID, do not matter.
+    fn of(trace: Arc<str>) -> Self {
+        Self { trace, span: random(), parent: None, flags: SAMPLED, state: None }
+    }
+
+    /// The beginning of a trace, where it is to be sampled: with little ado where it is not.
+    pub(super) fn begin_if(sampled: impl Fn(u64) -> bool) -> Option<Self> {
+        let low = random();
+        sampled(low).then(|| Self::of(format!("{:016x}{low:016x}", random()).into()))
+    }
+
+    /// A new span of the trace with this id, sampled; nothing where it is none of W3C: 32 hexadecimal digits, not all 0, of which dashes
+    /// and capitals, as in a UUID, do not matter.
     #[must_use]
     pub fn of_trace(trace_id: &str) -> Option<Self> {
         let digits = trace_id.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase());
         let trace: String = digits.take(TRACE_DIGITS + 1).collect();
-        is_trace(&trace).then(|| Self { trace: trace.into(), span: new_span(), flags: SAMPLED, state: None })
+        is_trace(&trace).then(|| Self::of(trace.into()))
     }
 
     /// That of a `traceparent`; nothing for one that is malformed. Of versions to come it reads what it knows.
@@ -65,7 +79,7 @@ impl TraceContext {
         }
         let span = hex(span, 16).filter(|span| *span != 0)?;
         let flags = u8::try_from(hex(flags, 2)?).ok()? & KNOWN_FLAGS;
-        Some(Self { trace: trace.into(), span, flags, state: None })
+        Some(Self { trace: trace.into(), span, parent: None, flags, state: None })
     }
 
     /// That of the headers of a request, or of the properties of a message: all values of `traceparent`, of which there must be one,
@@ -83,10 +97,17 @@ impl TraceContext {
         Some(Self { state: TraceState::parse(tracestate), ..Self::parse(first)? })
     }
 
-    /// A call within this one: the same trace, and a span of its own.
+    /// A call within this one: the same trace, sampled where this is, and a span of its own.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span: new_span(), ..self.clone() }
+        Self { span: random(), parent: Some(self.span), ..self.clone() }
+    }
+
+    /// The same, sampled or not.
+    #[must_use]
+    pub fn with_sampled(self, sampled: bool) -> Self {
+        let flags = if sampled { self.flags | SAMPLED } else { self.flags & !SAMPLED };
+        Self { flags, ..self }
     }
 
     /// The trace: 32 hexadecimal digits. What [`Logger::with_trace_id`](crate::log::Logger::with_trace_id) and the options of queues
@@ -102,7 +123,37 @@ impl TraceContext {
         format!("{:016x}", self.span)
     }
 
-    /// Whether the caller may have recorded it.
+    /// The call that this one is a part of: 16 hexadecimal digits. None at the beginning of a trace, and of what was
+    /// [read](Self::parse), which does not say it.
+    #[must_use]
+    pub fn parent_id(&self) -> Option<String> {
+        self.parent.map(|parent| format!("{parent:016x}"))
+    }
+
+    /// The ids of the call and of the one that it is a part of, as numbers.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn spans(&self) -> (u64, Option<u64>) {
+        (self.span, self.parent)
+    }
+
+    /// The lower half of the trace id, by which it is decided whether a trace is sampled.
+    pub(super) fn low(&self) -> u64 {
+        self.trace.get(TRACE_DIGITS / 2..).and_then(|low| u64::from_str_radix(low, 16).ok()).unwrap_or(0)
+    }
+
+    /// What it costs in memory, shared: see [`footprint`].
+    pub(crate) fn footprint(&self) -> usize {
+        let state = self.state.as_ref().map_or(0, TraceState::footprint);
+        footprint::piece(size_of::<Self>()) + footprint::text(&self.trace) + state
+    }
+
+    /// The known bits of the flags.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// Whether the trace is recorded by whoever has begun it, and so by all.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & SAMPLED != 0
@@ -136,7 +187,7 @@ fn is_hex(text: &str, digits: usize) -> bool {
 }
 
 /// A new number each time, never 0.
-fn new_span() -> u64 {
+fn random() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // The keys of a `RandomState` come from the system's source of randomness.
     RandomState::new().hash_one(NUMBER.fetch_add(1, Ordering::Relaxed)).max(1)
@@ -205,6 +256,10 @@ mod tests {
         assert_eq!(read(&[], &["a=1"]), None);
         let own = TraceContext::begin();
         assert_eq!(TraceContext::parse(&own.to_string()), Some(own.clone()));
+        let child = own.child();
+        assert_eq!((child.parent_id(), own.parent_id()), (Some(own.span_id()), None));
+        assert_eq!(TraceContext::parse(&child.to_string()).unwrap().parent_id(), None, "it does not travel");
+        assert!(own.is_sampled() && !own.clone().with_sampled(false).child().is_sampled());
         assert_ne!(own.trace_id(), TraceContext::begin().trace_id());
     }
 

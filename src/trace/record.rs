@@ -4,6 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use super::context::TraceContext;
+use super::sampling::{Sampler, Sampling};
+use super::span::{SpanKind, SpanValue};
 use crate::component::{Component, Descriptor, NoConfig, Offer};
 use crate::text::duration;
 use crate::{Error, offers, register};
@@ -24,8 +27,15 @@ pub struct TraceRecord<'a> {
     pub operation: &'a str,
     /// Why it failed; none where it went well.
     pub error: Option<&'a (dyn StdError + 'static)>,
-    /// The trace id of the call it belongs to.
+    /// The trace id of the call it belongs to: that of `span`, unless it is a text of the caller's own.
     pub trace_id: Option<&'a str>,
+    /// Where it stands in its trace: its id, that of the operation it is a part of, and whether the trace is sampled; none of an
+    /// operation that began before anybody was to be told.
+    pub span: Option<&'a TraceContext>,
+    /// What it is to others.
+    pub kind: SpanKind,
+    /// What else is known of it, by name, such as `http.route`.
+    pub attributes: &'a [(&'static str, SpanValue)],
     /// The component of the service whose tracer it was.
     pub source: Option<&'a Descriptor>,
 }
@@ -34,8 +44,18 @@ impl<'a> TraceRecord<'a> {
     /// An operation that went well, of no trace and no source; for tests of sinks.
     #[must_use]
     pub fn new(component: &'a str, operation: &'a str, duration: Duration) -> Self {
-        let began = SystemTime::now();
-        Self { began, duration, component, operation, error: None, trace_id: None, source: None }
+        Self {
+            began: SystemTime::now(),
+            duration,
+            component,
+            operation,
+            error: None,
+            trace_id: None,
+            span: None,
+            kind: SpanKind::Internal,
+            attributes: &[],
+            source: None,
+        }
     }
 }
 
@@ -47,7 +67,7 @@ impl fmt::Display for TraceRecord<'_> {
     }
 }
 
-/// Is told of every operation that ends: what a tracer component offers.
+/// Is told of the operations that end: what a tracer component offers.
 ///
 /// Called on the thread that ends the operation, by several at once, without a lock held. A panic of it is swallowed.
 ///
@@ -63,16 +83,26 @@ impl fmt::Display for TraceRecord<'_> {
 pub trait TraceSink: Send + Sync + 'static {
     /// An operation has ended.
     fn trace(&self, record: &TraceRecord<'_>);
+
+    /// Which operations it is told of: all, unless it says otherwise. Asked when it is bound, and when an operation ends; it does not
+    /// change.
+    fn sampling(&self) -> Sampling {
+        Sampling::All
+    }
 }
 
 crate::capability!(dyn TraceSink);
 
-/// Is told of every operation, and does nothing with it.
+/// Wants no trace, and does nothing with those that callers have sampled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullTracer;
 
 impl TraceSink for NullTracer {
     fn trace(&self, _: &TraceRecord<'_>) {}
+
+    fn sampling(&self) -> Sampling {
+        Sampling::Sampled(Sampler::ratio(0.0))
+    }
 }
 
 impl Component for NullTracer {

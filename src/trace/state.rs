@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::footprint;
+
 /// How many members one may have.
 const MEMBERS: usize = 32;
 
@@ -40,6 +42,10 @@ impl TraceState {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn footprint(&self) -> usize {
+        footprint::text(&self.0)
     }
 }
 

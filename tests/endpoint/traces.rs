@@ -1,15 +1,17 @@
 //! Requests as parts of traces: W3C Trace Context in and out.
 
+use axum::http::StatusCode;
 use axum::{Extension, Router, routing::get};
 use wirework::Error;
 use wirework::component::{Component, ComponentFactory, Context, Descriptor, NoConfig};
 use wirework::http::Mount;
-use wirework::trace::TraceContext;
+use wirework::trace::{Sampler, Sampling, SpanKind, SpanValue, TraceContext};
 
 use super::gate::{Service, Step};
 use super::recorder::Recorder;
 use super::routes::ShopReferences;
 use super::support::http::Answer;
+use super::support::spans::Spans;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -30,7 +32,8 @@ impl Component for Echo {
         let echo = async |Extension(trace): Extension<TraceContext>| {
             format!("{trace} {}", trace.state().unwrap_or("-"))
         };
-        self.0.open(Router::new().route("/", get(echo)));
+        let failing = async || StatusCode::INTERNAL_SERVER_ERROR;
+        self.0.open(Router::new().route("/", get(echo)).route("/fail/{how}", get(failing)));
         Ok(())
     }
     async fn close(&self, _: &Context) -> Result<(), Error> {
@@ -70,6 +73,7 @@ async fn a_request_goes_on_with_the_trace_of_its_caller_or_begins_one() {
     assert_ne!(span, SPAN, "it is a span of its own");
     let line = recorder.line_with(&format!("[{TRACE}] a request ")).await;
     assert!(line.contains(" path=/echo ") && line.contains(" status=200 "), "{line}");
+    assert!(line.contains(&format!(" span_id={span} ")), "{line}");
 
     let unstated = seen(&ask("/echo", &format!("{parent}tracestate: a=1,a=2\r\n")).await);
     assert_eq!((unstated.0.as_str(), unstated.2.as_str()), (TRACE, "-"));
@@ -92,4 +96,51 @@ async fn a_request_goes_on_with_the_trace_of_its_caller_or_begins_one() {
     // Probes belong to no trace.
     assert_eq!(ask("/livez", &parent).await.header("traceparent"), None);
     container.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn tracers_are_told_of_requests_by_their_routes() {
+    let (service, spans) = (Service::new(false), Spans::new(Sampling::Sampled(Sampler::ratio(0.0))));
+    let more = "[[component]]\ndescriptor = \"t:echo:http:a:1.0\"\n\
+                [[component]]\ndescriptor = \"t:tracer:spans:a:1.0\"\n";
+    service.gate.allow(Step::Closed);
+    let host = service.host("", more).factory(ComponentFactory::<Echo>::NEW).factory(spans.factory());
+    let container = host.start().await.unwrap();
+    let ask = async |method: &str, path: &str, flags: &str| -> Answer {
+        let parent = format!("traceparent: 00-{TRACE}-{SPAN}-{flags}\r\n");
+        let parent = if flags.is_empty() { "" } else { &parent };
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n{parent}connection: close\r\n\r\n");
+        service.server.send(request).await.unwrap()
+    };
+    for flags in ["", "00"] {
+        let answer = ask("GET", "/echo", flags).await;
+        assert!(answer.header("traceparent").unwrap().ends_with("-00"), "the handler and the caller see it");
+    }
+    ask("GET", "/livez", "01").await;
+    let answer = ask("GET", "/echo", "01").await;
+    let own = TraceContext::parse(answer.header("traceparent").unwrap()).unwrap();
+    ask("GET", "/echo/fail/thus", "01").await;
+    ask("BREW", "/nowhere", "01").await;
+    container.close().await.unwrap();
+    let told = spans.told();
+    assert_eq!(
+        told.iter().map(|span| &*span.name).collect::<Vec<_>>(),
+        ["GET /echo", "GET /echo/fail/{how}", "HTTP"]
+    );
+    for span in &told {
+        let (context, kind) = (&span.context, span.kind);
+        assert_eq!(
+            (context.trace_id(), context.parent_id().as_deref(), kind),
+            (TRACE, Some(SPAN), SpanKind::Server)
+        );
+    }
+    assert_eq!(told[0].context.span_id(), own.span_id());
+    assert_eq!(told[0].error, None);
+    assert_eq!(told[1].error.as_deref(), Some("answered with 500 Internal Server Error"));
+    let attributes = ["http.request.method", "http.route", "http.response.status_code", "url.path"];
+    let of = |span: usize| attributes.map(|name| told[span].attribute(name).cloned());
+    let text = |text: &str| Some(SpanValue::from(text));
+    let failed = [text("GET"), text("/echo/fail/{how}"), Some(500_i64.into()), text("/echo/fail/thus")];
+    assert_eq!(of(1), failed);
+    assert_eq!(of(2), [text("_OTHER"), None, Some(404_i64.into()), text("/nowhere")]);
 }

@@ -36,5 +36,6 @@ mod refusing;
 mod regranting;
 mod standalone;
 mod subscribing;
+mod tracing;
 mod transports;
 mod version5;

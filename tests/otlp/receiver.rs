@@ -12,7 +12,8 @@ use tokio::process::Command;
 use wirework::component::Component;
 use wirework::count::Counters;
 use wirework::log::{Level, LogSink, Record, Value};
-use wirework::otlp::{OtlpCounters, OtlpCountersConfig};
+use wirework::otlp::{OtlpCounters, OtlpCountersConfig, OtlpTracer, OtlpTracerConfig};
+use wirework::trace::{SpanKind, TraceContext, TraceSink, Tracer};
 
 use crate::sender::Sender;
 use crate::support::process::Process;
@@ -61,9 +62,11 @@ async fn all_that_is_sent_is_what_opentelemetry_reads() {
         format!("connection.uri = '{uri}'\nresource = {{ team = 'tea' }}\noptions.batch_delay = '10ms'");
     let sender = Sender::unopened(&config);
     let sink = Arc::new(OtlpCounters::new(&OtlpCountersConfig::default(), &sender.connection));
+    let spans = Arc::new(OtlpTracer::new(&OtlpTracerConfig::default(), &sender.connection).unwrap());
     sender.open().await;
     logs(&sender, &mut process).await;
     metrics(&sink, &sender, &mut process).await;
+    traces(&spans, &mut process).await;
     sender.close(Duration::from_secs(60)).await;
 }
 
@@ -157,4 +160,37 @@ async fn metrics(sink: &Arc<OtlpCounters>, sender: &Sender, process: &mut Proces
         (14, &json!(0.0005), &json!(60.0))
     );
     assert_eq!((&point["count"], &point["sum"]), (&json!("3"), &json!(100.004)));
+}
+
+async fn traces(sink: &Arc<OtlpTracer>, process: &mut Process) {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let caller = TraceContext::read([&*format!("00-{TRACE}-00f067aa0ba902b7-01")], ["vendor=1"]).unwrap();
+    let component = "acme:desk:orders:default:1.0";
+    let tracer = Tracer::of(component.parse().unwrap());
+    tracer.bind(vec![sink.clone() as Arc<dyn TraceSink>]);
+    let outer = tracer.begin_in(&caller, "http", "GET /orders/{id}").kind(SpanKind::Server);
+    let outer = outer.attribute("http.route", "/orders/{id}").attribute("http.response.status_code", 500_i64);
+    let inner = tracer.begin_in(outer.context().unwrap(), "orders", "find");
+    let ids = [&outer, &inner].map(|timing| timing.context().unwrap().span_id());
+    inner.fail(&std::io::Error::other("no stock"));
+    outer.end();
+    let (inner, outer) = (next(process).await, next(process).await);
+    assert_eq!((&inner["path"], &inner["scope"]), (&json!("/v1/traces"), &json!("wirework")));
+    assert_eq!(inner["resource"]["team"], "tea");
+    let (inner, outer) = (&inner["record"], &outer["record"]);
+    for (span, id, parent) in [(inner, &ids[1], &*ids[0]), (outer, &ids[0], "00f067aa0ba902b7")] {
+        let read = (&span["trace_id"], &span["span_id"], &span["parent_span_id"], &span["trace_state"]);
+        assert_eq!(read, (&json!(TRACE), &json!(id), &json!(parent), &json!("vendor=1")));
+        assert!(nanos(&span["start_time_unix_nano"]) <= nanos(&span["end_time_unix_nano"]));
+    }
+    assert_eq!((&inner["name"], &inner["kind"]), (&json!("orders.find"), &json!("SPAN_KIND_INTERNAL")));
+    assert_eq!((&outer["name"], &outer["kind"]), (&json!("GET /orders/{id}"), &json!("SPAN_KIND_SERVER")));
+    assert_eq!(inner["status"], json!({"code": "STATUS_CODE_ERROR", "message": "no stock"}));
+    assert!(outer.get("status").is_none(), "nothing is said of what went well");
+    assert_eq!(
+        outer["attributes"],
+        json!({"component": component, "http.route": "/orders/{id}", "http.response.status_code": 500})
+    );
+    // Sampled; and whether the caller is in another process.
+    assert_eq!((&inner["flags"], &outer["flags"]), (&json!(0x101), &json!(0x301)));
 }

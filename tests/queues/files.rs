@@ -14,11 +14,11 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use wirework::component::Context;
 use wirework::config::{ConfigPath, Invalid};
-use wirework::count::Counters;
-use wirework::log::Logger;
-use wirework::messaging::kit::{Delivery, QueueKind, QueueTransport, TransportQueue, TransportQueueOptions};
+use wirework::messaging::kit::{
+    Delivery, QueueKind, QueueTelemetry, QueueTransport, TransportQueue, TransportQueueOptions,
+};
 use wirework::messaging::{MessageEnvelope, QueueAddress};
-use wirework::{Category, Descriptor, Error, references, register};
+use wirework::{Category, Descriptor, Error, register};
 
 const WAITING: &str = "waiting";
 const TAKEN: &str = "taken";
@@ -141,7 +141,7 @@ impl Files {
         options: TransportQueueOptions,
     ) -> TransportQueue<Self> {
         let files = Self { folder: Arc::clone(folder), dead: dead.cloned() };
-        TransportQueue::new(name, files, options, Logger::standalone(), &Counters::standalone()).unwrap()
+        TransportQueue::new(name, files, options, QueueTelemetry::default()).unwrap()
     }
 }
 
@@ -212,18 +212,11 @@ pub struct FilesConfig {
     pub options: TransportQueueOptions,
 }
 
-references! {
-    pub struct FilesReferences {
-        logger: Logger = "*:logger:*:*:1.0",
-        counters: Counters = "*:counters:*:*:1.0",
-    }
-}
-
 impl QueueKind for Files {
     const DESCRIPTOR: &'static str = "acme:message-queue:files:*:1.0";
     const SUMMARY: &'static str = "Message queue in plain files.";
     type Config = FilesConfig;
-    type References = FilesReferences;
+    type References = QueueTelemetry;
 
     fn validate(_: &Descriptor, config: &FilesConfig) -> Vec<Invalid> {
         config.options.invalid()
@@ -232,14 +225,13 @@ impl QueueKind for Files {
     fn create(
         identity: &Descriptor,
         config: FilesConfig,
-        references: FilesReferences,
+        telemetry: QueueTelemetry,
     ) -> Result<TransportQueue<Self>, Error> {
-        let FilesReferences { logger, counters } = references;
         let files = Self {
             folder: Folder::new(config.folder.as_ref()),
             dead: config.dead_letters.as_ref().map(|path| Folder::new(path.as_ref())),
         };
-        Ok(TransportQueue::new(identity.name(), files, config.options, logger, &counters)?)
+        Ok(TransportQueue::new(identity.name(), files, config.options, telemetry)?)
     }
 }
 register!(TransportQueue<Files>);

@@ -21,6 +21,7 @@ mod standing;
 mod subscribing;
 mod toolkits;
 mod topics;
+mod tracing;
 mod transports;
 
 behaviours::prove!(in_memory, crate::kinds::Memory);

@@ -25,6 +25,7 @@ pub mod process;
 pub mod prometheus;
 pub mod promtool;
 pub mod proxy;
+pub mod spans;
 pub mod tls;
 
 use std::time::Duration;

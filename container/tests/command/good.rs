@@ -71,7 +71,7 @@ fn check() {
     assert_eq!(said("check -c base.toml"), "ok: 2 components, 1 reference, 0 errors, 0 warnings\n");
     assert_eq!(
         said("check -c base.toml -c service.toml"),
-        "ok: 7 components, 1 disabled, 8 references, 0 errors, 0 warnings\n"
+        "ok: 7 components, 1 disabled, 9 references, 0 errors, 0 warnings\n"
     );
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::message_span::MessageSpan;
 use super::{Listening, QueueCore};
 use crate::component::Context;
 use crate::config::Invalid;
@@ -52,6 +53,10 @@ pub(crate) trait QueueBackend: Send + Sync + 'static {
         envelope: MessageEnvelope,
     ) -> impl Future<Output = Result<PendingSend, Error>> + Send {
         async { self.send_message(envelope).await.map(|()| PendingSend::confirmed()) }
+    }
+    /// Whether tracers are told of each message that is sent; not so where what it is sent by tells them.
+    fn traces_sends(&self) -> bool {
+        true
     }
     /// Resolves when a receiver has waited long enough for its message to be among the dead letters, where it goes all the same.
     fn dead_letter_timeout(&self) -> impl Future<Output = Error> + Send {
@@ -124,7 +129,10 @@ impl<Q: QueueBackend> MessageQueue for Q {
         Box::pin(async move {
             self.core().opened()?;
             envelope.sent_time.get_or_insert_with(SystemTime::now);
-            self.send_message(envelope).await?;
+            let span = span_of(self, &mut envelope);
+            let sent = self.send_message(envelope).await;
+            span.end(sent.as_ref().err());
+            sent?;
             self.core().metrics().sent.one();
             Ok(())
         })
@@ -134,7 +142,10 @@ impl<Q: QueueBackend> MessageQueue for Q {
         Box::pin(async move {
             self.core().opened()?;
             envelope.sent_time.get_or_insert_with(SystemTime::now);
-            let (pending, sent) = (self.submit_message(envelope).await?, self.core().metrics().sent.clone());
+            let span = span_of(self, &mut envelope);
+            let submitted = self.submit_message(envelope).await;
+            span.end(submitted.as_ref().err());
+            let (pending, sent) = (submitted?, self.core().metrics().sent.clone());
             Ok(PendingSend::new(async move {
                 pending.await?;
                 sent.one();
@@ -259,6 +270,7 @@ impl<Q: QueueBackend> MessageQueue for Q {
             }
             let _listener = core.listener();
             let listening = Listening::new(self, core.logger(), &core.metrics().failed, core.opened_in());
+            let listening = listening.with_tracer(core.tracer().clone());
             let ended = async move {
                 ended.await;
                 None
@@ -280,6 +292,15 @@ impl<Q: QueueBackend> MessageQueue for Q {
             }
         };
         Box::pin(messages_of(self).take_until(intake_ended))
+    }
+}
+
+/// The span of a message that is sent.
+fn span_of<Q: QueueBackend>(queue: &Q, envelope: &mut MessageEnvelope) -> MessageSpan {
+    if queue.traces_sends() {
+        MessageSpan::send(queue.core().tracer(), queue.core().name(), envelope)
+    } else {
+        MessageSpan::NONE
     }
 }
 

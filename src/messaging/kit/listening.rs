@@ -12,11 +12,13 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::message_span::MessageSpan;
 use crate::component::{ServiceView, panic_error};
 use crate::count::Increment;
 use crate::log::{Level, Logger};
 use crate::messaging::queue::RECEIVE_WAIT;
 use crate::messaging::{ListenOptions, MessageEnvelope, MessageQueue, MessageReceiver};
+use crate::trace::Tracer;
 use crate::{Category, Error};
 
 /// How long until a queue that cannot be received from is tried again.
@@ -30,6 +32,7 @@ pub(crate) struct Listening<'a> {
     failed: &'a Increment,
     /// The service that ends its intake; none where nothing does.
     service: Option<ServiceView>,
+    tracer: Tracer,
 }
 
 impl<'a> Listening<'a> {
@@ -39,7 +42,12 @@ impl<'a> Listening<'a> {
         failed: &'a Increment,
         service: Option<ServiceView>,
     ) -> Self {
-        Self { queue, logger, failed, service }
+        Self { queue, logger, failed, service, tracer: Tracer::standalone() }
+    }
+
+    /// The same, telling of each message that is handled; not so of those that are only passed on.
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Listens until `ended` resolves or the queue closes, then waits for the receivers at work: as long as `ended` says, or for
@@ -156,27 +164,33 @@ impl<'a> Listening<'a> {
     }
 
     async fn handle(&self, receiver: &dyn MessageReceiver, envelope: &MessageEnvelope) {
-        let (queue, message) = (self.queue, envelope.clone());
+        let (queue, mut message) = (self.queue, envelope.clone());
+        let span = MessageSpan::process(&self.tracer, queue.name(), &mut message);
         let handled =
             AssertUnwindSafe(async move { receiver.receive_message(message, queue).await }).catch_unwind();
         let error = match handled.await {
             Ok(Ok(())) => {
                 // Not locked any more: the receiver has settled it, or the lock has expired, which is counted.
                 let _ = queue.complete(envelope).await;
-                return;
+                return span.end(None);
             }
             Ok(Err(error)) => error,
             Err(panic) => panic_error("the receiver", &*panic),
         };
         self.failed.one();
-        let (id, trace_id) = (envelope.message_id.shown(), envelope.trace_id.as_deref());
-        let name = queue.name();
-        self.logger.log(
+        let (id, name) = (envelope.message_id.shown(), queue.name());
+        // The text of the sender's own, or else where it stands in a trace.
+        let (own, trace_id) = match (&envelope.trace_id, span.context()) {
+            (None, Some(trace)) => (&self.logger.with_span(trace.trace_id(), &trace.span_id()), None),
+            (trace_id, _) => (self.logger, trace_id.as_deref()),
+        };
+        own.log(
             Level::Error,
             trace_id,
             Some(&error),
             format_args!("Failed to process the message {id} of the queue `{name}`"),
         );
+        span.end(Some(&error));
         let _ = if self.is_closing() { queue.release(envelope).await } else { queue.abandon(envelope).await };
     }
 }

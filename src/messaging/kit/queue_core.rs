@@ -14,12 +14,14 @@ use crate::count::{Counters, Increment};
 use crate::log::Logger;
 use crate::messaging::QueueError;
 use crate::messaging::store::{DeadLetterSink, MessageStore, maintain};
+use crate::trace::Tracer;
 
 /// What all queues have, whatever they send over: their store, listeners, tasks and counters.
 pub(crate) struct QueueCore<A> {
     name: Arc<str>,
     logger: Logger,
     metrics: Metrics,
+    tracer: Tracer,
     /// The counters of a queue made at run time are retired with it, and with those of its tasks that hold a clone.
     counters: Counters,
     /// Bound when the queue is first opened.
@@ -40,8 +42,9 @@ pub(crate) struct QueueCore<A> {
 }
 
 impl<A> QueueCore<A> {
-    pub fn new(name: &str, logger: Logger, counters: &Counters) -> Self {
+    pub fn new(name: &str, logger: Logger, counters: &Counters, tracer: Tracer) -> Self {
         Self {
+            tracer,
             name: name.into(),
             logger,
             metrics: Metrics::new(counters, name),
@@ -67,6 +70,10 @@ impl<A> QueueCore<A> {
 
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// A hop limit that logs and counts for this queue.

@@ -8,13 +8,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::queue_core::BoxedEnd;
 use super::{
-    Delivery, HopLimit, LogThrottle, Metrics, QueueBackend, QueueCore, QueueTransport, TransportQueueOptions,
+    Delivery, HopLimit, LogThrottle, Metrics, QueueBackend, QueueCore, QueueTelemetry, QueueTransport,
+    TransportQueueOptions,
 };
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::component::Context;
 use crate::config::Invalid;
-use crate::count::Counters;
 use crate::log::{Level, Logger};
 use crate::messaging::store::{DeadLetterSink, MessageStore, StoredMessage};
 use crate::messaging::{MessageEnvelope, MessagingCapabilities, QueueAddress, QueueError};
@@ -44,11 +44,12 @@ impl<T: QueueTransport> TransportQueue<T> {
         name: &str,
         transport: T,
         options: TransportQueueOptions,
-        logger: Logger,
-        counters: &Counters,
+        telemetry: QueueTelemetry,
     ) -> Result<Self, QueueError> {
         Invalid::none(options.invalid())?;
-        Ok(Self { core: QueueCore::new(name, logger, counters), transport: Arc::new(transport), options })
+        let QueueTelemetry { logger, counters, tracer } = telemetry;
+        let core = QueueCore::new(name, logger, &counters, tracer);
+        Ok(Self { core, transport: Arc::new(transport), options })
     }
 
     /// The transport.

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::queue::MemoryQueueReferences;
 use super::{MemoryMessageQueue, MemoryQueueConfig, MemoryQueueFactoryConfig};
 use crate::component::{Component, Descriptor, Offer};
 use crate::config::Invalid;
-use crate::count::Counters;
-use crate::log::Logger;
+use crate::messaging::kit::QueueTelemetry;
 use crate::messaging::{MessageQueue, MessageQueueFactory};
 use crate::{Error, offers, register};
 
@@ -22,8 +20,7 @@ use crate::{Error, offers, register};
 /// ```
 pub struct MemoryMessageQueueFactory {
     config: MemoryQueueFactoryConfig,
-    logger: Logger,
-    counters: Counters,
+    telemetry: QueueTelemetry,
 }
 
 crate::opaque::opaque!(MemoryMessageQueueFactory);
@@ -38,7 +35,7 @@ impl MemoryMessageQueueFactory {
     ) -> Result<Self, Error> {
         let config: MemoryQueueFactoryConfig = crate::config::from_pairs(pairs)?;
         Invalid::none(config.options.invalid())?;
-        Ok(Self { config, logger: Logger::standalone(), counters: Counters::standalone() })
+        Ok(Self { config, telemetry: QueueTelemetry::default() })
     }
 }
 
@@ -46,8 +43,9 @@ impl MessageQueueFactory for MemoryMessageQueueFactory {
     fn create_queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         let MemoryQueueFactoryConfig { dead_letter, options } = self.config.clone();
         let config = MemoryQueueConfig { queue: None, dead_letter, options };
-        let (logger, counters) = (self.logger.clone(), self.counters.scoped());
-        Ok(Arc::new(MemoryMessageQueue::configured(name, config, logger, &counters)?))
+        let QueueTelemetry { logger, counters, tracer } = self.telemetry.clone();
+        let telemetry = QueueTelemetry::new(logger, counters.scoped(), tracer);
+        Ok(Arc::new(MemoryMessageQueue::configured(name, config, telemetry)?))
     }
 }
 
@@ -56,7 +54,7 @@ impl Component for MemoryMessageQueueFactory {
     const SUMMARY: &'static str = "Makes message queues in memory at run time.";
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueueFactory];
     type Config = MemoryQueueFactoryConfig;
-    type References = MemoryQueueReferences;
+    type References = QueueTelemetry;
 
     fn validate(_: &Descriptor, config: &MemoryQueueFactoryConfig) -> Vec<Invalid> {
         config.options.invalid()
@@ -65,11 +63,10 @@ impl Component for MemoryMessageQueueFactory {
     fn create(
         _: &Descriptor,
         config: MemoryQueueFactoryConfig,
-        references: MemoryQueueReferences,
+        telemetry: QueueTelemetry,
     ) -> Result<Self, Error> {
         Invalid::none(config.options.invalid())?;
-        let MemoryQueueReferences { logger, counters } = references;
-        Ok(Self { config, logger, counters })
+        Ok(Self { config, telemetry })
     }
 }
 register!(MemoryMessageQueueFactory);
@@ -78,7 +75,7 @@ register!(MemoryMessageQueueFactory);
 mod tests {
     use super::*;
     use crate::component::Context;
-    use crate::count::{Cell, CounterSet, CounterSink};
+    use crate::count::{Cell, CounterSet, CounterSink, Counters};
     use crate::messaging::MessageEnvelope;
 
     #[derive(Default)]
@@ -95,8 +92,8 @@ mod tests {
     async fn queues_that_come_and_go_leave_no_counters() {
         let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
         counters.bind(vec![sink.clone()]);
-        let (config, logger) = (MemoryQueueFactoryConfig::default(), Logger::standalone());
-        let factory = MemoryMessageQueueFactory { config, logger, counters };
+        let telemetry = QueueTelemetry { counters, ..QueueTelemetry::default() };
+        let factory = MemoryMessageQueueFactory { config: MemoryQueueFactoryConfig::default(), telemetry };
         assert!(sink.0.snapshot().is_empty(), "nobody has asked for a queue");
         let context = Context::standalone("a:b:c:d:1.0".parse().unwrap());
         for number in 0..100 {

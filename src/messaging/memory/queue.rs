@@ -11,25 +11,12 @@ use crate::component::{
     Claim, Component, Context, Descriptor, Destination, Flow, Names, Offer, QueueFlow, QueueNamespace, Share,
 };
 use crate::config::Invalid;
-use crate::count::Counters;
 use crate::log::{Level, Logger};
-use crate::messaging::kit::{HopLimit, Metrics, QueueBackend, QueueCore, non_empty};
+use crate::messaging::kit::{HopLimit, Metrics, QueueBackend, QueueCore, QueueTelemetry, non_empty};
 use crate::messaging::store::{DeadLetterSink, MessageStore, StoreOptions, StoredMessage};
 use crate::messaging::{MessageEnvelope, MessageQueue, MessagingCapabilities, QueueAddress, QueueError};
 use crate::time::NEVER;
-use crate::{Error, offers, references, register};
-
-references! {
-    /// What a queue in memory asks for; nothing of it is required.
-    pub struct MemoryQueueReferences {
-        /// Where it says what it does.
-        pub(super) logger: Logger = "*:logger:*:*:1.0",
-        /// Where it counts; all names begin with `queue.<name>.`.
-        pub(super) counters: Counters = "*:counters:*:*:1.0",
-    }
-}
-
-crate::opaque::opaque!(MemoryQueueReferences);
+use crate::{Error, offers, register};
 
 /// A queue in memory, `pip-services:message-queue:memory:*:1.0`.
 ///
@@ -56,8 +43,7 @@ impl MemoryMessageQueue {
     /// A queue outside any container, with the default configuration.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let (logger, counters) = (Logger::standalone(), Counters::standalone());
-        Self::with(name, None, MemoryQueueOptions::default(), logger, &counters)
+        Self::with(name, None, MemoryQueueOptions::default(), QueueTelemetry::default())
     }
 
     /// A queue outside any container, from the same keys that its section in a manifest has.
@@ -69,29 +55,27 @@ impl MemoryMessageQueue {
         pairs: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
     ) -> Result<Self, Error> {
         let config = crate::config::from_pairs(pairs)?;
-        Ok(Self::configured(name, config, Logger::standalone(), &Counters::standalone())?)
+        Ok(Self::configured(name, config, QueueTelemetry::default())?)
     }
 
     pub(super) fn configured(
         name: &str,
         config: MemoryQueueConfig,
-        logger: Logger,
-        counters: &Counters,
+        telemetry: QueueTelemetry,
     ) -> Result<Self, QueueError> {
         Invalid::none(config.invalid(name))?;
         let MemoryQueueConfig { queue, dead_letter, options } = config;
         let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
-        Ok(Self::with(&name, non_empty(dead_letter), options, logger, counters))
+        Ok(Self::with(&name, non_empty(dead_letter), options, telemetry))
     }
 
     fn with(
         name: &str,
         dead_letter: Option<String>,
         options: MemoryQueueOptions,
-        logger: Logger,
-        counters: &Counters,
+        QueueTelemetry { logger, counters, tracer }: QueueTelemetry,
     ) -> Self {
-        let core = QueueCore::new(name, logger, counters);
+        let core = QueueCore::new(name, logger, &counters, tracer);
         let (directory, dead_letter_store) = (OnceLock::new(), OnceLock::new());
         Self { core, dead_letter, options, directory, dead_letter_store }
     }
@@ -204,7 +188,7 @@ impl Component for MemoryMessageQueue {
     const SUMMARY: &'static str = "Message queue in memory, shared by name within the service.";
     const OFFERS: &'static [&'static dyn Offer] = offers![dyn MessageQueue];
     type Config = MemoryQueueConfig;
-    type References = MemoryQueueReferences;
+    type References = QueueTelemetry;
 
     fn validate(identity: &Descriptor, config: &MemoryQueueConfig) -> Vec<Invalid> {
         config.invalid(identity.name())
@@ -239,10 +223,9 @@ impl Component for MemoryMessageQueue {
     fn create(
         identity: &Descriptor,
         config: MemoryQueueConfig,
-        references: MemoryQueueReferences,
+        telemetry: QueueTelemetry,
     ) -> Result<Self, Error> {
-        let MemoryQueueReferences { logger, counters } = references;
-        Ok(Self::configured(identity.name(), config, logger, &counters)?)
+        Ok(Self::configured(identity.name(), config, telemetry)?)
     }
 
     async fn open(&self, context: &Context) -> Result<(), Error> {

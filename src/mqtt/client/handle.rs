@@ -11,19 +11,20 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
+use super::publish_span::PublishSpan;
 use crate::component::Budget;
 use crate::log::Logger;
 use crate::mqtt::driver::{
     Accepted, Answer, Command, DeniedFilters, Driver, Endpoints, Inbox, LinkState, NoPermit, Permit, Permits,
     Remaining, Settings,
 };
-use crate::mqtt::properties::TraceId;
 use crate::mqtt::protocol::{Extra, Protocol, Publish, V4, V5};
 use crate::mqtt::subscriptions::SharedListener;
 use crate::mqtt::topic::{Filter, Topic, without_controls};
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{LinkError, MqttError, MqttVersion, PublishOptions, QoS};
 use crate::time::NEVER;
+use crate::trace::Tracer;
 
 /// How long the end of the task may take beyond its deadline.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,16 +35,30 @@ const GRACE: Duration = Duration::from_secs(1);
 /// It has no limit of time of its own; `tokio::time::timeout` gives it one.
 #[derive(Debug)]
 #[must_use = "await it to learn whether the message arrived, or drop it on purpose"]
-pub struct Delivery(Answer);
+pub struct Delivery {
+    answer: Answer,
+    span: PublishSpan,
+}
+
+/// The message is sent all the same: whoever gets it has a sender.
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.span.end(&Ok(()));
+    }
+}
 
 impl Future for Delivery {
     type Output = Result<(), MqttError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // The driver answers everybody before it ends; without an answer it was torn down with the client.
-        Pin::new(&mut self.0).poll(cx).map(|answer| match answer {
-            Ok(result) => result.map_err(|error| *error),
-            Err(_) => Err(MqttError::Closed),
+        Pin::new(&mut self.answer).poll(cx).map(|answer| {
+            let result = match answer {
+                Ok(result) => result.map_err(|error| *error),
+                Err(_) => Err(MqttError::Closed),
+            };
+            self.span.end(&result);
+            result
         })
     }
 }
@@ -186,16 +201,18 @@ impl Handle {
         let (named, qos) = (Arc::clone(&topic), options.qos);
         let timed_out = |accepted| MqttError::TimedOut { operation: "publish", limit, accepted };
         let sent = timeout_at(deadline, self.send(topic, payload, options));
-        let delivery = sent.await.map_err(|_| timed_out(false))??;
-        let answer = timeout_at(deadline, delivery).await;
+        let mut delivery = sent.await.map_err(|_| timed_out(false))??;
+        let answer = timeout_at(deadline, &mut delivery).await;
         answer.unwrap_or_else(|_| {
             let is_up = matches!(*self.state.borrow(), LinkState::Up { .. });
-            Err(match qos {
+            let unanswered = Err(match qos {
                 QoS::AtLeastOnce | QoS::ExactlyOnce if is_up => {
                     MqttError::PublishUnanswered { topic: named, limit, version: self.settings.version }
                 }
                 _ => timed_out(true),
-            })
+            });
+            delivery.span.end(&unanswered);
+            unanswered
         })
     }
 
@@ -207,9 +224,9 @@ impl Handle {
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
         let (qos, waits) = (options.qos, options.wait);
-        let (publish, size) = self.check(topic, payload, options)?;
+        let (publish, size, span) = self.check(topic, payload, options)?;
         let permit = self.permit(qos, size).await?;
-        self.hand_over(publish, waits, permit)
+        self.hand_over(publish, waits, permit, span)
     }
 
     /// Hands a message to the driver, if there is room for it now.
@@ -220,38 +237,45 @@ impl Handle {
         options: PublishOptions,
     ) -> Result<Delivery, MqttError> {
         let (qos, waits) = (options.qos, options.wait);
-        let (publish, size) = self.check(topic, payload, options)?;
+        let (publish, size, span) = self.check(topic, payload, options)?;
         let permit = self.try_permit(qos, size)?;
-        self.hand_over(publish, waits, permit)
+        self.hand_over(publish, waits, permit, span)
     }
 
-    fn hand_over(&self, publish: Publish, waits: bool, permit: Permit<'_>) -> Result<Delivery, MqttError> {
+    fn hand_over(
+        &self,
+        publish: Publish,
+        waits: bool,
+        permit: Permit<'_>,
+        span: PublishSpan,
+    ) -> Result<Delivery, MqttError> {
         let (reply, answer) = oneshot::channel();
         let cost = permit.cost();
         self.push(Command::Publish(Accepted { publish, waits, cost, reply }))?;
         permit.forget();
-        Ok(Delivery(answer))
+        Ok(Delivery { answer, span })
     }
 
-    /// Returns the message and its size on the wire, where it can be sent.
+    /// Returns the message, its size on the wire and its span, where it can be sent.
     fn check(
         &self,
         topic: Arc<str>,
         payload: Bytes,
         options: PublishOptions,
-    ) -> Result<(Publish, usize), MqttError> {
+    ) -> Result<(Publish, usize, PublishSpan), MqttError> {
         let settings: &Settings = self.settings();
         Topic::new(&topic)?;
         if !settings.allow_control_characters {
             without_controls(&topic)?;
         }
+        let span = PublishSpan::begin(&settings.tracer, &topic, &options);
         let extra = match settings.version {
             MqttVersion::V4 if options.properties.is_some() => {
                 let why = "MQTT 3.1.1 has none; set `options.protocol_version = 5`";
                 return Err(MqttError::Unsupported { what: "message properties", why });
             }
             MqttVersion::V4 => None,
-            MqttVersion::V5 => extra(&options)?,
+            MqttVersion::V5 => extra(&options, &span, &settings.tracer)?,
         };
         let publish = Publish { topic, payload, qos: options.qos, retain: options.retain, extra };
         let size = match settings.version {
@@ -268,7 +292,7 @@ impl Handle {
         {
             return Err(error);
         }
-        Ok((publish, size))
+        Ok((publish, size, span))
     }
 
     /// Waits for a permit for a message of this size.
@@ -364,14 +388,19 @@ fn is_ended(state: &LinkState) -> bool {
 }
 
 /// Returns what a message carries on MQTT 5 only. Its expiry interval begins now.
-fn extra(options: &PublishOptions) -> Result<Option<Arc<Extra>>, MqttError> {
-    if options.properties.is_none() && options.trace_id.is_none() {
+fn extra(
+    options: &PublishOptions,
+    span: &PublishSpan,
+    tracer: &Tracer,
+) -> Result<Option<Arc<Extra>>, MqttError> {
+    let is_traced = options.trace.is_some() || options.trace_id.is_some() || span.is_recorded();
+    if options.properties.is_none() && !is_traced {
         return Ok(None);
     }
     let mut properties = options.properties.as_deref().cloned().unwrap_or_default();
     properties.check()?;
-    if let Some(trace) = options.trace_id.as_deref().and_then(TraceId::property) {
-        properties.user.push(trace);
+    if is_traced {
+        span.mark(tracer, options, &mut properties.user);
     }
     let now = Instant::now();
     // No clock that there is ends before the longest expiry that MQTT has.

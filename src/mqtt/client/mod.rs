@@ -3,6 +3,7 @@
 mod client;
 mod handle;
 mod messages;
+mod publish_span;
 mod requests;
 mod subscription;
 

@@ -90,7 +90,11 @@ impl Requests {
         };
         let mut properties = own(&options);
         properties.correlation_data = request.properties.correlation_data().map(Bytes::copy_from_slice);
-        handle.publish(topic.into(), payload, options.properties(properties)).await
+        let mut options = options.properties(properties);
+        if options.trace.is_none() && handle.settings().tracer.enabled() {
+            options.trace = request.trace().map(Arc::new);
+        }
+        handle.publish(topic.into(), payload, options).await
     }
 
     async fn ask(

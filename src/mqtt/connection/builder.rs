@@ -12,6 +12,7 @@ use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::check;
 use crate::mqtt::{MqttConfig, MqttConnection, MqttOptions, MqttWill, TlsConfig};
+use crate::trace::Tracer;
 
 /// Puts an [`MqttConnection`] together without a container; nothing is required but a broker.
 ///
@@ -31,6 +32,7 @@ pub struct MqttConnectionBuilder {
     has_config: bool,
     logger: Logger,
     counters: Counters,
+    tracer: Tracer,
     discovery: Vec<Arc<dyn Discovery>>,
     credentials: Vec<Arc<dyn CredentialStore>>,
     will: Option<MqttWill>,
@@ -152,6 +154,12 @@ impl MqttConnectionBuilder {
         Self { counters, ..self }
     }
 
+    /// Whom it tells of publishes, and of messages that are handled.
+    #[must_use]
+    pub fn tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
+    }
+
     /// Adds a service that knows discovery keys.
     #[must_use]
     pub fn discovery(mut self, discovery: Arc<dyn Discovery>) -> Self {
@@ -178,6 +186,7 @@ impl MqttConnectionBuilder {
             has_config,
             logger,
             counters,
+            tracer,
             discovery,
             credentials,
             will,
@@ -197,7 +206,7 @@ impl MqttConnectionBuilder {
         MqttConnection::with(
             "default",
             config,
-            Environment { logger, counters, discovery, credentials, will },
+            Environment { logger, counters, tracer, discovery, credentials, will },
         )
     }
 

@@ -12,6 +12,7 @@ use crate::count::Counters;
 use crate::log::Logger;
 use crate::messaging::MessageQueueConnection;
 use crate::mqtt::{MqttConfig, MqttConnection, check};
+use crate::trace::Tracer;
 use crate::{BoxFuture, Error, offers, references, register};
 
 references! {
@@ -21,6 +22,8 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
         /// Where it counts; all names begin with `mqtt.`.
         counters: Counters = "*:counters:*:*:1.0",
+        /// Whom it tells of publishes, and of messages that are handled.
+        tracer: Tracer = "*:tracer:*:*:1.0",
         /// Where discovery keys of its connections are looked up.
         discovery: Vec<Arc<dyn Discovery>> = "*:discovery:*:*:1.0",
         /// Where store keys of its credentials are looked up.
@@ -69,11 +72,11 @@ impl Component for MqttConnection {
     }
 
     fn create(identity: &Descriptor, config: MqttConfig, references: MqttReferences) -> Result<Self, Error> {
-        let MqttReferences { logger, counters, discovery, credentials } = references;
+        let MqttReferences { logger, counters, tracer, discovery, credentials } = references;
         Self::with(
             identity.name(),
             config,
-            Environment { logger, counters, discovery, credentials, will: None },
+            Environment { logger, counters, tracer, discovery, credentials, will: None },
         )
     }
 

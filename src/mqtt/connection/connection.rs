@@ -25,6 +25,7 @@ use crate::mqtt::{
     MqttClient, MqttConfig, MqttConnectionResolver, MqttError, MqttMessageListener, MqttMessages,
     MqttOptions, MqttSubscription, MqttWill, PublishOptions, SubscribeOptions, check,
 };
+use crate::trace::Tracer;
 
 /// A connection to an MQTT broker, `pip-services:connection:mqtt:*:1.0`.
 ///
@@ -74,6 +75,7 @@ pub struct MqttConnection {
     resolver: Arc<MqttConnectionResolver>,
     logger: Logger,
     metrics: Arc<Metrics>,
+    tracer: Tracer,
     client: Mutex<Option<MqttClient>>,
     /// Held while it opens.
     opening: tokio::sync::Mutex<()>,
@@ -114,6 +116,7 @@ impl MqttConnection {
             name: name.to_owned(),
             metrics: Arc::new(Metrics::new(&environment.counters)),
             logger: environment.logger,
+            tracer: environment.tracer,
             client: Mutex::new(None),
             opening: tokio::sync::Mutex::new(()),
             closed: watch::Sender::new(0),
@@ -348,7 +351,8 @@ impl MqttConnection {
             Some(id) => id.to_owned(),
             None => ClientId::generate(context.service_name(), &self.name),
         };
-        Settings::new(&self.config, client_id, self.will.clone())
+        let settings = Settings::new(&self.config, client_id, self.will.clone());
+        Settings { tracer: self.tracer.clone(), ..settings }
     }
 
     fn live(&self) -> MutexGuard<'_, Option<MqttClient>> {

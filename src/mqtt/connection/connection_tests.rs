@@ -24,9 +24,10 @@ async fn a_private_key_that_others_can_get_at_is_warned_of() {
             ("options.retry_connect", "false"),
         ];
         let listener = Listener::new();
-        let (counters, discovery, credentials) = (Counters::default(), Vec::new(), Vec::new());
+        let (counters, tracer, discovery, credentials) =
+            (Counters::default(), Tracer::standalone(), Vec::new(), Vec::new());
         let environment =
-            Environment { logger: listener.logger(), counters, discovery, credentials, will: None };
+            Environment { logger: listener.logger(), counters, tracer, discovery, credentials, will: None };
         let config = crate::config::from_pairs(pairs).unwrap();
         let connection = MqttConnection::with("test", config, environment).unwrap();
         let _guard = listener.listen();

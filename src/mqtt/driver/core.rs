@@ -55,7 +55,8 @@ impl Core {
         let control_ids = u16::MAX - MAX_WINDOW;
         let (log, count) = (|| logger.clone(), || Arc::clone(&metrics));
         let capacity = settings.listener_queue;
-        let context = subscriptions::ListenerContext { logger: log(), metrics: count(), capacity };
+        let tracer = settings.tracer.clone();
+        let context = subscriptions::ListenerContext { logger: log(), metrics: count(), tracer, capacity };
         let (acknowledger, ids) = (Arc::clone(&inbox), window + 1..=window + control_ids);
         Self {
             publishing: Publishing::new(window, control_ids, permits, log(), count()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::mqtt::config::ClientId;
 use crate::mqtt::{MqttConfig, MqttVersion, MqttWill, TlsConfig};
 use crate::time::NEVER;
+use crate::trace::Tracer;
 
 /// The configuration of a connection, checked and resolved. Zero means "no limit" for durations that are limits.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub max_packet_size: usize,
     /// Whether topics and filters may have control characters.
     pub allow_control_characters: bool,
+    /// Whom it tells of publishes and of messages that are handled.
+    pub tracer: Tracer,
 }
 
 impl Settings {
@@ -85,6 +88,7 @@ impl Settings {
             listener_queue: options.listener_queue,
             max_packet_size: options.max_packet_size,
             allow_control_characters: options.allow_control_characters,
+            tracer: Tracer::standalone(),
         }
     }
 

@@ -10,24 +10,37 @@ use super::ReceivedProperties;
 use crate::trace::TraceContext;
 
 const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 const TRACE_ID: &str = "trace_id";
 
 /// The user property of a trace id.
 pub(crate) struct TraceId;
 
 impl TraceId {
-    /// The user property that carries this trace id; nothing for an empty one.
+    /// The user property that carries a trace id that is none of W3C; nothing for an empty one.
     pub fn property(trace_id: &str) -> Option<(Arc<str>, Arc<str>)> {
-        match TraceContext::of_trace(trace_id) {
-            Some(trace) => Some((TRACEPARENT.into(), trace.to_string().into())),
-            None if trace_id.is_empty() || trace_id.len() > 1024 || trace_id.contains('\0') => None,
-            None => Some((TRACE_ID.into(), trace_id.into())),
-        }
+        let fits = !trace_id.is_empty() && trace_id.len() <= 1024 && !trace_id.contains('\0');
+        fits.then(|| (TRACE_ID.into(), trace_id.into()))
     }
 
-    /// The trace id in the properties of a message.
+    /// Puts the context of a message among its user properties, instead of the one that is there.
+    pub fn replace(user: &mut Vec<(Arc<str>, Arc<str>)>, context: &TraceContext) {
+        user.retain(|(name, _)| ![TRACEPARENT, TRACESTATE].contains(&&**name));
+        user.push((TRACEPARENT.into(), context.to_string().into()));
+        user.extend(context.state().map(|state| (TRACESTATE.into(), state.into())));
+    }
+
+    /// The context in the properties of a message: that of its sender.
+    pub fn context(properties: &ReceivedProperties) -> Option<TraceContext> {
+        properties.get(TRACEPARENT)?;
+        let values =
+            |name| properties.user().filter(move |(known, _)| *known == name).map(|(_, value)| value.trim());
+        TraceContext::read(values(TRACEPARENT), values(TRACESTATE))
+    }
+
+    /// The trace id in the properties of a message: the text that its sender has chosen, or else that of its context.
     pub fn of(properties: &ReceivedProperties) -> Option<&str> {
-        properties.get(TRACEPARENT).and_then(of_traceparent).or_else(|| properties.get(TRACE_ID))
+        properties.get(TRACE_ID).or_else(|| properties.get(TRACEPARENT).and_then(of_traceparent))
     }
 }
 
@@ -51,28 +64,30 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_32_digits_is_a_traceparent() {
-        for id in [ID, "4BF92F35-77B3-4DA6-A3CE-929D0E0E4736"] {
-            let (name, value) = TraceId::property(id).unwrap();
-            assert_eq!(
-                (&*name, value.len(), value.get(..36)),
-                ("traceparent", 55, Some(&*format!("00-{ID}-")))
-            );
-            assert_eq!(TraceId::of(&received([("x".into(), "y".into()), (name, value)])), Some(ID));
-        }
-        assert_ne!(TraceId::property(ID), TraceId::property(ID), "each message is a span of its own");
+    fn a_context_goes_out_and_comes_in_as_it_is() {
+        let parent = format!("00-{ID}-00f067aa0ba902b7-00");
+        let context = TraceContext::read([&*parent], ["a=1,b=2"]).unwrap();
+        let mut user = vec![("traceparent".into(), "old".into()), ("x".into(), "y".into())];
+        TraceId::replace(&mut user, &context);
+        assert_eq!(user.len(), 3, "{user:?}");
+        let received = received(user.clone());
+        assert_eq!((TraceId::context(&received), TraceId::of(&received)), (Some(context), Some(ID)));
+        user.push(("trace_id".into(), "4711".into()));
+        assert_eq!(TraceId::of(&self::received(user)), Some("4711"), "the sender's own text");
     }
 
     #[test]
     fn any_other_id_goes_as_it_is() {
-        for id in ["4711", "", &"0".repeat(32), &"g".repeat(32)] {
+        for id in ["4711", "", &"0".repeat(32), &"g".repeat(32), &"x".repeat(1025)] {
             let property = TraceId::property(id);
-            assert_eq!(property.is_some(), !id.is_empty());
+            assert_eq!(property.is_some(), (1..=1024).contains(&id.len()));
             assert_eq!(
                 property.as_slice().first().map(|(name, _)| &**name),
-                (!id.is_empty()).then_some("trace_id")
+                property.is_some().then_some("trace_id")
             );
-            assert_eq!(TraceId::of(&received(property)).unwrap_or_default(), id);
+            let read = TraceId::of(&received(property.clone())).map(str::to_owned);
+            assert_eq!(read.is_some(), property.is_some());
+            assert_eq!(read.unwrap_or_else(|| id.to_owned()), id);
         }
     }
 

@@ -79,6 +79,7 @@ impl Codec {
             envelope.dead = dead(&message.properties).map(Arc::new);
         }
         envelope.topic = Some(Arc::clone(&message.topic));
+        envelope.trace = message.trace().map(Arc::new);
         if envelope.trace_id.is_none() {
             envelope.trace_id = message.trace_id().map(Into::into);
         }

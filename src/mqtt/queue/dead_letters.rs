@@ -104,6 +104,7 @@ impl DeadLetters {
         );
         let mut options = PublishOptions::at_least_once();
         options.trace_id = envelope.trace_id.clone();
+        options.trace = envelope.trace.clone();
         let options = codec.mark(&envelope, options, self.transport.version());
         let sent = self.send(&topic, (message, &envelope), options, codec).await;
         let Err(error) = sent else { return Ok(DeadLetterOutcome::Published) };

@@ -57,6 +57,11 @@ impl MqttMessageListener for QueueListener {
     fn on_message(&self, message: MqttMessage) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(self.receive(message))
     }
+
+    /// Who receives the message from the queue handles it.
+    fn is_traced(&self) -> bool {
+        false
+    }
 }
 
 impl QueueListener {

@@ -123,7 +123,7 @@ impl MqttMessageQueue {
         let (target, filter, dead_letters) = config.topics(name)?;
         let MqttQueueConfig { queue, group, options, .. } = config;
         let name = non_empty(queue).unwrap_or_else(|| name.to_owned());
-        let core = QueueCore::new(&name, references.logger().clone(), counters);
+        let core = QueueCore::new(&name, references.logger().clone(), counters, references.tracer().clone());
         let codec = Codec::of(&options);
         let dead_letters = DeadLetters::new(&core, dead_letters, transport.clone(), &options);
         let on_close = match non_empty(group) {
@@ -268,6 +268,11 @@ impl QueueBackend for MqttMessageQueue {
         Ok(PendingSend::new(async move { delivery.await.map_err(|error| publish_error(error, &target)) }))
     }
 
+    /// The publish is what tracers are told of.
+    fn traces_sends(&self) -> bool {
+        false
+    }
+
     async fn dead_letter_timeout(&self) -> Error {
         let limit = self.options.send_timeout.0;
         sleep(if limit.is_zero() { NEVER } else { limit.min(NEVER) }).await;
@@ -304,6 +309,7 @@ impl MqttMessageQueue {
         let mut options = PublishOptions::default().qos(self.options.qos_level());
         options.retain = self.options.retain;
         options.trace_id = envelope.trace_id.clone();
+        options.trace = envelope.trace.clone();
         let options = self.codec.mark(envelope, options, self.transport.version());
         Ok((topic, self.codec.encode(envelope), options))
     }

@@ -130,6 +130,7 @@ impl Teardown {
         // At least once, and never to be retained by the broker, however it was sent first.
         let mut options = PublishOptions::at_least_once().timeout(limit);
         options.trace_id = message.envelope().trace_id.clone();
+        options.trace = message.envelope().trace.clone();
         let codec = self.codec.of_message(&message);
         // It goes back to where it came from, and no further.
         let options = codec.mark(message.envelope(), options, self.transport.version());

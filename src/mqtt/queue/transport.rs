@@ -18,6 +18,7 @@ use crate::mqtt::{
     Delivery, MqttClient, MqttConnection, MqttError, MqttMessageListener, MqttVersion, PublishOptions,
     SubscribeOptions,
 };
+use crate::trace::Tracer;
 use crate::{Category, Error, references};
 
 references! {
@@ -27,6 +28,8 @@ references! {
         logger: Logger = "*:logger:*:*:1.0",
         /// Where it counts; all names begin with `queue.<name>.`.
         counters: Counters = "*:counters:*:*:1.0",
+        /// Whom it tells of messages that are handled, and a connection of its own of publishes.
+        tracer: Tracer = "*:tracer:*:*:1.0",
         /// The connection that it shares, unless its configuration names a broker.
         connection: Option<Arc<MqttConnection>> = "*:connection:mqtt:*:1.0",
         /// Where discovery keys of a connection of its own are looked up.
@@ -42,7 +45,8 @@ impl MqttQueueReferences {
     /// Outside any container.
     pub(super) fn standalone(connection: Option<Arc<MqttConnection>>, counters: Counters) -> Self {
         let (discovery, credentials) = (Vec::new(), Vec::new());
-        Self { logger: Logger::standalone(), counters, connection, discovery, credentials }
+        let (logger, tracer) = (Logger::standalone(), Tracer::standalone());
+        Self { logger, counters, tracer, connection, discovery, credentials }
     }
 
     pub(super) fn logger(&self) -> &Logger {
@@ -51,6 +55,10 @@ impl MqttQueueReferences {
 
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    pub(super) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 }
 
@@ -72,6 +80,7 @@ impl Transport {
             let environment = Environment {
                 logger: references.logger.clone(),
                 counters: references.counters.clone(),
+                tracer: references.tracer.clone(),
                 discovery: references.discovery.clone(),
                 credentials: references.credentials.clone(),
                 will: None,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use super::message_span::MessageSpan;
 use crate::Error;
 use crate::component::panic_error;
 use crate::footprint;
@@ -17,6 +18,7 @@ use crate::mqtt::types::AckSlot;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{MqttAcknowledgement, MqttMessage, MqttMessageListener, QoS};
 use crate::text::clip;
+use crate::trace::Tracer;
 
 /// A listener as the connection stores it; two are the same when they are one allocation.
 pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
@@ -26,6 +28,7 @@ pub(crate) type SharedListener = Arc<dyn MqttMessageListener>;
 pub(crate) struct ListenerContext {
     pub logger: Logger,
     pub metrics: Arc<Metrics>,
+    pub tracer: Tracer,
     /// How many messages of QoS 0 may wait for a listener.
     pub capacity: usize,
 }
@@ -166,6 +169,7 @@ impl Mailbox {
             message.ack_slot = ack_slot.clone();
             let topic = Arc::clone(&message.topic);
             let listener = &listener;
+            let span = MessageSpan::begin(&context.tracer, &**listener, &mut message);
             let handled =
                 AssertUnwindSafe(async move { listener.on_message(message).await }).catch_unwind().await;
             // Still here, unless the listener has taken it.
@@ -175,18 +179,24 @@ impl Mailbox {
                     if let Some(acknowledgement) = acknowledgement {
                         acknowledgement.acknowledge();
                     }
+                    span.end(None);
                 }
-                Ok(Err(error)) => failed(&context, &topic, &error),
-                Err(panic) => failed(&context, &topic, &panic_error("the listener", &*panic)),
+                Ok(Err(error)) => failed(&context, &topic, span, &error),
+                Err(panic) => failed(&context, &topic, span, &panic_error("the listener", &*panic)),
             }
             drop(receipt);
         }
     }
 }
 
-fn failed(context: &ListenerContext, topic: &str, error: &Error) {
+fn failed(context: &ListenerContext, topic: &str, span: MessageSpan, error: &Error) {
     context.metrics.listener_failed.one();
-    context.logger.error(Some(error), format_args!("a listener failed on a message from `{}`", clip(topic)));
+    let logger = match span.context() {
+        Some(trace) => &context.logger.with_span(trace.trace_id(), &trace.span_id()),
+        None => &context.logger,
+    };
+    logger.error(Some(error), format_args!("a listener failed on a message from `{}`", clip(topic)));
+    span.end(Some(error));
 }
 
 #[cfg(test)]

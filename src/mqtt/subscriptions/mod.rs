@@ -14,6 +14,7 @@ mod grants;
 mod in_flight;
 mod listeners;
 mod mailbox;
+mod message_span;
 mod ordered_map;
 mod overlaps;
 mod poison;

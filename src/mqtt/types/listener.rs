@@ -23,6 +23,11 @@ use crate::{BoxFuture, Error};
 pub trait MqttMessageListener: Send + Sync + 'static {
     /// Handles one message.
     fn on_message(&self, message: MqttMessage) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Whether tracers are told of each message that it handles; not so of one that only passes them on to where that is done.
+    fn is_traced(&self) -> bool {
+        true
+    }
 }
 
 impl<F, R> MqttMessageListener for F

@@ -9,6 +9,7 @@ use super::acknowledgement::AckSlot;
 use crate::footprint;
 use crate::mqtt::properties::TraceId;
 use crate::mqtt::{MessageProperties, MqttAcknowledgement, QoS, ReceivedProperties};
+use crate::trace::TraceContext;
 
 /// A message that a broker delivered. Cloning is cheap.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct MqttMessage {
     /// What it says about itself, on MQTT 5; else empty.
     pub properties: ReceivedProperties,
     pub(crate) ack_slot: AckSlot,
+    /// The span of its handling, where somebody is told of it.
+    pub(crate) span: Option<Arc<TraceContext>>,
 }
 
 /// Messages are equal when what the broker sent is equal.
@@ -52,6 +55,7 @@ impl MqttMessage {
             dup: false,
             properties: ReceivedProperties::default(),
             ack_slot: AckSlot::default(),
+            span: None,
         }
     }
 
@@ -61,11 +65,19 @@ impl MqttMessage {
         Self { properties: (&properties).into(), ..self }
     }
 
-    /// The trace id that it came with: of the `traceparent` of W3C Trace Context in its user properties, or else the text
-    /// of `trace_id` there. Give it to [`Logger::with_trace_id`](crate::log::Logger::with_trace_id).
+    /// The trace id that it came with: the text of `trace_id` in its user properties, or else that of the `traceparent` of W3C Trace
+    /// Context there. Give it to [`Logger::with_trace_id`](crate::log::Logger::with_trace_id).
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         TraceId::of(&self.properties)
+    }
+
+    /// Where it stands in a trace: in a listener, while somebody traces, the span of its handling; else what its sender has sent, as
+    /// `traceparent` and `tracestate` of W3C Trace Context. Give it to what is [published](crate::mqtt::PublishOptions::trace) or
+    /// [done](crate::trace::Tracer::begin_in) because of it.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.span.as_deref().cloned().or_else(|| TraceId::context(&self.properties))
     }
 
     /// Takes the acknowledgement over from the listener's outcome, where the subscription asks for it

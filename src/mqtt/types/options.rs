@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::{MessageProperties, QoS};
+use crate::trace::TraceContext;
 
 /// The constructors by QoS that publishing and subscribing share.
 macro_rules! by_qos {
@@ -62,6 +63,9 @@ pub struct PublishOptions {
     /// The trace id that the message belongs to. On MQTT 5 it goes out as a user property, `traceparent` of W3C Trace
     /// Context where it has 32 hexadecimal digits, else `trace_id`; 3.1.1 has no place for it and leaves it out.
     pub trace_id: Option<Arc<str>>,
+    /// Where in a trace it is published: its span is a child of this. On MQTT 5 the span goes out as `traceparent` and `tracestate` of W3C
+    /// Trace Context, or, where nobody traces here, this as it is. 3.1.1 has no place for it. It comes before `trace_id`.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 impl PublishOptions {
@@ -93,6 +97,21 @@ impl PublishOptions {
     #[must_use]
     pub fn trace_id(self, trace_id: impl Into<Arc<str>>) -> Self {
         Self { trace_id: Some(trace_id.into()), ..self }
+    }
+
+    /// The same, as part of an operation: of the [message](crate::mqtt::MqttMessage::trace), the request or the
+    /// [`Timing`](crate::trace::Timing) because of which it is published.
+    ///
+    /// ```
+    /// use wirework::mqtt::PublishOptions;
+    /// use wirework::trace::TraceContext;
+    /// let context = TraceContext::begin();
+    /// let options = PublishOptions::at_least_once().trace(&context);
+    /// assert_eq!(options.trace.as_deref(), Some(&context));
+    /// ```
+    #[must_use]
+    pub fn trace(self, context: &TraceContext) -> Self {
+        Self { trace: Some(Arc::new(context.clone())), ..self }
     }
 }
 

@@ -11,10 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 
 REQUESTS = {
     "/v1/logs": (logs.ExportLogsServiceRequest, "resource_logs", "scope_logs", "log_records"),
     "/v1/metrics": (metrics.ExportMetricsServiceRequest, "resource_metrics", "scope_metrics", "metrics"),
+    "/v1/traces": (traces.ExportTraceServiceRequest, "resource_spans", "scope_spans", "spans"),
 }
 
 
@@ -29,7 +31,7 @@ def attributes(message):
 def plain(record):
     """A record as JSON, with ids in hexadecimal digits and attributes as a table."""
     found = MessageToDict(record, preserving_proto_field_name=True)
-    for name in ("trace_id", "span_id"):
+    for name in ("trace_id", "span_id", "parent_span_id"):
         if name in found:
             found[name] = getattr(record, name).hex()
     if hasattr(record, "attributes"):

@@ -19,6 +19,7 @@ use crate::count::Counters;
 use crate::log::Logger;
 use crate::mqtt::QoS;
 use crate::mqtt::types::Metrics;
+use crate::trace::Tracer;
 
 type Key = (usize, usize);
 
@@ -54,8 +55,16 @@ struct World {
 impl World {
     fn new(identifiers: bool, broker: Broker, steady: bool) -> Self {
         let metrics = Arc::new(Metrics::new(&Counters::default()));
-        let mut registry =
-            Registry::new(1..=16, 8, ListenerContext { logger: Logger::default(), metrics, capacity: 100 });
+        let mut registry = Registry::new(
+            1..=16,
+            8,
+            ListenerContext {
+                logger: Logger::default(),
+                metrics,
+                tracer: Tracer::standalone(),
+                capacity: 100,
+            },
+        );
         let limits = Limits { subscription_ids_available: identifiers, ..Limits::default() };
         let now = Instant::now();
         registry.resume(SessionPresence::Absent, identifiers, now);

@@ -8,12 +8,17 @@ use crate::log::Logger;
 use crate::mqtt::delivery::InDelivery;
 use crate::mqtt::types::Metrics;
 use crate::mqtt::{QoS, RetainHandling};
+use crate::trace::Tracer;
 
 type Received = mpsc::Receiver<MqttMessage>;
 
 pub fn registry() -> Registry<()> {
     let metrics = Arc::new(Metrics::new(&Counters::default()));
-    Registry::new(1..=16, 64, ListenerContext { logger: Logger::default(), metrics, capacity: 100 })
+    Registry::new(
+        1..=16,
+        64,
+        ListenerContext { logger: Logger::default(), metrics, tracer: Tracer::standalone(), capacity: 100 },
+    )
 }
 
 pub fn listener() -> (SharedListener, Received) {

@@ -4,16 +4,17 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::http::{Method, Response};
+use axum::http::{HeaderMap, Method, Response};
 
 use super::route_times::RouteTimes;
 use super::routes::RoutePattern;
+use super::spans::{Answered, Spans};
 use crate::count::{Counters, Increment, Last, Timing};
 use crate::text::clip;
 use crate::trace::TraceContext;
 
 /// Counts and logs the requests of an endpoint. Nothing that a client chooses is part of a counter's name.
-pub(super) struct RequestLog {
+pub(super) struct RequestTelemetry {
     logs_all: bool,
     requests: Increment,
     refused: Increment,
@@ -21,6 +22,7 @@ pub(super) struct RequestLog {
     time: Timing,
     routes: RouteTimes,
     connections: Last,
+    spans: Spans,
 }
 
 /// A request that is being answered.
@@ -39,8 +41,8 @@ impl RequestStart {
     }
 }
 
-impl RequestLog {
-    pub(super) fn new(counters: &Counters, logs_all: bool) -> Self {
+impl RequestTelemetry {
+    pub(super) fn new(counters: &Counters, spans: Spans, logs_all: bool) -> Self {
         Self {
             logs_all,
             requests: counters.increment("http.request.count"),
@@ -49,12 +51,18 @@ impl RequestLog {
             time: counters.timing("http.request.time"),
             routes: RouteTimes::new(counters),
             connections: counters.last("http.connection.open"),
+            spans,
         }
     }
 
     pub(super) fn connections(&self, open: usize) {
         #[expect(clippy::cast_precision_loss, reason = "there are not so many")]
         self.connections.set(open as f64);
+    }
+
+    /// Where a request with these headers stands in its trace.
+    pub(super) fn trace_of(&self, headers: &HeaderMap) -> TraceContext {
+        self.spans.accept(headers)
     }
 
     pub(super) fn begin(&self, method: &Method, path: &str) -> RequestStart {
@@ -79,19 +87,21 @@ impl RequestLog {
         }
         let route = start.route.as_str();
         self.routes.of(route, &start.method, status).record(took);
+        let (method, path) = (&start.method, &*start.path);
+        self.spans.tell(&Answered { trace, method, path, route, status, took });
         // What no component has answered, such as a route that is not open yet, is no fault of one.
         let is_fault = status.is_server_error() && route.is_some();
         if !self.logs_all && !is_fault {
             return;
         }
-        let (method, path, status) = (start.method.as_str(), start.path.as_str(), status.as_u16());
+        let (method, status) = (method.as_str(), status.as_u16());
         let took_ms = took.as_secs_f64() * 1_000.0;
         let peer = peer.map(|peer| peer.to_string());
-        let trace_id = trace.trace_id();
+        let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
         if is_fault {
-            tracing::warn!(trace_id, method, path, status, took_ms, peer, route, "a request failed");
+            tracing::warn!(trace_id, span_id, method, path, status, took_ms, peer, route, "a request failed");
         } else {
-            tracing::info!(trace_id, method, path, status, took_ms, peer, route, "a request");
+            tracing::info!(trace_id, span_id, method, path, status, took_ms, peer, route, "a request");
         }
     }
 }
