@@ -89,6 +89,9 @@ pub(super) fn resource(
         attributes.insert("service.name".to_owned(), context.service_name().to_owned());
     }
     attributes.extend(config.resource.clone());
+    if let Some(version) = context.service().version() {
+        attributes.entry("service.version".to_owned()).or_insert_with(|| version.to_owned());
+    }
     attributes.entry("service.name".to_owned()).or_insert_with(|| "unknown_service:wirework".to_owned());
     attributes.entry("service.instance.id".to_owned()).or_insert_with(process_id);
     Ok(Resource::new(&attributes))

@@ -50,7 +50,7 @@ impl Host {
         self
     }
 
-    /// Sets what `--version` says of this service, beside the version of Wirework: `env!("CARGO_PKG_VERSION")`.
+    /// Sets what `--version` says of this service, beside the version of Wirework: `env!("CARGO_PKG_VERSION")`. Telemetry has it too.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.program.set_version(version.into());
         self

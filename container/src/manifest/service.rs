@@ -33,6 +33,8 @@ pub struct Service {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// The version of its program, which is not in the manifest; none where that says none.
+    pub version: Option<String>,
     /// How long closing may take in all; 25 s unless given.
     pub timeout: Duration,
     /// How long it goes on serving, not ready any more, when it is asked to end; 0 unless given.
@@ -74,6 +76,7 @@ impl Default for Service {
         Self {
             name: "service".to_owned(),
             description: None,
+            version: None,
             timeout: SERVICE_TIMEOUT.0,
             drain_delay: Duration::ZERO,
             open_concurrency: OPEN_CONCURRENCY as usize,
@@ -179,6 +182,7 @@ impl ServiceKeys {
             shown: (shown(&name), description.as_deref().map(shown)),
             name,
             description,
+            version: default.version,
             timeout: self.timeout.map_or(default.timeout, Duration::from),
             drain_delay: self.drain_delay.map_or(default.drain_delay, Duration::from),
             open_concurrency: self.open_concurrency.map_or(default.open_concurrency, |count| count as usize),

@@ -86,6 +86,11 @@ impl Program {
         &self.on_start
     }
 
+    /// Its version, where one is set.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// What `--version` says, where a version is set.
     #[cfg(feature = "cli")]
     pub fn version_text(&self) -> Option<String> {

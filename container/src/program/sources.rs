@@ -41,7 +41,8 @@ impl Sources {
                 problems.push(nothing_to_run(empty));
             }
         }
-        let plan = Plan::of(manifest, registry, program.binary(), &mut problems);
+        let mut plan = Plan::of(manifest, registry, program.binary(), &mut problems);
+        plan.service.version = program.version().map(str::to_owned);
         problems.sort();
         (plan, problems)
     }

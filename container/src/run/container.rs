@@ -300,7 +300,12 @@ fn states(plan: &Plan, scopes: &[Arc<Scope>]) -> Arc<ServiceStates> {
         member.readiness(planned.entry.readiness).scope(Arc::clone(scope))
     });
     let description = plan.service.description.as_deref().map(Arc::from);
-    ServiceStates::new(plan.service.name.as_str(), description, members.collect(), Links::of(plan))
+    let states =
+        ServiceStates::new(plan.service.name.as_str(), description, members.collect(), Links::of(plan));
+    if let Some(version) = &plan.service.version {
+        states.set_version(version.as_str());
+    }
+    states
 }
 
 /// A critical component that could not be created ends the start; any other is only reported.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -23,6 +23,7 @@ pub(super) const CHANGES: usize = 1_024;
 pub struct ServiceStates {
     name: Arc<str>,
     description: Option<Arc<str>>,
+    version: OnceLock<Arc<str>>,
     started: SystemTime,
     members: Vec<ServiceMember>,
     graph: Box<dyn ServiceGraph>,
@@ -76,6 +77,7 @@ impl ServiceStates {
         Arc::new(Self {
             name: name.into(),
             description,
+            version: OnceLock::new(),
             started,
             members,
             graph: Box::new(graph),
@@ -175,6 +177,15 @@ impl ServiceStates {
 
     pub(super) fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// Says which version of its program the service is; the first that is said stays.
+    pub fn set_version(&self, version: impl Into<Arc<str>>) {
+        self.version.get_or_init(|| version.into());
+    }
+
+    pub(super) fn version(&self) -> Option<&str> {
+        self.version.get().map(|version| &**version)
     }
 
     pub(super) fn started(&self) -> SystemTime {

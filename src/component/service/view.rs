@@ -63,6 +63,12 @@ impl ServiceView {
         self.0.description()
     }
 
+    /// The version of its program, where that says one: [`Host::version`](https://docs.rs/wirework-container/latest/wirework_container/struct.Host.html#method.version).
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.0.version()
+    }
+
     /// When the service was started.
     #[must_use]
     pub fn started(&self) -> SystemTime {
