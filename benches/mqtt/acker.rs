@@ -72,12 +72,17 @@ pub fn whole(bytes: &[u8]) -> Option<usize> {
     None
 }
 
+/// Where what follows the length begins.
+fn after_length(packet: &[u8]) -> usize {
+    1 + packet[1..].iter().take_while(|byte| **byte & 0x80 != 0).count() + 1
+}
+
 /// The packet id of a PUBLISH of QoS 1 or 2, where it has one.
 pub fn packet_id(packet: &[u8]) -> Option<[u8; 2]> {
     if packet[0] & 0x06 == 0 {
         return None;
     }
-    let head = 1 + packet[1..].iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    let head = after_length(packet);
     let id = head + 2 + usize::from(u16::from_be_bytes([packet[head], packet[head + 1]]));
     Some([packet[id], packet[id + 1]])
 }
@@ -85,6 +90,10 @@ pub fn packet_id(packet: &[u8]) -> Option<[u8; 2]> {
 /// What a server says to a packet; how many messages that was.
 pub fn answer(packet: &[u8], answers: &mut Vec<u8>) -> u32 {
     match packet[0] >> 4 {
+        // CONNECT has the version behind the name of the protocol; in MQTT 5 there are properties.
+        1 if packet.get(after_length(packet) + 6) == Some(&5) => {
+            answers.extend_from_slice(&[0x20, 3, 0, 0, 0]);
+        }
         1 => answers.extend_from_slice(&[0x20, 2, 0, 0]),
         3 => {
             if let Some([high, low]) = packet_id(packet) {

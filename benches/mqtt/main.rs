@@ -4,7 +4,7 @@
 //! ```sh
 //! cargo bench --bench mqtt                       # everything, in about 10 minutes
 //! cargo bench --bench mqtt -- --quick            # everything in two minutes; its figures mean little
-//! cargo bench --bench mqtt -- publishing broker  # some parts: publishing, broker, latency, idle
+//! cargo bench --bench mqtt -- publishing broker  # some parts: publishing, receiving, tracing, broker, latency, idle
 //! ```
 //!
 //! With `--write`, and only then, the tables are written into docs/performance.md, between the two marks there, and the picture to
@@ -33,6 +33,7 @@ mod publishing;
 mod raw;
 mod receiving;
 mod theirs;
+mod tracing;
 mod write;
 
 use figures::Report;
@@ -71,9 +72,10 @@ fn main() {
         return child::run(role);
     }
     let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         ("publishing", publishing::measure),
         ("receiving", receiving::measure),
+        ("tracing", tracing::measure),
         ("broker", compare::measure),
         ("latency", latency::measure),
         ("idle", idle::measure),
@@ -83,7 +85,7 @@ fn main() {
             parts.iter().any(|(name, _)| name == argument) || ["--quick", "--write"].contains(&&**argument);
         assert!(
             known,
-            "`{argument}` is none of publishing, receiving, broker, latency, idle, --quick, --write"
+            "`{argument}` is none of publishing, receiving, tracing, broker, latency, idle, --quick, --write"
         );
     }
     let effort = Effort { quick: has("--quick") };
