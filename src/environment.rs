@@ -21,3 +21,16 @@ pub fn process_id() -> String {
         None => std::process::id().to_string(),
     }
 }
+
+/// The name of this machine, as far as it can be told; `localhost` where it cannot.
+#[must_use]
+pub fn host_name() -> String {
+    let variable = |name| variable(name).and_then(|value| value.into_string().ok());
+    let named = |text: String| Some(text.trim().to_owned()).filter(|name| !name.is_empty());
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .and_then(named)
+        .or_else(|| variable("HOSTNAME").and_then(named))
+        .or_else(|| variable("COMPUTERNAME").and_then(named))
+        .unwrap_or_else(|| "localhost".to_owned())
+}

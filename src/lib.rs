@@ -22,8 +22,12 @@ mod error;
 pub mod file;
 mod footprint;
 mod future;
+#[cfg(any(feature = "otlp", feature = "prometheus"))]
+mod gzip;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "otlp", feature = "prometheus"))]
+mod http_client;
 pub mod log;
 pub mod messaging;
 #[cfg(feature = "mqtt")]

@@ -105,7 +105,7 @@ impl ConnectError {
     }
 
     /// The key of a connection that it is about, where it is one.
-    #[cfg(any(feature = "mqtt", feature = "otlp"))]
+    #[cfg(any(feature = "mqtt", feature = "otlp", feature = "prometheus"))]
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self {
             Self::NoProtocol { .. } | Self::UnsupportedProtocol { .. } => Some("protocol"),

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 
 use super::protobuf::{Field, fields};
+use crate::http_client::Reply;
 
 /// The longest wait that a collector may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
@@ -22,12 +23,15 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// What a status with these headers and this body means. Of the body of a refusal nothing is taken: it may hold what was sent.
-    pub fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        match status.as_u16() {
-            _ if status.is_success() => Self::Taken { rejected: rejected(body) },
-            429 | 502 | 503 | 504 => Self::Later { status, wait: retry_after(headers, SystemTime::now()) },
-            _ => Self::Refused { status },
+    /// What a reply means. Of the body of a refusal nothing is taken: it may hold what was sent.
+    pub fn of(reply: &Reply) -> Self {
+        let status = reply.status;
+        match status.is_success() {
+            true => Self::Taken { rejected: rejected(&reply.body) },
+            false if reply.is_temporary() => {
+                Self::Later { status, wait: retry_after(&reply.headers, SystemTime::now()) }
+            }
+            false => Self::Refused { status },
         }
     }
 }
@@ -80,7 +84,7 @@ mod tests {
     #[test]
     fn a_status_says_what_to_do() {
         let of = |status: u16, body: &[u8]| {
-            Answer::of(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body)
+            Answer::of(&Reply::new(StatusCode::from_u16(status).unwrap(), HeaderMap::new(), body.to_vec()))
         };
         assert_eq!(of(200, b""), Answer::Taken { rejected: 0 });
         assert_eq!(of(202, b"<html>"), Answer::Taken { rejected: 0 });

@@ -1,89 +1,47 @@
 //! What `check` finds in the configuration of a connection.
 
 use super::config::{OtlpConnectionConfig, OtlpOptions};
-use super::destination::{PORT, PROTOCOLS, credential_headers, with_port};
-use super::error::OtlpError;
-use crate::auth::CredentialConfig;
 use crate::config::{Invalid, code};
-use crate::connect::{ConnectError, ConnectionConfig, Endpoint, endpoints, keyed, one_or_many};
-use crate::error::chain;
-use crate::params::is_loopback;
+use crate::http_client::Target;
+
+/// Where collectors listen for OTLP over HTTP.
+pub(super) const PORT: u16 = 4318;
 
 /// Where collectors listen for OTLP over gRPC.
 const GRPC_PORT: u16 = 4317;
 
-/// What is wrong with an empty key of a store.
-const EMPTY_KEY: &str = "is empty; name a key, or leave it out";
-
-fn connections(config: &OtlpConnectionConfig) -> impl Iterator<Item = (String, &ConnectionConfig)> {
-    keyed(config.connection.as_ref(), config.connections.as_deref())
+impl OtlpConnectionConfig {
+    /// The collectors that it sends to.
+    pub(super) fn target(&self) -> Target<'_> {
+        Target {
+            what: "collector",
+            port: PORT,
+            connection: self.connection.as_ref(),
+            connections: self.connections.as_deref(),
+            credential: self.credential.as_ref(),
+            credentials: self.credentials.as_deref(),
+            tls: &self.tls,
+            other_protocol: grpc,
+        }
+    }
 }
 
-fn credentials(config: &OtlpConnectionConfig) -> impl Iterator<Item = (String, &CredentialConfig)> {
-    keyed(config.credential.as_ref(), config.credentials.as_deref())
+/// What is said of the other protocol that collectors speak.
+fn grpc(protocol: &str) -> Option<String> {
+    let is_grpc = protocol.eq_ignore_ascii_case("grpc") || protocol.eq_ignore_ascii_case("grpcs");
+    is_grpc.then(|| {
+        format!(
+            "is for OTLP over gRPC, which is not spoken here; use `http` or `https`, to which collectors listen at port {PORT}"
+        )
+    })
 }
 
 /// Every value that cannot work.
 pub(super) fn invalid(config: &OtlpConnectionConfig) -> Vec<Invalid> {
-    let mut found = config.tls.invalid();
-    found.extend(one_or_many(config.connection.clone(), config.connections.clone()).err().map(Invalid::from));
-    found.extend(one_or_many(config.credential.clone(), config.credentials.clone()).err().map(Invalid::from));
-    found.extend(connections(config).filter_map(|(key, one)| unreachable(&key, one)));
-    found.extend(credentials(config).flat_map(|(key, one)| bad_headers(&key, one)));
+    let mut found = config.target().invalid();
     found.extend(bad_options(&config.options));
     if config.resource.keys().any(String::is_empty) {
         found.push(Invalid::new("resource", "has an attribute without a name"));
-    }
-    found
-}
-
-/// The servers that a connection names itself. Of those that discovery knows nothing is said.
-fn named(connection: &ConnectionConfig) -> Result<Vec<Endpoint>, ConnectError> {
-    let is_named =
-        connection.uri.is_some() || connection.host.as_deref().is_some_and(|host| !host.is_empty());
-    if connection.discovery_key().is_some() && !is_named {
-        return Ok(Vec::new());
-    }
-    let connections: Vec<_> = connection.expand().into_iter().map(with_port).collect();
-    endpoints(&connections, None, PROTOCOLS)
-}
-
-fn unreachable(key: &str, connection: &ConnectionConfig) -> Option<Invalid> {
-    let part = if connection.uri.is_some() { "uri" } else { "protocol" };
-    match named(connection) {
-        Ok(endpoints) => {
-            let secure = endpoints.iter().any(|endpoint| endpoint.protocol == "https");
-            let problem = "is `https`, for which this program was built without the feature `tls`";
-            (secure && !cfg!(feature = "tls")).then(|| Invalid::new(format!("{key}.{part}"), problem))
-        }
-        Err(ConnectError::UnsupportedProtocol { protocol, .. }) => {
-            let grpc = protocol.eq_ignore_ascii_case("grpc") || protocol.eq_ignore_ascii_case("grpcs");
-            let problem = if grpc {
-                format!(
-                    "is for OTLP over gRPC, which is not spoken here; use `http` or `https`, to which collectors listen at port {PORT}"
-                )
-            } else {
-                format!(
-                    "has another protocol than `http` or `https`; an address is such as `http://localhost:{PORT}`"
-                )
-            };
-            Some(Invalid::new(format!("{key}.{part}"), problem))
-        }
-        Err(error) => {
-            let part = error.key().filter(|_| connection.uri.is_none());
-            let key = part.map_or_else(|| key.to_owned(), |part| format!("{key}.{part}"));
-            Some(Invalid::new(key, format!("names no collector: {}", chain(&error))))
-        }
-    }
-}
-
-fn bad_headers(key: &str, credential: &CredentialConfig) -> Vec<Invalid> {
-    let mut found = Vec::new();
-    if credential.store_key.as_deref() == Some("") {
-        found.push(Invalid::new(format!("{key}.store_key"), EMPTY_KEY));
-    }
-    if let Err(OtlpError::Header { name, problem }) = credential_headers(Some(&credential.inline())) {
-        found.push(Invalid::new(format!("{key}.parameters.{name}"), problem));
     }
     found
 }
@@ -121,54 +79,25 @@ fn bad_options(options: &OtlpOptions) -> Vec<Invalid> {
     found
 }
 
-/// What is wrong with certificates and keys, where a collector is reached with TLS. It reads the files.
-#[cfg(feature = "tls")]
-pub(super) fn tls_problems(config: &OtlpConnectionConfig) -> Vec<Invalid> {
-    let named: Vec<_> = connections(config).flat_map(|(_, one)| named(one).unwrap_or_default()).collect();
-    let mut hosts = named.iter().filter(|endpoint| endpoint.protocol == "https").peekable();
-    if hosts.peek().is_none() {
-        return Vec::new();
-    }
-    crate::tls::ClientTls::problems(&config.tls, hosts.map(|endpoint| (&*endpoint.host, true)))
-}
-
-/// There is nothing to read.
-#[cfg(not(feature = "tls"))]
-pub(super) fn tls_problems(_: &OtlpConnectionConfig) -> Vec<Invalid> {
-    Vec::new()
-}
-
 /// What works, and most likely not as it is meant.
 pub(super) fn warnings(config: &OtlpConnectionConfig) -> Vec<Invalid> {
-    let secret = credentials(config).next().is_some();
-    let mut secure = connections(config).next().is_none();
+    let target = config.target();
     let mut found = Vec::new();
-    for (key, connection) in connections(config) {
-        let part = if connection.uri.is_some() { "uri" } else { "host" };
-        secure |= connection.discovery_key().is_some();
-        for endpoint in named(connection).unwrap_or_default() {
-            let is_plain = endpoint.protocol != "https";
-            secure |= !is_plain;
-            if endpoint.port == GRPC_PORT {
-                let part = if connection.port.is_some() { "port" } else { part };
-                let problem = format!(
-                    "is port {GRPC_PORT}, at which collectors listen for OTLP over gRPC; over HTTP it is {PORT}"
-                );
-                found.push(Invalid::warning(code::DOUBTFUL_VALUE, format!("{key}.{part}"), problem));
-            }
-            if is_plain && (secret || endpoint.password.is_some()) && !is_loopback(&endpoint.host) {
-                let problem =
-                    "is reached without TLS: the credential crosses the network in clear; use `https`";
-                found.push(Invalid::warning(code::PASSWORD_UNPROTECTED, format!("{key}.{part}"), problem));
-            }
+    for (key, connection) in target.connections() {
+        let part = match (connection.port, &connection.uri) {
+            (Some(_), _) => "port",
+            (None, Some(_)) => "uri",
+            (None, None) => "host",
+        };
+        let named = target.named(connection).unwrap_or_default();
+        if named.iter().any(|endpoint| endpoint.port == GRPC_PORT) {
+            let problem = format!(
+                "is port {GRPC_PORT}, at which collectors listen for OTLP over gRPC; over HTTP it is {PORT}"
+            );
+            found.push(Invalid::warning(code::DOUBTFUL_VALUE, format!("{key}.{part}"), problem));
         }
     }
-    if config.tls.is_given() && !secure {
-        let problem = "is given, but no connection uses it; TLS has the protocol `https`";
-        found.push(Invalid::warning(code::DOUBTFUL_VALUE, "tls", problem));
-    }
-    // Several hosts of one URI are one line of the manifest.
-    found.dedup();
+    found.extend(target.warnings());
     found
 }
 
@@ -205,7 +134,7 @@ mod tests {
         let problems = |uri: &str| {
             let pairs = [("connection.uri", uri), ("tls.ca_file", "/nowhere/ca.pem")];
             let config: OtlpConnectionConfig = crate::config::from_pairs(pairs).unwrap();
-            tls_problems(&config).iter().map(|one| one.key().to_owned()).collect::<Vec<_>>()
+            config.target().tls_problems().iter().map(|one| one.key().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!((problems("https://h"), problems("http://h")), (vec!["tls.ca_file".to_owned()], vec![]));
     }

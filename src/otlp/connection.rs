@@ -192,7 +192,7 @@ impl Component for OtlpConnection {
 
     fn validate(_: &Descriptor, config: &OtlpConnectionConfig) -> Vec<Invalid> {
         let mut found = check::invalid(config);
-        found.extend(check::tls_problems(config));
+        found.extend(config.target().tls_problems());
         found.extend(check::warnings(config));
         found
     }

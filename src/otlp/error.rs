@@ -22,14 +22,6 @@ pub enum OtlpError {
         /// What in the manifest comes before it.
         key: &'static str,
     },
-    /// A part of a credential that no header can be made of. What it is, nobody is shown.
-    #[error("the credential has the parameter `{name}`, which {problem}")]
-    Header {
-        /// Which.
-        name: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
 }
 
 impl Coded for OtlpError {
@@ -41,7 +33,6 @@ impl Coded for OtlpError {
         match self {
             Self::Config(invalid) => invalid.code(),
             Self::Variable { .. } => "BAD_CONFIG",
-            Self::Header { .. } => "BAD_CREDENTIAL",
         }
     }
 
@@ -49,7 +40,6 @@ impl Coded for OtlpError {
         match self {
             Self::Config(invalid) => invalid.keys(),
             Self::Variable { key, .. } => vec![(*key).into()],
-            Self::Header { name, .. } => vec![format!("credential.parameters.{name}").into()],
         }
     }
 }

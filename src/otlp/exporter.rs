@@ -8,10 +8,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Answer;
-use super::batch::{Body, body};
+use super::batch::request;
 use super::config::{Compression, OtlpOptions};
 use super::health::Health;
-use super::http::{Client, SendError};
 use super::losses::Losses;
 use super::queue::{Item, Queue, records};
 use super::resource::Resource;
@@ -20,6 +19,7 @@ use super::signal::Signal;
 use crate::backoff::Backoff;
 use crate::count::{Counters, Increment};
 use crate::error::chain;
+use crate::http_client::{Client, Request, SendError};
 use crate::log::Logger;
 use crate::tls::TlsConfig;
 
@@ -107,8 +107,8 @@ impl Exporter {
     /// Sends a batch until it is taken or given up; a break where it is of no use to go on.
     async fn deliver(&mut self, batch: Vec<Item>) -> ControlFlow<()> {
         let count = records(&batch);
-        let body = match body(&self.resource, &batch, self.compression) {
-            Ok(body) => body,
+        let request = match request(&self.resource, &batch, self.compression) {
+            Ok(request) => request,
             Err(error) => {
                 self.lose(count, format!("they cannot be compressed: {error}"));
                 return ControlFlow::Continue(());
@@ -117,7 +117,7 @@ impl Exporter {
         drop(batch);
         let give_up_at = Instant::now() + self.retry_timeout;
         loop {
-            let (reason, wait) = match self.attempt(&body).await {
+            let (reason, wait) = match self.attempt(&request).await {
                 Ok(Answer::Taken { rejected }) => {
                     self.taken(count, rejected);
                     return ControlFlow::Continue(());
@@ -146,7 +146,7 @@ impl Exporter {
         self.closing.borrow().is_some() || self.closing.has_changed().is_err()
     }
 
-    async fn attempt(&mut self, body: &Body) -> Result<Answer, SendError> {
+    async fn attempt(&mut self, request: &Request) -> Result<Answer, SendError> {
         let limit = Instant::now() + self.timeout;
         let mut closing = self.closing.clone();
         let closed = async {
@@ -156,7 +156,7 @@ impl Exporter {
         };
         tokio::select! {
             biased;
-            answer = self.client.send(body) => answer,
+            reply = self.client.send(request) => reply.map(|reply| Answer::of(&reply)),
             () = sleep_until(limit) => Err(SendError::TimedOut),
             () = closed => Err(SendError::TimedOut),
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::PORT;
 use super::config::{Compression, OtlpConnectionConfig};
-use super::destination::{Address, Destination, Headers};
 use super::error::OtlpError;
 use super::resource::Resource;
 use super::signal::Signal;
@@ -14,6 +14,7 @@ use crate::auth::{CredentialResolver, CredentialStore};
 use crate::component::Context;
 use crate::connect::{ConnectionResolver, Discovery};
 use crate::environment::process_id;
+use crate::http_client::{Address, Destination, Headers};
 
 /// How long a request may take, and how it is compressed, where nobody says.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,15 +32,9 @@ impl Services {
         discovery: Vec<Arc<dyn Discovery>>,
         stores: Vec<Arc<dyn CredentialStore>>,
     ) -> Self {
-        // Both spellings at once are refused before.
-        let connections: Vec<_> =
-            config.connection.iter().chain(config.connections.iter().flatten()).cloned().collect();
-        let credentials: Vec<_> =
-            config.credential.iter().chain(config.credentials.iter().flatten()).cloned().collect();
-        let connections =
-            (!connections.is_empty()).then(|| Arc::new(ConnectionResolver::new(connections, discovery)));
-        let credentials =
-            (!credentials.is_empty()).then(|| Arc::new(CredentialResolver::new(credentials, stores)));
+        let target = config.target();
+        let connections = target.connection_resolver(discovery);
+        let credentials = target.credential_resolver(stores);
         Self { connections, credentials }
     }
 }
@@ -59,7 +54,10 @@ impl Settings {
         variables: &Variables,
     ) -> Result<Self, OtlpError> {
         let address = match &services.connections {
-            Some(resolver) => Address::Configured(Arc::clone(resolver)),
+            Some(resolver) => {
+                let (resolver, path) = (Arc::clone(resolver), signal.path().into());
+                Address::Configured { resolver, port: PORT, path }
+            }
             None => Address::Given(variables.places(signal)?),
         };
         let headers = match &services.credentials {
@@ -74,7 +72,7 @@ impl Settings {
             Some(compression) => compression,
             None => variables.compression(signal)?.unwrap_or(COMPRESSION),
         };
-        Ok(Self { destination: Destination::new(signal, address, headers), timeout, compression })
+        Ok(Self { destination: Destination::new(address, headers), timeout, compression })
     }
 }
 

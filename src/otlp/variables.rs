@@ -7,11 +7,11 @@ use std::time::Duration;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::config::Compression;
-use super::destination::{BAD_NAME, BAD_VALUE, PROTOCOLS, Place};
 use super::error::OtlpError;
 use super::signal::Signal;
 use crate::connect::{ConnectionParams, Environment, Uri, UriPart, endpoints};
 use crate::error::chain;
+use crate::http_client::{HeaderError, PROTOCOLS, Place};
 use crate::params::decode;
 use crate::trace::Sampler;
 
@@ -57,7 +57,8 @@ impl Variables {
         let uri: Uri = value.parse().map_err(|error| wrong(chain(&error)))?;
         let connections = ConnectionParams::from_uri(uri).expand();
         let found = endpoints(&connections, None, PROTOCOLS).map_err(|error| wrong(chain(&error)))?;
-        let place = |endpoint| if is_own { Place::exact(endpoint) } else { Place::below(endpoint, signal) };
+        let place =
+            |endpoint| if is_own { Place::exact(endpoint) } else { Place::below(endpoint, signal.path()) };
         Ok(found.into_iter().map(place).collect())
     }
 
@@ -86,8 +87,8 @@ impl Variables {
                 .ok_or_else(|| wrong("has no `=`; headers are `name=value,name=value`"))?;
             // Many write values as they are, also where they have a `%`.
             let value = decode(value.trim(), UriPart::Query).unwrap_or_else(|_| value.trim().to_owned());
-            let name = HeaderName::try_from(name.trim()).map_err(|_| wrong(BAD_NAME))?;
-            let mut value = HeaderValue::try_from(value).map_err(|_| wrong(BAD_VALUE))?;
+            let name = HeaderName::try_from(name.trim()).map_err(|_| wrong(HeaderError::BAD_NAME))?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| wrong(HeaderError::BAD_VALUE))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

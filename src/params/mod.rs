@@ -10,7 +10,7 @@ pub use connection::ConnectionParams;
 pub(crate) use connection::overridden;
 pub use credential::CredentialParams;
 pub(crate) use masked::{Hidden, Masked, shown_host};
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "otlp", feature = "prometheus"))]
 pub(crate) use protection::is_loopback;
 pub(crate) use protection::{Reached, is_in_clear, is_plain_mqtt, warnings as protection_warnings};
 pub use uri::{Uri, UriError, UriHost, UriPart, UriParts};

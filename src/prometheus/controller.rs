@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::counters::Exposition;
+use super::exposition::Exposition;
 use super::format::TextFormat;
 use crate::component::{Claim, Component, Context, Descriptor, Stage};
 use crate::error::Error;

@@ -10,6 +10,7 @@ mod limits;
 mod metrics;
 mod names;
 mod prometheus_server;
+mod pushgateway;
 mod recorder;
 mod routes;
 mod sockets;

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wirework::log::{Level, LogSink, Record};
 
-use crate::collector::{Answer, Collector};
 use crate::sender::{Sender, identity};
+use crate::support::collector::{Answer, Collector};
 use crate::support::within;
 
 /// Longer than a test may take: what waits for it fails.

@@ -7,7 +7,7 @@ use wirework::messaging::{MessageEnvelope, MessageQueue};
 use wirework::{Descriptor, Error, references};
 use wirework_container::Host;
 
-use crate::collector::Collector;
+use crate::support::collector::Collector;
 use crate::support::within;
 
 references! {

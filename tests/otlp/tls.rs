@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::collector::Collector;
 use crate::sender::Sender;
 use crate::support::certificates::Authority;
+use crate::support::collector::Collector;
 use crate::support::front::Front;
 
 #[tokio::test]

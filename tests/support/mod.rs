@@ -8,6 +8,7 @@
 #![allow(dead_code, unused_imports, reason = "each test is a crate of its own and uses a part")]
 
 pub mod certificates;
+pub mod collector;
 pub mod exposition;
 pub mod fake_broker;
 pub mod front;
@@ -25,6 +26,8 @@ pub mod process;
 pub mod prometheus;
 pub mod promtool;
 pub mod proxy;
+#[cfg(unix)]
+pub mod pushgateway;
 pub mod spans;
 pub mod tls;
 

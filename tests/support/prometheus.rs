@@ -46,9 +46,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg("--web.listen-address=127.0.0.1:0");
         let mut process = Process::start(&mut command);
-        let listening = process.line_with("msg=\"Listening on\"").await;
-        let address = listening.split("address=").nth(1).and_then(|address| address.trim().parse().ok());
-        let api = Server::Tcp(address.unwrap_or_else(|| panic!("no address in `{listening}`")));
+        let api = Server::Tcp(listening(&mut process).await);
         process.line_with("ready to receive web requests").await;
         Some(Self { api, _process: process, _folder: folder })
     }
@@ -86,6 +84,13 @@ impl Prometheus {
         let answer = within("Prometheus", self.api.send(request)).await.expect("it answers");
         serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error} in {answer:?}"))
     }
+}
+
+/// Where one of Prometheus' programs says that it listens.
+pub async fn listening(process: &mut Process) -> SocketAddr {
+    let line = process.line_with("msg=\"Listening on\"").await;
+    let address = line.split("address=").nth(1).and_then(|address| address.trim().parse().ok());
+    address.unwrap_or_else(|| panic!("no address in `{line}`"))
 }
 
 /// A query as a part of a URL.

@@ -18,7 +18,7 @@ impl ClientId {
     pub fn generate(service: &str, name: &str) -> String {
         // The keys of a `RandomState` come from the system's source of randomness.
         let digits = RandomState::new().hash_one(std::process::id()) as u32;
-        made(service, name, &host(), digits)
+        made(service, name, &environment::host_name(), digits)
     }
 
     /// One as [`generate`](Self::generate) makes it, on a machine with the shortest name.
@@ -46,18 +46,6 @@ impl From<String> for ClientId {
 
 fn made(service: &str, name: &str, host: &str, digits: u32) -> String {
     format!("{service}-{name}-{host}-{digits:08x}")
-}
-
-/// The name of this machine, as far as it can be told.
-fn host() -> String {
-    let variable = |name| environment::variable(name).and_then(|value| value.into_string().ok());
-    let named = |text: String| Some(text.trim().to_owned()).filter(|name| !name.is_empty());
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .ok()
-        .and_then(named)
-        .or_else(|| variable("HOSTNAME").and_then(named))
-        .or_else(|| variable("COMPUTERNAME").and_then(named))
-        .unwrap_or_else(|| "localhost".to_owned())
 }
 
 #[cfg(test)]

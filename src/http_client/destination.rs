@@ -1,5 +1,6 @@
-//! Where telemetry is sent, with which headers.
+//! Where requests are sent, with which headers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,34 +8,27 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-use super::error::OtlpError;
-use super::signal::Signal;
+use super::error::HeaderError;
 use crate::auth::{CredentialParams, CredentialResolver};
 use crate::connect::{ConnectionParams, ConnectionResolver, Endpoint, endpoints};
 use crate::error::Error;
 
-/// What is spoken with a collector, with the ports that a URI without one means.
-pub(super) const PROTOCOLS: &[(&str, u16)] = &[("http", 80), ("https", 443)];
+/// What is spoken, with the ports that a URI without one means.
+pub(crate) const PROTOCOLS: &[(&str, u16)] = &[("http", 80), ("https", 443)];
 
-/// Where collectors listen for OTLP over HTTP.
-pub(super) const PORT: u16 = 4318;
-
-pub(super) const BAD_NAME: &str = "has a name that no header can have";
-pub(super) const BAD_VALUE: &str = "has a value that no header can have";
-
-/// An address to which one signal is sent.
+/// An address to which requests are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub endpoint: Endpoint,
     /// With the query, where there is one.
     path: String,
 }
 
 impl Place {
-    /// Below the address of a collector.
-    pub fn below(endpoint: Endpoint, signal: Signal) -> Self {
+    /// Below the address of a server, with this path that begins with `/`.
+    pub fn below(endpoint: Endpoint, path: &str) -> Self {
         let base = endpoint.path.as_deref().unwrap_or_default().trim_end_matches('/');
-        let path = format!("{base}{}", signal.path());
+        let path = format!("{base}{path}");
         Self { path: with_query(path, &endpoint), endpoint }
     }
 
@@ -64,23 +58,28 @@ impl fmt::Display for Place {
     }
 }
 
-/// What says where a signal is sent. It is asked anew for each connection, so that what discovery and stores say then counts.
-pub(super) struct Destination {
-    signal: Signal,
+/// What says where requests are sent. It is asked anew for each connection, so that what discovery and stores say then counts.
+pub(crate) struct Destination {
     address: Address,
     headers: Headers,
 }
 
 /// Of what the addresses are made.
-pub(super) enum Address {
+pub(crate) enum Address {
     /// Of the connections in the manifest.
-    Configured(Arc<ConnectionResolver>),
+    Configured {
+        resolver: Arc<ConnectionResolver>,
+        /// The port where neither a URI nor anybody else says one.
+        port: u16,
+        /// What is put behind the path of a URI; it begins with `/`.
+        path: Cow<'static, str>,
+    },
     /// Of variables.
     Given(Vec<Place>),
 }
 
 /// Of what the headers are made.
-pub(super) enum Headers {
+pub(crate) enum Headers {
     /// Of the credentials in the manifest.
     Configured(Arc<CredentialResolver>),
     /// Of variables.
@@ -88,19 +87,20 @@ pub(super) enum Headers {
 }
 
 impl Destination {
-    pub fn new(signal: Signal, address: Address, headers: Headers) -> Self {
-        Self { signal, address, headers }
+    pub fn new(address: Address, headers: Headers) -> Self {
+        Self { address, headers }
     }
 
     /// The addresses, in order of preference.
     pub async fn places(&self) -> Result<Vec<Place>, Error> {
-        let resolver = match &self.address {
+        let (resolver, port, path) = match &self.address {
             Address::Given(places) => return Ok(places.clone()),
-            Address::Configured(resolver) => resolver,
+            Address::Configured { resolver, port, path } => (resolver, *port, path),
         };
-        let connections: Vec<_> = resolver.resolve_all().await?.into_iter().map(with_port).collect();
+        let connections = resolver.resolve_all().await?.into_iter();
+        let connections: Vec<_> = connections.map(|one| with_port(one, port)).collect();
         let found = endpoints(&connections, None, PROTOCOLS)?;
-        Ok(found.into_iter().map(|endpoint| Place::below(endpoint, self.signal)).collect())
+        Ok(found.into_iter().map(|endpoint| Place::below(endpoint, path)).collect())
     }
 
     /// The headers of a request to this address.
@@ -118,14 +118,14 @@ impl Destination {
     }
 }
 
-/// A connection that was taken apart, with the port of collectors where neither a URI nor anybody else says one.
-pub(super) fn with_port(connection: ConnectionParams) -> ConnectionParams {
-    let port = if connection.uri.is_none() { Some(PORT) } else { None };
+/// A connection that was taken apart, with this port where neither a URI nor anybody else says one.
+pub(super) fn with_port(connection: ConnectionParams, port: u16) -> ConnectionParams {
+    let port = if connection.uri.is_none() { Some(port) } else { None };
     ConnectionParams { port: connection.port.or(port), ..connection }
 }
 
 /// The parts of a credential as headers.
-pub(super) fn credential_headers(credential: Option<&CredentialParams>) -> Result<HeaderMap, OtlpError> {
+pub(crate) fn credential_headers(credential: Option<&CredentialParams>) -> Result<HeaderMap, HeaderError> {
     let mut headers = HeaderMap::new();
     let Some(credential) = credential else { return Ok(headers) };
     if credential.username.is_some() || credential.password.is_some() {
@@ -133,9 +133,9 @@ pub(super) fn credential_headers(credential: Option<&CredentialParams>) -> Resul
         headers.insert(AUTHORIZATION, basic(credential.username.as_deref(), password)?);
     }
     for (name, value) in &credential.parameters {
-        let wrong = |problem| OtlpError::Header { name: name.clone(), problem };
-        let header = HeaderName::try_from(name).map_err(|_| wrong(BAD_NAME))?;
-        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| wrong(BAD_VALUE))?;
+        let wrong = |problem| HeaderError { name: name.clone(), problem };
+        let header = HeaderName::try_from(name).map_err(|_| wrong(HeaderError::BAD_NAME))?;
+        let mut value = HeaderValue::try_from(value.expose()).map_err(|_| wrong(HeaderError::BAD_VALUE))?;
         value.set_sensitive(true);
         headers.insert(header, value);
     }
@@ -143,10 +143,10 @@ pub(super) fn credential_headers(credential: Option<&CredentialParams>) -> Resul
 }
 
 /// Who this is, as HTTP has it for user name and password.
-fn basic(username: Option<&str>, password: Option<&str>) -> Result<HeaderValue, OtlpError> {
+fn basic(username: Option<&str>, password: Option<&str>) -> Result<HeaderValue, HeaderError> {
     let pair = format!("{}:{}", username.unwrap_or_default(), password.unwrap_or_default());
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| OtlpError::Header { name: "username".to_owned(), problem: BAD_VALUE })?;
+        .map_err(|_| HeaderError { name: "username".to_owned(), problem: HeaderError::BAD_VALUE })?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -164,9 +164,9 @@ mod tests {
     fn destination(connections: &[&str], credential: &str) -> Destination {
         let connections = connections.iter().map(|text| connection(text)).collect();
         let credential: CredentialConfig = toml::from_str(credential).unwrap();
+        let resolver = Arc::new(ConnectionResolver::new(connections, vec![]));
         Destination::new(
-            Signal::Metrics,
-            Address::Configured(Arc::new(ConnectionResolver::new(connections, vec![]))),
+            Address::Configured { resolver, port: 4318, path: "/v1/metrics".into() },
             Headers::Configured(Arc::new(CredentialResolver::new(vec![credential], vec![]))),
         )
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_host_has_the_port_of_collectors_and_a_uri_that_of_its_scheme() {
+    async fn a_host_has_the_port_of_its_kind_of_server_and_a_uri_that_of_its_scheme() {
         assert_eq!(places(&["host = 'h'"]).await, ["http://h:4318/v1/metrics"]);
         assert_eq!(places(&["host = '::1'\nport = 1"]).await, ["http://[::1]:1/v1/metrics"]);
         let uris = ["uri = 'https://a,b:2/otlp/'", "uri = 'http://c'\nport = 3"];

@@ -1,4 +1,4 @@
-//! Requests to a collector, over a connection that is kept between them.
+//! Requests to a server, over a connection that is kept between them.
 
 use std::io;
 use std::pin::Pin;
@@ -7,13 +7,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::answer::Answer;
-use super::batch::Body;
 use super::destination::{Destination, Place};
 use crate::error::Error;
 use crate::tls::{TlsConfig, TlsError};
@@ -22,12 +20,51 @@ use crate::tls::{TlsConfig, TlsError};
 const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// What comes from the connection itself, and from no credential.
-const CONTENT: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("wirework/", env!("CARGO_PKG_VERSION")));
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub method: Method,
+    /// The media type of the body; nothing where there is none.
+    pub content_type: Option<&'static str>,
+    /// Whether the body is compressed by gzip.
+    pub gzip: bool,
+    pub body: Bytes,
+}
+
+/// What a server answers.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// As far as it was read: nothing where it is too long, or broke off.
+    pub body: Bytes,
+    /// Whether it was read to its end, so that another request can follow.
+    whole: bool,
+}
+
+impl Reply {
+    /// One that was read as a whole.
+    #[cfg(test)]
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
+        Self { status, headers, body: body.into(), whole: true }
+    }
+
+    /// Whether the same request may be taken later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.status.as_u16(), 429 | 502 | 503 | 504)
+    }
+
+    /// Whether the next request may be sent over the same connection. After a refusal a credential may be looked up anew.
+    fn keeps(&self) -> bool {
+        self.whole && (self.status.is_success() || self.is_temporary())
+    }
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// Discovery, or a credential store.
     #[error("nothing says where to send")]
     Unresolved(#[from] Error),
@@ -57,8 +94,8 @@ pub(super) enum SendError {
     TimedOut,
 }
 
-/// Sends requests of one signal.
-pub(super) struct Client {
+/// Sends requests.
+pub(crate) struct Client {
     destination: Destination,
     tls: TlsConfig,
     /// The connection of the last request, as long as it can be used.
@@ -67,7 +104,7 @@ pub(super) struct Client {
 
 type Driver = Pin<Box<dyn Future<Output = Result<(), hyper::Error>> + Send>>;
 
-/// A connection to a collector.
+/// A connection to a server.
 struct Link {
     place: Place,
     headers: HeaderMap,
@@ -86,26 +123,25 @@ impl Client {
     }
 
     /// Sends a request. Dropped before its end, it takes the connection along.
-    pub async fn send(&mut self, body: &Body) -> Result<Answer, SendError> {
+    pub async fn send(&mut self, request: &Request) -> Result<Reply, SendError> {
         if let Some(mut link) = self.kept.take() {
-            // The collector may have closed it meanwhile.
-            if let Ok(answer) = link.exchange(body).await {
-                return Ok(self.keep(link, answer));
+            // The server may have closed it meanwhile.
+            if let Ok(reply) = link.exchange(request).await {
+                return Ok(self.keep(link, reply));
             }
         }
         let mut link = self.connect().await?;
-        match link.exchange(body).await {
-            Ok(answer) => Ok(self.keep(link, answer)),
+        match link.exchange(request).await {
+            Ok(reply) => Ok(self.keep(link, reply)),
             Err(source) => Err(SendError::NoAnswer { place: link.place.to_string(), source }),
         }
     }
 
-    /// Keeps a connection. After a refusal a credential may be looked up anew.
-    fn keep(&mut self, link: Link, (answer, whole): (Answer, bool)) -> Answer {
-        if whole && !matches!(answer, Answer::Refused { .. }) {
+    fn keep(&mut self, link: Link, reply: Reply) -> Reply {
+        if reply.keeps() {
             self.kept = Some(link);
         }
-        answer
+        reply
     }
 
     /// Connects to the first place that can be connected to.
@@ -130,32 +166,34 @@ impl Link {
         Ok(Self { place, headers, sender, driver: Some(Box::pin(driver)) })
     }
 
-    fn request(&self, body: &Body) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body.bytes.clone()));
-        *request.method_mut() = hyper::Method::POST;
+    fn message(&self, request: &Request) -> hyper::Request<Full<Bytes>> {
+        let mut message = hyper::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = request.method.clone();
         // Composed of parts that were checked.
-        *request.uri_mut() = self.place.path().parse().unwrap_or_default();
+        *message.uri_mut() = self.place.path().parse().unwrap_or_default();
         let mut headers = self.headers.clone();
         let mut own = |name: HeaderName, value: HeaderValue| headers.insert(name, value);
-        own(CONTENT_TYPE, CONTENT);
+        if let Some(content_type) = request.content_type {
+            own(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
         own(USER_AGENT, AGENT);
         if let Ok(host) = HeaderValue::try_from(self.place.endpoint.authority()) {
             own(HOST, host);
         }
-        if body.gzip {
+        if request.gzip {
             own(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        *request.headers_mut() = headers;
-        request
+        *message.headers_mut() = headers;
+        message
     }
 
-    /// Sends a request; what is answered, and whether the answer was read as a whole.
-    async fn exchange(&mut self, body: &Body) -> Result<(Answer, bool), hyper::Error> {
-        let request = self.request(body);
+    /// Sends a request; what is answered.
+    async fn exchange(&mut self, request: &Request) -> Result<Reply, hyper::Error> {
+        let message = self.message(request);
         let Self { sender, driver, .. } = self;
         let mut answered = std::pin::pin!(async {
             sender.ready().await?;
-            Ok(read(sender.send_request(request).await?).await)
+            Ok(read(sender.send_request(message).await?).await)
         });
         if let Some(running) = driver {
             tokio::select! {
@@ -170,13 +208,13 @@ impl Link {
     }
 }
 
-/// Reads an answer; whether that was all of it.
-async fn read(response: Response<hyper::body::Incoming>) -> (Answer, bool) {
+/// Reads an answer.
+async fn read(response: Response<hyper::body::Incoming>) -> Reply {
     let (parts, body) = response.into_parts();
     let body = Limited::new(body, LARGEST_ANSWER).collect().await;
     let whole = body.is_ok();
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    (Answer::of(parts.status, &parts.headers, &body), whole)
+    Reply { status: parts.status, headers: parts.headers, body, whole }
 }
 
 async fn dial(place: &Place, tls: &TlsConfig) -> Result<Box<dyn Stream>, SendError> {

@@ -1,4 +1,4 @@
-//! A collector that answers what a test has it answer, and keeps what it is sent.
+//! A collector of telemetry, or a Pushgateway, that answers what a test has it answer, and keeps what it is sent.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::support::within;
+use super::within;
 
 /// What it does with a request.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ pub enum Answer {
 /// A request that came.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub method: Method,
     pub path: String,
     pub headers: HeaderMap,
     pub at: Instant,
@@ -119,7 +120,13 @@ impl Collector {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, bytes: Bytes) -> Response {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
     let gzip = headers.get("content-encoding").is_some_and(|coding| coding == "gzip");
     let mut body = Vec::new();
     if gzip {
@@ -127,7 +134,8 @@ async fn answer(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap,
     } else {
         body.extend_from_slice(&bytes);
     }
-    let request = Request { path: uri.to_string(), headers, at: Instant::now(), length: bytes.len(), body };
+    let (path, length) = (uri.to_string(), bytes.len());
+    let request = Request { method, path, headers, at: Instant::now(), length, body };
     shared.requests.lock().unwrap().push(request);
     shared.came.notify_waiters();
     let answer = shared.answers.lock().unwrap().pop_front();
