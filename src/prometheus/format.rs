@@ -1,4 +1,4 @@
-//! The formats in which metrics are written, and which of them a client takes.
+//! The formats in which metrics are written, and which of them a client takes; and whether it takes them compressed.
 
 /// A format of metrics as text.
 ///
@@ -24,12 +24,13 @@ impl TextFormat {
     pub fn accepted(accept: &str) -> Self {
         let (mut text, mut open_metrics) = (0.0_f32, 0.0_f32);
         for range in accept.split(',') {
-            match MediaRange::of(range) {
-                MediaRange { format: Some(Self::Text), quality } => text = text.max(quality),
-                MediaRange { format: Some(Self::OpenMetrics), quality } => {
+            let Preference { name, version, quality } = Preference::of(range);
+            match (name.as_str(), version) {
+                ("application/openmetrics-text", None | Some("1.0.0")) => {
                     open_metrics = open_metrics.max(quality);
                 }
-                MediaRange { format: None, .. } => {}
+                ("text/plain", None | Some("0.0.4")) | ("text/*" | "*/*", _) => text = text.max(quality),
+                _ => {}
             }
         }
         if open_metrics > 0.0 && open_metrics >= text { Self::OpenMetrics } else { Self::Text }
@@ -45,17 +46,35 @@ impl TextFormat {
     }
 }
 
-/// One of the ranges of an `Accept`.
-struct MediaRange {
-    /// The format in it; nothing for what is not written here.
-    format: Option<TextFormat>,
+/// Whether a client prefers gzip to what is not compressed, by the `Accept-Encoding` of its request.
+pub(super) fn prefers_gzip(accept_encoding: &str) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, None);
+    for coding in accept_encoding.split(',') {
+        let Preference { name, quality, .. } = Preference::of(coding);
+        match name.as_str() {
+            "gzip" | "x-gzip" => gzip = Some(quality),
+            "identity" => identity = Some(quality),
+            "*" => any = Some(quality),
+            _ => {}
+        }
+    }
+    // What is not compressed is taken unless it is said otherwise, and for no other reason preferred.
+    gzip.or(any).is_some_and(|gzip| gzip > 0.0 && gzip >= identity.unwrap_or_default())
+}
+
+/// One of the things that a client lists in a header such as `Accept`.
+struct Preference<'a> {
+    /// In lower case.
+    name: String,
+    version: Option<&'a str>,
+    /// How much it is preferred, from 0 to 1; 0 is not at all.
     quality: f32,
 }
 
-impl MediaRange {
-    fn of(range: &str) -> Self {
-        let mut parts = range.split(';').map(str::trim);
-        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+impl<'a> Preference<'a> {
+    fn of(listed: &'a str) -> Self {
+        let mut parts = listed.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let (mut version, mut quality) = (None, 1.0);
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match name.trim().to_ascii_lowercase().as_str() {
@@ -65,12 +84,7 @@ impl MediaRange {
                 _ => {}
             }
         }
-        let format = match (media.as_str(), version) {
-            ("application/openmetrics-text", None | Some("1.0.0")) => Some(TextFormat::OpenMetrics),
-            ("text/plain", None | Some("0.0.4")) | ("text/*" | "*/*", _) => Some(TextFormat::Text),
-            _ => None,
-        };
-        Self { format, quality }
+        Self { name, version, quality }
     }
 }
 
@@ -103,6 +117,18 @@ mod tests {
         ];
         for accept in text {
             assert_eq!(TextFormat::accepted(accept), TextFormat::Text, "{accept}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        for taken in ["gzip", "GZIP;q=0.1", "x-gzip", "deflate, gzip;q=1.0, *;q=0.5", "*", "br, *;q=0.1"] {
+            assert!(prefers_gzip(taken), "{taken}");
+        }
+        let not =
+            ["", "identity", "br", "gzip;q=0", "*;q=0", "gzip;q=0, *", "gzip;q=x", "gzip;q=0.4, identity"];
+        for not_taken in not {
+            assert!(!prefers_gzip(not_taken), "{not_taken}");
         }
     }
 }

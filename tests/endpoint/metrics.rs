@@ -1,5 +1,6 @@
 //! What Prometheus scrapes, from before the first open to after the last close.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -143,6 +144,37 @@ async fn the_format_is_what_the_client_prefers() {
     parse(&text.body, false);
     assert_eq!(service.server.ask("POST", "/metrics").await.unwrap().status, 405);
     assert_eq!(service.status("/metricsandreset").await, 404);
+    container.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_takes_gzip_gets_it() {
+    let service = Service::new(false);
+    let container = service.open("", METRICS).await;
+    let asked = async |method: &str, coding: &str| {
+        let request = format!(
+            "{method} /metrics HTTP/1.1\r\nhost: test\r\naccept-encoding: {coding}\r\nconnection: close\r\n\r\n"
+        );
+        let (head, body) = service.server.send_for_bytes(request).await.unwrap();
+        let head = head.to_ascii_lowercase();
+        assert!(
+            head.starts_with("http/1.1 200 ") && head.contains("\r\nvary: accept, accept-encoding\r\n"),
+            "{head}"
+        );
+        (head.contains("\r\ncontent-encoding: gzip\r\n"), head, body)
+    };
+    let (gzip, head, body) = asked("GET", "br, gzip;q=0.5").await;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&body[..]).read_to_string(&mut text).unwrap();
+    assert!(gzip && head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
+    assert!(body.len() * 3 < text.len(), "{} of {}", body.len(), text.len());
+    assert_eq!(parse(&text, false).types["wirework_service_ready"], "gauge");
+
+    let (gzip, _, body) = asked("GET", "gzip;q=0").await;
+    assert!(!gzip);
+    parse(&String::from_utf8(body).unwrap(), false);
+    let (gzip, _, body) = asked("HEAD", "gzip").await;
+    assert_eq!((gzip, body.len()), (true, 0));
     container.close().await.unwrap();
 }
 

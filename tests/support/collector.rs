@@ -92,11 +92,11 @@ impl Collector {
     pub async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let answers = Mutex::new(answers.into_iter().collect());
         let shared = Arc::new(Shared { answers, ..Shared::default() });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let mut running = JoinSet::new();
-        running.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        running.spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         Self { address, shared, _running: running }
     }
 
@@ -109,7 +109,7 @@ impl Collector {
         within(format_args!("{count} requests"), async {
             loop {
                 let came = self.shared.came.notified();
-                let requests = self.shared.requests.lock().unwrap().clone();
+                let requests = self.shared.requests.lock().expect("no test panics with it").clone();
                 if requests.len() >= count {
                     return requests;
                 }
@@ -136,9 +136,9 @@ async fn answer(
     }
     let (path, length) = (uri.to_string(), bytes.len());
     let request = Request { method, path, headers, at: Instant::now(), length, body };
-    shared.requests.lock().unwrap().push(request);
+    shared.requests.lock().expect("no test panics with it").push(request);
     shared.came.notify_waiters();
-    let answer = shared.answers.lock().unwrap().pop_front();
+    let answer = shared.answers.lock().expect("no test panics with it").pop_front();
     match answer.unwrap_or(Answer::Status(200, None)) {
         Answer::Silence => {
             tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -146,7 +146,7 @@ async fn answer(
         }
         Answer::Partly(rejected) => vec![0x0a, 2, 8, rejected].into_response(),
         Answer::Status(status, wait) => {
-            let status = StatusCode::from_u16(status).unwrap();
+            let status = StatusCode::from_u16(status).expect("a status");
             let body = if status.is_success() { Vec::new() } else { b"canary".to_vec() };
             let mut response = (status, body).into_response();
             if let Some(seconds) = wait {

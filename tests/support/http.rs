@@ -52,6 +52,18 @@ impl Server {
         stream: &mut (impl Stream + ?Sized),
         request: impl AsRef<[u8]>,
     ) -> io::Result<Answer> {
+        parse(&String::from_utf8_lossy(&Self::exchange(stream, request).await?))
+    }
+
+    /// Head and body of the answer as they came, of a body that is no text.
+    pub async fn send_for_bytes(&self, request: impl AsRef<[u8]>) -> io::Result<(String, Vec<u8>)> {
+        let answer = Self::exchange(&mut self.connect().await?, request).await?;
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
+        let (head, body) = answer.split_at(end);
+        Ok((String::from_utf8_lossy(head).into_owned(), body.to_vec()))
+    }
+
+    async fn exchange(stream: &mut (impl Stream + ?Sized), request: impl AsRef<[u8]>) -> io::Result<Vec<u8>> {
         // A server that refuses early may end the connection while the rest is written.
         let written = stream.write_all(request.as_ref()).await;
         let mut answer = Vec::new();
@@ -60,7 +72,7 @@ impl Server {
             written?;
             read?;
         }
-        parse(&String::from_utf8_lossy(&answer))
+        Ok(answer)
     }
 
     /// A request without a body on a connection of its own.
