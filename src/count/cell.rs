@@ -28,8 +28,32 @@ enum Data {
     /// Microseconds since 1970; 0: never.
     Timestamp(AtomicU64),
     Last(Mutex<Option<(f64, Instant)>>),
+    Observed(Observed),
     Statistics(Mutex<Option<Statistics>>),
     Interval(Mutex<Option<(Statistics, Buckets)>>),
+}
+
+/// A value that is asked for when it is read.
+struct Observed {
+    read: Read,
+    /// What it was when it was last read, and since when: who reads twice what has not changed sees the same.
+    last: Mutex<Option<(f64, Instant)>>,
+}
+
+/// Reads a value; nothing where there is none to be read any more.
+pub(super) type Read = Box<dyn Fn() -> Option<f64> + Send + Sync>;
+
+crate::opaque::opaque!(Observed);
+
+impl Observed {
+    fn value(&self) -> Option<Value> {
+        // Not under the lock: what is asked has locks of its own.
+        let value = (self.read)().filter(|value| value.is_finite())?;
+        let mut last = lock(&self.last);
+        let (value, since) = last.filter(|(before, _)| *before == value).unwrap_or((value, Instant::now()));
+        *last = Some((value, since));
+        Some(Value::Last(value, since))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -46,6 +70,17 @@ impl Cell {
             Kind::Interval => Data::Interval(Mutex::default()),
         };
         Self { name: name.into(), component, data, scoped, retired: AtomicBool::new(false) }
+    }
+
+    /// A last value that is asked for when it is read.
+    pub(super) fn observed(name: &str, read: Read, component: Option<Descriptor>, scoped: bool) -> Self {
+        let data = Data::Observed(Observed { read, last: Mutex::default() });
+        Self { name: name.into(), component, data, scoped, retired: AtomicBool::new(false) }
+    }
+
+    /// Whether it is asked for when it is read.
+    pub(super) fn is_observed(&self) -> bool {
+        matches!(self.data, Data::Observed(_))
     }
 
     /// The counter's dotted name.
@@ -66,7 +101,7 @@ impl Cell {
         match self.data {
             Data::Increment(_) => Kind::Increment,
             Data::Timestamp(_) => Kind::Timestamp,
-            Data::Last(_) => Kind::LastValue,
+            Data::Last(_) | Data::Observed(_) => Kind::LastValue,
             Data::Statistics(_) => Kind::Statistics,
             Data::Interval(_) => Kind::Interval,
         }
@@ -78,6 +113,7 @@ impl Cell {
         match &self.data {
             Data::Increment(count) => Some(Value::Increment(count.load(Ordering::Relaxed))),
             Data::Last(value) => lock(value).map(|(value, at)| Value::Last(value, at)),
+            Data::Observed(observed) => observed.value(),
             Data::Statistics(statistics) => lock(statistics).map(Value::Statistics),
             Data::Interval(times) => lock(times).map(|(times, buckets)| Value::Interval(times, buckets)),
             Data::Timestamp(micros) => match micros.load(Ordering::Relaxed) {

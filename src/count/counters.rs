@@ -156,17 +156,47 @@ impl Counters {
         Timestamp(self.cell(name, Kind::Timestamp))
     }
 
+    /// A last value that is asked for whenever somebody reads the counters, such as the length of a queue: nothing is spent on it in
+    /// between. It is nothing where `read` returns none, or what is not a finite number. One that has this name already stays.
+    ///
+    /// `read` is called by whoever reports, from any thread, while a sink may hold its own lock: it must neither wait nor ask for
+    /// counters. What it reads it holds weakly, as the counters stay as long as their component.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use wirework::count::Counters;
+    /// let (counters, jobs) = (Counters::standalone(), Arc::new(Mutex::new(vec!["tea"])));
+    /// let waiting = Arc::downgrade(&jobs);
+    /// counters.observe("jobs.waiting", move || Some(waiting.upgrade()?.lock().ok()?.len() as f64));
+    /// ```
+    pub fn observe(&self, name: &str, read: impl Fn() -> Option<f64> + Send + Sync + 'static) {
+        let is_same = |cell: &Cell| cell.is_observed();
+        let make = |name: &str, component, scoped| Cell::observed(name, Box::new(read), component, scoped);
+        self.cell_of(name, Kind::LastValue, is_same, make);
+    }
+
     fn cell(&self, name: &str, kind: Kind) -> Arc<Live> {
+        let is_same = |cell: &Cell| cell.kind() == kind && !cell.is_observed();
+        self.cell_of(name, kind, is_same, |name, component, scoped| Cell::new(name, kind, component, scoped))
+    }
+
+    fn cell_of(
+        &self,
+        name: &str,
+        kind: Kind,
+        is_same: impl Fn(&Cell) -> bool,
+        make: impl FnOnce(&str, Option<Descriptor>, bool) -> Cell,
+    ) -> Arc<Live> {
         let name = name.trim();
         let component = self.inner.component.clone();
-        let make = || Arc::new(Live(Arc::new(Cell::new(name, kind, component, self.scope.is_some()))));
+        let make = || Arc::new(Live(Arc::new(make(name, component, self.scope.is_some()))));
         if name.is_empty() {
             tracing::error!(kind = kind.as_str(), "a counter without a name is not reported");
             return make();
         }
         let mut state = self.inner.state();
         let cells = state.cells.entry(self.scope.as_ref().map_or(0, |scope| scope.number)).or_default();
-        if let Some(live) = cells.get(name).into_iter().flatten().find(|live| live.0.kind() == kind) {
+        if let Some(live) = cells.get(name).into_iter().flatten().find(|live| is_same(&live.0)) {
             return live.clone();
         }
         let live = make();
@@ -268,6 +298,25 @@ mod tests {
         assert!(
             matches!(snapshot[2].value, Value::Interval(statistics, buckets) if (statistics.count, buckets.count()) == (3, 3))
         );
+    }
+
+    #[test]
+    fn what_is_observed_is_asked_for_when_it_is_read_and_changes_only_then() {
+        let (counters, sink) = (Counters::standalone(), Arc::new(Sink::default()));
+        counters.bind(vec![sink.clone()]);
+        let length = Arc::new(Mutex::new(3.0));
+        let observed = Arc::downgrade(&length);
+        counters.observe("x", move || observed.upgrade().map(|length| *length.lock().unwrap()));
+        counters.observe("x", || Some(7.0));
+        counters.observe("y", || Some(f64::NAN));
+        counters.last("z").set(1.0);
+        assert_eq!(lines(&sink), ["x: 3", "z: 1"]);
+        let before = sink.0.snapshot();
+        assert_eq!(sink.0.snapshot(), before, "it has not changed");
+        *length.lock().unwrap() = 4.0;
+        assert_eq!(lines(&sink), ["x: 4", "z: 1"]);
+        drop(length);
+        assert_eq!(lines(&sink), ["z: 1"]);
     }
 
     #[test]

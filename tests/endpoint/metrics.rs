@@ -6,18 +6,20 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use wirework::count::Counters;
+use wirework::messaging::{MessageEnvelope, MessageQueue};
 use wirework::prometheus::{Exposition, PrometheusCounters, PrometheusCountersConfig, TextFormat};
 
 use super::gate::{Service, Step};
 use super::routes::{SHOP, shop};
 use super::support::exposition::{Scrape, parse};
 use super::support::http::Answer;
+use super::support::process::free_port;
 use super::support::{promtool, within};
 
-const METRICS: &str = "[[component]]\ndescriptor = \"pip-services:metrics-controller:prometheus:default:1.0\"\n\
+pub const METRICS: &str = "[[component]]\ndescriptor = \"pip-services:metrics-controller:prometheus:default:1.0\"\n\
                        [[component]]\ndescriptor = \"pip-services:counters:prometheus:default:1.0\"\n";
 
-async fn scrape(service: &Service) -> Scrape {
+pub async fn scrape(service: &Service) -> Scrape {
     let answer = service.server.get("/metrics").await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
     parse(&answer.body, false)
@@ -144,6 +146,48 @@ async fn the_format_is_what_the_client_prefers() {
     parse(&text.body, false);
     assert_eq!(service.server.ask("POST", "/metrics").await.unwrap().status, 405);
     assert_eq!(service.status("/metricsandreset").await, 404);
+    container.close().await.unwrap();
+}
+
+/// Queues of both kinds, and a broker for that over MQTT.
+fn queues(port: u16) -> String {
+    format!(
+        "[[component]]\ndescriptor = \"pip-services:message-queue:memory:jobs:1.0\"\n\
+         [[component]]\ndescriptor = \"pip-services:broker:mqtt:default:1.0\"\nport = {port}\n\
+         [[component]]\ndescriptor = \"pip-services:connection:mqtt:default:1.0\"\n\
+         connection = {{ host = \"127.0.0.1\", port = {port} }}\nafter = [\"*:broker:*:*:1.0\"]\n\
+         [[component]]\ndescriptor = \"pip-services:message-queue:mqtt:orders:1.0\"\n\
+         options.qos = 1\noptions.autosubscribe = true\noptions.serialize_envelope = true\n"
+    )
+}
+
+#[tokio::test]
+async fn the_depth_of_a_queue_is_asked_for_when_it_is_scraped() {
+    let service = Service::new(false);
+    let container = service.open("", &format!("{METRICS}{}", queues(free_port()))).await;
+    for (kind, name) in [("memory", "jobs"), ("mqtt", "orders")] {
+        let descriptor = format!("pip-services:message-queue:{kind}:{name}:1.0").parse().unwrap();
+        let queue = container.get::<dyn MessageQueue>(&descriptor).expect("the queue");
+        let depth = async || {
+            let scrape = scrape(&service).await;
+            let of = |what| {
+                let labels = format!("{{component=\"message-queue:{kind}:{name}\",queue=\"{name}\"}}");
+                scrape.value(&format!("wirework_queue_{what}_messages{labels}"))
+            };
+            (of("waiting"), of("leased"))
+        };
+        assert_eq!(depth().await, (Some(0.0), Some(0.0)), "{kind}");
+        let mut received = Vec::new();
+        for text in ["a", "b", "c"] {
+            queue.send(MessageEnvelope::new("job", text)).await.unwrap();
+            let message = queue.receive(Duration::from_secs(60)).await.unwrap();
+            received.push(message.expect("what was sent"));
+        }
+        assert_eq!(depth().await, (Some(0.0), Some(3.0)), "{kind}");
+        queue.abandon(&received[0]).await.unwrap();
+        queue.complete(&received[1]).await.unwrap();
+        assert_eq!(depth().await, (Some(1.0), Some(1.0)), "{kind}");
+    }
     container.close().await.unwrap();
 }
 

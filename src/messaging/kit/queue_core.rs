@@ -1,7 +1,7 @@
 //! The state of a queue beside its messages: whether it is open, who listens, which tasks it has.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -107,10 +107,36 @@ impl<A> QueueCore<A> {
     }
 
     /// Opens with this store, or with the one that it was first opened with; false where it is open already.
-    pub fn open(&self, store: impl FnOnce() -> Arc<MessageStore<A>>) -> bool {
-        self.store.get_or_init(store);
+    pub fn open(&self, store: impl FnOnce() -> Arc<MessageStore<A>>) -> bool
+    where
+        A: Send + 'static,
+    {
+        self.store.get_or_init(|| {
+            let store = store();
+            self.observe(&store);
+            store
+        });
         self.running.send_replace(true);
         !self.open.swap(true, Ordering::AcqRel)
+    }
+
+    /// Has the counters show how many messages wait, and how many are with receivers: asked when somebody reads them, so that a
+    /// message costs nothing for it.
+    fn observe(&self, store: &Arc<MessageStore<A>>)
+    where
+        A: Send + 'static,
+    {
+        let depth = |store: &Weak<MessageStore<A>>| store.upgrade().map(|store| store.depth());
+        let (waits, leased) = (Arc::downgrade(store), Arc::downgrade(store));
+        let name = &self.name;
+        #[allow(clippy::cast_precision_loss, reason = "no memory has so many messages")]
+        let number = |count: usize| count as f64;
+        self.counters.observe(&format!("queue.{name}.waiting_messages"), move || {
+            depth(&waits).map(|depth| number(depth.waiting))
+        });
+        self.counters.observe(&format!("queue.{name}.leased_messages"), move || {
+            depth(&leased).map(|depth| number(depth.leased))
+        });
     }
 
     /// Closes the queue for new operations, ends listening and waits for it; false where it is not open.

@@ -58,6 +58,15 @@ pub(super) struct Taken {
     pub ends_first: bool,
 }
 
+/// How many messages there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Depth {
+    /// Those that wait, those with a delay and those in the overflow included.
+    pub waiting: usize,
+    /// Those with receivers.
+    pub leased: usize,
+}
+
 /// What the leases and delays that ended amount to.
 #[derive(Default)]
 pub(super) struct Ended {
@@ -205,8 +214,18 @@ impl<A> Contents<A> {
 
     /// How many messages wait, those with a delay and those in the overflow included.
     pub fn count(&self) -> usize {
-        let others = self.leases.delayed().chain(&self.overflow);
-        self.waiting.len() + others.filter(|message| !message.is_malformed()).count()
+        self.depth().waiting
+    }
+
+    pub fn depth(&self) -> Depth {
+        let is_whole = |message: &&StoredMessage<A>| !message.is_malformed();
+        let (mut delayed, mut waiting) =
+            (0, self.waiting.len() + self.overflow.iter().filter(is_whole).count());
+        for message in self.leases.delayed() {
+            delayed += 1;
+            waiting += usize::from(!message.is_malformed());
+        }
+        Depth { waiting, leased: self.leases.count() - delayed }
     }
 
     // Settling: each does nothing where the lease does not hold.

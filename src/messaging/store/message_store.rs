@@ -8,7 +8,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::contents::{Contents, Refused, Room, Taken};
+use super::contents::{Contents, Depth, Refused, Room, Taken};
 use super::dead_message::DeadMessage;
 use super::lease::{Lease, LeaseId};
 #[cfg(feature = "mqtt")]
@@ -158,6 +158,11 @@ impl<A> MessageStore<A> {
     /// How many messages wait, those with a delay and those in the overflow included.
     pub fn count(&self) -> usize {
         self.contents().count()
+    }
+
+    /// How many messages there are.
+    pub fn depth(&self) -> Depth {
+        self.contents().depth()
     }
 
     /// Takes a message out for good; none where its lease does not hold.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::contents::MALFORMED_RETRY;
+use super::contents::{Depth, MALFORMED_RETRY};
 use super::maintenance::maintain;
 use super::tests::{TestSink, maintained};
 use super::{MessageStore, StoreOptions, StoredMessage};
@@ -250,7 +250,9 @@ impl World {
 
     fn check(&self) {
         let model = &self.model;
-        assert_eq!(self.store.count(), model.count(), "{:?}", model.messages);
+        let leased = model.messages.iter().filter(|(state, _)| matches!(state, State::Leased(..))).count();
+        let depth = Depth { waiting: model.count(), leased };
+        assert_eq!((self.store.count(), self.store.depth()), (depth.waiting, depth), "{:?}", model.messages);
         let moved = model.messages.iter().filter(|(state, _)| *state == State::Moved).count();
         assert_eq!(self.sink.moved.lock().unwrap().len(), moved);
         assert_eq!(*self.sink.expired.lock().unwrap(), model.expired);

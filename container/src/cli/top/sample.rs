@@ -29,7 +29,7 @@ const FAILED: [&str; 7] = [
     ".looped_messages",
 ];
 /// The values of what is under way.
-const WAITING: [&str; 3] = [".publish.in_flight", ".queued", "http.connection.open"];
+const WAITING: [&str; 4] = [".publish.in_flight", ".queued", ".waiting_messages", "http.connection.open"];
 
 /// A service at one moment.
 pub(super) struct Sample {
@@ -174,8 +174,16 @@ mod tests {
         counters.push(Counter { name: "mqtt.publish.in_flight".into(), count: None, last: Some(4.0) });
         let expected = Traffic { received: Some(7), sent: Some(3), failed: Some(3), waiting: Some(4) };
         assert_eq!(Traffic::of(&counters), expected);
-        let queues = [counter("queue.a.sent_messages", Some(1)), counter("queue.b.sent_messages", Some(2))];
-        assert_eq!(Traffic::of(&queues), Traffic { sent: Some(3), ..Traffic::default() });
+        let depth = |name: &str, last| Counter { name: name.into(), count: None, last: Some(last) };
+        let queues = [
+            counter("queue.a.sent_messages", Some(1)),
+            counter("queue.b.sent_messages", Some(2)),
+            depth("queue.a.waiting_messages", 5.0),
+            depth("queue.b.waiting_messages", 6.0),
+            depth("queue.b.leased_messages", 7.0),
+        ];
+        let expected = Traffic { sent: Some(3), waiting: Some(11), ..Traffic::default() };
+        assert_eq!(Traffic::of(&queues), expected);
         assert_eq!(Traffic::of(&[]), Traffic::default());
     }
 }
