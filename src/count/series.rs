@@ -98,6 +98,11 @@ fn merge(before: Option<Value>, more: Option<Value>) -> Option<Value> {
     }
 }
 
+/// Whether what a cell has counted stays after it: the length of a queue that is gone says nothing.
+fn leaves(cell: &Cell) -> bool {
+    cell.kind() != Kind::LastValue
+}
+
 impl Series {
     fn new() -> Self {
         Self { since: SystemTime::now(), cells: Vec::new(), fold_at: 0, past: None }
@@ -109,7 +114,7 @@ impl Series {
             cells.retain(|cell| {
                 // Asked before the value is read: after that nothing more is counted.
                 let retired = cell.is_retired();
-                if retired {
+                if retired && leaves(cell) {
                     *past = merge(*past, cell.value());
                 }
                 !retired
@@ -125,7 +130,8 @@ impl Series {
     }
 
     fn value(&self) -> Option<Value> {
-        self.cells.iter().fold(self.past, |sum, cell| merge(sum, cell.value()))
+        let cells = self.cells.iter().filter(|cell| leaves(cell) || !cell.is_retired());
+        cells.fold(self.past, |sum, cell| merge(sum, cell.value()))
     }
 }
 
@@ -299,6 +305,22 @@ mod tests {
         assert!(kept <= 2 * SWEEP_THRESHOLD, "{kept} cells");
         drop((state, alive));
         assert!(lines(&table).is_empty());
+    }
+
+    #[test]
+    fn a_last_value_goes_with_its_cell_though_another_counts_in_the_series() {
+        let table = Arc::new(Table::new(10));
+        let component = counters(&table, "x:y:z:a:1.0");
+        component.scoped().last("depth").set(7.0);
+        let alive = component.scoped();
+        let depth = alive.last("depth");
+        let shown = || values(&table).families[0].series.iter().map(|one| one.value).collect::<Vec<_>>();
+        assert!(shown().is_empty());
+        depth.set(1.0);
+        for _ in 0..1_000 {
+            component.scoped().last("depth").set(7.0);
+        }
+        assert!(matches!(shown()[..], [Value::Last(1.0, _)]), "{:?}", shown());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod names;
 mod prometheus_server;
 mod pushgateway;
 mod recorder;
+mod restarts;
 mod routes;
 mod sockets;
 #[path = "../support/mod.rs"]

@@ -122,6 +122,7 @@ impl Assembly {
         let trace_id: Arc<str> = new_trace_id().into();
         let chosen: Vec<u32> = (0..).zip(those).filter(|(_, chosen)| **chosen).map(|(at, _)| at).collect();
         let Created { mut instances, mut late, .. } = created;
+        let mut old = Vec::new();
         for position in chosen.iter().copied() {
             let at = position as usize;
             let (Some(member), Some(kept)) = (self.members.get_mut(at), self.sections.get(position)) else {
@@ -137,9 +138,7 @@ impl Assembly {
                 sink_id: None,
                 late: late.get_mut(at).map(std::mem::take).unwrap_or_default(),
             };
-            let old = self.instances.replace(position, instance);
-            // Of a panic in there nobody needs to know: what it was of has closed.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+            old.push(self.instances.replace(position, instance));
         }
         let sinks = chosen.iter().filter_map(|at| self.members.get(*at as usize));
         self.unopened_sinks = sinks.filter(|member| member.log_sink.is_some()).count();
@@ -147,6 +146,11 @@ impl Assembly {
             self.release_log();
         }
         self.bind(those);
+        // Not before the new ones have counters that are shown: a series goes on as long as somebody counts in it.
+        for old in old {
+            // Of a panic in there nobody needs to know: what it was of has closed.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        }
     }
 
     /// Binds the late references of these, and those that lead to one of them.
