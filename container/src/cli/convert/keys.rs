@@ -33,7 +33,7 @@ pub(super) struct Difference {
     pub text: &'static str,
 }
 
-const DIFFERENCES: [Difference; 3] = [
+const DIFFERENCES: [Difference; 4] = [
     Difference {
         of: ("endpoint", "http"),
         keys: &["connection.host", "connection.path", "connections"],
@@ -48,6 +48,11 @@ const DIFFERENCES: [Difference; 3] = [
         of: ("endpoint", "http"),
         keys: &["options.cors_origins"],
         text: "in Pip.Services pages of all origins may read answers unless told, `[\"*\"]`; here none",
+    },
+    Difference {
+        of: ("counters", "prometheus"),
+        keys: &["push_enabled"],
+        text: "in Pip.Services metrics are pushed to a Pushgateway unless told, `true`; here they are not, `false`",
     },
 ];
 

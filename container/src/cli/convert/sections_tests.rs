@@ -97,7 +97,7 @@ fn components_with_older_names_have_those_of_today() {
     let text = "- descriptor: pip-services:heartbeat-service:http:default:1.0\n  route: beat\n\
                 - descriptor: pip-services:status-service:http:default:1.0\n\
                 - descriptor: pip-services:metrics-service:prometheus:default:1.0\n\
-                - descriptor: pip-services:counters:prometheus:default:1.0\n\
+                - descriptor: pip-services:counters:prometheus:default:1.0\n  push_enabled: false\n\
                 - descriptor: pip-services3:endpoint:http:default:1.0\n  connection: {host: 0.0.0.0, port: 8080}\n  cors_origins: \"*\"\n";
     let written = converted(text);
     assert_eq!((checked(&written.text), written.comments), (String::new(), 0), "{}", written.text);
@@ -130,6 +130,17 @@ fn an_endpoint_tells_the_defaults_that_are_others() {
     assert!(!said.contains("UNKNOWN_KEY"), "{said}");
     let (told, _) = section("endpoint:http", "  connection: {host: h, port: 1}\n  cors_origins: a\n");
     assert!(!told.contains('#'), "{told}");
+}
+
+#[test]
+fn metrics_tell_that_they_are_not_pushed_unless_told() {
+    let (text, _) =
+        section("counters:prometheus", "  connection: {host: gateway, port: 9091}\n  source: shop\n");
+    let expected = "# push_enabled (line 1): in Pip.Services metrics are pushed to a Pushgateway unless told, `true`; here they are not, `false`: write which\n";
+    assert!(text.contains(expected) && text.contains("source = \"shop\"\n"), "{text}");
+    let (told, said) =
+        section("counters:prometheus", "  push_enabled: true\n  connection.uri: http://gateway\n");
+    assert!(!told.contains('#') && !said.contains("UNKNOWN_KEY"), "{told}{said}");
 }
 
 #[test]
