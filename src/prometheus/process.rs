@@ -17,7 +17,8 @@ impl Encoder {
         let tasks = metrics.num_alive_tasks();
         self.single("wirework_runtime_tasks", MetricType::Gauge, "Tasks that have not ended.", tasks);
         let waiting = metrics.global_queue_depth();
-        let help = "Tasks that wait for a worker, but for those that a worker has taken.";
+        let help =
+            "Tasks that wait in the queue that all workers share; a worker's own queue is not counted.";
         self.single("wirework_runtime_queued_tasks", MetricType::Gauge, help, waiting);
         let busy: Duration = (0..workers).map(|worker| metrics.worker_total_busy_duration(worker)).sum();
         let help = "Time in which workers ran tasks, of all workers together.";
