@@ -94,6 +94,7 @@ pub(super) fn component(state: &ComponentState) -> Value {
         "since": timestamp(state.since),
         "changes": state.changes,
         "recoveries": state.recoveries,
+        "restarts": state.restarts,
         "critical": state.critical,
     })
 }

@@ -27,10 +27,15 @@ impl Encoder {
         for (labels, component) in &components {
             changes.sample("", &[labels.as_str()], component.changes);
         }
-        let help = "How often a component was open again after it had been open before.";
+        let help = "How often a component was open again after it had been open before; a restart is none.";
         let mut recoveries = self.family("wirework_component_recoveries", MetricType::Counter, help);
         for (labels, component) in &components {
             recoveries.sample("", &[labels.as_str()], component.recoveries);
+        }
+        let help = "How often a component was restarted while the service was running.";
+        let mut restarts = self.family("wirework_component_restarts", MetricType::Counter, help);
+        for (labels, component) in &components {
+            restarts.sample("", &[labels.as_str()], component.restarts);
         }
     }
 

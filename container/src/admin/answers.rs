@@ -76,8 +76,10 @@ pub(super) struct Component {
     since: String,
     /// How often its state has changed.
     changes: u64,
-    /// How often it was open again after it had been open before.
+    /// How often it was open again after it had been open before; a restart is none.
     recoveries: u64,
+    /// How often it was restarted.
+    restarts: u64,
     /// Whether the service cannot do without it.
     critical: bool,
 }
@@ -92,6 +94,7 @@ impl Component {
             since: timestamp(state.since),
             changes: state.changes,
             recoveries: state.recoveries,
+            restarts: state.restarts,
             critical: state.critical,
         }
     }

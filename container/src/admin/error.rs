@@ -70,6 +70,7 @@ impl AdminError {
             Self::RestartsItself(_) => StatusCode::CONFLICT,
             Self::Restart(error) => match error {
                 RestartError::UnknownComponent { .. } => StatusCode::NOT_FOUND,
+                RestartError::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
                 _ => StatusCode::CONFLICT,
             },
             Self::Level(error) => match error.category() {

@@ -48,6 +48,18 @@ struct ComponentState {
     state: String,
     reason: Option<String>,
     recoveries: u64,
+    restarts: u64,
+}
+
+impl ComponentState {
+    /// How often it was open again, and why.
+    fn again(&self) -> String {
+        let times = |count, what| (count > 0).then(|| format!("{what} {}", counted(count, "time")));
+        let (recoveries, restarts) = (self.recoveries as usize, self.restarts as usize);
+        let all: Vec<_> =
+            [times(recoveries, "recovered"), times(restarts, "restarted")].into_iter().flatten().collect();
+        if all.is_empty() { String::new() } else { format!(" ({})", all.join(", ")) }
+    }
 }
 
 impl Status {
@@ -85,8 +97,8 @@ fn shown(service: &ServiceState, all: &Components) -> String {
     let count = counted(all.components.len(), "component");
     let mut text = format!("{}: {state}{readiness}; up for {uptime}; {count}\n", escape(name));
     for component in &all.components {
-        let ComponentState { descriptor, state, reason, recoveries } = component;
-        let again = if *recoveries == 0 { String::new() } else { format!(" (recovered {recoveries} times)") };
+        let ComponentState { descriptor, state, reason, .. } = component;
+        let again = component.again();
         text.push_str(&format!("  {state:<11} {}{again}\n", escape(descriptor)));
         if let Some(reason) = reason {
             text.push_str(&hanging(&" ".repeat(14), &escape(reason), 14, COLUMNS));

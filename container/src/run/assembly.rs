@@ -248,8 +248,8 @@ impl Assembly {
     }
 
     /// Leaves it to the close of the service to tell of these.
-    pub fn leave_failures(&mut self, not_closed: Vec<Failure>) {
-        self.not_closed = not_closed;
+    pub fn leave_failures(&mut self, failures: impl IntoIterator<Item = Failure>) {
+        self.not_closed.extend(failures);
     }
 
     /// What was left to the close of the service to tell of.

@@ -156,11 +156,19 @@ impl Container {
     /// that is under way ends.
     ///
     /// # Errors
-    /// Every component that could not be closed, or not within the service's `timeout`.
+    /// Every component that could not be closed, or not within the service's `timeout`; and a restart whose own code panicked, after which
+    /// all is closed that is there.
     pub async fn close(self) -> Result<(), Failures> {
         let end = Instant::now() + self.close_limit;
         self.board.set_service(ServiceState::Closing);
-        let Some(mut assembly) = self.control.restarts().take(end).await else { return Ok(()) };
+        let mut assembly = match self.control.restarts().take(end).await {
+            Ok(Some(assembly)) => assembly,
+            Ok(None) => return Ok(()),
+            Err(lost) => {
+                self.board.set_service(ServiceState::Closed);
+                return Failures::of(vec![lost]).map_or(Ok(()), Err);
+            }
+        };
         match close::close(&mut assembly, end).await {
             None => Ok(()),
             Some(failures) => Err(failures),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wirework::component::ServiceState;
-use wirework::{Category, Coded, Descriptor};
+use wirework::{Category, Coded, Descriptor, Error};
 
 use super::Failures;
 use super::level_change::{near, proposed};
@@ -100,6 +100,15 @@ pub enum RestartError {
         /// The component that was asked for.
         component: Descriptor,
     },
+    /// The code of the restart panicked, or a listener of its events. What it had not finished has failed, and all others go on. The close
+    /// of the service closes what is there, and tells of this once more.
+    #[error("the restart of `{component}` came to no end")]
+    Panicked {
+        /// The component that was asked for.
+        component: Descriptor,
+        /// What the panic said.
+        source: Error,
+    },
     /// The restart ended without a word, as it does with the runtime it runs on.
     #[error("the restart of `{component}` was broken off")]
     BrokenOff {
@@ -124,7 +133,7 @@ impl Coded for RestartError {
             Self::NotCreated { source, .. } | Self::NotOpened { source, .. } => {
                 source.first().source.category()
             }
-            Self::BrokenOff { .. } => Category::Internal,
+            Self::Panicked { .. } | Self::BrokenOff { .. } => Category::Internal,
         }
     }
     fn code(&self) -> &'static str {
@@ -136,6 +145,7 @@ impl Coded for RestartError {
             Self::NotCreated { .. } => "NOT_CREATED",
             Self::NotOpened { .. } => "NOT_REOPENED",
             Self::Stopped { .. } => "STOPPED",
+            Self::Panicked { .. } => "PANIC",
             Self::BrokenOff { .. } => "BROKEN_OFF",
         }
     }

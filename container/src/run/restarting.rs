@@ -1,12 +1,13 @@
 //! The steps of a restart: create anew, close the old, replace, open.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use wirework::Descriptor;
-use wirework::component::Status;
+use wirework::component::{Status, panic_error};
 
 use super::assembly::Assembly;
 use super::close::close_those;
@@ -69,6 +70,21 @@ impl Restarting {
             None => Ok(Failures::of(not_closed)),
             Some(source) => Err(RestartError::NotOpened { component: self.component.clone(), source }),
         }
+    }
+
+    /// A panic has ended the restart, and nobody knows how far it came: what it was at has failed, and the close of the service tells of it.
+    pub fn panicked(&mut self, panic: &(dyn Any + Send)) -> RestartError {
+        let source = Arc::new(panic_error(&format!("the restart of `{}`", self.component), panic));
+        let board = Arc::clone(self.assembly.board());
+        let is_between = |status: Status| {
+            matches!(status, Status::Created | Status::Opening | Status::Closing | Status::Closed)
+        };
+        for position in self.positions().filter(|position| board.get(*position).is_some_and(is_between)) {
+            board.set(position, Status::Failed(Arc::clone(&source)));
+        }
+        let (component, phase) = (self.component.clone(), Phase::Run);
+        self.assembly.leave_failures([Failure { component, phase, source: Arc::clone(&source).into() }]);
+        RestartError::Panicked { component: self.component.clone(), source: source.into() }
     }
 
     fn ended(&self) -> RestartError {

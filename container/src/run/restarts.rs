@@ -1,20 +1,23 @@
 //! Who owns the [`Assembly`] of a running service: one restart at a time, its close, or neither.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use wirework::Descriptor;
 use wirework::component::ServiceState;
+use wirework::{Coded, Descriptor};
 
 use super::assembly::Assembly;
 use super::event::Event;
 use super::restart::{Restart, RestartError, Restarted};
 use super::restarting::{Grant, Restarting};
 use super::sections::Sections;
+use super::{Failure, LOG, Phase};
 
 /// The restarts of a service. It is handed the components when they have opened.
 pub(super) struct Restarts {
@@ -118,9 +121,16 @@ impl Restarts {
         let (restarts, asked_by) = (Arc::clone(self), asked_by.to_owned());
         let (names, began) = (components.clone(), Instant::now());
         let task = self.runtime.spawn(async move {
-            let (assembly, outcome) = restarted(restarting, names, &asked_by, began).await;
+            let mut restarting = restarting;
+            // Nobody but it has the components: they must outlive a panic.
+            let ended = AssertUnwindSafe(restarted(&mut restarting, names, &asked_by, began)).catch_unwind().await;
+            let outcome = ended.unwrap_or_else(|panic| Err(restarting.panicked(&*panic)));
+            if let Err(error @ RestartError::Panicked { .. }) = &outcome {
+                // Not to the listeners, one of which may be what panics.
+                tracing::error!(target: LOG, component = %restarting.component, code = error.code(), "{error}: {}", wirework::chain(error));
+            }
             // No `.await` from here on: whoever hears of the end finds the service free for the next restart.
-            restarts.give_back(assembly, give_back);
+            restarts.give_back(restarting.assembly, give_back);
             // Nobody may wait for it.
             let _ = tell.send(outcome);
         });
@@ -151,18 +161,24 @@ impl Restarts {
         drop(ended);
     }
 
-    /// Takes the components out to close them by `deadline`; a restart that is under way ends. Nothing where they are gone.
-    pub async fn take(&self, deadline: Instant) -> Option<Box<Assembly>> {
+    /// Takes the components out to close them by `deadline`; a restart that is under way ends. Nothing where they have closed.
+    ///
+    /// # Errors
+    /// Where a restart had them, and they are gone with it.
+    pub async fn take(&self, deadline: Instant) -> Result<Option<Box<Assembly>>, Failure> {
         let holder = std::mem::replace(&mut *self.lock(), Holder::Close);
         match holder {
-            Holder::Nobody(assembly) => Some(assembly),
-            Holder::Restart(Running { stop, back, task, .. }) => {
+            Holder::Nobody(assembly) => Ok(Some(assembly)),
+            Holder::Restart(Running { component, stop, back, task }) => {
                 stop.send_replace(Some(deadline));
-                let assembly = back.await.ok();
+                let assembly = back.await;
                 drop(task);
-                assembly
+                assembly.map(Some).map_err(|_| {
+                    let source = RestartError::BrokenOff { component: component.clone() };
+                    Failure { component, phase: Phase::Run, source: source.into() }
+                })
             }
-            Holder::Start | Holder::Close => None,
+            Holder::Start | Holder::Close => Ok(None),
         }
     }
 
@@ -192,17 +208,17 @@ impl Holder {
 
 /// Restarts, and tells the listeners.
 async fn restarted(
-    mut restarting: Restarting,
+    restarting: &mut Restarting,
     components: Vec<Descriptor>,
     asked_by: &str,
     began: Instant,
-) -> (Box<Assembly>, Result<Restarted, RestartError>) {
+) -> Result<Restarted, RestartError> {
     let component = restarting.component.clone();
     let event = Event::Restarting { component: &component, components: &components, asked_by };
     restarting.assembly.tell(&event);
     let ended = restarting.run().await;
     let took = began.elapsed();
-    let assembly = restarting.assembly;
+    let assembly = &restarting.assembly;
     match &ended {
         Ok(_) => {
             let components = components.len();
@@ -210,5 +226,5 @@ async fn restarted(
         }
         Err(error) => assembly.tell(&Event::NotRestarted { component: &component, error }),
     }
-    (assembly, ended.map(|not_closed| Restarted { components, took, not_closed }))
+    ended.map(|not_closed| Restarted { components, took, not_closed })
 }

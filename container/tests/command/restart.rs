@@ -18,7 +18,11 @@ fn the_command_restarts_a_component() {
         .unwrap()
         .iter()
         .find(|one| one["descriptor"].as_str().is_some_and(|name| name.contains("credential-store")));
-    assert_eq!((&store.unwrap()["state"], &store.unwrap()["recoveries"]), (&"open".into(), &1.into()));
+    let store = store.unwrap();
+    let expected = (&"open".into(), &0.into(), &1.into());
+    assert_eq!((&store["state"], &store["recoveries"], &store["restarts"]), expected);
+    let shown = service.command("status service.toml").out;
+    assert!(shown.contains("credential-store:memory:default:1.0 (restarted 1 time)\n"), "{shown}");
     for (line, code) in [
         ("restart service.toml", 2),
         ("restart service.toml nobody", 2),

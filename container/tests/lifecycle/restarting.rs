@@ -1,5 +1,6 @@
 //! A component that is restarted takes along those that hold it, and nobody else; whatever fails, the others go on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -98,6 +99,27 @@ impl Service {
     }
 }
 
+/// Panics when it is told of something, once.
+struct Panics {
+    at: &'static str,
+    is_over: AtomicBool,
+}
+
+impl Listener for Panics {
+    fn on(&self, event: &Event<'_>) {
+        let told = match event {
+            Event::Restarting { .. } => "restarting",
+            Event::Closed { component, .. } if component.name() == "b" => "closed b",
+            Event::Opening { component, .. } if component.name() == "b" => "opening b",
+            Event::Opened { component, .. } if component.name() == "b" => "opened b",
+            Event::Restarted { .. } => "restarted",
+            _ => return,
+        };
+        // The start opens too.
+        assert!(told != self.at || self.is_over.swap(true, Ordering::Relaxed), "out of water");
+    }
+}
+
 async fn started(plan: Plan, events: Events) -> Container {
     let started =
         Container::start_observed(plan, None, Handle::current(), events, std::future::pending()).await;
@@ -175,14 +197,63 @@ async fn the_history_goes_on_and_the_restart_is_told() {
     let history: Vec<_> = view.history(0).iter().map(|change| change.status.name()).collect();
     let life = ["created", "opening", "open"];
     assert_eq!(history, [&life[..], &["closing", "closed"], &life[..]].concat());
-    assert_eq!((before.changes + 5, before.recoveries + 1), (after.changes, after.recoveries));
+    assert_eq!((before.changes + 5, 0, 1), (after.changes, after.recoveries, after.restarts));
     assert_eq!(service.told(), ["restarting a of 2 for Ada", "restarted a: 2"]);
     for _ in 0..3 {
         service.restart("b").await.unwrap();
     }
-    assert_eq!(view.component(1).unwrap().recoveries, 4);
-    assert_eq!(view.component(0).unwrap().recoveries, 1);
+    let (a, b) = (view.component(0).unwrap(), view.component(1).unwrap());
+    assert_eq!((a.recoveries, a.restarts, b.recoveries, b.restarts), (0, 1, 0, 4), "none is a recovery");
     service.container.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_in_the_restart_itself_loses_no_component_and_the_close_tells_of_it() {
+    for (at, states, begun) in [
+        ("restarting", ["open", "open"], &["a", "b", "c"][..]),
+        ("closed b", ["open", "failed"], &["a", "b", "c"]),
+        ("opening b", ["open", "failed"], &["a", "c"]),
+        ("opened b", ["open", "open"], &["a", "b", "c"]),
+        ("restarted", ["open", "open"], &["a", "b", "c"]),
+    ] {
+        let (journal, panics) = (Journal::default(), Arc::new(Panics { at, is_over: AtomicBool::new(true) }));
+        let plan = plan(&manifest("a b>a c", &[], "open_concurrency = 1"), &journal).unwrap();
+        let events = Events::default().and(Arc::clone(&panics) as Arc<dyn Listener>);
+        let service = Service { container: started(plan, events).await, journal, told: Arc::default() };
+        panics.is_over.store(false, Ordering::Relaxed);
+        let error = service.restart("a").await.unwrap_err();
+        assert_eq!(
+            (error.to_string(), error.code()),
+            ("the restart of `t:probe:x:a:1.0` came to no end".to_owned(), "PANIC")
+        );
+        let found = ["a", "b"].map(|name| service.status(name));
+        let is_so = found.iter().zip(states).all(|(found, state)| found.starts_with(state));
+        assert!(is_so && service.status("c") == "open", "{at}: {found:?}");
+        service.journal.forget();
+        let failures = service.container.close().await.unwrap_err();
+        assert!(
+            format!("{failures:?}").contains("the restart of `t:probe:x:a:1.0` panicked: out of water"),
+            "{at}: {failures:?}"
+        );
+        let closed = only("close", &service.journal.lines());
+        assert!(begun.iter().all(|name| closed.contains(name)), "{at}: {closed}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_panic_left_behind_is_mended_by_another_restart() {
+    let (journal, panics) =
+        (Journal::default(), Arc::new(Panics { at: "opening b", is_over: AtomicBool::new(true) }));
+    let plan = plan(&manifest("a b>a", &[], ""), &journal).unwrap();
+    let container = started(plan, Events::default().and(Arc::clone(&panics) as Arc<dyn Listener>)).await;
+    let service = Service { container, journal, told: Arc::default() };
+    panics.is_over.store(false, Ordering::Relaxed);
+    service.restart("b").await.unwrap_err();
+    assert!(service.status("b").contains("out of water"), "{}", service.status("b"));
+    service.restart("b").await.unwrap();
+    assert_eq!(service.status("b"), "open");
+    // What happened stays to be told.
+    service.container.close().await.unwrap_err();
 }
 
 #[tokio::test]

@@ -69,8 +69,10 @@ pub struct ComponentState {
     pub since: SystemTime,
     /// How often its state has changed.
     pub changes: u64,
-    /// How often it was `Open` again after it had been open before.
+    /// How often it was `Open` again after it had been open before; a restart is none.
     pub recoveries: u64,
+    /// How often it was restarted, alone or with what it holds.
+    pub restarts: u64,
 }
 
 /// Something that has changed in a service.

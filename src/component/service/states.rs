@@ -48,7 +48,10 @@ struct Row {
     now: StateChange,
     before: VecDeque<StateChange>,
     changes: u64,
-    opened: u64,
+    /// Whether it has been open since it was created, or created anew.
+    has_opened: bool,
+    recoveries: u64,
+    restarts: u64,
 }
 
 impl ServiceStates {
@@ -65,7 +68,9 @@ impl ServiceStates {
             now: StateChange { status: Status::Created, at: started },
             before: VecDeque::new(),
             changes: 0,
-            opened: 0,
+            has_opened: false,
+            recoveries: 0,
+            restarts: 0,
         };
         let table = Table {
             service: ServiceState::default(),
@@ -310,7 +315,15 @@ impl Row {
         }
         self.before.push_back(before);
         self.changes += 1;
-        self.opened += u64::from(change.status.is_open());
+        match &change.status {
+            // It is created by the start, and anew by each restart.
+            Status::Created => (self.has_opened, self.restarts) = (false, self.restarts + 1),
+            Status::Open => {
+                self.recoveries += u64::from(self.has_opened);
+                self.has_opened = true;
+            }
+            _ => {}
+        }
         change
     }
 
@@ -322,7 +335,8 @@ impl Row {
             status: self.now.status.clone(),
             since: self.now.at,
             changes: self.changes,
-            recoveries: self.opened.saturating_sub(1),
+            recoveries: self.recoveries,
+            restarts: self.restarts,
         }
     }
 }

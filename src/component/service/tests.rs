@@ -88,6 +88,23 @@ fn another_reason_does_not_begin_a_new_time() {
 }
 
 #[test]
+fn a_restart_is_no_recovery() {
+    let (states, view) = service(vec![member("a")]);
+    let counts = || view.component(0).map(|state| (state.recoveries, state.restarts)).unwrap();
+    for status in [Status::Opening, Status::Open, Status::recovering("link lost"), Status::Open] {
+        set(&states, 0, status);
+    }
+    assert_eq!(counts(), (1, 0));
+    for status in [Status::Closing, Status::Closed, Status::Created, Status::Opening, Status::Open] {
+        set(&states, 0, status);
+    }
+    assert_eq!(counts(), (1, 1));
+    set(&states, 0, Status::recovering("link lost"));
+    set(&states, 0, Status::Open);
+    assert_eq!(counts(), (2, 1));
+}
+
+#[test]
 fn states_have_a_time_a_count_and_a_bounded_history() {
     let (states, view) = service(vec![member("a")]);
     for _ in 0..20 {
@@ -97,6 +114,7 @@ fn states_have_a_time_a_count_and_a_bounded_history() {
     states.update(0, |_| false);
     let state = view.component(0).unwrap();
     assert_eq!((state.changes, state.recoveries, state.status.name()), (40, 19, "open"));
+    assert_eq!(state.restarts, 0);
     let history = view.history(0);
     assert_eq!(history.len(), HISTORY);
     assert_eq!(history.last().unwrap().at, state.since);

@@ -105,9 +105,10 @@ export class Panel {
     if (!current) return;
     if (current.node && current.node.members.includes(component.position)) this.#members(current, components);
     if (current.position !== component.position) return;
-    const { state, reason, since, changes, recoveries, critical } = component;
+    const { state, reason, since, changes, recoveries, restarts, critical } = component;
     const facts = [`since ${clock(since)}`, `${number(changes)} changes`];
     if (recoveries > 0) facts.push(`recovered ${number(recoveries)} ×`);
+    if (restarts > 0) facts.push(`restarted ${number(restarts)} ×`);
     if (!critical) facts.push("not critical");
     current.state.replaceChildren(
       h(`p.badge.is-${state}`, {}, mark(state), h("span", {}, state)),
